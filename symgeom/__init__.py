@@ -1,0 +1,73 @@
+"""The geometry of neural-network loss landscapes modulo their symmetries.
+
+The map, from the ground up (a module imports only from lower floors):
+
+* ground: ``types`` (a network is a mapping of tensors), ``checks``, ``randomness``
+* words: ``sphere``, ``spec`` (the architecture as data)
+* symmetry: ``group``, ``pairing``, ``discover``, ``certify``
+* quotient: ``gauge`` (canonical representatives), ``torus``, ``align``
+* landscape: ``problem``, ``path``, ``barrier``, ``flatness``, ``charge``, ``ledger``, ``equilibrium``
+* learning: ``networks``, ``optimizers``, ``train``
+* shelves: ``datasets``, ``store``, ``claims``, ``figures``
+
+Public names are loaded on first use, so that reading a store does not import torch.
+"""
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    # networks as data
+    "SymgeomError": "checks",
+    "parameters": "types",
+    "Leg": "spec",
+    "UnitGroup": "spec",
+    "SymmetrySpec": "spec",
+    # symmetry
+    "discover": "discover",
+    "certify": "certify",
+    "GroupElement": "group",
+    "identity": "group",
+    "random_element": "group",
+    "act": "group",
+    "compose": "group",
+    "inverse": "group",
+    "pairing": "pairing",
+    # quotient
+    "canonicalise": "gauge",
+    "Torus": "torus",
+    "align": "align",
+    "Alignment": "align",
+    # landscape
+    "Problem": "problem",
+    "LinearPath": "path",
+    "GeodesicPath": "path",
+    "PolygonalPath": "path",
+    "optimise_path": "path",
+    "profile": "barrier",
+    "barrier": "barrier",
+    "local_energy": "flatness.local_energy",
+    "hessian_eigenvalues": "flatness.hessian",
+    # dynamics
+    "charges": "charge",
+    "Ledger": "ledger",
+    "noise_force": "equilibrium",
+    "noise_equilibrium": "equilibrium",
+    # studies
+    "open_study": "store",
+}
+
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name from the module that defines it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'symgeom' has no attribute '{name}'")
+    return getattr(import_module(f"symgeom.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return sorted(__all__)

@@ -1,0 +1,111 @@
+r"""One bilinear form serves three chapters.
+
+.. math:: \langle u, v\rangle_M[k] = \sum_{\text{legs}} p\,\langle u, v\rangle_{\text{slice } k}
+
+is, unit by unit, the quadratic form of the generator :math:`M` of the unit's scaling (:math:`p` the leg's power). Three readings:
+
+* ``pairing(theta, gradient) = 0``: the loss is invariant (a test of the symmetry, exact for every mini-batch);
+* ``pairing(theta, theta)``: the conserved charge of gradient flow, incoming minus outgoing squared norm;
+* the mean of ``pairing(g, g)`` over sample gradients: the force of SGD's noise on that charge.
+
+References
+----------
+Zhao et al. (2210.17216), section 4 (``Q = |V_j|^2 + b_j^2 - a |U_j|^2``, without their factor 1/2); Ziyin et al.
+(2402.07193), equation 5, with their generator ``A`` of opposite sign (they count outgoing minus incoming).
+"""
+
+import torch
+from torch import Tensor
+
+from symgeom.spec import SymmetrySpec, take
+from symgeom.types import Parameters
+
+
+def leg_products(spec: SymmetrySpec, u: Parameters, v: Parameters) -> dict[str, Tensor]:
+    """Inner products of the units' slices, leg by leg.
+
+    Parameters
+    ----------
+    spec : SymmetrySpec
+        The architecture.
+    u, v : Parameters
+        Two vectors in weight space (weights, gradients, velocities) of one network.
+
+    Returns
+    -------
+    dict of str to Tensor, shape (leg, size)
+        For each group with a positive scale, one row per trainable leg, in the order of the group's legs.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from symgeom.spec import Leg, SymmetrySpec, UnitGroup
+    >>> spec = SymmetrySpec((UnitGroup("hidden1", 2, (Leg("in", 0), Leg("out", 1, power=-1))),))
+    >>> theta = {"in": torch.tensor([[1.0], [2.0]]), "out": torch.tensor([[3.0, 0.0]])}
+    >>> leg_products(spec, theta, theta)["hidden1"]
+    tensor([[1., 4.],
+            [9., 0.]])
+    """
+    return {
+        group.name: torch.stack(
+            [
+                (take(u[leg.tensor], leg, group.size) * take(v[leg.tensor], leg, group.size)).sum(1)
+                for leg in group.legs
+                if not leg.buffer
+            ]
+        )
+        for group in spec.groups
+        if group.scale == "positive"
+    }
+
+
+def pairing(spec: SymmetrySpec, u: Parameters, v: Parameters) -> dict[str, Tensor]:
+    """Bilinear form of the scaling generators, one number per unit.
+
+    Parameters
+    ----------
+    spec : SymmetrySpec
+        The architecture.
+    u, v : Parameters
+        Two vectors in weight space of one network. Use ``torch.vmap`` for stacked networks.
+
+    Returns
+    -------
+    dict of str to Tensor, shape (size,)
+        For each group with a positive scale, the sum over its trainable legs of ``power * <u, v>``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from symgeom.spec import Leg, SymmetrySpec, UnitGroup
+    >>> spec = SymmetrySpec((UnitGroup("hidden1", 2, (Leg("in", 0), Leg("out", 1, power=-1))),))
+    >>> theta = {"in": torch.tensor([[1.0], [2.0]]), "out": torch.tensor([[3.0, 0.0]])}
+    >>> pairing(spec, theta, theta)["hidden1"]
+    tensor([-8.,  4.])
+    """
+    products = leg_products(spec, u, v)
+    return {name: (leg_powers(spec, name).to(rows) * rows).sum(0) for name, rows in products.items()}
+
+
+def leg_powers(spec: SymmetrySpec, name: str) -> Tensor:
+    """Powers of the trainable legs of a group, aligned with the rows of :func:`leg_products`.
+
+    Parameters
+    ----------
+    spec : SymmetrySpec
+        The architecture.
+    name : str
+        The group.
+
+    Returns
+    -------
+    Tensor, shape (leg, 1)
+        The powers.
+
+    Examples
+    --------
+    >>> from symgeom.spec import Leg, SymmetrySpec, UnitGroup
+    >>> leg_powers(SymmetrySpec((UnitGroup("h", 2, (Leg("in", 0), Leg("out", 1, power=-1))),)), "h").flatten()
+    tensor([ 1., -1.])
+    """
+    return torch.tensor([[float(leg.power)] for leg in spec[name].legs if not leg.buffer])

@@ -1,0 +1,151 @@
+"""One network is plain data: a mapping from tensor names to tensors.
+
+``Parameters`` is what ``torch.func.functional_call`` takes. Many networks are the same mapping with a leading axis
+(*stacked* parameters); there is no second class for a population.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+Parameters = Mapping[str, Tensor]
+
+
+def parameters(module: nn.Module) -> dict[str, Tensor]:
+    """Return the weights and buffers of a module as detached copies.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Any network.
+
+    Returns
+    -------
+    dict of str to Tensor
+        Names as in ``module.named_parameters()`` and ``module.named_buffers()``; the module is left as it is.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> sorted(parameters(nn.Linear(3, 2)))
+    ['bias', 'weight']
+    """
+    named = dict(module.named_parameters()) | dict(module.named_buffers())
+    return {name: tensor.detach().clone() for name, tensor in named.items()}
+
+
+def cast(params: Parameters, dtype: torch.dtype) -> dict[str, Tensor]:
+    """Return the parameters in another floating-point precision; integer buffers stay as they are.
+
+    Parameters
+    ----------
+    params : Parameters
+        One network or stacked networks.
+    dtype : torch.dtype
+        For instance ``torch.float64``, which geometry and charges need.
+
+    Returns
+    -------
+    dict of str to Tensor
+        The same names and shapes.
+
+    Examples
+    --------
+    >>> import torch
+    >>> cast({"w": torch.ones(1)}, torch.float64)["w"].dtype
+    torch.float64
+    """
+    return {name: tensor.to(dtype) if tensor.is_floating_point() else tensor for name, tensor in params.items()}
+
+
+def stack(networks: Sequence[Parameters]) -> dict[str, Tensor]:
+    """Put networks of one architecture on a leading axis.
+
+    Parameters
+    ----------
+    networks : sequence of Parameters
+        ``k`` networks with the same tensors.
+
+    Returns
+    -------
+    dict of str to Tensor
+        Every tensor with shape ``(k, *shape)``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> stack([{"w": torch.ones(3)}, {"w": torch.zeros(3)}])["w"].shape
+    torch.Size([2, 3])
+    """
+    return {name: torch.stack([network[name] for network in networks]) for name in networks[0]}
+
+
+def unstack(stacked: Parameters) -> list[dict[str, Tensor]]:
+    """Undo :func:`stack`: one mapping per entry of the leading axis (views, not copies).
+
+    Parameters
+    ----------
+    stacked : Parameters
+        ``k`` networks on a leading axis.
+
+    Returns
+    -------
+    list of dict
+        ``k`` networks.
+
+    Examples
+    --------
+    >>> import torch
+    >>> len(unstack({"w": torch.ones(2, 3)}))
+    2
+    """
+    count = len(next(iter(stacked.values())))
+    return [{name: tensor[index] for name, tensor in stacked.items()} for index in range(count)]
+
+
+def ravel(params: Parameters) -> Tensor:
+    """Return one network as a flat vector, tensors in the order of the mapping.
+
+    Parameters
+    ----------
+    params : Parameters
+        One network.
+
+    Returns
+    -------
+    Tensor, shape (parameter,)
+        The concatenated entries.
+
+    Examples
+    --------
+    >>> import torch
+    >>> ravel({"w": torch.ones(2, 2), "b": torch.zeros(1)}).shape
+    torch.Size([5])
+    """
+    return torch.cat([tensor.reshape(-1) for tensor in params.values()])
+
+
+def unravel(vector: Tensor, like: Parameters) -> dict[str, Tensor]:
+    """Undo :func:`ravel`, with names and shapes taken from ``like`` (views, not copies).
+
+    Parameters
+    ----------
+    vector : Tensor, shape (parameter,)
+        The flat network.
+    like : Parameters
+        A network of the same architecture.
+
+    Returns
+    -------
+    dict of str to Tensor
+        The network.
+
+    Examples
+    --------
+    >>> import torch
+    >>> unravel(torch.arange(3.0), {"w": torch.ones(2), "b": torch.ones(1)})["b"]
+    tensor([2.])
+    """
+    pieces = torch.split(vector, [tensor.numel() for tensor in like.values()])
+    return {name: piece.reshape(tensor.shape) for (name, tensor), piece in zip(like.items(), pieces, strict=True)}
