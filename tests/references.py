@@ -1,0 +1,1 @@
+"""Slow and obvious references that stand beside the fast code."""
