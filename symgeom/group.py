@@ -212,6 +212,32 @@ def compose(spec: SymmetrySpec, second: GroupElement, first: GroupElement) -> Gr
     return GroupElement(permutations, scales)
 
 
+def extend(spec: SymmetrySpec, element: GroupElement) -> GroupElement:
+    """Return the element with the identity on every group that it does not name.
+
+    Parameters
+    ----------
+    spec : SymmetrySpec
+        The architecture.
+    element : GroupElement
+        An element that names some of its groups.
+
+    Returns
+    -------
+    GroupElement
+        An element that names all of them.
+
+    Examples
+    --------
+    >>> from symgeom.spec import Leg, SymmetrySpec, UnitGroup
+    >>> spec = SymmetrySpec((UnitGroup("hidden1", 2, (Leg("w", 0),)),))
+    >>> extend(spec, GroupElement({}, {})).permutations["hidden1"]
+    tensor([0, 1])
+    """
+    nothing = identity(spec)
+    return GroupElement(nothing.permutations | dict(element.permutations), nothing.scales | dict(element.scales))
+
+
 def inverse(spec: SymmetrySpec, element: GroupElement) -> GroupElement:
     """Return the element that undoes ``element``.
 
