@@ -13,7 +13,9 @@ The map, from the ground up (a module imports only from lower floors):
 Public names are loaded on first use, so that reading a store does not import torch.
 """
 
+import sys
 from importlib import import_module
+from types import ModuleType
 
 __version__ = "0.1.0"
 
@@ -44,7 +46,7 @@ _HOMES = {
     "LinearPath": "path",
     "GeodesicPath": "path",
     "PolygonalPath": "path",
-    "optimise_path": "path",
+    "optimise_path": "chain",
     "profile": "barrier",
     "barrier": "barrier",
     "local_energy": "flatness.local_energy",
@@ -61,13 +63,23 @@ _HOMES = {
 __all__ = ["__version__", *_HOMES]
 
 
-def __getattr__(name: str) -> object:
-    """Load a public name from the module that defines it."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'symgeom' has no attribute '{name}'")
-    return getattr(import_module(f"symgeom.{_HOMES[name]}"), name)
+class _Package(ModuleType):
+    """The package; where a module and its function share a name (``align``), the name is the function."""
+
+    def __getattr__(self, name: str) -> object:
+        """Load a public name from the module that defines it."""
+        if name not in _HOMES:
+            raise AttributeError(f"module 'symgeom' has no attribute '{name}'")
+        return getattr(import_module(f"symgeom.{_HOMES[name]}"), name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Keep the import system from putting a submodule in the place of the function of the same name."""
+        if not (name in _HOMES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+    def __dir__(self) -> list[str]:
+        """List the public names."""
+        return sorted(__all__)
 
 
-def __dir__() -> list[str]:
-    """List the public names."""
-    return sorted(__all__)
+sys.modules[__name__].__class__ = _Package

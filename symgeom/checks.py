@@ -2,12 +2,18 @@
 
 A caller's mistake raises :class:`SymgeomError` with one sentence that a person can act on. A numerical outcome (a run that
 diverged, a solver that stopped early) is no mistake: it is a field of the record that the function returns.
+
+Torch is imported for annotations only, so that reading a store does not load it.
 """
 
-from collections.abc import Iterable, Mapping
+from __future__ import annotations
 
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from torch import Tensor
 
 
 class SymgeomError(ValueError):
@@ -35,7 +41,7 @@ def check_finite(tensors: Mapping[str, Tensor], what: str) -> None:
     >>> check_finite({"0.weight": torch.ones(2, 2)}, "the weights")
     """
     for name, tensor in tensors.items():
-        bad = (~torch.isfinite(tensor)).sum().item() if tensor.is_floating_point() else 0
+        bad = (~tensor.isfinite()).sum().item() if tensor.is_floating_point() else 0
         if bad:
             raise SymgeomError(
                 f"Cannot use {what}: tensor '{name}' holds {bad} values that are NaN or infinite of {tensor.numel()}. "

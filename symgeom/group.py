@@ -5,7 +5,8 @@ The action permutes first and scales second. With :math:`\pi` the permutation an
 .. math:: (g\theta)_k = s_k^{p}\,\theta_{\pi(k)}
 
 on every leg of power :math:`p`. For a linear group the element is a matrix :math:`G`: incoming legs become :math:`G\theta`,
-outgoing legs :math:`G^{-\top}\theta` (rows indexed by units). Elements act on one network; ``torch.vmap`` lifts them to many.
+outgoing legs :math:`G^{-\top}\theta` (rows indexed by units). An element acts on one network;
+``torch.vmap`` over the network applies one element to many.
 
 References
 ----------
@@ -129,7 +130,7 @@ def act(spec: SymmetrySpec, element: GroupElement, params: Parameters) -> dict[s
     Raises
     ------
     SymgeomError
-        If the spec does not fit the network, or if a scale is not allowed for its group.
+        If the spec does not fit the network, or if a permutation or scale is not one of its group.
 
     Examples
     --------
@@ -147,7 +148,7 @@ def act(spec: SymmetrySpec, element: GroupElement, params: Parameters) -> dict[s
         if group.name not in element.permutations:
             continue
         scale, permutation = element.scales[group.name], element.permutations[group.name]
-        _check_scale(group, scale)
+        _check_element(group, permutation, scale)
         for leg in group.legs:
             tensor = result[leg.tensor]
             rows = take(tensor, leg, group.size)[permutation]
@@ -163,12 +164,19 @@ def _scaled(rows: Tensor, leg: Leg, scale: Tensor) -> Tensor:
     return factor * (rows + leg.shift) - leg.shift if leg.shift else factor * rows
 
 
-def _check_scale(group: UnitGroup, scale: Tensor) -> None:
+def _check_element(group: UnitGroup, permutation: Tensor, scale: Tensor) -> None:
+    shape, units = (group.size,) * (2 if group.scale == "linear" else 1), torch.arange(group.size, device=permutation.device)
+    if scale.shape != shape or not torch.equal(permutation.sort().values if group.permute else permutation, units):
+        raise SymgeomError(
+            f"Cannot act on group '{group.name}' with permutation {permutation.tolist()} and scales of shape "
+            f"{tuple(scale.shape)}: give each of the numbers 0 to {group.size - 1} once{', in order,' * (not group.permute)} "
+            f"and scales of shape {shape}."
+        )
     allowed = {
         "positive": lambda: (scale > 0).all(),
         "sign": lambda: (scale.abs() == 1).all(),
         "none": lambda: (scale == 1).all(),
-        "linear": lambda: scale.ndim == 2,
+        "linear": lambda: scale.isfinite().all(),
     }
     if not allowed[group.scale]():
         raise SymgeomError(

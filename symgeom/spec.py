@@ -238,11 +238,17 @@ def check_spec(spec: SymmetrySpec, params: Mapping[str, Tensor]) -> None:
             if not 0 <= leg.axis < len(shape):
                 raise SymgeomError(f"Cannot use {where}: the tensor has shape {shape}, so its axes are 0 to {len(shape) - 1}.")
             stop = leg.start + leg.outer * group.size * leg.block
-            if stop > shape[leg.axis]:
+            if leg.start < 0 or stop > shape[leg.axis]:
                 raise SymgeomError(
                     f"Cannot use {where}: {group.size} units need the entries {leg.start} to {stop} of that axis, which has "
                     f"{shape[leg.axis]} (tensor shape {shape}). Correct the group's size, or the leg's start, block, outer."
                 )
+            for axis, first, last in leg.region:
+                if not (0 <= axis < len(shape) and axis != leg.axis and 0 <= first < last <= shape[axis]):
+                    raise SymgeomError(
+                        f"Cannot use {where}: its region {(axis, first, last)} (axis, start, stop) is no part of another axis of "
+                        f"the tensor, whose shape is {shape}. Correct the region."
+                    )
             place = (leg.tensor, leg.axis, leg.start, leg.region)
             if place in seen:
                 raise SymgeomError(f"Cannot use {where}: this slice is listed twice in the group. Remove one of the two legs.")

@@ -111,9 +111,32 @@ def slerp(u: Tensor, v: Tensor, t: float | Tensor) -> Tensor:
             f"Cannot draw a geodesic: the points of spheres {where} are antipodal (angle pi), so that no great circle is "
             "singled out. Align the networks first, or move one of them."
         )
-    theta = theta.unsqueeze(-1)
+    first, second = slerp_weights(theta.unsqueeze(-1), t)
+    return first * u + second * v
+
+
+def slerp_weights(theta: Tensor, t: float | Tensor) -> tuple[Tensor, Tensor]:
+    r"""Weights of the two end points in :func:`slerp`; exactly (1, 0) at ``t = 0`` and (0, 1) at ``t = 1``.
+
+    Parameters
+    ----------
+    theta : Tensor, shape (...)
+        Angles between the points in radians, less than pi.
+    t : float or Tensor
+        Broadcasts with ``theta``.
+
+    Returns
+    -------
+    tuple of Tensor, shapes (...) and (...)
+        The weights.
+
+    Examples
+    --------
+    >>> slerp_weights(torch.tensor([0.0]), 0.25)
+    (tensor([0.7500]), tensor([0.2500]))
+    """
     first, second, whole = (torch.sinc(x * theta / math.pi) for x in (1 - t, t, 1.0))
-    return (first * (1 - t) * u + second * t * v) / whole
+    return first * (1 - t) / whole, second * t / whole
 
 
 def random_direction(shape: tuple[int, ...], *, generator: torch.Generator) -> Tensor:

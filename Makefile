@@ -1,0 +1,39 @@
+# make study   set up and run the default study       make test    set up and run the tests
+# make env     set up only                            make lint    style, types of imports, workflow checks
+# make bench   speed and memory, as ratios            make clean   remove the environment and caches (not the results)
+
+PYTHON ?= python3.11
+BIN := .venv/bin
+CORES ?= all
+export OMP_NUM_THREADS := 1
+
+.PHONY: env study test lint bench clean
+
+env: .venv/installed
+
+.venv/installed: requirements.lock pyproject.toml
+	@command -v $(PYTHON) > /dev/null || { echo "Cannot set up: $(PYTHON) was not found. Install Python 3.11, or name one: make PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Setting up .venv from requirements.lock (two to three minutes, once)"
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --quiet --disable-pip-version-check --requirement requirements.lock
+	$(BIN)/pip install --quiet --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+study: env
+	@PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores $(CORES)
+
+test: env
+	$(BIN)/python -m pytest
+
+lint: env
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/snakefmt --check workflow
+	$(BIN)/snakemake --lint
+
+bench: env
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest tests/benchmarks --benchmarks
+
+clean:
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info

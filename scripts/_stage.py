@@ -1,0 +1,49 @@
+"""What several stages read and write: networks by arm and seed, pairs, and the elements that align them."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+from _labels import ENDS, Pair
+from torch import Tensor
+
+from symgeom.group import GroupElement
+from symgeom.spec import SymmetrySpec
+from symgeom.store import dataset_to_parameters, read_store
+
+Key = tuple[str, int]
+
+
+def read_symmetry(path: str) -> SymmetrySpec:
+    """Read the spec that was discovered for a case."""
+    return SymmetrySpec.from_json(Path(path).read_text())
+
+
+def read_networks(paths: str | Iterable[str]) -> dict[Key, dict[str, Tensor]]:
+    """Read the finite networks of some stores, by arm and seed; what diverged is left out."""
+    found = {}
+    for path in [paths] if isinstance(paths, str) else paths:
+        store = read_store(path)
+        stacked = {name: torch.from_numpy(array) for name, array in dataset_to_parameters(store).items()}
+        for row, arm in enumerate(store["arm"].values):
+            for column, seed in enumerate(store["seed"].values):
+                network = {name: tensor[row, column] for name, tensor in stacked.items()}
+                if all(bool(torch.isfinite(tensor).all()) for tensor in network.values()):
+                    found[str(arm), int(seed)] = network
+    return found
+
+
+def read_elements(path: str, spec: SymmetrySpec) -> dict[Pair, GroupElement]:
+    """Read the group elements that align the second network of each pair to the first."""
+    store = read_store(path)
+    labels = zip(*(store[name].values.tolist() for name in ENDS), strict=True)
+    orders, signs = (
+        {group.name: torch.from_numpy(store[f"{part}_{group.name}"].values) for group in spec.groups}
+        for part in ("permutation", "sign")
+    )
+    return {
+        pair: GroupElement(
+            {name: order[row] for name, order in orders.items()}, {name: sign[row] for name, sign in signs.items()}
+        )
+        for row, pair in enumerate(labels)
+    }

@@ -1,0 +1,50 @@
+"""Measure distances on the torus before and after alignment, and the same for random networks as a control."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from _labels import labelled, names, write_pairs
+from _launch import launch
+from _stage import read_elements, read_networks, read_symmetry
+
+from symgeom.align import align
+from symgeom.group import act
+from symgeom.randomness import stream
+from symgeom.torus import Torus
+
+MEANING = "rad", "root-mean-square angle between units"
+
+
+def main(*, symmetry: str, canonical: Sequence[str], alignments: str, options: dict, distances: str, config_digest: str) -> None:
+    spec, networks = read_symmetry(symmetry), read_networks(canonical)
+    torus, elements = Torus(spec, options["bias_in_norm"]), read_elements(alignments, spec)
+
+    def compare(first: dict, second: dict) -> list[float]:
+        angles = torus.angles(first, second)
+        groups = [float(angle.square().nanmean().sqrt()) for angle in angles.values()]
+        return [float(torus.distance(first, second)), *groups]
+
+    measured = np.full((len(elements), 2, 1 + len(spec.groups)), np.nan)
+    for row, (pair, element) in enumerate(elements.items()):
+        first, second = networks.get(pair[:2]), networks.get(pair[2:])
+        if first is not None and second is not None:
+            measured[row] = compare(first, second), compare(first, act(spec, element, second))
+    random, like = np.full((options["random_controls"], 2, 1 + len(spec.groups)), np.nan), next(iter(networks.values()), None)
+    for row in range(len(random) if like is not None else 0):
+        first, second = (torus.random_point(like, generator=stream("random control", row, end)) for end in range(2))
+        element = align(spec, first, second, method=options["method"]).element
+        random[row] = compare(first, second), compare(first, act(spec, element, second))
+    variables = {
+        "distance": labelled(("pair", "stage"), measured[..., 0], *MEANING),
+        "group_distance": labelled(("pair", "stage", "group"), measured[..., 1:], *MEANING),
+        "random_distance": labelled(("control", "stage"), random[..., 0], *MEANING),
+        "random_group_distance": labelled(("control", "stage", "group"), random[..., 1:], *MEANING),
+    }
+    coordinates = names("stage", ["normalised", "aligned"], "symmetries removed so far")
+    coordinates |= names("group", [group.name for group in spec.groups], "unit group")
+    attrs = {name: str(value) for name, value in options.items()}
+    write_pairs(distances, list(elements), variables, coordinates=coordinates, attrs=attrs, config_digest=config_digest)
+
+
+if __name__ == "__main__":
+    launch(main, snakemake)

@@ -1,0 +1,26 @@
+"""Read a data set, split it, and store it as labelled arrays."""
+
+from collections.abc import Mapping
+
+import xarray as xr
+from _launch import launch
+
+from symgeom.datasets import load
+from symgeom.store import write_store
+
+
+def main(*, recipe: Mapping, root: str, data: str, config_digest: str) -> None:
+    loaded = load(recipe["name"], root=root, options=recipe.get("options", {}))
+    arrays = {}
+    for split in ("train", "test"):
+        inputs, targets = getattr(loaded, f"{split}_inputs"), getattr(loaded, f"{split}_targets")
+        features = [f"feature{axis}" for axis in range(inputs.ndim - 1)]
+        described = {"units": "1", "long_name": f"{split} inputs"}
+        arrays[f"{split}_inputs"] = ([f"{split}_sample", *features], inputs.numpy(), described)
+        arrays[f"{split}_targets"] = (f"{split}_sample", targets.numpy(), {"units": "1", "long_name": f"{split} classes"})
+    attrs = {"data_set": loaded.name, "classes": loaded.classes, "checksum": loaded.checksum}
+    write_store(data, xr.Dataset(arrays, attrs=attrs), config_digest=config_digest, seeds=[])
+
+
+if __name__ == "__main__":
+    launch(main, snakemake)

@@ -1,0 +1,221 @@
+r"""Prove a spec on a network: a random group element must leave the outputs as they are.
+
+With :math:`g` random elements of all groups that preserve the outputs, and :math:`f` the network in eval mode,
+
+.. math:: \mathrm{residual} = \max_g \frac{\max_x |f(g\theta, x) - f(\theta, x)|}{\max_x |f(\theta, x)|}.
+
+The identity holds at every point of weight space or it is no symmetry, so the first draw is made at the given weights and the
+others at random points near them: zero biases and the untouched statistics of a new batch norm would hide a missing leg. The head
+(``exact_for="error"``) must leave the largest output the largest. A failing group is found by bisection.
+"""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from symgeom.checks import SymgeomError, check_finite
+from symgeom.group import GroupElement, act, random_element
+from symgeom.spec import SymmetrySpec, check_spec
+from symgeom.types import Parameters
+
+TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-3}
+"""Relative change of the outputs that rounding explains: about 5e5 (8e3) units of the last place in float64 (float32)."""
+
+NEARBY = 0.1
+"""Relative size of the random displacement of the weights for all draws but the first."""
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What was proved about a spec, on one network.
+
+    Attributes
+    ----------
+    residual : float
+        Largest relative change of the outputs under random elements of the exact groups.
+    tolerance : float
+        What rounding explains, in the precision of the weights.
+    head_unchanged : bool
+        Whether the head's scale left every predicted class as it was (also true if there is no head).
+    worst_group : str or None
+        The group that fails (several, joined by " + ", if they fail only together); None if all pass.
+    draws : int
+        Number of random elements.
+    """
+
+    residual: float
+    tolerance: float
+    head_unchanged: bool
+    worst_group: str | None
+    draws: int
+
+    @property
+    def passed(self) -> bool:
+        """Whether the spec holds; a residual that is not a number fails."""
+        return self.residual <= self.tolerance and self.head_unchanged
+
+    def require(self) -> "Certificate":
+        """Return the certificate if it passed, else raise.
+
+        Returns
+        -------
+        Certificate
+            Itself.
+
+        Raises
+        ------
+        SymgeomError
+            If a group is not a symmetry of the network.
+        """
+        if not self.passed:
+            change = f"outputs change by {self.residual:.2g} of their size, rounding explains {self.tolerance:.2g}"
+            found = change if self.residual > self.tolerance or self.head_unchanged else "predicted classes change"
+            raise SymgeomError(
+                f"Cannot certify the spec: group '{self.worst_group}' is not a symmetry of this network ({found}). Compare its legs, "
+                "powers and kind of scale with the network; leave the group out of the spec if it cannot be repaired."
+            )
+        return self
+
+
+def certify(
+    spec: SymmetrySpec, module: nn.Module, params: Parameters, *, inputs: Tensor, generator: torch.Generator, draws: int = 3
+) -> Certificate:
+    """Test a spec with random group elements.
+
+    Parameters
+    ----------
+    spec : SymmetrySpec
+        Discovered or written by hand.
+    module : nn.Module
+        The network; evaluated in eval mode, not modified.
+    params : Parameters
+        Its weights and buffers, in the precision of the test (float64 is the sharper one); not modified.
+    inputs : Tensor, shape (sample, ...)
+        What the outputs are compared on; cast to the precision of ``params`` if it is floating-point.
+    generator : torch.Generator
+        The source of randomness.
+    draws : int
+        Number of random elements: the first at ``params``, the others nearby.
+
+    Returns
+    -------
+    Certificate
+        Numbers to store; call its ``require()`` to raise if a group fails.
+
+    Raises
+    ------
+    SymgeomError
+        If the spec does not fit the tensors, the network is random in eval mode, its outputs are zero or not finite, or the
+        precision is neither float32 nor float64.
+
+    Examples
+    --------
+    >>> from symgeom.discover import discover
+    >>> from symgeom.types import parameters
+    >>> network, inputs = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)).double(), torch.ones(5, 3).double()
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> certify(discover(network, inputs), network, parameters(network), inputs=inputs, generator=generator).passed
+    True
+    """
+    check_spec(spec, params)
+    check_finite(params, "the network to certify")
+    call = _Evaluation(module, params, inputs)
+    exact = spec.exact()
+    head = SymmetrySpec(tuple(group for group in spec.groups if group.exact_for == "error"))
+    residual, failing, head_unchanged, head_failing = 0.0, None, True, None
+    for draw in range(draws):
+        point = _nearby(params, module, generator) if draw else dict(params)
+        element = random_element(exact, generator=generator)
+        change = call.change(exact, element, point)
+        if not change <= residual:  # also if it is not a number
+            residual = change
+            if not change <= call.tolerance:
+                failing = _bisect(call, exact, element, point)
+        scaled = random_element(head, generator=generator)
+        if not call.same_classes(head, scaled, point):
+            head_unchanged, head_failing = False, head.groups[0].name
+    return Certificate(residual, call.tolerance, head_unchanged, failing or head_failing, draws)
+
+
+class _Evaluation:
+    """The outputs of a network as a function of its parameters."""
+
+    def __init__(self, module: nn.Module, params: Parameters, inputs: Tensor) -> None:
+        dtypes = {tensor.dtype for tensor in params.values() if tensor.is_floating_point()}
+        if len(dtypes) != 1 or not dtypes <= TOLERANCE.keys():
+            raise SymgeomError(
+                f"Cannot certify weights of type {sorted(map(str, dtypes))}: cast all of them to torch.float64 (or torch.float32)."
+            )
+        (dtype,) = dtypes
+        self.tolerance = TOLERANCE[dtype]
+        self.module = deepcopy(module).eval()
+        self.inputs = inputs.to(dtype) if inputs.is_floating_point() else inputs
+        first, second = self.outputs(params), self.outputs(params)
+        if not all(map(torch.equal, first, second)):
+            raise SymgeomError(
+                f"Cannot certify the network ({type(module).__name__}): two evaluations on one input in eval mode differ. Turn off "
+                "what is random (a dropout that ignores eval mode, a sampled layer)."
+            )
+        if not all(bool(tensor.isfinite().all()) and bool(tensor.any()) for tensor in first):
+            raise SymgeomError(
+                f"Cannot certify the network ({type(module).__name__}): its outputs are all zero, or not finite, so that no change "
+                "could be seen. Give weights and inputs that lead to ordinary outputs."
+            )
+
+    def outputs(self, params: Parameters) -> list[Tensor]:
+        with torch.no_grad():
+            result = functional_call(self.module, dict(params), (self.inputs,))
+        return [leaf for leaf in torch.utils._pytree.tree_leaves(result) if isinstance(leaf, Tensor) and leaf.is_floating_point()]
+
+    def change(self, spec: SymmetrySpec, element: GroupElement, params: Parameters) -> float:
+        pairs = zip(self.outputs(params), self.outputs(act(spec, element, params)), strict=True)
+        changes = [float((after - before).abs().max() / before.abs().max()) for before, after in pairs]
+        return max(changes) if all(change == change for change in changes) else float("nan")
+
+    def same_classes(self, spec: SymmetrySpec, element: GroupElement, params: Parameters) -> bool:
+        if not spec.groups:
+            return True
+        pairs = zip(self.outputs(params), self.outputs(act(spec, element, params)), strict=True)
+        return all(torch.equal(before.argmax(-1), after.argmax(-1)) for before, after in pairs)
+
+
+def _nearby(params: Parameters, module: nn.Module, generator: torch.Generator) -> dict[str, Tensor]:
+    """Return a random point near a network; positive buffers (variances) stay positive."""
+    buffers = {name for name, _ in module.named_buffers()}
+
+    def moved(name: str, tensor: Tensor) -> Tensor:
+        if not tensor.is_floating_point():
+            return tensor
+        noise = NEARBY * torch.randn(tensor.shape, generator=generator, dtype=torch.float64).to(tensor)
+        if name in buffers and bool((tensor > 0).all()):
+            return tensor * noise.exp()
+        size = tensor.square().mean().sqrt()
+        return tensor + noise * torch.where(size > 0, size, torch.ones_like(size))
+
+    return {name: moved(name, tensor) for name, tensor in params.items()}
+
+
+def _bisect(call: _Evaluation, spec: SymmetrySpec, element: GroupElement, params: Parameters) -> str:
+    """Name the group (or the smallest run of groups) with which the element still changes the outputs."""
+    groups = spec.groups
+    while len(groups) > 1:
+        middle = len(groups) // 2
+        halves: Sequence[tuple] = (groups[:middle], groups[middle:])
+        changes = [call.change(spec, _restricted(element, half), params) for half in halves]
+        failing = [half for half, change in zip(halves, changes, strict=True) if not change <= call.tolerance]
+        if not failing:
+            break
+        groups = failing[0] if len(failing) == 1 or not changes[1] > changes[0] else failing[1]
+    return " + ".join(group.name for group in groups)
+
+
+def _restricted(element: GroupElement, groups: tuple) -> GroupElement:
+    names = {group.name for group in groups}
+    return GroupElement(
+        {name: value for name, value in element.permutations.items() if name in names},
+        {name: value for name, value in element.scales.items() if name in names},
+    )

@@ -1,0 +1,76 @@
+"""Every claim of a study, judged in the order of the table."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import xarray as xr
+
+from symgeom.checks import SymgeomError
+from symgeom.claims import dynamics, flatness, geometry
+from symgeom.claims.bootstrap import LEVEL, RESAMPLES
+from symgeom.claims.question import answer
+from symgeom.claims.record import Claim
+from symgeom.claims.selection import Roles
+
+STAGES = ("minima", "flatness", "distances", "paths", "chains", "ledgers", "equilibria")
+
+
+def evaluate(
+    stages: Mapping[str, xr.Dataset],
+    roles: Roles,
+    *,
+    bend_threshold: float = 0.01,
+    level: float = LEVEL,
+    resamples: int = RESAMPLES,
+    case: str = "",
+) -> list[Claim]:
+    """Judge all claims from the stages of one case.
+
+    Parameters
+    ----------
+    stages : mapping of str to xr.Dataset
+        The measurements, under the names :data:`STAGES`.
+    roles : mapping of str to str or sequence of str
+        Which arms are "flat", "reference", "sharp", "equivariant" and "adaptive"; a role may be missing, and its claims are then
+        undecided.
+    bend_threshold : float
+        The training error (fraction) up to which a chain connects two minima.
+    level : float
+        Coverage of the intervals.
+    resamples : int
+        How many bootstrap resamples.
+    case : str
+        Name of the case, written into every claim.
+
+    Returns
+    -------
+    list of Claim
+        In the order of the table.
+
+    Raises
+    ------
+    SymgeomError
+        If a stage is missing.
+    """
+    missing = [name for name in STAGES if name not in stages]
+    if missing:
+        raise SymgeomError(
+            f"Cannot judge the claims: the stages {missing} are missing, found {sorted(stages)}. Give all of them."
+        )
+    minima, energies, distances, paths, chains, ledgers, equilibria = (stages[name] for name in STAGES)
+    questions = [
+        flatness.flatter("H1a", energies, minima, roles, first="flat", second="reference"),
+        flatness.flatter("H1b", energies, minima, roles, first="reference", second="sharp"),
+        flatness.flatness_predicts_test_error(energies, minima),
+        geometry.nearer("H2a", distances, minima, roles, first="flat", second="sharp"),
+        geometry.nearer("H2a-reference", distances, minima, roles, first="flat", second="reference"),
+        geometry.nearer_than_random(distances, minima),
+        geometry.lower_barriers(paths, minima, roles),
+        geometry.both_removals_needed(paths, minima),
+        geometry.chains_connect(chains, minima, threshold=bend_threshold),
+        geometry.bend_lowers_error(chains, minima),
+        dynamics.ledger_closes(ledgers, minima, roles),
+        dynamics.adaptive_breaks_conservation(ledgers, minima, roles),
+        dynamics.noise_equilibrium_approached(equilibria, minima, roles),
+    ]
+    return [replace(answer(question, level=level, resamples=resamples), case=case) for question in questions]

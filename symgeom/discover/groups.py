@@ -1,0 +1,192 @@
+"""From statements to unit groups: solve labels and exponents, and name what is found."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from symgeom.discover.exponents import null_space
+from symgeom.discover.graph import Network
+from symgeom.discover.labels import Axis, Family, Labels, Occurrence
+from symgeom.discover.relations import Pin, Relation, Separate
+from symgeom.spec import Leg, UnitGroup
+
+Key = tuple[Axis, int, int]
+Equation = dict[Key, Fraction | int]
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """Where a family indexes a parameter: a leg whose power is still to be found."""
+
+    tensor: str
+    axis: int
+    region: tuple[tuple[int, int, int], ...]
+    occurrence: Occurrence
+
+    def leg(self, network: Network, power: int) -> Leg:
+        """Return the leg with its power."""
+        at = self.occurrence
+        buffer, shift = self.tensor in network.buffers, network.shifts.get(self.tensor, 0.0)
+        return Leg(self.tensor, self.axis, power, at.start, at.block, at.outer, self.region, buffer, shift)
+
+
+def unit_groups(network: Network) -> list[UnitGroup]:
+    """Return the groups of a network, from input to output.
+
+    Parameters
+    ----------
+    network : Network
+        Statements and parameters.
+
+    Returns
+    -------
+    list of UnitGroup
+        One group per family of units, with its permutations and one scaling; further scalings of the same units (the two sides of
+        a batch norm) follow as groups of their own, without permutations.
+    """
+    labels = Labels()
+    _solve_labels(labels, network)
+    places = _places(labels, network)
+    positive, signs = (_equations(labels, network, kind) for kind in "ps")
+    separate = {
+        at.family for s in network.statements if isinstance(s, Separate) for axis in s.axes for at in labels.occurrences(((axis,),))
+    }
+    reads = {axis for s in network.statements if isinstance(s, Relation) for axis in s.reads}
+    found = []
+    for family, where in places.items():
+        roles = {place.occurrence.key: -1 if place.occurrence.key[0] in reads else 1 for place in where}
+        equations = positive.get(family, []), signs.get(family, [])
+        scalings = _scalings(where, *equations, roles, linear=family not in separate)
+        found.append(_family_groups(network, where, scalings, roles))
+    indices = ((tensor, axis) for tensor, axes in network.tensors.items() for axis in range(len(axes)))
+    order = {index: rank for rank, index in enumerate(indices)}
+
+    def position(group: UnitGroup) -> int:
+        return min(order[leg.tensor, leg.axis] for leg in group.incoming() or group.legs)
+
+    found.sort(key=lambda groups: position(groups[0]))
+    named = [
+        UnitGroup(f"hidden{number}{group.name}", group.size, group.legs, group.scale, group.permute)
+        for number, groups in enumerate(found, start=1)
+        for group in groups
+    ]
+    return sorted(named, key=position)
+
+
+def _solve_labels(labels: Labels, network: Network) -> None:
+    """Unify until nothing new is learnt."""
+    before = -1
+    while before != labels.changes:
+        before = labels.changes
+        for statement in network.statements:
+            if isinstance(statement, Relation):
+                first, *others = (expression for expression, _ in statement.terms)
+                for other in others:
+                    labels.unify(first, other)
+                _pin_mismatches(labels, statement)
+            elif isinstance(statement, Pin):
+                labels.pin(axis.family for axis in statement.axes)
+
+
+def _pin_mismatches(labels: Labels, relation: Relation) -> None:
+    """Pin families that are not at the same places in all expressions of a relation (labels that could not be made equal)."""
+    occurrences = [labels.occurrences(expression) for expression, _ in relation.terms]
+    common = set.intersection(*({_where(at) for at in found} for found in occurrences))
+    labels.pin(at.family for found in occurrences for at in found if _where(at) not in common)
+
+
+def _where(at: Occurrence) -> tuple[Family, int, int]:
+    return at.family, at.start, at.block
+
+
+def _places(labels: Labels, network: Network) -> dict[Family, list[Place]]:
+    """Return where each family indexes parameters, in the order of use."""
+    places: dict[Family, list[Place]] = {}
+    for tensor, axes in network.tensors.items():
+        for index, axis in enumerate(axes):
+            pieces = network.regions.get(axis)
+            run = axes[0].size // len(pieces) if pieces else 0
+            regions = [((0, k * run, (k + 1) * run),) for k in range(len(pieces))] if pieces else [()]
+            for piece, region in zip(pieces or [axis], regions, strict=True):
+                for at in labels.occurrences(((piece,),)):
+                    places.setdefault(at.family, []).append(Place(tensor, index, region, at))
+    inner = _inner_families(places)
+    return {family: where for family, where in places.items() if family not in inner}
+
+
+def _inner_families(places: dict[Family, list[Place]]) -> set[Family]:
+    """Return families that only number the parts of other units (coordinates within a head).
+
+    They could be permuted only in all units at once, which is a small part of what is true: each unit has its own such group.
+    """
+    segments: dict[tuple[object, ...], list[Family]] = {}
+    for family, where in places.items():
+        for place in where:
+            segments.setdefault((place.tensor, place.axis, place.region, place.occurrence.start), []).append(family)
+    inner = set()
+    for place in {place for where in places.values() for place in where}:
+        families = segments[place.tensor, place.axis, place.region, place.occurrence.start]
+        if place.occurrence.outer > 1 and len(families) > 1 or place.occurrence.family.size == 1 < len(families):
+            inner.add(place.occurrence.family)
+    return inner
+
+
+def _equations(labels: Labels, network: Network, kind: str) -> dict[Family, list[Equation]]:
+    """Return the linear equations on the exponents of each family, for positive scales ("p") or signs ("s")."""
+    equations: dict[Family, list[Equation]] = {}
+    for statement in network.statements:
+        if isinstance(statement, Relation) and kind in statement.holds:
+            sums: dict[tuple[Family, int, int], Equation] = {}
+            for expression, coefficient in statement.terms:
+                for at in labels.occurrences(expression):
+                    row = sums.setdefault(_where(at), {})
+                    row[at.key] = row.get(at.key, 0) + coefficient
+            for (family, _, _), row in sums.items():
+                equations.setdefault(family, []).append(row)
+    return equations
+
+
+@dataclass(frozen=True, eq=False)
+class Scaling:
+    """One way to scale the units of a family: a power per place."""
+
+    powers: dict[Key, int]
+    kind: str
+
+
+def _scalings(where: list[Place], positive: list[Equation], signs: list[Equation], roles: dict[Key, int], *, linear: bool) -> list[Scaling]:
+    """Return a basis of the scalings of one family, those that belong to the first tensors first."""
+    keys = [place.occurrence.key for place in where]
+
+    def solutions(equations: list[Equation], modulus: int) -> list[dict[Key, int]]:
+        unknowns = list(dict.fromkeys([*keys, *(key for row in equations for key in row)]))
+        vectors = null_space(equations, unknowns, modulus=modulus)
+        return [moved for vector in vectors if (moved := {key: vector[key] for key in keys if key in vector})]
+
+    scales = solutions(positive, 0)
+    if linear and len(scales) == 1 and len(scales[0]) == len(set(keys)) and set(scales[0].values()) <= {1, -1}:
+        return [Scaling(scales[0], "linear")]
+    covered = {key for vector in scales for key, power in vector.items() if power > 0}
+    flips = [{key: roles[key] for key in vector} for vector in solutions(signs, 2)]
+    flips = [vector for vector in flips if covered.isdisjoint(key for key, power in vector.items() if power > 0)]
+    return [Scaling(vector, "positive") for vector in scales] + [Scaling(vector, "sign") for vector in flips]
+
+
+def _family_groups(network: Network, where: list[Place], scalings: list[Scaling], roles: dict[Key, int]) -> list[UnitGroup]:
+    """Return the group of the permutations (with the scaling of the first tensor, if there is one), then the other scalings."""
+    size = where[0].occurrence.family.size
+    producers = [place.occurrence.key for place in where if roles[place.occurrence.key] > 0]
+    scalings = list(scalings)
+    if scalings and producers and producers[0] in scalings[0].powers:
+        main = scalings.pop(0)
+    else:
+        covered = {key for scaling in scalings for key in scaling.powers}
+        main = Scaling({key: power for key, power in roles.items() if key not in covered}, "none")
+
+    def legs(powers: dict[Key, int], *, every: bool) -> tuple[Leg, ...]:
+        moved = ((place, powers.get(place.occurrence.key, 0)) for place in where)
+        return tuple(place.leg(network, power) for place, power in moved if every or power)
+
+    groups = [UnitGroup("", size, legs(main.powers, every=True), main.kind)]
+    for number, scaling in enumerate(scalings, start=1):
+        groups.append(UnitGroup(f".scale{number}", size, legs(scaling.powers, every=False), scaling.kind, permute=False))
+    return groups

@@ -1,0 +1,98 @@
+"""Chains with one bend: whether two minima are connected at almost no error, and how much work the bend takes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from symgeom.figures.parts import columns, key, letter, note, percent, profile, splits, spread
+from symgeom.figures.selection import left_out, usable, within
+from symgeom.figures.style import MUTED, PAGE, looks, paper, sheet, words
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import xarray as xr
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from symgeom.figures.style import Look
+
+
+@paper()
+def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure:
+    """Draw the error along the bent chains, its maximum before and after the bend was optimised, and the epochs this took.
+
+    Parameters
+    ----------
+    case : xr.DataTree
+        With the stages ``minima`` and ``chains``.
+    arms : sequence of str
+        All arms of the study, in order.
+    settings : mapping
+        ``threshold`` (fraction): up to which training error a chain counts as connecting.
+
+    Returns
+    -------
+    Figure
+        A page wide.
+    """
+    minima, chains = case["minima"].to_dataset(), case["chains"].to_dataset()
+    kinds = [(first, members) for first, second, members in within(chains, usable(minima, arms)) if first == second]
+    if not kinds:
+        return words("No chains to show: no arm has two usable minima. " + left_out(minima, arms))
+    figure, panels = sheet("abc", width=PAGE, height=2.9, width_ratios=[1.2, 1.1, 1])
+    for column, (arm, members) in enumerate(kinds):
+        look, own = looks(arms)[arm], chains.isel(pair=members)
+        train, test = (own["error"].sel(split=split).transpose("pair", "t").values for split in ("train", "test"))
+        profile(panels["a"], chains["t"].values, train, test, look)
+        _slopes(panels["b"], column, own, look)
+        _epochs(panels["c"], column, own["epochs_needed"].values, look)
+    panels["a"].set(title="along the bent chain", xlabel="position along the chain, t", ylabel="error (%)")
+    panels["a"].set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+    panels["a"].set_ylim(bottom=0)
+    percent(panels["a"])
+    panels["b"].axhline(settings["threshold"], color=MUTED, linewidth=0.8, linestyle=(0, (4, 2)), zorder=0)
+    panels["b"].set(title="straight → bent", ylabel="largest training error (%)")
+    percent(panels["b"], least=10.0 ** np.floor(np.log10(settings["threshold"])))
+    panels["b"].set_ylim(bottom=0)
+    panels["c"].set(title="work", ylabel=f"epochs until at most {100 * settings['threshold']:g} %")
+    panels["c"].set_ylim(0, 1.15 * max(1, panels["c"].dataLim.y1))
+    for panel in (panels["b"], panels["c"]):
+        columns(panel, [arm for arm, _ in kinds])
+    letter(panels)
+    key(figure, {arm: len(members) for arm, members in kinds}, arms, unit="pairs", extra=splits())
+    note(figure, left_out(minima, arms))
+    return figure
+
+
+def _slopes(panel: Axes, column: int, chains: xr.Dataset, look: Look) -> None:
+    """Join, for each pair, the largest error before (hollow) and after the bend was optimised (filled)."""
+    before, after = chains["straight_error"].values, chains["bend_error"].values
+    places = column + spread(len(before), 0.25)
+    for place, start, end in zip(places, before, after, strict=True):
+        panel.plot([place - 0.14, place + 0.14], [start, end], color=look.colour, linewidth=0.5, alpha=0.5)
+    panel.plot(
+        places - 0.14, before, linestyle="none", marker=look.marker, color=look.colour, markerfacecolor="white", markersize=3
+    )
+    panel.plot(places + 0.14, after, linestyle="none", marker=look.marker, color=look.colour, markersize=3, clip_on=False)
+
+
+def _epochs(panel: Axes, column: int, needed: object, look: Look) -> None:
+    """Draw one marker per connected pair, and say above the panel how many were connected."""
+    reached = needed[np.isfinite(needed)]
+    panel.plot(
+        column + spread(len(reached)), np.sort(reached), linestyle="none", marker=look.marker, color=look.colour, markersize=3
+    )
+    at = (column, 1.0)
+    panel.annotate(
+        f"{len(reached)}/{len(needed)}",
+        at,
+        (0, -1),
+        xycoords=("data", "axes fraction"),
+        textcoords="offset points",
+        ha="center",
+        va="top",
+        fontsize=7,
+    )

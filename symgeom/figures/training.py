@@ -1,0 +1,76 @@
+"""Training histories: how each seed of each arm came to its minimum, and where the stop rule let it go."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from symgeom.figures.parts import key, letter, note, percent
+from symgeom.figures.selection import counts, left_out, status, usable
+from symgeom.figures.style import INK, PAGE, looks, paper, sheet, words
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import xarray as xr
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    from symgeom.figures.style import Look
+
+
+@paper()
+def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure:
+    """Draw training loss and training error against the epoch, one line per seed.
+
+    Parameters
+    ----------
+    case : xr.DataTree
+        With the stage ``minima``.
+    arms : sequence of str
+        All arms of the study, in order.
+    settings : mapping
+        The stop rule: ``stop_loss`` (nats) and ``stop_error`` (fraction).
+
+    Returns
+    -------
+    Figure
+        A page wide.
+    """
+    minima = case["minima"].to_dataset()
+    if not np.isfinite(minima["history_loss"]).any():
+        return words("No training history to show: no seed was trained.")
+    figure, panels = sheet("ab", width=PAGE, height=2.7)
+    ended = status(minima)
+    least = float(minima["history_error"].where(minima["history_error"] > 0).min())
+    for panel, name in zip(panels.values(), ("history_loss", "history_error"), strict=True):
+        curves = minima[name].transpose("arm", "seed", "epoch").values
+        for row, arm in enumerate(minima["arm"].values.tolist()):
+            _histories(panel, minima["epoch"].values, curves[row], ended[row] == "diverged", looks(arms)[arm])
+    panels["a"].set(title="loss", ylabel="training loss (nats per sample)", yscale="log")
+    panels["b"].set(title="error", ylabel="training error (%)")
+    percent(panels["b"], least=10.0 ** np.floor(np.log10(least)))
+    panels["b"].set_ylim(bottom=0)
+    for panel, stop, side in ((panels["a"], settings["stop_loss"], "bottom"), (panels["b"], settings["stop_error"], "bottom")):
+        panel.axhline(stop, color=INK, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
+        panel.annotate(
+            "stop rule", (0.01, stop), (2, 2), xycoords=("axes fraction", "data"), textcoords="offset points", va=side, fontsize=7
+        )
+        panel.set_xlabel("epoch")
+    letter(panels)
+    key(figure, counts(usable(minima, arms)), arms)
+    remark = left_out(minima, arms).replace("Left out", "Shown here, left out elsewhere")
+    note(figure, f"{remark} A cross marks divergence." if (ended == "diverged").any() else remark)
+    return figure
+
+
+def _histories(panel: Axes, epoch: NDArray, curves: NDArray, diverged: NDArray, look: Look) -> None:
+    """Draw one line per seed and mark where it ends."""
+    for curve, lost in zip(curves, diverged, strict=True):
+        seen = np.flatnonzero(np.isfinite(curve))
+        if len(seen):
+            panel.plot(epoch[seen], curve[seen], color=look.colour, linestyle=look.dashes, linewidth=0.7, alpha=0.75)
+            end = {"marker": "x", "markersize": 6, "markeredgewidth": 1.4} if lost else {"marker": look.marker}
+            panel.plot(epoch[seen[-1]], curve[seen[-1]], color=look.colour, **end, zorder=3, clip_on=False)

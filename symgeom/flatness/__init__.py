@@ -1,0 +1,1 @@
+"""How flat the landscape is around a minimum: one file per measure."""

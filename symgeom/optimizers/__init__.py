@@ -1,0 +1,49 @@
+"""Optimizers by name, one file each; to add one, write a final :class:`Method` and name it in ``METHODS``.
+
+They sample minima of different flatness: replicated SGD and sharpness-aware minimisation flat ones, adversarial initialisation
+sharp ones, SGD and Adam what lies between.
+"""
+
+from collections.abc import Mapping
+from dataclasses import fields
+
+from symgeom.checks import check_choice
+from symgeom.optimizers.adam import Adam
+from symgeom.optimizers.adversarial import Adversarial
+from symgeom.optimizers.method import Method
+from symgeom.optimizers.rsgd import ReplicatedSGD
+from symgeom.optimizers.sam import SAM
+from symgeom.optimizers.sgd import SGD
+
+METHODS: dict[str, type[Method]] = {method.name: method for method in (SGD, Adam, SAM, ReplicatedSGD, Adversarial)}
+
+
+def build(name: str, options: Mapping[str, object]) -> Method:
+    """Build an optimizer by name.
+
+    Parameters
+    ----------
+    name : str
+        A key of ``METHODS``.
+    options : mapping
+        The attributes of the method; what is not named keeps its default.
+
+    Returns
+    -------
+    Method
+        The optimizer.
+
+    Raises
+    ------
+    SymgeomError
+        If the name or an option is unknown, or an option is out of range.
+
+    Examples
+    --------
+    >>> build("sgd", {"learning_rate": 0.05})
+    SGD(learning_rate=0.05, momentum=0.9, weight_decay=0.0, schedule='constant')
+    """
+    check_choice(name, METHODS, "optimizer")
+    for option in options:
+        check_choice(option, [field.name for field in fields(METHODS[name])], f"option of optimizer '{name}'")
+    return METHODS[name](**options)

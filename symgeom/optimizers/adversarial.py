@@ -1,0 +1,105 @@
+"""Adversarial initialisation: SGD led into sharp minima that generalise badly.
+
+A first stage memorises uniformly random labels of the training inputs, each seed its own. From there plain SGD trains on the true
+labels to zero error, by default without momentum and weight decay, which would let it escape.
+
+Differs from the source: the inputs of the first stage are not corrupted (there, a tenth of the pixels of each copy is zeroed).
+
+References
+----------
+Liu, Papailiopoulos and Achlioptas, "Bad global minima exist and SGD can reach them" (1906.02613).
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+import torch
+from torch import Tensor
+
+from symgeom.checks import SymgeomError
+from symgeom.optimizers.method import Gradient, Method, Pretraining, State, check_number, decayed, heavy_ball, zeros_like
+from symgeom.optimizers.sgd import SGD
+from symgeom.types import Parameters
+
+
+@final
+@dataclass(frozen=True)
+class Adversarial(Method):
+    """SGD after a first stage on random labels.
+
+    Attributes
+    ----------
+    pretraining_learning_rate, pretraining_momentum : float
+        Of the first stage, SGD too.
+    pretraining_epochs : int
+        The first stage takes at most so many.
+    pretraining_error : float
+        The first stage ends for a seed whose error on its random labels is at most this.
+
+    Examples
+    --------
+    >>> Adversarial(pretraining_epochs=50).pretraining().epochs
+    50
+    """
+
+    name: ClassVar[str] = "adv"
+    equivariant: ClassVar[bool] = True
+    learning_rate: float = 0.1
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+    schedule: str = "constant"
+    pretraining_learning_rate: float = 0.1
+    pretraining_momentum: float = 0.0
+    pretraining_epochs: int = 350
+    pretraining_error: float = 1e-4
+
+    def __post_init__(self) -> None:
+        self.check()
+        check_number(self, "pretraining_learning_rate", above=0)
+        check_number(self, "pretraining_momentum", least=0, below=1)
+        check_number(self, "pretraining_error", least=0, below=1)
+        if type(self.pretraining_epochs) is not int or self.pretraining_epochs < 1:
+            raise SymgeomError(
+                f"Cannot use optimizer 'adv' with pretraining_epochs = {self.pretraining_epochs!r}: "
+                "it needs a positive whole number (for none, use 'sgd')."
+            )
+
+    def start(self, params: Parameters) -> State:
+        """Start at rest."""
+        return {"velocity": zeros_like(params)}
+
+    def direction(self, gradient_at: Gradient, params: Parameters, state: State) -> tuple[dict[str, Tensor], State]:
+        """Return the new velocity."""
+        force = decayed(gradient_at(params), params, self.weight_decay)
+        velocity = heavy_ball(state["velocity"], force, self.momentum)
+        return velocity, {"velocity": velocity}
+
+    def pretraining(self) -> Pretraining:
+        """Return the stage on random labels."""
+        method = SGD(learning_rate=self.pretraining_learning_rate, momentum=self.pretraining_momentum)
+        return Pretraining(method, self.pretraining_epochs, self.pretraining_error)
+
+
+def random_labels(targets: Tensor, classes: int, *, generator: torch.Generator) -> Tensor:
+    """Draw labels that say nothing about the inputs.
+
+    Parameters
+    ----------
+    targets : Tensor of int64, shape (sample,)
+        The true classes; only their number counts.
+    classes : int
+        Number of classes.
+    generator : torch.Generator
+        The source of randomness.
+
+    Returns
+    -------
+    Tensor of int64, shape (sample,)
+        Uniform and independent.
+
+    Examples
+    --------
+    >>> random_labels(torch.zeros(4, dtype=torch.int64), 10, generator=torch.Generator().manual_seed(0)).shape
+    torch.Size([4])
+    """
+    return torch.randint(classes, targets.shape, generator=generator).to(targets.device)

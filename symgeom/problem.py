@@ -1,0 +1,289 @@
+r"""A network, a loss and data, as pure functions of the network's parameters.
+
+The landscape is the mean loss (and the fraction of misclassified samples, the *error*) over a fixed data set,
+
+.. math:: L(\theta) = \frac1N \sum_{i=1}^N \ell\big(f(\theta, x_i), y_i\big), \qquad
+          E(\theta) = \frac1N \sum_{i=1}^N \big[\arg\max_c f_c(\theta, x_i) \ne y_i\big].
+
+Every method takes the parameters of one network and is pure, so that ``torch.vmap`` lifts it to stacked networks. Data are
+visited in chunks to bound memory; chunks are summed and divided by ``N`` once, so that a short last chunk weighs what it should.
+The network is used in evaluation mode: no dropout, and batch normalisation by the running statistics among the parameters.
+"""
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, grad, vmap
+from torch.nn.modules.module import register_module_forward_pre_hook
+
+from symgeom.checks import SymgeomError
+from symgeom.types import Parameters, cast, parameters
+
+GRADIENT_BYTES = 2**26
+"""Memory (bytes) that one chunk of per-sample gradients of one network may take."""
+
+
+def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Cross entropy of each sample, in nats.
+
+    Parameters
+    ----------
+    outputs : Tensor, shape (sample, class)
+        Logits.
+    targets : Tensor of int64, shape (sample,)
+        Classes.
+
+    Returns
+    -------
+    Tensor, shape (sample,)
+        ``-log softmax(outputs)[target]``.
+
+    Examples
+    --------
+    >>> cross_entropy(torch.zeros(1, 2), torch.tensor([1]))
+    tensor([0.6931])
+    """
+    return nn.functional.cross_entropy(outputs, targets, reduction="none")
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A loss landscape: network, data and loss.
+
+    Attributes
+    ----------
+    module : nn.Module
+        The architecture; its own weights are not used. A module in training mode is copied and put in evaluation mode.
+    inputs : Tensor, shape (sample, ...)
+        In the precision of the parameters.
+    targets : Tensor, shape (sample,)
+        Classes as int64 (or whatever ``sample_loss`` takes; the error is defined for classes only).
+    sample_loss : callable
+        ``(outputs, targets) -> losses`` of shape ``(sample,)``, without reduction.
+    chunk : int
+        Samples per forward pass.
+
+    Examples
+    --------
+    >>> problem = Problem(nn.Linear(2, 2), torch.eye(2), torch.tensor([0, 1]))
+    >>> problem.error({"weight": torch.eye(2), "bias": torch.zeros(2)})
+    tensor(0., dtype=torch.float64)
+    """
+
+    module: nn.Module
+    inputs: Tensor
+    targets: Tensor
+    sample_loss: Callable[[Tensor, Tensor], Tensor] = cross_entropy
+    chunk: int = 2048
+
+    def __post_init__(self) -> None:
+        if self.module.training:
+            object.__setattr__(self, "module", copy.deepcopy(self.module).eval())
+        if self.chunk < 1:
+            raise SymgeomError(f"Cannot visit the data in chunks of {self.chunk} samples: give a positive number.")
+        if len(self.inputs) != len(self.targets) or len(self.inputs) == 0:
+            raise SymgeomError(
+                f"Cannot pair {len(self.inputs)} inputs with {len(self.targets)} targets: give one target to each of the samples."
+            )
+        outputs = self._probe()
+        low, high = self.targets.min().item(), self.targets.max().item()
+        if not self.targets.is_floating_point() and not 0 <= low <= high < outputs.shape[-1]:
+            raise SymgeomError(
+                f"Cannot use a network with {outputs.shape[-1]} outputs for classes {low} to {high}: build it with one per class."
+            )
+
+    def outputs(self, params: Parameters, *, index: Tensor | None = None) -> Tensor:
+        """Return the network's outputs.
+
+        Parameters
+        ----------
+        params : Parameters
+            One network.
+        index : Tensor of int64, shape (sample,), optional
+            The samples of a mini-batch; all data by default.
+
+        Returns
+        -------
+        Tensor, shape (sample, class)
+            Logits.
+        """
+        self._check_precision(params)
+        inputs = self.inputs if index is None else self.inputs[index]
+        return torch.cat([functional_call(self.module, dict(params), (part,)) for part in inputs.split(self.chunk)])
+
+    def loss(self, params: Parameters, *, index: Tensor | None = None) -> Tensor:
+        """Return the mean loss over the data, or over one mini-batch.
+
+        Parameters
+        ----------
+        params : Parameters
+            One network.
+        index : Tensor of int64, shape (sample,), optional
+            The samples of a mini-batch; ``vmap`` over it gives each stacked network its own.
+
+        Returns
+        -------
+        Tensor, shape ()
+            In the precision of the parameters.
+        """
+        targets = self.targets if index is None else self.targets[index]
+        return self.sample_loss(self.outputs(params, index=index), targets).mean()
+
+    def error(self, params: Parameters) -> Tensor:
+        """Return the fraction of misclassified samples.
+
+        Parameters
+        ----------
+        params : Parameters
+            One network.
+
+        Returns
+        -------
+        Tensor, shape ()
+            In float64, a multiple of one over the number of samples.
+        """
+        return self._error(self.outputs(params))
+
+    def loss_and_error(self, params: Parameters) -> tuple[Tensor, Tensor]:
+        """Return :meth:`loss` and :meth:`error` from one pass over the data.
+
+        Parameters
+        ----------
+        params : Parameters
+            One network.
+
+        Returns
+        -------
+        tuple of Tensor, shapes () and ()
+            Loss and error.
+        """
+        outputs = self.outputs(params)
+        return self.sample_loss(outputs, self.targets).mean(), self._error(outputs)
+
+    def gradient(self, params: Parameters, *, index: Tensor | None = None) -> dict[str, Tensor]:
+        """Return the gradient of the mean loss over the data, or over one mini-batch.
+
+        Parameters
+        ----------
+        params : Parameters
+            One network.
+        index : Tensor of int64, shape (sample,), optional
+            The samples of a mini-batch; ``vmap`` over it gives each stacked network its own.
+
+        Returns
+        -------
+        dict of str to Tensor
+            One entry per trainable tensor (buffers have none).
+        """
+        trainable, rest = self._split(params)
+        inputs, targets = (self.inputs, self.targets) if index is None else (self.inputs[index], self.targets[index])
+        parts = list(zip(inputs.split(self.chunk), targets.split(self.chunk), strict=True))
+        total = grad(self._total_loss)(trainable, rest, *parts[0])
+        for part in parts[1:]:
+            for name, addend in grad(self._total_loss)(trainable, rest, *part).items():
+                total[name] = total[name] + addend
+        return {name: tensor / len(targets) for name, tensor in total.items()}
+
+    def sample_gradients(self, params: Parameters) -> Iterator[dict[str, Tensor]]:
+        """Yield the gradients of the samples' losses, a chunk at a time, so that memory stays bounded.
+
+        Parameters
+        ----------
+        params : Parameters
+            One network (for stacked networks ``vmap`` over :meth:`mean_over_samples`).
+
+        Yields
+        ------
+        dict of str to Tensor, shape (sample in chunk, *shape)
+            Their mean over all samples is :meth:`gradient`.
+        """
+        trainable, rest = self._split(params)
+        size = sum(tensor.numel() * tensor.element_size() for tensor in trainable.values())
+        count = max(1, min(self.chunk, GRADIENT_BYTES // size))
+
+        def one(inputs: Tensor, target: Tensor) -> dict[str, Tensor]:
+            return grad(self._total_loss)(trainable, rest, inputs.unsqueeze(0), target.unsqueeze(0))
+
+        for inputs, targets in zip(self.inputs.split(count), self.targets.split(count), strict=True):
+            yield vmap(one)(inputs, targets)
+
+    def mean_over_samples(
+        self, params: Parameters, function: Callable[[dict[str, Tensor]], dict[str, Tensor]]
+    ) -> dict[str, Tensor]:
+        """Average a function of one sample's gradient over the data, without holding all gradients.
+
+        Parameters
+        ----------
+        params : Parameters
+            One network.
+        function : callable
+            From one sample's gradient to named tensors, for instance ``lambda g: pairing(spec, g, g)``.
+
+        Returns
+        -------
+        dict of str to Tensor
+            The means.
+        """
+        total: dict[str, Tensor] = {}
+        for gradients in self.sample_gradients(params):
+            for name, values in vmap(function)(gradients).items():
+                total[name] = total[name] + values.sum(0) if name in total else values.sum(0)
+        return {name: tensor / len(self.targets) for name, tensor in total.items()}
+
+    def subset(self, index: Tensor) -> "Problem":
+        """Return the landscape of the samples that ``index`` (int64 or bool) picks."""
+        return replace(self, inputs=self.inputs[index], targets=self.targets[index])
+
+    def relabel(self, targets: Tensor) -> "Problem":
+        """Return the landscape of other targets of the same inputs, unchecked so that ``vmap`` may give each network its own."""
+        relabelled = copy.copy(self)
+        object.__setattr__(relabelled, "targets", targets)
+        return relabelled
+
+    def cast(self, dtype: torch.dtype) -> "Problem":
+        """Return the landscape with data in another precision; the parameters are the caller's to cast."""
+        targets = self.targets.to(dtype) if self.targets.is_floating_point() else self.targets
+        return replace(self, inputs=self.inputs.to(dtype), targets=targets)
+
+    def _split(self, params: Parameters) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        self._check_precision(params)
+        names = {name for name, _ in self.module.named_parameters()}
+        trainable = {name: tensor for name, tensor in params.items() if name in names}
+        return trainable, {name: tensor for name, tensor in params.items() if name not in names}
+
+    def _total_loss(self, trainable: Parameters, rest: Parameters, inputs: Tensor, targets: Tensor) -> Tensor:
+        outputs = functional_call(self.module, {**trainable, **rest}, (inputs,))
+        return self.sample_loss(outputs, targets).sum()
+
+    def _error(self, outputs: Tensor) -> Tensor:
+        if self.targets.is_floating_point():
+            raise SymgeomError("Cannot count misclassified samples: the targets are real numbers. Use the loss, or give classes.")
+        return (outputs.argmax(-1) != self.targets).to(torch.float64).mean()
+
+    def _check_precision(self, params: Parameters) -> None:
+        for name, tensor in params.items():
+            if tensor.is_floating_point() and self.inputs.is_floating_point() and tensor.dtype != self.inputs.dtype:
+                raise SymgeomError(
+                    f"Cannot evaluate tensor '{name}' of {tensor.dtype} on inputs of {self.inputs.dtype}: "
+                    f"use problem.cast({tensor.dtype}), or cast the parameters."
+                )
+
+    def _probe(self) -> Tensor:
+        weights = cast(parameters(self.module), self.inputs.dtype if self.inputs.is_floating_point() else torch.float32)
+        entered: list[tuple[nn.Module, tuple[object, ...]]] = []
+        watch = register_module_forward_pre_hook(lambda layer, arguments: entered.append((layer, arguments)))
+        try:
+            with torch.no_grad():
+                return functional_call(self.module, weights, (self.inputs[:1],))
+        except (RuntimeError, ValueError, IndexError, TypeError) as error:
+            layer, (found, *_) = entered[-1]
+            name = next(name for name, candidate in self.module.named_modules() if candidate is layer)
+            raise SymgeomError(
+                f"Cannot feed samples of shape {tuple(self.inputs.shape[1:])} to the network: layer '{name}' {layer} cannot take "
+                f"{tuple(found.shape)} ({str(error).splitlines()[0]}). Build it for this input shape, or reshape the data."
+            ) from error
+        finally:
+            watch.remove()

@@ -1,0 +1,240 @@
+"""A made-up study with the arrays of a real one: five arms of three seeds, of which one diverged and one missed the stop rule."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import xarray as xr
+
+ARMS = ["rsgd", "sam", "sgd", "adam", "adversarial"]
+GROUPS = {"hidden1": 12, "hidden2": 10, "head": 1}
+VARIANTS = ["linear raw", "linear normalised", "linear aligned", "linear both", "geodesic normalised", "geodesic both"]
+SETTINGS = {"level": 0.95, "stop_error": 0.0, "stop_loss": 0.01, "threshold": 0.001, "resolution": 1 / 1437}
+SEEDS = 3
+
+
+def _described(variables: Mapping[str, tuple], coordinates: Mapping, attrs: Mapping | None = None) -> xr.Dataset:
+    dataset = xr.Dataset(variables, coordinates, attrs)
+    for variable in dataset.variables.values():
+        variable.attrs = {"units": "1", "long_name": "made up"} | variable.attrs
+    return dataset
+
+
+def _networks(seeds: int) -> dict:
+    return {"arm": sorted(ARMS), "seed": list(range(seeds))}
+
+
+def _sharpness() -> np.ndarray:
+    """How sharp each arm's minima are, in the (alphabetical) order of the arrays."""
+    return np.array([0.3 * 2 ** ARMS.index(arm) for arm in sorted(ARMS)])
+
+
+def minima(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
+    shape, epochs = (len(ARMS), seeds), 60
+    status = np.zeros(shape, int)
+    status[sorted(ARMS).index("sam"), -1], status[sorted(ARMS).index("adam"), 0] = 2, 1
+    length = random.integers(25, 50, shape)
+    length[status == 2], length[status == 1] = 7, epochs
+    epoch = np.arange(epochs + 1)
+    loss = 2.3 * np.exp(-epoch * (5.4 / length)[..., None] * random.uniform(0.95, 1.05, (*shape, epochs + 1)))
+    error = np.clip(0.9 * np.exp(-epoch * (9 / length)[..., None]), 0, 1)
+    error[error < 1 / 1437] = 0
+    loss[status == 2, 5:] *= 30
+    for curve in (loss, error):
+        curve[epoch > length[..., None]] = np.nan
+    last = np.take_along_axis(error, length[..., None], -1)[..., 0]
+    flags = {"flag_values": [0, 1, 2], "flag_meanings": "reached epoch_limit diverged"}
+    both = ("arm", "seed")
+    variables = {
+        "train_error": (both, last),
+        "test_error": (both, 0.02 + 0.008 * np.sqrt(_sharpness())[:, None] * random.uniform(0.8, 1.2, shape)),
+        "train_loss": (both, np.take_along_axis(loss, length[..., None], -1)[..., 0]),
+        "test_loss": (both, random.uniform(0.05, 0.1, shape)),
+        "status": (both, status, flags),
+        "usable": (both, status == 0),
+        "epochs": (both, length),
+        "gradient_evaluations": (both, length * 11),
+        "history_loss": ((*both, "epoch"), loss),
+        "history_error": ((*both, "epoch"), error),
+    }
+    return _described(variables, _networks(seeds) | {"epoch": epoch})
+
+
+def flatness(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
+    amplitude, shape = np.arange(0.1, 0.65, 0.1), (len(ARMS), seeds)
+    steepness = (_sharpness()[:, None] * random.uniform(0.8, 1.2, shape))[..., None]
+    energy = 0.9 * (1 - np.exp(-steepness * amplitude**3))
+    variables = {
+        "local_energy": (("arm", "seed", "amplitude"), energy),
+        "local_energy_standard_error": (("arm", "seed", "amplitude"), energy / 20),
+        "eigenvalue": (("arm", "seed", "rank"), 10 * steepness / np.arange(1, 4)),
+        "eigenvalue_residual": (("arm", "seed", "rank"), np.full((*shape, 3), 4e-4)),
+    }
+    return _described(variables, _networks(seeds) | {"amplitude": amplitude, "rank": [0, 1, 2]})
+
+
+def _pairs(seeds: int) -> list[tuple[str, int, str, int]]:
+    inside = [(arm, first, arm, second) for arm in ARMS for first, second in combinations(range(seeds), 2)]
+    return inside + [(first, seed, second, seed) for first, second in combinations(ARMS, 2) for seed in range(seeds)]
+
+
+def _pair_coordinates(seeds: int) -> dict:
+    names = ("first_arm", "first_seed", "second_arm", "second_seed")
+    return {name: ("pair", list(column)) for name, column in zip(names, zip(*_pairs(seeds), strict=True), strict=True)}
+
+
+def _roughness(seeds: int) -> np.ndarray:
+    return np.array([np.sqrt(0.3 * 2 ** ARMS.index(pair[0]) * 0.3 * 2 ** ARMS.index(pair[2])) for pair in _pairs(seeds)])
+
+
+def distances(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
+    n, controls = len(_pairs(seeds)), 8
+    base = np.array([1.5, 1.05 + 0.0])[None, :, None] + random.normal(0, 0.02, (n, 2, 4))
+    base[:, 1] += 0.05 * np.log2(_roughness(seeds))[:, None] + np.array([0, 0.1, -0.05, -0.6])
+    variables = {
+        "distance": (("pair", "stage"), base[..., 0]),
+        "group_distance": (("pair", "stage", "group"), base[..., 1:]),
+        "random_distance": (("control", "stage"), np.array([1.57, 1.25]) + random.normal(0, 0.01, (controls, 2))),
+        "random_group_distance": (
+            ("control", "stage", "group"),
+            np.array([1.57, 1.25])[:, None] + random.normal(0, 0.01, (controls, 2, 3)),
+        ),
+    }
+    labels = {"stage": ["normalised", "aligned"], "group": list(GROUPS)}
+    return _described(variables, _pair_coordinates(seeds) | labels)
+
+
+def paths(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
+    t, height = np.linspace(0, 1, 25), np.array([0.8, 0.75, 0.2, 0.1, 0.7, 0.04])
+    peak = (
+        height[None, :, None]
+        * np.minimum(_roughness(seeds), 1.2)[:, None, None]
+        * random.uniform(0.8, 1, (len(_pairs(seeds)), 6, 2))
+    )
+    error = peak[..., None] * (4 * t * (1 - t)) ** 2 + np.array([0.0, 0.03])[:, None]
+    dims = ("pair", "variant", "split")
+    variables = {"error": ((*dims, "t"), error), "loss": ((*dims, "t"), 3 * error), "barrier": (dims, peak)}
+    return _described(variables, _pair_coordinates(seeds) | {"variant": VARIANTS, "split": ["train", "test"], "t": t})
+
+
+def chains(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
+    t, n = np.linspace(0, 1, 25), len(_pairs(seeds))
+    straight = 0.1 * np.minimum(_roughness(seeds), 4) * random.uniform(0.8, 1.2, n)
+    bend = np.where(random.random(n) < 0.6, 0.0, 0.01 * straight)
+    error = bend[:, None, None] * (np.sin(2 * np.pi * t) ** 2) + np.array([0.0, 0.03])[:, None]
+    variables = {
+        "error": (("pair", "split", "t"), error),
+        "loss": (("pair", "split", "t"), 3 * error),
+        "bend_error": ("pair", bend),
+        "straight_error": ("pair", straight),
+        "epochs_needed": ("pair", np.where(bend < 0.001, random.integers(1, 20, n), np.nan)),
+        "length_ratio": ("pair", random.uniform(1, 1.3, n)),
+        "bend_angle": ("pair", random.uniform(0.1, 0.6, n)),
+    }
+    return _described(variables, _pair_coordinates(seeds) | {"split": ["train", "test"], "t": t})
+
+
+def ledgers(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
+    both, snapshots = (len(ARMS), seeds), 20
+    steps = np.broadcast_to(np.round(np.linspace(0, 500, snapshots)), (*both, snapshots)).copy()
+    terms = ["weight_decay", "momentum_memory", "step", "optimizer"]
+    first_order = np.where(np.array(sorted(ARMS)) == "adam", 0.7, 0.0)
+    variables: dict[str, tuple] = {
+        "step": (("arm", "seed", "snapshot"), steps),
+        "closure": (("arm", "seed"), 10 ** random.uniform(-15, -13, both)),
+        "first_order": (("arm", "seed"), np.broadcast_to(first_order[:, None], both)),
+    }
+    for group in ("hidden1", "hidden2"):
+        size = GROUPS[group]
+        booked = random.normal(0, 1e-2, (*both, snapshots, len(terms), size)).cumsum(2)
+        booked[..., 0, :] *= -1
+        booked[..., 3, :] *= 20 * first_order[:, None, None, None]
+        dims = ("arm", "seed", "snapshot")
+        variables[f"term_{group}"] = ((*dims, "term", group), booked)
+        variables[f"charge_{group}"] = ((*dims, group), random.normal(0.1, 0.3, (*both, 1, size)) + booked.sum(3))
+        variables[f"defect_{group}"] = ((*dims, group), random.normal(0, 1e-15, (*both, snapshots, size)))
+    return _described(variables, _networks(seeds) | {"term": terms})
+
+
+def equilibria(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
+    both, variables = (len(ARMS), seeds), {}
+    for group in ("hidden1", "hidden2"):
+        units = random.normal(0, 1, (*both, 2, GROUPS[group])) * np.array([0.6, 0.25])[:, None]
+        units[0, 0, 1, 0], units[1, 1, 1, 1] = np.inf, np.nan
+        variables[f"displacement_{group}"] = (("arm", "seed", "moment", group), units)
+    everything = np.concatenate([np.abs(value[1]) for value in variables.values()], -1)
+    variables["displacement"] = (("arm", "seed", "moment"), np.nanmedian(everything, -1))
+    return _described(variables, _networks(seeds) | {"moment": ["start", "end"]})
+
+
+def canonical(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
+    both = (len(ARMS), seeds)
+    variables = {
+        "certificate": (("arm", "seed"), 10 ** random.uniform(-16, -15, both)),
+        "head_length": (("arm", "seed"), random.uniform(3, 5, both)),
+        "dead_units": (("arm", "seed", "group"), np.zeros((*both, 3), int)),
+    }
+    return _described(variables, _networks(seeds) | {"group": list(GROUPS)})
+
+
+STAGES = {stage.__name__: stage for stage in (minima, canonical, flatness, distances, paths, chains, ledgers, equilibria)}
+
+
+def case(stages: Iterable[str] = STAGES, *, seeds: int = SEEDS) -> xr.DataTree:
+    """Return the node of one case, as open_study gives it."""
+    random = {name: np.random.default_rng(number) for number, name in enumerate(STAGES)}
+    return xr.DataTree.from_dict({name: STAGES[name](random[name], seeds) for name in stages})
+
+
+@dataclass(frozen=True)
+class MadeUpClaim:
+    """What a figure needs of a claim."""
+
+    identifier: str
+    statement: str
+    statistic: str
+    direction: str
+    threshold: float
+    estimate: float
+    low: float
+    high: float
+    n: int
+    unit_of_n: str
+    verdict: str
+    source: str = "toroids"
+    note: str = ""
+    case: str = "mlp"
+
+
+def _claim(identifier: str, statement: str, statistic: str, n: tuple, claimed: tuple, measured: tuple) -> MadeUpClaim:
+    (size, unit), (direction, threshold, verdict) = n, claimed
+    return MadeUpClaim(identifier, statement, statistic, direction, threshold, *measured, size, unit, verdict)
+
+
+CLAIMS = [
+    _claim(
+        *("H1a", "Replicated SGD reaches flatter minima than SGD.", "difference of local energies"),
+        *((3, "seeds"), ("below", 0, "supported"), (-0.12, -0.16, -0.07)),
+    ),
+    _claim(
+        *(
+            "H1b",
+            "Flatter minima generalise better, over all minima of all arms together.",
+            "rank correlation with the test error",
+        ),
+        *((13, "minima"), ("above", 0, "undecided"), (0.3, -0.1, 0.6)),
+    ),
+    _claim(
+        *("H2", "Pairs of flat minima are closer than pairs of sharp ones.", "difference of distances (rad)"),
+        *((15, "pairs"), ("below", 0, "not supported"), (0.05, 0.02, 0.09)),
+    ),
+    _claim(
+        *("C1", "The ledgers close.", "largest relative defect"),
+        *((15, "minima"), ("below", 1e-10, "supported"), (3e-14, 1e-14, 5e-14)),
+    ),
+    _claim(
+        *("N1", "SGD ends nearer to the noise equilibrium than it begins.", "ratio of the displacements"),
+        *((0, "seeds"), ("below", 1, "undecided"), (np.nan, np.nan, np.nan)),
+    ),
+]

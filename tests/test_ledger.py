@@ -1,0 +1,287 @@
+import math
+
+import pytest
+import torch
+from cases import batch, mlp_spec, network
+
+from symgeom.charge import charges
+from symgeom.checks import SymgeomError
+from symgeom.ledger import TERMS, Ledger
+from symgeom.pairing import pairing
+from symgeom.randomness import stream
+from symgeom.spec import Leg, SymmetrySpec, UnitGroup
+from symgeom.types import stack
+
+WIDTHS = (5, 7, 6, 3)
+SPEC = mlp_spec(*WIDTHS)
+MEMBERS, BATCH = 3, 32
+INPUTS, TARGETS = batch(200, WIDTHS[0], WIDTHS[-1])
+SETTINGS = {"momentum": 0.9, "weight_decay": 1e-3}
+CLOSED = 1e-10  # relative to the squared lengths that a charge is the difference of
+
+
+def start():
+    return stack([network(*WIDTHS, seed=seed) for seed in range(MEMBERS)])
+
+
+def loss_gradient(params, index):
+    """Gradients of the stacked networks on their own mini-batches (member, sample), by plain autograd."""
+    theta = {name: tensor.detach().requires_grad_() for name, tensor in params.items()}
+    hidden = INPUTS[index]
+    for layer in ("0", "2", "4"):
+        hidden = torch.baddbmm(theta[f"{layer}.bias"].unsqueeze(1), hidden, theta[f"{layer}.weight"].mT)
+        hidden = hidden if layer == "4" else hidden.relu()
+    loss = torch.nn.functional.cross_entropy(hidden.flatten(0, 1), TARGETS[index].flatten(), reduction="sum") / index.shape[1]
+    return dict(zip(theta, torch.autograd.grad(loss, list(theta.values())), strict=True))
+
+
+def batches(steps, *words):
+    return torch.randint(len(TARGETS), (steps, MEMBERS, BATCH), generator=stream("ledger", *words))
+
+
+def heavy_ball(velocity, gradient, params, momentum, weight_decay):
+    return {name: momentum * velocity[name] + gradient[name] + weight_decay * params[name] for name in params}
+
+
+def train(ledger, params, steps, *, direction=heavy_ball, rate=lambda step: 0.05, every=50, record=True):
+    """Train with momentum and decay as in SETTINGS, snapshots at both ends and every so often."""
+    velocity = {name: torch.zeros_like(tensor) for name, tensor in params.items()}
+    ledger.snapshot(0, params)
+    for step, index in enumerate(batches(steps), 1):
+        velocity = direction(velocity, loss_gradient(params, index), params, *SETTINGS.values())
+        if record:
+            ledger.record(params, velocity, learning_rate=rate(step))
+        params = {name: params[name] - rate(step) * velocity[name] for name in params}
+        if step % every == 0 or step == steps:
+            ledger.snapshot(step, params)
+    return params
+
+
+def relative_defect(ledger):
+    result = ledger.result()
+    return max(float((result.defect[name].abs() / result.scale[name]).max()) for name in result.charge)
+
+
+def final(by_group):
+    """All units of the last snapshot, groups side by side: (member, unit) or (member, term, unit)."""
+    return torch.cat([values[:, -1] for values in by_group.values()], dim=-1)
+
+
+def test_it_closes_over_5000_mini_batch_steps_with_momentum_decay_and_a_changing_rate():
+    params = start()
+    ledger = Ledger(SPEC, params, **SETTINGS, equivariant=True)
+    end = train(ledger, params, 5000, rate=lambda step: 0.03 * (1 + math.cos(step / 300)), every=500)
+    result = ledger.result()
+    assert result.step.tolist() == list(range(0, 5001, 500))
+    assert relative_defect(ledger) < CLOSED
+    # The charges moved much more than that, and the account is the whole of the change.
+    assert float((result.charge["hidden1"][:, -1] - result.charge["hidden1"][:, 0]).abs().min()) > 1e-3
+    changes = final(result.charge) - torch.cat([charge[:, 0] for charge in result.charge.values()], dim=-1)
+    torch.testing.assert_close(final(result.terms).sum(1), changes, rtol=0, atol=1e-10)
+    assert float(final(result.terms)[:, :3].abs().amax((0, 2)).min()) > 0.1
+    assert float(final(result.terms)[:, 3].abs().max()) == 0  # equivariant: nothing to measure
+    measured = torch.vmap(lambda theta: charges(SPEC, theta))(end)
+    torch.testing.assert_close(final(result.charge), torch.cat(list(measured.values()), dim=1), rtol=1e-14, atol=1e-14)
+
+
+def test_plain_sgd_agrees_with_the_one_step_identity():
+    # Q' = (1 - eta lambda)^2 Q + eta^2 g^T M g, from the gradient alone: an account that never sees the direction.
+    rate, decay, params = 0.05, 0.02, start()
+    ledger = Ledger(SPEC, params, momentum=0.0, weight_decay=decay, equivariant=True)
+    ledger.snapshot(0, params)
+    expected = torch.vmap(lambda theta: charges(SPEC, theta))(params)
+    for index in batches(100):
+        gradient = loss_gradient(params, index)
+        noise = torch.vmap(lambda g: pairing(SPEC, g, g))(gradient)
+        expected = {name: (1 - rate * decay) ** 2 * charge + rate**2 * noise[name] for name, charge in expected.items()}
+        direction = heavy_ball(gradient, gradient, params, 0.0, decay)
+        ledger.record(params, direction, learning_rate=rate)
+        params = {name: params[name] - rate * direction[name] for name in params}
+    ledger.snapshot(100, params)
+    for name, charge in expected.items():
+        booked = ledger.result().charge[name][:, 0] + ledger.result().terms[name][:, -1].sum(1)
+        torch.testing.assert_close(booked, charge, rtol=1e-12, atol=1e-12)
+
+
+def test_without_a_gradient_charges_decay_geometrically():
+    rate, decay, params = 0.1, 0.05, start()
+    ledger = Ledger(SPEC, params, momentum=0.0, weight_decay=decay, equivariant=True)
+    ledger.snapshot(0, params)
+    for _ in range(20):
+        direction = {name: decay * tensor for name, tensor in params.items()}
+        ledger.record(params, direction, learning_rate=rate)
+        params = {name: params[name] - rate * direction[name] for name in params}
+    ledger.snapshot(20, params)
+    charge = ledger.result().charge["hidden1"]
+    torch.testing.assert_close(charge[:, 1] / charge[:, 0], torch.full_like(charge[:, 0], (1 - rate * decay) ** 40))
+    assert relative_defect(ledger) < 1e-14
+
+
+def decay_spares_biases(velocity, gradient, params, momentum, weight_decay):
+    plain = heavy_ball(velocity, gradient, params, momentum, weight_decay)
+    return {name: plain[name] - (weight_decay * params[name] if "bias" in name else 0) for name in params}
+
+
+def decay_is_doubled(velocity, gradient, params, momentum, weight_decay):
+    return heavy_ball(velocity, gradient, params, momentum, 2 * weight_decay)
+
+
+def damped(velocity, gradient, params, momentum, weight_decay):
+    return heavy_ball(velocity, {name: (1 - momentum) * g for name, g in gradient.items()}, params, momentum, weight_decay)
+
+
+@pytest.mark.parametrize("fault", [decay_spares_biases, decay_is_doubled])
+def test_a_fault_of_the_optimizer_is_a_defect(fault):
+    ledger = Ledger(SPEC, start(), **SETTINGS, equivariant=True)
+    train(ledger, start(), 200, direction=fault)
+    assert relative_defect(ledger) > 1e-2
+
+
+def test_a_fault_of_the_spec_is_a_defect():
+    legs = (Leg("0.weight", 0), Leg("2.weight", 1, power=-1))  # the bias is missing
+    ledger = Ledger(SymmetrySpec((UnitGroup("hidden1", 7, legs),)), start(), **SETTINGS, equivariant=True)
+    train(ledger, start(), 200)
+    assert relative_defect(ledger) > 1e-3
+
+
+def test_a_step_that_was_not_booked_is_a_defect():
+    ledger = Ledger(SPEC, start(), **SETTINGS, equivariant=True)
+    train(ledger, start(), 3, record=False)
+    assert relative_defect(ledger) > 1e-3
+
+
+def test_dampened_gradients_are_no_fault():
+    ledger = Ledger(SPEC, start(), **SETTINGS, equivariant=True)
+    train(ledger, start(), 100, direction=damped)
+    assert relative_defect(ledger) < CLOSED
+
+
+def adam():
+    """Return the directions of Adam with the usual constants."""
+    mean, square, step = {}, {}, 0
+
+    def direction(velocity, gradient, params, momentum, weight_decay):
+        nonlocal step
+        step += 1
+        for name, g in gradient.items():
+            mean[name] = 0.9 * mean.get(name, 0) + 0.1 * g
+            square[name] = 0.999 * square.get(name, 0) + 0.001 * g**2
+        scale = math.sqrt(1 - 0.999**step) / (1 - 0.9**step)
+        return {name: scale * mean[name] / (square[name].sqrt() + 1e-8) for name in gradient}
+
+    return direction
+
+
+def test_what_is_not_equivariant_is_named_and_measured():
+    rate, params = 0.002, start()
+    ledger = Ledger(SPEC, params, momentum=0.0, weight_decay=0.0, equivariant=False)
+    train(ledger, params, 100, direction=adam(), rate=lambda step: rate)
+    terms = final(ledger.result().terms)
+    assert relative_defect(ledger) < CLOSED
+    assert float(terms[:, TERMS.index("optimizer")].abs().max()) > 0.1
+    assert float(terms[:, [TERMS.index("weight_decay"), TERMS.index("momentum_memory")]].abs().max()) == 0
+    # Taken for equivariant, the same run does not close.
+    trusting = Ledger(SPEC, params, momentum=0.0, weight_decay=0.0, equivariant=True)
+    train(trusting, params, 100, direction=adam(), rate=lambda step: rate)
+    assert relative_defect(trusting) > 1e-3
+
+
+def test_measuring_an_equivariant_method_finds_nothing_and_changes_no_term():
+    trusting, measuring = (Ledger(SPEC, start(), **SETTINGS, equivariant=kind) for kind in (True, False))
+    for ledger in (trusting, measuring):
+        train(ledger, start(), 200)
+    for name, terms in trusting.result().terms.items():
+        torch.testing.assert_close(measuring.result().terms[name], terms, rtol=1e-10, atol=1e-12)
+
+
+def test_a_force_taken_elsewhere_is_booked_apart_from_decay_and_memory():
+    # Sharpness-aware: the gradient of a shifted point. Only the first order of this shift is in the optimizer's term.
+    def sharpness_aware(velocity, gradient, params, momentum, weight_decay):
+        shifted = {name: params[name] + 0.1 * gradient[name] for name in params}
+        return heavy_ball(velocity, loss_gradient(shifted, batches(1)[0]), params, momentum, weight_decay)
+
+    params, rate = start(), 0.05
+    ledger = Ledger(SPEC, params, **SETTINGS, equivariant=False)
+    train(ledger, params, 1, direction=sharpness_aware)
+    direction = sharpness_aware(
+        {name: torch.zeros_like(tensor) for name, tensor in params.items()},
+        loss_gradient(params, batches(1)[0]),
+        params,
+        *SETTINGS.values(),
+    )
+    force = {name: direction[name] - SETTINGS["weight_decay"] * params[name] for name in params}
+    expected = torch.vmap(lambda theta, f: pairing(SPEC, theta, f))(params, force)["hidden1"]
+    terms = ledger.result().terms["hidden1"][:, -1]
+    torch.testing.assert_close(terms[:, TERMS.index("optimizer")], -2 * rate * expected, rtol=1e-10, atol=1e-12)
+    charge = ledger.result().charge["hidden1"][:, 0]
+    torch.testing.assert_close(terms[:, TERMS.index("weight_decay")], -2 * rate * SETTINGS["weight_decay"] * charge)
+    assert relative_defect(ledger) < CLOSED
+
+
+@pytest.mark.parametrize("form", [list, torch.tensor, lambda rows: torch.isin(torch.arange(MEMBERS), torch.tensor(rows))])
+def test_members_that_leave_keep_their_account(form):
+    params, direction = start(), loss_gradient(start(), batches(1)[0])
+    ledger, alone = (Ledger(SPEC, params, **SETTINGS, equivariant=True) for _ in range(2))
+    ledger.record(params, direction, learning_rate=0.1)
+    alone.record(params, direction, learning_rate=0.1)
+    params = {name: params[name] - 0.1 * direction[name] for name in params}
+    alone.snapshot(1, params)
+    rest = {name: tensor[[0, 2]] for name, tensor in params.items()}
+    onward = {name: tensor[[0, 2]] for name, tensor in heavy_ball(direction, direction, params, *SETTINGS.values()).items()}
+    ledger.record(rest, onward, learning_rate=0.1, members=form([0, 2]))
+    rest = {name: rest[name] - 0.1 * onward[name] for name in rest}
+    ledger.snapshot(2, rest, members=form([0, 2]))
+    first, second = alone.result(), ledger.result()
+    assert second.charge["hidden1"][1].isnan().all()  # member 1 was not measured
+    assert not second.charge["hidden1"][[0, 2]].isnan().any()
+    ledger.snapshot(2, {name: tensor[[1]] for name, tensor in params.items()}, members=form([1]))
+    second = ledger.result()
+    assert second.step.tolist() == [2]
+    assert torch.equal(second.terms["hidden1"][1], first.terms["hidden1"][1])
+    assert torch.equal(second.charge["hidden1"][1], first.charge["hidden1"][1])
+    assert not torch.equal(second.terms["hidden1"][0], first.terms["hidden1"][0])
+
+
+def test_legs_with_blocks_regions_and_buffers_are_read_like_charges():
+    legs = (
+        Leg("kernel", 1, region=((0, 1, 4), (2, 0, 2))),
+        Leg("packed", 0, start=3, block=2, outer=2, power=-2),
+        Leg("mean", 0, buffer=True),
+    )
+    spec = SymmetrySpec((UnitGroup("channels", 3, legs), UnitGroup("gates", 2, (Leg("packed", 1),), "sign")))
+    generator = stream("legs")
+    shapes = {"kernel": (5, 3, 4), "packed": (16, 2), "mean": (3,), "other": ()}
+    params = {name: torch.randn(MEMBERS, *shape, generator=generator, dtype=torch.float64) for name, shape in shapes.items()}
+    ledger = Ledger(spec, params, momentum=0.0, weight_decay=0.0, equivariant=True)
+    ledger.snapshot(0, params)
+    expected = torch.vmap(lambda theta: charges(spec, theta))(params)
+    assert list(ledger.result().charge) == ["channels"]
+    torch.testing.assert_close(ledger.result().charge["channels"][:, 0], expected["channels"], rtol=1e-14, atol=1e-14)
+    incoming = params["kernel"][:, 1:4, :, :2].square().sum((1, 3))
+    weighted = 3 * incoming - expected["channels"]  # = 2 incoming + 2 outgoing
+    torch.testing.assert_close(ledger.result().scale["channels"][:, 0], weighted - incoming, rtol=1e-13, atol=1e-13)
+
+
+def test_an_architecture_without_charges_has_an_empty_ledger():
+    ledger = Ledger(mlp_spec(*WIDTHS, scale="sign"), start(), **SETTINGS, equivariant=True)
+    train(ledger, start(), 2)
+    assert ledger.result().charge == {}
+    assert ledger.result().step.tolist() == [0, 2]
+
+
+def test_bad_requests_are_refused():
+    params = start()
+    for bad in ({"momentum": 1.0, "weight_decay": 0.0}, {"momentum": 0.0, "weight_decay": -1.0}):
+        with pytest.raises(SymgeomError, match="Cannot keep the ledger for momentum"):
+            Ledger(SPEC, params, **bad, equivariant=True)
+    with pytest.raises(SymgeomError, match="the entries 0 to 7 of that axis, which has 6"):
+        Ledger(SPEC, stack([network(5, 6, 6, 3)]), **SETTINGS, equivariant=True)
+    ledger = Ledger(SPEC, params, **SETTINGS, equivariant=False)
+    with pytest.raises(SymgeomError, match="ledger without snapshots"):
+        ledger.result()
+    two = {name: tensor[:2] for name, tensor in params.items()}
+    for step in ((two, two), (two, params), (params, two)):
+        with pytest.raises(SymgeomError, match=r"tensor '0.weight' with 2 members for 3 members.*members=\.\.\."):
+            ledger.record(*step, learning_rate=0.1)
+    with pytest.raises(SymgeomError, match=r"tensors missing \['2.bias'\]"):
+        ledger.snapshot(0, {name: tensor for name, tensor in params.items() if name != "2.bias"})

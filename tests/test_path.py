@@ -1,0 +1,171 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from cases import mlp_spec, network
+from references import de_casteljau
+
+from symgeom.checks import SymgeomError
+from symgeom.gauge import canonicalise
+from symgeom.group import act, random_element
+from symgeom.path import BezierPath, GeodesicPath, LinearPath, PolygonalPath
+from symgeom.randomness import stream
+from symgeom.spec import Leg, SymmetrySpec, UnitGroup
+from symgeom.torus import Torus, sphere_coordinates
+from symgeom.types import cast, stack, unstack
+
+WIDTHS = (5, 7, 6, 3)
+SPEC = mlp_spec(*WIDTHS)
+GRID = torch.tensor([0.0, 0.1, 0.25, 0.5, 0.8, 1.0], dtype=torch.float64)
+
+
+def point(seed, dtype=torch.float64):
+    return cast(canonicalise(SPEC, network(*WIDTHS, seed=seed)).parameters, dtype)
+
+
+def paths(networks, stacked=False):
+    return {
+        "linear": LinearPath(*networks[:2]),
+        "polygonal": PolygonalPath(networks),
+        "bezier": BezierPath(networks),
+        "geodesic": GeodesicPath(SPEC, *networks[:2], stacked=stacked),
+    }
+
+
+def same(first, second):
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+KINDS = ("linear", "polygonal", "bezier", "geodesic")
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("kind", KINDS)
+def test_ends_are_returned_exactly(kind, dtype):
+    networks = [cast(network(*WIDTHS, seed=seed), dtype) for seed in range(3)]
+    networks[0]["0.weight"][2] = networks[0]["0.bias"][2] = 0
+    path = paths(networks)[kind]
+    last = networks[2] if kind in ("polygonal", "bezier") else networks[1]
+    assert same(path(0), networks[0])
+    assert same(path(1.0), last)
+    assert same(unstack(path(torch.tensor([1.0, 0.0])))[0], last)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_tensor_of_t_stacks_the_networks_of_its_numbers(kind):
+    path = paths([point(seed, torch.float32) for seed in range(3)])[kind]
+    assert same(path(GRID), stack([path(float(t)) for t in GRID]))
+    assert same(path(0.25), path(torch.tensor(0.25)))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_stacked_pairs_are_the_pairs_one_by_one_bit_for_bit(kind):
+    triples = [[point(3 * pair + seed, torch.float32) for seed in range(3)] for pair in range(4)]
+    together = paths([stack(networks) for networks in zip(*triples, strict=True)], stacked=True)[kind]
+    singly = [paths(networks)[kind] for networks in triples]
+    assert same(together(0.3), stack([path(0.3) for path in singly]))
+    everything = together(GRID)  # (t, pair, ...)
+    for pair, path in enumerate(singly):
+        assert same({name: tensor[:, pair] for name, tensor in everything.items()}, path(GRID))
+
+
+def test_polygonal_chain_is_piecewise_linear():
+    corners = [3.0, -1.0, 4.0, 1.0]
+    path = PolygonalPath([{"w": torch.tensor([x], dtype=torch.float64)} for x in corners])
+    t = torch.linspace(0, 1, 61, dtype=torch.float64)
+    expected = np.interp(t.numpy(), [0, 1 / 3, 2 / 3, 1], corners)
+    assert np.abs(path(t)["w"].flatten().numpy() - expected).max() < 1e-14
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_bezier_curve_is_repeated_interpolation(count):
+    points = [network(*WIDTHS, seed=seed) for seed in range(count)]
+    for t in GRID.tolist():
+        expected = de_casteljau([tensors["0.weight"] for tensors in points], t)
+        assert (BezierPath(points)(t)["0.weight"] - expected).abs().max() < 1e-14
+
+
+def circle(first, second):
+    spec = SymmetrySpec((UnitGroup("hidden1", 1, (Leg("w", 0),)),))
+    return GeodesicPath(spec, *({"w": torch.tensor([[float(x), float(y)]], dtype=torch.float64)} for x, y in (first, second)))
+
+
+@pytest.mark.parametrize("theta", [0.0, 1e-9, 1e-4, 0.3, math.pi / 2, 3.0, math.pi - 1e-3])
+def test_geodesic_on_the_circle(theta):
+    path = circle((1, 0), (math.cos(theta), math.sin(theta)))
+    # The plane of the great circle is lost as pi - theta goes to zero: rounding is amplified by 1 / sin(theta).
+    tolerance = 1e-15 / max(math.sin(theta), 0.5 if theta < 3 else 0)
+    for t in GRID.tolist():
+        expected = torch.tensor([[math.cos(t * theta), math.sin(t * theta)]], dtype=torch.float64)
+        assert (path(t)["w"] - expected).abs().max() < tolerance
+
+
+def test_geodesic_lengths_are_geometric():
+    middle = circle((2, 0), (0, 8))(0.5)["w"]
+    assert (middle - 4 / math.sqrt(2)).abs().max() < 1e-14
+    quarter = circle((2, 0), (32, 0))(0.25)["w"]
+    assert (quarter - torch.tensor([[4.0, 0.0]])).abs().max() < 1e-14
+
+
+def test_geodesic_of_vectors_that_are_zero():
+    assert circle((0, 0), (0, 0))(0.3)["w"].tolist() == [[0, 0]]
+    assert torch.allclose(circle((0, 0), (3, 4))(0.25)["w"], torch.tensor([[0.75, 1.0]], dtype=torch.float64), rtol=1e-15)
+    assert torch.allclose(circle((3, 4), (0, 0))(0.25)["w"], torch.tensor([[2.25, 3.0]], dtype=torch.float64), rtol=1e-15)
+
+
+def test_geodesic_stays_on_the_torus_at_constant_speed():
+    start, end = point(0), point(1)
+    path, torus = GeodesicPath(SPEC, start, end), Torus(SPEC)
+    total = float(torus.distance(start, end))
+    for t in (0.25, 0.5, 0.9):
+        between = path(t)
+        for rows in sphere_coordinates(SPEC, between).values():
+            assert (torch.linalg.vector_norm(rows, dim=1) - 1).abs().max() < 1e-14
+        assert math.isclose(float(torus.distance(start, between)), t * total, rel_tol=1e-12)
+        assert math.isclose(float(torus.distance(between, end)), (1 - t) * total, rel_tol=1e-12)
+
+
+def test_geodesic_moves_with_the_units():
+    start, end = point(0), point(1)
+    swap = random_element(SPEC, generator=stream("swap"), spread=0)
+    moved = GeodesicPath(SPEC, act(SPEC, swap, start), act(SPEC, swap, end))(0.3)
+    expected = act(SPEC, swap, GeodesicPath(SPEC, start, end)(0.3))
+    assert all((moved[name] - expected[name]).abs().max() < 1e-14 for name in moved)
+
+
+def test_tensors_on_no_sphere_are_linear_and_integers_are_the_first_points():
+    start, end = point(0), point(1)
+    spec = SPEC.exact()
+    assert same({"x": GeodesicPath(spec, start, end)(0.25)["4.weight"]}, {"x": LinearPath(start, end)(0.25)["4.weight"]})
+    biases = GeodesicPath(spec, start, end, bias_in_norm=False)(0.25)["0.bias"]
+    assert torch.equal(biases, LinearPath(start, end)(0.25)["0.bias"])
+    start, end = start | {"batches": torch.tensor(7)}, end | {"batches": torch.tensor(9)}
+    assert LinearPath(start, end)(GRID)["batches"].tolist() == [7] * len(GRID)
+    assert GeodesicPath(spec, start, end)(GRID)["batches"].tolist() == [7] * len(GRID)
+
+
+def test_antipodal_units_are_named():
+    start, end = point(0), point(1)
+    for unit in (1, 4):
+        for name in ("2.weight", "2.bias"):
+            end[name][unit] = -start[name][unit]
+    with pytest.raises(SymgeomError, match=r"units \[1, 4\] of group 'hidden2' are antipodal"):
+        GeodesicPath(SPEC, start, end)
+    with pytest.raises(SymgeomError, match=r"units \[1, 4\] of group 'hidden2' are antipodal"):
+        GeodesicPath(SPEC, stack([point(3), start]), stack([point(4), end]), stacked=True)
+
+
+def test_mistakes():
+    start, end = point(0), point(1)
+    path = LinearPath(start, end)
+    with pytest.raises(SymgeomError, match="at t from -0.1 to 0.5: a path runs from t = 0 to t = 1"):
+        path(torch.tensor([0.5, -0.1]))
+    with pytest.raises(SymgeomError, match=r"at t of shape \(1, 1\)"):
+        path(torch.zeros(1, 1))
+    with pytest.raises(SymgeomError, match="through 1 networks: give at least two"):
+        PolygonalPath([start])
+    with pytest.raises(SymgeomError, match=r"point 1 of the path with its reference: tensors missing \['0.bias'\]"):
+        BezierPath([start, {name: tensor for name, tensor in end.items() if name != "0.bias"}])
+    with pytest.raises(SymgeomError, match="group 'hidden3': leg on tensor '4.weight'"):
+        GeodesicPath(mlp_spec(5, 7, 6, 4, 3), start, end)

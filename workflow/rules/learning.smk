@@ -1,0 +1,75 @@
+"""Data, architecture and training: from a configuration to minima and the ledgers of their charges."""
+
+
+rule prepare_data:
+    input:
+        code=study.code_of("prepare_data"),
+    output:
+        data="<results>/{case}/data.zarr.zip",
+    log:
+        "<results>/logs/prepare_data/{case}.log",
+    benchmark:
+        "<results>/benchmarks/prepare_data/{case}.tsv"
+    conda:
+        "../envs/symgeom.yaml"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=30,
+        gpu=0,
+    params:
+        recipe=lookup(dpath="cases/{case}/data", within=config),
+        root=config["data_root"],
+    script:
+        "../../scripts/prepare_data.py"
+
+
+rule discover_symmetry:
+    input:
+        data="<results>/{case}/data.zarr.zip",
+        code=study.code_of("discover_symmetry"),
+    output:
+        symmetry="<results>/{case}/symmetry.json",
+    log:
+        "<results>/logs/discover_symmetry/{case}.log",
+    benchmark:
+        "<results>/benchmarks/discover_symmetry/{case}.tsv"
+    conda:
+        "../envs/symgeom.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+        gpu=0,
+    params:
+        network=lookup(dpath="cases/{case}/network", within=config),
+    script:
+        "../../scripts/discover_symmetry.py"
+
+
+rule train_minima:
+    input:
+        data="<results>/{case}/data.zarr.zip",
+        symmetry="<results>/{case}/symmetry.json",
+        code=study.code_of("train_minima"),
+    output:
+        minima="<results>/{case}/minima/{arm}.zarr.zip",
+        ledgers="<results>/{case}/ledgers/{arm}.zarr.zip",
+    log:
+        "<results>/logs/train_minima/{case}-{arm}.log",
+    benchmark:
+        "<results>/benchmarks/train_minima/{case}-{arm}.tsv"
+    conda:
+        "../envs/symgeom.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=120,
+        gpu=0,
+    params:
+        network=lookup(dpath="cases/{case}/network", within=config),
+        recipe=lookup(dpath="arms/{arm}", within=config),
+        training=config["training"],
+        seeds=SEEDS,
+    script:
+        "../../scripts/train_minima.py"

@@ -1,0 +1,139 @@
+"""What a configuration asks for: check it, split it into jobs, and find the code that each job depends on.
+
+Used by ``rules/common.smk``, so that the rules themselves hold next to no Python.
+"""
+
+import ast
+import difflib
+import itertools
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+import jsonschema
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+Pair = tuple[str, int, str, int]
+
+
+class ConfigError(Exception):
+    """A configuration that cannot be run; the text names the file and the key and says what to do."""
+
+
+def check_config(config: dict, files: Sequence[str | Path]) -> None:
+    """Raise :class:`ConfigError` unless the configuration fits the schema; fill in nothing, accept nothing unknown."""
+    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+    errors = sorted(jsonschema.Draft202012Validator(schema).iter_errors(config), key=lambda error: -len(error.absolute_path))
+    if errors:
+        raise ConfigError(_sentence(errors[0], config, files))
+    roles = config["claims"]["roles"]
+    for role, arm in roles.items():
+        if arm not in config["arms"]:
+            where = _origin(["claims", "roles", role], files)
+            known = ", ".join(config["arms"])
+            raise ConfigError(f"{where}: key 'claims.roles.{role}' names the arm '{arm}', which is not among the arms: {known}.")
+
+
+def _sentence(error: jsonschema.ValidationError, config: Mapping, files: Sequence[str | Path]) -> str:
+    """Turn a schema error into one sentence that names the file and the key."""
+    path = list(error.absolute_path)
+    key = ".".join(map(str, path))
+    if error.validator == "additionalProperties":
+        allowed = list(error.schema.get("properties", {}))
+        unknown = sorted(set(error.instance) - set(allowed))[0]
+        close = difflib.get_close_matches(unknown, allowed, 1)
+        advice = f"Did you mean '{close[0]}'?" if close else f"Known here: {', '.join(allowed)}."
+        return f"{_origin([*path, unknown], files)}: unknown key '{'.'.join(map(str, [*path, unknown]))}'. {advice}"
+    where = _origin(path, files)
+    if error.validator == "required":
+        missing = next(name for name in error.validator_value if name not in error.instance)
+        return f"{where}: key '{'.'.join(map(str, [*path, missing]))}' is missing. Add it (config/README.md tells what it means)."
+    if error.validator == "enum":
+        known = ", ".join(map(str, error.validator_value))
+        return f"{where}: key '{key}' is {error.instance!r}, which is unknown. Choose one of: {known}."
+    expected = error.schema.get("description", "")
+    found = f"it is {error.instance!r}, expected {expected}" if expected else error.message
+    return f"{where}: key '{key}' cannot be used: {found}. config/README.md tells what is allowed."
+
+
+def _origin(path: Sequence[str | int], files: Sequence[str | Path]) -> str:
+    """Return the last configuration file that sets a key, or the command line."""
+
+    def sets(tree: object) -> bool:
+        for word in path:
+            if not isinstance(tree, Mapping) or word not in tree:
+                return False
+            tree = tree[word]
+        return True
+
+    for file in reversed([Path(file) for file in files]):
+        if sets(yaml.safe_load(file.read_text())):
+            return str(file)
+    return str(files[-1]) if files else "--config"
+
+
+def seeds_of(config: Mapping) -> list[int]:
+    """Return the seeds: a number means that many, from 0."""
+    seeds = config["seeds"]
+    return list(range(seeds)) if isinstance(seeds, int) else list(seeds)
+
+
+def parts_of(config: Mapping) -> dict[str, list[str]]:
+    """Split the arms into parts, in order, so that an arm added at the end changes no earlier part."""
+    arms, size = list(config["arms"]), config["granularity"]["arms_per_job"]
+    return {str(number): arms[start : start + size] for number, start in enumerate(range(0, len(arms), size))}
+
+
+def parts_up_to(config: Mapping, part: str) -> list[str]:
+    """Return a part and all before it: what pairs with the part's arms."""
+    return [other for other in parts_of(config) if int(other) <= int(part)]
+
+
+def pairs_of(config: Mapping, part: str, cross_arm: str) -> list[Pair]:
+    """Return the pairs of minima whose later arm is in a part.
+
+    Within an arm all pairs of seeds; across arms all, those of equal position in the seed list ("matched"), or none.
+    """
+    arms, seeds = list(config["arms"]), seeds_of(config)
+    pairs: list[Pair] = []
+    for later in parts_of(config)[part]:
+        for arm in arms[: arms.index(later)]:
+            chosen = {"all": itertools.product(seeds, seeds), "matched": zip(seeds, seeds, strict=True), "none": ()}[cross_arm]
+            pairs += [(arm, first, later, second) for first, second in chosen]
+        pairs += [(later, first, later, second) for first, second in itertools.combinations(seeds, 2)]
+    return pairs
+
+
+def code_of(script: str, *modules: str) -> list[str]:
+    """Return every file of symgeom and scripts that a script reaches by import, and itself, relative to the current folder."""
+    found: dict[Path, None] = {}
+    todo = [ROOT / "scripts" / f"{script}.py", *(ROOT / "symgeom" / f"{module}.py" for module in modules)]
+    while todo:
+        file = todo.pop()
+        if file not in found:
+            found[file] = None
+            todo += _imports(file)
+    return sorted(os.path.relpath(file) for file in found)
+
+
+@cache
+def _imports(file: Path) -> list[Path]:
+    """Return the project's files that a file imports; the package's door loads nothing by itself and is left out."""
+    names = [name for node in ast.walk(ast.parse(file.read_text())) for name in _imported(node)]
+    candidates = [place for name in names for place in _places(name)]
+    return [place for place in candidates if place.is_file() and place != ROOT / "symgeom/__init__.py"]
+
+
+def _imported(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom) and node.module:
+        yield node.module
+        yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _places(name: str) -> list[Path]:
+    relative = Path(*name.split("."))
+    return [base / tail for base in (ROOT, ROOT / "scripts") for tail in (f"{relative}.py", relative / "__init__.py")]
