@@ -9,7 +9,6 @@ others at random points near them: zero biases and the untouched statistics of a
 (``exact_for="error"``) must leave the largest output the largest. A failing group is found by bisection.
 """
 
-from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from symgeom.checks import SymgeomError, check_finite
+from symgeom.discover.graph import tensors_of
 from symgeom.group import GroupElement, act, random_element
 from symgeom.spec import SymmetrySpec, check_spec
 from symgeom.types import Parameters
@@ -42,7 +42,7 @@ class Certificate:
     head_unchanged : bool
         Whether the head's scale left every predicted class as it was (also true if there is no head).
     worst_group : str or None
-        The group that fails (several, joined by " + ", if they fail only together); None if all pass.
+        The group that fails; None if all pass.
     draws : int
         Number of random elements.
     """
@@ -75,8 +75,8 @@ class Certificate:
             change = f"outputs change by {self.residual:.2g} of their size, rounding explains {self.tolerance:.2g}"
             found = change if self.residual > self.tolerance or self.head_unchanged else "predicted classes change"
             raise SymgeomError(
-                f"Cannot certify the spec: group '{self.worst_group}' is not a symmetry of this network ({found}). Compare its legs, "
-                "powers and kind of scale with the network; leave the group out of the spec if it cannot be repaired."
+                f"Cannot certify the spec: group '{self.worst_group}' is not a symmetry of this network ({found}). Compare its "
+                "legs, powers and kind of scale with the network; leave the group out of the spec if it cannot be repaired."
             )
         return self
 
@@ -126,19 +126,19 @@ def certify(
     call = _Evaluation(module, params, inputs)
     exact = spec.exact()
     head = SymmetrySpec(tuple(group for group in spec.groups if group.exact_for == "error"))
-    residual, failing, head_unchanged, head_failing = 0.0, None, True, None
+    residual, failing, head_failing = 0.0, None, None
     for draw in range(draws):
         point = _nearby(params, module, generator) if draw else dict(params)
-        element = random_element(exact, generator=generator)
-        change = call.change(exact, element, point)
+        before = call.outputs(point)
+        element, scaled = random_element(exact, generator=generator), random_element(head, generator=generator)
+        change = _change(before, call.outputs(act(exact, element, point)))
         if not change <= residual:  # also if it is not a number
             residual = change
             if not change <= call.tolerance:
                 failing = _bisect(call, exact, element, point)
-        scaled = random_element(head, generator=generator)
-        if not call.same_classes(head, scaled, point):
-            head_unchanged, head_failing = False, head.groups[0].name
-    return Certificate(residual, call.tolerance, head_unchanged, failing or head_failing, draws)
+        if head.groups and not _same_classes(before, call.outputs(act(head, scaled, point))):
+            head_failing = " + ".join(group.name for group in head.groups)
+    return Certificate(residual, call.tolerance, head_failing is None, failing or head_failing, draws)
 
 
 class _Evaluation:
@@ -148,39 +148,38 @@ class _Evaluation:
         dtypes = {tensor.dtype for tensor in params.values() if tensor.is_floating_point()}
         if len(dtypes) != 1 or not dtypes <= TOLERANCE.keys():
             raise SymgeomError(
-                f"Cannot certify weights of type {sorted(map(str, dtypes))}: cast all of them to torch.float64 (or torch.float32)."
+                f"Cannot certify weights of type {sorted(map(str, dtypes))}: cast all of them to torch.float64 or float32."
             )
         (dtype,) = dtypes
         self.tolerance = TOLERANCE[dtype]
         self.module = deepcopy(module).eval()
         self.inputs = inputs.to(dtype) if inputs.is_floating_point() else inputs
+        what = f"Cannot certify the network ({type(module).__name__})"
         first, second = self.outputs(params), self.outputs(params)
         if not all(map(torch.equal, first, second)):
             raise SymgeomError(
-                f"Cannot certify the network ({type(module).__name__}): two evaluations on one input in eval mode differ. Turn off "
-                "what is random (a dropout that ignores eval mode, a sampled layer)."
+                f"{what}: two evaluations on one input in eval mode differ. Turn off what is random (a dropout that ignores eval "
+                "mode, a sampled layer)."
             )
         if not all(bool(tensor.isfinite().all()) and bool(tensor.any()) for tensor in first):
             raise SymgeomError(
-                f"Cannot certify the network ({type(module).__name__}): its outputs are all zero, or not finite, so that no change "
-                "could be seen. Give weights and inputs that lead to ordinary outputs."
+                f"{what}: its outputs are all zero, or not finite, so that no change could be seen. Give weights and inputs that "
+                "lead to ordinary outputs."
             )
 
     def outputs(self, params: Parameters) -> list[Tensor]:
         with torch.no_grad():
             result = functional_call(self.module, dict(params), (self.inputs,))
-        return [leaf for leaf in torch.utils._pytree.tree_leaves(result) if isinstance(leaf, Tensor) and leaf.is_floating_point()]
+        return [tensor for tensor in tensors_of(result) if tensor.is_floating_point()]
 
-    def change(self, spec: SymmetrySpec, element: GroupElement, params: Parameters) -> float:
-        pairs = zip(self.outputs(params), self.outputs(act(spec, element, params)), strict=True)
-        changes = [float((after - before).abs().max() / before.abs().max()) for before, after in pairs]
-        return max(changes) if all(change == change for change in changes) else float("nan")
 
-    def same_classes(self, spec: SymmetrySpec, element: GroupElement, params: Parameters) -> bool:
-        if not spec.groups:
-            return True
-        pairs = zip(self.outputs(params), self.outputs(act(spec, element, params)), strict=True)
-        return all(torch.equal(before.argmax(-1), after.argmax(-1)) for before, after in pairs)
+def _change(before: list[Tensor], after: list[Tensor]) -> float:
+    """Return the largest relative change of the outputs; not a number if an output is none."""
+    return float(torch.stack([(y - x).abs().max() / x.abs().max() for x, y in zip(before, after, strict=True)]).max())
+
+
+def _same_classes(before: list[Tensor], after: list[Tensor]) -> bool:
+    return all(torch.equal(x.argmax(-1), y.argmax(-1)) for x, y in zip(before, after, strict=True))
 
 
 def _nearby(params: Parameters, module: nn.Module, generator: torch.Generator) -> dict[str, Tensor]:
@@ -200,17 +199,17 @@ def _nearby(params: Parameters, module: nn.Module, generator: torch.Generator) -
 
 
 def _bisect(call: _Evaluation, spec: SymmetrySpec, element: GroupElement, params: Parameters) -> str:
-    """Name the group (or the smallest run of groups) with which the element still changes the outputs."""
-    groups = spec.groups
+    """Name the group that changes the outputs: of two halves the worse one, until one group is left."""
+    groups, before = spec.groups, call.outputs(params)
     while len(groups) > 1:
-        middle = len(groups) // 2
-        halves: Sequence[tuple] = (groups[:middle], groups[middle:])
-        changes = [call.change(spec, _restricted(element, half), params) for half in halves]
-        failing = [half for half, change in zip(halves, changes, strict=True) if not change <= call.tolerance]
-        if not failing:
-            break
-        groups = failing[0] if len(failing) == 1 or not changes[1] > changes[0] else failing[1]
-    return " + ".join(group.name for group in groups)
+        halves = groups[: len(groups) // 2], groups[len(groups) // 2 :]
+        groups = max(halves, key=lambda half: _severity(before, call.outputs(act(spec, _restricted(element, half), params))))
+    return groups[0].name
+
+
+def _severity(before: list[Tensor], after: list[Tensor]) -> float:
+    change = _change(before, after)
+    return change if change == change else float("inf")
 
 
 def _restricted(element: GroupElement, groups: tuple) -> GroupElement:

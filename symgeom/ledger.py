@@ -52,7 +52,8 @@ class LedgerRecord:
     charge : dict of str to Tensor, shape (member, snapshot, unit)
         Measured charges, in float64.
     scale : dict of str to Tensor, shape (member, snapshot, unit)
-        Sum of the squared lengths that a charge is the difference of: what a defect is small against.
+        Sum of the squared lengths that a charge is the difference of, the largest at any snapshot so far: what a defect is
+        small against, also for a unit that has withered.
     terms : dict of str to Tensor, shape (member, snapshot, term, unit)
         Changes since the start, summed over steps, in the order of :data:`TERMS`.
     defect : dict of str to Tensor, shape (member, snapshot, unit)
@@ -128,7 +129,7 @@ class Ledger:
         # One reused array for products: to allocate one at every step costs more than the arithmetic.
         largest = max((params[name].numel() for name in self._legs), default=0)
         self._products = torch.empty(largest, dtype=torch.float64, device=next(iter(params.values())).device)
-        self._charge = self._pair(params, params)
+        self._charge, self._scale = self._pair(params, params), self._pair(params, params, unsigned=True)
         self._memory = torch.zeros_like(self._charge)  # P: the pairing of the weights with the last direction
         self._terms = torch.stack([self._memory] * len(TERMS))
         self._snapshots: dict[int, dict[str, Tensor]] = {}
@@ -201,7 +202,8 @@ class Ledger:
         entry = self._snapshots[step]
         measured = self._pair(params, params)
         entry["charge"][rows] = measured
-        entry["scale"][rows] = self._pair(params, params, unsigned=True)
+        self._scale[rows] = torch.maximum(self._scale[rows], self._pair(params, params, unsigned=True))
+        entry["scale"][rows] = self._scale[rows]
         entry["terms"][:, rows] = self._terms[:, rows]
         entry["defect"][rows] = measured - self._charge[rows]
 

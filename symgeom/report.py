@@ -15,7 +15,7 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,27 +59,6 @@ def number(value: float, digits: int = 3) -> str:
     return f"{value:.{digits}g}".replace("e-0", "e-").replace("-", "−") if math.isfinite(value) else "–"
 
 
-def percent(fraction: float) -> str:
-    """Write a fraction as percent.
-
-    Parameters
-    ----------
-    fraction : float
-        Between 0 and 1.
-
-    Returns
-    -------
-    str
-        With two decimals; a dash if there is no number.
-
-    Examples
-    --------
-    >>> percent(0.01234), percent(float("nan"))
-    ('1.23 %', '–')
-    """
-    return f"{100 * fraction:.2f} %" if math.isfinite(fraction) else "–"
-
-
 def markup(text: str) -> Markup:
     r"""Turn a caption into HTML: paragraphs, ``**strong**``, ``*emphasis*`` and literals; a backslash keeps the next character.
 
@@ -108,20 +87,37 @@ def markup(text: str) -> Markup:
     return Markup("\n".join(html))
 
 
-def picture(path: str | Path) -> str:
-    """Return an SVG file as an address that holds it.
+def embed(path: str | Path, captions: Mapping[str, str], shown: Mapping[str, Mapping]) -> dict:
+    """Turn a figure's file into what the page needs to show it.
 
     Parameters
     ----------
     path : str or Path
-        The file.
+        ``.../<case>/<figure>.svg``.
+    captions : mapping of str to str
+        Caption of each figure; its first sentence names the figure to those who cannot see it.
+    shown : mapping of str to mapping
+        Of each figure the ``question`` that it answers and the ``stages`` that it is drawn from.
 
     Returns
     -------
-    str
-        A data URI.
+    dict
+        ``case``, ``name``, ``path``, ``source`` (an address that holds the picture), ``inches`` (its printed width), ``alt``,
+        ``caption``, ``question``, ``stages``.
     """
-    return f"data:image/svg+xml;base64,{base64.b64encode(Path(path).read_bytes()).decode()}"
+    path = Path(path)
+    content, caption = path.read_bytes(), captions[path.stem]
+    points = re.search(rb'<svg[^>]*\swidth="([0-9.]+)pt"', content)
+    return {
+        "case": path.parent.name,
+        "name": path.stem,
+        "path": path.as_posix(),
+        "source": f"data:image/svg+xml;base64,{base64.b64encode(content).decode()}",
+        "inches": float(points[1]) / 72 if points else 7.0,
+        "alt": caption.split("**")[1],
+        "caption": caption,
+        **shown[path.stem],
+    }
 
 
 def minima_rows(minima: xr.Dataset, canonical: xr.Dataset, arms: Sequence[str]) -> list[dict]:
@@ -192,8 +188,8 @@ def run_statistics(folder: str | Path) -> list[dict]:
     Returns
     -------
     list of dict
-        ``rule``, ``jobs``, ``seconds`` (sum), ``longest`` (s), ``memory`` (largest resident set, MB), ``started`` and ``ended`` (s
-        since 1970), in the order in which the rules began. What was never measured is NaN.
+        ``rule``, ``jobs``, ``seconds`` (sum), ``longest`` (s), ``memory`` (largest resident set, MB), ``started`` and ``ended``
+        (s since 1970), in the order in which the rules began. What was never measured is NaN.
     """
     rules: dict[str, list[tuple[float, float, float]]] = {}
     for file in sorted(Path(folder).glob("*/*.tsv")):
@@ -218,7 +214,7 @@ def _float(text: str) -> float:
         return math.nan
 
 
-def provenance(statistics: Sequence[Mapping], repository: str | Path) -> dict:
+def describe_run(statistics: Sequence[Mapping], repository: str | Path) -> dict:
     """Say with which code, on which machine and when the study was made.
 
     Parameters
@@ -246,7 +242,7 @@ def provenance(statistics: Sequence[Mapping], repository: str | Path) -> dict:
         "python": platform.python_version(),
         "packages": {name: version for name in PACKAGES if (version := _version(name))},
         "machine": machine,
-        **ends,
+        **{name: _time(reduce(row[name] for row in statistics)) for name, reduce in ends.items()},
         "written": _time(datetime.now(UTC).timestamp()),
         "rules": [{name: row[name] for name in ("rule", "jobs", "seconds", "longest", "memory")} for row in statistics],
     }
@@ -294,27 +290,5 @@ def render(template: str | Path, **context: object) -> str:
         HTML.
     """
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"number": number, "percent": percent, "markup": markup}
+    environment.filters |= {"number": number, "markup": markup}
     return environment.from_string(Path(template).read_text(encoding="utf-8")).render(VERDICTS=VERDICTS, **context)
-
-
-def listing(names: Iterable[str]) -> str:
-    """Join names as a sentence does.
-
-    Parameters
-    ----------
-    names : iterable of str
-        Any number.
-
-    Returns
-    -------
-    str
-        "a, b and c".
-
-    Examples
-    --------
-    >>> listing(["a", "b", "c"])
-    'a, b and c'
-    """
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last

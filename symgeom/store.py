@@ -1,8 +1,7 @@
 """Labelled arrays on disk: one deterministic zip per stage and batch, and a whole study as one tree.
 
 A store is an :class:`xarray.Dataset` in zarr format 3 inside an uncompressed zip (``.zarr.zip``). Its bytes depend on the data
-alone: sorted entries, a fixed date, no machine, commit or time (those belong to the study's provenance file), so that equal runs
-give equal files. It is written under a partial name and renamed when complete: a final name always holds a whole store.
+alone (no machine, commit or time). It is written under a partial name and renamed when complete.
 
 * Every variable says its ``units`` and ``long_name``; the coordinates that all studies share are described here once.
 * The tensors of networks are the variables ``parameter.<tensor>`` (zarr allows no slash in a name): one chunk per network,
@@ -35,8 +34,7 @@ if TYPE_CHECKING:
     from symgeom.spec import SymmetrySpec
     from symgeom.types import Parameters
 
-SCHEMA_VERSION = 1
-"""Raised whenever a reader of the old layout would misread the new one."""
+SCHEMA_VERSION = 1  # raised whenever a reader of the old layout would misread the new one
 
 SUFFIX, PARAMETER = ".zarr.zip", "parameter."
 
@@ -231,7 +229,7 @@ def dataset_to_parameters(dataset: xr.Dataset) -> dict[str, np.ndarray]:
     return {name: array.values for name, array in sorted(found.items(), key=lambda item: item[1].attrs["position"])}
 
 
-def open_study(path: str | Path) -> xr.DataTree:
+def open_study(path: str | Path, *, files: Sequence[str | Path] | None = None) -> xr.DataTree:
     """Read every array of a study into one labelled tree.
 
     The files ``<case>/<stage>.zarr.zip`` and the batches ``<case>/<stage>/<batch>.zarr.zip`` become the nodes
@@ -242,6 +240,8 @@ def open_study(path: str | Path) -> xr.DataTree:
     ----------
     path : str or Path
         The folder of the study, ``results/<study>``.
+    files : sequence of str or Path, optional
+        Read these stores of the study only; all by default.
 
     Returns
     -------
@@ -254,12 +254,12 @@ def open_study(path: str | Path) -> xr.DataTree:
         If the folder is missing or holds no store, if a store cannot be read, or if batches contradict each other.
     """
     path = Path(path)
-    files = sorted([*path.glob(f"*/*{SUFFIX}"), *path.glob(f"*/*/*{SUFFIX}")])
-    if not files:
+    found = sorted([*path.glob(f"*/*{SUFFIX}"), *path.glob(f"*/*/*{SUFFIX}")] if files is None else map(Path, files))
+    if not found:
         state = "holds no store (<case>/<stage>.zarr.zip)" if path.is_dir() else "does not exist"
         raise SymgeomError(f"Cannot open the study '{path}': the folder {state}. Correct the path, or run snakemake to make it.")
     stages: dict[str, list[Path]] = {}
-    for file in files:
+    for file in found:
         case, stage, *_ = file.relative_to(path).parts
         stages.setdefault(f"{case}/{stage.removesuffix(SUFFIX)}", []).append(file)
     nodes = {node: _join(path / node, batches) for node, batches in stages.items()}

@@ -44,14 +44,13 @@ def minima(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
     for curve in (loss, error):
         curve[epoch > length[..., None]] = np.nan
     last = np.take_along_axis(error, length[..., None], -1)[..., 0]
-    flags = {"flag_values": [0, 1, 2], "flag_meanings": "reached epoch_limit diverged"}
     both = ("arm", "seed")
     variables = {
         "train_error": (both, last),
         "test_error": (both, 0.02 + 0.008 * np.sqrt(_sharpness())[:, None] * random.uniform(0.8, 1.2, shape)),
         "train_loss": (both, np.take_along_axis(loss, length[..., None], -1)[..., 0]),
         "test_loss": (both, random.uniform(0.05, 0.1, shape)),
-        "status": (both, status, flags),
+        "status": (both, np.array(["reached", "epoch limit", "diverged"])[status]),
         "usable": (both, status == 0),
         "epochs": (both, length),
         "gradient_evaluations": (both, length * 11),

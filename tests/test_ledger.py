@@ -117,6 +117,17 @@ def test_without_a_gradient_charges_decay_geometrically():
     assert relative_defect(ledger) < 1e-14
 
 
+def test_the_scale_of_a_defect_is_the_largest_so_far():
+    params = start()
+    ledger = Ledger(SPEC, params, momentum=0.0, weight_decay=0.0, equivariant=True)
+    for step, factor in enumerate((1, 2, 1e-3)):
+        ledger.snapshot(step, {name: factor * tensor for name, tensor in params.items()})
+    scale = ledger.result().scale["hidden1"]
+    incoming = params["0.weight"].square().sum(2) + params["0.bias"].square()
+    torch.testing.assert_close(scale[:, 0], incoming + params["2.weight"].square().sum(1), rtol=1e-14, atol=0)
+    torch.testing.assert_close(scale[:, 1:] / scale[:, :1], torch.full_like(scale[:, 1:], 4), rtol=1e-14, atol=0)
+
+
 def decay_spares_biases(velocity, gradient, params, momentum, weight_decay):
     plain = heavy_ball(velocity, gradient, params, momentum, weight_decay)
     return {name: plain[name] - (weight_decay * params[name] if "bias" in name else 0) for name in params}

@@ -53,7 +53,11 @@ def null_space(
             pivot = max(row, key=rank.__getitem__)
             value = {name: -coefficient / row[pivot] for name, coefficient in row.items() if name != pivot}
             solved[pivot] = _reduced(value, modulus)
-    return [_vector(name, unknowns, solved, modulus) for name in unknowns if name not in solved]
+    vectors: dict[Unknown, Row] = {name: {} for name in unknowns if name not in solved}
+    for name in unknowns:
+        for free, coefficient in _substituted({name: Fraction(1)}, solved, modulus).items():
+            vectors[free][name] = coefficient
+    return [_primitive(vector) for vector in vectors.values()]
 
 
 def _reduced(row: Mapping[Unknown, Fraction | int], modulus: int) -> Row:
@@ -74,9 +78,7 @@ def _substituted(row: Row, solved: dict[Unknown, Row], modulus: int) -> Row:
     return _reduced(result, modulus)
 
 
-def _vector(free: Unknown, unknowns: Sequence[Unknown], solved: dict[Unknown, Row], modulus: int) -> dict[Unknown, int]:
-    """Return the basis vector of one free unknown, scaled to integers without a common factor."""
-    rows = (_substituted({name: Fraction(1)}, solved, modulus) for name in unknowns)
-    entries = {name: row.get(free, Fraction(0)) for name, row in zip(unknowns, rows, strict=True)}
-    scale = lcm(*(value.denominator for value in entries.values()))
-    return {name: int(value * scale) for name, value in entries.items() if value}
+def _primitive(vector: Row) -> dict[Unknown, int]:
+    """Return the vector in integers without a common factor (its free unknown has the value 1)."""
+    scale = lcm(*(value.denominator for value in vector.values()))
+    return {name: int(value * scale) for name, value in vector.items()}

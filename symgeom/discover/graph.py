@@ -1,6 +1,6 @@
 """From a module to statements: walk its ``torch.export`` graph and apply one rule per operation."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 
@@ -74,12 +74,12 @@ def export(module: nn.Module, example: Tensor) -> ExportedProgram:
     except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
         raise SymgeomError(
             f"Cannot run the network ({type(module).__name__}) on an example of shape {tuple(example.shape)} and type "
-            f"{example.dtype}: {str(error).strip().splitlines()[0]}. Give a batch of inputs (sample, ...) as the network takes it."
+            f"{example.dtype}: {str(error).strip().splitlines()[0]}. Give a batch of inputs (sample, ...) as it takes them."
         ) from None
-    if not all(torch.equal(a, b) for a, b in zip(flatten(first), flatten(second), strict=True)):
+    if not all(torch.equal(a, b) for a, b in zip(tensors_of(first), tensors_of(second), strict=True)):
         raise SymgeomError(
-            f"Cannot use the network ({type(module).__name__}): two evaluations on one input in eval mode differ. Turn off what is "
-            "random (a dropout that ignores eval mode, a sampled layer)."
+            f"Cannot use the network ({type(module).__name__}): two evaluations on one input in eval mode differ. Turn off what "
+            "is random (a dropout that ignores eval mode, a sampled layer)."
         )
     try:
         with torch.enable_grad():
@@ -90,7 +90,7 @@ def export(module: nn.Module, example: Tensor) -> ExportedProgram:
         ) from error
 
 
-def flatten(outputs: object) -> list[Tensor]:
+def tensors_of(outputs: object) -> list[Tensor]:
     """Return the tensors among the outputs of a network.
 
     Parameters
@@ -106,10 +106,14 @@ def flatten(outputs: object) -> list[Tensor]:
     Examples
     --------
     >>> import torch
-    >>> len(flatten({"a": torch.ones(1), "b": (torch.ones(2), None)}))
+    >>> len(tensors_of({"a": torch.ones(1), "b": (torch.ones(2), None)}))
     2
     """
-    return [leaf for leaf in torch.utils._pytree.tree_leaves(outputs) if isinstance(leaf, Tensor)]
+    if isinstance(outputs, Mapping):
+        outputs = tuple(outputs.values())
+    if isinstance(outputs, tuple | list):
+        return [tensor for part in outputs for tensor in tensors_of(part)]
+    return [outputs] if isinstance(outputs, Tensor) else []
 
 
 def walk(program: ExportedProgram, module: nn.Module) -> Network:

@@ -5,11 +5,10 @@ from fractions import Fraction
 
 from symgeom.discover.exponents import null_space
 from symgeom.discover.graph import Network
-from symgeom.discover.labels import Axis, Family, Labels, Occurrence
+from symgeom.discover.labels import Family, Key, Labels, Occurrence
 from symgeom.discover.relations import Pin, Relation, Separate
 from symgeom.spec import Leg, UnitGroup
 
-Key = tuple[Axis, int, int]
 Equation = dict[Key, Fraction | int]
 
 
@@ -47,9 +46,8 @@ def unit_groups(network: Network) -> list[UnitGroup]:
     _solve_labels(labels, network)
     places = _places(labels, network)
     positive, signs = (_equations(labels, network, kind) for kind in "ps")
-    separate = {
-        at.family for s in network.statements if isinstance(s, Separate) for axis in s.axes for at in labels.occurrences(((axis,),))
-    }
+    apart = [axis for statement in network.statements if isinstance(statement, Separate) for axis in statement.axes]
+    separate = {at.family for axis in apart for at in labels.occurrences(((axis,),))}
     reads = {axis for s in network.statements if isinstance(s, Relation) for axis in s.reads}
     found = []
     for family, where in places.items():
@@ -73,22 +71,24 @@ def unit_groups(network: Network) -> list[UnitGroup]:
 
 
 def _solve_labels(labels: Labels, network: Network) -> None:
-    """Unify until nothing new is learnt."""
-    before = -1
-    while before != labels.changes:
+    """Unify until nothing new is learnt; then give up what is not at the same places in all expressions of a relation."""
+    relations = [statement for statement in network.statements if isinstance(statement, Relation)]
+    labels.pin(axis.family for statement in network.statements if isinstance(statement, Pin) for axis in statement.axes)
+    settled = False
+    while not settled:
         before = labels.changes
-        for statement in network.statements:
-            if isinstance(statement, Relation):
-                first, *others = (expression for expression, _ in statement.terms)
-                for other in others:
-                    labels.unify(first, other)
-                _pin_mismatches(labels, statement)
-            elif isinstance(statement, Pin):
-                labels.pin(axis.family for axis in statement.axes)
+        for relation in relations:
+            first, *others = (expression for expression, _ in relation.terms)
+            for other in others:
+                labels.unify(first, other)
+        if labels.changes == before:
+            for relation in relations:
+                _pin_mismatches(labels, relation)
+        settled = labels.changes == before
 
 
 def _pin_mismatches(labels: Labels, relation: Relation) -> None:
-    """Pin families that are not at the same places in all expressions of a relation (labels that could not be made equal)."""
+    """Pin families that are not at the same places in all expressions of a relation."""
     occurrences = [labels.occurrences(expression) for expression, _ in relation.terms]
     common = set.intersection(*({_where(at) for at in found} for found in occurrences))
     labels.pin(at.family for found in occurrences for at in found if _where(at) not in common)
@@ -117,17 +117,18 @@ def _inner_families(places: dict[Family, list[Place]]) -> set[Family]:
     """Return families that only number the parts of other units (coordinates within a head).
 
     They could be permuted only in all units at once, which is a small part of what is true: each unit has its own such group.
+
+    Returns
+    -------
+    set of Family
+        What not to report.
     """
-    segments: dict[tuple[object, ...], list[Family]] = {}
-    for family, where in places.items():
+    segments: dict[tuple[object, ...], list[Occurrence]] = {}
+    for where in places.values():
         for place in where:
-            segments.setdefault((place.tensor, place.axis, place.region, place.occurrence.start), []).append(family)
-    inner = set()
-    for place in {place for where in places.values() for place in where}:
-        families = segments[place.tensor, place.axis, place.region, place.occurrence.start]
-        if place.occurrence.outer > 1 and len(families) > 1 or place.occurrence.family.size == 1 < len(families):
-            inner.add(place.occurrence.family)
-    return inner
+            segments.setdefault((place.tensor, place.axis, place.region, place.occurrence.start), []).append(place.occurrence)
+    outermost = [max(found, key=lambda at: (at.family.size > 1, at.block)) for found in segments.values()]
+    return {at.family for found, first in zip(segments.values(), outermost, strict=True) for at in found if at is not first}
 
 
 def _equations(labels: Labels, network: Network, kind: str) -> dict[Family, list[Equation]]:
@@ -153,7 +154,9 @@ class Scaling:
     kind: str
 
 
-def _scalings(where: list[Place], positive: list[Equation], signs: list[Equation], roles: dict[Key, int], *, linear: bool) -> list[Scaling]:
+def _scalings(
+    where: list[Place], positive: list[Equation], signs: list[Equation], roles: dict[Key, int], *, linear: bool
+) -> list[Scaling]:
     """Return a basis of the scalings of one family, those that belong to the first tensors first."""
     keys = [place.occurrence.key for place in where]
 

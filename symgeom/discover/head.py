@@ -14,9 +14,10 @@ _PRODUCERS = {
 }
 """Operations that set the scale of their result, with the arguments that carry it and an axis of each."""
 
-_PASSING = frozenset(
-    "alias clone contiguous detach to dropout flatten view reshape unflatten squeeze mean relu leaky_relu softmax log_softmax "
-    "avg_pool1d avg_pool2d adaptive_avg_pool1d adaptive_avg_pool2d max_pool2d".split()
+_PASSING = (
+    *("alias", "clone", "contiguous", "detach", "to", "dropout", "flatten", "view", "reshape", "unflatten", "squeeze"),
+    *("relu", "leaky_relu", "softmax", "log_softmax", "mean", "max_pool1d", "max_pool2d"),
+    *("avg_pool1d", "avg_pool2d", "adaptive_avg_pool1d", "adaptive_avg_pool2d"),
 )
 """Operations through which a common positive scale passes, or leaves the order of the outputs as it is."""
 

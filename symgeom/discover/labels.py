@@ -66,6 +66,10 @@ Expression = tuple[tuple[Axis, ...], ...]
 """A sum of products of axes: ``((a,), (b,))`` is a concatenation of two axes, ``((a, b),)`` the flattening of two."""
 
 
+Key = tuple[Axis, int, int]
+"""An axis, a segment of it, and a place in its product: the name of one unknown exponent."""
+
+
 @dataclass(frozen=True)
 class Occurrence:
     """Where a family occurs in an expression of axes.
@@ -79,14 +83,14 @@ class Occurrence:
     outer : int
         How often the run of units repeats in the segment.
     key : tuple of (Axis, int, int)
-        The axis, the segment of that axis, and the place in its product: the name of one unknown exponent.
+        The exponent with which its units are scaled here.
     """
 
     family: Family
     start: int
     block: int
     outer: int
-    key: tuple[Axis, int, int]
+    key: Key
 
 
 class Labels:
@@ -126,21 +130,22 @@ class Labels:
 
     def occurrences(self, expression: Expression) -> list[Occurrence]:
         """Return where the free families occur in an expression of axes."""
+        self.segments(expression)  # pins what cannot be a sum of products
         found, start = [], 0
         for factors in expression:
-            labels = [self.resolve(axis.family) for axis in factors]
-            keys = [[[(axis, s, f) for f in range(len(label[s]))] for s in range(len(label))] for axis, label in zip(factors, labels, strict=True)]
-            if any(len(label) > 1 and prod(axis.size for axis in factors[:place]) > 1 for place, label in enumerate(labels)):
-                start += prod(axis.size for axis in factors)
-                continue
-            for segments, names in zip(product(*labels), product(*keys), strict=True):
-                families, names = [f for s in segments for f in s], [key for part in names for key in part]
-                sizes = [f.size for f in families]
-                for place, family in enumerate(families):
+            for choice in product(*(self._named(axis) for axis in factors)):
+                pairs = [pair for segment in choice for pair in segment]
+                sizes = [family.size for family, _ in pairs]
+                for place, (family, key) in enumerate(pairs):
                     if not family.pinned:
-                        found.append(Occurrence(family, start, prod(sizes[place + 1 :]), prod(sizes[:place]), names[place]))
+                        found.append(Occurrence(family, start, prod(sizes[place + 1 :]), prod(sizes[:place]), key))
                 start += prod(sizes)
         return found
+
+    def _named(self, axis: Axis) -> list[list[tuple[Family, Key]]]:
+        """Return the label of an axis, every family with the key of its exponent."""
+        label = self.resolve(axis.family)
+        return [[(family, (axis, s, f)) for f, family in enumerate(segment)] for s, segment in enumerate(label)]
 
     def unify(self, first: Expression, second: Expression) -> None:
         """Make the labels of two expressions equal, by binding unknown families or, where that fails, by pinning."""

@@ -14,7 +14,6 @@ from symgeom.discover.relations import (
     contracted,
     equal,
     fixed,
-    label,
     passed,
     unscaled,
     whole,
@@ -83,11 +82,14 @@ def transposed_convolution(
 
 
 def matrix_product(out: Axes, *, source: Axes, other: Axes, **_: object) -> Iterator[Statement]:
-    """Sum over the last axis of the first and the last but one of the second; the axes before are batches."""
+    """Sum over the last axis of the first and the last but one of the second; the axes before are batches (heads)."""
+    # A head could be scaled, as part of the matrices that may act within it; neither is reported.
     rows, columns = source[-2:-1], other[-1:] if len(other) > 1 else ()
+    batches = len(out) - len(rows) - len(columns)
     yield contracted(source[-1], other[-2] if columns else other[0])
-    yield from passed((*rows, *columns), out[len(out) - len(rows) - len(columns) :])
-    yield from multiply(out[: len(out) - len(rows) - len(columns)], source=source[:-2], other=other[:-2])
+    yield from passed((*rows, *columns), out[batches:])
+    yield from multiply(out[:batches], source=source[:-2], other=other[:-2])
+    yield from (fixed(axis) for axis in (*source[:-2], *other[:-2], *out[:batches]))
 
 
 def affine_product(out: Axes, *, source: Axes, mat1: Axes, other: Axes, **_: object) -> Iterator[Statement]:
@@ -96,30 +98,16 @@ def affine_product(out: Axes, *, source: Axes, mat1: Axes, other: Axes, **_: obj
     yield from add(out, source=source, other=out)
 
 
-def attention(
-    out: Axes,
-    *,
-    query: Axes,
-    key: Axes,
-    value: Axes,
-    attn_mask: Axes | None = None,
-    dropout_p: float = 0.0,
-    is_causal: bool = False,
-    enable_gqa: bool = False,
-    **_: object,
-) -> Iterator[Statement]:
-    """Weigh values by softmax(query key): batch axes (heads) match, positions are permuted, coordinates contract."""
-    if enable_gqa or dropout_p:
+def attention(out: Axes, *, query: Axes, key: Axes, value: Axes, **options: object) -> Iterator[Statement]:
+    """Weigh values by softmax(query key): heads match, positions are permuted, coordinates contract (see matrix_product)."""
+    if options["enable_gqa"] or options["dropout_p"]:
         raise NotImplementedError("attention with fewer key heads than query heads, or with dropout that is on in eval mode")
-    if attn_mask is not None:
-        yield Pin(attn_mask)
-    if attn_mask is not None or is_causal:
+    if options["attn_mask"]:
+        yield Pin(options["attn_mask"])
+    if options["attn_mask"] or options["is_causal"]:
         yield Pin((query[-2], key[-2]))
-    for q, k, v, o in zip(query[:-2], key[:-2], value[:-2], out[:-2], strict=True):
-        yield Relation(((whole(q), 1), (whole(k), 1)))
-        yield label(q, o)
-        yield equal(v, o)
-        yield Separate((q,))
+    for heads in (query, key, value):
+        yield from unscaled(heads[:-2], out[:-2])
     yield from unscaled((query[-2], key[-2]), (out[-2], value[-2]))
     yield Relation(((whole(query[-1]), 1), (whole(key[-1]), 1)))
     yield equal(value[-1], out[-1])
@@ -130,6 +118,7 @@ def add(out: Axes, *, source: Axes, other: Axes | float, alpha: float = 1, **_: 
     if not isinstance(other, tuple):
         yield from unscaled(source, out) if other else passed(source, out)
         return
+    yield _stretched(out, source, other)
     for target, first, second in _broadcast(out, source, other):
         if first and second:
             yield equal(first, target)
@@ -154,6 +143,7 @@ def _multiplied(out: Axes, source: Axes, other: Axes | float, degree: int) -> It
     if not isinstance(other, tuple):
         yield from passed(source, out)
         return
+    yield _stretched(out, source, other)
     for target, first, second in _broadcast(out, source, other):
         if first and second:
             yield Relation(((whole(target), -1), (whole(first), 1), (whole(second), degree)))
@@ -164,6 +154,12 @@ def _multiplied(out: Axes, source: Axes, other: Axes | float, degree: int) -> It
             yield Relation(((whole(target), -1), (whole(second), degree)))
         else:
             yield Pin((target,))
+
+
+def _stretched(out: Axes, source: Axes, other: Axes) -> Statement:
+    """Pin the axes of length 1 that are stretched to the length of the result: they label nothing."""
+    pairs = ((axis, target) for axes in (source, other) for axis, target in zip(reversed(axes), reversed(out), strict=False))
+    return Pin(tuple(axis for axis, target in pairs if axis.size != target.size))
 
 
 def _broadcast(out: Axes, source: Axes, other: Axes) -> Iterator[tuple[Axis, Axis | None, Axis | None]]:

@@ -117,24 +117,16 @@ def gate(out: Axes, *, source: Axes, dim: int = -1, **_: object) -> Iterator[Sta
     yield from unscaled(source[:place] + source[place + 1 :], out[:place] + out[place + 1 :])
 
 
-def batch_norm(
-    out: Axes,
-    *,
-    source: Axes,
-    weight: Axes | None,
-    bias: Axes | None,
-    running_mean: Axes | None,
-    running_var: Axes | None,
-    **_: object,
-) -> Iterator[Statement]:
+def batch_norm(out: Axes, *, source: Axes, weight: Axes | None, bias: Axes | None, **options: Axes | None) -> Iterator[Statement]:
     """Scale the input with its mean and deviation (statistics kept), the output with weight and bias."""
+    mean, variance = options["running_mean"], options["running_var"]
     yield from passed(source[:1] + source[2:], out[:1] + out[2:])
     channel = source[1]
     yield label(channel, out[1])
     yield Separate((channel,))
-    if running_mean and running_var:
-        yield equal(running_mean[0], channel)
-        yield Relation(((whole(running_var[0]), 1), (whole(channel), -2)))
+    if mean and variance:
+        yield equal(mean[0], channel)
+        yield Relation(((whole(variance[0]), 1), (whole(channel), -2)))
     else:  # statistics of the batch, to which eps is added: no scale
         yield fixed(channel)
     if not weight:
@@ -214,7 +206,13 @@ def maximum(out: Axes, *, source: Axes, window: int, **_: object) -> Iterator[St
 
 
 def reduce(
-    out: Axes, *, source: Axes, through: Rule = identity, dim: int | Sequence[int] | None = None, keepdim: bool = False, **_: object
+    out: Axes,
+    *,
+    source: Axes,
+    through: Rule = identity,
+    dim: int | Sequence[int] | None = None,
+    keepdim: bool = False,
+    **_: object,
 ) -> Iterator[Statement]:
     """Sum, average or take the maximum over some axes, whose units may be permuted and not scaled."""
     dims = range(len(source)) if dim is None or dim == [] else [dim] if isinstance(dim, int) else dim

@@ -59,8 +59,8 @@ def expand(out: Axes, *, source: Axes, **_: object) -> Iterator[Statement]:
     """Repeat along axes of length 1, which then label nothing."""
     added = len(out) - len(source)
     yield Pin(out[:added])
-    for source, target in zip(source, out[added:], strict=True):
-        yield equal(source, target) if source.size == target.size else Pin((source, target))
+    for before, after in zip(source, out[added:], strict=True):
+        yield equal(before, after) if before.size == after.size else Pin((before, after))
 
 
 def concatenate(out: Axes, *, tensors: Sequence[Axes], dim: int = 0, **_: object) -> Iterator[Statement]:
@@ -97,12 +97,10 @@ def split(out: Sequence[Axes], *, source: Axes, dim: int = 0, **_: object) -> It
     yield from concatenate(source, tensors=out, dim=dim)
 
 
-def cut(
-    out: Axes, *, source: Axes, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1, **_: object
-) -> Iterator[Statement]:
+def cut(out: Axes, *, source: Axes, dim: int = 0, step: int = 1, **ends: int | None) -> Iterator[Statement]:
     """Take a range of an axis (slice)."""
     place = dim % len(source)
-    begin, stop, _ = slice(start, end, step).indices(source[place].size)
+    begin = slice(ends["start"], ends["end"], step).indices(source[place].size)[0]
     yield from passed(source[:place] + source[place + 1 :], out[:place] + out[place + 1 :])
     if step == 1:
         yield _inside(source[place], out[place], begin)
@@ -110,16 +108,18 @@ def cut(
         yield Pin((source[place], out[place]))
 
 
-def pad(out: Axes, *, source: Axes, pad: Sequence[int], value: float | None = None, mode: str = "constant", **_: object) -> Iterator[Statement]:
+def pad(
+    out: Axes, *, source: Axes, pad: Sequence[int], value: float | None = None, mode: str = "constant", **_: object
+) -> Iterator[Statement]:
     """Add entries at the ends: zeros may carry any label, anything else pins the axis."""
-    for place, (source, target) in enumerate(zip(source, out, strict=True)):
+    for place, (short, long) in enumerate(zip(source, out, strict=True)):
         before, after = _padding(pad, len(source) - 1 - place)
         if not before and not after:
-            yield equal(source, target)
+            yield equal(short, long)
         elif mode == "constant" and not value and min(before, after) >= 0:
-            yield _inside(target, source, before)
+            yield _inside(long, short, before)
         else:
-            yield Pin((source, target))
+            yield Pin((short, long))
 
 
 def _padding(pad: Sequence[int], from_last: int) -> tuple[int, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.colors import PowerNorm
 
 from symgeom.figures.parts import letter, note, table
 from symgeom.figures.selection import left_out, matrix, usable
@@ -40,10 +41,10 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     matrices = {split: matrix(barriers.sel(split=split).values, paths, kept) for split in ("train", "test")}
     if not matrices["train"][0]:
         return words("No barriers to show: there is no pair of usable minima. " + left_out(minima, arms))
-    figure, panels = sheet([list(matrices)], width=PAGE, height=3.2)
+    figure, panels = sheet([list(matrices)], width=PAGE, height=3.0)
     top = max(np.nanmax(means) for _, means, _ in matrices.values())
     for split, (found, means, numbers) in matrices.items():
-        table(panels[split], found, means, numbers, "{:.2f}", limits=(min(0, np.nanmin(means)), top))
+        table(panels[split], found, means, numbers, form="{:.2f}", scale=PowerNorm(0.4, vmin=0, vmax=top or 1))
         panels[split].set_title(f"mean barrier of the {split}{'ing' if split == 'train' else ''} error (%)")
     letter(panels)
     note(figure, left_out(minima, arms))

@@ -57,7 +57,7 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
         panel.set_title(PANELS[variant])
     for variant in ("linear raw", "linear aligned"):
         panels[variant].set_ylabel("error (%)")
-        percent(panels[variant])
+        percent(panels[variant], least=1e-3)
         panels[variant].set_ylim(bottom=0)
     for variant in names[3:]:
         panels[variant].set(xlabel="position along the path, t", xticks=[0, 0.5, 1], xticklabels=["0", "0.5", "1"])

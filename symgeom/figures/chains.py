@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
     from symgeom.figures.style import Look
 
@@ -42,6 +43,7 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     kinds = [(first, members) for first, second, members in within(chains, usable(minima, arms)) if first == second]
     if not kinds:
         return words("No chains to show: no arm has two usable minima. " + left_out(minima, arms))
+    decade = 10.0 ** np.floor(np.log10(settings["threshold"]))
     figure, panels = sheet("abc", width=PAGE, height=2.9, width_ratios=[1.2, 1.1, 1])
     for column, (arm, members) in enumerate(kinds):
         look, own = looks(arms)[arm], chains.isel(pair=members)
@@ -51,13 +53,13 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
         _epochs(panels["c"], column, own["epochs_needed"].values, look)
     panels["a"].set(title="along the bent chain", xlabel="position along the chain, t", ylabel="error (%)")
     panels["a"].set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+    percent(panels["a"], least=decade)
     panels["a"].set_ylim(bottom=0)
-    percent(panels["a"])
     panels["b"].axhline(settings["threshold"], color=MUTED, linewidth=0.8, linestyle=(0, (4, 2)), zorder=0)
     panels["b"].set(title="straight → bent", ylabel="largest training error (%)")
-    percent(panels["b"], least=10.0 ** np.floor(np.log10(settings["threshold"])))
+    percent(panels["b"], least=decade)
     panels["b"].set_ylim(bottom=0)
-    panels["c"].set(title="work", ylabel=f"epochs until at most {100 * settings['threshold']:g} %")
+    panels["c"].set(title="work", ylabel=f"epochs until below {100 * settings['threshold']:g} %")
     panels["c"].set_ylim(0, 1.15 * max(1, panels["c"].dataLim.y1))
     for panel in (panels["b"], panels["c"]):
         columns(panel, [arm for arm, _ in kinds])
@@ -79,20 +81,13 @@ def _slopes(panel: Axes, column: int, chains: xr.Dataset, look: Look) -> None:
     panel.plot(places + 0.14, after, linestyle="none", marker=look.marker, color=look.colour, markersize=3, clip_on=False)
 
 
-def _epochs(panel: Axes, column: int, needed: object, look: Look) -> None:
-    """Draw one marker per connected pair, and say above the panel how many were connected."""
+def _epochs(panel: Axes, column: int, needed: NDArray, look: Look) -> None:
+    """Draw one marker per connected pair, pairs of equal work beside each other, and say how many were connected."""
     reached = needed[np.isfinite(needed)]
-    panel.plot(
-        column + spread(len(reached)), np.sort(reached), linestyle="none", marker=look.marker, color=look.colour, markersize=3
-    )
-    at = (column, 1.0)
-    panel.annotate(
-        f"{len(reached)}/{len(needed)}",
-        at,
-        (0, -1),
-        xycoords=("data", "axes fraction"),
-        textcoords="offset points",
-        ha="center",
-        va="top",
-        fontsize=7,
-    )
+    for epochs, count in zip(*np.unique(reached, return_counts=True), strict=True):
+        places = column + spread(count, min(0.7, 0.12 * (count - 1)))
+        panel.plot(
+            places, np.full(count, epochs), linestyle="none", marker=look.marker, color=look.colour, markersize=2.6, clip_on=False
+        )
+    style = {"xycoords": ("data", "axes fraction"), "ha": "center", "va": "top", "fontsize": 7}
+    panel.annotate(f"{len(reached)}/{len(needed)}", (column, 0.99), **style)

@@ -32,7 +32,7 @@ TERMS = {
 
 @paper()
 def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure:
-    """Draw mean charges against the step, the booked causes of their change, and the defects of the accounts.
+    """Draw the change of the charges against the step, the booked causes of their change, and the defects of the accounts.
 
     Parameters
     ----------
@@ -58,7 +58,9 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     for group in groups:
         for arm, seeds in kept.items():
             _course(panels[f"charge {group}"], ledgers.sel(arm=arm, seed=seeds), group, looks(arms)[arm], settings["level"])
-        panels[f"charge {group}"].set(title=f"mean charge, {group}", xlabel="optimizer step", ylabel="charge per unit (weight²)")
+        panels[f"charge {group}"].set(
+            title=f"change of the charge, {group}", xlabel="optimizer step", ylabel="change per unit (weight²)"
+        )
         _causes(panels[f"terms {group}"], ledgers, group, kept)
         panels[f"terms {group}"].set(title=f"what moved it, {group}", ylabel="change per unit (weight²)")
     _closure(panels["closure"], ledgers["closure"], kept, arms)
@@ -75,12 +77,13 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
 
 
 def _course(panel: Axes, ledgers: xr.Dataset, group: str, look: object, level: float) -> None:
-    """Draw the charge, averaged over units: the mean over seeds while all of them train, and its interval."""
+    """Draw how the charge has changed, averaged over units: the mean over seeds while all of them train, and its interval."""
     along = _along(ledgers[f"charge_{group}"])
     values = ledgers[f"charge_{group}"].mean(group).transpose("seed", along).values
     steps = np.broadcast_to(ledgers["step"].values, values.shape)
     everyone = np.isfinite(values).all(axis=0)
-    mean, low, high = mean_interval(values[:, everyone], level)
+    values = values[:, everyone]
+    mean, low, high = mean_interval(values - values[:, :1], level)
     steps = steps[:, everyone].mean(axis=0)
     panel.fill_between(steps, low, high, color=look.colour, alpha=0.2, linewidth=0)
     panel.plot(steps, mean, color=look.colour, linestyle=look.dashes, marker=look.marker, markevery=0.2)

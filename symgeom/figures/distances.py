@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.colors import Normalize
 from matplotlib.lines import Line2D
 
 from symgeom.figures.parts import columns, letter, note, table
@@ -51,7 +52,8 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     figure, panels = sheet([["matrix", *names]], width=PAGE, height=3.0, width_ratios=[2.2, *[1] * len(names)])
     aligned = np.degrees(distances["distance"].sel(stage="aligned").values)
     found, means, numbers = matrix(aligned, distances, kept)
-    table(panels["matrix"], found, means, numbers, "{:.1f}")
+    scale = Normalize(np.nanmin(means) - 1e-6, np.nanmax(means))
+    table(panels["matrix"], found, means, numbers, form="{:.1f}", scale=scale)
     panels["matrix"].set_title("mean aligned distance (degrees)")
     order = ["pair", "stage"]
     _strip(panels["all"], distances["distance"].transpose(*order).values, distances["random_distance"].values, kinds, arms)
@@ -64,7 +66,8 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
         if name != "all":
             panels[name].tick_params(labelleft=False)
     panels["all"].set_ylabel("rms angle (degrees)")
-    panels["all"].set_ylim(0, None)
+    lowest = min(panels[name].dataLim.y0 for name in names)
+    panels["all"].set_ylim(10 * np.floor(lowest / 10), 95)
     figure.legend(handles=_meanings(), loc="outside upper right", ncols=4, borderpad=0.1, handletextpad=0.4)
     letter({"matrix": panels["matrix"], "all": panels["all"]})
     note(figure, left_out(minima, arms))
@@ -92,7 +95,7 @@ def _meanings() -> list[Line2D]:
     marks = [Line2D([], [], marker="o", color=INK, linestyle="none", markerfacecolor=fill) for fill in ("white", INK)]
     lines = [Line2D([], [], color=MUTED, linestyle=dashes, linewidth=0.9) for dashes in CONTROL]
     for handle, text in zip(
-        marks + lines, ("before", "after alignment", "random networks before", "after alignment"), strict=True
+        marks + lines, ("before alignment", "after", "random networks before", "random networks after"), strict=True
     ):
         handle.set_label(text)
     return marks + lines

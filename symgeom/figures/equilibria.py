@@ -47,13 +47,13 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     if not kept or not groups:
         return words("No noise equilibria to show: no usable minimum has a rescaling symmetry. " + left_out(minima, arms))
     figure, panels = sheet([groups], width=PAGE, height=2.9, sharey=True)
-    lost = 0
+    lost = total = 0
     for group, panel in panels.items():
         for column, (arm, seeds) in enumerate(kept.items()):
             units = np.abs(equilibria[prefix + group].sel(arm=arm, seed=seeds).transpose("moment", "seed", group))
             for shift, moment, fill in ((-0.17, "start", "white"), (0.17, "end", looks(arms)[arm].colour)):
                 values = units.sel(moment=moment).values.ravel()
-                lost += int((~np.isfinite(values)).sum())
+                lost, total = lost + int((~np.isfinite(values)).sum()), total + values.size
                 _distribution(panel, column + shift, values[np.isfinite(values)], looks(arms)[arm], fill)
         panel.set_title(f"{group}: {equilibria.sizes[group]} units per network")
         panel.set_yscale("log")
@@ -65,7 +65,7 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     ]
     letter(panels)
     key(figure, counts(kept), arms, lines=False, extra=moments)
-    infinite = f"{lost} values without an equilibrium (no noise on one side) are left out." if lost else ""
+    infinite = f"{lost} of {total} values are left out: units without gradient noise on one side." if lost else ""
     note(figure, f"{infinite} {left_out(minima, arms)}".strip())
     return figure
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+RESOLVED = 1e-3
+"""Increase of the error below which the axis is linear; a data set of thousands does not resolve less."""
+
 
 @paper()
 def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure:
@@ -51,8 +54,8 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     panels["a"].set(
         title="local energy", xlabel="amplitude of the multiplicative weight noise", ylabel="increase of the training error (%)"
     )
+    percent(panels["a"], least=RESOLVED)
     panels["a"].set_ylim(bottom=0)
-    percent(panels["a"])
     _eigenvalues(panels["b"], flatness["eigenvalue"], {arm: kept[arm] for arm in shown}, arms)
     letter(panels)
     key(figure, counts(kept), arms)

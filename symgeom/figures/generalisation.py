@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from symgeom.figures.parts import key, note, percent
 from symgeom.figures.selection import counts, left_out, mean_interval, usable
@@ -56,7 +57,10 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
             x, y, **bars, color=look.colour, marker=look.marker, markersize=6.5, markeredgecolor="white", elinewidth=1.2,
             linestyle="none", zorder=3,         )  # fmt: skip
     percent(panel)
-    panel.set_xlim(left=min(0, panel.dataLim.x0) if panel.dataLim.x0 < 0 else 0)
+    if panel.dataLim.minposx <= panel.dataLim.x0:
+        panel.set_xscale("log")
+        panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        panel.xaxis.set_minor_formatter(NullFormatter())
     panel.xaxis.set_major_formatter(panel.yaxis.get_major_formatter())
     span = f"{amplitude.min():g} to {amplitude.max():g}"
     panel.set(xlabel=f"local energy, mean over amplitudes {span} (%)", ylabel="test error (%)")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullLocator
@@ -94,9 +95,7 @@ def letter(panels: Mapping[str, Axes]) -> None:
         panel.set_title(f"{mark}  {panel.get_title(loc='left')}", loc="left")
 
 
-def table(
-    panel: Axes, arms: Sequence[str], means: np.ndarray, numbers: np.ndarray, form: str, limits: tuple[float, float] | None = None
-) -> None:
+def table(panel: Axes, arms: Sequence[str], means: NDArray, numbers: NDArray, *, form: str, scale: Normalize) -> None:
     """Draw a symmetric matrix of arms: the mean of each cell in colour and in digits, with the number of pairs below it.
 
     Parameters
@@ -109,29 +108,21 @@ def table(
         What to show; cells without pairs are NaN.
     form : str
         Format of the means.
-    limits : tuple of float, optional
-        Ends of the colour scale; the range of the means by default.
+    scale : Normalize
+        Of the colours.
     """
-    low, high = limits or (np.nanmin(means), np.nanmax(means))
-    panel.imshow(means, vmin=low, vmax=high if high > low else low + 1, aspect="equal")
+    panel.imshow(means, norm=scale, aspect="equal")
     for (row, column), mean in np.ndenumerate(means):
+        style = {"ha": "center", "color": "white" if scale(mean) > 0.6 else INK}
         if numbers[row, column]:
-            ink = "white" if mean > low + 0.6 * (high - low) else INK
-            panel.annotate(form.format(mean), (column, row), ha="center", va="bottom", color=ink, fontsize=7.5)
-            panel.annotate(
-                f"n = {numbers[row, column]}",
-                (column, row),
-                (0, -2),
-                textcoords="offset points",
-                ha="center",
-                va="top",
-                color=ink,
-                fontsize=5.5,
-            )
+            panel.annotate(form.format(mean), (column, row), va="bottom", fontsize=7.5, **style)
+            below = {"xytext": (0, -2), "textcoords": "offset points", "va": "top", "fontsize": 5.5}
+            panel.annotate(f"n = {numbers[row, column]}", (column, row), **below, **style)
         else:
-            panel.annotate("–", (column, row), ha="center", va="center", color=MUTED)
-    panel.set_xticks(range(len(arms)), arms, rotation=35, ha="right", rotation_mode="anchor")
+            panel.annotate("–", (column, row), va="center", ha="center", color=MUTED)
+    columns(panel, arms)
     panel.set_yticks(range(len(arms)), arms)
+    panel.set_xlim(-0.5, len(arms) - 0.5)
     panel.tick_params(length=0)
     panel.spines[:].set_visible(False)
 

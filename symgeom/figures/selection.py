@@ -63,35 +63,13 @@ def counts(usable: dict[str, list[int]]) -> dict[str, int]:
     return {arm: len(seeds) for arm, seeds in usable.items()}
 
 
-def status(minima: xr.Dataset) -> NDArray:
-    """Say in words how each run ended.
-
-    Parameters
-    ----------
-    minima : xr.Dataset
-        With ``status`` (arm, seed): words, or codes that the attribute ``flag_meanings`` explains.
-
-    Returns
-    -------
-    array of str, shape (arm, seed)
-        "reached", "epoch limit", "diverged", or "" where nothing was run.
-    """
-    codes = minima["status"].transpose("arm", "seed")
-    if codes.dtype.kind == "U":
-        return codes.values
-    meanings = [word.replace("_", " ") for word in codes.attrs["flag_meanings"].split()]
-    values = list(codes.attrs.get("flag_values", range(len(meanings))))
-    named = [meanings[values.index(code)] if code in values else "" for code in codes.values.ravel().tolist()]
-    return np.array(named).reshape(codes.shape)
-
-
 def left_out(minima: xr.Dataset, arms: Sequence[str]) -> str:
     """Name the runs that no figure shows, and why.
 
     Parameters
     ----------
     minima : xr.Dataset
-        With ``usable`` and ``status`` (arm, seed).
+        With ``usable`` and ``status`` (arm, seed): in words, or nothing where there was no such run.
     arms : sequence of str
         All arms of the study, in order.
 
@@ -100,7 +78,7 @@ def left_out(minima: xr.Dataset, arms: Sequence[str]) -> str:
     str
         "Left out: sam seed 2 (diverged).", or nothing.
     """
-    ended, kept = status(minima), minima["usable"].transpose("arm", "seed").values.astype(bool)
+    ended, kept = (minima[name].transpose("arm", "seed").values for name in ("status", "usable"))
     rows = {arm: row for row, arm in enumerate(minima["arm"].values.tolist())}
     names = [
         f"{arm} seed {seed} ({ended[rows[arm], column]})"

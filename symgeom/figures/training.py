@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from symgeom.figures.parts import key, letter, note, percent
-from symgeom.figures.selection import counts, left_out, status, usable
+from symgeom.figures.selection import counts, left_out, usable
 from symgeom.figures.style import INK, PAGE, looks, paper, sheet, words
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     if not np.isfinite(minima["history_loss"]).any():
         return words("No training history to show: no seed was trained.")
     figure, panels = sheet("ab", width=PAGE, height=2.7)
-    ended = status(minima)
+    ended = minima["status"].transpose("arm", "seed").values
     least = float(minima["history_error"].where(minima["history_error"] > 0).min())
     for panel, name in zip(panels.values(), ("history_loss", "history_error"), strict=True):
         curves = minima[name].transpose("arm", "seed", "epoch").values

@@ -6,8 +6,8 @@ The Hessian :math:`H = \nabla^2 L(\theta)` over all trainable tensors is never f
 
 each a second backward pass through the graph of the gradient. That graph depends on :math:`\theta` only: where the data fit in
 one chunk of the problem it is built once and kept for all products; otherwise it is rebuilt for each chunk of each product, so
-that memory is bounded by a chunk (raise ``chunk`` where memory allows, it takes half the time). Chunks are weighted by their
-samples. Everything is computed in float64 on the full, fixed data set.
+that memory is bounded by a chunk (raise ``chunk`` where memory allows: it saves a third of the time). Each chunk weighs as many
+samples as it has. Everything is computed in float64 on the full, fixed data set.
 
 The eigenvalues are those of the given parameterisation: a rescaling of a unit changes them (Dinh et al.).
 

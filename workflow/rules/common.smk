@@ -54,7 +54,11 @@ def pairs(cross_arm):
     return lambda wildcards: study.pairs_of(config, wildcards.part, cross_arm)
 
 
+def batches(stage):
+    """List the batches into which one stage of a case is split."""
+    return list(config["arms"] if stage in ("minima", "ledgers") else PARTS)
+
+
 def everything(stage):
     """List the stores of one stage of all cases."""
-    names = config["arms"] if stage in ("minima", "ledgers") else PARTS
-    return expand(f"<results>/{{case}}/{stage}/{{name}}.zarr.zip", case=config["cases"], name=names)
+    return expand(f"<results>/{{case}}/{stage}/{{name}}.zarr.zip", case=config["cases"], name=batches(stage))

@@ -1,0 +1,34 @@
+"""Draw one figure of a case, in three formats."""
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+
+from _launch import launch
+
+from symgeom.claims.record import read_claims
+from symgeom.figures.style import save
+from symgeom.store import open_study
+
+
+def main(
+    *,
+    figure: str,
+    case: str,
+    arrays: Sequence[str],
+    claims: Sequence[str],
+    arms: Sequence[str],
+    settings: Mapping,
+    svg: str,
+    png: str,
+    pdf: str,
+) -> None:
+    if claims:
+        subject = [claim for claim in read_claims(*claims) if claim.case == case]
+    else:
+        subject = open_study(Path(svg).parents[2], files=arrays)[case]
+    save(import_module(f"symgeom.figures.{figure}").draw(subject, arms=arms, settings=settings), svg, png, pdf)
+
+
+if __name__ == "__main__":
+    launch(main, snakemake)
