@@ -33,7 +33,7 @@ lint: env
 	$(BIN)/snakemake --lint
 
 bench: env
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest tests/benchmarks --benchmarks
+	$(BIN)/python tests/bench_study.py
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info

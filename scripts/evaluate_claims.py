@@ -10,8 +10,8 @@ from symgeom.claims.record import write_claims
 from symgeom.store import open_study
 
 
-def main(*, cases: list, options: Mapping, bend_threshold: float, claims: str) -> None:
-    study, judged = open_study(Path(claims).parent), []
+def main(*, stores: Mapping, cases: list, options: Mapping, bend_threshold: float, claims: str) -> None:
+    study, judged = open_study(Path(claims).parent, files=[path for stage in STAGES for path in stores[stage]]), []
     for case in cases:
         stages = {stage: study[case][stage].to_dataset() for stage in STAGES}
         moving = stages["ledgers"]["equivariant"]

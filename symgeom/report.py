@@ -231,9 +231,7 @@ def describe_run(statistics: Sequence[Mapping], repository: str | Path) -> dict:
     """
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     machine = {"system": platform.platform(), "processor": _processor(), "cores": os.cpu_count(), "memory_GB": round(memory, 1)}
-    ends = {
-        name: _time(reduce(row[name] for row in statistics)) for name, reduce in (("started", min), ("ended", max)) if statistics
-    }
+    ends = {"started": min, "ended": max} if statistics else {}
     changed = _git(repository, "status", "--porcelain", "--untracked-files=no")
     return {
         "commit": _git(repository, "rev-parse", "HEAD") or "unknown",

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from symgeom.datasets.torchvision_door import import_torchvision
 from symgeom.randomness import stream
 from symgeom.spec import Leg, SymmetrySpec, UnitGroup
 from symgeom.types import cast, parameters
@@ -17,7 +16,7 @@ from symgeom.types import cast, parameters
 def mlp(*widths: int, activation: type[nn.Module] = nn.ReLU, bias: bool = True, seed: int = 0) -> nn.Sequential:
     """Return a multilayer perceptron in float64 with reproducible weights, biases included."""
     layers: list[nn.Module] = []
-    for fan_in, fan_out in zip(widths, widths[1:], strict=False):
+    for fan_in, fan_out in itertools.pairwise(widths):
         layers += [nn.Linear(fan_in, fan_out, bias=bias), activation()]
     network = nn.Sequential(*layers[:-1]).double()
     generator = stream("case", seed)
@@ -128,5 +127,7 @@ def self_attention(width: int, heads: int) -> nn.Module:
 
 
 def torchvision_models() -> ModuleType:
-    """Return the models of torchvision."""
+    """Return the models of torchvision (imported only by the tests that need them)."""
+    from symgeom.datasets.torchvision_door import import_torchvision
+
     return import_torchvision().models

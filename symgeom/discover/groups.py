@@ -127,8 +127,11 @@ def _inner_families(places: dict[Family, list[Place]]) -> set[Family]:
     for where in places.values():
         for place in where:
             segments.setdefault((place.tensor, place.axis, place.region, place.occurrence.start), []).append(place.occurrence)
-    outermost = [max(found, key=lambda at: (at.family.size > 1, at.block)) for found in segments.values()]
-    return {at.family for found, first in zip(segments.values(), outermost, strict=True) for at in found if at is not first}
+    inner: set[Family] = set()
+    for found in segments.values():
+        outermost = max(found, key=lambda at: (at.family not in inner, at.family.size > 1, at.block))
+        inner |= {at.family for at in found if at is not outermost}
+    return inner
 
 
 def _equations(labels: Labels, network: Network, kind: str) -> dict[Family, list[Equation]]:

@@ -69,12 +69,12 @@ class Adam(Method):
         """Return the corrected first moment over the root of the corrected second."""
         gradient = decayed(gradient_at(params), params, self.weight_decay)
         count = state["steps"]["count"] + 1
+        steps = int(count[0])  # the same for all members
         direction, first, second = {}, {}, {}
         for name, tensor in gradient.items():
             first[name] = self.beta1 * state["first"][name] + (1 - self.beta1) * tensor
             second[name] = self.beta2 * state["second"][name] + (1 - self.beta2) * tensor.square()
-            shape = (-1,) + (1,) * (tensor.ndim - 1)
-            mean = first[name] / (1 - self.beta1**count).to(tensor.dtype).view(shape)
-            variance = second[name] / (1 - self.beta2**count).to(tensor.dtype).view(shape)
+            mean = first[name] / (1 - self.beta1**steps)
+            variance = second[name] / (1 - self.beta2**steps)
             direction[name] = mean / (variance.sqrt() + self.epsilon)
         return direction, {"first": first, "second": second, "steps": {"count": count}}

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from symgeom.checks import SymgeomError, check_choice
@@ -243,6 +244,28 @@ def zeros_like(params: Parameters) -> dict[str, Tensor]:
     {'w': tensor([[0., 0.]])}
     """
     return {name: tensor.new_zeros(tensor.shape) for name, tensor in params.items() if tensor.is_floating_point()}
+
+
+def squared_norms(params: Parameters) -> Tensor:
+    """Return the squared Euclidean norm of every member.
+
+    Parameters
+    ----------
+    params : Parameters
+        Stacked networks or gradients.
+
+    Returns
+    -------
+    Tensor, shape (member,)
+        Summed one member at a time: the order of summation, and so the last bit, does not depend on how many there are.
+
+    Examples
+    --------
+    >>> import torch
+    >>> squared_norms({"w": torch.tensor([[3.0, 4.0], [1.0, 0.0]])})
+    tensor([25.,  1.])
+    """
+    return sum(torch.stack([row.square().sum() for row in tensor.unbind()]) for tensor in params.values())
 
 
 def decayed(gradient: Parameters, params: Parameters, weight_decay: float) -> dict[str, Tensor]:

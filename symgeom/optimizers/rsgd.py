@@ -27,8 +27,8 @@ import torch
 from torch import Tensor
 
 from symgeom.checks import SymgeomError
-from symgeom.optimizers.method import Gradient, Method, State, check_number, decayed, heavy_ball, zeros_like
-from symgeom.types import Parameters
+from symgeom.optimizers.method import Gradient, Method, State, check_number, decayed, heavy_ball, squared_norms, zeros_like
+from symgeom.types import Parameters, cast
 
 
 @final
@@ -128,8 +128,7 @@ class ReplicatedSGD(Method):
         losses = loss_at(params).to(torch.float64)
         if self.coupling is not None:
             return torch.full_like(losses, self.coupling)
-        away = self.displacement({name: tensor for name, tensor in params.items() if tensor.is_floating_point()})
-        squares = sum(tensor.flatten(1).to(torch.float64).square().sum(1) for tensor in away.values())
+        squares = squared_norms(self.displacement(cast(params, torch.float64)))
         ratio = sum(self._by_replica(losses)) / sum(self._by_replica(squares))
         # Replicas that start at one point need no attraction, and would ask for an infinite one.
         return torch.where(torch.isfinite(ratio), ratio, torch.zeros_like(ratio)).repeat_interleave(self.replicas)

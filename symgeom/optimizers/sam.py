@@ -18,7 +18,7 @@ from typing import ClassVar, final
 import torch
 from torch import Tensor
 
-from symgeom.optimizers.method import Gradient, Method, State, check_number, decayed, heavy_ball, zeros_like
+from symgeom.optimizers.method import Gradient, Method, State, check_number, decayed, heavy_ball, squared_norms, zeros_like
 from symgeom.types import Parameters
 
 
@@ -59,7 +59,7 @@ class SAM(Method):
     def direction(self, gradient_at: Gradient, params: Parameters, state: State) -> tuple[dict[str, Tensor], State]:
         """Return the new velocity, driven by the gradient at the perturbed point."""
         first = gradient_at(params)
-        norm = sum(tensor.flatten(1).square().sum(1) for tensor in first.values()).sqrt()
+        norm = squared_norms(first).sqrt()
         scale = torch.where(norm > 0, self.rho / norm, torch.zeros_like(norm))
         perturbed = dict(params)
         for name, tensor in first.items():

@@ -64,7 +64,7 @@ rule evaluate_claims:
 rule draw_figure:
     input:
         arrays=lambda wildcards: [path for stage in FIGURES[wildcards.figure][1] for path in stores(stage, batches(stage))],
-        claims=lambda wildcards: [] if FIGURES[wildcards.figure][1] else "<results>/claims.csv",
+        claims=lambda wildcards: [] if FIGURES[wildcards.figure][1] else ["<results>/claims.csv"],
         code=lambda wildcards: study.code_of("draw_figure", f"figures/{wildcards.figure}"),
     output:
         svg=report("<results>/figures/{case}/{figure}.svg", category="{case}", labels={"figure": "{figure}"}),

@@ -1,0 +1,585 @@
+"""Discovery against specs and counts worked out by hand; every spec that is found is proved by its certificate."""
+
+import pytest
+import torch
+from cases import Block, cifar_resnet, lenet, mlp, mlp_spec, randomised, self_attention, torchvision_models
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from symgeom.certify import certify
+from symgeom.checks import SymgeomError
+from symgeom.discover import discover
+from symgeom.randomness import stream
+from symgeom.spec import Leg, SymmetrySpec
+from symgeom.types import parameters
+
+KINDS = {
+    nn.ReLU: "positive",
+    nn.LeakyReLU: "positive",
+    nn.Tanh: "sign",
+    nn.Tanhshrink: "sign",
+    nn.Identity: "linear",
+    nn.GELU: "none",
+    nn.SiLU: "none",
+    nn.Sigmoid: "none",
+    nn.ReLU6: "none",
+    nn.Hardtanh: "none",
+    nn.Softplus: "none",
+}
+
+
+def example(*shape: int, samples: int = 3) -> Tensor:
+    return torch.randn(samples, *shape, generator=stream("example"), dtype=torch.float64)
+
+
+def proved(module: nn.Module, *shape: int) -> SymmetrySpec:
+    """Discover the spec of a module with random weights and have it certified."""
+    module, inputs = randomised(module), example(*shape)
+    spec = discover(module, inputs)
+    certify(spec, module, parameters(module), inputs=inputs, generator=stream("certificate"), draws=2).require()
+    return spec
+
+
+def kinds(spec: SymmetrySpec) -> list[tuple[int, str, bool]]:
+    return [(group.size, group.scale, group.permute) for group in spec.groups]
+
+
+@pytest.mark.parametrize("activation", KINDS)
+@pytest.mark.parametrize("bias", [True, False])
+def test_mlp_is_found_as_written_by_hand(activation: type[nn.Module], bias: bool):
+    network = mlp(3, 5, 4, 2, activation=activation, bias=bias)
+    assert discover(network, example(3)) == mlp_spec(3, 5, 4, 2, scale=KINDS[activation], bias=bias)
+
+
+@pytest.mark.parametrize("widths", [(3, 2), (4, 4, 4, 4, 4), (4, 1, 1, 3), (1, 1, 1)])
+def test_mlp_of_any_width(widths: tuple[int, ...]):
+    assert discover(mlp(*widths), example(widths[0])) == mlp_spec(*widths)
+
+
+def test_flatten_and_dropout_are_seen_through():
+    inner = mlp(6, 4, 2)
+    network = nn.Sequential(nn.Flatten(), inner[0], nn.Dropout(0.5), nn.Identity(), inner[1], inner[2])
+    assert kinds(discover(network, example(2, 3))) == [(4, "positive", True), (1, "positive", False)]
+
+
+def test_discovery_leaves_the_module_alone():
+    network = nn.Sequential(
+        nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.Dropout(), nn.Linear(8, 2)
+    ).double()
+    network[0].eval()
+    network[5].requires_grad_(False)
+    before, modes = parameters(network), [module.training for module in network.modules()]
+    discover(network, example(1, 4, 4))
+    after = parameters(network)
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert [module.training for module in network.modules()] == modes
+    assert not network[5].weight.requires_grad
+
+
+@pytest.mark.parametrize("samples", [1, 4])
+def test_the_number_of_samples_does_not_matter(samples: int):
+    assert discover(mlp(4, 4, 2), example(4, samples=samples)) == mlp_spec(4, 4, 2)
+
+
+def _dense(x: Tensor, self: Block) -> Tensor:
+    first = torch.relu(self.a(x))
+    second = torch.relu(self.b(torch.cat([x, first], 1)))
+    return self.c(torch.cat([first, second, x], 1))
+
+
+# One line per architecture: families of units that can be permuted, further scalings of them, and whether there is a head.
+# Counted by hand; "norm pair" means the two independent scalings around a batch norm: its input with the statistics, and its weight
+# and bias with what reads them.
+ARCHITECTURES = {
+    "lenet": (lambda: lenet(), (1, 8, 8), 4, 0),
+    "lenet, tanh and averages": (lambda: lenet(nn.Tanh, nn.AvgPool2d), (1, 8, 8), 4, 0),
+    "strided, dilated": (
+        lambda: nn.Sequential(
+            *(nn.Conv2d(2, 3, 3, stride=2, padding=1), nn.ReLU(), nn.Conv2d(3, 4, 2, dilation=2), nn.ReLU()),
+            *(nn.Flatten(), nn.Linear(16, 2)),
+        ),
+        (2, 8, 8),
+        2,
+        0,
+    ),
+    "one dimension": (
+        lambda: nn.Sequential(nn.Conv1d(2, 3, 3), nn.LeakyReLU(), nn.MaxPool1d(2), nn.Flatten(), nn.Linear(9, 2)),
+        (2, 8),
+        1,
+        0,
+    ),
+    # Two runs of 3 channels feed two runs of 2 channels: units stay within their run.
+    "grouped": (
+        lambda: nn.Sequential(
+            nn.Conv2d(1, 6, 3), nn.ReLU(), nn.Conv2d(6, 4, 2, groups=2), nn.ReLU(), nn.Flatten(), nn.Linear(36, 2)
+        ),
+        (1, 6, 6),
+        4,
+        0,
+    ),
+    # A depthwise filter moves with its channel; the scale before it and the scale after it are independent.
+    "depthwise": (
+        lambda: nn.Sequential(
+            *(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3, groups=4), nn.ReLU(), nn.Conv2d(4, 3, 1), nn.ReLU()),
+            *(nn.Flatten(), nn.Linear(12, 2)),
+        ),
+        (1, 6, 6),
+        2,
+        1,
+    ),
+    # Two filters per channel: the pairs move with their channel.
+    "depthwise with a multiplier": (
+        lambda: nn.Sequential(
+            *(nn.Conv2d(1, 3, 3), nn.ReLU(), nn.Conv2d(3, 6, 3, groups=3), nn.ReLU(), nn.Flatten(), nn.Linear(24, 2)),
+        ),
+        (1, 6, 6),
+        1,
+        1,
+    ),
+    "transposed": (
+        lambda: nn.Sequential(
+            *(nn.Conv2d(1, 3, 3, stride=2), nn.ReLU(), nn.ConvTranspose2d(3, 2, 2, stride=2), nn.ReLU()),
+            *(nn.Upsample(scale_factor=2), nn.Conv2d(2, 2, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten()),
+        ),
+        (1, 7, 7),
+        2,
+        0,
+    ),
+    "batch norm kept": (
+        lambda: nn.Sequential(
+            *(nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.Conv2d(3, 2, 3), nn.BatchNorm2d(2), nn.ReLU()),
+            *(nn.Flatten(), nn.Linear(8, 2)),
+        ),
+        (1, 6, 6),
+        2,
+        2,
+    ),
+    "batch norm without weight": (
+        lambda: nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4, affine=False), nn.ReLU(), nn.Linear(4, 2)),
+        (3,),
+        1,
+        0,
+    ),
+    "batch norm of batches": (
+        lambda: nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4, track_running_stats=False), nn.ReLU(), nn.Linear(4, 2)),
+        (3,),
+        1,
+        1,
+    ),
+    # The scaling of the first layer and its batch norm, and the sign that tanh lets through behind it.
+    "batch norm, tanh": (
+        lambda: nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Tanh(), nn.Linear(4, 2)),
+        (3,),
+        1,
+        1,
+    ),
+    "residual": (
+        lambda: Block(
+            lambda self, x: self.out((y := torch.relu(self.stem(x))) + self.b(torch.relu(self.a(y)))),
+            stem=nn.Linear(3, 4),
+            a=nn.Linear(4, 5),
+            b=nn.Linear(5, 4),
+            out=nn.Linear(4, 2),
+        ),
+        (3,),
+        2,
+        0,
+    ),
+    "residual on the inputs": (
+        lambda: Block(lambda self, x: x + self.b(torch.relu(self.a(x))), a=nn.Linear(3, 5), b=nn.Linear(5, 3)),
+        (3,),
+        1,
+        0,
+    ),
+    "concatenation": (
+        lambda: Block(lambda self, x: _dense(x, self), a=nn.Linear(3, 4), b=nn.Linear(7, 2), c=nn.Linear(9, 2)),
+        (3,),
+        2,
+        0,
+    ),
+    "tied weights": (
+        lambda: Block(
+            lambda self, x: self.out(torch.relu(self.again(torch.relu(self.again(torch.relu(self.first(x))))))),
+            first=nn.Linear(3, 4),
+            again=nn.Linear(4, 4, bias=False),
+            out=nn.Linear(4, 2),
+        ),
+        (3,),
+        1,
+        0,
+    ),
+    # A sigmoid gate: its side cannot be scaled, the other can.
+    "gate": (
+        lambda: Block(
+            lambda self, x: self.out(F.silu(self.a(x)) * self.b(x)), a=nn.Linear(3, 4), b=nn.Linear(3, 4), out=nn.Linear(4, 2)
+        ),
+        (3,),
+        1,
+        1,
+    ),
+    # Both factors can be scaled.
+    "product": (
+        lambda: Block(lambda self, x: self.out(self.a(x) * self.b(x)), a=nn.Linear(3, 4), b=nn.Linear(3, 4), out=nn.Linear(4, 2)),
+        (3,),
+        1,
+        1,
+    ),
+    "quotient": (
+        lambda: Block(lambda self, x: self.out(self.a(x) / self.b(x)), a=nn.Linear(3, 4), b=nn.Linear(3, 4), out=nn.Linear(4, 2)),
+        (3,),
+        1,
+        1,
+    ),
+    "glu": (lambda: nn.Sequential(nn.Linear(3, 8), nn.GLU(), nn.Linear(4, 2)), (3,), 1, 0),
+    "chunks": (
+        lambda: Block(
+            lambda self, x: self.out(torch.relu((parts := self.a(x).chunk(2, -1))[0]) * parts[1]),
+            a=nn.Linear(3, 8),
+            out=nn.Linear(4, 2),
+        ),
+        (3,),
+        1,
+        1,
+    ),
+    "squares": (lambda: Block(lambda self, x: self.b(self.a(x) ** 2), a=nn.Linear(3, 4), b=nn.Linear(4, 2)), (3,), 1, 0),
+    "slopes": (lambda: nn.Sequential(nn.Linear(3, 4), nn.PReLU(4), nn.Linear(4, 4), nn.PReLU(), nn.Linear(4, 2)), (3,), 2, 0),
+    # Permutations of the first layer, and the scale of the norm's weight and bias.
+    "layer norm": (lambda: nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4), nn.ReLU(), nn.Linear(4, 2)), (3,), 1, 1),
+    "root mean square norm": (lambda: nn.Sequential(nn.Linear(3, 4), nn.RMSNorm(4), nn.Linear(4, 2)), (3,), 1, 1),
+    "layer norm without weight": (
+        lambda: nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4, elementwise_affine=False), nn.Linear(4, 2)),
+        (3,),
+        1,
+        0,
+    ),
+    # Three runs of two channels, each with the scale of its weight and bias.
+    "group norm": (
+        lambda: nn.Sequential(
+            nn.Conv2d(1, 6, 3), nn.GroupNorm(3, 6), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 2)
+        ),
+        (1, 5, 5),
+        3,
+        3,
+    ),
+    "instance norm": (
+        lambda: nn.Sequential(nn.Conv2d(1, 4, 3), nn.InstanceNorm2d(4, affine=True), nn.ReLU(), nn.Flatten(), nn.Linear(36, 2)),
+        (1, 5, 5),
+        1,
+        1,
+    ),
+    "squeeze and excitation": (
+        lambda: Block(
+            lambda self, x: self.out(
+                (
+                    (y := torch.relu(self.conv(x))) * torch.sigmoid(self.b(torch.relu(self.a(y.mean((2, 3))))))[:, :, None, None]
+                ).amax((2, 3))
+            ),
+            conv=nn.Conv2d(1, 4, 3),
+            a=nn.Linear(4, 2),
+            b=nn.Linear(2, 4),
+            out=nn.Linear(4, 2),
+        ),
+        (1, 5, 5),
+        2,
+        0,
+    ),
+    # Units in two runs, read in another order: only whole runs of three can be moved by blocks.
+    "channel shuffle": (
+        lambda: Block(
+            lambda self, x: self.out(torch.relu(self.a(x)).unflatten(1, (2, 3)).transpose(1, 2).flatten(1)),
+            a=nn.Linear(3, 6),
+            out=nn.Linear(6, 2),
+        ),
+        (3,),
+        1,
+        0,
+    ),
+    "maxout": (
+        lambda: Block(lambda self, x: self.b(self.a(x).unflatten(1, (4, 2)).amax(2)), a=nn.Linear(3, 8), b=nn.Linear(4, 2)),
+        (3,),
+        1,
+        0,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_architecture(name: str):
+    build, shape, families, scalings = ARCHITECTURES[name]
+    spec = proved(build(), *shape)
+    exact = spec.exact().groups
+    assert (sum(g.permute for g in exact), sum(not g.permute for g in exact)) == (families, scalings), kinds(spec)
+
+
+@pytest.mark.parametrize(
+    ("width", "blocks", "projection", "families", "scalings"),
+    [(4, 1, True, 3 + 3, 6 + 9), (2, 3, False, 9 + 5, 18 + 33), (1, 1, False, 3 + 4, 6 + 12), (3, 1, False, 3 + 5, 6 + 15)],
+)
+def test_cifar_resnet(width: int, blocks: int, projection: bool, families: int, scalings: int):
+    """Count the families within blocks, each with two scalings, and those of the residual streams.
+
+    A stream has one scaling per convolution that feeds it, and one of the weights and biases of its batch norms. Projections, one
+    block per stage: three streams, fed by two convolutions each: 3 * 3. Padding with zeros, n blocks per stage: the stream of the
+    first stage is fed by the stem and all 3 n blocks; each later stage adds channels before and after it, fed by 2 n and by n blocks:
+    11 + 2 * 7 + 2 * 4 for n = 3, 5 + 2 * 3 + 2 * 2 for n = 1; of width 1, the second stage adds a single channel: 5 + 3 + 2 * 2.
+    """
+    exact = proved(cifar_resnet(width, blocks, projection=projection), 3, 8, 8).exact().groups
+    assert (sum(group.permute for group in exact), sum(group.scale != "none" for group in exact)) == (families, scalings)
+
+
+def test_vgg():
+    models = torchvision_models()
+    for batch_norm, expected in [(False, (4, 0)), (True, (4, 2))]:
+        network = models.VGG(models.vgg.make_layers([3, "M", 5, "M"], batch_norm), num_classes=3, init_weights=False)
+        network.avgpool = nn.AdaptiveAvgPool2d(2)
+        network.classifier = nn.Sequential(
+            nn.Linear(20, 6), nn.ReLU(True), nn.Dropout(), nn.Linear(6, 5), nn.ReLU(True), nn.Linear(5, 3)
+        )
+        exact = proved(network, 3, 8, 8).exact().groups
+        assert (sum(g.permute for g in exact), sum(not g.permute for g in exact)) == expected
+
+
+def torchvision_network(name: str) -> nn.Module:
+    models = torchvision_models()
+    resnet = models.resnet
+    return {
+        "bottlenecks": lambda: models.ResNet(resnet.Bottleneck, [1, 2, 1, 1], num_classes=3, width_per_group=2),
+        "resnext": lambda: models.ResNet(resnet.Bottleneck, [1, 1, 1, 1], num_classes=3, groups=2, width_per_group=4),
+        "densenet": lambda: models.DenseNet(3, (2, 2), 4, bn_size=2, num_classes=3),
+        "mobilenet_v2": lambda: models.MobileNetV2(3, 0.25, [[1, 64, 1, 1], [2, 64, 2, 1]]),
+        "vit": lambda: models.VisionTransformer(8, 4, 2, 2, 8, 12, num_classes=3),
+    }[name]()
+
+
+TORCHVISION = {
+    # 5 blocks with 2 families of 2 scalings, a stem of 2, streams fed by 2, 3, 2, 2 convolutions with one norm pair each.
+    "bottlenecks": (10 + 1 + 4, 20 + 2 + 9 + 4),
+    # As before with 4 blocks (streams fed by 2 each), but the families between are two runs each, before and after the grouped layer.
+    "resnext": (4 * 4 + 1 + 4, 4 * 4 * 2 + 2 + 4 * 3),
+    # Stem (statistics, norm pair), 4 layers (one family inside with 2; the new channels with 1), a transition (1), and one scaling per
+    # segment that a batch norm reads: 1 + 2 in the first block, 3 in the transition, 1 + 2 in the second block, 3 at the end.
+    "densenet": (1 + 4 * 2 + 1, 2 + 4 * 3 + 1 + 12),
+    # The stem (its statistics, those of the depthwise filter), the stream of 16 (three statistics, norm pair), two expansions (as the
+    # stem), the last convolution (statistics); ReLU6 lets no scale through.
+    "mobilenet_v2": (1 + 1 + 2 + 1, 2 + 4 + 2 * 2 + 1),
+    # The residual stream, and per block its heads and hidden units; one scaling for the weight and bias of each layer norm.
+    "vit": (1 + 2 * 2, 2 * 2 + 1),
+}
+
+
+@pytest.mark.parametrize("name", TORCHVISION)
+def test_torchvision(name: str):
+    """Count families that can be permuted, and independent scalings."""
+    exact = proved(torchvision_network(name), 3, 8 if name == "vit" else 32, 8 if name == "vit" else 32).exact().groups
+    assert (sum(g.permute for g in exact), sum(g.scale != "none" for g in exact)) == TORCHVISION[name]
+
+
+def test_resnet18_unchanged():
+    """Eight blocks with two scalings inside each; four streams fed by three convolutions, with one norm pair; the head."""
+    spec = discover(torchvision_models().resnet18(num_classes=3), torch.zeros(2, 3, 32, 32))
+    assert (sum(group.permute for group in spec.groups), len(spec.groups)) == (8 + 4, 16 + 4 * 4 + 1)
+
+
+def test_lenet_legs():
+    """Channels keep their place through pooling and flattening: each owns a block of pixels."""
+    spec = proved(lenet(), 1, 8, 8)
+    assert spec["hidden1"].legs == (Leg("0.weight", 0), Leg("0.bias", 0), Leg("3.weight", 1, power=-1))
+    assert spec["hidden2"].legs == (Leg("3.weight", 0), Leg("3.bias", 0), Leg("6.weight", 1, power=-1, block=4))
+    assert spec["head"].legs == (Leg("10.weight", 0, block=3), Leg("10.bias", 0, block=3))
+
+
+def test_max_pooling_breaks_signs():
+    of_averages, of_maxima = (proved(lenet(nn.Tanh, pool), 1, 8, 8) for pool in (nn.AvgPool2d, nn.MaxPool2d))
+    assert [group.scale for group in of_averages.exact().groups] == ["sign"] * 4
+    # The second convolution is not pooled, and nor are the linear layers.
+    assert [group.scale for group in of_maxima.exact().groups] == ["none", "sign", "sign", "sign"]
+
+
+def test_channels_last_flattening_repeats_the_run_of_units():
+    network = Block(
+        lambda self, x: self.out(torch.relu(self.conv(x)).permute(0, 2, 3, 1).flatten(1)),
+        conv=nn.Conv2d(1, 3, 3),
+        out=nn.Linear(12, 2),
+    )
+    assert proved(network, 1, 4, 4)["hidden1"].legs[-1] == Leg("out.weight", 1, power=-1, outer=4)
+
+
+def test_batch_norm_legs():
+    """The statistics move with the convolution, the running variance together with its eps."""
+    norm = nn.BatchNorm2d(3, eps=0.01)
+    spec = proved(nn.Sequential(nn.Conv2d(1, 3, 3), norm, nn.ReLU(), nn.Flatten(), nn.Linear(12, 2)), 1, 4, 4)
+    before, after = spec.exact().groups
+    assert before.legs == (
+        Leg("0.weight", 0),
+        Leg("0.bias", 0),
+        Leg("1.weight", 0, power=0),
+        Leg("1.bias", 0, power=0),
+        Leg("1.running_mean", 0, buffer=True),
+        Leg("1.running_var", 0, power=2, buffer=True, shift=0.01),
+        Leg("4.weight", 1, power=0, block=4),
+    )
+    assert (after.name, after.permute) == ("hidden1.scale1", False)
+    assert after.legs == (Leg("1.weight", 0), Leg("1.bias", 0), Leg("4.weight", 1, power=-1, block=4))
+
+
+def test_concatenation_legs():
+    spec = proved(*[ARCHITECTURES["concatenation"][0](), 3])
+    assert spec["hidden1"].legs == (Leg("a.weight", 0), Leg("a.bias", 0), Leg("b.weight", 1, -1, 3), Leg("c.weight", 1, -1))
+    assert spec["hidden2"].legs == (Leg("b.weight", 0), Leg("b.bias", 0), Leg("c.weight", 1, -1, 4))
+
+
+def test_grouped_legs():
+    """The second run of input channels is read by the second half of the filters only."""
+    spec = proved(ARCHITECTURES["grouped"][0](), 1, 6, 6)
+    region = ((0, 2, 4),)
+    assert spec["hidden2"].legs == (Leg("0.weight", 0, start=3), Leg("0.bias", 0, start=3), Leg("2.weight", 1, -1, region=region))
+
+
+def test_tied_legs():
+    """A weight used twice is scaled on both sides; the head is untouched by that."""
+    group = proved(ARCHITECTURES["tied weights"][0](), 3)["hidden1"]
+    assert {(leg.tensor, leg.axis): leg.power for leg in group.legs} == {
+        ("first.weight", 0): 1,
+        ("first.bias", 0): 1,
+        ("again.weight", 0): 1,
+        ("again.weight", 1): -1,
+        ("out.weight", 1): -1,
+    }
+
+
+def test_a_tensor_with_two_names_has_its_first():
+    network = Block(
+        lambda self, x: self.b(torch.relu(self.a(torch.relu(self.stem(x))))),
+        stem=nn.Linear(3, 4),
+        a=nn.Linear(4, 4),
+        b=nn.Linear(4, 4),
+    )
+    network.b.weight = network.a.weight
+    spec = proved(network, 3)
+    # The output has an identity, so the shared weight pins what it produces; only its input side could move, and that is tied too.
+    assert {leg.tensor for group in spec.groups for leg in group.legs} <= {"stem.weight", "stem.bias", "a.weight", "a.bias"}
+
+
+def test_a_squared_activation_doubles_the_exponent():
+    network = proved(ARCHITECTURES["squares"][0](), 3)
+    assert [leg.power for leg in network["hidden1"].legs] == [1, 1, -2]
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_heads_are_permuted_and_not_more(packed: bool):
+    """One leg covers the queries, keys and values of packed attention; units are blocks of coordinates."""
+    attention = Block(lambda self, x: self.inner(x, x, x)[0], inner=nn.MultiheadAttention(6, 3, batch_first=True))
+    spec = proved(attention if packed else self_attention(6, 3), 4, 6)
+    assert kinds(spec) == [(3, "none", True)]
+    legs = {(leg.tensor.removeprefix("inner."), leg.block, leg.outer, leg.power) for leg in spec["hidden1"].legs}
+    separate = {(f"{name}.{kind}", 2, 1, 1) for name in ("query", "key", "value") for kind in ("weight", "bias")}
+    together = {("in_proj_weight", 2, 3, 1), ("in_proj_bias", 2, 3, 1), ("out_proj.weight", 2, 1, -1)}
+    assert legs == (together if packed else separate | {("out.weight", 2, 1, -1)})
+
+
+def test_transformer_stream_is_permuted_though_layer_norm_forbids_its_scale():
+    layer = nn.TransformerEncoderLayer(6, 2, 5, batch_first=True)
+    network = nn.Sequential(nn.Linear(3, 6), layer, nn.Flatten(), nn.Linear(24, 2))
+    spec = proved(network, 4, 3)
+    assert spec["hidden1"].permute
+    assert spec["hidden1"].scale == "none"
+    # Stream, heads, hidden units; the weight and bias of the last norm are read by the last layer only.
+    assert [g.size for g in spec.exact().groups if g.permute] == [6, 2, 5]
+
+
+def test_a_mask_pins_positions_and_not_heads():
+    def forward(self: Block, x: Tensor) -> Tensor:
+        q, k, v = (f(x).unflatten(-1, (3, 2)).transpose(1, 2) for f in (self.q, self.k, self.v))
+        return self.out(F.scaled_dot_product_attention(q, k, v, attn_mask=self.mask).transpose(1, 2).flatten(2))
+
+    network = Block(forward, **{name: nn.Linear(6, 6) for name in ("q", "k", "v", "out")})
+    network.register_buffer("mask", torch.ones(4, 4).tril().bool())
+    assert kinds(proved(network, 4, 6)) == [(3, "none", True)]
+
+
+def test_a_constant_of_the_architecture_is_not_moved():
+    network = Block(lambda self, x: self.b(self.mask * torch.relu(self.a(x))), a=nn.Linear(3, 4), b=nn.Linear(4, 2))
+    network.register_buffer("mask", torch.tensor([1.0, 0.0, 1.0, 1.0]))
+    assert [group.name for group in discover(network.double(), example(3)).groups] == ["head"]
+
+
+def test_an_addition_of_a_constant_forbids_scales():
+    network = Block(lambda self, x: self.b(torch.relu(self.a(x)) + 1), a=nn.Linear(3, 4), b=nn.Linear(4, 2))
+    assert kinds(proved(network, 3)) == [(4, "none", True), (1, "positive", False)]
+
+
+def test_writing_in_place_is_seen_by_later_uses():
+    """The first layer's result is read again after a ReLU was written over it: its units are not linear."""
+
+    def forward(self: Block, x: Tensor) -> Tensor:
+        y = self.a(x)
+        y.relu_()
+        return self.b(y)
+
+    assert kinds(proved(Block(forward, a=nn.Linear(3, 4), b=nn.Linear(4, 2)), 3))[0] == (4, "positive", True)
+
+
+@pytest.mark.parametrize(
+    ("last", "expected"),
+    [
+        (lambda x: torch.log_softmax(x, -1), True),
+        (lambda x: x, True),
+        (lambda x: x + 1, False),
+        (lambda x: x.unsqueeze(0), False),
+        (lambda x: (x, x), False),
+    ],
+)
+def test_head_only_where_a_last_layer_sets_the_scale(last: object, expected: bool):
+    network = Block(lambda self, x: last(self.a(x)), a=nn.Linear(3, 2)).double()
+    assert [group.name for group in discover(network, example(3)).groups] == ["head"] * expected
+
+
+def test_no_head_if_its_weight_is_used_elsewhere():
+    network = Block(lambda self, x: self.a(torch.relu(self.a(x))), a=nn.Linear(3, 3)).double()
+    assert discover(network, example(3)).groups == ()
+
+
+# -- what cannot be done -------------------------------------------------------------------------------------------------------
+
+UNKNOWN = {
+    "operation 'aten.cumsum.default'": lambda x: x.cumsum(-1),
+    "division with rounding": lambda x: x.div(2.0, rounding_mode="floor"),
+    "a power that is not a constant": lambda x: 2**x,
+    "dropout that is on in eval mode": lambda x: F.dropout(x, 0.5, training=True),
+    "an activation that is random in eval mode": lambda x: F.rrelu(x, training=True),
+    "attention with fewer key heads": lambda x: F.scaled_dot_product_attention(*[x.view(-1, 1, 2, 2)] * 3, dropout_p=0.5),
+    "a transposed convolution with groups": lambda x: F.conv_transpose1d(x.unsqueeze(-1), torch.ones(4, 1, 1).to(x), groups=2),
+    "instance normalisation with running statistics": lambda x: F.instance_norm(
+        x.unsqueeze(-1), torch.zeros(4).to(x), torch.ones(4).to(x), use_input_stats=False
+    ),
+}
+
+
+@pytest.mark.parametrize("reason", UNKNOWN)
+def test_what_is_not_known_is_named_with_its_module(reason: str):
+    network = nn.Sequential(nn.Linear(3, 4, bias=False), nn.Sequential(Block(lambda self, x: UNKNOWN[reason](x))))
+    message = f"Cannot discover the symmetries through {reason}.* in module '1.0' .Block.. Write a SymmetrySpec .* by hand"
+    with pytest.raises(SymgeomError, match=message):
+        discover(network, torch.zeros(2, 3))
+
+
+def test_an_unknown_operation_of_the_network_itself():
+    with pytest.raises(SymgeomError, match="'aten.cumsum.default' in the network's own forward"):
+        discover(Block(lambda self, x: x.cumsum(-1)), torch.zeros(2, 3))
+
+
+def test_an_example_of_the_wrong_shape():
+    with pytest.raises(
+        SymgeomError, match=r"Cannot run the network \(Sequential\) on an example of shape \(2, 5\).*Give a batch"
+    ):
+        discover(mlp(3, 4, 2), torch.zeros(2, 5, dtype=torch.float64))
+
+
+def test_a_network_that_is_random_in_eval_mode():
+    with pytest.raises(SymgeomError, match="two evaluations on one input in eval mode differ"):
+        discover(Block(lambda self, x: F.dropout(x, 0.5, training=True)), torch.ones(20, 3))
+
+
+def test_a_network_that_cannot_be_captured():
+    with pytest.raises(SymgeomError, match="Cannot capture the graph of the network .Block.: .* by hand"):
+        discover(Block(lambda self, x: x if float(x.sum()) > 0 else -x), torch.ones(2, 3))

@@ -1,0 +1,58 @@
+import pytest
+import torch
+from cases import batch, mlp, mlp_spec
+
+from symgeom.charge import charges
+from symgeom.observe import LedgerObserver
+from symgeom.optimizers import build
+from symgeom.problem import Problem
+from symgeom.randomness import stream
+from symgeom.train import Plan, train
+from symgeom.types import parameters, stack
+
+WIDTHS = (4, 6, 5, 3)
+SPEC = mlp_spec(*WIDTHS)
+
+
+def observed(name, *, epochs=12, stop_error=0.0, **options):
+    """Train three seeds of a small network, with its ledger."""
+    method = build(name, {"learning_rate": 0.05, **options})
+    start = stack([parameters(mlp(*WIDTHS, seed=seed)) for seed in range(3)])
+    observer = LedgerObserver(SPEC, method, steps=epochs * 6, snapshots=5)
+    plan = Plan(batch_size=10, epochs=epochs, stop_error=stop_error)
+    problem = Problem(mlp(*WIDTHS), *batch(60, WIDTHS[0], WIDTHS[-1]))
+    trained = train(problem, start, method, plan=plan, generators=[stream("order", seed) for seed in range(3)], observe=observer)
+    return start, trained, observer.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("sgd", {"momentum": 0.9, "weight_decay": 1e-2}), ("sam", {}), ("adam", {"weight_decay": 1e-2})]
+)
+def test_the_ledger_begins_and_ends_where_training_does(name, options):
+    start, trained, record = observed(name, **options)
+    for group in ("hidden1", "hidden2"):
+        first, last = (
+            torch.vmap(lambda theta, group=group: charges(SPEC, theta)[group])(theta) for theta in (start, trained.parameters)
+        )
+        torch.testing.assert_close(record.charge[group][:, 0], first, rtol=1e-14, atol=1e-14)
+        torch.testing.assert_close(record.charge[group][:, -1], last, rtol=1e-14, atol=1e-14)
+        booked = first + record.terms[group][:, -1].sum(1)
+        torch.testing.assert_close(booked, last, rtol=1e-11, atol=1e-11)
+
+
+def test_a_seed_that_leaves_early_is_measured_when_it_leaves():
+    # The stop rule is one that the seeds meet at different epochs.
+    _, trained, record = observed("sgd", epochs=40, stop_error=0.45, momentum=0.9)
+    assert len(set(trained.epochs.tolist())) > 1
+    for seed, epochs in enumerate(trained.epochs.tolist()):
+        measured = ~record.charge["hidden1"][seed].isnan().any(1)
+        assert record.step[measured].max() == 6 * epochs
+        network = {name: tensor[seed] for name, tensor in trained.parameters.items()}
+        last = record.charge["hidden1"][seed][measured][-1]
+        torch.testing.assert_close(last, charges(SPEC, network)["hidden1"], rtol=1e-14, atol=1e-14)
+
+
+def test_only_equivariant_methods_leave_the_charge_alone_at_first_order():
+    terms = {name: observed(name, momentum=0.5)[2].terms["hidden1"] for name in ("sgd", "sam")}
+    assert float(terms["sgd"][:, :, 3].abs().max()) == 0
+    assert float(terms["sam"][:, -1, 3].abs().max()) > 1e-4

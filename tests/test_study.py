@@ -1,0 +1,97 @@
+"""What a configuration asks for: checks, parts, pairs, and the code that a job depends on."""
+
+import copy
+import sys
+
+import pytest
+import yaml
+from clones import ROOT
+
+sys.path.insert(0, str(ROOT / "workflow"))
+
+import study
+
+CONFIG = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+
+
+def changed(path, value):
+    """Return the default configuration with one key set."""
+    config = copy.deepcopy(CONFIG)
+    *parents, last = path.split(".")
+    place = config
+    for name in parents:
+        place = place[name]
+    place[last] = value
+    return config
+
+
+def test_the_default_configuration_is_valid_and_every_key_is_explained():
+    study.check_config(CONFIG, [ROOT / "config/config.yaml"])
+    handbook = (ROOT / "config/README.md").read_text()
+    for section in ("training", "symmetry", "alignment", "paths", "chains", "flatness", "claims", "granularity"):
+        assert all(f"`{key}`" in handbook or f"`{section}.{key}`" in handbook for key in CONFIG[section]), section
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("arms.sgd.momentun", 0.9, r"unknown key 'arms.sgd.momentun'. Did you mean 'momentum'\?"),
+        ("arms.adam.momentum", 0.9, "unknown key 'arms.adam.momentum'. Known here: method, learning_rate"),
+        (
+            "arms.sgd.method",
+            "lion",
+            "key 'arms.sgd.method' is 'lion', which is unknown. Choose one of: sgd, adam, sam, rsgd, adv",
+        ),
+        ("arms.sgd.learning_rate", -0.1, "key 'arms.sgd.learning_rate' cannot be used: -0.1"),
+        ("cases.mlp.data.name", "mnits", "key 'cases.mlp.data.name' is 'mnits', which is unknown. Choose one of: digits, mnist"),
+        ("seeds", 0, "key 'seeds' cannot be used: it is 0, expected a number of seeds, at least 1"),
+        ("seeds", [1, 1], "key 'seeds' cannot be used"),
+        ("study", "../elsewhere", "key 'study' cannot be used"),
+        ("claims.roles.sharp", "nobody", "'claims.roles.sharp' names the arm 'nobody', which is not among the arms: rsgd, sam"),
+        ("training", {}, "key 'training.precision' is missing"),
+    ],
+)
+def test_a_wrong_key_is_named_with_its_file(path, value, message):
+    with pytest.raises(study.ConfigError, match=message) as caught:
+        study.check_config(changed(path, value), [ROOT / "config/config.yaml"])
+    assert str(ROOT / "config/config.yaml") in str(caught.value)
+
+
+def test_the_file_that_is_named_is_the_one_that_sets_the_key(tmp_path):
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("flatness: {drawz: 3}\n")
+    files = [ROOT / "config/config.yaml", mine]
+    with pytest.raises(study.ConfigError, match=f"^{mine}: unknown key 'flatness.drawz'"):
+        study.check_config(changed("flatness.drawz", 3), files)
+    with pytest.raises(study.ConfigError, match=rf"^{ROOT}/config/config.yaml: key 'arms.sgd.learning_rate'"):
+        study.check_config(changed("arms.sgd.learning_rate", 0), files)
+
+
+def test_parts_grow_at_the_end_only():
+    config = changed("granularity.arms_per_job", 2)
+    before = study.parts_of(config)
+    config["arms"] = config["arms"] | {"new": config["arms"]["sgd"]}
+    after = study.parts_of(config)
+    assert before == {"0": ["rsgd", "sam"], "1": ["sgd", "adam"], "2": ["adversarial"]}
+    assert {part: after[part] for part in ("0", "1")} == {part: before[part] for part in ("0", "1")}
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_every_pair_is_measured_once_whatever_the_parts(size):
+    config = changed("granularity.arms_per_job", size)
+    counts = {"all": 30 * 29 // 2, "matched": 5 * 15 + 10 * 6, "none": 5 * 15}
+    for cross_arm, count in counts.items():
+        pairs = [pair for part in study.parts_of(config) for pair in study.pairs_of(config, part, cross_arm)]
+        assert len(pairs) == len({frozenset([pair[:2], pair[2:]]) for pair in pairs}) == count
+
+
+def test_a_job_depends_on_the_code_that_it_reaches():
+    training, paths = study.code_of("train_minima"), study.code_of("measure_paths")
+    reached = [name.split("symgeom/", 1)[-1] for name in training]
+    assert {"train.py", "ledger.py", "optimizers/sam.py"} <= set(reached)
+    assert not {"path.py", "barrier.py", "align.py", "gauge.py", "torus.py"} & set(reached)
+    assert any(name.endswith("symgeom/path.py") for name in paths)
+    assert not any("figures" in name for name in paths)
+    figure = study.code_of("draw_figure", "figures/flatness")
+    assert any(name.endswith("figures/flatness.py") for name in figure)
+    assert not any(name.endswith("figures/chains.py") for name in figure)

@@ -1,0 +1,198 @@
+"""The workflow from end to end, through the real snakemake, on the default study in small."""
+
+import hashlib
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clones import copy_repository, snakemake
+
+from symgeom.claims.record import read_claims
+from symgeom.store import open_study, read_store
+
+SMALL = "tests/small_study.yaml"
+
+pytestmark = pytest.mark.workflow
+
+
+def digests(clone: Path) -> dict[str, str]:
+    """Return a digest of every array, table and figure of the study."""
+    kept = [
+        path for path in (clone / "results/small").rglob("*") if path.suffix in (".zip", ".csv", ".json", ".svg", ".png", ".pdf")
+    ]
+    return {
+        str(path.relative_to(clone)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(kept)
+        if path.name != "provenance.json"
+    }
+
+
+def jobs(clone: Path) -> dict[str, int]:
+    """Return how many jobs of each rule snakemake would run now."""
+    words = snakemake(clone, "--dry-run", "--cores", "2", "--quiet", "host").stdout
+    table = re.search(r"Job stats:\njob +count\n[- ]+\n(.*?)\n\n", words, re.DOTALL)
+    rows = dict(line.rsplit(maxsplit=1) for line in table.group(1).splitlines()) if table else {}
+    return {rule: int(count) for rule, count in rows.items() if rule not in ("total", "all")}
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory):
+    """A finished small study, in a copy of the repository."""
+    clone = copy_repository(tmp_path_factory.mktemp("study") / "clone", config=SMALL)
+    run = snakemake(clone, "--cores", "2")
+    assert run.returncode == 0, run.stdout + run.stderr
+    return clone, run
+
+
+def test_the_study_ends_with_a_report_and_says_where(study):
+    clone, run = study
+    assert "results/small/report.html" in run.stdout + run.stderr
+    assert re.search(r"\d+ of \d+ steps \(100%\) done", run.stdout + run.stderr)
+    page = (clone / "results/small/report.html").read_text()
+    assert not re.search(r"""(src|href)=["']https?:""", page)
+    drawn = sorted(path.stem for path in (clone / "results/small/figures/tiny").glob("*.svg"))
+    assert drawn == ["barrier_matrices", "barriers", "chains", "charges", "claims", "distances", "equilibria", "flatness",
+                     "generalisation", "training"]  # fmt: skip
+    for word in ("H1a", "H2a", "H3a", "H4", "C1", "N1"):
+        assert word in page
+
+
+def test_every_stage_is_in_one_labelled_tree(study):
+    tree = open_study(study[0] / "results/small")
+    stages = {"data", "minima", "ledgers", "canonical", "alignments", "distances", "paths", "chains", "flatness", "equilibria"}
+    assert set(tree["tiny"].children) == stages
+    assert tree["tiny/minima"].sizes["arm"] == 4
+    assert tree["tiny/alignments"].sizes["pair"] == 8 * 7 // 2
+    assert tree["tiny/minima"]["parameter.0.weight"].dims[:3] == ("arm", "seed", "hidden1")
+    for node in tree.subtree:
+        for variable in node.data_vars.values():
+            assert variable.attrs["long_name"]
+            assert variable.attrs["units"]
+
+
+def test_numbers_are_those_of_the_landscape(study):
+    tree = open_study(study[0] / "results/small")["tiny"]
+    minima, paths = tree["minima"].to_dataset(), tree["paths"].to_dataset()
+    usable = minima["usable"].sel(arm=["rsgd", "sgd", "adam"])
+    assert usable.all()
+    # The ends of every path are the minima themselves, whatever symmetries were removed.
+    for pair in range(paths.sizes["pair"]):
+        first = minima.sel(arm=str(paths["first_arm"].values[pair]), seed=int(paths["first_seed"].values[pair]))
+        if bool(first["usable"]) and np.isfinite(paths["error"].values[pair]).all():
+            for split in ("train", "test"):
+                ends = paths["error"].sel(split=split, t=0).values[pair]
+                np.testing.assert_allclose(ends, float(first[f"{split}_error"]), atol=1e-12)
+    assert float(tree["canonical"]["certificate"].sel(arm="sgd").max()) < 1e-10
+    assert float(tree["ledgers"]["closure"].sel(arm=["rsgd", "sgd", "adam"]).max()) < 1e-10
+    assert float(tree["ledgers"]["first_order"].sel(arm="sgd").max()) == 0
+
+
+def test_a_diverged_arm_is_recorded_and_left_out_by_name(study):
+    clone, _ = study
+    status = open_study(clone / "results/small")["tiny/minima"]["status"]
+    assert status.sel(arm="wild").values.tolist() == ["diverged", "diverged"]
+    claims = {claim.identifier: claim for claim in read_claims(clone / "results/small/claims.csv")}
+    assert claims["H1b"].verdict == "undecided"
+    assert "wild/0" in claims["H1b"].note
+    assert np.isnan(claims["H1b"].estimate)
+    assert "diverged" in (clone / "results/small/report.html").read_text()
+
+
+def test_a_second_run_has_nothing_to_do(study):
+    run = snakemake(study[0], "--cores", "2")
+    assert "Nothing to be done" in run.stdout + run.stderr
+
+
+def test_arrays_do_not_depend_on_cores_or_granularity(study, tmp_path):
+    clone = copy_repository(tmp_path / "clone", config=SMALL)
+    run = snakemake(clone, "--cores", "1", "--config", "chains={pairs_at_once: 1}", "--scheduler", "greedy")
+    assert run.returncode == 0, run.stdout + run.stderr
+    once, again = digests(study[0]), digests(clone)
+    assert once.keys() == again.keys()
+    chains = {name for name in once if "/chains/" in name}  # their attributes say how many pairs were trained at once
+    assert {name for name in once if once[name] != again[name]} <= chains
+    for name in chains:
+        first, second = read_store(study[0] / name), read_store(clone / name)
+        assert all(first[variable].equals(second[variable]) for variable in first.variables)
+
+
+EDITS = {
+    "symgeom/path.py": {"measure_paths", "connect_chains", "evaluate_claims", "draw_figure", "write_report"},
+    "symgeom/figures/flatness.py": {"draw_figure", "write_report"},
+    "symgeom/flatness/hessian.py": {"measure_flatness", "evaluate_claims", "draw_figure", "write_report"},
+}
+
+
+@pytest.mark.parametrize("file", EDITS)
+def test_editing_library_code_reruns_what_depends_on_it(study, file):
+    path = study[0] / file
+    text = path.read_text()
+    try:
+        path.write_text(text + "\n# An edit.\n")
+        assert set(jobs(study[0])) == EDITS[file]
+    finally:
+        path.write_text(text)
+    assert jobs(study[0]) == {}
+
+
+def test_editing_a_figure_redraws_that_figure_alone(study):
+    path = study[0] / "symgeom/figures/flatness.py"
+    text = path.read_text()
+    try:
+        path.write_text(text + "\n# An edit.\n")
+        assert jobs(study[0]) == {"draw_figure": 1, "write_report": 1}
+    finally:
+        path.write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ("training={epoch: 3}", "unknown key 'training.epoch'. Did you mean 'epochs'?"),
+        ("arms={sgd: {method: sgdd}}", "key 'arms.sgd.method' is 'sgdd', which is unknown. Choose one of: sgd, adam"),
+        ("arms={sgd: {learning_rate: -0.1}}", "key 'arms.sgd.learning_rate' cannot be used: -0.1"),
+        ("cases={tiny: {data: {name: digit}}}", "key 'cases.tiny.data.name' is 'digit', which is unknown"),
+        ("seeds=0", "key 'seeds' cannot be used: it is 0, expected a number of seeds"),
+        ("claims={roles: {flat: nobody}}", "key 'claims.roles.flat' names the arm 'nobody', which is not among the arms"),
+        ("study=../elsewhere", "key 'study' cannot be used"),
+    ],
+)
+def test_a_wrong_configuration_stops_with_one_sentence(study, change, sentence):
+    run = snakemake(study[0], "--dry-run", "--cores", "1", "--config", change)
+    assert run.returncode != 0
+    assert sentence in run.stdout + run.stderr
+    assert "Traceback" not in run.stdout + run.stderr
+
+
+def test_a_misspelt_key_names_its_file(study, tmp_path):
+    config = tmp_path / "mine.yaml"
+    config.write_text("flatness: {drawz: 3}\n")
+    run = snakemake(study[0], "--dry-run", "--cores", "1", "--configfile", str(config))
+    assert f"{config}: unknown key 'flatness.drawz'. Did you mean 'draws'?" in run.stdout + run.stderr
+
+
+def test_a_network_that_does_not_fit_the_data_stops_with_one_sentence(study):
+    target = "results/other/tiny/symmetry.json"
+    change = ["study=other", "cases={tiny: {network: {input_shape: [32]}}}"]
+    run = snakemake(study[0], target, "--cores", "1", "--config", *change)
+    assert run.returncode != 0
+    assert re.search(r"Error in discover_symmetry \(case tiny\): .*\b(32|64)\b", run.stderr)
+    assert "Traceback" not in run.stderr
+    assert (study[0] / "results/other/tiny/data.zarr.zip").is_file()  # what was done is kept
+
+
+def test_a_truncated_store_is_named_and_nothing_else_is_lost(study, tmp_path):
+    clone = tmp_path / "clone"
+    shutil.copytree(study[0], clone)
+    broken = clone / "results/small/tiny/minima/sgd.zarr.zip"
+    broken.write_bytes(broken.read_bytes()[:5000])
+    before = digests(clone)
+    run = snakemake(clone, "--cores", "1")
+    assert run.returncode != 0
+    assert "minima/sgd.zarr.zip': it is truncated or no zarr store" in run.stderr
+    assert "Delete it and run snakemake again" in run.stderr
+    assert "Traceback" not in run.stderr
+    kept = digests(clone)
+    assert {name for name in before if "/minima/" in name or "/ledgers/" in name or "data.zarr" in name} <= set(kept)
