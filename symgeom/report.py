@@ -35,6 +35,9 @@ VERDICTS = {"supported": "●", "not supported": "✕", "undecided": "◇"}
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "xarray", "zarr", "matplotlib", "snakemake")
 """What the numbers may depend on."""
 
+ENDS = {"started": min, "ended": max}
+"""When the first job of a study started, and when the last one ended."""
+
 
 def number(value: float, digits: int = 3) -> str:
     """Write a number for people.
@@ -231,7 +234,7 @@ def describe_run(statistics: Sequence[Mapping], repository: str | Path) -> dict:
     """
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     machine = {"system": platform.platform(), "processor": _processor(), "cores": os.cpu_count(), "memory_GB": round(memory, 1)}
-    ends = {"started": min, "ended": max} if statistics else {}
+    ends = {name: choose(row[name] for row in statistics) for name, choose in ENDS.items()} if statistics else {}
     changed = _git(repository, "status", "--porcelain", "--untracked-files=no")
     return {
         "commit": _git(repository, "rev-parse", "HEAD") or "unknown",
@@ -240,7 +243,8 @@ def describe_run(statistics: Sequence[Mapping], repository: str | Path) -> dict:
         "python": platform.python_version(),
         "packages": {name: version for name in PACKAGES if (version := _version(name))},
         "machine": machine,
-        **{name: _time(reduce(row[name] for row in statistics)) for name, reduce in ends.items()},
+        **{name: _time(seconds) for name, seconds in ends.items()},
+        "elapsed": ends.get("ended", 0.0) - ends.get("started", 0.0),
         "written": _time(datetime.now(UTC).timestamp()),
         "rules": [{name: row[name] for name in ("rule", "jobs", "seconds", "longest", "memory")} for row in statistics],
     }

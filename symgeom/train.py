@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from symgeom.checks import SymgeomError
 from symgeom.optimizers.adversarial import random_labels
@@ -79,8 +79,8 @@ class Trained:
         Epochs run.
     gradients : Tensor of int64, shape (seed,)
         Mini-batch gradients evaluated, of all replicas and of a first stage too: the budget by which methods compare.
-    loss, error : Tensor, shape (seed, epoch)
-        Over the training set, before training (entry 0) and after each epoch, in float64; NaN after the seed has ended.
+    loss, error : Tensor of float64, shape (seed, epoch)
+        On the training set, before training (entry 0) and after each epoch; NaN after the seed has ended.
     pretraining : Trained or None
         The first stage, on random labels.
     """
@@ -132,6 +132,7 @@ def train(
 
     Examples
     --------
+    >>> from torch import nn
     >>> from symgeom.optimizers.sgd import SGD
     >>> problem = Problem(nn.Linear(2, 2), torch.eye(2), torch.tensor([0, 1]))
     >>> start = {"weight": torch.zeros(1, 2, 2), "bias": torch.zeros(1, 2)}
@@ -144,8 +145,7 @@ def train(
         classes = int(problem.targets.max()) + 1
         labels = torch.stack([random_labels(problem.targets, classes, generator=generator) for generator in generators])
         limits = {"epochs": first.epochs, "stop_error": first.stop_error, "stop_loss": math.inf, "least_epochs": 1}
-        run = _Run(problem, first.method, replace(plan, **limits), None)
-        earlier = run(start, labels, generators)
+        earlier = _Run(problem, first.method, replace(plan, **limits), None)(start, labels, generators)
         start = earlier.parameters
     labels = problem.targets.expand(len(generators), *problem.targets.shape)
     trained = _Run(problem, method, plan, observe)(start, labels, generators)
@@ -219,9 +219,8 @@ class _Run:
             loss, error = self._evaluate(networks, stacked.labels[::replicas])
             stay = record.note(epoch, seeds, networks, loss.cpu().double(), error.cpu())
             if self.plan.progress is not None:
-                self.plan.progress(
-                    epoch, self.plan.epochs, f"{self.method.name}: {int(stay.sum())} of {len(record.status)} seeds train on"
-                )
+                text = f"{self.method.name}: {int(stay.sum())} of {len(record.status)} seeds train on"
+                self.plan.progress(epoch, self.plan.epochs, text)
             stacked.keep(stay.repeat_interleave(replicas))
             if not stay.any():
                 break
@@ -232,10 +231,7 @@ class _Run:
         method, plan, problem, calls = self.method, self.plan, self.problem, 0
         rate = method.learning_rate_at(epoch, plan.epochs)
         stacked.state = method.begin_epoch(
-            stacked.params,
-            stacked.state,
-            progress=epoch / plan.epochs,
-            loss_at=lambda params: self._evaluate(params, stacked.labels)[0],
+            stacked.params, stacked.state, progress=epoch / plan.epochs, loss_at=lambda at: self._evaluate(at, stacked.labels)[0]
         )
         samples = len(problem.targets)
         order = torch.stack([torch.randperm(samples, generator=generator) for generator in stacked.generators])
@@ -261,41 +257,21 @@ class _Run:
 
         # One backward pass through the sum, whose terms share no weights: faster than torch.func.grad, and without its imports.
         leaves = {name: params[name].detach().requires_grad_() for name, _ in self.problem.module.named_parameters()}
-        losses = lift(self.problem, one)({**params, **leaves}, index, labels)
-        return dict(zip(leaves, torch.autograd.grad(losses.sum(), tuple(leaves.values())), strict=True))
+        losses = _lift(self.problem, one)({**params, **leaves}, index, labels)
+        gradients = torch.autograd.grad(losses.sum(), tuple(leaves.values()), materialize_grads=True)
+        return dict(zip(leaves, gradients, strict=True))
 
     def _evaluate(self, params: Parameters, labels: Tensor) -> tuple[Tensor, Tensor]:
         def one(params: Parameters, labels: Tensor) -> tuple[Tensor, Tensor]:
             return self.problem.relabel(labels).loss_and_error(params)
 
         with torch.no_grad():
-            return lift(self.problem, one)(params, labels)
+            return _lift(self.problem, one)(params, labels)
 
 
-def lift(problem: Problem, function: Callable[..., object]) -> Callable[..., object]:
-    """Lift a function of one network to stacked networks: on a CPU one after the other, elsewhere in one ``vmap``.
-
-    On a CPU the last bits of a batched matrix product depend on the size of the batch and on the place in it (kernels are chosen by
-    shape and by alignment in memory), and ``vmap`` saves little: 20 % of the time of an MLP 64-128-128-10, nothing for convolutions.
-
-    Parameters
-    ----------
-    problem : Problem
-        Says where the data are.
-    function : callable
-        Of the parameters of one network and further tensors, to a tensor or a tuple of tensors; differentiable.
-
-    Returns
-    -------
-    callable
-        The same with a leading axis on every argument and result.
-
-    Examples
-    --------
-    >>> problem = Problem(nn.Linear(2, 2), torch.eye(2), torch.tensor([0, 1]))
-    >>> lift(problem, problem.loss)({"weight": torch.zeros(3, 2, 2), "bias": torch.zeros(3, 2)})
-    tensor([0.6931, 0.6931, 0.6931])
-    """
+def _lift(problem: Problem, function: Callable[..., object]) -> Callable[..., object]:
+    # On a CPU the last bits of a batched matrix product depend on the size of the batch and on the place in it (kernels are
+    # chosen by shape and by alignment in memory), and vmap saves little: 20 % of the time of an MLP 64-128-128-10.
     if problem.inputs.device.type != "cpu":
         return torch.vmap(function)
 
@@ -315,13 +291,9 @@ def _check(problem: Problem, start: Parameters, method: Method, plan: Plan, gene
     if members == 0:
         raise SymgeomError("Cannot train zero seeds: give at least one start.")
     if members % method.members_per_seed:
-        raise SymgeomError(
-            f"Cannot train {members} stacked networks with '{method.name}': it takes {method.members_per_seed} for each seed. "
-            "Stack seed after seed, each with all its replicas."
-        )
+        each = f"{method.members_per_seed} replicas for each seed"
+        raise SymgeomError(f"Cannot train {members} stacked networks with '{method.name}': stack {each}.")
     if len(generators) != members:
         raise SymgeomError(f"Cannot train {members} stacked networks with {len(generators)} generators: give one for each.")
     if plan.batch_size > len(problem.targets):
-        raise SymgeomError(
-            f"Cannot draw mini-batches of {plan.batch_size} from {len(problem.targets)} samples: lower the batch_size."
-        )
+        raise SymgeomError(f"Cannot draw {plan.batch_size} samples of {len(problem.targets)} for a mini-batch: lower batch_size.")

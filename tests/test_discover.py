@@ -87,9 +87,9 @@ def _dense(x: Tensor, self: Block) -> Tensor:
     return self.c(torch.cat([first, second, x], 1))
 
 
-# One line per architecture: families of units that can be permuted, further scalings of them, and whether there is a head.
-# Counted by hand; "norm pair" means the two independent scalings around a batch norm: its input with the statistics, and its weight
-# and bias with what reads them.
+# One line per architecture: its inputs, the number of families of units that can be permuted, and of further scalings of them.
+# Counted by hand. Around a batch norm there are two independent scalings: of its input with the statistics, and of its weight and
+# bias (the "norm pair") with what reads them.
 ARCHITECTURES = {
     "lenet": (lambda: lenet(), (1, 8, 8), 4, 0),
     "lenet, tanh and averages": (lambda: lenet(nn.Tanh, nn.AvgPool2d), (1, 8, 8), 4, 0),
@@ -294,6 +294,209 @@ ARCHITECTURES = {
         1,
         0,
     ),
+    "addmm": (
+        lambda: Block(
+            lambda self, x: torch.addmm(self.b.bias, torch.relu(torch.mm(x, self.a.weight.mT)), self.b.weight.t()),
+            a=nn.Linear(3, 4, bias=False),
+            b=nn.Linear(4, 2),
+        ),
+        (3,),
+        1,
+        0,
+    ),
+    "product with a vector": (
+        lambda: Block(lambda self, x: torch.mv(torch.relu(self.a(x)), self.b.weight[0]), a=nn.Linear(3, 4), b=nn.Linear(4, 1)),
+        (3,),
+        1,
+        0,
+    ),
+    "absolute values": (lambda: Block(lambda self, x: self.b(self.a(x).abs()), a=nn.Linear(3, 4), b=nn.Linear(4, 2)), (3,), 1, 0),
+    "signs": (lambda: Block(lambda self, x: self.b(self.a(x).sign()), a=nn.Linear(3, 4), b=nn.Linear(4, 2)), (3,), 1, 0),
+    # Units at the same place of a stack are one family.
+    "stack": (
+        lambda: Block(
+            lambda self, x: self.c(sum(torch.stack([torch.relu(self.a(x)), torch.relu(self.b(x))], 1).unbind(1))),
+            a=nn.Linear(3, 4),
+            b=nn.Linear(3, 4),
+            c=nn.Linear(4, 2),
+        ),
+        (3,),
+        1,
+        0,
+    ),
+    "repetition": (
+        lambda: Block(
+            lambda self, x: self.b(torch.relu(self.a(x))[:, None].expand(-1, 3, -1).flatten(1)),
+            a=nn.Linear(3, 4),
+            b=nn.Linear(12, 2),
+        ),
+        (3,),
+        1,
+        0,
+    ),
+    # Units before, in and after the range are three families; those outside are read by nothing.
+    "range": (
+        lambda: Block(lambda self, x: self.b(torch.relu(self.a(x))[:, 1:4]), a=nn.Linear(3, 6), b=nn.Linear(3, 2)),
+        (3,),
+        3,
+        0,
+    ),
+    "circular padding": (
+        lambda: nn.Sequential(
+            *(
+                nn.Conv1d(2, 3, 3, padding=1, padding_mode="circular"),
+                nn.ReLU(),
+                nn.AdaptiveMaxPool1d(2),
+                nn.Flatten(),
+                nn.Linear(6, 2),
+            ),
+        ),
+        (2, 5),
+        1,
+        0,
+    ),
+    # A layer that becomes the pixels of one channel: the channel can be scaled.
+    "one channel": (
+        lambda: nn.Sequential(
+            *(nn.Linear(3, 4), nn.ReLU(), nn.Unflatten(1, (1, 4)), nn.Conv1d(1, 2, 2), nn.ReLU(), nn.Flatten(), nn.Linear(6, 2)),
+        ),
+        (3,),
+        2,
+        0,
+    ),
+    "excitation by view": (
+        lambda: Block(
+            lambda self, x: self.out(
+                (y := torch.relu(self.conv(x))) * torch.sigmoid(self.a(y.mean((2, 3)))).view(-1, 4, 1, 1)
+            ).mean((2, 3)),
+            conv=nn.Conv2d(1, 4, 3),
+            a=nn.Linear(4, 4),
+            out=nn.Conv2d(4, 2, 1),
+        ),
+        (1, 5, 5),
+        1,
+        0,
+    ),
+    "grouped and tied": (
+        lambda: Block(
+            lambda self, x: self.out(torch.relu(self.again(torch.relu(self.again(torch.relu(self.first(x)))))).flatten(1)),
+            first=nn.Conv1d(1, 4, 2),
+            again=nn.Conv1d(4, 4, 1, groups=2),
+            out=nn.Linear(16, 2),
+        ),
+        (1, 5),
+        2,
+        0,
+    ),
+    # What no leg can express is given up: every other unit, two incompatible readings, a concatenation within a flattening, and
+    # units that a constant tells apart.
+    "every other unit": (
+        lambda: Block(lambda self, x: self.b(torch.relu(self.a(x))[:, ::2]), a=nn.Linear(3, 6), b=nn.Linear(3, 2)),
+        (3,),
+        0,
+        0,
+    ),
+    "two readings": (
+        lambda: Block(
+            lambda self, x: self.b(torch.cat([(y := self.a(x)).unflatten(1, (2, 3)).amax(2), y.unflatten(1, (3, 2)).amax(2)], 1)),
+            a=nn.Linear(3, 6),
+            b=nn.Linear(5, 2),
+        ),
+        (3,),
+        0,
+        0,
+    ),
+    "concatenation within": (
+        lambda: Block(
+            lambda self, x: self.c(torch.cat([torch.relu(self.a(x)), torch.relu(self.b(x))], 1).transpose(1, 2).flatten(1)),
+            a=nn.Conv1d(1, 3, 2),
+            b=nn.Conv1d(1, 2, 2),
+            c=nn.Linear(20, 2),
+        ),
+        (1, 5),
+        0,
+        0,
+    ),
+    "constant": (
+        lambda: Block(lambda self, x: self.b(torch.relu(self.a(x)) * torch.ones(4).to(x)), a=nn.Linear(3, 4), b=nn.Linear(4, 2)),
+        (3,),
+        0,
+        0,
+    ),
+    # The second layer acts on the last axis, its bias is the same for all units of the first: they keep no scale.
+    "mixing": (
+        lambda: Block(
+            lambda self, x: self.c(torch.relu(self.b(torch.relu(self.a(x.transpose(1, 2)).transpose(1, 2)))).flatten(1)),
+            a=nn.Linear(3, 4),
+            b=nn.Linear(5, 2),
+            c=nn.Linear(8, 2),
+        ),
+        (3, 5),
+        1,
+        0,
+    ),
+    "mixing without bias": (
+        lambda: Block(
+            lambda self, x: self.c(torch.relu(self.b(torch.relu(self.a(x.transpose(1, 2)).transpose(1, 2)))).flatten(1)),
+            a=nn.Linear(3, 4),
+            b=nn.Linear(5, 2, bias=False),
+            c=nn.Linear(8, 2),
+        ),
+        (3, 5),
+        1,
+        0,
+    ),
+    "padding with ones": (
+        lambda: Block(
+            lambda self, x: self.b(F.pad(torch.relu(self.a(x)), (1, 0), value=1.0).flatten(1)),
+            a=nn.Conv1d(1, 3, 2),
+            b=nn.Linear(15, 2),
+        ),
+        (1, 5),
+        1,
+        0,
+    ),
+    "half powers": (
+        lambda: Block(lambda self, x: self.b(torch.relu(self.a(x)) ** 1.5), a=nn.Linear(3, 4), b=nn.Linear(4, 2)),
+        (3,),
+        1,
+        0,
+    ),
+    "centred": (
+        lambda: Block(
+            lambda self, x: self.b((y := torch.relu(self.a(x))) - y.mean(1, keepdim=True)), a=nn.Linear(3, 4), b=nn.Linear(4, 2)
+        ),
+        (3,),
+        1,
+        0,
+    ),
+    "axes of length one": (
+        lambda: Block(
+            lambda self, x: self.b(
+                torch.cat([(y := torch.relu(self.a(x)).view(-1, 4, 1)), y.view(-1, 4).unsqueeze(-1)], 2).amax(2)
+            ),
+            a=nn.Linear(3, 4),
+            b=nn.Linear(4, 2),
+        ),
+        (3,),
+        1,
+        0,
+    ),
+    # Two runs of four units, of which the largest is read; and each unit for itself.
+    "two readings that fit": (
+        lambda: Block(
+            lambda self, x: self.b(
+                torch.cat(
+                    [(y := torch.relu(self.a(x))).view(-1, 8, 1).amax(2), y.view(-1, 2, 4).amax(2), y.unsqueeze(2).squeeze()], 1
+                )
+            ),
+            a=nn.Linear(3, 8),
+            b=nn.Linear(18, 2),
+        ),
+        (3,),
+        1,
+        0,
+    ),
     "maxout": (
         lambda: Block(lambda self, x: self.b(self.a(x).unflatten(1, (4, 2)).amax(2)), a=nn.Linear(3, 8), b=nn.Linear(4, 2)),
         (3,),
@@ -320,8 +523,9 @@ def test_cifar_resnet(width: int, blocks: int, projection: bool, families: int, 
 
     A stream has one scaling per convolution that feeds it, and one of the weights and biases of its batch norms. Projections, one
     block per stage: three streams, fed by two convolutions each: 3 * 3. Padding with zeros, n blocks per stage: the stream of the
-    first stage is fed by the stem and all 3 n blocks; each later stage adds channels before and after it, fed by 2 n and by n blocks:
-    11 + 2 * 7 + 2 * 4 for n = 3, 5 + 2 * 3 + 2 * 2 for n = 1; of width 1, the second stage adds a single channel: 5 + 3 + 2 * 2.
+    first stage is fed by the stem and all 3 n blocks; each later stage adds channels before and after it, fed by 2 n and by n
+    blocks: 11 + 2 * 7 + 2 * 4 for n = 3, 5 + 2 * 3 + 2 * 2 for n = 1; of width 1, the second stage adds a single channel, which
+    makes 5 + 3 + 2 * 2.
     """
     exact = proved(cifar_resnet(width, blocks, projection=projection), 3, 8, 8).exact().groups
     assert (sum(group.permute for group in exact), sum(group.scale != "none" for group in exact)) == (families, scalings)
@@ -354,13 +558,13 @@ def torchvision_network(name: str) -> nn.Module:
 TORCHVISION = {
     # 5 blocks with 2 families of 2 scalings, a stem of 2, streams fed by 2, 3, 2, 2 convolutions with one norm pair each.
     "bottlenecks": (10 + 1 + 4, 20 + 2 + 9 + 4),
-    # As before with 4 blocks (streams fed by 2 each), but the families between are two runs each, before and after the grouped layer.
+    # As before with 4 blocks (streams fed by 2 each), but before and after the grouped layers the families are two runs each.
     "resnext": (4 * 4 + 1 + 4, 4 * 4 * 2 + 2 + 4 * 3),
-    # Stem (statistics, norm pair), 4 layers (one family inside with 2; the new channels with 1), a transition (1), and one scaling per
-    # segment that a batch norm reads: 1 + 2 in the first block, 3 in the transition, 1 + 2 in the second block, 3 at the end.
+    # Stem (statistics, norm pair), 4 layers (a family inside with 2; the new channels with 1), a transition (1), and one scaling
+    # per segment that a batch norm reads: 1 + 2 in the first block, 3 in the transition, 1 + 2 in the second, 3 at the end.
     "densenet": (1 + 4 * 2 + 1, 2 + 4 * 3 + 1 + 12),
-    # The stem (its statistics, those of the depthwise filter), the stream of 16 (three statistics, norm pair), two expansions (as the
-    # stem), the last convolution (statistics); ReLU6 lets no scale through.
+    # The stem (its statistics, those of the depthwise filter), the stream of 16 (three statistics, norm pair), two expansions (as
+    # the stem), the last convolution (statistics); ReLU6 lets no scale through.
     "mobilenet_v2": (1 + 1 + 2 + 1, 2 + 4 + 2 * 2 + 1),
     # The residual stream, and per block its heads and hidden units; one scaling for the weight and bias of each layer norm.
     "vit": (1 + 2 * 2, 2 * 2 + 1),
@@ -423,7 +627,7 @@ def test_batch_norm_legs():
 
 
 def test_concatenation_legs():
-    spec = proved(*[ARCHITECTURES["concatenation"][0](), 3])
+    spec = proved(ARCHITECTURES["concatenation"][0](), 3)
     assert spec["hidden1"].legs == (Leg("a.weight", 0), Leg("a.bias", 0), Leg("b.weight", 1, -1, 3), Leg("c.weight", 1, -1))
     assert spec["hidden2"].legs == (Leg("b.weight", 0), Leg("b.bias", 0), Leg("c.weight", 1, -1, 4))
 
@@ -455,9 +659,8 @@ def test_a_tensor_with_two_names_has_its_first():
         b=nn.Linear(4, 4),
     )
     network.b.weight = network.a.weight
-    spec = proved(network, 3)
-    # The output has an identity, so the shared weight pins what it produces; only its input side could move, and that is tied too.
-    assert {leg.tensor for group in spec.groups for leg in group.legs} <= {"stem.weight", "stem.bias", "a.weight", "a.bias"}
+    # The outputs have an identity and are also hidden units, which are read by the weight that reads the stem: nothing is free.
+    assert proved(network, 3).groups == ()
 
 
 def test_a_squared_activation_doubles_the_exponent():
@@ -497,6 +700,23 @@ def test_a_mask_pins_positions_and_not_heads():
     assert kinds(proved(network, 4, 6)) == [(3, "none", True)]
 
 
+def test_a_bias_along_other_units_forbids_their_scale():
+    with_bias, without = (proved(ARCHITECTURES[name][0](), 3, 5) for name in ("mixing", "mixing without bias"))
+    assert [group.scale for group in with_bias.exact().groups] == ["none"]
+    assert [group.scale for group in without.exact().groups] == ["positive"]
+    assert proved(ARCHITECTURES["padding with ones"][0](), 1, 5)["hidden1"].scale == "none"
+
+
+def test_embedding():
+    """Words have an identity; the coordinates of their vectors are units, read without an activation: a linear group."""
+    network = Block(lambda self, x: self.out(self.words(x).mean(1)), words=nn.Embedding(7, 4), out=nn.Linear(4, 2)).double()
+    tokens = torch.arange(12).reshape(3, 4) % 7
+    spec = discover(network, tokens)
+    assert spec["hidden1"].legs == (Leg("words.weight", 1), Leg("out.weight", 1, power=-1))
+    assert spec["hidden1"].scale == "linear"
+    certify(spec, network, parameters(network), inputs=tokens, generator=stream("certificate")).require()
+
+
 def test_a_constant_of_the_architecture_is_not_moved():
     network = Block(lambda self, x: self.b(self.mask * torch.relu(self.a(x))), a=nn.Linear(3, 4), b=nn.Linear(4, 2))
     network.register_buffer("mask", torch.tensor([1.0, 0.0, 1.0, 1.0]))
@@ -526,7 +746,7 @@ def test_writing_in_place_is_seen_by_later_uses():
         (lambda x: x, True),
         (lambda x: x + 1, False),
         (lambda x: x.unsqueeze(0), False),
-        (lambda x: (x, x), False),
+        (lambda x: (x, x * 2), False),
     ],
 )
 def test_head_only_where_a_last_layer_sets_the_scale(last: object, expected: bool):

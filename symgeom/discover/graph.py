@@ -12,7 +12,7 @@ from torch.fx import Node
 
 from symgeom.checks import SymgeomError
 from symgeom.discover.labels import Axis
-from symgeom.discover.relations import Axes, Pin, Regions, Statement, label
+from symgeom.discover.relations import Axes, Pin, Regions, Statement, equal
 from symgeom.discover.rules import RULES
 
 _ALIASES = {"self": "source", "input": "source", "mat2": "other", "vec": "other"}
@@ -234,7 +234,7 @@ def _registered(statements: Iterator[Statement], network: Network) -> Iterator[S
         if not isinstance(statement, Regions):
             yield statement
         elif statement.axis in network.regions:
-            yield from map(label, network.regions[statement.axis], statement.pieces)
+            yield from map(equal, network.regions[statement.axis], statement.pieces)
         else:
             network.regions[statement.axis] = statement.pieces
 

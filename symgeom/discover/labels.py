@@ -116,11 +116,9 @@ class Labels:
         return [_without_ones(tuple(f for segment in choice for f in segment)) for choice in product(*labels)]
 
     def pin(self, families: Iterable[Family]) -> None:
-        """Take the freedom from some families."""
+        """Take the freedom from some families (bound to nothing)."""
         for family in families:
-            if family.bound is not None:
-                self.pin(f for segment in self.resolve(family) for f in segment)
-            elif not family.pinned:
+            if not family.pinned:
                 family.pinned = True
                 self.changes += 1
 
@@ -169,12 +167,8 @@ class Labels:
 
     def _bind(self, family: Family, label: tuple[Segment, ...]) -> None:
         families = [f for segment in label for f in segment]
-        if family.pinned:
-            self.pin(families)
-        elif family in families:  # family = family * 1 * 1, or nothing that can be
+        if family in families:  # family = family * 1, as the sizes are equal
             self.pin(f for f in families if f is not family)
-            if prod(f.size for f in families) != family.size:
-                self.pin([family])
         else:
             family.bound = label
             self.changes += 1

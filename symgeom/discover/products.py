@@ -22,11 +22,18 @@ from symgeom.discover.relations import (
 
 def linear(out: Axes, *, source: Axes, weight: Axes, bias: Axes | None = None, **_: object) -> Iterator[Statement]:
     """Sum over the last axis with a weight (out, in)."""
-    yield from passed(source[:-1], out[:-1])
+    yield from _biased(out[:-1], source[:-1], out[-1], bias)
     yield contracted(source[-1], weight[1])
     yield equal(weight[0], out[-1])
+
+
+def _biased(out: Axes, source: Axes, units: Axis, bias: Axes | None) -> Iterator[Statement]:
+    """Add a bias over ``units``: it is the same along all other axes, which forbids their scales."""
     if bias:
-        yield equal(bias[0], out[-1])
+        yield from unscaled(source, out)
+        yield equal(bias[0], units)
+    else:
+        yield from passed(source, out)
 
 
 def convolution(
@@ -34,10 +41,8 @@ def convolution(
 ) -> Iterator[Statement]:
     """Sum over channels and a window, with a weight (out, in / groups, window...); the window's entries have an identity."""
     channel = len(out) - len(weight) + 1
-    yield from passed(source[:channel], out[:channel])
+    yield from _biased(out[:channel], source[:channel], out[channel], bias)
     yield Pin((*source[channel + 1 :], *out[channel + 1 :], *weight[2:]))
-    if bias:
-        yield equal(bias[0], out[channel])
     if groups == 1:
         yield contracted(source[channel], weight[1])
         yield equal(weight[0], out[channel])
@@ -73,12 +78,10 @@ def transposed_convolution(
     if groups > 1:
         raise NotImplementedError("a transposed convolution with groups")
     channel = len(out) - len(weight) + 1
-    yield from passed(source[:channel], out[:channel])
+    yield from _biased(out[:channel], source[:channel], out[channel], bias)
     yield Pin((*source[channel + 1 :], *out[channel + 1 :], *weight[2:]))
     yield contracted(source[channel], weight[0])
     yield equal(weight[1], out[channel])
-    if bias:
-        yield equal(bias[0], out[channel])
 
 
 def matrix_product(out: Axes, *, source: Axes, other: Axes, **_: object) -> Iterator[Statement]:
@@ -150,10 +153,8 @@ def _multiplied(out: Axes, source: Axes, other: Axes | float, degree: int) -> It
             yield Separate((target,))
         elif first:
             yield equal(first, target)
-        elif second:
-            yield Relation(((whole(target), -1), (whole(second), degree)))
         else:
-            yield Pin((target,))
+            yield Relation(((whole(target), -1), (whole(second), degree)))
 
 
 def _stretched(out: Axes, source: Axes, other: Axes) -> Statement:

@@ -120,7 +120,7 @@ def gate(out: Axes, *, source: Axes, dim: int = -1, **_: object) -> Iterator[Sta
 def batch_norm(out: Axes, *, source: Axes, weight: Axes | None, bias: Axes | None, **options: Axes | None) -> Iterator[Statement]:
     """Scale the input with its mean and deviation (statistics kept), the output with weight and bias."""
     mean, variance = options["running_mean"], options["running_var"]
-    yield from passed(source[:1] + source[2:], out[:1] + out[2:])
+    yield from unscaled(source[:1] + source[2:], out[:1] + out[2:])
     channel = source[1]
     yield label(channel, out[1])
     yield Separate((channel,))

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from math import prod
 
 from symgeom.discover.labels import Axis
-from symgeom.discover.relations import Axes, Pin, Statement, equal, passed, whole
+from symgeom.discover.relations import Axes, Pin, Statement, equal, passed, unscaled, whole
 
 
 def reshape(out: Axes, *, source: Axes, **_: object) -> Iterator[Statement]:
@@ -15,10 +15,8 @@ def reshape(out: Axes, *, source: Axes, **_: object) -> Iterator[Statement]:
         while prod(a.size for a in first) != prod(a.size for a in second):
             shorter, rest = (first, left) if prod(a.size for a in first) < prod(a.size for a in second) else (second, right)
             shorter.append(rest.pop(0))
-        while left and left[0].size == 1 and (not right or right[0].size != 1):
-            first.append(left.pop(0))
-        while right and right[0].size == 1 and (not left or left[0].size != 1):
-            second.append(right.pop(0))
+        if not left or not right:  # what is left over on one side has length 1
+            first, second, left, right = [*first, *left], [*second, *right], [], []
         yield equal((tuple(first),), (tuple(second),))
     yield Pin((*left, *right))
 
@@ -30,9 +28,10 @@ def unsqueeze(out: Axes, *, source: Axes, dim: int, **_: object) -> Iterator[Sta
     yield from passed(source, out[:place] + out[place + 1 :])
 
 
-def squeeze(out: Axes, *, source: Axes, dim: int | Sequence[int], **_: object) -> Iterator[Statement]:
+def squeeze(out: Axes, *, source: Axes, dim: int | Sequence[int] | None = None, **_: object) -> Iterator[Statement]:
     """Pin the axes that are dropped, hand on the others."""
-    places = {d % len(source) for d in ([dim] if isinstance(dim, int) else dim) if source[d].size == 1}
+    dims = range(len(source)) if dim is None else [dim] if isinstance(dim, int) else dim
+    places = {d % len(source) for d in dims if source[d].size == 1}
     yield Pin(tuple(source[place] for place in sorted(places)))
     yield from passed([axis for place, axis in enumerate(source) if place not in places], out)
 
@@ -45,8 +44,7 @@ def permute(out: Axes, *, source: Axes, dims: Sequence[int], **_: object) -> Ite
 def transpose(out: Axes, *, source: Axes, dim0: int = 0, dim1: int = 1, **_: object) -> Iterator[Statement]:
     """Exchange two axes."""
     order = list(source)
-    if order:
-        order[dim0], order[dim1] = order[dim1], order[dim0]
+    order[dim0], order[dim1] = order[dim1], order[dim0]
     yield from passed(order, out)
 
 
@@ -111,11 +109,11 @@ def cut(out: Axes, *, source: Axes, dim: int = 0, step: int = 1, **ends: int | N
 def pad(
     out: Axes, *, source: Axes, pad: Sequence[int], value: float | None = None, mode: str = "constant", **_: object
 ) -> Iterator[Statement]:
-    """Add entries at the ends: zeros may carry any label, anything else pins the axis."""
+    """Add entries at the ends: zeros may carry any label, anything else pins the axis; a constant forbids scales."""
     for place, (short, long) in enumerate(zip(source, out, strict=True)):
         before, after = _padding(pad, len(source) - 1 - place)
         if not before and not after:
-            yield equal(short, long)
+            yield from unscaled([short], [long]) if value else passed([short], [long])
         elif mode == "constant" and not value and min(before, after) >= 0:
             yield _inside(long, short, before)
         else:

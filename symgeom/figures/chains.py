@@ -59,7 +59,7 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     panels["b"].set(title="straight → bent", ylabel="largest training error (%)")
     percent(panels["b"], least=decade)
     panels["b"].set_ylim(bottom=0)
-    panels["c"].set(title="work", ylabel=f"epochs until below {100 * settings['threshold']:g} %")
+    panels["c"].set(title="work", ylabel=f"epochs until ≤ {100 * settings['threshold']:g} %")
     panels["c"].set_ylim(0, 1.15 * max(1, panels["c"].dataLim.y1))
     for panel in (panels["b"], panels["c"]):
         columns(panel, [arm for arm, _ in kinds])

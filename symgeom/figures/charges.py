@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import NullLocator
 
 from symgeom.figures.parts import columns, key, letter, note, spread
-from symgeom.figures.selection import counts, left_out, mean_interval, usable
+from symgeom.figures.selection import counts, grouped, left_out, mean_interval, usable
 from symgeom.figures.style import FAINT, INK, MUTED, PAGE, looks, paper, sheet, words
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     """
     minima, ledgers = case["minima"].to_dataset(), case["ledgers"].to_dataset()
     kept = {arm: seeds for arm, seeds in usable(minima, arms).items() if seeds}
-    groups = [str(name).removeprefix("charge_") for name in ledgers.data_vars if str(name).startswith("charge_")]
+    groups, remark = grouped(ledgers, "charge")
     if not kept or not groups:
         return words("No charges to show: no usable minimum has a conserved charge. " + left_out(minima, arms))
     layout = [[f"charge {group}" for group in groups] + ["closure"], [f"terms {group}" for group in groups] + ["closure"]]
@@ -72,7 +73,7 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     first.legend(handles=handles, loc="best", fontsize=7, handlelength=1.6)
     letter(panels)
     key(figure, counts(kept), arms)
-    note(figure, left_out(minima, arms))
+    note(figure, " ".join(filter(None, [remark, left_out(minima, arms)])))
     return figure
 
 
@@ -140,5 +141,6 @@ def _closure(panel: Axes, closure: xr.DataArray, kept: Mapping[str, Sequence[int
     panel.set(
         title="defect of the account", ylabel="largest defect / scale of the charge", yscale="log", xlim=(-0.6, len(kept) - 0.4)
     )
+    panel.yaxis.set_minor_locator(NullLocator())
     panel.set_ylim(1e-17, 1e-9)
     columns(panel, list(kept))

@@ -6,6 +6,7 @@ import math
 import textwrap
 from typing import TYPE_CHECKING
 
+import numpy as np
 from matplotlib.lines import Line2D
 
 from symgeom.figures.style import FAINT, INK, MUTED, PAGE, paper, sheet, words
@@ -25,6 +26,9 @@ VERDICTS = {
 
 LEFT, RIGHT, NUMBERS = 0.47, 0.67, 0.70
 """Where the intervals begin and end, and where the numbers begin, as fractions of the width."""
+
+LINE, GAP = 0.125, 0.11
+"""Height of a line of text, and space between claims, in inches."""
 
 
 @paper()
@@ -50,22 +54,24 @@ def draw(claims: Sequence, *, arms: Sequence[str], settings: Mapping) -> Figure:
     """
     if not claims:
         return words("No claim was judged for this case.")
-    figure, panels = sheet("a", width=PAGE, height=0.47 * len(claims) + 0.55)
+    texts = [_lines(claim) for claim in claims]
+    ends = np.cumsum([0.36] + [GAP + LINE * max(2, len(lines)) for lines in texts])
+    figure, panels = sheet("a", width=PAGE, height=ends[-1] + 0.3)
     panel, middle = panels["a"], (LEFT + RIGHT) / 2
-    panel.set(xlim=(0, 1), ylim=(len(claims) - 0.45, -0.95), xticks=[], yticks=[])
+    panel.set(xlim=(0, 1), ylim=(ends[-1], 0), xticks=[], yticks=[])
     panel.spines[:].set_visible(False)
-    panel.plot([middle, middle], [-0.5, len(claims) - 0.5], color=INK, linewidth=0.8, zorder=1)
+    panel.plot([middle, middle], ends[[0, -1]], color=INK, linewidth=0.8, zorder=1)
     interval = f"estimate [{100 * settings['level']:g} % interval]; claim"
-    for place, align, text in (
-        (0, "left", "claim and statistic"),
-        (middle, "center", "against ← threshold → for"),
-        (NUMBERS, "left", interval),
-    ):
-        panel.annotate(text, (place, -0.72), ha=align, va="center", fontsize=7, color=MUTED)
-    for row, claim in enumerate(claims):
-        panel.plot([0, 1], [row - 0.5, row - 0.5], color=FAINT, linewidth=0.5, zorder=0)
-        _text(panel, row, claim)
-        _interval(panel, row, claim)
+    heads = (0, "left", "claim and statistic"), (middle, "center", "against ← threshold → for"), (NUMBERS, "left", interval)
+    for place, align, text in heads:
+        panel.annotate(text, (place, 0.24), ha=align, va="center", fontsize=7, color=MUTED)
+    for claim, lines, top, bottom in zip(claims, texts, ends[:-1], ends[1:], strict=True):
+        panel.plot([0, 1], [top, top], color=FAINT, linewidth=0.5, zorder=0)
+        for number_of_line, (line, style) in enumerate(lines):
+            height = (top + bottom) / 2 + LINE * (number_of_line - (len(lines) - 1) / 2)
+            panel.annotate(line, (0, height), va="center", **style)
+        _interval(panel, (top + bottom) / 2, claim)
+        _numbers(panel, (top + bottom) / 2, claim)
     handles = [
         Line2D([], [], linestyle="none", marker=marker, color=colour, markerfacecolor=fill, label=name)
         for name, (marker, colour, fill) in VERDICTS.items()
@@ -74,39 +80,36 @@ def draw(claims: Sequence, *, arms: Sequence[str], settings: Mapping) -> Figure:
     return figure
 
 
-def _text(panel: Axes, row: int, claim: object) -> None:
-    """Write the claim and its statistic on the left, its verdict and numbers on the right."""
-    sentence = textwrap.wrap(f"{claim.identifier}  {claim.statement}", 57, max_lines=2, placeholder=" …")
-    statistic = textwrap.wrap(claim.statistic, 66, max_lines=2 if len(sentence) == 1 else 1, placeholder=" …")
-    top = row - 0.15 * (len(sentence) + len(statistic) - 1)
-    for place, line in enumerate([*sentence, *statistic]):
-        style = {"fontsize": 7} if place < len(sentence) else {"fontsize": 6, "color": MUTED}
-        panel.annotate(line, (0, top + 0.3 * place), va="center", **style)
+def _lines(claim: object) -> list[tuple[str, dict]]:
+    """Break the claim and, smaller, its statistic into lines."""
+    sentence = textwrap.wrap(f"{claim.identifier}  {claim.statement}", 57)
+    statistic = textwrap.wrap(claim.statistic, 68)
+    return [(line, {"fontsize": 7}) for line in sentence] + [(line, {"fontsize": 6, "color": MUTED}) for line in statistic]
+
+
+def _numbers(panel: Axes, height: float, claim: object) -> None:
+    """Write the verdict and the numbers that it follows from."""
     sign = "<" if claim.direction == "below" else ">"
-    measured = (
-        f"{number(claim.estimate)} [{number(claim.low)}, {number(claim.high)}]"
-        if math.isfinite(claim.estimate)
-        else "too few data"
-    )
-    panel.annotate(
-        claim.verdict, (NUMBERS, row - 0.16), va="center", fontsize=7.5, color=VERDICTS[claim.verdict][1], weight="bold"
-    )
-    panel.annotate(f"n = {claim.n} {claim.unit_of_n}", (1, row - 0.16), ha="right", va="center", fontsize=6.5)
-    panel.annotate(f"{measured}; {sign} {number(claim.threshold)}", (NUMBERS, row + 0.18), va="center", fontsize=6.5)
+    measured = f"{number(claim.estimate)} [{number(claim.low)}, {number(claim.high)}]"
+    measured = measured if math.isfinite(claim.estimate) else "too few data"
+    strong = {"fontsize": 7.5, "color": VERDICTS[claim.verdict][1], "weight": "bold"}
+    panel.annotate(claim.verdict, (NUMBERS, height - LINE / 2), va="center", **strong)
+    panel.annotate(f"n = {claim.n} {claim.unit_of_n}", (1, height - LINE / 2), ha="right", va="center", fontsize=6.5)
+    panel.annotate(f"{measured}; {sign} {number(claim.threshold)}", (NUMBERS, height + LINE / 2), va="center", fontsize=6.5)
 
 
-def _interval(panel: Axes, row: int, claim: object) -> None:
+def _interval(panel: Axes, height: float, claim: object) -> None:
     """Draw the interval towards the side that the claim asserts."""
     marker, colour, fill = VERDICTS[claim.verdict]
     ends, middle = [value - claim.threshold for value in (claim.low, claim.estimate, claim.high)], (LEFT + RIGHT) / 2
     if not all(map(math.isfinite, ends)):
         box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
-        panel.annotate("no interval", (middle, row), ha="center", va="center", fontsize=7, color=MUTED, bbox=box)
+        panel.annotate("no interval", (middle, height), ha="center", va="center", fontsize=7, color=MUTED, bbox=box)
         return
     scale = (1 if claim.direction == "above" else -1) * (RIGHT - LEFT) / 2 / (max(map(abs, ends)) or 1)
     low, estimate, high = (middle + scale * end for end in ends)
-    panel.plot([low, high], [row, row], color=colour, linewidth=1.8, solid_capstyle="butt", zorder=2)
-    panel.plot(estimate, row, marker=marker, color=colour, markerfacecolor=fill, markersize=5.5, zorder=3)
+    panel.plot([low, high], [height, height], color=colour, linewidth=1.8, solid_capstyle="butt", zorder=2)
+    panel.plot(estimate, height, marker=marker, color=colour, markerfacecolor=fill, markersize=5.5, zorder=3)
 
 
 def number(value: float) -> str:

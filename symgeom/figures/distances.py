@@ -9,7 +9,7 @@ from matplotlib.colors import Normalize
 from matplotlib.lines import Line2D
 
 from symgeom.figures.parts import columns, letter, note, table
-from symgeom.figures.selection import MIDDLE, left_out, matrix, usable, within
+from symgeom.figures.selection import MIDDLE, left_out, matrix, representative, usable, within
 from symgeom.figures.style import FAINT, INK, MUTED, PAGE, looks, paper, sheet, words
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     kinds = [(first, members) for first, second, members in within(distances, kept) if first == second]
     if not kinds:
         return words("No distances to show: no arm has two usable minima. " + left_out(minima, arms))
-    groups = distances["group"].values.tolist()
+    groups = representative(distances["group"].values.tolist())
     names = ["all", *groups]
     figure, panels = sheet([["matrix", *names]], width=PAGE, height=3.0, width_ratios=[2.2, *[1] * len(names)])
     aligned = np.degrees(distances["distance"].sel(stage="aligned").values)

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.lines import Line2D
 
 from symgeom.figures.parts import columns, key, letter, note
-from symgeom.figures.selection import counts, left_out, usable
+from symgeom.figures.selection import counts, grouped, left_out, usable
 from symgeom.figures.style import INK, PAGE, looks, paper, sheet, words
 
 if TYPE_CHECKING:
@@ -42,15 +42,14 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     """
     minima, equilibria = case["minima"].to_dataset(), case["equilibria"].to_dataset()
     kept = {arm: seeds for arm, seeds in usable(minima, arms).items() if seeds}
-    prefix = "displacement_"
-    groups = [str(name).removeprefix(prefix) for name in equilibria.data_vars if str(name).startswith(prefix)]
+    groups, remark = grouped(equilibria, "displacement")
     if not kept or not groups:
         return words("No noise equilibria to show: no usable minimum has a rescaling symmetry. " + left_out(minima, arms))
     figure, panels = sheet([groups], width=PAGE, height=2.9, sharey=True)
     lost = total = 0
     for group, panel in panels.items():
         for column, (arm, seeds) in enumerate(kept.items()):
-            units = np.abs(equilibria[prefix + group].sel(arm=arm, seed=seeds).transpose("moment", "seed", group))
+            units = np.abs(equilibria[f"displacement_{group}"].sel(arm=arm, seed=seeds).transpose("moment", "seed", group))
             for shift, moment, fill in ((-0.17, "start", "white"), (0.17, "end", looks(arms)[arm].colour)):
                 values = units.sel(moment=moment).values.ravel()
                 lost, total = lost + int((~np.isfinite(values)).sum()), total + values.size
@@ -66,7 +65,7 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     letter(panels)
     key(figure, counts(kept), arms, lines=False, extra=moments)
     infinite = f"{lost} of {total} values are left out: units without gradient noise on one side." if lost else ""
-    note(figure, f"{infinite} {left_out(minima, arms)}".strip())
+    note(figure, " ".join(filter(None, [infinite, remark, left_out(minima, arms)])))
     return figure
 
 

@@ -116,7 +116,7 @@ def table(panel: Axes, arms: Sequence[str], means: NDArray, numbers: NDArray, *,
         style = {"ha": "center", "color": "white" if scale(mean) > 0.6 else INK}
         if numbers[row, column]:
             panel.annotate(form.format(mean), (column, row), va="bottom", fontsize=7.5, **style)
-            below = {"xytext": (0, -2), "textcoords": "offset points", "va": "top", "fontsize": 5.5}
+            below = {"xytext": (0, -2), "textcoords": "offset points", "va": "top", "fontsize": 6}
             panel.annotate(f"n = {numbers[row, column]}", (column, row), **below, **style)
         else:
             panel.annotate("–", (column, row), va="center", ha="center", color=MUTED)

@@ -90,6 +90,50 @@ def left_out(minima: xr.Dataset, arms: Sequence[str]) -> str:
     return f"Left out: {', '.join(names)}." if names else ""
 
 
+def representative(groups: Sequence[str]) -> list[str]:
+    """Choose the unit groups for which there is room: all of up to three, else the first, the middle and the last.
+
+    Parameters
+    ----------
+    groups : sequence of str
+        From input to output.
+
+    Returns
+    -------
+    list of str
+        At most three.
+
+    Examples
+    --------
+    >>> representative(["a", "b", "c", "d", "e"])
+    ['a', 'c', 'e']
+    """
+    chosen = {0, len(groups) // 2, len(groups) - 1} if len(groups) > 3 else range(len(groups))
+    return [groups[place] for place in sorted(chosen)]
+
+
+def grouped(stage: xr.Dataset, prefix: str) -> tuple[list[str], str]:
+    """Find the unit groups of a measurement that has one array for each.
+
+    Parameters
+    ----------
+    stage : xr.Dataset
+        With arrays ``<prefix>_<group>``.
+    prefix : str
+        What was measured.
+
+    Returns
+    -------
+    groups : list of str
+        Those to show.
+    remark : str
+        That there are more, or nothing.
+    """
+    found = [str(name).removeprefix(f"{prefix}_") for name in stage.data_vars if str(name).startswith(f"{prefix}_")]
+    groups = representative(found)
+    return groups, f"{len(groups)} of {len(found)} unit groups are shown." if len(groups) < len(found) else ""
+
+
 def within(pairs: xr.Dataset, usable: dict[str, list[int]]) -> Iterator[tuple[str, str, NDArray]]:
     """Go through the kinds of pairs: which pairs have their first network in one arm and their second in another.
 

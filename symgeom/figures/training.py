@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from symgeom.figures.style import Look
 
+RESOLVED = 1e-3
+"""Where the error axis becomes linear if no error is above zero."""
+
 
 @paper()
 def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure:
@@ -44,7 +47,8 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
         return words("No training history to show: no seed was trained.")
     figure, panels = sheet("ab", width=PAGE, height=2.7)
     ended = minima["status"].transpose("arm", "seed").values
-    least = float(minima["history_error"].where(minima["history_error"] > 0).min())
+    errors = minima["history_error"].values
+    least = min(errors[errors > 0], default=RESOLVED)
     for panel, name in zip(panels.values(), ("history_loss", "history_error"), strict=True):
         curves = minima[name].transpose("arm", "seed", "epoch").values
         for row, arm in enumerate(minima["arm"].values.tolist()):
@@ -53,11 +57,10 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     panels["b"].set(title="error", ylabel="training error (%)")
     percent(panels["b"], least=10.0 ** np.floor(np.log10(least)))
     panels["b"].set_ylim(bottom=0)
-    for panel, stop, side in ((panels["a"], settings["stop_loss"], "bottom"), (panels["b"], settings["stop_error"], "bottom")):
+    for panel, stop in ((panels["a"], settings["stop_loss"]), (panels["b"], settings["stop_error"])):
         panel.axhline(stop, color=INK, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
-        panel.annotate(
-            "stop rule", (0.01, stop), (2, 2), xycoords=("axes fraction", "data"), textcoords="offset points", va=side, fontsize=7
-        )
+        at = {"xy": (0.01, stop), "xycoords": ("axes fraction", "data")}
+        panel.annotate("stop rule", **at, xytext=(2, 2), textcoords="offset points", va="bottom", fontsize=7)
         panel.set_xlabel("epoch")
     letter(panels)
     key(figure, counts(usable(minima, arms)), arms)

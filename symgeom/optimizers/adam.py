@@ -18,7 +18,8 @@ from typing import ClassVar, final
 import torch
 from torch import Tensor
 
-from symgeom.optimizers.method import Gradient, Method, State, check_number, decayed, zeros_like
+from symgeom.optimizers.arithmetic import decayed, zeros_like
+from symgeom.optimizers.method import Gradient, Method, State, check_number
 from symgeom.types import Parameters
 
 

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from symgeom.checks import SymgeomError
-from symgeom.optimizers.method import Gradient, Method, Pretraining, State, check_number, decayed, heavy_ball, zeros_like
+from symgeom.optimizers.arithmetic import decayed, heavy_ball, zeros_like
+from symgeom.optimizers.method import Gradient, Method, Pretraining, State, check_number
 from symgeom.optimizers.sgd import SGD
 from symgeom.types import Parameters
 

@@ -27,7 +27,8 @@ import torch
 from torch import Tensor
 
 from symgeom.checks import SymgeomError
-from symgeom.optimizers.method import Gradient, Method, State, check_number, decayed, heavy_ball, squared_norms, zeros_like
+from symgeom.optimizers.arithmetic import decayed, heavy_ball, squared_norms, zeros_like
+from symgeom.optimizers.method import Gradient, Method, State, check_number
 from symgeom.types import Parameters, cast
 
 

@@ -15,7 +15,8 @@ from typing import ClassVar, final
 
 from torch import Tensor
 
-from symgeom.optimizers.method import Gradient, Method, State, decayed, heavy_ball, zeros_like
+from symgeom.optimizers.arithmetic import decayed, heavy_ball, zeros_like
+from symgeom.optimizers.method import Gradient, Method, State
 from symgeom.types import Parameters
 
 

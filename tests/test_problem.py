@@ -1,0 +1,136 @@
+"""The landscape: chunks, mini-batches and per-sample gradients against plain PyTorch."""
+
+import pytest
+import torch
+from cases import batch, mlp, network
+from torch import nn
+
+from symgeom import problem as problem_module
+from symgeom.checks import SymgeomError
+from symgeom.problem import Problem
+from symgeom.types import parameters, stack
+
+ROUNDING = {"rtol": 1e-12, "atol": 1e-14}
+WIDTHS = (5, 6, 3)
+
+
+def landscape(**options):
+    return Problem(mlp(*WIDTHS), *batch(20, 5, 3), **options)
+
+
+def plain_gradient(seed, inputs, targets):
+    """Differentiate PyTorch's own mean loss of the module itself."""
+    module = mlp(*WIDTHS, seed=seed)
+    nn.functional.cross_entropy(module(inputs), targets).backward()
+    return {name: tensor.grad for name, tensor in module.named_parameters()}
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 20, 100])
+def test_loss_and_gradient_do_not_depend_on_chunks(chunk):
+    inputs, targets = batch(20, 5, 3)
+    problem, params = landscape(chunk=chunk), network(*WIDTHS, seed=1)
+    expected = nn.functional.cross_entropy(mlp(*WIDTHS, seed=1)(inputs), targets)
+    torch.testing.assert_close(problem.loss(params), expected.detach(), **ROUNDING)
+    torch.testing.assert_close(problem.gradient(params), plain_gradient(1, inputs, targets), **ROUNDING)
+
+
+def test_error_counts_samples():
+    inputs = torch.tensor([[1.0, 0.0], [0.0, 1.0], [3.0, 2.0], [0.0, 5.0]])
+    problem = Problem(nn.Linear(2, 2), inputs, torch.tensor([0, 1, 1, 1]), chunk=3)
+    params = {"weight": torch.eye(2), "bias": torch.zeros(2)}
+    assert problem.error(params) == 0.25
+    assert problem.loss_and_error(params) == (problem.loss(params), problem.error(params))
+
+
+def test_mini_batches_are_subsets_and_vmap_gives_each_network_its_own():
+    problem = landscape(chunk=2)
+    stacked = stack([network(*WIDTHS, seed=seed) for seed in range(3)])
+    index = torch.tensor([[0, 1, 2], [19, 4, 4], [7, 8, 3]])
+    gradients = torch.vmap(lambda params, index: problem.gradient(params, index=index))(stacked, index)
+    losses = torch.vmap(lambda params, index: problem.loss(params, index=index))(stacked, index)
+    for seed in range(3):
+        part = problem.subset(index[seed])
+        expected = plain_gradient(seed, part.inputs, part.targets)
+        torch.testing.assert_close({name: tensor[seed] for name, tensor in gradients.items()}, expected, **ROUNDING)
+        torch.testing.assert_close(losses[seed], part.loss(network(*WIDTHS, seed=seed)), **ROUNDING)
+
+
+def test_sample_gradients_come_in_bounded_chunks(monkeypatch):
+    params, (inputs, targets) = network(*WIDTHS, seed=2), batch(20, 5, 3)
+    size = sum(tensor.numel() * tensor.element_size() for tensor in params.values())
+    monkeypatch.setattr(problem_module, "GRADIENT_BYTES", 3 * size + 1)
+    chunks = list(landscape().sample_gradients(params))
+    assert [len(chunk["0.weight"]) for chunk in chunks] == [3] * 6 + [2]
+    for name in params:
+        found = torch.cat([chunk[name] for chunk in chunks])
+        expected = torch.stack([plain_gradient(2, inputs[i : i + 1], targets[i : i + 1])[name] for i in range(20)])
+        torch.testing.assert_close(found, expected, **ROUNDING)
+
+
+def test_mean_over_samples_of_a_square_and_under_vmap(monkeypatch):
+    monkeypatch.setattr(problem_module, "GRADIENT_BYTES", 2000)
+    problem, (inputs, targets) = landscape(), batch(20, 5, 3)
+    stacked = stack([network(*WIDTHS, seed=seed) for seed in range(2)])
+
+    def squares(gradient):
+        return {"squares": gradient["0.weight"].square().sum(1)}
+
+    found = torch.vmap(lambda params: problem.mean_over_samples(params, squares))(stacked)["squares"]
+    for seed in range(2):
+        each = [plain_gradient(seed, inputs[i : i + 1], targets[i : i + 1])["0.weight"] for i in range(20)]
+        torch.testing.assert_close(found[seed], torch.stack(each).square().sum(2).mean(0), **ROUNDING)
+
+
+def test_batch_normalisation_uses_the_statistics_of_the_parameters_and_leaves_the_module_alone():
+    module = nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 3)).double()
+    before = parameters(module)
+    inputs, targets = batch(20, 5, 3)
+    problem = Problem(module, inputs, targets)
+    params = {**before, "1.running_mean": torch.full((4,), 0.5, dtype=torch.float64)}
+    hidden = (inputs @ params["0.weight"].T + params["0.bias"] - 0.5) / (1 + 1e-5) ** 0.5
+    expected = hidden.relu() @ params["3.weight"].T + params["3.bias"]
+    torch.testing.assert_close(problem.outputs(params), expected, **ROUNDING)
+    assert problem.gradient(params).keys() == dict(module.named_parameters()).keys()
+    assert module.training
+    assert all(torch.equal(tensor, before[name]) for name, tensor in parameters(module).items())
+
+
+def test_another_loss_on_real_targets():
+    inputs = torch.tensor([[1.0], [2.0]])
+    problem = Problem(nn.Linear(1, 1), inputs, torch.tensor([3.0, 5.0]), sample_loss=lambda out, y: (out[:, 0] - y) ** 2)
+    params = {"weight": torch.tensor([[1.0]]), "bias": torch.tensor([0.0])}
+    assert problem.loss(params) == (4 + 9) / 2
+    assert problem.gradient(params)["weight"] == 2 * (-2 * 1 - 3 * 2) / 2
+    assert problem.cast(torch.float64).targets.dtype == torch.float64
+    with pytest.raises(SymgeomError, match="targets are real numbers"):
+        problem.error(params)
+
+
+def test_relabel_cast_and_subset_keep_the_rest():
+    problem, params = landscape(chunk=6), network(*WIDTHS)
+    predicted = problem.outputs(params).argmax(1)
+    assert problem.relabel(predicted).error(params) == 0
+    assert problem.relabel((predicted + 1) % 3).error(params) == 1
+    assert problem.error(params) not in (0, 1)  # the first problem is as it was
+    assert problem.cast(torch.float32).inputs.dtype == torch.float32
+    assert problem.cast(torch.float32).targets.dtype == torch.int64
+    chosen = problem.subset(predicted == 1)
+    assert (len(chosen.targets), chosen.chunk) == (int((predicted == 1).sum()), 6)
+
+
+def test_a_network_that_does_not_fit_the_data_is_named():
+    inputs, targets = batch(20, 5, 3)
+    with pytest.raises(SymgeomError, match=r"samples of shape \(5,\) .* layer '0' Linear\(in_features=4.* cannot take \(1, 5\)"):
+        Problem(mlp(4, 6, 3), inputs, targets)
+    with pytest.raises(SymgeomError, match="2 outputs for classes 0 to 2: build it with one per class"):
+        Problem(mlp(5, 6, 2), inputs, targets)
+
+
+def test_impossible_data_are_refused():
+    inputs, targets = batch(20, 5, 3)
+    with pytest.raises(SymgeomError, match="Cannot pair 20 inputs with 19 targets"):
+        Problem(mlp(*WIDTHS), inputs, targets[:19])
+    with pytest.raises(SymgeomError, match="chunks of 0 samples"):
+        landscape(chunk=0)
+    with pytest.raises(SymgeomError, match=r"tensor '0.weight' of torch.float32 on inputs of torch.float64: use problem.cast"):
+        landscape().loss(parameters(mlp(*WIDTHS).float()))

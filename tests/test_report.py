@@ -1,0 +1,213 @@
+"""The report is complete, honest about what it left out, and needs nothing outside itself."""
+
+import csv
+import json
+import math
+import os
+import re
+import sys
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+import synthetic_study
+import yaml
+
+from symgeom.claims.record import Claim, write_claims
+from symgeom.report import arm_rows, describe_run, embed, markup, minima_rows, number, run_statistics
+from symgeom.store import write_store
+
+ROOT = Path(__file__).parents[1]
+CAPTIONS = ROOT / "workflow/report/captions"
+FIGURES = ("flatness", "claims")
+PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" width="252pt" height="72pt"><rect width="9" height="9"/></svg>'
+
+
+class Page(HTMLParser):
+    """What a browser would find."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict]] = []
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("meta", "link", "img", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag, f"</{tag}> closes another element"
+
+    def all(self, tag: str) -> list[dict]:
+        return [attrs for name, attrs in self.tags if name == tag]
+
+
+def claims() -> list[Claim]:
+    words = {"source": "a paper", "statistic": "a difference", "unit_of_n": "seeds", "direction": "below", "threshold": 0.0}
+    first = Claim("H1", "Flat & <small>.", **words, estimate=-2.0, low=-3.0, high=-1.0, n=3, case="mlp")
+    return [first, replace(first, identifier="H2", low=-3.0, high=1.0), replace(first, identifier="H3", note="left out: sam/2")]
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    """A made-up study of two cases, of which the report is written by its script."""
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    monkeypatch.chdir(tmp_path)
+    from write_report import main
+
+    folder, config = Path("results/made_up"), yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    tree, stores = synthetic_study.case(["minima", "canonical"]), {"minima": [], "canonical": [], "figures": []}
+    for case in ("mlp", "other"):
+        for stage in ("minima", "canonical"):
+            path = folder / case / stage / "all.zarr.zip"
+            write_store(path, tree[stage].to_dataset(), config_digest="0", seeds=[0, 1, 2])
+            stores[stage].append(str(path))
+        for figure in FIGURES:
+            path = folder / "figures" / case / f"{figure}.svg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(PICTURE)
+            stores["figures"].append(str(path))
+    write_claims(folder / "claims.csv", claims())
+    for rule, seconds in (("train_minima", "12.5"), ("write_report", "1.0")):
+        benchmark(folder / "benchmarks" / rule / "one.tsv", seconds, "300.5")
+    stores |= {"claims": str(folder / "claims.csv"), "template": str(ROOT / "workflow/report/report.html.j2")}
+    stores["captions"] = [str(CAPTIONS / f"{figure}.rst") for figure in FIGURES]
+    settings = config | {"study": "made_up", "cases": dict.fromkeys(("mlp", "other"), config["cases"]["mlp"])}
+    shown = {"flatness": {"question": "Flatness: is it flat?", "stages": ["minima", "flatness"]}}
+    shown["claims"] = {"question": "Verdicts: how clear?", "stages": []}
+    report, provenance = folder / "report.html", folder / "provenance.json"
+    main(stores=stores, settings=settings, shown=shown, report=str(report), provenance=str(provenance))
+    return report.read_text(encoding="utf-8"), json.loads(provenance.read_text())
+
+
+def benchmark(path: Path, seconds: str, memory: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"s\th:m:s\tmax_rss\n{seconds}\t0:00:00\t{memory}\n")
+
+
+def test_the_page_asks_nobody_for_anything(study):
+    page = Page(study[0])
+    assert page.open == []
+    addresses = [attrs[key] for _, attrs in page.tags for key in ("src", "href") if key in attrs]
+    assert all(address.startswith(("data:", "#")) for address in addresses)
+    assert len(page.all("img")) == 4
+    assert not re.search(r"@import|url\(|fetch\(|XMLHttp|https?://(?!www\.w3\.org)", study[0].split("<body>")[0])
+    (policy,) = [attrs["content"] for attrs in page.all("meta") if attrs.get("http-equiv") == "Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'")
+
+
+def test_links_lead_somewhere_and_names_are_unique(study):
+    page = Page(study[0])
+    names = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
+    assert len(names) == len(set(names))
+    assert {attrs["href"].removeprefix("#") for attrs in page.all("a")} <= set(names)
+
+
+def test_pictures_and_tables_are_described(study):
+    page = Page(study[0])
+    assert page.all("img")[0]["alt"] == "How flat the minima are."
+    assert all(picture["style"] == "width: 5.425in" for picture in page.all("img"))  # 252 points, 1.55 times
+    assert all(head.get("scope") in ("col", "row") for head in page.all("th"))
+    assert len(page.all("caption")) == len(page.all("table"))
+
+
+def test_verdicts_stand_as_symbol_and_word_and_are_counted(study):
+    text = re.sub(r"<[^>]+>", "", study[0])
+    text = re.sub(r"\s+", " ", text)
+    assert "Of 3 claims of the literature, 2 are supported, 0 not supported and 1 undecided at 95 % intervals." in text
+    assert text.count("● supported") == 2
+    assert text.count("◇ undecided") == 1
+    assert "Flat &amp; &lt;small&gt;." in text
+    assert "left out: sam/2" in text
+
+
+def test_runs_that_were_left_out_are_named(study):
+    text = re.sub(r"\s+", " ", study[0])
+    assert "30 networks on 2 cases" in text
+    assert "26 reached the stop rule" in text
+    assert text.count("sam seed 2 (diverged)") == 2
+    assert text.count("<td>diverged (left out)</td>") == 2
+    assert text.count("<td>epoch limit (left out)</td>") == 2
+
+
+def test_figures_say_how_to_make_them_again(study):
+    assert "snakemake --cores all results/made_up/figures/other/flatness.svg" in study[0]
+    assert 'open_study("results/made_up")["other/flatness"]' in study[0]
+
+
+def test_provenance_says_what_ran_where(study):
+    made = study[1]
+    assert [rule["rule"] for rule in made["rules"]] == ["train_minima"]
+    assert made["rules"][0]["seconds"] == 12.5
+    assert made["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert made["packages"]["numpy"] == np.__version__
+    assert made["elapsed"] == pytest.approx(12.5)
+    assert made["commit"] == "unknown" or re.fullmatch("[0-9a-f]{40}", made["commit"])
+
+
+def test_without_git_the_commit_is_unknown(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    made = describe_run([], tmp_path)
+    assert (made["commit"], made["changed_files"], made["elapsed"], "started" in made) == ("unknown", 0, 0.0, False)
+
+
+def test_benchmarks_are_summed_rule_by_rule(tmp_path):
+    for rule, job, seconds, memory, ended in (
+        ("b", "1", "2.0", "10.0", 100),
+        ("b", "2", "3.0", "30.0", 200),
+        ("a", "1", "0.5", "NA", 300),
+    ):
+        benchmark(tmp_path / rule / f"{job}.tsv", seconds, memory)
+        os.utime(tmp_path / rule / f"{job}.tsv", (ended, ended))
+    later, earlier = (dict(row) for row in reversed(run_statistics(tmp_path)))
+    assert earlier == {"rule": "b", "jobs": 2, "seconds": 5.0, "longest": 3.0, "memory": 30.0, "started": 98.0, "ended": 200.0}
+    assert (later["rule"], math.isnan(later["memory"]), later["started"]) == ("a", True, 299.5)
+
+
+def test_every_run_is_a_row_and_unusable_ones_are_in_no_mean():
+    tree = synthetic_study.case(["minima", "canonical"])
+    minima = tree["minima"].to_dataset()
+    minima["status"][0, 0] = ""  # an arm that was run with fewer seeds
+    rows = minima_rows(minima, tree["canonical"].to_dataset(), synthetic_study.ARMS)
+    assert len(rows) == 14
+    sam = next(row for row in arm_rows(rows, synthetic_study.ARMS) if row["arm"] == "sam")
+    errors = minima["test_error"].sel(arm="sam").values[:2]
+    assert (sam["runs"], sam["usable"]) == (3, 2)
+    assert sam["test_error"] == pytest.approx(errors.mean())
+    assert sam["test_error_deviation"] == pytest.approx(abs(errors[0] - errors[1]) / math.sqrt(2))
+
+
+def test_captions_become_html():
+    assert markup("a *b c* d\n\n2*3*4 < ``x * y``; \\|z\\|") == (
+        "<p>a <em>b c</em> d</p>\n<p>2*3*4 &lt; <code>x * y</code>; |z|</p>"
+    )
+
+
+def test_every_figure_has_a_caption_that_begins_with_its_name():
+    modules = {path.stem for path in (ROOT / "symgeom/figures").glob("*.py")} - {"__init__", "parts", "selection", "style"}
+    captions = {path.stem: path.read_text(encoding="utf-8") for path in CAPTIONS.glob("*.rst")}
+    assert captions.keys() == modules
+    for caption in captions.values():
+        assert re.match(r"\*\*[A-Z][^*]+\.\*\*\n\S", caption)
+
+
+def test_a_picture_without_a_width_is_a_page_wide(tmp_path):
+    path = tmp_path / "mlp" / "flatness.svg"
+    path.parent.mkdir()
+    path.write_text("<svg/>")
+    found = embed(path, {"flatness": "**Flat.** Yes."}, {"flatness": {"question": "?", "stages": []}})
+    assert (found["inches"], found["alt"], found["case"]) == (7.0, "Flat.", "mlp")
+
+
+def test_numbers_read_well():
+    assert [number(value) for value in (1234567.0, -0.5, 0.0, math.inf)] == ["1.23e+06", "−0.5", "0", "–"]
+
+
+def test_the_claims_table_is_what_the_page_reads(tmp_path):
+    write_claims(tmp_path / "claims.csv", claims())
+    with (tmp_path / "claims.csv").open(newline="") as file:
+        assert [row["verdict"] for row in csv.DictReader(file)] == ["supported", "undecided", "supported"]
