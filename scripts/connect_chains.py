@@ -24,36 +24,38 @@ COLUMNS = {
     "length_ratio": ("1", "length of the chain over the distance of its ends"),
     "bend_angle": ("rad", "angle by which the chain turns at its bend"),
 }
+NOT_PLANNED = ("cross_arm", "precision", "pairs_at_once")
 
 
 def main(
     *, case: str, stores: Mapping, network: Mapping, pairs: Sequence[Pair], options: Mapping, chains: str, config_digest: str
 ) -> None:
     spec, problems = read_symmetry(stores["symmetry"]), read_problems(stores["data"], network, options["precision"])
-    gauges, pairs = Gauges.read(spec, stores), [tuple(pair) for pair in pairs]
+    gauges, dtype = Gauges.read(spec, stores), getattr(torch, options["precision"])
+    pairs = [tuple(pair) for pair in pairs]
     ends = {pair: found["both"] for pair in pairs if (found := gauges.ends(pair))}
     rows, t = [pairs.index(pair) for pair in ends], torch.linspace(0, 1, options["points"], dtype=torch.float64)
-    columns, train = {name: np.full(len(pairs), np.nan) for name in COLUMNS}, list(problems).index("train")
+    columns = {name: np.full(len(pairs), np.nan) for name in COLUMNS}
     loss, error = (np.full((len(pairs), len(problems), len(t)), np.nan) for _ in range(2))
-    plan = ChainPlan(**{name: options[name] for name in ("epochs", "batch_size", "learning_rate", "momentum", "threshold")})
+    plan = ChainPlan(**{name: value for name, value in options.items() if name not in NOT_PLANNED})
     points = [[start, GeodesicPath(spec, start, end)(0.5), end] for start, end in ends.values()]
     with progress("connect chains", plan.epochs) as bar:
         for start in range(0, len(rows), options["pairs_at_once"]):
             part = slice(start, start + options["pairs_at_once"])
             orders = [stream("chain", case, *pair) for pair in list(ends)[part]]
-            stacked = [cast(stack(point), getattr(torch, options["precision"])) for point in zip(*points[part], strict=True)]
-            found = optimise_path(problems["train"], PolygonalPath(stacked), plan=plan, generators=orders)
+            chain = PolygonalPath([cast(stack(point), dtype) for point in zip(*points[part], strict=True)])
+            found = optimise_path(problems["train"], chain, plan=plan, generators=orders)
             bar.update(plan.epochs * len(orders) / len(rows))
             for layer, problem in enumerate(problems.values()):
                 along = profile(problem, found.path, t)
                 loss[rows[part], layer], error[rows[part], layer] = along.loss, along.error
-            shape, worst = torch.vmap(chain_shape)(*found.path.points), error[rows[part], train].max(-1)
-            measured = found.largest_error[:, 0], worst, found.epochs_needed, shape.length_ratio, shape.angle
+            before, after = found.largest_error[:, 0], found.largest_error[:, -1]
+            measured = before, after, found.epochs_needed, *torch.vmap(chain_shape)(*found.path.points)
             for name, values in zip(COLUMNS, measured, strict=True):
                 columns[name][rows[part]] = values
     variables = {name: labelled("pair", values, *COLUMNS[name]) for name, values in columns.items()}
-    for name, unit, values in (("loss", "nat", loss), ("error", "1", error)):
-        variables[name] = labelled(("pair", "split", "t"), values, unit, f"{name} along the trained chain")
+    variables["loss"] = labelled(("pair", "split", "t"), loss, "nat", "loss along the trained chain")
+    variables["error"] = labelled(("pair", "split", "t"), error, "1", "error along the trained chain")
     coordinates = {"t": ("t", t.numpy())} | names("split", list(problems), "part of the data")
     write_pairs(chains, pairs, variables, coordinates=coordinates, attrs=options, config_digest=config_digest)
 

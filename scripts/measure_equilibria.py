@@ -39,12 +39,10 @@ def main(
             bar.update()
             method = build(recipes[arm]["method"], {key: value for key, value in recipes[arm].items() if key != "method"})
             strengths = {name: getattr(method, name) for name in ("learning_rate", "weight_decay", "momentum")}
+            decay = decay_ratio(**strengths, batch_size=batch_size)
             start = parameters(build_network(data, network, ("initialisation", case, arm, seed, 0)))
-            for moment, params in enumerate((start, end)):
-                params = cast(params, torch.float64)
-                found = noise_equilibrium(
-                    spec, params, noise_force(spec, problem, params), decay=decay_ratio(**strengths, batch_size=batch_size)
-                )
+            for moment, params in enumerate(cast(network, torch.float64) for params in (start, end)):
+                found = noise_equilibrium(spec, params, noise_force(spec, problem, params), decay=decay)
                 place = arms.index(arm), seeds.index(seed), moment
                 distance[place] = torch.cat(list(found.values())).abs().nanmedian()
                 for name, displacement in found.items():
@@ -53,9 +51,8 @@ def main(
     variables = {f"displacement_{name}": labelled((*dims, name), units[name], "1", meaning.format(name)) for name in units}
     variables["displacement"] = labelled(dims, distance, "1", "median over units of the absolute displacement")
     coordinates = names("moment", MOMENTS, "before the first step, or at the minimum")
-    write_minima(
-        equilibria, arms, seeds, variables, coordinates=coordinates, attrs={"batch_size": batch_size}, config_digest=config_digest
-    )
+    attrs = {"batch_size": batch_size}
+    write_minima(equilibria, arms, seeds, variables, coordinates=coordinates, attrs=attrs, config_digest=config_digest)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from symgeom.figures.parts import columns, key, letter, note, percent, profile, splits, spread
 from symgeom.figures.selection import left_out, usable, within
@@ -60,6 +61,7 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     percent(panels["b"], least=decade)
     panels["b"].set_ylim(bottom=0)
     panels["c"].set(title="work", ylabel=f"epochs until ≤ {100 * settings['threshold']:g} %")
+    panels["c"].yaxis.set_major_locator(MaxNLocator(integer=True))
     panels["c"].set_ylim(0, 1.15 * max(1, panels["c"].dataLim.y1))
     for panel in (panels["b"], panels["c"]):
         columns(panel, [arm for arm, _ in kinds])

@@ -66,8 +66,8 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
         if name != "all":
             panels[name].tick_params(labelleft=False)
     panels["all"].set_ylabel("rms angle (degrees)")
-    lowest = min(panels[name].dataLim.y0 for name in names)
-    panels["all"].set_ylim(10 * np.floor(lowest / 10), 95)
+    lowest, highest = min(panels[name].dataLim.y0 for name in names), max(panels[name].dataLim.y1 for name in names)
+    panels["all"].set_ylim(10 * np.floor(lowest / 10), max(95, highest + 3))
     figure.legend(handles=_meanings(), loc="outside upper right", ncols=4, borderpad=0.1, handletextpad=0.4)
     letter({"matrix": panels["matrix"], "all": panels["all"]})
     note(figure, left_out(minima, arms))

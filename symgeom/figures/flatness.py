@@ -56,6 +56,7 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     )
     percent(panels["a"], least=RESOLVED)
     panels["a"].set_ylim(bottom=0)
+    panels["a"].set_xticks(flatness["amplitude"].values[:: 1 + flatness.sizes["amplitude"] // 10])
     _eigenvalues(panels["b"], flatness["eigenvalue"], {arm: kept[arm] for arm in shown}, arms)
     letter(panels)
     key(figure, counts(kept), arms)

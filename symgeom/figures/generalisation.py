@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import xarray as xr
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    from symgeom.figures.style import Look
 
 
 @paper()
@@ -41,29 +45,37 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     if not any(kept.values()):
         return words("No minima to compare: none can be used. " + left_out(minima, arms))
     figure, panels = sheet("a", width=COLUMN, height=3.0)
-    panel, number = panels["a"], counts(kept)
-    amplitude = flatness["amplitude"].values
-    for arm in filter(kept.get, arms):
-        look, curves = (
-            looks(arms)[arm],
-            flatness["local_energy"].sel(arm=arm, seed=kept[arm]).transpose("seed", "amplitude").values,
-        )
-        energy = np.trapezoid(curves, amplitude) / np.ptp(amplitude) if len(amplitude) > 1 else curves[:, 0]
-        error = minima["test_error"].sel(arm=arm, seed=kept[arm]).values
-        panel.plot(energy, error, linestyle="none", marker=look.marker, color=look.colour, alpha=0.55, markersize=3.2)
-        (x, left, right), (y, low, high) = (mean_interval(values, settings["level"]) for values in (energy, error))
-        bars = {"xerr": [[x - left], [right - x]], "yerr": [[y - low], [high - y]]} if number[arm] > 1 else {}
-        panel.errorbar(
-            x, y, **bars, color=look.colour, marker=look.marker, markersize=6.5, markeredgecolor="white", elinewidth=1.2,
-            linestyle="none", zorder=3,         )  # fmt: skip
+    panel, shown = panels["a"], {arm: seeds for arm, seeds in kept.items() if seeds}
+    energies = {arm: _energy(flatness["local_energy"].sel(arm=arm, seed=seeds)) for arm, seeds in shown.items()}
+    for arm, seeds in shown.items():
+        _cross(panel, energies[arm], minima["test_error"].sel(arm=arm, seed=seeds).values, looks(arms)[arm], settings["level"])
     percent(panel)
-    if panel.dataLim.minposx <= panel.dataLim.x0:
+    panel.set_ylim(bottom=max(0, panel.get_ylim()[0]))
+    every = np.concatenate(list(energies.values()))
+    if every.min() > 0:
         panel.set_xscale("log")
+        panel.set_xlim(every.min() / 1.5, every.max() * 1.5)
         panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         panel.xaxis.set_minor_formatter(NullFormatter())
     panel.xaxis.set_major_formatter(panel.yaxis.get_major_formatter())
+    amplitude = flatness["amplitude"].values
     span = f"{amplitude.min():g} to {amplitude.max():g}"
     panel.set(xlabel=f"local energy, mean over amplitudes {span} (%)", ylabel="test error (%)")
-    key(figure, number, arms, lines=False)
+    key(figure, counts(kept), arms, lines=False)
     note(figure, left_out(minima, arms))
     return figure
+
+
+def _energy(curves: xr.DataArray) -> NDArray:
+    """Return the mean of each seed's curve over the range of amplitudes."""
+    amplitude, values = curves["amplitude"].values, curves.transpose("seed", "amplitude").values
+    return np.trapezoid(values, amplitude) / np.ptp(amplitude) if len(amplitude) > 1 else values[:, 0]
+
+
+def _cross(panel: Axes, energy: NDArray, error: NDArray, look: Look, level: float) -> None:
+    """Draw the minima of an arm, and their mean with its intervals."""
+    panel.plot(energy, error, linestyle="none", marker=look.marker, color=look.colour, alpha=0.55, markersize=3.2)
+    (x, left, right), (y, low, high) = (mean_interval(values, level) for values in (energy, error))
+    panel.plot([left, right], [y, y], color=look.colour, linewidth=1.2)
+    panel.plot([x, x], [low, high], color=look.colour, linewidth=1.2)
+    panel.plot(x, y, marker=look.marker, color=look.colour, markersize=6.5, markeredgecolor="white", zorder=3)

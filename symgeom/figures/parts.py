@@ -51,7 +51,7 @@ def key(
             style = {"color": look.colour, "marker": look.marker, "linestyle": look.dashes if lines else "none"}
             handles.append(Line2D([], [], **style, label=f"{arm} ({numbers[arm]})"))
     handles += extra
-    inches = sum(0.3 + 0.058 * len(str(handle.get_label())) for handle in handles)
+    inches = sum(0.35 + 0.058 * len(str(handle.get_label())) for handle in handles)
     across = math.ceil(len(handles) / math.ceil(inches / figure.get_figwidth()))
     by_column = [handle for column in range(across) for handle in handles[column::across]]
     figure.legend(handles=by_column, loc="outside upper center", ncols=across, borderpad=0.1, handletextpad=0.5)

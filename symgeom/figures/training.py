@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from symgeom.figures.parts import key, letter, note, percent
-from symgeom.figures.selection import counts, left_out, usable
+from symgeom.figures.selection import left_out
 from symgeom.figures.style import INK, PAGE, looks, paper, sheet, words
 
 if TYPE_CHECKING:
@@ -55,6 +55,9 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
             _histories(panel, minima["epoch"].values, curves[row], ended[row] == "diverged", looks(arms)[arm])
     panels["a"].set(title="loss", ylabel="training loss (nats per sample)", yscale="log")
     panels["b"].set(title="error", ylabel="training error (%)")
+    losses = minima["history_loss"].where(minima["usable"])
+    if np.isfinite(losses).any():  # what diverges may leave the panel
+        panels["a"].set_ylim(top=min(panels["a"].get_ylim()[1], 10 * float(losses.max())))
     percent(panels["b"], least=10.0 ** np.floor(np.log10(least)))
     panels["b"].set_ylim(bottom=0)
     for panel, stop in ((panels["a"], settings["stop_loss"]), (panels["b"], settings["stop_error"])):
@@ -63,17 +66,19 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
         panel.annotate("stop rule", **at, xytext=(2, 2), textcoords="offset points", va="bottom", fontsize=7)
         panel.set_xlabel("epoch")
     letter(panels)
-    key(figure, counts(usable(minima, arms)), arms)
+    trained = {arm: int((ended[row] != "").sum()) for row, arm in enumerate(minima["arm"].values.tolist())}
+    key(figure, trained, arms)
     remark = left_out(minima, arms).replace("Left out", "Shown here, left out elsewhere")
     note(figure, f"{remark} A cross marks divergence." if (ended == "diverged").any() else remark)
     return figure
 
 
 def _histories(panel: Axes, epoch: NDArray, curves: NDArray, diverged: NDArray, look: Look) -> None:
-    """Draw one line per seed and mark where it ends."""
+    """Draw one line per seed and mark where it ends, also on the edge of the panel if that is zero."""
     for curve, lost in zip(curves, diverged, strict=True):
         seen = np.flatnonzero(np.isfinite(curve))
         if len(seen):
             panel.plot(epoch[seen], curve[seen], color=look.colour, linestyle=look.dashes, linewidth=0.7, alpha=0.75)
-            end = {"marker": "x", "markersize": 6, "markeredgewidth": 1.4} if lost else {"marker": look.marker}
-            panel.plot(epoch[seen[-1]], curve[seen[-1]], color=look.colour, **end, zorder=3, clip_on=False)
+            mark = {"marker": "x", "markersize": 6, "markeredgewidth": 1.4} if lost else {"marker": look.marker}
+            end = curve[seen[-1]]
+            panel.plot(epoch[seen[-1]], end, color=look.colour, **mark, zorder=3, clip_on=bool(end > 0))
