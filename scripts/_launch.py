@@ -10,6 +10,7 @@ import inspect
 import json
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,6 +34,9 @@ def launch(main: Callable[..., None], snakemake: object) -> None:
                 raise
             job = ", ".join(f"{name} {value}" for name, value in snakemake.wildcards.items())
             sys.stderr.write(f"\nError in {snakemake.rule} ({job}): {mistake}\n")
+            sys.exit(1)
+        except Exception:
+            traceback.print_exc()  # a fault of ours: the log must hold it too
             sys.exit(1)
 
 

@@ -1,12 +1,12 @@
 """Connect aligned minima by chains of two straight segments whose bend is trained."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import torch
 from _console import progress
 from _ends import Gauges
-from _labels import Pair, labelled, names, write_pairs
+from _labels import labelled, names, write_pairs
 from _launch import launch
 from _problems import read_problems
 from _stage import read_symmetry
@@ -24,24 +24,21 @@ COLUMNS = {
     "length_ratio": ("1", "length of the chain over the distance of its ends"),
     "bend_angle": ("rad", "angle by which the chain turns at its bend"),
 }
-NOT_PLANNED = ("cross_arm", "precision", "pairs_at_once")
 
 
 def main(
-    *, case: str, stores: Mapping, network: Mapping, pairs: Sequence[Pair], options: Mapping, chains: str, config_digest: str
+    *, case: str, stores: Mapping, network: Mapping, pairs: list, options: Mapping, at_once: int, chains: str, config_digest: str
 ) -> None:
     spec, problems = read_symmetry(stores["symmetry"]), read_problems(stores["data"], network, options["precision"])
     gauges, dtype = Gauges.read(spec, stores), getattr(torch, options["precision"])
-    pairs = [tuple(pair) for pair in pairs]
-    ends = {pair: found["both"] for pair in pairs if (found := gauges.ends(pair))}
-    rows, t = [pairs.index(pair) for pair in ends], torch.linspace(0, 1, options["points"], dtype=torch.float64)
+    ends = {pair: found["both"] for pair in map(tuple, pairs) if (found := gauges.ends(pair))}
+    rows, t = [row for row, pair in enumerate(pairs) if tuple(pair) in ends], torch.linspace(0, 1, options["points"]).double()
     columns = {name: np.full(len(pairs), np.nan) for name in COLUMNS}
     loss, error = (np.full((len(pairs), len(problems), len(t)), np.nan) for _ in range(2))
-    plan = ChainPlan(**{name: value for name, value in options.items() if name not in NOT_PLANNED})
+    plan = ChainPlan(**{name: options[name] for name in options.keys() - {"cross_arm", "precision"}})
     points = [[start, GeodesicPath(spec, start, end)(0.5), end] for start, end in ends.values()]
     with progress("connect chains", plan.epochs) as bar:
-        for start in range(0, len(rows), options["pairs_at_once"]):
-            part = slice(start, start + options["pairs_at_once"])
+        for part in (slice(first, first + at_once) for first in range(0, len(rows), at_once)):
             orders = [stream("chain", case, *pair) for pair in list(ends)[part]]
             chain = PolygonalPath([cast(stack(point), dtype) for point in zip(*points[part], strict=True)])
             found = optimise_path(problems["train"], chain, plan=plan, generators=orders)
@@ -49,8 +46,7 @@ def main(
             for layer, problem in enumerate(problems.values()):
                 along = profile(problem, found.path, t)
                 loss[rows[part], layer], error[rows[part], layer] = along.loss, along.error
-            before, after = found.largest_error[:, 0], found.largest_error[:, -1]
-            measured = before, after, found.epochs_needed, *torch.vmap(chain_shape)(*found.path.points)
+            measured = *found.largest_error[:, [0, -1]].T, found.epochs_needed, *torch.vmap(chain_shape)(*found.path.points)
             for name, values in zip(COLUMNS, measured, strict=True):
                 columns[name][rows[part]] = values
     variables = {name: labelled("pair", values, *COLUMNS[name]) for name, values in columns.items()}

@@ -41,7 +41,7 @@ def main(
             strengths = {name: getattr(method, name) for name in ("learning_rate", "weight_decay", "momentum")}
             decay = decay_ratio(**strengths, batch_size=batch_size)
             start = parameters(build_network(data, network, ("initialisation", case, arm, seed, 0)))
-            for moment, params in enumerate(cast(network, torch.float64) for params in (start, end)):
+            for moment, params in enumerate(cast(params, torch.float64) for params in (start, end)):
                 found = noise_equilibrium(spec, params, noise_force(spec, problem, params), decay=decay)
                 place = arms.index(arm), seeds.index(seed), moment
                 distance[place] = torch.cat(list(found.values())).abs().nanmedian()

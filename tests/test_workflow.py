@@ -105,16 +105,15 @@ def test_a_second_run_has_nothing_to_do(study):
     assert "Nothing to be done" in run.stdout + run.stderr
 
 
-def test_arrays_do_not_depend_on_cores_or_granularity(study, tmp_path):
+def test_arrays_do_not_depend_on_cores_or_order(study, tmp_path):
     clone = copy_repository(tmp_path / "clone", config=SMALL)
-    run = snakemake(clone, "--cores", "1", "--config", "chains={pairs_at_once: 1}", "--scheduler", "greedy")
+    run = snakemake(clone, "--cores", "1", "--config", "granularity={pairs_at_once: 1}", "--scheduler", "greedy")
     assert run.returncode == 0, run.stdout + run.stderr
     once, again = digests(study[0]), digests(clone)
+    assert {name for name in once if "/chains/" not in name} - {name for name in again if once[name] == again[name]} == set()
     assert once.keys() == again.keys()
-    chains = {name for name in once if "/chains/" in name}  # their attributes say how many pairs were trained at once
-    assert {name for name in once if once[name] != again[name]} <= chains
-    for name in chains:
-        first, second = read_store(study[0] / name), read_store(clone / name)
+    for name in (name for name in once if "/chains/" in name and name.endswith(".zip")):
+        first, second = read_store(study[0] / name), read_store(clone / name)  # the digest of the settings differs, no number
         assert all(first[variable].equals(second[variable]) for variable in first.variables)
 
 

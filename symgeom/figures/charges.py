@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import NullLocator
 
-from symgeom.figures.parts import columns, key, letter, note, spread
+from symgeom.figures.parts import columns, key, letter, logarithmic, note, spread
 from symgeom.figures.selection import counts, grouped, left_out, mean_interval, usable
 from symgeom.figures.style import FAINT, INK, MUTED, PAGE, looks, paper, sheet, words
 

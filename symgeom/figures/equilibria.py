@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.lines import Line2D
 
-from symgeom.figures.parts import columns, key, letter, note
+from symgeom.figures.parts import columns, key, letter, logarithmic, note
 from symgeom.figures.selection import counts, grouped, left_out, usable
 from symgeom.figures.style import INK, PAGE, looks, paper, sheet, words
 
@@ -55,7 +55,7 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
                 lost, total = lost + int((~np.isfinite(values)).sum()), total + values.size
                 _distribution(panel, column + shift, values[np.isfinite(values)], looks(arms)[arm], fill)
         panel.set_title(f"{group}: {equilibria.sizes[group]} units per network")
-        panel.set_yscale("log")
+        logarithmic(panel)
         columns(panel, list(kept), rotation=0 if len(kept) < 6 else 35)
     panels[groups[0]].set_ylabel("|λ*|, distance to the equilibrium\n(log of the scale factor)")
     moments = [

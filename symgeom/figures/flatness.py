@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from symgeom.figures.parts import columns, key, letter, note, percent, spread
+from symgeom.figures.parts import columns, key, letter, logarithmic, note, percent, spread
 from symgeom.figures.selection import counts, left_out, mean_interval, usable
 from symgeom.figures.style import PAGE, looks, paper, sheet, words
 
@@ -72,7 +72,8 @@ def _eigenvalues(panel: Axes, eigenvalue: xr.DataArray, kept: Mapping[str, Seque
         for lower in values.T[1:]:
             panel.plot(places, lower, linestyle="none", marker="_", markersize=4, color=look.colour, alpha=0.6)
         panel.plot(places, values[:, 0], linestyle="none", marker=look.marker, color=look.colour)
-    panel.set(title="curvature", ylabel="largest Hessian eigenvalues (nats)", yscale="log")
+    panel.set(title="curvature", ylabel="largest Hessian eigenvalues (nats)")
+    logarithmic(panel)
     columns(panel, list(kept))
     spans = np.log10(panel.get_ylim())
     if spans[1] - spans[0] < 1.5:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 from numpy.typing import NDArray
 
 from symgeom.figures.selection import MIDDLE
@@ -91,8 +91,9 @@ def letter(panels: Mapping[str, Axes]) -> None:
         The panels.
     """
     for place, panel in enumerate(panels.values()):
-        mark = rf"$\bf{{{chr(ord('a') + place)}}}$"
-        panel.set_title(f"{mark}  {panel.get_title(loc='left')}", loc="left")
+        panel.set_title(f"{' ' * 5}{panel.get_title(loc='left')}", loc="left")
+        at = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "baseline"}
+        panel.annotate(chr(ord("a") + place), (0, 1), (0, 6), **at, weight="bold")
 
 
 def table(panel: Axes, arms: Sequence[str], means: NDArray, numbers: NDArray, *, form: str, scale: Normalize) -> None:
@@ -144,6 +145,45 @@ def percent(panel: Axes, *, least: float | None = None) -> None:
         panel.set_yticks([0, *decades])
         panel.axhline(0, color=FAINT, linewidth=0.5, zorder=0)
     panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.6g}"))
+
+
+def logarithmic(panel: Axes) -> None:
+    """Make the vertical axis logarithmic, labelled at powers of ten, or at 1, 2 and 5 where it spans less than one.
+
+    Parameters
+    ----------
+    panel : Axes
+        With everything drawn.
+    """
+    panel.set_yscale("log")
+    low, high = panel.get_ylim()
+    panel.yaxis.set_major_locator(LogLocator(subs=(1,) if high / low > 10 else (1, 2, 5)))
+    panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: power(value)))
+    panel.yaxis.set_minor_formatter(NullFormatter())
+
+
+def power(value: float) -> str:
+    """Write a number of an axis: powers of ten with a raised exponent, in plain characters.
+
+    Parameters
+    ----------
+    value : float
+        Positive.
+
+    Returns
+    -------
+    str
+        Plain text; typeset formulas would double the time that a figure takes.
+
+    Examples
+    --------
+    >>> power(1e-12), power(0.1), power(20)
+    ('10⁻¹²', '0.1', '20')
+    """
+    exponent = round(math.log10(value))
+    if abs(exponent) < 3 or not math.isclose(value, 10.0**exponent):
+        return f"{value:g}"
+    return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
 def spread(count: int, width: float = 0.36) -> np.ndarray:

@@ -194,8 +194,9 @@ def save(figure: Figure, *paths: str | Path) -> None:
         Files that end in ``.svg``, ``.png`` (200 dots per inch) or ``.pdf``.
     """
     with paper():
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")  # the layout is found once, and is the same in all formats
+        if engine := figure.get_layout_engine():
+            engine.execute(figure)
+            figure.set_layout_engine("none")  # the layout is found once, and is the same in all formats
         for path in map(Path, paths):
             path.parent.mkdir(parents=True, exist_ok=True)
             figure.savefig(path, dpi=200, metadata=_METADATA[path.suffix])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from symgeom.figures.parts import key, letter, note, percent
+from symgeom.figures.parts import key, letter, logarithmic, note, percent
 from symgeom.figures.selection import left_out
 from symgeom.figures.style import INK, PAGE, looks, paper, sheet, words
 
@@ -53,7 +53,8 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
         curves = minima[name].transpose("arm", "seed", "epoch").values
         for row, arm in enumerate(minima["arm"].values.tolist()):
             _histories(panel, minima["epoch"].values, curves[row], ended[row] == "diverged", looks(arms)[arm])
-    panels["a"].set(title="loss", ylabel="training loss (nats per sample)", yscale="log")
+    panels["a"].set(title="loss", ylabel="training loss (nats per sample)")
+    logarithmic(panels["a"])
     panels["b"].set(title="error", ylabel="training error (%)")
     losses = minima["history_loss"].where(minima["usable"])
     if np.isfinite(losses).any():  # what diverges may leave the panel

@@ -71,6 +71,8 @@ def decayed(gradient: Parameters, params: Parameters, weight_decay: float) -> di
     >>> decayed({"w": torch.ones(1)}, {"w": torch.ones(1)}, 0.5)
     {'w': tensor([1.5000])}
     """
+    if weight_decay == 0:
+        return dict(gradient)
     return {name: tensor + weight_decay * params[name] for name, tensor in gradient.items()}
 
 

@@ -54,6 +54,7 @@ rule connect_chains:
         network=lookup(dpath="cases/{case}/network", within=config),
         pairs=pairs(config["chains"]["cross_arm"]),
         options=config["chains"],
+        at_once=config["granularity"]["pairs_at_once"],
     script:
         "../../scripts/connect_chains.py"
 
