@@ -195,7 +195,7 @@ def test_barriers_between_arms_are_means_over_usable_pairs(drawn):
 
 def test_connected_pairs_are_counted(drawn):
     chains = case(["chains"])["chains"]
-    counts = [text.get_text() for text in panel(drawn["chains"], "work").texts]
+    counts = [text.get_text() for text in panel(drawn["chains"], "work").texts if "/" in text.get_text()]
     members = [pairs_within(arm, chains) for arm in KEPT]
     needed = chains["epochs_needed"].values
     assert counts == [f"{sum(bool(needed[pair] > 0) for pair in pairs)}/{len(pairs)}" for pairs in members]
@@ -222,6 +222,25 @@ def test_accounts_end_where_their_seed_left():
     terms = study["ledgers"]["term_hidden1"].sel(arm="sgd").sum("term", skipna=False).mean("hidden1")
     expected = np.mean([terms.sel(seed=seed).values[last] for seed, last in ((0, 11), (1, -1), (2, -1))])
     assert sums[list(KEPT).index("sgd")] == pytest.approx(expected, rel=1e-12)
+
+
+def test_an_account_that_does_not_close_is_in_view():
+    study = case(["minima", "ledgers"])
+    study["ledgers"]["closure"].loc[{"arm": "adam", "seed": 1}] = 0.3
+    study["ledgers"]["closure"].loc[{"arm": "adam", "seed": 2}] = 0.0
+    axes = panel(draw("charges", study), "left unexplained")
+    low, high = axes.get_ylim()
+    assert all(low < value < high for line in axes.lines for value in line.get_ydata())
+    assert high > 0.3
+
+
+def test_what_diverges_leaves_the_panel_and_not_the_key():
+    study = case(["minima"])
+    study["minima"]["history_loss"].loc[{"arm": "sam", "seed": 2}] *= 1e9
+    study["minima"]["usable"].loc[{"arm": "sam"}] = False
+    figure = draw("training", study)
+    assert panel(figure, "loss").get_ylim()[1] < 100
+    assert "sam (3)" in texts(figure)
 
 
 def test_medians_leave_out_units_without_an_equilibrium(drawn):

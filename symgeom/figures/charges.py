@@ -128,19 +128,11 @@ def _closure(panel: Axes, closure: xr.DataArray, kept: Mapping[str, Sequence[int
         values = np.maximum(closure.sel(arm=arm, seed=seeds).values, 1.5e-17)
         panel.plot(column + spread(len(seeds)), values, linestyle="none", marker=look.marker, color=look.colour)
     panel.axhline(CLOSED, color=MUTED, linewidth=0.9, linestyle=(0, (4, 2)))
-    panel.annotate(
-        "closed below",
-        (0.02, CLOSED),
-        (0, 2),
-        xycoords=("axes fraction", "data"),
-        textcoords="offset points",
-        fontsize=7,
-        color=MUTED,
-    )
+    at = {"xy": (0.02, CLOSED), "xycoords": ("axes fraction", "data"), "xytext": (0, 2), "textcoords": "offset points"}
+    panel.annotate("closed below", **at, fontsize=7, color=MUTED)
     panel.axhline(np.finfo(float).eps, color=FAINT, linewidth=0.8)
-    panel.set(
-        title="defect of the account", ylabel="largest defect / scale of the charge", yscale="log", xlim=(-0.6, len(kept) - 0.4)
-    )
+    panel.set(title="left unexplained", ylabel="largest defect / scale of the charge")
+    panel.set_ylim(1e-17, 10 * max(CLOSED, panel.dataLim.y1))
+    logarithmic(panel)
     panel.yaxis.set_minor_locator(NullLocator())
-    panel.set_ylim(1e-17, 1e-9)
     columns(panel, list(kept))

@@ -181,7 +181,7 @@ def power(value: float) -> str:
     ('10⁻¹²', '0.1', '20')
     """
     exponent = round(math.log10(value))
-    if abs(exponent) < 3 or not math.isclose(value, 10.0**exponent):
+    if abs(exponent) < 4 or not math.isclose(value, 10.0**exponent):
         return f"{value:g}"
     return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
