@@ -18,16 +18,12 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import jinja2
 import numpy as np
 from markupsafe import Markup, escape
 
 from symgeom import __version__
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 VERDICTS = {"supported": "●", "not supported": "✕", "undecided": "◇"}
 """Symbol of each verdict; the word stands beside it."""
@@ -123,7 +119,7 @@ def embed(path: str | Path, captions: Mapping[str, str], shown: Mapping[str, Map
     }
 
 
-def minima_rows(minima: xr.Dataset, canonical: xr.Dataset, arms: Sequence[str]) -> list[dict]:
+def minima_rows(minima: Mapping, canonical: Mapping, arms: Sequence[str]) -> list[dict]:
     """List the trained networks of a case.
 
     Parameters

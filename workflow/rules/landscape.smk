@@ -43,6 +43,7 @@ rule connect_chains:
         "<results>/logs/connect_chains/{case}-{part}.log",
     benchmark:
         "<results>/benchmarks/connect_chains/{case}-{part}.tsv"
+    priority: 1  # the longest way to the report leads through here
     conda:
         "../envs/symgeom.yaml"
     threads: 1

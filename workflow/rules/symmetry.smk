@@ -13,6 +13,7 @@ rule canonicalise_minima:
         "<results>/logs/canonicalise_minima/{case}-{part}.log",
     benchmark:
         "<results>/benchmarks/canonicalise_minima/{case}-{part}.tsv"
+    priority: 1  # the longest way to the report leads through here
     conda:
         "../envs/symgeom.yaml"
     threads: 1
@@ -40,6 +41,7 @@ rule align_pairs:
         "<results>/logs/align_pairs/{case}-{part}.log",
     benchmark:
         "<results>/benchmarks/align_pairs/{case}-{part}.tsv"
+    priority: 1  # the longest way to the report leads through here
     conda:
         "../envs/symgeom.yaml"
     threads: 1
