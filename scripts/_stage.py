@@ -33,17 +33,16 @@ def read_networks(paths: str | Iterable[str]) -> dict[Key, dict[str, Tensor]]:
     return found
 
 
-def read_elements(path: str, spec: SymmetrySpec) -> dict[Pair, GroupElement]:
+def read_elements(paths: str | Iterable[str], spec: SymmetrySpec) -> dict[Pair, GroupElement]:
     """Read the group elements that align the second network of each pair to the first."""
-    store = read_store(path)
-    labels = zip(*(store[name].values.tolist() for name in ENDS), strict=True)
-    orders, signs = (
-        {group.name: torch.from_numpy(store[f"{part}_{group.name}"].values) for group in spec.groups}
-        for part in ("permutation", "sign")
-    )
-    return {
-        pair: GroupElement(
-            {name: order[row] for name, order in orders.items()}, {name: sign[row] for name, sign in signs.items()}
+    found = {}
+    for path in [paths] if isinstance(paths, str) else paths:
+        store = read_store(path)
+        orders, signs = (
+            {group.name: torch.from_numpy(store[f"{part}_{group.name}"].values) for group in spec.groups}
+            for part in ("permutation", "sign")
         )
-        for row, pair in enumerate(labels)
-    }
+        for row, pair in enumerate(zip(*(store[name].values.tolist() for name in ENDS), strict=True)):
+            order, sign = ({name: values[row] for name, values in part.items()} for part in (orders, signs))
+            found[pair] = GroupElement(order, sign)
+    return found

@@ -81,8 +81,15 @@ def test_every_pair_is_measured_once_whatever_the_parts(size):
     config = changed("granularity.arms_per_job", size)
     counts = {"all": 30 * 29 // 2, "matched": 5 * 15 + 10 * 6, "none": 5 * 15}
     for cross_arm, count in counts.items():
-        pairs = [pair for part in study.parts_of(config) for pair in study.pairs_of(config, part, cross_arm)]
+        pairs = [pair for arms in study.parts_of(config).values() for pair in study.pairs_of(config, arms, cross_arm)]
         assert len(pairs) == len({frozenset([pair[:2], pair[2:]]) for pair in pairs}) == count
+
+
+def test_a_part_reads_the_parts_that_its_pairs_lie_in():
+    config = changed("granularity.arms_per_job", 2)  # [rsgd, sam], [sgd, adam], [adversarial]
+    assert study.parts_with(config, ["sam", "sgd"], earlier=False) == ["0", "1"]
+    assert study.parts_with(config, ["sgd"], earlier=True) == ["0", "1"]
+    assert study.parts_with(config, ["adversarial"], earlier=True) == ["0", "1", "2"]
 
 
 def test_a_job_depends_on_the_code_that_it_reaches():

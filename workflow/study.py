@@ -80,25 +80,27 @@ def seeds_of(config: Mapping) -> list[int]:
     return list(range(seeds)) if isinstance(seeds, int) else list(seeds)
 
 
-def parts_of(config: Mapping) -> dict[str, list[str]]:
+def parts_of(config: Mapping, size: str = "arms_per_job") -> dict[str, list[str]]:
     """Split the arms into parts, in order, so that an arm added at the end changes no earlier part."""
-    arms, size = list(config["arms"]), config["granularity"]["arms_per_job"]
-    return {str(number): arms[start : start + size] for number, start in enumerate(range(0, len(arms), size))}
+    arms, count = list(config["arms"]), config["granularity"][size]
+    return {str(number): arms[start : start + count] for number, start in enumerate(range(0, len(arms), count))}
 
 
-def parts_up_to(config: Mapping, part: str) -> list[str]:
-    """Return a part and all before it: what pairs with the part's arms."""
-    return [other for other in parts_of(config) if int(other) <= int(part)]
+def parts_with(config: Mapping, arms: Sequence[str], *, earlier: bool) -> list[str]:
+    """Return the parts that hold some arms, or also all arms before them: what pairs with them."""
+    order = list(config["arms"])
+    wanted = order[: max(map(order.index, arms)) + 1] if earlier else arms
+    return [part for part, held in parts_of(config).items() if set(held) & set(wanted)]
 
 
-def pairs_of(config: Mapping, part: str, cross_arm: str) -> list[Pair]:
-    """Return the pairs of minima whose later arm is in a part.
+def pairs_of(config: Mapping, later_arms: Sequence[str], cross_arm: str) -> list[Pair]:
+    """Return the pairs of minima whose later arm is one of some arms.
 
     Within an arm all pairs of seeds; across arms all, those of equal position in the seed list ("matched"), or none.
     """
     arms, seeds = list(config["arms"]), seeds_of(config)
     pairs: list[Pair] = []
-    for later in parts_of(config)[part]:
+    for later in later_arms:
         for arm in arms[: arms.index(later)]:
             chosen = {"all": itertools.product(seeds, seeds), "matched": zip(seeds, seeds, strict=True), "none": ()}[cross_arm]
             pairs += [(arm, first, later, second) for first, second in chosen]

@@ -25,6 +25,7 @@ wildcard_constraints:
 
 
 PARTS = study.parts_of(config)
+CHAIN_PARTS = study.parts_of(config, "arms_per_chain_job")
 SEEDS = study.seeds_of(config)
 
 
@@ -38,25 +39,31 @@ def minima(wildcards):
     return stores("minima", PARTS[wildcards.part])
 
 
-def earlier_minima(wildcards):
-    """List the trained networks of a part's arms and of all arms before them."""
-    parts = study.parts_up_to(config, wildcards.part)
-    return stores("minima", [arm for part in parts for arm in PARTS[part]])
+def earlier(stage, parts=PARTS):
+    """List the stores of a part's arms and of all arms before them."""
+    order = list(config["arms"])
+
+    def listed(wildcards):
+        if stage == "minima":
+            return stores(stage, order[: order.index(parts[wildcards.part][-1]) + 1])
+        return stores(stage, study.parts_with(config, parts[wildcards.part], earlier=True))
+
+    return listed
 
 
-def earlier_canonical(wildcards):
-    """List the canonical networks of a part and of all parts before it."""
-    return stores("canonical", study.parts_up_to(config, wildcards.part))
+def aligned(wildcards):
+    """List the alignments of the pairs of a chain part."""
+    return stores("alignments", study.parts_with(config, CHAIN_PARTS[wildcards.part], earlier=False))
 
 
-def pairs(cross_arm):
+def pairs(cross_arm, parts=PARTS):
     """List the pairs of minima that a part is responsible for."""
-    return lambda wildcards: study.pairs_of(config, wildcards.part, cross_arm)
+    return lambda wildcards: study.pairs_of(config, parts[wildcards.part], cross_arm)
 
 
 def batches(stage):
     """List the batches into which one stage of a case is split."""
-    return list(config["arms"] if stage in ("minima", "ledgers") else PARTS)
+    return list({"minima": config["arms"], "ledgers": config["arms"], "chains": CHAIN_PARTS}.get(stage, PARTS))
 
 
 def everything(stage):

@@ -5,8 +5,8 @@ rule measure_paths:
     input:
         data="<results>/{case}/data.zarr.zip",
         symmetry="<results>/{case}/symmetry.json",
-        minima=earlier_minima,
-        canonical=earlier_canonical,
+        minima=earlier("minima"),
+        canonical=earlier("canonical"),
         alignments="<results>/{case}/alignments/{part}.zarr.zip",
         code=study.code_of("measure_paths"),
     output:
@@ -34,8 +34,8 @@ rule connect_chains:
     input:
         data="<results>/{case}/data.zarr.zip",
         symmetry="<results>/{case}/symmetry.json",
-        canonical=earlier_canonical,
-        alignments="<results>/{case}/alignments/{part}.zarr.zip",
+        canonical=earlier("canonical", CHAIN_PARTS),
+        alignments=aligned,
         code=study.code_of("connect_chains"),
     output:
         chains="<results>/{case}/chains/{part}.zarr.zip",
@@ -53,7 +53,7 @@ rule connect_chains:
         gpu=0,
     params:
         network=lookup(dpath="cases/{case}/network", within=config),
-        pairs=pairs(config["chains"]["cross_arm"]),
+        pairs=pairs(config["chains"]["cross_arm"], CHAIN_PARTS),
         options=config["chains"],
         at_once=config["granularity"]["pairs_at_once"],
     script:

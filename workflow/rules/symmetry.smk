@@ -33,7 +33,7 @@ rule canonicalise_minima:
 rule align_pairs:
     input:
         symmetry="<results>/{case}/symmetry.json",
-        canonical=earlier_canonical,
+        canonical=earlier("canonical"),
         code=study.code_of("align_pairs"),
     output:
         alignments="<results>/{case}/alignments/{part}.zarr.zip",
@@ -59,7 +59,7 @@ rule align_pairs:
 rule measure_distances:
     input:
         symmetry="<results>/{case}/symmetry.json",
-        canonical=earlier_canonical,
+        canonical=earlier("canonical"),
         alignments="<results>/{case}/alignments/{part}.zarr.zip",
         code=study.code_of("measure_distances"),
     output:
