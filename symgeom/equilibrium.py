@@ -243,8 +243,8 @@ def _sample_moments(problem: Problem, params: Parameters) -> tuple[dict[str, Ten
 def _linear_moments(problem: Problem, params: Parameters) -> tuple[dict[str, Tensor], dict[str, Tensor]] | None:
     """As :func:`_sample_moments`, from outer products; None if the network is more than linear layers used once per sample."""
     layers = {name: layer for name, layer in problem.module.named_modules() if type(layer) is nn.Linear}
-    names = {_tensor(layer, kind) for layer in layers for kind, _ in layers[layer].named_parameters()}
-    if names != {name for name, _ in problem.module.named_parameters()}:
+    names = [_tensor(layer, kind) for layer in layers for kind, _ in layers[layer].named_parameters()]
+    if set(names) != {name for name, _ in problem.module.named_parameters()}:
         return None
     mean, square = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
     for part in zip(problem.inputs.split(problem.chunk), problem.targets.split(problem.chunk), strict=True):

@@ -67,6 +67,14 @@ def test_the_file_that_is_named_is_the_one_that_sets_the_key(tmp_path):
         study.check_config(changed("arms.sgd.learning_rate", 0), files)
 
 
+def test_arms_of_later_files_come_last_and_null_removes_one(tmp_path):
+    first, second = tmp_path / "config.yaml", tmp_path / "mine.yaml"
+    first.write_text("arms: {rsgd: {}, sgd: {}, adam: {}}")
+    second.write_text("arms: {new: {}, adam: null}")
+    merged = {"new": {"method": "sam"}, "adam": None, "rsgd": {}, "sgd": {}}  # the order in which Snakemake merges
+    assert list(study.merged_in_order(merged, [first, second])) == ["rsgd", "sgd", "new"]
+
+
 def test_parts_grow_at_the_end_only():
     config = changed("granularity.arms_per_job", 2)
     before = study.parts_of(config)

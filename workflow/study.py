@@ -74,6 +74,15 @@ def _origin(path: Sequence[str | int], files: Sequence[str | Path]) -> str:
     return str(files[-1]) if files else "--config"
 
 
+def merged_in_order(arms: Mapping, files: Sequence[str | Path]) -> dict:
+    """Return the arms in the order in which the files name them, those set to null left out.
+
+    Snakemake puts the keys of later files first, which would shift every arm into another part.
+    """
+    named = [name for file in files for name in (yaml.safe_load(Path(file).read_text()) or {}).get("arms") or {}]
+    return {name: arms[name] for name in dict.fromkeys([*named, *arms]) if arms.get(name) is not None}
+
+
 def seeds_of(config: Mapping) -> list[int]:
     """Return the seeds: a number means that many, from 0."""
     seeds = config["seeds"]

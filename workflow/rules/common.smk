@@ -7,9 +7,12 @@ sys.path.insert(0, workflow.basedir)
 import study
 from snakemake.exceptions import WorkflowError
 
-config["arms"] = {name: arm for name, arm in config.get("arms", {}).items() if arm is not None}
+# The default configuration first: files that are given on the command line override it.
+FILES = sorted(workflow.configfiles, key=lambda file: Path(file) != Path("config/config.yaml"))
 try:
-    study.check_config(config, workflow.configfiles)
+    if isinstance(config.get("arms"), dict):
+        config["arms"] = study.merged_in_order(config["arms"], FILES)
+    study.check_config(config, FILES)
 except study.ConfigError as mistake:
     raise WorkflowError(str(mistake)) from None
 
