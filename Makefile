@@ -33,6 +33,8 @@ lint: env
 	$(BIN)/snakemake --lint
 
 bench: env
+	$(BIN)/python tests/bench_alignment.py
+	$(BIN)/python tests/bench_symmetry.py
 	$(BIN)/python tests/bench_study.py
 
 clean:

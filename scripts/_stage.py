@@ -38,11 +38,11 @@ def read_elements(paths: str | Iterable[str], spec: SymmetrySpec) -> dict[Pair, 
     found = {}
     for path in [paths] if isinstance(paths, str) else paths:
         store = read_store(path)
-        orders, signs = (
+        orders, scales = (
             {group.name: torch.from_numpy(store[f"{part}_{group.name}"].values) for group in spec.groups}
-            for part in ("permutation", "sign")
+            for part in ("permutation", "scale")
         )
         for row, pair in enumerate(zip(*(store[name].values.tolist() for name in ENDS), strict=True)):
-            order, sign = ({name: values[row] for name, values in part.items()} for part in (orders, signs))
-            found[pair] = GroupElement(order, sign)
+            order, scale = ({name: values[row] for name, values in part.items()} for part in (orders, scales))
+            found[pair] = GroupElement(order, scale)
     return found

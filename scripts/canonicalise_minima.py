@@ -4,16 +4,14 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
+from _gauge import all_data, on_torus
 from _labels import labelled, names, write_minima
 from _launch import launch
 from _problems import read_problems
 from _stage import read_networks, read_symmetry
 
 from symgeom.certify import certify
-from symgeom.checks import SymgeomError
-from symgeom.gauge import Canonical, canonicalise
 from symgeom.randomness import stream
-from symgeom.spec import SymmetrySpec
 from symgeom.store import parameters_to_variables
 from symgeom.types import cast
 
@@ -21,39 +19,32 @@ from symgeom.types import cast
 def main(
     *, stores: Mapping, network: Mapping, arms: list, seeds: list, options: Mapping, canonical: str, config_digest: str
 ) -> None:
-    spec, problem = read_symmetry(stores["symmetry"]), read_problems(stores["data"], network, "float64")["train"]
-    shape, draws = (len(arms), len(seeds)), options["certificate_draws"]
-    certificate, lengths = np.full(shape, np.nan), np.full(shape, np.nan)
-    dead, stacked = np.zeros((*shape, len(spec.groups)), int), {}
+    spec, problem = read_symmetry(stores["symmetry"]), all_data(read_problems(stores["data"], network, "float64"))
+    shape, draws, inputs = (len(arms), len(seeds)), options["certificate_draws"], problem.inputs[:256]
+    certificate, lengths, absorbed = np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, int)
+    dead, weak, stacked = np.zeros((*shape, len(spec.groups)), int), np.zeros((*shape, len(spec.groups)), int), {}
     for (arm, seed), params in read_networks(stores["minima"]).items():
         place, params = (arms.index(arm), seeds.index(seed)), cast(params, torch.float64)
-        words, inputs = stream("certificate", arm, seed), problem.inputs[:256]
+        words = stream("certificate", arm, seed)
         proof = certify(spec, problem.module, params, inputs=inputs, generator=words, draws=draws)
-        result = _canonical(spec, params, options, f"Minimum {arm}/{seed}")
+        result, constant = on_torus(spec, params, problem, options, f"Minimum {arm}/{seed}")
         certificate[place], lengths[place] = proof.require().residual, 1 / float(result.element.scales[spec.groups[-1].name][0])
-        dead[place] = [len(result.dead.get(group.name, ())) for group in spec.groups]
+        absorbed[place] = len(constant)
+        for count, units in ((dead, result.dead), (weak, result.weak)):
+            count[place] = [len(units.get(group.name, ())) for group in spec.groups]
         for name, tensor in result.parameters.items():
             stacked.setdefault(name, np.full((*shape, *tensor.shape), np.nan))[place] = tensor
-    variables = parameters_to_variables(spec, stacked, leading=("arm", "seed")) | {
-        "certificate": labelled(
-            ("arm", "seed"), certificate, "1", "largest relative change of the outputs under random group elements"
-        ),
-        "head_length": labelled(("arm", "seed"), lengths, "1", "length of the head before normalisation"),
-        "dead_units": labelled(("arm", "seed", "group"), dead, "1", "dropped units"),
+    proved, each = "largest relative change of the outputs under random group elements", ("arm", "seed")
+    variables = parameters_to_variables(spec, stacked, leading=each) | {
+        "certificate": labelled(each, certificate, "1", proved),
+        "head_length": labelled(each, lengths, "1", "length of the head before normalisation"),
+        "absorbed_inputs": labelled(each, absorbed, "1", "constant inputs moved into the biases"),
+        "dead_units": labelled((*each, "group"), dead, "1", "dropped units without incoming weights"),
+        "weak_units": labelled((*each, "group"), weak, "1", "dropped units below the importance threshold"),
     }
-    groups, attrs = (
-        names("group", [group.name for group in spec.groups], "unit group"),
-        {key: str(value) for key, value in options.items()},
-    )
+    groups = names("group", [group.name for group in spec.groups], "unit group")
+    attrs = {key: str(value) for key, value in options.items()}
     write_minima(canonical, arms, seeds, variables, coordinates=groups, attrs=attrs, config_digest=config_digest)
-
-
-def _canonical(spec: SymmetrySpec, params: Mapping, options: Mapping, label: str) -> Canonical:
-    """Canonicalise one network; a complaint names it, and the key of the configuration that decides."""
-    try:
-        return canonicalise(spec, params, bias_in_norm=options["bias_in_norm"], dead_units=options["dead_units"])
-    except SymgeomError as mistake:
-        raise SymgeomError(f"{label}: {mistake} In the configuration this is the key symmetry.dead_units.") from None
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
 """Measure distances on the torus before and after alignment, and the same for random networks as a control."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from _labels import labelled, names, write_pairs
 from _launch import launch
+from _matching import match
 from _stage import read_elements, read_networks, read_symmetry
 
-from symgeom.align import align
 from symgeom.group import act
 from symgeom.randomness import stream
 from symgeom.torus import Torus
@@ -15,9 +15,9 @@ from symgeom.torus import Torus
 MEANING = "rad", "root-mean-square angle between units"
 
 
-def main(*, symmetry: str, canonical: Sequence[str], alignments: str, options: dict, distances: str, config_digest: str) -> None:
-    spec, networks = read_symmetry(symmetry), read_networks(canonical)
-    torus, elements = Torus(spec, options["bias_in_norm"]), read_elements(alignments, spec)
+def main(*, stores: Mapping, network: Mapping, options: dict, distances: str, config_digest: str) -> None:
+    spec, networks = read_symmetry(stores["symmetry"]), read_networks(stores["canonical"])
+    torus, elements = Torus(spec, options["bias_in_norm"]), read_elements(stores["alignments"], spec)
 
     def compare(first: dict, second: dict) -> list[float]:
         angles = torus.angles(first, second)
@@ -30,10 +30,13 @@ def main(*, symmetry: str, canonical: Sequence[str], alignments: str, options: d
         if first is not None and second is not None:
             measured[row] = compare(first, second), compare(first, act(spec, element, second))
     random, like = np.full((options["random_controls"], 2, 1 + len(spec.groups)), np.nan), next(iter(networks.values()), None)
-    for row in range(len(random) if like is not None else 0):
-        first, second = (torus.random_point(like, generator=stream("random control", row, end)) for end in range(2))
-        element = align(spec, first, second, method=options["method"]).element
-        random[row] = compare(first, second), compare(first, act(spec, element, second))
+    points = [("random", 2 * row + end) for row in range(len(random)) for end in range(2)] if like is not None else []
+    controls = {key: torus.random_point(like, generator=stream("random control", key[1] // 2, key[1] % 2)) for key in points}
+    pairs = [(*first, *second) for first, second in zip(points[::2], points[1::2], strict=True)]
+    case = {"data": stores["data"], "network": network}
+    for row, (pair, found) in enumerate(match(spec, controls, pairs, options=options, case=case)):
+        first, second = controls[pair[:2]], controls[pair[2:]]
+        random[row] = compare(first, second), compare(first, act(spec, found.element, second))
     variables = {
         "distance": labelled(("pair", "stage"), measured[..., 0], *MEANING),
         "group_distance": labelled(("pair", "stage", "group"), measured[..., 1:], *MEANING),

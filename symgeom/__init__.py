@@ -4,9 +4,9 @@ The map, from the ground up (a module imports only from lower floors):
 
 * ground: ``types`` (a network is a mapping of tensors), ``checks``, ``randomness``
 * words: ``sphere``, ``spec`` (the architecture as data)
-* symmetry: ``group``, ``pairing``, ``discover``, ``certify``
+* symmetry: ``group``, ``pairing``, ``discover``, ``certify``, ``wiring``, ``inspection``
 * quotient: ``gauge`` (canonical representatives), ``torus``, ``align``
-* landscape: ``problem``, ``path``, ``barrier``, ``flatness``, ``charge``, ``ledger``, ``equilibrium``
+* landscape: ``batchnorm``, ``probe``, ``problem``, ``path``, ``barrier``, ``flatness``, ``charge``, ``ledger``, ``equilibrium``
 * learning: ``networks``, ``optimizers``, ``train``
 * shelves: ``datasets``, ``store``, ``claims``, ``figures``
 
@@ -29,6 +29,8 @@ _HOMES = {
     # symmetry
     "discover": "discover",
     "certify": "certify",
+    "fold_batchnorm": "batchnorm",
+    "recompute_statistics": "batchnorm",
     "GroupElement": "group",
     "identity": "group",
     "random_element": "group",
@@ -38,8 +40,13 @@ _HOMES = {
     "pairing": "pairing",
     # quotient
     "canonicalise": "gauge",
+    "absorb_constant_inputs": "gauge",
     "Torus": "torus",
     "align": "align",
+    "align_pairs": "align",
+    "align_jointly": "align",
+    "align_activations": "align",
+    "unit_activations": "align",
     "Alignment": "align",
     # landscape
     "Problem": "problem",

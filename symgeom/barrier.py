@@ -46,11 +46,14 @@ class Profile:
         Mean loss in float64; NaN where the network's outputs are.
     error : Tensor, shape (t,) or (pair, t)
         Fraction misclassified in float64; NaN where the network's outputs are, for then no class is predicted.
+    batch_norm : None or {"carried", "recompute"}
+        Which statistics the batch norms of the networks used; None without batch norm.
     """
 
     t: Tensor
     loss: Tensor
     error: Tensor
+    batch_norm: str | None
 
 
 def profile(problem: Problem, path: Path, t: Tensor, *, at_once: int | None = None) -> Profile:
@@ -86,14 +89,14 @@ def profile(problem: Problem, path: Path, t: Tensor, *, at_once: int | None = No
     if at_once is None:
         at_once = 1 if problem.inputs.device.type == "cpu" else 32
     name, parameter = next(iter(problem.module.named_parameters()))
-    sample = path(0.0)[name]
-    pairs = sample.shape[: sample.ndim - parameter.ndim]
+    sample = path(t[:1])[name]
+    pairs = sample.shape[1 : sample.ndim - parameter.ndim]
     values = []
     for part in t.split(max(1, NETWORKS_HELD // math.prod(pairs))):
         flat = {name: tensor.flatten(0, len(pairs)) for name, tensor in path(part).items()}
         values.append(_evaluate(problem, flat, at_once).unflatten(1, (len(part), *pairs)))
     loss, error = torch.cat(values, dim=1).movedim(1, -1)
-    return Profile(t, loss, error)
+    return Profile(t, loss, error, problem.batch_norm)
 
 
 @torch.no_grad()

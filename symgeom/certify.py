@@ -5,8 +5,8 @@ With :math:`g` random elements of all groups that preserve the outputs, and :mat
 .. math:: \mathrm{residual} = \max_g \frac{\max_x |f(g\theta, x) - f(\theta, x)|}{\max_x |f(\theta, x)|}.
 
 The identity holds at every point of weight space or it is no symmetry, so the first draw is made at the given weights and the
-others at random points near them: zero biases and the untouched statistics of a new batch norm would hide a missing leg. The head
-(``exact_for="error"``) must leave the largest output the largest. A failing group is found by bisection.
+others on a short random walk from there: zero biases and the untouched statistics of a new batch norm would hide a missing leg.
+The head (``exact_for="error"``) must leave the largest output the largest. A failing group is found by bisection.
 """
 
 from copy import deepcopy
@@ -26,7 +26,10 @@ TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-4}
 """Relative change of the outputs that rounding explains: about 5e5 (8e2) units of the last place in float64 (float32)."""
 
 NEARBY = 0.1
-"""Relative size of the random displacement of the weights for all draws but the first."""
+"""Relative size of the random displacement of the weights for every draw but the first."""
+
+PERIOD = 131071
+"""Fresh random numbers per displacement, laid over all tensors again and again: a prime, so that no shape keeps step with it."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ def certify(
     generator : torch.Generator
         The source of randomness.
     draws : int
-        Number of random elements: the first at ``params``, the others nearby.
+        Number of random elements, at least one: the first at ``params``, the others nearby.
 
     Returns
     -------
@@ -109,8 +112,8 @@ def certify(
     Raises
     ------
     SymgeomError
-        If the spec does not fit the tensors, the network is random in eval mode, its outputs are zero or not finite, or the
-        precision is neither float32 nor float64.
+        If the spec or the module does not fit the tensors, the inputs do not fit the network, it is random in eval mode, its
+        outputs are zero or not finite, the precision is neither float32 nor float64, or there is no draw.
 
     Examples
     --------
@@ -121,15 +124,19 @@ def certify(
     >>> certify(discover(network, inputs), network, parameters(network), inputs=inputs, generator=generator).passed
     True
     """
+    if draws < 1:
+        raise SymgeomError(f"Cannot certify with {draws} random elements: nothing would be proved. Give at least one draw.")
+    _check_architecture(module, params)
     check_spec(spec, params)
     check_finite(params, "the network to certify")
-    call = _Evaluation(module, params, inputs)
+    call, point = _Evaluation(module, params, inputs), {name: tensor.clone() for name, tensor in params.items()}
     exact = spec.exact()
     head = SymmetrySpec(tuple(group for group in spec.groups if group.exact_for == "error"))
-    residual, failing, head_failing = 0.0, None, None
+    residual, failing, head_failing, before = 0.0, None, None, call.first(point)
     for draw in range(draws):
-        point = _nearby(params, module, generator) if draw else dict(params)
-        before = call.outputs(point)
+        if draw:
+            _displace(point, module, generator)
+            before = call.outputs(point)
         element, scaled = random_element(exact, generator=generator), random_element(head, generator=generator)
         change = _change(before, call.outputs(act(exact, element, point)))
         if not change <= residual:  # also if it is not a number
@@ -139,6 +146,20 @@ def certify(
         if head.groups and not _same_classes(before, call.outputs(act(head, scaled, point))):
             head_failing = " + ".join(group.name for group in head.groups)
     return Certificate(residual, call.tolerance, head_failing is None, failing or head_failing, draws)
+
+
+def _check_architecture(module: nn.Module, params: Parameters) -> None:
+    """Raise unless the tensors are those of the module (buffers may be left out)."""
+    weights = dict(module.named_parameters())
+    named = weights | dict(module.named_buffers())
+    missing, extra = sorted(weights.keys() - params.keys()), sorted(params.keys() - named.keys())
+    wrong = {name: tuple(params[name].shape) for name in named if name in params and params[name].shape != named[name].shape}
+    if missing or extra or wrong:
+        raise SymgeomError(
+            f"Cannot certify the network ({type(module).__name__}) with these weights: tensors missing {missing}, tensors not "
+            f"expected {extra}, tensors of another shape {wrong}. Give the weights of this architecture, as parameters(module) "
+            "names them."
+        )
 
 
 class _Evaluation:
@@ -152,20 +173,31 @@ class _Evaluation:
             )
         (dtype,) = dtypes
         self.tolerance = TOLERANCE[dtype]
-        self.module = deepcopy(module).eval()
+        # The copy shares its parameters, which every evaluation replaces, and has modes and buffers of its own.
+        self.module = deepcopy(module, {id(tensor): tensor for tensor in module.parameters()}).eval()
         self.inputs = inputs.to(dtype) if inputs.is_floating_point() else inputs
-        what = f"Cannot certify the network ({type(module).__name__})"
-        first, second = self.outputs(params), self.outputs(params)
-        if not all(map(torch.equal, first, second)):
+        self.what = f"Cannot certify the network ({type(module).__name__})"
+
+    def first(self, params: Parameters) -> list[Tensor]:
+        """Evaluate twice, and raise unless certificates can be read off the outputs."""
+        try:
+            first, second = self.outputs(params), self.outputs(params)
+        except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
             raise SymgeomError(
-                f"{what}: two evaluations on one input in eval mode differ. Turn off what is random (a dropout that ignores eval "
-                "mode, a sampled layer)."
-            )
+                f"{self.what} on inputs of shape {tuple(self.inputs.shape)} and type {self.inputs.dtype}: "
+                f"{str(error).strip().splitlines()[0]}. Give a batch of inputs (sample, ...) as it takes them."
+            ) from None
         if not all(bool(tensor.isfinite().all()) and bool(tensor.any()) for tensor in first):
             raise SymgeomError(
-                f"{what}: its outputs are all zero, or not finite, so that no change could be seen. Give weights and inputs that "
-                "lead to ordinary outputs."
+                f"{self.what}: its outputs are all zero, or not finite, so that no change could be seen. Give weights and inputs "
+                "that lead to ordinary outputs."
             )
+        if not all(map(torch.equal, first, second)):
+            raise SymgeomError(
+                f"{self.what}: two evaluations on one input in eval mode differ. Turn off what is random (a dropout that ignores "
+                "eval mode, a sampled layer)."
+            )
+        return first
 
     def outputs(self, params: Parameters) -> list[Tensor]:
         with torch.no_grad():
@@ -182,20 +214,19 @@ def _same_classes(before: list[Tensor], after: list[Tensor]) -> bool:
     return all(torch.equal(x.argmax(-1), y.argmax(-1)) for x, y in zip(before, after, strict=True))
 
 
-def _nearby(params: Parameters, module: nn.Module, generator: torch.Generator) -> dict[str, Tensor]:
-    """Return a random point near a network; positive buffers (variances) stay positive."""
+def _displace(point: dict[str, Tensor], module: nn.Module, generator: torch.Generator) -> None:
+    """Move a point by random noise, in place; positive buffers (variances) stay positive."""
     buffers = {name for name, _ in module.named_buffers()}
-
-    def moved(name: str, tensor: Tensor) -> Tensor:
-        if not tensor.is_floating_point():
-            return tensor
-        noise = NEARBY * torch.randn(tensor.shape, generator=generator, dtype=torch.float64).to(tensor)
-        if name in buffers and bool((tensor > 0).all()):
-            return tensor * noise.exp()
-        size = tensor.square().mean().sqrt()
-        return tensor + noise * torch.where(size > 0, size, torch.ones_like(size))
-
-    return {name: moved(name, tensor) for name, tensor in params.items()}
+    pool = NEARBY * torch.randn(PERIOD, generator=generator, dtype=torch.float64)
+    starts = torch.randint(PERIOD, (len(point),), generator=generator).tolist()
+    for (name, tensor), start in zip(point.items(), starts, strict=True):
+        if tensor.is_floating_point():
+            noise, flat = pool.roll(-start).to(tensor), tensor.view(-1)
+            positive = name in buffers and bool((tensor > 0).all())
+            size = float(torch.linalg.vector_norm(flat)) / len(flat) ** 0.5 or 1.0
+            for piece in flat.split(PERIOD):
+                part = noise[: len(piece)]
+                piece.mul_(part.exp()) if positive else piece.add_(part, alpha=size)
 
 
 def _bisect(call: _Evaluation, spec: SymmetrySpec, element: GroupElement, params: Parameters) -> str:

@@ -96,6 +96,8 @@ class Chains:
         Epoch of the first evaluation whose largest error is within the threshold; infinite where there is none.
     finite : Tensor of bool, shape (pair,)
         Whether the bend stayed finite.
+    batch_norm : None or {"carried", "recompute"}
+        Which statistics the batch norms of the networks used; None without batch norm.
     """
 
     path: PolygonalPath
@@ -103,6 +105,7 @@ class Chains:
     largest_error: Tensor
     epochs_needed: Tensor
     finite: Tensor
+    batch_norm: str | None
 
 
 class ChainShape(NamedTuple):
@@ -153,7 +156,8 @@ def optimise_path(
     Parameters
     ----------
     problem : Problem
-        The training landscape, in the precision of the networks.
+        The training landscape, in the precision of the networks. With ``batch_norm="recompute"`` mini-batches are normalised by
+        their own statistics, as in training.
     chain : PolygonalPath
         Three points (start, initial bend, end), each ``k`` stacked networks. Buffers are not trained.
     plan : ChainPlan
@@ -202,7 +206,7 @@ def optimise_path(
             errors.append(profile(problem, path, grid).error.amax(-1))
         if progress and epoch > 0:
             progress(epoch, plan.epochs, f"{int((errors[-1] <= plan.threshold).sum())} of {pairs} chains connected")
-    return _record(path, torch.tensor(epochs), torch.stack(errors, dim=1), plan.threshold)
+    return _record(problem, path, torch.tensor(epochs), torch.stack(errors, dim=1), plan.threshold)
 
 
 @torch.no_grad()
@@ -242,8 +246,8 @@ def _over(values: Tensor, stacked: Tensor) -> Tensor:
     return values.reshape(-1, *[1] * (stacked.ndim - 1))
 
 
-def _record(path: PolygonalPath, epoch: Tensor, largest_error: Tensor, threshold: float) -> Chains:
+def _record(problem: Problem, path: PolygonalPath, epoch: Tensor, largest_error: Tensor, threshold: float) -> Chains:
     within = largest_error <= threshold
     needed = torch.where(within, epoch.to(largest_error), math.inf).amin(1)
     finite = torch.stack([tensor.reshape(len(tensor), -1).isfinite().all(1) for tensor in path.points[1].values()]).all(0)
-    return Chains(path, epoch, largest_error, needed, finite)
+    return Chains(path, epoch, largest_error, needed, finite, problem.batch_norm)

@@ -14,10 +14,13 @@ Zhao et al. (2210.17216), section 4 (``Q = |V_j|^2 + b_j^2 - a |U_j|^2``, withou
 (2402.07193), equation 5, with their generator ``A`` of opposite sign (they count outgoing minus incoming).
 """
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
-from symgeom.spec import SymmetrySpec, take
+from symgeom.checks import SymgeomError
+from symgeom.spec import Leg, SymmetrySpec, UnitGroup, check_spec, take
 from symgeom.types import Parameters
 
 
@@ -36,6 +39,11 @@ def leg_products(spec: SymmetrySpec, u: Parameters, v: Parameters) -> dict[str, 
     dict of str to Tensor, shape (leg, size)
         For each group with a positive scale, one row per trainable leg, in the order of the group's legs.
 
+    Raises
+    ------
+    SymgeomError
+        If the spec does not fit the vectors, or they differ in architecture.
+
     Examples
     --------
     >>> import torch
@@ -46,17 +54,36 @@ def leg_products(spec: SymmetrySpec, u: Parameters, v: Parameters) -> dict[str, 
     tensor([[1., 4.],
             [9., 0.]])
     """
+    scaled = _scaled(spec)
+    for vector in (u, v):
+        check_spec(scaled, vector)
     return {
         group.name: torch.stack(
             [
                 (take(u[leg.tensor], leg, group.size) * take(v[leg.tensor], leg, group.size)).sum(1)
-                for leg in group.legs
-                if not leg.buffer
+                for leg in _same_shape(group, u, v)
             ]
         )
-        for group in spec.groups
-        if group.scale == "positive"
+        for group in scaled.groups
     }
+
+
+def _scaled(spec: SymmetrySpec) -> SymmetrySpec:
+    """Return the groups with a positive scale, with their trainable legs."""
+    groups = (group for group in spec.groups if group.scale == "positive")
+    return SymmetrySpec(tuple(replace(group, legs=tuple(leg for leg in group.legs if not leg.buffer)) for group in groups))
+
+
+def _same_shape(group: UnitGroup, u: Parameters, v: Parameters) -> tuple[Leg, ...]:
+    """Return the legs of a group, or raise if two vectors differ in the shape of a tensor."""
+    for leg in group.legs:
+        shapes = [tuple(vector[leg.tensor].shape) for vector in (u, v)]
+        if shapes[0] != shapes[1]:
+            raise SymgeomError(
+                f"Cannot pair two vectors on group '{group.name}': tensor '{leg.tensor}' has shape {shapes[0]} in the first and "
+                f"{shapes[1]} in the second. Give two vectors of one architecture."
+            )
+    return group.legs
 
 
 def pairing(spec: SymmetrySpec, u: Parameters, v: Parameters) -> dict[str, Tensor]:

@@ -89,7 +89,7 @@ def combine(weights: Tensor, points: Sequence[Parameters]) -> dict[str, Tensor]:
     def one(name: str) -> Tensor:
         tensors = [point[name] for point in points]
         if not tensors[0].is_floating_point():
-            return tensors[0].expand(*weights.shape[1:], *tensors[0].shape)
+            return tensors[0].expand((*weights.shape[1:], *tensors[0].shape))
         factors = weights.to(tensors[0].dtype).reshape(*weights.shape, *[1] * tensors[0].ndim)
         return sum(factor * tensor for factor, tensor in zip(factors, tensors, strict=True))
 
@@ -237,7 +237,7 @@ class GeodesicPath:
         def one(name: str) -> Tensor:
             start, end, spheres = self.start[name], self.end[name], self._spheres[name]
             if not start.is_floating_point():
-                return start.expand(*t.shape, *start.shape)
+                return start.expand((*t.shape, *start.shape))
             entries = spheres.reshape(-1).expand(*weights.shape[:-1], -1)
             here, there = weights.to(start.dtype).gather(-1, entries).unflatten(-1, spheres.shape)
             return here * start + there * end

@@ -7,20 +7,23 @@ The landscape is the mean loss (and the fraction of misclassified samples, the *
 
 Every method takes the parameters of one network and is pure, so that ``torch.vmap`` lifts it to stacked networks. Data are
 visited in chunks to bound memory; chunks are summed and divided by ``N`` once, so that a short last chunk weighs what it should.
-The network is used in evaluation mode: no dropout, and batch normalisation by the running statistics among the parameters.
+The network is used in evaluation mode: no dropout. Batch norm needs a choice of statistics: those among the parameters
+(``"carried"``), or those that the weights give on the training inputs (``"recompute"``), measured anew for every network that is
+evaluated. Gradients are then those of training: each batch is normalised by its own statistics.
 """
 
 import copy
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
-from torch.nn.modules.module import register_module_forward_pre_hook
 
+from symgeom.batchnorm import BatchMode, check_policy
 from symgeom.checks import SymgeomError
-from symgeom.types import Parameters, cast, parameters
+from symgeom.probe import check_fit
+from symgeom.types import Parameters
 
 GRADIENT_BYTES = 2**26
 """Memory (bytes) that one chunk of per-sample gradients of one network may take."""
@@ -56,7 +59,7 @@ class Problem:
     Attributes
     ----------
     module : nn.Module
-        The architecture; its own weights are not used. A module in training mode is copied and put in evaluation mode.
+        The architecture; its own weights are not used. If any of it is in training mode, it is copied and put in evaluation mode.
     inputs : Tensor, shape (sample, ...)
         In the precision of the parameters.
     targets : Tensor, shape (sample,)
@@ -65,6 +68,10 @@ class Problem:
         ``(outputs, targets) -> losses`` of shape ``(sample,)``, without reduction.
     chunk : int
         Samples per forward pass.
+    batch_norm : None or {"carried", "recompute"}
+        Which statistics batch norms use; to be chosen for a network that has them, None for one that has not.
+    training_inputs : Tensor, shape (sample, ...), optional
+        What :func:`~symgeom.batchnorm.recompute_statistics` measures on, in chunks of at most ``chunk``.
 
     Examples
     --------
@@ -78,22 +85,19 @@ class Problem:
     targets: Tensor
     sample_loss: Callable[[Tensor, Tensor], Tensor] = cross_entropy
     chunk: int = 2048
+    batch_norm: str | None = None
+    training_inputs: Tensor | None = None
+    _batch_mode: BatchMode | None = field(init=False, default=None, repr=False)
 
     def __post_init__(self) -> None:
-        if self.module.training:
+        object.__setattr__(self, "batch_norm", check_policy(self.module, self.batch_norm, self.training_inputs))
+        if self.batch_norm == "recompute":
+            object.__setattr__(self, "_batch_mode", BatchMode.of(self.module))
+        if any(layer.training for layer in self.module.modules()):
             object.__setattr__(self, "module", copy.deepcopy(self.module).eval())
         if self.chunk < 1:
             raise SymgeomError(f"Cannot visit the data in chunks of {self.chunk} samples: give a positive number.")
-        if len(self.inputs) != len(self.targets) or len(self.inputs) == 0:
-            raise SymgeomError(
-                f"Cannot pair {len(self.inputs)} inputs with {len(self.targets)} targets: give one target to each of the samples."
-            )
-        outputs = self._probe()
-        low, high = self.targets.min().item(), self.targets.max().item()
-        if not self.targets.is_floating_point() and not 0 <= low <= high < outputs.shape[-1]:
-            raise SymgeomError(
-                f"Cannot use a network with {outputs.shape[-1]} outputs for classes {low} to {high}: build it with one per class."
-            )
+        check_fit(self.module, self.inputs, self.targets)
 
     def outputs(self, params: Parameters, *, index: Tensor | None = None) -> Tensor:
         """Return the network's outputs.
@@ -111,6 +115,8 @@ class Problem:
             Logits.
         """
         self._check_precision(params)
+        if self._batch_mode:
+            params = self._batch_mode.recomputed(params, self.training_inputs, self.chunk)
         inputs = self.inputs if index is None else self.inputs[index]
         return torch.cat([functional_call(self.module, dict(params), (part,)) for part in inputs.split(self.chunk)])
 
@@ -176,11 +182,13 @@ class Problem:
         Returns
         -------
         dict of str to Tensor
-            One entry per trainable tensor (buffers have none).
+            One entry per trainable tensor (buffers have none). With ``batch_norm="recompute"`` the samples are one batch,
+            whatever ``chunk`` is.
         """
         trainable, rest = self._split(params)
         inputs, targets = (self.inputs, self.targets) if index is None else (self.inputs[index], self.targets[index])
-        parts = list(zip(inputs.split(self.chunk), targets.split(self.chunk), strict=True))
+        chunk = len(targets) if self._batch_mode else self.chunk
+        parts = list(zip(inputs.split(chunk), targets.split(chunk), strict=True))
         total = grad(self._total_loss)(trainable, rest, *parts[0])
         for part in parts[1:]:
             for name, addend in grad(self._total_loss)(trainable, rest, *part).items():
@@ -199,7 +207,17 @@ class Problem:
         ------
         dict of str to Tensor, shape (sample in chunk, *shape)
             Their mean over all samples is :meth:`gradient`.
+
+        Raises
+        ------
+        SymgeomError
+            If statistics are recomputed: the loss of one sample then depends on the others.
         """
+        if self._batch_mode:
+            raise SymgeomError(
+                "Cannot give the gradients of single samples: with batch_norm='recompute' the loss of one depends on all others. "
+                "Fold the network first (fold_batchnorm), or choose 'carried'."
+            )
         trainable, rest = self._split(params)
         size = sum(tensor.numel() * tensor.element_size() for tensor in trainable.values())
         count = max(1, min(self.chunk, GRADIENT_BYTES // size))
@@ -246,7 +264,8 @@ class Problem:
     def cast(self, dtype: torch.dtype) -> "Problem":
         """Return the landscape with data in another precision; the parameters are the caller's to cast."""
         targets = self.targets.to(dtype) if self.targets.is_floating_point() else self.targets
-        return replace(self, inputs=self.inputs.to(dtype), targets=targets)
+        training = None if self.training_inputs is None else self.training_inputs.to(dtype)
+        return replace(self, inputs=self.inputs.to(dtype), targets=targets, training_inputs=training)
 
     def _split(self, params: Parameters) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         self._check_precision(params)
@@ -255,8 +274,10 @@ class Problem:
         return trainable, {name: tensor for name, tensor in params.items() if name not in names}
 
     def _total_loss(self, trainable: Parameters, rest: Parameters, inputs: Tensor, targets: Tensor) -> Tensor:
-        outputs = functional_call(self.module, {**trainable, **rest}, (inputs,))
-        return self.sample_loss(outputs, targets).sum()
+        params = {**trainable, **rest}
+        if self._batch_mode:
+            return self.sample_loss(self._batch_mode.outputs(params, inputs), targets).sum()
+        return self.sample_loss(functional_call(self.module, params, (inputs,)), targets).sum()
 
     def _error(self, outputs: Tensor) -> Tensor:
         if self.targets.is_floating_point():
@@ -270,20 +291,3 @@ class Problem:
                     f"Cannot evaluate tensor '{name}' of {tensor.dtype} on inputs of {self.inputs.dtype}: "
                     f"use problem.cast({tensor.dtype}), or cast the parameters."
                 )
-
-    def _probe(self) -> Tensor:
-        weights = cast(parameters(self.module), self.inputs.dtype if self.inputs.is_floating_point() else torch.float32)
-        entered: list[tuple[nn.Module, tuple[object, ...]]] = []
-        watch = register_module_forward_pre_hook(lambda layer, arguments: entered.append((layer, arguments)))
-        try:
-            with torch.no_grad():
-                return functional_call(self.module, weights, (self.inputs[:1],))
-        except (RuntimeError, ValueError, IndexError, TypeError) as error:
-            layer, (found, *_) = entered[-1]
-            name = next(name for name, candidate in self.module.named_modules() if candidate is layer)
-            raise SymgeomError(
-                f"Cannot feed samples of shape {tuple(self.inputs.shape[1:])} to the network: layer '{name}' {layer} cannot take "
-                f"{tuple(found.shape)} ({str(error).splitlines()[0]}). Build it for this input shape, or reshape the data."
-            ) from error
-        finally:
-            watch.remove()

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
+from symgeom.group import GroupElement
 from symgeom.problem import Problem
-from symgeom.spec import UnitGroup, take
+from symgeom.spec import SymmetrySpec, UnitGroup, put, take
 from symgeom.types import ravel, unravel
 
 
@@ -97,3 +98,29 @@ def chain_by_autograd(
             optimizer.step()
             scheduler.step()
     return {name: tensor.detach() for name, tensor in bend.items()}
+
+
+def act_leg_by_leg(spec: SymmetrySpec, element: GroupElement, params: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Apply a group element by taking every leg out as a matrix and putting it back, on a new copy of its tensor each time."""
+    result = dict(params)
+    for group in [*(g for g in spec.groups if g.permute), *(g for g in spec.groups if not g.permute)]:
+        for leg in group.legs if group.name in element.permutations else ():
+            tensor, scale = result[leg.tensor], element.scales[group.name]
+            rows, scale = take(tensor, leg, group.size)[element.permutations[group.name]], scale.to(tensor.dtype)
+            if scale.ndim == 2:
+                rows = (scale if leg.power > 0 else torch.linalg.inv(scale).T) @ rows
+            else:
+                factor = (scale**leg.power).unsqueeze(1)
+                rows = factor * (rows + leg.shift) - leg.shift if leg.shift else factor * rows
+            result[leg.tensor] = put(tensor, leg, rows)
+    return result
+
+
+def pivoted_cholesky(matrix: np.ndarray, rank: int) -> np.ndarray:
+    """Rows of the factor of a positive semidefinite matrix: of what is left, always the largest diagonal entry first."""
+    left, rows = matrix.copy(), []
+    for _ in range(rank):
+        pivot = max(range(len(left)), key=lambda place: left[place, place])
+        rows.append(left[pivot] / math.sqrt(left[pivot, pivot]))
+        left = left - np.outer(rows[-1], rows[-1])
+    return np.array(rows)

@@ -2,13 +2,15 @@ import math
 
 import pytest
 import torch
-from cases import batch, mlp, mlp_spec, network
+from cases import batch, mlp, mlp_spec, network, randomised
+from torch import nn
 
 from symgeom.barrier import NETWORKS_HELD, barrier, profile
+from symgeom.batchnorm import recompute_statistics
 from symgeom.checks import SymgeomError
 from symgeom.path import GeodesicPath, LinearPath
 from symgeom.problem import Problem
-from symgeom.types import cast, stack
+from symgeom.types import cast, parameters, stack, unstack
 
 WIDTHS = (5, 7, 6, 3)
 PROBLEM = Problem(mlp(*WIDTHS), *batch(101, 5, 3), chunk=64)
@@ -65,6 +67,30 @@ def test_a_diverged_end_has_no_error_and_no_barrier(at_once):
     assert measured.error.isnan().any(1).tolist() == [False, True]
     for values in (measured.error, measured.loss):
         assert barrier(T, values).isnan().tolist() == [False, True]
+
+
+def normalised(seed=0):
+    return randomised(nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 3)), seed)
+
+
+@pytest.mark.parametrize("pairs", [0, 2])
+def test_profiles_with_statistics_measured_at_every_point(pairs):
+    """Each network of the path is given its statistics by hand; the ends carry some that are far off."""
+    ends = [parameters(normalised(seed)) for seed in (1, 2)]
+    path = LinearPath(*(stack([end] * pairs) if pairs else end for end in ends))
+    options = {"chunk": 64, "training_inputs": batch(70, 5, 3, seed=1)[0]}
+    anew = Problem(normalised(), *batch(101, 5, 3), batch_norm="recompute", **options)
+    carried = Problem(normalised(), *batch(101, 5, 3), batch_norm="carried", **options)
+    measured, together = profile(anew, path, T), profile(anew, path, T, at_once=4)
+    networks = [recompute_statistics(anew.module, net, anew.training_inputs, chunk=64) for net in unstack(LinearPath(*ends)(T))]
+    loss, error = torch.stack([torch.stack(carried.loss_and_error(network)) for network in networks], dim=1)
+    assert torch.equal(measured.loss, loss.expand(pairs, -1) if pairs else loss)
+    assert torch.equal(measured.error, error.expand(pairs, -1) if pairs else error)
+    torch.testing.assert_close(together.loss, measured.loss, rtol=1e-12, atol=0)
+    assert (measured.batch_norm, profile(PROBLEM, line(), T).batch_norm) == ("recompute", None)
+    as_carried = profile(carried, path, T)
+    assert as_carried.batch_norm == "carried"
+    assert not torch.allclose(as_carried.loss, measured.loss, rtol=0.01)
 
 
 def test_definitions_of_the_barrier():

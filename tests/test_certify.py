@@ -101,24 +101,45 @@ def test_a_head_without_its_bias_changes_classes():
 
 def test_outputs_that_are_no_numbers_fail():
     """A logarithm of a negative number after a wrong sign."""
-    network = Block(lambda self, x: torch.log(self.a(x.abs())), a=nn.Linear(5, 3)).double()
+    network = Block(lambda self, x: torch.log(self.a(x.abs())), a=nn.Linear(5, 3), unused=nn.Linear(2, 3)).double()
     with torch.no_grad():
         network.a.weight.fill_(1.0)
         network.a.bias.fill_(1.0)
     flip = UnitGroup("flip", 3, (Leg("a.weight", 0), Leg("a.bias", 0)), "sign", permute=False)
-    still = UnitGroup("still", 3, (Leg("a.bias", 0, power=0),), "positive", permute=False)
+    still = UnitGroup("still", 3, (Leg("unused.bias", 0),), "positive", permute=False)
     result = certificate(SymmetrySpec((still, flip)), network, draws=1)
     assert result.residual != result.residual
     assert not result.passed
     assert result.worst_group == "flip"
 
 
-def test_nothing_is_modified():
-    network, inputs = mlp(*WIDTHS).train(), batch(4, 5, 3)[0]
-    params = parameters(network)
-    before = {name: tensor.clone() for name, tensor in params.items()}
-    certify(mlp_spec(*WIDTHS), network, params, inputs=inputs, generator=stream("certify"))
-    assert all(torch.equal(params[name], before[name]) for name in before)
+class Stateful(nn.Module):
+    """A network that counts its calls in a buffer and clips its weights in place: unkind, and legal."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(5, 4), nn.Linear(4, 3)
+        self.register_buffer("calls", torch.zeros((), dtype=torch.int64))
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        self.calls += 1
+        self.a.weight.data.clamp_(-100, 100)
+        return self.b(torch.relu(self.a(inputs)))
+
+
+@pytest.mark.parametrize("network", [mlp(*WIDTHS), Stateful().double()], ids=["plain", "stateful"])
+def test_nothing_is_modified(network: nn.Module):
+    inputs, params = batch(4, 5, 3)[0], parameters(network.train())
+    if isinstance(network, Stateful):
+        params["a.weight"][0, 0] = 1e6
+    before = {name: tensor.clone() for name, tensor in (params | {"inputs": inputs}).items()}
+    own = parameters(network)
+    units = {"a.weight": 0, "a.bias": 0, "b.weight": 1}
+    legs = tuple(Leg(name, axis, power=1 - 2 * axis) for name, axis in units.items())
+    spec = SymmetrySpec((UnitGroup("hidden1", 4, legs),)) if isinstance(network, Stateful) else mlp_spec(*WIDTHS)
+    certify(spec, network, params, inputs=inputs, generator=stream("certify"))
+    assert all(torch.equal((params | {"inputs": inputs})[name], before[name]) for name in before)
+    assert all(torch.equal(tensor, own[name]) for name, tensor in parameters(network).items())
     assert network.training
 
 
@@ -128,12 +149,64 @@ def test_a_spec_that_does_not_fit_is_named():
         certificate(spec, mlp(*WIDTHS))
 
 
-def test_weights_that_are_not_finite():
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+def test_weights_that_are_not_finite(value: float):
     network = mlp(*WIDTHS)
     with torch.no_grad():
-        network[2].weight[0, 0] = torch.nan
-    with pytest.raises(SymgeomError, match="Cannot use the network to certify: tensor '2.weight'"):
+        network[2].weight[0, 0] = value
+    with pytest.raises(SymgeomError, match="Cannot use the network to certify: tensor '2.weight' holds 1 values"):
         certificate(mlp_spec(*WIDTHS), network)
+
+
+OTHER = {
+    "widths": ((5, 6, 4, 8, 3), r"missing \[\], .* not expected \[\], .* another shape {'4.weight': \(8, 4\), '4.bias': \(8,\)"),
+    "depth": ((5, 6, 4, 7), r"missing \['6.bias', '6.weight'\], tensors not expected \[\]"),
+    "more layers": ((5, 6, 4, 7, 3, 2), r"missing \[\], tensors not expected \['8.bias', '8.weight'\]"),
+}
+
+
+@pytest.mark.parametrize("other", OTHER)
+def test_weights_of_another_architecture(other: str):
+    widths, message = OTHER[other]
+    weights, inputs = parameters(mlp(*widths)), batch(20, 5, 3)[0]
+    with pytest.raises(SymgeomError, match=rf"Cannot certify the network \(Sequential\) with these weights: tensors {message}"):
+        certify(mlp_spec(*WIDTHS), mlp(*WIDTHS), weights, inputs=inputs, generator=stream("certify"))
+
+
+def test_inputs_of_the_wrong_shape():
+    network = mlp(*WIDTHS)
+    message = r"Cannot certify the network \(Sequential\) on inputs of shape \(4, 6\) and type torch.float64: .* Give a batch of"
+    with pytest.raises(SymgeomError, match=message):
+        certify(mlp_spec(*WIDTHS), network, parameters(network), inputs=batch(4, 6, 3)[0], generator=stream("certify"))
+
+
+def test_inputs_that_are_not_finite():
+    network, inputs = mlp(*WIDTHS), batch(4, 5, 3)[0]
+    inputs[0, 0] = torch.nan
+    with pytest.raises(SymgeomError, match="its outputs are all zero, or not finite"):
+        certify(mlp_spec(*WIDTHS), network, parameters(network), inputs=inputs, generator=stream("certify"))
+
+
+def test_no_draw_proves_nothing():
+    with pytest.raises(SymgeomError, match="Cannot certify with 0 random elements: nothing would be proved"):
+        certificate(mlp_spec(*WIDTHS), mlp(*WIDTHS), draws=0)
+
+
+def test_the_walk_leaves_no_two_units_alike():
+    """Zero weights of a size beyond the noise's period: a permutation that forgets a leg must still be seen."""
+    network = nn.Sequential(nn.Linear(2, 70_000), nn.ReLU(), nn.Linear(70_000, 2)).double()
+    with torch.no_grad():
+        for tensor in network.parameters():
+            tensor.fill_(0.01)
+    inputs, legs = batch(3, 2, 2)[0], (Leg("0.weight", 0), Leg("0.bias", 0), Leg("2.weight", 1, power=-1))
+    right, wrong = (SymmetrySpec((UnitGroup("hidden1", 70_000, some, "none"),)) for some in (legs, legs[:2]))
+
+    def proof(spec: SymmetrySpec, draws: int) -> Certificate:
+        return certify(spec, network, parameters(network), inputs=inputs, generator=stream("certify"), draws=draws)
+
+    assert proof(right, 2).passed
+    assert proof(wrong, 1).passed
+    assert not proof(wrong, 2).passed
 
 
 def test_a_network_that_is_random_in_eval_mode():

@@ -108,7 +108,7 @@ def test_a_bend_finds_its_way_around_a_hill_and_says_how_long_it_took():
 def test_buffers_of_the_bend_are_not_trained():
     module = nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 3)).double()
     points = [{name: tensor + place for name, tensor in parameters(module).items()} for place in (0, 1, 3)]
-    data = Problem(module, *batch(20, 5, 3))
+    data = Problem(module, *batch(20, 5, 3), batch_norm="carried")
     chain = PolygonalPath([stack([point]) for point in points])
     bend = optimise_path(data, chain, plan=PLAN, generators=[stream("buffers")]).path.points[1]
     for name in ("1.running_mean", "1.running_var", "1.num_batches_tracked"):

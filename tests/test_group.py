@@ -3,6 +3,7 @@ import torch
 from cases import batch, mlp, mlp_spec, network
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from references import act_leg_by_leg
 from torch import nn
 
 from symgeom.checks import SymgeomError
@@ -42,12 +43,27 @@ def assembled():
     }
 
 
+def further_scalings():
+    """Units that one group permutes and two others scale: a kept batch norm, as discovered, and with the scaling listed first."""
+    kept = Leg("norm", 0, power=0), Leg("next", 1, power=0)
+    rows = UnitGroup("rows", 5, (Leg("weight", 0), Leg("mean", 0, buffer=True), *kept), "positive")
+    pair = UnitGroup("rows.scale1", 5, (Leg("norm", 0), Leg("next", 1, power=-1)), "positive", permute=False)
+    odd = UnitGroup("columns.sign", 4, (Leg("weight", 1),), "sign", permute=False)
+    columns = UnitGroup("columns", 4, (Leg("weight", 1, power=0),), "none")
+    shapes = {"weight": (5, 4), "mean": (5,), "norm": (5,), "next": (2, 5)}
+    generator = stream("further")
+    return SymmetrySpec((odd, rows, pair, columns)), {
+        name: torch.randn(shape, generator=generator, dtype=torch.float64) for name, shape in shapes.items()
+    }
+
+
 CASES = {
     "positive": lambda: (mlp_spec(*WIDTHS), network(*WIDTHS)),
     "sign": lambda: (mlp_spec(*WIDTHS, scale="sign"), network(*WIDTHS)),
     "linear": lambda: (mlp_spec(*WIDTHS, scale="linear").exact(), network(*WIDTHS)),
     "without biases": lambda: (mlp_spec(*WIDTHS, bias=False), network(*WIDTHS, bias=False)),
     "assembled": assembled,
+    "further scalings": further_scalings,
 }
 CASE_AND_SEED = given(st.sampled_from(sorted(CASES)), st.integers(0, 2**31))
 LAWS = settings(max_examples=40, deadline=None, derandomize=True)
@@ -94,6 +110,51 @@ def test_products_are_associative_and_reverse_under_inversion(case, seed):
     a, b, c = elements(spec, seed, 3)
     assert_same_element(compose(spec, compose(spec, a, b), c), compose(spec, a, compose(spec, b, c)))
     assert_same_element(inverse(spec, compose(spec, a, b)), compose(spec, inverse(spec, b), inverse(spec, a)))
+
+
+@CASE_AND_SEED
+@LAWS
+def test_the_action_is_that_of_its_legs_one_by_one_to_the_last_bit(case, seed):
+    spec, params = CASES[case]()
+    (element,) = elements(spec, seed, 1)
+    permutes = GroupElement(element.permutations, identity(spec).scales)
+    scales = GroupElement(identity(spec).permutations, element.scales)
+    for given_element in (element, permutes, scales):
+        found, expected = act(spec, given_element, params), act_leg_by_leg(spec, given_element, params)
+        assert all(torch.equal(found[name], expected[name]) for name in params)
+
+
+def test_gradients_pass_through_the_action():
+    spec, params = assembled()
+    (element,) = elements(spec, 0, 1)
+    leaves = {name: tensor.clone().requires_grad_() for name, tensor in params.items()}
+    weights = {
+        name: torch.randn(tensor.shape, generator=stream("cotangent"), dtype=tensor.dtype) for name, tensor in params.items()
+    }
+    pulled = []
+    for action in (act, act_leg_by_leg):
+        moved = action(spec, element, leaves)
+        loss = sum((weights[name] * moved[name] ** 2).sum() for name in moved)
+        pulled.append(torch.autograd.grad(loss, list(leaves.values())))
+    for found, expected in zip(*pulled, strict=True):
+        torch.testing.assert_close(found, expected, rtol=ROUNDING, atol=ROUNDING)
+
+
+def test_a_tensor_that_is_laid_out_in_another_way_moves_alike():
+    """Transposed, expanded, and with its channels last."""
+    legs = (Leg("flat", 1, block=2), Leg("maps", 1, power=-1))
+    spec = SymmetrySpec((UnitGroup("units", 3, legs), UnitGroup("out", 4, (Leg("maps", 0), Leg("wide", 1)))))
+    generator = stream("layout")
+    maps = torch.randn(4, 3, 2, 2, generator=generator, dtype=torch.float64)
+    params = {
+        "flat": torch.randn(6, 5, generator=generator, dtype=torch.float64).T,
+        "maps": maps.contiguous(memory_format=torch.channels_last),
+        "wide": torch.randn(1, 4, generator=generator, dtype=torch.float64).expand(3, 4),
+    }
+    before = {name: tensor.clone() for name, tensor in params.items()}
+    (element,) = elements(spec, 0, 1)
+    found, expected = act(spec, element, params), act_leg_by_leg(spec, element, before)
+    assert all(torch.equal(found[name], expected[name]) and torch.equal(params[name], before[name]) for name in params)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -190,6 +251,7 @@ FAULTS = {
         r"its scale is 'positive', which the given scales \(from -1 to 1\)",
     ),
     "zero scale": ("positive", [0, 1, 2], [1.0, 0.0, 1.0], "its scale is 'positive'"),
+    "infinite scale": ("positive", [0, 1, 2], [1.0, torch.inf, 1.0], "its scale is 'positive'"),
     "undefined scale": ("positive", [0, 1, 2], [1.0, torch.nan, 1.0], "its scale is 'positive'"),
     "no sign": ("sign", [0, 1, 2], [1.0, -1.0, 2.0], "its scale is 'sign'"),
     "a scale where there is none": ("none", [0, 1, 2], [1.0, 1.0, 2.0], "its scale is 'none'"),
@@ -209,6 +271,46 @@ def test_what_is_not_in_the_group_is_refused(fault):
     element = GroupElement({"hidden2": torch.tensor(permutation)}, {"hidden2": torch.tensor(scales, dtype=torch.float64)})
     with pytest.raises(SymgeomError, match=message):
         act(spec, element, network(*WIDTHS))
+
+
+def test_weights_that_are_not_finite_are_refused():
+    spec, params = mlp_spec(*WIDTHS), network(*WIDTHS)
+    for value in (torch.nan, torch.inf, -torch.inf):
+        params["2.weight"][1, 2] = value
+        with pytest.raises(
+            SymgeomError, match="Cannot use the network to act on: tensor '2.weight' holds 1 values that are NaN or"
+        ):
+            act(spec, elements(spec, 0, 1)[0], params)
+    # What no leg moves is not looked at.
+    assert act(SymmetrySpec((spec["head"],)), identity(spec), params)["2.weight"].isinf().any()
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.complex128])
+def test_weights_that_are_not_real_are_refused(dtype):
+    spec, params = mlp_spec(*WIDTHS), network(*WIDTHS)
+    params["2.bias"] = params["2.bias"].to(dtype)
+    with pytest.raises(
+        SymgeomError, match=f"Cannot act on tensor '2.bias' of {dtype}: group elements move and scale real weights"
+    ):
+        act(spec, identity(spec), params)
+
+
+def test_an_element_that_names_a_group_by_half_is_refused():
+    spec, params = mlp_spec(*WIDTHS), network(*WIDTHS)
+    whole = identity(spec)
+    without_scales = GroupElement(whole.permutations, {"hidden1": whole.scales["hidden1"]})
+    without_permutations = GroupElement({}, whole.scales)
+    message = r"Cannot use the group element on group 'hidden2': it has .* scales of \['hidden1'\]. Give both for every group"
+    for fails in (
+        lambda: act(spec, without_scales, params),
+        lambda: compose(spec, whole, without_scales),
+        lambda: compose(spec, without_scales, whole),
+        lambda: inverse(spec, without_scales),
+    ):
+        with pytest.raises(SymgeomError, match=message):
+            fails()
+    with pytest.raises(SymgeomError, match=r"on group 'hidden1': it has permutations of \[\] and scales of"):
+        act(spec, without_permutations, params)
 
 
 def test_units_that_cannot_be_permuted_and_specs_that_do_not_fit_are_refused():

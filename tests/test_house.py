@@ -24,7 +24,7 @@ DOORS = {
     "matplotlib": ("figures",),
     "torchvision": ("datasets",),
     "sklearn": ("datasets",),
-    "linear_sum_assignment": ("align.py",),
+    "linear_sum_assignment": ("align",),
 }
 """Where in symgeom/ a library, or a name of one, may be imported."""
 

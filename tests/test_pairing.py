@@ -2,6 +2,7 @@ import pytest
 import torch
 from cases import mlp_spec, network
 
+from symgeom.checks import SymgeomError
 from symgeom.pairing import leg_powers, leg_products, pairing
 from symgeom.spec import Leg, SymmetrySpec, UnitGroup
 from symgeom.types import stack
@@ -70,3 +71,15 @@ def test_stacked_networks(function):
     for index, u in enumerate(networks):
         for name, expected in function(SPEC, u, networks[0]).items():
             torch.testing.assert_close(stacked[name][index], expected, rtol=1e-14, atol=1e-14)
+
+
+@pytest.mark.parametrize("function", [pairing, leg_products])
+def test_vectors_of_another_architecture_are_refused(function):
+    u, wider = network(*WIDTHS), network(7, *WIDTHS[1:])
+    message = r"on group 'hidden1': tensor '0.weight' has shape \(5, 4\) in the first and \(5, 7\) in the second"
+    with pytest.raises(SymgeomError, match=message):
+        function(SPEC, u, wider)
+    with pytest.raises(SymgeomError, match=r"group 'hidden1': leg on tensor '0.weight', axis 0: 5 units need .* which has 4"):
+        function(SPEC, u, network(4, 4, 3, 2))
+    with pytest.raises(SymgeomError, match="group 'hidden1': leg on tensor '0.bias', axis 0: the network has no such tensor"):
+        function(SPEC, network(*WIDTHS, bias=False), u)

@@ -169,3 +169,13 @@ def test_mistakes():
         BezierPath([start, {name: tensor for name, tensor in end.items() if name != "0.bias"}])
     with pytest.raises(SymgeomError, match="group 'hidden3': leg on tensor '4.weight'"):
         GeodesicPath(mlp_spec(5, 7, 6, 4, 3), start, end)
+
+
+def test_integer_buffers_without_axes_are_the_first_points():
+    """Batch norms count their batches in a tensor without axes."""
+    start, end = ({"w": torch.tensor([w]), "count": torch.tensor(int(w))} for w in (1.0, 3.0))
+    assert same(LinearPath(start, end)(0.5), {"w": torch.tensor([2.0]), "count": torch.tensor(1)})
+    stacked = LinearPath(start, end)(torch.tensor([0.0, 0.5]))
+    assert same(stacked, {"w": torch.tensor([[1.0], [2.0]]), "count": torch.tensor([1, 1])})
+    counted = {name: point(seed) | {"count": torch.tensor(seed)} for seed, name in enumerate(("start", "end"))}
+    assert GeodesicPath(SPEC, **counted)(0.5)["count"] == 0

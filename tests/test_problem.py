@@ -2,10 +2,11 @@
 
 import pytest
 import torch
-from cases import batch, mlp, network
+from cases import batch, mlp, network, randomised
 from torch import nn
 
 from symgeom import problem as problem_module
+from symgeom.batchnorm import recompute_statistics
 from symgeom.checks import SymgeomError
 from symgeom.problem import Problem
 from symgeom.types import parameters, stack
@@ -85,7 +86,7 @@ def test_batch_normalisation_uses_the_statistics_of_the_parameters_and_leaves_th
     module = nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 3)).double()
     before = parameters(module)
     inputs, targets = batch(20, 5, 3)
-    problem = Problem(module, inputs, targets)
+    problem = Problem(module, inputs, targets, batch_norm="carried")
     params = {**before, "1.running_mean": torch.full((4,), 0.5, dtype=torch.float64)}
     hidden = (inputs @ params["0.weight"].T + params["0.bias"] - 0.5) / (1 + 1e-5) ** 0.5
     expected = hidden.relu() @ params["3.weight"].T + params["3.bias"]
@@ -93,6 +94,89 @@ def test_batch_normalisation_uses_the_statistics_of_the_parameters_and_leaves_th
     assert problem.gradient(params).keys() == dict(module.named_parameters()).keys()
     assert module.training
     assert all(torch.equal(tensor, before[name]) for name, tensor in parameters(module).items())
+
+
+def normalised():
+    return randomised(nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 3)))
+
+
+def measured(**options):
+    """A landscape whose statistics come from other samples than its loss."""
+    training = batch(30, 5, 3, seed=1)[0] + 1
+    return Problem(normalised(), *batch(20, 5, 3), batch_norm="recompute", training_inputs=training, **options)
+
+
+def test_batch_norm_needs_a_policy():
+    data = batch(20, 5, 3)
+    with pytest.raises(SymgeomError, match="with batch norm .'1' is the first of 1.*fold_batchnorm.*'recompute'.*'carried'"):
+        Problem(normalised(), *data)
+    with pytest.raises(SymgeomError, match="Unknown policy for batch norm 'fold': choose one of 'carried', 'recompute'"):
+        Problem(normalised(), *data, batch_norm="fold")
+    for nothing in (None, data[0][:0]):
+        with pytest.raises(SymgeomError, match="statistics of batch norms without samples: give the training_inputs"):
+            Problem(normalised(), *data, batch_norm="recompute", training_inputs=nothing)
+    with pytest.raises(SymgeomError, match="batch norm '1' .*keeps no running statistics"):
+        Problem(
+            nn.Sequential(nn.Linear(5, 3), nn.BatchNorm1d(3, track_running_stats=False)).double(), *data, batch_norm="carried"
+        )
+
+
+@pytest.mark.parametrize("policy", ["carried", "recompute"])
+def test_networks_without_batch_norm_are_as_they_were(policy):
+    params = network(*WIDTHS, seed=1)
+    with_policy = landscape(chunk=7, batch_norm=policy, training_inputs=batch(9, 5, 3)[0])
+    assert with_policy.batch_norm is None
+    assert torch.equal(with_policy.outputs(params), landscape(chunk=7).outputs(params))
+    found, expected = with_policy.gradient(params), landscape(chunk=7).gradient(params)
+    assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
+
+
+def test_statistics_are_measured_on_the_training_inputs_for_every_network():
+    problem, params = measured(chunk=7), parameters(randomised(normalised(), 1))
+    before = {name: tensor.clone() for name, tensor in params.items()}
+    with_statistics = recompute_statistics(problem.module, params, problem.training_inputs, chunk=7)
+    carried = Problem(problem.module, problem.inputs, problem.targets, chunk=7, batch_norm="carried")
+    assert not torch.equal(carried.outputs(params), carried.outputs(with_statistics))
+    for index in (None, torch.tensor([3, 1])):
+        assert torch.equal(problem.outputs(params, index=index), carried.outputs(with_statistics, index=index))
+    assert problem.loss_and_error(params) == carried.loss_and_error(with_statistics)
+    part = problem.subset(torch.arange(5))
+    assert torch.equal(part.outputs(params), carried.subset(torch.arange(5)).outputs(with_statistics))
+    single = problem.cast(torch.float32)
+    assert (single.batch_norm, single.training_inputs.dtype) == ("recompute", torch.float32)
+    rounded = single.outputs({n: t.float() if t.is_floating_point() else t for n, t in params.items()})
+    torch.testing.assert_close(rounded.double(), problem.outputs(params), rtol=1e-4, atol=1e-5)
+    assert all(torch.equal(params[name], tensor) for name, tensor in before.items())
+
+
+@pytest.mark.parametrize("chunk", [3, 100])
+def test_gradients_with_measured_statistics_are_those_of_training(chunk):
+    """Plain PyTorch in training mode, each mini-batch normalised by itself."""
+    problem, index = measured(chunk=chunk), torch.tensor([[0, 1, 2, 5], [19, 4, 4, 7]])
+    networks = [parameters(randomised(normalised(), seed)) for seed in (1, 2)]
+    found = torch.vmap(lambda params, index: problem.gradient(params, index=index))(stack(networks), index)
+    for place, params in enumerate(networks):
+        for samples, gradients in ((index[place], found), (torch.arange(20), stack([problem.gradient(params)] * 2))):
+            module = normalised().train()
+            module.load_state_dict(params)
+            nn.functional.cross_entropy(module(problem.inputs[samples]), problem.targets[samples]).backward()
+            for name, tensor in module.named_parameters():
+                torch.testing.assert_close(gradients[name][place], tensor.grad, **ROUNDING)
+
+
+def test_samples_have_no_gradients_of_their_own_where_statistics_are_measured():
+    params = parameters(normalised())
+    with pytest.raises(SymgeomError, match="gradients of single samples: .*depends on all others. Fold the network first"):
+        measured().mean_over_samples(params, lambda gradient: gradient)
+
+
+def test_a_layer_that_was_left_in_training_mode():
+    module = normalised()
+    module[1].train()
+    params = parameters(module)
+    expected = Problem(normalised(), *batch(20, 5, 3), batch_norm="carried").outputs(params)
+    assert torch.equal(Problem(module, *batch(20, 5, 3), batch_norm="carried").outputs(params), expected)
+    assert module[1].training
 
 
 def test_another_loss_on_real_targets():

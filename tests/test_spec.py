@@ -108,6 +108,9 @@ FAULTS = {
     "empty region": (Leg("w", 0, region=((1, 2, 2),)), r"its region \(1, 2, 2\)"),
     "region on the units' axis": (Leg("w", 0, region=((0, 0, 1),)), "is no part of another axis"),
     "region nowhere": (Leg("w", 0, region=((2, 0, 1),)), "is no part of another axis"),
+    "region with an axis twice": (Leg("w", 0, region=((1, 0, 2), (1, 2, 4))), r"its region \(1, 2, 4\) .* names each axis once"),
+    "no block": (Leg("w", 0, block=0), r"start \(0\), block \(0\), outer \(1\)"),
+    "no runs": (Leg("w", 0, outer=0), r"start \(0\), block \(1\), outer \(0\)"),
 }
 
 
@@ -118,9 +121,100 @@ def test_a_spec_that_does_not_fit_is_refused(fault):
         check_spec(SymmetrySpec((UnitGroup("g", 2, (leg,)),)), {"w": torch.ones(4, 6)})
 
 
-def test_a_slice_listed_twice_is_refused():
-    with pytest.raises(SymgeomError, match="this slice is listed twice in the group"):
-        check_spec(SymmetrySpec((UnitGroup("g", 2, (Leg("w", 0), Leg("w", 0, power=-1))),)), {"w": torch.ones(4, 6)})
+TWICE = {
+    "the same leg": (Leg("w", 0), Leg("w", 0)),
+    "another power": (Leg("w", 0), Leg("w", 0, power=-1)),
+    "overlapping ranges": (Leg("w", 1, block=2), Leg("w", 1, start=3)),
+    "one within the other": (Leg("w", 1, start=2), Leg("w", 1, outer=3)),
+    "a region and the whole": (Leg("w", 1, region=((0, 0, 2),)), Leg("w", 1)),
+    "overlapping regions": (Leg("w", 1, region=((0, 0, 2),)), Leg("w", 1, region=((0, 1, 4),))),
+}
+
+
+@pytest.mark.parametrize("fault", TWICE)
+def test_a_slice_listed_twice_is_refused(fault):
+    message = r"group 'g': leg on tensor 'w', axis [01]: its entries . to . are listed twice in the group \(entries . to .\)"
+    for legs in (TWICE[fault], TWICE[fault][::-1]):
+        with pytest.raises(SymgeomError, match=message):
+            check_spec(SymmetrySpec((UnitGroup("g", 2, legs),)), {"w": torch.ones(4, 6)})
+
+
+@pytest.mark.parametrize("fault", TWICE)
+def test_a_slice_that_two_groups_permute_is_refused(fault):
+    first, second = TWICE[fault]
+    one, other = UnitGroup("one", 2, (first,)), UnitGroup("other", 2, (second,), "none")
+    with pytest.raises(
+        SymgeomError, match=r"group '(one|other)': leg on tensor 'w', .* are also permuted by group '(one|other)'"
+    ):
+        check_spec(SymmetrySpec((one, other)), {"w": torch.ones(4, 6)})
+    # Any number of scalings may act on units that one group permutes.
+    still = [UnitGroup(name, 2, (second,), permute=False) for name in ("scale1", "scale2")]
+    check_spec(SymmetrySpec((one, *still)), {"w": torch.ones(4, 6)})
+
+
+APART = {
+    "ranges that touch": (Leg("w", 1, block=2), Leg("w", 1, start=4)),
+    "regions that touch": (Leg("w", 1, region=((0, 0, 2),)), Leg("w", 1, region=((0, 2, 4),))),
+    "two axes": (Leg("w", 0), Leg("w", 1)),
+    "two tensors": (Leg("w", 0), Leg("v", 0)),
+}
+
+
+@pytest.mark.parametrize("case", APART)
+def test_slices_that_touch_are_no_fault(case):
+    params = {"w": torch.ones(4, 6), "v": torch.ones(2)}
+    check_spec(SymmetrySpec((UnitGroup("g", 2, APART[case]),)), params)
+    check_spec(SymmetrySpec(tuple(UnitGroup(leg.tensor + str(leg), 2, (leg,)) for leg in APART[case])), params)
+
+
+GROUPS = {
+    "no units": (UnitGroup("g", 0, (Leg("w", 0),)), "group 'g': it has 0 units and 1 legs. A group has at least one of each"),
+    "fewer than none": (UnitGroup("g", -1, (Leg("w", 0),)), "group 'g': it has -1 units"),
+    "no legs": (UnitGroup("g", 2, ()), "group 'g': it has 2 units and 0 legs"),
+    "a scale without powers": (
+        UnitGroup("g", 2, (Leg("w", 0, power=0), Leg("v", 0, power=0))),
+        "group 'g': it has 2 units and 2 legs, all of power 0, so that its scale 'positive' does nothing",
+    ),
+    "a leg that never moves": (
+        UnitGroup("g", 2, (Leg("w", 0), Leg("v", 0, power=0)), permute=False),
+        "group 'g': leg on tensor 'v', axis 0: its power is 0 and its group is not permuted",
+    ),
+    "a matrix of degree two": (
+        UnitGroup("g", 2, (Leg("w", 0, power=2),), "linear"),
+        "tensor 'w', axis 0: power 2, shift 0.0, and",
+    ),
+    "a matrix of degree zero": (
+        UnitGroup("g", 2, (Leg("w", 0, power=0),), "linear"),
+        "tensor 'w', axis 0: power 0, shift 0.0, and",
+    ),
+    "a matrix and a shift": (
+        UnitGroup("g", 2, (Leg("v", 0, shift=0.1),), "linear"),
+        "'linear', which allows powers 1 and -1 without",
+    ),
+    "unknown exactness": (
+        UnitGroup("g", 2, (Leg("w", 0),), exact_for="losses"),
+        "Unknown exact_for of group 'g' 'losses': choose one of 'loss', 'error'",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", GROUPS)
+def test_a_group_that_makes_no_sense_is_refused(fault):
+    group, message = GROUPS[fault]
+    with pytest.raises(SymgeomError, match=message):
+        check_spec(SymmetrySpec((group,)), {"w": torch.ones(4, 6), "v": torch.ones(2)})
+
+
+def test_a_name_used_twice_is_refused():
+    group = UnitGroup("g", 2, (Leg("w", 0),))
+    with pytest.raises(SymgeomError, match=r"Cannot use the spec: it has several groups of the name \['g'\]"):
+        check_spec(SymmetrySpec((group, UnitGroup("g", 2, (Leg("w", 1),)))), {"w": torch.ones(4, 6)})
+
+
+def test_a_permutation_may_have_legs_of_power_zero():
+    check_spec(
+        SymmetrySpec((UnitGroup("g", 2, (Leg("w", 0, power=0), Leg("v", 0))),)), {"w": torch.ones(4, 6), "v": torch.ones(2)}
+    )
 
 
 def test_an_unknown_scale_is_refused():

@@ -8,7 +8,7 @@ from symgeom.checks import SymgeomError
 from symgeom.gauge import canonicalise
 from symgeom.randomness import stream
 from symgeom.spec import Leg, SymmetrySpec, UnitGroup
-from symgeom.torus import Torus, sphere_coordinates, with_sphere_coordinates
+from symgeom.torus import Torus, shared_entries, sphere_coordinates, sphere_legs, with_sphere_coordinates
 
 WIDTHS = (5, 7, 6, 3)
 SPEC = mlp_spec(*WIDTHS)
@@ -61,8 +61,41 @@ def test_the_midpoint_is_equidistant_and_speed_constant():
 
 
 def test_antipodal_points_have_no_geodesic():
-    with pytest.raises(SymgeomError, match=r"Group 'hidden1': Cannot draw a geodesic.*spheres \[0\] are antipodal"):
+    with pytest.raises(SymgeomError, match=r"Cannot draw a geodesic: units \[0\] of group 'hidden1' are antipodal"):
         CIRCLE.geodesic(single(1.0, 0.0), single(-1.0, 0.0), 0.5)
+
+
+def test_lengths_in_between_are_geometric_and_a_unit_that_is_zero_at_one_end_grows_linearly():
+    start, end = single(2.0, 0.0), single(0.0, 18.0)
+    middle = CIRCLE.geodesic(start, end, 0.5)["w"]
+    torch.testing.assert_close(middle, torch.tensor([[1.0, 1.0]]).double() * 6 / math.sqrt(2))
+    assert torch.equal(CIRCLE.geodesic(start, end, 0.0)["w"], start["w"])
+    assert torch.equal(CIRCLE.geodesic(single(0.0, 0.0), end, 0.25)["w"], end["w"] / 4)
+
+
+def test_tensors_on_no_sphere_are_interpolated_linearly_and_counters_kept():
+    ends = [single(1.0, 0.0) | {"slope": torch.tensor(a), "steps": torch.tensor(n)} for a, n in ((1.0, 3), (3.0, 9))]
+    between = CIRCLE.geodesic(*ends, 0.25)
+    assert float(between["slope"]) == 1.5
+    assert int(between["steps"]) == 3
+
+
+def test_group_distances_are_the_distances_of_groups_alone():
+    found = TORUS.group_distances(point(0), point(1))
+    assert list(found) == ["hidden1", "hidden2", "head"]
+    for group in SPEC.groups:
+        alone = Torus(SymmetrySpec((group,))).distance(point(0), point(1))
+        assert math.isclose(found[group.name], alone, rel_tol=1e-14)
+    whole = sum(float(found[group.name]) ** 2 * group.size for group in SPEC.groups) / 14
+    assert math.isclose(math.sqrt(whole), TORUS.distance(point(0), point(1)), rel_tol=1e-14)
+
+
+def test_groups_without_any_direction_have_no_distance():
+    empty = point(0) | {"0.weight": torch.zeros(7, 5).double(), "0.bias": torch.zeros(7).double()}
+    found = TORUS.group_distances(empty, point(1))
+    assert found["hidden1"].isnan()
+    assert found["hidden2"].isfinite()
+    assert Torus(SymmetrySpec(())).distance(empty, point(1)).isnan()
 
 
 def test_dropped_units_are_left_out_of_the_mean():
@@ -86,6 +119,47 @@ def test_coordinates_round_trip_and_respect_the_bias_option():
         assert torch.equal(back["0.bias"], params["0.bias"]) is inside
 
 
+def test_an_entry_that_two_groups_scale_is_a_coordinate_of_the_later_one():
+    """The bias of a depthwise filter: it follows the scales before and after the filter."""
+    groups = (
+        UnitGroup("hidden1", 2, (Leg("0.weight", 0), Leg("2.bias", 0), Leg("4.weight", 1, -1))),
+        UnitGroup("hidden1.scale1", 2, (Leg("2.weight", 0), Leg("2.bias", 0), Leg("4.weight", 1, -1)), permute=False),
+    )
+    params = {"0.weight": torch.ones(2, 3), "2.weight": torch.ones(2, 4), "2.bias": torch.ones(2), "4.weight": torch.ones(1, 2)}
+    legs = sphere_legs(SymmetrySpec(groups), params)
+    assert {name: [leg.tensor for leg in found] for name, found in legs.items()} == {
+        "hidden1": ["0.weight"],
+        "hidden1.scale1": ["2.weight", "2.bias"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("other", "shared"),
+    [
+        (Leg("w", 1), True),
+        (Leg("v", 0), False),
+        (Leg("w", 0, start=5), True),
+        (Leg("w", 0, start=6), False),
+        (Leg("w", 1, region=((0, 6, 9),)), False),
+        (Leg("w", 1, region=((0, 5, 9),)), True),
+        (Leg("w", 0, region=((1, 4, 8),)), False),
+    ],
+)
+def test_shared_entries(other, shared):
+    """Against a leg of the entries 0 to 5 of the first axis and 0 to 3 of the second."""
+    leg = Leg("w", 0, block=2, region=((1, 0, 4),))
+    assert shared_entries(leg, 3, other, 2) is shared
+    assert shared_entries(other, 2, leg, 3) is shared
+
+
+def test_a_bias_counts_where_there_is_nothing_else_and_a_norm_weight_always():
+    norm = SymmetrySpec((UnitGroup("hidden1", 2, (Leg("1.weight", 0), Leg("1.bias", 0))),))
+    params = {"1.weight": torch.ones(2), "1.bias": torch.zeros(2)}
+    assert [leg.tensor for leg in sphere_legs(norm, params, bias_in_norm=False)["hidden1"]] == ["1.weight"]
+    bare = SymmetrySpec((UnitGroup("hidden1", 2, (Leg("1.bias", 0),)),))
+    assert [leg.tensor for leg in sphere_legs(bare, params, bias_in_norm=False)["hidden1"]] == ["1.bias"]
+
+
 def test_random_points_sit_at_right_angles_on_average():
     torus = Torus(SymmetrySpec((UnitGroup("hidden1", 400, (Leg("w", 0),)),)))
     like = {"w": torch.ones(400, 50)}
@@ -99,5 +173,6 @@ def test_random_points_sit_at_right_angles_on_average():
 def test_unknown_kind_and_other_architecture_are_refused():
     with pytest.raises(SymgeomError, match="Unknown kind of distance 'euclidean'"):
         TORUS.distance(point(0), point(1), kind="euclidean")
-    with pytest.raises(SymgeomError, match="tensor '0.weight' has shape"):
-        TORUS.distance(point(0), network(5, 8, 6, 3))
+    for measure in (TORUS.distance, TORUS.group_distances, lambda a, b: TORUS.geodesic(a, b, 0.5)):
+        with pytest.raises(SymgeomError, match="tensor '0.weight' has shape"):
+            measure(point(0), network(5, 8, 6, 3))

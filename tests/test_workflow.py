@@ -178,11 +178,15 @@ def test_a_dead_unit_is_named_and_can_be_dropped(study, tmp_path):
     assert "Minimum sgd/1: Cannot put units [3] of group 'hidden1' on the sphere" in run.stderr
     assert "symmetry.dead_units" in run.stderr
     assert "Traceback" not in run.stderr
-    run = snakemake(clone, target, "--cores", "1", "--config", "symmetry={dead_units: drop}")
+    run = snakemake(clone, target, "--cores", "1", "--config", "symmetry={dead_units: drop, constant_inputs: absorb}")
     assert run.returncode == 0, run.stderr
-    dead = read_store(clone / target)["dead_units"]
-    assert dead.sum() == 1
-    assert dead.sel(arm="sgd", seed=1, group="hidden1") == 1
+    canonical, data = read_store(clone / target), read_store(clone / "results/small/tiny/data.zarr.zip")
+    assert canonical["dead_units"].sum() == 1
+    assert canonical["dead_units"].sel(arm="sgd", seed=1, group="hidden1") == 1
+    pixels = np.concatenate([data[f"{split}_inputs"].values for split in ("train", "test")])
+    constant = (pixels.reshape(len(pixels), -1) == pixels[0].ravel()).all(0).sum()
+    assert constant > 0
+    assert (canonical["absorbed_inputs"].sel(arm="sgd") == constant).all()
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from symgeom.checks import SymgeomError
 from symgeom.discover.labels import Axis
 from symgeom.discover.relations import Axes, Pin, Regions, Statement, equal
 from symgeom.discover.rules import RULES
+from symgeom.discover.unsupported import UnsupportedError
 
 _ALIASES = {"self": "source", "input": "source", "mat2": "other", "vec": "other"}
 _BY_HAND = "Write a SymmetrySpec for this network by hand, and let certify prove it."
@@ -76,7 +77,8 @@ def export(module: nn.Module, example: Tensor) -> ExportedProgram:
             f"Cannot run the network ({type(module).__name__}) on an example of shape {tuple(example.shape)} and type "
             f"{example.dtype}: {str(error).strip().splitlines()[0]}. Give a batch of inputs (sample, ...) as it takes them."
         ) from None
-    if not all(torch.equal(a, b) for a, b in zip(tensors_of(first), tensors_of(second), strict=True)):
+    first, second = tensors_of(first), tensors_of(second)
+    if len(first) != len(second) or not all(map(_same, first, second)):
         raise SymgeomError(
             f"Cannot use the network ({type(module).__name__}): two evaluations on one input in eval mode differ. Turn off what "
             "is random (a dropout that ignores eval mode, a sampled layer)."
@@ -88,6 +90,11 @@ def export(module: nn.Module, example: Tensor) -> ExportedProgram:
         raise SymgeomError(
             f"Cannot capture the graph of the network ({type(module).__name__}): {str(error).strip().splitlines()[0]}. {_BY_HAND}"
         ) from error
+
+
+def _same(first: Tensor, second: Tensor) -> bool:
+    """Whether two tensors are equal, an undefined number being equal to another."""
+    return first.shape == second.shape and bool(((first == second) | ((first != first) & (second != second))).all())
 
 
 def tensors_of(outputs: object) -> list[Tensor]:
@@ -209,14 +216,16 @@ def _apply(node: Node, axes: dict[Node, Axes], network: Network, names: dict[Nod
     for source in node.all_input_nodes:
         if source in names:
             _note_use(network, names[source], axes[source])
-    if name == "batch_norm" and arguments["running_var"] is not None:
-        network.shifts[names[arguments["running_var"]]] = arguments["eps"]
     try:
         if name not in RULES:
-            raise NotImplementedError(f"operation '{node.target}'")
+            raise UnsupportedError(f"operation '{node.target}'")
+        if name == "batch_norm" and arguments["running_var"] is not None:
+            if arguments["running_var"] not in names:
+                raise UnsupportedError("batch normalisation with statistics that are no buffers")
+            network.shifts[names[arguments["running_var"]]] = arguments["eps"]
         values = {key: torch.fx.map_arg(value, axes.__getitem__) for key, value in arguments.items()}
         network.statements += _registered(RULES[name](out, **values), network)
-    except NotImplementedError as error:
+    except UnsupportedError as error:
         raise SymgeomError(f"Cannot discover the symmetries through {error} in {_place(node)}. {_BY_HAND}") from None
     if node.target._schema.is_mutable:  # later uses of the tensor see what was written
         axes[arguments["source"]] = out

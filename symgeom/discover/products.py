@@ -18,6 +18,7 @@ from symgeom.discover.relations import (
     unscaled,
     whole,
 )
+from symgeom.discover.unsupported import UnsupportedError
 
 
 def linear(out: Axes, *, source: Axes, weight: Axes, bias: Axes | None = None, **_: object) -> Iterator[Statement]:
@@ -76,7 +77,7 @@ def transposed_convolution(
 ) -> Iterator[Statement]:
     """Spread every input over a window, with a weight (in, out, window...)."""
     if groups > 1:
-        raise NotImplementedError("a transposed convolution with groups")
+        raise UnsupportedError("a transposed convolution with groups")
     channel = len(out) - len(weight) + 1
     yield from _biased(out[:channel], source[:channel], out[channel], bias)
     yield Pin((*source[channel + 1 :], *out[channel + 1 :], *weight[2:]))
@@ -104,7 +105,7 @@ def affine_product(out: Axes, *, source: Axes, mat1: Axes, other: Axes, **_: obj
 def attention(out: Axes, *, query: Axes, key: Axes, value: Axes, **options: object) -> Iterator[Statement]:
     """Weigh values by softmax(query key): heads match, positions are permuted, coordinates contract (see matrix_product)."""
     if options["enable_gqa"] or options["dropout_p"]:
-        raise NotImplementedError("attention with fewer key heads than query heads, or with dropout that is on in eval mode")
+        raise UnsupportedError("attention with fewer key heads than query heads, or with dropout that is on in eval mode")
     if options["attn_mask"]:
         yield Pin(options["attn_mask"])
     if options["attn_mask"] or options["is_causal"]:
@@ -138,7 +139,7 @@ def multiply(out: Axes, *, source: Axes, other: Axes | float, **_: object) -> It
 def divide(out: Axes, *, source: Axes, other: Axes | float, rounding_mode: str | None = None, **_: object) -> Iterator[Statement]:
     """Divide: scales divide."""
     if rounding_mode:
-        raise NotImplementedError("division with rounding")
+        raise UnsupportedError("division with rounding")
     yield from _multiplied(out, source, other, -1)
 
 
@@ -174,7 +175,7 @@ def _broadcast(out: Axes, source: Axes, other: Axes) -> Iterator[tuple[Axis, Axi
 def power(out: Axes, *, source: Axes, exponent: object, **_: object) -> Iterator[Statement]:
     """Raise to a constant power: the scale is raised to it too."""
     if isinstance(exponent, tuple) or isinstance(source, float | int) or exponent == 0:
-        raise NotImplementedError("a power that is not a constant other than 0")
+        raise UnsupportedError("a power that is not a constant other than 0")
     degree = Fraction(exponent)
     for before, after in zip(source, out, strict=True):
         yield Relation(((whole(before), degree), (whole(after), -1)), "p")

@@ -39,6 +39,7 @@ from symgeom.discover.shapes import (
     unbind,
     unsqueeze,
 )
+from symgeom.discover.unsupported import UnsupportedError
 
 Rule = Callable[..., Iterator[Statement]]
 
@@ -51,14 +52,14 @@ def identity(out: Axes, *, source: Axes, **_: object) -> Iterator[Statement]:
 def dropout(out: Axes, *, source: Axes, train: bool, **_: object) -> Iterator[Statement]:
     """Hand on, in eval mode."""
     if train:
-        raise NotImplementedError("dropout that is on in eval mode, which makes the outputs random,")
+        raise UnsupportedError("dropout that is on in eval mode, which makes the outputs random,")
     yield from passed(source, out)
 
 
 def homogeneous(out: Axes, *, source: Axes, training: bool = False, **_: object) -> Iterator[Statement]:
     """Commute with positive scales: f(s x) = s f(x)."""
     if training:
-        raise NotImplementedError("an activation that is random in eval mode")
+        raise UnsupportedError("an activation that is random in eval mode")
     for before, after in zip(source, out, strict=True):
         yield equal(before, after, "p")
         yield fixed(before, "s")
@@ -181,7 +182,7 @@ def instance_norm(
 ) -> Iterator[Statement]:
     """Normalise over pixels."""
     if not use_input_stats:
-        raise NotImplementedError("instance normalisation with running statistics")
+        raise UnsupportedError("instance normalisation with running statistics")
     yield from _normalised_channels(out, source, weight, bias)
 
 

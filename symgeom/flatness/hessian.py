@@ -72,6 +72,11 @@ def hessian_vector_product(problem: Problem, params: Parameters) -> Callable[[Te
     callable
         From a vector of shape ``(parameter,)``, the trainable tensors in the order of ``params``, to ``H v``.
 
+    Raises
+    ------
+    SymgeomError
+        If the statistics of batch norms are recomputed: they would be differentiated too.
+
     Examples
     --------
     >>> from torch import nn
@@ -80,6 +85,11 @@ def hessian_vector_product(problem: Problem, params: Parameters) -> Callable[[Te
     >>> hessian_vector_product(quadratic, {"weight": torch.ones(1, 1)})(torch.tensor([1.0]))
     tensor([18.])
     """
+    if problem.batch_norm == "recompute":
+        raise SymgeomError(
+            "Cannot differentiate a loss twice whose batch norms use recomputed statistics. Fold the network first "
+            "(fold_batchnorm), or measure the statistics once (recompute_statistics) and choose batch_norm='carried'."
+        )
     names = trainable(problem, params)
     leaves = [params[name].detach().clone().requires_grad_() for name in names]
     network = {**params, **dict(zip(names, leaves, strict=True))}

@@ -48,6 +48,8 @@ class LocalEnergy:
         Kind of the noise.
     draws : int
         Number of draws.
+    batch_norm : None or {"carried", "recompute"}
+        Which statistics the batch norms of the networks used; None without batch norm.
     """
 
     amplitude: Tensor
@@ -56,6 +58,7 @@ class LocalEnergy:
     loss_increase: Tensor
     noise: str
     draws: int
+    batch_norm: str | None
 
 
 @torch.no_grad()
@@ -116,7 +119,8 @@ def local_energy(
             values[draw, index] = _loss_and_error(problem, {**params, **moved})
     increase = values - _loss_and_error(problem, params)
     loss, error = increase.mean(0).unbind(-1)
-    return LocalEnergy(amplitude, error, increase[..., 1].std(0) / draws**0.5, loss, noise, draws)
+    spread = increase[..., 1].std(0) / draws**0.5
+    return LocalEnergy(amplitude, error, spread, loss, noise, draws, problem.batch_norm)
 
 
 def _noise(tensor: Tensor, noise: str, generator: torch.Generator) -> Tensor:

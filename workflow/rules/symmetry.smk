@@ -32,6 +32,7 @@ rule canonicalise_minima:
 
 rule align_pairs:
     input:
+        data="<results>/{case}/data.zarr.zip",
         symmetry="<results>/{case}/symmetry.json",
         canonical=earlier("canonical"),
         code=study.code_of("align_pairs"),
@@ -50,14 +51,16 @@ rule align_pairs:
         runtime=60,
         gpu=0,
     params:
+        network=lookup(dpath="cases/{case}/network", within=config),
         pairs=pairs("all"),
-        method=config["alignment"]["method"],
+        options=config["alignment"],
     script:
         "../../scripts/align_pairs.py"
 
 
 rule measure_distances:
     input:
+        data="<results>/{case}/data.zarr.zip",
         symmetry="<results>/{case}/symmetry.json",
         canonical=earlier("canonical"),
         alignments="<results>/{case}/alignments/{part}.zarr.zip",
@@ -76,6 +79,7 @@ rule measure_distances:
         runtime=30,
         gpu=0,
     params:
+        network=lookup(dpath="cases/{case}/network", within=config),
         options={"bias_in_norm": config["symmetry"]["bias_in_norm"], **config["alignment"]},
     script:
         "../../scripts/measure_distances.py"

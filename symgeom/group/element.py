@@ -1,18 +1,4 @@
-r"""Group elements: a permutation and a scale (or a matrix) for every unit group.
-
-The action permutes first and scales second. With :math:`\pi` the permutation and :math:`s` the scales of a group,
-
-.. math:: (g\theta)_k = s_k^{p}\,\theta_{\pi(k)}
-
-on every leg of power :math:`p`. For a linear group the element is a matrix :math:`G`: incoming legs become :math:`G\theta`,
-outgoing legs :math:`G^{-\top}\theta` (rows indexed by units). An element acts on one network;
-``torch.vmap`` over the network applies one element to many.
-
-References
-----------
-Zhao et al., "Symmetries, flat minima, and the conserved quantities of gradient flow" (2210.17216), section 3: the linear action
-``(U, V) -> (U g^-1, g V)``, here with ``V`` the incoming and ``U`` the outgoing legs.
-"""
+"""The elements of the group, and their algebra."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,8 +7,7 @@ import torch
 from torch import Tensor
 
 from symgeom.checks import SymgeomError
-from symgeom.spec import Leg, SymmetrySpec, UnitGroup, check_spec, put, take
-from symgeom.types import Parameters
+from symgeom.spec import SymmetrySpec, UnitGroup
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,81 +95,6 @@ def random_element(spec: SymmetrySpec, *, generator: torch.Generator, spread: fl
     return GroupElement(permutations, {group.name: draw(group) for group in spec.groups})
 
 
-def act(spec: SymmetrySpec, element: GroupElement, params: Parameters) -> dict[str, Tensor]:
-    """Apply a group element to a network.
-
-    Parameters
-    ----------
-    spec : SymmetrySpec
-        The architecture.
-    element : GroupElement
-        What to apply; groups it does not name are left alone.
-    params : Parameters
-        One network; not modified.
-
-    Returns
-    -------
-    dict of str to Tensor
-        The moved network, in the precision of ``params``.
-
-    Raises
-    ------
-    SymgeomError
-        If the spec does not fit the network, or if a permutation or scale is not one of its group.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from symgeom.spec import Leg, SymmetrySpec, UnitGroup
-    >>> spec = SymmetrySpec((UnitGroup("hidden1", 2, (Leg("in", 0), Leg("out", 1, power=-1))),))
-    >>> swap = GroupElement({"hidden1": torch.tensor([1, 0])}, {"hidden1": torch.tensor([2.0, 1.0])})
-    >>> act(spec, swap, {"in": torch.tensor([[1.0], [3.0]]), "out": torch.tensor([[1.0, 3.0]])})
-    {'in': tensor([[6.],
-            [1.]]), 'out': tensor([[1.5000, 1.0000]])}
-    """
-    check_spec(spec, params)
-    result = dict(params)
-    for group in spec.groups:
-        if group.name not in element.permutations:
-            continue
-        scale, permutation = element.scales[group.name], element.permutations[group.name]
-        _check_element(group, permutation, scale)
-        for leg in group.legs:
-            tensor = result[leg.tensor]
-            rows = take(tensor, leg, group.size)[permutation]
-            result[leg.tensor] = put(tensor, leg, _scaled(rows, leg, scale.to(tensor.dtype)))
-    return result
-
-
-def _scaled(rows: Tensor, leg: Leg, scale: Tensor) -> Tensor:
-    if scale.ndim == 2:
-        matrix = scale if leg.power > 0 else torch.linalg.inv(scale).T
-        return matrix @ rows
-    factor = (scale**leg.power).unsqueeze(1)
-    return factor * (rows + leg.shift) - leg.shift if leg.shift else factor * rows
-
-
-def _check_element(group: UnitGroup, permutation: Tensor, scale: Tensor) -> None:
-    shape, units = (group.size,) * (2 if group.scale == "linear" else 1), torch.arange(group.size, device=permutation.device)
-    if scale.shape != shape or not torch.equal(permutation.sort().values if group.permute else permutation, units):
-        raise SymgeomError(
-            f"Cannot act on group '{group.name}' with permutation {permutation.tolist()} and scales of shape "
-            f"{tuple(scale.shape)}: give each of the numbers 0 to {group.size - 1} once{', in order,' * (not group.permute)} "
-            f"and scales of shape {shape}."
-        )
-    allowed = {
-        "positive": lambda: (scale > 0).all(),
-        "sign": lambda: (scale.abs() == 1).all(),
-        "none": lambda: (scale == 1).all(),
-        "linear": lambda: scale.isfinite().all(),
-    }
-    if not allowed[group.scale]():
-        raise SymgeomError(
-            f"Cannot act on group '{group.name}': its scale is '{group.scale}', which the given scales "
-            f"(from {scale.min().item():.3g} to {scale.max().item():.3g}) are not. Use scales that its activation allows."
-        )
-
-
 def compose(spec: SymmetrySpec, second: GroupElement, first: GroupElement) -> GroupElement:
     """Return the element that acts like ``first``, then ``second``.
 
@@ -209,14 +119,11 @@ def compose(spec: SymmetrySpec, second: GroupElement, first: GroupElement) -> Gr
     """
     permutations, scales = {}, {}
     for group in spec.groups:
-        outer, inner = second.permutations[group.name], first.permutations[group.name]
+        (outer, left), (inner, right) = part_of(group, second), part_of(group, first)
         permutations[group.name] = inner[outer]
-        left, right = second.scales[group.name], first.scales[group.name]
-        if group.scale == "linear":
-            # P G P^T: the first matrix, relabelled by the permutation that follows it.
-            scales[group.name] = left @ right[outer][:, outer]
-        else:
-            scales[group.name] = left * right[outer]
+        # The first scales, relabelled by the permutation of the same units that follows them: P G P^T for a matrix G.
+        moved = part_of(spec[spec.hosts[group.name]], second)[0]
+        scales[group.name] = left @ right[moved][:, moved] if group.scale == "linear" else left * right[moved]
     return GroupElement(permutations, scales)
 
 
@@ -270,9 +177,46 @@ def inverse(spec: SymmetrySpec, element: GroupElement) -> GroupElement:
     >>> compose(spec, inverse(spec, g), g).permutations["hidden1"]
     tensor([0, 1, 2])
     """
-    permutations = {name: torch.argsort(permutation) for name, permutation in element.permutations.items()}
-    scales = {}
+    permutations, scales = {}, {}
     for group in spec.groups:
-        back, scale = permutations[group.name], element.scales[group.name]
+        permutation, scale = part_of(group, element)
+        permutations[group.name] = torch.argsort(permutation)
+        back = torch.argsort(part_of(spec[spec.hosts[group.name]], element)[0])
         scales[group.name] = torch.linalg.inv(scale)[back][:, back] if group.scale == "linear" else 1 / scale[back]
     return GroupElement(permutations, scales)
+
+
+def part_of(group: UnitGroup, element: GroupElement) -> tuple[Tensor, Tensor]:
+    """Return what an element does to one group.
+
+    Parameters
+    ----------
+    group : UnitGroup
+        The group.
+    element : GroupElement
+        An element that names it.
+
+    Returns
+    -------
+    tuple of Tensor
+        The permutation, and the scales or the matrix.
+
+    Raises
+    ------
+    SymgeomError
+        If the element does not name the group, or names it by half.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from symgeom.spec import Leg, UnitGroup
+    >>> element = GroupElement({"hidden1": torch.tensor([1, 0])}, {"hidden1": torch.ones(2)})
+    >>> part_of(UnitGroup("hidden1", 2, (Leg("w", 0),)), element)
+    (tensor([1, 0]), tensor([1., 1.]))
+    """
+    if group.name not in element.permutations or group.name not in element.scales:
+        raise SymgeomError(
+            f"Cannot use the group element on group '{group.name}': it has permutations of {sorted(element.permutations)} and "
+            f"scales of {sorted(element.scales)}. Give both for every group, or complete it with extend."
+        )
+    return element.permutations[group.name], element.scales[group.name]

@@ -1,0 +1,33 @@
+"""Match units of pairs of networks as the configuration asks: by weights, or by what they do on training data."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from _labels import Pair
+from _problems import read_problems
+
+from symgeom.align import Alignment, Matching, align_activations, align_pairs, unit_activations
+from symgeom.randomness import stream
+from symgeom.spec import SymmetrySpec
+from symgeom.types import Parameters
+
+
+def starts_of(options: Mapping) -> int:
+    """Return how many searches a pair gets: only the iterated one has several."""
+    return options["starts"] if options["method"] == "iterated" else 1
+
+
+def match(
+    spec: SymmetrySpec, networks: Mapping[tuple, Parameters], pairs: Sequence[Pair], *, options: Mapping, case: Mapping
+) -> Iterator[tuple[Pair, Alignment]]:
+    """Align the second network of every pair to the first; each pair has a random stream of its own."""
+    named = {(pair[:2], pair[2:]): pair for pair in pairs}
+    if options["method"] == "activations":
+        problem = read_problems(case["data"], case["network"], "float64")["train"]
+        inputs = problem.inputs[: options["activation_samples"]]
+        features = {key: unit_activations(spec, problem.module, params, inputs) for key, params in networks.items()}
+        found = (((a, b), align_activations(spec, features[a], features[b])) for a, b in named)
+    else:
+        generators = {ends: stream("alignment", *pair) for ends, pair in named.items()}
+        matching = Matching(options["method"], starts_of(options))
+        found = align_pairs(spec, networks, named, matching=matching, generators=generators)
+    return ((named[ends], alignment) for ends, alignment in found)

@@ -1,0 +1,93 @@
+r"""Match the units of one family: linear assignment, with signs for odd activations; orthogonal matrices for linear groups.
+
+For permutations :math:`\pi` and signs :math:`s` the sum :math:`\sum_k (E + s_k O)_{k\,\pi(k)}` is largest for
+:math:`s_k = \mathrm{sign}\,O_{k\pi(k)}`, so that the assignment is made on :math:`E + |O|`: ``E`` are similarities that a sign
+leaves alone, ``O`` those that it flips. Rows and columns are centred first, which changes no assignment and saves the solver work
+where units have much in common. For a linear group, the orthogonal matrix that maximises :math:`\langle Q, S\rangle` is that of
+the polar decomposition of :math:`S` (Procrustes).
+
+References
+----------
+Crouse, "On implementing 2D rectangular assignment algorithms" (2016): the solver behind scipy's ``linear_sum_assignment``.
+Schönemann, "A generalized solution of the orthogonal Procrustes problem" (1966).
+"""
+
+import numpy as np
+import torch
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor
+
+
+def best_permutation(worth: Tensor) -> Tensor:
+    """Return the permutation with the largest sum.
+
+    Parameters
+    ----------
+    worth : Tensor, shape (size, size)
+        Row: place (unit of the reference); column: unit.
+
+    Returns
+    -------
+    Tensor of int64, shape (size,)
+        For each place, the unit that takes it.
+
+    Examples
+    --------
+    >>> best_permutation(torch.tensor([[1.0, 2.0], [2.0, 2.0]]))
+    tensor([1, 0])
+    """
+    centred = worth - worth.mean(1, keepdim=True)
+    centred -= centred.mean(0)
+    return torch.from_numpy(linear_sum_assignment(centred.numpy(), maximize=True)[1])
+
+
+def best_rotation(scores: Tensor) -> Tensor:
+    """Return the orthogonal matrix with the largest inner product with ``scores``.
+
+    Parameters
+    ----------
+    scores : Tensor, shape (size, size)
+        Row: unit of the reference; column: unit.
+
+    Returns
+    -------
+    Tensor, shape (size, size)
+        The matrix ``Q`` that takes the units to the reference.
+
+    Examples
+    --------
+    >>> best_rotation(torch.tensor([[0.0, -2.0], [3.0, 0.0]]))
+    tensor([[ 0., -1.],
+            [ 1.,  0.]])
+    """
+    left, _, right = torch.linalg.svd(scores)
+    return left @ right
+
+
+def ties(worth: Tensor, permutation: Tensor, tolerance: float) -> tuple[int, ...]:
+    """Return the places whose unit could be exchanged with that of another place at no loss.
+
+    Parameters
+    ----------
+    worth : Tensor, shape (size, size)
+        As for :func:`best_permutation`.
+    permutation : Tensor of int64, shape (size,)
+        The assignment.
+    tolerance : float
+        Loss up to which two assignments count as equally good.
+
+    Returns
+    -------
+    tuple of int
+        Places (units of the reference), ascending. Twin units of either network are among them.
+
+    Examples
+    --------
+    >>> ties(torch.tensor([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]), torch.tensor([0, 1, 2]), 1e-9)
+    (0, 1)
+    """
+    matched = worth[:, permutation]
+    own = matched.diagonal()
+    loss = own.unsqueeze(0) + own.unsqueeze(1) - matched - matched.T
+    loss.fill_diagonal_(np.inf)
+    return tuple((loss <= tolerance).any(1).nonzero().reshape(-1).tolist())
