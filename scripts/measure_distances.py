@@ -20,9 +20,8 @@ def main(*, stores: Mapping, network: Mapping, options: dict, distances: str, co
     torus, elements = Torus(spec, options["bias_in_norm"]), read_elements(stores["alignments"], spec)
 
     def compare(first: dict, second: dict) -> list[float]:
-        angles = torus.angles(first, second)
-        groups = [float(angle.square().nanmean().sqrt()) for angle in angles.values()]
-        return [float(torus.distance(first, second)), *groups]
+        found = torus.group_distances(first, second)  # a group without scales has no spheres
+        return [float(torus.distance(first, second)), *(float(found.get(group.name, np.nan)) for group in spec.groups)]
 
     measured = np.full((len(elements), 2, 1 + len(spec.groups)), np.nan)
     for row, (pair, element) in enumerate(elements.items()):

@@ -76,21 +76,22 @@ def angle(u: Tensor, v: Tensor) -> Tensor:
 def slerp(u: Tensor, v: Tensor, t: float | Tensor) -> Tensor:
     r"""Point at parameter ``t`` of the great circle from ``u`` to ``v``, at constant speed.
 
-    .. math:: \frac{\mathrm{sinc}((1-t)\theta)(1-t)\,u + \mathrm{sinc}(t\theta)\,t\,v}{\mathrm{sinc}(\theta)}
+    .. math:: \lVert u\rVert^{1-t} \lVert v\rVert^t\;
+              \frac{\mathrm{sinc}((1-t)\theta)(1-t)\,\hat u + \mathrm{sinc}(t\theta)\,t\,\hat v}{\mathrm{sinc}(\theta)}
 
-    with the unnormalised sinc, so that coincident points need no special case.
+    with the unnormalised sinc, so that coincident points need no special case; lengths are interpolated geometrically.
 
     Parameters
     ----------
     u, v : Tensor, shape (..., d)
-        Unit vectors (or both zero, which stay zero).
+        Vectors. One that is zero has no direction: the point moves linearly along that of the other.
     t : float or Tensor
         0 gives ``u``, 1 gives ``v``.
 
     Returns
     -------
     Tensor, shape (..., d)
-        Unit vectors.
+        Unit vectors, if both ends are.
 
     Raises
     ------
@@ -112,7 +113,9 @@ def slerp(u: Tensor, v: Tensor, t: float | Tensor) -> Tensor:
             "singled out. Align the networks first, or move one of them."
         )
     first, second = slerp_weights(theta.unsqueeze(-1), t)
-    return first * u + second * v
+    here, there = (torch.linalg.vector_norm(w, dim=-1, keepdim=True) for w in (u, v))
+    ratio = torch.where((here == 0) | (there == 0), 1.0, there / here)
+    return first * ratio**t * u + second * ratio ** (t - 1) * v
 
 
 def slerp_weights(theta: Tensor, t: float | Tensor) -> tuple[Tensor, Tensor]:

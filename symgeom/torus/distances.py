@@ -1,6 +1,5 @@
 """Angles, distances, geodesics and random points on the product of spheres of one architecture."""
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -8,7 +7,7 @@ from torch import Tensor
 
 from symgeom.checks import SymgeomError, check_choice, check_same_tensors
 from symgeom.spec import SymmetrySpec
-from symgeom.sphere import ANTIPODAL_TOLERANCE, angle, random_direction, slerp_weights
+from symgeom.sphere import angle, random_direction, slerp
 from symgeom.torus.coordinates import sphere_coordinates, with_sphere_coordinates
 from symgeom.types import Parameters, cast
 
@@ -184,15 +183,8 @@ def _present(u: Tensor, v: Tensor) -> Tensor:
 
 
 def _between(name: str, u: Tensor, v: Tensor, t: float) -> Tensor:
-    """Return the points of the great circles of one group, with lengths in between."""
-    theta = angle(u, v)
-    antipodal = theta > math.pi - ANTIPODAL_TOLERANCE
-    if antipodal.any():
-        raise SymgeomError(
-            f"Cannot draw a geodesic: units {antipodal.nonzero().flatten().tolist()} of group '{name}' are antipodal in the two "
-            "networks (angle pi), so that no great circle is singled out. Align the networks first, or move one of them."
-        )
-    lengths = (torch.linalg.vector_norm(w, dim=1) for w in (u, v))
-    ratio = torch.where(_present(u, v), torch.div(*reversed(tuple(lengths))), 1.0).unsqueeze(1)
-    first, second = slerp_weights(theta.unsqueeze(1), t)
-    return first * ratio**t * u + second * ratio ** (t - 1) * v
+    """Return the points of the great circles of one group; a complaint names it."""
+    try:
+        return slerp(u, v, t)
+    except SymgeomError as mistake:
+        raise SymgeomError(f"Group '{name}': {mistake}") from None
