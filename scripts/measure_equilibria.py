@@ -35,7 +35,7 @@ def main(
     distance, charged = np.full(shape, np.nan), [group for group in spec.exact().groups if group.scale == "positive"]
     units = {group.name: np.full((*shape, group.size), np.nan) for group in charged}
     with progress("measure equilibria", len(ends)) as bar:
-        for (arm, seed), end in ends.items():
+        for (arm, seed), end in ends.items() if charged else ():
             bar.update()
             method = build(recipes[arm]["method"], {key: value for key, value in recipes[arm].items() if key != "method"})
             strengths = {name: getattr(method, name) for name in ("learning_rate", "weight_decay", "momentum")}

@@ -50,7 +50,7 @@ def main(
         trained = train(problems["train"], start, method, plan=plan, generators=orders, observe=observer)
     attrs = {"attrs": {"method": method.name}, "config_digest": config_digest}
     for path, (variables, along) in (
-        (ledgers, ledger_table(observer.close(), method)),
+        (ledgers, ledger_table(observer.close(), method, len(seeds))),
         (minima, minima_table(spec, trained, problems)),
     ):
         write_minima(path, [arm], seeds, variables, coordinates=along, **attrs)

@@ -434,6 +434,9 @@ def test_activations_that_cannot_be_matched_are_refused():
     ours, theirs = unit_activations(spec, module, params, inputs), unit_activations(spec, module, params, inputs[:3])
     with pytest.raises(SymgeomError, match=r"activations of shapes \(12, 6\) and \(12, 3\)"):
         align_activations(spec, ours, theirs)
+    linear = mlp_spec(6, 12, 10, 4, scale="linear").exact()
+    with pytest.raises(SymgeomError, match="Cannot match group 'hidden1' by activations: no activation acts on its units"):
+        align_activations(linear, ours, ours)
     bare = SymmetrySpec((UnitGroup("units", 12, (Leg("weight", 0),)),))
     with pytest.raises(SymgeomError, match=r"group 'units' by activations: none of its tensors \['weight'\]"):
         unit_activations(bare, module, params, inputs)

@@ -232,3 +232,26 @@ def test_a_truncated_store_is_named_and_nothing_else_is_lost(study, tmp_path):
     assert "Traceback" not in run.stderr
     kept = digests(clone)
     assert {name for name in before if "/minima/" in name or "/ledgers/" in name or "data.zarr" in name} <= set(kept)
+
+
+def test_networks_without_rescalings_are_aligned_and_have_no_charges(tmp_path):
+    """Odd activations allow signs only, no activation allows matrices; units are matched by activations and by weights."""
+    clone = copy_repository(tmp_path / "clone", config=SMALL)
+    arms = "arms: {rsgd: null, wild: null}\nclaims: {roles: {flat: sgd, reference: sgd, sharp: adam, adaptive: adam}}\n"
+    found = {}
+    for activation, method in (("tanh", "activations"), ("identity", "iterated")):
+        network = f"{{tiny: {{network: {{options: {{activation: {activation}}}}}}}}}"
+        change = override(tmp_path, f"study: {activation}\ncases: {network}\nalignment: {{method: {method}}}\n{arms}")
+        targets = [f"results/{activation}/tiny/{stage}/0.zarr.zip" for stage in ("distances", "alignments", "equilibria")]
+        run = snakemake(clone, *targets, *change, "--cores", "2")
+        assert run.returncode == 0, run.stderr
+        found[activation] = [read_store(clone / target) for target in targets]
+        ledgers = read_store(clone / f"results/{activation}/tiny/ledgers/sgd.zarr.zip")
+        assert not [name for name in ledgers.data_vars if name.startswith("charge_")]
+        assert np.isnan(found[activation][2]["displacement"]).all()
+        near = found[activation][0]["distance"]
+        assert (near.sel(stage="aligned") < near.sel(stage="normalised")).all()
+    assert set(np.unique(found["tanh"][1]["scale_hidden1"])) == {-1.0, 1.0}
+    assert found["tanh"][1].attrs["method"] == "activations"
+    rotations = found["identity"][1]["scale_hidden1"].values
+    assert np.abs(rotations @ rotations.swapaxes(1, 2) - np.eye(12)).max() < 1e-12

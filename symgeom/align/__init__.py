@@ -25,7 +25,7 @@ import torch
 
 from symgeom.align.activations import align_activations, unit_activations
 from symgeom.align.joint import JointAlignment, align_jointly
-from symgeom.align.plan import Plan, Prepared, make_plan, prepare
+from symgeom.align.plan import Plan, Prepared, make_plan, prepare, without_scales
 from symgeom.align.record import Alignment, Matching
 from symgeom.align.search import Search, ascend, kick, match_incoming, match_known_first, sweep_at_random
 from symgeom.checks import SymgeomError, check_finite, check_same_tensors
@@ -193,13 +193,14 @@ def _aligned(
 ) -> Alignment:
     """Search from every start and keep the best."""
     (reference, ours), (params, theirs) = pair
+    discrete = without_scales(spec)
     touched = sorted({leg.tensor for group in spec.groups for leg in group.legs if not leg.buffer})
     best, kept, objectives, visits = None, None, [], 0
     for start in range(matching.starts):
         search = best.copy() if start > 1 else Search(plan, ours, theirs)
         converged = _run(search, start, matching, generator)
         element = search.element(spec)
-        moved = act(spec, element, params)
+        moved = act(discrete, element, params)
         objectives.append(sum(float((reference[name] * moved[name]).sum(dtype=torch.float64)) for name in touched))
         visits += search.visits
         if objectives[-1] >= max(objectives):

@@ -108,7 +108,7 @@ def align_activations(spec: SymmetrySpec, reference: Mapping[str, Tensor], activ
     Raises
     ------
     SymgeomError
-        If the two were not evaluated on the same inputs.
+        If the two were not evaluated on the same inputs, or a group is linear.
 
     Examples
     --------
@@ -126,6 +126,11 @@ def align_activations(spec: SymmetrySpec, reference: Mapping[str, Tensor], activ
             raise SymgeomError(
                 f"Cannot match group '{name}' by activations of shapes {tuple(ours.shape)} and {tuple(theirs.shape)} (unit, "
                 "feature): evaluate both networks on the same inputs."
+            )
+        if spec[name].scale == "linear":
+            raise SymgeomError(
+                f"Cannot match group '{name}' by activations: no activation acts on its units, so that they may be mixed and "
+                "their correlations say nothing. Match it by weights (align)."
             )
         correlation = _standardised(ours) @ _standardised(theirs).T
         odd = spec[name].scale == "sign"

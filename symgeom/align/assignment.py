@@ -12,7 +12,6 @@ Crouse, "On implementing 2D rectangular assignment algorithms" (2016): the solve
 Schönemann, "A generalized solution of the orthogonal Procrustes problem" (1966).
 """
 
-import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
@@ -86,8 +85,7 @@ def ties(worth: Tensor, permutation: Tensor, tolerance: float) -> tuple[int, ...
     >>> ties(torch.tensor([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]), torch.tensor([0, 1, 2]), 1e-9)
     (0, 1)
     """
-    matched = worth[:, permutation]
-    own = matched.diagonal()
-    loss = own.unsqueeze(0) + own.unsqueeze(1) - matched - matched.T
-    loss.fill_diagonal_(np.inf)
-    return tuple((loss <= tolerance).any(1).nonzero().reshape(-1).tolist())
+    matched = worth.index_select(1, permutation)
+    own = matched.diagonal().clone()
+    gain = (matched + matched.T).sub_(own).sub_(own.unsqueeze(1)).fill_diagonal_(-torch.inf)
+    return tuple((gain.amax(1) >= -tolerance).nonzero().reshape(-1).tolist())

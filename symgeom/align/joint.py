@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import torch
 
-from symgeom.align.plan import make_plan, prepare
+from symgeom.align.plan import make_plan, prepare, without_scales
 from symgeom.align.search import Search, ascend, match_known_first
 from symgeom.checks import SymgeomError
 from symgeom.group import GroupElement, act, compose, identity, inverse
@@ -89,20 +89,20 @@ def align_jointly(spec: SymmetrySpec, networks: Mapping[Hashable, Parameters]) -
     """
     if len(networks) < 2:
         raise SymgeomError(f"Cannot align {len(networks)} networks to each other: give at least two.")
-    first, plan = next(iter(networks)), make_plan(spec)
+    first, plan, discrete = next(iter(networks)), make_plan(spec), without_scales(spec)
     prepared = {name: prepare(plan, params) for name, params in networks.items()}
     searches = {name: Search(plan, prepared[first], prepared[name]) for name in networks}
     for name in networks:
         if name != first:
             match_known_first(searches[name])
             ascend(searches[name])
-    moved = {name: act(spec, searches[name].element(spec), networks[name]) for name in networks}
+    moved = {name: act(discrete, searches[name].element(spec), networks[name]) for name in networks}
     objectives, converged = [_mean_product(moved)], False
     while not converged and len(objectives) <= ROUNDS:
         for name in networks:
             total = {tensor: sum(moved[other][tensor] for other in networks if other != name) for tensor in moved[name]}
             searches[name] = _better(Search(plan, prepare(plan, total), prepared[name]), searches[name])
-            moved[name] = act(spec, searches[name].element(spec), networks[name])
+            moved[name] = act(discrete, searches[name].element(spec), networks[name])
         objectives.append(_mean_product(moved))
         converged = objectives[-1] - objectives[-2] <= GAIN * abs(objectives[-1])
     back = inverse(spec, searches[first].element(spec))

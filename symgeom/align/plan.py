@@ -8,7 +8,7 @@ rows on one network: both are shared by all pairs and all starts.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -126,6 +126,29 @@ def make_plan(spec: SymmetrySpec) -> Plan:
         )
         for name, group in named.items()
     }
+
+
+def without_scales(spec: SymmetrySpec) -> SymmetrySpec:
+    """Return what alignment may do: permutations, signs and matrices, no positive scales.
+
+    Parameters
+    ----------
+    spec : SymmetrySpec
+        The architecture.
+
+    Returns
+    -------
+    SymmetrySpec
+        An element of the whole spec without positive scales acts through it as through the spec, at less cost.
+
+    Examples
+    --------
+    >>> spec = SymmetrySpec((UnitGroup("hidden1", 2, (Leg("in", 0),)), UnitGroup("head", 1, (Leg("out", 0),), permute=False)))
+    >>> [(group.name, group.scale) for group in without_scales(spec).groups]
+    [('hidden1', 'none')]
+    """
+    kept = (group for group in spec.groups if group.permute or group.scale in ("sign", "linear"))
+    return SymmetrySpec(tuple(replace(group, scale="none") if group.scale == "positive" else group for group in kept))
 
 
 def strand_rows(strand: Strand, size: int, params: Parameters) -> Tensor:
