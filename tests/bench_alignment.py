@@ -91,9 +91,9 @@ def objective(spec: SymmetrySpec, first: Parameters, second: Parameters, permuta
 
 
 CASES = {
-    "MLP 784-512-512-512-256-10": (mlp, (784,), 2.0, 6),
+    "MLP 784-512-512-512-256-10": (mlp, (784,), 2.0, 10),
     "VGG16": (vgg16, (3, 32, 32), 1.5, 2),
-    "ResNet-22x4": (wide_resnet, (3, 32, 32), 2.0, 6),
+    "ResNet-22x4": (wide_resnet, (3, 32, 32), 2.0, 20),
 }
 """Name: factory, shape of an input, the ratio wanted, pairs."""
 

@@ -11,7 +11,7 @@ from what is known first and goes on until nothing changes (:mod:`symgeom.align.
 further starts show how far they scatter, and find higher ones. The second is git-re-basin's algorithm (from the identity, groups
 in random order), so that from two starts the objective is never below it; those that follow kick the best maximum so far.
 
-The search runs in the precision of the networks; objectives are summed in float64. Scales are not touched: align canonical
+The search runs in the precision of the networks. Scales are not touched: align canonical
 networks (:func:`symgeom.gauge.canonicalise`), or scales distort the match.
 
 References
@@ -201,7 +201,7 @@ def _aligned(
         converged = _run(search, start, matching, generator)
         element = search.element(spec)
         moved = act(discrete, element, params)
-        objectives.append(sum(float((reference[name] * moved[name]).sum(dtype=torch.float64)) for name in touched))
+        objectives.append(sum(float(torch.dot(reference[name].flatten(), moved[name].flatten())) for name in touched))
         visits += search.visits
         if objectives[-1] >= max(objectives):
             best, kept = search, (element, converged)
