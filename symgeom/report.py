@@ -1,6 +1,6 @@
 """The report of a study: one HTML file that holds everything a reader wants first, and needs nothing beside it.
 
-This module gathers what the report says (claims, figures, minima, the run itself) as plain data; the page's look is a Jinja
+This module gathers what the report says (claims, figures, minima, alignments) as plain data; the page's look is a Jinja
 template. Figures are embedded as pictures; the page asks the network for nothing and reads the same without scripts, which only
 sort tables.
 """
@@ -8,31 +8,17 @@ sort tables.
 from __future__ import annotations
 
 import base64
-import csv
-import importlib.metadata
 import math
-import os
-import platform
 import re
-import subprocess
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import jinja2
 import numpy as np
 from markupsafe import Markup, escape
 
-from symgeom import __version__
-
 VERDICTS = {"supported": "●", "not supported": "✕", "undecided": "◇"}
 """Symbol of each verdict; the word stands beside it."""
-
-PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "xarray", "zarr", "matplotlib", "snakemake")
-"""What the numbers may depend on."""
-
-ENDS = {"started": min, "ended": max}
-"""When the first job of a study started, and when the last one ended."""
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -176,100 +162,32 @@ def arm_rows(rows: Sequence[Mapping], arms: Sequence[str]) -> list[dict]:
     return summary
 
 
-def run_statistics(folder: str | Path) -> list[dict]:
-    """Sum up what Snakemake measured of the jobs, rule by rule.
+def alignment_facts(alignments: Mapping) -> dict:
+    """Say how well the pairs of a case could be aligned.
 
     Parameters
     ----------
-    folder : str or Path
-        Holds ``<rule>/<job>.tsv``, the benchmarks of the study's jobs.
-
-    Returns
-    -------
-    list of dict
-        ``rule``, ``jobs``, ``seconds`` (sum), ``longest`` (s), ``memory`` (largest resident set, MB), ``started`` and ``ended``
-        (s since 1970), in the order in which the rules began. What was never measured is NaN.
-    """
-    rules: dict[str, list[tuple[float, float, float]]] = {}
-    for file in sorted(Path(folder).glob("*/*.tsv")):
-        with file.open(newline="") as lines:
-            for row in csv.DictReader(lines, delimiter="\t"):
-                rules.setdefault(file.parent.name, []).append((_float(row["s"]), _float(row["max_rss"]), file.stat().st_mtime))
-    table = []
-    for rule, jobs in rules.items():
-        seconds, memory, ended = (np.array(column) for column in zip(*jobs, strict=True))
-        largest = float(np.nanmax(memory)) if np.isfinite(memory).any() else math.nan
-        times = {"seconds": float(seconds.sum()), "longest": float(seconds.max())}
-        ends = {"started": float((ended - seconds).min()), "ended": float(ended.max())}
-        table.append({"rule": rule, "jobs": len(jobs), **times, "memory": largest, **ends})
-    return sorted(table, key=lambda row: row["started"])
-
-
-def _float(text: str) -> float:
-    """Read a number; what a short job could not measure is NaN."""
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
-
-
-def describe_run(statistics: Sequence[Mapping], repository: str | Path) -> dict:
-    """Say with which code, on which machine and when the study was made.
-
-    Parameters
-    ----------
-    statistics : sequence of mapping
-        As from :func:`run_statistics`.
-    repository : str or Path
-        The checkout that ran.
+    alignments : xr.Dataset
+        With ``start_objective`` over (pair, start), ``converged`` and ``ties`` (pair, group); NaN where a network is missing.
 
     Returns
     -------
     dict
-        Plain data for JSON. It differs from run to run: nothing else that a study writes does.
+        ``pairs``, ``converged`` and ``tied`` (numbers of pairs), ``starts``, ``improved`` (pairs for which a later start led
+        higher than the first) and ``spread`` (median over pairs of the gap between best and worst start, as a share of the best).
     """
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    machine = {"system": platform.platform(), "processor": _processor(), "cores": os.cpu_count(), "memory_GB": round(memory, 1)}
-    ends = {name: choose(row[name] for row in statistics) for name, choose in ENDS.items()} if statistics else {}
-    changed = _git(repository, "status", "--porcelain", "--untracked-files=no")
+    objectives = alignments["start_objective"].values
+    there = np.isfinite(objectives).all(1)
+    objectives, best = objectives[there], objectives[there].max(1)
+    spread = float(np.median((best - objectives.min(1)) / np.abs(best))) if there.any() else math.nan
     return {
-        "commit": _git(repository, "rev-parse", "HEAD") or "unknown",
-        "changed_files": len(changed.splitlines()),
-        "symgeom": __version__,
-        "python": platform.python_version(),
-        "packages": {name: version for name in PACKAGES if (version := _version(name))},
-        "machine": machine,
-        **{name: _time(seconds) for name, seconds in ends.items()},
-        "elapsed": ends.get("ended", 0.0) - ends.get("started", 0.0),
-        "written": _time(datetime.now(UTC).timestamp()),
-        "rules": [{name: row[name] for name in ("rule", "jobs", "seconds", "longest", "memory")} for row in statistics],
+        "pairs": int(there.sum()),
+        "starts": objectives.shape[1],
+        "converged": int(alignments["converged"].values[there].sum()),
+        "tied": int((alignments["ties"].values[there].sum(1) > 0).sum()),
+        "improved": int((best > objectives[:, 0]).sum()),
+        "spread": spread,
     }
-
-
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def _git(repository: str | Path, *arguments: str) -> str:
-    """Ask git; nothing if there is no git or no repository."""
-    try:
-        return subprocess.run(["git", *arguments], cwd=repository, capture_output=True, text=True, check=False).stdout.strip()
-    except OSError:
-        return ""
-
-
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return ""
-
-
-def _processor() -> str:
-    """Return the processor's name where the system tells it."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 def render(template: str | Path, **context: object) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import xarray as xr
@@ -177,13 +178,33 @@ def canonical(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
     return _described(variables, _networks(seeds) | {"group": list(GROUPS)})
 
 
-STAGES = {stage.__name__: stage for stage in (minima, canonical, flatness, distances, paths, chains, ledgers, equilibria)}
+def alignments(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
+    count = len(_pairs(seeds))
+    objective = random.normal(100, 1, (count, 2))
+    variables = {
+        "objective": ("pair", objective.max(1)),
+        "start_objective": (("pair", "start"), objective),
+        "converged": ("pair", np.ones(count, bool)),
+        "ties": (("pair", "group"), np.zeros((count, len(GROUPS)), int)),
+    }
+    return _described(variables, _pair_coordinates(seeds) | {"group": list(GROUPS)})
+
+
+STAGES = {
+    stage.__name__: stage for stage in (minima, canonical, flatness, distances, paths, chains, ledgers, equilibria, alignments)
+}
 
 
 def case(stages: Iterable[str] = STAGES, *, seeds: int = SEEDS) -> xr.DataTree:
     """Return the node of one case, as open_study gives it."""
     random = {name: np.random.default_rng(number) for number, name in enumerate(STAGES)}
     return xr.DataTree.from_dict({name: STAGES[name](random[name], seeds) for name in stages})
+
+
+def write_benchmark(path: Path, seconds: str, memory: str) -> None:
+    """Write what Snakemake measures of a job."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"s\th:m:s\tmax_rss\n{seconds}\t0:00:00\t{memory}\n")
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 import csv
 import json
 import math
-import os
 import re
 import sys
 from dataclasses import replace
@@ -13,15 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import synthetic_study
+import xarray as xr
 import yaml
 
 from symgeom.claims.record import Claim, write_claims
-from symgeom.report import arm_rows, describe_run, embed, markup, minima_rows, number, run_statistics
+from symgeom.report import alignment_facts, arm_rows, embed, markup, minima_rows, number
 from symgeom.store import write_store
 
 ROOT = Path(__file__).parents[1]
 CAPTIONS = ROOT / "workflow/report/captions"
-FIGURES = ("flatness", "claims")
+FIGURES, STAGES = ("flatness", "claims"), ("minima", "canonical", "alignments")
 PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" width="252pt" height="72pt"><rect width="9" height="9"/></svg>'
 
 
@@ -60,9 +60,9 @@ def study(tmp_path, monkeypatch):
     from write_report import main
 
     folder, config = Path("results/made_up"), yaml.safe_load((ROOT / "config/config.yaml").read_text())
-    tree, stores = synthetic_study.case(["minima", "canonical"]), {"minima": [], "canonical": [], "figures": []}
+    tree, stores = synthetic_study.case(STAGES), {name: [] for name in (*STAGES, "figures")}
     for case in ("mlp", "other"):
-        for stage in ("minima", "canonical"):
+        for stage in STAGES:
             path = folder / case / stage / "all.zarr.zip"
             write_store(path, tree[stage].to_dataset(), config_digest="0", seeds=[0, 1, 2])
             stores[stage].append(str(path))
@@ -73,7 +73,7 @@ def study(tmp_path, monkeypatch):
             stores["figures"].append(str(path))
     write_claims(folder / "claims.csv", claims())
     for rule, seconds in (("train_minima", "12.5"), ("write_report", "1.0")):
-        benchmark(folder / "benchmarks" / rule / "one.tsv", seconds, "300.5")
+        synthetic_study.write_benchmark(folder / "benchmarks" / rule / "one.tsv", seconds, "300.5")
     stores |= {"claims": str(folder / "claims.csv"), "template": str(ROOT / "workflow/report/report.html.j2")}
     stores["captions"] = [str(CAPTIONS / f"{figure}.rst") for figure in FIGURES]
     settings = config | {"study": "made_up", "cases": dict.fromkeys(("mlp", "other"), config["cases"]["mlp"])}
@@ -82,11 +82,6 @@ def study(tmp_path, monkeypatch):
     report, provenance = folder / "report.html", folder / "provenance.json"
     main(stores=stores, settings=settings, shown=shown, report=str(report), provenance=str(provenance))
     return report.read_text(encoding="utf-8"), json.loads(provenance.read_text())
-
-
-def benchmark(path: Path, seconds: str, memory: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"s\th:m:s\tmax_rss\n{seconds}\t0:00:00\t{memory}\n")
 
 
 def test_the_page_asks_nobody_for_anything(study):
@@ -149,25 +144,6 @@ def test_provenance_says_what_ran_where(study):
     assert made["commit"] == "unknown" or re.fullmatch("[0-9a-f]{40}", made["commit"])
 
 
-def test_without_git_the_commit_is_unknown(tmp_path, monkeypatch):
-    monkeypatch.setenv("PATH", str(tmp_path))
-    made = describe_run([], tmp_path)
-    assert (made["commit"], made["changed_files"], made["elapsed"], "started" in made) == ("unknown", 0, 0.0, False)
-
-
-def test_benchmarks_are_summed_rule_by_rule(tmp_path):
-    for rule, job, seconds, memory, ended in (
-        ("b", "1", "2.0", "10.0", 100),
-        ("b", "2", "3.0", "30.0", 200),
-        ("a", "1", "0.5", "NA", 300),
-    ):
-        benchmark(tmp_path / rule / f"{job}.tsv", seconds, memory)
-        os.utime(tmp_path / rule / f"{job}.tsv", (ended, ended))
-    later, earlier = (dict(row) for row in reversed(run_statistics(tmp_path)))
-    assert earlier == {"rule": "b", "jobs": 2, "seconds": 5.0, "longest": 3.0, "memory": 30.0, "started": 98.0, "ended": 200.0}
-    assert (later["rule"], math.isnan(later["memory"]), later["started"]) == ("a", True, 299.5)
-
-
 def test_every_run_is_a_row_and_unusable_ones_are_in_no_mean():
     tree = synthetic_study.case(["minima", "canonical"])
     minima = tree["minima"].to_dataset()
@@ -179,6 +155,26 @@ def test_every_run_is_a_row_and_unusable_ones_are_in_no_mean():
     assert (sam["runs"], sam["usable"]) == (3, 2)
     assert sam["test_error"] == pytest.approx(errors.mean())
     assert sam["test_error_deviation"] == pytest.approx(abs(errors[0] - errors[1]) / math.sqrt(2))
+
+
+def test_alignments_are_summed_up():
+    objectives = np.array([[2.0, 2.5], [4.0, 3.0], [np.nan, np.nan], [8.0, 8.0]])
+    alignments = xr.Dataset(
+        {
+            "start_objective": (("pair", "start"), objectives),
+            "converged": ("pair", [True, False, False, True]),
+            "ties": (("pair", "group"), [[0, 2], [0, 0], [9, 9], [1, 0]]),
+        }
+    )
+    found = alignment_facts(alignments)
+    spread = found.pop("spread")
+    assert found == {"pairs": 3, "starts": 2, "converged": 2, "tied": 2, "improved": 1}
+    assert spread == pytest.approx(0.2)  # the median of 0.2, 0.25 and 0
+
+
+def test_alignments_stand_below_the_minima(study):
+    assert "no single group could be matched better, and 0 had units" in study[0]
+    assert "Of 2 searches per pair" in study[0]
 
 
 def test_captions_become_html():

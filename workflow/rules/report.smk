@@ -94,6 +94,7 @@ rule write_report:
         claims="<results>/claims.csv",
         minima=everything("minima"),
         canonical=everything("canonical"),
+        alignments=everything("alignments"),
         captions=expand(f"{REPORT}/captions/{{figure}}.rst", figure=FIGURES),
         template=f"{REPORT}/report.html.j2",
         code=study.code_of("write_report"),

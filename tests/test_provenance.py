@@ -1,0 +1,27 @@
+"""Where a study comes from: what was measured of its jobs, and what cannot be known."""
+
+import math
+import os
+
+import synthetic_study
+
+from symgeom.provenance import describe_run, run_statistics
+
+
+def test_without_git_the_commit_is_unknown(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    made = describe_run([], tmp_path)
+    assert (made["commit"], made["changed_files"], made["elapsed"], "started" in made) == ("unknown", 0, 0.0, False)
+
+
+def test_benchmarks_are_summed_rule_by_rule(tmp_path):
+    for rule, job, seconds, memory, ended in (
+        ("b", "1", "2.0", "10.0", 100),
+        ("b", "2", "3.0", "30.0", 200),
+        ("a", "1", "0.5", "NA", 300),
+    ):
+        synthetic_study.write_benchmark(tmp_path / rule / f"{job}.tsv", seconds, memory)
+        os.utime(tmp_path / rule / f"{job}.tsv", (ended, ended))
+    later, earlier = (dict(row) for row in reversed(run_statistics(tmp_path)))
+    assert earlier == {"rule": "b", "jobs": 2, "seconds": 5.0, "longest": 3.0, "memory": 30.0, "started": 98.0, "ended": 200.0}
+    assert (later["rule"], math.isnan(later["memory"]), later["started"]) == ("a", True, 299.5)
