@@ -421,8 +421,13 @@ def test_bad_requests_are_refused():
         align(spec, params, params | {"2.weight": torch.full((10, 12), torch.inf)})
     with pytest.raises(SymgeomError, match="tensor '0.weight' has type torch.float32, that of the first network torch.float64"):
         align(spec, params, params | {"0.weight": params["0.weight"].float()})
+    half = {name: tensor.half() for name, tensor in params.items()}
+    with pytest.raises(SymgeomError, match="Cannot align networks of type torch.float16 on device 'cpu'"):
+        align(spec, half, half)
     with pytest.raises(SymgeomError, match="Cannot align 1 networks to each other"):
         align_jointly(spec, {"a": params})
+    with pytest.raises(SymgeomError, match="network 'b' with its reference: tensor '0.weight' has shape"):
+        align_jointly(spec, {"a": params, "b": network(6, 11, 10, 4)})
     halves = (Leg("w", 0), Leg("w", 1, region=((0, 0, 3),)))
     cut = SymmetrySpec((UnitGroup("rows", 4, halves[:1]), UnitGroup("columns", 2, halves[1:])))
     with pytest.raises(SymgeomError, match="Cannot align group 'rows': on tensor 'w' it overlaps group 'columns'"):

@@ -24,13 +24,14 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 import torch
 
 from symgeom.align.activations import align_activations, unit_activations
+from symgeom.align.check import check_alignable
 from symgeom.align.joint import JointAlignment, align_jointly
 from symgeom.align.plan import Plan, Prepared, make_plan, prepare, without_scales
 from symgeom.align.record import Alignment, Matching
 from symgeom.align.search import Search, ascend, kick, match_incoming, match_known_first, sweep_at_random
-from symgeom.checks import SymgeomError, check_finite, check_same_tensors
+from symgeom.checks import SymgeomError
 from symgeom.group import act
-from symgeom.spec import SymmetrySpec, check_spec
+from symgeom.spec import SymmetrySpec
 from symgeom.types import Parameters
 
 __all__ = [
@@ -156,36 +157,6 @@ def align_pairs(
         return _aligned(spec, plan, [(networks[name], prepared[name]) for name in pair], matching, generators.get(pair))
 
     return ((pair, alone(pair)) for pair in pairs)
-
-
-def check_alignable(spec: SymmetrySpec, networks: Mapping[Hashable, Parameters]) -> None:
-    """Raise unless networks are of one architecture and precision, finite, and fit the spec.
-
-    Parameters
-    ----------
-    spec : SymmetrySpec
-        The architecture.
-    networks : mapping of name to Parameters
-        The networks; the first is the standard for the others.
-
-    Raises
-    ------
-    SymgeomError
-        If one of them cannot be aligned; the message names it.
-    """
-    first = next(iter(networks), None)
-    for name, params in networks.items():
-        what = {"reference": "the reference", "network": "the network to align"}.get(name, f"network {name!r}")
-        check_same_tensors(params, networks[first], what)
-        check_finite(params, what)
-        other = next((t for t, tensor in params.items() if tensor.dtype != networks[first][t].dtype), None)
-        if other is not None:
-            raise SymgeomError(
-                f"Cannot align {what}: its tensor '{other}' has type {params[other].dtype}, that of the first network "
-                f"{networks[first][other].dtype}. Cast both networks to one precision."
-            )
-    if networks:
-        check_spec(spec, networks[first])
 
 
 def _aligned(

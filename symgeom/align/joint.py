@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import torch
 
+from symgeom.align.check import check_alignable
 from symgeom.align.plan import make_plan, prepare, without_scales
 from symgeom.align.search import Search, ascend, match_known_first
 from symgeom.checks import SymgeomError
@@ -76,7 +77,7 @@ def align_jointly(spec: SymmetrySpec, networks: Mapping[Hashable, Parameters]) -
     Raises
     ------
     SymgeomError
-        If there are fewer than two networks.
+        If there are fewer than two networks, or they differ in architecture or precision or hold values that are not finite.
 
     Examples
     --------
@@ -89,6 +90,7 @@ def align_jointly(spec: SymmetrySpec, networks: Mapping[Hashable, Parameters]) -
     """
     if len(networks) < 2:
         raise SymgeomError(f"Cannot align {len(networks)} networks to each other: give at least two.")
+    check_alignable(spec, networks)
     first, plan, discrete = next(iter(networks)), make_plan(spec), without_scales(spec)
     prepared = {name: prepare(plan, params) for name, params in networks.items()}
     searches = {name: Search(plan, prepared[first], prepared[name]) for name in networks}
