@@ -20,7 +20,7 @@ def read_symmetry(path: str) -> SymmetrySpec:
 
 
 def read_networks(paths: str | Iterable[str]) -> dict[Key, dict[str, Tensor]]:
-    """Read the finite networks of some stores, by arm and seed; what diverged is left out."""
+    """Read the networks of finite length of some stores, by arm and seed; what diverged is left out."""
     found = {}
     for path in [paths] if isinstance(paths, str) else paths:
         store = read_store(path)
@@ -28,7 +28,7 @@ def read_networks(paths: str | Iterable[str]) -> dict[Key, dict[str, Tensor]]:
         for row, arm in enumerate(store["arm"].values):
             for column, seed in enumerate(store["seed"].values):
                 network = {name: tensor[row, column] for name, tensor in stacked.items()}
-                if all(bool(torch.isfinite(tensor).all()) for tensor in network.values()):
+                if all(bool(torch.linalg.vector_norm(tensor.double()).isfinite()) for tensor in network.values()):
                     found[str(arm), int(seed)] = network
     return found
 

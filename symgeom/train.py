@@ -1,12 +1,11 @@
 """Train many seeds at once, each exactly as if it were alone.
 
 The seeds of one arm are stacked networks. A seed has its own start and its own generator for the order of its data, and it leaves
-the stack when it is done. Nothing that a seed computes depends on the others: on a CPU its result is the same, bit for bit,
-whichever seeds train beside it (with the same number of threads).
+the stack when it is done. On a CPU its result is the same, bit for bit, whichever seeds train beside it (with as many threads).
 
 A seed ends with a status: ``reached`` (at the end of an epoch, error and loss on the whole training set met the stop rule),
-``epoch limit``, or ``diverged`` (its loss is not finite). Every epoch visits the samples in a fresh order; an incomplete last
-batch is left out, so that all mini-batches have the same size and the same noise.
+``epoch limit``, or ``diverged`` (its loss, or the length of its weights, is not finite). Every epoch visits the samples in a
+fresh order; an incomplete last batch is left out, so that all mini-batches have the same size and the same noise.
 """
 
 import math
@@ -186,7 +185,8 @@ class _Record:
         """Write down the end of an epoch; return, for each of these seeds, whether it trains on."""
         self.epochs[seeds] = epoch
         self.loss[seeds, epoch], self.error[seeds, epoch] = loss, error
-        diverged = ~torch.isfinite(loss)
+        squares = sum(tensor.double().square().reshape(len(seeds), -1).sum(1) for tensor in networks.values())
+        diverged = ~torch.isfinite(loss + squares.cpu())
         reached = (error <= self.plan.stop_error) & (loss <= self.plan.stop_loss) & (epoch >= self.plan.least_epochs)
         for place, (seed, network) in enumerate(zip(seeds.tolist(), unstack(networks), strict=True)):
             self.networks[seed] = network

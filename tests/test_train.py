@@ -171,6 +171,14 @@ def test_a_seed_that_does_not_reach_the_rule_is_kept_and_says_so():
     assert (found.status, found.epochs.tolist()) == (("epoch limit",) * 2, [4, 4])
 
 
+def test_weights_without_a_finite_length_have_diverged():
+    """A bounded activation keeps the loss finite where the weights are long gone."""
+    problem, plan = landscape(activation=nn.Tanh), replace(PLAN, epochs=3, least_epochs=3)
+    found = trained(("sgd", {"learning_rate": 1e-3}), [0, 1], plan=plan, problem=problem, scale={1: 1e160})
+    assert [status == "diverged" for status in found.status] == [False, True]
+    assert found.epochs.tolist() == [3, 0]
+
+
 @pytest.mark.parametrize("method", [("sgd", {"learning_rate": 0.5}), ("rsgd", {"replicas": 2, "learning_rate": 0.5})])
 def test_a_seed_that_diverges_is_recorded_while_the_others_go_on(method):
     problem = landscape(activation=nn.Identity)
