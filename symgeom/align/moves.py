@@ -75,7 +75,7 @@ def move_of(neighbours: Sequence[Neighbour], size: int, places: Mapping[str, Ten
             sign = torch.ones(size, dtype=flips[at.sign].dtype) if sign is None else sign
             sign[entries] = flips[at.sign][:, None].expand(at.outer, -1, at.block)
     if matrix is not None:
-        matrix = matrix[:, index] if sign is None else sign[:, None] * matrix[:, index]
+        matrix = matrix[index] if sign is None else sign[:, None] * matrix[index]
     return Move(index, sign, matrix)
 
 
