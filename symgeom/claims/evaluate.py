@@ -1,14 +1,14 @@
 """Every claim of a study, judged in the order of the table."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import xarray as xr
 
 from symgeom.checks import SymgeomError
-from symgeom.claims import dynamics, flatness, geometry
+from symgeom.claims import controls, dynamics, flatness, geometry, star
 from symgeom.claims.bootstrap import LEVEL, RESAMPLES
-from symgeom.claims.question import answer
+from symgeom.claims.question import Question, answer
 from symgeom.claims.record import Claim
 from symgeom.claims.selection import Roles
 
@@ -32,7 +32,7 @@ def evaluate(
         The measurements, under the names :data:`STAGES`.
     roles : mapping of str to str or sequence of str
         Which arms are "flat", "reference", "sharp", "equivariant" and "adaptive"; a role may be missing, and its claims are then
-        undecided.
+        undecided. Controls are asked of studies that name "unregularised" or "same_order" arms.
     bend_threshold : float
         The training error (fraction) up to which a chain connects two minima.
     level : float
@@ -65,7 +65,8 @@ def evaluate(
         geometry.nearer("H2a", distances, minima, roles, first="flat", second="sharp"),
         geometry.nearer("H2a-reference", distances, minima, roles, first="flat", second="reference"),
         geometry.nearer_than_random(distances, minima),
-        geometry.lower_barriers(paths, minima, roles),
+        geometry.lower_barriers("H3a", paths, minima, roles, first="flat", second="sharp"),
+        geometry.lower_barriers("H3a-reference", paths, minima, roles, first="flat", second="reference"),
         geometry.both_removals_needed(paths, minima),
         geometry.chains_connect(chains, minima, threshold=bend_threshold),
         geometry.bend_lowers_error(chains, minima),
@@ -73,4 +74,21 @@ def evaluate(
         dynamics.adaptive_breaks_conservation(ledgers, minima, roles),
         dynamics.noise_equilibrium_approached(equilibria, minima, roles),
     ]
+    questions[11:11] = _asked_of_some(stages, roles)
     return [replace(answer(question, level=level, resamples=resamples), case=case) for question in questions]
+
+
+def _asked_of_some(stages: Mapping[str, xr.Dataset], roles: Roles) -> Iterator[Question]:
+    """Yield the questions for which a study needs arms, paths or measures that not every study has."""
+    minima, energies, distances, paths = (stages[name] for name in STAGES[:4])
+    if "margin" in energies:
+        yield controls.larger_margin(energies, minima, roles)
+    if star.has_triples(paths, roles):
+        yield star.star_shaped(paths, minima, roles)
+    if "geodesic greedy" in paths["variant"].values:
+        yield geometry.iterated_is_lower(paths, minima)
+    if "unregularised" in roles:
+        yield flatness.flatter("K-regularisation", energies, minima, roles, first="flat", second="unregularised")
+        yield geometry.nearer("K-regularisation-distance", distances, minima, roles, first="flat", second="unregularised")
+    if "same_order" in roles:
+        yield controls.order_does_not_matter(distances, minima, roles)

@@ -3,6 +3,7 @@
 The paper is that of :mod:`symgeom.claims.flatness`; statistics and thresholds are ours.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,9 +16,35 @@ from symgeom.claims.question import Question, ask_difference, ask_mean, named
 from symgeom.claims.record import Claim
 from symgeom.claims.selection import Roles, arms_of, select_pairs
 
-BOTH = "geodesic both"
-PARTIAL = ("linear raw", "linear normalised", "geodesic normalised", "linear aligned")
-"""Variants of a path that leave at least one of the two symmetries in."""
+FULL = ("geodesic both", "hamming aligned")
+"""The variant of a path with all symmetries removed: of real weights, and of binary ones, which have no scales."""
+
+PARTIAL = {
+    "geodesic both": ("linear raw", "linear normalised", "geodesic normalised", "linear aligned"),
+    "hamming aligned": ("hamming raw",),
+}
+"""Variants of a path that leave a symmetry in."""
+
+
+def full_variant(paths: xr.Dataset) -> str:
+    """Return the name of the variant with all symmetries removed.
+
+    Parameters
+    ----------
+    paths : xr.Dataset
+        With the coordinate ``variant``.
+
+    Returns
+    -------
+    str
+        One of :data:`FULL`; the first if there is none.
+
+    Examples
+    --------
+    >>> full_variant(xr.Dataset(coords={"variant": ["hamming raw", "hamming aligned"]}))
+    'hamming aligned'
+    """
+    return next((name for name in FULL if name in paths["variant"].values), FULL[0])
 
 
 def nearer(identifier: str, distances: xr.Dataset, minima: xr.Dataset, roles: Roles, *, first: str, second: str) -> Question:
@@ -91,38 +118,43 @@ def nearer_than_random(distances: xr.Dataset, minima: xr.Dataset) -> Question:
     return Question(claim, difference, strata, sizes, selection.left_out)
 
 
-def lower_barriers(paths: xr.Dataset, minima: xr.Dataset, roles: Roles) -> Question:
-    """H3a: geodesic barriers between flat minima are lower than between sharp ones.
+def lower_barriers(identifier: str, paths: xr.Dataset, minima: xr.Dataset, roles: Roles, *, first: str, second: str) -> Question:
+    """H3a: barriers between minima of the first role are lower than between those of the second.
 
     Parameters
     ----------
+    identifier : str
+        Name of the claim: "H3a" for flat and sharp, "H3a-reference" for flat and reference.
     paths, minima : xr.Dataset
         With ``barrier(pair, variant, split)`` and ``usable(arm, seed)``.
     roles : mapping of str to str or sequence of str
         The arms of each role.
+    first, second : str
+        The two roles.
 
     Returns
     -------
     Question
         Supported if the difference of the mean barriers is below zero.
     """
+    variant = full_variant(paths)
     claim = Claim(
-        "H3a",
-        "Along geodesics, with both symmetries removed, barriers between minima of "
-        f"{named(roles, 'flat')} are lower than between those of {named(roles, 'sharp')}.",
+        identifier,
+        f"Along geodesics, with all symmetries removed, barriers between minima of {named(roles, first)} are lower than between "
+        f"those of {named(roles, second)}.",
         SOURCE,
-        "mean barrier of the training error (fraction) within an arm, flat minus sharp",
+        f"mean barrier of the training error (fraction, '{variant}') within an arm, {first} minus {second}",
         "pairs",
         threshold=0.0,
         direction="below",
     )
-    barrier = paths["barrier"].sel(split="train", drop=True).reindex(variant=[BOTH])
-    selection = select_pairs(barrier, minima, arms_of(roles, "flat", "sharp"))
-    return ask_difference(claim, selection, roles, first="flat", second="sharp")
+    barrier = paths["barrier"].sel(split="train", drop=True).reindex(variant=[variant])
+    selection = select_pairs(barrier, minima, arms_of(roles, first, second))
+    return ask_difference(claim, selection, roles, first=first, second=second)
 
 
 def both_removals_needed(paths: xr.Dataset, minima: xr.Dataset) -> Question:
-    """H3b: removing both symmetries lowers barriers more than removing one or none.
+    """H3b: removing all symmetries lowers barriers more than removing some or none.
 
     Parameters
     ----------
@@ -132,18 +164,49 @@ def both_removals_needed(paths: xr.Dataset, minima: xr.Dataset) -> Question:
     Returns
     -------
     Question
-        Supported if the mean barrier with both removed is below the lowest of the means with one or none removed.
+        Supported if the mean barrier with all removed is below the lowest of the means with some or none removed.
     """
+    variant = full_variant(paths)
     claim = Claim(
         "H3b",
-        "Barriers within an arm are lower with both symmetries removed than with one or none.",
+        "Barriers within an arm are lower with all symmetries removed than with some or none.",
         SOURCE,
-        f"mean barrier of the training error (fraction) of '{BOTH}' minus the lowest mean of {', '.join(map(repr, PARTIAL))}",
+        f"mean barrier of the training error (fraction) of '{variant}' minus the lowest mean of "
+        f"{', '.join(map(repr, PARTIAL[variant]))}",
         "pairs",
         threshold=0.0,
         direction="below",
     )
-    barrier = paths["barrier"].sel(split="train", drop=True).reindex(variant=[BOTH, *PARTIAL])
+    return _below_the_lowest(claim, paths, minima, variant, PARTIAL[variant])
+
+
+def iterated_is_lower(paths: xr.Dataset, minima: xr.Dataset) -> Question:
+    """H3-matching, a control: how much of the barrier is left by the paper's single pass of matching.
+
+    Parameters
+    ----------
+    paths, minima : xr.Dataset
+        With ``barrier(pair, variant, split)``, of which the variant "geodesic greedy" is matched by a single pass.
+
+    Returns
+    -------
+    Question
+        Supported if the mean barrier after iterated matching is below that after the single pass.
+    """
+    claim = Claim(
+        "H3-matching",
+        "Part of the barriers after the single-pass matching of the paper is due to the matching: iterated matching lowers them.",
+        "control, ours; the single pass is that of Pittorino et al., ICML 2022 (arXiv 2202.03038)",
+        "mean barrier of the training error (fraction) within an arm, 'geodesic both' minus 'geodesic greedy'",
+        "pairs",
+        threshold=0.0,
+        direction="below",
+    )
+    return _below_the_lowest(claim, paths, minima, "geodesic both", ("geodesic greedy",))
+
+
+def _below_the_lowest(claim: Claim, paths: xr.Dataset, minima: xr.Dataset, variant: str, others: Sequence[str]) -> Question:
+    barrier = paths["barrier"].sel(split="train", drop=True).reindex(variant=[variant, *others])
     selection = select_pairs(barrier, minima)
     inside = selection.within(selection.strata)
 

@@ -24,7 +24,7 @@ class Claim:
         Paper and section.
     statistic : str
         The number, in words, with its unit.
-    unit_of_n : {"seeds", "pairs", "minima"}
+    unit_of_n : {"seeds", "pairs", "minima", "triples"}
         What ``n`` counts.
     threshold : float
         The claim says on which side of it the statistic lies.
@@ -35,7 +35,7 @@ class Claim:
     level : float
         Coverage of the interval.
     n : int
-        Number of seeds, pairs or minima; of the smaller side where two are compared.
+        Number of seeds, pairs, minima or triples; of the smaller side where two are compared.
     note : str
         What was left out, by name, and why a claim has no interval.
     case : str
@@ -52,7 +52,7 @@ class Claim:
     statement: str
     source: str
     statistic: str
-    unit_of_n: Literal["seeds", "pairs", "minima"]
+    unit_of_n: Literal["seeds", "pairs", "minima", "triples"]
     threshold: float
     direction: Literal["above", "below"]
     estimate: float = math.nan
@@ -65,7 +65,7 @@ class Claim:
 
     def __post_init__(self) -> None:
         check_choice(self.direction, ["above", "below"], f"direction of claim {self.identifier}")
-        check_choice(self.unit_of_n, ["seeds", "pairs", "minima"], f"unit of n of claim {self.identifier}")
+        check_choice(self.unit_of_n, ["seeds", "pairs", "minima", "triples"], f"unit of n of claim {self.identifier}")
 
     @property
     def verdict(self) -> str:
