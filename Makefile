@@ -35,6 +35,9 @@ lint: env
 bench: env
 	$(BIN)/python tests/bench_alignment.py
 	$(BIN)/python tests/bench_symmetry.py
+	$(BIN)/python tests/bench_training.py
+	$(BIN)/python tests/bench_paths.py
+	$(BIN)/python tests/bench_curvature.py
 	$(BIN)/python tests/bench_study.py
 
 clean:

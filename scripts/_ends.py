@@ -1,17 +1,18 @@
 """The two ends of a path between minima, with none, one or both kinds of symmetry removed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 
-import torch
+from _case import Case
+from _gauge import scaled
 from _labels import Pair
-from _stage import Key, read_elements, read_networks
+from _stage import Key, read_elements, read_networks, read_records
 from torch import Tensor
 
 from symgeom.group import GroupElement, act
 from symgeom.spec import SymmetrySpec
-from symgeom.store import read_store
-from symgeom.types import Parameters, cast
+from symgeom.types import Parameters
 
 Ends = tuple[dict[str, Tensor], dict[str, Tensor]]
 
@@ -23,38 +24,37 @@ class Gauges:
     spec: SymmetrySpec
     raw: Mapping[Key, Parameters]
     canonical: Mapping[Key, Parameters]
-    lengths: Mapping[Key, float]
+    records: Mapping[Key, Mapping[str, Tensor]]
     elements: Mapping[Pair, GroupElement]
 
     @classmethod
-    def read(cls, spec: SymmetrySpec, stores: Mapping) -> "Gauges":
+    def read(cls, case: Case, spec: SymmetrySpec, stores: Mapping) -> "Gauges":
         """Read the canonical networks of a part, its alignments, and the networks as trained if they are there."""
-        lengths, canonical = {}, stores["canonical"]
-        for path in canonical:
-            table = read_store(path)["head_length"].stack(network=("arm", "seed"))
-            lengths |= {(str(arm), int(seed)): float(table.sel(arm=arm, seed=seed)) for arm, seed in table["network"].values}
-        raw, elements = read_networks(stores.get("minima", ())), read_elements(stores["alignments"], spec)
-        return cls(spec, raw, read_networks(canonical), lengths, elements)
+        raw = {key: case.prepared(network, "float64") for key, network in read_networks(stores.get("minima", ())).items()}
+        records = read_records(stores["canonical"], "head_length", *(f"sign_{group.name}" for group in spec.groups))
+        return cls(spec, raw, read_networks(stores["canonical"]), records, read_elements(stores["alignments"], spec))
 
-    def ends(self, pair: Pair) -> dict[str, Ends] | None:
+    def ends(self, pair: Pair, element: GroupElement | None = None) -> dict[str, Ends] | None:
         """Return the ends by what was removed: "raw", "normalised", "aligned" or "both"; None if one of them diverged."""
-        # The head is a direction: both ends get the geometric mean of their lengths, which changes no error, only losses.
-        first, second = pair[:2], pair[2:]
-        if first not in self.canonical or second not in self.canonical:
+        keys, element = (pair[:2], pair[2:]), element or self.elements[pair]
+        if not all(key in self.canonical for key in keys):
             return None
-        length = (self.lengths[first] * self.lengths[second]) ** 0.5
-        found = {}
-        if first in self.raw:
-            found["raw"] = (cast(self.raw[first], torch.float64), cast(self.raw[second], torch.float64))
-        found["normalised"] = (self._at_length(first, length), self._at_length(second, length))
-        for name, plain in (("aligned", "raw"), ("both", "normalised")):
-            if plain in found:
-                start, end = found[plain]
-                found[name] = (start, act(self.spec, self.elements[pair], end))
+        first, second = self._canonical(keys)
+        found = {"normalised": (first, second), "both": (first, act(self.spec, element, second))}
+        if keys[0] in self.raw:
+            first, second = (scaled(self.spec, self.raw[key], self.records[key]) for key in keys)
+            found |= {"raw": (self.raw[keys[0]], self.raw[keys[1]]), "aligned": (first, act(self.spec, element, second))}
         return found
 
-    def _at_length(self, key: Key, length: float) -> dict[str, Tensor]:
-        heads = SymmetrySpec(tuple(group for group in self.spec.groups if group.exact_for == "error"))
-        orders = {group.name: torch.arange(group.size) for group in heads.groups}
-        scales = {group.name: torch.full((group.size,), length, dtype=torch.float64) for group in heads.groups}
-        return act(heads, GroupElement(orders, scales), self.canonical[key])
+    def corners(self, pairs: tuple[Pair, Pair], *, latent: bool) -> list[dict[str, Tensor]] | None:
+        """Return three networks, the second and third aligned to the first, canonical or (of binary networks) as latents."""
+        keys = pairs[0][:2], pairs[0][2:], pairs[1][2:]
+        if not all(key in self.canonical for key in keys):
+            return None
+        plain = [scaled(self.spec, self.raw[key], self.records[key]) for key in keys] if latent else self._canonical(keys)
+        return [plain[0], *(act(self.spec, self.elements[pair], network) for pair, network in zip(pairs, plain[1:], strict=True))]
+
+    def _canonical(self, keys: Sequence[Key]) -> list[dict[str, Tensor]]:
+        # The head is a direction: all get the geometric mean of their lengths, which changes no error, only losses.
+        length = prod(float(self.records[key]["head_length"]) for key in keys) ** (1 / len(keys))
+        return [scaled(self.spec, self.canonical[key], {"error": length}) for key in keys]

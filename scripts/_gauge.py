@@ -1,12 +1,14 @@
 """Put one minimum on the torus as the configuration asks."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from symgeom.checks import SymgeomError
 from symgeom.gauge import Canonical, absorb_constant_inputs, canonicalise
+from symgeom.group import GroupElement, act, identity
 from symgeom.problem import Problem
 from symgeom.spec import SymmetrySpec
 
@@ -15,7 +17,7 @@ def all_data(problems: Mapping[str, Problem]) -> Problem:
     """Join the splits: an input that is constant must be so everywhere."""
     parts = list(problems.values())
     inputs, targets = (torch.cat([getattr(part, name) for part in parts]) for name in ("inputs", "targets"))
-    return Problem(parts[0].module, inputs, targets)
+    return replace(parts[0], inputs=inputs, targets=targets)
 
 
 def on_torus(
@@ -31,3 +33,11 @@ def on_torus(
     except SymgeomError as mistake:
         keys = "symmetry.dead_units, symmetry.importance_threshold, symmetry.stream and symmetry.constant_inputs"
         raise SymgeomError(f"{label}: {mistake} In the configuration these options are the keys {keys}.") from None
+
+
+def scaled(spec: SymmetrySpec, network: Mapping[str, Tensor], scales: Mapping) -> dict[str, Tensor]:
+    """Scale the head by a length ("error": what is exact for the error only), or give units their signs ("sign_<group>")."""
+    plain = identity(spec)
+    chosen = {group.name: scales.get(group.exact_for, scales.get(f"sign_{group.name}")) for group in spec.groups}
+    factors = {name: plain.scales[name] if value is None else plain.scales[name] * value for name, value in chosen.items()}
+    return act(spec, GroupElement(plain.permutations, factors), network)

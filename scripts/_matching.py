@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from _case import Case
 from _labels import Pair
-from _problems import read_problems
+from _problems import problems_of
 
 from symgeom.align import Alignment, Matching, align_activations, align_pairs, unit_activations
 from symgeom.randomness import stream
@@ -17,14 +18,13 @@ def starts_of(options: Mapping) -> int:
 
 
 def match(
-    spec: SymmetrySpec, networks: Mapping[tuple, Parameters], pairs: Sequence[Pair], *, options: Mapping, case: Mapping
+    spec: SymmetrySpec, networks: Mapping[tuple, Parameters], pairs: Sequence[Pair], *, options: Mapping, case: Case
 ) -> Iterator[tuple[Pair, Alignment]]:
     """Align the second network of every pair to the first; each pair has a random stream of its own."""
     named = {(pair[:2], pair[2:]): pair for pair in pairs}
     if options["method"] == "activations":
-        problem = read_problems(case["data"], case["network"], "float64")["train"]
-        inputs = problem.inputs[: options["activation_samples"]]
-        features = {key: unit_activations(spec, problem.module, params, inputs) for key, params in networks.items()}
+        problem = problems_of(case, "float64", samples=options["activation_samples"])["train"]
+        features = {key: unit_activations(spec, problem.module, params, problem.inputs) for key, params in networks.items()}
         found = (((a, b), align_activations(spec, features[a], features[b])) for a, b in named)
     else:
         generators = {ends: stream("alignment", *pair) for ends, pair in named.items()}

@@ -1,31 +1,29 @@
 """A case's network and its data, as problems."""
 
-from collections.abc import Mapping, Sequence
-
 import torch
-import xarray as xr
-from torch import nn
+from _case import Case
 
-from symgeom import networks
+from symgeom.batchnorm import batch_norms
+from symgeom.datasets.data import stratified_split
 from symgeom.problem import Problem
 from symgeom.randomness import stream
-from symgeom.store import read_store
+from symgeom.train import choose_device
 
 
-def build_network(data: xr.Dataset, network: Mapping, words: Sequence[str | int] = ("architecture",)) -> nn.Module:
-    """Build a case's network for its data, with weights drawn from the stream of the given words."""
-    shape = tuple(network.get("input_shape", data["train_inputs"].shape[1:]))
-    options, classes = network.get("options", {}), data.attrs["classes"]
-    return networks.build(network["name"], input_shape=shape, classes=classes, options=options, generator=stream(*words))
+def problems_of(case: Case, precision: str, *, samples: int | None = None, trained: bool = False) -> dict[str, Problem]:
+    """Return a problem for each split, on all samples or on about so many, for the network as measured or as trained.
 
-
-def read_problems(path: str, network: Mapping, precision: str) -> dict[str, Problem]:
-    """Read a case's data as one problem for each split."""
-    data, dtype = read_store(path), getattr(torch, precision)
-    module = build_network(data, network).to(dtype)
-    return {
-        split: Problem(
-            module, torch.from_numpy(data[f"{split}_inputs"].values).to(dtype), torch.from_numpy(data[f"{split}_targets"].values)
-        )
-        for split in ("train", "test")
-    }
+    The statistics of batch norms that are kept are measured anew for every network, on the training samples of the problem.
+    """
+    dtype, module = getattr(torch, precision), case.trained if trained else case.measured
+    policy, found = {"batch_norm": "recompute"} if batch_norms(module) else {}, {}
+    for split in ("train", "test"):
+        inputs, targets = (torch.from_numpy(case.data[f"{split}_{part}"].values) for part in ("inputs", "targets"))
+        if samples is not None and samples < len(targets):
+            index = stratified_split(targets, samples / len(targets), generator=stream("samples", split))[1]
+            inputs, targets = inputs[index], targets[index]
+        inputs = inputs.to(dtype)
+        if policy:
+            policy.setdefault("training_inputs", inputs)
+        found[split] = Problem(module.to(dtype), inputs, targets, **policy).to(choose_device(case.options["device"]))
+    return found

@@ -33,6 +33,17 @@ def read_networks(paths: str | Iterable[str]) -> dict[Key, dict[str, Tensor]]:
     return found
 
 
+def read_records(paths: str | Iterable[str], *names: str) -> dict[Key, dict[str, Tensor]]:
+    """Read what some stores say of each network by arm and seed, beside its weights; a name that they do not have is left out."""
+    found = {}
+    for path in [paths] if isinstance(paths, str) else paths:
+        store = read_store(path)
+        for arm, seed in ((arm, seed) for arm in store["arm"].values for seed in store["seed"].values):
+            chosen = {name: store[name].sel(arm=arm, seed=seed).values for name in names if name in store}
+            found[str(arm), int(seed)] = {name: torch.as_tensor(values) for name, values in chosen.items()}
+    return found
+
+
 def read_elements(paths: str | Iterable[str], spec: SymmetrySpec) -> dict[Pair, GroupElement]:
     """Read the group elements that align the second network of each pair to the first."""
     found = {}

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from _case import Case
 from _console import progress
 from _labels import Pair, labelled, names, write_pairs
 from _launch import launch
@@ -21,7 +22,7 @@ def main(
     objective, visits, converged = np.full((count, starts_of(options)), np.nan), np.zeros(count, int), np.zeros(count, bool)
     ties = np.zeros((count, len(spec.groups)), int)
     rows = {tuple(pair): row for row, pair in enumerate(pairs) if tuple(pair[:2]) in networks and tuple(pair[2:]) in networks}
-    case = {"data": stores["data"], "network": network}
+    case = Case.read(stores["data"], network | {"device": "cpu"})
     with progress("align pairs", len(rows)) as bar:
         for pair, found in match(spec, networks, list(rows), options=options, case=case):
             bar.update()

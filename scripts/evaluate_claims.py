@@ -6,19 +6,25 @@ from pathlib import Path
 from _launch import launch
 
 from symgeom.claims.evaluate import STAGES, evaluate
+from symgeom.claims.intervals import barrier_intervals, write_barriers
 from symgeom.claims.record import write_claims
-from symgeom.store import open_study
+from symgeom.claims.theory import judge_perceptron
+from symgeom.store import open_study, read_store
 
 
-def main(*, stores: Mapping, cases: list, options: Mapping, bend_threshold: float, claims: str) -> None:
+def main(*, stores: Mapping, cases: list, options: Mapping, bend_threshold: float, claims: str, barriers: str) -> None:
     study, judged = open_study(Path(claims).parent, files=[path for stage in STAGES for path in stores[stage]]), []
+    chosen, rows = {"level": options["level"], "resamples": options["resamples"]}, []
     for case in cases:
         stages = {stage: study[case][stage].to_dataset() for stage in STAGES}
         moving = stages["ledgers"]["equivariant"]
         roles = dict(options["roles"]) | {"equivariant": [str(arm) for arm in moving["arm"].values[moving.values.astype(bool)]]}
-        chosen = {"level": options["level"], "resamples": options["resamples"], "bend_threshold": bend_threshold}
-        judged += evaluate(stages, roles, **chosen, case=case)
+        judged += evaluate(stages, roles, **chosen, bend_threshold=bend_threshold, case=case)
+        rows += barrier_intervals(stages["paths"], stages["minima"], **chosen, case=case)
+    for path in stores["solutions"]:
+        judged.append(judge_perceptron(read_store(path), **chosen))
     write_claims(claims, judged)
+    write_barriers(barriers, rows)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import numpy as np
+from _case import Case
 from _labels import labelled, names, write_pairs
 from _launch import launch
 from _matching import match
@@ -32,7 +33,7 @@ def main(*, stores: Mapping, network: Mapping, options: dict, distances: str, co
     points = [("random", 2 * row + end) for row in range(len(random)) for end in range(2)] if like is not None else []
     controls = {key: torus.random_point(like, generator=stream("random control", key[1] // 2, key[1] % 2)) for key in points}
     pairs = [(*first, *second) for first, second in zip(points[::2], points[1::2], strict=True)]
-    case = {"data": stores["data"], "network": network}
+    case = Case.read(stores["data"], network | {"device": "cpu"})
     for row, (pair, found) in enumerate(match(spec, controls, pairs, options=options, case=case)):
         first, second = controls[pair[:2]], controls[pair[2:]]
         random[row] = compare(first, second), compare(first, act(spec, found.element, second))

@@ -4,15 +4,15 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
+from _case import Case, build_network
 from _console import progress
 from _labels import labelled, names, write_minima
 from _launch import launch
-from _problems import build_network, read_problems
+from _problems import problems_of
 from _stage import read_networks, read_symmetry
+from _training import strengths
 
 from symgeom.equilibrium import decay_ratio, noise_equilibrium, noise_force
-from symgeom.optimizers import build
-from symgeom.store import read_store
 from symgeom.types import cast, parameters
 
 MOMENTS = ("start", "end")
@@ -25,34 +25,35 @@ def main(
     network: Mapping,
     recipes: Mapping,
     seeds: list,
-    batch_size: int,
+    batch_sizes: Mapping,
+    options: Mapping,
     equilibria: str,
     config_digest: str,
 ) -> None:
-    spec, problem = read_symmetry(stores["symmetry"]), read_problems(stores["data"], network, "float64")["train"]
-    data, ends, arms = read_store(stores["data"]), read_networks(stores["minima"]), list(recipes)
-    shape = (len(arms), len(seeds), len(MOMENTS))
-    distance, charged = np.full(shape, np.nan), [group for group in spec.exact().groups if group.scale == "positive"]
-    units = {group.name: np.full((*shape, group.size), np.nan) for group in charged}
+    found, spec, ends = Case.read(stores["data"], network), read_symmetry(stores["symmetry"]), read_networks(stores["minima"])
+    problem, arms = problems_of(found, "float64", samples=options["samples"])["train"], list(recipes)
+    shape, normalised = (len(arms), len(seeds), len(MOMENTS)), found.folded or problem.batch_norm
+    # A network trained with batch norm has other charges than the folded one that is measured: nothing is known of its noise.
+    charged = [] if normalised else [group for group in spec.exact().groups if group.scale == "positive"]
+    distance, units = np.full(shape, np.nan), {group.name: np.full((*shape, group.size), np.nan) for group in charged}
     with progress("measure equilibria", len(ends)) as bar:
         for (arm, seed), end in ends.items() if charged else ():
             bar.update()
-            method = build(recipes[arm]["method"], {key: value for key, value in recipes[arm].items() if key != "method"})
-            strengths = {name: getattr(method, name) for name in ("learning_rate", "weight_decay", "momentum")}
-            decay = decay_ratio(**strengths, batch_size=batch_size)
-            start = parameters(build_network(data, network, ("initialisation", case, arm, seed, 0)))
-            for moment, params in enumerate(cast(params, torch.float64) for params in (start, end)):
-                found = noise_equilibrium(spec, params, noise_force(spec, problem, params), decay=decay)
+            decay = decay_ratio(**strengths(recipes[arm]), batch_size=batch_sizes[arm])
+            start = parameters(build_network(found.data, network, ("initialisation", case, arm, seed, 0)))
+            for moment, params in enumerate(found.prepared(params, "float64") for params in (start, end)):
+                displaced = noise_equilibrium(spec, params, noise_force(spec, problem, params), decay=decay)
                 place = arms.index(arm), seeds.index(seed), moment
-                distance[place] = torch.cat(list(found.values())).abs().nanmedian()
-                for name, displacement in found.items():
-                    units[name][place] = displacement
+                distance[place] = torch.cat(list(displaced.values())).abs().nanmedian()
+                for name, displacement in cast(displaced, torch.float64).items():
+                    units[name][place] = displacement.cpu()
     dims, meaning = ("arm", "seed", "moment"), "logarithm of the scale that leads each unit of {} to its noise equilibrium"
-    variables = {f"displacement_{name}": labelled((*dims, name), units[name], "1", meaning.format(name)) for name in units}
+    variables = {f"displacement_{name}": labelled((*dims, name), each, "1", meaning.format(name)) for name, each in units.items()}
     variables["displacement"] = labelled(dims, distance, "1", "median over units of the absolute displacement")
     coordinates = names("moment", MOMENTS, "before the first step, or at the minimum")
-    attrs = {"batch_size": batch_size}
-    write_minima(equilibria, arms, seeds, variables, coordinates=coordinates, attrs=attrs, config_digest=config_digest)
+    write_minima(
+        equilibria, arms, seeds, variables, coordinates=coordinates, attrs=dict(batch_sizes), config_digest=config_digest
+    )
 
 
 if __name__ == "__main__":

@@ -1,51 +1,54 @@
-"""Measure how flat every minimum is: local energy under multiplicative noise, and the top of the Hessian's spectrum."""
+"""Measure how flat every minimum is: local energies under several noises, for the whole network and by layer, and margins."""
 
 from collections.abc import Mapping
 
 import numpy as np
-import torch
+from _case import Case
 from _console import progress
-from _labels import labelled, write_minima
+from _labels import filled, labelled, names, write_minima
 from _launch import launch
-from _problems import read_problems
-from _stage import read_networks
+from _meanings import CURVES, DIMS
+from _noises import by_layer, curves
+from _problems import problems_of
+from _stage import read_networks, read_symmetry
 
-from symgeom.flatness.hessian import hessian_eigenvalues
-from symgeom.flatness.local_energy import local_energy
-from symgeom.randomness import stream
-from symgeom.types import cast
+from symgeom.flatness.layers import layers
+from symgeom.flatness.margin import QUANTILES, normalised_margins
 
 
 def main(
-    *, case: str, stores: Mapping, network: Mapping, arms: list, seeds: list, options: Mapping, flatness: str, config_digest: str
+    *,
+    case: str,
+    stores: Mapping,
+    network: Mapping,
+    arms: list,
+    seeds: list,
+    options: Mapping,
+    bias_in_norm: bool,
+    flatness: str,
+    config_digest: str,
 ) -> None:
-    problem = read_problems(stores["data"], network, options["precision"])["train"]
-    networks, shape = read_networks(stores["minima"]), (len(arms), len(seeds))
-    energy, energy_error, loss = (np.full((*shape, len(options["amplitudes"])), np.nan) for _ in range(3))
-    values, residuals = (np.full((*shape, options["eigenvalues"]), np.nan) for _ in range(2))
+    found, spec = Case.read(stores["data"], network), read_symmetry(stores["symmetry"])
+    problem = problems_of(found, options["precision"], samples=options["samples"])["train"]
+    networks, binary = read_networks(stores["minima"]), bool(found.binary)
+    shape, arrays = (len(arms), len(seeds)), {}
     with progress("measure flatness", len(networks)) as bar:
-        for (arm, seed), params in networks.items():
+        for (arm, seed), trained in networks.items():
             bar.update()
-            place = arms.index(arm), seeds.index(seed)
-            params = cast(params, getattr(torch, options["precision"]))
-            noise = stream("local energy", case, arm, seed)
-            local = local_energy(problem, params, amplitudes=options["amplitudes"], draws=options["draws"], generator=noise)
-            energy[place], energy_error[place], loss[place] = local.error_increase, local.standard_error, local.loss_increase
-            begin, tolerance = stream("lanczos", case, arm, seed), options["eigenvalue_tolerance"]
-            found = hessian_eigenvalues(problem, params, count=options["eigenvalues"], tolerance=tolerance, generator=begin)
-            values[place], residuals[place] = found.values, found.residuals
-    along, ranked = ("arm", "seed", "amplitude"), ("arm", "seed", "rank")
-    variables = {
-        "local_energy": labelled(along, energy, "1", "mean increase of the training error under relative noise"),
-        "local_energy_standard_error": labelled(along, energy_error, "1", "standard error of the local energy over draws"),
-        "local_energy_loss": labelled(along, loss, "nat", "mean increase of the training loss under relative noise"),
-        "eigenvalue": labelled(ranked, values, "nat/weight^2", "largest eigenvalues of the Hessian of the training loss"),
-        "eigenvalue_residual": labelled(ranked, residuals, "nat/weight^2", "residual of the eigenvalue"),
-    }
-    coordinates = {
-        "amplitude": labelled("amplitude", options["amplitudes"], "1", "standard deviation of the noise, relative to each weight")
-    }
-    attrs = {"draws": options["draws"], "noise": "multiplicative", "precision": options["precision"]}
+            place, params = (arms.index(arm), seeds.index(seed)), found.prepared(trained, options["precision"])
+            chosen = {"options": options | {"bias_in_norm": bias_in_norm}, "words": (case, arm, seed)}
+            measured = curves(spec, problem, params, **chosen, binary=binary)
+            if options["layers"] and not binary:
+                parts = by_layer(problem, params, **chosen)
+                measured["layer_energy"] = [float(energy.error_increase) for energy in parts.values()]
+            margins = normalised_margins(spec, problem, params, bias_in_norm=bias_in_norm)
+            for name, values in (measured | {"margin": margins.value, "spectral_margin": margins.spectral}).items():
+                filled(arrays, name, shape, place, values)
+    variables = {name: labelled(("arm", "seed", *DIMS[name]), array, *CURVES[name]) for name, array in arrays.items()}
+    coordinates = {"amplitude": labelled("amplitude", options["amplitudes"], "1", "size of the noise, relative to each weight")}
+    coordinates |= {"quantile": labelled("quantile", np.array(QUANTILES), "1", "share of the samples below")}
+    coordinates |= names("layer", list(layers(problem, params)), "layer") if "layer_energy" in variables else {}
+    attrs = {"draws": options["draws"], "noise": "flips" if binary else "multiplicative", "precision": options["precision"]}
     write_minima(flatness, arms, seeds, variables, coordinates=coordinates, attrs=attrs, config_digest=config_digest)
 
 

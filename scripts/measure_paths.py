@@ -1,47 +1,52 @@
-"""Measure error and loss along linear and geodesic paths, with none, one or both kinds of symmetry removed."""
+"""Measure error and loss along paths between minima, with none, one or both kinds of symmetry removed."""
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import torch
+from _along import Along, labels
+from _case import Case
 from _console import progress
 from _ends import Gauges
-from _labels import Pair, labelled, names, write_pairs
+from _labels import Pair, write_pairs
 from _launch import launch
-from _problems import read_problems
+from _matching import match
+from _paths import between_arms, paths_of, variants
+from _problems import problems_of
 from _stage import read_symmetry
 
-from symgeom.barrier import barrier, profile
-from symgeom.path import GeodesicPath, LinearPath
 from symgeom.types import cast
 
-VARIANTS = ("linear raw", "linear normalised", "linear aligned", "linear both", "geodesic normalised", "geodesic both")
-KINDS = {"linear": lambda spec, ends: LinearPath(*ends), "geodesic": lambda spec, ends: GeodesicPath(spec, *ends)}
 
-
-def main(*, stores: Mapping, network: Mapping, pairs: Sequence[Pair], options: Mapping, paths: str, config_digest: str) -> None:
-    spec, problems = read_symmetry(stores["symmetry"]), read_problems(stores["data"], network, options["precision"])
-    gauges, dtype = Gauges.read(spec, stores), getattr(torch, options["precision"])
-    t = torch.linspace(0, 1, options["points"], dtype=torch.float64)
-    loss, error = (np.full((len(pairs), len(VARIANTS), len(problems), len(t)), np.nan) for _ in range(2))
+def main(
+    *,
+    stores: Mapping,
+    network: Mapping,
+    pairs: Sequence[Pair],
+    options: Mapping,
+    alignment: Mapping,
+    paths: str,
+    config_digest: str,
+) -> None:
+    case, spec = Case.read(stores["data"], network), read_symmetry(stores["symmetry"])
+    problems = problems_of(case, options["precision"], samples=options["samples"])
+    gauges, dtype = Gauges.read(case, spec, stores), getattr(torch, options["precision"])
+    pairs, names = list(map(tuple, pairs)), variants(options, binary=bool(case.binary))
+    inside = [pair for pair in pairs if pair[0] == pair[2] and gauges.ends(pair)] if "geodesic greedy" in names else []
+    single = dict(match(spec, gauges.canonical, inside, options=alignment | {"method": "greedy"}, case=case))
+    along = Along(len(pairs), names, list(problems), options)
     with progress("measure paths", len(pairs)) as bar:
-        for row, pair in enumerate(map(tuple, pairs)):
+        for row, pair in enumerate(pairs):
             bar.update()
             ends = gauges.ends(pair) or {}
-            for column, (kind, removed) in enumerate(name.split() for name in VARIANTS if ends):
-                path = KINDS[kind](spec, ends[removed])
-                for layer, problem in enumerate(problems.values()):
-                    along = profile(problem, lambda t, path=path: cast(path(t), dtype), t)
-                    loss[row, column, layer], error[row, column, layer] = along.loss, along.error
-    barriers = barrier(t, torch.from_numpy(error))
-    dims = ("pair", "variant", "split", "t")
-    variables = {
-        "loss": labelled(dims, loss, "nat", "loss along the path"),
-        "error": labelled(dims, error, "1", "fraction misclassified along the path"),
-        "barrier": labelled(dims[:-1], barriers, "1", "largest error above the line between the ends"),
-    }
-    coordinates = {"t": ("t", t.numpy())} | names("variant", VARIANTS, "kind of path and symmetries removed")
-    coordinates |= names("split", list(problems), "part of the data")
+            if pair in single:
+                ends["greedy"] = gauges.ends(pair, single[pair].element)["both"]
+            chosen = names if pair[0] == pair[2] else between_arms(options, binary=bool(case.binary))
+            for kind, removed in (name.split() for name in chosen if ends):
+                start, end = (cast(network, dtype) for network in ends[removed])
+                found = paths_of(kind, (start, end), case=case, spec=spec, problem=problems["train"], options=options, pair=pair)
+                for split, problem in problems.items():
+                    along.put(row, f"{kind} {removed}", split, problem, found)
+    variables, coordinates = labels(along)
     write_pairs(paths, pairs, variables, coordinates=coordinates, attrs=options, config_digest=config_digest)
 
 

@@ -1,21 +1,20 @@
-"""Train the seeds of one arm to minima, and keep the ledger of their charges."""
+"""Train the seeds of one arm to minima, and keep the ledger of their charges; a killed job goes on from its last checkpoint."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-import torch
+from _case import Case
 from _console import progress
 from _labels import write_minima
 from _launch import launch
-from _problems import build_network, read_problems
+from _ledgers import NO_LEDGER, ledger_table
+from _problems import problems_of
 from _stage import read_symmetry
-from _tables import ledger_table, minima_table
+from _tables import minima_table
+from _training import method_of, orders, plan_of, precision_of, starts
 
 from symgeom.observe import LedgerObserver
-from symgeom.optimizers import build
-from symgeom.randomness import stream
-from symgeom.store import read_store
-from symgeom.train import Plan, train
-from symgeom.types import cast, parameters, stack
+from symgeom.train import train
 
 
 def main(
@@ -31,29 +30,26 @@ def main(
     ledgers: str,
     config_digest: str,
 ) -> None:
-    spec, problems = read_symmetry(stores["symmetry"]), read_problems(stores["data"], network, training["precision"])
-    method = build(recipe["method"], {key: value for key, value in recipe.items() if key != "method"})
+    found, spec, method = Case.read(stores["data"], network), read_symmetry(stores["symmetry"]), method_of(recipe)
+    precision = precision_of(training)
+    problems = problems_of(found, precision, trained=True)
     members = [(case, arm, seed, replica) for seed in seeds for replica in range(method.members_per_seed)]
-    store = read_store(stores["data"])
-    start = stack([parameters(build_network(store, network, ("initialisation", *member))) for member in members])
+    place = Path(minima).parents[1] / "checkpoints" / f"{arm}.checkpoint"
     with progress(f"train {case}/{arm}", training["epochs"]) as bar:
-
-        def advance(epoch: int, _: int, text: str) -> None:
-            bar.update(epoch - bar.n)
-            bar.set_postfix_str(text, refresh=False)
-
-        plan = Plan(**{name: training[name] for name in ("batch_size", "epochs", "stop_error", "stop_loss")}, progress=advance)
-        steps = plan.epochs * (len(problems["train"].targets) // plan.batch_size)
-        observer = LedgerObserver(spec, method, steps=steps, snapshots=training["ledger_snapshots"])
-        orders = [stream("order", *member) for member in members]
-        start = cast(start, getattr(torch, training["precision"]))
-        trained = train(problems["train"], start, method, plan=plan, generators=orders, observe=observer)
-    attrs = {"attrs": {"method": method.name}, "config_digest": config_digest}
+        plan = plan_of(found, training, place=place, digest=config_digest, bar=bar)
+        steps, observer = plan.epochs * (len(problems["train"].targets) // plan.batch_size), None
+        if training["ledger_snapshots"]:
+            observer = LedgerObserver(spec, method, steps=steps, snapshots=training["ledger_snapshots"])
+        start, generators = starts(found, members, precision), orders(members, training)
+        trained = train(problems["train"], start, method, plan=plan, generators=generators, observe=observer)
+    how = {"method": method.name, "batch_size": plan.batch_size, "together": int(trained.together)}
+    how |= {"resumed_from": trained.resumed_from, "device": str(problems["train"].inputs.device)}
     for path, (variables, along) in (
-        (ledgers, ledger_table(observer.close(), method, len(seeds))),
+        (ledgers, ledger_table(observer.close() if observer else NO_LEDGER, method, len(seeds))),
         (minima, minima_table(spec, trained, problems)),
     ):
-        write_minima(path, [arm], seeds, variables, coordinates=along, **attrs)
+        write_minima(path, [arm], seeds, variables, coordinates=along, attrs=how, config_digest=config_digest)
+    place.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

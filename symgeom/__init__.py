@@ -6,7 +6,8 @@ The map, from the ground up (a module imports only from lower floors):
 * words: ``sphere``, ``spec`` (the architecture as data)
 * symmetry: ``group``, ``pairing``, ``discover``, ``certify``, ``wiring``, ``inspection``
 * quotient: ``gauge`` (canonical representatives), ``torus``, ``align``
-* landscape: ``batchnorm``, ``probe``, ``problem``, ``path``, ``barrier``, ``flatness``, ``charge``, ``ledger``, ``equilibrium``
+* landscape: ``batchnorm``, ``probe``, ``problem``, ``path``, ``barrier``, ``chain``, ``plane``, ``repair``, ``flatness``, ``binary``
+  (networks of signs), ``perceptron`` (a model with known theory), ``charge``, ``ledger``, ``equilibrium``
 * learning: ``networks``, ``optimizers``, ``train``
 * shelves: ``datasets``, ``store``, ``claims``, ``figures``
 
@@ -53,11 +54,22 @@ _HOMES = {
     "LinearPath": "path",
     "GeodesicPath": "path",
     "PolygonalPath": "path",
+    "BezierPath": "path",
+    "curve_along": "path",
     "optimise_path": "chain",
     "profile": "barrier",
     "barrier": "barrier",
+    "Plane": "plane",
+    "repair": "repair",
     "local_energy": "flatness.local_energy",
     "hessian_eigenvalues": "flatness.hessian",
+    "hessian_trace": "flatness.trace",
+    "spectral_density": "flatness.spectral_density",
+    "sharpness": "flatness.sharpness",
+    "torus_curvature": "flatness.curvature",
+    "relative_curvature": "flatness.curvature",
+    "binarise": "binary.weights",
+    "HammingPath": "binary.path",
     # dynamics
     "charges": "charge",
     "Ledger": "ledger",

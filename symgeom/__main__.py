@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from symgeom.certify import Certificate, certify
 from symgeom.checks import SymgeomError
-from symgeom.datasets.torchvision_door import OPERATORS_MISSING, import_torchvision
+from symgeom.torchvision_door import OPERATORS_MISSING, import_torchvision
 from symgeom.discover import discover
 from symgeom.inspection import summary, table
 from symgeom.randomness import stream

@@ -27,7 +27,7 @@ The recursion generalises Ziyin et al. (2402.07193), appendix D (one step of SGD
 Kunin et al., "Neural mechanics" (2012.04728): exact sums instead of the continuous-time oscillator.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -39,6 +39,8 @@ from symgeom.types import Parameters
 
 TERMS = ("weight_decay", "momentum_memory", "step", "optimizer")
 """What changes a charge, in the order of the ``term`` axis."""
+
+_ACCOUNT = ("charge", "scale", "memory", "terms")
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,6 +208,30 @@ class Ledger:
         entry["scale"][rows] = self._scale[rows]
         entry["terms"][:, rows] = self._terms[:, rows]
         entry["defect"][rows] = measured - self._charge[rows]
+
+    def state(self) -> dict[str, object]:
+        """Return the account so far, for a checkpoint.
+
+        Returns
+        -------
+        dict
+            Nested dicts of tensors, copies.
+        """
+        copies = {step: {name: tensor.clone() for name, tensor in entry.items()} for step, entry in self._snapshots.items()}
+        return {name: getattr(self, f"_{name}").clone() for name in _ACCOUNT} | {"snapshots": copies}
+
+    def restore(self, state: Mapping[str, object]) -> None:
+        """Go on from an account of the same networks.
+
+        Parameters
+        ----------
+        state : mapping
+            What :meth:`state` returned.
+        """
+        device = self._products.device
+        for name in _ACCOUNT:
+            setattr(self, f"_{name}", state[name].to(device))
+        self._snapshots = {step: {name: t.to(device) for name, t in entry.items()} for step, entry in state["snapshots"].items()}
 
     def result(self) -> LedgerRecord:
         """Return all snapshots, ordered by step.

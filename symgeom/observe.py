@@ -4,6 +4,8 @@ The ledger opens with the weights before the first step, books every step, and m
 geometrically (many early, when most happens), and whenever a member leaves the stack.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -71,6 +73,34 @@ class LedgerObserver:
         """
         self._measure_last(gone_from=torch.tensor([], dtype=torch.int64))
         return self._ledger.result()
+
+    def state(self) -> dict[str, object]:
+        """Return what has been booked and measured, for a checkpoint of the training.
+
+        Returns
+        -------
+        dict
+            Nested dicts of tensors and numbers; empty before the first step.
+        """
+        if self._ledger is None:
+            return {}
+        step, params, members = self._last
+        return {"ledger": self._ledger.state(), "step": step, "params": dict(params), "members": members}
+
+    def restore(self, state: Mapping[str, object]) -> None:
+        """Go on from a checkpoint of the same training.
+
+        Parameters
+        ----------
+        state : mapping
+            What :meth:`state` returned, on any device.
+        """
+        if state:
+            self._last = state["step"], state["params"], state["members"]
+            count = len(state["ledger"]["charge"])
+            # The account is replaced: the networks that it begins with only say how many there are, and of which shapes.
+            self._open({name: tensor[:1].expand(count, *tensor.shape[1:]) for name, tensor in state["params"].items()})
+            self._ledger.restore(state["ledger"])
 
     def _open(self, start: Parameters) -> None:
         method = self._method

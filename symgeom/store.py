@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
+import zarr
 from zarr.buffer.cpu import Buffer
 from zarr.codecs import ZstdCodec
-from zarr.storage import MemoryStore
+from zarr.storage import LocalStore, MemoryStore, ZipStore
 
 from symgeom import __version__
 from symgeom.checks import SymgeomError
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from symgeom.types import Parameters
 
 SCHEMA_VERSION = 1  # raised whenever a reader of the old layout would misread the new one
-
 SUFFIX, PARAMETER = ".zarr.zip", "parameter."
 
 COORDINATES = {
@@ -168,6 +168,15 @@ def read_store(path: str | Path) -> xr.Dataset:
     return _with_string_type(dataset[sorted(map(str, dataset.variables))], str)
 
 
+def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
+    """Return the arrays at the top of a zarr group that anyone wrote (a folder, or a zip of one), or raise a SymgeomError."""
+    try:
+        with (ZipStore if zipfile.is_zipfile(path) else LocalStore)(path, read_only=True) as opened:
+            return {name: np.asarray(array[...]) for name, array in zarr.open_group(opened, mode="r").arrays()}
+    except Exception as error:  # zarr raises many kinds
+        raise SymgeomError(f"Cannot read '{path}': {error}. Give a zarr group, or a zip of one, that holds arrays.") from error
+
+
 def parameters_to_variables(spec: SymmetrySpec, params: Parameters, *, leading: Sequence[str]) -> dict[str, xr.Variable]:
     """Label stacked networks, so that they can be put in a dataset.
 
@@ -213,18 +222,7 @@ def _units_of_axis(spec: SymmetrySpec, tensor: str, axis: int, length: int) -> s
 
 
 def dataset_to_parameters(dataset: xr.Dataset) -> dict[str, np.ndarray]:
-    """Return the networks of a dataset, in the order in which the architecture lists its tensors.
-
-    Parameters
-    ----------
-    dataset : xr.Dataset
-        As read, or after selection: ``dataset.sel(arm="sgd", seed=0)`` gives one network.
-
-    Returns
-    -------
-    dict of str to numpy array
-        Stacked networks; ``torch.from_numpy`` turns them into Parameters.
-    """
+    """Return the stacked networks of a dataset, or the one that a selection leaves, tensors in the order of the architecture."""
     found = {name.removeprefix(PARAMETER): dataset[name] for name in map(str, dataset.data_vars) if name.startswith(PARAMETER)}
     return {name: array.values for name, array in sorted(found.items(), key=lambda item: item[1].attrs["position"])}
 
@@ -233,8 +231,8 @@ def open_study(path: str | Path, *, files: Sequence[str | Path] | None = None) -
     """Read every array of a study into one labelled tree.
 
     The files ``<case>/<stage>.zarr.zip`` and the batches ``<case>/<stage>/<batch>.zarr.zip`` become the nodes
-    ``/<case>/<stage>``. Batches are joined along ``pair`` if they have it, else along ``seed`` and ``arm``. Where one arm was run
-    with other seeds than another, the gap is NaN (False in flags, empty in text). Half-written files are not read.
+    ``/<case>/<stage>``. Batches are joined along ``pair`` or ``plane`` if they have it, else along ``seed`` and ``arm``. Where one
+    arm was run with other seeds than another, the gap is NaN (False in flags, empty in text). Half-written files are not read.
 
     Parameters
     ----------
@@ -273,8 +271,9 @@ def _join(stage: Path, files: Sequence[Path]) -> xr.Dataset:
     for batch in batches:
         rows.setdefault(tuple(batch["arm"].values.tolist()) if "arm" in batch.dims else (), []).append(batch)
     try:
-        if "pair" in batches[0].dims:
-            return _concatenate(batches, "pair")
+        for listed in ("pair", "plane"):
+            if listed in batches[0].dims:
+                return _concatenate(batches, listed)
         return _concatenate([_concatenate(row, "seed") for row in rows.values()], "arm")
     except ValueError as error:
         raise SymgeomError(

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 from torch.nn.functional import pad
 
+from symgeom.networks.binary_mlp import binary_mlp
 from symgeom.randomness import stream
 from symgeom.spec import Leg, SymmetrySpec, UnitGroup
 from symgeom.types import cast, parameters
@@ -129,7 +130,7 @@ def self_attention(width: int, heads: int) -> nn.Module:
 
 def torchvision_models() -> ModuleType:
     """Return the models of torchvision (imported only by the tests that need them)."""
-    from symgeom.datasets.torchvision_door import import_torchvision
+    from symgeom.torchvision_door import import_torchvision
 
     return import_torchvision().models
 
@@ -557,3 +558,9 @@ ARCHITECTURES = {
         0,
     ),
 }
+
+
+def binary_module(*widths: int, seed: int = 0, **options: object) -> nn.Sequential:
+    """Return a binary multilayer perceptron in float64 with reproducible latent weights."""
+    options = {"widths": list(widths[1:-1]), **options}
+    return binary_mlp(widths[:1], widths[-1], options, generator=stream("binary", seed)).double()

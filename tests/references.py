@@ -124,3 +124,26 @@ def pivoted_cholesky(matrix: np.ndarray, rank: int) -> np.ndarray:
         rows.append(left[pivot] / math.sqrt(left[pivot, pivot]))
         left = left - np.outer(rows[-1], rows[-1])
     return np.array(rows)
+
+
+def curve_by_autograd(
+    loss: Callable[[dict[str, Tensor], Tensor], Tensor],
+    points: list[dict[str, Tensor]],
+    samples: int,
+    plan: dict[str, float],
+    generator: torch.Generator,
+) -> list[dict[str, Tensor]]:
+    """Train the inner points of a Bezier curve as :func:`chain_by_autograd` does, through repeated linear interpolation."""
+    start, *inner, end = points
+    inner = [{name: tensor.clone().requires_grad_() for name, tensor in point.items()} for point in inner]
+    trained = [tensor for point in inner for tensor in point.values()]
+    optimizer = torch.optim.SGD(trained, lr=plan["learning_rate"], momentum=plan["momentum"])
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, plan["epochs"] * math.ceil(samples / plan["batch_size"]))
+    for _ in range(plan["epochs"]):
+        batches = torch.randperm(samples, generator=generator).split(plan["batch_size"])
+        for t, index in zip(torch.rand(len(batches), generator=generator, dtype=torch.float64).tolist(), batches, strict=True):
+            optimizer.zero_grad()
+            loss({name: de_casteljau([point[name] for point in (start, *inner, end)], t) for name in start}, index).backward()
+            optimizer.step()
+            scheduler.step()
+    return [{name: tensor.detach() for name, tensor in point.items()} for point in inner]

@@ -1,34 +1,32 @@
 """A made-up study with the arrays of a real one: five arms of three seeds, of which one diverged and one missed the stop rule."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from synthetic_landscape import (
+    ARMS,
+    BINARY,
+    ROLES,
+    chains,
+    curvature,
+    described,
+    flatness,
+    maps,
+    networks,
+    pair_coordinates,
+    pairs,
+    paths,
+    roughness,
+    sharpness,
+)
 
-ARMS = ["rsgd", "sam", "sgd", "adam", "adversarial"]
 GROUPS = {"hidden1": 12, "hidden2": 10, "head": 1}
-VARIANTS = ["linear raw", "linear normalised", "linear aligned", "linear both", "geodesic normalised", "geodesic both"]
 SETTINGS = {"level": 0.95, "stop_error": 0.0, "stop_loss": 0.01, "threshold": 0.001, "resolution": 1 / 1437}
+SETTINGS |= {"roles": ROLES, "resamples": 200}
 SEEDS = 3
-
-
-def _described(variables: Mapping[str, tuple], coordinates: Mapping, attrs: Mapping | None = None) -> xr.Dataset:
-    dataset = xr.Dataset(variables, coordinates, attrs)
-    for variable in dataset.variables.values():
-        variable.attrs = {"units": "1", "long_name": "made up"} | variable.attrs
-    return dataset
-
-
-def _networks(seeds: int) -> dict:
-    return {"arm": sorted(ARMS), "seed": list(range(seeds))}
-
-
-def _sharpness() -> np.ndarray:
-    """How sharp each arm's minima are, in the (alphabetical) order of the arrays."""
-    return np.array([0.3 * 2 ** ARMS.index(arm) for arm in sorted(ARMS)])
 
 
 def minima(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
@@ -45,53 +43,28 @@ def minima(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
     for curve in (loss, error):
         curve[epoch > length[..., None]] = np.nan
     last = np.take_along_axis(error, length[..., None], -1)[..., 0]
+    cost = np.array([{"rsgd": 3, "sam": 2}.get(arm, 1) for arm in sorted(ARMS)])[:, None]
     both = ("arm", "seed")
     variables = {
         "train_error": (both, last),
-        "test_error": (both, 0.02 + 0.008 * np.sqrt(_sharpness())[:, None] * random.uniform(0.8, 1.2, shape)),
+        "test_error": (both, 0.02 + 0.008 * np.sqrt(sharpness())[:, None] * random.uniform(0.8, 1.2, shape)),
         "train_loss": (both, np.take_along_axis(loss, length[..., None], -1)[..., 0]),
         "test_loss": (both, random.uniform(0.05, 0.1, shape)),
         "status": (both, np.array(["reached", "epoch limit", "diverged"])[status]),
         "usable": (both, status == 0),
         "epochs": (both, length),
         "gradient_evaluations": (both, length * 11),
+        "sample_gradients": (both, length * 1437 * cost),
         "history_loss": ((*both, "epoch"), loss),
         "history_error": ((*both, "epoch"), error),
     }
-    return _described(variables, _networks(seeds) | {"epoch": epoch})
-
-
-def flatness(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
-    amplitude, shape = np.arange(0.1, 0.65, 0.1), (len(ARMS), seeds)
-    steepness = (_sharpness()[:, None] * random.uniform(0.8, 1.2, shape))[..., None]
-    energy = 0.9 * (1 - np.exp(-steepness * amplitude**3))
-    variables = {
-        "local_energy": (("arm", "seed", "amplitude"), energy),
-        "local_energy_standard_error": (("arm", "seed", "amplitude"), energy / 20),
-        "eigenvalue": (("arm", "seed", "rank"), 10 * steepness / np.arange(1, 4)),
-        "eigenvalue_residual": (("arm", "seed", "rank"), np.full((*shape, 3), 4e-4)),
-    }
-    return _described(variables, _networks(seeds) | {"amplitude": amplitude, "rank": [0, 1, 2]})
-
-
-def _pairs(seeds: int) -> list[tuple[str, int, str, int]]:
-    inside = [(arm, first, arm, second) for arm in ARMS for first, second in combinations(range(seeds), 2)]
-    return inside + [(first, seed, second, seed) for first, second in combinations(ARMS, 2) for seed in range(seeds)]
-
-
-def _pair_coordinates(seeds: int) -> dict:
-    names = ("first_arm", "first_seed", "second_arm", "second_seed")
-    return {name: ("pair", list(column)) for name, column in zip(names, zip(*_pairs(seeds), strict=True), strict=True)}
-
-
-def _roughness(seeds: int) -> np.ndarray:
-    return np.array([np.sqrt(0.3 * 2 ** ARMS.index(pair[0]) * 0.3 * 2 ** ARMS.index(pair[2])) for pair in _pairs(seeds)])
+    return described(variables, networks(seeds) | {"epoch": epoch})
 
 
 def distances(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
-    n, controls = len(_pairs(seeds)), 8
+    n, controls = len(pairs(seeds)), 8
     base = np.array([1.5, 1.05 + 0.0])[None, :, None] + random.normal(0, 0.02, (n, 2, 4))
-    base[:, 1] += 0.05 * np.log2(_roughness(seeds))[:, None] + np.array([0, 0.1, -0.05, -0.6])
+    base[:, 1] += 0.05 * np.log2(roughness(seeds))[:, None] + np.array([0, 0.1, -0.05, -0.6])
     variables = {
         "distance": (("pair", "stage"), base[..., 0]),
         "group_distance": (("pair", "stage", "group"), base[..., 1:]),
@@ -102,37 +75,7 @@ def distances(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
         ),
     }
     labels = {"stage": ["normalised", "aligned"], "group": list(GROUPS)}
-    return _described(variables, _pair_coordinates(seeds) | labels)
-
-
-def paths(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
-    t, height = np.linspace(0, 1, 25), np.array([0.8, 0.75, 0.2, 0.1, 0.7, 0.04])
-    peak = (
-        height[None, :, None]
-        * np.minimum(_roughness(seeds), 1.2)[:, None, None]
-        * random.uniform(0.8, 1, (len(_pairs(seeds)), 6, 2))
-    )
-    error = peak[..., None] * (4 * t * (1 - t)) ** 2 + np.array([0.0, 0.03])[:, None]
-    dims = ("pair", "variant", "split")
-    variables = {"error": ((*dims, "t"), error), "loss": ((*dims, "t"), 3 * error), "barrier": (dims, peak)}
-    return _described(variables, _pair_coordinates(seeds) | {"variant": VARIANTS, "split": ["train", "test"], "t": t})
-
-
-def chains(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
-    t, n = np.linspace(0, 1, 25), len(_pairs(seeds))
-    straight = 0.1 * np.minimum(_roughness(seeds), 4) * random.uniform(0.8, 1.2, n)
-    bend = np.where(random.random(n) < 0.6, 0.0, 0.01 * straight)
-    error = bend[:, None, None] * (np.sin(2 * np.pi * t) ** 2) + np.array([0.0, 0.03])[:, None]
-    variables = {
-        "error": (("pair", "split", "t"), error),
-        "loss": (("pair", "split", "t"), 3 * error),
-        "bend_error": ("pair", bend),
-        "straight_error": ("pair", straight),
-        "epochs_needed": ("pair", np.where(bend < 0.001, random.integers(1, 20, n), np.nan)),
-        "length_ratio": ("pair", random.uniform(1, 1.3, n)),
-        "bend_angle": ("pair", random.uniform(0.1, 0.6, n)),
-    }
-    return _described(variables, _pair_coordinates(seeds) | {"split": ["train", "test"], "t": t})
+    return described(variables, pair_coordinates(seeds) | labels)
 
 
 def ledgers(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
@@ -154,7 +97,7 @@ def ledgers(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
         variables[f"term_{group}"] = ((*dims, "term", group), booked)
         variables[f"charge_{group}"] = ((*dims, group), random.normal(0.1, 0.3, (*both, 1, size)) + booked.sum(3))
         variables[f"defect_{group}"] = ((*dims, group), random.normal(0, 1e-15, (*both, snapshots, size)))
-    return _described(variables, _networks(seeds) | {"term": terms})
+    return described(variables, networks(seeds) | {"term": terms})
 
 
 def equilibria(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
@@ -165,7 +108,7 @@ def equilibria(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
         variables[f"displacement_{group}"] = (("arm", "seed", "moment", group), units)
     everything = np.concatenate([np.abs(value[1]) for value in variables.values()], -1)
     variables["displacement"] = (("arm", "seed", "moment"), np.nanmedian(everything, -1))
-    return _described(variables, _networks(seeds) | {"moment": ["start", "end"]})
+    return described(variables, networks(seeds) | {"moment": ["start", "end"]})
 
 
 def canonical(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
@@ -175,11 +118,11 @@ def canonical(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
         "head_length": (("arm", "seed"), random.uniform(3, 5, both)),
         "dead_units": (("arm", "seed", "group"), np.zeros((*both, 3), int)),
     }
-    return _described(variables, _networks(seeds) | {"group": list(GROUPS)})
+    return described(variables, networks(seeds) | {"group": list(GROUPS)})
 
 
 def alignments(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
-    count = len(_pairs(seeds))
+    count = len(pairs(seeds))
     objective = random.normal(100, 1, (count, 2))
     variables = {
         "objective": ("pair", objective.max(1)),
@@ -187,18 +130,26 @@ def alignments(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
         "converged": ("pair", np.ones(count, bool)),
         "ties": (("pair", "group"), np.zeros((count, len(GROUPS)), int)),
     }
-    return _described(variables, _pair_coordinates(seeds) | {"group": list(GROUPS)})
+    return described(variables, pair_coordinates(seeds) | {"group": list(GROUPS)})
 
 
-STAGES = {
-    stage.__name__: stage for stage in (minima, canonical, flatness, distances, paths, chains, ledgers, equilibria, alignments)
-}
+_ALL = (minima, canonical, flatness, distances, paths, chains, ledgers, equilibria, alignments, curvature, maps)
+STAGES = {stage.__name__: stage for stage in _ALL}
 
 
 def case(stages: Iterable[str] = STAGES, *, seeds: int = SEEDS) -> xr.DataTree:
     """Return the node of one case, as open_study gives it."""
     random = {name: np.random.default_rng(number) for number, name in enumerate(STAGES)}
     return xr.DataTree.from_dict({name: STAGES[name](random[name], seeds) for name in stages})
+
+
+def binary_case() -> xr.DataTree:
+    """Return the node of a case of binary networks: no curvature, other noises and other paths."""
+    study = case(["minima"])
+    study["flatness"] = xr.DataTree(flatness(np.random.default_rng(2), SEEDS, noise="flips"))
+    study["curvature"] = xr.DataTree(xr.Dataset(coords=networks(SEEDS)))
+    study["paths"] = xr.DataTree(paths(np.random.default_rng(4), SEEDS, variants=tuple(BINARY)))
+    return study
 
 
 def write_benchmark(path: Path, seconds: str, memory: str) -> None:

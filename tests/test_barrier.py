@@ -1,15 +1,19 @@
 import math
+from unittest import mock
 
 import pytest
 import torch
-from cases import batch, mlp, mlp_spec, network, randomised
+from cases import batch, lenet, mlp, mlp_spec, network, randomised
 from torch import nn
 
-from symgeom.barrier import NETWORKS_HELD, barrier, profile
+from symgeom.barrier import NETWORKS_HELD, NEW_POINTS, barrier, profile, refined_profile
+from symgeom.barrier.landscape import laid_out
+from symgeom.barrier.shared import Shared
 from symgeom.batchnorm import recompute_statistics
 from symgeom.checks import SymgeomError
-from symgeom.path import GeodesicPath, LinearPath
+from symgeom.path import BezierPath, GeodesicPath, LinearPath, PolygonalPath
 from symgeom.problem import Problem
+from symgeom.spec import Leg, SymmetrySpec, UnitGroup
 from symgeom.types import cast, parameters, stack, unstack
 
 WIDTHS = (5, 7, 6, 3)
@@ -106,6 +110,156 @@ def test_nan_is_never_dropped(definition, place):
     values = torch.zeros(2, 3)
     values[1, place] = torch.nan
     assert barrier(torch.tensor([0.0, 0.5, 1.0]), values, definition=definition).isnan().tolist() == [False, True]
+
+
+def test_a_grid_of_its_own_for_every_path():
+    t = torch.tensor([[0.0, 0.5, 1.0], [0.0, 0.25, 1.0]])
+    values = torch.tensor([[0.0, 0.5, 0.8], [0.0, 0.5, 0.8]])
+    assert torch.allclose(barrier(t, values), torch.tensor([0.1, 0.3]))
+    with pytest.raises(SymgeomError, match=r"on a grid of shape \(2, 3\) .* with values of shape \(3,\)"):
+        barrier(t, values[0])
+    with pytest.raises(SymgeomError, match="increases from 0 to 1"):
+        barrier(t.flip(-1), values)
+
+
+IMAGES = Problem(lenet().double(), batch(37, 64, 3)[0].unflatten(1, (1, 8, 8)), batch(37, 64, 3)[1])
+
+
+def with_images(seed=0, channels=2):
+    """A perceptron that reads images: its first layer is behind a flattening."""
+    network = nn.Sequential(nn.Flatten(), nn.Linear(9 * channels, 6), nn.ReLU(inplace=True), nn.Linear(6, 3))
+    return randomised(network, seed)
+
+
+class Sum(nn.Module):
+    """Reads the inputs twice with one layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(5, 5), nn.Linear(5, 3)
+
+    def forward(self, inputs):
+        return self.b(torch.relu(self.a(inputs)) + torch.relu(self.a(-inputs)))
+
+
+MODULES = {
+    "mlp": (lambda seed: mlp(*WIDTHS, seed=seed), (5,)),
+    "without biases": (lambda seed: mlp(*WIDTHS, seed=seed, bias=False), (5,)),
+    "images": (with_images, (2, 3, 3)),
+    "convolutions": (lambda seed: randomised(lenet(), seed), (1, 8, 8)),
+    "a layer used twice": (lambda seed: randomised(Sum(), seed), (5,)),
+    "normalised inputs": (lambda seed: randomised(nn.Sequential(nn.LayerNorm(5), nn.Linear(5, 3)), seed), (5,)),
+    "one layer": (lambda seed: randomised(nn.Linear(5, 3), seed), (5,)),
+}
+
+
+@pytest.mark.parametrize("case", MODULES)
+def test_errors_alone_are_those_beside_the_loss(case):
+    factory, shape = MODULES[case]
+    inputs, targets = batch(101, math.prod(shape), 3)
+    problem = Problem(factory(0), inputs.unflatten(1, shape), targets, chunk=32)
+    assert (Shared.of(problem) is not None) == (case in ("mlp", "without biases", "images", "one layer"))
+    networks = [parameters(factory(seed)) for seed in (1, 2, 3)]
+    curves = [PolygonalPath(networks), BezierPath(networks), LinearPath(*networks[:2])]
+    for path in [*curves, lambda t: curves[0](t)]:
+        alone, both = profile(problem, path, T, values="error"), profile(problem, path, T)
+        assert torch.equal(alone.error, both.error)
+        assert alone.error.unique().numel() > 2
+        assert alone.loss.isnan().all()
+        assert not both.loss.isnan().any()
+
+
+@pytest.mark.parametrize("bias_in_norm", [True, False])
+def test_errors_alone_along_geodesics_of_stacked_pairs(bias_in_norm):
+    """Also where the first layer's outputs are held for some samples at a time only."""
+    ends = [stack([network(*WIDTHS, seed=seed) for seed in seeds]) for seeds in ((0, 1, 2), (3, 4, 5))]
+    path = GeodesicPath(mlp_spec(*WIDTHS), *ends, bias_in_norm=bias_in_norm, stacked=True)
+    alone, both = profile(PROBLEM, path, T, values="error"), profile(PROBLEM, path, T)
+    assert torch.equal(alone.error, both.error)
+    with mock.patch("symgeom.barrier.shared.HELD_BYTES", 1):
+        assert torch.equal(profile(PROBLEM, path, T, values="error").error, both.error)
+    for pair in range(3):
+        assert torch.equal(profile(PROBLEM, path.pair(pair), T, values="error").error, both.error[pair])
+
+
+def test_rows_that_lie_on_several_spheres_are_evaluated_one_by_one():
+    """A grouping of the inputs: the entries of a row of the first layer are on spheres of their own."""
+    spec = SymmetrySpec((UnitGroup("inputs", 5, (Leg("0.weight", 1),)),))
+    path = GeodesicPath(spec, network(*WIDTHS, seed=0), network(*WIDTHS, seed=1))
+    assert path.factors("0.weight", T) is None
+    assert torch.equal(profile(PROBLEM, path, T, values="error").error, profile(PROBLEM, path, T).error)
+
+
+def test_a_diverged_end_has_no_error_where_the_first_layer_is_shared():
+    diverged = network(*WIDTHS, seed=1)
+    for name in ("0.weight", "2.weight"):
+        path = LinearPath(network(*WIDTHS), diverged | {name: diverged[name] * math.nan})
+        assert profile(PROBLEM, path, T, values="error").error.isnan().all()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_are_laid_out_for_speed_and_stay_the_same(channels):
+    inputs = batch(20, 64 * channels, 3)[0].unflatten(1, (channels, 8, 8))
+    problem = Problem(nn.Conv2d(channels, 3, 8).double(), inputs[:, :, :, :], torch.zeros(20, dtype=torch.int64))
+    assert torch.equal(laid_out(problem).inputs, inputs)
+    assert laid_out(problem).inputs.stride() == (64 * channels, 1, 8 * channels, channels)
+    assert laid_out(PROBLEM) is PROBLEM
+    found = profile(IMAGES, LinearPath(*(parameters(randomised(lenet(), seed)) for seed in (1, 2))), T)
+    for t, loss in zip(T.tolist(), found.loss, strict=True):
+        network = LinearPath(*(parameters(randomised(lenet(), seed)) for seed in (1, 2)))(t)
+        assert math.isclose(loss, IMAGES.loss(network), rel_tol=1e-12)
+
+
+class Peak(nn.Module):
+    """Wrong in a narrow window around a place; the loss is a wide hill there."""
+
+    def __init__(self, place=0.437, width=0.02):
+        super().__init__()
+        self.t = nn.Parameter(torch.zeros((), dtype=torch.float64))
+        self.place, self.width = place, width
+
+    def forward(self, inputs):
+        logit = 10 * ((self.t - self.place).abs() - self.width)
+        return torch.stack([torch.zeros_like(logit), logit]).expand(len(inputs), 2)
+
+
+HILL = Problem(Peak(), torch.zeros(3, 1, dtype=torch.float64), torch.ones(3, dtype=torch.int64))
+RAMP = LinearPath(*({"t": torch.tensor(t, dtype=torch.float64)} for t in (0.0, 1.0)))
+
+
+def test_a_refined_profile_finds_a_peak_that_the_grid_misses():
+    coarse = profile(HILL, RAMP, torch.linspace(0, 1, 11, dtype=torch.float64))
+    assert barrier(coarse.t, coarse.error) == 0
+    fine = refined_profile(HILL, RAMP, points=11, refinements=4)
+    assert barrier(fine.t, fine.error) == 1
+    nearest = (fine.t - HILL.module.place).abs().min()
+    assert nearest <= 0.1 / 2**5
+    assert (fine.t.diff() > 0).all()
+    assert len(fine.t) == 11 + 4 * NEW_POINTS
+    assert set(coarse.t.tolist()) <= set(fine.t.tolist())
+    assert torch.equal(fine.loss, profile(HILL, RAMP, fine.t).loss)
+    assert torch.equal(fine.error, profile(HILL, RAMP, fine.t).error)
+
+
+@pytest.mark.parametrize("place", [0.0, 1.0, 0.5, math.nan])
+def test_a_refined_profile_has_its_number_of_points_wherever_the_peak_is(place):
+    hill = Problem(Peak(place), HILL.inputs, HILL.targets)
+    fine = refined_profile(hill, RAMP, points=5, refinements=3)
+    assert len(fine.t) == 17
+    assert (fine.t.diff() > 0).all()
+    assert fine.error.isnan().any() == math.isnan(place)
+    if place == 0.5:
+        around = fine.t[(fine.t - 0.5).abs() < 0.1]
+        assert {0.5 - 2**-5, 0.5, 0.5 + 2**-5} <= set(around.tolist())
+
+
+def test_grids_that_cannot_be_refined():
+    with pytest.raises(SymgeomError, match="Cannot refine a grid of 4 points 3 times: begin with at least 5 points"):
+        refined_profile(HILL, RAMP, points=4)
+    with pytest.raises(SymgeomError, match="the profiles of 2 stacked pairs together"):
+        refined_profile(HILL, LinearPath(*(stack([end] * 2) for end in (RAMP.start, RAMP.end))))
+    with pytest.raises(SymgeomError, match="Unknown choice of values 'loss'"):
+        profile(HILL, RAMP, T, values="loss")
 
 
 @pytest.mark.parametrize("t", [[0.0, 0.5], [0.0, 0.5, 0.9], [0.1, 0.5, 1.0], [0.0, 0.0, 1.0], [0.0, 0.6, 0.4, 1.0]])

@@ -1,17 +1,21 @@
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from unittest import mock
 
 import pytest
 import torch
-from cases import batch, mlp, network
-from references import chain_by_autograd
+from cases import batch, lenet, mlp, mlp_spec, network, randomised
+from references import chain_by_autograd, curve_by_autograd
 from torch import nn
 
 from symgeom.chain import ChainPlan, chain_shape, optimise_path
+from symgeom.chain.steps import one_by_one
 from symgeom.checks import SymgeomError
-from symgeom.path import LinearPath, PolygonalPath
+from symgeom.gauge import canonicalise
+from symgeom.path import BezierPath, GeodesicPath, LinearPath, PolygonalPath, curve_along
 from symgeom.problem import Problem
 from symgeom.randomness import stream
+from symgeom.torus import Torus, sphere_coordinates
 from symgeom.types import cast, parameters, stack
 
 WIDTHS = (5, 7, 6, 3)
@@ -32,13 +36,21 @@ def trained(seeds, dtype, plan=PLAN):
     return optimise_path(problem(dtype), chain, plan=plan, generators=[stream("chain", seed) for seed in seeds])
 
 
-def test_the_bend_is_that_of_backpropagation_through_the_chain():
+def loss(params, index):
     data = problem()
+    outputs = torch.func.functional_call(data.module, params, (data.inputs[index],))
+    return nn.functional.cross_entropy(outputs, data.targets[index])
 
-    def loss(params, index):
-        outputs = torch.func.functional_call(data.module, params, (data.inputs[index],))
-        return nn.functional.cross_entropy(outputs, data.targets[index])
 
+@pytest.fixture(params=["together", "one by one"])
+def small(request):
+    """Train the pairs on stacked parameters, or one after the other, as large networks are."""
+    with mock.patch("symgeom.chain.steps.SMALL", 0 if request.param == "one by one" else 10**6):
+        yield
+
+
+@pytest.mark.usefixtures("small")
+def test_the_bend_is_that_of_backpropagation_through_the_chain():
     chains = trained([0, 1], torch.float64)
     for place in (0, 1):
         expected = chain_by_autograd(loss, pair(place), 75, asdict(PLAN), stream("chain", place))
@@ -48,6 +60,83 @@ def test_the_bend_is_that_of_backpropagation_through_the_chain():
             assert (tensor[place] - expected[name]).abs().max() < 1e-10 * moved
 
 
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("bends", [1, 2, 3])
+def test_the_points_of_a_bezier_curve_are_those_of_backpropagation(bends):
+    lines = [LinearPath(*pair(place)[::2]) for place in (0, 1)]
+    points = [curve_along(line, kind="bezier", bends=bends).points for line in lines]
+    chain = BezierPath([stack(point) for point in zip(*points, strict=True)])
+    trained = optimise_path(problem(), chain, plan=PLAN, generators=[stream("chain", place) for place in (0, 1)])
+    assert isinstance(trained.path, BezierPath)
+    for place in (0, 1):
+        expected = curve_by_autograd(loss, points[place], 75, asdict(PLAN), stream("chain", place))
+        for found, wanted, begun in zip(trained.path.points[1:-1], expected, points[place][1:-1], strict=True):
+            moved = (wanted["0.weight"] - begun["0.weight"]).abs().max()
+            assert moved > 1e-3
+            assert (found["0.weight"][place] - wanted["0.weight"]).abs().max() < 1e-10 * moved
+
+
+@pytest.mark.usefixtures("small")
+def test_several_bends_of_a_polygonal_chain():
+    """Only the ends of the segment that ``t`` lies on are moved by a step: with one step, by the weights of ``t`` at most."""
+    line = LinearPath(*(stack([point]) for point in pair(0)[::2]))
+    chain = curve_along(line, bends=3)
+    plan = replace(PLAN, epochs=1, batch_size=75, momentum=0.0)
+    found, order = optimise_path(problem(), chain, plan=plan, generators=[stream("step")]).path, stream("step")
+    torch.randperm(75, generator=order)
+    t = torch.rand(1, generator=order, dtype=torch.float64)
+    gradient = problem().gradient({name: tensor[0] for name, tensor in chain(float(t)).items()})
+    for place in range(5):
+        weight = max(0.0, 1 - abs(4 * float(t) - place)) if place in (1, 2, 3) else 0.0
+        expected = chain.points[place]["0.weight"][0] - 0.1 * weight * gradient["0.weight"]
+        assert torch.allclose(found.points[place]["0.weight"][0], expected, rtol=0, atol=1e-14)
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("kind", ["polygonal", "bezier"])
+def test_bends_stay_on_the_torus(kind):
+    """Between canonical networks all units keep length 1; a head of another length keeps its own; a dropped unit stays zero."""
+    spec, ends = mlp_spec(*WIDTHS), []
+    for seed in (0, 1):
+        end = network(*WIDTHS, seed=seed)
+        for name, axis in (("0.weight", 0), ("0.bias", 0), ("2.weight", 1)):
+            end[name].select(axis, 2).zero_()
+        end = canonicalise(spec, end, dead_units="drop").parameters
+        ends.append(end | {name: 3 * end[name] for name in ("4.weight", "4.bias")})
+    line = GeodesicPath(spec, *(stack([end]) for end in ends), stacked=True)
+    chain = curve_along(line, kind=kind, bends=2)
+    options = {"plan": PLAN, "generators": [stream("torus")]}
+    free, held = (optimise_path(problem(), chain, torus=torus, **options) for torus in (None, Torus(spec)))
+    for place in (1, 2):
+        bend, before, loose = ({n: x[0] for n, x in path.points[place].items()} for path in (held.path, chain, free.path))
+        for name, rows in sphere_coordinates(spec, bend).items():
+            wanted = torch.full((len(rows),), 3.0 if name == "head" else 1.0, dtype=torch.float64)
+            if name == "hidden1":
+                wanted[2] = 0
+            assert torch.allclose(rows.norm(dim=1), wanted, rtol=1e-14)
+            assert (rows - sphere_coordinates(spec, before)[name]).abs().max() > 1e-3
+            assert not torch.allclose(sphere_coordinates(spec, loose)[name].norm(dim=1), wanted, rtol=1e-4)
+    assert held.finite.all()
+
+
+def test_convolutions_are_trained_one_after_the_other_with_the_same_result():
+    module = randomised(lenet())
+    points = [stack([parameters(randomised(lenet(), seed)) for seed in (place, place + 3)]) for place in range(3)]
+    data = Problem(module, batch(20, 64, 3)[0].unflatten(1, (1, 8, 8)), batch(20, 64, 3)[1])
+    plan, found = replace(PLAN, epochs=1, batch_size=10, learning_rate=0.01), []
+    for alone in (True, False):
+        with mock.patch("symgeom.chain.steps.one_by_one", lambda *_, alone=alone: alone):
+            generators = [stream("convolutions", place) for place in (0, 1)]
+            found.append(optimise_path(data, PolygonalPath(points), plan=plan, generators=generators).path.points[1])
+    assert one_by_one(module, torch.device("cpu"))
+    assert not one_by_one(mlp(*WIDTHS), torch.device("cpu"))
+    assert not one_by_one(module, torch.device("cuda"))
+    assert not torch.equal(found[0]["0.weight"], points[1]["0.weight"])
+    for name, tensor in found[0].items():
+        torch.testing.assert_close(tensor, found[1][name], rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_a_pair_does_not_depend_on_the_others_in_the_stack(dtype):
     together = trained([0, 1, 2, 3, 4], dtype)
@@ -62,6 +151,11 @@ def test_a_pair_does_not_depend_on_the_others_in_the_stack(dtype):
 def test_the_record_is_the_error_along_the_chain():
     chains = trained([0, 1], torch.float64)
     assert chains.epoch.tolist() == [0, 2, 3]
+    assert chains.steps_needed.tolist() == [math.inf, math.inf]
+    few = trained([0, 1], torch.float64, replace(PLAN, evaluation_samples=10))
+    assert torch.equal(few.path.points[1]["0.weight"], chains.path.points[1]["0.weight"])
+    first = problem().subset(torch.arange(10))
+    assert few.largest_error[0, -1] == max(float(first.error(chains.path.pair(0)(t))) for t in (0, 0.25, 0.5, 0.75, 1))
     for place in (0, 1):
         points = [{name: tensor[place] for name, tensor in point.items()} for point in chains.path.points]
         largest = max(float(problem().error(PolygonalPath(points)(t))) for t in (0, 0.25, 0.5, 0.75, 1))
@@ -96,6 +190,7 @@ def test_a_bend_finds_its_way_around_a_hill_and_says_how_long_it_took():
     assert 1 < chains.path.points[1]["point"][0, 1] < math.sqrt(1.5)
     first = chains.largest_error[0].tolist().index(0)
     assert chains.epochs_needed.tolist() == [10 * first, 0, math.inf]
+    assert chains.steps_needed.tolist() == [4 * 10 * first, 0, math.inf]
     assert first > 0
     # A pair that diverged keeps its place.
     assert chains.finite.tolist() == [True, True, False]
@@ -137,13 +232,21 @@ def test_shape_of_a_chain(points, ratio, angle):
     assert stacked.angle.tolist() == [float(shape.angle)] * 2
 
 
+def test_shape_of_a_chain_with_several_bends():
+    shape = chain_shape(*corner([0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [2.0, 2.0]))
+    assert math.isclose(shape.length_ratio, (2 + math.sqrt(2)) / math.sqrt(8), rel_tol=1e-7)
+    assert math.isclose(shape.angle, math.pi / 2, rel_tol=1e-7)
+
+
 def test_mistakes():
     start, middle, end = (stack([point]) for point in pair(0))
-    with pytest.raises(SymgeomError, match="chain of 2 points: give three"):
+    with pytest.raises(SymgeomError, match="chain of 2 points: give three or more"):
         optimise_path(problem(), PolygonalPath([start, end]), plan=PLAN, generators=[stream("a")])
     with pytest.raises(SymgeomError, match="1 chains with 2 generators: give one for each pair"):
         optimise_path(problem(), PolygonalPath([start, middle, end]), plan=PLAN, generators=[stream("a"), stream("b")])
     with pytest.raises(SymgeomError, match="with learning_rate = -0.1: it must be at least 0"):
         ChainPlan(learning_rate=-0.1)
+    with pytest.raises(SymgeomError, match="with evaluation_samples = 0: it must be at least 1"):
+        ChainPlan(evaluation_samples=0)
     with pytest.raises(SymgeomError, match="with points = 2: it must be at least 3"):
         ChainPlan(points=2)

@@ -16,6 +16,7 @@ from symgeom.claims.bootstrap import binomial_interval, interval, mean, numpy_st
 from symgeom.claims.evaluate import evaluate
 from symgeom.claims.intervals import barrier_intervals, write_barriers
 from symgeom.claims.record import Claim, read_claims, table, write_claims
+from symgeom.claims.theory import judge_perceptron
 
 ARMS = ("rsgd", "sgd", "adam", "adversarial")
 SEEDS = tuple(range(6))
@@ -429,3 +430,21 @@ def test_case_and_level_are_written_into_every_claim():
     assert {(claim.case, claim.level) for claim in wide} == {("mlp", 0.99)}
     assert all(one.high - one.low >= other.high - other.low for one, other in zip(wide, narrow, strict=True))
     assert wide[0].high - wide[0].low > 1.5 * (narrow[0].high - narrow[0].low)
+
+
+def test_the_perceptron_is_judged_by_its_own_pairs():
+    kinds = np.array(["typical"] * 6 + ["robust"] * 6)
+    first, second = (np.array(ends) for ends in zip(*itertools.combinations(range(12), 2), strict=True))
+    kind = np.array(["-".join(sorted((kinds[a], kinds[b]))) for a, b in zip(first, second, strict=True)])
+    barrier = np.array([{"typical-typical": 0.02, "robust-typical": 0.005, "robust-robust": 0.0}[each] for each in kind])
+    barrier += 0.001 * np.tile(JITTER, 2)[first] / 0.004
+    solutions = xr.Dataset(
+        {"barrier": ("pair", barrier), "first": ("pair", first), "second": ("pair", second), "kind": ("pair", kind)}
+        | {"solution_kind": ("solution", kinds)},
+        attrs={"dimension": 1000, "density": 3.0, "threshold": -0.5},
+    )
+    claim = judge_perceptron(solutions)
+    assert (claim.identifier, claim.case, claim.verdict, claim.n) == ("H6-anchor", "perceptron", "supported", 15)
+    shifts = JITTER[[a % 6 for a, b in zip(first, second, strict=True)]] / 4
+    expected = [0.005, 0.02] + np.array([shifts[kind == each].mean() for each in ("robust-typical", "typical-typical")])
+    assert claim.estimate == pytest.approx(expected[0] - expected[1])

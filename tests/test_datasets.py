@@ -1,7 +1,4 @@
-"""Data sets: splits, checksums, MNIST files on disk, and the door to torchvision."""
-
-import struct
-import sys
+"""Data sets: splits, subsets, scales, checksums; the digits and the teacher."""
 
 import pytest
 import torch
@@ -9,8 +6,7 @@ from sklearn.datasets import load_digits
 
 from symgeom.checks import SymgeomError
 from symgeom.datasets import load
-from symgeom.datasets.data import balanced_subset, stratified_split
-from symgeom.datasets.torchvision_door import OPERATORS_MISSING, import_torchvision
+from symgeom.datasets.data import Choice, Data, balanced_subset, stratified_split
 
 
 def digits(**options):
@@ -78,106 +74,112 @@ def test_impossible_subsets_are_refused(subset):
 def test_unknown_names_are_refused():
     with pytest.raises(SymgeomError, match="Unknown data set 'digit': choose one of 'digits', 'mnist'"):
         load("digit", root=".", options={})
-    with pytest.raises(SymgeomError, match="Unknown option of data set 'digits' 'fraction': choose one of 'test_fraction'"):
+    with pytest.raises(SymgeomError, match="Unknown option of data set 'digits' 'fraction': .*'test_fraction', .*'subset'"):
         digits(fraction=0.1)
+    with pytest.raises(SymgeomError, match="Unknown option of data set 'mnist' 'root'"):
+        load("mnist", root=".", options={"root": "elsewhere"})
+    with pytest.raises(SymgeomError, match="Unknown normalise 'unit': choose one of 'none', 'standard'"):
+        digits(normalise="unit")
+    with pytest.raises(SymgeomError, match=r"Cannot load data set 'arrays' without the options \['path'\]"):
+        load("arrays", root=".", options={})
 
 
-def write_mnist(root, train=20, test=10, labels=None):
-    """Write image k as 28 rows of grey level k, labelled k modulo 10, in the layout of MNIST."""
-    folder = root / "MNIST" / "raw"
-    folder.mkdir(parents=True)
-    for part, count in (("train", train), ("t10k", test)):
-        pixels = b"".join(bytes([sample]) * 784 for sample in range(count))
-        (folder / f"{part}-images-idx3-ubyte").write_bytes(struct.pack(">IIII", 2051, count, 28, 28) + pixels)
-        names = bytes(sample % 10 for sample in range(labels or count))
-        (folder / f"{part}-labels-idx1-ubyte").write_bytes(struct.pack(">II", 2049, len(names)) + names)
-    return folder
+def test_digits_as_images_are_the_same_numbers():
+    flat, images = digits(subset=50), digits(subset=50, images=True)
+    assert (images.train_inputs.dtype, images.train_inputs.shape) == (torch.float32, (50, 1, 8, 8))
+    assert torch.equal(images.train_inputs.flatten(1).double(), flat.train_inputs)
+    with pytest.raises(SymgeomError, match="'digits' with images = 1: give true or false"):
+        digits(images=1)
 
 
-def test_mnist_is_read_from_disk(tmp_path):
-    write_mnist(tmp_path)
-    data = load("mnist", root=tmp_path, options={})
-    assert data.train_inputs.shape == (20, 1, 28, 28)
-    assert data.train_inputs.dtype == torch.float64
-    assert torch.equal(data.train_inputs[:, 0, 27, 3] * 255, torch.arange(20.0, dtype=torch.float64))
-    assert data.test_targets.tolist() == list(range(10))
-    part = load("mnist", root=str(tmp_path), options={"subset": 10})
-    assert part.train_targets.sort().values.tolist() == list(range(10))
+def test_test_subset_is_balanced_and_leaves_training_alone():
+    whole, part = digits(), digits(test_subset=20)
+    assert part.class_counts == (whole.class_counts[0], (2,) * 10)
+    assert torch.equal(part.train_inputs, whole.train_inputs)
+    rows = set(map(tuple, whole.test_inputs.tolist()))
+    assert all(tuple(row) in rows for row in part.test_inputs.tolist())
+    assert digits(test_subset=20).checksum == part.checksum != digits(test_subset=20, split=1).checksum
 
 
-def test_broken_mnist_files_are_named(tmp_path):
-    folder = write_mnist(tmp_path)
-    images = folder / "train-images-idx3-ubyte"
-    images.write_bytes(images.read_bytes()[:-1])
-    with pytest.raises(SymgeomError, match=f"Cannot read MNIST in '{folder}': .* Remove the files"):
-        load("mnist", root=tmp_path, options={})
+def test_class_counts_have_an_entry_for_every_class():
+    targets = torch.tensor([0, 2, 2])
+    assert Data(targets, targets, targets, targets[:1], 4, "four").class_counts == ((1, 0, 2, 0), (1, 0, 0, 0))
 
 
-def test_mnist_images_without_labels_are_named(tmp_path):
-    folder = write_mnist(tmp_path, labels=15)
-    with pytest.raises(SymgeomError, match=f"Cannot read MNIST in '{folder}': 20 images and 15 labels"):
-        load("mnist", root=tmp_path, options={})
+def images(samples: int, seed: int) -> torch.Tensor:
+    noise = torch.randn(samples, 2, 3, 4, generator=torch.Generator().manual_seed(seed))
+    return noise * torch.tensor([2.0, 0.01])[:, None, None] + torch.tensor([5.0, -3.0])[:, None, None]
 
 
-def test_mnist_that_cannot_be_downloaded_is_one_sentence(tmp_path, monkeypatch):
-    mnist = import_torchvision().datasets.MNIST
-    monkeypatch.setattr(mnist, "mirrors", [f"{(tmp_path / 'mirror').as_uri()}/"])
-    with pytest.raises(
-        SymgeomError, match="Cannot download MNIST to '.*raw': .* put the four files train-images-idx3-ubyte"
-    ) as caught:
-        load("mnist", root=tmp_path, options={})
-    assert "\n" not in str(caught.value)
+def test_standard_inputs_have_mean_0_and_deviation_1_in_every_channel_of_training():
+    """On 3000 samples, more than are summed at once; a test sample is moved by the numbers of training."""
+    train, test, targets = images(3000, 0), images(5, 1), torch.tensor([0, 1])
+    scaled = Choice(normalise="standard").normalised(Data(train, targets, test, targets, 2, "noise"))
+    kept = scaled.train_inputs.double()
+    torch.testing.assert_close(kept.mean((0, 2, 3)), torch.zeros(2, dtype=torch.float64), atol=1e-4, rtol=0)
+    torch.testing.assert_close(kept.var((0, 2, 3), correction=0), torch.ones(2, dtype=torch.float64), atol=1e-4, rtol=0)
+    mean, deviation, black = (torch.tensor(each)[:, None, None] for each in (scaled.mean, scaled.deviation, scaled.black))
+    torch.testing.assert_close(scaled.test_inputs * deviation + mean, test, atol=1e-5, rtol=0)
+    torch.testing.assert_close(black * deviation + mean, torch.zeros(2, 1, 1), atol=1e-6, rtol=0)
+    assert scaled.train_inputs.dtype == torch.float32
 
 
-def test_mnist_is_downloaded_where_it_can_be(tmp_path, monkeypatch):
-    monkeypatch.setattr(import_torchvision().datasets.MNIST, "download", lambda self: write_mnist(tmp_path))
-    assert load("mnist", root=tmp_path, options={}).train_targets.tolist() == [*range(10), *range(10)]
+def test_a_vector_is_one_channel():
+    plain, scaled = digits(subset=100), digits(subset=100, normalise="standard")
+    assert (plain.mean, plain.deviation, plain.black) == ((0.0,), (1.0,), (0.0,))
+    assert scaled.mean == pytest.approx((plain.train_inputs.mean().item(),))
+    assert scaled.train_inputs.var(correction=0).item() == pytest.approx(1)
 
 
-@pytest.fixture
-def package(tmp_path, monkeypatch):
-    """Return a function that puts a package named torchvision before the real one; afterwards all is as it was."""
-    held = {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] == "torchvision"}
-    monkeypatch.syspath_prepend(tmp_path)
-
-    def write(source):
-        (tmp_path / "torchvision.py").write_text(source)
-
-    yield write
-    sys.modules.pop("torchvision", None)
-    sys.modules.update(held)
+def test_a_constant_channel_cannot_be_standardised():
+    inputs, targets = images(4, 0), torch.tensor([0, 1])
+    inputs[:, 1] = 0.5
+    with pytest.raises(SymgeomError, match=r"Cannot standardise data set 'noise': channels \[1\] have the same value in all 4"):
+        Choice(normalise="standard").normalised(Data(inputs, targets, inputs, targets, 2, "noise"))
 
 
-REGISTER = "import torch\nused = torch.library.register_fake\n"
+def teacher(**options):
+    return load("teacher", root="nowhere", options=options)
 
 
-def test_door_replaces_nothing_where_torchvision_fits(package):
-    package(REGISTER)
-    assert import_torchvision().used is torch.library.register_fake
+def test_a_linear_teacher_separates_its_classes_by_a_hyperplane():
+    """One direction fits the labels: least squares on them classifies almost as the teacher, far above chance."""
+    data = teacher(features=5, widths=[], samples=2000, test_samples=500)
+    design = torch.cat([data.train_inputs, torch.ones(2000, 1, dtype=torch.float64)], 1)
+    signs = 2.0 * data.train_targets.double() - 1
+    direction = torch.linalg.lstsq(design, signs[:, None]).solution
+    guessed = (data.test_inputs @ direction[:-1] + direction[-1] > 0).flatten().long()
+    assert (guessed == data.test_targets).double().mean() > 0.95
+    assert data.train_inputs.mean().abs() < 0.05
+    assert data.train_inputs.std() == pytest.approx(1, abs=0.05)
 
 
-def test_door_opens_where_the_operators_are_missing(package):
-    package(f"{REGISTER}@torch.library.register_fake('torchvision::nms')\ndef meta_nms(boxes): return 'plain'\n")
-    register_fake = torch.library.register_fake
-    door = import_torchvision()
-    assert door.used is not register_fake
-    assert door.meta_nms(None) == "plain"
-    assert torch.library.register_fake is register_fake
+def test_a_deep_teacher_is_not_linear_and_uses_all_classes():
+    data = teacher(features=5, widths=[40, 40], classes=4, samples=4000, test_samples=10)
+    assert len(data.train_inputs) == 4000
+    assert min(data.class_counts[0]) > 400
+    design = torch.cat([data.train_inputs, torch.ones(4000, 1, dtype=torch.float64)], 1)
+    fitted = torch.linalg.lstsq(design, torch.eye(4, dtype=torch.float64)[data.train_targets]).solution
+    assert ((design @ fitted).argmax(1) != data.train_targets).double().mean() > 0.1
 
 
-def test_door_stays_shut_on_any_other_failure(package):
-    package(f"raise RuntimeError({OPERATORS_MISSING.replace('nms', 'roi_align')!r})")
-    with pytest.raises(RuntimeError, match="roi_align"):
-        import_torchvision()
+def test_a_teacher_depends_on_the_named_seed_alone():
+    first, again, other = teacher(split=1), teacher(split=1), teacher(split=2)
+    assert first.checksum == again.checksum != other.checksum
+    assert not torch.equal(first.train_inputs[:5], first.test_inputs[:5])
+    assert teacher(split=1, subset=10).class_counts[0] == (5, 5)
 
 
-def test_door_does_not_hide_a_second_failure(package):
-    package(
-        "import torch\n"
-        f"if torch.library.register_fake.__module__ == 'torch.library': raise RuntimeError({OPERATORS_MISSING!r})\n"
-        "raise RuntimeError('another fault')"
-    )
-    register_fake = torch.library.register_fake
-    with pytest.raises(RuntimeError, match="another fault"):
-        import_torchvision()
-    assert torch.library.register_fake is register_fake
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"features": 0}, "'teacher' with features = 0: give a whole number"),
+        ({"classes": 1}, "'teacher' with classes = 1: give a whole number, 2 classes or more"),
+        ({"samples": 2.0}, "'teacher' with samples = 2.0"),
+        ({"classes": 5, "samples": 4}, r"classes \[.*\] of 5 got none of the 4 training samples"),
+        ({"widths": [0]}, r"widths \[0\]: give a list of positive whole numbers"),
+    ],
+)
+def test_a_teacher_that_cannot_be_is_named(options, message):
+    with pytest.raises(SymgeomError, match=message):
+        teacher(**options)

@@ -1,15 +1,19 @@
+import numpy as np
 import pytest
 import torch
 from cases import batch, mlp, mlp_spec, network
 from references import dense_hessian
+from scipy.sparse.linalg import LinearOperator, eigsh
 from torch import nn
 
 from symgeom.checks import SymgeomError
+from symgeom.flatness import eigenpairs
 from symgeom.flatness.hessian import hessian_eigenvalues, hessian_vector_product
+from symgeom.flatness.layers import layers
 from symgeom.group import GroupElement, act, identity, random_element
 from symgeom.problem import Problem
 from symgeom.randomness import stream
-from symgeom.types import parameters, ravel, unravel
+from symgeom.types import cast, parameters, ravel, unravel
 
 WIDTHS = (4, 6, 5, 3)
 PARAMS = network(*WIDTHS)
@@ -102,6 +106,12 @@ def test_degenerate_eigenvalues_are_found_reproducibly():
     assert torch.allclose(first.values, torch.tensor([3.0, 3.0, 3.0, 1.0], dtype=torch.float64))
 
 
+def test_all_eigenvalues_there_are():
+    found = leading([1.0, -2.0, 3.0], 3)
+    assert torch.allclose(found.values, torch.tensor([3.0, 1.0, -2.0], dtype=torch.float64), rtol=1e-12)
+    assert found.converged
+
+
 def test_no_curvature_at_all():
     found = leading([0.0, 0.0, 0.0], 2)
     assert found.values.tolist() == found.residuals.tolist() == [0, 0]
@@ -110,13 +120,76 @@ def test_no_curvature_at_all():
     assert hessian_eigenvalues(linear, parameters(nn.Linear(3, 1)), count=1, generator=stream("a")).values.tolist() == [0]
 
 
-def test_a_solver_that_stops_early_says_so():
-    curvatures = [1 + 0.01 * place for place in range(60)]
-    found = leading(curvatures, 3, tolerance=1e-12, restarts=1)
+def test_a_solver_that_stops_early_says_so(monkeypatch):
+    monkeypatch.setattr(eigenpairs, "BUDGET", 6)
+    found = leading([1 + 0.01 * place for place in range(60)], 3, tolerance=1e-12)
     assert not found.converged
     assert len(found.values) == 3
     assert found.values.isnan().any()
-    assert torch.equal(found.values.isnan(), found.residuals.isnan())
+    assert (found.residuals[found.values.isnan()] > 1e-12).all()
+    assert found.matvecs <= 20 + 3 * 6
+
+
+def test_restarts_find_eigenvalues_that_lie_close():
+    curvatures = [1 + 0.01 * place for place in range(60)]
+    found = leading(curvatures, 3, tolerance=1e-8)
+    assert found.converged
+    assert found.matvecs > 20 + 20  # more than both bases hold
+    assert torch.allclose(found.values, torch.tensor(curvatures[:-4:-1], dtype=torch.float64), rtol=1e-12, atol=0)
+
+
+def test_a_search_that_overflows_is_left_out():
+    found = leading([2e50, 1e50, 0.0], 2, tolerance=1e-8)
+    assert torch.allclose(found.values, torch.tensor([2e50, 1e50], dtype=torch.float64), rtol=1e-12, atol=0)
+    assert found.converged
+
+
+def test_eigenvalues_of_one_layer():
+    names = ["2.weight", "2.bias"]
+    place = ravel({name: torch.full_like(tensor, float(name in names)) for name, tensor in PARAMS.items()}).bool()
+    block = DENSE[place][:, place]
+    v = vector(len(block))
+    assert (hessian_vector_product(problem(52), PARAMS, tensors=names)(v) - block @ v).abs().max() < 1e-13
+    found = hessian_eigenvalues(problem(), PARAMS, count=2, tolerance=1e-8, tensors=names, generator=stream("start"))
+    assert (found.values - torch.linalg.eigvalsh(block).flip(0)[:2]).abs().max() < 1e-12
+    everything = hessian_eigenvalues(problem(), PARAMS, count=2, generator=stream("start"))
+    named = hessian_eigenvalues(problem(), PARAMS, count=2, tensors=set(PARAMS), generator=stream("start"))
+    assert torch.equal(named.values, everything.values)
+
+
+def test_against_arpack():
+    operator = LinearOperator(DENSE.shape, matvec=lambda v: (DENSE @ torch.from_numpy(v.reshape(-1))).numpy(), dtype=np.float64)
+    theirs = np.sort(eigsh(operator, k=4, which="LA", v0=np.ones(len(DENSE)), rng=np.random.default_rng(0))[0])[::-1].copy()
+    found = hessian_eigenvalues(problem(), PARAMS, count=4, tolerance=1e-7, generator=stream("start"))
+    assert (found.values - torch.from_numpy(theirs)).abs().max() < 1e-12
+
+
+def test_single_precision_is_cast():
+    small = cast(PARAMS, torch.float32)
+    found = hessian_eigenvalues(problem().cast(torch.float32), small, count=2, generator=stream("start"))
+    exact = hessian_eigenvalues(problem(), cast(small, torch.float64), count=2, generator=stream("start"))
+    assert found.values.dtype == torch.float64
+    assert torch.allclose(found.values, exact.values, rtol=1e-6)
+
+
+def test_layers_are_named_by_their_modules():
+    assert layers(problem(), PARAMS) == {str(i): [f"{i}.weight", f"{i}.bias"] for i in (0, 2, 4)}
+    module = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.Linear(3, 3)).double()
+    found = layers(Problem(module, INPUTS, TARGETS, batch_norm="carried"), parameters(module))
+    assert found["1"] == ["1.weight", "1.bias"]
+
+
+@pytest.mark.parametrize("tensors", [["0.weight", "9.weight"], ["running_mean"], []])
+def test_tensors_that_are_not_there(tensors):
+    with pytest.raises(SymgeomError, match="Cannot restrict a measure to the tensors"):
+        hessian_eigenvalues(problem(), PARAMS, count=1, tensors=tensors, generator=stream("start"))
+
+
+def test_recomputed_statistics_are_refused():
+    module = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3)).double()
+    landscape = Problem(module, INPUTS, TARGETS, batch_norm="recompute", training_inputs=INPUTS)
+    with pytest.raises(SymgeomError, match="Cannot differentiate a loss twice whose batch norms use recomputed statistics"):
+        hessian_eigenvalues(landscape, parameters(module), count=1, generator=stream("start"))
 
 
 def test_a_diverged_network_has_no_eigenvalues():
@@ -156,7 +229,7 @@ def test_buffers_are_constants():
     assert (backwards(reverse) - ravel(dict(reversed(unravel(expected, weights).items())))).abs().max() < 1e-13
 
 
-@pytest.mark.parametrize("count", [0, 3])
+@pytest.mark.parametrize("count", [0, 4])
 def test_more_eigenvalues_than_there_are(count):
-    with pytest.raises(SymgeomError, match=f"find {count} eigenvalues of a Hessian of 3 parameters: ask for 1 to 2"):
+    with pytest.raises(SymgeomError, match=f"find {count} eigenvalues of a Hessian of 3 parameters: ask for 1 to 3"):
         leading([1.0, 2.0, 3.0], count)

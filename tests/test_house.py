@@ -22,7 +22,7 @@ DOORS = {
     "xarray": ("store.py", "claims", "figures"),
     "zarr": ("store.py",),
     "matplotlib": ("figures",),
-    "torchvision": ("datasets",),
+    "torchvision": ("torchvision_door.py",),
     "sklearn": ("datasets",),
     "linear_sum_assignment": ("align",),
 }

@@ -1,16 +1,23 @@
+import functools
 import math
 
 import pytest
 import torch
-from cases import batch, mlp, mlp_spec, network
+from cases import ARCHITECTURES, batch, mlp, mlp_spec, network, randomised
 from references import local_energy_by_loops
 from torch import nn
 
 from symgeom.checks import SymgeomError
+from symgeom.discover import discover
 from symgeom.flatness.local_energy import local_energy
+from symgeom.flatness.noise import Noise
+from symgeom.gauge import canonicalise
 from symgeom.group import GroupElement, act, identity, random_element
 from symgeom.problem import Problem
 from symgeom.randomness import stream
+from symgeom.sphere import angle
+from symgeom.torus import Torus, sphere_coordinates
+from symgeom.types import cast, parameters
 
 WIDTHS = (5, 12, 9, 3)
 SPEC = mlp_spec(*WIDTHS)
@@ -78,7 +85,7 @@ def test_additive_noise_sees_the_gauge():
     )
     noise = max(here.standard_error.item(), there.standard_error.item())
     assert abs(here.error_increase - there.error_increase).item() > 5 * noise
-    assert here.noise == "additive"
+    assert here.noise == Noise("additive")
 
 
 def test_draws_are_shared_by_amplitudes():
@@ -113,9 +120,123 @@ def test_a_diverged_network_has_no_local_energy():
     diverged = {**PARAMS, "2.bias": torch.full_like(PARAMS["2.bias"], torch.nan)}
     assert measure(diverged).error_increase.isnan().all()
     assert measure(diverged).loss_increase.isnan().all()
+    assert measure(diverged, noise=Noise("torus", SPEC)).error_increase.isnan().all()
+
+
+NETWORKS = {
+    "mlp": (lambda: mlp(5, 12, 9, 3), (5,)),
+    "mlp, tanh": (lambda: mlp(5, 12, 9, 3, activation=nn.Tanh), (5,)),
+    "convolution": ARCHITECTURES["strided, dilated"][:2],
+    "residual": ARCHITECTURES["residual"][:2],
+    "batch norm": ARCHITECTURES["batch norm kept"][:2],
+}
+
+
+@functools.cache
+def landscape(name):
+    """A random network with data that it classifies without error, and its spec."""
+    make, shape = NETWORKS[name]
+    module = randomised(make(), 3)
+    inputs, params = 5 * torch.randn(60, *shape, generator=stream(name), dtype=torch.float64), parameters(module)
+    batch_norm = "carried" if name == "batch norm" else None
+    targets = Problem(module, inputs, torch.zeros(60, dtype=torch.int64), batch_norm=batch_norm).outputs(params).argmax(1)
+    assert len(set(targets.tolist())) > 1
+    return discover(module, inputs[:2]), Problem(module, inputs, targets, batch_norm=batch_norm), params
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("kind", ["multiplicative", "torus"])
+def test_invariant_noise_finds_the_same_samples_on_rescaled_copies(name, kind):
+    spec, problem, params = landscape(name)
+    element = random_element(spec, generator=stream("scales"), spread=1.0)
+    copy = act(spec, GroupElement(identity(spec).permutations, element.scales), params)
+    noise = Noise(kind, spec)
+    here, there = (
+        local_energy(problem, theta, amplitudes=AMPLITUDES, draws=8, noise=noise, generator=stream("noise"))
+        for theta in (params, copy)
+    )
+    assert here.error_increase[-1] > 0.02
+    assert torch.equal(here.error_increase, there.error_increase)
+    assert torch.equal(here.standard_error, there.standard_error)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("kind", ["multiplicative", "additive"])
+def test_noise_that_is_permuted_with_the_units_finds_the_same_samples(name, kind):
+    # Of which noise the copy is displaced by, only the order differs: it has the same distribution.
+    spec, problem, params = landscape(name)
+    spec = spec.exact()
+    noise = {name: torch.randn(t.shape, generator=stream(name), dtype=torch.float64) for name, t in params.items()}
+    element = random_element(spec, generator=stream("any"), spread=1.0)
+    turn = GroupElement(element.permutations, {key: torch.ones_like(scale) for key, scale in element.scales.items()})
+    turned = act(spec, turn, noise)
+    element = element if kind == "multiplicative" else turn
+    predictions = []
+    for theta, z in ((params, noise), (act(spec, element, params), turned)):
+        names = [name for name, _ in problem.module.named_parameters()]
+        draw = Noise(kind).around(theta, names)
+        with pytest.MonkeyPatch.context() as patch:
+            waiting = iter([z[name] for name in names])
+            patch.setattr(torch, "randn", lambda *_, waiting=waiting, **__: next(waiting).clone())
+            displaced = draw(stream("not used"))
+        predictions.append(problem.outputs(displaced(0.4)).argmax(1))
+    assert torch.equal(*predictions)
+    assert (predictions[0] != problem.targets).any()
+
+
+def test_additive_noise_tells_copies_of_one_function_apart():
+    spec = SPEC.exact()
+    small = GroupElement(identity(spec).permutations, {group.name: torch.full((group.size,), 0.01) for group in spec.groups})
+    copy = act(spec, small, PARAMS)
+    assert torch.allclose(PROBLEM.outputs(copy), PROBLEM.outputs(PARAMS), rtol=1e-10)
+    here, there = (measure(params, noise="additive", amplitudes=[0.02], draws=20).error_increase for params in (PARAMS, copy))
+    assert there > 5 * here
+    assert there > 0.2
+
+
+def test_noise_on_the_torus_turns_every_unit_by_the_arc_tangent_of_the_amplitude():
+    wide = (100, 80, 90, 200)
+    spec, params = mlp_spec(*wide), canonicalise(mlp_spec(*wide).exact(), network(*wide)).parameters
+    displaced = Noise("torus", spec).around(params, list(params))(stream("noise"))
+    for sigma in (0.1, 0.5, 2.0):
+        angles = Torus(spec).angles(params, displaced(sigma))
+        for group, found in angles.items():
+            assert torch.allclose(found.mean(), torch.tensor(sigma).atan().double(), rtol=0.05), (group, sigma)
+    before, after = (sphere_coordinates(spec, theta) for theta in (params, displaced(0.5)))
+    for group, here in before.items():
+        assert torch.allclose(here.norm(dim=1), after[group].norm(dim=1), rtol=1e-13)
+    directions = torch.cat([sphere_coordinates(spec, displaced(9.0))["hidden1"], before["hidden1"]])
+    assert angle(directions[:80].mean(0), directions[80:].mean(0)) > 0.5  # the noise has no preferred direction
+
+
+def test_only_the_chosen_tensors_move():
+    for noise in (Noise(), Noise("additive"), Noise("torus", SPEC)):
+        start = noise.start(PARAMS)
+        moved = noise.around(start, ["2.weight", "2.bias"])(stream("noise"))(0.5)
+        changed = [name for name in PARAMS if not torch.equal(moved[name], start[name])]
+        assert changed == ["2.weight", "2.bias"]
+    options = {"amplitudes": [0.5], "draws": 5, "noise": Noise(tensors=("2.weight",))}
+    alone = local_energy(PROBLEM, PARAMS, generator=stream("noise"), **options)
+    assert alone.tensors == ("2.weight",)
+    draws, generator = [], stream("noise")
+    for _ in range(5):
+        z = torch.randn(9, 12, generator=generator, dtype=torch.float64)
+        draws.append(PROBLEM.error({**PARAMS, "2.weight": PARAMS["2.weight"] * (1 + z / 2)}))
+    assert torch.allclose(alone.error_increase, torch.stack(draws).mean())
+
+
+def test_single_precision_uses_the_same_noise():
+    single = PROBLEM.cast(torch.float32)
+    for noise in (Noise(), Noise("torus", SPEC)):
+        options = {"amplitudes": AMPLITUDES, "draws": 5, "noise": noise}
+        exact = local_energy(PROBLEM, PARAMS, generator=stream("noise"), **options)
+        rounded = local_energy(single, cast(PARAMS, torch.float32), generator=stream("noise"), **options)
+        assert torch.allclose(rounded.loss_increase, exact.loss_increase, rtol=1e-4)
 
 
 def test_mistakes():
+    with pytest.raises(SymgeomError, match="Cannot draw noise on the torus without knowing its spheres"):
+        measure(PARAMS, noise="torus")
     with pytest.raises(SymgeomError, match="Unknown noise 'uniform'"):
         measure(PARAMS, noise="uniform")
     with pytest.raises(SymgeomError, match="from 1 draws: its standard error needs at least 2"):

@@ -83,6 +83,7 @@ def test_weights_depend_on_the_generator_alone():
         ({"widths": 3}, "widths 3: give a list"),
         ({"activation": "swish"}, "Unknown activation of network 'mlp' 'swish'"),
         ({"initialisation": "zero"}, "Unknown initialisation of network 'mlp' 'zero'"),
+        ({"bias": "no"}, "Cannot build network 'mlp' with bias = 'no': give true or false"),
     ],
 )
 def test_bad_options_are_named(options, message):
@@ -91,5 +92,5 @@ def test_bad_options_are_named(options, message):
 
 
 def test_an_unknown_network_is_named():
-    with pytest.raises(SymgeomError, match="Unknown network 'mpl': choose one of 'mlp'"):
+    with pytest.raises(SymgeomError, match="Unknown network 'mpl': choose one of 'mlp', .* or name a function of your own"):
         build("mpl", input_shape=(2,), classes=2, options={}, generator=torch.Generator())

@@ -52,6 +52,33 @@ def test_a_seed_that_leaves_early_is_measured_when_it_leaves():
         torch.testing.assert_close(last, charges(SPEC, network)["hidden1"], rtol=1e-14, atol=1e-14)
 
 
+def test_an_observer_that_was_put_away_books_on():
+    """Restored into a new one after every step, the account is the same to the last bit."""
+    method, generator = build("sgd", {"momentum": 0.5, "weight_decay": 1e-2}), stream("walk")
+    theta = stack([parameters(mlp(*WIDTHS, seed=seed)) for seed in range(3)])
+    observers = [LedgerObserver(SPEC, method, steps=6, snapshots=3) for _ in range(2)]
+    for step, members in enumerate([[0, 1, 2], [0, 1, 2], [0, 2], [0, 2], [2]]):
+        before = {name: tensor[members] for name, tensor in theta.items()}
+        direction = {name: torch.randn(tensor.shape, generator=generator, dtype=tensor.dtype) for name, tensor in before.items()}
+        after = {name: before[name] - 0.1 * direction[name] for name in before}
+        for observer in observers:
+            observer(step, before, direction, after, 0.1, torch.tensor(members))
+        state = observers[1].state()
+        observers[1] = LedgerObserver(SPEC, method, steps=6, snapshots=3)
+        observers[1].restore(state)
+        for name, tensor in after.items():
+            theta[name][members] = tensor
+    first, second = (observer.close() for observer in observers)
+    assert torch.equal(first.step, second.step)
+    for part in ("charge", "scale", "terms", "defect"):
+        for group, expected in getattr(first, part).items():
+            assert torch.equal(getattr(second, part)[group].nan_to_num(7.0), expected.nan_to_num(7.0)), (part, group)
+    fresh = LedgerObserver(SPEC, method, steps=6, snapshots=3)
+    assert fresh.state() == {}
+    fresh.restore({})
+    assert fresh.state() == {}
+
+
 def test_only_equivariant_methods_leave_the_charge_alone_at_first_order():
     terms = {name: observed(name, momentum=0.5)[2].terms["hidden1"] for name in ("sgd", "sam")}
     assert float(terms["sgd"][:, :, 3].abs().max()) == 0

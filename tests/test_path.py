@@ -9,7 +9,17 @@ from references import de_casteljau
 from symgeom.checks import SymgeomError
 from symgeom.gauge import canonicalise
 from symgeom.group import act, random_element
-from symgeom.path import BezierPath, GeodesicPath, LinearPath, PolygonalPath
+from symgeom.path import (
+    BezierPath,
+    GeodesicPath,
+    LinearPath,
+    PolygonalPath,
+    bend_angles,
+    bezier_weights,
+    curve_along,
+    path_length,
+    polygon_length,
+)
 from symgeom.randomness import stream
 from symgeom.spec import Leg, SymmetrySpec, UnitGroup
 from symgeom.torus import Torus, sphere_coordinates
@@ -179,3 +189,77 @@ def test_integer_buffers_without_axes_are_the_first_points():
     assert same(stacked, {"w": torch.tensor([[1.0], [2.0]]), "count": torch.tensor([1, 1])})
     counted = {name: point(seed) | {"count": torch.tensor(seed)} for seed, name in enumerate(("start", "end"))}
     assert GeodesicPath(SPEC, **counted)(0.5)["count"] == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_pair_of_a_stacked_path(kind):
+    triples = [[point(3 * pair + seed, torch.float32) for seed in range(3)] for pair in range(2)]
+    together = paths([stack(networks) for networks in zip(*triples, strict=True)], stacked=True)[kind]
+    for index, networks in enumerate(triples):
+        assert same(together.pair(index)(GRID), paths(networks)[kind](GRID))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_some_tensors_of_a_path_and_the_factors_of_its_points(kind):
+    """The rows of a weight are combinations of the points' rows."""
+    path = paths([point(seed) for seed in range(3)])[kind]
+    everything = path(GRID)
+    some = path.tensors(GRID, ["2.weight", "0.bias"])
+    assert list(some) == ["2.weight", "0.bias"]
+    assert all(torch.equal(some[name], everything[name]) for name in some)
+    for name in ("0.weight", "2.weight", "2.bias"):
+        factors, tensors = path.factors(name, GRID), torch.stack([network[name] for network in path.points])
+        axes = "ptr,prd->trd" if tensors.ndim == 3 else "ptr,pr->tr"
+        combined = torch.einsum(axes, factors.expand(-1, -1, tensors.shape[1]), tensors)
+        assert (combined - everything[name]).abs().max() < 1e-14
+
+
+@pytest.mark.parametrize("kind", ["polygonal", "bezier"])
+@pytest.mark.parametrize("bends", [1, 3])
+def test_a_curve_begins_along_a_geodesic(kind, bends):
+    geodesic = GeodesicPath(SPEC, point(0), point(1))
+    curve = curve_along(geodesic, kind=kind, bends=bends)
+    assert isinstance(curve, PolygonalPath if kind == "polygonal" else BezierPath)
+    for j, found in enumerate(curve.points):
+        assert same(found, geodesic(j / (bends + 1)))
+    assert len(curve.points) == bends + 2
+    with pytest.raises(SymgeomError, match="Unknown kind of curve 'spline'"):
+        curve_along(geodesic, kind="spline")
+    with pytest.raises(SymgeomError, match="a curve with 0 bends along a path: give at least one"):
+        curve_along(geodesic, bends=0)
+
+
+def test_lengths_on_the_torus():
+    """A geodesic is as long as its ends are apart; a detour is longer; halves of a great circle add up."""
+    start, end, torus = point(0), point(1), Torus(SPEC)
+    geodesic = GeodesicPath(SPEC, start, end)
+    for kind in ("rms", "riemannian"):
+        apart = float(torus.distance(start, end, kind=kind))
+        assert math.isclose(path_length(geodesic, torus=torus, kind=kind, samples=7), apart, rel_tol=1e-12)
+        detour = [start, point(2), end]
+        legs = [float(torus.distance(*pair, kind=kind)) for pair in (detour[:2], detour[1:])]
+        assert math.isclose(polygon_length(detour, torus=torus, kind=kind), sum(legs), rel_tol=1e-15)
+        assert sum(legs) > apart
+    straight = LinearPath(start, end)  # between unit vectors: along the same great circles, at another speed
+    assert math.isclose(path_length(straight, torus=torus, samples=3), path_length(geodesic, torus=torus), rel_tol=1e-12)
+
+
+def test_euclidean_lengths():
+    """Integers have no length; a Bezier curve approaches the closed form of the arc of a parabola."""
+    corners = [{"w": torch.tensor(w), "v": torch.tensor([0.0]), "count": torch.tensor(7)} for w in ([0.0, 0], [1.0, 0], [1.0, 1])]
+    assert polygon_length(corners) == 2
+    assert path_length(PolygonalPath(corners), samples=5) == 2
+    exact = 1 + math.asinh(1) / math.sqrt(2)  # integral of 2 sqrt((1 - t)^2 + t^2)
+    errors = [exact - float(path_length(BezierPath(corners), samples=samples)) for samples in (17, 33)]
+    assert 0 < errors[1] < errors[0] / 3.9 < 1e-3
+    chain = [{"w": torch.tensor(w)} for w in ([0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [1.0, 2.0], [1.0, 0.0])]
+    assert torch.allclose(bend_angles(chain), torch.tensor([math.pi / 2, 0, math.pi]).double(), atol=1e-15)
+    for measure, match in ((polygon_length, "the length of a path of 1 points"), (bend_angles, "a chain of 1 points")):
+        with pytest.raises(SymgeomError, match=match):
+            measure(chain[:1])
+
+
+def test_weights_of_a_bezier_curve_add_up():
+    t = torch.linspace(0, 1, 9, dtype=torch.float64)
+    for points in (2, 3, 6):
+        assert torch.allclose(bezier_weights(t, points).sum(0), torch.ones(9, dtype=torch.float64), rtol=1e-14)

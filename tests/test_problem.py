@@ -5,10 +5,10 @@ import torch
 from cases import batch, mlp, network, randomised
 from torch import nn
 
-from symgeom import problem as problem_module
 from symgeom.batchnorm import recompute_statistics
 from symgeom.checks import SymgeomError
 from symgeom.problem import Problem
+from symgeom.problem import landscape as problem_module
 from symgeom.types import parameters, stack
 
 ROUNDING = {"rtol": 1e-12, "atol": 1e-14}
@@ -218,3 +218,31 @@ def test_impossible_data_are_refused():
         landscape(chunk=0)
     with pytest.raises(SymgeomError, match=r"tensor '0.weight' of torch.float32 on inputs of torch.float64: use problem.cast"):
         landscape().loss(parameters(mlp(*WIDTHS).float()))
+
+
+@pytest.mark.parametrize("problem", [landscape(), measured()], ids=["plain", "batch norm"])
+def test_the_loss_of_a_batch_has_the_gradient_of_training(problem):
+    """Given the samples themselves, also those of no data set: what augmented training differentiates."""
+    params = parameters(problem.module)
+    trainable = {name: params[name].requires_grad_() for name, _ in problem.module.named_parameters()}
+    index = torch.tensor([0, 1, 2, 5])
+    problem.batch_loss(params, problem.inputs[index], problem.targets[index]).backward()
+    found = {name: tensor.grad for name, tensor in trainable.items()}
+    torch.testing.assert_close(found, problem.gradient(params, index=index), **ROUNDING)
+    moved = problem.subset(index)
+    changed = Problem(
+        **{name: getattr(moved, name) for name in ("module", "targets", "batch_norm", "training_inputs")}, inputs=-moved.inputs
+    )
+    found = torch.autograd.grad(problem.batch_loss(params, -moved.inputs, moved.targets), tuple(trainable.values()))
+    torch.testing.assert_close(dict(zip(trainable, found, strict=True)), changed.gradient(params), **ROUNDING)
+
+
+def test_a_problem_moves_to_a_device_as_a_whole():
+    problem = measured(chunk=7)
+    moved = problem.to("meta")
+    tensors = [moved.inputs, moved.targets, moved.training_inputs, *parameters(moved.module).values()]
+    assert {tensor.device.type for tensor in tensors} == {"meta"}
+    assert {tensor.device.type for tensor in parameters(problem.module).values()} == {"cpu"}
+    assert (moved.chunk, moved.batch_norm) == (7, "recompute")
+    params = parameters(randomised(normalised(), 1))
+    assert torch.equal(problem.to("cpu").outputs(params), problem.outputs(params))

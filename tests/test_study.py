@@ -28,7 +28,7 @@ def changed(path, value):
 def test_the_default_configuration_is_valid_and_every_key_is_explained():
     study.check_config(CONFIG, [ROOT / "config/config.yaml"])
     handbook = (ROOT / "config/README.md").read_text()
-    for section in ("training", "symmetry", "alignment", "paths", "chains", "flatness", "claims", "granularity"):
+    for section in (name for name, value in CONFIG.items() if isinstance(value, dict) and name not in ("arms", "cases")):
         assert all(f"`{key}`" in handbook or f"`{section}.{key}`" in handbook for key in CONFIG[section]), section
 
 
@@ -72,7 +72,32 @@ def test_arms_of_later_files_come_last_and_null_removes_one(tmp_path):
     first.write_text("arms: {rsgd: {}, sgd: {}, adam: {}}")
     second.write_text("arms: {new: {}, adam: null}")
     merged = {"new": {"method": "sam"}, "adam": None, "rsgd": {}, "sgd": {}}  # the order in which Snakemake merges
-    assert list(study.merged_in_order(merged, [first, second])) == ["rsgd", "sgd", "new"]
+    assert list(study.merged_in_order("arms", merged, [first, second])) == ["rsgd", "sgd", "new"]
+
+
+def test_a_file_that_names_every_arm_decides_their_order(tmp_path):
+    first, second = tmp_path / "first.yaml", tmp_path / "second.yaml"
+    first.write_text("arms: {rsgd: {}, sgd: {}, adam: {}}")
+    second.write_text("arms: {new: {}, sgd: {}, rsgd: {}, adam: null}")
+    merged = {"new": {}, "sgd": {}, "rsgd": {}, "adam": None}
+    assert list(study.merged_in_order("arms", merged, [first, second])) == ["new", "sgd", "rsgd"]
+
+
+def test_the_star_needs_all_pairs_of_the_flat_and_the_reference_arm():
+    config = changed("seeds", 3)
+    pairs = study.pairs_of(config, list(config["arms"]), "none", star=True)
+    across = {pair for pair in pairs if pair[0] != pair[2]}
+    assert across == {("rsgd", one, "sgd", other) for one in range(3) for other in range(3)}
+    assert len(pairs) - len(across) == 5 * 3
+
+
+def test_every_arm_has_a_plane_and_the_last_of_the_roles_the_mixed_one():
+    config = changed("granularity.arms_per_job", 1)
+    assert study.triples_of(config, ["sgd"]) == [(("sgd", 0, "sgd", 1), ("sgd", 0, "sgd", 2))]
+    own, mixed = study.triples_of(config, ["adversarial"])
+    assert own == (("adversarial", 0, "adversarial", 1), ("adversarial", 0, "adversarial", 2))
+    assert mixed == (("rsgd", 0, "sgd", 0), ("rsgd", 0, "adversarial", 0))
+    assert study.triples_of(changed("seeds", 2), ["sgd"]) == []
 
 
 def test_parts_grow_at_the_end_only():

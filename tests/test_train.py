@@ -10,6 +10,8 @@ from torch import nn
 
 from symgeom.checks import SymgeomError
 from symgeom.optimizers import build
+from symgeom.optimizers.adversarial import random_labels
+from symgeom.optimizers.method import Method
 from symgeom.optimizers.sgd import SGD
 from symgeom.problem import Problem
 from symgeom.randomness import stream
@@ -23,8 +25,10 @@ METHODS = {
     "sam": {"rho": 0.1},
     "rsgd": {"replicas": 2},
     "adv": {"pretraining_epochs": 2},
+    "swa": {"average_from": 0.5, "averages_least": 2},
+    "entropy_sgd": {"inner_steps": 2},
 }
-PLAN = Plan(batch_size=8, epochs=4, least_epochs=4)
+PLAN = Plan(batch_size=8, epochs=4, least_epochs=4, together="one")
 
 
 @pytest.fixture(autouse=True)
@@ -212,7 +216,7 @@ def test_observer_sees_every_step_of_those_in_the_stack():
         assert who.tolist() == [seed for seed in range(3) if number < 3 * found.epochs[seed]]
         assert rate == pytest.approx(0.15 * (1 + math.cos(math.pi * (number // 3) / 60)))
         for name, tensor in after.items():
-            assert torch.equal(tensor, before[name] - rate * direction[name])
+            assert torch.equal(tensor, torch.add(before[name], direction[name], alpha=-rate))
     last = {seed: step for step in steps for seed in step[5].tolist()}
     for seed, (_, _, _, after, _, who) in last.items():
         place = who.tolist().index(seed)
@@ -256,18 +260,62 @@ def test_progress_is_reported_each_epoch():
     assert seen[1][2] == "sgd: 2 of 2 seeds train on"
 
 
-def test_one_vmap_trains_as_one_by_one(monkeypatch):
-    """What an accelerator does, on the CPU: equal up to rounding."""
-    monkeypatch.setattr("symgeom.train._lift", lambda problem, function: torch.vmap(function))
-    batched = trained(("sam", {}), [0, 1, 2])
-    monkeypatch.undo()
-    single = trained(("sam", {}), [0, 1, 2])
-    torch.testing.assert_close(batched.parameters, single.parameters, rtol=1e-9, atol=1e-11)
+def test_the_budget_is_also_counted_in_samples():
+    found = trained(("adv", {"pretraining_epochs": 2}), [0, 1])
+    assert found.sample_gradients.tolist() == (8 * found.gradients).tolist() == [8 * 3 * (2 + 4)] * 2
+    assert found.pretraining.sample_gradients.tolist() == [8 * 3 * 2] * 2
+
+
+def test_a_seed_waits_until_its_mean_has_enough_terms():
+    """The stop rule is met at once; the first average is due after the third epoch."""
+    plan = replace(PLAN, epochs=8, least_epochs=1, stop_error=1.0)
+    method = ("swa", {"average_from": 0.25, "averages_least": 3})
+    found = trained(method, [0, 1], plan=plan)
+    assert (found.status, found.epochs.tolist()) == (("reached",) * 2, [5, 5])
+    never = trained(("swa", {"average_from": 0.25, "averages_least": 7}), [0, 1], plan=plan)
+    assert (never.status, never.epochs.tolist()) == (("epoch limit",) * 2, [8, 8])
+
+
+def test_a_share_of_the_labels_is_random_at_first():
+    found = trained(("adv", {"pretraining_epochs": 40, "pretraining_corruption": 0.25, "pretraining_momentum": 0.9}), [0, 1])
+    problem = landscape()
+    for seed, first in enumerate(unstack(found.pretraining.parameters)):
+        labels = random_labels(problem.targets, 3, generator=stream("order", seed, 0), share=0.25)
+        assert 0 < int((labels != problem.targets).sum()) <= 6
+        assert problem.relabel(labels).error(first) == found.pretraining.error[seed, found.pretraining.epochs[seed]]
+
+
+def test_noise_is_drawn_before_the_data_and_each_seeds_own():
+    method = build("entropy_sgd", {"noise": 0.0, "inner_steps": 1, "averaging": 0.0, "momentum": 0.0, "scope": 0.0})
+    found, problem = trained(method, [0, 1]), landscape()
+    seen = {}
+
+    class Watching(Method):
+        """Heavy-ball SGD that asks for the seeds of a noise."""
+
+        name, equivariant, draws_noise = "watching", True, True
+        learning_rate, momentum, weight_decay, schedule = 0.1, 0.0, 0.0, "constant"
+
+        def start(self, params, seeds=None):
+            seen["seeds"] = seeds
+            return SGD(momentum=0.0).start(params)
+
+        def direction(self, gradient_at, params, state):
+            return SGD(momentum=0.0).direction(gradient_at, params, state)
+
+    plain = trained(Watching(), [0, 1])
+    expected = [torch.randint(2**62, (), generator=stream("order", seed, 0)) for seed in range(2)]
+    assert seen["seeds"].tolist() == torch.stack(expected).tolist()
+    # Without noise, one inner step that the outer point follows all the way is plain SGD.
+    torch.testing.assert_close(dict(found.parameters), dict(plain.parameters), rtol=1e-9, atol=1e-11)
+    assert problem.loss(unstack(found.parameters)[0]) == found.loss[0, -1]
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"together": "all"}, "Unknown way to train a population .together. 'all': choose one of 'auto', 'batched', 'one'"),
+        ({"autocast": torch.float16}, "Unknown precision for autocast torch.float16: choose one of None, torch.bfloat16"),
         ({"batch_size": 0}, "batch_size = 0: give a positive whole number"),
         ({"epochs": 2.5}, "epochs = 2.5: give a positive whole number"),
         ({"stop_error": -0.1}, "stop_error = -0.1: no seed could ever reach it"),
@@ -291,3 +339,5 @@ def test_impossible_stacks_are_refused():
         train(problem, start, build("rsgd", {"replicas": 2}), plan=PLAN, generators=generators)
     with pytest.raises(SymgeomError, match="Cannot draw 27 samples of 26 for a mini-batch: lower batch_size"):
         train(problem, start, SGD(), plan=replace(PLAN, batch_size=27), generators=generators)
+    with pytest.raises(SymgeomError, match="tensor '0.weight' of torch.float32 on inputs of torch.float64: use problem.cast"):
+        train(problem, cast(start, torch.float32), SGD(), plan=PLAN, generators=generators)

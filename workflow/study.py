@@ -16,6 +16,8 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 Pair = tuple[str, int, str, int]
+ARM_KEYS = ("batch_size", "epochs", "order", "augmentation")
+"""What an arm's recipe may say about training beside its optimizer's options."""
 
 
 class ConfigError(Exception):
@@ -29,7 +31,7 @@ def check_config(config: dict, files: Sequence[str | Path]) -> None:
     if errors:
         raise ConfigError(_sentence(errors[0], config, files))
     roles = config["claims"]["roles"]
-    for role, arm in roles.items():
+    for role, arm in given(roles).items():
         if arm not in config["arms"]:
             where = _origin(["claims", "roles", role], files)
             known = ", ".join(config["arms"])
@@ -74,13 +76,22 @@ def _origin(path: Sequence[str | int], files: Sequence[str | Path]) -> str:
     return str(files[-1]) if files else "--config"
 
 
-def merged_in_order(arms: Mapping, files: Sequence[str | Path]) -> dict:
-    """Return the arms in the order in which the files name them, those set to null left out.
+def merged_in_order(section: str, merged: Mapping, files: Sequence[str | Path]) -> dict:
+    """Return what a section holds (arms, cases) in the order in which the files name it, what was set to null left out.
 
-    Snakemake puts the keys of later files first, which would shift every arm into another part.
+    Snakemake puts the keys of later files first, which would shift every arm into another part. The last file that names all that
+    is left decides; else names come in the order of the files.
     """
-    named = [name for file in files for name in (yaml.safe_load(Path(file).read_text()) or {}).get("arms") or {}]
-    return {name: arms[name] for name in dict.fromkeys([*named, *arms]) if arms.get(name) is not None}
+    kept = given(merged)
+    named = [list((yaml.safe_load(Path(file).read_text()) or {}).get(section) or {}) for file in files]
+    complete = next((names for names in reversed(named) if set(names) >= set(kept)), [])
+    order = dict.fromkeys([*complete, *itertools.chain(*named), *kept])
+    return {name: kept[name] for name in order if name in kept}
+
+
+def given(section: Mapping) -> dict:
+    """Return a section without what a later file has set to null."""
+    return {name: value for name, value in section.items() if value is not None}
 
 
 def seeds_of(config: Mapping) -> list[int]:
@@ -102,19 +113,47 @@ def parts_with(config: Mapping, arms: Sequence[str], *, earlier: bool) -> list[s
     return [part for part, held in parts_of(config).items() if set(held) & set(wanted)]
 
 
-def pairs_of(config: Mapping, later_arms: Sequence[str], cross_arm: str) -> list[Pair]:
+def limited(options: Mapping, samples: int | None) -> dict:
+    """Return the options of a measure with at most so many samples."""
+    given = [number for number in (options["samples"], samples) if number is not None]
+    return dict(options) | {"samples": min(given, default=None)}
+
+
+def pairs_of(
+    config: Mapping, later_arms: Sequence[str], cross_arm: str, *, within: str = "all", star: bool = False
+) -> list[Pair]:
     """Return the pairs of minima whose later arm is one of some arms.
 
-    Within an arm all pairs of seeds; across arms all, those of equal position in the seed list ("matched"), or none.
+    Within an arm all pairs of seeds, or each seed with the next one ("ring"); across arms all, those of equal position in the
+    seed list ("matched"), or none. Between the flat and the reference arm of the claims all, if the star shape is asked for.
     """
-    arms, seeds = list(config["arms"]), seeds_of(config)
+    arms, seeds, roles = list(config["arms"]), seeds_of(config), config["claims"]["roles"]
+    core = {roles["flat"], roles["reference"]} if star else set()
     pairs: list[Pair] = []
     for later in later_arms:
         for arm in arms[: arms.index(later)]:
-            chosen = {"all": itertools.product(seeds, seeds), "matched": zip(seeds, seeds, strict=True), "none": ()}[cross_arm]
+            kind = "all" if {arm, later} <= core else cross_arm
+            chosen = {"all": itertools.product(seeds, seeds), "matched": zip(seeds, seeds, strict=True), "none": ()}[kind]
             pairs += [(arm, first, later, second) for first, second in chosen]
-        pairs += [(later, first, later, second) for first, second in itertools.combinations(seeds, 2)]
+        inside = list(itertools.combinations(seeds, 2))
+        if within == "ring":
+            following = {frozenset((seed, seeds[place - 1])) for place, seed in enumerate(seeds)}
+            inside = [pair for pair in inside if frozenset(pair) in following]
+        pairs += [(later, first, later, second) for first, second in inside]
     return pairs
+
+
+def triples_of(config: Mapping, later_arms: Sequence[str]) -> list[tuple[Pair, Pair]]:
+    """Return the planes to map: of every arm its first three seeds, and with the last of the roles the first seeds of all roles.
+
+    A plane is two pairs with the same first network, whose later arm is one of some arms.
+    """
+    arms, seeds, roles = list(config["arms"]), seeds_of(config), config["claims"]["roles"]
+    found = [[(arm, seed) for seed in seeds[:3]] for arm in later_arms if len(seeds) > 2]
+    mixed = sorted({roles[role] for role in ("flat", "reference", "sharp")}, key=arms.index)
+    if len(mixed) == 3 and mixed[-1] in later_arms:
+        found.append([(arm, seeds[0]) for arm in mixed])
+    return [((*first, *second), (*first, *third)) for first, second, third in found]
 
 
 def code_of(script: str, *modules: str) -> list[str]:

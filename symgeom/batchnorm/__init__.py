@@ -6,6 +6,6 @@ network that is evaluated (:func:`recompute_statistics`), or carry along the sta
 """
 
 from symgeom.batchnorm.fold import Fold, Folded, fold_batchnorm
-from symgeom.batchnorm.statistics import POLICIES, BatchMode, check_policy, recompute_statistics
+from symgeom.batchnorm.statistics import POLICIES, BatchMode, batch_norms, check_policy, recompute_statistics
 
-__all__ = ["POLICIES", "BatchMode", "Fold", "Folded", "check_policy", "fold_batchnorm", "recompute_statistics"]
+__all__ = ["POLICIES", "BatchMode", "Fold", "Folded", "batch_norms", "check_policy", "fold_batchnorm", "recompute_statistics"]

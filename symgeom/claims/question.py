@@ -123,10 +123,32 @@ def ask_difference(claim: Claim, selection: Selection, roles: Roles, *, first: s
     Question
         The difference of the means.
     """
-    sides = {role: selection.within(arms_of(roles, role)) for role in (first, second)}
+    return ask_contrast(
+        claim, selection, {named(roles, role): selection.within(arms_of(roles, role)) for role in (first, second)}
+    )
+
+
+def ask_contrast(claim: Claim, selection: Selection, sides: Mapping[str, NDArray[np.bool_]]) -> Question:
+    """Ask for the mean over some units minus the mean over others.
+
+    Parameters
+    ----------
+    claim : Claim
+        The words.
+    selection : Selection
+        Minima or pairs, with one column.
+    sides : mapping of str to array of bool, shape (unit,)
+        Two names, and the units of each.
+
+    Returns
+    -------
+    Question
+        The difference of the means, first minus second.
+    """
+    first, second = sides.values()
 
     def difference(counts: NDArray) -> NDArray:
-        return (selection.mean_of(sides[first], counts) - selection.mean_of(sides[second], counts))[:, 0]
+        return (selection.mean_of(first, counts) - selection.mean_of(second, counts))[:, 0]
 
-    sizes = {named(roles, role): int(units.sum()) for role, units in sides.items()}
+    sizes = {name: int(units.sum()) for name, units in sides.items()}
     return Question(claim, difference, selection.strata, sizes, selection.left_out)

@@ -1,15 +1,17 @@
 """What a data set is: inputs and classes, split once, with a checksum.
 
-Splits and subsets are stratified (every class keeps its share) and deterministic: they depend on the named seed alone.
+Splits and subsets are stratified (every class keeps its share) and deterministic: they depend on the named seed alone. Images are
+float32 (there are many), everything else is float64.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from symgeom.checks import SymgeomError
+from symgeom.checks import SymgeomError, check_choice
+from symgeom.randomness import stream
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,14 +20,20 @@ class Data:
 
     Attributes
     ----------
-    train_inputs, test_inputs : Tensor of float64, shape (sample, ...)
-        In [0, 1].
+    train_inputs, test_inputs : Tensor, shape (sample, ...)
+        Images as (sample, channel, height, width).
     train_targets, test_targets : Tensor of int64, shape (sample,)
         Classes, counted from 0.
     classes : int
         How many there are.
     name : str
         What the config calls the data set.
+    mean, deviation : tuple of float
+        What was subtracted and then divided by, per channel: 0 and 1 unless the inputs are standardised.
+    ignored : int
+        Files that were no samples.
+    class_names : tuple of str
+        What the classes are called, if the source says so.
     """
 
     train_inputs: Tensor
@@ -34,6 +42,10 @@ class Data:
     test_targets: Tensor
     classes: int
     name: str
+    mean: tuple[float, ...] = (0.0,)
+    deviation: tuple[float, ...] = (1.0,)
+    ignored: int = 0
+    class_names: tuple[str, ...] = ()
 
     @property
     def checksum(self) -> str:
@@ -43,6 +55,124 @@ class Data:
             digest.update(f"{tuple(tensor.shape)}{tensor.dtype}".encode())
             digest.update(tensor.contiguous().numpy().tobytes())
         return digest.hexdigest()
+
+    @property
+    def class_counts(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return the samples per class, of training and of testing."""
+        train, test = (targets.bincount(minlength=self.classes) for targets in (self.train_targets, self.test_targets))
+        return tuple(train.tolist()), tuple(test.tolist())
+
+    @property
+    def black(self) -> tuple[float, ...]:
+        """Return what an input of 0 has become, per channel."""
+        return tuple(0.0 - mean / deviation for mean, deviation in zip(self.mean, self.deviation, strict=True))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which samples of a data set are used, and how they are scaled: the options that all data sets share.
+
+    Attributes
+    ----------
+    split : int
+        Seed of whatever is drawn: the split, the subsets, a synthetic data set itself.
+    subset, test_subset : int, optional
+        Number of training and test samples, equally many of every class; all by default.
+    normalise : {"none", "standard"}
+        ``"standard"`` gives the chosen training samples mean 0 and variance 1 in every channel (the first axis of a sample with
+        two axes or more; a sample with one axis is one channel), and moves the test samples alike.
+    """
+
+    split: int = 0
+    subset: int | None = None
+    test_subset: int | None = None
+    normalise: str = "none"
+
+    def __post_init__(self) -> None:
+        check_choice(self.normalise, ("none", "standard"), "normalise")
+
+    def indices(self, name: str, train: Tensor, test: Tensor) -> tuple[Tensor, Tensor]:
+        """Choose the samples, given the classes of all.
+
+        Parameters
+        ----------
+        name : str
+            The data set, whose random streams are its own.
+        train, test : Tensor of int64, shape (sample,)
+            Classes.
+
+        Returns
+        -------
+        train, test : Tensor of int64
+            Indices in ascending order.
+
+        Examples
+        --------
+        >>> targets = torch.tensor([0, 1, 0, 1])
+        >>> [len(chosen) for chosen in Choice(subset=2).indices("digits", targets, targets)]
+        [2, 4]
+        """
+        wanted = ((train, self.subset, "subset"), (test, self.test_subset, "test subset"))
+        return tuple(
+            torch.arange(len(targets))
+            if count is None
+            else balanced_subset(targets, count, generator=stream(word, name, self.split))
+            for targets, count, word in wanted
+        )
+
+    def normalised(self, data: Data) -> Data:
+        """Scale the inputs as chosen.
+
+        Parameters
+        ----------
+        data : Data
+            Not scaled yet.
+
+        Returns
+        -------
+        Data
+            With its means and deviations.
+
+        Raises
+        ------
+        SymgeomError
+            If a channel is constant, so that it has no deviation to divide by.
+
+        Examples
+        --------
+        >>> inputs, targets = torch.tensor([[1.0], [3.0]]), torch.tensor([0, 1])
+        >>> scaled = Choice(normalise="standard").normalised(Data(inputs, targets, inputs, targets, 2, "two"))
+        >>> scaled.train_inputs.flatten(), scaled.mean, scaled.black
+        (tensor([-1.,  1.]), (2.0,), (-2.0,))
+        """
+        channels = data.train_inputs.shape[1] if data.train_inputs.ndim > 2 else 1
+        if self.normalise == "none":
+            return replace(data, mean=(0.0,) * channels, deviation=(1.0,) * channels)
+        mean, deviation = _moments(data.train_inputs.unflatten(1, (channels, -1)))
+        flat = (deviation == 0).nonzero().flatten().tolist()
+        if flat:
+            raise SymgeomError(
+                f"Cannot standardise data set '{data.name}': channels {flat} have the same value in all {len(data.train_inputs)} "
+                "training samples. Choose normalise = 'none', or more samples."
+            )
+        train, test = (_moved(inputs, mean, deviation) for inputs in (data.train_inputs, data.test_inputs))
+        scale = {"mean": tuple(mean.tolist()), "deviation": tuple(deviation.tolist())}
+        return replace(data, train_inputs=train, test_inputs=test, **scale)
+
+
+def _moments(inputs: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and deviation of each channel in float64, a piece at a time."""
+    axes = [axis for axis in range(inputs.ndim) if axis != 1]
+    count, pieces = inputs.numel() / inputs.shape[1], inputs.split(1024)
+    mean = torch.stack([piece.double().sum(axes) for piece in pieces]).sum(0) / count
+    around = mean.view(-1, *[1] * (inputs.ndim - 2))
+    return mean, (torch.stack([(piece.double() - around).square().sum(axes) for piece in pieces]).sum(0) / count).sqrt()
+
+
+def _moved(inputs: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
+    flat = inputs.unflatten(1, (len(mean), -1))
+    around, scale = (values.to(inputs.dtype).view(-1, *[1] * (flat.ndim - 2)) for values in (mean, deviation))
+    return flat.sub(around).div_(scale).reshape(inputs.shape)
 
 
 def stratified_split(targets: Tensor, fraction: float, *, generator: torch.Generator) -> tuple[Tensor, Tensor]:

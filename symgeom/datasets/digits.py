@@ -5,42 +5,48 @@ References
 Alpaydin and Kaynak, "Optical recognition of handwritten digits", UCI machine learning repository (1998).
 """
 
-from pathlib import Path
-
 import torch
 from sklearn.datasets import load_digits
 
-from symgeom.datasets.data import Data, balanced_subset, stratified_split
+from symgeom.checks import SymgeomError
+from symgeom.datasets.data import Choice, Data, stratified_split
 from symgeom.randomness import stream
 
 
-def digits(root: Path, *, test_fraction: float = 0.2, split: int = 0, subset: int | None = None) -> Data:
+def digits(choice: Choice, *, test_fraction: float = 0.2, images: bool = False) -> Data:
     """Load the digits; nothing is read from or written to disk.
 
     Parameters
     ----------
-    root : Path
-        Not used.
+    choice : Choice
+        Which samples, and their scale.
     test_fraction : float
         Share of each class that is kept for testing.
-    split : int
-        Seed of the split.
-    subset : int, optional
-        Number of training samples, equally many of every class; all by default.
+    images : bool
+        Whether samples are float32 images, or float64 vectors of 64 pixels.
 
     Returns
     -------
     Data
-        Inputs of shape (sample, 64), the 17 grey levels divided by 16.
+        Inputs of shape (sample, 64) or (sample, 1, 8, 8), the 17 grey levels divided by 16.
+
+    Raises
+    ------
+    SymgeomError
+        If an option has a value that makes no data set.
 
     Examples
     --------
-    >>> digits(Path()).train_inputs.shape
+    >>> digits(Choice()).train_inputs.shape
     torch.Size([1438, 64])
     """
+    if not isinstance(images, bool):
+        raise SymgeomError(f"Cannot load data set 'digits' with images = {images!r}: give true or false.")
     raw, labels = load_digits(return_X_y=True)
     inputs, targets = torch.tensor(raw, dtype=torch.float64) / 16, torch.tensor(labels, dtype=torch.int64)
-    train, test = stratified_split(targets, test_fraction, generator=stream("split", "digits", split))
-    if subset is not None:
-        train = train[balanced_subset(targets[train], subset, generator=stream("subset", "digits", split))]
-    return Data(inputs[train], targets[train], inputs[test], targets[test], 10, "digits")
+    if images:
+        inputs = inputs.view(-1, 1, 8, 8).float()
+    train, test = stratified_split(targets, test_fraction, generator=stream("split", "digits", choice.split))
+    first, second = choice.indices("digits", targets[train], targets[test])
+    train, test = train[first], test[second]
+    return choice.normalised(Data(inputs[train], targets[train], inputs[test], targets[test], 10, "digits"))

@@ -6,7 +6,7 @@ from fractions import Fraction
 from symgeom.discover.exponents import null_space
 from symgeom.discover.graph import Network
 from symgeom.discover.labels import Family, Key, Labels, Occurrence
-from symgeom.discover.relations import Pin, Relation, Separate
+from symgeom.discover.relations import Handed, Pin, Relation, Separate
 from symgeom.spec import Leg, UnitGroup
 
 Equation = dict[Key, Fraction | int]
@@ -49,6 +49,7 @@ def unit_groups(network: Network) -> list[UnitGroup]:
     apart = [axis for statement in network.statements if isinstance(statement, Separate) for axis in statement.axes]
     separate = {at.family for axis in apart for at in labels.occurrences(((axis,),))}
     reads = {axis for s in network.statements if isinstance(s, Relation) for axis in s.reads}
+    reads |= {s.weight for s in network.statements if isinstance(s, Handed) and s.used in reads}
     found = []
     for family, where in places.items():
         roles = {place.occurrence.key: -1 if place.occurrence.key[0] in reads else 1 for place in where}

@@ -6,6 +6,7 @@ from fractions import Fraction
 from symgeom.discover.labels import Axis
 from symgeom.discover.relations import (
     Axes,
+    Handed,
     Pin,
     Regions,
     Relation,
@@ -183,6 +184,17 @@ def power(out: Axes, *, source: Axes, exponent: object, **_: object) -> Iterator
         if degree.denominator != 1:
             yield fixed(before, "s")
         yield Separate((before,))
+
+
+def copysign(out: Axes, *, source: Axes, other: Axes | float, **_: object) -> Iterator[Statement]:
+    """Give a constant the sign of every entry; the positive scales it swallows are not reported: binary weights have none."""
+    if source or not isinstance(other, tuple):
+        raise UnsupportedError("the sign of one tensor given to another")
+    for before, after in zip(other, out, strict=True):
+        yield fixed(before, "p")
+        yield fixed(after, "p")
+        yield equal(before, after, "s")
+        yield Handed(before, after)
 
 
 def embedding(out: Axes, *, weight: Axes, indices: Axes, **_: object) -> Iterator[Statement]:

@@ -48,6 +48,14 @@ class Separate:
 
 
 @dataclass(frozen=True)
+class Handed:
+    """Who reads the second axis reads the first: the weight behind what an operation multiplies with."""
+
+    weight: Axis
+    used: Axis
+
+
+@dataclass(frozen=True)
 class Regions:
     """The second axis of a weight is read differently in each of several equal ranges of the first (grouped convolution)."""
 
@@ -55,7 +63,7 @@ class Regions:
     pieces: Axes
 
 
-Statement = Relation | Pin | Separate | Regions
+Statement = Relation | Pin | Separate | Handed | Regions
 
 
 def whole(axis: Axis) -> Expression:

@@ -1,4 +1,4 @@
-"""Barriers between arms: how high the error rises on the geodesic between minima of any two arms, both symmetries removed."""
+"""Barriers between arms: how high the error rises between minima of any two arms, all symmetries removed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.colors import PowerNorm
 
+from symgeom.claims.geometry import full_variant
 from symgeom.figures.parts import letter, note, table
 from symgeom.figures.selection import left_out, matrix, usable
 from symgeom.figures.style import PAGE, paper, sheet, words
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 @paper()
 def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure:
-    """Draw the mean geodesic barriers of the training and of the test error as matrices of arms.
+    """Draw the mean barriers of the training and of the test error as matrices of arms.
 
     Parameters
     ----------
@@ -37,7 +38,7 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
         A page wide.
     """
     minima, paths = case["minima"].to_dataset(), case["paths"].to_dataset()
-    barriers, kept = 100 * paths["barrier"].sel(variant="geodesic both"), usable(minima, arms)
+    barriers, kept = 100 * paths["barrier"].sel(variant=full_variant(paths)), usable(minima, arms)
     matrices = {split: matrix(barriers.sel(split=split).values, paths, kept) for split in ("train", "test")}
     if not matrices["train"][0]:
         return words("No barriers to show: there is no pair of usable minima. " + left_out(minima, arms))

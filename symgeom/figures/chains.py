@@ -1,4 +1,4 @@
-"""Chains with one bend: whether two minima are connected at almost no error, and how much work the bend takes."""
+"""Bent chains: whether two minima are connected at almost no error, and how much work the bends take."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @paper()
 def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure:
-    """Draw the error along the bent chains, its maximum before and after the bend was optimised, and the epochs this took.
+    """Draw the error along the bent chains, its maximum before and after the bends were optimised, and the epochs this took.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
         profile(panels["a"], chains["t"].values, train, test, look)
         _slopes(panels["b"], column, own, look)
         _epochs(panels["c"], column, own["epochs_needed"].values, look)
-    panels["a"].set(title="along the bent chain", xlabel="position along the chain, t", ylabel="error (%)")
+    panels["a"].set(title=_along(chains.attrs), xlabel="position along the chain, t", ylabel="error (%)")
     panels["a"].set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
     percent(panels["a"], least=decade)
     panels["a"].set_ylim(bottom=0)
@@ -66,9 +66,17 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     for panel in (panels["b"], panels["c"]):
         columns(panel, [arm for arm, _ in kinds])
     letter(panels)
-    key(figure, {arm: len(members) for arm, members in kinds}, arms, unit="pairs", extra=splits())
+    key(figure, {arm: len(members) for arm, members in kinds}, arms, heading="arm (pairs)", extra=splits())
     note(figure, left_out(minima, arms))
     return figure
+
+
+def _along(options: Mapping) -> str:
+    """Say along what the error is shown: the kind of the chain, its bends if there are several, and what confines them."""
+    kind = {"bezier": "Bézier curve"}.get(options.get("kind", ""), "bent chain")
+    bends = options.get("bends", 1)
+    several, torus = f", {bends} bends" if bends > 1 else "", ", on the torus" if options.get("constraint") == "torus" else ""
+    return f"along the {kind}{several}{torus}"
 
 
 def _slopes(panel: Axes, column: int, chains: xr.Dataset, look: Look) -> None:

@@ -1,4 +1,4 @@
-"""Flatness: how the training error rises with multiplicative noise on the weights, and the largest curvatures."""
+"""Flatness: how the training error rises with noise on the weights, and the largest curvatures."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from symgeom.figures.parts import columns, key, letter, logarithmic, note, percent, spread
-from symgeom.figures.selection import counts, left_out, mean_interval, usable
-from symgeom.figures.style import PAGE, looks, paper, sheet, words
+from symgeom.figures.parts import columns, curve, key, letter, logarithmic, note, percent, spread
+from symgeom.figures.selection import counts, left_out, stage, usable
+from symgeom.figures.style import COLUMN, PAGE, looks, paper, sheet, words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 RESOLVED = 1e-3
 """Increase of the error below which the axis is linear; a data set of thousands does not resolve less."""
 
+AMPLITUDES = {"multiplicative": "amplitude of the multiplicative weight noise", "flips": "probability that a weight's sign flips"}
+"""What the amplitude is, by the attribute ``noise`` of the stage."""
+
 
 @paper()
 def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure:
@@ -28,7 +31,7 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     Parameters
     ----------
     case : xr.DataTree
-        With the stages ``minima`` and ``flatness``.
+        With the stages ``minima`` and ``flatness``, and ``curvature``, which binary networks do not have.
     arms : sequence of str
         All arms of the study, in order.
     settings : mapping
@@ -37,31 +40,49 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     Returns
     -------
     Figure
-        A page wide.
+        A page wide; a column wide without curvatures.
     """
-    minima, flatness = case["minima"].to_dataset(), case["flatness"].to_dataset()
-    kept = usable(minima, arms)
-    if not any(kept.values()):
+    minima, flatness, curvature = (stage(case, name) for name in ("minima", "flatness", "curvature"))
+    kept = {arm: seeds for arm, seeds in usable(minima, arms).items() if seeds}
+    if not kept:
         return words("No local energies to show: no minimum can be used. " + left_out(minima, arms))
-    shown = [arm for arm in arms if kept[arm]]
-    figure, panels = sheet("aab", width=PAGE, height=2.9)
-    for arm in shown:
-        look, curves = looks(arms)[arm], flatness["local_energy"].sel(arm=arm, seed=kept[arm]).transpose("seed", "amplitude")
-        mean, low, high = mean_interval(curves.values, settings["level"])
-        amplitude = curves["amplitude"].values
-        panels["a"].fill_between(amplitude, low, high, color=look.colour, alpha=0.2, linewidth=0)
-        panels["a"].plot(amplitude, mean, color=look.colour, marker=look.marker, linestyle=look.dashes)
-    panels["a"].set(
-        title="local energy", xlabel="amplitude of the multiplicative weight noise", ylabel="increase of the training error (%)"
-    )
-    percent(panels["a"], least=RESOLVED)
-    panels["a"].set_ylim(bottom=0)
-    panels["a"].set_xticks(flatness["amplitude"].values[:: 1 + flatness.sizes["amplitude"] // 10])
-    _eigenvalues(panels["b"], flatness["eigenvalue"], {arm: kept[arm] for arm in shown}, arms)
+    curved = "eigenvalue" in curvature
+    figure, panels = sheet("aab" if curved else "a", width=PAGE if curved else COLUMN, height=2.9)
+    energies(panels["a"], flatness["local_energy"], kept, arms, level=settings["level"])
+    noise = flatness.attrs.get("noise", "multiplicative")
+    panels["a"].set(title="local energy", xlabel=AMPLITUDES[noise], ylabel="increase of the training error (%)")
+    if curved:
+        _eigenvalues(panels["b"], curvature["eigenvalue"], kept, arms)
     letter(panels)
     key(figure, counts(kept), arms)
     note(figure, left_out(minima, arms))
     return figure
+
+
+def energies(panel: Axes, energy: xr.DataArray, kept: Mapping[str, Sequence[int]], arms: Sequence[str], *, level: float) -> None:
+    """Draw the local energies of all arms against the amplitude.
+
+    Parameters
+    ----------
+    panel : Axes
+        Where.
+    energy : xr.DataArray, dims (arm, seed, amplitude)
+        Increases of the error, as fractions.
+    kept : mapping of str to sequence of int
+        The seeds to show of each arm.
+    arms : sequence of str
+        All arms of the study, in order.
+    level : float
+        Coverage of the intervals.
+    """
+    amplitude = energy["amplitude"].values
+    for arm, seeds in kept.items():
+        curve(
+            panel, amplitude, energy.sel(arm=arm, seed=seeds).transpose("seed", "amplitude").values, looks(arms)[arm], level=level
+        )
+    percent(panel, least=RESOLVED)
+    panel.set_ylim(0, min(1.0, panel.get_ylim()[1]))
+    panel.set_xticks(amplitude[:: 1 + len(amplitude) // 10])
 
 
 def _eigenvalues(panel: Axes, eigenvalue: xr.DataArray, kept: Mapping[str, Sequence[int]], arms: Sequence[str]) -> None:
@@ -72,7 +93,7 @@ def _eigenvalues(panel: Axes, eigenvalue: xr.DataArray, kept: Mapping[str, Seque
         for lower in values.T[1:]:
             panel.plot(places, lower, linestyle="none", marker="_", markersize=4, color=look.colour, alpha=0.6)
         panel.plot(places, values[:, 0], linestyle="none", marker=look.marker, color=look.colour)
-    panel.set(title="curvature", ylabel="largest Hessian eigenvalues (nats)")
+    panel.set(title="largest curvatures", ylabel="Hessian eigenvalues (nats/weight²)")
     logarithmic(panel)
     columns(panel, list(kept))
     spans = np.log10(panel.get_ylim())

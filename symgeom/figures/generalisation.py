@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from symgeom.claims.flatness import mean_local_energy
 from symgeom.figures.parts import key, note, percent
 from symgeom.figures.selection import counts, left_out, mean_interval, usable
 from symgeom.figures.style import COLUMN, looks, paper, sheet, words
@@ -46,7 +47,8 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
         return words("No minima to compare: none can be used. " + left_out(minima, arms))
     figure, panels = sheet("a", width=COLUMN, height=3.0)
     panel, shown = panels["a"], {arm: seeds for arm, seeds in kept.items() if seeds}
-    energies = {arm: _energy(flatness["local_energy"].sel(arm=arm, seed=seeds)) for arm, seeds in shown.items()}
+    mean = mean_local_energy(flatness)
+    energies = {arm: mean.sel(arm=arm, seed=seeds).values for arm, seeds in shown.items()}
     for arm, seeds in shown.items():
         _cross(panel, energies[arm], minima["test_error"].sel(arm=arm, seed=seeds).values, looks(arms)[arm], settings["level"])
     percent(panel)
@@ -59,17 +61,12 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
         panel.xaxis.set_minor_formatter(NullFormatter())
     panel.xaxis.set_major_formatter(panel.yaxis.get_major_formatter())
     amplitude = flatness["amplitude"].values
+    what = "probabilities" if flatness.attrs.get("noise") == "flips" else "amplitudes"
     span = f"{amplitude.min():g} to {amplitude.max():g}"
-    panel.set(xlabel=f"local energy, mean over amplitudes {span} (%)", ylabel="test error (%)")
+    panel.set(xlabel=f"local energy, mean over {what} {span} (%)", ylabel="test error (%)")
     key(figure, counts(kept), arms, lines=False)
     note(figure, left_out(minima, arms))
     return figure
-
-
-def _energy(curves: xr.DataArray) -> NDArray:
-    """Return the mean of each seed's curve over the range of amplitudes."""
-    amplitude, values = curves["amplitude"].values, curves.transpose("seed", "amplitude").values
-    return np.trapezoid(values, amplitude) / np.ptp(amplitude) if len(amplitude) > 1 else values[:, 0]
 
 
 def _cross(panel: Axes, energy: NDArray, error: NDArray, look: Look, level: float) -> None:

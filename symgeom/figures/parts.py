@@ -1,4 +1,4 @@
-"""What several figures are made of: keys, remarks, letters of panels, matrices, profiles along paths, columns of arms."""
+"""What several figures are made of: keys, remarks, letters of panels, matrices, curves over seeds and along paths."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 from numpy.typing import NDArray
 
-from symgeom.figures.selection import MIDDLE
+from symgeom.figures.selection import MIDDLE, mean_interval
 from symgeom.figures.style import FAINT, INK, MUTED, Look, looks
 
 TEST = (0, (3, 1.5))
@@ -24,7 +24,7 @@ def key(
     numbers: Mapping[str, int],
     arms: Sequence[str],
     *,
-    unit: str = "seeds",
+    heading: str = "arm (seeds)",
     lines: bool = True,
     extra: Sequence[Artist] = (),
 ) -> None:
@@ -38,14 +38,14 @@ def key(
         How many networks or pairs each arm shows; arms with none are left out.
     arms : sequence of str
         All arms of the study, in order.
-    unit : str
-        What is counted.
+    heading : str
+        What is listed and, in brackets, what is counted.
     lines : bool
         Whether the figure draws arms as lines; else as markers alone.
     extra : sequence of Artist
         Further handles, after the arms.
     """
-    handles = [Line2D([], [], linestyle="none", label=f"arm ({unit}):")]
+    handles = [Line2D([], [], linestyle="none", label=f"{heading}:")]
     for arm, look in looks(arms).items():
         if numbers.get(arm):
             style = {"color": look.colour, "marker": look.marker, "linestyle": look.dashes if lines else "none"}
@@ -163,7 +163,7 @@ def logarithmic(panel: Axes) -> None:
 
 
 def power(value: float) -> str:
-    """Write a number of an axis: powers of ten with a raised exponent, in plain characters.
+    """Write a number of an axis: large and small ones with a raised power of ten, in plain characters.
 
     Parameters
     ----------
@@ -177,13 +177,14 @@ def power(value: float) -> str:
 
     Examples
     --------
-    >>> power(1e-12), power(0.1), power(20)
-    ('10⁻¹²', '0.1', '20')
+    >>> power(1e-12), power(0.1), power(20), power(5e4)
+    ('10⁻¹²', '0.1', '20', '5·10⁴')
     """
-    exponent = round(math.log10(value))
-    if abs(exponent) < 4 or not math.isclose(value, 10.0**exponent):
+    exponent = math.floor(math.log10(value) + 1e-9)
+    if abs(exponent) < 4:
         return f"{value:g}"
-    return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    raised = "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return raised if math.isclose(value, 10.0**exponent) else f"{value / 10.0**exponent:g}·{raised}"
 
 
 def spread(count: int, width: float = 0.36) -> np.ndarray:
@@ -227,6 +228,48 @@ def profile(panel: Axes, t: NDArray, train: NDArray, test: NDArray, look: Look) 
     panel.fill_between(t, low, high, color=look.colour, alpha=0.12, linewidth=0)
     panel.plot(t, train.mean(0), color=look.colour, marker=look.marker, markevery=(len(t) // 8, max(1, len(t) // 4)))
     panel.plot(t, test.mean(0), color=look.colour, linestyle=TEST, linewidth=0.9)
+
+
+def curve(panel: Axes, x: NDArray, values: NDArray, look: Look, *, level: float) -> None:
+    """Draw the mean over the seeds of an arm as a line, and Student's interval of it as a band.
+
+    Parameters
+    ----------
+    panel : Axes
+        Where.
+    x : array, shape (x,)
+        Positions.
+    values : array, shape (seed, x)
+        One curve per seed.
+    look : Look
+        Of the arm.
+    level : float
+        Coverage of the interval.
+    """
+    mean, low, high = mean_interval(values, level)
+    panel.fill_between(x, low, high, color=look.colour, alpha=0.2, linewidth=0)
+    panel.plot(x, mean, color=look.colour, marker=look.marker, linestyle=look.dashes)
+
+
+def bars(panel: Axes, x: NDArray, values: NDArray, look: Look, *, level: float) -> None:
+    """Draw the mean over the seeds of an arm as markers that a thin line joins, and Student's interval of it as bars.
+
+    Parameters
+    ----------
+    panel : Axes
+        Where.
+    x : array, shape (x,)
+        Positions.
+    values : array, shape (seed, x)
+        One row per seed.
+    look : Look
+        Of the arm.
+    level : float
+        Coverage of the interval.
+    """
+    mean, low, high = mean_interval(values, level)
+    panel.vlines(x, low, high, color=look.colour, linewidth=1.0, alpha=0.7)
+    panel.plot(x, mean, color=look.colour, marker=look.marker, linestyle=look.dashes, linewidth=0.6)
 
 
 def columns(panel: Axes, arms: Sequence[str], *, rotation: float = 35) -> None:

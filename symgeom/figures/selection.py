@@ -10,16 +10,39 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import xarray as xr
 from scipy.special import stdtrit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    import xarray as xr
     from numpy.typing import NDArray
 
 MIDDLE = (10, 90)
 """Percentiles of pairs that bands and bars show."""
+
+
+def stage(case: xr.DataTree, name: str) -> xr.Dataset:
+    """Return the arrays of a stage; none if the study has no such stage.
+
+    Parameters
+    ----------
+    case : xr.DataTree
+        The case.
+    name : str
+        The stage.
+
+    Returns
+    -------
+    xr.Dataset
+        The arrays.
+
+    Examples
+    --------
+    >>> list(stage(xr.DataTree(), "maps"))
+    []
+    """
+    return case[name].to_dataset() if name in case.children else xr.Dataset()
 
 
 def usable(minima: xr.Dataset, arms: Sequence[str]) -> dict[str, list[int]]:

@@ -29,6 +29,7 @@ INK, MUTED, FAINT = "#222222", "#666666", "#d9d9d9"
 _SETTINGS = {
     "font.family": "DejaVu Sans",
     "font.size": 8,
+    "text.hinting": "none",  # else words are wider on the page than in the layout, which is found at another resolution
     "axes.titlesize": 8,
     "axes.labelsize": 8,
     "xtick.labelsize": 7.5,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from symgeom.figures.parts import key, letter, logarithmic, note, percent
+from symgeom.figures.parts import columns, key, letter, logarithmic, note, percent, spread
 from symgeom.figures.selection import left_out
 from symgeom.figures.style import INK, PAGE, looks, paper, sheet, words
 
@@ -26,7 +26,7 @@ RESOLVED = 1e-3
 
 @paper()
 def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure:
-    """Draw training loss and training error against the epoch, one line per seed.
+    """Draw training loss and training error against the epoch, one line per seed, and what each run has cost.
 
     Parameters
     ----------
@@ -45,11 +45,12 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     minima = case["minima"].to_dataset()
     if not np.isfinite(minima["history_loss"]).any():
         return words("No training history to show: no seed was trained.")
-    figure, panels = sheet("ab", width=PAGE, height=2.7)
+    layout = "abc" if "sample_gradients" in minima else "ab"
+    figure, panels = sheet(layout, width=PAGE, height=2.8, width_ratios=[1.3, 1.3, 1][: len(layout)])
     ended = minima["status"].transpose("arm", "seed").values
     errors = minima["history_error"].values
     least = min(errors[errors > 0], default=RESOLVED)
-    for panel, name in zip(panels.values(), ("history_loss", "history_error"), strict=True):
+    for panel, name in zip((panels["a"], panels["b"]), ("history_loss", "history_error"), strict=True):
         curves = minima[name].transpose("arm", "seed", "epoch").values
         for row, arm in enumerate(minima["arm"].values.tolist()):
             _histories(panel, minima["epoch"].values, curves[row], ended[row] == "diverged", looks(arms)[arm])
@@ -66,6 +67,8 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
         at = {"xy": (0.01, stop), "xycoords": ("axes fraction", "data")}
         panel.annotate("stop rule", **at, xytext=(2, 2), textcoords="offset points", va="bottom", fontsize=7)
         panel.set_xlabel("epoch")
+    if "c" in panels:
+        _costs(panels["c"], minima, arms)
     letter(panels)
     trained = {arm: int((ended[row] != "").sum()) for row, arm in enumerate(minima["arm"].values.tolist())}
     key(figure, trained, arms)
@@ -83,3 +86,17 @@ def _histories(panel: Axes, epoch: NDArray, curves: NDArray, diverged: NDArray, 
             mark = {"marker": "x", "markersize": 6, "markeredgewidth": 1.4} if lost else {"marker": look.marker}
             end = curve[seen[-1]]
             panel.plot(epoch[seen[-1]], end, color=look.colour, **mark, zorder=3, clip_on=bool(end > 0))
+
+
+def _costs(panel: Axes, minima: xr.Dataset, arms: Sequence[str]) -> None:
+    """Draw the gradients of single samples that each run evaluated, one marker per seed; a cross where it diverged."""
+    spent = minima["sample_gradients"].where((minima["status"] != "") & (minima["sample_gradients"] > 0))
+    shown = [arm for arm in arms if arm in minima["arm"].values and spent.sel(arm=arm).notnull().any()]
+    for column, arm in enumerate(shown):
+        own, lost = spent.sel(arm=arm), minima["status"].sel(arm=arm).values == "diverged"
+        places = column + spread(len(lost))
+        for runs, marker in ((~lost, looks(arms)[arm].marker), (lost, "x")):
+            panel.plot(places[runs], own.values[runs], linestyle="none", marker=marker, color=looks(arms)[arm].colour)
+    panel.set(title="cost", ylabel="gradients of single samples")
+    logarithmic(panel)
+    columns(panel, shown)

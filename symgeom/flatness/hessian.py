@@ -1,63 +1,64 @@
-r"""Leading eigenvalues of the Hessian of the loss, by Lanczos iteration.
+r"""Leading eigenvalues of the Hessian of the loss, by Rayleigh-Ritz iteration.
 
-The Hessian :math:`H = \nabla^2 L(\theta)` over all trainable tensors is never formed: Lanczos needs products
+The Hessian :math:`H = \nabla^2 L(\theta)` over all trainable tensors, or over some of them, is never formed: the iteration needs
+products
 
 .. math:: Hv = \nabla\big\langle \nabla L(\theta), v\big\rangle,
 
 each a second backward pass through the graph of the gradient. That graph depends on :math:`\theta` only: where the data fit in
 one chunk of the problem it is built once and kept for all products; otherwise it is rebuilt for each chunk of each product, so
 that memory is bounded by a chunk (raise ``chunk`` where memory allows: it saves a third of the time). Each chunk weighs as many
-samples as it has. Everything is computed in float64 on the full, fixed data set.
+samples as it has. Eigenvalues and residuals are those of the full, fixed data set in float64; only the search that precedes them
+uses products in float32.
 
-The eigenvalues are those of the given parameterisation: a rescaling of a unit changes them (Dinh et al.).
+The eigenvalues are those of the given parameterisation: a rescaling of a unit changes them (Dinh et al.); see
+:mod:`symgeom.flatness.curvature` for some that it does not change.
 
 References
 ----------
-Pearlmutter, "Fast exact multiplication by the Hessian" (Neural Computation 6, 1994): the products. Lehoucq, Sorensen and Yang,
-"ARPACK users' guide" (SIAM, 1998): implicitly restarted Lanczos iteration, through ``scipy.sparse.linalg.eigsh``. Dinh et al.,
-"Sharp minima can generalize for deep nets" (1703.04933): the dependence on the parameterisation.
+Pearlmutter, "Fast exact multiplication by the Hessian" (Neural Computation 6, 1994): the products. Dinh et al., "Sharp minima can
+generalize for deep nets" (1703.04933): the dependence on the parameterisation.
 """
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
-from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 from torch import Tensor
 
 from symgeom.checks import SymgeomError
+from symgeom.flatness.eigenpairs import Product, refined_eigenpairs
 from symgeom.problem import Problem
 from symgeom.types import Parameters, cast
-
-BASIS = 4
-"""Lanczos keeps ``2 count + BASIS`` vectors: 11 products for 3 eigenvalues of an MLP 64-128-128-10, where scipy's 20 take 21."""
 
 
 @dataclass(frozen=True, eq=False)
 class HessianEigenvalues:
-    """Leading eigenvalues of the Hessian at one network.
+    """Leading eigenvalues of a Hessian at one network.
 
     Attributes
     ----------
     values : Tensor, shape (eigenvalue,)
-        The algebraically largest eigenvalues, descending, in float64; NaN for those that were not found.
+        The algebraically largest eigenvalues, descending, in float64; NaN for those that were not found within the tolerance.
     residuals : Tensor, shape (eigenvalue,)
-        ``|H v - value v|`` for the unit eigenvectors, from products of their own; a true eigenvalue lies within it.
+        ``|H v - value v|`` for the unit vectors found, in float64; a true eigenvalue lies within it. NaN for a network that
+        diverged.
     matvecs : int
-        Hessian-vector products that Lanczos took.
+        Hessian-vector products that were taken.
     converged : bool
         Whether all eigenvalues were found with residuals within the tolerance, relative to the largest of them.
+    batch_norm : None or {"carried"}
+        Which statistics the batch norms used; None without batch norm.
     """
 
     values: Tensor
     residuals: Tensor
     matvecs: int
     converged: bool
+    batch_norm: str | None
 
 
-def hessian_vector_product(problem: Problem, params: Parameters) -> Callable[[Tensor], Tensor]:
+def hessian_vector_product(problem: Problem, params: Parameters, *, tensors: Collection[str] | None = None) -> Product:
     """Prepare products of the Hessian of the mean loss with vectors.
 
     Parameters
@@ -66,11 +67,13 @@ def hessian_vector_product(problem: Problem, params: Parameters) -> Callable[[Te
         The landscape, in the precision of the parameters.
     params : Parameters
         One network. Buffers are constants.
+    tensors : collection of str, optional
+        The tensors of a block of the Hessian; all others are constants too. All trainable ones by default.
 
     Returns
     -------
     callable
-        From a vector of shape ``(parameter,)``, the trainable tensors in the order of ``params``, to ``H v``.
+        From a vector of shape ``(parameter,)``, these tensors in the order of ``params``, to ``H v``.
 
     Raises
     ------
@@ -90,7 +93,7 @@ def hessian_vector_product(problem: Problem, params: Parameters) -> Callable[[Te
             "Cannot differentiate a loss twice whose batch norms use recomputed statistics. Fold the network first "
             "(fold_batchnorm), or measure the statistics once (recompute_statistics) and choose batch_norm='carried'."
         )
-    names = trainable(problem, params)
+    names = trainable(problem, params, tensors=tensors)
     leaves = [params[name].detach().clone().requires_grad_() for name in names]
     network = {**params, **dict(zip(names, leaves, strict=True))}
     parts = [
@@ -105,19 +108,21 @@ def hessian_vector_product(problem: Problem, params: Parameters) -> Callable[[Te
     kept = [gradient(parts[0])] if len(parts) == 1 else None
 
     def product(vector: Tensor) -> Tensor:
-        along = vector.split([leaf.numel() for leaf in leaves])
+        along = [part.view_as(leaf) for part, leaf in zip(vector.split([leaf.numel() for leaf in leaves]), leaves, strict=True)]
         total = torch.zeros_like(vector)
         for gradients in kept or map(gradient, parts):
-            inner = sum(torch.dot(g.reshape(-1), v) for g, v in zip(gradients, along, strict=True))
-            if inner.requires_grad:  # not where the loss is linear
-                second = torch.autograd.grad(inner, leaves, retain_graph=kept is not None, materialize_grads=True)
+            curved = [(g, v) for g, v in zip(gradients, along, strict=True) if g.requires_grad]  # not where the loss is linear
+            if curved:
+                sources, vectors = zip(*curved, strict=True)
+                options = {"retain_graph": kept is not None, "materialize_grads": True}
+                second = torch.autograd.grad(sources, leaves, vectors, **options)
                 total += torch.cat([tensor.reshape(-1) for tensor in second])
         return total
 
     return product
 
 
-def trainable(problem: Problem, params: Parameters) -> list[str]:
+def trainable(problem: Problem, params: Parameters, *, tensors: Collection[str] | None = None) -> list[str]:
     """Return the names of a network's trainable tensors, in its order: the coordinates of Hessian-vector products.
 
     Parameters
@@ -126,21 +131,38 @@ def trainable(problem: Problem, params: Parameters) -> list[str]:
         Its module tells weights from buffers.
     params : Parameters
         One network.
+    tensors : collection of str, optional
+        Which of them; all by default.
 
     Returns
     -------
     list of str
         The names.
 
+    Raises
+    ------
+    SymgeomError
+        If one of ``tensors`` is not among them, or there are none.
+
     Examples
     --------
     >>> from torch import nn
     >>> problem = Problem(nn.Linear(2, 1), torch.ones(1, 2), torch.tensor([0]))
-    >>> trainable(problem, {"bias": torch.ones(1), "weight": torch.ones(1, 2)})
-    ['bias', 'weight']
+    >>> network = {"bias": torch.ones(1), "weight": torch.ones(1, 2)}
+    >>> trainable(problem, network), trainable(problem, network, tensors=["weight"])
+    (['bias', 'weight'], ['weight'])
     """
-    names = {name for name, _ in problem.module.named_parameters()}
-    return [name for name in params if name in names]
+    known = {name for name, _ in problem.module.named_parameters()}
+    names = [name for name in params if name in known]
+    if tensors is None:
+        return names
+    unknown = sorted(set(tensors) - set(names))
+    if unknown or not tensors:
+        raise SymgeomError(
+            f"Cannot restrict a measure to the tensors {sorted(tensors)}: the network has no trainable ones named "
+            f"{unknown}. Choose some from {names}."
+        )
+    return [name for name in names if name in tensors]
 
 
 def hessian_eigenvalues(
@@ -150,24 +172,24 @@ def hessian_eigenvalues(
     count: int,
     tolerance: float = 1e-3,
     generator: torch.Generator,
-    restarts: int = 100,
+    tensors: Collection[str] | None = None,
 ) -> HessianEigenvalues:
     """Find the algebraically largest eigenvalues of the Hessian of the mean loss.
 
     Parameters
     ----------
     problem : Problem
-        The landscape; cast to float64 here.
+        The landscape; cast here.
     params : Parameters
-        One network; cast to float64 here.
+        One network; cast here.
     count : int
         How many eigenvalues.
     tolerance : float
-        Largest residual, relative to the eigenvalue. The error of an eigenvalue is of the order of its square.
+        Largest residual, relative to the largest eigenvalue. The error of an eigenvalue is of the order of its square.
     generator : torch.Generator
         The source of the start vector; the result depends on nothing else.
-    restarts : int
-        Restarts of the iteration after which it stops without having converged.
+    tensors : collection of str, optional
+        The tensors of a block of the Hessian, for instance those of one layer; all trainable ones by default.
 
     Returns
     -------
@@ -177,7 +199,7 @@ def hessian_eigenvalues(
     Raises
     ------
     SymgeomError
-        If there are not more trainable parameters than eigenvalues asked for.
+        If there are fewer parameters than eigenvalues asked for, or a tensor is not known.
 
     Examples
     --------
@@ -189,34 +211,63 @@ def hessian_eigenvalues(
     >>> [round(float(value), 6) for value in found.values], found.converged
     ([9.0, 4.0], True)
     """
-    size = sum(params[name].numel() for name in trainable(problem, params))
-    if not 0 < count < size:
-        raise SymgeomError(f"Cannot find {count} eigenvalues of a Hessian of {size} parameters: ask for 1 to {size - 1}.")
-    product = hessian_vector_product(problem.cast(torch.float64), cast(params, torch.float64))
-    start = torch.randn(size, generator=generator, dtype=torch.float64)
-    # ARPACK takes eigenvalues below 4e-11 for zero: in units of its own size a tiny Hessian meets the tolerance like any other.
-    unit = float(torch.linalg.vector_norm(product(start)) / torch.linalg.vector_norm(start))
-    if not 0 < unit < math.inf:  # the start vector is random, so that H = 0, or the network diverged
-        values = torch.full((count,), unit if unit == 0 else math.nan, dtype=torch.float64)
-        return HessianEigenvalues(values, values, 1, unit == 0)
-    matvecs = 0
 
-    def matvec(vector: np.ndarray) -> np.ndarray:
-        nonlocal matvecs
-        matvecs += 1
-        return product(torch.from_numpy(vector.reshape(-1))).numpy() / unit
+    def operator(dtype: torch.dtype) -> Product:
+        return hessian_vector_product(problem.cast(dtype), cast(params, dtype), tensors=tensors)
 
-    operator = LinearOperator((size, size), matvec=matvec, dtype=np.float64)
-    seed = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
-    options = {"v0": start.numpy(), "rng": seed, "ncv": min(size, 2 * count + BASIS), "maxiter": restarts, "tol": tolerance}
-    try:
-        values, vectors = eigsh(operator, k=count, which="LA", **options)
-    except ArpackNoConvergence as stopped:
-        values, vectors = stopped.eigenvalues, stopped.eigenvectors
-    found, residuals = torch.full((2, count), torch.nan, dtype=torch.float64)
-    for place, index in enumerate(np.argsort(-values)):
-        vector = torch.from_numpy(vectors[:, index].copy())
-        found[place] = float(values[index]) * unit
-        residuals[place] = torch.linalg.vector_norm(product(vector) - found[place] * vector)
-    converged = bool((residuals <= tolerance * found.abs().amax()).all())
-    return HessianEigenvalues(found, residuals, matvecs, converged)
+    chosen = [params[name] for name in trainable(problem, params, tensors=tensors)]
+    return leading_eigenvalues(operator, chosen, problem.batch_norm, count=count, tolerance=tolerance, generator=generator)
+
+
+def leading_eigenvalues(
+    operator: Callable[[torch.dtype], Product],
+    chosen: Sequence[Tensor],
+    batch_norm: str | None,
+    *,
+    count: int,
+    tolerance: float,
+    generator: torch.Generator,
+) -> HessianEigenvalues:
+    """Find the algebraically largest eigenvalues of any operator on some tensors of a network.
+
+    Parameters
+    ----------
+    operator : callable
+        From a precision to products in it.
+    chosen : sequence of Tensor
+        The tensors; only sizes and device matter.
+    batch_norm : None or {"carried"}
+        For the record.
+    count : int
+        How many eigenvalues.
+    tolerance : float
+        Largest residual, relative to the largest eigenvalue.
+    generator : torch.Generator
+        The source of the start vector.
+
+    Returns
+    -------
+    HessianEigenvalues
+        The eigenvalues with their residuals.
+
+    Raises
+    ------
+    SymgeomError
+        If there are fewer parameters than eigenvalues asked for.
+
+    Examples
+    --------
+    >>> doubled = lambda dtype: lambda vector: 2 * vector
+    >>> options = {"count": 1, "tolerance": 1e-3, "generator": torch.Generator().manual_seed(0)}
+    >>> leading_eigenvalues(doubled, [torch.ones(3)], None, **options).values
+    tensor([2.], dtype=torch.float64)
+    """
+    size = sum(tensor.numel() for tensor in chosen)
+    if not 0 < count <= size:
+        raise SymgeomError(f"Cannot find {count} eigenvalues of a Hessian of {size} parameters: ask for 1 to {size}.")
+    start = torch.randn(size, generator=generator, dtype=torch.float64).to(chosen[0].device)
+    found = refined_eigenpairs(operator, start, count=count, tolerance=tolerance, generator=generator)
+    near = found.residuals <= tolerance * found.values.abs().amax()
+    return HessianEigenvalues(
+        torch.where(near, found.values, torch.nan), found.residuals, found.products, found.converged, batch_norm
+    )

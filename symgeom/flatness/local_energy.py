@@ -4,8 +4,9 @@ r"""Local energy: how many training samples are lost when the weights are pertur
 
 with the error :math:`E`, not the loss. The noise is *multiplicative*: each weight moves in proportion to its size. Elementwise
 multiplication commutes with every diagonal rescaling, so the local energy is a property of the function and not of the chosen
-representative: it is the same before and after :func:`~symgeom.gauge.canonicalise`. Raw *additive* noise
-:math:`w + \sigma z` has no such property and is there to show it.
+representative: it is the same before and after :func:`~symgeom.gauge.canonicalise`. Noise on the *torus* is invariant because it
+acts on the canonical representative; raw *additive* noise :math:`w + \sigma z` is not, and is there to show it
+(:mod:`symgeom.flatness.noise`).
 
 Every draw of the noise is used at all amplitudes, which makes curves over the amplitude smooth and the comparison of amplitudes
 sharp (common random numbers); so are the draws of two networks that are given equal generators.
@@ -22,12 +23,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from symgeom.checks import SymgeomError, check_choice
+from symgeom.checks import SymgeomError
+from symgeom.flatness.hessian import trainable
+from symgeom.flatness.noise import Noise
 from symgeom.problem import Problem
 from symgeom.types import Parameters
-
-NOISES = ("multiplicative", "additive")
-"""Multiplicative (gauge invariant) or additive (not) Gaussian noise."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,17 +37,20 @@ class LocalEnergy:
     Attributes
     ----------
     amplitude : Tensor, shape (amplitude,)
-        Standard deviation of the noise: relative to each weight (multiplicative), or in units of the weights (additive).
+        Standard deviation of the noise: relative to each weight (multiplicative) or unit (torus), or in units of the weights
+        (additive).
     error_increase : Tensor, shape (amplitude,)
         Mean increase of the error (fraction of the samples) over the draws, in float64.
     standard_error : Tensor, shape (amplitude,)
         Standard error of that mean; errors at different amplitudes are correlated, because the draws are shared.
     loss_increase : Tensor, shape (amplitude,)
         Mean increase of the loss.
-    noise : str
-        Kind of the noise.
+    noise : Noise
+        Kind of the noise, with its conventions.
     draws : int
         Number of draws.
+    tensors : tuple of str
+        The tensors that were perturbed.
     batch_norm : None or {"carried", "recompute"}
         Which statistics the batch norms of the networks used; None without batch norm.
     """
@@ -56,8 +59,9 @@ class LocalEnergy:
     error_increase: Tensor
     standard_error: Tensor
     loss_increase: Tensor
-    noise: str
+    noise: Noise
     draws: int
+    tensors: tuple[str, ...]
     batch_norm: str | None
 
 
@@ -69,7 +73,7 @@ def local_energy(
     amplitudes: Sequence[float] | Tensor,
     draws: int,
     generator: torch.Generator,
-    noise: str = "multiplicative",
+    noise: Noise | str = "multiplicative",
 ) -> LocalEnergy:
     """Measure the local energy of a network.
 
@@ -84,9 +88,9 @@ def local_energy(
     draws : int
         Draws of the noise, at least 2.
     generator : torch.Generator
-        The source of the noise; drawn in float64, so that the noise does not depend on the precision.
-    noise : {"multiplicative", "additive"}
-        Kind of the noise.
+        The source of the noise.
+    noise : Noise or str
+        The noise; its kind is enough where it needs no spec and moves all trainable tensors.
 
     Returns
     -------
@@ -96,7 +100,7 @@ def local_energy(
     Raises
     ------
     SymgeomError
-        If the kind of noise is unknown, or if there are fewer than two draws.
+        If the kind of noise is unknown or lacks its spec, a tensor is not known, or there are fewer than two draws.
 
     Examples
     --------
@@ -106,29 +110,24 @@ def local_energy(
     >>> local_energy(problem, network, amplitudes=[0.0, 0.1], draws=3, generator=torch.Generator().manual_seed(0)).error_increase
     tensor([0., 0.], dtype=torch.float64)
     """
-    check_choice(noise, NOISES, "noise")
+    noise = noise if isinstance(noise, Noise) else Noise(noise)
     if draws < 2:
         raise SymgeomError(f"Cannot estimate a local energy from {draws} draws: its standard error needs at least 2.")
-    amplitude = torch.as_tensor(amplitudes, dtype=torch.float64)
-    trainable = [name for name, _ in problem.module.named_parameters()]
-    values = torch.empty(draws, len(amplitude), 2, dtype=torch.float64)
-    for draw in range(draws):
-        change = {name: _noise(params[name], noise, generator) for name in trainable}
-        for index, sigma in enumerate(amplitude.tolist()):
-            moved = {name: params[name] + sigma * tensor for name, tensor in change.items()}
-            values[draw, index] = _loss_and_error(problem, {**params, **moved})
-    increase = values - _loss_and_error(problem, params)
-    loss, error = increase.mean(0).unbind(-1)
-    spread = increase[..., 1].std(0) / draws**0.5
-    return LocalEnergy(amplitude, error, spread, loss, noise, draws, problem.batch_norm)
-
-
-def _noise(tensor: Tensor, noise: str, generator: torch.Generator) -> Tensor:
-    z = torch.randn(tensor.shape, generator=generator, dtype=torch.float64).to(tensor)
-    return z * tensor if noise == "multiplicative" else z
+    amplitude, names = torch.as_tensor(amplitudes, dtype=torch.float64), trainable(problem, params, tensors=noise.tensors)
+    values = torch.full((draws, len(amplitude), 2), torch.nan, dtype=torch.float64)
+    if all(tensor.isfinite().all() for tensor in params.values()):
+        start = noise.start(params)
+        draw, before = noise.around(start, names), _loss_and_error(problem, start)
+        for place in range(draws):
+            displaced = draw(generator)
+            for index, sigma in enumerate(amplitude.tolist()):
+                values[place, index] = _loss_and_error(problem, displaced(sigma)) - before
+    loss, error = values.mean(0).unbind(-1)
+    spread = values[..., 1].std(0) / draws**0.5
+    return LocalEnergy(amplitude, error, spread, loss, noise, draws, tuple(names), problem.batch_norm)
 
 
 def _loss_and_error(problem: Problem, params: Parameters) -> Tensor:
     """Loss and error, both NaN where the outputs are: a network that predicts no class has no error."""
-    loss, error = (value.double() for value in problem.loss_and_error(params))
+    loss, error = (value.double().cpu() for value in problem.loss_and_error(params))
     return torch.stack([loss, torch.where(loss.isnan(), loss, error)])

@@ -1,18 +1,28 @@
 """Networks by name: what a study's config can ask for.
 
 A network is one file with one function ``(input_shape, classes, options, *, generator) -> nn.Module``; to add one, write the file
-and name it in ``NETWORKS``. Networks of one's own need no entry here: every measure takes any ``torch.nn.Module``.
+and name it in ``NETWORKS``. A name with a colon is a function of the user's own, ``package.module:function``; and outside of
+studies every measure takes any ``torch.nn.Module``.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 
 import torch
 from torch import nn
 
-from symgeom.checks import check_choice
-from symgeom.networks.mlp import mlp
+from symgeom.checks import SymgeomError
 
-NETWORKS: dict[str, Callable[..., nn.Module]] = {"mlp": mlp}
+NETWORKS: dict[str, str] = {
+    "mlp": "mlp",
+    "lenet": "lenet",
+    "vgg16": "vgg",
+    "resnet18": "resnet",
+    "resnet20": "resnet",
+    "binary_mlp": "binary_mlp",
+    "torchvision": "foreign",
+}
+"""The module of this package that defines each network; imported when it is asked for."""
 
 
 def build(
@@ -23,7 +33,7 @@ def build(
     Parameters
     ----------
     name : str
-        A key of ``NETWORKS``.
+        A key of ``NETWORKS``, or ``package.module:function``.
     input_shape : sequence of int
         Shape of one sample.
     classes : int
@@ -31,7 +41,7 @@ def build(
     options : mapping
         What the network's own function takes.
     generator : torch.Generator
-        The source of the initial weights; the global generator is neither used nor moved.
+        The source of the initial weights; the global generator is not moved.
 
     Returns
     -------
@@ -52,5 +62,12 @@ def build(
       (2): Linear(in_features=3, out_features=2, bias=True)
     )
     """
-    check_choice(name, NETWORKS, "network")
-    return NETWORKS[name](tuple(input_shape), classes, options, generator=generator)
+    if ":" in name:
+        return import_module("symgeom.networks.foreign").own(name, tuple(input_shape), classes, options, generator=generator)
+    if name not in NETWORKS:
+        raise SymgeomError(
+            f"Unknown network {name!r}: choose one of {', '.join(map(repr, NETWORKS))}, or name a function of your own as "
+            "'package.module:function'."
+        )
+    function = getattr(import_module(f"symgeom.networks.{NETWORKS[name]}"), name)
+    return function(tuple(input_shape), classes, options, generator=generator)

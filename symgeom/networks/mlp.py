@@ -1,15 +1,6 @@
-r"""The multilayer perceptron: affine layers with an activation between them.
+"""The multilayer perceptron: affine layers with an activation between them.
 
 Its layers stand in an ``nn.Sequential``: the tensors are named "0.weight", "0.bias", "2.weight", ... from input to output.
-
-Three initialisations, with :math:`n` the fan-in and :math:`m` the fan-out of a layer: ``uniform``, weights and biases from
-:math:`U(-1/\sqrt n, 1/\sqrt n)` (the default of PyTorch's linear layer); ``he``, weights from :math:`N(0, 2/n)`, no bias;
-``glorot``, weights from :math:`N(0, 2/(n+m))`, no bias.
-
-References
-----------
-He et al., "Delving deep into rectifiers" (1502.01852), equation 10. Glorot and Bengio, "Understanding the difficulty of training
-deep feedforward neural networks" (2010), equation 12 (there with a standard deviation, not a distribution, prescribed).
 """
 
 import math
@@ -18,9 +9,10 @@ from itertools import pairwise
 
 import torch
 from torch import nn
-from torch.nn.utils import skip_init
 
-from symgeom.checks import SymgeomError, check_choice
+from symgeom.checks import check_choice
+from symgeom.networks.initialise import affine, initialise
+from symgeom.networks.options import check_sizes, merge
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
@@ -29,7 +21,6 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "gelu": nn.GELU,
     "identity": nn.Identity,
 }
-INITIALISATIONS = ("uniform", "he", "glorot")
 DEFAULTS: dict[str, object] = {"widths": (128, 128), "bias": True, "activation": "relu", "initialisation": "uniform"}
 
 
@@ -46,7 +37,7 @@ def mlp(
         Number of outputs.
     options : mapping, optional
         ``widths`` of the hidden layers, ``bias``, ``activation`` (relu, leaky_relu, tanh, gelu, identity) and ``initialisation``
-        (uniform, he, glorot).
+        (uniform, he, glorot: :mod:`symgeom.networks.initialise`).
     generator : torch.Generator
         The source of the initial weights.
 
@@ -66,32 +57,12 @@ def mlp(
     >>> [name for name, _ in network.named_parameters()]
     ['1.weight', '3.weight']
     """
-    for option in options or {}:
-        check_choice(option, DEFAULTS, "option of network 'mlp'")
-    chosen = {**DEFAULTS, **(options or {})}
+    chosen = merge("mlp", DEFAULTS, options)
     check_choice(chosen["activation"], ACTIVATIONS, "activation of network 'mlp'")
-    check_choice(chosen["initialisation"], INITIALISATIONS, "initialisation of network 'mlp'")
-    hidden = chosen["widths"]
-    if not isinstance(hidden, (list, tuple)) or any(type(width) is not int or width < 1 for width in hidden):
-        raise SymgeomError(
-            f"Cannot build network 'mlp' with widths {hidden!r}: give a list of positive whole numbers, one per hidden layer."
-        )
-    widths = (math.prod(input_shape), *hidden, classes)
+    widths = check_sizes("mlp", "widths", chosen["widths"], "one per hidden layer")
     layers: list[nn.Module] = [nn.Flatten()] if len(input_shape) > 1 else []
-    for fan_in, fan_out in pairwise(widths):
-        layer = skip_init(nn.Linear, fan_in, fan_out, bias=bool(chosen["bias"]))
-        _initialise(layer, str(chosen["initialisation"]), generator)
-        layers += [layer, ACTIVATIONS[str(chosen["activation"])]()]
-    return nn.Sequential(*layers[:-1])
-
-
-def _initialise(layer: nn.Linear, initialisation: str, generator: torch.Generator) -> None:
-    if initialisation == "uniform":
-        bound = layer.in_features**-0.5
-        for tensor in layer.parameters():
-            nn.init.uniform_(tensor, -bound, bound, generator=generator)
-        return
-    fans = layer.in_features if initialisation == "he" else layer.in_features + layer.out_features
-    nn.init.normal_(layer.weight, std=(2 / fans) ** 0.5, generator=generator)
-    if layer.bias is not None:
-        nn.init.zeros_(layer.bias)
+    for fan_in, fan_out in pairwise((math.prod(input_shape), *widths, classes)):
+        layers += [affine(fan_in, fan_out, bias=chosen["bias"]), ACTIVATIONS[chosen["activation"]]()]
+    network = nn.Sequential(*layers[:-1])
+    initialise(network, chosen["initialisation"], name="mlp", generator=generator)
+    return network

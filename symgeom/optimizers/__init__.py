@@ -1,7 +1,7 @@
 """Optimizers by name, one file each; to add one, write a final :class:`Method` and name it in ``METHODS``.
 
-They sample minima of different flatness: replicated SGD and sharpness-aware minimisation flat ones, adversarial initialisation
-sharp ones, SGD and Adam what lies between.
+They sample minima of different flatness: replicated SGD, Entropy-SGD, weight averaging and sharpness-aware minimisation flat
+ones, adversarial initialisation sharp ones, SGD and Adam what lies between.
 """
 
 from collections.abc import Mapping
@@ -10,12 +10,16 @@ from dataclasses import fields
 from symgeom.checks import check_choice
 from symgeom.optimizers.adam import Adam
 from symgeom.optimizers.adversarial import Adversarial
+from symgeom.optimizers.entropy_sgd import EntropySGD
 from symgeom.optimizers.method import Method
 from symgeom.optimizers.rsgd import ReplicatedSGD
 from symgeom.optimizers.sam import SAM
 from symgeom.optimizers.sgd import SGD
+from symgeom.optimizers.swa import AveragedSGD
 
-METHODS: dict[str, type[Method]] = {method.name: method for method in (SGD, Adam, SAM, ReplicatedSGD, Adversarial)}
+METHODS: dict[str, type[Method]] = {
+    method.name: method for method in (SGD, Adam, SAM, ReplicatedSGD, EntropySGD, AveragedSGD, Adversarial)
+}
 
 
 def build(name: str, options: Mapping[str, object]) -> Method:
@@ -41,7 +45,7 @@ def build(name: str, options: Mapping[str, object]) -> Method:
     Examples
     --------
     >>> build("sgd", {"learning_rate": 0.05})
-    SGD(learning_rate=0.05, momentum=0.9, weight_decay=0.0, schedule='constant')
+    SGD(learning_rate=0.05, momentum=0.9, weight_decay=0.0, schedule='constant', nesterov=False)
     """
     check_choice(name, METHODS, "optimizer")
     for option in options:

@@ -1,6 +1,8 @@
 """The arithmetic of one step, tensor by tensor, on stacked networks.
 
-Every operation is elementwise, or sums one member at a time: no bit of a member depends on the others.
+Every operation is elementwise, or sums one member at a time: no bit of a member depends on the others. A step reads and writes
+every weight a few times and computes little, so that what it costs is memory traffic: multiplication and addition are one
+operation, and only tensors made here are overwritten, never an argument.
 """
 
 import torch
@@ -73,27 +75,58 @@ def decayed(gradient: Parameters, params: Parameters, weight_decay: float) -> di
     """
     if weight_decay == 0:
         return dict(gradient)
-    return {name: tensor + weight_decay * params[name] for name, tensor in gradient.items()}
+    return {name: torch.add(tensor, params[name], alpha=weight_decay) for name, tensor in gradient.items()}
 
 
-def heavy_ball(velocity: Parameters, force: Parameters, momentum: float) -> dict[str, Tensor]:
+def heavy_ball(
+    velocity: Parameters, gradient: Parameters, params: Parameters, *, momentum: float, weight_decay: float
+) -> dict[str, Tensor]:
     """Return the velocity after one step of the heavy ball.
 
     Parameters
     ----------
-    velocity, force : Parameters
-        Stacked velocities and (decayed) gradients.
-    momentum : float
-        The coefficient.
+    velocity, gradient, params : Parameters
+        Stacked velocities, gradients and networks.
+    momentum, weight_decay : float
+        The coefficients.
 
     Returns
     -------
     dict of str to Tensor
-        ``momentum * velocity + force`` for every tensor of the force.
+        ``momentum * velocity + gradient + weight_decay * params`` for every tensor of the gradient.
 
     Examples
     --------
-    >>> heavy_ball({"w": torch.ones(1)}, {"w": torch.ones(1)}, 0.5)
-    {'w': tensor([1.5000])}
+    >>> one = {"w": torch.ones(1)}
+    >>> heavy_ball(one, one, one, momentum=0.5, weight_decay=0.25)
+    {'w': tensor([1.7500])}
     """
-    return {name: momentum * velocity[name] + tensor for name, tensor in force.items()}
+    force = decayed(gradient, params, weight_decay)
+    if momentum == 0:
+        return force
+    if weight_decay == 0:  # the force is the caller's gradient
+        return {name: torch.add(tensor, velocity[name], alpha=momentum) for name, tensor in force.items()}
+    return {name: tensor.add_(velocity[name], alpha=momentum) for name, tensor in force.items()}
+
+
+def per_member(values: Tensor, like: Tensor) -> Tensor:
+    """Return one number per member, shaped to multiply a stacked tensor.
+
+    Parameters
+    ----------
+    values : Tensor, shape (member,)
+        The numbers.
+    like : Tensor, shape (member, ...)
+        The tensor to multiply.
+
+    Returns
+    -------
+    Tensor, shape (member, 1, ...)
+        In the precision of ``like``.
+
+    Examples
+    --------
+    >>> per_member(torch.ones(2), torch.ones(2, 3, 4)).shape
+    torch.Size([2, 1, 1])
+    """
+    return values.to(like.dtype).view((-1,) + (1,) * (like.ndim - 1))

@@ -14,19 +14,22 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from symgeom.checks import SymgeomError, check_choice
+from symgeom.checks import check_choice
+from symgeom.optimizers.options import check_number
 from symgeom.types import Parameters
 
 State = Mapping[str, Parameters]
 Gradient = Callable[[Parameters], dict[str, Tensor]]
 """From stacked networks to the stacked gradients of this step's mini-batches."""
 
-SCHEDULES = ("constant", "cosine")
+SCHEDULES = ("constant", "cosine", "step")
+MILESTONES = (1 / 2, 3 / 4, 15 / 16)
+"""Shares of the epochs after which the schedule "step" divides the learning rate by 5 (those of SacredDNN, see rsgd)."""
 
 
 @dataclass(frozen=True)
 class Pretraining:
-    """A first stage on uniformly random labels.
+    """A first stage on random labels.
 
     Attributes
     ----------
@@ -36,11 +39,14 @@ class Pretraining:
         At most so many.
     stop_error : float
         The stage ends for a seed whose error on its random labels is at most this.
+    corruption : float
+        Share of the samples whose label is random; the others keep their true one.
     """
 
     method: "Method"
     epochs: int
     stop_error: float
+    corruption: float = 1.0
 
 
 class Method(ABC):
@@ -56,19 +62,22 @@ class Method(ABC):
         Of the heavy ball, 0 if there is none.
     weight_decay : float
         Coupled: ``weight_decay * theta`` is added to the gradient (the gradient of half of it times the squared norm).
-    schedule : {"constant", "cosine"}
-        The learning rate over the epochs.
+    schedule : {"constant", "cosine", "step"}
+        The learning rate over the epochs: constant, half a cosine to nearly 0, or divided by 5 after 1/2, 3/4 and 15/16 of them.
     equivariant : bool
         Whether the direction is ``v' = momentum * v + g + weight_decay * theta`` with ``g`` the mini-batch gradient at ``theta``.
     preconditioned : bool
         Whether the weight decay, too, passes through a preconditioner, so that it shrinks no charge by itself.
     members_per_seed : int
         Networks that one seed trains together.
+    draws_noise : bool
+        Whether :meth:`start` needs a noise seed for every member.
     """
 
     name: ClassVar[str]
-    equivariant: ClassVar[bool]
-    preconditioned: ClassVar[bool] = False
+    equivariant: bool
+    preconditioned: bool = False
+    draws_noise: ClassVar[bool] = False
     learning_rate: float
     momentum: float
     weight_decay: float
@@ -76,13 +85,15 @@ class Method(ABC):
     members_per_seed = 1
 
     @abstractmethod
-    def start(self, params: Parameters) -> State:
+    def start(self, params: Parameters, seeds: Tensor | None = None) -> State:
         """Return the state before the first step.
 
         Parameters
         ----------
         params : Parameters
             Stacked networks.
+        seeds : Tensor of int64, shape (member,), optional
+            Where the noise of each member begins; only for a method that ``draws_noise``, which cannot do without.
 
         Returns
         -------
@@ -112,7 +123,7 @@ class Method(ABC):
         """
 
     def learning_rate_at(self, epoch: int, epochs: int) -> float:
-        """Return the learning rate of an epoch: constant, or half a cosine from ``learning_rate`` to nearly 0.
+        """Return the factor of the direction in an epoch: ``learning_rate`` times what the schedule makes of it.
 
         Parameters
         ----------
@@ -126,7 +137,10 @@ class Method(ABC):
         float
             The learning rate.
         """
-        return self.learning_rate * (0.5 * (1 + math.cos(math.pi * epoch / epochs)) if self.schedule == "cosine" else 1.0)
+        progress = epoch / epochs
+        if self.schedule == "step":
+            return self.learning_rate / 5 ** sum(progress >= milestone for milestone in MILESTONES)
+        return self.learning_rate * (0.5 * (1 + math.cos(math.pi * progress)) if self.schedule == "cosine" else 1.0)
 
     def begin_epoch(self, params: Parameters, state: State, *, progress: float, loss_at: Callable[[Parameters], Tensor]) -> State:
         """Return the state with which an epoch begins (by default, unchanged).
@@ -149,13 +163,15 @@ class Method(ABC):
         """
         return state
 
-    def output(self, params: Parameters) -> dict[str, Tensor]:
+    def output(self, params: Parameters, state: State) -> dict[str, Tensor]:
         """Return what training yields, one network per seed (by default, the members).
 
         Parameters
         ----------
         params : Parameters
             Stacked members.
+        state : State
+            After their last step.
 
         Returns
         -------
@@ -163,6 +179,21 @@ class Method(ABC):
             Stacked seeds.
         """
         return dict(params)
+
+    def may_stop(self, state: State) -> bool:
+        """Return whether what training yields may count as finished (by default, always).
+
+        Parameters
+        ----------
+        state : State
+            At the end of an epoch.
+
+        Returns
+        -------
+        bool
+            The same for all members.
+        """
+        return True
 
     def pretraining(self) -> Pretraining | None:
         """Return the first stage, if the method has one.
@@ -186,38 +217,3 @@ class Method(ABC):
         check_number(self, "momentum", least=0, below=1)
         check_number(self, "weight_decay", least=0)
         check_choice(self.schedule, SCHEDULES, f"schedule of optimizer '{self.name}'")
-
-
-def check_number(
-    method: Method, option: str, *, least: float = -math.inf, above: float = -math.inf, below: float = math.inf
-) -> None:
-    """Raise unless an option is a finite number in its range.
-
-    Parameters
-    ----------
-    method : Method
-        Whose option.
-    option : str
-        Name of the attribute.
-    least, above, below : float
-        The range: ``least <= value``, ``above < value < below``.
-
-    Raises
-    ------
-    SymgeomError
-        If the option is no number, or out of range.
-
-    Examples
-    --------
-    >>> from symgeom.optimizers.sgd import SGD
-    >>> check_number(SGD(learning_rate=0.1), "learning_rate", above=0)
-    """
-    value = getattr(method, option)
-    number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    if not number or value < least or not above < value < below:
-        low = f"at least {least:g}" if math.isfinite(least) else f"above {above:g}"
-        high = f" and below {below:g}" if math.isfinite(below) else ""
-        raise SymgeomError(
-            f"Cannot use optimizer '{method.name}' with {option} = {value!r}: it must be a number {low}{high} "
-            "(in YAML write 1.0e-4, not 1e-4)."
-        )

@@ -26,9 +26,9 @@ from typing import ClassVar, final
 import torch
 from torch import Tensor
 
-from symgeom.checks import SymgeomError
-from symgeom.optimizers.arithmetic import decayed, heavy_ball, squared_norms, zeros_like
-from symgeom.optimizers.method import Gradient, Method, State, check_number
+from symgeom.optimizers.arithmetic import decayed, heavy_ball, per_member, squared_norms, zeros_like
+from symgeom.optimizers.method import Gradient, Method, State
+from symgeom.optimizers.options import check_number, check_whole
 from symgeom.types import Parameters, cast
 
 
@@ -49,7 +49,7 @@ class ReplicatedSGD(Method):
     Examples
     --------
     >>> method = ReplicatedSGD(replicas=2)
-    >>> method.output({"w": torch.tensor([[1.0], [3.0], [4.0], [6.0]])})
+    >>> method.output({"w": torch.tensor([[1.0], [3.0], [4.0], [6.0]])}, {})
     {'w': tensor([[2.],
             [5.]])}
     """
@@ -69,17 +69,14 @@ class ReplicatedSGD(Method):
         check_number(self, "growth", above=0)
         if self.coupling is not None:
             check_number(self, "coupling", least=0)
-        if type(self.replicas) is not int or self.replicas < 2:
-            raise SymgeomError(
-                f"Cannot use optimizer 'rsgd' with replicas = {self.replicas!r}: it needs a whole number, at least 2."
-            )
+        check_whole(self, "replicas", least=2, otherwise="use 'sgd'")
 
     @property
     def members_per_seed(self) -> int:
         """Return the number of replicas."""
         return self.replicas
 
-    def start(self, params: Parameters) -> State:
+    def start(self, params: Parameters, seeds: Tensor | None = None) -> State:
         """Start at rest, uncoupled until the first epoch begins."""
         first = next(iter(params.values()))
         none = torch.zeros(len(first), dtype=torch.float64, device=first.device)
@@ -96,13 +93,16 @@ class ReplicatedSGD(Method):
         force = decayed(gradient_at(params), params, self.weight_decay)
         away = self.displacement({name: params[name] for name in force})
         for name, tensor in away.items():
-            coupling = state["coupling"]["now"].to(tensor.dtype).view((-1,) + (1,) * (tensor.ndim - 1))
-            force[name] = force[name] + 2 * coupling * tensor
-        velocity = heavy_ball(state["velocity"], force, self.momentum)
+            coupling = per_member(state["coupling"]["now"], tensor)
+            force[name] = torch.addcmul(force[name], coupling, tensor, value=2)
+        velocity = heavy_ball(state["velocity"], force, params, momentum=self.momentum, weight_decay=0.0)
         return velocity, {**state, "velocity": velocity}
 
-    def output(self, params: Parameters) -> dict[str, Tensor]:
+    def output(self, params: Parameters, state: State) -> dict[str, Tensor]:
         """Return the centres of mass, one per seed."""
+        return self._centre(params)
+
+    def _centre(self, params: Parameters) -> dict[str, Tensor]:
         # Added one by one: a reduction may choose its order by the number of seeds, which would change the last bit.
         return {name: sum(self._by_replica(tensor)) / self.replicas for name, tensor in params.items()}
 
@@ -119,7 +119,7 @@ class ReplicatedSGD(Method):
         dict of str to Tensor
             Stacked members; the sum over the replicas of a seed is zero.
         """
-        centre = self.output(params)
+        centre = self._centre(params)
         return {name: tensor - centre[name].repeat_interleave(self.replicas, 0) for name, tensor in params.items()}
 
     def _by_replica(self, tensor: Tensor) -> tuple[Tensor, ...]:

@@ -7,9 +7,19 @@ Each step takes two gradients of the same mini-batch,
 
 the norm being that of one network's whole gradient, without weight decay. A network whose gradient is zero is not perturbed.
 
+*Adaptive* sharpness-aware minimisation measures the neighbourhood in proportion to the weights, :math:`T = |\theta| + \zeta`
+elementwise,
+
+.. math:: \epsilon = \rho\, T^2 g(\theta) / \lVert T g(\theta) \rVert .
+
+With :math:`\zeta = 0` the worst point of a rescaled network is the rescaled worst point: the radius does not depend on the
+representative.
+
 References
 ----------
-Foret et al., "Sharpness-aware minimization for efficiently improving generalization" (2010.01412), algorithm 1 with p = 2.
+Foret et al., "Sharpness-aware minimization for efficiently improving generalization" (2010.01412), algorithm 1 with p = 2. Kwon
+et al., "ASAM: adaptive sharpness-aware minimization" (2102.11600), algorithm 1, with eta for our zeta (``offset``). Differs from
+the source: biases count like all weights (in its code, they do not), and the offset is 0 by default (there 0.01): for invariance.
 """
 
 from dataclasses import dataclass
@@ -18,8 +28,9 @@ from typing import ClassVar, final
 import torch
 from torch import Tensor
 
-from symgeom.optimizers.arithmetic import decayed, heavy_ball, squared_norms, zeros_like
-from symgeom.optimizers.method import Gradient, Method, State, check_number
+from symgeom.optimizers.arithmetic import heavy_ball, per_member, squared_norms, zeros_like
+from symgeom.optimizers.method import Gradient, Method, State
+from symgeom.optimizers.options import check_number, check_switch
 from symgeom.types import Parameters
 
 
@@ -31,7 +42,11 @@ class SAM(Method):
     Attributes
     ----------
     rho : float
-        Radius of the perturbation, in the units of the parameters.
+        Radius of the perturbation: in the units of the parameters, or relative to them if adaptive (0.5 is then usual).
+    adaptive : bool
+        Whether the neighbourhood is measured in proportion to the weights.
+    offset : float
+        Added to the size of every weight, if adaptive.
 
     Examples
     --------
@@ -48,23 +63,34 @@ class SAM(Method):
     weight_decay: float = 0.0
     schedule: str = "constant"
     rho: float = 0.05
+    adaptive: bool = False
+    offset: float = 0.0
 
     def __post_init__(self) -> None:
         self.check()
         check_number(self, "rho", least=0)
+        check_number(self, "offset", least=0)
+        check_switch(self, "adaptive")
 
-    def start(self, params: Parameters) -> State:
+    def start(self, params: Parameters, seeds: Tensor | None = None) -> State:
         """Start at rest."""
         return {"velocity": zeros_like(params)}
 
     def direction(self, gradient_at: Gradient, params: Parameters, state: State) -> tuple[dict[str, Tensor], State]:
         """Return the new velocity, driven by the gradient at the perturbed point."""
-        first = gradient_at(params)
-        norm = squared_norms(first).sqrt()
-        scale = torch.where(norm > 0, self.rho / norm, torch.zeros_like(norm))
-        perturbed = dict(params)
-        for name, tensor in first.items():
-            perturbed[name] = params[name] + scale.view((-1,) + (1,) * (tensor.ndim - 1)) * tensor
-        force = decayed(gradient_at(perturbed), params, self.weight_decay)
-        velocity = heavy_ball(state["velocity"], force, self.momentum)
+        gradient = gradient_at(self._perturbed(params, gradient_at(params)))
+        coefficients = {"momentum": self.momentum, "weight_decay": self.weight_decay}
+        velocity = heavy_ball(state["velocity"], gradient, params, **coefficients)
         return velocity, {"velocity": velocity}
+
+    def _perturbed(self, params: Parameters, gradient: Parameters) -> dict[str, Tensor]:
+        """Return the worst point nearby, to first order."""
+        ascent = gradient
+        if self.adaptive:
+            sizes = {name: params[name].abs().add_(self.offset) for name in gradient}
+            gradient = {name: sizes[name] * tensor for name, tensor in gradient.items()}
+            ascent = {name: size.mul_(gradient[name]) for name, size in sizes.items()}
+        norm = squared_norms(gradient).sqrt()
+        scale = torch.where(norm > 0, self.rho / norm, torch.zeros_like(norm))
+        moved = {name: torch.addcmul(params[name], per_member(scale, tensor), tensor) for name, tensor in ascent.items()}
+        return {**params, **moved}

@@ -10,9 +10,11 @@ from snakemake.exceptions import WorkflowError
 # The default configuration first: files that are given on the command line override it.
 FILES = sorted(workflow.configfiles, key=lambda file: Path(file) != Path("config/config.yaml"))
 try:
-    if isinstance(config.get("arms"), dict):
-        config["arms"] = study.merged_in_order(config["arms"], FILES)
+    for section in ("arms", "cases"):
+        if isinstance(config.get(section), dict):
+            config[section] = study.merged_in_order(section, config[section], FILES)
     study.check_config(config, FILES)
+    config["claims"]["roles"] = study.given(config["claims"]["roles"])
 except study.ConfigError as mistake:
     raise WorkflowError(str(mistake)) from None
 
@@ -37,6 +39,19 @@ def stores(stage, names):
     return [f"<results>/{{case}}/{stage}/{name}.zarr.zip" for name in names]
 
 
+def network(wildcards):
+    """Return a case's network, with what decides how it is evaluated."""
+    chosen = {"batch_norm": config["symmetry"]["batch_norm"], "device": config["device"]}
+    return config["cases"][wildcards.case]["network"] | chosen
+
+
+def training_of(case, arm):
+    """Return how an arm trains on a case: what all do, what the case changes, and what the arm changes."""
+    recipe = config["arms"][arm]
+    own = {key: recipe[key] for key in study.ARM_KEYS if key in recipe}
+    return config["training"] | config["cases"][case].get("training", {}) | own
+
+
 def minima(wildcards):
     """List the trained networks of a part's arms."""
     return stores("minima", PARTS[wildcards.part])
@@ -59,9 +74,14 @@ def aligned(wildcards):
     return stores("alignments", study.parts_with(config, CHAIN_PARTS[wildcards.part], earlier=False))
 
 
-def pairs(cross_arm, parts=PARTS):
+def measured(section):
+    """Return the options of a measure; a case may limit the number of samples."""
+    return lambda wildcards: study.limited(config[section], config["cases"][wildcards.case].get("samples"))
+
+
+def pairs(cross_arm, parts=PARTS, **kinds):
     """List the pairs of minima that a part is responsible for."""
-    return lambda wildcards: study.pairs_of(config, parts[wildcards.part], cross_arm)
+    return lambda wildcards: study.pairs_of(config, parts[wildcards.part], cross_arm, **kinds)
 
 
 def batches(stage):
@@ -72,3 +92,9 @@ def batches(stage):
 def everything(stage):
     """List the stores of one stage of all cases."""
     return expand(f"<results>/{{case}}/{stage}/{{name}}.zarr.zip", case=config["cases"], name=batches(stage))
+
+
+def arrays_of(figure):
+    """List the stores that a figure is drawn from."""
+    stages = FIGURES[figure][1]
+    return SOLUTIONS if stages == ["solutions"] else [path for stage in stages for path in stores(stage, batches(stage))]

@@ -21,9 +21,10 @@ rule measure_equilibria:
         runtime=60,
         gpu=0,
     params:
-        network=lookup(dpath="cases/{case}/network", within=config),
+        network=network,
         recipes=lambda wildcards: {arm: config["arms"][arm] for arm in PARTS[wildcards.part]},
-        batch_size=config["training"]["batch_size"],
+        batch_sizes=lambda wildcards: {arm: training_of(wildcards.case, arm)["batch_size"] for arm in PARTS[wildcards.part]},
+        options=measured("equilibria"),
         seeds=SEEDS,
     script:
         "../../scripts/measure_equilibria.py"

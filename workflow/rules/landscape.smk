@@ -1,4 +1,4 @@
-"""The landscape between minima (paths, chains) and around them (flatness)."""
+"""The landscape between minima: paths, chains and planes."""
 
 
 rule measure_paths:
@@ -23,9 +23,10 @@ rule measure_paths:
         runtime=120,
         gpu=0,
     params:
-        network=lookup(dpath="cases/{case}/network", within=config),
-        pairs=pairs(config["paths"]["cross_arm"]),
-        options=config["paths"],
+        network=network,
+        pairs=pairs(config["paths"]["cross_arm"], star=config["paths"]["star"]),
+        options=measured("paths"),
+        alignment=config["alignment"],
     script:
         "../../scripts/measure_paths.py"
 
@@ -34,6 +35,7 @@ rule connect_chains:
     input:
         data="<results>/{case}/data.zarr.zip",
         symmetry="<results>/{case}/symmetry.json",
+        minima=earlier("minima", CHAIN_PARTS),
         canonical=earlier("canonical", CHAIN_PARTS),
         alignments=aligned,
         code=study.code_of("connect_chains"),
@@ -52,25 +54,28 @@ rule connect_chains:
         runtime=120,
         gpu=0,
     params:
-        network=lookup(dpath="cases/{case}/network", within=config),
-        pairs=pairs(config["chains"]["cross_arm"], CHAIN_PARTS),
-        options=config["chains"],
+        network=network,
+        pairs=pairs(config["chains"]["cross_arm"], CHAIN_PARTS, within=config["chains"]["within"]),
+        options=measured("chains"),
+        bias_in_norm=config["symmetry"]["bias_in_norm"],
         at_once=config["granularity"]["pairs_at_once"],
     script:
         "../../scripts/connect_chains.py"
 
 
-rule measure_flatness:
+rule map_planes:
     input:
         data="<results>/{case}/data.zarr.zip",
-        minima=minima,
-        code=study.code_of("measure_flatness"),
+        symmetry="<results>/{case}/symmetry.json",
+        canonical=earlier("canonical"),
+        alignments="<results>/{case}/alignments/{part}.zarr.zip",
+        code=study.code_of("map_planes"),
     output:
-        flatness="<results>/{case}/flatness/{part}.zarr.zip",
+        maps="<results>/{case}/maps/{part}.zarr.zip",
     log:
-        "<results>/logs/measure_flatness/{case}-{part}.log",
+        "<results>/logs/map_planes/{case}-{part}.log",
     benchmark:
-        "<results>/benchmarks/measure_flatness/{case}-{part}.tsv"
+        "<results>/benchmarks/map_planes/{case}-{part}.tsv"
     conda:
         "../envs/symgeom.yaml"
     threads: 1
@@ -79,9 +84,8 @@ rule measure_flatness:
         runtime=120,
         gpu=0,
     params:
-        network=lookup(dpath="cases/{case}/network", within=config),
-        arms=lambda wildcards: PARTS[wildcards.part],
-        seeds=SEEDS,
-        options=config["flatness"],
+        network=network,
+        planes=lambda wildcards: study.triples_of(config, PARTS[wildcards.part]),
+        options=measured("maps"),
     script:
-        "../../scripts/measure_flatness.py"
+        "../../scripts/map_planes.py"

@@ -30,6 +30,7 @@ rule discover_symmetry:
         code=study.code_of("discover_symmetry"),
     output:
         symmetry="<results>/{case}/symmetry.json",
+        trained="<results>/{case}/symmetry_as_trained.json",
     log:
         "<results>/logs/discover_symmetry/{case}.log",
     benchmark:
@@ -42,7 +43,7 @@ rule discover_symmetry:
         runtime=10,
         gpu=0,
     params:
-        network=lookup(dpath="cases/{case}/network", within=config),
+        network=network,
     script:
         "../../scripts/discover_symmetry.py"
 
@@ -50,7 +51,7 @@ rule discover_symmetry:
 rule train_minima:
     input:
         data="<results>/{case}/data.zarr.zip",
-        symmetry="<results>/{case}/symmetry.json",
+        symmetry="<results>/{case}/symmetry_as_trained.json",
         code=study.code_of("train_minima"),
     output:
         minima="<results>/{case}/minima/{arm}.zarr.zip",
@@ -67,9 +68,9 @@ rule train_minima:
         runtime=120,
         gpu=0,
     params:
-        network=lookup(dpath="cases/{case}/network", within=config),
+        network=network,
         recipe=lookup(dpath="arms/{arm}", within=config),
-        training=config["training"],
+        training=lambda wildcards: training_of(wildcards.case, wildcards.arm),
         seeds=SEEDS,
     script:
         "../../scripts/train_minima.py"

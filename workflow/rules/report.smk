@@ -1,4 +1,4 @@
-"""What a study ends with: the judged claims, the figures, and one page that shows everything."""
+"""What a study ends with: the figures, and one page that shows everything."""
 
 import os
 
@@ -8,6 +8,7 @@ FLATNESS = "Flatness: are some minima flatter, and do they generalise better?"
 CONNECTION = "Connection: is there a way between two minima at almost no error?"
 DYNAMICS = "Dynamics: what does training conserve, and where does its noise drive the weights?"
 LEVEL = {"level": config["claims"]["level"]}
+RESAMPLES = {"resamples": config["claims"]["resamples"]}
 STOP = {key: config["training"][key] for key in ("stop_error", "stop_loss")}
 THRESHOLD = {"threshold": config["chains"]["threshold"]}
 
@@ -15,57 +16,37 @@ THRESHOLD = {"threshold": config["chains"]["threshold"]}
 FIGURES = {
     "claims": ("Verdicts: how clear is each verdict?", [], LEVEL),
     "training": ("Training: how were the minima reached?", ["minima"], STOP),
-    "flatness": (FLATNESS, ["minima", "flatness"], LEVEL),
+    "flatness": (FLATNESS, ["minima", "flatness", "curvature"], LEVEL),
     "generalisation": (FLATNESS, ["minima", "flatness"], LEVEL),
+    "measures": (FLATNESS, ["minima", "flatness", "curvature"], LEVEL | RESAMPLES),
+    "noises": (FLATNESS, ["minima", "flatness"], LEVEL),
+    "layers": (FLATNESS, ["minima", "flatness", "curvature"], LEVEL),
+    "spectra": (FLATNESS, ["minima", "curvature"], LEVEL),
     "distances": ("Distances: how far apart are minima, modulo symmetries?", ["minima", "distances"], {}),
     "barriers": (CONNECTION, ["minima", "paths"], {}),
     "barrier_matrices": (CONNECTION, ["minima", "paths"], {}),
+    "star": (CONNECTION, ["minima", "paths"], {"roles": config["claims"]["roles"]}),
+    "maps": (CONNECTION, ["minima", "maps"], {}),
     "chains": (CONNECTION, ["minima", "chains"], THRESHOLD),
     "charges": (DYNAMICS, ["minima", "ledgers"], LEVEL),
     "equilibria": (DYNAMICS, ["minima", "equilibria"], {}),
+    "perceptron": ("Theory: what does a model say that can be solved?", ["solutions"], {}),
 }
+THEORY = ["perceptron"] if config["perceptron"] else []
+DRAWN = [(case, figure) for case in config["cases"] for figure in FIGURES if figure != "perceptron"] + [(x, x) for x in THEORY]
 
 
 wildcard_constraints:
     figure="|".join(FIGURES),
 
 
-rule evaluate_claims:
-    input:
-        minima=everything("minima"),
-        flatness=everything("flatness"),
-        distances=everything("distances"),
-        paths=everything("paths"),
-        chains=everything("chains"),
-        ledgers=everything("ledgers"),
-        equilibria=everything("equilibria"),
-        code=study.code_of("evaluate_claims"),
-    output:
-        claims="<results>/claims.csv",
-    log:
-        "<results>/logs/evaluate_claims.log",
-    benchmark:
-        "<results>/benchmarks/evaluate_claims/all.tsv"
-    conda:
-        "../envs/symgeom.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=20,
-        gpu=0,
-    params:
-        cases=list(config["cases"]),
-        options=config["claims"],
-        bend_threshold=config["chains"]["threshold"],
-    script:
-        "../../scripts/evaluate_claims.py"
-
-
 rule draw_figure:
     input:
-        arrays=lambda wildcards: [path for stage in FIGURES[wildcards.figure][1] for path in stores(stage, batches(stage))],
+        arrays=lambda wildcards: arrays_of(wildcards.figure),
         claims=lambda wildcards: [] if FIGURES[wildcards.figure][1] else ["<results>/claims.csv"],
         code=lambda wildcards: study.code_of("draw_figure", f"figures/{wildcards.figure}"),
+    wildcard_constraints:
+        case="|".join([*config["cases"], *THEORY]),
     output:
         svg=report("<results>/figures/{case}/{figure}.svg", category="{case}", labels={"figure": "{figure}"}),
         png="<results>/figures/{case}/{figure}.png",
@@ -90,8 +71,9 @@ rule draw_figure:
 
 rule write_report:
     input:
-        figures=expand("<results>/figures/{case}/{figure}.svg", case=config["cases"], figure=FIGURES),
+        figures=[f"<results>/figures/{case}/{figure}.svg" for case, figure in DRAWN],
         claims="<results>/claims.csv",
+        barriers="<results>/barriers.csv",
         minima=everything("minima"),
         canonical=everything("canonical"),
         alignments=everything("alignments"),

@@ -22,7 +22,7 @@ rule canonicalise_minima:
         runtime=30,
         gpu=0,
     params:
-        network=lookup(dpath="cases/{case}/network", within=config),
+        network=network,
         arms=lambda wildcards: PARTS[wildcards.part],
         seeds=SEEDS,
         options=config["symmetry"],
@@ -51,7 +51,7 @@ rule align_pairs:
         runtime=60,
         gpu=0,
     params:
-        network=lookup(dpath="cases/{case}/network", within=config),
+        network=network,
         pairs=pairs("all"),
         options=config["alignment"],
     script:
@@ -79,7 +79,7 @@ rule measure_distances:
         runtime=30,
         gpu=0,
     params:
-        network=lookup(dpath="cases/{case}/network", within=config),
+        network=network,
         options={"bias_in_norm": config["symmetry"]["bias_in_norm"], **config["alignment"]},
     script:
         "../../scripts/measure_distances.py"

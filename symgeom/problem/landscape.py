@@ -23,33 +23,11 @@ from torch.func import functional_call, grad, vmap
 from symgeom.batchnorm import BatchMode, check_policy
 from symgeom.checks import SymgeomError
 from symgeom.probe import check_fit
+from symgeom.problem.losses import at_least_single, check_precision, cross_entropy, misclassified
 from symgeom.types import Parameters
 
 GRADIENT_BYTES = 2**26
 """Memory (bytes) that one chunk of per-sample gradients of one network may take."""
-
-
-def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Cross entropy of each sample, in nats.
-
-    Parameters
-    ----------
-    outputs : Tensor, shape (sample, class)
-        Logits.
-    targets : Tensor of int64, shape (sample,)
-        Classes.
-
-    Returns
-    -------
-    Tensor, shape (sample,)
-        ``-log softmax(outputs)[target]``.
-
-    Examples
-    --------
-    >>> cross_entropy(torch.zeros(1, 2), torch.tensor([1]))
-    tensor([0.6931])
-    """
-    return nn.functional.cross_entropy(outputs, targets, reduction="none")
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +92,7 @@ class Problem:
         Tensor, shape (sample, class)
             Logits.
         """
-        self._check_precision(params)
+        check_precision(params, self.inputs)
         if self._batch_mode:
             params = self._batch_mode.recomputed(params, self.training_inputs, self.chunk)
         inputs = self.inputs if index is None else self.inputs[index]
@@ -151,7 +129,7 @@ class Problem:
         Tensor, shape ()
             In float64, a multiple of one over the number of samples.
         """
-        return self._error(self.outputs(params))
+        return misclassified(self.outputs(params), self.targets)
 
     def loss_and_error(self, params: Parameters) -> tuple[Tensor, Tensor]:
         """Return :meth:`loss` and :meth:`error` from one pass over the data.
@@ -167,7 +145,7 @@ class Problem:
             Loss and error.
         """
         outputs = self.outputs(params)
-        return self.sample_loss(outputs, self.targets).mean(), self._error(outputs)
+        return self.sample_loss(outputs, self.targets).mean(), misclassified(outputs, self.targets)
 
     def gradient(self, params: Parameters, *, index: Tensor | None = None) -> dict[str, Tensor]:
         """Return the gradient of the mean loss over the data, or over one mini-batch.
@@ -194,6 +172,42 @@ class Problem:
             for name, addend in grad(self._total_loss)(trainable, rest, *part).items():
                 total[name] = total[name] + addend
         return {name: tensor / len(targets) for name, tensor in total.items()}
+
+    def batch_outputs(self, params: Parameters, inputs: Tensor) -> Tensor:
+        """Return the outputs on one batch of any samples, as in training.
+
+        Parameters
+        ----------
+        params : Parameters
+            One network.
+        inputs : Tensor, shape (sample, ...)
+            The batch; with ``batch_norm="recompute"`` it is normalised by its own statistics, and no average is kept of them.
+
+        Returns
+        -------
+        Tensor, shape (sample, class)
+            Logits; differentiable.
+        """
+        if self._batch_mode:
+            return self._batch_mode.outputs(params, inputs)
+        return functional_call(self.module, dict(params), (inputs,))
+
+    def batch_loss(self, params: Parameters, inputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the mean loss of one batch of any samples (augmented ones, for instance), as in training.
+
+        Parameters
+        ----------
+        params : Parameters
+            One network.
+        inputs, targets : Tensor, shapes (sample, ...) and (sample,)
+            The batch; see :meth:`batch_outputs`.
+
+        Returns
+        -------
+        Tensor, shape ()
+            Its gradient at ``inputs[index]``, ``targets[index]`` is :meth:`gradient` of that mini-batch.
+        """
+        return self.sample_loss(at_least_single(self.batch_outputs(params, inputs)), targets).mean()
 
     def sample_gradients(self, params: Parameters) -> Iterator[dict[str, Tensor]]:
         """Yield the gradients of the samples' losses, a chunk at a time, so that memory stays bounded.
@@ -267,27 +281,19 @@ class Problem:
         training = None if self.training_inputs is None else self.training_inputs.to(dtype)
         return replace(self, inputs=self.inputs.to(dtype), targets=targets, training_inputs=training)
 
+    def to(self, device: torch.device | str) -> "Problem":
+        """Return the landscape with network and data on another device; the parameters are the caller's to move."""
+        moved, module = copy.copy(self), copy.deepcopy(self.module).to(device)
+        training = None if self.training_inputs is None else self.training_inputs.to(device)
+        tensors = {"inputs": self.inputs.to(device), "targets": self.targets.to(device), "training_inputs": training}
+        vars(moved).update(module=module, _batch_mode=BatchMode.of(module) if self._batch_mode else None, **tensors)
+        return moved
+
     def _split(self, params: Parameters) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        self._check_precision(params)
+        check_precision(params, self.inputs)
         names = {name for name, _ in self.module.named_parameters()}
         trainable = {name: tensor for name, tensor in params.items() if name in names}
         return trainable, {name: tensor for name, tensor in params.items() if name not in names}
 
     def _total_loss(self, trainable: Parameters, rest: Parameters, inputs: Tensor, targets: Tensor) -> Tensor:
-        params = {**trainable, **rest}
-        if self._batch_mode:
-            return self.sample_loss(self._batch_mode.outputs(params, inputs), targets).sum()
-        return self.sample_loss(functional_call(self.module, params, (inputs,)), targets).sum()
-
-    def _error(self, outputs: Tensor) -> Tensor:
-        if self.targets.is_floating_point():
-            raise SymgeomError("Cannot count misclassified samples: the targets are real numbers. Use the loss, or give classes.")
-        return (outputs.argmax(-1) != self.targets).to(torch.float64).mean()
-
-    def _check_precision(self, params: Parameters) -> None:
-        for name, tensor in params.items():
-            if tensor.is_floating_point() and self.inputs.is_floating_point() and tensor.dtype != self.inputs.dtype:
-                raise SymgeomError(
-                    f"Cannot evaluate tensor '{name}' of {tensor.dtype} on inputs of {self.inputs.dtype}: "
-                    f"use problem.cast({tensor.dtype}), or cast the parameters."
-                )
+        return self.sample_loss(self.batch_outputs({**trainable, **rest}, inputs), targets).sum()

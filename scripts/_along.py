@@ -1,0 +1,54 @@
+"""What is kept of the paths between pairs: error and loss on a grid, and barriers from grids that were refined at the peak."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from _labels import labelled, names
+
+from symgeom.barrier import Profile, barrier, profile, refined_profile
+from symgeom.path import Path
+from symgeom.problem import Problem
+
+
+class Along:
+    """Arrays over pair, variant, split and place, NaN until they are put in."""
+
+    def __init__(self, pairs: int, variants: Sequence[str], splits: Sequence[str], options: Mapping) -> None:
+        self.variants, self.splits, self.options = list(variants), list(splits), options
+        self.t = torch.linspace(0, 1, options["points"], dtype=torch.float64)
+        shape = (pairs, len(variants), len(splits))
+        self.loss, self.error = (np.full((*shape, len(self.t)), np.nan) for _ in range(2))
+        self.barrier, self.loss_barrier, self.peak = (np.full(shape, np.nan) for _ in range(3))
+
+    def put(self, row: int, variant: str, split: str, problem: Problem, paths: Sequence[Path]) -> None:
+        """Measure a path, or the mean over several, and keep it."""
+        place = row, self.variants.index(variant), self.splits.index(split)
+        if len(paths) == 1 and self.options["refinements"] and split == "train":
+            fine = refined_profile(problem, paths[0], points=len(self.t), refinements=self.options["refinements"])
+        else:
+            fine = mean([profile(problem, path, self.t) for path in paths])
+        common = torch.isin(fine.t, self.t)
+        self.loss[place], self.error[place] = fine.loss[common], fine.error[common]
+        self.barrier[place], self.loss_barrier[place] = barrier(fine.t, fine.error), barrier(fine.t, fine.loss)
+        self.peak[place] = fine.t[int(fine.error.nan_to_num(nan=-1.0).argmax())]
+
+
+def mean(found: Sequence[Profile]) -> Profile:
+    """Average profiles over paths, on the CPU."""
+    loss, error = (torch.stack([getattr(each, name) for each in found]).mean(0).cpu() for name in ("loss", "error"))
+    return Profile(found[0].t.cpu(), loss, error, found[0].batch_norm)
+
+
+def labels(along: Along) -> tuple[dict, dict]:
+    """Label what was kept."""
+    dims, grid = ("pair", "variant", "split"), ("pair", "variant", "split", "t")
+    variables = {
+        "loss": labelled(grid, along.loss, "nat", "loss along the path"),
+        "error": labelled(grid, along.error, "1", "fraction misclassified along the path"),
+        "barrier": labelled(dims, along.barrier, "1", "largest error above the line between the ends"),
+        "loss_barrier": labelled(dims, along.loss_barrier, "nat", "largest loss above the line between the ends"),
+        "peak": labelled(dims, along.peak, "1", "where the error is largest, t"),
+    }
+    coordinates = {"t": ("t", along.t.numpy())} | names("variant", along.variants, "kind of path and symmetries removed")
+    return variables, coordinates | names("split", along.splits, "part of the data")

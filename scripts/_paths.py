@@ -1,0 +1,43 @@
+"""The kinds of paths between two minima: "linear raw" is a straight line between the networks as trained, and so on."""
+
+from collections.abc import Mapping, Sequence
+
+from _case import Case
+from _ends import Ends
+from _labels import Pair
+
+from symgeom.binary.path import HammingPath, LatentPath, random_order
+from symgeom.path import GeodesicPath, LinearPath, Path
+from symgeom.problem import Problem
+from symgeom.randomness import stream
+from symgeom.repair import RepairedPath
+from symgeom.spec import SymmetrySpec
+
+REAL = ("linear raw", "linear normalised", "linear aligned", "linear both", "geodesic normalised", "geodesic both")
+BINARY = ("latent raw", "latent aligned", "hamming raw", "hamming aligned")
+
+
+def variants(options: Mapping, *, binary: bool) -> list[str]:
+    """Return the variants that a study measures, within arms."""
+    more = ["geodesic greedy"] * (options["compare"] == "greedy") + ["repaired both"] * options["repair"]
+    return list(BINARY) if binary else [*REAL, *more]
+
+
+def between_arms(options: Mapping, *, binary: bool) -> list[str]:
+    """Return the variants that a study measures across arms: those with all symmetries removed."""
+    return ["hamming aligned"] if binary else ["geodesic both", *["repaired both"] * options["repair"]]
+
+
+def paths_of(
+    kind: str, ends: Ends, *, case: Case, spec: SymmetrySpec, problem: Problem, options: Mapping, pair: Pair
+) -> Sequence[Path]:
+    """Return the path of a kind, or several between whose errors to average (orders of flips)."""
+    if kind == "linear":
+        return [LinearPath(*ends)]
+    if kind == "latent":
+        return [LatentPath(*ends, case.binary)]
+    if kind == "hamming":
+        words = [("hamming order", *pair, number) for number in range(options["orders"])]
+        return [HammingPath(*ends, random_order(ends[0], case.binary, generator=stream(*each))) for each in words]
+    geodesic = GeodesicPath(spec, *ends)
+    return [geodesic if kind == "geodesic" else RepairedPath(spec, problem.module, geodesic, problem.inputs)]

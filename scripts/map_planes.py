@@ -1,0 +1,53 @@
+"""Map loss and error on planes through three minima, the second and third aligned to the first."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from _case import Case
+from _console import progress
+from _ends import Gauges
+from _labels import filled, labelled
+from _launch import launch
+from _problems import problems_of
+from _stage import read_symmetry
+from xarray import Dataset
+
+from symgeom.plane import Plane, error_map
+from symgeom.store import write_store
+from symgeom.types import cast
+
+MEANINGS = {
+    "error": (("row", "column"), "1", "training error on the plane"),
+    "loss": (("row", "column"), "nat", "training loss on the plane"),
+    "x": (("column",), "weight", "distance along the line from the first minimum to the second"),
+    "y": (("row",), "weight", "distance from that line"),
+    "places": (("vertex", "axis"), "weight", "where the three minima lie"),
+}
+
+
+def main(*, stores: Mapping, network: Mapping, planes: list, options: Mapping, maps: str, config_digest: str) -> None:
+    case, spec = Case.read(stores["data"], network), read_symmetry(stores["symmetry"])
+    problem, dtype = problems_of(case, options["precision"], samples=options["samples"])["train"], options["precision"]
+    gauges, arrays, vertices = Gauges.read(case, spec, stores), {}, [(*pairs[0], *pairs[1][2:]) for pairs in planes]
+    with progress("map planes", len(planes)) as bar:
+        for row, (first, second) in enumerate(planes):
+            bar.update()
+            corners = gauges.corners((tuple(first), tuple(second)), latent=bool(case.binary))
+            if corners:
+                plane = Plane(*(cast(corner, getattr(torch, dtype)) for corner in corners))
+                measured = error_map(problem, plane, points=options["points"], margin=options["margin"])
+                for name in MEANINGS:
+                    filled(arrays, name, (len(planes),), (row,), getattr(measured, name))
+    variables = {name: labelled(("plane", *MEANINGS[name][0]), array, *MEANINGS[name][1:]) for name, array in arrays.items()}
+    ends = {"vertex_arm": [three[::2] for three in vertices], "vertex_seed": [three[1::2] for three in vertices]}
+    coordinates = {
+        name: labelled(("plane", "vertex"), np.array(values).reshape(-1, 3), "1", f"{name.split('_')[1]} of each of the three")
+        for name, values in ends.items()
+    }
+    dataset = Dataset(variables, coordinates, {name: str(value) for name, value in options.items()})
+    write_store(maps, dataset, config_digest=config_digest, seeds=sorted({seed for three in vertices for seed in three[1::2]}))
+
+
+if __name__ == "__main__":
+    launch(main, snakemake)

@@ -1,0 +1,112 @@
+r"""Layers with binary weights, and the sign as an activation, trained straight through.
+
+A binary layer keeps *latent* real weights :math:`w`; what it multiplies with is their sign, and its outputs are divided by the
+root of the number of inputs,
+
+.. math:: z = \frac{\operatorname{sign}(w)\,x}{\sqrt n}.
+
+The derivative of the sign is taken to be that of the identity on :math:`[-1, 1]` (*straight through*): an activation hands its
+gradient on where its input is within, a latent weight where it is within or is led back there.
+
+The sign of zero is that of its sign bit, so that no weight is zero and the sign of :math:`-w` is always the opposite one. With an
+odd number of inputs of :math:`\pm1` no pre-activation is zero either; for real inputs ties have no volume.
+
+References
+----------
+Courbariaux et al., "Binarized neural networks" (1602.02830), section 1: latent weights and the straight-through estimator.
+Lucibello et al., "Deep learning via message passing algorithms based on belief propagation" (2110.14583), appendix B.6: the
+recipe (no biases, no batch norm, pre-activations over the root of the fan-in). Differs from the source: latent weights are not
+clipped to :math:`[-1, 1]` after a step; a gradient that leads further out is not handed on, which makes it unnecessary.
+"""
+
+import torch
+from torch import Tensor, nn
+
+
+class _Sign(torch.autograd.Function):
+    """The sign, whose gradient passes where the input is within [-1, 1], or (if it may lead back) is led there."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, leads_back: bool) -> Tensor:
+        return sign(x)
+
+    @staticmethod
+    def setup_context(ctx: torch.autograd.function.FunctionCtx, inputs: tuple[Tensor, bool], output: Tensor) -> None:
+        ctx.save_for_backward(inputs[0])
+        ctx.leads_back = inputs[1]
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, gradient: Tensor) -> tuple[Tensor, None]:
+        (x,) = ctx.saved_tensors
+        passes = x.abs() <= 1
+        if ctx.leads_back:
+            passes = passes | (gradient * x > 0)  # a step against the gradient makes |x| smaller
+        return torch.where(passes, gradient, 0), None
+
+
+def sign(x: Tensor) -> Tensor:
+    """Return +1 or -1 for every entry.
+
+    Parameters
+    ----------
+    x : Tensor
+        Real numbers.
+
+    Returns
+    -------
+    Tensor
+        In their precision.
+
+    Examples
+    --------
+    >>> sign(torch.tensor([0.3, -2.0, 0.0, -0.0]))
+    tensor([ 1., -1.,  1., -1.])
+    """
+    return torch.copysign(torch.ones((), dtype=x.dtype, device=x.device), x)
+
+
+class BinaryLinear(nn.Module):
+    """A linear layer without bias whose weights are the signs of latent ones; its outputs are divided by the root of the fan-in.
+
+    Parameters
+    ----------
+    fan_in, fan_out : int
+        Numbers of inputs and outputs. The latent weights are left as they lie in memory: draw them.
+
+    Examples
+    --------
+    >>> layer = BinaryLinear(4, 1)
+    >>> _ = nn.init.constant_(layer.weight, -0.1)
+    >>> layer(torch.ones(1, 4)).tolist()
+    [[-2.0]]
+    """
+
+    def __init__(self, fan_in: int, fan_out: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(fan_out, fan_in))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return the pre-activations."""
+        return nn.functional.linear(inputs, _Sign.apply(self.weight, True)) / self.weight.shape[1] ** 0.5
+
+    def extra_repr(self) -> str:
+        """Return the sizes, for printing."""
+        return f"{self.weight.shape[1]}, {self.weight.shape[0]}"
+
+
+class SignActivation(nn.Module):
+    """The sign, with the gradient of the identity on [-1, 1] and none outside.
+
+    Examples
+    --------
+    >>> x = torch.tensor([-2.0, 0.5], requires_grad=True)
+    >>> SignActivation()(x).sum().backward()
+    >>> x.grad
+    tensor([0., 1.])
+    """
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return the signs."""
+        return _Sign.apply(inputs, False)

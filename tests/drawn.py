@@ -1,0 +1,88 @@
+"""The figures of the made-up study, and how to look at them."""
+
+from importlib import import_module
+from itertools import combinations
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from synthetic_landscape import perceptron
+from synthetic_study import ARMS, CLAIMS, SETTINGS, binary_case, case
+
+FIGURES = {
+    "training": ["minima"],
+    "flatness": ["minima", "flatness", "curvature"],
+    "generalisation": ["minima", "flatness"],
+    "measures": ["minima", "flatness", "curvature"],
+    "noises": ["minima", "flatness"],
+    "layers": ["minima", "flatness", "curvature"],
+    "spectra": ["minima", "curvature"],
+    "distances": ["minima", "distances"],
+    "barriers": ["minima", "paths"],
+    "barrier_matrices": ["minima", "paths"],
+    "star": ["minima", "paths"],
+    "maps": ["minima", "maps"],
+    "chains": ["minima", "chains"],
+    "charges": ["minima", "ledgers"],
+    "equilibria": ["minima", "equilibria"],
+    "perceptron": [],
+    "claims": [],
+}
+OF_CASES = [name for name, stages in FIGURES.items() if stages]
+BINARY = ("flatness", "barriers")
+"""Figures that look otherwise for binary networks."""
+
+KEPT = {"rsgd": [0, 1, 2], "sam": [0, 1], "sgd": [0, 1, 2], "adam": [1, 2], "adversarial": [0, 1, 2]}
+"""The seeds of the made-up study that reached the stop rule."""
+
+
+def draw(name: str, subject: object = None, arms: list[str] = ARMS, settings: dict = SETTINGS) -> Figure:
+    """Draw a figure of the made-up study from the stages that its rule provides."""
+    if subject is None:
+        others = {"claims": CLAIMS, "perceptron": perceptron()}
+        subject = case(FIGURES[name]) if FIGURES[name] else others[name]
+    return import_module(f"symgeom.figures.{name}").draw(subject, arms=arms, settings=settings)
+
+
+def draw_all() -> dict[str, Figure]:
+    """Draw and lay out all figures, those of binary networks too."""
+    figures = {name: draw(name) for name in FIGURES}
+    figures |= {f"binary {name}": draw(name, binary_case()) for name in BINARY}
+    for figure in figures.values():
+        figure.draw_without_rendering()
+    return figures
+
+
+def panel(figure: Figure, title: str) -> object:
+    """Return the panel whose title ends so."""
+    return next(axes for axes in figure.axes if axes.get_title(loc="left").endswith(title))
+
+
+def texts(figure: Figure) -> str:
+    """Return all that is written in a figure."""
+    return "\n".join(text.get_text() for text in figure.findobj(Text))
+
+
+def curves(axes: object, colour: str, length: int) -> list[np.ndarray]:
+    """Return the lines of one colour and one number of points."""
+    return [line.get_ydata() for line in axes.lines if line.get_color() == colour and len(line.get_ydata()) == length]
+
+
+def pairs_within(arm: str, data: object) -> list[int]:
+    """Find the pairs of usable minima of an arm, by looking at all pairs."""
+    wanted = list(combinations(KEPT[arm], 2))
+    ends = zip(
+        data["first_arm"].values, data["first_seed"].values, data["second_arm"].values, data["second_seed"].values, strict=True
+    )
+    return [place for place, (a, i, b, j) in enumerate(ends) if a == b == arm and (i, j) in wanted]
+
+
+def visible(figure: Figure) -> list[Text]:
+    """Return all texts that are drawn: matplotlib keeps tick labels beyond the ends of an axis, and does not draw them."""
+    axes = [axis for panel in figure.axes for axis in (panel.xaxis, panel.yaxis)]
+    labels = {text for axis in axes for text in axis.findobj(Text)} - {axis.label for axis in axes}
+    found = [text for text in figure.findobj(Text) if text not in labels]
+    for axis in axes:
+        low, high = sorted(axis.get_view_interval())
+        found += [tick.label1 for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
+    return [text for text in found if text.get_text().strip() and text.get_visible()]

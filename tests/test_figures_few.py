@@ -1,0 +1,44 @@
+"""Figures of studies with little or much to show say so, or make room."""
+
+import numpy as np
+import pytest
+from drawn import FIGURES, OF_CASES, draw, texts
+from synthetic_study import ARMS, case
+
+
+@pytest.mark.parametrize("name", [name for name in OF_CASES if name != "training"])
+def test_without_usable_minima_a_figure_says_so(name):
+    study = case(FIGURES[name])
+    study["minima"]["usable"][:] = False
+    written = texts(draw(name, study))
+    assert "to show" in written or "to compare" in written
+    assert "adversarial seed 1 (reached)" in written.replace("\n", " ")
+
+
+def test_without_claims_or_histories_a_figure_says_so():
+    study = case(["minima"])
+    study["minima"]["history_loss"][:] = np.nan
+    assert "no seed was trained" in texts(draw("training", study))
+    assert "No claim" in texts(draw("claims", []))
+
+
+@pytest.mark.parametrize("name", OF_CASES)
+def test_a_single_usable_seed_is_drawn_without_an_interval(name):
+    study = case(FIGURES[name])
+    study["minima"]["usable"][:] = False
+    study["minima"]["usable"].loc[{"arm": "sgd", "seed": 1}] = True
+    figure = draw(name, study)
+    figure.draw_without_rendering()
+    assert "sgd seed 0 (reached)" in texts(figure)
+
+
+def test_many_arms_and_groups_find_room():
+    arms = [*ARMS, *(f"a_long_name_{number}" for number in range(8))]
+    figure = draw("training", arms=arms)
+    assert "rsgd (3)" in texts(figure)
+    study = case(["minima", "equilibria"])
+    for number in range(3, 9):
+        study["equilibria"][f"displacement_hidden{number}"] = study["equilibria"]["displacement_hidden1"].rename(
+            hidden1=f"hidden{number}"
+        )
+    assert "3 of 8 unit groups are shown" in texts(draw("equilibria", study))

@@ -1,0 +1,287 @@
+"""What the figures of the toroid study show is what the arrays hold, also where a study lacks a part or is binary."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+import xarray as xr
+from drawn import KEPT, curves, draw, panel, texts
+from matplotlib.collections import LineCollection, QuadMesh
+from scipy.stats import spearmanr
+from synthetic_landscape import BINARY, LAYERS, VARIANTS, maps, paths, perceptron
+from synthetic_study import ARMS, SETTINGS, binary_case, case
+
+from symgeom.figures.measures import MEASURES
+from symgeom.figures.parts import power
+from symgeom.figures.style import looks
+
+COLOURS = {arm: look.colour for arm, look in looks(ARMS).items()}
+
+
+def with_stage(study: xr.DataTree, name: str, stage: xr.Dataset) -> xr.DataTree:
+    """Replace a stage of a made-up study."""
+    study[name] = xr.DataTree(stage)
+    return study
+
+
+def titles(figure: object) -> list[str]:
+    """Return the titles of all panels, without their letters."""
+    return [axes.get_title(loc="left").strip() for axes in figure.axes if axes.get_title(loc="left")]
+
+
+def mean_curve(array: xr.DataArray, arm: str) -> np.ndarray:
+    """Average over the usable seeds, one by one."""
+    return np.mean([array.sel(arm=arm, seed=seed).values for seed in KEPT[arm]], axis=0)
+
+
+def test_without_curvature_the_panel_is_left_out():
+    study = with_stage(case(["minima", "flatness"]), "curvature", xr.Dataset(coords={"arm": sorted(ARMS), "seed": [0, 1, 2]}))
+    figure = draw("flatness", study)
+    assert titles(figure) == ["local energy"]
+    assert "multiplicative weight noise" in texts(figure)
+    assert titles(draw("flatness", case(["minima", "flatness"]))) == ["local energy"]
+
+
+def test_amplitudes_of_binary_networks_are_probabilities():
+    assert "probability that a weight's sign flips" in texts(draw("flatness", binary_case()))
+    assert "mean over probabilities 0.1 to 0.6" in texts(draw("generalisation", binary_case()))
+    assert "energy, flips" in texts(draw("measures", binary_case()))
+    assert "under a single one" in texts(draw("noises", binary_case()))
+
+
+def test_every_noise_has_its_panel():
+    flatness = case(["flatness"])["flatness"]
+    figure = draw("noises")
+    names = ["relative to each weight", "isotropic on the torus", "raw, on the network as trained", "raw, on a rescaled copy"]
+    for name, title in zip(("local", "torus", "additive", "rescaled"), names, strict=True):
+        axes = next(axes for axes in figure.axes if title in axes.get_title(loc="left"))
+        for arm in KEPT:
+            (curve,) = curves(axes, COLOURS[arm], 6)
+            np.testing.assert_allclose(curve, mean_curve(flatness[f"{name}_energy"], arm), rtol=1e-12)
+        assert axes.get_ylim()[0] == 0
+        assert axes.get_ylim()[1] <= 1
+
+
+@pytest.mark.parametrize("absent", ["torus", "additive"])
+def test_noises_that_a_study_lacks_are_left_out(absent):
+    names = {"torus": ["torus_energy"], "additive": ["additive_energy", "rescaled_energy"]}[absent]
+    study = case(["minima", "flatness"])
+    figure = draw("noises", with_stage(study, "flatness", study["flatness"].to_dataset().drop_vars(names)))
+    assert len(titles(figure)) == 4 - len(names)
+    assert not any({"torus": "torus", "additive": "raw"}[absent] in title for title in titles(figure))
+
+
+def test_measures_are_correlated_with_the_test_error():
+    study = case(["minima", "flatness", "curvature"])
+    error = [float(study["minima"]["test_error"].sel(arm=arm, seed=seed)) for arm in KEPT for seed in KEPT[arm]]
+    trace = [float(study["curvature"]["trace"].sel(arm=arm, seed=seed)) for arm in KEPT for seed in KEPT[arm]]
+    margin = [float(study["flatness"]["margin"].sel(arm=arm, seed=seed)[2]) for arm in KEPT for seed in KEPT[arm]]
+    energy = [float(study["flatness"]["torus_energy"].sel(arm=arm, seed=seed).mean()) for arm in KEPT for seed in KEPT[arm]]
+    axes = panel(draw("measures", study), "all minima (n = 13)")
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    points = {labels[int(line.get_ydata()[0])]: line for line in axes.lines if line.get_marker() == "o"}
+    bars = {labels[int(line.get_ydata()[0])]: line.get_xdata() for line in axes.lines if line.get_linewidth() == 1.4}
+    assert labels == [measure.label for measure in MEASURES]
+    assert points["Hessian trace"].get_xdata()[0] == pytest.approx(spearmanr(trace, error)[0], abs=1e-12)
+    assert points["minus margin at 10 %"].get_xdata()[0] == pytest.approx(-spearmanr(margin, error)[0], abs=1e-12)
+    assert points["energy, noise on the torus"].get_xdata()[0] == pytest.approx(spearmanr(energy, error)[0], abs=0.02)
+    assert all(low <= points[label].get_xdata()[0] <= high for label, (low, high) in bars.items())
+    hollow = {label for label, line in points.items() if line.get_markerfacecolor() == "white"}
+    assert hollow == {
+        "energy, raw noise",
+        "energy, raw, rescaled copy",
+        "Hessian eigenvalue",
+        "Hessian trace",
+        "sharpness",
+    }
+
+
+def test_correlations_inside_arms_need_three_minima():
+    study = case(["minima", "flatness", "curvature"])
+    axes, row = panel(draw("measures", study), "inside arms: each, and their mean"), 9
+    assert MEASURES[row].name == "trace"
+    near = [line for line in axes.lines if line.get_marker() not in ("None", "") and abs(line.get_ydata()[0] - row) < 0.4]
+    inside = {line.get_color(): line.get_xdata()[0] for line in near}
+    arms = [arm for arm in KEPT if len(KEPT[arm]) == 3]
+    both = [
+        [study[stage][name].sel(arm=arm).values for arm in arms]
+        for stage, name in (("curvature", "trace"), ("minima", "test_error"))
+    ]
+    expected = {COLOURS[arm]: spearmanr(x, y)[0] for arm, x, y in zip(arms, *both, strict=True)}
+    for colour, value in expected.items():
+        assert inside.pop(colour) == pytest.approx(value, abs=1e-12)
+    assert list(inside.values()) == pytest.approx([np.mean(list(expected.values()))])
+
+
+def test_measures_that_a_study_lacks_have_no_row_and_incomplete_ones_say_their_number():
+    study = case(["minima", "flatness", "curvature"])
+    curvature = study["curvature"].to_dataset()[["eigenvalue", "sharpness"]]
+    curvature["sharpness"].loc[{"arm": "sgd", "seed": 0}] = np.nan
+    written = texts(draw("measures", with_stage(study, "curvature", curvature)))
+    assert "torus_trace" not in written
+    assert "trace" not in written
+    assert "sharpness: 12 minima." in written
+
+
+def test_layers_are_means_over_usable_seeds():
+    study = case(["minima", "flatness", "curvature"])
+    figure = draw("layers", study)
+    for title, stage, name in (("time", "flatness", "layer_energy"), ("Hessian", "curvature", "layer_trace")):
+        axes = panel(figure, title)
+        for arm in KEPT:
+            (curve,) = curves(axes, COLOURS[arm], 3)
+            np.testing.assert_allclose(curve, mean_curve(study[stage][name], arm), rtol=1e-12)
+        bars = [bar for bar in axes.collections if isinstance(bar, LineCollection)]
+        assert len(bars) == len(KEPT)
+    assert [label.get_text() for label in axes.get_xticklabels()] == LAYERS
+    assert axes.get_yscale() == "log"
+
+
+def test_many_layers_are_readable_and_negative_traces_are_shown():
+    study = case(["minima", "curvature"])
+    curvature, names = study["curvature"].to_dataset(), [f"layer{number}.0.conv1" for number in range(20)]
+    trace = xr.concat([curvature["layer_trace"].isel(layer=0, drop=True)] * 20, "layer").assign_coords(layer=names)
+    trace[3] *= -1
+    figure = draw("layers", with_stage(study, "curvature", curvature.drop_dims("layer").assign(layer_trace=trace)))
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    assert axes.get_yscale() == "linear"
+    assert axes.get_ylim()[0] < 0
+    boxes = [label.get_window_extent() for label in axes.get_xticklabels()]
+    assert len(boxes) == 20
+    assert boxes[-1].x1 <= figure.get_figwidth() * figure.dpi
+    assert "as a whole only" in texts(draw("layers", case(["minima"])))
+
+
+def test_detours_are_compared_with_the_direct_way():
+    barrier = case(["paths"])["paths"]["barrier"].sel(variant="geodesic both", split="train")
+    ends = zip(*(barrier[name].values for name in ("first_arm", "first_seed", "second_arm", "second_seed")), strict=True)
+    height = {frozenset([(a, i), (b, j)]): value for (a, i, b, j), value in zip(ends, barrier.values, strict=True)}
+    points = {
+        hub: sorted(
+            (height[frozenset([one, two])], max(height[frozenset([one, (hub, seed)])], height[frozenset([two, (hub, seed)])]))
+            for one, two in combinations([("sgd", 0), ("sgd", 1), ("sgd", 2)], 2)
+            for seed in range(3)
+            if (hub, seed) not in (one, two)
+        )
+        for hub in ("rsgd", "sgd")
+    }
+    figure = draw("star")
+    for hub, expected in points.items():
+        axes = panel(figure, f" of {hub}")
+        drawn = next(line for line in axes.lines if line.get_color() == COLOURS[hub])
+        np.testing.assert_allclose(sorted(zip(*drawn.get_data(), strict=True)), expected, rtol=1e-12)
+        below = sum(over < direct for direct, over in expected)
+        assert any(text.get_text().endswith(f"{below} of {len(expected)} triples") for text in axes.texts)
+
+
+def test_without_triples_or_roles_the_star_says_so():
+    study = case(["minima", "paths"])
+    stage = study["paths"].to_dataset()
+    matched = stage.isel(pair=(stage["first_arm"] == stage["second_arm"]) | (stage["first_seed"] == stage["second_seed"]))
+    assert "9 of 9" in texts(draw("star", study))
+    reference = stage.isel(pair=stage["first_arm"] == stage["second_arm"])
+    assert "No triples to show" in texts(draw("star", with_stage(study, "paths", reference)))
+    assert "No triples to show" in texts(draw("star", with_stage(study, "paths", matched.isel(pair=slice(0)))))
+    assert "No triples to show" in texts(draw("star", case(["minima", "paths"]), settings=SETTINGS | {"roles": {"flat": "rsgd"}}))
+
+
+def test_variants_that_a_study_adds_have_panels():
+    stage = paths(np.random.default_rng(0), 3, variants=(*VARIANTS, "geodesic greedy", "repaired both"))
+    figure = draw("barriers", with_stage(case(["minima"]), "paths", stage))
+    assert len(titles(figure)) == 8
+    axes = panel(figure, "both removed in a single pass")
+    error = stage["error"].sel(variant="geodesic greedy", split="train")
+    first = [place for place, arm in enumerate(stage["first_arm"].values) if arm == stage["second_arm"].values[place] == "sgd"]
+    assert any(np.allclose(curve, error.values[first].mean(0), rtol=1e-12) for curve in curves(axes, COLOURS["sgd"], 25))
+    assert [axes.get_xlabel() for axes in figure.axes].count("position along the path, t") == 3
+
+
+def test_binary_paths_have_four_panels_and_their_own_matrices():
+    assert len(titles(draw("barriers", binary_case()))) == len(BINARY)
+    barrier = binary_case()["paths"]["barrier"].sel(variant="hamming aligned", split="train")
+    first = [
+        place for place, arm in enumerate(barrier["first_arm"].values) if arm == barrier["second_arm"].values[place] == "rsgd"
+    ]
+    assert f"{100 * barrier.values[first].mean():.2f}" in texts(draw("barrier_matrices", binary_case()))
+
+
+def test_maps_show_the_error_and_the_minima_of_usable_planes():
+    stage = case(["maps"])["maps"]
+    figure = draw("maps")
+    assert titles(figure) == ["rsgd", "sgd", "adversarial", "across arms"]
+    axes = panel(figure, " sgd")
+    (picture,) = [mesh for mesh in axes.collections if isinstance(mesh, QuadMesh)]
+    np.testing.assert_array_equal(picture.get_array(), stage["error"][ARMS.index("sgd")])
+    places = [line.get_xydata()[0] for line in axes.lines if line.get_color() == COLOURS["sgd"]]
+    np.testing.assert_array_equal(places, stage["places"][ARMS.index("sgd")])
+    assert [text.get_text() for text in axes.texts] == ["0", "1", "2", "b"]
+
+
+def test_without_planes_a_map_says_so():
+    for stage in (maps(np.random.default_rng(0), 3).isel(plane=slice(0)), xr.Dataset()):
+        assert "No map to show" in texts(draw("maps", with_stage(case(["minima"]), "maps", stage)))
+    unmeasured = maps(np.random.default_rng(0), 3).drop_vars(["error", "loss"])
+    assert "No map to show" in texts(draw("maps", with_stage(case(["minima"]), "maps", unmeasured)))
+
+
+def test_spectra_hold_all_eigenvalues_and_average_over_seeds():
+    curvature = case(["curvature"])["curvature"]
+    axes = draw("spectra").axes[0]
+    for arm in KEPT:
+        (line,) = [line for line in axes.lines if line.get_color() == COLOURS[arm]]
+        eigenvalue, share = line.get_data()
+        linear = axes.xaxis.get_transform().linear_width
+        decades = np.arcsinh(eigenvalue / linear) / np.log(10)
+        assert np.trapezoid(share, decades) == pytest.approx(1, abs=0.01)
+        own = curvature.sel(arm=arm, seed=KEPT[arm])
+        mean = (own["density_node"] * own["density_weight"]).sum("step").mean()
+        assert np.trapezoid(share * eigenvalue, decades) == pytest.approx(float(mean), rel=0.05)
+
+
+def test_spectra_that_were_not_estimated_are_missed():
+    study = case(["minima", "curvature"])
+    study["curvature"]["density_node"].loc[{"arm": "sgd", "seed": 0}] = np.nan
+    assert "sgd (2)" in texts(draw("spectra", study))
+    assert "did not estimate" in texts(draw("spectra", binary_case()))
+
+
+def test_great_circles_are_means_over_pairs_of_a_kind():
+    solutions = perceptron()["solutions"]
+    figure = draw("perceptron")
+    axes = panel(figure, "along great circles")
+    for kind, look in looks(["robust-robust", "robust-typical", "typical-typical"]).items():
+        members = solutions["kind"].values == kind
+        (curve,) = curves(axes, look.colour, 41)
+        np.testing.assert_allclose(curve, solutions["error"].values[members].mean(0), rtol=1e-12)
+        points = curves(panel(figure, "barriers"), look.colour, 10)
+        np.testing.assert_array_equal(points[0], solutions["barrier"].values[members])
+    assert "500 weights, 3 constraints per weight, threshold −0.5. Left out: 1 of 12 solutions" in texts(figure)
+
+
+def test_a_perceptron_without_pairs_is_missed():
+    study = perceptron()
+    study["solutions"]["barrier"][:] = np.nan
+    assert "not solved twice" in texts(draw("perceptron", study))
+    assert "not solved twice" in texts(draw("perceptron", xr.DataTree()))
+
+
+def test_costs_are_sample_gradients_of_all_runs():
+    minima = case(["minima"])["minima"]
+    axes = panel(draw("training"), "cost")
+    shown = [value for line in axes.lines if line.get_color() == COLOURS["sam"] for value in line.get_ydata()]
+    assert sorted(shown) == sorted(minima["sample_gradients"].sel(arm="sam").values)
+    crosses = [line for line in axes.lines if line.get_marker() == "x" and len(line.get_ydata())]
+    assert [line.get_color() for line in crosses] == [COLOURS["sam"]]
+    old = with_stage(case(["minima"]), "minima", minima.to_dataset().drop_vars("sample_gradients"))
+    assert titles(draw("training", old)) == ["loss", "error"]
+
+
+def test_chains_say_what_they_are():
+    study = case(["minima", "chains"])
+    study["chains"].attrs = {"kind": "bezier", "bends": 2, "constraint": "torus"}
+    assert "along the Bézier curve, 2 bends, on the torus" in titles(draw("chains", study))
+
+
+def test_large_numbers_have_raised_powers():
+    assert [power(value) for value in (1e4, 5e4, 2e-5, 5000, 1e-3)] == ["10⁴", "5·10⁴", "2·10⁻⁵", "5000", "0.001"]
