@@ -13,7 +13,7 @@ from symgeom.binary.layers import BinaryLinear
 from symgeom.binary.weights import binarise, binary_tensors
 from symgeom.randomness import stream
 from symgeom.store import read_store
-from symgeom.train import choose_device
+from symgeom.train.device import choose_device
 from symgeom.types import Parameters, cast
 
 

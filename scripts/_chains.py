@@ -23,6 +23,7 @@ COLUMNS = {
     "length_ratio": ("1", "length of the chain of the trained points over the distance of its ends"),
     "bend_angle": ("rad", "largest angle by which the chain turns at a bend"),
     "torus_length_ratio": ("1", "the same lengths on the torus (root mean square of angles)"),
+    "diverged": ("1", "whether a bend diverged in training: 1 or 0"),
 }
 PLAN = ("points", "epochs", "evaluate_every", "learning_rate", "momentum", "batch_size", "threshold")
 
@@ -47,4 +48,5 @@ def measured(case: Case, torus: Torus, found: Chains) -> Iterator[tuple[str, Ten
     lengths = torch.vmap(lambda *points: polygon_length(points, torus=torus))
     first, last = found.largest_error[:, [0, -1]].T
     shapes, ratio = torch.vmap(chain_shape)(*points), lengths(*points) / lengths(points[0], points[-1])
-    yield from zip(COLUMNS, (first, last, found.epochs_needed, found.steps_needed, *shapes, ratio), strict=True)
+    needed = found.epochs_needed, found.steps_needed
+    yield from zip(COLUMNS, (first, last, *needed, *shapes, ratio, ~found.finite), strict=True)

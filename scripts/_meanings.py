@@ -3,8 +3,8 @@
 NOISES = {
     "local_energy": "relative to each weight (of binary weights: signs that flip with this probability)",
     "torus_energy": "isotropic on the torus",
-    "additive_energy": "added to the weights as trained",
-    "rescaled_energy": "added to the weights of a rescaled copy that computes the same function",
+    "additive_energy": "added to the weights as trained, in units of their root mean square",
+    "rescaled_energy": "of the same size, added to a rescaled copy that computes the same function",
 }
 """Local energies by name, and the noise of each."""
 

@@ -12,7 +12,7 @@ from symgeom.group import act, random_element
 from symgeom.problem import Problem
 from symgeom.randomness import stream
 from symgeom.spec import SymmetrySpec
-from symgeom.types import Parameters
+from symgeom.types import Parameters, ravel
 
 
 def curves(spec: SymmetrySpec, problem: Problem, params: Parameters, **chosen: object) -> dict[str, object]:
@@ -35,10 +35,16 @@ def energies(
         found["torus_energy"] = local_energy(problem, params, **given, noise=noise, generator=stream("torus energy", *words))
     if "additive" in options["noises"]:
         element = random_element(spec.exact(), generator=stream("rescaled copy", *words), spread=1.0)
+        unit = float(ravel(_weights(problem, params)).square().mean().sqrt())
+        given["amplitudes"] = [unit * amplitude for amplitude in options["amplitudes"]]
         for name, network in (("additive_energy", params), ("rescaled_energy", act(spec.exact(), element, params))):
             generator = stream("additive energy", *words)  # the same for both
             found[name] = local_energy(problem, network, **given, noise="additive", generator=generator)
     return found
+
+
+def _weights(problem: Problem, params: Parameters) -> Parameters:
+    return {name: params[name] for name, _ in problem.module.named_parameters()}
 
 
 def by_layer(problem: Problem, params: Parameters, *, options: Mapping, words: tuple) -> dict[str, LocalEnergy]:

@@ -37,7 +37,7 @@ def paths_of(
     if kind == "latent":
         return [LatentPath(*ends, case.binary)]
     if kind == "hamming":
-        words = [("hamming order", *pair, number) for number in range(options["orders"])]
+        words = [("hamming order", *pair, number) for number in range(options.get("orders", 1))]
         return [HammingPath(*ends, random_order(ends[0], case.binary, generator=stream(*each))) for each in words]
     geodesic = GeodesicPath(spec, *ends)
     return [geodesic if kind == "geodesic" else RepairedPath(spec, problem.module, geodesic, problem.inputs)]

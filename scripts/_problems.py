@@ -7,7 +7,7 @@ from symgeom.batchnorm import batch_norms
 from symgeom.datasets.data import stratified_split
 from symgeom.problem import Problem
 from symgeom.randomness import stream
-from symgeom.train import choose_device
+from symgeom.train.device import choose_device
 
 
 def problems_of(case: Case, precision: str, *, samples: int | None = None, trained: bool = False) -> dict[str, Problem]:

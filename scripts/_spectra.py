@@ -13,15 +13,26 @@ from symgeom.randomness import stream
 from symgeom.torus import Torus
 from symgeom.types import Parameters
 
+BALLS = {"sharpness": ("radius", False), "adaptive_sharpness": ("adaptive_radius", True)}
+"""Measures without second derivatives: the key of their radius, and whether it is relative."""
+
+
+def left_out(options: Mapping, *, binary: bool, problem: Problem) -> list[str]:
+    """Return which measures cannot be taken: of signs none can, and statistics of batches allow no second derivative."""
+    second = ["eigenvalue", *["trace", "relative_trace", "torus_trace"] * bool(options["probes"])]
+    second += ["layer_trace"] * bool(options["probes"] and options["layers"]) + ["density"] * bool(options["density_steps"])
+    return [*BALLS, *second] if binary else second if problem.batch_norm else []
+
 
 def measures(torus: Torus, problem: Problem, params: Parameters, *, options: Mapping, words: tuple) -> dict[str, object]:
-    """Return the measures that the configuration asks for, by name."""
+    """Return the measures that the configuration asks for and that can be taken, by name."""
+    balls = {name: {"radius": options[radius], "adaptive": adaptive} for name, (radius, adaptive) in BALLS.items()}
+    found = {name: sharpness(problem, params, steps=options["ascent_steps"], **ball).increase[-1] for name, ball in balls.items()}
+    if problem.batch_norm:
+        return found
     tolerance, start = options["eigenvalue_tolerance"], stream("lanczos", *words)
     top = hessian_eigenvalues(problem, params, count=options["eigenvalues"], tolerance=tolerance, generator=start)
-    found = {"eigenvalue": top.values, "eigenvalue_residual": top.residuals}
-    for name, adaptive, radius in (("sharpness", False, "radius"), ("adaptive_sharpness", True, "adaptive_radius")):
-        ball = {"radius": options[radius], "steps": options["ascent_steps"], "adaptive": adaptive}
-        found[name] = sharpness(problem, params, **ball).increase[-1]
+    found |= {"eigenvalue": top.values, "eigenvalue_residual": top.residuals}
     if options["probes"]:
         found |= traces(torus, problem, params, options=options, words=words)
     if options["density_steps"]:

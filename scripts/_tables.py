@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from _labels import labelled
 from xarray import Variable
 
-from symgeom.barrier import evaluate
+from symgeom.barrier.landscape import evaluate
 from symgeom.problem import Problem
 from symgeom.spec import SymmetrySpec
 from symgeom.store import parameters_to_variables

@@ -36,7 +36,8 @@ def main(
         for count, units in ((dead, result.dead), (weak, result.weak)):
             count[place] = [len(units.get(group.name, ())) for group in spec.groups]
         for name, tensor in result.parameters.items():
-            stacked.setdefault(name, np.full((*shape, *tensor.shape), np.nan))[place] = tensor
+            empty = np.full((*shape, *tensor.shape), np.nan if tensor.is_floating_point() else 0, tensor.numpy().dtype)
+            stacked.setdefault(name, empty)[place] = tensor
     proved, each = "largest relative change of the outputs under random group elements", ("arm", "seed")
     variables = parameters_to_variables(spec, stacked, leading=each) | {
         "certificate": labelled(each, certificate, "1", proved),

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 import numpy as np
-import torch
 from _case import Case
 from _console import progress
 from _ends import Gauges
@@ -15,6 +14,7 @@ from xarray import Dataset
 
 from symgeom.plane import Plane, error_map
 from symgeom.store import write_store
+from symgeom.torus import Torus
 from symgeom.types import cast
 
 MEANINGS = {
@@ -26,16 +26,20 @@ MEANINGS = {
 }
 
 
-def main(*, stores: Mapping, network: Mapping, planes: list, options: Mapping, maps: str, config_digest: str) -> None:
+def main(
+    *, stores: Mapping, network: Mapping, planes: list, options: Mapping, bias_in_norm: bool, maps: str, config_digest: str
+) -> None:
     case, spec = Case.read(stores["data"], network), read_symmetry(stores["symmetry"])
-    problem, dtype = problems_of(case, options["precision"], samples=options["samples"])["train"], options["precision"]
+    problem = problems_of(case, options["precision"], samples=options["samples"])["train"]
+    torus = Torus(spec, bias_in_norm) if options["project"] and not case.binary else None
+    chosen = {"tensors": [name for name, _ in problem.module.named_parameters()], "torus": torus}
     gauges, arrays, vertices = Gauges.read(case, spec, stores), {}, [(*pairs[0], *pairs[1][2:]) for pairs in planes]
     with progress("map planes", len(planes)) as bar:
         for row, (first, second) in enumerate(planes):
             bar.update()
             corners = gauges.corners((tuple(first), tuple(second)), latent=bool(case.binary))
             if corners:
-                plane = Plane(*(cast(corner, getattr(torch, dtype)) for corner in corners))
+                plane = Plane(*(cast(corner, problem.inputs.dtype) for corner in corners), **chosen)
                 measured = error_map(problem, plane, points=options["points"], margin=options["margin"])
                 for name in MEANINGS:
                     filled(arrays, name, (len(planes),), (row,), getattr(measured, name))

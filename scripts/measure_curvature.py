@@ -8,7 +8,7 @@ from _labels import filled, labelled, names, write_minima
 from _launch import launch
 from _meanings import CURVATURES, DIMS
 from _problems import problems_of
-from _spectra import measures
+from _spectra import left_out, measures
 from _stage import read_networks, read_symmetry
 
 from symgeom.flatness.layers import layers
@@ -41,6 +41,7 @@ def main(
     variables = {name: labelled(("arm", "seed", *DIMS.get(name, ())), array, *CURVATURES[name]) for name, array in arrays.items()}
     coordinates = names("layer", layer_names, "layer") if "layer_trace" in variables else {}
     attrs = {name: str(value) for name, value in options.items()}
+    attrs["left_out"] = left_out(options, binary=bool(found.binary), problem=problem)
     write_minima(curvature, arms, seeds, variables, coordinates=coordinates, attrs=attrs, config_digest=config_digest)
 
 

@@ -29,6 +29,8 @@ def main(
 ) -> None:
     case, spec = Case.read(stores["data"], network), read_symmetry(stores["symmetry"])
     problems = problems_of(case, options["precision"], samples=options["samples"])
+    left_out = ["repaired both"] if options["repair"] and (case.binary or problems["train"].batch_norm) else []
+    options = options | {"repair": options["repair"] and not left_out}  # statistics that are measured anew need no repair
     gauges, dtype = Gauges.read(case, spec, stores), getattr(torch, options["precision"])
     pairs, names = list(map(tuple, pairs)), variants(options, binary=bool(case.binary))
     inside = [pair for pair in pairs if pair[0] == pair[2] and gauges.ends(pair)] if "geodesic greedy" in names else []
@@ -47,7 +49,9 @@ def main(
                 for split, problem in problems.items():
                     along.put(row, f"{kind} {removed}", split, problem, found)
     variables, coordinates = labels(along)
-    write_pairs(paths, pairs, variables, coordinates=coordinates, attrs=options, config_digest=config_digest)
+    write_pairs(
+        paths, pairs, variables, coordinates=coordinates, attrs=options | {"left_out": left_out}, config_digest=config_digest
+    )
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Train the seeds of one arm to minima, and keep the ledger of their charges; a killed job goes on from its last checkpoint."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -42,8 +43,10 @@ def main(
             observer = LedgerObserver(spec, method, steps=steps, snapshots=training["ledger_snapshots"])
         start, generators = starts(found, members, precision), orders(members, training)
         trained = train(problems["train"], start, method, plan=plan, generators=generators, observe=observer)
+    if trained.resumed_from:  # said in the log only: the stores are the same, byte for byte, as those of an uninterrupted job
+        sys.stderr.write(f"Went on from epoch {trained.resumed_from} of a checkpoint.\n")
     how = {"method": method.name, "batch_size": plan.batch_size, "together": int(trained.together)}
-    how |= {"resumed_from": trained.resumed_from, "device": str(problems["train"].inputs.device)}
+    how["device"] = str(problems["train"].inputs.device)
     for path, (variables, along) in (
         (ledgers, ledger_table(observer.close() if observer else NO_LEDGER, method, len(seeds))),
         (minima, minima_table(spec, trained, problems)),

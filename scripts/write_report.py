@@ -8,28 +8,36 @@ from _launch import launch
 
 from symgeom.claims.record import read_claims
 from symgeom.provenance import describe_run, run_statistics
-from symgeom.report import alignment_facts, arm_rows, embed, minima_rows, render
-from symgeom.store import open_study
+from symgeom.report import alignment_facts, arm_rows, barrier_rows, data_facts, diverged_chains, embed, minima_rows, render
+from symgeom.store import open_study, read_store
+
+STAGES = ("minima", "canonical", "alignments", "chains")
+COUNTED = ("class", "train_class_count", "test_class_count")
 
 
 def main(*, stores: Mapping, settings: Mapping, shown: Mapping, report: str, provenance: str) -> None:
-    folder, arms = Path(report).parent, list(settings["arms"])
-    tree = open_study(folder, files=[*stores["minima"], *stores["canonical"], *stores["alignments"]])
-    runs = {case: minima_rows(tree[case]["minima"], tree[case]["canonical"], arms) for case in settings["cases"]}
+    folder, arms, cases = Path(report).parent, list(settings["arms"]), list(settings["cases"])
+    tree = open_study(folder, files=[path for stage in STAGES for path in stores[stage]])
+    runs = {case: minima_rows(tree[case]["minima"], tree[case]["canonical"], arms) for case in cases}
     captions = {Path(file).stem: Path(file).read_text(encoding="utf-8") for file in stores["captions"]}
     statistics = [row for row in run_statistics(folder / "benchmarks") if row["rule"] != "write_report"]
     made = describe_run(statistics, Path(stores["template"]).parent)
     Path(provenance).write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
+    figures = [embed(path, captions, shown) for path in stores["figures"]]
+    drawn = {figure["question"] for figure in figures}
     page = render(
         stores["template"],
         folder=folder.as_posix(),
         settings=settings,
         claims=read_claims(stores["claims"]),
-        questions=list(dict.fromkeys(figure["question"] for figure in shown.values())),
-        figures=[embed(path, captions, shown) for path in stores["figures"]],
+        questions=[name for name in dict.fromkeys(each["question"] for each in shown.values()) if name in drawn],
+        figures=figures,
         runs=runs,
         arm_rows={case: arm_rows(rows, arms) for case, rows in runs.items()},
-        alignments={case: alignment_facts(tree[case]["alignments"]) for case in settings["cases"]},
+        alignments={case: alignment_facts(tree[case]["alignments"]) for case in cases},
+        diverged={case: diverged_chains(tree[case]["chains"]) for case in cases},
+        barriers={case: barrier_rows(stores["barriers"], case) for case in cases},
+        data={case: data_facts(read_store(file, only=COUNTED)) for case, file in zip(cases, stores["data"], strict=True)},
         made=made,
     )
     Path(report).write_text(page, encoding="utf-8")

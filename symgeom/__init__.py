@@ -6,8 +6,8 @@ The map, from the ground up (a module imports only from lower floors):
 * words: ``sphere``, ``spec`` (the architecture as data)
 * symmetry: ``group``, ``pairing``, ``discover``, ``certify``, ``wiring``, ``inspection``
 * quotient: ``gauge`` (canonical representatives), ``torus``, ``align``
-* landscape: ``batchnorm``, ``probe``, ``problem``, ``path``, ``barrier``, ``chain``, ``plane``, ``repair``, ``flatness``, ``binary``
-  (networks of signs), ``perceptron`` (a model with known theory), ``charge``, ``ledger``, ``equilibrium``
+* landscape: ``batchnorm``, ``probe``, ``problem``, ``path``, ``barrier``, ``chain``, ``plane``, ``repair``, ``flatness``,
+  ``binary`` (networks of signs), ``perceptron`` (a model with known theory), ``charge``, ``ledger``, ``equilibrium``
 * learning: ``networks``, ``optimizers``, ``train``
 * shelves: ``datasets``, ``store``, ``claims``, ``figures``
 

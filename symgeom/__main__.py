@@ -23,11 +23,11 @@ from torch import Tensor, nn
 
 from symgeom.certify import Certificate, certify
 from symgeom.checks import SymgeomError
-from symgeom.torchvision_door import OPERATORS_MISSING, import_torchvision
 from symgeom.discover import discover
 from symgeom.inspection import summary, table
 from symgeom.randomness import stream
 from symgeom.spec import SymmetrySpec
+from symgeom.torchvision_door import OPERATORS_MISSING, import_torchvision
 from symgeom.types import Parameters, parameters
 from symgeom.wiring import symmetry_graph
 

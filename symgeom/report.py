@@ -8,6 +8,7 @@ sort tables.
 from __future__ import annotations
 
 import base64
+import csv
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,8 @@ from pathlib import Path
 import jinja2
 import numpy as np
 from markupsafe import Markup, escape
+
+from symgeom.claims.geometry import FULL
 
 VERDICTS = {"supported": "●", "not supported": "✕", "undecided": "◇"}
 """Symbol of each verdict; the word stands beside it."""
@@ -111,7 +114,7 @@ def minima_rows(minima: Mapping, canonical: Mapping, arms: Sequence[str]) -> lis
     Parameters
     ----------
     minima : xr.Dataset
-        With ``status``, ``usable``, ``epochs``, ``gradient_evaluations`` and the errors and losses over (arm, seed).
+        With ``status``, ``usable``, ``epochs``, both budgets of gradients, and the errors and losses over (arm, seed).
     canonical : xr.Dataset
         With ``certificate`` over (arm, seed).
     arms : sequence of str
@@ -122,7 +125,7 @@ def minima_rows(minima: Mapping, canonical: Mapping, arms: Sequence[str]) -> lis
     list of dict
         One row per run, none left out.
     """
-    names = ("train_error", "test_error", "train_loss", "test_loss", "epochs", "gradient_evaluations")
+    names = ("train_error", "test_error", "train_loss", "test_loss", "epochs", "gradient_evaluations", "sample_gradients")
     rows = []
     for arm in (arm for arm in arms if arm in minima["arm"].values):
         for seed in minima["seed"].values.tolist():
@@ -148,15 +151,14 @@ def arm_rows(rows: Sequence[Mapping], arms: Sequence[str]) -> list[dict]:
     Returns
     -------
     list of dict
-        One row per arm: ``runs``, ``usable``, and mean and standard deviation of errors, losses and epochs.
+        One row per arm: ``runs``, ``usable``, means of errors, epochs and budget, and the deviation of the test error.
     """
     summary = []
     for arm in arms:
         runs = [row for row in rows if row["arm"] == arm]
         kept = [row for row in runs if row["usable"]]
-        means = {name: float(np.mean([row[name] for row in kept])) if kept else math.nan for name in ("train_error", "epochs")}
-        errors = [row["test_error"] for row in kept]
-        means["test_error"] = float(np.mean(errors)) if kept else math.nan
+        names, errors = ("train_error", "test_error", "epochs", "sample_gradients"), [row["test_error"] for row in kept]
+        means = {name: float(np.mean([row[name] for row in kept])) if kept else math.nan for name in names}
         means["test_error_deviation"] = float(np.std(errors, ddof=1)) if len(kept) > 1 else math.nan
         summary.append({"arm": arm, "runs": len(runs), "usable": len(kept)} | means)
     return summary
@@ -173,8 +175,9 @@ def alignment_facts(alignments: Mapping) -> dict:
     Returns
     -------
     dict
-        ``pairs``, ``converged`` and ``tied`` (numbers of pairs), ``starts``, ``improved`` (pairs for which a later start led
-        higher than the first) and ``spread`` (median over pairs of the gap between best and worst start, as a share of the best).
+        ``pairs`` and ``tied`` (numbers of pairs), ``unsettled`` (names of pairs that did not converge), ``starts``, ``improved``
+        (pairs whose later starts led higher than the first) and ``spread`` (median over pairs of the gap between best and worst
+        start, as a share of the best).
     """
     objectives = alignments["start_objective"].values
     there = np.isfinite(objectives).all(1)
@@ -183,11 +186,97 @@ def alignment_facts(alignments: Mapping) -> dict:
     return {
         "pairs": int(there.sum()),
         "starts": objectives.shape[1],
-        "converged": int(alignments["converged"].values[there].sum()),
+        "unsettled": pair_names(alignments, there & ~alignments["converged"].values),
         "tied": int((alignments["ties"].values[there].sum(1) > 0).sum()),
         "improved": int((best > objectives[:, 0]).sum()),
         "spread": spread,
     }
+
+
+def pair_names(pairs: Mapping, chosen: Sequence[bool]) -> list[str]:
+    """Name some pairs of minima.
+
+    Parameters
+    ----------
+    pairs : xr.Dataset
+        With the coordinates ``first_arm``, ``first_seed``, ``second_arm`` and ``second_seed`` over pair.
+    chosen : sequence of bool
+        Which pairs.
+
+    Returns
+    -------
+    list of str
+        "sgd/0 and sgd/1", and so on.
+    """
+    ends = zip(*(pairs[f"{end}_{what}"].values for end in ("first", "second") for what in ("arm", "seed")), strict=True)
+    return [f"{first}/{one} and {second}/{other}" for (first, one, second, other), put in zip(ends, chosen, strict=True) if put]
+
+
+def diverged_chains(chains: Mapping) -> list[str]:
+    """Name the pairs between which a bend of the chain diverged in training.
+
+    Parameters
+    ----------
+    chains : xr.Dataset
+        With ``diverged`` over pair: 1, 0, or NaN where a network is missing.
+
+    Returns
+    -------
+    list of str
+        As from :func:`pair_names`.
+    """
+    return pair_names(chains, chains["diverged"].values == 1)
+
+
+def data_facts(data: Mapping) -> dict:
+    """Say which data a case was trained and tested on.
+
+    Parameters
+    ----------
+    data : xr.Dataset
+        With ``train_class_count`` and ``test_class_count`` over class, and the attributes that loading them gave.
+
+    Returns
+    -------
+    dict
+        ``name``, ``checksum``, ``ignored`` (files that were no samples), ``classes`` (name, counts), ``samples`` (both sums).
+    """
+    counts = [data[f"{split}_class_count"].values.tolist() for split in ("train", "test")]
+    return {
+        "name": data.attrs["data_set"],
+        "checksum": data.attrs["checksum"],
+        "ignored": data.attrs["ignored_files"],
+        "classes": list(zip(data["class"].values.tolist(), *counts, strict=True)),
+        "samples": [sum(count) for count in counts],
+    }
+
+
+def barrier_rows(path: str | Path, case: str) -> tuple[str, list[dict]]:
+    """Read the mean barriers of a case between all arms, with all symmetries removed, on the training data.
+
+    Parameters
+    ----------
+    path : str or Path
+        ``barriers.csv``.
+    case : str
+        Name of the case.
+
+    Returns
+    -------
+    variant : str
+        The kind of path; empty if none was measured.
+    rows : list of dict
+        ``first`` and ``second`` arm, ``mean``, ``low`` and ``high`` (fractions of the samples; NaN: unknown), and ``pairs``.
+    """
+    with open(path, newline="", encoding="utf-8") as file:
+        found = [row for row in csv.DictReader(file) if (row["case"], row["split"]) == (case, "train")]
+    variant = next((name for name in FULL if name in {row["variant"] for row in found}), "")
+    return variant, [
+        {"first": row["first_arm"], "second": row["second_arm"], "pairs": int(row["pairs"])}
+        | {name: float(row[name]) for name in ("mean", "low", "high")}
+        for row in found
+        if row["variant"] == variant
+    ]
 
 
 def render(template: str | Path, **context: object) -> str:

@@ -130,13 +130,15 @@ def _pack(path: Path, entries: Mapping[str, bytes]) -> None:
         partial.unlink(missing_ok=True)
 
 
-def read_store(path: str | Path) -> xr.Dataset:
+def read_store(path: str | Path, *, only: Sequence[str] | None = None) -> xr.Dataset:
     """Read a store into memory.
 
     Parameters
     ----------
     path : str or Path
         A file written by :func:`write_store`.
+    only : sequence of str, optional
+        Read these variables (and all attributes), and nothing else; all by default.
 
     Returns
     -------
@@ -152,7 +154,8 @@ def read_store(path: str | Path) -> xr.Dataset:
         raise SymgeomError(f"Cannot read '{path}': there is no such file. Run snakemake to make it, or correct the path.")
     try:
         with zipfile.ZipFile(path) as archive:  # checks the sum of every entry
-            entries = {name: Buffer.from_bytes(archive.read(name)) for name in archive.namelist()}
+            wanted = [name for name in archive.namelist() if only is None or name.split("/")[0] in ("zarr.json", *only)]
+            entries = {name: Buffer.from_bytes(archive.read(name)) for name in wanted}
         dataset = xr.open_zarr(MemoryStore(entries), chunks=None, consolidated=False).load()
     except (zipfile.BadZipFile, OSError, ValueError, KeyError, RuntimeError) as error:
         raise SymgeomError(
@@ -160,11 +163,8 @@ def read_store(path: str | Path) -> xr.Dataset:
         ) from error
     version = dataset.attrs.get("schema_version")
     if version != SCHEMA_VERSION:
-        found = f"has schema version {version}" if version else "was not written by symgeom"
-        raise SymgeomError(
-            f"Cannot read '{path}': it {found}, and symgeom {__version__} reads schema version {SCHEMA_VERSION}. Migrate it, or "
-            "delete it and run snakemake again."
-        )
+        found = f"has schema version {version}, not {SCHEMA_VERSION}" if version else "was not written by symgeom"
+        raise SymgeomError(f"Cannot read '{path}': it {found}. Migrate it, or delete it and run snakemake again.")
     return _with_string_type(dataset[sorted(map(str, dataset.variables))], str)
 
 
@@ -231,8 +231,8 @@ def open_study(path: str | Path, *, files: Sequence[str | Path] | None = None) -
     """Read every array of a study into one labelled tree.
 
     The files ``<case>/<stage>.zarr.zip`` and the batches ``<case>/<stage>/<batch>.zarr.zip`` become the nodes
-    ``/<case>/<stage>``. Batches are joined along ``pair`` or ``plane`` if they have it, else along ``seed`` and ``arm``. Where one
-    arm was run with other seeds than another, the gap is NaN (False in flags, empty in text). Half-written files are not read.
+    ``/<case>/<stage>``. Batches are joined along ``pair`` or ``plane`` if they have it, else along ``seed`` and ``arm``. Where
+    arms were run with different seeds, the gap is NaN (False in flags, empty in text). Half-written files are not read.
 
     Parameters
     ----------

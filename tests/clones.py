@@ -23,8 +23,18 @@ def copy_repository(place: Path, *, config: str = "config/config.yaml") -> Path:
     return place
 
 
+def environment(clone: Path) -> dict[str, str]:
+    """Return the environment in which snakemake runs in a copy: the copy's own modules, one thread."""
+    return os.environ | {"PYTHONPATH": str(clone), "OMP_NUM_THREADS": "1"}
+
+
 def snakemake(clone: Path, *words: str, check: bool = False) -> subprocess.CompletedProcess:
     """Run snakemake in a copy, on the copy's own modules and configuration."""
-    environment = os.environ | {"PYTHONPATH": str(clone), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, str(SNAKEMAKE), *words]
-    return subprocess.run(command, cwd=clone, env=environment, capture_output=True, text=True, check=check)
+    return subprocess.run(command, cwd=clone, env=environment(clone), capture_output=True, text=True, check=check)
+
+
+def override(place: Path, text: str) -> tuple[str, str]:
+    """Write a configuration that is merged over the default one (nested numbers on the command line would become text)."""
+    (place / "override.yaml").write_text(text)
+    return "--configfile", str(place / "override.yaml")

@@ -18,6 +18,8 @@ from symgeom.discover.rules import RULES
 from symgeom.gauge import canonicalise
 from symgeom.group import GroupElement, act, compose, extend, identity, inverse, random_element
 from symgeom.pairing import leg_products, pairing
+from symgeom.path import BezierPath, GeodesicPath, LinearPath, PolygonalPath
+from symgeom.plane import Plane
 from symgeom.randomness import stream
 from symgeom.spec import Leg, SymmetrySpec, UnitGroup, check_spec, put, take
 from symgeom.torus import Torus, sphere_coordinates, with_sphere_coordinates
@@ -190,3 +192,21 @@ def test_what_act_returns_is_memory_of_its_own():
         for tensor in act(SPEC, element, params).values():
             tensor.zero_()
         assert all(map(torch.equal, params.values(), A.values()))
+
+
+PATHS: dict[str, Callable[[Weights, Weights], object]] = {
+    "linear": LinearPath,
+    "geodesic": lambda start, end: GeodesicPath(SPEC, start, end),
+    "polygonal": lambda start, end: PolygonalPath([start, start, end]),
+    "bezier": lambda start, end: BezierPath([start, start, end]),
+    "plane": lambda start, end: Plane(start, network(*WIDTHS, seed=1), end),
+}
+
+
+@pytest.mark.parametrize("kind", PATHS)
+def test_a_path_between_different_architectures_is_refused(kind: str):
+    wider, deeper = network(4, 6, 3, 2, seed=1), network(4, 5, 3, 3, 2, seed=1)
+    with pytest.raises(SymgeomError, match=r"tensor '0.weight' has shape \(6, 4\), expected \(5, 4\). Both networks must have"):
+        PATHS[kind](network(*WIDTHS), wider)
+    with pytest.raises(SymgeomError, match=r"tensors not expected \['6.bias', '6.weight'\]. Both networks must have"):
+        PATHS[kind](network(*WIDTHS), deeper)

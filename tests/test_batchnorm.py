@@ -348,7 +348,7 @@ def test_what_cannot_be_folded():
     with pytest.raises(SymgeomError, match="not a module of its own .a call of batch_norm with statistics of the batch"):
         fold_batchnorm(on_the_batch, torch.zeros(2, 3))
     with pytest.raises(SymgeomError, match=r"Cannot fold .* .Sequential.: outputs would change by .*no plain batch norm"):
-        fold_batchnorm(nn.Sequential(linear, Read(4)), torch.ones(2, 3))
+        fold_batchnorm(nn.Sequential(linear, Read(4)), torch.tensor([[100.0] * 3, [-100.0] * 3]))  # of either sign
     elsewhere = Block(lambda self, x: self.norm(self.a(x)) * self.norm.weight, a=linear, norm=norm)
     with pytest.raises(SymgeomError, match="no attribute 'weight'. One of them .* or its tensors are read elsewhere"):
         fold_batchnorm(elsewhere, torch.ones(2, 3))

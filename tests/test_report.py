@@ -15,13 +15,14 @@ import synthetic_study
 import xarray as xr
 import yaml
 
+from symgeom.claims.intervals import write_barriers
 from symgeom.claims.record import Claim, write_claims
-from symgeom.report import alignment_facts, arm_rows, embed, markup, minima_rows, number
-from symgeom.store import write_store
+from symgeom.report import alignment_facts, arm_rows, barrier_rows, embed, markup, minima_rows, number
+from symgeom.store import read_store, write_store
 
 ROOT = Path(__file__).parents[1]
 CAPTIONS = ROOT / "workflow/report/captions"
-FIGURES, STAGES = ("flatness", "claims"), ("minima", "canonical", "alignments")
+FIGURES, STAGES = ("flatness", "claims"), ("minima", "canonical", "alignments", "chains")
 PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" width="252pt" height="72pt"><rect width="9" height="9"/></svg>'
 
 
@@ -52,6 +53,39 @@ def claims() -> list[Claim]:
     return [first, replace(first, identifier="H2", low=-3.0, high=1.0), replace(first, identifier="H3", note="left out: sam/2")]
 
 
+def barriers() -> list[dict]:
+    words = {"case": "other", "first_arm": "rsgd", "level": 0.95, "pairs": 3, "low": 0.01, "high": 0.035}
+    kinds = [
+        ("sgd", "geodesic both", "train", 0.0234),
+        ("sgd", "geodesic both", "test", 0.5),
+        ("sgd", "linear raw", "train", 0.6),
+    ]
+    kinds.append(("rsgd", "geodesic both", "train", 0.0123))
+    named = ("second_arm", "variant", "split", "mean")
+    rows = [words | dict(zip(named, kind, strict=True)) for kind in kinds]
+    return [*rows, rows[0] | {"case": "mlp", "variant": "hamming aligned", "low": math.nan, "high": math.nan, "pairs": 1}]
+
+
+def data() -> xr.Dataset:
+    """Return what is stored of a data set, beside images that nobody shall read."""
+    words = {"units": "1", "long_name": "made up"}
+    counts = {"train_class_count": ("class", [4, 5], words), "test_class_count": ("class", [1, 2], words)}
+    attrs = {"data_set": "image_folder", "classes": 2, "checksum": "c0ffee", "ignored_files": 3}
+    return xr.Dataset(
+        counts | {"train_inputs": ("train_sample", np.zeros(9), words)}, {"class": ("class", ["bee", "<ant>"], words)}, attrs
+    )
+
+
+def troubled(stage: str, arrays: xr.Dataset) -> xr.Dataset:
+    """Let the first twelve alignments of a case not converge, and the bend of its second chain diverge."""
+    first = np.arange(arrays.sizes.get("pair", 0))
+    if stage == "alignments":
+        arrays["converged"] = arrays["converged"].copy(data=first >= 12)
+    if stage == "chains":
+        arrays["diverged"] = arrays["bend_error"].copy(data=(first == 1).astype(float))
+    return arrays
+
+
 @pytest.fixture
 def study(tmp_path, monkeypatch):
     """A made-up study of two cases, of which the report is written by its script."""
@@ -60,25 +94,32 @@ def study(tmp_path, monkeypatch):
     from write_report import main
 
     folder, config = Path("results/made_up"), yaml.safe_load((ROOT / "config/config.yaml").read_text())
-    tree, stores = synthetic_study.case(STAGES), {name: [] for name in (*STAGES, "figures")}
+    tree, stores = synthetic_study.case(STAGES), {name: [] for name in (*STAGES, "figures", "data")}
     for case in ("mlp", "other"):
         for stage in STAGES:
             path = folder / case / stage / "all.zarr.zip"
-            write_store(path, tree[stage].to_dataset(), config_digest="0", seeds=[0, 1, 2])
+            write_store(path, troubled(stage, tree[stage].to_dataset()), config_digest="0", seeds=[0, 1, 2])
             stores[stage].append(str(path))
+        stores["data"].append(str(folder / case / "data.zarr.zip"))
+        write_store(stores["data"][-1], data(), config_digest="0", seeds=[])
         for figure in FIGURES:
             path = folder / "figures" / case / f"{figure}.svg"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(PICTURE)
             stores["figures"].append(str(path))
     write_claims(folder / "claims.csv", claims())
+    write_barriers(folder / "barriers.csv", barriers())
     for rule, seconds in (("train_minima", "12.5"), ("write_report", "1.0")):
         synthetic_study.write_benchmark(folder / "benchmarks" / rule / "one.tsv", seconds, "300.5")
-    stores |= {"claims": str(folder / "claims.csv"), "template": str(ROOT / "workflow/report/report.html.j2")}
+    stores |= {
+        "barriers": str(folder / "barriers.csv"),
+        "claims": str(folder / "claims.csv"),
+        "template": str(ROOT / "workflow/report/report.html.j2"),
+    }
     stores["captions"] = [str(CAPTIONS / f"{figure}.rst") for figure in FIGURES]
     settings = config | {"study": "made_up", "cases": dict.fromkeys(("mlp", "other"), config["cases"]["mlp"])}
     shown = {"flatness": {"question": "Flatness: is it flat?", "stages": ["minima", "flatness"]}}
-    shown["claims"] = {"question": "Verdicts: how clear?", "stages": []}
+    shown["claims"] = {"question": "Connection: is there a way?", "stages": []}
     report, provenance = folder / "report.html", folder / "provenance.json"
     main(stores=stores, settings=settings, shown=shown, report=str(report), provenance=str(provenance))
     return report.read_text(encoding="utf-8"), json.loads(provenance.read_text())
@@ -164,17 +205,53 @@ def test_alignments_are_summed_up():
             "start_objective": (("pair", "start"), objectives),
             "converged": ("pair", [True, False, False, True]),
             "ties": (("pair", "group"), [[0, 2], [0, 0], [9, 9], [1, 0]]),
-        }
+        },
+        {
+            "first_arm": ("pair", ["sgd"] * 4),
+            "first_seed": ("pair", [0, 0, 1, 1]),
+            "second_arm": ("pair", ["sgd", "adam", "adam", "adam"]),
+            "second_seed": ("pair", [1, 1, 1, 0]),
+        },
     )
     found = alignment_facts(alignments)
     spread = found.pop("spread")
-    assert found == {"pairs": 3, "starts": 2, "converged": 2, "tied": 2, "improved": 1}
+    assert found == {"pairs": 3, "starts": 2, "unsettled": ["sgd/0 and adam/1"], "tied": 2, "improved": 1}
     assert spread == pytest.approx(0.2)  # the median of 0.2, 0.25 and 0
 
 
-def test_alignments_stand_below_the_minima(study):
-    assert "no single group could be matched better, and 0 had units" in study[0]
-    assert "Of 2 searches per pair" in study[0]
+def test_alignments_stand_below_the_minima_and_those_that_did_not_converge_are_named(study):
+    text, pairs = re.sub(r"\s+", " ", study[0]), len(synthetic_study.pairs(synthetic_study.SEEDS))
+    assert f"Alignment: for {pairs - 12} of {pairs} pairs no single group could be matched better, and 0 had units" in text
+    assert "Of 2 searches per pair" in text
+    names = [f"{first}/{one} and {second}/{other}" for first, one, second, other in synthetic_study.pairs(synthetic_study.SEEDS)]
+    assert f"Not converged, and kept as they are: {', '.join(names[:10])} and 2 more." in text
+    assert f"are in no figure and no claim, between {names[1]}.</p>" in text
+
+
+def test_data_are_described_without_reading_images(study, tmp_path):
+    text = re.sub(r"\s+", " ", study[0])
+    assert "image_folder, 9 samples to train on and 3 to test on, in 2 classes; 3 files in the folder were no samples" in text
+    assert text.count("Checksum <code>c0ffee</code>") == 2
+    assert '<th scope="row">&lt;ant&gt;</th><td class="number">5</td><td class="number">2</td>' in text
+    counted = read_store(tmp_path / "results/made_up/mlp/data.zarr.zip", only=("class", "train_class_count"))
+    assert set(counted.variables) == {"class", "train_class_count"}
+
+
+def test_barriers_with_all_symmetries_removed_are_a_table(study, tmp_path):
+    rows = [re.sub(r"<[^>]+>", " ", row).split() for row in re.findall("<tr>(.*?)</tr>", study[0], re.DOTALL)]
+    assert ["rsgd", "sgd", "2.34", "%", "1.00", "%", "3.50", "%", "3"] in rows
+    assert ["rsgd", "rsgd", "1.23", "%", "1.00", "%", "3.50", "%", "3"] in rows
+    assert ["rsgd", "sgd", "2.34", "%", "–", "–", "1"] in rows
+    assert not [row for row in rows if "60.00" in row or "50.00" in row]
+    variant, found = barrier_rows(tmp_path / "results/made_up/barriers.csv", "other")
+    assert (variant, [row["second"] for row in found]) == ("geodesic both", ["sgd", "rsgd"])
+    assert barrier_rows(tmp_path / "results/made_up/barriers.csv", "nothing") == ("", [])
+
+
+def test_budgets_are_means_over_what_is_compared(study):
+    minima = synthetic_study.case(["minima"])["minima"].to_dataset()
+    budget = minima["sample_gradients"].sel(arm="sam").values[:2].mean()
+    assert study[0].count(f'<td class="number" data-value="{budget}">{number(budget)}</td>') == 2
 
 
 def test_captions_become_html():

@@ -152,7 +152,7 @@ def test_a_foreign_zip_is_refused(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("attrs", "found"), [({}, "was not written by symgeom"), ({"schema_version": 99}, "has schema version 99")]
+    ("attrs", "found"), [({}, "was not written by symgeom"), ({"schema_version": 99}, "has schema version 99, not 1")]
 )
 def test_another_schema_is_refused(tmp_path: Path, attrs: dict, found: str):
     entries: dict = {}
@@ -160,7 +160,7 @@ def test_another_schema_is_refused(tmp_path: Path, attrs: dict, found: str):
     with zipfile.ZipFile(tmp_path / "m.zarr.zip", "w") as archive:
         for name, buffer in entries.items():
             archive.writestr(name, buffer.to_bytes())
-    with pytest.raises(SymgeomError, match=rf"m.zarr.zip': it {found}, and symgeom 0.1.0 reads schema version 1. .* delete"):
+    with pytest.raises(SymgeomError, match=rf"m.zarr.zip': it {found}.* delete"):
         read_store(tmp_path / "m.zarr.zip")
 
 

@@ -7,20 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clones import copy_repository, snakemake
+from clones import ROOT, copy_repository, override, snakemake
 
 from symgeom.claims.record import read_claims
 from symgeom.store import open_study, read_store, write_store
 
 SMALL = "tests/small_study.yaml"
+FIGURES = {path.stem for path in (ROOT / "workflow/report/captions").glob("*.rst")} - {"perceptron"}
 
 pytestmark = pytest.mark.workflow
-
-
-def override(place: Path, text: str) -> tuple[str, str]:
-    """Write a configuration that is merged over the default one (nested numbers on the command line would become text)."""
-    (place / "override.yaml").write_text(text)
-    return "--configfile", str(place / "override.yaml")
 
 
 def digests(clone: Path) -> dict[str, str]:
@@ -62,17 +57,17 @@ def test_the_study_ends_with_a_report_and_says_where(study):
     assert re.search(r"\d+ of \d+ steps \(100%\) done", run.stdout + run.stderr)
     page = (clone / "results/small/report.html").read_text()
     assert not re.search(r"""(src|href)=["']https?:""", page)
-    drawn = sorted(path.stem for path in (clone / "results/small/figures/tiny").glob("*.svg"))
-    assert drawn == ["barrier_matrices", "barriers", "chains", "charges", "claims", "distances", "equilibria", "flatness",
-                     "generalisation", "training"]  # fmt: skip
+    assert {path.stem for path in (clone / "results/small/figures/tiny").glob("*.svg")} == FIGURES
+    assert (clone / "results/small/figures/perceptron/perceptron.svg").is_file()
     for word in ("H1a", "H2a", "H3a", "H4", "C1", "N1"):
         assert word in page
 
 
 def test_every_stage_is_in_one_labelled_tree(study):
     tree = open_study(study[0] / "results/small")
-    stages = {"data", "minima", "ledgers", "canonical", "alignments", "distances", "paths", "chains", "flatness", "equilibria"}
-    assert set(tree["tiny"].children) == stages
+    stages = {"data", "minima", "ledgers", "canonical", "alignments", "distances", "paths", "chains", "maps"}
+    assert set(tree["tiny"].children) == stages | {"flatness", "curvature", "equilibria"}
+    assert set(tree["perceptron"].children) == {"solutions"}
     assert tree["tiny/minima"].sizes["arm"] == 4
     assert tree["tiny/alignments"].sizes["pair"] == 8 * 7 // 2
     assert tree["tiny/minima"]["parameter.0.weight"].dims[:3] == ("arm", "seed", "hidden1")
@@ -128,10 +123,14 @@ def test_arrays_do_not_depend_on_cores_or_order(study, tmp_path):
         assert all(first[variable].equals(second[variable]) for variable in first.variables)
 
 
+GATHER = {"evaluate_claims", "draw_figure", "write_report"}
 EDITS = {
-    "symgeom/path.py": {"measure_paths", "connect_chains", "evaluate_claims", "draw_figure", "write_report"},
-    "symgeom/figures/flatness.py": {"draw_figure", "write_report"},
-    "symgeom/flatness/hessian.py": {"measure_flatness", "evaluate_claims", "draw_figure", "write_report"},
+    "symgeom/path/geodesic.py": {"measure_paths", "connect_chains", "map_planes", *GATHER},
+    "symgeom/repair.py": {"measure_paths", *GATHER},
+    "symgeom/plane.py": {"map_planes", "draw_figure", "write_report"},
+    "symgeom/flatness/hessian.py": {"measure_flatness", "measure_curvature", *GATHER},
+    "symgeom/flatness/sharpness.py": {"measure_curvature", "draw_figure", "write_report"},
+    "symgeom/perceptron.py": {"solve_perceptron", *GATHER},
 }
 
 
@@ -161,8 +160,8 @@ def test_a_new_arm_runs_its_own_jobs_and_what_gathers(study, tmp_path):
     new = override(tmp_path, "arms: {new: {method: sam}}")
     words = snakemake(study[0], *new, "--dry-run", "--cores", "2", "--quiet", "host").stdout
     once = ["train_minima", "canonicalise_minima", "align_pairs", "measure_distances", "measure_paths", "connect_chains"]
-    once += ["measure_flatness", "measure_equilibria", "evaluate_claims", "write_report"]
-    assert counted(words) == dict.fromkeys(once, 1) | {"draw_figure": 10}
+    once += ["map_planes", "measure_flatness", "measure_curvature", "measure_equilibria", "evaluate_claims", "write_report"]
+    assert counted(words) == dict.fromkeys(once, 1) | {"draw_figure": len(FIGURES) + 1}
 
 
 def test_a_dead_unit_is_named_and_can_be_dropped(study, tmp_path):

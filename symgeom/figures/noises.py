@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 PANELS = {
     "local_energy": ("relative to each weight", "amplitude, relative to each weight"),
     "torus_energy": ("isotropic on the torus", "amplitude, relative to each unit's length"),
-    "additive_energy": ("raw, on the network as trained", "amplitude (weight)"),
-    "rescaled_energy": ("raw, on a rescaled copy (same function)", "amplitude (weight)"),
+    "additive_energy": ("raw, on the network as trained", "amplitude (root mean square weight as trained)"),
+    "rescaled_energy": ("raw, on a rescaled copy (same function)", "amplitude (root mean square weight as trained)"),
 }
 """Title and horizontal axis of every noise."""
 

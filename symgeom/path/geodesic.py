@@ -83,7 +83,7 @@ class GeodesicPath:
             if not start.is_floating_point():
                 return start.expand((*t.shape, *start.shape))
             entries = spheres.reshape(-1).expand(*weights.shape[:-1], -1)
-            here, there = weights.to(start.dtype).gather(-1, entries).unflatten(-1, spheres.shape)
+            here, there = weights.to(start.dtype).gather(-1, entries).reshape(*weights.shape[:-1], *spheres.shape)
             return here * start + there * end
 
         return {name: one(name) for name in names}

@@ -67,6 +67,7 @@ rule map_planes:
     input:
         data="<results>/{case}/data.zarr.zip",
         symmetry="<results>/{case}/symmetry.json",
+        minima=earlier("minima"),
         canonical=earlier("canonical"),
         alignments="<results>/{case}/alignments/{part}.zarr.zip",
         code=study.code_of("map_planes"),
@@ -87,5 +88,6 @@ rule map_planes:
         network=network,
         planes=lambda wildcards: study.triples_of(config, PARTS[wildcards.part]),
         options=measured("maps"),
+        bias_in_norm=config["symmetry"]["bias_in_norm"],
     script:
         "../../scripts/map_planes.py"

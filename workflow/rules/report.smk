@@ -45,8 +45,6 @@ rule draw_figure:
         arrays=lambda wildcards: arrays_of(wildcards.figure),
         claims=lambda wildcards: [] if FIGURES[wildcards.figure][1] else ["<results>/claims.csv"],
         code=lambda wildcards: study.code_of("draw_figure", f"figures/{wildcards.figure}"),
-    wildcard_constraints:
-        case="|".join([*config["cases"], *THEORY]),
     output:
         svg=report("<results>/figures/{case}/{figure}.svg", category="{case}", labels={"figure": "{figure}"}),
         png="<results>/figures/{case}/{figure}.png",
@@ -55,6 +53,8 @@ rule draw_figure:
         "<results>/logs/draw_figure/{case}-{figure}.log",
     benchmark:
         "<results>/benchmarks/draw_figure/{case}-{figure}.tsv"
+    wildcard_constraints:
+        case="|".join([*config["cases"], *THEORY]),
     conda:
         "../envs/symgeom.yaml"
     threads: 1
@@ -77,6 +77,8 @@ rule write_report:
         minima=everything("minima"),
         canonical=everything("canonical"),
         alignments=everything("alignments"),
+        chains=everything("chains"),
+        data=expand("<results>/{case}/data.zarr.zip", case=config["cases"]),
         captions=expand(f"{REPORT}/captions/{{figure}}.rst", figure=FIGURES),
         template=f"{REPORT}/report.html.j2",
         code=study.code_of("write_report"),

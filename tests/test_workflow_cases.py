@@ -1,0 +1,117 @@
+"""The workflow on convolutions with batch norm, under both policies, and on binary weights, through the real snakemake."""
+
+import numpy as np
+import pytest
+from clones import copy_repository, override, snakemake
+
+from symgeom.claims.record import read_claims
+from symgeom.store import open_study
+
+CONVOLUTIONS, BINARY = "tests/small_convolutions.yaml", "tests/small_binary.yaml"
+RECOMPUTED = "study: recomputed\nsymmetry: {batch_norm: recompute}\ncases: {lenet: null}\n"
+SECOND_ORDER = ["eigenvalue", "trace", "relative_trace", "torus_trace", "layer_trace"]
+
+pytestmark = pytest.mark.workflow
+
+
+@pytest.fixture(scope="module")
+def convolutions(tmp_path_factory):
+    """A copy of the repository with two studies of convolutions: batch norms folded, and recomputed."""
+    place = tmp_path_factory.mktemp("convolutions")
+    clone = copy_repository(place / "clone", config=CONVOLUTIONS)
+    for words in (["results/convolutions/claims.csv"], override(place, RECOMPUTED)):
+        run = snakemake(clone, *words, "--cores", "2")
+        assert run.returncode == 0, run.stdout + run.stderr
+    return clone
+
+
+@pytest.fixture(scope="module")
+def binary(tmp_path_factory):
+    """A finished study of binary networks."""
+    clone = copy_repository(tmp_path_factory.mktemp("binary") / "clone", config=BINARY)
+    run = snakemake(clone, "--cores", "2")
+    assert run.returncode == 0, run.stdout + run.stderr
+    return clone
+
+
+def ends_are_minima(minima, paths, atol):
+    """Check that every path, whatever symmetries were removed, begins at its first minimum."""
+    for pair in range(paths.sizes["pair"]):
+        first = minima.sel(arm=str(paths["first_arm"].values[pair]), seed=int(paths["first_seed"].values[pair]))
+        begin = paths["error"].sel(split="train", t=0).values[pair]
+        measured = begin[np.isfinite(begin)]
+        assert len(measured)
+        np.testing.assert_allclose(measured, float(first["train_error"]), atol=atol)
+
+
+def test_folded_networks_have_every_measure(convolutions):
+    tree = open_study(convolutions / "results/convolutions")
+    assert set(tree.children) == {"resnet", "lenet"}
+    for case in ("resnet", "lenet"):
+        found = tree[case]
+        assert not found["minima"]["status"].isin(["diverged"]).any()
+        assert float(found["canonical"]["certificate"].max()) < 1e-8
+        curvature = found["curvature"].to_dataset()
+        assert curvature.attrs["left_out"] == []
+        assert {*SECOND_ORDER, "sharpness", "adaptive_sharpness"} <= set(curvature)
+        assert "repaired both" in found["paths"]["variant"].values
+        assert np.isfinite(found["chains"]["torus_length_ratio"]).all()
+        assert not [name for name in found["ledgers"].data_vars if name.startswith("charge_")]
+    names = [name for name in tree["resnet/minima"].data_vars if name.endswith("running_var")]
+    assert names  # the minima are stored as trained
+
+
+def test_recomputed_statistics_leave_out_what_they_do_not_allow_and_say_so(convolutions):
+    folder = convolutions / "results/recomputed"
+    tree = open_study(folder)["resnet"]
+    curvature, paths = tree["curvature"].to_dataset(), tree["paths"].to_dataset()
+    assert curvature.attrs["left_out"] == SECOND_ORDER
+    assert set(curvature) == {"sharpness", "adaptive_sharpness"}
+    assert np.isfinite(curvature["sharpness"]).all()
+    assert paths.attrs["left_out"] == ["repaired both"]
+    assert "repaired both" not in paths["variant"].values
+    assert (folder / "report.html").is_file()
+    assert {claim.case for claim in read_claims(folder / "claims.csv")} == {"resnet"}
+
+
+def test_both_policies_measure_the_same_minima(convolutions):
+    folded, anew = (open_study(convolutions / f"results/{name}")["resnet/minima"] for name in ("convolutions", "recomputed"))
+    assert folded.to_dataset().drop_attrs().identical(anew.to_dataset().drop_attrs())
+
+
+def test_augmentation_is_not_in_the_errors_that_are_measured(convolutions):
+    minima = open_study(convolutions / "results/convolutions")["resnet/minima"].to_dataset()
+    last = minima["history_error"].ffill("epoch").isel(epoch=-1)
+    np.testing.assert_allclose(minima["train_error"], last, atol=1e-6)
+
+
+def test_binary_networks_are_connected_by_flips(binary):
+    tree = open_study(binary / "results/binary")["signs"]
+    minima, paths, chains = (tree[stage].to_dataset() for stage in ("minima", "paths", "chains"))
+    assert paths["variant"].values.tolist() == ["latent raw", "latent aligned", "hamming raw", "hamming aligned"]
+    ends_are_minima(minima, paths, 1e-12)
+    assert np.isfinite(chains["bend_error"]).all()
+    assert (chains["diverged"] == 0).all()
+    for name in (name for name in tree["alignments"].data_vars if name.startswith("scale_")):
+        assert np.isin(tree["alignments"][name].values, [-1.0, 1.0]).all()
+    assert tree["flatness"].attrs["noise"] == "flips"
+    assert float(tree["canonical"]["certificate"].max()) < 1e-10
+
+
+def test_what_binary_networks_do_not_have_is_empty_and_said(binary):
+    tree = open_study(binary / "results/binary")["signs"]
+    assert list(tree["curvature"].data_vars) == []
+    assert tree["curvature"].attrs["left_out"] == ["sharpness", "adaptive_sharpness", *SECOND_ORDER]
+    assert tree["paths"].attrs["left_out"] == ["repaired both"]
+    assert np.isnan(tree["equilibria"]["displacement"]).all()
+
+
+def test_a_minimum_that_missed_the_stop_rule_is_kept_named_and_in_no_claim(binary):
+    folder = binary / "results/binary"
+    minima = open_study(folder)["signs/minima"].to_dataset().sel(arm="hasty")
+    assert minima["status"].values.tolist() == ["epoch limit", "epoch limit"]
+    assert not minima["usable"].any()
+    assert "hasty seed 0 (epoch limit), hasty seed 1 (epoch limit)" in (folder / "report.html").read_text()
+    noted = [claim.note for claim in read_claims(folder / "claims.csv") if "hasty" in claim.note]
+    assert noted
+    assert (folder / "report.html").stat().st_size > 100_000

@@ -1,0 +1,97 @@
+"""What goes wrong stops nothing else: a killed training, and data that cannot be read, through the real snakemake."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from clones import SNAKEMAKE, copy_repository, environment, override, snakemake
+from PIL import Image
+
+SMALL = "tests/small_study.yaml"
+
+pytestmark = pytest.mark.workflow
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    """A copy of the repository without results."""
+    return copy_repository(tmp_path_factory.mktemp("faults") / "clone", config=SMALL)
+
+
+def worker(ancestor: int, script: str) -> int | None:
+    """Return the process below an ancestor that runs a script, once there is one."""
+    for process in psutil.Process(ancestor).children(recursive=True):
+        try:
+            words = process.cmdline()
+        except psutil.NoSuchProcess:
+            continue
+        if len(words) == 2 and words[1].endswith(f".{script}.py"):
+            return process.pid
+    return None
+
+
+def test_a_killed_training_goes_on_and_ends_with_the_same_bytes(clone, tmp_path):
+    long = "{study: killed, training: {epochs: 150, stop_error: 0.0, stop_loss: 1.0e-9, checkpoint_every: 1}}"
+    folder = clone / "results/killed/tiny"
+    made = [folder / stage / "sgd.zarr.zip" for stage in ("minima", "ledgers")]
+    checkpoint = folder / "checkpoints/sgd.checkpoint"
+    words = "results/killed/tiny/minima/sgd.zarr.zip", *override(tmp_path, long)
+    command = [sys.executable, str(SNAKEMAKE), *words, "--cores", "1"]
+    with subprocess.Popen(
+        command, cwd=clone, env=environment(clone), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as running:
+        deadline, written = time.monotonic() + 300, set()
+        while len(written) < 5:  # the first is written before the first epoch
+            assert running.poll() is None
+            assert time.monotonic() < deadline
+            written |= {checkpoint.stat().st_mtime_ns} if checkpoint.exists() else set()
+            time.sleep(0.005)
+        os.kill(worker(running.pid, "train_minima"), signal.SIGKILL)
+        assert running.wait() != 0
+    assert checkpoint.is_file()
+    assert not any(path.exists() for path in made)
+    run = snakemake(clone, *words, "--cores", "1")
+    assert run.returncode == 0, run.stderr
+    log = (clone / "results/killed/logs/train_minima/tiny-sgd.log").read_text()
+    assert "Went on from epoch" in log
+    assert not checkpoint.exists()
+    resumed = [path.read_bytes() for path in made]
+    assert snakemake(clone, *words, "--cores", "1", "--forcerun", "train_minima").returncode == 0
+    assert "Went on" not in (clone / "results/killed/logs/train_minima/tiny-sgd.log").read_text()
+    assert [path.read_bytes() for path in made] == resumed
+
+
+def pictures(place: Path, classes: int) -> Path:
+    """Write three small pictures of each class."""
+    grey = np.random.default_rng(0)
+    for label in range(classes):
+        for number in range(3):
+            path = place / f"class{label}" / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(grey.integers(0, 256, (8, 8), dtype=np.uint8)).save(path)
+    return place
+
+
+def test_pictures_that_cannot_be_used_stop_their_case_alone(clone, tmp_path):
+    single, broken, usable = (pictures(tmp_path / name, count) for name, count in (("single", 1), ("broken", 2), ("usable", 2)))
+    (broken / "class1/1.png").write_bytes(b"no picture")
+    (usable / "notes.txt").write_text("no picture")
+    network = "network: {name: mlp, options: {widths: [4]}}"
+    cases = "".join(
+        f"  {path.name}: {{data: {{name: image_folder, options: {{path: {path}, test_fraction: 0.34}}}}, {network}}}\n"
+        for path in (single, broken, usable)
+    )
+    targets = [f"results/pictures/{case}/symmetry.json" for case in ("single", "broken", "usable")]
+    run = snakemake(clone, *targets, *override(tmp_path, f"study: pictures\ncases:\n{cases}"), "--cores", "2")
+    assert run.returncode != 0
+    assert "Traceback" not in run.stderr
+    assert "Error in prepare_data (case single): Cannot classify the pictures of" in run.stderr
+    assert "has 1 class folders ['class0']. Give at least two" in run.stderr
+    assert "Error in prepare_data (case broken): Cannot read the picture 'class1/1.png' of class 'class1'" in run.stderr
+    assert [(clone / target).is_file() for target in targets] == [False, False, True]
