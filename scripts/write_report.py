@@ -19,6 +19,9 @@ def main(*, stores: Mapping, settings: Mapping, shown: Mapping, report: str, pro
     folder, arms, cases = Path(report).parent, list(settings["arms"]), list(settings["cases"])
     tree = open_study(folder, files=[path for stage in STAGES for path in stores[stage]])
     runs = {case: minima_rows(tree[case]["minima"], tree[case]["canonical"], arms) for case in cases}
+    impossible: dict[str, set[str]] = {case: set() for case in cases}
+    for file in (*stores["paths"], *stores["curvature"]):
+        impossible[Path(file).parts[-3]].update(read_store(file, only=()).attrs["left_out"])
     captions = {Path(file).stem: Path(file).read_text(encoding="utf-8") for file in stores["captions"]}
     statistics = [row for row in run_statistics(folder / "benchmarks") if row["rule"] != "write_report"]
     made = describe_run(statistics, Path(stores["template"]).parent)
@@ -36,7 +39,8 @@ def main(*, stores: Mapping, settings: Mapping, shown: Mapping, report: str, pro
         arm_rows={case: arm_rows(rows, arms) for case, rows in runs.items()},
         alignments={case: alignment_facts(tree[case]["alignments"]) for case in cases},
         diverged={case: diverged_chains(tree[case]["chains"]) for case in cases},
-        barriers={case: barrier_rows(stores["barriers"], case) for case in cases},
+        left_out={case: sorted(names) for case, names in impossible.items()},
+        barriers={case: barrier_rows(stores["barriers"], case, arms) for case in cases},
         data={case: data_facts(read_store(file, only=COUNTED)) for case, file in zip(cases, stores["data"], strict=True)},
         made=made,
     )

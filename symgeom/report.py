@@ -251,8 +251,8 @@ def data_facts(data: Mapping) -> dict:
     }
 
 
-def barrier_rows(path: str | Path, case: str) -> tuple[str, list[dict]]:
-    """Read the mean barriers of a case between all arms, with all symmetries removed, on the training data.
+def barrier_rows(path: str | Path, case: str, arms: Sequence[str]) -> tuple[str, list[dict]]:
+    """Read the mean barriers of a case between every two arms, with all symmetries removed, on the training data.
 
     Parameters
     ----------
@@ -260,23 +260,24 @@ def barrier_rows(path: str | Path, case: str) -> tuple[str, list[dict]]:
         ``barriers.csv``.
     case : str
         Name of the case.
+    arms : sequence of str
+        All arms of the study, in order.
 
     Returns
     -------
     variant : str
         The kind of path; empty if none was measured.
     rows : list of dict
-        ``first`` and ``second`` arm, ``mean``, ``low`` and ``high`` (fractions of the samples; NaN: unknown), and ``pairs``.
+        ``first`` and ``second`` arm, ``mean``, ``low``, ``high`` (fractions of the samples; NaN: unknown), ``pairs``.
     """
     with open(path, newline="", encoding="utf-8") as file:
         found = [row for row in csv.DictReader(file) if (row["case"], row["split"]) == (case, "train")]
-    variant = next((name for name in FULL if name in {row["variant"] for row in found}), "")
-    return variant, [
-        {"first": row["first_arm"], "second": row["second_arm"], "pairs": int(row["pairs"])}
-        | {name: float(row[name]) for name in ("mean", "low", "high")}
-        for row in found
-        if row["variant"] == variant
-    ]
+    variant, rows = next((name for name in FULL if name in {row["variant"] for row in found}), ""), []
+    for row in (row for row in found if row["variant"] == variant):
+        first, second = sorted((row["first_arm"], row["second_arm"]), key=arms.index)
+        numbers = {name: float(row[name]) for name in ("mean", "low", "high")}
+        rows.append({"first": first, "second": second, "pairs": int(row["pairs"])} | numbers)
+    return variant, sorted(rows, key=lambda row: (arms.index(row["first"]), arms.index(row["second"])))
 
 
 def render(template: str | Path, **context: object) -> str:

@@ -335,6 +335,18 @@ def test_barriers_have_an_interval_for_every_two_arms_and_kind_of_path(tmp_path:
         assert [float(row["mean"]) for row in csv.DictReader(file)] == [row["mean"] for row in rows]
 
 
+def test_kinds_of_paths_that_are_measured_within_arms_only_do_not_hide_the_others():
+    study = stages(hold=True)
+    across = study["paths"]["first_arm"] != study["paths"]["second_arm"]
+    apart = study["paths"]["variant"] != "geodesic both"
+    wanted = [row for row in barrier_intervals(study["paths"], study["minima"]) if row["variant"] == "geodesic both"]
+    study["paths"]["barrier"] = study["paths"]["barrier"].where(~(across & apart))
+    found = [row for row in barrier_intervals(study["paths"], study["minima"]) if row["variant"] == "geodesic both"]
+    assert len(found) == 10 * 2
+    assert found == wanted
+    assert "left out" not in judged(study)["H3b"].note
+
+
 def test_one_pair_has_a_barrier_without_an_interval():
     study = stages(hold=True)
     one = study["paths"].isel(pair=[PAIRS.index((("sgd", 0), ("sgd", 1)))])

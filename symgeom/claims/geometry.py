@@ -206,8 +206,9 @@ def iterated_is_lower(paths: xr.Dataset, minima: xr.Dataset) -> Question:
 
 
 def _below_the_lowest(claim: Claim, paths: xr.Dataset, minima: xr.Dataset, variant: str, others: Sequence[str]) -> Question:
+    within = np.flatnonzero(paths["first_arm"].values == paths["second_arm"].values)  # across arms one kind of path is measured
     barrier = paths["barrier"].sel(split="train", drop=True).reindex(variant=[variant, *others])
-    selection = select_pairs(barrier, minima)
+    selection = select_pairs(barrier.isel(pair=within), minima)
     inside = selection.within(selection.strata)
 
     def difference(counts: NDArray) -> NDArray:

@@ -40,37 +40,32 @@ def barrier_intervals(
     list of dict
         Rows under :data:`COLUMNS`; the ends of an interval are NaN where a kind has fewer than two pairs, or no arm two networks.
     """
-    columns = paths["barrier"].stack(column=("variant", "split"))
-    labels, selection = [tuple(map(str, label)) for label in columns["column"].values], select_pairs(columns, minima)
-    ends = np.sort(selection.strata[selection.members], axis=1)
-    rows = []
-    for first, second in sorted(set(map(tuple, ends.tolist()))):
-        chosen = (ends == (first, second)).all(axis=1)
-        bounds = _bounds(selection, chosen, (case, first, second), level=level, resamples=resamples)
-        for (variant, split), (mean, low, high) in zip(labels, bounds, strict=True):
-            words = {"case": case, "first_arm": first, "second_arm": second, "variant": variant, "split": split}
+    columns, rows = paths["barrier"].stack(column=("variant", "split")), []
+    for place, (variant, split) in enumerate(columns["column"].values):
+        selection = select_pairs(columns.isel(column=place), minima)  # of its own: most kinds are measured within arms only
+        ends = np.sort(selection.strata[selection.members], axis=1)
+        for first, second in sorted(set(map(tuple, ends.tolist()))):
+            chosen = (ends == (first, second)).all(axis=1)
+            mean, low, high = _bounds(selection, chosen, (case, first, second), level=level, resamples=resamples)
+            words = {"case": case, "first_arm": first, "second_arm": second, "variant": str(variant), "split": str(split)}
             rows.append(words | {"mean": mean, "low": low, "high": high, "level": level, "pairs": int(chosen.sum())})
-    return rows
+    return sorted(rows, key=lambda row: (row["first_arm"], row["second_arm"]))
 
 
 def _bounds(
     selection: Selection, chosen: NDArray, words: tuple[str, ...], *, level: float, resamples: int
-) -> list[tuple[float, float, float]]:
-    """Return mean, low and high of each column over some pairs."""
+) -> tuple[float, float, float]:
+    """Return mean, low and high over some pairs."""
     inside = np.unique(selection.members[chosen])
     strata, places = selection.strata[inside], np.searchsorted(inside, selection.members[chosen])
     small = Selection(strata, places, selection.values[chosen], ())
     every = np.ones(len(places), dtype=bool)
     if len(places) < 2 or len(set(strata)) == len(strata):
-        return [(float(mean), np.nan, np.nan) for mean in small.values.mean(0)]
-
-    def bound(column: int) -> tuple[float, float, float]:
-        generator = numpy_stream("barrier", *words)
-        return interval(
-            lambda counts: small.mean_of(every, counts)[:, column], strata, generator=generator, level=level, resamples=resamples
-        )
-
-    return [bound(column) for column in range(small.values.shape[1])]
+        return float(small.values.mean()), np.nan, np.nan
+    generator = numpy_stream("barrier", *words)
+    return interval(
+        lambda counts: small.mean_of(every, counts)[:, 0], strata, generator=generator, level=level, resamples=resamples
+    )
 
 
 def write_barriers(path: str | Path, rows: Iterable[Mapping]) -> None:

@@ -20,6 +20,7 @@ from dataclasses import dataclass, fields, replace
 import torch
 from torch import Tensor
 
+from symgeom.barrier.landscape import laid_out
 from symgeom.checks import SymgeomError
 from symgeom.optimizers.adversarial import random_labels
 from symgeom.optimizers.method import Method, Pretraining
@@ -79,7 +80,7 @@ def train(
     ('reached',)
     """
     _check(problem, start, method, plan, generators, observe)
-    together = trains_together(problem, len(generators), plan)
+    problem, together = laid_out(problem), trains_together(problem, len(generators), plan)
     key = f"{method} {plan} {tuple(problem.inputs.shape)} of {problem.inputs.dtype}, {len(generators)} networks, {together}"
     run = _Run(Population(problem, together, plan.autocast), method, plan, list(generators), observe, key)
     saved, first = run.saved(), method.pretraining()

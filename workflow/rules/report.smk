@@ -78,6 +78,8 @@ rule write_report:
         canonical=everything("canonical"),
         alignments=everything("alignments"),
         chains=everything("chains"),
+        paths=everything("paths"),
+        curvature=everything("curvature"),
         data=expand("<results>/{case}/data.zarr.zip", case=config["cases"]),
         captions=expand(f"{REPORT}/captions/{{figure}}.rst", figure=FIGURES),
         template=f"{REPORT}/report.html.j2",
