@@ -31,6 +31,7 @@ JITTER = 0.004 * np.array([-2.5, 1.5, -0.5, 0.5, -1.5, 2.5])  # adds to zero, so
 TWO_OF_THREE = [(m, a, b) for m in JITTER for a, b in itertools.combinations(JITTER, 2)]
 STAR = float(np.mean([(m + max(a, b)) / 2 - (a + b) / 2 for m, a, b in TWO_OF_THREE]))
 PAIRS = list(itertools.combinations([(arm, seed) for arm in ARMS for seed in SEEDS], 2))
+CHARGED = {"ledgers": "charge", "equilibria": "displacement"}
 WORDS = {"statement": "A.", "source": "B", "statistic": "c, 'd'", "unit_of_n": "seeds"}
 
 
@@ -75,11 +76,13 @@ def stages(*, hold: bool) -> dict[str, xr.Dataset]:
         "ledgers": xr.Dataset({
             "closure": 0 * energy + (1e-14 if hold else 1e-6),
             "first_order": 0 * energy + (0.3 if hold else 0.001),
+            "charge_hidden1": energy,
         }),
         "equilibria": xr.Dataset({
             "displacement": xr.concat(
                 [over_minima(zero) + start, over_minima(zero, -JITTER) + end], xr.IndexVariable("moment", ["start", "end"])
-            )
+            ),
+            "displacement_hidden1": energy,
         }),
     }  # fmt: skip
     return {name: dataset.copy(deep=True) for name, dataset in study.items()}
@@ -251,16 +254,17 @@ def test_all_claims_of_a_study_in_which_the_opposite_holds():
 
 def test_all_claims_of_a_study_without_differences_are_undecided():
     """Every measurement is noise about its claim's threshold (C1 asks for a largest value: its noise lies lower)."""
-    study, generator = stages(hold=True), np.random.default_rng(0)
+    study = stages(hold=True)
     centres = {"test_error": 0.5, "closure": 6e-11, "first_order": 0.01, "random_distance": 0.5}
     for name in study:
         for variable, array in study[name].items():
             if variable != "usable":
                 centre = centres.get(variable, 0.5)
-                study[name][variable] = (array.dims, centre * (1 + 0.5 * generator.normal(size=array.shape)))
+                noise = numpy_stream("noise", name, variable).normal(size=array.shape)
+                study[name][variable] = (array.dims, centre * (1 + 0.5 * noise))
     bent = np.arange(len(PAIRS)) % 10 != 0  # nine pairs of ten
     study["chains"]["bend_error"] = ("pair", np.where(bent, 0.005, 0.02))
-    study["chains"]["straight_error"] = study["chains"]["bend_error"] + 0.01 * generator.normal(size=len(PAIRS))
+    study["chains"]["straight_error"] = study["chains"]["bend_error"] + 0.01 * numpy_stream("bend").normal(size=len(PAIRS))
     undecided = {name for name, claim in judged(study).items() if claim.verdict == "undecided"}
     assert undecided >= {"H1a", "H1b", "H1c", "H2a", "H2a-reference", "H2b", "H3a", "H4", "H4-bend", "C1", "C2", "N1"}
 
@@ -295,6 +299,12 @@ def test_what_is_not_usable_is_left_out_by_name():
     assert claims["H4"].n == 276 - 23
     assert claims["N1"].note == "left out: sgd/3 (not usable)"
     assert all(claim.verdict == "supported" for claim in claims.values())
+
+
+def test_networks_without_charges_are_asked_nothing_about_them():
+    study = stages(hold=True)
+    study["ledgers"], study["equilibria"] = (study[name].drop_vars(f"{variable}_hidden1") for name, variable in CHARGED.items())
+    assert not {"C1", "C2", "N1"} & judged(study).keys()
 
 
 def test_controls_are_asked_of_studies_that_have_their_arms():
@@ -365,6 +375,11 @@ def test_binary_networks_have_their_own_variant_with_all_symmetries_removed():
     assert claims["H3a"].estimate == pytest.approx(-0.3)
     assert claims["H3b"].estimate == pytest.approx(-0.4)
     assert "'hamming raw'" in claims["H3b"].statistic
+    study["flatness"].attrs["noise"] = "flips"
+    binary = judged(study)
+    assert binary["H5-H3a"].estimate == claims["H3a"].estimate
+    assert binary["H5-H1a"].statement.startswith("With binary weights and activations, minima of flat (rsgd)")
+    assert {name for name in binary if not name.startswith("H5-")} == {"C1", "C2", "N1"}
 
 
 def test_too_few_data_leave_a_claim_undecided():

@@ -57,7 +57,7 @@ def evaluate(
         raise SymgeomError(
             f"Cannot judge the claims: the stages {missing} are missing, found {sorted(stages)}. Give all of them."
         )
-    minima, energies, distances, paths, chains, ledgers, equilibria = (stages[name] for name in STAGES)
+    minima, energies, distances, paths, chains = (stages[name] for name in STAGES[:5])
     questions = [
         flatness.flatter("H1a", energies, minima, roles, first="flat", second="reference"),
         flatness.flatter("H1b", energies, minima, roles, first="reference", second="sharp"),
@@ -70,12 +70,33 @@ def evaluate(
         geometry.both_removals_needed(paths, minima),
         geometry.chains_connect(chains, minima, threshold=bend_threshold),
         geometry.bend_lowers_error(chains, minima),
-        dynamics.ledger_closes(ledgers, minima, roles),
-        dynamics.adaptive_breaks_conservation(ledgers, minima, roles),
-        dynamics.noise_equilibrium_approached(equilibria, minima, roles),
+        *_asked_of_some(stages, roles),
+        *_asked_of_charges(stages, roles),
     ]
-    questions[11:11] = _asked_of_some(stages, roles)
-    return [replace(answer(question, level=level, resamples=resamples), case=case) for question in questions]
+    judged = [replace(answer(question, level=level, resamples=resamples), case=case) for question in questions]
+    return [_of_binary(claim) for claim in judged] if energies.attrs.get("noise") == "flips" else judged
+
+
+def _asked_of_charges(stages: Mapping[str, xr.Dataset], roles: Roles) -> Iterator[Question]:
+    """Yield the questions about charges, if the networks have any and they were measured."""
+    minima, ledgers, equilibria = (stages[name] for name in ("minima", "ledgers", "equilibria"))
+    if _measured(ledgers, "charge_"):
+        yield dynamics.ledger_closes(ledgers, minima, roles)
+        yield dynamics.adaptive_breaks_conservation(ledgers, minima, roles)
+    if _measured(equilibria, "displacement_"):
+        yield dynamics.noise_equilibrium_approached(equilibria, minima, roles)
+
+
+def _measured(stage: xr.Dataset, prefix: str) -> bool:
+    return any(str(name).startswith(prefix) for name in stage.data_vars)
+
+
+def _of_binary(claim: Claim) -> Claim:
+    """Name what H1 to H4 say of binary networks H5: that the same holds for them."""
+    if not claim.identifier.startswith("H"):
+        return claim
+    statement = f"With binary weights and activations, {claim.statement[0].lower()}{claim.statement[1:]}"
+    return replace(claim, identifier=f"H5-{claim.identifier}", statement=statement)
 
 
 def _asked_of_some(stages: Mapping[str, xr.Dataset], roles: Roles) -> Iterator[Question]:
