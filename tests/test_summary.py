@@ -1,0 +1,61 @@
+"""Tables of a study: every single number once, in the row of its minimum or pair."""
+
+import csv
+from itertools import product
+from pathlib import Path
+
+import pytest
+import synthetic_study
+
+from symgeom.claims.flatness import mean_local_energy
+from symgeom.summary import minima_table, pairs_table, write_table
+
+
+@pytest.fixture(scope="module")
+def stages() -> dict:
+    names = ("minima", "flatness", "distances", "paths", "chains")
+    return {name: node.to_dataset() for name, node in synthetic_study.case(names).children.items()}
+
+
+def test_minima_have_their_own_numbers_and_means_of_curves(stages):
+    rows = minima_table("tiny", {name: stages[name] for name in ("minima", "flatness")})
+    minima = stages["minima"]
+    assert [(row["arm"], row["seed"]) for row in rows] == list(product(minima["arm"].values, minima["seed"].values.tolist()))
+    energy = mean_local_energy(stages["flatness"])
+    for row in rows:
+        at = {"arm": row["arm"], "seed": row["seed"]}
+        assert row["test_error"] == minima["test_error"].sel(at).item()
+        assert row["status"] == minima["status"].sel(at).item()
+        assert row["mean_local_energy"] == energy.sel(at).item()
+        assert row["case"] == "tiny"
+        assert "history_loss" not in row
+    assert len({tuple(row) for row in rows}) == 1
+
+
+def test_pairs_have_a_column_for_every_variant_and_stage(stages):
+    rows = pairs_table("tiny", {name: stages[name] for name in ("distances", "paths", "chains")})
+    paths = stages["paths"]
+    assert len(rows) == max(stages[name].sizes["pair"] for name in ("distances", "paths", "chains"))
+    names = ("first_arm", "first_seed", "second_arm", "second_seed")
+    found = {tuple(row[name] for name in names): row for row in rows}
+    for place, key in enumerate(zip(*(paths[name].values.tolist() for name in names), strict=True)):
+        barrier = paths["barrier"].isel(pair=place)
+        assert found[key]["barrier geodesic both train"] == barrier.sel(variant="geodesic both", split="train").item()
+        raw = barrier.sel(variant="linear raw", split="test").item()
+        assert found[key]["barrier linear raw test"] == pytest.approx(raw, nan_ok=True)
+    assert not any("group" in column or column.startswith("error") for column in rows[0])
+    assert {"distance aligned", "distance normalised", "bend_error"} <= rows[0].keys()
+
+
+def test_a_table_is_read_back(tmp_path: Path):
+    write_table(tmp_path / "minima.csv", [{"arm": "sgd", "error": 1 / 3, "seed": 2}, {"arm": "sam", "error": float("nan")}])
+    with open(tmp_path / "minima.csv", newline="") as file:
+        assert list(csv.DictReader(file)) == [
+            {"arm": "sgd", "error": "0.333333", "seed": "2"},
+            {"arm": "sam", "error": "nan", "seed": ""},
+        ]
+
+
+def test_no_minima_make_no_rows():
+    assert minima_table("tiny", {}) == []
+    assert pairs_table("tiny", {}) == []

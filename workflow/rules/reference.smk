@@ -1,0 +1,39 @@
+"""What is kept of a study when its arrays are gone: asked for by name, `snakemake keep_reference`."""
+
+KEPT = {*FIGURES} - {"charges", "equilibria", "layers", "spectra"}
+OVER = [os.path.relpath(file) for file in FILES if Path(file) != Path("config/config.yaml")]
+
+
+rule keep_reference:
+    input:
+        claims="<results>/claims.csv",
+        barriers="<results>/barriers.csv",
+        provenance="<results>/provenance.json",
+        pictures=[f"<results>/figures/{case}/{figure}.svg" for case, figure in DRAWN if figure in KEPT],
+        minima=everything("minima"),
+        flatness=everything("flatness"),
+        curvature=everything("curvature"),
+        canonical=everything("canonical"),
+        distances=everything("distances"),
+        alignments=everything("alignments"),
+        paths=everything("paths"),
+        chains=everything("chains"),
+        code=study.code_of("keep_reference"),
+    output:
+        kept=f"results/reference/{config['study']}/README.md",
+    log:
+        "<results>/logs/keep_reference.log",
+    benchmark:
+        "<results>/benchmarks/keep_reference/all.tsv"
+    conda:
+        "../envs/symgeom.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+        gpu=0,
+    params:
+        cases=list(config["cases"]),
+        command=" ".join(["snakemake --cores 2", *(f"--configfile {file}" for file in OVER)]),
+    script:
+        "../../scripts/keep_reference.py"
