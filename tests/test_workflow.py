@@ -147,7 +147,7 @@ def test_editing_library_code_reruns_what_depends_on_it(study, file):
 
 
 def test_editing_a_figure_redraws_that_figure_alone(study):
-    path = study[0] / "symgeom/figures/flatness.py"
+    path = study[0] / "symgeom/figures/training.py"
     text = path.read_text()
     try:
         path.write_text(text + "\n# An edit.\n")
