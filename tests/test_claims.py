@@ -388,12 +388,12 @@ def test_too_few_data_leave_a_claim_undecided():
     claims = judged(study, {"flat": "rsgd", "sharp": "adversarial", "reference": "lbfgs"})
     few = {
         "H1a": "reference (lbfgs) has 0 seeds",
-        "H1b": "reference (lbfgs) has 0 seeds, sharp (adversarial) has 1 seeds",
+        "H1b": "reference (lbfgs) has 0 seeds, sharp (adversarial) has 1 seed",
         "H2a": "sharp (adversarial) has 0 pairs",
         "H2a-reference": "reference (lbfgs) has 0 pairs",
         "H3a": "sharp (adversarial) has 0 pairs",
         "H3a-reference": "reference (lbfgs) has 0 pairs",
-        "H6-margin": "sharp (adversarial) has 1 seeds",
+        "H6-margin": "sharp (adversarial) has 1 seed",
         "C1": "equivariant (no arm) has 0 minima",
         "C2": "adaptive (no arm) has 0 seeds",
         "N1": "reference (lbfgs) has 0 seeds",

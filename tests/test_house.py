@@ -19,7 +19,7 @@ RULES = sorted((ROOT / "workflow" / "rules").glob("*.smk"))
 SNAKEFILE = ROOT / "workflow" / "Snakefile"
 
 DOORS = {
-    "xarray": ("store.py", "claims", "figures"),
+    "xarray": ("store.py", "claims", "figures", "summary.py"),
     "zarr": ("store.py",),
     "matplotlib": ("figures",),
     "torchvision": ("torchvision_door.py",),

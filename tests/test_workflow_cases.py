@@ -8,7 +8,7 @@ from symgeom.claims.record import read_claims
 from symgeom.store import open_study
 
 CONVOLUTIONS, BINARY = "tests/small_convolutions.yaml", "tests/small_binary.yaml"
-RECOMPUTED = "study: recomputed\nsymmetry: {batch_norm: recompute}\ncases: {lenet: null}\n"
+RECOMPUTED = "study: recomputed\nsymmetry: {batch_norm: recompute}\n"
 SECOND_ORDER = ["eigenvalue", "trace", "relative_trace", "torus_trace", "layer_trace"]
 
 pytestmark = pytest.mark.workflow
@@ -19,13 +19,9 @@ def convolutions(tmp_path_factory):
     """A copy of the repository with two studies of convolutions: batch norms folded, and recomputed (claims and some figures)."""
     place = tmp_path_factory.mktemp("convolutions")
     clone = copy_repository(place / "clone", config=CONVOLUTIONS)
-    folded = [
-        f"results/convolutions/{case}/{stage}/0.zarr.zip" for case in ("resnet", "lenet") for stage in ("curvature", "maps")
-    ]
-    anew = [
-        f"results/recomputed/figures/resnet/{figure}.svg" for figure in ("barriers", "flatness", "layers", "measures", "spectra")
-    ]
+    folded = [f"results/convolutions/resnet/{stage}/0.zarr.zip" for stage in ("curvature", "maps")]
     folded.append("results/convolutions/claims.csv")
+    anew = [f"results/recomputed/figures/resnet/{figure}.svg" for figure in ("flatness", "measures")]
     for words in (folded, [*anew, "results/recomputed/claims.csv", *override(place, RECOMPUTED)]):
         run = snakemake(clone, *words, "--cores", "2")
         assert run.returncode == 0, run.stdout + run.stderr
@@ -53,17 +49,15 @@ def ends_are_minima(minima, paths, atol):
 
 def test_folded_networks_have_every_measure(convolutions):
     tree = open_study(convolutions / "results/convolutions")
-    assert set(tree.children) == {"resnet", "lenet"}
-    for case in ("resnet", "lenet"):
-        found = tree[case]
-        assert not found["minima"]["status"].isin(["diverged"]).any()
-        assert float(found["canonical"]["certificate"].max()) < 1e-8
-        curvature = found["curvature"].to_dataset()
-        assert curvature.attrs["left_out"] == []
-        assert {*SECOND_ORDER, "sharpness", "adaptive_sharpness"} <= set(curvature)
-        assert "repaired both" in found["paths"]["variant"].values
-        assert np.isfinite(found["chains"]["torus_length_ratio"]).all()
-        assert not [name for name in found["ledgers"].data_vars if name.startswith("charge_")]
+    found = tree["resnet"]
+    assert not found["minima"]["status"].isin(["diverged"]).any()
+    assert float(found["canonical"]["certificate"].max()) < 1e-8
+    curvature = found["curvature"].to_dataset()
+    assert curvature.attrs["left_out"] == []
+    assert {*SECOND_ORDER, "sharpness", "adaptive_sharpness"} <= set(curvature)
+    assert "repaired both" in found["paths"]["variant"].values
+    assert np.isfinite(found["chains"]["torus_length_ratio"]).all()
+    assert not [name for name in found["ledgers"].data_vars if name.startswith("charge_")]
     names = [name for name in tree["resnet/minima"].data_vars if name.endswith("running_var")]
     assert names  # the minima are stored as trained
 

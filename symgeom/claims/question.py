@@ -10,6 +10,8 @@ from symgeom.claims.bootstrap import LEVEL, RESAMPLES, binomial_interval, interv
 from symgeom.claims.record import Claim
 from symgeom.claims.selection import Roles, Selection, arms_of
 
+ONE = {"seeds": "seed", "pairs": "pair", "minima": "minimum", "triples": "triple"}
+
 
 @dataclass(frozen=True, eq=False)
 class Question:
@@ -63,7 +65,8 @@ def answer(question: Question, *, level: float = LEVEL, resamples: int = RESAMPL
         With estimate, interval, n and note.
     """
     claim, sizes, strata = question.claim, question.sizes, question.strata
-    few = [f"{side} has {size} {claim.unit_of_n}" for side, size in sizes.items() if size < 2]
+    words = {0: claim.unit_of_n, 1: ONE[claim.unit_of_n]}
+    few = [f"{side} has {size} {words[size]}" for side, size in sizes.items() if size < 2]
     if not few and len(set(strata)) == len(strata):
         few = ["no arm has two networks"]
     notes = [f"too few data: {', '.join(few)}"] * bool(few)
