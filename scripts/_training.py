@@ -14,13 +14,10 @@ from symgeom.randomness import stream
 from symgeom.train import Checkpoint, Plan, choose_device
 from symgeom.types import cast, parameters, stack
 
-BESIDE = ("method", "batch_size", "epochs", "order", "augmentation")
-"""Keys of a recipe that are not the optimizer's own options."""
-
 
 def method_of(recipe: Mapping) -> Method:
     """Build an arm's optimizer."""
-    return build(recipe["method"], {key: value for key, value in recipe.items() if key not in BESIDE})
+    return build(recipe["method"], {key: value for key, value in recipe.items() if key != "method"})
 
 
 def strengths(recipe: Mapping) -> dict[str, float]:

@@ -45,6 +45,11 @@ def network(wildcards):
     return config["cases"][wildcards.case]["network"] | chosen
 
 
+def recipe_of(arm):
+    """Return an arm's optimizer and its options."""
+    return {key: value for key, value in config["arms"][arm].items() if key not in study.ARM_KEYS}
+
+
 def training_of(case, arm):
     """Return how an arm trains on a case: what all do, what the case changes, and what the arm changes."""
     recipe = config["arms"][arm]

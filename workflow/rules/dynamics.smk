@@ -22,7 +22,7 @@ rule measure_equilibria:
         gpu=0,
     params:
         network=network,
-        recipes=lambda wildcards: {arm: config["arms"][arm] for arm in PARTS[wildcards.part]},
+        recipes=lambda wildcards: {arm: recipe_of(arm) for arm in PARTS[wildcards.part]},
         batch_sizes=lambda wildcards: {arm: training_of(wildcards.case, arm)["batch_size"] for arm in PARTS[wildcards.part]},
         options=measured("equilibria"),
         seeds=SEEDS,

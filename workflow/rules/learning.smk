@@ -69,7 +69,7 @@ rule train_minima:
         gpu=0,
     params:
         network=network,
-        recipe=lookup(dpath="arms/{arm}", within=config),
+        recipe=lambda wildcards: recipe_of(wildcards.arm),
         training=lambda wildcards: training_of(wildcards.case, wildcards.arm),
         seeds=SEEDS,
     script:
