@@ -13,7 +13,7 @@ from _problems import problems_of
 from _stage import read_networks, read_symmetry
 
 from symgeom.flatness.layers import layers
-from symgeom.flatness.margin import QUANTILES, normalised_margins
+from symgeom.flatness.margin import QUANTILES, layer_margins, normalised_margins
 
 
 def main(
@@ -41,6 +41,7 @@ def main(
             if options["layers"] and not binary:
                 parts = by_layer(problem, params, **chosen)
                 measured["layer_energy"] = [float(energy.error_increase) for energy in parts.values()]
+                measured["layer_margin"] = layer_margins(problem, params, layers(problem, params))
             margins = normalised_margins(spec, problem, params, bias_in_norm=bias_in_norm)
             for name, values in (measured | {"margin": margins.value, "spectral_margin": margins.spectral}).items():
                 filled(arrays, name, shape, place, values)

@@ -65,6 +65,7 @@ def flatness(random: np.random.Generator, seeds: int, *, noise: str = "multiplic
     quantile = np.array([0, 0.01, 0.1, 0.5])
     margin = (0.3 + quantile) / np.sqrt(steepness)
     variables |= dict.fromkeys(("margin", "spectral_margin"), (("arm", "seed", "quantile"), margin))
+    variables["layer_margin"] = (("arm", "seed", "layer", "quantile"), margin[:, :, None] * np.array([1, 2, 4])[:, None])
     variables["layer_energy"] = (("arm", "seed", "layer"), steepness * np.array([0.02, 0.008, 0.003]))
     if noise == "flips":
         variables = {name: array for name, array in variables.items() if name.startswith(("local_energy", "margin"))}

@@ -126,11 +126,13 @@ def test_measures_that_a_study_lacks_have_no_row_and_incomplete_ones_say_their_n
 def test_layers_are_means_over_usable_seeds():
     study = case(["minima", "flatness", "curvature"])
     figure = draw("layers", study)
-    for title, stage, name in (("time", "flatness", "layer_energy"), ("Hessian", "curvature", "layer_trace")):
+    margin = study["flatness"]["layer_margin"].sel(quantile=0.5)
+    rows = {"time": study["flatness"]["layer_energy"], "boundary": margin, "Hessian": study["curvature"]["layer_trace"]}
+    for title, measured in rows.items():
         axes = panel(figure, title)
         for arm in KEPT:
             (curve,) = curves(axes, COLOURS[arm], 3)
-            np.testing.assert_allclose(curve, mean_curve(study[stage][name], arm), rtol=1e-12)
+            np.testing.assert_allclose(curve, mean_curve(measured, arm), rtol=1e-12)
         bars = [bar for bar in axes.collections if isinstance(bar, LineCollection)]
         assert len(bars) == len(KEPT)
     assert [label.get_text() for label in axes.get_xticklabels()] == LAYERS

@@ -8,12 +8,13 @@ from torch import nn
 
 from symgeom.checks import SymgeomError
 from symgeom.discover import discover
-from symgeom.flatness.margin import margins, normalised_margins
+from symgeom.flatness.layers import layers
+from symgeom.flatness.margin import layer_margins, margins, normalised_margins
 from symgeom.gauge import canonicalise
 from symgeom.group import act, random_element
 from symgeom.problem import Problem
 from symgeom.randomness import stream
-from symgeom.types import cast, parameters
+from symgeom.types import cast, parameters, ravel, unravel
 
 WIDTHS = (5, 12, 9, 3)
 SPEC = mlp_spec(*WIDTHS)
@@ -115,3 +116,53 @@ def test_a_diverged_network_has_no_margins():
 def test_one_class():
     with pytest.raises(SymgeomError, match=r"from outputs of shape \(4, 1\): give one row of at least 2 logits per sample"):
         margins(torch.ones(4, 1), torch.zeros(4, dtype=torch.int64))
+
+
+LAYERS = layers(PROBLEM, PARAMS)
+
+
+def test_relative_margins_of_layers_one_sample_at_a_time():
+    found = layer_margins(PROBLEM, PARAMS, LAYERS, quantiles=[0.0, 1.0])
+    for row, names in zip(found, LAYERS.values(), strict=True):
+        ratios = []
+        for sample in range(len(PROBLEM.targets)):
+            network = {name: tensor.clone().requires_grad_() for name, tensor in PARAMS.items()}
+            margin = margins(PROBLEM.outputs(network, index=torch.tensor([sample])), PROBLEM.targets[[sample]]).squeeze()
+            slopes = torch.autograd.grad(margin, [network[name] for name in names])
+            lengths = [(PARAMS[name] * slope).square().sum() for name, slope in zip(names, slopes, strict=True)]
+            ratios.append(float(margin.detach() / sum(lengths).sqrt()))
+        assert row.tolist() == pytest.approx([min(ratios), max(ratios)], rel=1e-12)
+
+
+def test_a_relative_margin_is_the_way_to_the_decision():
+    """The last layer is linear: along its relative gradient the decision lies where the relative margin says."""
+    sample = Problem(PROBLEM.module, PROBLEM.inputs[:1], PROBLEM.outputs(PARAMS).argmax(1)[:1])
+    names = LAYERS["4"]
+    radius = float(layer_margins(sample, PARAMS, {"4": names}, quantiles=[0.5]))
+    weights = {name: PARAMS[name].clone().requires_grad_() for name in names}
+    margin = margins(sample.outputs({**PARAMS, **weights}), sample.targets).squeeze()
+    slope = ravel(dict(zip(names, torch.autograd.grad(margin, list(weights.values())), strict=True)))
+    flat = ravel({name: PARAMS[name] for name in names})
+    relative = flat * slope / torch.linalg.vector_norm(flat * slope)
+    moved = {**PARAMS, **unravel(flat * (1 - radius * relative), {name: PARAMS[name] for name in names})}
+    pair = sample.outputs(PARAMS).topk(2).indices.squeeze()
+    reached = sample.outputs(moved).squeeze()[pair]
+    assert float(reached[0]) == pytest.approx(float(reached[1]), abs=1e-12)
+
+
+@pytest.mark.parametrize("outputs_scale", [1.0, 7.0])
+def test_relative_margins_do_not_see_rescalings_of_units_or_outputs(outputs_scale):
+    copy = act(SPEC, random_element(SPEC, generator=stream("any"), spread=1.0), PARAMS)
+    copy = {**copy, **{name: outputs_scale * copy[name] for name in LAYERS["4"]}}
+    here, there = (layer_margins(PROBLEM, theta, LAYERS) for theta in (PARAMS, copy))
+    assert torch.allclose(here, there, rtol=1e-10, atol=0)
+
+
+def test_relative_margins_of_what_has_none():
+    broken = {**PARAMS, "2.bias": PARAMS["2.bias"] * torch.inf}
+    assert layer_margins(PROBLEM, broken, LAYERS).isnan().all()
+    make, shape = ARCHITECTURES["batch norm kept"][:2]
+    module, inputs = randomised(make(), 3), torch.randn(40, *shape, generator=stream("any"), dtype=torch.float64)
+    options = {"batch_norm": "recompute", "training_inputs": inputs}
+    together = Problem(module, inputs, torch.arange(40) % 2, **options)
+    assert layer_margins(together, parameters(module), layers(together, parameters(module))).isnan().all()

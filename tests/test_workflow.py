@@ -112,13 +112,14 @@ def test_a_second_run_has_nothing_to_do(study):
 
 def test_arrays_do_not_depend_on_cores_or_order(study, tmp_path):
     clone = copy_repository(tmp_path / "clone", config=SMALL)
-    once = {name: digest for name, digest in digests(study[0]).items() if "/figures/" not in name}
-    run = snakemake(clone, *once, *override(tmp_path, "granularity: {pairs_at_once: 1}"), "--cores", "1")
+    once = digests(study[0])
+    targets = {name for name in once if name.endswith("/0.zarr.zip")}
+    run = snakemake(clone, *targets, *override(tmp_path, "granularity: {pairs_at_once: 1}"), "--cores", "1")
     assert run.returncode == 0, run.stdout + run.stderr
     again = digests(clone)
-    assert once.keys() == again.keys()
-    assert {name for name in once if once[name] != again[name] and "/chains/" not in name} == set()
-    for name in (name for name in once if "/chains/" in name and name.endswith(".zip")):
+    assert targets < again.keys() <= once.keys()
+    assert {name for name in again if once[name] != again[name] and "/chains/" not in name} == set()
+    for name in (name for name in again if "/chains/" in name):
         first, second = read_store(study[0] / name), read_store(clone / name)  # the digest of the settings differs, no number
         assert all(first[variable].equals(second[variable]) for variable in first.variables)
 

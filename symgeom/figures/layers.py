@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MEASURES = {
     "layer_energy": ("flatness", "noise on one layer at a time", "increase of the\ntraining error (%)"),
+    "layer_margin": ("flatness", "change of one layer's weights to the median sample's decision boundary", "relative margin"),
     "layer_trace": ("curvature", "one layer's block of the Hessian", "trace (nats/weight²)"),
 }
 """Stage, title and axis of every measure."""
@@ -30,7 +31,7 @@ ROOMY = 8
 
 @paper()
 def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure:
-    """Draw the local energy and the trace of the Hessian by layer, one row each, one line per arm.
+    """Draw the local energy, the relative margin and the trace of the Hessian by layer, one row each, one line per arm.
 
     Parameters
     ----------
@@ -48,7 +49,7 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     """
     minima = stage(case, "minima")
     kept = {arm: seeds for arm, seeds in usable(minima, arms).items() if seeds}
-    found = {name: stage(case, where)[name] for name, (where, *_) in MEASURES.items() if name in stage(case, where)}
+    found = {name: _median(stage(case, where)[name]) for name, (where, *_) in MEASURES.items() if name in stage(case, where)}
     if not kept:
         return words("No layers to compare: no minimum can be used. " + left_out(minima, arms))
     if not found:
@@ -60,6 +61,8 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     if "layer_energy" in panels:
         percent(panels["layer_energy"], least=RESOLVED)
         panels["layer_energy"].set_ylim(bottom=0)
+    if "layer_margin" in panels and found["layer_margin"].where(minima["usable"]).notnull().any():
+        panels["layer_margin"].set_ylim(bottom=0)
     if "layer_trace" in panels and (found["layer_trace"].where(minima["usable"]).min() > 0).item():
         logarithmic(panels["layer_trace"])
     _names(panel, found[name]["layer"].values.tolist())
@@ -67,6 +70,11 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     key(figure, counts(kept), arms)
     note(figure, left_out(minima, arms))
     return figure
+
+
+def _median(measured: xr.DataArray) -> xr.DataArray:
+    """Return a measure of the median sample, if it was measured at several quantiles."""
+    return measured.sel(quantile=0.5) if "quantile" in measured.dims else measured
 
 
 def _rows(panel: Axes, measured: xr.DataArray, kept: Mapping[str, Sequence[int]], arms: Sequence[str], level: float) -> None:

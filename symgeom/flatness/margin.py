@@ -8,16 +8,25 @@ head have length 1. A second normalisation divides by the spectral norms of its 
 
 roughly the share of its outputs' sensitivity to the inputs that a sample uses.
 
+The *relative margin* of a layer is, to first order, the smallest change of its weights, each relative to its own size, that takes
+the sample to the decision between its class and the best other,
+
+.. math:: \gamma_l = \frac{m}{\lVert w_l \odot \nabla_{w_l} m \rVert}, \qquad m = f_y - \max_{c\neq y} f_c,
+
+which no rescaling of units or outputs changes: :math:`w \odot \nabla_w m` is carried along, and the outputs' scale divides out.
+
 References
 ----------
 Baldassi et al., "Unveiling the structure of wide flat minima" (2107.01163): flat minima surround those of high margin. Bartlett,
 Foster and Telgarsky, "Spectrally-normalized margin bounds for neural networks" (1706.08498), equation 1.2. Differs from the
 source: without the factor of the (2, 1) norms; a filter bank counts as the matrix of its filters, and norms are those of the
-canonical network, because rescalings of units change them.
+canonical network, because rescalings of units change them. Elsayed et al., "Large margin deep networks for classification"
+(1803.05598), equation 5: the margin of a layer to first order. Differs from the source: theirs is the change of its activations,
+ours the relative change of its weights.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -141,3 +150,48 @@ def normalised_margins(
     weights = [canonical[name].flatten(1) for name in trainable(problem, canonical) if canonical[name].ndim > 1]
     norms = torch.stack([torch.linalg.matrix_norm(weight, ord=2) for weight in weights]).cpu()
     return Margins(quantile, value, value / norms.prod(), bias_in_norm, problem.batch_norm)
+
+
+def layer_margins(
+    problem: Problem, params: Parameters, parts: Mapping[str, Sequence[str]], *, quantiles: Sequence[float] = QUANTILES
+) -> Tensor:
+    """Measure the relative margins of each layer.
+
+    Parameters
+    ----------
+    problem : Problem
+        Data and classes; cast to float64 here.
+    params : Parameters
+        One network in any gauge.
+    parts : mapping of str to sequence of str
+        The trainable tensors of each layer, as :func:`~symgeom.flatness.layers.layers` returns them.
+    quantiles : sequence of float
+        Which quantiles of the relative margins over the samples, from 0 to 1 (not interpolated: the next lower sample's).
+
+    Returns
+    -------
+    Tensor, shape (layer, quantile)
+        In float64; infinite for a sample whose margin the layer does not change; NaN for a network that diverged, and where the
+        statistics of batch norms are recomputed, so that no sample has a margin of its own.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> problem = Problem(nn.Linear(1, 2, bias=False), torch.ones(1, 1), torch.tensor([1]))
+    >>> network = {"weight": torch.tensor([[-3.0], [4.0]])}  # margin 7, relative gradient (3, 4)
+    >>> layer_margins(problem, network, {"head": ["weight"]}, quantiles=[0.5])
+    tensor([[1.4000]], dtype=torch.float64)
+    """
+    quantile = torch.as_tensor(quantiles, dtype=torch.float64)
+    if problem.batch_norm == "recompute" or not all(tensor.isfinite().all() for tensor in params.values()):
+        return torch.full((len(parts), len(quantile)), torch.nan, dtype=torch.float64)
+    problem, network = replace(problem.cast(torch.float64), sample_loss=margins), cast(params, torch.float64)
+    slopes = [[] for _ in parts]
+    for gradients in problem.sample_gradients(network):
+        for found, names in zip(slopes, parts.values(), strict=True):
+            relative = [(network[name] * gradients[name]).flatten(1) for name in names]
+            found.append(torch.linalg.vector_norm(torch.cat(relative, 1), dim=1))
+    with torch.no_grad():
+        found = margins(problem.outputs(network), problem.targets)
+    ratios = found / torch.stack([torch.cat(slope) for slope in slopes])
+    return torch.quantile(ratios, quantile.to(ratios.device), dim=1, interpolation="lower").T.cpu()
