@@ -50,7 +50,7 @@ def plan_of(case: Case, training: Mapping, *, place: Path, digest: str, bar: tqd
         bar.update(epoch - bar.n)
         bar.set_postfix_str(text, refresh=False)
 
-    limits = {name: training[name] for name in ("batch_size", "epochs", "stop_error", "stop_loss", "together")}
+    limits = {name: training[name] for name in ("batch_size", "epochs", "stop_error", "stop_loss", "evaluate_every", "together")}
     augment = augmentation(training.get("augmentation", "none"), black=case.data["black"].values.tolist())
     autocast = torch.bfloat16 if training["precision"] == "bfloat16" else None
     checkpoint = Checkpoint(place, every=training["checkpoint_every"], digest=digest)

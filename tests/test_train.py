@@ -341,3 +341,17 @@ def test_impossible_stacks_are_refused():
         train(problem, start, SGD(), plan=replace(PLAN, batch_size=27), generators=generators)
     with pytest.raises(SymgeomError, match="tensor '0.weight' of torch.float32 on inputs of torch.float64: use problem.cast"):
         train(problem, cast(start, torch.float32), SGD(), plan=PLAN, generators=generators)
+
+
+@pytest.mark.parametrize("method", [("sgd", {}), ("adv", {"pretraining_epochs": 4, "pretraining_error": 0.0}), ("rsgd", {})])
+def test_rare_evaluations_change_nothing_but_when_a_seed_may_stop(method):
+    plan = replace(PLAN, epochs=7, least_epochs=1, stop_error=0.0, stop_loss=1e-9)
+    often, rare = (trained(method, [0, 1], plan=replace(plan, evaluate_every=every)) for every in (1, 3))
+    for name, tensor in often.parameters.items():
+        assert torch.equal(tensor, rare.parameters[name])
+    assert torch.equal(rare.gradients, often.gradients)
+    evaluated = torch.tensor([0, 3, 6, 7])
+    assert torch.equal(rare.loss[:, evaluated], often.loss[:, evaluated])
+    assert rare.loss[:, [1, 2, 4, 5]].isnan().all()
+    stopping = trained(method, [0, 1], plan=replace(plan, evaluate_every=3, stop_error=1.0, stop_loss=math.inf))
+    assert stopping.epochs.tolist() == [3, 3]

@@ -4,9 +4,9 @@ The seeds of one arm are stacked networks. A seed has its own start and its own 
 the stack when it is done. Computed one after another (:func:`~symgeom.train.trains_together` chooses), its result on a CPU is the
 same, bit for bit, whichever seeds train beside it (with as many threads); computed together it is the same up to rounding.
 
-A seed ends with a status: ``reached`` (at the end of an epoch, error and loss on the whole training set met the stop rule),
-``epoch limit``, or ``diverged`` (its loss, or the length of its weights, is not finite). Every epoch visits the samples in a
-fresh order; an incomplete last batch is left out, so that all mini-batches have the same size and the same noise.
+A seed ends with a status: ``reached`` (at an evaluation, error and loss on the whole training set met the stop rule), ``epoch
+limit``, or ``diverged`` (its loss, or the length of its weights, is not finite). Every epoch visits the samples in a fresh order;
+an incomplete last batch is left out, so that all mini-batches have the same size and the same noise.
 
 Where the statistics of batch norms are recomputed, each mini-batch is normalised by its own, and no step keeps running averages:
 methods that take two gradients of one mini-batch (SAM) leave no trace in them, and averages over networks (of replicas, or along
@@ -130,11 +130,12 @@ class _Run:
             seeds = stacked.members[::replicas] // replicas
             if stacked.epoch:
                 record.gradients[seeds] += replicas * self._epoch(stacked)
-            evaluated = self.population.evaluate(self._output(stacked, start), stacked.labels[::replicas])
-            stay = record.note(stacked.epoch, seeds, evaluated, may_stop=self.method.may_stop(stacked.state))
-            stacked.keep(stay.repeat_interleave(replicas))
+            if stacked.epoch % plan.evaluate_every == 0 or stacked.epoch == plan.epochs:
+                evaluated = self.population.evaluate(self._output(stacked, start), stacked.labels[::replicas])
+                stay = record.note(stacked.epoch, seeds, evaluated, may_stop=self.method.may_stop(stacked.state))
+                stacked.keep(stay.repeat_interleave(replicas))
             self._keep(stacked, record)
-            self._say(stacked.epoch, f"{int(stay.sum())} of {len(record.status)} seeds train on")
+            self._say(stacked.epoch, f"{len(stacked.members) // replicas} of {len(record.status)} seeds train on")
         return record.trained(together=self.population.together, resumed_from=resumed_from)
 
     def saved(self) -> dict[str, object] | None:

@@ -29,9 +29,11 @@ class Plan:
     epochs : int
         At most so many.
     stop_error, stop_loss : float
-        A seed is done when, at the end of an epoch, its training error and its training loss are at most these.
+        A seed is done when, at an evaluation, its training error and its training loss are at most these.
     least_epochs : int
         No seed stops before.
+    evaluate_every : int
+        Epochs between evaluations on the whole training set, which the stop rule needs; the last epoch is always evaluated.
     augment : callable, optional
         Called as ``augment(inputs, generator)`` with each member's mini-batch and that member's own generator (on the CPU,
         wherever the inputs are), which also draws the order of its data. Evaluation never sees it.
@@ -50,6 +52,7 @@ class Plan:
     stop_error: float = 0.0
     stop_loss: float = math.inf
     least_epochs: int = 1
+    evaluate_every: int = 1
     augment: Callable[[Tensor, torch.Generator], Tensor] | None = field(default=None, repr=False)
     together: str = "auto"
     autocast: torch.dtype | None = None
@@ -57,7 +60,7 @@ class Plan:
     progress: Callable[[int, int, str], None] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "epochs", "least_epochs"):
+        for name in ("batch_size", "epochs", "least_epochs", "evaluate_every"):
             value = getattr(self, name)
             if type(value) is not int or value < 1:
                 raise SymgeomError(f"Cannot train with {name} = {value!r}: give a positive whole number.")
@@ -90,7 +93,8 @@ class Trained:
     sample_gradients : Tensor of int64, shape (seed,)
         The same budget in samples: gradients times batch size.
     loss, error : Tensor of float64, shape (seed, epoch)
-        On the whole training set as it is, before training (entry 0) and after each epoch; NaN after the seed has ended.
+        On the whole training set as it is, before training (entry 0) and after each epoch; NaN where it was not
+        evaluated, and after the seed has ended.
     together : bool
         Whether the seeds were computed in batched passes, so that their last bits depend on the company.
     resumed_from : int

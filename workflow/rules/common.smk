@@ -50,9 +50,9 @@ def recipe_of(arm):
     return {key: value for key, value in config["arms"][arm].items() if key not in study.ARM_KEYS}
 
 
-def training_of(case, arm):
+def training_of(case, arm=None):
     """Return how an arm trains on a case: what all do, what the case changes, and what the arm changes."""
-    recipe = config["arms"][arm]
+    recipe = config["arms"].get(arm, {})
     own = {key: recipe[key] for key in study.ARM_KEYS if key in recipe}
     return config["training"] | config["cases"][case].get("training", {}) | own
 

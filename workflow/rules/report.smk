@@ -9,13 +9,12 @@ CONNECTION = "Connection: is there a way between two minima at almost no error?"
 DYNAMICS = "Dynamics: what does training conserve, and where does its noise drive the weights?"
 LEVEL = {"level": config["claims"]["level"]}
 RESAMPLES = {"resamples": config["claims"]["resamples"]}
-STOP = {key: config["training"][key] for key in ("stop_error", "stop_loss")}
 THRESHOLD = {"threshold": config["chains"]["threshold"]}
 
 # figure: the question that it answers, the stages that it is drawn from (none: the claims), what else it depends on
 FIGURES = {
     "claims": ("Verdicts: how clear is each verdict?", [], LEVEL),
-    "training": ("Training: how were the minima reached?", ["minima"], STOP),
+    "training": ("Training: how were the minima reached?", ["minima"], {}),
     "flatness": (FLATNESS, ["minima", "flatness", "curvature"], LEVEL),
     "generalisation": (FLATNESS, ["minima", "flatness"], LEVEL),
     "measures": (FLATNESS, ["minima", "flatness", "curvature"], LEVEL | RESAMPLES),
@@ -34,6 +33,12 @@ FIGURES = {
 }
 THEORY = ["perceptron"] if config["perceptron"] else []
 DRAWN = [(case, figure) for case in config["cases"] for figure in FIGURES if figure != "perceptron"] + [(x, x) for x in THEORY]
+
+
+def stop_rule(wildcards):
+    """Return the stop rule that the figure of the training shows."""
+    shown = ("stop_error", "stop_loss") if wildcards.figure == "training" else ()
+    return {key: value for key, value in training_of(wildcards.case).items() if key in shown}
 
 
 wildcard_constraints:
@@ -64,7 +69,7 @@ rule draw_figure:
         gpu=0,
     params:
         arms=list(config["arms"]),
-        settings=lambda wildcards: FIGURES[wildcards.figure][2],
+        settings=lambda wildcards: FIGURES[wildcards.figure][2] | stop_rule(wildcards),
     script:
         "../../scripts/draw_figure.py"
 
