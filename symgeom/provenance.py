@@ -35,7 +35,8 @@ def run_statistics(folder: str | Path) -> list[dict]:
     -------
     list of dict
         ``rule``, ``jobs``, ``seconds`` (sum), ``longest`` (s), ``memory`` (largest resident set, MB), ``started`` and ``ended``
-        (s since 1970), in the order in which the rules began. What was never measured is NaN.
+        (s since 1970), and ``spans``, the start and the end of each job; in the order in which the rules began. What was never
+        measured is NaN.
     """
     rules: dict[str, list[tuple[float, float, float]]] = {}
     for file in sorted(Path(folder).glob("*/*.tsv")):
@@ -48,7 +49,8 @@ def run_statistics(folder: str | Path) -> list[dict]:
         largest = float(np.nanmax(memory)) if np.isfinite(memory).any() else math.nan
         times = {"seconds": float(seconds.sum()), "longest": float(seconds.max())}
         ends = {"started": float((ended - seconds).min()), "ended": float(ended.max())}
-        table.append({"rule": rule, "jobs": len(jobs), **times, "memory": largest, **ends})
+        spans = list(zip((ended - seconds).tolist(), ended.tolist(), strict=True))
+        table.append({"rule": rule, "jobs": len(jobs), **times, "memory": largest, **ends, "spans": spans})
     return sorted(table, key=lambda row: row["started"])
 
 
@@ -73,7 +75,8 @@ def describe_run(statistics: Sequence[Mapping], repository: str | Path) -> dict:
     Returns
     -------
     dict
-        Plain data for JSON. It differs from run to run: nothing else that a study writes does.
+        Plain data for JSON; ``elapsed`` (s) leaves out pauses between runs. It differs from run to run: nothing else that a study
+        writes does.
     """
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     machine = {"system": platform.platform(), "processor": _processor(), "cores": os.cpu_count(), "memory_GB": round(memory, 1)}
@@ -87,10 +90,19 @@ def describe_run(statistics: Sequence[Mapping], repository: str | Path) -> dict:
         "packages": {name: version for name in PACKAGES if (version := _version(name))},
         "machine": machine,
         **{name: _time(seconds) for name, seconds in ends.items()},
-        "elapsed": ends.get("ended", 0.0) - ends.get("started", 0.0),
+        "elapsed": _busy([span for row in statistics for span in row["spans"]]),
         "written": _time(datetime.now(UTC).timestamp()),
         "rules": [{name: row[name] for name in ("rule", "jobs", "seconds", "longest", "memory")} for row in statistics],
     }
+
+
+def _busy(spans: Sequence[tuple[float, float]]) -> float:
+    """Return for how long at least one job ran: a study may be made in several runs."""
+    total, until = 0.0, -math.inf
+    for start, end in sorted(spans):
+        total += max(0.0, end - max(start, until))
+        until = max(until, end)
+    return total
 
 
 def _time(seconds: float) -> str:
