@@ -189,8 +189,8 @@ def layer_margins(
     slopes = [[] for _ in parts]
     for gradients in problem.sample_gradients(network):
         for found, names in zip(slopes, parts.values(), strict=True):
-            relative = [(network[name] * gradients[name]).flatten(1) for name in names]
-            found.append(torch.linalg.vector_norm(torch.cat(relative, 1), dim=1))
+            squares = [gradients[name].square().flatten(1) @ network[name].square().flatten() for name in names]
+            found.append(sum(squares).sqrt())
     with torch.no_grad():
         found = margins(problem.outputs(network), problem.targets)
     ratios = found / torch.stack([torch.cat(slope) for slope in slopes])
