@@ -37,8 +37,10 @@ DRAWN = [(case, figure) for case in config["cases"] for figure in FIGURES if fig
 
 def stop_rule(wildcards):
     """Return the stop rule that the figure of the training shows."""
-    shown = ("stop_error", "stop_loss") if wildcards.figure == "training" else ()
-    return {key: value for key, value in training_of(wildcards.case).items() if key in shown}
+    if wildcards.figure != "training":
+        return {}
+    training = training_of(wildcards.case)
+    return {key: training[key] for key in ("stop_error", "stop_loss")}
 
 
 wildcard_constraints:
