@@ -22,7 +22,9 @@ class Along:
         self.barrier, self.loss_barrier, self.peak = (np.full(shape, np.nan) for _ in range(3))
 
     def put(self, row: int, variant: str, split: str, problem: Problem, paths: Sequence[Path]) -> None:
-        """Measure a path, or the mean over several, and keep it."""
+        """Measure a path, or the mean over several, and keep it; with none, nothing is kept."""
+        if not paths:
+            return
         place = row, self.variants.index(variant), self.splits.index(split)
         if len(paths) == 1 and self.options["refinements"] and split == "train":
             fine = refined_profile(problem, paths[0], points=len(self.t), refinements=self.options["refinements"])

@@ -5,11 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 from _case import Case
 from _ends import Ends
+from _paths import geodesic_of
 from torch import Tensor
 
 from symgeom.binary.chain import optimise_binary_chain
 from symgeom.chain import ChainPlan, Chains, chain_shape, optimise_path
-from symgeom.path import GeodesicPath, LinearPath, curve_along, polygon_length
+from symgeom.path import LinearPath, Path, curve_along, polygon_length
 from symgeom.path.curves import CURVES
 from symgeom.problem import Problem
 from symgeom.torus import Torus
@@ -28,13 +29,17 @@ COLUMNS = {
 PLAN = ("points", "epochs", "evaluate_every", "learning_rate", "momentum", "batch_size", "threshold")
 
 
+def path_of(case: Case, torus: Torus, ends: Ends) -> Path | None:
+    """Return the path that a chain begins along; None if no geodesic is singled out."""
+    return LinearPath(*ends) if case.binary else geodesic_of(torus, ends)
+
+
 def trained(
     case: Case, torus: Torus, problem: Problem, ends: Sequence[Ends], *, options: Mapping, generators: Sequence[torch.Generator]
 ) -> Chains:
     """Train the chains between some pairs, from equidistant points of their geodesics (of binary networks: the mean latents)."""
     plan = ChainPlan(**{name: options[name] for name in PLAN})
-    paths = [LinearPath(*pair) if case.binary else GeodesicPath(torus.spec, *pair) for pair in ends]
-    begun = [curve_along(path, kind=options["kind"], bends=options["bends"]).points for path in paths]
+    begun = [curve_along(path_of(case, torus, pair), kind=options["kind"], bends=options["bends"]).points for pair in ends]
     points = [cast(stack(point), problem.inputs.dtype) for point in zip(*begun, strict=True)]
     if case.binary:
         return optimise_binary_chain(problem, points, plan=plan, generators=generators)

@@ -11,7 +11,8 @@ from symgeom.path import GeodesicPath, LinearPath, Path
 from symgeom.problem import Problem
 from symgeom.randomness import stream
 from symgeom.repair import RepairedPath
-from symgeom.spec import SymmetrySpec
+from symgeom.sphere import AntipodalError
+from symgeom.torus import Torus
 
 REAL = ("linear raw", "linear normalised", "linear aligned", "linear both", "geodesic normalised", "geodesic both")
 BINARY = ("latent raw", "latent aligned", "hamming raw", "hamming aligned")
@@ -28,10 +29,18 @@ def between_arms(options: Mapping, *, binary: bool) -> list[str]:
     return ["hamming aligned"] if binary else ["geodesic both", *["repaired both"] * options["repair"]]
 
 
+def geodesic_of(torus: Torus, ends: Ends) -> GeodesicPath | None:
+    """Return the geodesic between two canonical networks; None if a unit is antipodal, so that there is more than one."""
+    try:
+        return GeodesicPath(torus.spec, *ends, bias_in_norm=torus.bias_in_norm)
+    except AntipodalError:
+        return None
+
+
 def paths_of(
-    kind: str, ends: Ends, *, case: Case, spec: SymmetrySpec, problem: Problem, options: Mapping, pair: Pair
+    kind: str, ends: Ends, *, case: Case, torus: Torus, problem: Problem, options: Mapping, pair: Pair
 ) -> Sequence[Path]:
-    """Return the path of a kind, or several between whose errors to average (orders of flips)."""
+    """Return the path of a kind, none if it is not defined, or several whose errors to average (orders of flips)."""
     if kind == "linear":
         return [LinearPath(*ends)]
     if kind == "latent":
@@ -39,5 +48,7 @@ def paths_of(
     if kind == "hamming":
         words = [("hamming order", *pair, number) for number in range(options.get("orders", 1))]
         return [HammingPath(*ends, random_order(ends[0], case.binary, generator=stream(*each))) for each in words]
-    geodesic = GeodesicPath(spec, *ends)
-    return [geodesic if kind == "geodesic" else RepairedPath(spec, problem.module, geodesic, problem.inputs)]
+    geodesic = geodesic_of(torus, ends)
+    if geodesic is None:
+        return []
+    return [geodesic if kind == "geodesic" else RepairedPath(torus.spec, problem.module, geodesic, problem.inputs)]

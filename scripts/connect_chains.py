@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 from _case import Case
-from _chains import COLUMNS, measured, trained
+from _chains import COLUMNS, measured, path_of, trained
 from _console import progress
 from _ends import Gauges
 from _labels import labelled, names, write_pairs
@@ -35,6 +35,7 @@ def main(
     gauges, torus = Gauges.read(subject, spec, stores), Torus(spec, bias_in_norm)
     kind = "aligned" if subject.binary else "both"
     ends = {pair: found[kind] for pair in map(tuple, pairs) if (found := gauges.ends(pair))}
+    ends = {pair: found for pair, found in ends.items() if path_of(subject, torus, found)}
     rows, t = [row for row, pair in enumerate(pairs) if tuple(pair) in ends], torch.linspace(0, 1, options["points"]).double()
     columns = {name: np.full(len(pairs), np.nan) for name in COLUMNS}
     loss, error = (np.full((len(pairs), len(problems), len(t)), np.nan) for _ in range(2))

@@ -14,6 +14,7 @@ from _paths import between_arms, paths_of, variants
 from _problems import problems_of
 from _stage import read_symmetry
 
+from symgeom.torus import Torus
 from symgeom.types import cast
 
 
@@ -24,6 +25,7 @@ def main(
     pairs: Sequence[Pair],
     options: Mapping,
     alignment: Mapping,
+    bias_in_norm: bool,
     paths: str,
     config_digest: str,
 ) -> None:
@@ -31,11 +33,12 @@ def main(
     problems = problems_of(case, options["precision"], samples=options["samples"])
     left_out = ["repaired both"] if options["repair"] and (case.binary or problems["train"].batch_norm) else []
     options = options | {"repair": options["repair"] and not left_out}  # statistics that are measured anew need no repair
-    gauges, dtype = Gauges.read(case, spec, stores), getattr(torch, options["precision"])
+    torus, gauges, dtype = Torus(spec, bias_in_norm), Gauges.read(case, spec, stores), getattr(torch, options["precision"])
     pairs, names = list(map(tuple, pairs)), variants(options, binary=bool(case.binary))
     inside = [pair for pair in pairs if pair[0] == pair[2] and gauges.ends(pair)] if "geodesic greedy" in names else []
     single = dict(match(spec, gauges.canonical, inside, options=alignment | {"method": "greedy"}, case=case))
-    along = Along(len(pairs), names, list(problems), options)
+    given = {"case": case, "torus": torus, "problem": problems["train"], "options": options}
+    undefined, along = [], Along(len(pairs), names, list(problems), options)
     with progress("measure paths", len(pairs)) as bar:
         for row, pair in enumerate(pairs):
             bar.update()
@@ -45,12 +48,18 @@ def main(
             chosen = names if pair[0] == pair[2] else between_arms(options, binary=bool(case.binary))
             for kind, removed in (name.split() for name in chosen if ends):
                 start, end = (cast(network, dtype) for network in ends[removed])
-                found = paths_of(kind, (start, end), case=case, spec=spec, problem=problems["train"], options=options, pair=pair)
+                found = paths_of(kind, (start, end), pair=pair, **given)
+                undefined += [] if found else [f"{kind} {removed}: {'{}/{} to {}/{}'.format(*pair)}"]
                 for split, problem in problems.items():
                     along.put(row, f"{kind} {removed}", split, problem, found)
     variables, coordinates = labels(along)
     write_pairs(
-        paths, pairs, variables, coordinates=coordinates, attrs=options | {"left_out": left_out}, config_digest=config_digest
+        paths,
+        pairs,
+        variables,
+        coordinates=coordinates,
+        attrs=options | {"left_out": left_out, "undefined": undefined},
+        config_digest=config_digest,
     )
 
 

@@ -20,8 +20,11 @@ def main(*, stores: Mapping, settings: Mapping, shown: Mapping, report: str, pro
     tree = open_study(folder, files=[path for stage in STAGES for path in stores[stage]])
     runs = {case: minima_rows(tree[case]["minima"], tree[case]["canonical"], arms) for case in cases}
     impossible: dict[str, set[str]] = {case: set() for case in cases}
+    undefined: dict[str, list[str]] = {case: [] for case in cases}
     for file in (*stores["paths"], *stores["curvature"]):
-        impossible[Path(file).parts[-3]].update(read_store(file, only=()).attrs["left_out"])
+        attrs = read_store(file, only=()).attrs
+        impossible[Path(file).parts[-3]].update(attrs["left_out"])
+        undefined[Path(file).parts[-3]] += attrs.get("undefined", [])
     captions = {Path(file).stem: Path(file).read_text(encoding="utf-8") for file in stores["captions"]}
     statistics = [row for row in run_statistics(folder / "benchmarks") if row["rule"] != "write_report"]
     made = describe_run(statistics, Path(stores["template"]).parent)
@@ -40,6 +43,7 @@ def main(*, stores: Mapping, settings: Mapping, shown: Mapping, report: str, pro
         alignments={case: alignment_facts(tree[case]["alignments"]) for case in cases},
         diverged={case: diverged_chains(tree[case]["chains"]) for case in cases},
         left_out={case: sorted(names) for case, names in impossible.items()},
+        undefined=undefined,
         barriers={case: barrier_rows(stores["barriers"], case, arms) for case in cases},
         data={case: data_facts(read_store(file, only=COUNTED)) for case, file in zip(cases, stores["data"], strict=True)},
         made=made,

@@ -24,6 +24,10 @@ ANTIPODAL_TOLERANCE = 1e-6
 """Angles closer to pi than this (radians) leave the great circle undefined: its plane is lost to rounding."""
 
 
+class AntipodalError(SymgeomError):
+    """No geodesic is singled out between two points, because they are antipodal on a sphere."""
+
+
 def normalise(u: Tensor) -> Tensor:
     """Return the directions of ``u``; a zero vector stays zero.
 
@@ -95,7 +99,7 @@ def slerp(u: Tensor, v: Tensor, t: float | Tensor) -> Tensor:
 
     Raises
     ------
-    SymgeomError
+    AntipodalError
         If a pair of points is antipodal: infinitely many great circles join them.
 
     Examples
@@ -108,7 +112,7 @@ def slerp(u: Tensor, v: Tensor, t: float | Tensor) -> Tensor:
     antipodal = theta > math.pi - ANTIPODAL_TOLERANCE
     if antipodal.any():
         where = antipodal.reshape(-1).nonzero().reshape(-1).tolist()
-        raise SymgeomError(
+        raise AntipodalError(
             f"Cannot draw a geodesic: the points of spheres {where} are antipodal (angle pi), so that no great circle is "
             "singled out. Align the networks first, or move one of them."
         )

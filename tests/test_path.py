@@ -1,4 +1,5 @@
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ from symgeom.spec import Leg, SymmetrySpec, UnitGroup
 from symgeom.torus import Torus, sphere_coordinates
 from symgeom.types import cast, stack, unstack
 
+ROOT = Path(__file__).parents[1]
 WIDTHS = (5, 7, 6, 3)
 SPEC = mlp_spec(*WIDTHS)
 GRID = torch.tensor([0.0, 0.1, 0.25, 0.5, 0.8, 1.0], dtype=torch.float64)
@@ -156,6 +158,7 @@ def test_tensors_on_no_sphere_are_linear_and_integers_are_the_first_points():
     start, end = start | {"temperature": torch.tensor(1.0).double()}, end | {"temperature": torch.tensor(3.0).double()}
     assert GeodesicPath(spec, start, end)(0.25)["temperature"] == 1.5
     torch.testing.assert_close(GeodesicPath(spec, start, end)(GRID)["temperature"], 1 + 2 * GRID)
+    torch.testing.assert_close(GeodesicPath(spec, start, end).factors("temperature", GRID), torch.stack([1 - GRID, GRID])[..., None])
     many = stack([start, end]), stack([end, start])
     torch.testing.assert_close(
         GeodesicPath(spec, *many, stacked=True)(GRID)["temperature"], torch.stack([1 + 2 * GRID, 3 - 2 * GRID], 1)
@@ -270,3 +273,16 @@ def test_weights_of_a_bezier_curve_add_up():
     t = torch.linspace(0, 1, 9, dtype=torch.float64)
     for points in (2, 3, 6):
         assert torch.allclose(bezier_weights(t, points).sum(0), torch.ones(9, dtype=torch.float64), rtol=1e-14)
+
+
+def test_the_workflow_draws_geodesics_under_the_convention_of_the_study(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    from _paths import geodesic_of
+
+    start, end = point(0), point(1)
+    for bias_in_norm in (True, False):
+        found, expected = geodesic_of(Torus(SPEC, bias_in_norm), (start, end)), GeodesicPath(SPEC, start, end, bias_in_norm)
+        assert all(torch.equal(found(0.5)[name], tensor) for name, tensor in expected(0.5).items())
+    for name in ("2.weight", "2.bias"):
+        end[name][1] = -start[name][1]
+    assert geodesic_of(Torus(SPEC), (start, end)) is None

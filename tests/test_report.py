@@ -79,6 +79,7 @@ def data() -> xr.Dataset:
 def troubled(stage: str, arrays: xr.Dataset) -> xr.Dataset:
     """Let the first twelve alignments of a case not converge, the bend of its second chain diverge, and a measure be left out."""
     arrays.attrs["left_out"] = ["torus_trace"] if stage == "curvature" else []
+    arrays.attrs["undefined"] = ["geodesic both: sgd/0 to sgd/1"] if stage == "paths" else []
     first = np.arange(arrays.sizes.get("pair", 0))
     if stage == "alignments":
         arrays["converged"] = arrays["converged"].copy(data=first >= 12)
@@ -167,6 +168,7 @@ def test_runs_that_were_left_out_are_named(study):
     assert "30 networks on 2 cases" in text
     assert "26 reached the stop rule" in text
     assert text.count("sam seed 2 (diverged)") == 2
+    assert text.count("no geodesic is singled out: geodesic both: sgd/0 to sgd/1.") == 2
     assert text.count("<td>diverged (left out)</td>") == 2
     assert text.count("<td>epoch limit (left out)</td>") == 2
 

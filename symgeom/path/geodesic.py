@@ -11,10 +11,9 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from symgeom.checks import SymgeomError
 from symgeom.path.weights import check_points, check_times, one_pair
 from symgeom.spec import SymmetrySpec, check_spec
-from symgeom.sphere import ANTIPODAL_TOLERANCE, angle, slerp_weights
+from symgeom.sphere import ANTIPODAL_TOLERANCE, AntipodalError, angle, slerp_weights
 from symgeom.torus import sphere_coordinates, with_sphere_coordinates
 from symgeom.types import Parameters, cast, unstack
 
@@ -40,7 +39,8 @@ class GeodesicPath:
     Raises
     ------
     SymgeomError
-        If the networks or the spec do not fit each other, or if a unit is antipodal to itself in the other network.
+        If the networks or the spec do not fit each other, or (an AntipodalError) if a unit is antipodal to itself in
+        the other network.
 
     Examples
     --------
@@ -64,7 +64,7 @@ class GeodesicPath:
             antipodal = angle(u, v) > math.pi - ANTIPODAL_TOLERANCE  # (unit,) or (pair, unit)
             if antipodal.any():
                 units = sorted(set(antipodal.nonzero()[:, -1].tolist()))
-                raise SymgeomError(
+                raise AntipodalError(
                     f"Cannot draw a geodesic: units {units} of group '{name}' are antipodal in the two networks (angle pi), so "
                     "that no great circle is singled out. Align the networks first, or move one of them."
                 )
@@ -95,7 +95,8 @@ class GeodesicPath:
 
     def factors(self, name: str, t: Tensor) -> Tensor | None:
         """Return how much of each end is in the rows of a tensor at ``t``, shape ``(2, t, row)``; None if it differs in a row."""
-        spheres = self._spheres[name].reshape(len(self._spheres[name]), -1)
+        spheres = self._spheres[name]
+        spheres = spheres.reshape(spheres.shape[:1].numel(), -1)  # a scalar is one row
         return self._weights(t)[..., spheres[:, 0]] if (spheres == spheres[:, :1]).all() else None
 
     def pair(self, index: int) -> "GeodesicPath":

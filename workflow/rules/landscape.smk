@@ -27,6 +27,7 @@ rule measure_paths:
         pairs=pairs(config["paths"]["cross_arm"], star=config["paths"]["star"]),
         options=measured("paths"),
         alignment=config["alignment"],
+        bias_in_norm=config["symmetry"]["bias_in_norm"],
     script:
         "../../scripts/measure_paths.py"
 
