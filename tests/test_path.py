@@ -158,7 +158,9 @@ def test_tensors_on_no_sphere_are_linear_and_integers_are_the_first_points():
     start, end = start | {"temperature": torch.tensor(1.0).double()}, end | {"temperature": torch.tensor(3.0).double()}
     assert GeodesicPath(spec, start, end)(0.25)["temperature"] == 1.5
     torch.testing.assert_close(GeodesicPath(spec, start, end)(GRID)["temperature"], 1 + 2 * GRID)
-    torch.testing.assert_close(GeodesicPath(spec, start, end).factors("temperature", GRID), torch.stack([1 - GRID, GRID])[..., None])
+    torch.testing.assert_close(
+        GeodesicPath(spec, start, end).factors("temperature", GRID), torch.stack([1 - GRID, GRID])[..., None]
+    )
     many = stack([start, end]), stack([end, start])
     torch.testing.assert_close(
         GeodesicPath(spec, *many, stacked=True)(GRID)["temperature"], torch.stack([1 + 2 * GRID, 3 - 2 * GRID], 1)
