@@ -1,6 +1,7 @@
 """Copies of the repository in which snakemake runs, so that a test may edit what it likes."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -38,3 +39,10 @@ def override(place: Path, text: str) -> tuple[str, str]:
     """Write a configuration that is merged over the default one (nested numbers on the command line would become text)."""
     (place / "override.yaml").write_text(text)
     return "--configfile", str(place / "override.yaml")
+
+
+def counted(words: str) -> dict[str, int]:
+    """Return the numbers of a job table."""
+    table = re.search(r"Job stats:\njob +count\n[- ]+\n(.*?)\n\n", words, re.DOTALL)
+    rows = dict(line.rsplit(maxsplit=1) for line in table.group(1).splitlines()) if table else {}
+    return {rule: int(count) for rule, count in rows.items() if rule not in ("total", "all")}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clones import ROOT, copy_repository, override, snakemake
+from clones import ROOT, copy_repository, counted, override, snakemake
 
 from symgeom.claims.record import read_claims
 from symgeom.store import open_study, read_store, write_store
@@ -33,13 +33,6 @@ def digests(clone: Path) -> dict[str, str]:
 def jobs(clone: Path) -> dict[str, int]:
     """Return how many jobs of each rule snakemake would run now."""
     return counted(snakemake(clone, "--dry-run", "--cores", "2", "--quiet", "host").stdout)
-
-
-def counted(words: str) -> dict[str, int]:
-    """Return the numbers of a job table."""
-    table = re.search(r"Job stats:\njob +count\n[- ]+\n(.*?)\n\n", words, re.DOTALL)
-    rows = dict(line.rsplit(maxsplit=1) for line in table.group(1).splitlines()) if table else {}
-    return {rule: int(count) for rule, count in rows.items() if rule not in ("total", "all")}
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
-from clones import copy_repository, override, snakemake
+import yaml
+from clones import ROOT, copy_repository, counted, override, snakemake
+from snakemake.utils import update_config
 
 from symgeom.claims.record import read_claims
 from symgeom.store import open_study
@@ -115,3 +117,17 @@ def test_a_minimum_that_missed_the_stop_rule_is_kept_named_and_in_no_claim(binar
     assert "hasty seed 0 (epoch limit), hasty seed 1 (epoch limit)" in (folder / "report.html").read_text()
     noted = [claim.note for claim in read_claims(folder / "claims.csv") if "hasty" in claim.note]
     assert noted
+
+
+STUDIES = sorted({path.name for path in (ROOT / "config").glob("*.yaml")} - {"config.yaml"})
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_study_that_ships_can_be_planned(name, tmp_path):
+    clone, file = copy_repository(tmp_path / "clone"), f"config/{name}"
+    run = snakemake(clone, "--dry-run", "--cores", "2", "--quiet", "host", "--configfile", file)
+    assert run.returncode == 0, run.stdout + run.stderr
+    config = yaml.safe_load((clone / "config/config.yaml").read_text())
+    update_config(config, yaml.safe_load((clone / file).read_text()))
+    cases, arms = (sum(value is not None for value in config[section].values()) for section in ("cases", "arms"))
+    assert counted(run.stdout)["train_minima"] == cases * arms
