@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-from _labels import labelled, names
+from _labels import Pair, labelled, names
 
 from symgeom.barrier import Profile, barrier, profile, refined_profile
 from symgeom.path import Path
@@ -12,18 +12,20 @@ from symgeom.problem import Problem
 
 
 class Along:
-    """Arrays over pair, variant, split and place, NaN until they are put in."""
+    """Arrays over pair, variant, split and place, NaN until they are put in, and the names of paths that are not defined."""
 
-    def __init__(self, pairs: int, variants: Sequence[str], splits: Sequence[str], options: Mapping) -> None:
+    def __init__(self, pairs: Sequence[Pair], variants: Sequence[str], splits: Sequence[str], options: Mapping) -> None:
         self.variants, self.splits, self.options = list(variants), list(splits), options
         self.t = torch.linspace(0, 1, options["points"], dtype=torch.float64)
-        shape = (pairs, len(variants), len(splits))
+        self.pairs, self.undefined = pairs, []
+        shape = (len(pairs), len(variants), len(splits))
         self.loss, self.error = (np.full((*shape, len(self.t)), np.nan) for _ in range(2))
         self.barrier, self.loss_barrier, self.peak = (np.full(shape, np.nan) for _ in range(3))
 
     def put(self, row: int, variant: str, split: str, problem: Problem, paths: Sequence[Path]) -> None:
-        """Measure a path, or the mean over several, and keep it; with none, nothing is kept."""
+        """Measure a path, or the mean over several, and keep it; with none, it is named."""
         if not paths:
+            self.undefined += [f"{variant}: {'{}/{} to {}/{}'.format(*self.pairs[row])}"] if split == "train" else []
             return
         place = row, self.variants.index(variant), self.splits.index(split)
         if len(paths) == 1 and self.options["refinements"] and split == "train":

@@ -38,7 +38,7 @@ def main(
     inside = [pair for pair in pairs if pair[0] == pair[2] and gauges.ends(pair)] if "geodesic greedy" in names else []
     single = dict(match(spec, gauges.canonical, inside, options=alignment | {"method": "greedy"}, case=case))
     given = {"case": case, "torus": torus, "problem": problems["train"], "options": options}
-    undefined, along = [], Along(len(pairs), names, list(problems), options)
+    along = Along(pairs, names, list(problems), options)
     with progress("measure paths", len(pairs)) as bar:
         for row, pair in enumerate(pairs):
             bar.update()
@@ -49,18 +49,11 @@ def main(
             for kind, removed in (name.split() for name in chosen if ends):
                 start, end = (cast(network, dtype) for network in ends[removed])
                 found = paths_of(kind, (start, end), pair=pair, **given)
-                undefined += [] if found else [f"{kind} {removed}: {'{}/{} to {}/{}'.format(*pair)}"]
                 for split, problem in problems.items():
                     along.put(row, f"{kind} {removed}", split, problem, found)
     variables, coordinates = labels(along)
-    write_pairs(
-        paths,
-        pairs,
-        variables,
-        coordinates=coordinates,
-        attrs=options | {"left_out": left_out, "undefined": undefined},
-        config_digest=config_digest,
-    )
+    attrs = options | {"left_out": left_out, "undefined": along.undefined}
+    write_pairs(paths, pairs, variables, coordinates=coordinates, attrs=attrs, config_digest=config_digest)
 
 
 if __name__ == "__main__":

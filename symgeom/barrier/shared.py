@@ -9,17 +9,15 @@ and the products :math:`W^{(j)} x` are the same for all ``t``. In a multilayer p
 quarters of the work. Errors differ from those of the networks themselves by rounding only: where two outputs tie.
 """
 
-import copy
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from symgeom.path import GeodesicPath
 from symgeom.path.curves import Curve
 from symgeom.problem import Problem
-from symgeom.types import Parameters, cast, parameters
+from symgeom.problem.borrow import Borrower
 
 HELD_BYTES = 2**26
 """Memory (bytes) that the outputs of the points' first layers may take."""
@@ -33,8 +31,8 @@ class Shared:
     ----------
     problem : Problem
         The landscape.
-    module : nn.Module
-        A copy of its network, sharing the tensors.
+    borrower : Borrower
+        A copy of its network.
     layer : nn.Linear
         The copy's first layer; its ``forward`` is to be replaced.
     weight, bias : str, str or None
@@ -42,7 +40,7 @@ class Shared:
     """
 
     problem: Problem
-    module: nn.Module
+    borrower: Borrower
     layer: nn.Linear
     weight: str
     bias: str | None
@@ -52,13 +50,13 @@ class Shared:
         """Find the first layer of a network; None if it is not a dense layer that reads the inputs once and as they are."""
         if problem.batch_norm == "recompute" or problem.targets.is_floating_point() or problem.inputs.device.type != "cpu":
             return None
-        tensors = [*problem.module.parameters(), *problem.module.buffers()]
-        module = copy.deepcopy(problem.module, {id(tensor): tensor for tensor in tensors})
         sample, calls = problem.inputs[:1], []
+        borrower = Borrower(problem.module, sample.dtype)
+        module = borrower.module
         dense = {layer: name for name, layer in module.named_modules() if type(layer) is nn.Linear}
         hooks = [layer.register_forward_pre_hook(lambda layer, inputs: calls.append((layer, inputs[0]))) for layer in dense]
         with torch.no_grad():
-            functional_call(module, cast(parameters(module), sample.dtype), (sample,))
+            module(sample)
         for hook in hooks:
             hook.remove()
         layer, seen = calls[0] if calls else (None, sample)
@@ -66,7 +64,7 @@ class Shared:
         if layer is None or not as_it_is or [one for one, _ in calls].count(layer) != 1:
             return None
         prefix = f"{dense[layer]}." if dense[layer] else ""
-        return Shared(problem, module, layer, f"{prefix}weight", f"{prefix}bias" if layer.bias is not None else None)
+        return Shared(problem, borrower, layer, f"{prefix}weight", f"{prefix}bias" if layer.bias is not None else None)
 
     @torch.no_grad()
     def errors(self, path: Curve | GeodesicPath, t: Tensor) -> Tensor | None:
@@ -96,20 +94,21 @@ class Shared:
         for start in range(0, len(inputs), block):
             of_points = [nn.functional.linear(inputs[start : start + block], weight) for weight in weights]
             for place, at in enumerate(t.tolist()):
-                network = path.tensors(at, others) | {self.weight: weights[0]}
+                network = path.tensors(at, others)
+                self.borrower.lend(network)
                 for first in range(0, len(of_points[0]), chunk):
                     part = slice(first, first + chunk)
                     given = _combined([rows[part] for rows in of_points], factors[:, place])
+                    if self.bias:
+                        given += network[self.bias]
                     samples = slice(start + first, start + first + len(given))
-                    wrong[place] += self._wrong(network, given, samples)
+                    wrong[place] += self._wrong(given, samples)
         return wrong / len(inputs)
 
-    def _wrong(self, network: Parameters, given: Tensor, samples: slice) -> Tensor:
+    def _wrong(self, given: Tensor, samples: slice) -> Tensor:
         """Count the misclassified samples, or return NaN."""
-        if self.bias:
-            given += network[self.bias]
         self.layer.forward = lambda _: given
-        outputs = functional_call(self.module, dict(network), (self.problem.inputs[samples],))
+        outputs = self.borrower.module(self.problem.inputs[samples])
         wrong = (outputs.argmax(-1) != self.problem.targets[samples]).sum().double()
         return torch.where(outputs.isfinite().all(), wrong, torch.nan)
 

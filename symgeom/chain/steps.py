@@ -5,7 +5,7 @@ training, where ``torch.vmap`` makes convolutions slower and one MLP 784-256-256
 together: twice as fast per pair for 16 pairs of an MLP 64-128-128-10.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,9 +15,14 @@ from torch.nn.modules.conv import _ConvNd
 from symgeom.path.curves import Curve
 from symgeom.path.weights import one_pair
 from symgeom.problem import Problem
+from symgeom.problem.borrow import Borrower
+from symgeom.problem.losses import at_least_single
 from symgeom.spec.slices import view
 from symgeom.torus import Torus, sphere_legs
 from symgeom.types import Parameters
+
+Gradient = Callable[[Tensor], dict[str, Tensor]]
+"""From the samples of mini-batches, shape ``(pair, sample)``, to gradients."""
 
 SMALL = 100_000
 """Trainable numbers up to which networks without convolutions are trained together on a CPU."""
@@ -84,14 +89,18 @@ class Bends:
             [{n: x[pairs] for n, x in point.items()} for point in side] for side in (self.path.points, self.velocity)
         )
         network = {name: tensor.clone() for name, tensor in points[1].items()}  # buffers stay those of the first bend
-        for rate, index, t in zip(rates, batches, times, strict=True):
-            weights = self.path.weights(t)  # (point, pair)
+        gradient_at = _gradient_alone(self.problem, network) if self.alone else _gradient_together(self.problem, network)
+        for rate, index, weights in zip(rates, batches, self.path.weights(times).unbind(1), strict=True):  # (point, pair)
             _combine_into(network, points, weights, alone=self.alone)
-            gradient = _gradient(self.problem, network, index, alone=self.alone)
+            gradient = gradient_at(index)
             for weight, point, speed in zip(weights[1:-1], points[1:-1], velocity, strict=True):
-                for name, at_t in gradient.items():
-                    speed[name].mul_(self.momentum).addcmul_(at_t, _over(weight, at_t))
-                    point[name].sub_(speed[name], alpha=rate)
+                speeds = [speed[name] for name in gradient]
+                torch._foreach_mul_(speeds, self.momentum)
+                if self.alone:
+                    torch._foreach_add_(speeds, list(gradient.values()), alpha=float(weight))
+                else:
+                    torch._foreach_addcmul_(speeds, list(gradient.values()), [_over(weight, x) for x in speeds])
+                torch._foreach_add_([point[name] for name in gradient], speeds, alpha=-rate)
             for spheres in self.spheres[pairs]:
                 for sphere in spheres:
                     sphere.put_back()
@@ -148,19 +157,28 @@ def lengths(views: Sequence[tuple[Tensor, int]]) -> Tensor:
     return torch.linalg.vector_norm(torch.stack(norms), dim=0)
 
 
-def _gradient(problem: Problem, networks: Parameters, index: Tensor, *, alone: bool) -> dict[str, Tensor]:
-    """Gradients of stacked networks, or of one alone, on their own mini-batches."""
-    if not alone:
-        return torch.vmap(lambda network, samples: problem.gradient(network, index=samples))(networks, index)
-    network, samples = {name: tensor[0] for name, tensor in networks.items()}, index[0]
+def _gradient_together(problem: Problem, networks: Parameters) -> Gradient:
+    """Return how to differentiate stacked networks, whose tensors change in place, each on a mini-batch of its own."""
+    return lambda index: torch.vmap(lambda network, samples: problem.gradient(network, index=samples))(networks, index)
+
+
+def _gradient_alone(problem: Problem, networks: Parameters) -> Gradient:
+    """Return how to differentiate the only one of stacked networks."""
+    network = {name: tensor[0] for name, tensor in networks.items()}
     if problem.batch_norm == "recompute":
-        found = problem.gradient(network, index=samples)
-    else:  # torch.func takes a fifth longer
-        leaves = {name: network[name].requires_grad_() for name, _ in problem.module.named_parameters()}
+        return lambda index: {name: x.unsqueeze(0) for name, x in problem.gradient(network, index=index[0]).items()}
+    borrower = Borrower(problem.module, problem.inputs.dtype)  # torch.func takes a fifth longer
+    borrower.lend(network)
+    leaves = {name: weight.requires_grad_() for name, weight in borrower.module.named_parameters()}
+
+    def gradient(index: Tensor) -> dict[str, Tensor]:
         with torch.enable_grad():
-            loss = problem.loss(network | leaves, index=samples)
-        found = dict(zip(leaves, torch.autograd.grad(loss, list(leaves.values()), materialize_grads=True), strict=True))
-    return {name: tensor.unsqueeze(0) for name, tensor in found.items()}
+            outputs = at_least_single(borrower.module(problem.inputs[index[0]]))
+            loss = problem.sample_loss(outputs, problem.targets[index[0]]).mean()
+        found = torch.autograd.grad(loss, list(leaves.values()), materialize_grads=True)
+        return {name: tensor.unsqueeze(0) for name, tensor in zip(leaves, found, strict=True)}
+
+    return gradient
 
 
 def _combine_into(network: dict[str, Tensor], points: Sequence[Parameters], weights: Tensor, *, alone: bool) -> None:
