@@ -69,7 +69,7 @@ rule map_planes:
         symmetry="<results>/{case}/symmetry.json",
         minima=earlier("minima"),
         canonical=earlier("canonical"),
-        alignments="<results>/{case}/alignments/{part}.zarr.zip",
+        alignments=earlier("alignments"),
         code=study.code_of("map_planes"),
     output:
         maps="<results>/{case}/maps/{part}.zarr.zip",
