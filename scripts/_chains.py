@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 from _case import Case
 from _ends import Ends
-from _paths import geodesic_of
+from _geodesic import geodesic_of
 from torch import Tensor
 
 from symgeom.binary.chain import optimise_binary_chain

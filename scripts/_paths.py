@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 
 from _case import Case
 from _ends import Ends
+from _geodesic import geodesic_of
 from _labels import Pair
 
 from symgeom.binary.path import HammingPath, LatentPath, random_order
-from symgeom.path import GeodesicPath, LinearPath, Path
+from symgeom.path import LinearPath, Path
 from symgeom.problem import Problem
 from symgeom.randomness import stream
 from symgeom.repair import RepairedPath
-from symgeom.sphere import AntipodalError
 from symgeom.torus import Torus
 
 REAL = ("linear raw", "linear normalised", "linear aligned", "linear both", "geodesic normalised", "geodesic both")
@@ -27,14 +27,6 @@ def variants(options: Mapping, *, binary: bool) -> list[str]:
 def between_arms(options: Mapping, *, binary: bool) -> list[str]:
     """Return the variants that a study measures across arms: those with all symmetries removed."""
     return ["hamming aligned"] if binary else ["geodesic both", *["repaired both"] * options["repair"]]
-
-
-def geodesic_of(torus: Torus, ends: Ends) -> GeodesicPath | None:
-    """Return the geodesic between two canonical networks; None if a unit is antipodal, so that there is more than one."""
-    try:
-        return GeodesicPath(torus.spec, *ends, bias_in_norm=torus.bias_in_norm)
-    except AntipodalError:
-        return None
 
 
 def paths_of(

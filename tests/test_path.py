@@ -279,7 +279,7 @@ def test_weights_of_a_bezier_curve_add_up():
 
 def test_the_workflow_draws_geodesics_under_the_convention_of_the_study(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
-    from _paths import geodesic_of
+    from _geodesic import geodesic_of
 
     start, end = point(0), point(1)
     for bias_in_norm in (True, False):
