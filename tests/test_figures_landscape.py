@@ -287,3 +287,10 @@ def test_chains_say_what_they_are():
 
 def test_large_numbers_have_raised_powers():
     assert [power(value) for value in (1e4, 5e4, 2e-5, 5000, 1e-3)] == ["10⁴", "5·10⁴", "2·10⁻⁵", "5000", "0.001"]
+
+
+def test_amplitudes_that_lie_close_share_no_room():
+    study = case(["minima", "flatness", "curvature"])
+    flatness = study["flatness"].to_dataset()
+    figure = draw("flatness", with_stage(study, "flatness", flatness.assign_coords(amplitude=[0.01, 0.02, 0.05, 0.1, 0.15, 0.2])))
+    assert sorted(panel(figure, "local energy").get_xticks()) == [0.02, 0.05, 0.1, 0.15, 0.2]

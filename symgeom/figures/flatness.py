@@ -16,9 +16,13 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
 RESOLVED = 1e-3
 """Increase of the error below which the axis is linear; a data set of thousands does not resolve less."""
+
+ROOM = 0.08
+"""Share of the axis that the number of an amplitude takes."""
 
 AMPLITUDES = {"multiplicative": "amplitude of the multiplicative weight noise", "flips": "probability that a weight's sign flips"}
 """What the amplitude is, by the attribute ``noise`` of the stage."""
@@ -82,7 +86,7 @@ def energies(panel: Axes, energy: xr.DataArray, kept: Mapping[str, Sequence[int]
         )
     percent(panel, least=RESOLVED)
     panel.set_ylim(0, min(1.0, panel.get_ylim()[1]))
-    panel.set_xticks(amplitude[:: 1 + len(amplitude) // 10])
+    panel.set_xticks(_apart(amplitude))
 
 
 def _eigenvalues(panel: Axes, eigenvalue: xr.DataArray, kept: Mapping[str, Sequence[int]], arms: Sequence[str]) -> None:
@@ -99,3 +103,13 @@ def _eigenvalues(panel: Axes, eigenvalue: xr.DataArray, kept: Mapping[str, Seque
     spans = np.log10(panel.get_ylim())
     if spans[1] - spans[0] < 1.5:
         panel.set_ylim(10 ** np.floor(spans[0]), 10 ** np.ceil(spans[1]))
+
+
+def _apart(amplitude: NDArray) -> list[float]:
+    """Return the amplitudes that have room for their numbers, from the largest."""
+    *others, largest = sorted(amplitude.tolist())
+    kept = [largest]
+    for place in reversed(others):
+        if kept[-1] - place >= ROOM * (largest - others[0]):
+            kept.append(place)
+    return kept
