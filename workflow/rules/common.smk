@@ -103,3 +103,11 @@ def arrays_of(figure):
     """List the stores that a figure is drawn from."""
     stages = FIGURES[figure][1]
     return SOLUTIONS if stages == ["solutions"] else [path for stage in stages for path in stores(stage, batches(stage))]
+
+
+def stop_rule(wildcards):
+    """Return the stop rule that the figure of the training shows."""
+    if wildcards.figure != "training":
+        return {}
+    training = training_of(wildcards.case)
+    return {key: training[key] for key in ("stop_error", "stop_loss")}

@@ -35,14 +35,6 @@ THEORY = ["perceptron"] if config["perceptron"] else []
 DRAWN = [(case, figure) for case in config["cases"] for figure in FIGURES if figure != "perceptron"] + [(x, x) for x in THEORY]
 
 
-def stop_rule(wildcards):
-    """Return the stop rule that the figure of the training shows."""
-    if wildcards.figure != "training":
-        return {}
-    training = training_of(wildcards.case)
-    return {key: training[key] for key in ("stop_error", "stop_loss")}
-
-
 wildcard_constraints:
     figure="|".join(FIGURES),
 
