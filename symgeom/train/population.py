@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
+from symgeom.barrier.landscape import laid_out
 from symgeom.batchnorm import recompute_statistics
 from symgeom.checks import SymgeomError
 from symgeom.problem import Problem
@@ -161,7 +162,7 @@ class Population:
                 return recompute_statistics(problem.module, network, problem.training_inputs, chunk=problem.chunk)
 
             params = torch.vmap(measured)(params) if self.together else stack([measured(network) for network in _apart(params)])
-            problem = replace(problem, batch_norm="carried", training_inputs=None)
+            problem = laid_out(replace(problem, batch_norm="carried", training_inputs=None))  # the statistics kept their chunks
         if self.together:
             return dict(params), *self._evaluated(problem, params, labels)
         rows = [problem.relabel(own).loss_and_error(network) for network, own in zip(_apart(params), labels, strict=True)]
