@@ -215,6 +215,15 @@ def test_replicas_that_coincide_are_not_coupled():
     assert state["coupling"]["now"].tolist() == [0.0, 0.0]
 
 
+def test_a_given_coupling_costs_no_evaluation():
+    def unwanted(weights):
+        raise AssertionError("the training set was evaluated")
+
+    method, start = ReplicatedSGD(replicas=2, coupling=0.5), {"w": torch.tensor([[1.0], [3.0], [4.0], [10.0]])}
+    state = method.begin_epoch(start, method.start(start), progress=0, loss_at=unwanted)
+    assert state["coupling"]["now"].tolist() == [0.5] * 4
+
+
 def test_strongest_coupling_puts_replicas_on_their_centre_and_leaves_the_centre():
     method, params, state = coupled(3, 1e9, momentum=0.0)
     direction, _ = method.direction(lambda at: {name: torch.zeros_like(w) for name, w in at.items()}, params, state)

@@ -126,9 +126,10 @@ class ReplicatedSGD(Method):
         return tensor.unflatten(0, (-1, self.replicas)).unbind(1)
 
     def _first_coupling(self, params: Parameters, loss_at: Callable[[Parameters], Tensor]) -> Tensor:
-        losses = loss_at(params).to(torch.float64)
         if self.coupling is not None:
-            return torch.full_like(losses, self.coupling)
+            first = next(iter(params.values()))
+            return torch.full((len(first),), self.coupling, dtype=torch.float64, device=first.device)
+        losses = loss_at(params).to(torch.float64)
         squares = squared_norms(self.displacement(cast(params, torch.float64)))
         ratio = sum(self._by_replica(losses)) / sum(self._by_replica(squares))
         # Replicas that start at one point need no attraction, and would ask for an infinite one.
