@@ -1,4 +1,4 @@
-r"""The charges that gradient flow conserves, one per unit, and the test that they should be.
+r"""The charges that gradient flow conserves, one per unit or one matrix per linear group, and the test that they should be.
 
 If the loss does not change when unit :math:`k` is scaled (its slice of leg :math:`\ell` multiplied by :math:`s^{p_\ell}`), the
 gradient is orthogonal to the generator :math:`M_k\theta` of that scaling, and gradient flow keeps the charge
@@ -8,7 +8,13 @@ gradient is orthogonal to the generator :math:`M_k\theta` of that scaling, and g
 
 For a ReLU unit this is the squared length of its incoming weights, bias included, minus that of its outgoing weights; for an
 activation of degree :math:`a` the outgoing power, and so the factor of the second term, is :math:`-a`. The bias of the layer that
-reads the units does not enter. Steps of finite size change the charge by an amount that :mod:`symgeom.ledger` accounts for.
+reads the units does not enter. Units that every invertible matrix may mix (two layers with no activation between them) keep a
+symmetric matrix, products of incoming weights and biases minus those of outgoing weights:
+
+.. math:: Q = \sum_{p_\ell = 1} \theta_\ell\theta_\ell^\top - \sum_{p_\ell = -1} \theta_\ell\theta_\ell^\top ,
+
+with :math:`\theta_\ell` the matrix of the units' slices on leg :math:`\ell`. Steps of finite size change the charges by an amount
+that :mod:`symgeom.ledger` accounts for. How many laws there are in all, :mod:`symgeom.laws` counts.
 
 References
 ----------
@@ -20,13 +26,13 @@ import torch
 from torch import Tensor
 
 from symgeom.checks import SymgeomError, check_same_tensors
-from symgeom.pairing import leg_powers, leg_products, pairing
+from symgeom.pairing import charged_groups, pairing, pairing_bound
 from symgeom.spec import SymmetrySpec, check_spec
 from symgeom.types import Parameters
 
 
 def charges(spec: SymmetrySpec, params: Parameters) -> dict[str, Tensor]:
-    """Charge of every unit whose scaling leaves the outputs unchanged (the head, exact for the error only, has none).
+    """Charges of the units whose scaling or mixing leaves the outputs unchanged (the head, exact for the error only, has none).
 
     Parameters
     ----------
@@ -37,8 +43,9 @@ def charges(spec: SymmetrySpec, params: Parameters) -> dict[str, Tensor]:
 
     Returns
     -------
-    dict of str to Tensor, shape (size,)
-        For each group with a positive scale, in float64 and squared weight units.
+    dict of str to Tensor, shape (size,) or (size, size)
+        For each group with a positive scale a number per unit, for each linear group a symmetric matrix; in float64 and squared
+        weight units.
 
     Raises
     ------
@@ -64,9 +71,10 @@ def invariance_defect(spec: SymmetrySpec, params: Parameters, gradient: Paramete
     .. math:: \frac{\lvert\sum_\ell p_\ell\langle\theta_\ell, g_\ell\rangle\rvert}
                    {\sum_\ell \lvert p_\ell\rvert\,\lVert\theta_\ell\rVert\,\lVert g_\ell\rVert}
 
-    lies between 0 (the scaling of this unit is a symmetry) and 1; rounding gives about 1e-15 for gradients computed in float64
-    (1e-7 in float32), on all data, any mini-batch, or a single sample. The denominator bounds every term of the numerator, so
-    that a unit whose terms are small by accident does not look like a broken symmetry.
+    lies between 0 (the scaling of this unit is a symmetry) and 1; for a linear group it is the ratio of every entry of the matrix
+    to its own bound. Rounding gives about 1e-15 for gradients computed in float64 (1e-7 in float32), on all data, any mini-batch,
+    or a single sample. The denominator bounds every term of the numerator, so that a unit whose terms are small by accident does
+    not look like a broken symmetry.
 
     Parameters
     ----------
@@ -79,7 +87,7 @@ def invariance_defect(spec: SymmetrySpec, params: Parameters, gradient: Paramete
 
     Returns
     -------
-    dict of str to Tensor, shape (size,)
+    dict of str to Tensor, shape (size,) or (size, size)
         Relative defect, in float64; 0 for a unit without gradient.
 
     Raises
@@ -100,17 +108,13 @@ def invariance_defect(spec: SymmetrySpec, params: Parameters, gradient: Paramete
     theta = _charged(exact, params)
     check_same_tensors({name: gradient[name] for name in theta if name in gradient}, theta, "the gradient")
     slope = _charged(exact, gradient)
-    lengths, steepness = leg_products(exact, theta, theta), leg_products(exact, slope, slope)
-    defects = {}
-    for name, found in pairing(exact, theta, slope).items():
-        bound = (leg_powers(exact, name).to(found).abs() * (lengths[name] * steepness[name]).sqrt()).sum(0)
-        defects[name] = torch.where(bound > 0, found.abs() / bound, torch.zeros_like(found))
-    return defects
+    found, bounds = pairing(exact, theta, slope), pairing_bound(exact, theta, slope)
+    return {name: torch.where(bound > 0, found[name].abs() / bound, torch.zeros_like(bound)) for name, bound in bounds.items()}
 
 
 def _charged(spec: SymmetrySpec, tensors: Parameters) -> dict[str, Tensor]:
     """Return the tensors that enter a charge, in float64."""
-    names = {leg.tensor for group in spec.groups if group.scale == "positive" for leg in group.legs if not leg.buffer}
+    names = {leg.tensor for group in charged_groups(spec).groups for leg in group.legs}
     for name in sorted(names):
         if not tensors[name].is_floating_point():
             raise SymgeomError(

@@ -141,6 +141,28 @@ def test_gradient_flow_keeps_the_charges_and_descent_does_not():
     assert drift[1] > 1e-4
 
 
+def test_linear_units_keep_a_matrix():
+    """Du, Hu, Lee: W W^T + b b^T - U^T U, of which every entry is conserved; a ReLU leaves the diagonal alone."""
+    spec, params = mlp_spec(*WIDTHS, scale="linear"), network(*WIDTHS)
+    weight, bias, out = (params[name] for name in ("2.weight", "2.bias", "4.weight"))
+    expected = weight @ weight.T + torch.outer(bias, bias) - out.T @ out
+    torch.testing.assert_close(charges(spec, params)["hidden2"], expected, rtol=1e-14, atol=1e-14)
+    index = torch.arange(8)
+    assert worst(invariance_defect(spec, params, problem(nn.Identity).gradient(params, index=index))) < ROUNDING
+    through_relu = invariance_defect(spec, params, problem().gradient(params))["hidden2"]
+    assert float(through_relu.diagonal().max()) < ROUNDING
+    assert float((through_relu - through_relu.diagonal().diag()).max()) > 1e-2
+
+
+def test_the_matrix_of_moved_linear_units_is_that_of_the_moved_weights():
+    spec, params = mlp_spec(5, 4, 3, scale="linear"), network(5, 4, 3)
+    matrix = torch.randn(4, 4, generator=stream("mix"), dtype=torch.float64)
+    moved = charges(spec, act(spec, GroupElement({"hidden1": torch.arange(4)}, {"hidden1": matrix}), params))["hidden1"]
+    incoming = params["0.weight"] @ params["0.weight"].T + torch.outer(params["0.bias"], params["0.bias"])
+    outgoing, inverse = params["2.weight"].T @ params["2.weight"], torch.linalg.inv(matrix)
+    torch.testing.assert_close(moved, matrix @ incoming @ matrix.T - inverse.T @ outgoing @ inverse, rtol=1e-12, atol=1e-12)
+
+
 def test_bad_requests_are_refused():
     params = network(*WIDTHS)
     gradient = problem().gradient(params)

@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from cases import mlp_spec, network
 
 from symgeom.checks import SymgeomError
-from symgeom.pairing import leg_powers, leg_products, pairing
+from symgeom.group import GroupElement, act
+from symgeom.pairing import leg_powers, leg_products, pairing, pairing_bound
 from symgeom.spec import Leg, SymmetrySpec, UnitGroup
 from symgeom.types import stack
 
@@ -83,3 +86,36 @@ def test_vectors_of_another_architecture_are_refused(function):
         function(SPEC, u, network(4, 4, 3, 2))
     with pytest.raises(SymgeomError, match="group 'hidden1': leg on tensor '0.bias', axis 0: the network has no such tensor"):
         function(SPEC, network(*WIDTHS, bias=False), u)
+
+
+def test_the_matrix_of_a_linear_group_is_the_derivative_of_its_action():
+    # <g, (d/dt) exp(t E_jk) v> for every pair of units, by central differences: what a gradient g loses along the orbit of v.
+    spec = SymmetrySpec(tuple(replace(group, scale="linear") for group in mlp_spec(4, 3, 2).exact().groups))
+    g, v = network(4, 3, 2, seed=0), network(4, 3, 2, seed=1)
+    found = pairing(spec, v, g)["hidden1"]
+
+    def along(j, k, t):
+        matrix = torch.eye(3, dtype=torch.float64)
+        matrix[j, k] += t
+        moved = act(spec, GroupElement({"hidden1": torch.arange(3)}, {"hidden1": matrix}), v)
+        return sum(float((g[name] * moved[name]).sum()) for name in moved)
+
+    for j in range(3):
+        for k in range(3):
+            slope = (along(j, k, 1e-5) - along(j, k, -1e-5)) / 2e-5
+            assert abs(float(found[k, j]) - slope) < 1e-9  # E_jk adds unit k's incoming weights to unit j
+
+
+@pytest.mark.parametrize("scale", ["positive", "linear"])
+def test_no_pairing_exceeds_its_bound_and_parallel_slices_reach_it(scale):
+    spec = mlp_spec(*WIDTHS, scale=scale).exact()
+    u, v = network(*WIDTHS, seed=0), network(*WIDTHS, seed=1)
+    bounds = pairing_bound(spec, u, v)
+    for name, found in pairing(spec, u, v).items():
+        assert (found.abs() <= bounds[name]).all()
+        assert (bounds[name] > 0).all()
+    incoming = {name: tensor if name in ("0.weight", "0.bias") else torch.zeros_like(tensor) for name, tensor in u.items()}
+    reached = pairing(spec, incoming, incoming)["hidden1"]
+    bound = pairing_bound(spec, incoming, incoming)["hidden1"]
+    together = reached if scale == "positive" else reached.diagonal()
+    torch.testing.assert_close(together, bound if scale == "positive" else bound.diagonal(), rtol=1e-14, atol=0)

@@ -272,8 +272,12 @@ def test_a_seed_waits_until_its_mean_has_enough_terms():
     method = ("swa", {"average_from": 0.25, "averages_least": 3})
     found = trained(method, [0, 1], plan=plan)
     assert (found.status, found.epochs.tolist()) == (("reached",) * 2, [5, 5])
-    never = trained(("swa", {"average_from": 0.25, "averages_least": 7}), [0, 1], plan=plan)
-    assert (never.status, never.epochs.tolist()) == (("epoch limit",) * 2, [8, 8])
+    last = trained(("swa", {"average_from": 0.25, "averages_least": 6}), [0, 1], plan=plan)
+    assert (last.status, last.epochs.tolist()) == (("reached",) * 2, [8, 8])
+    with pytest.raises(
+        SymgeomError, match=r"averaging begins after epoch 2 .* the mean has 6 terms in the end, and averages_lea"
+    ):
+        trained(("swa", {"average_from": 0.25, "averages_least": 7}), [0, 1], plan=plan)
 
 
 def test_a_share_of_the_labels_is_random_at_first():

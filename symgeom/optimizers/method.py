@@ -180,6 +180,21 @@ class Method(ABC):
         """
         return dict(params)
 
+    def never_finishes(self, epochs: int) -> str | None:
+        """Return why no training of so many epochs could count as finished (by default None: any could).
+
+        Parameters
+        ----------
+        epochs : int
+            The epoch limit.
+
+        Returns
+        -------
+        str or None
+            What stands in the way, and which option or limit to change.
+        """
+        return None
+
     def may_stop(self, state: State) -> bool:
         """Return whether what training yields may count as finished (by default, always).
 

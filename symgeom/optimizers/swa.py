@@ -101,6 +101,18 @@ class AveragedSGD(Method):
             return {**params, **self._mean(params, state)}
         return {**params, **state["mean"]} if int(state["counts"]["terms"][0]) else dict(params)
 
+    def never_finishes(self, epochs: int) -> str | None:
+        """Return why the mean could never have enough terms, if so."""
+        first = next(epoch for epoch in range(epochs + 1) if epoch / epochs >= self.average_from)
+        terms = (epochs - first) // self.average_every
+        if terms >= self.averages_least:
+            return None
+        return (
+            f"averaging begins after epoch {first} (average_from = {self.average_from}), so that the mean has {terms} terms in "
+            f"the end, and averages_least = {self.averages_least}. Raise epochs, or lower average_from, average_every or "
+            "averages_least."
+        )
+
     def may_stop(self, state: State) -> bool:
         """Return whether the means have enough terms."""
         return int(state["counts"]["terms"][0]) + self._due(state) >= self.averages_least

@@ -251,4 +251,6 @@ def _check(
             f"Cannot keep checkpoints of a training watched by {observe!r}, which has no state() and restore(): give it both, or "
             "train without observer or without checkpoint."
         )
+    if why := method.never_finishes(plan.epochs):
+        raise SymgeomError(f"Cannot finish '{method.name}' in {plan.epochs} epochs: {why}")
     check_precision(start, problem.inputs)
