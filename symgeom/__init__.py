@@ -7,8 +7,8 @@ The map, from the ground up (a module imports only from lower floors):
 * symmetry: ``group``, ``pairing``, ``discover``, ``certify``, ``wiring``, ``inspection``
 * quotient: ``gauge`` (canonical representatives), ``torus``, ``align``
 * landscape: ``batchnorm``, ``probe``, ``problem``, ``path``, ``barrier``, ``chain``, ``plane``, ``repair``, ``flatness``,
-  ``binary`` (networks of signs), ``perceptron`` (a model with known theory), ``charge``, ``laws``, ``flow``, ``ledger``,
-  ``equilibrium``
+  ``binary`` (networks of signs), ``perceptron`` (a model with known theory), ``charge``, ``laws``, ``flow``,
+  ``fibre`` (moves along the valley), ``ledger``, ``equilibrium``
 * learning: ``networks``, ``optimizers``, ``train``
 * shelves: ``datasets``, ``store``, ``claims``, ``figures``
 
@@ -76,6 +76,7 @@ _HOMES = {
     "Ledger": "ledger",
     "count_laws": "laws",
     "gradient_flow": "flow",
+    "move_on_fibre": "fibre",
     "FlowPlan": "flow",
     "noise_force": "equilibrium",
     "noise_equilibrium": "equilibrium",
