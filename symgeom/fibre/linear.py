@@ -103,8 +103,8 @@ def _directions(values: Tensor, reached: Tensor, product: Tensor, what: str) -> 
         raise SymgeomError(
             f"Cannot move group '{what}' to a matrix with {len(plus)} positive, {len(zero)} zero and {len(minus)} negative "
             f"eigenvalues: of the directions among its units {len(alone)} have incoming weights only (each takes a positive "
-            f"one), {len(led)} outgoing weights only (a negative one), {len(neither)} no weights (a zero, or one of each sign together "
-            f"with one of the {len(both)} that have both). Give a target with eigenvalues of such signs."
+            f"eigenvalue), {len(led)} outgoing weights only (a negative one), {len(neither)} no weights (a zero, or one of each "
+            f"sign together with one of the {len(both)} that have both). Give a target with eigenvalues of such signs."
         )
     result = torch.zeros(len(values), len(values), dtype=torch.float64)
     for direction in alone:
