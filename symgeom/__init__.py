@@ -77,6 +77,7 @@ _HOMES = {
     "count_laws": "laws",
     "gradient_flow": "flow",
     "move_on_fibre": "fibre",
+    "charge_moments": "networks.charge_moments",
     "FlowPlan": "flow",
     "noise_force": "equilibrium",
     "noise_equilibrium": "equilibrium",

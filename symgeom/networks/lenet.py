@@ -33,8 +33,7 @@ def lenet(
     classes : int
         Number of outputs.
     options : mapping, optional
-        ``channels`` of the convolutions, units of the ``hidden`` affine layer, ``bias`` and ``initialisation`` (uniform, he,
-        glorot).
+        ``channels`` of the convolutions, units of the ``hidden`` affine layer, ``bias`` and ``initialisation``.
     generator : torch.Generator
         The source of the initial weights.
 

@@ -37,7 +37,7 @@ def mlp(
         Number of outputs.
     options : mapping, optional
         ``widths`` of the hidden layers, ``bias``, ``activation`` (relu, leaky_relu, tanh, gelu, identity) and ``initialisation``
-        (uniform, he, glorot: :mod:`symgeom.networks.initialise`).
+        (:mod:`symgeom.networks.initialise`).
     generator : torch.Generator
         The source of the initial weights.
 

@@ -43,8 +43,7 @@ def resnet18(
     classes : int
         Number of outputs.
     options : mapping, optional
-        ``width``, a factor on the channels, ``batch_norm``, ``shortcut`` (projection, identity) and ``initialisation`` (uniform,
-        he, glorot).
+        ``width``, a factor on the channels, ``batch_norm``, ``shortcut`` (projection, identity) and ``initialisation``.
     generator : torch.Generator
         The source of the initial weights.
 
@@ -77,7 +76,7 @@ def resnet20(
         Number of outputs.
     options : mapping, optional
         ``depth`` (20, 32, 44, 56, ...), ``width``, a factor on the channels, ``batch_norm``, ``shortcut`` (projection, identity)
-        and ``initialisation`` (uniform, he, glorot).
+        and ``initialisation``.
     generator : torch.Generator
         The source of the initial weights.
 

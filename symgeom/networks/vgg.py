@@ -35,7 +35,7 @@ def vgg16(
         Number of outputs.
     options : mapping, optional
         ``width``, a factor on the channels (64 to 512), ``batch_norm``, ``bias`` (of the affine layer, and of convolutions that
-        no batch norm follows) and ``initialisation`` (uniform, he, glorot).
+        no batch norm follows) and ``initialisation``.
     generator : torch.Generator
         The source of the initial weights.
 
