@@ -7,8 +7,8 @@ The map, from the ground up (a module imports only from lower floors):
 * symmetry: ``group``, ``pairing``, ``discover``, ``certify``, ``wiring``, ``inspection``
 * quotient: ``gauge`` (canonical representatives), ``torus``, ``align``
 * landscape: ``batchnorm``, ``probe``, ``problem``, ``path``, ``barrier``, ``chain``, ``plane``, ``repair``, ``flatness``,
-  ``binary`` (networks of signs), ``perceptron`` (a model with known theory), ``charge``, ``laws``, ``flow``,
-  ``fibre`` (moves along the valley), ``ledger``, ``equilibrium``
+  ``binary`` (networks of signs), ``perceptron`` and ``two_layer`` (models with known theory), ``charge``, ``laws``,
+  ``flow``, ``fibre`` (moves along the valley), ``ledger``, ``equilibrium``
 * learning: ``networks``, ``optimizers``, ``train``
 * shelves: ``datasets``, ``store``, ``claims``, ``figures``
 
