@@ -7,8 +7,8 @@ conserves, for *every* pointwise :math:`\sigma`,
 .. math:: Q_j = 2\sum_a S(V_{ja}) - \sum_i U_{ij}^2, \qquad S(x) = \int_0^x \frac{\sigma}{\sigma'} ,
 
 where :math:`2S` is :math:`x^2` for the identity, :math:`\max(x, 0)^2` for ReLU, :math:`\sinh^2 x` for tanh and
-:math:`2(x + e^x - 1)` for the sigmoid. The ``radial`` activation divides every unit's row by its squared length; it has degree -1,
-so that :math:`\lVert V_j\rVert^2 + \lVert U_j\rVert^2` is conserved. Steps of descent change the charges by an amount
+:math:`2(x + e^x - 1)` for the sigmoid. The ``radial`` activation divides every unit's row by its squared length; it has degree
+-1, so that :math:`\lVert V_j\rVert^2 + \lVert U_j\rVert^2` is conserved. Steps of descent change the charges by an amount
 proportional to the learning rate, in double precision; in single precision rounding can be larger than that.
 
 References
