@@ -96,9 +96,10 @@ def move_on_fibre(spec: SymmetrySpec, params: Parameters, target: Mapping[str, T
 
 def _scales(spec: SymmetrySpec, params: Parameters, name: str, goal: Tensor) -> Tensor:
     """Return the scales, or the matrix, that lead one group to its goal while the others rest."""
-    group = charged_groups(spec)[name]
+    alone = charged_groups(SymmetrySpec((spec[name],)))
+    group = alone[name]
     if group.scale == "positive":
-        return scales_to(leg_powers(spec, name).flatten(), leg_products(spec, params, params)[name], goal, what=name)
+        return scales_to(leg_powers(alone, name).flatten(), leg_products(alone, params, params)[name], goal, what=name)
     sides = {1: [], -1: []}
     for leg in group.legs:
         rows = take(params[leg.tensor], leg, group.size)
