@@ -32,10 +32,10 @@ def example(*shape: int, samples: int = 3) -> Tensor:
     return torch.randn(samples, *shape, generator=stream("example"), dtype=torch.float64)
 
 
-def proved(module: nn.Module, *shape: int) -> SymmetrySpec:
+def proved(module: nn.Module, *shape: int, **options: bool) -> SymmetrySpec:
     """Discover the spec of a module with random weights and have it certified."""
     module, inputs = randomised(module), example(*shape)
-    spec = discover(module, inputs)
+    spec = discover(module, inputs, **options)
     certify(spec, module, parameters(module), inputs=inputs, generator=stream("certificate"), draws=2).require()
     return spec
 
@@ -246,14 +246,73 @@ def test_a_squared_activation_doubles_the_exponent():
 
 @pytest.mark.parametrize("packed", [True, False])
 def test_heads_are_permuted_and_not_more(packed: bool):
-    """One leg covers the queries, keys and values of packed attention; units are blocks of coordinates."""
-    attention = Block(lambda self, x: self.inner(x, x, x)[0], inner=nn.MultiheadAttention(6, 3, batch_first=True))
-    spec = proved(attention if packed else self_attention(6, 3), 4, 6)
+    """Queries, keys and values have a run each of a packed weight; units are blocks of coordinates."""
+    spec = proved(packed_attention() if packed else self_attention(6, 3), 4, 6)
     assert kinds(spec) == [(3, "none", True)]
-    legs = {(leg.tensor.removeprefix("inner."), leg.block, leg.outer, leg.power) for leg in spec["hidden1"].legs}
-    separate = {(f"{name}.{kind}", 2, 1, 1) for name in ("query", "key", "value") for kind in ("weight", "bias")}
-    together = {("in_proj_weight", 2, 3, 1), ("in_proj_bias", 2, 3, 1), ("out_proj.weight", 2, 1, -1)}
-    assert legs == (together if packed else separate | {("out.weight", 2, 1, -1)})
+    legs = {(leg.tensor.removeprefix("inner."), leg.start, leg.block, leg.power) for leg in spec["hidden1"].legs}
+    separate = {(f"{name}.{kind}", 0, 2, 1) for name in ("query", "key", "value") for kind in ("weight", "bias")}
+    runs = {(f"in_proj_{kind}", start, 2, 1) for kind in ("weight", "bias") for start in (0, 6, 12)}
+    assert legs == (runs | {("out_proj.weight", 0, 2, -1)} if packed else separate | {("out.weight", 0, 2, -1)})
+
+
+def packed_attention() -> nn.Module:
+    return Block(lambda self, x: self.inner(x, x, x)[0], inner=nn.MultiheadAttention(6, 3, batch_first=True))
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_matrix_acts_on_queries_and_keys_of_each_head_and_one_on_its_values(packed: bool):
+    spec = proved(packed_attention() if packed else self_attention(6, 3), 4, 6, within_heads=True)
+    assert kinds(spec) == [(2, "linear", True)] * 6
+    assert [group.name for group in spec.groups] == [f"hidden{part}.head{head}" for part in (1, 2) for head in (1, 2, 3)]
+    query, key, value, out = (
+        (("inner.in_proj", 0), ("inner.in_proj", 6), ("inner.in_proj", 12), ("inner.out_proj.weight", 0))
+        if packed
+        else (("query", 0), ("key", 0), ("value", 0), ("out.weight", 0))
+    )
+    joint = "_" if packed else "."
+
+    def rows(part: tuple[str, int], power: int) -> tuple[Leg, ...]:
+        return tuple(Leg(f"{part[0]}{joint}{kind}", 0, power, start=part[1] + 2) for kind in ("weight", "bias"))
+
+    assert set(spec["hidden1.head2"].legs) == {*rows(query, 1), *rows(key, -1)}
+    assert set(spec["hidden2.head2"].legs) == {*rows(value, 1), Leg(out[0], 1, -1, start=2)}
+
+
+def test_without_heads_of_their_own_coordinates_nothing_changes():
+    for network in (lenet(), mlp(3, 4, 2)):
+        shape = (1, 8, 8) if isinstance(network[0], nn.Conv2d) else (3,)
+        assert proved(network, *shape, within_heads=True) == proved(network, *shape)
+
+
+HEADS_MEET = {
+    # Two means over heads, and a layer that mixes heads: one matrix would have to act on all of them, which is not reported.
+    "values averaged": lambda self, x: self.out((_scores(self, x) @ _heads(self.value, x)).mean(1)),
+    "queries averaged": lambda self, x: self.last(
+        (torch.softmax(_heads(self.query, x).mean(1) @ _heads(self.key, x).mean(1).mT, -1)[:, None] @ _heads(self.value, x))
+        .transpose(1, 2)
+        .flatten(2)
+    ),
+    "values mixed": lambda self, x: self.last(
+        self.talk((_scores(self, x) @ _heads(self.value, x)).permute(0, 2, 3, 1)).transpose(2, 3).flatten(2)
+    ),
+}
+
+
+def _heads(layer: nn.Module, x: Tensor) -> Tensor:
+    return layer(x).unflatten(-1, (3, 2)).transpose(1, 2)
+
+
+def _scores(self: Block, x: Tensor) -> Tensor:
+    return torch.softmax(_heads(self.query, x) @ _heads(self.key, x).mT, -1)
+
+
+@pytest.mark.parametrize("name", HEADS_MEET)
+def test_no_matrix_of_its_own_where_heads_meet(name: str):
+    layers = {part: nn.Linear(6, 6) for part in ("query", "key", "value", "last")}
+    network = Block(HEADS_MEET[name], **layers, out=nn.Linear(2, 3), talk=nn.Linear(3, 3, bias=False))
+    spec = proved(network, 4, 6, within_heads=True)
+    kept = {"values averaged": {"query", "key"}, "queries averaged": {"value", "last"}, "values mixed": {"query", "key"}}[name]
+    assert {leg.tensor.split(".")[0] for group in spec.groups if ".head" in group.name for leg in group.legs} == kept
 
 
 def test_transformer_stream_is_permuted_though_layer_norm_forbids_its_scale():

@@ -7,7 +7,11 @@ are then unified (:mod:`symgeom.discover.labels`) and the equations solved (:mod
 is the symmetry group; what cannot be decided is given up, so that the spec is never too large, and
 :func:`symgeom.certify.certify` proves it on every use.
 
-Not reported, though they are symmetries: matrices within attention heads, rotations of a residual stream without normalisation of
+Heads of attention may be permuted, and an invertible matrix may act within each on its queries and keys, another on its values
+and what reads them. Permutations move what the matrices act on, so that a spec holds one or the other (``within_heads``).
+
+Not reported, though they are symmetries: matrices within heads whose queries, keys and values are cut from one tensor by an axis
+of their own (``reshape(..., 3, heads, width)``) or rotated by position, rotations of a residual stream without normalisation of
 single coordinates, signs of a batch norm's weight (its input and weight flipped together), exchanges of whole groups of a grouped
 convolution, and the redundancies of the data or of particular weights (dead units, twin units).
 
@@ -28,7 +32,7 @@ from symgeom.spec import SymmetrySpec
 __all__ = ["discover"]
 
 
-def discover(module: nn.Module, example: Tensor) -> SymmetrySpec:
+def discover(module: nn.Module, example: Tensor, *, within_heads: bool = False) -> SymmetrySpec:
     """Derive the symmetry groups of a network from its graph.
 
     Parameters
@@ -37,12 +41,16 @@ def discover(module: nn.Module, example: Tensor) -> SymmetrySpec:
         Any network of known operations; read in eval mode, not modified.
     example : Tensor, shape (sample, ...)
         A batch of inputs; only its shape and type matter.
+    within_heads : bool
+        What to report of attention: permutations of its heads (to align networks), or the matrices within each (for their charges
+        and for moves along the valley).
 
     Returns
     -------
     SymmetrySpec
-        Groups ``hidden1``, ``hidden2``, ... from input to output, further scalings of the same units as ``hidden1.scale1``, and
-        ``head`` if the output is a table (sample, class) from a last layer with its own weights.
+        Groups ``hidden1``, ``hidden2``, ... from input to output, further scalings of the same units as ``hidden1.scale1``,
+        coordinates of single heads as ``hidden1.head1``, and ``head`` if the output is a table (sample, class) from a last layer
+        with its own weights.
 
     Raises
     ------
@@ -60,4 +68,4 @@ def discover(module: nn.Module, example: Tensor) -> SymmetrySpec:
     program = export(module, example)
     network = walk(program, module)
     head = head_group(program, network, tensor_names(program, module))
-    return SymmetrySpec((*unit_groups(network), *([head] if head else [])))
+    return SymmetrySpec((*unit_groups(network, within_heads=within_heads), *([head] if head else [])))

@@ -1,12 +1,12 @@
 """From statements to unit groups: solve labels and exponents, and name what is found."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from symgeom.discover.exponents import null_space
 from symgeom.discover.graph import Network
-from symgeom.discover.labels import Family, Key, Labels, Occurrence
-from symgeom.discover.relations import Handed, Pin, Relation, Separate
+from symgeom.discover.labels import Axis, Family, Key, Labels, Occurrence
+from symgeom.discover.relations import Handed, Mixed, Pin, Relation, Separate
 from symgeom.spec import Leg, UnitGroup
 
 Equation = dict[Key, Fraction | int]
@@ -28,13 +28,19 @@ class Place:
         return Leg(self.tensor, self.axis, power, at.start, at.block, at.outer, self.region, buffer, shift)
 
 
-def unit_groups(network: Network) -> list[UnitGroup]:
+Places = dict[Family, list[Place]]
+"""Where each family indexes parameters, in the order of use."""
+
+
+def unit_groups(network: Network, *, within_heads: bool = False) -> list[UnitGroup]:
     """Return the groups of a network, from input to output.
 
     Parameters
     ----------
     network : Network
         Statements and parameters.
+    within_heads : bool
+        Whether units that have coordinates of their own (heads) are given by these, a group per unit, instead of permuted.
 
     Returns
     -------
@@ -44,7 +50,13 @@ def unit_groups(network: Network) -> list[UnitGroup]:
     """
     labels = Labels()
     _solve_labels(labels, network)
-    places = _places(labels, network)
+    everywhere = _places(labels, network)
+    inner = _inner_families(everywhere)
+    places = {family: where for family, where in everywhere.items() if family not in inner}
+    heads = _heads(labels, network, everywhere, inner) if within_heads else {}
+    for family in {host for host, _ in heads.values()}:
+        places.pop(family, None)
+    places |= {family: where for family, (_, where) in heads.items()}
     positive, signs = (_equations(labels, network, kind) for kind in "ps")
     apart = [axis for statement in network.statements if isinstance(statement, Separate) for axis in statement.axes]
     separate = {at.family for axis in apart for at in labels.occurrences(((axis,),))}
@@ -55,7 +67,8 @@ def unit_groups(network: Network) -> list[UnitGroup]:
         roles = {place.occurrence.key: -1 if place.occurrence.key[0] in reads else 1 for place in where}
         equations = positive.get(family, []), signs.get(family, [])
         scalings = _scalings(where, *equations, roles, linear=family not in separate)
-        found.append(_family_groups(network, where, scalings, roles))
+        groups = _family_groups(network, where, scalings, roles)
+        found.append(_one_per_head(groups, heads[family][0].size) if family in heads else groups)
     indices = ((tensor, axis) for tensor, axes in network.tensors.items() for axis in range(len(axes)))
     order = {index: rank for rank, index in enumerate(indices)}
 
@@ -99,9 +112,9 @@ def _where(at: Occurrence) -> tuple[Family, int, int]:
     return at.family, at.start, at.block
 
 
-def _places(labels: Labels, network: Network) -> dict[Family, list[Place]]:
+def _places(labels: Labels, network: Network) -> Places:
     """Return where each family indexes parameters, in the order of use."""
-    places: dict[Family, list[Place]] = {}
+    places: Places = {}
     for tensor, axes in network.tensors.items():
         for index, axis in enumerate(axes):
             pieces = network.regions.get(axis)
@@ -110,29 +123,66 @@ def _places(labels: Labels, network: Network) -> dict[Family, list[Place]]:
             for piece, region in zip(pieces or [axis], regions, strict=True):
                 for at in labels.occurrences(((piece,),)):
                     places.setdefault(at.family, []).append(Place(tensor, index, region, at))
-    inner = _inner_families(places)
-    return {family: where for family, where in places.items() if family not in inner}
+    return places
 
 
-def _inner_families(places: dict[Family, list[Place]]) -> set[Family]:
-    """Return families that only number the parts of other units (coordinates within a head).
+def _inner_families(places: Places) -> dict[Family, set[Family]]:
+    """Return families that only number the parts of other units (coordinates within a head), and these others.
 
     They could be permuted only in all units at once, which is a small part of what is true: each unit has its own such group.
 
     Returns
     -------
-    set of Family
-        What not to report.
+    dict of Family to set of Family
+        What is not to be reported by itself.
     """
     segments: dict[tuple[object, ...], list[Occurrence]] = {}
     for where in places.values():
         for place in where:
             segments.setdefault((place.tensor, place.axis, place.region, place.occurrence.start), []).append(place.occurrence)
-    inner: set[Family] = set()
+    inner: dict[Family, set[Family]] = {}
     for found in segments.values():
         outermost = max(found, key=lambda at: (at.family not in inner, at.family.size > 1, at.block))
-        inner |= {at.family for at in found if at is not outermost}
+        for at in found:
+            if at is not outermost:
+                inner.setdefault(at.family, set()).add(outermost.family)
     return inner
+
+
+def _heads(
+    labels: Labels, network: Network, places: Places, inner: dict[Family, set[Family]]
+) -> dict[Family, tuple[Family, list[Place]]]:
+    """Return the families of coordinates that belong to one unit each: the units, and where the first one's coordinates lie."""
+    meetings = [(statement, axis) for statement in network.statements if isinstance(statement, Mixed) for axis in statement.axes]
+
+    def families(axis: Axis) -> set[Family]:
+        return {family for segment in labels.segments(((axis,),)) for family in segment}
+
+    def meet(host: Family, family: Family) -> bool:
+        """Whether units meet in a tensor of which another axis numbers their coordinates."""
+        return any(
+            host in families(axis) and any(family in families(other) for other in statement.tensor if other is not axis)
+            for statement, axis in meetings
+        )
+
+    found = {}
+    for family, hosts in inner.items():
+        host, where = next(iter(hosts)), places[family]
+        whole = all(place.occurrence.outer == host.size for place in where)
+        if len(hosts) == 1 and whole and not meet(host, family):
+            first = [replace(place, occurrence=replace(place.occurrence, outer=1)) for place in where]
+            found[family] = (host, first)
+    return found
+
+
+def _one_per_head(groups: list[UnitGroup], heads: int) -> list[UnitGroup]:
+    """Return the groups of every head, given those of the first one."""
+
+    def of(group: UnitGroup, head: int) -> UnitGroup:
+        moved = (replace(leg, start=leg.start + head * group.size * leg.block) for leg in group.legs)
+        return replace(group, name=f".head{head + 1}{group.name}", legs=tuple(moved))
+
+    return [of(group, head) for head in range(heads) for group in groups]
 
 
 def _equations(labels: Labels, network: Network, kind: str) -> dict[Family, list[Equation]]:

@@ -7,6 +7,7 @@ from symgeom.discover.labels import Axis
 from symgeom.discover.relations import (
     Axes,
     Handed,
+    Mixed,
     Pin,
     Regions,
     Relation,
@@ -15,6 +16,7 @@ from symgeom.discover.relations import (
     contracted,
     equal,
     fixed,
+    label,
     passed,
     unscaled,
     whole,
@@ -25,7 +27,7 @@ from symgeom.discover.unsupported import UnsupportedError
 def linear(out: Axes, *, source: Axes, weight: Axes, bias: Axes | None = None, **_: object) -> Iterator[Statement]:
     """Sum over the last axis with a weight (out, in)."""
     yield from _biased(out[:-1], source[:-1], out[-1], bias)
-    yield contracted(source[-1], weight[1])
+    yield from contracted(source, -1, weight[1])
     yield equal(weight[0], out[-1])
 
 
@@ -46,12 +48,13 @@ def convolution(
     yield from _biased(out[:channel], source[:channel], out[channel], bias)
     yield Pin((*source[channel + 1 :], *out[channel + 1 :], *weight[2:]))
     if groups == 1:
-        yield contracted(source[channel], weight[1])
+        yield from contracted(source, channel, weight[1])
         yield equal(weight[0], out[channel])
     elif weight[1].size == 1:
         yield from _depthwise(out[channel], source[channel], weight)
     else:
         yield from _grouped(out[channel], source[channel], weight, groups)
+        yield Mixed((source[channel],), source)
 
 
 def _depthwise(out: Axis, source: Axis, weight: Axes) -> Iterator[Statement]:
@@ -82,7 +85,7 @@ def transposed_convolution(
     channel = len(out) - len(weight) + 1
     yield from _biased(out[:channel], source[:channel], out[channel], bias)
     yield Pin((*source[channel + 1 :], *out[channel + 1 :], *weight[2:]))
-    yield contracted(source[channel], weight[0])
+    yield from contracted(source, channel, weight[0])
     yield equal(weight[1], out[channel])
 
 
@@ -91,7 +94,9 @@ def matrix_product(out: Axes, *, source: Axes, other: Axes, **_: object) -> Iter
     # A head could be scaled, as part of the matrices that may act within it; neither is reported.
     rows, columns = source[-2:-1], other[-1:] if len(other) > 1 else ()
     batches = len(out) - len(rows) - len(columns)
-    yield contracted(source[-1], other[-2] if columns else other[0])
+    summed = other[-2] if columns else other[0]
+    yield from contracted(source, -1, summed)
+    yield Mixed((summed,), other)
     yield from passed((*rows, *columns), out[batches:])
     yield from multiply(out[:batches], source=source[:-2], other=other[:-2])
     yield from (fixed(axis) for axis in (*source[:-2], *other[:-2], *out[:batches]))
@@ -115,6 +120,8 @@ def attention(out: Axes, *, query: Axes, key: Axes, value: Axes, **options: obje
         yield from unscaled(heads[:-2], out[:-2])
     yield from unscaled((query[-2], key[-2]), (out[-2], value[-2]))
     yield Relation(((whole(query[-1]), 1), (whole(key[-1]), 1)))
+    for axes, tensor in ((query[-2:], query), (key[-2:], key), (value[-2:-1], value)):
+        yield Mixed(axes, tensor)
     yield equal(value[-1], out[-1])
 
 
@@ -135,6 +142,18 @@ def add(out: Axes, *, source: Axes, other: Axes | float, alpha: float = 1, **_: 
 def multiply(out: Axes, *, source: Axes, other: Axes | float, **_: object) -> Iterator[Statement]:
     """Multiply: scales multiply; a constant or a factor that is broadcast leaves them as they are."""
     yield from _multiplied(out, source, other, +1)
+
+
+def gate(out: Axes, *, source: Axes, dim: int = -1, **_: object) -> Iterator[Statement]:
+    """Multiply the first half of an axis by a sigmoid of the second (glu)."""
+    place = dim % len(out)
+    values, gates = Axis(out[place].size), Axis(out[place].size)
+    yield equal(((values,), (gates,)), source[place])
+    yield label(values, gates)
+    yield equal(values, out[place])
+    yield fixed(gates)
+    yield Separate((values,))
+    yield from unscaled(source[:place] + source[place + 1 :], out[:place] + out[place + 1 :])
 
 
 def divide(out: Axes, *, source: Axes, other: Axes | float, rounding_mode: str | None = None, **_: object) -> Iterator[Statement]:

@@ -48,6 +48,14 @@ class Separate:
 
 
 @dataclass(frozen=True)
+class Mixed:
+    """The units of some axes of a tensor meet here: what the other axes hold of one unit (of a head) is no longer its own."""
+
+    axes: Axes
+    tensor: Axes
+
+
+@dataclass(frozen=True)
 class Handed:
     """Who reads the second axis reads the first: the weight behind what an operation multiplies with."""
 
@@ -63,7 +71,7 @@ class Regions:
     pieces: Axes
 
 
-Statement = Relation | Pin | Separate | Handed | Regions
+Statement = Relation | Pin | Separate | Mixed | Handed | Regions
 
 
 def whole(axis: Axis) -> Expression:
@@ -87,10 +95,10 @@ def fixed(axis: Axis, holds: str = "ps") -> Relation:
     return Relation(((whole(axis), 1),), holds)
 
 
-def contracted(values: Axis | Expression, weights: Axis) -> Relation:
-    """State that the units of ``values`` are summed over with ``weights``: scales must cancel."""
-    expression = whole(values) if isinstance(values, Axis) else values
-    return Relation(((expression, 1), (whole(weights), 1)), reads=(weights,))
+def contracted(values: Axes, place: int, weights: Axis) -> Iterator[Statement]:
+    """State that a tensor is summed over the units of one axis with ``weights``: scales must cancel."""
+    yield Relation(((whole(values[place]), 1), (whole(weights), 1)), reads=(weights,))
+    yield Mixed((values[place],), values)
 
 
 def passed(inputs: Iterable[Axis], outputs: Iterable[Axis]) -> Iterator[Statement]:

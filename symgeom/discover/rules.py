@@ -8,7 +8,7 @@ table, and a rule if no other will do; the certificate tells whether it is right
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-from symgeom.discover.labels import Axis
+from symgeom.discover.norms import batch_norm, group_norm, instance_norm, layer_norm
 from symgeom.discover.products import (
     add,
     affine_product,
@@ -17,13 +17,25 @@ from symgeom.discover.products import (
     copysign,
     divide,
     embedding,
+    gate,
     linear,
     matrix_product,
     multiply,
     power,
     transposed_convolution,
 )
-from symgeom.discover.relations import Axes, Pin, Relation, Separate, Statement, equal, fixed, label, passed, unscaled, whole
+from symgeom.discover.relations import (
+    Axes,
+    Mixed,
+    Pin,
+    Separate,
+    Statement,
+    equal,
+    fixed,
+    label,
+    passed,
+    unscaled,
+)
 from symgeom.discover.shapes import (
     adjoint,
     concatenate,
@@ -107,91 +119,6 @@ def parametric(out: Axes, *, source: Axes, weight: Axes, **_: object) -> Iterato
         yield Pin(weight)
 
 
-def gate(out: Axes, *, source: Axes, dim: int = -1, **_: object) -> Iterator[Statement]:
-    """Multiply the first half of an axis by a sigmoid of the second (glu)."""
-    place = dim % len(out)
-    values, gates = Axis(out[place].size), Axis(out[place].size)
-    yield equal(((values,), (gates,)), source[place])
-    yield label(values, gates)
-    yield equal(values, out[place])
-    yield fixed(gates)
-    yield Separate((values,))
-    yield from unscaled(source[:place] + source[place + 1 :], out[:place] + out[place + 1 :])
-
-
-def batch_norm(out: Axes, *, source: Axes, weight: Axes | None, bias: Axes | None, **options: Axes | None) -> Iterator[Statement]:
-    """Scale the input with its mean and deviation (statistics kept), the output with weight and bias."""
-    mean, variance = options["running_mean"], options["running_var"]
-    yield from unscaled(source[:1] + source[2:], out[:1] + out[2:])
-    channel = source[1]
-    yield label(channel, out[1])
-    yield Separate((channel,))
-    if mean and variance:
-        yield equal(mean[0], channel)
-        yield Relation(((whole(variance[0]), 1), (whole(channel), -2)))
-    else:  # statistics of the batch, to which eps is added: no scale
-        yield fixed(channel)
-    if not weight:
-        yield fixed(out[1], "p")
-        yield equal(channel, out[1], "s")
-    yield from _affine(out[1:2], channel, weight, bias)
-
-
-def _affine(out: Axes, normalised: Axis, weight: Axes | None, bias: Axes | None) -> Iterator[Statement]:
-    """Multiply a normalised tensor by a weight and add a bias, both over the same axes."""
-    for target, factor in zip(out, weight or (), strict=bool(weight)):
-        yield equal(factor, target, "p")
-        yield Relation(((whole(target), -1), (whole(factor), 1), (whole(normalised), 1)), "s")
-    for target, shift in zip(out, bias or (), strict=bool(bias)):
-        yield equal(shift, target)
-
-
-def layer_norm(
-    out: Axes,
-    *,
-    source: Axes,
-    normalized_shape: Sequence[int],
-    weight: Axes | None = None,
-    bias: Axes | None = None,
-    **_: object,
-) -> Iterator[Statement]:
-    """Normalise over the last axes (all units at once: no scale in), then one weight and bias per unit."""
-    first = len(out) - len(normalized_shape)
-    yield from unscaled(source[:first], out[:first])
-    for before, after, *affine in zip(source[first:], out[first:], *(x for x in (weight, bias) if x), strict=True):
-        yield label(before, after)
-        yield fixed(before)
-        yield Separate((before,))
-        for axis in affine:
-            yield equal(axis, after)
-        if not weight:
-            yield fixed(after)
-
-
-def group_norm(
-    out: Axes, *, source: Axes, num_groups: int, weight: Axes | None = None, bias: Axes | None = None, **_: object
-) -> Iterator[Statement]:
-    """Normalise over pixels and runs of channels: units stay within their run."""
-    size = source[1].size // num_groups
-    if size > 1:
-        yield label(tuple((Axis(size),) for _ in range(num_groups)), source[1])
-    yield from _normalised_channels(out, source, weight, bias)
-
-
-def instance_norm(
-    out: Axes, *, source: Axes, weight: Axes | None, bias: Axes | None, use_input_stats: bool, **_: object
-) -> Iterator[Statement]:
-    """Normalise over pixels."""
-    if not use_input_stats:
-        raise UnsupportedError("instance normalisation with running statistics")
-    yield from _normalised_channels(out, source, weight, bias)
-
-
-def _normalised_channels(out: Axes, source: Axes, weight: Axes | None, bias: Axes | None) -> Iterator[Statement]:
-    yield from layer_norm(out[1:2], source=source[1:2], normalized_shape=[out[1].size], weight=weight, bias=bias)
-    yield from unscaled(source[:1] + source[2:], out[:1] + out[2:])
-
-
 def average(out: Axes, *, source: Axes, window: int, **_: object) -> Iterator[Statement]:
     """Average (or interpolate) over pixels, which have an identity."""
     yield from passed(source[:-window], out[:-window])
@@ -219,6 +146,7 @@ def reduce(
     """Sum, average or take the maximum over some axes, whose units may be permuted and not scaled."""
     dims = range(len(source)) if dim is None or dim == [] else [dim] if isinstance(dim, int) else dim
     places = {d % len(source) for d in dims}
+    yield Mixed(tuple(source[place] for place in places), source)
     for place in places:
         yield fixed(source[place])
         if keepdim:
@@ -227,9 +155,10 @@ def reduce(
     yield from through(tuple(out[place] for place in kept) if keepdim else out, source=tuple(source[place] for place in kept))
 
 
-def softmax(out: Axes, *, source: Axes, **_: object) -> Iterator[Statement]:
+def softmax(out: Axes, *, source: Axes, dim: int, **_: object) -> Iterator[Statement]:
     """Exponentiate and normalise over one axis."""
     yield from unscaled(source, out)
+    yield Mixed((source[dim % len(source)],), source)
 
 
 _IDENTITIES = "alias clone contiguous detach to _to_copy type_as neg positive lift_fresh_copy"
