@@ -8,7 +8,7 @@ The map, from the ground up (a module imports only from lower floors):
 * quotient: ``gauge`` (canonical representatives), ``torus``, ``align``
 * landscape: ``batchnorm``, ``probe``, ``problem``, ``path``, ``barrier``, ``chain``, ``plane``, ``repair``, ``flatness``,
   ``binary`` (networks of signs), ``perceptron`` and ``two_layer`` (models with known theory), ``charge``, ``laws``,
-  ``flow``, ``fibre`` (moves along the valley), ``ledger``, ``equilibrium``
+  ``law_check``, ``flow``, ``fibre`` (moves along the valley), ``ledger``, ``equilibrium``
 * learning: ``networks``, ``optimizers``, ``train``
 * shelves: ``datasets``, ``store``, ``claims``, ``figures``
 
@@ -75,6 +75,7 @@ _HOMES = {
     "charges": "charge",
     "Ledger": "ledger",
     "count_laws": "laws",
+    "check_laws": "law_check",
     "gradient_flow": "flow",
     "move_on_fibre": "fibre",
     "charge_moments": "networks.charge_moments",

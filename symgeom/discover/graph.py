@@ -38,6 +38,8 @@ class Network:
         Axes of weights that grouped convolutions read region by region.
     uses : dict of str to int
         How often each tensor is used.
+    origins : dict of Statement to str
+        The operation that said it, and in which module.
     """
 
     statements: list[Statement] = field(default_factory=list)
@@ -46,6 +48,7 @@ class Network:
     shifts: dict[str, float] = field(default_factory=dict)
     regions: dict[Axis, Axes] = field(default_factory=dict)
     uses: dict[str, int] = field(default_factory=dict)
+    origins: dict[Statement, str] = field(default_factory=dict)
 
 
 def export(module: nn.Module, example: Tensor) -> ExportedProgram:
@@ -235,9 +238,11 @@ def _apply(node: Node, axes: dict[Node, Axes], network: Network, names: dict[Nod
                 raise UnsupportedError("batch normalisation with statistics that are no buffers")
             network.shifts[names[arguments["running_var"]]] = arguments["eps"]
         values = {key: torch.fx.map_arg(value, axes.__getitem__) for key, value in arguments.items()}
-        network.statements += _registered(RULES[name](out, **values), network)
+        said = list(_registered(RULES[name](out, **values), network))
     except UnsupportedError as error:
         raise SymgeomError(f"Cannot discover the symmetries through {error} in {_place(node)}. {_BY_HAND}") from None
+    network.statements += said
+    network.origins |= dict.fromkeys(said, f"{name} in {_place(node)}")
     if node.target._schema.is_mutable:  # later uses of the tensor see what was written
         axes[arguments["source"]] = out
     return out

@@ -49,7 +49,7 @@ def unit_groups(network: Network, *, within_heads: bool = False) -> list[UnitGro
         a batch norm) follow as groups of their own, without permutations.
     """
     labels = Labels()
-    _solve_labels(labels, network)
+    solve_labels(labels, network)
     everywhere = _places(labels, network)
     inner = _inner_families(everywhere)
     places = {family: where for family, where in everywhere.items() if family not in inner}
@@ -84,8 +84,16 @@ def unit_groups(network: Network, *, within_heads: bool = False) -> list[UnitGro
     return sorted(named, key=position)
 
 
-def _solve_labels(labels: Labels, network: Network) -> None:
-    """Unify until nothing new is learnt; then give up what is not at the same places in all expressions of a relation."""
+def solve_labels(labels: Labels, network: Network) -> None:
+    """Unify until nothing new is learnt; then give up what is not at the same places in all expressions of a relation.
+
+    Parameters
+    ----------
+    labels : Labels
+        None yet; solved in place.
+    network : Network
+        Statements and parameters.
+    """
     relations = [statement for statement in network.statements if isinstance(statement, Relation)]
     labels.pin(axis.family for statement in network.statements if isinstance(statement, Pin) for axis in statement.axes)
     settled = False
