@@ -13,10 +13,11 @@ from symgeom.store import open_study, read_store
 
 
 def main(*, stores: Mapping, cases: list, options: Mapping, bend_threshold: float, claims: str, barriers: str) -> None:
-    study, judged = open_study(Path(claims).parent, files=[path for stage in STAGES for path in stores[stage]]), []
+    known = [stage for stage in (*STAGES, "valleys") if stores[stage]]
+    study, judged = open_study(Path(claims).parent, files=[path for stage in known for path in stores[stage]]), []
     chosen, rows = {"level": options["level"], "resamples": options["resamples"]}, []
     for case in cases:
-        stages = {stage: study[case][stage].to_dataset() for stage in STAGES}
+        stages = {stage: study[case][stage].to_dataset() for stage in known}
         moving = stages["ledgers"]["equivariant"]
         roles = dict(options["roles"]) | {"equivariant": [str(arm) for arm in moving["arm"].values[moving.values.astype(bool)]]}
         judged += evaluate(stages, roles, **chosen, bend_threshold=bend_threshold, case=case)

@@ -6,6 +6,7 @@ from itertools import combinations
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from synthetic_dynamics import two_layer
 from synthetic_landscape import perceptron
 from synthetic_study import ARMS, CLAIMS, SETTINGS, binary_case, case
 
@@ -25,10 +26,17 @@ FIGURES = {
     "chains": ["minima", "chains"],
     "charges": ["minima", "ledgers"],
     "equilibria": ["minima", "equilibria"],
+    "starts": ["minima", "valleys", "initialisations"],
+    "valleys": ["minima", "valleys"],
+    "coordinates": ["minima", "valleys", "distances"],
     "perceptron": [],
+    "model_drift": [],
+    "model_rates": [],
+    "model_valley": [],
     "claims": [],
 }
 OF_CASES = [name for name, stages in FIGURES.items() if stages]
+OF_TWO_LAYERS = ("model_drift", "model_rates", "model_valley")
 BINARY = ("flatness", "barriers")
 """Figures that look otherwise for binary networks."""
 
@@ -39,7 +47,7 @@ KEPT = {"rsgd": [0, 1, 2], "sam": [0, 1], "sgd": [0, 1, 2], "adam": [1, 2], "adv
 def draw(name: str, subject: object = None, arms: list[str] = ARMS, settings: dict = SETTINGS) -> Figure:
     """Draw a figure of the made-up study from the stages that its rule provides."""
     if subject is None:
-        others = {"claims": CLAIMS, "perceptron": perceptron()}
+        others = {"claims": CLAIMS, "perceptron": perceptron()} | dict.fromkeys(OF_TWO_LAYERS, two_layer())
         subject = case(FIGURES[name]) if FIGURES[name] else others[name]
     return import_module(f"symgeom.figures.{name}").draw(subject, arms=arms, settings=settings)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from synthetic_dynamics import GROUPS, SEEDS, equilibria, initialisations, ledgers, valleys
 from synthetic_landscape import (
     ARMS,
     BINARY,
@@ -23,10 +24,8 @@ from synthetic_landscape import (
     sharpness,
 )
 
-GROUPS = {"hidden1": 12, "hidden2": 10, "head": 1}
 SETTINGS = {"level": 0.95, "stop_error": 0.0, "stop_loss": 0.01, "threshold": 0.001, "resolution": 1 / 1437}
 SETTINGS |= {"roles": ROLES, "resamples": 200}
-SEEDS = 3
 
 
 def minima(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
@@ -78,39 +77,6 @@ def distances(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
     return described(variables, pair_coordinates(seeds) | labels)
 
 
-def ledgers(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
-    both, snapshots = (len(ARMS), seeds), 20
-    steps = np.broadcast_to(np.round(np.linspace(0, 500, snapshots)), (*both, snapshots)).copy()
-    terms = ["weight_decay", "momentum_memory", "step", "optimizer"]
-    first_order = np.where(np.array(sorted(ARMS)) == "adam", 0.7, 0.0)
-    variables: dict[str, tuple] = {
-        "step": (("arm", "seed", "snapshot"), steps),
-        "closure": (("arm", "seed"), 10 ** random.uniform(-15, -13, both)),
-        "first_order": (("arm", "seed"), np.broadcast_to(first_order[:, None], both)),
-    }
-    for group in ("hidden1", "hidden2"):
-        size = GROUPS[group]
-        booked = random.normal(0, 1e-2, (*both, snapshots, len(terms), size)).cumsum(2)
-        booked[..., 0, :] *= -1
-        booked[..., 3, :] *= 20 * first_order[:, None, None, None]
-        dims = ("arm", "seed", "snapshot")
-        variables[f"term_{group}"] = ((*dims, "term", group), booked)
-        variables[f"charge_{group}"] = ((*dims, group), random.normal(0.1, 0.3, (*both, 1, size)) + booked.sum(3))
-        variables[f"defect_{group}"] = ((*dims, group), random.normal(0, 1e-15, (*both, snapshots, size)))
-    return described(variables, networks(seeds) | {"term": terms})
-
-
-def equilibria(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
-    both, variables = (len(ARMS), seeds), {}
-    for group in ("hidden1", "hidden2"):
-        units = random.normal(0, 1, (*both, 2, GROUPS[group])) * np.array([0.6, 0.25])[:, None]
-        units[0, 0, 1, 0], units[1, 1, 1, 1] = np.inf, np.nan
-        variables[f"displacement_{group}"] = (("arm", "seed", "moment", group), units)
-    everything = np.concatenate([np.abs(value[1]) for value in variables.values()], -1)
-    variables["displacement"] = (("arm", "seed", "moment"), np.nanmedian(everything, -1))
-    return described(variables, networks(seeds) | {"moment": ["start", "end"]})
-
-
 def canonical(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
     both = (len(ARMS), seeds)
     variables = {
@@ -134,6 +100,7 @@ def alignments(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
 
 
 _ALL = (minima, canonical, flatness, distances, paths, chains, ledgers, equilibria, alignments, curvature, maps)
+_ALL += (valleys, initialisations)
 STAGES = {stage.__name__: stage for stage in _ALL}
 
 

@@ -11,6 +11,7 @@ from symgeom.discover import discover
 from symgeom.fibre import move_on_fibre
 from symgeom.fibre.linear import mixing_to
 from symgeom.fibre.units import scales_to
+from symgeom.fibre.walk import unsigned, walk_fibre
 from symgeom.problem import Problem
 from symgeom.randomness import stream
 from symgeom.spec import Leg, SymmetrySpec, UnitGroup
@@ -82,6 +83,32 @@ def test_other_powers_are_solved_unit_by_unit():
     found = sum(p * lengths[row] * scales ** (2 * p) for row, p in enumerate(powers.tolist()))
     torch.testing.assert_close(found, goal, rtol=1e-12, atol=1e-12)
     assert scales_to(powers, torch.zeros(3, 1).double(), torch.zeros(1).double(), what="h").tolist() == [1.0]
+
+
+@pytest.mark.parametrize("scale", ["positive", "linear"])
+def test_a_walk_goes_through_balance_at_one_function(scale):
+    widths, activation = ((6, 4, 7), nn.Identity) if scale == "linear" else ((6, 5, 4, 7), nn.ReLU)
+    spec, params, module = mlp_spec(*widths, scale=scale), network(*widths), mlp(*widths, activation=activation)
+    there = [-2.0, 0.0, 0.5]
+    places = walk_fibre(spec, params, there)
+    sizes = charges(unsigned(spec), places[1])
+    for imbalance, place in zip(there, places, strict=True):
+        outputs_stay(module, params, place, normal("inputs", 10, 6))
+        for name, found in charges(spec, place).items():
+            torch.testing.assert_close(found, imbalance * sizes[name], rtol=1e-9, atol=1e-9)
+
+
+def test_units_with_weights_on_one_side_keep_their_charge():
+    spec, params = mlp_spec(*WIDTHS), network(*WIDTHS)
+    params["4.weight"][:, 2] = 0
+    params["2.weight"][3], params["2.bias"][3] = 0, 0
+    params["4.weight"][:, 4], params["2.weight"][4], params["2.bias"][4] = 0, 0, 0
+    balanced, far = walk_fibre(spec, params, [0.0, 3.0])
+    found = charges(spec, far)["hidden2"]
+    assert float(found[4]) == 0
+    assert float(charges(spec, balanced)["hidden2"][2]) == pytest.approx(float(found[2]))
+    assert float(found[3]) == pytest.approx(float(charges(spec, params)["hidden2"][3]))
+    assert (found[[0, 1, 5]] > 0).all()
 
 
 def test_single_precision_stays_single():

@@ -7,17 +7,17 @@ from torch.autograd.functional import hessian
 
 from symgeom.checks import SymgeomError
 from symgeom.randomness import stream
-from symgeom.two_layer import ACTIVATIONS, charges_of, descend, minimum_eigenvalues, published_draw
+from symgeom.two_layer import ACTIVATIONS, charges_of, descend
+from symgeom.two_layer.hessian import dense_eigenvalues, minimum_eigenvalues
+from symgeom.two_layer.moments import INCOMING, initial_moments
+from symgeom.two_layer.starts import normal_start, radial_start
 
 OUTPUTS, SAMPLES, UNITS = 5, 10, 50
 POINTWISE = ("identity", "relu", "tanh", "sigmoid")
 
 
 def published(deviation=0.1):
-    """Return targets, outgoing and incoming weights as the authors draw them (their V is the transpose of ours)."""
-    targets = published_draw((OUTPUTS, SAMPLES), deviation=1.0).astype(float)
-    outgoing = published_draw((OUTPUTS, UNITS), deviation).astype(float)
-    return targets, outgoing, published_draw((SAMPLES, UNITS), deviation).astype(float).T.copy()
+    return normal_start(OUTPUTS, SAMPLES, UNITS, deviation)
 
 
 def normal(name, *shape):
@@ -96,16 +96,23 @@ def test_the_radial_model_is_one_curve_of_time_over_charge():
     np.testing.assert_allclose(large.charge[0, 0], 9 * small.charge[0, 0], rtol=1e-12)
 
 
+@pytest.mark.parametrize("activation", POINTWISE)
+def test_the_hessian_is_that_of_autograd(activation):
+    function = getattr(torch, activation, lambda x: x)
+    targets, u, v = normal("targets", 3, 4), normal("u", 3, 6), normal("v", 6, 4)
+
+    def loss(flat):
+        return ((flat[:18].view(3, 6) @ function(flat[18:].view(6, 4)) - torch.tensor(targets)) ** 2).sum()
+
+    expected = np.linalg.eigvalsh(hessian(loss, torch.tensor(np.concatenate([u.ravel(), v.ravel()]))).numpy())
+    np.testing.assert_allclose(dense_eigenvalues(activation, targets, u, v), expected, rtol=1e-10, atol=1e-10)
+
+
 def test_the_hessian_at_a_minimum_has_the_eigenvalues_of_its_layers():
     targets, u, v = normal("targets", 3, 2), normal("u", 1, 3, 4), normal("v", 1, 4, 2)
     found = descend("identity", targets, u, v, learning_rates=[0.1], records=[20_000])
     assert found.loss[0, 0] < 1e-24
-    outgoing, incoming = torch.tensor(found.outgoing[0]), torch.tensor(found.incoming[0])
-
-    def loss(flat):
-        return ((flat[:12].view(3, 4) @ flat[12:].view(4, 2) - torch.tensor(targets)) ** 2).sum()
-
-    dense = np.linalg.eigvalsh(hessian(loss, torch.cat([outgoing.flatten(), incoming.flatten()])).numpy())
+    dense = dense_eigenvalues("identity", targets, found.outgoing[0], found.incoming[0])
     expected = minimum_eigenvalues(found.outgoing[0], found.incoming[0])
     np.testing.assert_allclose(dense[-6:], expected, rtol=1e-8)
     assert np.abs(dense[:-6]).max() < 1e-10
@@ -115,6 +122,41 @@ def test_the_hessian_at_a_minimum_has_the_eigenvalues_of_its_layers():
 def test_charges_start_at_zero_without_weights():
     for activation in POINTWISE:
         assert charges_of(activation, np.zeros((3, 4)), np.zeros((4, 2))).tolist() == [0.0] * 4
+
+
+def test_the_published_radial_starts_are_one_function():
+    targets, *small = radial_start(OUTPUTS, SAMPLES, 0.01)
+    _, *large = radial_start(OUTPUTS, SAMPLES, 10.0)
+    predicted = [u @ ACTIVATIONS["radial"].value(v) for u, v in (small, large)]
+    np.testing.assert_allclose(predicted[0], predicted[1], rtol=1e-10)
+    assert np.abs(predicted[0] - targets).max() > 0.1
+    assert charges_of("radial", *large).sum() / charges_of("radial", *small).sum() == pytest.approx(1e6)
+
+
+@pytest.mark.parametrize("activation", INCOMING)
+@pytest.mark.parametrize("sizes", [(100, 100, 100), (100, 100, 200), (30, 5, 20)])
+def test_charges_at_the_start_have_the_moments_of_the_closed_form(activation, sizes):
+    outputs, samples, units = sizes
+    generator = stream("moments", activation, *sizes)
+    totals = []
+    for _ in range(400):
+        u = torch.randn((outputs, units), generator=generator, dtype=torch.float64).numpy()
+        v = torch.randn((units, samples), generator=generator, dtype=torch.float64).numpy()
+        totals.append(charges_of(activation, u / units**0.5, v / samples**0.5).sum())
+    mean, variance = initial_moments(activation, *sizes)
+    count, excess = len(totals), np.mean((totals - np.mean(totals)) ** 4) / np.var(totals) ** 2 - 1
+    assert abs(np.mean(totals) - mean) < 3.5 * (variance / count) ** 0.5
+    assert abs(np.var(totals) / variance - 1) < 3.5 * (excess / count) ** 0.5
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid"])
+def test_minima_are_flat_in_all_directions_but_one_for_each_number_that_is_fitted(activation):
+    targets, u, v = 0.3 * normal("targets", 2, 4), normal("u", 1, 2, 9), normal("v", 1, 9, 4)
+    found = descend(activation, targets, u, v, learning_rates=[0.3], records=[20_000])
+    assert found.loss[0, 0] < 1e-20
+    dense = dense_eigenvalues(activation, targets, found.outgoing[0], found.incoming[0])
+    assert (np.abs(dense) > 1e-8).sum() == targets.size
+    assert dense.min() > -1e-8
 
 
 def test_bad_requests_are_refused():

@@ -14,6 +14,7 @@ from symgeom.store import open_study, read_store, write_store
 
 SMALL = "tests/small_study.yaml"
 FIGURES = {path.stem for path in (ROOT / "workflow/report/captions").glob("*.rst")} - {"perceptron"}
+OF_TWO_LAYERS = {name for name in FIGURES if name.startswith("model_")}
 
 pytestmark = pytest.mark.workflow
 
@@ -50,17 +51,19 @@ def test_the_study_ends_with_a_report_and_says_where(study):
     assert re.search(r"\d+ of \d+ steps \(100%\) done", run.stdout + run.stderr)
     page = (clone / "results/small/report.html").read_text()
     assert not re.search(r"""(src|href)=["']https?:""", page)
-    assert {path.stem for path in (clone / "results/small/figures/tiny").glob("*.svg")} == FIGURES
+    assert {path.stem for path in (clone / "results/small/figures/tiny").glob("*.svg")} == FIGURES - OF_TWO_LAYERS
+    assert {path.stem for path in (clone / "results/small/figures/two_layer").glob("*.svg")} == OF_TWO_LAYERS
     assert (clone / "results/small/figures/perceptron/perceptron.svg").is_file()
-    for word in ("H1a", "H2a", "H3a", "H4", "C1", "N1"):
+    for word in ("H1a", "H2a", "H3a", "H4", "C1", "C3", "C6", "N1"):
         assert word in page
 
 
 def test_every_stage_is_in_one_labelled_tree(study):
     tree = open_study(study[0] / "results/small")
     stages = {"data", "minima", "ledgers", "canonical", "alignments", "distances", "paths", "chains", "maps"}
-    assert set(tree["tiny"].children) == stages | {"flatness", "curvature", "equilibria"}
+    assert set(tree["tiny"].children) == stages | {"flatness", "curvature", "equilibria", "valleys", "initialisations"}
     assert set(tree["perceptron"].children) == {"solutions"}
+    assert set(tree["two_layer"].children) == {"descents"}
     assert tree["tiny/minima"].sizes["arm"] == 4
     assert tree["tiny/alignments"].sizes["pair"] == 8 * 7 // 2
     assert tree["tiny/minima"]["parameter.0.weight"].dims[:3] == ("arm", "seed", "hidden1")

@@ -193,7 +193,7 @@ def spearman(x: NDArray, y: NDArray, weights: NDArray) -> NDArray:
     Returns
     -------
     array, shape (resample,)
-        Correlations; NaN where one of the two is constant.
+        Correlations; NaN where one of the two is constant, or no unit counts.
 
     Examples
     --------
@@ -205,7 +205,7 @@ def spearman(x: NDArray, y: NDArray, weights: NDArray) -> NDArray:
     def centred_ranks(values: NDArray) -> NDArray:
         lower, equal = values[:, None] > values[None, :], values[:, None] == values[None, :]
         ranks = weights @ lower.T + (weights @ equal.T + 1) / 2
-        return ranks - (weights * ranks).sum(1, keepdims=True) / weights.sum(1, keepdims=True)
+        return ranks - (weights * ranks).sum(1, keepdims=True) / np.maximum(weights.sum(1, keepdims=True), 1)
 
     first, second = centred_ranks(x), centred_ranks(y)
     scale = np.sqrt((weights * first**2).sum(1) * (weights * second**2).sum(1))

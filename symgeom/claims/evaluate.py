@@ -6,7 +6,7 @@ from dataclasses import replace
 import xarray as xr
 
 from symgeom.checks import SymgeomError
-from symgeom.claims import controls, dynamics, flatness, geometry, star
+from symgeom.claims import controls, dynamics, flatness, geometry, star, valley
 from symgeom.claims.bootstrap import LEVEL, RESAMPLES
 from symgeom.claims.question import Question, answer
 from symgeom.claims.record import Claim
@@ -29,7 +29,7 @@ def evaluate(
     Parameters
     ----------
     stages : mapping of str to xr.Dataset
-        The measurements, under the names :data:`STAGES`.
+        The measurements, under the names :data:`STAGES`; and ``valleys``, if the study has them.
     roles : mapping of str to str or sequence of str
         Which arms are "flat", "reference", "sharp", "equivariant" and "adaptive"; a role may be missing, and its claims are then
         undecided. Controls are asked of studies that name "unregularised" or "same_order" arms.
@@ -85,6 +85,12 @@ def _asked_of_charges(stages: Mapping[str, xr.Dataset], roles: Roles) -> Iterato
         yield dynamics.adaptive_breaks_conservation(ledgers, minima, roles)
     if _measured(equilibria, "displacement_"):
         yield dynamics.noise_equilibrium_approached(equilibria, minima, roles)
+    valleys = stages.get("valleys", xr.Dataset())
+    if "eigenvalue" in valleys:
+        yield valley.unbalanced_is_sharper(valleys, minima)
+        yield valley.unbalanced_starts_faster(valleys, minima)
+        yield valley.charge_tells_sharpness(valleys, minima)
+        yield valley.charge_tells_distance(valleys, stages["distances"], minima)
 
 
 def _measured(stage: xr.Dataset, prefix: str) -> bool:

@@ -1,28 +1,4 @@
-"""The claims of the papers, judged from all measurements, and a model that can be solved beside them."""
-
-SOLUTIONS = ["<results>/perceptron/solutions.zarr.zip"] if config["perceptron"] else []
-
-
-rule solve_perceptron:
-    input:
-        code=study.code_of("solve_perceptron"),
-    output:
-        solutions="<results>/perceptron/solutions.zarr.zip",
-    log:
-        "<results>/logs/solve_perceptron.log",
-    benchmark:
-        "<results>/benchmarks/solve_perceptron/all.tsv"
-    conda:
-        "../envs/symgeom.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=30,
-        gpu=0,
-    params:
-        options=config["perceptron"],
-    script:
-        "../../scripts/solve_perceptron.py"
+"""The claims of the papers, judged from all measurements."""
 
 
 rule evaluate_claims:
@@ -34,7 +10,8 @@ rule evaluate_claims:
         chains=everything("chains"),
         ledgers=everything("ledgers"),
         equilibria=everything("equilibria"),
-        solutions=SOLUTIONS,
+        valleys=everything("valleys") if config["valleys"] else [],
+        solutions=model_stores("solutions"),
         code=study.code_of("evaluate_claims"),
     output:
         claims="<results>/claims.csv",

@@ -91,7 +91,8 @@ def pairs(cross_arm, parts=PARTS, **kinds):
 
 def batches(stage):
     """List the batches into which one stage of a case is split."""
-    return list({"minima": config["arms"], "ledgers": config["arms"], "chains": CHAIN_PARTS}.get(stage, PARTS))
+    named = {"minima": config["arms"], "ledgers": config["arms"], "chains": CHAIN_PARTS, "initialisations": ["all"]}
+    return list(named.get(stage, PARTS))
 
 
 def everything(stage):
@@ -102,7 +103,7 @@ def everything(stage):
 def arrays_of(figure):
     """List the stores that a figure is drawn from."""
     stages = FIGURES[figure][1]
-    return SOLUTIONS if stages == ["solutions"] else [path for stage in stages for path in stores(stage, batches(stage))]
+    return [path for stage in stages for path in model_stores(stage) or stores(stage, batches(stage))]
 
 
 def stop_rule(wildcards):

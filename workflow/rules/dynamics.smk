@@ -1,4 +1,4 @@
-"""The noise of SGD: how far each minimum, and its initialisation, is from the noise equilibrium."""
+"""Conserved charges: noise equilibria of minima, walks along their valleys, and where initialisations put networks."""
 
 
 rule measure_equilibria:
@@ -28,3 +28,56 @@ rule measure_equilibria:
         seeds=SEEDS,
     script:
         "../../scripts/measure_equilibria.py"
+
+
+rule walk_valleys:
+    input:
+        data="<results>/{case}/data.zarr.zip",
+        symmetry="<results>/{case}/symmetry.json",
+        minima=minima,
+        code=study.code_of("walk_valleys"),
+    output:
+        valleys="<results>/{case}/valleys/{part}.zarr.zip",
+    log:
+        "<results>/logs/walk_valleys/{case}-{part}.log",
+    benchmark:
+        "<results>/benchmarks/walk_valleys/{case}-{part}.tsv"
+    conda:
+        "../envs/symgeom.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=120,
+        gpu=0,
+    params:
+        network=network,
+        arms=lambda wildcards: PARTS[wildcards.part],
+        seeds=SEEDS,
+        options=measured("valleys"),
+    script:
+        "../../scripts/walk_valleys.py"
+
+
+rule draw_initialisations:
+    input:
+        data="<results>/{case}/data.zarr.zip",
+        symmetry="<results>/{case}/symmetry.json",
+        code=study.code_of("draw_initialisations"),
+    output:
+        initialisations="<results>/{case}/initialisations/all.zarr.zip",
+    log:
+        "<results>/logs/draw_initialisations/{case}.log",
+    benchmark:
+        "<results>/benchmarks/draw_initialisations/{case}.tsv"
+    conda:
+        "../envs/symgeom.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=20,
+        gpu=0,
+    params:
+        network=network,
+        draws=config["valleys"] and config["valleys"]["draws"],
+    script:
+        "../../scripts/draw_initialisations.py"

@@ -7,6 +7,7 @@ REPORT = os.path.relpath(f"{workflow.basedir}/report")
 FLATNESS = "Flatness: are some minima flatter, and do they generalise better?"
 CONNECTION = "Connection: is there a way between two minima at almost no error?"
 DYNAMICS = "Dynamics: what does training conserve, and where does its noise drive the weights?"
+THEORY = "Theory: what do models say that can be solved?"
 LEVEL = {"level": config["claims"]["level"]}
 RESAMPLES = {"resamples": config["claims"]["resamples"]}
 THRESHOLD = {"threshold": config["chains"]["threshold"]}
@@ -29,10 +30,19 @@ FIGURES = {
     "chains": (CONNECTION, ["minima", "chains"], THRESHOLD),
     "charges": (DYNAMICS, ["minima", "ledgers"], LEVEL),
     "equilibria": (DYNAMICS, ["minima", "equilibria"], {}),
-    "perceptron": ("Theory: what does a model say that can be solved?", ["solutions"], {}),
+    "starts": (DYNAMICS, ["minima", "valleys", "initialisations"], {}),
+    "valleys": (DYNAMICS, ["minima", "valleys"], LEVEL),
+    "coordinates": (DYNAMICS, ["minima", "valleys", "distances"], LEVEL | RESAMPLES),
+    "perceptron": (THEORY, ["solutions"], {}),
+    "model_drift": (THEORY, ["descents"], {}),
+    "model_rates": (THEORY, ["descents"], {}),
+    "model_valley": (THEORY, ["descents"], {}),
 }
-THEORY = ["perceptron"] if config["perceptron"] else []
-DRAWN = [(case, figure) for case in config["cases"] for figure in FIGURES if figure != "perceptron"] + [(x, x) for x in THEORY]
+OF_MODELS = {figure: model for figure, (_, stages, _) in FIGURES.items() for model, stage in MODELS.items() if stage in stages}
+LEFT_OUT = [] if config["valleys"] else ["starts", "valleys", "coordinates"]
+OF_CASES = [figure for figure, (question, *_) in FIGURES.items() if question != THEORY and figure not in LEFT_OUT]
+DRAWN = [(case, figure) for case in config["cases"] for figure in OF_CASES]
+DRAWN += [(model, figure) for figure, model in OF_MODELS.items()]
 
 
 wildcard_constraints:
@@ -53,7 +63,7 @@ rule draw_figure:
     benchmark:
         "<results>/benchmarks/draw_figure/{case}-{figure}.tsv"
     wildcard_constraints:
-        case="|".join([*config["cases"], *THEORY]),
+        case="|".join([*config["cases"], *MODELS]),
     conda:
         "../envs/symgeom.yaml"
     threads: 1

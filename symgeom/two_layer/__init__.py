@@ -22,7 +22,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -96,31 +95,6 @@ class Descent:
     charge: NDArray
     outgoing: NDArray
     incoming: NDArray
-
-
-def published_draw(shape: tuple[int, int], deviation: float) -> NDArray:
-    """Return the normal numbers of the authors' seed.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Of the matrix.
-    deviation : float
-        Standard deviation.
-
-    Returns
-    -------
-    array of float32
-        Drawn as the authors' code does for every matrix: PyTorch's generator anew with seed 12345, uniform numbers first, which
-        are overwritten.
-
-    Examples
-    --------
-    >>> published_draw((2, 1), 1.0).shape
-    (2, 1)
-    """
-    generator = torch.Generator().manual_seed(12345)
-    return torch.rand(shape, generator=generator).normal_(0, deviation, generator=generator).numpy()
 
 
 def charges_of(activation: str, outgoing: NDArray, incoming: NDArray) -> NDArray:
@@ -211,26 +185,3 @@ def descend(
         losses.append(((u @ law.value(v) - targets) ** 2).mean((1, 2)))
         charged.append(charges_of(activation, u, v))
     return Descent(np.array(records), np.stack(losses, 1), np.stack(charged, 1), u, v)
-
-
-def minimum_eigenvalues(outgoing: NDArray, incoming: NDArray) -> NDArray:
-    r"""Return the nonzero Hessian eigenvalues of a linear network at a minimum of the *summed* squared error.
-
-    Parameters
-    ----------
-    outgoing, incoming : arrays, shapes (output, unit) and (unit, sample)
-        Weights with :math:`UV = Y`.
-
-    Returns
-    -------
-    array, shape (output * sample,)
-        :math:`2(\lambda_i + \mu_j)` in increasing order, with the eigenvalues :math:`\lambda` of :math:`UU^\top` and :math:`\mu`
-        of :math:`V^\top V`; all others are zero.
-
-    Examples
-    --------
-    >>> minimum_eigenvalues(np.array([[1.0]]), np.array([[3.0]])).tolist()
-    [20.0]
-    """
-    lengths = np.linalg.eigvalsh(outgoing @ outgoing.T), np.linalg.eigvalsh(incoming.T @ incoming)
-    return np.sort(2 * np.add.outer(*lengths).ravel())

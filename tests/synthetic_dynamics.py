@@ -1,0 +1,89 @@
+"""The made-up dynamics of the made-up study: ledgers, noise equilibria, walks along valleys, starts, and the two-layer model."""
+
+import numpy as np
+import xarray as xr
+from synthetic_landscape import ARMS, described, networks
+
+from symgeom.networks.initialise import INITIALISATIONS
+from symgeom.two_layer.experiments import EXPERIMENTS
+
+GROUPS = {"hidden1": 12, "hidden2": 10, "head": 1}
+SEEDS = 3
+IMBALANCES = [-4.0, -1.0, 0.0, 1.0, 4.0]
+
+
+def ledgers(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
+    both, snapshots = (len(ARMS), seeds), 20
+    steps = np.broadcast_to(np.round(np.linspace(0, 500, snapshots)), (*both, snapshots)).copy()
+    terms = ["weight_decay", "momentum_memory", "step", "optimizer"]
+    first_order = np.where(np.array(sorted(ARMS)) == "adam", 0.7, 0.0)
+    variables: dict[str, tuple] = {
+        "step": (("arm", "seed", "snapshot"), steps),
+        "closure": (("arm", "seed"), 10 ** random.uniform(-15, -13, both)),
+        "first_order": (("arm", "seed"), np.broadcast_to(first_order[:, None], both)),
+    }
+    for group in ("hidden1", "hidden2"):
+        size = GROUPS[group]
+        booked = random.normal(0, 1e-2, (*both, snapshots, len(terms), size)).cumsum(2)
+        booked[..., 0, :] *= -1
+        booked[..., 3, :] *= 20 * first_order[:, None, None, None]
+        dims = ("arm", "seed", "snapshot")
+        variables[f"term_{group}"] = ((*dims, "term", group), booked)
+        variables[f"charge_{group}"] = ((*dims, group), random.normal(0.1, 0.3, (*both, 1, size)) + booked.sum(3))
+        variables[f"defect_{group}"] = ((*dims, group), random.normal(0, 1e-15, (*both, snapshots, size)))
+    return described(variables, networks(seeds) | {"term": terms})
+
+
+def equilibria(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
+    both, variables = (len(ARMS), seeds), {}
+    for group in ("hidden1", "hidden2"):
+        units = random.normal(0, 1, (*both, 2, GROUPS[group])) * np.array([0.6, 0.25])[:, None]
+        units[0, 0, 1, 0], units[1, 1, 1, 1] = np.inf, np.nan
+        variables[f"displacement_{group}"] = (("arm", "seed", "moment", group), units)
+    everything = np.concatenate([np.abs(value[1]) for value in variables.values()], -1)
+    variables["displacement"] = (("arm", "seed", "moment"), np.nanmedian(everything, -1))
+    return described(variables, networks(seeds) | {"moment": ["start", "end"]})
+
+
+def valleys(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
+    """Sharpness doubles at the outermost imbalances, the rate rises by half; one seed could not be moved."""
+    both, steps = (len(ARMS), seeds, 2), np.abs(IMBALANCES) / 4
+    moved = ("arm", "seed", "moment", "imbalance")
+    base = random.uniform(5, 10, both)[..., None]
+    variables = {
+        "eigenvalue": (moved, base * 2**steps),
+        "own_eigenvalue": (moved[:3], 1.1 * base[..., 0]),
+        "rate": (moved, 0.1 * base * 1.5**steps),
+        "squared_length": (moved, base * 2**steps),
+        "change": (moved, np.full((*both, len(IMBALANCES)), 1e-15)),
+        "flow_loss": ((*moved, "time"), np.exp(-np.array([1.0, 10.0]) * (1 + steps[:, None])) * base[..., None]),
+        "flow_drift": (moved, np.full((*both, len(IMBALANCES)), 1e-6)),
+    }
+    for name in ("eigenvalue", "own_eigenvalue", "rate"):
+        variables[name][1][-1, 0] = np.nan
+    for group in ("hidden1", "hidden2"):
+        for kind, spread in (("charge", 0.3), ("size", 0.1)):
+            values = random.normal(kind == "size", spread, (*both, GROUPS[group]))
+            variables[f"{kind}_{group}"] = ((*moved[:3], group), values)
+    return described(variables, networks(seeds) | {"moment": ["start", "end"], "imbalance": IMBALANCES, "time": [1.0, 10.0]})
+
+
+def initialisations(random: np.random.Generator, _: int = SEEDS) -> xr.Dataset:
+    kinds, variables = list(INITIALISATIONS), {}
+    for group in ("hidden1", "hidden2"):
+        axes = ("initialisation", "draw", group)
+        centre = np.linspace(-1, 1, len(kinds))[:, None, None]
+        variables[f"charge_{group}"] = (axes, centre + random.normal(0, 0.2, (len(kinds), 20, GROUPS[group])))
+        variables[f"mean_{group}"] = (axes[::2], np.broadcast_to(centre[:, 0], (len(kinds), GROUPS[group])))
+        variables[f"variance_{group}"] = (axes[::2], np.full((len(kinds), GROUPS[group]), 0.04))
+    return described(variables, {"initialisation": kinds})
+
+
+def two_layer() -> xr.DataTree:
+    """The model itself, for a few steps."""
+    variables, coordinates = {}, {}
+    for experiment, size in zip(EXPERIMENTS.values(), (200, 200, 20, 5), strict=True):
+        arrays, places = experiment(size)
+        variables |= {name: (dims, values) for name, (dims, values, *_) in arrays.items()}
+        coordinates |= {name: (dims, values) for name, (dims, values, *_) in places.items()}
+    return xr.DataTree.from_dict({"descents": described(variables, coordinates)})

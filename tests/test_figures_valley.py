@@ -1,0 +1,57 @@
+"""Figures of the valley and of the two-layer model, against the numbers that they are drawn from."""
+
+import numpy as np
+import xarray as xr
+from drawn import KEPT, OF_TWO_LAYERS, curves, draw, panel, texts
+from synthetic_dynamics import two_layer
+from synthetic_study import ARMS, case
+
+from symgeom.figures.style import looks
+
+
+def test_walks_are_mean_logarithms_over_the_balanced_network():
+    figure, colour = draw("valleys"), looks(ARMS)["sgd"].colour
+    for title, top in (("after training: sharpness", 1.0), ("before training: rate", np.log2(1.5))):
+        (line,) = curves(panel(figure, title), colour, 5)
+        np.testing.assert_allclose(line, top * np.array([1, 0.25, 0, 0.25, 1]), atol=1e-12)
+    assert "Outputs change by at most 1e-15 of their size." in texts(figure)
+
+
+def test_seeds_that_could_not_be_moved_are_in_no_mean():
+    study = case(["minima", "valleys"])
+    study["minima"]["usable"][:] = True
+    line = curves(panel(draw("valleys", study), "after training: sharpness"), looks(ARMS)["sgd"].colour, 5)
+    assert np.isfinite(line).all()
+
+
+def test_slices_are_the_middle_of_the_units():
+    study = case(["minima", "valleys", "initialisations"])
+    figure = draw("starts", study)
+    kinds = study["initialisations"]["initialisation"].values.tolist()
+    bars = [line for line in panel(figure, "hidden1").lines if line.get_linewidth() == 2.2]
+    drawn = study["initialisations"]["charge_hidden1"].sel(initialisation="he").values
+    np.testing.assert_allclose(bars[kinds.index("he")].get_xdata(), np.percentile(drawn, [10, 90]))
+    ended = study["valleys"]["charge_hidden1"].sel(arm="sam", seed=KEPT["sam"], moment="end").values
+    np.testing.assert_allclose(bars[len(kinds) + 1].get_xdata(), np.percentile(ended, [10, 90]))
+
+
+def test_each_usable_minimum_is_a_point_and_each_pair_of_an_arm():
+    figure = draw("coordinates")
+    for name, count in (("minima as trained", len(KEPT["rsgd"])), ("pairs inside arms", 3)):
+        (points,) = curves(panel(figure, name), looks(ARMS)["rsgd"].colour, count)
+        assert np.isfinite(points).all()
+
+
+def test_a_study_without_charges_says_so():
+    for name in ("starts", "valleys", "coordinates"):
+        assert "to show" in texts(draw(name, case(["minima", "distances"])))
+    for name in OF_TWO_LAYERS:
+        assert "not followed" in texts(draw(name, xr.DataTree()))
+
+
+def test_drift_is_relative_to_the_squares_of_the_start():
+    descents = two_layer()["descents"].to_dataset().sel(precision="double", activation="relu").isel(network=0)
+    moved = np.abs(descents["charge"] - descents["charge"][0])[1:] / descents["size"]
+    lines = curves(panel(draw("model_drift"), "relu"), looks(["a"])["a"].colour, len(moved))
+    np.testing.assert_allclose(lines[0], np.maximum(moved, 1e-12))
+    assert len(lines) == 2  # double and single precision
