@@ -17,7 +17,9 @@ def ledger_table(record: LedgerRecord, method: Method, seeds: int) -> Tables:
     """Label the ledgers of one arm; of replicas that train together, the first is kept. Without charges all is unknown."""
 
     def kept(values: Mapping[str, torch.Tensor], group: str) -> np.ndarray:
-        return values[group][:: method.members_per_seed][None].numpy()
+        own = values[group][:: method.members_per_seed][None]
+        matrix = record.charge[group].ndim == 4
+        return (own.diagonal(dim1=-2, dim2=-1) if matrix else own).numpy()
 
     variables, defects, changes, finite = {}, [], [], np.ones((1, seeds), bool)
     for group in record.charge:

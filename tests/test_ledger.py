@@ -2,10 +2,13 @@ import math
 
 import pytest
 import torch
-from cases import batch, mlp_spec, network
+from cases import batch, mlp, mlp_spec, network, randomised, self_attention
+from torch import nn
+from torch.func import functional_call
 
 from symgeom.charge import charges
 from symgeom.checks import SymgeomError
+from symgeom.discover import discover
 from symgeom.ledger import TERMS, Ledger
 from symgeom.pairing import pairing
 from symgeom.randomness import stream
@@ -271,6 +274,35 @@ def test_legs_with_blocks_regions_and_buffers_are_read_like_charges():
     incoming = params["kernel"][:, 1:4, :, :2].square().sum((1, 3))
     weighted = 3 * incoming - expected["channels"]  # = 2 incoming + 2 outgoing
     torch.testing.assert_close(ledger.result().scale["channels"][:, 0], weighted - incoming, rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize("kind", ["linear layers", "attention"])
+def test_matrices_of_charges_close_too(kind):
+    """Layers without activation between them; heads, with a bias of the keys that has no gradient of its own."""
+    linear = kind == "linear layers"
+    module = mlp(*WIDTHS, activation=nn.Identity) if linear else randomised(self_attention(6, 3))
+    inputs = torch.randn(40, *((WIDTHS[0],) if linear else (4, 6)), generator=stream("inputs"), dtype=torch.float64)
+    spec = discover(module, inputs, within_heads=True)
+    assert {group.scale for group in spec.exact().groups} == {"linear"}
+    names = [name for name, _ in module.named_parameters()]
+    params = {name: tensor.detach()[None].clone() for name, tensor in module.named_parameters()}
+    ledger, velocity = Ledger(spec, params, **SETTINGS, equivariant=True), dict.fromkeys(names, 0.0)
+    ledger.snapshot(0, params)
+    for index in batches(600):
+        leaves = {name: params[name][0].clone().requires_grad_() for name in names}
+        loss = (functional_call(module, leaves, (inputs[index[0] % len(inputs)],)) - 1).square().mean()
+        slopes = torch.autograd.grad(loss, list(leaves.values()))
+        gradient = {name: slope[None] for name, slope in zip(names, slopes, strict=True)}
+        velocity = heavy_ball(velocity, gradient, params, **SETTINGS)
+        ledger.record(params, velocity, learning_rate=0.05)
+        params = {name: params[name] - 0.05 * velocity[name] for name in names}
+    ledger.snapshot(600, params)
+    result = ledger.result()
+    assert relative_defect(ledger) < CLOSED
+    for name, measured in charges(spec, {name: tensor[0] for name, tensor in params.items()}).items():
+        torch.testing.assert_close(result.charge[name][0, 1], measured, rtol=1e-12, atol=1e-12)
+        assert float((result.charge[name][0, 1] - result.charge[name][0, 0]).abs().max()) > 1e-3
+        assert result.terms[name].shape == (1, 2, 4, *measured.shape)
 
 
 def test_an_architecture_without_charges_has_an_empty_ledger():

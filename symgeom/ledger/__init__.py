@@ -18,7 +18,8 @@ is exact for every mini-batch and every learning rate, also one that changes fro
 
 The *defect* is the measured charge minus its start and all terms. For an equivariant method (SGD, heavy ball) the account follows
 the charge without measuring it again, so that a defect beyond rounding is a fault: of the optimizer, or of the spec. For other
-methods the defect only tests that the weights moved as they were said to. A method whose decay passes through a preconditioner
+methods the defect only tests that the weights moved as they were said to. For groups that matrices mix the same holds of the
+matrices :math:`Q`, :math:`R` and the symmetric part of :math:`P`. A method whose decay passes through a preconditioner
 (Adam) is to be given ``weight_decay=0``: all its first-order change is then ``optimizer``.
 
 References
@@ -34,7 +35,8 @@ import torch
 from torch import Tensor
 
 from symgeom.checks import SymgeomError, check_same_tensors
-from symgeom.spec import Leg, SymmetrySpec, check_spec
+from symgeom.ledger.pairs import StackedPairing
+from symgeom.spec import SymmetrySpec
 from symgeom.types import Parameters
 
 TERMS = ("weight_decay", "momentum_memory", "step", "optimizer")
@@ -52,7 +54,7 @@ class LedgerRecord:
     step : Tensor of int64, shape (snapshot,)
         Training steps done at each snapshot.
     charge : dict of str to Tensor, shape (member, snapshot, unit)
-        Measured charges, in float64.
+        Measured charges, in float64; of linear groups, here and below, (unit, unit) in the place of unit.
     scale : dict of str to Tensor, shape (member, snapshot, unit)
         Sum of the squared lengths that a charge is the difference of, the largest at any snapshot so far: what a defect is
         small against, also for a unit that has withered.
@@ -77,7 +79,7 @@ class Ledger:
     Parameters
     ----------
     spec : SymmetrySpec
-        The architecture; groups with a positive scale that is exact for the loss have charges.
+        The architecture; groups with a positive scale that is exact for the loss, and linear groups, have charges.
     params : Parameters
         The stacked networks before the first step (leading axis: member).
     momentum : float
@@ -94,7 +96,7 @@ class Ledger:
 
     Examples
     --------
-    >>> from symgeom.spec import UnitGroup
+    >>> from symgeom.spec import Leg, UnitGroup
     >>> spec = SymmetrySpec((UnitGroup("hidden1", 1, (Leg("in", 0), Leg("out", 1, power=-1))),))
     >>> theta = {"in": torch.tensor([[[2.0]]]), "out": torch.tensor([[[3.0]]])}  # one member; loss: in * out
     >>> ledger = Ledger(spec, theta, momentum=0.0, weight_decay=0.0, equivariant=True)
@@ -115,23 +117,9 @@ class Ledger:
                 f"Cannot keep the ledger for momentum {momentum} and weight decay {weight_decay}: momentum must lie in [0, 1), "
                 "weight decay must not be negative."
             )
-        groups = [group for group in spec.exact().groups if group.scale == "positive"]
-        check_spec(SymmetrySpec(tuple(groups)), {name: tensor[0] for name, tensor in params.items()})
         self._momentum, self._weight_decay, self._equivariant = momentum, weight_decay, equivariant
-        self._sizes = {group.name: group.size for group in groups}
-        self._legs: dict[str, list[tuple[Leg, slice]]] = {}  # tensor -> legs and their units' places on the unit axis
-        first = 0
-        for group in groups:
-            for leg in group.legs:
-                if not leg.buffer:
-                    self._legs.setdefault(leg.tensor, []).append((leg, slice(first, first + group.size)))
-            first += group.size
-        self._shape = (len(next(iter(params.values()))), first)
-        self._like = {name: params[name].new_empty((0, *params[name].shape[1:])) for name in self._legs}
-        # One reused array for products: to allocate one at every step costs more than the arithmetic.
-        largest = max((params[name].numel() for name in self._legs), default=0)
-        self._products = torch.empty(largest, dtype=torch.float64, device=next(iter(params.values())).device)
-        self._charge, self._scale = self._pair(params, params), self._pair(params, params, unsigned=True)
+        self._pair = StackedPairing(spec, params)
+        self._charge, self._scale = self._pair(params, params), self._pair.bound(params)
         self._memory = torch.zeros_like(self._charge)  # P: the pairing of the weights with the last direction
         self._terms = torch.stack([self._memory] * len(TERMS))
         self._snapshots: dict[int, dict[str, Tensor]] = {}
@@ -204,7 +192,7 @@ class Ledger:
         entry = self._snapshots[step]
         measured = self._pair(params, params)
         entry["charge"][rows] = measured
-        self._scale[rows] = torch.maximum(self._scale[rows], self._pair(params, params, unsigned=True))
+        self._scale[rows] = torch.maximum(self._scale[rows], self._pair.bound(params))
         entry["scale"][rows] = self._scale[rows]
         entry["terms"][:, rows] = self._terms[:, rows]
         entry["defect"][rows] = measured - self._charge[rows]
@@ -228,7 +216,7 @@ class Ledger:
         state : mapping
             What :meth:`state` returned.
         """
-        device = self._products.device
+        device = self._charge.device
         for name in _ACCOUNT:
             setattr(self, f"_{name}", state[name].to(device))
         self._snapshots = {step: {name: t.to(device) for name, t in entry.items()} for step, entry in state["snapshots"].items()}
@@ -254,44 +242,20 @@ class Ledger:
         entries = [self._snapshots[step] for step in steps]
 
         def by_group(field: str, order: tuple[int, ...]) -> dict[str, Tensor]:
-            whole = torch.stack([entry[field] for entry in entries]).permute(order)
-            parts = torch.split(whole, list(self._sizes.values()), dim=-1)
-            return {name: part.contiguous() for name, part in zip(self._sizes, parts, strict=True)}
+            return self._pair.by_group(torch.stack([entry[field] for entry in entries]).permute(order))
 
         plain = {field: by_group(field, (1, 0, 2)) for field in ("charge", "scale", "defect")}
         return LedgerRecord(step=torch.tensor(steps), terms=by_group("terms", (2, 0, 1, 3)), **plain)
 
     def _rows(self, stacked: Parameters, members: Tensor | Sequence[int] | None) -> slice | Tensor:
         rows = slice(None) if members is None else torch.as_tensor(members)
-        count = self._shape[0] if members is None else len(self._charge[rows])
-        found = {name: stacked[name][:0] for name in self._like if name in stacked}
-        check_same_tensors(found, self._like, "the step or snapshot")
-        for name in self._like:
+        count = len(self._charge) if members is None else len(self._charge[rows])
+        like = self._pair.like
+        check_same_tensors({name: stacked[name][:0] for name in like if name in stacked}, like, "the step or snapshot")
+        for name in like:
             if len(stacked[name]) != count:
                 raise SymgeomError(
                     f"Cannot book tensor '{name}' with {len(stacked[name])} members for {count} members of the ledger: say which "
                     "ones they are (members=...)."
                 )
         return rows
-
-    def _pair(self, u: Parameters, v: Parameters, *, unsigned: bool = False) -> Tensor:
-        """Return ``pairing(u, v)`` of every member, groups side by side, shape (member, unit); each product is formed once."""
-        count = len(next(iter(u.values())))
-        result = torch.zeros(count, self._shape[1], dtype=torch.float64, device=self._products.device)
-        for name, legs in self._legs.items():
-            products = self._products[: u[name].numel()].view(u[name].shape).copy_(u[name])
-            products *= products if u is v else v[name]
-            for leg, units in legs:
-                power = abs(leg.power) if unsigned else leg.power
-                result[:, units].add_(_unit_sums(products, leg, units.stop - units.start), alpha=power)
-        return result
-
-
-def _unit_sums(stacked: Tensor, leg: Leg, size: int) -> Tensor:
-    """Sum the entries that :func:`symgeom.spec.take` gives to each unit, for stacked tensors: shape (member, size)."""
-    # Whole axes first: without the copies of ``take`` and the overhead of ``vmap``, a step costs a quarter.
-    for axis, start, stop in leg.region:
-        stacked = stacked.narrow(axis + 1, start, stop - start)
-    others = [axis for axis in range(1, stacked.ndim) if axis != leg.axis + 1]
-    along = (stacked.sum(others) if others else stacked).narrow(1, leg.start, leg.outer * size * leg.block)
-    return along if leg.outer == leg.block == 1 else along.unflatten(1, (leg.outer, size, leg.block)).sum((1, 3))
