@@ -4,7 +4,7 @@ The map, from the ground up (a module imports only from lower floors):
 
 * ground: ``types`` (a network is a mapping of tensors), ``checks``, ``randomness``
 * words: ``sphere``, ``spec`` (the architecture as data)
-* symmetry: ``group``, ``pairing``, ``discover``, ``certify``, ``wiring``, ``inspection``
+* symmetry: ``group``, ``pairing``, ``translation``, ``discover``, ``certify``, ``wiring``, ``inspection``
 * quotient: ``gauge`` (canonical representatives), ``torus``, ``align``
 * landscape: ``batchnorm``, ``probe``, ``problem``, ``path``, ``barrier``, ``chain``, ``plane``, ``repair``, ``flatness``,
   ``binary`` (networks of signs), ``perceptron`` and ``two_layer`` (models with known theory), ``charge``, ``laws``,
@@ -76,8 +76,11 @@ _HOMES = {
     "Ledger": "ledger",
     "count_laws": "laws",
     "check_laws": "law_check",
+    "find_translations": "translation",
     "gradient_flow": "flow",
     "move_on_fibre": "fibre",
+    "walk_fibre": "fibre.walk",
+    "orbit_dimension": "fibre.dimension",
     "charge_moments": "networks.charge_moments",
     "FlowPlan": "flow",
     "noise_force": "equilibrium",
