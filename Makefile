@@ -38,6 +38,7 @@ bench: env
 	$(BIN)/python tests/bench_training.py
 	$(BIN)/python tests/bench_paths.py
 	$(BIN)/python tests/bench_curvature.py
+	$(BIN)/python tests/bench_charges.py
 	$(BIN)/python tests/bench_study.py
 
 clean:
