@@ -82,7 +82,7 @@ def test_it_closes_over_5000_mini_batch_steps_with_momentum_decay_and_a_changing
     changes = final(result.charge) - torch.cat([charge[:, 0] for charge in result.charge.values()], dim=-1)
     torch.testing.assert_close(final(result.terms).sum(1), changes, rtol=0, atol=1e-10)
     assert float(final(result.terms)[:, :3].abs().amax((0, 2)).min()) > 0.1
-    assert float(final(result.terms)[:, 3].abs().max()) == 0  # equivariant: nothing to measure
+    assert float(final(result.terms)[:, TERMS.index("optimizer")].abs().max()) == 0  # equivariant: nothing to measure
     measured = torch.vmap(lambda theta: charges(SPEC, theta))(end)
     torch.testing.assert_close(final(result.charge), torch.cat(list(measured.values()), dim=1), rtol=1e-14, atol=1e-14)
 
@@ -302,7 +302,52 @@ def test_matrices_of_charges_close_too(kind):
     for name, measured in charges(spec, {name: tensor[0] for name, tensor in params.items()}).items():
         torch.testing.assert_close(result.charge[name][0, 1], measured, rtol=1e-12, atol=1e-12)
         assert float((result.charge[name][0, 1] - result.charge[name][0, 0]).abs().max()) > 1e-3
-        assert result.terms[name].shape == (1, 2, 4, *measured.shape)
+        assert result.terms[name].shape == (1, 2, len(TERMS), *measured.shape)
+
+
+@pytest.mark.parametrize(("momentum", "decay"), [(0.0, 0.0), (0.9, 1e-2), (0.5, 0.0)])
+def test_the_noise_is_that_of_consecutive_forces(momentum, decay):
+    """The account never sees a force; here all of them are kept, and paired one by one."""
+    params, rates, forces = start(), [0.05, 0.08, 0.02], []
+    ledger = Ledger(SPEC, params, momentum=momentum, weight_decay=decay, equivariant=True)
+    ledger.snapshot(0, params)
+    velocity = {name: torch.zeros_like(tensor) for name, tensor in params.items()}
+    expected = dict.fromkeys(("hidden1", "hidden2"), 0.0)
+    noise = dict.fromkeys(expected, 0.0)
+    for step, index in enumerate(batches(12)):
+        rate = rates[step % 3]
+        forces.append(loss_gradient(params, index))
+        velocity = heavy_ball(velocity, forces[-1], params, momentum, decay)
+        ledger.record(params, velocity, learning_rate=rate)
+        params = {name: params[name] - rate * velocity[name] for name in params}
+        if step:
+            change = {name: forces[-1][name] - forces[-2][name] for name in params}
+            fresh = torch.vmap(lambda f, d: pairing(SPEC, f, d))(forces[-1], change)
+            noise = {name: momentum**2 * noise[name] + fresh[name] for name in expected}
+            expected = {name: expected[name] + rate**2 * noise[name] for name in expected}
+    ledger.snapshot(12, params)
+    for name, total in expected.items():
+        found = ledger.result().terms[name][:, -1, TERMS.index("noise")]
+        torch.testing.assert_close(found, total, rtol=1e-9, atol=1e-12)
+
+
+def test_noise_is_that_of_sample_gradients_and_full_batches_have_none():
+    """At weights that hardly move the mean is known: the spread of sample gradients over the size of the batch."""
+    params, rate, steps = start(), 1e-7, 2000
+    noise = {}
+    for kind in ("batches", "full"):
+        ledger = Ledger(SPEC, params, momentum=0.0, weight_decay=0.0, equivariant=True)
+        everything = torch.arange(len(TARGETS)).expand(MEMBERS, -1)
+        for index in batches(steps) if kind == "batches" else [everything] * 3:
+            ledger.record(params, loss_gradient(params, index), learning_rate=rate)
+        ledger.snapshot(1, params)
+        noise[kind] = ledger.result().terms["hidden1"][:, 0, TERMS.index("noise")] / rate**2 / (steps - 1)
+    samples = [loss_gradient(params, torch.full((MEMBERS, 1), k)) for k in range(len(TARGETS))]
+    squares = sum(torch.vmap(lambda g: pairing(SPEC, g, g)["hidden1"])(sample) for sample in samples) / len(samples)
+    mean = loss_gradient(params, everything)
+    expected = (squares - torch.vmap(lambda g: pairing(SPEC, g, g)["hidden1"])(mean)) / BATCH
+    torch.testing.assert_close(noise["batches"], expected, rtol=0.1, atol=0.1 * float(expected.abs().mean()))
+    assert float(noise["full"].abs().max()) < 1e-12 * float(expected.abs().max())
 
 
 def test_an_architecture_without_charges_has_an_empty_ledger():

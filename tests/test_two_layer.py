@@ -70,6 +70,30 @@ def test_drifts_are_those_measured_for_the_published_seed(activation):
     assert (abs(total[1]) - abs(total[0])) / squares == pytest.approx(drift, rel=2e-3)
 
 
+# The same for tanh and sigmoid, as changes: 1.472e-5 of 507.1874 and, of half our charge, -2.118e-5 of 504.3014.
+CHANGES = {"tanh": (7.466e-3, 40_000), "sigmoid": (2.136e-2, 60_000)}
+
+
+@pytest.mark.parametrize("activation", CHANGES)
+def test_changes_are_those_measured_for_the_published_seed(activation):
+    expected, steps = CHANGES[activation]
+    targets, u, v = published()
+    found = descend(activation, targets, u[None], v[None], learning_rates=[0.1], records=[0, steps])
+    total = found.charge.sum(-1)[0]
+    assert abs(total[1] - total[0]) == pytest.approx(expected, rel=3e-3)
+
+
+@pytest.mark.parametrize("charge", [-3.0, 0.0, 0.5])
+def test_the_scalar_minimum_is_as_sharp_as_its_charge_says(charge):
+    """u^2 + v^2 = sqrt(Q^2 + 4 y^2) at uv = y; of the error without the half, twice that."""
+    target = 1.5
+    square = (np.hypot(charge, 2 * target) + charge) / 2
+    incoming = np.array([[np.sqrt(square)]])
+    found = minimum_eigenvalues(target / incoming, incoming)
+    assert charges_of("identity", target / incoming, incoming)[0] == pytest.approx(charge, abs=1e-12)
+    assert found[0] == pytest.approx(2 * np.hypot(charge, 2 * target))
+
+
 def test_drift_is_proportional_to_the_learning_rate_in_double_precision_only():
     targets, u, v = published()
     drifts = []

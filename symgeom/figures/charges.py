@@ -26,7 +26,8 @@ CLOSED = 1e-10
 TERMS = {
     "weight_decay": ("weight decay", "#56B4E9", ""),
     "momentum_memory": ("momentum", "#E69F00", "////"),
-    "step": ("finite step", "#009E73", "...."),
+    "noise": ("mini-batch noise", "#009E73", "...."),
+    "discretisation": ("finite step", "#0072B2", "\\\\\\\\"),
     "optimizer": ("optimizer", "#CC79A7", "xxxx"),
 }
 

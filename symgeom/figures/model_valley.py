@@ -48,11 +48,12 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     logarithmic(panels["function"])
     _starts(panels["starts"], descents)
     letter(panels)
-    fitted = int((descents["eigenvalue"] > 1e-6).sum("rank").max())
-    remark = f"Of {descents.sizes['rank']} eigenvalues at most {fitted} are not zero: all other directions are flat. "
+    flat = int((np.abs(descents["eigenvalue"].sel(activation="identity")) < 1e-6).sum("rank").min())
+    linear, relu = (int(descents["orbit_dimension"].sel(activation=name)) for name in ("identity", "relu"))
     note(
         figure,
-        remark + "Random starts: outputs, units, samples; mean and deviation in closed form are subtracted and divided by.",
+        f"Flat directions of a linear minimum: {flat} of {descents.sizes['rank']}; matrices across the units reach {linear} "
+        f"(of ReLU networks, scales reach {relu}). c: outputs, units, samples.",
     )
     return figure
 

@@ -11,7 +11,8 @@ is exact for every mini-batch and every learning rate, also one that changes fro
 
 * ``weight_decay``: :math:`-2\eta\lambda Q`;
 * ``momentum_memory``: :math:`-2\eta\beta P`, the work of the velocity carried over (past decay included);
-* ``step``: :math:`\eta^2 R`, because steps are finite: mini-batch noise and discretisation;
+* ``noise`` and ``discretisation``: together :math:`\eta^2 R`, because steps are finite; which part of it is noise of the
+  mini-batches, consecutive steps tell (:mod:`symgeom.ledger.noise`), their sum is exact;
 * ``optimizer``: :math:`-2\eta\langle\theta, Mf\rangle`. It is zero when :math:`f` is the gradient of the loss, or of a
   mini-batch, at :math:`\theta`, and is then *not measured*. For other methods it is the measured first-order change
   :math:`-2\eta\langle\theta, Mv'\rangle` minus the two terms above.
@@ -35,11 +36,12 @@ import torch
 from torch import Tensor
 
 from symgeom.checks import SymgeomError, check_same_tensors
+from symgeom.ledger.noise import NoiseSplit
 from symgeom.ledger.pairs import StackedPairing
 from symgeom.spec import SymmetrySpec
 from symgeom.types import Parameters
 
-TERMS = ("weight_decay", "momentum_memory", "step", "optimizer")
+TERMS = ("weight_decay", "momentum_memory", "noise", "discretisation", "optimizer")
 """What changes a charge, in the order of the ``term`` axis."""
 
 _ACCOUNT = ("charge", "scale", "memory", "terms")
@@ -74,7 +76,8 @@ class LedgerRecord:
 class Ledger:
     """Book the changes of every charge of stacked networks while they train.
 
-    A step costs one reduction over the weights, two for a method that is not equivariant; charges are measured at snapshots only.
+    A step costs up to three reductions over the weights (two without momentum), one more for a method that is not equivariant;
+    charges are measured at snapshots only.
 
     Parameters
     ----------
@@ -122,6 +125,7 @@ class Ledger:
         self._charge, self._scale = self._pair(params, params), self._pair.bound(params)
         self._memory = torch.zeros_like(self._charge)  # P: the pairing of the weights with the last direction
         self._terms = torch.stack([self._memory] * len(TERMS))
+        self._split = NoiseSplit(self._pair, self._memory, momentum=momentum, weight_decay=weight_decay)
         self._snapshots: dict[int, dict[str, Tensor]] = {}
 
     def record(
@@ -139,7 +143,7 @@ class Ledger:
         params : Parameters
             The stacked networks before the step (looked at only if the method is not equivariant).
         direction : Parameters
-            The stacked directions, momentum and weight decay included.
+            The stacked directions, momentum and weight decay included; kept until the step after next, and not to be changed.
         learning_rate : float
             Of this step.
         members : Tensor of int64 or bool, or sequence of int, optional
@@ -157,11 +161,15 @@ class Ledger:
         else:
             self._rows(params, members)
             force = self._pair(params, direction) - decay - carried
-        bend = self._pair(direction, direction)
-        changes = torch.stack([decay, carried, -0.5 * learning_rate * bend, force]) * (-2 * learning_rate)
+        bend, work = self._pair(direction, direction), decay + carried + force
+        stepped = {name: direction[name] for name in self._pair.like}
+        who = torch.arange(len(self._charge))[rows]
+        noise = self._split.step(who, stepped, bend, work, self._memory[rows], learning_rate)
+        finite = [-0.5 * learning_rate * part for part in (noise, bend - noise)]
+        changes = torch.stack([decay, carried, *finite, force]) * (-2 * learning_rate)
         self._terms[:, rows] += changes
         self._charge[rows] += changes.sum(0)
-        self._memory[rows] = decay + carried + force - learning_rate * bend
+        self._memory[rows] = work - learning_rate * bend
 
     def snapshot(self, step: int, params: Parameters, *, members: Tensor | Sequence[int] | None = None) -> None:
         """Measure the charges and put them beside the account.
@@ -206,7 +214,8 @@ class Ledger:
             Nested dicts of tensors, copies.
         """
         copies = {step: {name: tensor.clone() for name, tensor in entry.items()} for step, entry in self._snapshots.items()}
-        return {name: getattr(self, f"_{name}").clone() for name in _ACCOUNT} | {"snapshots": copies}
+        account = {name: getattr(self, f"_{name}").clone() for name in _ACCOUNT}
+        return {**account, "split": self._split.state(), "snapshots": copies}
 
     def restore(self, state: Mapping[str, object]) -> None:
         """Go on from an account of the same networks.
@@ -219,6 +228,7 @@ class Ledger:
         device = self._charge.device
         for name in _ACCOUNT:
             setattr(self, f"_{name}", state[name].to(device))
+        self._split.restore(state["split"])
         self._snapshots = {step: {name: t.to(device) for name, t in entry.items()} for step, entry in state["snapshots"].items()}
 
     def result(self) -> LedgerRecord:

@@ -183,11 +183,18 @@ def minima(steps: int) -> Labelled:
     axes, square = ("activation", "scale"), "of the Hessian of the summed squared error"
     arrays = {
         "eigenvalue": ((*axes, "rank"), np.array(values), "1/weight^2", f"eigenvalues {square}"),
+        "orbit_dimension": ("activation", [_orbit(name) for name in POINTWISE], "1", "dimension of what symmetries reach"),
         "sharp_charge": (axes, np.array(charge), "weight^2", "sum of all charges at the start"),
         "moved_eigenvalue": ("moved", [minimum_eigenvalues(*pair)[-1] for pair in moved], "1/weight^2", f"largest {square}"),
         "moved_charge": ("moved", [charges_of("identity", *pair).sum() for pair in moved], "weight^2", "sum of all charges"),
     }
     return arrays, {"scale": ("scale", list(SHARP_DEVIATIONS), "weight", "standard deviation of the start")}
+
+
+def _orbit(activation: str) -> int:
+    """Return the dimension of an orbit: matrices less those that fix a linear network, one scale per ReLU unit, else nothing."""
+    outputs, samples, units = SHARP_SIZES
+    return {"identity": units**2 - max(units - outputs, 0) * max(units - samples, 0), "relu": units}.get(activation, 0)
 
 
 def starts(draws: int) -> Labelled:
