@@ -30,7 +30,7 @@ def main(*, case: str, stores: Mapping, network: Mapping, draws: int, initialisa
                     if values.ndim == 1:
                         filled(drawn, name, (len(INITIALISATIONS), draws), (row, draw), values)
             for name, moments in charge_moments(spec, found.trained, kind).items():
-                filled(expected, name, (len(INITIALISATIONS), 2), (row,), np.stack([moment.numpy() for moment in moments]))
+                filled(expected, name, (len(INITIALISATIONS),), (row,), np.stack([moment.numpy() for moment in moments]))
             bar.update()
     variables = {}
     for name, values in drawn.items():
