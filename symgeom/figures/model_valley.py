@@ -50,11 +50,8 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     letter(panels)
     flat = int((np.abs(descents["eigenvalue"].sel(activation="identity")) < 1e-6).sum("rank").min())
     linear, relu = (int(descents["orbit_dimension"].sel(activation=name)) for name in ("identity", "relu"))
-    note(
-        figure,
-        f"Flat directions of a linear minimum: {flat} of {descents.sizes['rank']}; matrices across the units reach {linear} "
-        f"(of ReLU networks, scales reach {relu}). c: outputs, units, samples.",
-    )
+    reached = f"the matrices of its symmetry reach {linear} (scales of ReLU units: {relu})"
+    note(figure, f"Flat directions at a linear minimum: {flat} of {descents.sizes['rank']}; {reached}.")
     return figure
 
 
@@ -83,4 +80,4 @@ def _starts(panel: Axes, descents: xr.Dataset) -> None:
     panel.axvline(0, color=MUTED, linewidth=0.8)
     panel.set_yticks(places, labels, fontsize=6.5)
     panel.invert_yaxis()
-    panel.set(title="random starts", xlabel="charge, standardised")
+    panel.set(title="outputs, units, samples", xlabel="charge at random, standardised")

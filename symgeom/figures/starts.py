@@ -62,8 +62,7 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     first.set_yticks(range(len(labels)), labels)
     first.invert_yaxis()
     letter(panels)
-    explained = "Bars: middle 80 % of the units, of all draws or seeds. Thin lines: mean and deviation in closed form."
-    note(figure, " ".join(filter(None, [explained, remark, left_out(minima, arms)])))
+    note(figure, " ".join(filter(None, [remark, left_out(minima, arms)])))
     return figure
 
 

@@ -62,6 +62,7 @@ rule train_minima:
         "<results>/benchmarks/train_minima/{case}-{arm}.tsv"
     conda:
         "../envs/symgeom.yaml"
+    priority: 2  # the longest jobs: begun last, they would run on when other cores are idle
     threads: 1
     resources:
         mem_mb=2000,

@@ -1,6 +1,6 @@
 """What is kept of a study when its arrays are gone: asked for by name, `snakemake keep_reference`."""
 
-KEPT = {*FIGURES} - {"charges", "equilibria", "layers", "spectra"}
+KEPT = {*FIGURES} - {"layers", "spectra"} - (set() if config["valleys"] else {"charges", "equilibria"})
 OVER = [os.path.relpath(file) for file in FILES if Path(file) != Path("config/config.yaml")]
 
 
