@@ -60,9 +60,9 @@ rule train_minima:
         "<results>/logs/train_minima/{case}-{arm}.log",
     benchmark:
         "<results>/benchmarks/train_minima/{case}-{arm}.tsv"
+    priority: 2  # the longest jobs: begun last, they would run on when other cores are idle
     conda:
         "../envs/symgeom.yaml"
-    priority: 2  # the longest jobs: begun last, they would run on when other cores are idle
     threads: 1
     resources:
         mem_mb=2000,
