@@ -47,8 +47,8 @@ KEPT = {"rsgd": [0, 1, 2], "sam": [0, 1], "sgd": [0, 1, 2], "adam": [1, 2], "adv
 def draw(name: str, subject: object = None, arms: list[str] = ARMS, settings: dict = SETTINGS) -> Figure:
     """Draw a figure of the made-up study from the stages that its rule provides."""
     if subject is None:
-        others = {"claims": CLAIMS, "perceptron": perceptron()} | dict.fromkeys(OF_TWO_LAYERS, two_layer())
-        subject = case(FIGURES[name]) if FIGURES[name] else others[name]
+        others = {"claims": lambda: CLAIMS, "perceptron": perceptron} | dict.fromkeys(OF_TWO_LAYERS, two_layer)
+        subject = case(FIGURES[name]) if FIGURES[name] else others[name]()
     return import_module(f"symgeom.figures.{name}").draw(subject, arms=arms, settings=settings)
 
 

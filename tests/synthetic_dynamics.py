@@ -4,9 +4,6 @@ import numpy as np
 import xarray as xr
 from synthetic_landscape import ARMS, described, networks
 
-from symgeom.networks.initialise import INITIALISATIONS
-from symgeom.two_layer.experiments import EXPERIMENTS
-
 GROUPS = {"hidden1": 12, "hidden2": 10, "head": 1}
 SEEDS = 3
 IMBALANCES = [-4.0, -1.0, 0.0, 1.0, 4.0]
@@ -69,7 +66,7 @@ def valleys(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
 
 
 def initialisations(random: np.random.Generator, _: int = SEEDS) -> xr.Dataset:
-    kinds, variables = list(INITIALISATIONS), {}
+    kinds, variables = ["uniform", "he", "glorot", "orthogonal"], {}
     for group in ("hidden1", "hidden2"):
         axes = ("initialisation", "draw", group)
         centre = np.linspace(-1, 1, len(kinds))[:, None, None]
@@ -80,7 +77,9 @@ def initialisations(random: np.random.Generator, _: int = SEEDS) -> xr.Dataset:
 
 
 def two_layer() -> xr.DataTree:
-    """The model itself, for a few steps."""
+    """The model itself, for a few steps; imported here, because other figures must not load torch."""
+    from symgeom.two_layer.experiments import EXPERIMENTS
+
     variables, coordinates = {}, {}
     for experiment, size in zip(EXPERIMENTS.values(), (200, 200, 20, 5), strict=True):
         arrays, places = experiment(size)

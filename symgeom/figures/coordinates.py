@@ -56,9 +56,7 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     for name, title in (("own", "minima as trained"), ("balanced", "the same, balanced")):
         panels[name].set(title=title, xlabel="mean size of a charge (weight²)", ylabel="largest Hessian eigenvalue")
         logarithmic(panels[name])
-    panels["pairs"].set(
-        title="pairs inside arms", xlabel="difference of the charges (weight²)", ylabel="toroidal distance (degrees)"
-    )
+    panels["pairs"].set(title="pairs inside arms", xlabel="difference of charges (weight²)", ylabel="toroidal distance (degrees)")
     letter(panels)
     key(figure, counts(kept), arms, lines=False)
     note(figure, left_out(minima, arms))

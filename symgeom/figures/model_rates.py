@@ -56,12 +56,12 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
             losses = ordered["loss"].transpose("network", "record").values
             _losses(panels[f"{name} {kind}"], ordered["step"].values, losses, labels)
         panels[f"{name} scale"].set(title=f"{shown}, starts of several scales", ylabel="mean squared error")
-        panels[f"{name} function"].set(title=f"{shown}, one function at the start")
+        panels[f"{name} function"].set(title=f"{shown}, one function")
     steps, charge = descents["radial_step"].values, descents["radial_charge"].values
     labels = [f"Q = {value:.3g}" for value in charge]
     _losses(panels["radial"], steps, descents["radial_loss"].values, labels)
     _losses(panels["collapsed"], steps[None] / charge[:, None], descents["radial_loss"].values, labels)
-    panels["radial"].set(title="radial, one function at the start")
+    panels["radial"].set(title="radial, one function")
     panels["collapsed"].set(title="the same against steps / Q", xlabel="steps of descent / Q")
     for name in ("radial", "collapsed"):
         panels[name].set_ylabel("error / length of the targets")
