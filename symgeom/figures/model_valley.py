@@ -80,4 +80,4 @@ def _starts(panel: Axes, descents: xr.Dataset) -> None:
     panel.axvline(0, color=MUTED, linewidth=0.8)
     panel.set_yticks(places, labels, fontsize=6.5)
     panel.invert_yaxis()
-    panel.set(title="outputs, units, samples", xlabel="charge at random, standardised")
+    panel.set(title="outputs, units, samples", xlabel="standardised charge")
