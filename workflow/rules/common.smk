@@ -32,11 +32,17 @@ wildcard_constraints:
 PARTS = study.parts_of(config)
 CHAIN_PARTS = study.parts_of(config, "arms_per_chain_job")
 SEEDS = study.seeds_of(config)
+MODELS = {model: stage for model, stage in {"perceptron": "solutions", "two_layer": "descents"}.items() if config[model]}
 
 
 def stores(stage, names):
     """List the stores of one stage of a case."""
     return [f"<results>/{{case}}/{stage}/{name}.zarr.zip" for name in names]
+
+
+def model_stores(stage):
+    """List the stores of a stage of the models that a study asks for."""
+    return [f"<results>/{model}/{own}.zarr.zip" for model, own in MODELS.items() if own == stage]
 
 
 def network(wildcards):

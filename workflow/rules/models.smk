@@ -1,13 +1,5 @@
 """Models whose theory is known, beside the networks: the spherical perceptron, and two layers."""
 
-# model: the stage that it is measured in
-MODELS = {model: stage for model, stage in {"perceptron": "solutions", "two_layer": "descents"}.items() if config[model]}
-
-
-def model_stores(stage):
-    """List the stores of a stage of the models that a study asks for."""
-    return [f"<results>/{model}/{of_model}.zarr.zip" for model, of_model in MODELS.items() if of_model == stage]
-
 
 rule solve_perceptron:
     input:
