@@ -125,7 +125,8 @@ class Ledger:
         self._charge, self._scale = self._pair(params, params), self._pair.bound(params)
         self._memory = torch.zeros_like(self._charge)  # P: the pairing of the weights with the last direction
         self._terms = torch.stack([self._memory] * len(TERMS))
-        self._split = NoiseSplit(self._pair, self._memory, momentum=momentum, weight_decay=weight_decay)
+        options = {"names": tuple(self._pair.like), "momentum": momentum, "weight_decay": weight_decay}
+        self._split = NoiseSplit(self._pair, self._memory, **options)
         self._snapshots: dict[int, dict[str, Tensor]] = {}
 
     def record(
@@ -162,9 +163,8 @@ class Ledger:
             self._rows(params, members)
             force = self._pair(params, direction) - decay - carried
         bend, work = self._pair(direction, direction), decay + carried + force
-        stepped = {name: direction[name] for name in self._pair.like}
         who = torch.arange(len(self._charge))[rows]
-        noise = self._split.step(who, stepped, bend, work, self._memory[rows], learning_rate)
+        noise = self._split.step(who, direction, bend, work, self._memory[rows], learning_rate)
         finite = [-0.5 * learning_rate * part for part in (noise, bend - noise)]
         changes = torch.stack([decay, carried, *finite, force]) * (-2 * learning_rate)
         self._terms[:, rows] += changes

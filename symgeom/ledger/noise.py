@@ -20,7 +20,7 @@ References
 The noise term is that of Ziyin et al. (2402.07193), equation 5; to estimate it from consecutive steps is ours.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import torch
 from torch import Tensor
@@ -41,13 +41,15 @@ class NoiseSplit:
         Two stacked vectors to their pairings, shape (member, column).
     zeros : Tensor of float64, shape (member, column)
         What pairings look like.
+    names : collection of str
+        The tensors that pairings look at: of directions of the past no others are kept.
     momentum, weight_decay : float
         Of the method.
 
     Examples
     --------
     >>> product = lambda u, v: (u["w"] * v["w"]).sum(1, keepdim=True).double()
-    >>> split = NoiseSplit(product, torch.zeros(1, 1).double(), momentum=0.0, weight_decay=0.0)
+    >>> split = NoiseSplit(product, torch.zeros(1, 1).double(), names=["w"], momentum=0.0, weight_decay=0.0)
     >>> forces = [{"w": torch.tensor([[value]])} for value in (1.0, 3.0)]
     >>> for force in forces:
     ...     noise = split.step(torch.tensor([0]), force, product(force, force), torch.zeros(1, 1), torch.zeros(1, 1), 0.1)
@@ -55,8 +57,8 @@ class NoiseSplit:
     tensor([[6.]], dtype=torch.float64)
     """
 
-    def __init__(self, pair: Pairing, zeros: Tensor, *, momentum: float, weight_decay: float) -> None:
-        self._pair, self._momentum, self._weight_decay = pair, momentum, weight_decay
+    def __init__(self, pair: Pairing, zeros: Tensor, *, names: Collection[str], momentum: float, weight_decay: float) -> None:
+        self._pair, self._names, self._momentum, self._weight_decay = pair, names, momentum, weight_decay
         self._sums = {name: zeros.clone() for name in _SUMS}  # N, and R, C and <theta, v_{t-2}> of the step before
         self._past: list[dict[str, Tensor]] = []
         self._members = torch.arange(len(zeros))
@@ -94,7 +96,7 @@ class NoiseSplit:
         noise = momentum**2 * sums["noise"] + fresh
         for name, value in zip(_SUMS, (noise, bend, cross, memory - rate * cross), strict=True):
             self._sums[name][members] = value
-        self._past, self._rate = [dict(direction), *self._past[: momentum > 0]], rate
+        self._past, self._rate = [{name: direction[name] for name in self._names}, *self._past[: momentum > 0]], rate
         return noise
 
     def _keep_only(self, members: Tensor) -> None:
