@@ -39,10 +39,13 @@ from symgeom.checks import SymgeomError, check_same_tensors
 from symgeom.ledger.noise import NoiseSplit
 from symgeom.ledger.pairs import StackedPairing
 from symgeom.spec import SymmetrySpec
-from symgeom.types import Parameters
+from symgeom.types import Parameters, cast
 
 TERMS = ("weight_decay", "momentum_memory", "noise", "discretisation", "optimizer")
 """What changes a charge, in the order of the ``term`` axis."""
+
+NOISE_EVERY = 4
+"""Steps from one measurement of the noise to the next."""
 
 _ACCOUNT = ("charge", "scale", "memory", "terms")
 
@@ -76,8 +79,8 @@ class LedgerRecord:
 class Ledger:
     """Book the changes of every charge of stacked networks while they train.
 
-    A step costs up to three reductions over the weights (two without momentum), one more for a method that is not equivariant;
-    charges are measured at snapshots only.
+    A step costs one reduction over the weights, and on average up to 3/4 of another for the split of the noise; one more for a
+    method that is not equivariant. Charges are measured at snapshots only.
 
     Parameters
     ----------
@@ -91,11 +94,13 @@ class Ledger:
         Coupled decay: the multiple of the weights in the direction.
     equivariant : bool
         Whether the rest of the direction is the gradient of a loss at the weights, so that it leaves every charge alone.
+    noise_every : int
+        Steps from one measurement of the noise to the next (no other term depends on it but ``discretisation``).
 
     Raises
     ------
     SymgeomError
-        If the spec does not belong to the networks, or momentum or weight decay is out of range.
+        If the spec does not belong to the networks, or momentum, weight decay or the number of steps is out of range.
 
     Examples
     --------
@@ -113,19 +118,29 @@ class Ledger:
     """
 
     def __init__(
-        self, spec: SymmetrySpec, params: Parameters, *, momentum: float, weight_decay: float, equivariant: bool
+        self,
+        spec: SymmetrySpec,
+        params: Parameters,
+        *,
+        momentum: float,
+        weight_decay: float,
+        equivariant: bool,
+        noise_every: int = NOISE_EVERY,
     ) -> None:
         if not (0 <= momentum < 1 and weight_decay >= 0):
             raise SymgeomError(
                 f"Cannot keep the ledger for momentum {momentum} and weight decay {weight_decay}: momentum must lie in [0, 1), "
                 "weight decay must not be negative."
             )
+        if noise_every < 1:
+            raise SymgeomError(f"Cannot measure the noise at every {noise_every} steps: give 1 or more.")
         self._momentum, self._weight_decay, self._equivariant = momentum, weight_decay, equivariant
         self._pair = StackedPairing(spec, params)
-        self._charge, self._scale = self._pair(params, params), self._pair.bound(params)
+        exact = cast(params, torch.float64)
+        self._charge, self._scale = self._pair(exact, exact), self._pair.bound(exact)
         self._memory = torch.zeros_like(self._charge)  # P: the pairing of the weights with the last direction
         self._terms = torch.stack([self._memory] * len(TERMS))
-        options = {"names": tuple(self._pair.like), "momentum": momentum, "weight_decay": weight_decay}
+        options = {"names": tuple(self._pair.like), "momentum": momentum, "weight_decay": weight_decay, "every": noise_every}
         self._split = NoiseSplit(self._pair, self._memory, **options)
         self._snapshots: dict[int, dict[str, Tensor]] = {}
 
@@ -198,9 +213,10 @@ class Ledger:
                 "terms": torch.full_like(self._terms, torch.nan),
             }
         entry = self._snapshots[step]
-        measured = self._pair(params, params)
+        exact = cast(params, torch.float64)
+        measured = self._pair(exact, exact)
         entry["charge"][rows] = measured
-        self._scale[rows] = torch.maximum(self._scale[rows], self._pair.bound(params))
+        self._scale[rows] = torch.maximum(self._scale[rows], self._pair.bound(exact))
         entry["scale"][rows] = self._scale[rows]
         entry["terms"][:, rows] = self._terms[:, rows]
         entry["defect"][rows] = measured - self._charge[rows]

@@ -13,7 +13,8 @@ replacement.) Noise of earlier steps lives on in the velocity, :math:`N_t = \bet
 .. math:: f_t - f_{t-1} = v_t - a v_{t-1} + \beta v_{t-2}, \qquad a = 1 + \beta - \lambda\eta_{t-1},
 
 no force needs to be computed: two more pairings of directions suffice, :math:`C_t = \langle v_t, M v_{t-1}\rangle` and
-:math:`D_t = \langle v_t, M v_{t-2}\rangle`.
+:math:`D_t = \langle v_t, M v_{t-2}\rangle`, and :math:`C_{t-1}`. One :math:`n_t` is one draw of what a training averages over, so
+that not all are needed: it is measured at the second step and then at every fourth (``every``), and held in between.
 
 References
 ----------
@@ -29,7 +30,7 @@ from symgeom.types import Parameters
 
 Pairing = Callable[[Parameters, Parameters], Tensor]
 
-_SUMS = ("noise", "bend", "cross", "behind")
+_SUMS = ("noise", "fresh", "bend", "cross", "behind")
 
 
 class NoiseSplit:
@@ -45,11 +46,13 @@ class NoiseSplit:
         The tensors that pairings look at: of directions of the past no others are kept.
     momentum, weight_decay : float
         Of the method.
+    every : int
+        Steps from one measurement to the next; the first is made at the second step.
 
     Examples
     --------
     >>> product = lambda u, v: (u["w"] * v["w"]).sum(1, keepdim=True).double()
-    >>> split = NoiseSplit(product, torch.zeros(1, 1).double(), names=["w"], momentum=0.0, weight_decay=0.0)
+    >>> split = NoiseSplit(product, torch.zeros(1, 1).double(), names=["w"], momentum=0.0, weight_decay=0.0, every=1)
     >>> forces = [{"w": torch.tensor([[value]])} for value in (1.0, 3.0)]
     >>> for force in forces:
     ...     noise = split.step(torch.tensor([0]), force, product(force, force), torch.zeros(1, 1), torch.zeros(1, 1), 0.1)
@@ -57,12 +60,15 @@ class NoiseSplit:
     tensor([[6.]], dtype=torch.float64)
     """
 
-    def __init__(self, pair: Pairing, zeros: Tensor, *, names: Collection[str], momentum: float, weight_decay: float) -> None:
+    def __init__(
+        self, pair: Pairing, zeros: Tensor, *, names: Collection[str], momentum: float, weight_decay: float, every: int
+    ) -> None:
         self._pair, self._names, self._momentum, self._weight_decay = pair, names, momentum, weight_decay
-        self._sums = {name: zeros.clone() for name in _SUMS}  # N, and R, C and <theta, v_{t-2}> of the step before
+        # N and the n_t that is held; R, C and <theta, v_{t-2}> of the step before.
+        self._sums = {name: zeros.clone() for name in _SUMS}
         self._past: list[dict[str, Tensor]] = []
         self._members = torch.arange(len(zeros))
-        self._rate = 0.0
+        self._rate, self._steps, self._every = 0.0, 0, every
 
     def step(self, members: Tensor, direction: Parameters, bend: Tensor, work: Tensor, memory: Tensor, rate: float) -> Tensor:
         """Return the part of the squared step that is noise, for the members that take it.
@@ -83,21 +89,31 @@ class NoiseSplit:
         Tensor of float64, shape (k, column)
             An estimate; zero at the first step.
         """
-        momentum, decay, sums = self._momentum, self._weight_decay, {name: total[members] for name, total in self._sums.items()}
+        momentum, sums = self._momentum, {name: total[members] for name, total in self._sums.items()}
         self._keep_only(members)
-        cross, fresh = torch.zeros_like(bend), torch.zeros_like(bend)
-        if self._past:
-            slack = 1 + momentum - decay * self._rate
+        cross, fresh = torch.zeros_like(bend), sums["fresh"]
+        if self._past and (self._due(0) or (momentum > 0 and self._due(1))):
             cross = self._pair(direction, self._past[0])
+        if self._past and self._due(0):
             far = self._pair(direction, self._past[1]) if len(self._past) > 1 else torch.zeros_like(bend)
-            fresh = bend - slack * cross + momentum * far
-            fresh -= momentum * (cross - slack * sums["bend"] + momentum * sums["cross"])
-            fresh -= decay * (work - slack * memory + momentum * sums["behind"])
+            fresh = self._fresh(sums, bend, work, memory, cross, far)
         noise = momentum**2 * sums["noise"] + fresh
-        for name, value in zip(_SUMS, (noise, bend, cross, memory - rate * cross), strict=True):
+        for name, value in zip(_SUMS, (noise, fresh, bend, cross, memory - rate * cross), strict=True):
             self._sums[name][members] = value
-        self._past, self._rate = [{name: direction[name] for name in self._names}, *self._past[: momentum > 0]], rate
+        self._past = [{name: direction[name] for name in self._names}, *self._past[: momentum > 0]]
+        self._rate, self._steps = rate, self._steps + 1
         return noise
+
+    def _due(self, ahead: int) -> bool:
+        return (self._steps + ahead) % self._every == 1 % self._every
+
+    def _fresh(self, sums: dict[str, Tensor], bend: Tensor, work: Tensor, memory: Tensor, cross: Tensor, far: Tensor) -> Tensor:
+        """Pair the force with its change: what is added up are the direction, the one before it, and the weights."""
+        momentum, slack = self._momentum, 1 + self._momentum - self._weight_decay * self._rate
+        moved = bend - slack * cross + momentum * far
+        carried = cross - slack * sums["bend"] + momentum * sums["cross"]
+        decayed = work - slack * memory + momentum * sums["behind"]
+        return moved - momentum * carried - self._weight_decay * decayed
 
     def _keep_only(self, members: Tensor) -> None:
         """Leave out of the kept directions the members that are gone."""
@@ -115,7 +131,7 @@ class NoiseSplit:
             Nested dicts and lists of tensors.
         """
         sums = {name: total.clone() for name, total in self._sums.items()}
-        return {"sums": sums, "past": self._past, "members": self._members, "rate": self._rate}
+        return {"sums": sums, "past": self._past, "members": self._members, "rate": self._rate, "steps": self._steps}
 
     def restore(self, state: Mapping[str, object]) -> None:
         """Go on from what :meth:`state` returned.
@@ -128,4 +144,4 @@ class NoiseSplit:
         device = self._sums["noise"].device
         self._sums = {name: total.to(device) for name, total in state["sums"].items()}
         self._past = [{name: tensor.to(device) for name, tensor in past.items()} for past in state["past"]]
-        self._members, self._rate = state["members"], state["rate"]
+        self._members, self._rate, self._steps = state["members"], state["rate"], state["steps"]
