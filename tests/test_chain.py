@@ -151,7 +151,6 @@ def test_a_pair_does_not_depend_on_the_others_in_the_stack(dtype):
 def test_the_record_is_the_error_along_the_chain():
     chains = trained([0, 1], torch.float64)
     assert chains.epoch.tolist() == [0, 2, 3]
-    assert chains.steps_needed.tolist() == [math.inf, math.inf]
     few = trained([0, 1], torch.float64, replace(PLAN, evaluation_samples=10))
     assert torch.equal(few.path.points[1]["0.weight"], chains.path.points[1]["0.weight"])
     first = problem().subset(torch.arange(10))
@@ -160,6 +159,14 @@ def test_the_record_is_the_error_along_the_chain():
         points = [{name: tensor[place] for name, tensor in point.items()} for point in chains.path.points]
         largest = max(float(problem().error(PolygonalPath(points)(t))) for t in (0, 0.25, 0.5, 0.75, 1))
         assert chains.largest_error[place, -1] == largest
+        # Connected from the first evaluation on whose largest error is hardly above that of the worse end.
+        limit = max(float(problem().error(point)) for point in points[::2]) + PLAN.threshold
+        within = [
+            epoch
+            for epoch, error in zip(chains.epoch.tolist(), chains.largest_error[place].tolist(), strict=True)
+            if error <= limit
+        ]
+        assert chains.epochs_needed[place] == min(within, default=math.inf)
     assert chains.finite.all()
 
 

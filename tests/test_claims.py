@@ -60,6 +60,8 @@ def stages(*, hold: bool) -> dict[str, xr.Dataset]:
     train = xr.concat([pair + sign * shift for shift in (0.4, 0.3, 0.2, 0.35, 0, 0.25)], xr.IndexVariable("variant", variants))
     zero = dict.fromkeys(ARMS, 0.0)
     start, end = (1.0, 0.5) if hold else (0.5, 1.0)
+    # The chains' worse ends have an error of 0.1.
+    ends = xr.concat([0 * pair, 0 * pair + 0.1], "t").expand_dims(split=["train", "test"])
     bent, straight, control = (0.001, 0.2, 1.5) if hold else (0.05, 0.0, 0.05)
     study = {
         "minima": xr.Dataset({"test_error": 0.5 + sign * energy / 2, "usable": energy > 0}),
@@ -72,7 +74,7 @@ def stages(*, hold: bool) -> dict[str, xr.Dataset]:
             "random_distance": (("control", "stage"), [[9.0, control + shift] for shift in (-0.01, 0, 0.01, np.nan)]),
         }),
         "paths": xr.Dataset({"barrier": xr.concat([train, 1 - train], xr.IndexVariable("split", ["train", "test"]))}),
-        "chains": xr.Dataset({"bend_error": 0 * pair + bent, "straight_error": 0 * pair + straight}),
+        "chains": xr.Dataset({"bend_error": 0.1 + 0 * pair + bent, "straight_error": 0.1 + 0 * pair + straight, "error": ends}),
         "ledgers": xr.Dataset({
             "closure": 0 * energy + (1e-14 if hold else 1e-6),
             "first_order": 0 * energy + (0.3 if hold else 0.001),
@@ -264,6 +266,7 @@ def test_all_claims_of_a_study_without_differences_are_undecided():
                 study[name][variable] = (array.dims, centre * (1 + 0.5 * noise))
     bent = np.arange(len(PAIRS)) % 10 != 0  # nine pairs of ten
     study["chains"]["bend_error"] = ("pair", np.where(bent, 0.005, 0.02))
+    study["chains"]["error"] = 0 * study["chains"]["error"]
     study["chains"]["straight_error"] = study["chains"]["bend_error"] + 0.01 * numpy_stream("bend").normal(size=len(PAIRS))
     undecided = {name for name, claim in judged(study).items() if claim.verdict == "undecided"}
     assert undecided >= {"H1a", "H1b", "H1c", "H2a", "H2a-reference", "H2b", "H3a", "H4", "H4-bend", "C1", "C2", "N1"}

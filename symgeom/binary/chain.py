@@ -139,18 +139,20 @@ def optimise_binary_chain(
     bend = {name: tensor.detach().clone() for name, tensor in points[1].items()}
     training = _Training(problem, (points[0], bend, points[2]), names, plan)
     grid, seen = torch.linspace(0, 1, plan.points, dtype=torch.float64), _evaluated(problem, plan.evaluation_samples)
-    epochs, errors = [], []
+    epochs, errors, limit = [], [], None
     for epoch in range(plan.epochs + 1):
         if epoch > 0:
             training.epoch(epoch, generators)
         chain = HammingChain(training.points, orders, stacked=True)
         if epoch % plan.evaluate_every == 0 or epoch == plan.epochs:
             epochs.append(epoch)
-            errors.append(profile(seen, chain, grid).error.amax(-1))
+            along = profile(seen, chain, grid).error
+            errors.append(along.amax(-1))
+            limit = plan.limit(along)
         if progress and epoch > 0:
-            progress(epoch, plan.epochs, f"{int((errors[-1] <= plan.threshold).sum())} of {pairs} chains connected")
+            progress(epoch, plan.epochs, f"{int((errors[-1] <= limit).sum())} of {pairs} chains connected")
     largest, evaluated = torch.stack(errors, dim=1), torch.tensor(epochs)
-    needed = torch.where(largest <= plan.threshold, evaluated.to(largest), math.inf).amin(1)
+    needed = torch.where(largest <= limit.unsqueeze(1), evaluated.to(largest), math.inf).amin(1)
     return Chains(
         path=chain,
         epoch=evaluated,

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from torch import Tensor
+
 from symgeom.checks import SymgeomError
 
 
@@ -24,7 +26,7 @@ class ChainPlan:
     points : int
         Points of the equidistant grid in ``t``, ends included, on which it is evaluated.
     threshold : float
-        Largest training error along a chain that counts as connected.
+        How far above its worse end the training error along a chain may rise that counts as connected.
     evaluation_samples : int, optional
         Samples on which it is evaluated, the first of the data; all by default.
     """
@@ -53,3 +55,24 @@ class ChainPlan:
             value = getattr(self, name)
             if not (value is None or value >= least):
                 raise SymgeomError(f"Cannot train a chain with {name} = {value}: it must be at least {least}.")
+
+    def limit(self, errors: Tensor) -> Tensor:
+        """Return up to which training error chains count as connected.
+
+        Parameters
+        ----------
+        errors : Tensor, shape (pair, point)
+            Along each chain, ends included.
+
+        Returns
+        -------
+        Tensor, shape (pair,)
+            The error of the worse end, and the threshold.
+
+        Examples
+        --------
+        >>> import torch
+        >>> ChainPlan(threshold=0.25).limit(torch.tensor([[0.0, 0.9, 0.5]]))
+        tensor([0.7500])
+        """
+        return errors[:, [0, -1]].amax(1) + self.threshold

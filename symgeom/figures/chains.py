@@ -33,7 +33,7 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     arms : sequence of str
         All arms of the study, in order.
     settings : mapping
-        ``threshold`` (fraction): up to which training error a chain counts as connecting.
+        ``threshold`` (fraction): how far above its worse end a chain that counts as connecting may rise.
 
     Returns
     -------
@@ -57,10 +57,10 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     percent(panels["a"], least=decade)
     panels["a"].set_ylim(bottom=0)
     panels["b"].axhline(settings["threshold"], color=MUTED, linewidth=0.8, linestyle=(0, (4, 2)), zorder=0)
-    panels["b"].set(title="straight → bent", ylabel="largest training error (%)")
+    panels["b"].set(title="straight → bent", ylabel="largest training error\nabove the worse end (%)")
     percent(panels["b"], least=decade)
     panels["b"].set_ylim(bottom=0)
-    panels["c"].set(title="work", ylabel=f"epochs until ≤ {100 * settings['threshold']:g} %")
+    panels["c"].set(title="work", ylabel=f"epochs until ≤ {100 * settings['threshold']:g} % above")
     panels["c"].yaxis.set_major_locator(MaxNLocator(integer=True))
     panels["c"].set_ylim(0, 1.15 * max(1, panels["c"].dataLim.y1))
     for panel in (panels["b"], panels["c"]):
@@ -80,8 +80,9 @@ def _along(options: Mapping) -> str:
 
 
 def _slopes(panel: Axes, column: int, chains: xr.Dataset, look: Look) -> None:
-    """Join, for each pair, the largest error before (hollow) and after the bend was optimised (filled)."""
-    before, after = chains["straight_error"].values, chains["bend_error"].values
+    """Join, for each pair, how far the error rises above the worse end before (hollow) and after optimisation (filled)."""
+    worse_end = chains["error"].sel(split="train").isel(t=[0, -1]).max("t")
+    before, after = ((chains[name] - worse_end).values for name in ("straight_error", "bend_error"))
     places = column + spread(len(before), 0.25)
     for place, start, end in zip(places, before, after, strict=True):
         panel.plot([place - 0.14, place + 0.14], [start, end], color=look.colour, linewidth=0.5, alpha=0.5)

@@ -86,8 +86,13 @@ def aligned(wildcards):
 
 
 def measured(section):
-    """Return the options of a measure; a case may limit the number of samples."""
-    return lambda wildcards: study.limited(config[section], config["cases"][wildcards.case].get("samples"))
+    """Return the options of a measure; a case may limit the number of samples, and have options of its own."""
+
+    def options(wildcards):
+        case = config["cases"][wildcards.case]
+        return study.limited(config[section] | case.get(section, {}), case.get("samples"))
+
+    return options
 
 
 def pairs(cross_arm, parts=PARTS, **kinds):
