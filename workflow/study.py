@@ -119,7 +119,7 @@ def growing(amount: int) -> Callable[[object, int], int]:
 
 
 def gpus(config: Mapping) -> int:
-    """Return how many GPUs a job that computes on ``device`` must ask for; one that is merely welcome (``auto``) is not asked for."""
+    """Return how many GPUs a job that computes on ``device`` must ask for: none where one is merely welcome (``auto``)."""
     return int(config["device"] == "cuda")
 
 
