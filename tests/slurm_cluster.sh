@@ -26,7 +26,7 @@ possible() {
     elif foreign; then
         echo "Cannot set up Slurm: $CONFIGURATION is there already, and is not ours. Run it on a machine without a cluster's Slurm."
     elif ! installed && ! apt-cache show "${PACKAGES[@]}" > /dev/null 2>&1; then
-        echo "Cannot set up Slurm: apt offers no ${PACKAGES[*]}. Run apt-get update, on Debian 12 or later or a relative of it."
+        echo "Cannot set up Slurm: apt does not offer ${PACKAGES[*]}. Run apt-get update, or use Debian 12."
     else
         return 0
     fi
@@ -38,7 +38,8 @@ installed() {
 }
 
 install_packages() {
-    installed || DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends "${PACKAGES[@]}" > /dev/null
+    installed && return
+    DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends "${PACKAGES[@]}" > /dev/null
 }
 
 configure() {

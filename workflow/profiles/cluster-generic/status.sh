@@ -5,7 +5,8 @@ set -uo pipefail
 if answer=$(squeue --noheader --states=all --format=%T --jobs="$1" 2>&1); then
     case $answer in
         COMPLETED) echo success ;;
-        PENDING | CONFIGURING | RUNNING | COMPLETING | SUSPENDED | STOPPED | REQUEUED | RESIZING | SIGNALING | STAGE_OUT) echo running ;;
+        PENDING | CONFIGURING | RUNNING | COMPLETING | STAGE_OUT) echo running ;;
+        SUSPENDED | STOPPED | REQUEUED | RESIZING | SIGNALING) echo running ;;
         *) echo failed ;;
     esac
 elif [[ $answer == *"Invalid job id"* ]]; then
