@@ -5,6 +5,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -134,3 +135,13 @@ def test_the_generic_profile_retries_and_makes_the_same_bytes(local, cluster, tm
     assert run.returncode == 0, run.stdout + run.stderr
     assert (clone / target).read_bytes() == (local / target).read_bytes()
     assert len(list((clone / ".snakemake/cluster_logs").glob("discover_symmetry-*.log"))) > 1
+
+
+def test_a_gpu_is_asked_for_and_what_slurm_refuses_is_said(cluster, tmp_path):
+    clone = shutil.copytree(cluster, tmp_path / "clone", symlinks=True)
+    target = "results/small/tiny/symmetry.json"
+    words = "--workflow-profile", "workflow/profiles/slurm", "--config", "device=cuda", "--retries", "0"
+    run = snakemake(clone, target, *words)
+    assert run.returncode != 0
+    assert "SLURM sbatch failed" in run.stderr
+    assert re.search("sbatch --parsable .* --gpus=1 ", run.stderr)  # the node has none
