@@ -24,9 +24,9 @@ possible() {
     if [[ $(id -u) != 0 ]]; then
         echo "Cannot set up Slurm: this user is not root. Run it as root, in a container for instance."
     elif foreign; then
-        echo "Cannot set up Slurm: $CONFIGURATION is there already, and is not ours. Run it on a machine without a cluster's Slurm."
-    elif ! installed && ! apt-cache show "${PACKAGES[@]}" > /dev/null 2>&1; then
-        echo "Cannot set up Slurm: apt does not offer ${PACKAGES[*]}. Run apt-get update, or use Debian 12."
+        echo "Cannot set up Slurm: $CONFIGURATION is there, and is not ours. Run it where no Slurm is configured."
+    elif ! installed && ! offered && ! { apt-get update --quiet=2 > /dev/null 2>&1 && offered; }; then
+        echo "Cannot set up Slurm: apt does not offer ${PACKAGES[*]}. Use Debian 12 with its packages in reach."
     else
         return 0
     fi
@@ -35,6 +35,13 @@ possible() {
 
 installed() {
     type munged slurmctld slurmd sbatch > /dev/null 2>&1
+}
+
+offered() {
+    local package
+    for package in "${PACKAGES[@]}"; do
+        apt-cache show "$package" > /dev/null 2>&1 || return 1
+    done
 }
 
 install_packages() {
