@@ -1,13 +1,14 @@
 # make study   set up and run the default study       make test    set up and run the tests
 # make env     set up only                            make lint    style, types of imports, workflow checks
 # make bench   speed and memory, as ratios            make clean   remove the environment and caches (not the results)
+# make test-slurm   run parts of a study through a Slurm that is installed on this machine for it (as root, on Debian)
 
 PYTHON ?= python3.11
 BIN := .venv/bin
 CORES ?= all
 export OMP_NUM_THREADS := 1
 
-.PHONY: env study test lint bench clean
+.PHONY: env study test test-slurm lint bench clean
 
 env: .venv/installed
 
@@ -24,6 +25,14 @@ study: env
 
 test: env
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+
+.venv/slurm: tests/slurm_requirements.txt .venv/installed
+	$(BIN)/pip install --quiet --quiet --disable-pip-version-check --no-deps --upgrade --target $@ --requirement $<
+	@touch $@
+
+test-slurm: env .venv/slurm
+	tests/slurm_cluster.sh install
+	PYTHONPATH=$(CURDIR)/.venv/slurm tests/slurm_cluster.sh run $(BIN)/python -m pytest -m slurm tests/test_slurm.py
 
 lint: env
 	$(BIN)/ruff check .

@@ -25,8 +25,9 @@ def copy_repository(place: Path, *, config: str = "config/config.yaml") -> Path:
 
 
 def environment(clone: Path) -> dict[str, str]:
-    """Return the environment in which snakemake runs in a copy: the copy's own modules, one thread."""
-    return os.environ | {"PYTHONPATH": str(clone), "OMP_NUM_THREADS": "1"}
+    """Return the environment in which snakemake runs in a copy: the copy's own modules before all others, one thread."""
+    path = os.pathsep.join(filter(None, [str(clone), os.environ.get("PYTHONPATH")]))
+    return os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
 
 
 def snakemake(clone: Path, *words: str, check: bool = False) -> subprocess.CompletedProcess:

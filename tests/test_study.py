@@ -149,3 +149,13 @@ def test_a_job_depends_on_the_code_that_it_reaches():
     figure = study.code_of("draw_figure", "figures/flatness")
     assert any(name.endswith("figures/flatness.py") for name in figure)
     assert not any(name.endswith("figures/chains.py") for name in figure)
+
+
+def test_a_retried_job_asks_for_twice_as_much():
+    amount = study.growing(1500)
+    assert [amount(None, attempt=attempt) for attempt in (1, 2, 3)] == [1500, 3000, 6000]
+
+
+@pytest.mark.parametrize(("device", "count"), [("auto", 0), ("cpu", 0), ("cuda", 1)])
+def test_a_gpu_is_asked_for_where_one_is_needed(device, count):
+    assert study.gpus(changed("device", device)) == count

@@ -7,7 +7,7 @@ import ast
 import difflib
 import itertools
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -111,6 +111,16 @@ def parts_with(config: Mapping, arms: Sequence[str], *, earlier: bool) -> list[s
     order = list(config["arms"])
     wanted = order[: max(map(order.index, arms)) + 1] if earlier else arms
     return [part for part, held in parts_of(config).items() if set(held) & set(wanted)]
+
+
+def growing(amount: int) -> Callable[[object, int], int]:
+    """Return a resource that doubles from attempt to attempt: a job that a cluster ended for it may pass when it is retried."""
+    return lambda wildcards, attempt: amount * 2 ** (attempt - 1)
+
+
+def gpus(config: Mapping) -> int:
+    """Return how many GPUs a job that computes on ``device`` must ask for: none where one is merely welcome (``auto``)."""
+    return int(config["device"] == "cuda")
 
 
 def limited(options: Mapping, samples: int | None) -> dict:

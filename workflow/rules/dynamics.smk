@@ -17,9 +17,9 @@ rule measure_equilibria:
         "../envs/symgeom.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
-        gpu=0,
+        mem_mb=study.growing(2000),
+        runtime=study.growing(60),
+        gpu=study.gpus(config),
     params:
         network=network,
         recipes=lambda wildcards: {arm: recipe_of(arm) for arm in PARTS[wildcards.part]},
@@ -46,9 +46,9 @@ rule walk_valleys:
         "../envs/symgeom.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=120,
-        gpu=0,
+        mem_mb=study.growing(2000),
+        runtime=study.growing(120),
+        gpu=study.gpus(config),
     params:
         network=network,
         arms=lambda wildcards: PARTS[wildcards.part],
@@ -73,8 +73,8 @@ rule draw_initialisations:
         "../envs/symgeom.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=20,
+        mem_mb=study.growing(1000),
+        runtime=study.growing(20),
         gpu=0,
     params:
         network=network,

@@ -17,9 +17,9 @@ rule measure_flatness:
         "../envs/symgeom.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=120,
-        gpu=0,
+        mem_mb=study.growing(2000),
+        runtime=study.growing(120),
+        gpu=study.gpus(config),
     params:
         network=network,
         arms=lambda wildcards: PARTS[wildcards.part],
@@ -46,9 +46,9 @@ rule measure_curvature:
         "../envs/symgeom.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=120,
-        gpu=0,
+        mem_mb=study.growing(2000),
+        runtime=study.growing(120),
+        gpu=study.gpus(config),
     params:
         network=network,
         arms=lambda wildcards: PARTS[wildcards.part],

@@ -19,9 +19,9 @@ rule measure_paths:
         "../envs/symgeom.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=120,
-        gpu=0,
+        mem_mb=study.growing(2000),
+        runtime=study.growing(120),
+        gpu=study.gpus(config),
     params:
         network=network,
         pairs=pairs(config["paths"]["cross_arm"], star=config["paths"]["star"]),
@@ -51,9 +51,9 @@ rule connect_chains:
         "../envs/symgeom.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=120,
-        gpu=0,
+        mem_mb=study.growing(2000),
+        runtime=study.growing(120),
+        gpu=study.gpus(config),
     params:
         network=network,
         pairs=pairs(config["chains"]["cross_arm"], CHAIN_PARTS, within=config["chains"]["within"]),
@@ -82,9 +82,9 @@ rule map_planes:
         "../envs/symgeom.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=120,
-        gpu=0,
+        mem_mb=study.growing(2000),
+        runtime=study.growing(120),
+        gpu=study.gpus(config),
     params:
         network=network,
         planes=lambda wildcards: study.triples_of(config, PARTS[wildcards.part]),

@@ -14,8 +14,8 @@ rule prepare_data:
         "../envs/symgeom.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=30,
+        mem_mb=study.growing(1500),
+        runtime=study.growing(30),
         gpu=0,
     params:
         recipe=lookup(dpath="cases/{case}/data", within=config),
@@ -39,9 +39,9 @@ rule discover_symmetry:
         "../envs/symgeom.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
-        gpu=0,
+        mem_mb=study.growing(2000),
+        runtime=study.growing(10),
+        gpu=study.gpus(config),
     params:
         network=network,
     script:
@@ -65,9 +65,9 @@ rule train_minima:
         "../envs/symgeom.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=120,
-        gpu=0,
+        mem_mb=study.growing(2000),
+        runtime=study.growing(120),
+        gpu=study.gpus(config),
     params:
         network=network,
         recipe=lambda wildcards: recipe_of(wildcards.arm),

@@ -14,8 +14,8 @@ rule solve_perceptron:
         "../envs/symgeom.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=study.growing(1000),
+        runtime=study.growing(30),
         gpu=0,
     params:
         options=config["perceptron"],
@@ -36,8 +36,8 @@ rule descend_two_layer:
         "../envs/symgeom.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=60,
+        mem_mb=study.growing(1000),
+        runtime=study.growing(60),
         gpu=0,
     params:
         options=config["two_layer"],

@@ -29,8 +29,8 @@ rule keep_reference:
         "../envs/symgeom.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=study.growing(2000),
+        runtime=study.growing(20),
         gpu=0,
     params:
         cases=list(config["cases"]),

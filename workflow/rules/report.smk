@@ -68,8 +68,8 @@ rule draw_figure:
         "../envs/symgeom.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=study.growing(1000),
+        runtime=study.growing(10),
         gpu=0,
     params:
         arms=list(config["arms"]),
@@ -104,8 +104,8 @@ rule write_report:
         "../envs/symgeom.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=study.growing(1000),
+        runtime=study.growing(10),
         gpu=0,
     params:
         settings={key: value for key, value in config.items() if key not in ("data_root", "granularity")},

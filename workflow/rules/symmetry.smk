@@ -18,8 +18,8 @@ rule canonicalise_minima:
         "../envs/symgeom.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=study.growing(2000),
+        runtime=study.growing(30),
         gpu=0,
     params:
         network=network,
@@ -47,8 +47,8 @@ rule align_pairs:
         "../envs/symgeom.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=study.growing(2000),
+        runtime=study.growing(60),
         gpu=0,
     params:
         network=network,
@@ -75,8 +75,8 @@ rule measure_distances:
         "../envs/symgeom.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=study.growing(2000),
+        runtime=study.growing(30),
         gpu=0,
     params:
         network=network,

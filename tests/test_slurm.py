@@ -1,0 +1,147 @@
+"""The workflow on a real Slurm: the bytes of a local run, and jobs that the cluster ends pass when they are retried.
+
+`make test-slurm` sets up the Slurm (tests/slurm_cluster.sh) and runs these tests; without being asked for, they are left out.
+"""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from clones import SNAKEMAKE, copy_repository, environment, snakemake
+
+SMALL = "tests/small_study.yaml"
+OFTEN = "--seconds-between-status-checks", "2"
+DISTANCES = "results/small/tiny/distances/0.zarr.zip"
+MODELS = "results/small/perceptron/solutions.zarr.zip", "results/small/two_layer/descents.zarr.zip"
+STALL = """    import os, pathlib, time
+    once = pathlib.Path(snakemake.log[0] + ".stalled")
+    if not once.exists():
+        once.write_text(str(os.getpid()))
+        time.sleep(600)
+    launch(main, snakemake)
+"""
+"""In place of a script's last line: its first attempt leaves its process number and does nothing more."""
+
+pytestmark = pytest.mark.slurm
+
+
+def edit(path: Path, pattern: str, text: str) -> None:
+    """Replace what a pattern finds once in a file."""
+    edited, count = re.subn(pattern, text, path.read_text(), flags=re.DOTALL | re.MULTILINE)
+    assert count == 1, f"{pattern} is {count} times in {path}"
+    path.write_text(edited)
+
+
+def jobs(rule: str) -> list[dict[str, str]]:
+    """Return what Slurm remembers of a rule's jobs, the oldest first."""
+    columns = {"number": "%A", "state": "%T", "minutes": "%l", "memory": "%m", "comment": "%k"}
+    command = ["squeue", "--noheader", "--states=all", f"--format={'|'.join(columns.values())}"]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    listed = [dict(zip(columns, map(str.strip, line.split("|")), strict=True)) for line in lines]
+    return sorted((job for job in listed if rule in job["comment"]), key=lambda job: int(job["number"]))
+
+
+def states(rule: str) -> list[str]:
+    """Return how a rule's jobs ended, the oldest first."""
+    return [job["state"] for job in jobs(rule)]
+
+
+def stalled(running: subprocess.Popen, log: Path) -> int:
+    """Wait for a job's first attempt and return its process number."""
+    place, deadline = Path(f"{log}.stalled"), time.monotonic() + 300
+    while not (place.exists() and place.read_text()):
+        assert running.poll() is None, "snakemake ended before the job began"
+        assert time.monotonic() < deadline, f"{place} was not written"
+        time.sleep(0.2)
+    return int(place.read_text())
+
+
+def end_trainings(running: subprocess.Popen, logs: Path) -> None:
+    """Kill the first attempt of one training, and cancel that of the other."""
+    os.kill(stalled(running, logs / "tiny-sgd.log"), signal.SIGKILL)
+    stalled(running, logs / "tiny-rsgd.log")
+    chosen = [job["number"] for job in jobs("train_minima") if job["comment"].endswith("_rsgd")]
+    subprocess.run(["scancel", *chosen], check=True)
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory):
+    """A copy of the repository in which the targets are made without a cluster."""
+    return copy_repository(tmp_path_factory.mktemp("local") / "clone", config=SMALL)
+
+
+@pytest.fixture(scope="module")
+def cluster(local, tmp_path_factory):
+    """A copy in which Slurm made them, though it ended two trainings by hand, one job for its memory and one for its time."""
+    place = tmp_path_factory.mktemp("cluster")
+    clone = copy_repository(place / "clone", config=SMALL)
+    edit(clone / "workflow/rules/models.smk", r"(rule solve_perceptron:.*?runtime=study.growing)\(30\)", r"\1(1)")
+    edit(clone / "workflow/rules/models.smk", r"(rule descend_two_layer:.*?mem_mb=study.growing)\(1000\)", r"\1(250)")
+    for script in ("train_minima", "solve_perceptron"):
+        edit(clone / f"scripts/{script}.py", r"^    launch\(main, snakemake\)\n", STALL)
+    command = [sys.executable, str(SNAKEMAKE), DISTANCES, *MODELS, "--workflow-profile", "workflow/profiles/slurm", *OFTEN]
+    with (place / "words").open("w") as words:
+        running = subprocess.Popen(command, cwd=clone, env=environment(clone), stdout=words, stderr=subprocess.STDOUT)
+        try:
+            end_trainings(running, clone / "results/small/logs/train_minima")
+            made = snakemake(local, DISTANCES, *MODELS, "--cores", "1")  # while one job runs into its time limit
+            assert made.returncode == 0, made.stdout + made.stderr
+            assert running.wait(600) == 0, (place / "words").read_text()
+        finally:
+            running.send_signal(signal.SIGINT)  # cancels its jobs, if a check failed before it ended
+            running.wait(60)
+    return clone
+
+
+def test_slurm_makes_the_same_bytes(local, cluster):
+    names = [str(path.relative_to(local)) for path in sorted((local / "results").rglob("*.zarr.zip"))]
+    assert {DISTANCES, *MODELS} < set(names)
+    assert [name for name in names if (local / name).read_bytes() != (cluster / name).read_bytes()] == []
+
+
+def test_a_job_over_its_memory_is_retried_with_more(cluster):
+    ended = jobs("descend_two_layer")
+    assert ended[0]["memory"] == "250M"
+    log = cluster / f".snakemake/slurm_logs/rule_descend_two_layer/{ended[0]['number']}.log"
+    assert re.search("memory limit|out.of.memory", log.read_text(), re.IGNORECASE)
+    assert [job["memory"] for job in ended] == ["250M", "500M", "1000M"][: len(ended)]
+    assert ended[-1]["state"] == "COMPLETED"
+
+
+def test_a_job_over_its_time_is_retried_with_more(cluster):
+    assert [(job["state"], job["minutes"]) for job in jobs("solve_perceptron")] == [("TIMEOUT", "1:00"), ("COMPLETED", "2:00")]
+
+
+def test_a_killed_and_a_cancelled_job_are_retried(cluster):
+    ended = {arm: [job["state"] for job in jobs("train_minima") if job["comment"].endswith(f"_{arm}")] for arm in ("sgd", "rsgd")}
+    assert ended == {"sgd": ["FAILED", "COMPLETED"], "rsgd": ["CANCELLED", "COMPLETED"]}
+
+
+def test_what_takes_seconds_runs_beside_snakemake(cluster):
+    assert states("prepare_data") == []
+    assert states("measure_distances") == ["COMPLETED"]
+
+
+def test_the_generic_profile_retries_and_makes_the_same_bytes(local, cluster, tmp_path):
+    clone, target = copy_repository(tmp_path / "clone", config=SMALL), "results/small/tiny/symmetry.json"
+    edit(clone / "workflow/rules/learning.smk", r"(rule discover_symmetry:.*?mem_mb=study.growing)\(2000\)", r"\1(300)")
+    run = snakemake(clone, target, "--workflow-profile", "workflow/profiles/cluster-generic", *OFTEN)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert (clone / target).read_bytes() == (local / target).read_bytes()
+    assert len(list((clone / ".snakemake/cluster_logs").glob("discover_symmetry-*.log"))) > 1
+
+
+def test_a_gpu_is_asked_for_and_what_slurm_refuses_is_said(cluster, tmp_path):
+    clone = shutil.copytree(cluster, tmp_path / "clone", symlinks=True)
+    target = "results/small/tiny/symmetry.json"
+    words = "--workflow-profile", "workflow/profiles/slurm", "--config", "device=cuda", "--retries", "0"
+    run = snakemake(clone, target, *words)
+    assert run.returncode != 0
+    assert "SLURM sbatch failed" in run.stderr
+    assert re.search("sbatch --parsable .* --gpus=1 ", run.stderr)  # the node has none
