@@ -156,6 +156,12 @@ def triples_of(config: Mapping, later_arms: Sequence[str]) -> list[tuple[Pair, P
     return [((*first, *second), (*first, *third)) for first, second, third in found]
 
 
+def command_of(files: Sequence[str | Path], *, cores: int | str) -> str:
+    """Return the words that run snakemake on the study that some files describe; the default one needs no mention."""
+    over = [os.path.relpath(file) for file in files if Path(file) != Path("config/config.yaml")]
+    return " ".join([f"snakemake --cores {cores}", *(f"--configfile {file}" for file in over)])
+
+
 def code_of(script: str, *modules: str) -> list[str]:
     """Return every file of symgeom and scripts that a script reaches by import, and itself, relative to the current folder."""
     found: dict[Path, None] = {}

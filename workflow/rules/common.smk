@@ -2,7 +2,8 @@
 
 import sys
 
-sys.path.insert(0, workflow.basedir)
+# Not workflow.basedir: where another workflow takes this one as a module, that is the other's folder.
+sys.path.insert(0, str(Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent))
 
 import study
 from snakemake.exceptions import WorkflowError
