@@ -106,7 +106,7 @@ def test_figures_say_how_to_make_them_again(study):
     assert (
         "<code>results/made_up/other/minima/*.zarr.zip</code>, <code>results/made_up/other/flatness/*.zarr.zip</code>" in study[0]
     )
-    assert 'open_study("results/made_up")["other/flatness"]' in study[0]
+    assert 'open_study("results/made_up")["other"]</code>: <code>minima</code>, <code>flatness</code>' in study[0]
 
 
 def test_provenance_says_what_ran_where(study):

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageChops
 
 THUMBNAIL = (400, 300)
 """Largest width and height of a thumbnail in dots, about twice its size on the page."""
@@ -75,8 +75,9 @@ def stores_of(folder: Path, stages: Sequence[str]) -> list[str]:
 
 
 def _thumbnail(path: Path) -> bytes:
-    """Return a picture in small."""
+    """Return a picture in small, without its margins."""
     picture, written = Image.open(path).convert("RGB"), io.BytesIO()
+    picture = picture.crop(ImageChops.invert(picture).getbbox())
     picture.thumbnail(THUMBNAIL, Image.Resampling.LANCZOS)
     picture.save(written, "webp", quality=80, method=6)
     return written.getvalue()
