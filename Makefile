@@ -5,6 +5,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 CORES ?= all
+CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser)
 export OMP_NUM_THREADS := 1
 
 .PHONY: env study test lint bench clean
@@ -23,7 +24,8 @@ study: env
 	@PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores $(CORES)
 
 test: env
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(if $(CHROMIUM),,-m "not browser")
+	@$(if $(CHROMIUM),,echo "Not run: the tests of the report in a browser, because no Chromium was found (apt-get install chromium).")
 
 lint: env
 	$(BIN)/ruff check .
