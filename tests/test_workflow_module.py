@@ -1,10 +1,12 @@
-"""Another workflow can take this one as a module, from its own folder and with its own configuration (planned, not run)."""
+"""The workflow away from home: as a module of another one (planned, not run), and in an environment without its library."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from clones import copy_repository, counted, snakemake
+from clones import SNAKEMAKE, copy_repository, counted, environment, snakemake
 
 pytestmark = pytest.mark.workflow
 
@@ -55,3 +57,14 @@ def test_the_workflow_is_a_module_of_another_one(tmp_path, more, report):
     assert counted(planned) == {f"symgeom_{rule}": count for rule, count in alone.items()} | {"summarise": 1}
     assert f"output: {report}, " in planned
     assert "../clone/symgeom/store.py" in planned  # the library's code, where it lies
+
+
+def test_jobs_use_the_library_of_their_own_repository(tmp_path):
+    """Also where the environment holds another symgeom, or none (as that of `--sdm conda`)."""
+    clone, edited = copy_repository(tmp_path / "clone"), "symgeom/datasets/data.py"
+    (clone / edited).write_text('raise RuntimeError("the edited library")\n')
+    surroundings = {name: value for name, value in environment(clone).items() if name != "PYTHONPATH"}
+    command = [sys.executable, SNAKEMAKE, "results/digits/mlp/data.zarr.zip", "--cores", "1"]
+    run = subprocess.run(command, cwd=clone, env=surroundings, capture_output=True, text=True, check=False)
+    assert run.returncode != 0
+    assert "the edited library" in run.stderr
