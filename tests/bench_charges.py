@@ -1,9 +1,9 @@
 """Cost of the ledger and of the published descents, for `make bench`: processor times of one process, one thread.
 
 The ledger: eight networks 784-256-256-10 train for two epochs on 6000 random images, mini-batches of 128, SGD with momentum and
-decay, without and with an observer that books every step; the difference over the time without. Charges are measured four times (a
-whole training measures them more rarely). Descents: all learning rates of the published figure in one stack, a tenth of its steps,
-times ten. Figures are of this machine; none is a test.
+decay, without and with an observer that books every step; the difference over the time without. Charges are measured four times
+(a whole training measures them more rarely). Descents: all learning rates of the published figure in one stack, a tenth of its
+steps, times ten. Figures are of this machine; none is a test.
 """
 
 import statistics
