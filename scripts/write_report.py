@@ -17,7 +17,7 @@ STAGES = ("minima", "canonical", "alignments", "chains")
 COUNTED = ("class", "train_class_count", "test_class_count")
 
 
-def main(*, stores: Mapping, settings: Mapping, shown: Mapping, command: str, report: str, provenance: str) -> None:
+def main(*, stores: Mapping, settings: Mapping, shown: Mapping, run_with: str, report: str, provenance: str) -> None:
     folder, arms, cases = Path(report).parent, list(settings["arms"]), list(settings["cases"])
     tree = open_study(folder, files=[path for stage in STAGES for path in stores[stage]])
     runs = {case: minima_rows(tree[case]["minima"], tree[case]["canonical"], arms) for case in cases}
@@ -35,7 +35,7 @@ def main(*, stores: Mapping, settings: Mapping, shown: Mapping, command: str, re
     drawn = {figure["question"] for figure in figures}
     page = render(
         stores["template"],
-        command=command,
+        run_with=run_with,
         folder=folder.as_posix(),
         settings=settings,
         claims=read_claims(stores["claims"]),

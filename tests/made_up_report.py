@@ -106,7 +106,7 @@ def write_report(folder: Path, figures: dict[str, list[str]], shown: dict, draw:
         stores=stores,
         settings=settings,
         shown=shown,
-        command="snakemake --cores all --configfile config/made_up.yaml",
+        run_with="--cores all --configfile config/made_up.yaml",
         report=str(report),
         provenance=str(folder / "provenance.json"),
     )

@@ -1,6 +1,7 @@
 """The report is complete, honest about what it left out, and needs nothing outside itself."""
 
 import csv
+import html
 import json
 import math
 import re
@@ -13,12 +14,15 @@ import pytest
 import synthetic_study
 import xarray as xr
 from made_up_report import CAPTIONS, ROOT, claims, outline, write_report
+from snakemake.cli import get_argument_parser
 
 from symgeom.claims.record import write_claims
 from symgeom.report.page import markup, number
 from symgeom.report.pictures import embed, stores_of
 from symgeom.report.tables import alignment_facts, arm_rows, barrier_rows, minima_rows
 from symgeom.store import read_store
+
+FIGURES = ("flatness", "claims")
 
 
 class Page(HTMLParser):
@@ -49,7 +53,7 @@ def study(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shown = {"flatness": {"question": "Flatness: is it flat?", "stages": ["minima", "flatness"]}}
     shown["claims"] = {"question": "Connection: is there a way?", "stages": []}
-    report = write_report(Path("results/made_up"), dict.fromkeys(("mlp", "other"), ("flatness", "claims")), shown)
+    report = write_report(Path("results/made_up"), dict.fromkeys(("mlp", "other"), FIGURES), shown)
     return report.read_text(encoding="utf-8"), json.loads(report.with_name("provenance.json").read_text())
 
 
@@ -102,7 +106,11 @@ def test_runs_that_were_left_out_are_named(study):
 
 
 def test_figures_say_how_to_make_them_again(study):
-    assert "snakemake --cores all --configfile config/made_up.yaml results/made_up/figures/other/flatness.svg" in study[0]
+    commands = [html.unescape(found).split() for found in re.findall(r'<code class="command">snakemake (.*?)</code>', study[0])]
+    asked = [get_argument_parser().parse_args(words) for words in commands]
+    figures = [f"results/made_up/figures/{case}/{figure}.svg" for figure in FIGURES for case in ("mlp", "other")]
+    assert [target for words in asked for target in words.targets] == figures
+    assert all([str(file) for file in words.configfile] == ["config/made_up.yaml"] for words in asked)
     assert (
         "<code>results/made_up/other/minima/*.zarr.zip</code>, <code>results/made_up/other/flatness/*.zarr.zip</code>" in study[0]
     )

@@ -1,6 +1,7 @@
 """What a configuration asks for: checks, parts, pairs, and the code that a job depends on."""
 
 import copy
+import os
 import sys
 
 import pytest
@@ -149,3 +150,10 @@ def test_a_job_depends_on_the_code_that_it_reaches():
     figure = study.code_of("draw_figure", "figures/flatness")
     assert any(name.endswith("figures/flatness.py") for name in figure)
     assert not any(name.endswith("figures/chains.py") for name in figure)
+
+
+def test_a_study_is_run_with_the_files_that_describe_it():
+    assert study.options_of(["config/config.yaml"], cores="all") == "--cores all"
+    files = ["config/config.yaml", "config/mnist.yaml", ROOT / "config/mine.yaml"]
+    mine = os.path.relpath(ROOT / "config/mine.yaml")
+    assert study.options_of(files, cores=2) == f"--cores 2 --configfile config/mnist.yaml {mine}"

@@ -33,6 +33,6 @@ rule keep_reference:
         gpu=0,
     params:
         cases=list(config["cases"]),
-        command=study.command_of(FILES, cores=2),
+        command=f"snakemake {study.options_of(FILES, cores=2)}",
     script:
         "../../scripts/keep_reference.py"

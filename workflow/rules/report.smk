@@ -111,7 +111,7 @@ rule write_report:
         runtime=10,
         gpu=0,
     params:
-        command=study.command_of(FILES, cores="all"),
+        run_with=study.options_of(FILES, cores="all"),
         settings={key: value for key, value in config.items() if key not in ("data_root", "granularity")},
         shown={figure: {"question": question, "stages": stages} for figure, (question, stages, _) in FIGURES.items()},
     script:
