@@ -6,6 +6,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 CORES ?= all
+CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser)
 export OMP_NUM_THREADS := 1
 
 .PHONY: env study test test-slurm lint bench clean
@@ -24,7 +25,8 @@ study: env
 	@PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores $(CORES)
 
 test: env
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(if $(CHROMIUM),,-m "not slurm and not browser")
+	@$(if $(CHROMIUM),,echo "Not run: the tests of the report in a browser, because no Chromium was found (apt-get install chromium).")
 
 .venv/slurm: tests/slurm_requirements.txt .venv/installed
 	$(BIN)/pip install --quiet --quiet --disable-pip-version-check --no-deps --upgrade --target $@ --requirement $<

@@ -8,14 +8,16 @@ from _launch import launch
 
 from symgeom.claims.record import read_claims
 from symgeom.provenance import describe_run, run_statistics
-from symgeom.report import alignment_facts, arm_rows, barrier_rows, data_facts, diverged_chains, embed, minima_rows, render
+from symgeom.report.page import render
+from symgeom.report.pictures import embed
+from symgeom.report.tables import alignment_facts, arm_rows, barrier_rows, data_facts, diverged_chains, minima_rows
 from symgeom.store import open_study, read_store
 
 STAGES = ("minima", "canonical", "alignments", "chains")
 COUNTED = ("class", "train_class_count", "test_class_count")
 
 
-def main(*, stores: Mapping, settings: Mapping, shown: Mapping, report: str, provenance: str) -> None:
+def main(*, stores: Mapping, settings: Mapping, shown: Mapping, run_with: str, report: str, provenance: str) -> None:
     folder, arms, cases = Path(report).parent, list(settings["arms"]), list(settings["cases"])
     tree = open_study(folder, files=[path for stage in STAGES for path in stores[stage]])
     runs = {case: minima_rows(tree[case]["minima"], tree[case]["canonical"], arms) for case in cases}
@@ -33,6 +35,7 @@ def main(*, stores: Mapping, settings: Mapping, shown: Mapping, report: str, pro
     drawn = {figure["question"] for figure in figures}
     page = render(
         stores["template"],
+        run_with=run_with,
         folder=folder.as_posix(),
         settings=settings,
         claims=read_claims(stores["claims"]),

@@ -1,11 +1,11 @@
 """The report is complete, honest about what it left out, and needs nothing outside itself."""
 
 import csv
+import html
 import json
 import math
 import re
 import sys
-from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,17 +13,16 @@ import numpy as np
 import pytest
 import synthetic_study
 import xarray as xr
-import yaml
+from made_up_report import CAPTIONS, ROOT, claims, outline, write_report
+from snakemake.cli import get_argument_parser
 
-from symgeom.claims.intervals import write_barriers
-from symgeom.claims.record import Claim, write_claims
-from symgeom.report import alignment_facts, arm_rows, barrier_rows, embed, markup, minima_rows, number
-from symgeom.store import read_store, write_store
+from symgeom.claims.record import write_claims
+from symgeom.report.page import markup, number
+from symgeom.report.pictures import embed, stores_of
+from symgeom.report.tables import alignment_facts, arm_rows, barrier_rows, minima_rows
+from symgeom.store import read_store
 
-ROOT = Path(__file__).parents[1]
-CAPTIONS = ROOT / "workflow/report/captions"
-FIGURES, STAGES = ("flatness", "claims"), ("minima", "canonical", "alignments", "chains", "paths", "curvature")
-PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" width="252pt" height="72pt"><rect width="9" height="9"/></svg>'
+FIGURES = ("flatness", "claims")
 
 
 class Page(HTMLParser):
@@ -47,84 +46,15 @@ class Page(HTMLParser):
         return [attrs for name, attrs in self.tags if name == tag]
 
 
-def claims() -> list[Claim]:
-    words = {"source": "a paper", "statistic": "a difference", "unit_of_n": "seeds", "direction": "below", "threshold": 0.0}
-    first = Claim("H1", "Flat & <small>.", **words, estimate=-2.0, low=-3.0, high=-1.0, n=3, case="mlp")
-    return [first, replace(first, identifier="H2", low=-3.0, high=1.0), replace(first, identifier="H3", note="left out: sam/2")]
-
-
-def barriers() -> list[dict]:
-    words = {"case": "other", "first_arm": "rsgd", "level": 0.95, "pairs": 3, "low": 0.01, "high": 0.035}
-    kinds = [
-        ("sgd", "geodesic both", "train", 0.0234),
-        ("sgd", "geodesic both", "test", 0.5),
-        ("sgd", "linear raw", "train", 0.6),
-    ]
-    kinds.append(("rsgd", "geodesic both", "train", 0.0123))
-    named = ("second_arm", "variant", "split", "mean")
-    rows = [words | dict(zip(named, kind, strict=True)) for kind in kinds]
-    return [*rows, rows[0] | {"case": "mlp", "variant": "hamming aligned", "low": math.nan, "high": math.nan, "pairs": 1}]
-
-
-def data() -> xr.Dataset:
-    """Return what is stored of a data set, beside images that nobody shall read."""
-    words = {"units": "1", "long_name": "made up"}
-    counts = {"train_class_count": ("class", [4, 5], words), "test_class_count": ("class", [1, 2], words)}
-    attrs = {"data_set": "image_folder", "classes": 2, "checksum": "c0ffee", "ignored_files": 3}
-    return xr.Dataset(
-        counts | {"train_inputs": ("train_sample", np.zeros(9), words)}, {"class": ("class", ["bee", "<ant>"], words)}, attrs
-    )
-
-
-def troubled(stage: str, arrays: xr.Dataset) -> xr.Dataset:
-    """Let the first twelve alignments of a case not converge, the bend of its second chain diverge, and a measure be left out."""
-    arrays.attrs["left_out"] = ["torus_trace"] if stage == "curvature" else []
-    arrays.attrs["undefined"] = ["geodesic both: sgd/0 to sgd/1"] if stage == "paths" else []
-    first = np.arange(arrays.sizes.get("pair", 0))
-    if stage == "alignments":
-        arrays["converged"] = arrays["converged"].copy(data=first >= 12)
-    if stage == "chains":
-        arrays["diverged"] = arrays["bend_error"].copy(data=(first == 1).astype(float))
-    return arrays
-
-
 @pytest.fixture
 def study(tmp_path, monkeypatch):
     """A made-up study of two cases, of which the report is written by its script."""
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
     monkeypatch.chdir(tmp_path)
-    from write_report import main
-
-    folder, config = Path("results/made_up"), yaml.safe_load((ROOT / "config/config.yaml").read_text())
-    tree, stores = synthetic_study.case(STAGES), {name: [] for name in (*STAGES, "figures", "data")}
-    for case in ("mlp", "other"):
-        for stage in STAGES:
-            path = folder / case / stage / "all.zarr.zip"
-            write_store(path, troubled(stage, tree[stage].to_dataset()), config_digest="0", seeds=[0, 1, 2])
-            stores[stage].append(str(path))
-        stores["data"].append(str(folder / case / "data.zarr.zip"))
-        write_store(stores["data"][-1], data(), config_digest="0", seeds=[])
-        for figure in FIGURES:
-            path = folder / "figures" / case / f"{figure}.svg"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(PICTURE)
-            stores["figures"].append(str(path))
-    write_claims(folder / "claims.csv", claims())
-    write_barriers(folder / "barriers.csv", barriers())
-    for rule, seconds in (("train_minima", "12.5"), ("write_report", "1.0")):
-        synthetic_study.write_benchmark(folder / "benchmarks" / rule / "one.tsv", seconds, "300.5")
-    stores |= {
-        "barriers": str(folder / "barriers.csv"),
-        "claims": str(folder / "claims.csv"),
-        "template": str(ROOT / "workflow/report/report.html.j2"),
-    }
-    stores["captions"] = [str(CAPTIONS / f"{figure}.rst") for figure in FIGURES]
-    settings = config | {"study": "made_up", "cases": dict.fromkeys(("mlp", "other"), config["cases"]["mlp"])}
     shown = {"flatness": {"question": "Flatness: is it flat?", "stages": ["minima", "flatness"]}}
     shown["claims"] = {"question": "Connection: is there a way?", "stages": []}
-    report, provenance = folder / "report.html", folder / "provenance.json"
-    main(stores=stores, settings=settings, shown=shown, report=str(report), provenance=str(provenance))
-    return report.read_text(encoding="utf-8"), json.loads(provenance.read_text())
+    report = write_report(Path("results/made_up"), dict.fromkeys(("mlp", "other"), FIGURES), shown)
+    return report.read_text(encoding="utf-8"), json.loads(report.with_name("provenance.json").read_text())
 
 
 def test_the_page_asks_nobody_for_anything(study):
@@ -132,7 +62,7 @@ def test_the_page_asks_nobody_for_anything(study):
     assert page.open == []
     addresses = [attrs[key] for _, attrs in page.tags for key in ("src", "href") if key in attrs]
     assert all(address.startswith(("data:", "#")) for address in addresses)
-    assert len(page.all("img")) == 4
+    assert len(page.all("img")) == 2 * 4  # a thumbnail and the figure
     assert not re.search(r"@import|url\(|fetch\(|XMLHttp|https?://(?!www\.w3\.org)", study[0].split("<body>")[0])
     (policy,) = [attrs["content"] for attrs in page.all("meta") if attrs.get("http-equiv") == "Content-Security-Policy"]
     assert policy.startswith("default-src 'none'")
@@ -147,8 +77,10 @@ def test_links_lead_somewhere_and_names_are_unique(study):
 
 def test_pictures_and_tables_are_described(study):
     page = Page(study[0])
-    assert page.all("img")[0]["alt"] == "How flat the minima are."
-    assert all(picture["style"] == "width: 5.425in" for picture in page.all("img"))  # 252 points, 1.55 times
+    thumbnails, figures = page.all("img")[:4], page.all("img")[4:]
+    assert all(picture["alt"] == "" for picture in thumbnails)  # the link says it in words
+    assert figures[0]["alt"] == "How flat the minima are."
+    assert all(picture["style"] == "width: 5.425in" for picture in figures)  # 252 points, 1.55 times
     assert all(head.get("scope") in ("col", "row") for head in page.all("th"))
     assert len(page.all("caption")) == len(page.all("table"))
 
@@ -174,8 +106,15 @@ def test_runs_that_were_left_out_are_named(study):
 
 
 def test_figures_say_how_to_make_them_again(study):
-    assert "snakemake --cores all results/made_up/figures/other/flatness.svg" in study[0]
-    assert 'open_study("results/made_up")["other/flatness"]' in study[0]
+    commands = [html.unescape(found).split() for found in re.findall(r'<code class="command">snakemake (.*?)</code>', study[0])]
+    asked = [get_argument_parser().parse_args(words) for words in commands]
+    figures = [f"results/made_up/figures/{case}/{figure}.svg" for figure in FIGURES for case in ("mlp", "other")]
+    assert [target for words in asked for target in words.targets] == figures
+    assert all([str(file) for file in words.configfile] == ["config/made_up.yaml"] for words in asked)
+    assert (
+        "<code>results/made_up/other/minima/*.zarr.zip</code>, <code>results/made_up/other/flatness/*.zarr.zip</code>" in study[0]
+    )
+    assert 'open_study("results/made_up")["other"]</code>: <code>minima</code>, <code>flatness</code>' in study[0]
 
 
 def test_provenance_says_what_ran_where(study):
@@ -276,9 +215,10 @@ def test_every_figure_has_a_caption_that_begins_with_its_name():
 def test_a_picture_without_a_width_is_a_page_wide(tmp_path):
     path = tmp_path / "mlp" / "flatness.svg"
     path.parent.mkdir()
+    outline(path)
     path.write_text("<svg/>")
     found = embed(path, {"flatness": "**Flat.** Yes."}, {"flatness": {"question": "?", "stages": []}})
-    assert (found["inches"], found["alt"], found["case"]) == (7.0, "Flat.", "mlp")
+    assert (found["inches"], found["title"], found["caption"], found["case"]) == (7.0, "Flat.", " Yes.", "mlp")
 
 
 def test_numbers_read_well():
@@ -289,3 +229,8 @@ def test_the_claims_table_is_what_the_page_reads(tmp_path):
     write_claims(tmp_path / "claims.csv", claims())
     with (tmp_path / "claims.csv").open(newline="") as file:
         assert [row["verdict"] for row in csv.DictReader(file)] == ["supported", "undecided", "supported"]
+
+
+def test_stores_of_models_are_single_files(tmp_path):
+    (tmp_path / "solutions.zarr.zip").touch()
+    assert stores_of(tmp_path, ["solutions", "minima"]) == [f"{tmp_path}/solutions.zarr.zip", f"{tmp_path}/minima/*.zarr.zip"]

@@ -1,6 +1,7 @@
 """What a configuration asks for: checks, parts, pairs, and the code that a job depends on."""
 
 import copy
+import os
 import sys
 
 import pytest
@@ -159,3 +160,10 @@ def test_a_retried_job_asks_for_twice_as_much():
 @pytest.mark.parametrize(("device", "count"), [("auto", 0), ("cpu", 0), ("cuda", 1)])
 def test_a_gpu_is_asked_for_where_one_is_needed(device, count):
     assert study.gpus(changed("device", device)) == count
+
+
+def test_a_study_is_run_with_the_files_that_describe_it():
+    assert study.options_of(["config/config.yaml"], cores="all") == "--cores all"
+    files = ["config/config.yaml", "config/mnist.yaml", ROOT / "config/mine.yaml"]
+    mine = os.path.relpath(ROOT / "config/mine.yaml")
+    assert study.options_of(files, cores=2) == f"--cores 2 --configfile config/mnist.yaml {mine}"

@@ -166,6 +166,15 @@ def triples_of(config: Mapping, later_arms: Sequence[str]) -> list[tuple[Pair, P
     return [((*first, *second), (*first, *third)) for first, second, third in found]
 
 
+def options_of(files: Sequence[str | Path], *, cores: int | str) -> str:
+    """Return the options with which snakemake runs the study that some files describe; the default one needs no mention.
+
+    They come after the targets: snakemake takes all words after `--configfile` for files.
+    """
+    over = [os.path.relpath(file) for file in files if Path(file) != Path("config/config.yaml")]
+    return " ".join([f"--cores {cores}", *(["--configfile", *over] if over else [])])
+
+
 def code_of(script: str, *modules: str) -> list[str]:
     """Return every file of symgeom and scripts that a script reaches by import, and itself, relative to the current folder."""
     found: dict[Path, None] = {}

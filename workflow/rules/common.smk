@@ -2,7 +2,8 @@
 
 import sys
 
-sys.path.insert(0, workflow.basedir)
+# Not workflow.basedir, which is another workflow's folder where that takes this one as a module. Jobs look for symgeom here too.
+sys.path[:0] = map(str, Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[:2])
 
 import study
 from snakemake.exceptions import WorkflowError
@@ -119,7 +120,5 @@ def arrays_of(figure):
 
 def stop_rule(wildcards):
     """Return the stop rule that the figure of the training shows."""
-    if wildcards.figure != "training":
-        return {}
-    training = training_of(wildcards.case)
-    return {key: training[key] for key in ("stop_error", "stop_loss")}
+    training = training_of(wildcards.case) if wildcards.figure == "training" else {}
+    return {key: training[key] for key in ("stop_error", "stop_loss") if training}

@@ -1,7 +1,6 @@
 """What is kept of a study when its arrays are gone: asked for by name, `snakemake keep_reference`."""
 
 KEPT = {*FIGURES} - {"layers", "spectra"} - (set() if config["valleys"] else {"charges", "equilibria"})
-OVER = [os.path.relpath(file) for file in FILES if Path(file) != Path("config/config.yaml")]
 
 
 rule keep_reference:
@@ -34,6 +33,6 @@ rule keep_reference:
         gpu=0,
     params:
         cases=list(config["cases"]),
-        command=" ".join(["snakemake --cores 2", *(f"--configfile {file}" for file in OVER)]),
+        command=f"snakemake {study.options_of(FILES, cores=2)}",
     script:
         "../../scripts/keep_reference.py"

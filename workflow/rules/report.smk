@@ -2,7 +2,8 @@
 
 import os
 
-REPORT = os.path.relpath(f"{workflow.basedir}/report")
+REPORT = os.path.relpath(study.ROOT / "workflow/report")
+PAGE = [os.path.relpath(file) for file in sorted((study.ROOT / "workflow/report").glob("*.*"))]
 
 FLATNESS = "Flatness: are some minima flatter, and do they generalise better?"
 CONNECTION = "Connection: is there a way between two minima at almost no error?"
@@ -81,6 +82,7 @@ rule draw_figure:
 rule write_report:
     input:
         figures=[f"<results>/figures/{case}/{figure}.svg" for case, figure in DRAWN],
+        thumbnails=[f"<results>/figures/{case}/{figure}.png" for case, figure in DRAWN],
         claims="<results>/claims.csv",
         barriers="<results>/barriers.csv",
         minima=everything("minima"),
@@ -92,6 +94,7 @@ rule write_report:
         data=expand("<results>/{case}/data.zarr.zip", case=config["cases"]),
         captions=expand(f"{REPORT}/captions/{{figure}}.rst", figure=FIGURES),
         template=f"{REPORT}/report.html.j2",
+        page=PAGE,
         code=study.code_of("write_report"),
     output:
         report="<results>/report.html",
@@ -108,6 +111,7 @@ rule write_report:
         runtime=study.growing(10),
         gpu=0,
     params:
+        run_with=study.options_of(FILES, cores="all"),
         settings={key: value for key, value in config.items() if key not in ("data_root", "granularity")},
         shown={figure: {"question": question, "stages": stages} for figure, (question, stages, _) in FIGURES.items()},
     script:

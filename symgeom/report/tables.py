@@ -1,111 +1,15 @@
-"""The report of a study: one HTML file that holds everything a reader wants first, and needs nothing beside it.
-
-This module gathers what the report says (claims, figures, minima, alignments) as plain data; the page's look is a Jinja
-template. Figures are embedded as pictures; the page asks the network for nothing and reads the same without scripts, which only
-sort tables.
-"""
+"""What the tables of the report say of a study's minima, alignments, chains, barriers and data, as plain rows."""
 
 from __future__ import annotations
 
-import base64
 import csv
 import math
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import jinja2
 import numpy as np
-from markupsafe import Markup, escape
 
 from symgeom.claims.geometry import FULL
-
-VERDICTS = {"supported": "●", "not supported": "✕", "undecided": "◇"}
-"""Symbol of each verdict; the word stands beside it."""
-
-
-def number(value: float, digits: int = 3) -> str:
-    """Write a number for people.
-
-    Parameters
-    ----------
-    value : float
-        Any number.
-    digits : int
-        Significant digits.
-
-    Returns
-    -------
-    str
-        With a true minus sign; a dash if there is no number.
-
-    Examples
-    --------
-    >>> number(-0.012345), number(1e-10), number(float("nan"))
-    ('−0.0123', '1e−10', '–')
-    """
-    return f"{value:.{digits}g}".replace("e-0", "e-").replace("-", "−") if math.isfinite(value) else "–"
-
-
-def markup(text: str) -> Markup:
-    r"""Turn a caption into HTML: paragraphs, ``**strong**``, ``*emphasis*`` and literals; a backslash keeps the next character.
-
-    Parameters
-    ----------
-    text : str
-        A caption in this small part of reStructuredText.
-
-    Returns
-    -------
-    Markup
-        HTML.
-
-    Examples
-    --------
-    >>> str(markup("**Flatness.**\nSee *a* < b."))
-    '<p><strong>Flatness.</strong> See <em>a</em> &lt; b.</p>'
-    """
-    paragraphs = [" ".join(part.split()) for part in re.split(r"\n\s*\n", text.strip())]
-    html = []
-    for paragraph in paragraphs:
-        line = str(escape(re.sub(r"\\(.)", r"\1", paragraph)))
-        for pattern, tag in ((r"``(.+?)``", "code"), (r"\*\*(.+?)\*\*", "strong"), (r"(?<!\w)\*(\w.*?\w|\w)\*(?!\w)", "em")):
-            line = re.sub(pattern, rf"<{tag}>\1</{tag}>", line)
-        html.append(f"<p>{line}</p>")
-    return Markup("\n".join(html))
-
-
-def embed(path: str | Path, captions: Mapping[str, str], shown: Mapping[str, Mapping]) -> dict:
-    """Turn a figure's file into what the page needs to show it.
-
-    Parameters
-    ----------
-    path : str or Path
-        ``.../<case>/<figure>.svg``.
-    captions : mapping of str to str
-        Caption of each figure; its first sentence names the figure to those who cannot see it.
-    shown : mapping of str to mapping
-        Of each figure the ``question`` that it answers and the ``stages`` that it is drawn from.
-
-    Returns
-    -------
-    dict
-        ``case``, ``name``, ``path``, ``source`` (an address that holds the picture), ``inches`` (its printed width), ``alt``,
-        ``caption``, ``question``, ``stages``.
-    """
-    path = Path(path)
-    content, caption = path.read_bytes(), captions[path.stem]
-    points = re.search(rb'<svg[^>]*\swidth="([0-9.]+)pt"', content)
-    return {
-        "case": path.parent.name,
-        "name": path.stem,
-        "path": path.as_posix(),
-        "source": f"data:image/svg+xml;base64,{base64.b64encode(content).decode()}",
-        "inches": float(points[1]) / 72 if points else 7.0,
-        "alt": caption.split("**")[1],
-        "caption": caption,
-        **shown[path.stem],
-    }
 
 
 def minima_rows(minima: Mapping, canonical: Mapping, arms: Sequence[str]) -> list[dict]:
@@ -278,23 +182,3 @@ def barrier_rows(path: str | Path, case: str, arms: Sequence[str]) -> tuple[str,
         numbers = {name: float(row[name]) for name in ("mean", "low", "high")}
         rows.append({"first": first, "second": second, "pairs": int(row["pairs"])} | numbers)
     return variant, sorted(rows, key=lambda row: (arms.index(row["first"]), arms.index(row["second"])))
-
-
-def render(template: str | Path, **context: object) -> str:
-    """Fill in the template of the report.
-
-    Parameters
-    ----------
-    template : str or Path
-        A Jinja file.
-    **context
-        What the template names; a name that is missing is an error.
-
-    Returns
-    -------
-    str
-        HTML.
-    """
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"number": number, "markup": markup}
-    return environment.from_string(Path(template).read_text(encoding="utf-8")).render(VERDICTS=VERDICTS, **context)

@@ -1,0 +1,88 @@
+"""The page: templates filled in, with numbers and captions written for people."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup, escape
+
+VERDICTS = {"supported": "●", "not supported": "✕", "undecided": "◇"}
+"""Symbol of each verdict; the word stands beside it."""
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Write a number for people.
+
+    Parameters
+    ----------
+    value : float
+        Any number.
+    digits : int
+        Significant digits.
+
+    Returns
+    -------
+    str
+        With a true minus sign; a dash if there is no number.
+
+    Examples
+    --------
+    >>> number(-0.012345), number(1e-10), number(float("nan"))
+    ('−0.0123', '1e−10', '–')
+    """
+    return f"{value:.{digits}g}".replace("e-0", "e-").replace("-", "−") if math.isfinite(value) else "–"
+
+
+def markup(text: str) -> Markup:
+    r"""Turn a caption into HTML: paragraphs, ``**strong**``, ``*emphasis*`` and literals; a backslash keeps the next character.
+
+    Parameters
+    ----------
+    text : str
+        A caption in this small part of reStructuredText.
+
+    Returns
+    -------
+    Markup
+        HTML.
+
+    Examples
+    --------
+    >>> str(markup("**Flatness.**\nSee *a* < b."))
+    '<p><strong>Flatness.</strong> See <em>a</em> &lt; b.</p>'
+    """
+    paragraphs = [" ".join(part.split()) for part in re.split(r"\n\s*\n", text.strip())]
+    html = []
+    for paragraph in paragraphs:
+        line = str(escape(re.sub(r"\\(.)", r"\1", paragraph)))
+        for pattern, tag in ((r"``(.+?)``", "code"), (r"\*\*(.+?)\*\*", "strong"), (r"(?<!\w)\*(\w.*?\w|\w)\*(?!\w)", "em")):
+            line = re.sub(pattern, rf"<{tag}>\1</{tag}>", line)
+        html.append(f"<p>{line}</p>")
+    return Markup("\n".join(html))
+
+
+def render(template: str | Path, **context: object) -> str:
+    """Fill in the templates of the report.
+
+    Parameters
+    ----------
+    template : str or Path
+        The Jinja file of the page; the files that it includes lie beside it.
+    **context
+        What the templates name; a name that is missing is an error.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    loader = jinja2.FileSystemLoader(Path(template).parent)
+    environment = jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"number": number, "markup": markup}
+    environment.globals["VERDICTS"] = VERDICTS
+    return environment.get_template(Path(template).name).render(**context)

@@ -1,0 +1,113 @@
+"""A made-up study of two cases, with all that its report is written from, and the report as its script writes it."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import synthetic_study
+import xarray as xr
+import yaml
+from PIL import Image
+
+from symgeom.claims.intervals import write_barriers
+from symgeom.claims.record import Claim, write_claims
+from symgeom.store import write_store
+
+ROOT = Path(__file__).parents[1]
+CAPTIONS = ROOT / "workflow/report/captions"
+STAGES = ("minima", "canonical", "alignments", "chains", "paths", "curvature")
+PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" width="252pt" height="72pt"><rect width="9" height="9"/></svg>'
+
+
+def claims() -> list[Claim]:
+    words = {"source": "a paper", "statistic": "a difference", "unit_of_n": "seeds", "direction": "below", "threshold": 0.0}
+    first = Claim("H1", "Flat & <small>.", **words, estimate=-2.0, low=-3.0, high=-1.0, n=3, case="mlp")
+    return [first, replace(first, identifier="H2", low=-3.0, high=1.0), replace(first, identifier="H3", note="left out: sam/2")]
+
+
+def barriers() -> list[dict]:
+    words = {"case": "other", "first_arm": "rsgd", "level": 0.95, "pairs": 3, "low": 0.01, "high": 0.035}
+    kinds = [
+        ("sgd", "geodesic both", "train", 0.0234),
+        ("sgd", "geodesic both", "test", 0.5),
+        ("sgd", "linear raw", "train", 0.6),
+    ]
+    kinds.append(("rsgd", "geodesic both", "train", 0.0123))
+    named = ("second_arm", "variant", "split", "mean")
+    rows = [words | dict(zip(named, kind, strict=True)) for kind in kinds]
+    return [*rows, rows[0] | {"case": "mlp", "variant": "hamming aligned", "low": math.nan, "high": math.nan, "pairs": 1}]
+
+
+def data() -> xr.Dataset:
+    """Return what is stored of a data set, beside images that nobody shall read."""
+    words = {"units": "1", "long_name": "made up"}
+    counts = {"train_class_count": ("class", [4, 5], words), "test_class_count": ("class", [1, 2], words)}
+    attrs = {"data_set": "image_folder", "classes": 2, "checksum": "c0ffee", "ignored_files": 3}
+    return xr.Dataset(
+        counts | {"train_inputs": ("train_sample", np.zeros(9), words)}, {"class": ("class", ["bee", "<ant>"], words)}, attrs
+    )
+
+
+def troubled(stage: str, arrays: xr.Dataset) -> xr.Dataset:
+    """Let the first twelve alignments of a case not converge, the bend of its second chain diverge, and a measure be left out."""
+    arrays.attrs["left_out"] = ["torus_trace"] if stage == "curvature" else []
+    arrays.attrs["undefined"] = ["geodesic both: sgd/0 to sgd/1"] if stage == "paths" else []
+    first = np.arange(arrays.sizes.get("pair", 0))
+    if stage == "alignments":
+        arrays["converged"] = arrays["converged"].copy(data=first >= 12)
+    if stage == "chains":
+        arrays["diverged"] = arrays["bend_error"].copy(data=(first == 1).astype(float))
+    return arrays
+
+
+def outline(svg: Path) -> None:
+    """Write a picture that shows next to nothing."""
+    svg.write_text(PICTURE)
+    Image.new("RGB", (700, 200), "white").save(svg.with_suffix(".png"))
+
+
+def write_inputs(folder: Path, figures: dict[str, list[str]], draw: Callable[[Path], None]) -> dict[str, list[str] | str]:
+    """Write what the rule of the report reads, with these figures of every case, and return the files by name."""
+    tree, stores = synthetic_study.case(STAGES), {name: [] for name in (*STAGES, "figures", "data")}
+    for case in ("mlp", "other"):
+        for stage in STAGES:
+            path = folder / case / stage / "all.zarr.zip"
+            write_store(path, troubled(stage, tree[stage].to_dataset()), config_digest="0", seeds=[0, 1, 2])
+            stores[stage].append(str(path))
+        stores["data"].append(str(folder / case / "data.zarr.zip"))
+        write_store(stores["data"][-1], data(), config_digest="0", seeds=[])
+    for case, names in figures.items():
+        for figure in names:
+            path = folder / "figures" / case / f"{figure}.svg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draw(path)
+            stores["figures"].append(str(path))
+    write_claims(folder / "claims.csv", claims())
+    write_barriers(folder / "barriers.csv", barriers())
+    for rule, seconds in (("train_minima", "12.5"), ("write_report", "1.0")):
+        synthetic_study.write_benchmark(folder / "benchmarks" / rule / "one.tsv", seconds, "300.5")
+    stores |= {name: str(folder / f"{name}.csv") for name in ("barriers", "claims")}
+    drawn = dict.fromkeys(figure for names in figures.values() for figure in names)
+    return stores | {
+        "template": str(ROOT / "workflow/report/report.html.j2"),
+        "captions": [str(CAPTIONS / f"{figure}.rst") for figure in drawn],
+    }
+
+
+def write_report(folder: Path, figures: dict[str, list[str]], shown: dict, draw: Callable[[Path], None] = outline) -> Path:
+    """Write the report of the made-up study into a folder (relative to the current one), by the rule's own script."""
+    stores, report = write_inputs(folder, figures, draw), folder / "report.html"
+    config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    settings = config | {"study": "made_up", "cases": dict.fromkeys(("mlp", "other"), config["cases"]["mlp"])}
+    import_module("write_report").main(
+        stores=stores,
+        settings=settings,
+        shown=shown,
+        run_with="--cores all --configfile config/made_up.yaml",
+        report=str(report),
+        provenance=str(folder / "provenance.json"),
+    )
+    return report
