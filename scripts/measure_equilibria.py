@@ -23,6 +23,7 @@ def main(
     case: str,
     stores: Mapping,
     network: Mapping,
+    arms: list,
     recipes: Mapping,
     seeds: list,
     batch_sizes: Mapping,
@@ -31,7 +32,7 @@ def main(
     config_digest: str,
 ) -> None:
     found, spec, ends = Case.read(stores["data"], network), read_symmetry(stores["symmetry"]), read_networks(stores["minima"])
-    problem, arms = problems_of(found, "float64", samples=options["samples"])["train"], list(recipes)
+    problem = problems_of(found, "float64", samples=options["samples"])["train"]
     shape, normalised = (len(arms), len(seeds), len(MOMENTS)), found.folded or problem.batch_norm
     # A network trained with batch norm has other charges than the folded one that is measured: nothing is known of its noise.
     charged = [] if normalised else [group for group in spec.exact().groups if group.scale == "positive"]
@@ -39,6 +40,8 @@ def main(
     with progress("measure equilibria", len(ends)) as bar:
         for (arm, seed), end in ends.items() if charged else ():
             bar.update()
+            if arm not in recipes:  # trained elsewhere: neither its start nor the noise of its training is known
+                continue
             decay = decay_ratio(**strengths(recipes[arm]), batch_size=batch_sizes[arm])
             start = parameters(build_network(found.data, network, ("initialisation", case, arm, seed, 0)))
             for moment, params in enumerate(found.prepared(params, "float64") for params in (start, end)):

@@ -27,7 +27,7 @@ rule prepare_data:
 rule discover_symmetry:
     input:
         data="<results>/{case}/data.zarr.zip",
-        code=study.code_of("discover_symmetry"),
+        code=code_of("discover_symmetry"),
     output:
         symmetry="<results>/{case}/symmetry.json",
         trained="<results>/{case}/symmetry_as_trained.json",
@@ -52,7 +52,7 @@ rule train_minima:
     input:
         data="<results>/{case}/data.zarr.zip",
         symmetry="<results>/{case}/symmetry_as_trained.json",
-        code=study.code_of("train_minima"),
+        code=code_of("train_minima", lambda wildcards: [wildcards.arm]),
     output:
         minima="<results>/{case}/minima/{arm}.zarr.zip",
         ledgers="<results>/{case}/ledgers/{arm}.zarr.zip",
@@ -60,6 +60,8 @@ rule train_minima:
         "<results>/logs/train_minima/{case}-{arm}.log",
     benchmark:
         "<results>/benchmarks/train_minima/{case}-{arm}.tsv"
+    wildcard_constraints:
+        arm="|".join(TRAINED) or NONE,
     priority: 2  # the longest jobs: begun last, they would run on when other cores are idle
     conda:
         "../envs/symgeom.yaml"
