@@ -97,16 +97,16 @@ def verified_table(found: Sequence[Verified]) -> str:
     Examples
     --------
     >>> print(verified_table([Verified("mlp/data.zarr.zip", 2_500_000, __version__, "")]))
-    file                    MB  written by  state
-    mlp/data.zarr.zip      2.5       0.1.0  whole
+    file                      kB  written by  state
+    mlp/data.zarr.zip     2500.0       0.1.0  whole
     <BLANKLINE>
     Files: 1, all whole.
     """
     wide = max(len(each.file) for each in found)
-    lines = [f"{'file':<{wide}}  {'MB':>7}  written by  state"]
+    lines = [f"{'file':<{wide}}  {'kB':>9}  written by  state"]
     for each in found:
         state = "NOT WHOLE" if each.wrong else "whole"
-        lines.append(f"{each.file:<{wide}}  {each.size / 1e6:>7.1f}  {each.version:>10}  {state}")
+        lines.append(f"{each.file:<{wide}}  {each.size / 1e3:>9.1f}  {each.version:>10}  {state}")
     broken = [each for each in found if each.wrong]
     others = sorted({each.version for each in found} - {__version__, "?"})
     lines.append("")

@@ -59,8 +59,8 @@ def read_weights(path: str | Path, network: nn.Module) -> dict[str, Tensor]:
     missing, extra = [name for name, tensor in expected.items() if id(tensor) not in held], sorted(found.keys() - expected.keys())
     if missing or extra:
         raise SymgeomError(f"Cannot use '{path}': tensors missing {missing}, tensors not expected {extra}. {ADVICE}")
-    for name, tensor in found.items():
-        _check_tensor(path, name, tensor, expected[name])
+    for name in (name for name in expected if name in found):  # the order of the network
+        _check_tensor(path, name, found[name], expected[name])
     check_finite(found, f"'{path}'")
     filled = deepcopy(network).to(torch.promote_types(torch.float32, _precision(found)))
     filled.load_state_dict(found, strict=False)
