@@ -1,4 +1,4 @@
-"""Data, architecture and training: from a configuration to minima and the ledgers of their charges."""
+"""Data, architecture and training: from a configuration to minima and the ledgers of their charges, or minima trained elsewhere."""
 
 
 rule prepare_data:
@@ -77,3 +77,33 @@ rule train_minima:
         seeds=SEEDS,
     script:
         "../../scripts/train_minima.py"
+
+
+rule import_minima:
+    input:
+        data="<results>/{case}/data.zarr.zip",
+        symmetry="<results>/{case}/symmetry_as_trained.json",
+        checkpoints=checkpoints,
+        code=code_of("import_minima"),
+    output:
+        minima="<results>/{case}/minima/{arm}.zarr.zip",
+        ledgers="<results>/{case}/ledgers/{arm}.zarr.zip",
+    log:
+        "<results>/logs/import_minima/{case}-{arm}.log",
+    benchmark:
+        "<results>/benchmarks/import_minima/{case}-{arm}.tsv"
+    wildcard_constraints:
+        arm="|".join(IMPORTED) or NONE,
+    conda:
+        "../envs/symgeom.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+        gpu=0,
+    params:
+        network=network,
+        precision=lambda wildcards: training_of(wildcards.case)["precision"],
+        seeds=SEEDS,
+    script:
+        "../../scripts/import_minima.py"
