@@ -170,14 +170,14 @@ def test_what_is_edited_runs_again_and_nothing_else(yours):
         ("my_network.py", {"discover_symmetry": 1, "train_minima": 2, "import_minima": 1}),
     ):
         file = yours[0] / name
-        before = file.stat()
-        file.touch()
+        before, content = file.stat(), file.read_bytes()
+        file.write_bytes(content + b"\n")
         jobs = planned(yours)
+        file.write_bytes(content)
         os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
         learning = ("prepare_data", "discover_symmetry", "train_minima", "import_minima")
         assert {rule: jobs[rule] for rule in learning if rule in jobs} == first, name
         assert jobs["measure_flatness"] == 1
-    assert planned(yours) == {}
 
 
 def test_checkpoints_that_do_not_fit_stop_with_one_sentence(yours, tmp_path):
