@@ -83,7 +83,7 @@ rule import_minima:
     input:
         data="<results>/{case}/data.zarr.zip",
         symmetry="<results>/{case}/symmetry_as_trained.json",
-        checkpoints=checkpoints,
+        checkpoints=lambda wildcards: CHECKPOINTS[wildcards.case, wildcards.arm],
         code=code_of("import_minima"),
     output:
         minima="<results>/{case}/minima/{arm}.zarr.zip",

@@ -2,14 +2,10 @@
 
 TRAINED, IMPORTED = (study.arms_by(config, imported=imported) for imported in (False, True))
 NONE = "(?!)"  # matches no arm
-
-
-def checkpoints(wildcards):
-    """List the files of an arm that was trained elsewhere."""
-    try:
-        return study.checkpoints_of(config, wildcards.case, wildcards.arm)
-    except study.ConfigError as mistake:
-        raise WorkflowError(str(mistake)) from None
+try:  # here and not in an input function, whose error snakemake would overlook where an earlier store exists
+    CHECKPOINTS = {(case, arm): study.checkpoints_of(config, case, arm) for case in config["cases"] for arm in IMPORTED}
+except study.ConfigError as mistake:
+    raise WorkflowError(str(mistake)) from None
 
 
 def code_of(script, arms=lambda wildcards: []):
