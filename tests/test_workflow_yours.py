@@ -186,7 +186,7 @@ def test_checkpoints_that_do_not_fit_stop_with_one_sentence(yours, tmp_path):
     wrong = snakemake(yours[0], target, *bad, "--cores", "1", "--rerun-triggers", "input")
     found = "Cannot use 'bad/blobs/run0.pt': tensor '0.weight' has shape (9, 6), expected (8, 6)"
     assert f"Error in import_minima (case blobs, arm known): {found}" in wrong.stderr
-    few = snakemake(yours[0], *override(tmp_path, STUDY + "seeds: 3\n"), "--cores", "1", "--dry-run")
+    few = snakemake(yours[0], *override(tmp_path, STUDY + "seeds: 3\n"), "--cores", "1", "--dry-run")  # and stores exist
     for run in (wrong, few):
         assert run.returncode != 0
         assert "Traceback" not in run.stdout + run.stderr
