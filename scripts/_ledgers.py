@@ -13,8 +13,11 @@ from symgeom.optimizers.method import Method
 NO_LEDGER = LedgerRecord(torch.zeros(0, dtype=torch.int64), {}, {}, {}, {})
 
 
-def ledger_table(record: LedgerRecord, method: Method, seeds: int) -> Tables:
-    """Label the ledgers of one arm; of replicas that train together, the first is kept. Without charges all is unknown."""
+def ledger_table(record: LedgerRecord, method: Method | None, seeds: int) -> Tables:
+    """Label the ledgers of one arm; of replicas that train together, the first is kept. Without charges all is unknown.
+
+    Without a method, for an arm whose training nobody saw, nothing is claimed of how it moves charges.
+    """
 
     def kept(values: Mapping[str, torch.Tensor], group: str) -> np.ndarray:
         own = values[group][:: method.members_per_seed][None]
@@ -36,5 +39,7 @@ def ledger_table(record: LedgerRecord, method: Method, seeds: int) -> Tables:
     closure = np.where(finite, np.max(defects, axis=0) if defects else np.nan, np.nan)
     variables["closure"] = labelled(SEED, closure, "1", "largest defect relative to the scale of its charge")
     variables["first_order"] = labelled(SEED, share, "1", "share of all changes that is the optimizer's own, at first order")
-    variables["equivariant"] = labelled("arm", [method.equivariant], "1", "whether the method changes no charge at first order")
+    variables["equivariant"] = labelled(
+        "arm", [bool(method and method.equivariant)], "1", "whether the method changes no charge at first order"
+    )
     return variables, {"step": ("step", record.step.numpy())} | names("term", TERMS, "cause of a change")

@@ -10,21 +10,25 @@ from symgeom.problem import Problem
 from symgeom.spec import SymmetrySpec
 from symgeom.store import parameters_to_variables
 from symgeom.train import Trained
+from symgeom.types import Parameters
 
 SEED, Tables = ("arm", "seed"), tuple[dict[str, Variable], dict[str, Variable]]
 """Variables over arm and seed, and coordinates."""
 
 
-def minima_table(spec: SymmetrySpec, trained: Trained, problems: Mapping[str, Problem]) -> Tables:
-    """Label the minima of one arm: weights, errors, losses, how each seed ended, and its history."""
+def minima_table(
+    spec: SymmetrySpec, trained: Trained, problems: Mapping[str, Problem], measured: Parameters | None = None
+) -> Tables:
+    """Label the minima of one arm: weights, errors, losses (of the networks as measured, if given), their end and history."""
     variables = dict(parameters_to_variables(spec, {k: v[None] for k, v in trained.parameters.items()}, leading=SEED))
     for split, problem in problems.items():
-        loss, error = evaluate(problem, trained.parameters)[:, None].cpu().numpy()
+        loss, error = evaluate(problem, measured or trained.parameters)[:, None].cpu().numpy()
         variables[f"{split}_loss"] = labelled(SEED, loss, "nat", f"{split} loss")
         variables[f"{split}_error"] = labelled(SEED, error, "1", f"fraction of {split} samples misclassified")
-    variables["status"] = labelled(SEED, [list(trained.status)], "1", "how the seed ended: reached, epoch limit or diverged")
-    reached = [[state == "reached" for state in trained.status]]
-    variables["usable"] = labelled(SEED, reached, "1", "whether the seed reached the stop rule")
+    ended = "how the seed ended: reached, epoch limit or diverged; or imported"
+    variables["status"] = labelled(SEED, [list(trained.status)], "1", ended)
+    kept = [[state in ("reached", "imported") for state in trained.status]]
+    variables["usable"] = labelled(SEED, kept, "1", "whether the seed reached the stop rule, or was imported")
     budget = (
         ("epochs", trained.epochs, "epochs run"),
         ("gradient_evaluations", trained.gradients, "mini-batch gradients evaluated"),

@@ -21,6 +21,7 @@ def main(
     stores: Mapping,
     network: Mapping,
     arms: list,
+    trained: list,
     seeds: list,
     options: Mapping,
     valleys: str,
@@ -34,6 +35,8 @@ def main(
         for (arm, seed), end in ends.items() if charged else ():
             start = parameters(build_network(found.data, network, ("initialisation", case, arm, seed, 0)))
             for m, params in enumerate(found.prepared(params, "float64") for params in (start, end)):
+                if m == 0 and arm not in trained:  # nobody knows where it started
+                    continue
                 place, words = (arms.index(arm), seeds.index(seed), m), (case, arm, seed, MOMENTS[m])
                 for name, values in along(spec, problem, params, options=options, words=words, flow=m == 0).items():
                     filled(arrays, name, shape, place, values)

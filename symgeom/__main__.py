@@ -1,7 +1,8 @@
-"""The command line: ``python -m symgeom inspect package.module:factory --input 1,28,28``.
+"""The command line: ``python -m symgeom inspect package.module:factory --input 1,28,28`` and ``verify results/<study>``.
 
-Imports a network, finds and certifies its symmetries, prints them as a table and draws them as a graph. A mistake is one sentence
-on standard error and exit status 1 (2 if the command itself makes no sense); SYMGEOM_DEBUG=1 shows the traceback.
+``inspect`` imports a network, finds and certifies its symmetries, prints them as a table and draws them as a graph. ``verify``
+checks that every store of a study is whole, and exits with status 1 if one is not. A mistake is one sentence on standard error
+and exit status 1 (2 if the command itself makes no sense); SYMGEOM_DEBUG=1 shows the traceback.
 """
 
 import argparse
@@ -29,6 +30,7 @@ from symgeom.randomness import stream
 from symgeom.spec import SymmetrySpec
 from symgeom.torchvision_door import OPERATORS_MISSING, import_torchvision
 from symgeom.types import Parameters, parameters
+from symgeom.verify import verified_table, verify_study
 from symgeom.wiring import symmetry_graph
 
 SUFFIXES = (".png", ".pdf", ".svg")
@@ -54,19 +56,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        _inspect(options)
+        return options.run(options)
     except SymgeomError as mistake:
         if os.environ.get("SYMGEOM_DEBUG"):
             raise
         sys.stderr.write(f"Error: {mistake}\n")
         return 1
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m symgeom", description="Look at the symmetries of a network.")
+    parser = argparse.ArgumentParser(prog="python -m symgeom", description="Look at a network, or check a study.")
     commands = parser.add_subparsers(required=True, metavar="command")
     look = commands.add_parser("inspect", help="print and draw the symmetry groups of a network", allow_abbrev=False)
+    look.set_defaults(run=_inspect)
     look.add_argument("network", metavar="module:name", type=_reference, help="a network, or a function or class that makes one")
     look.add_argument("--input", required=True, type=_shape, metavar="1,28,28", help="shape of one input, without the batch")
     look.add_argument("--option", action="append", default=[], type=_option, metavar="key=value", help="argument of the function")
@@ -77,6 +79,9 @@ def _parser() -> argparse.ArgumentParser:
     figure = look.add_mutually_exclusive_group()
     figure.add_argument("--figure", type=_picture, default=Path("symmetry.png"), help="file of the graph: .png, .pdf or .svg")
     figure.add_argument("--no-figure", action="store_const", const=None, dest="figure", help="draw nothing")
+    check = commands.add_parser("verify", help="check that every store of a study is whole", allow_abbrev=False)
+    check.set_defaults(run=_verify)
+    check.add_argument("study", type=Path, metavar="results/study", help="the folder of the study")
     return parser
 
 
@@ -118,7 +123,13 @@ def _picture(text: str) -> Path:
     return Path(text)
 
 
-def _inspect(options: argparse.Namespace) -> None:
+def _verify(options: argparse.Namespace) -> int:
+    found = verify_study(options.study)
+    sys.stdout.write(f"{verified_table(found)}\n")
+    return int(any(each.wrong for each in found))
+
+
+def _inspect(options: argparse.Namespace) -> int:
     name = options.network[1]
     network = deepcopy(_network(*options.network, dict(options.option), options.seed)).double().eval()
     generator = stream("inspect", options.seed)
@@ -142,6 +153,7 @@ def _inspect(options: argparse.Namespace) -> None:
     certificate.require()
     if options.figure:
         _draw(spec, network, example, name, options.figure)
+    return 0
 
 
 def _network(module: str, name: str, options: dict[str, object], seed: int) -> nn.Module:

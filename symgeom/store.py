@@ -1,7 +1,8 @@
 """Labelled arrays on disk: one deterministic zip per stage and batch, and a whole study as one tree.
 
 A store is an :class:`xarray.Dataset` in zarr format 3 inside an uncompressed zip (``.zarr.zip``). Its bytes depend on the data
-alone (no machine, commit or time). It is written under a partial name and renamed when complete.
+alone (no machine, commit or time), with their sha256 in the comment of the zip (:mod:`symgeom.sealed`). It is written under a
+partial name and renamed when complete.
 
 * Every variable says its ``units`` and ``long_name``; the coordinates that all studies share are described here once.
 * The tensors of networks are the variables ``parameter.<tensor>`` (zarr allows no slash in a name): one chunk per network,
@@ -13,7 +14,6 @@ alone (no machine, commit or time). It is written under a partial name and renam
 
 from __future__ import annotations
 
-import os
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -28,9 +28,10 @@ from zarr.storage import LocalStore, MemoryStore, ZipStore
 
 from symgeom import __version__
 from symgeom.checks import SymgeomError
+from symgeom.sealed import write_sealed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from symgeom.spec import SymmetrySpec
     from symgeom.types import Parameters
@@ -83,7 +84,7 @@ def write_store(path: str | Path, dataset: xr.Dataset, *, config_digest: str, se
     encoding = {str(name): _encoding(str(name), variable) for name, variable in dataset.variables.items()}
     entries: dict = {}
     dataset.to_zarr(MemoryStore(entries), zarr_format=3, consolidated=False, encoding=encoding)
-    _pack(path, {name: buffer.to_bytes() for name, buffer in entries.items()})
+    write_sealed(path, {name: buffer.to_bytes() for name, buffer in entries.items()})
 
 
 def _described(dataset: xr.Dataset, path: Path) -> xr.Dataset:
@@ -115,19 +116,6 @@ def _encoding(name: str, variable: xr.Variable) -> dict:
     leading = variable.ndim - variable.attrs["tensor_axes"] if weights else 0
     chunks = tuple(1 if axis < leading else max(1, n) for axis, n in enumerate(variable.shape))
     return {"chunks": chunks, "compressors": None if weights else (ZstdCodec(),)}
-
-
-def _pack(path: Path, entries: Mapping[str, bytes]) -> None:
-    """Write the entries as an uncompressed zip with sorted names and a fixed date, under a partial name until complete."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.part{os.getpid()}")
-    try:
-        with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
-            for name in sorted(entries):
-                archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), entries[name])
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def read_store(path: str | Path, *, only: Sequence[str] | None = None) -> xr.Dataset:

@@ -249,6 +249,17 @@ def test_all_claims_of_a_study_in_which_they_hold():
     assert all(claim.note == "" for claim in claims.values())
 
 
+def test_imported_minima_are_used_and_said():
+    study = stages(hold=True)
+    minima = study["minima"]
+    status = np.where(minima["arm"] == minima["arm"][0], "imported", "reached")
+    study["minima"] = minima.assign(status=(("arm", "seed"), np.broadcast_to(status[:, None], minima["usable"].shape)))
+    name, plain = str(minima["arm"].values[0]), judged(stages(hold=True))
+    for identifier, claim in judged(study).items():
+        assert claim.note == f"imported, and used whatever their loss: {name}"
+        assert (claim.estimate, claim.n) == (plain[identifier].estimate, plain[identifier].n)
+
+
 def test_all_claims_of_a_study_in_which_the_opposite_holds():
     claims = judged(stages(hold=False))
     assert {name: claim.verdict for name, claim in claims.items()} == dict.fromkeys(claims, "not supported")

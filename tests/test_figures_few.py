@@ -32,6 +32,20 @@ def test_a_single_usable_seed_is_drawn_without_an_interval(name):
     assert "sgd seed 0 (reached)" in texts(figure)
 
 
+@pytest.mark.parametrize("name", ["training", "charges", "equilibria"])
+def test_what_training_did_is_not_shown_of_minima_that_were_trained_elsewhere(name):
+    study = case(FIGURES[name])
+    study["minima"]["status"] = study["minima"]["status"].astype("U11")
+    study["minima"]["status"].loc[{"arm": "sgd"}] = "imported"
+    figure = draw(name, study)
+    figure.draw_without_rendering()
+    assert "Not shown: sgd (trained elsewhere)." in texts(figure)
+    assert "rsgd (3)" in texts(figure)
+    assert "\nsgd (3)" not in texts(figure)
+    study["minima"]["status"][:] = "imported"
+    assert name == "training" or "that was trained here" in texts(draw(name, study)).replace("\n", " ")
+
+
 def test_many_arms_and_groups_find_room():
     arms = [*ARMS, *(f"a_long_name_{number}" for number in range(8))]
     figure = draw("training", arms=arms)

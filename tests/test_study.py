@@ -2,6 +2,7 @@
 
 import copy
 import os
+import re
 import sys
 
 import pytest
@@ -60,7 +61,13 @@ def test_every_shipped_study_is_valid(file):
         ("cases.mlp.data.name", "mnits", "key 'cases.mlp.data.name' is 'mnits', which is unknown. Choose one of: digits, mnist"),
         ("seeds", 0, "key 'seeds' cannot be used: it is 0, expected a number of seeds, at least 1"),
         ("seeds", [1, 1], "key 'seeds' cannot be used"),
-        ("study", "../elsewhere", "key 'study' cannot be used"),
+        (
+            "arms.sgd.method",
+            "my-optimizers:Signs",
+            "it is 'my-optimizers:Signs', expected something of your own, package.module:n",
+        ),
+        ("arms.known", {"method": "checkpoints"}, "key 'arms.known.path' is missing"),
+        ("arms.known", {"method": "checkpoints", "path": "a", "momentum": 0.9}, "unknown key 'arms.known.momentum'"),
         ("claims.roles.sharp", "nobody", "'claims.roles.sharp' names the arm 'nobody', which is not among the arms: rsgd, sam"),
         ("training", {}, "key 'training.precision' is missing"),
     ],
@@ -152,6 +159,17 @@ def test_a_job_depends_on_the_code_that_it_reaches():
     assert not any(name.endswith("figures/chains.py") for name in figure)
 
 
+def test_a_case_may_limit_samples_and_train_its_chains_in_its_own_way():
+    config = copy.deepcopy(CONFIG)
+    case = next(iter(config["cases"]))
+    config["chains"] |= {"samples": 900, "learning_rate": 0.1}
+    config["cases"][case] |= {"samples": 300, "chains": {"learning_rate": 0.001}}
+    study.check_config(config, [ROOT / "config/config.yaml"])
+    assert study.measured(config, "chains", case) == config["chains"] | {"samples": 300, "learning_rate": 0.001}
+    del config["cases"][case]["samples"], config["cases"][case]["chains"]
+    assert study.measured(config, "chains", case) == config["chains"]
+
+
 def test_a_retried_job_asks_for_twice_as_much():
     amount = study.growing(1500)
     assert [amount(None, attempt=attempt) for attempt in (1, 2, 3)] == [1500, 3000, 6000]
@@ -167,3 +185,86 @@ def test_a_study_is_run_with_the_files_that_describe_it():
     files = ["config/config.yaml", "config/mnist.yaml", ROOT / "config/mine.yaml"]
     mine = os.path.relpath(ROOT / "config/mine.yaml")
     assert study.options_of(files, cores=2) == f"--cores 2 --configfile config/mnist.yaml {mine}"
+
+
+@pytest.mark.parametrize("name", ["..", "../elsewhere", "a/b", "/absolute", "", ".", "a b", "~", "a\\b"])
+def test_no_name_leads_out_of_the_folder_of_the_study(name):
+    for path, words in (("study", "key 'study' cannot be used"), ("arms", "arms"), ("cases", "cases")):
+        config = changed("study", name) if path == "study" else copy.deepcopy(CONFIG)
+        if path != "study":
+            config[path][name] = next(iter(config[path].values()))
+        with pytest.raises(study.ConfigError, match=words):
+            study.check_config(config, [ROOT / "config/config.yaml"])
+
+
+@pytest.mark.parametrize("name", ["data", "reference"])
+def test_a_study_is_not_named_like_what_lies_beside_it(name):
+    with pytest.raises(study.ConfigError, match="key 'study' cannot be used: it is .* neither data nor reference"):
+        study.check_config(changed("study", name), [ROOT / "config/config.yaml"])
+
+
+def test_rules_write_below_the_folder_of_the_study_alone():
+    """Every output, log and benchmark begins with the study's folder; only what is kept for reference lies beside it."""
+    outside = set()
+    for file in (ROOT / "workflow/rules").glob("*.smk"):
+        for block in re.findall(r"^    (?:output|log|benchmark):\n((?:        .*\n)+)", file.read_text(), re.MULTILINE):
+            written = re.findall(r'f?"([^"]*/[^"]*)"', block)
+            assert written, (file, block)
+            outside |= {path for path in written if not path.startswith("<results>/")}
+    assert outside == {"results/reference/{config['study']}/README.md"}
+    assert "results=f\"results/{config['study']}\"" in (ROOT / "workflow/rules/common.smk").read_text()
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A folder with code and checkpoints of the user's own, to work in."""
+    (tmp_path / "mine/parts").mkdir(parents=True)
+    texts = {
+        "mine/__init__.py": "",
+        "mine/networks.py": "import torch\nfrom .parts import block\nfrom symgeom.networks.mlp import mlp\n",
+        "mine/parts/__init__.py": "from . import block",
+        "mine/parts/block.py": "from mine import other",
+        "mine/other.py": "def broken(:",
+        "mine/unused.py": "",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "weights/mlp").mkdir(parents=True)
+    for name in ("b.pt", "a.safetensors", "c.pth", "notes.txt"):
+        (tmp_path / "weights/mlp" / name).write_text("")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_job_depends_on_the_users_code_that_it_reaches(home):
+    plain = set(study.code_of("draw_initialisations", own=["mlp"]))
+    assert plain == set(study.code_of("draw_initialisations"))
+    own = set(study.code_of("draw_initialisations", own=["mine.networks:network", "installed_elsewhere:network"])) - plain
+    written = {f"mine/{name}.py" for name in ("__init__", "networks", "parts/__init__", "parts/block", "other")}
+    assert {name for name in own if not name.startswith("..")} == written
+    assert any(name.endswith("symgeom/networks/mlp.py") for name in own)
+
+
+def imports(seeds, path):
+    """Return a configuration with one imported arm."""
+    return changed("seeds", seeds) | {"arms": {"sgd": {"method": "sgd"}, "known": {"method": "checkpoints", "path": path}}}
+
+
+def test_seeds_are_checkpoints_by_name(home):
+    config = imports([2, 0], "weights/{case}")
+    assert study.checkpoints_of(config, "mlp", "known") == ["weights/mlp/c.pth", "weights/mlp/a.safetensors"]
+    assert study.checkpoints_of(imports(3, str(home / "weights/mlp")), "mlp", "known")[1] == str(home / "weights/mlp/b.pt")
+    assert (study.arms_by(config, imported=True), study.arms_by(config, imported=False)) == (["known"], ["sgd"])
+
+
+@pytest.mark.parametrize(
+    ("seeds", "path", "message"),
+    [
+        (4, "weights/{case}", r"seeds \[0, 1, 2, 3\] .*'weights/mlp' holds 3 files that end in .safetensors, .pt, .pth"),
+        ([5], "weights/{case}", r"'weights/mlp' holds 3 files"),
+        (1, "none", "Arm 'known' of case 'mlp' needs .* its folder 'none' does not exist. Correct 'arms.known.path'"),
+    ],
+)
+def test_too_few_checkpoints_are_named(home, seeds, path, message):
+    with pytest.raises(study.ConfigError, match=message):
+        study.checkpoints_of(imports(seeds, path), "mlp", "known")

@@ -18,6 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent
 Pair = tuple[str, int, str, int]
 ARM_KEYS = ("batch_size", "epochs", "order", "augmentation")
 """What an arm's recipe may say about training beside its optimizer's options."""
+IMPORTED, WEIGHT_FILES = "checkpoints", (".safetensors", ".pt", ".pth")
+"""The method of arms that were trained elsewhere, and how their files end."""
 
 
 class ConfigError(Exception):
@@ -123,10 +125,11 @@ def gpus(config: Mapping) -> int:
     return int(config["device"] == "cuda")
 
 
-def limited(options: Mapping, samples: int | None) -> dict:
-    """Return the options of a measure with at most so many samples."""
-    given = [number for number in (options["samples"], samples) if number is not None]
-    return dict(options) | {"samples": min(given, default=None)}
+def measured(config: Mapping, section: str, case: str) -> dict:
+    """Return the options of a measure on a case, which may have options of its own and limit the number of samples."""
+    options = config[section] | config["cases"][case].get(section, {})
+    given = [number for number in (options["samples"], config["cases"][case].get("samples")) if number is not None]
+    return options | {"samples": min(given, default=None)}
 
 
 def pairs_of(
@@ -175,34 +178,72 @@ def options_of(files: Sequence[str | Path], *, cores: int | str) -> str:
     return " ".join([f"--cores {cores}", *(["--configfile", *over] if over else [])])
 
 
-def code_of(script: str, *modules: str) -> list[str]:
-    """Return every file of symgeom and scripts that a script reaches by import, and itself, relative to the current folder."""
+def arms_by(config: Mapping, *, imported: bool) -> list[str]:
+    """Return the arms that were trained elsewhere, or those that are trained here."""
+    return [arm for arm, recipe in config["arms"].items() if (recipe["method"] == IMPORTED) == imported]
+
+
+def checkpoints_of(config: Mapping, case: str, arm: str) -> list[str]:
+    """Return the files of an imported arm, one for each seed: seed 0 is the first by name; raise if there are too few."""
+    folder = Path(config["arms"][arm]["path"].replace("{case}", case))
+    found = sorted(str(file) for file in folder.glob("*") if file.suffix in WEIGHT_FILES)
+    seeds = seeds_of(config)
+    if len(found) <= max(seeds):
+        state = f"holds {len(found)} files that end in {', '.join(WEIGHT_FILES)}" if folder.is_dir() else "does not exist"
+        raise ConfigError(
+            f"Arm '{arm}' of case '{case}' needs a file for each of the seeds {seeds} (seed 0 is the first by name), but its "
+            f"folder '{folder}' {state}. Correct 'arms.{arm}.path' (relative to '{Path.cwd()}'), or lower 'seeds'."
+        )
+    return [found[seed] for seed in seeds]
+
+
+def code_of(script: str, *modules: str, own: Sequence[str] = ()) -> list[str]:
+    """Return every file that a script reaches by import, and itself, relative to the current folder.
+
+    These are files of symgeom and scripts; and, for ``own`` references ``package.module:name``, the user's modules in the current
+    folder and what they import there. Packages that are installed elsewhere are not looked into.
+    """
+    return list(_code_of(script, modules, tuple(own), os.getcwd()))
+
+
+@cache
+def _code_of(script: str, modules: tuple[str, ...], own: tuple[str, ...], _: str) -> tuple[str, ...]:
     found: dict[Path, None] = {}
     todo = [ROOT / "scripts" / f"{script}.py", *(ROOT / "symgeom" / f"{module}.py" for module in modules)]
+    for words in (reference.partition(":")[0].split(".") for reference in own if ":" in reference):
+        around = [".".join(words[:count]) for count in range(1, len(words) + 1)]  # importing a module runs its packages
+        todo += [place for name in around for place in _places(name) if place.is_file()]
     while todo:
         file = todo.pop()
         if file not in found:
             found[file] = None
             todo += _imports(file)
-    return sorted(os.path.relpath(file) for file in found)
+    return tuple(sorted(os.path.relpath(file) for file in found))
 
 
 @cache
 def _imports(file: Path) -> list[Path]:
-    """Return the project's files that a file imports; the package's door loads nothing by itself and is left out."""
-    names = [name for node in ast.walk(ast.parse(file.read_text())) for name in _imported(node)]
-    candidates = [place for name in names for place in _places(name)]
-    return [place for place in candidates if place.is_file() and place != ROOT / "symgeom/__init__.py"]
+    """Return the files that a file imports from the project or the current folder; the package's door loads nothing by itself."""
+    try:
+        tree = ast.parse(file.read_text())
+    except SyntaxError:  # of a user's file: the job that imports it says so
+        return []
+    found = [place for node in ast.walk(tree) for place in _imported(node, file)]
+    return [place for place in found if place.is_file() and place != ROOT / "symgeom/__init__.py"]
 
 
-def _imported(node: ast.AST) -> Iterator[str]:
+def _imported(node: ast.AST, file: Path) -> Iterator[Path]:
     if isinstance(node, ast.Import):
-        yield from (alias.name for alias in node.names)
-    elif isinstance(node, ast.ImportFrom) and node.module:
-        yield node.module
-        yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        for alias in node.names:
+            yield from _places(alias.name)
+    elif isinstance(node, ast.ImportFrom):
+        base = [file.parents[node.level - 1]] if node.level else []
+        module = [node.module] if node.module else []
+        for name in (".".join([*module, *tail]) for tail in ([], *([alias.name] for alias in node.names))):
+            yield from _places(name, *base) if name else ()
 
 
-def _places(name: str) -> list[Path]:
+def _places(name: str, *bases: Path) -> Iterator[Path]:
     relative = Path(*name.split("."))
-    return [base / tail for base in (ROOT, ROOT / "scripts") for tail in (f"{relative}.py", relative / "__init__.py")]
+    for base in bases or (ROOT, ROOT / "scripts", Path.cwd()):
+        yield from (base / f"{relative}.py", base / relative / "__init__.py")

@@ -139,20 +139,19 @@ def optimise_binary_chain(
     bend = {name: tensor.detach().clone() for name, tensor in points[1].items()}
     training = _Training(problem, (points[0], bend, points[2]), names, plan)
     grid, seen = torch.linspace(0, 1, plan.points, dtype=torch.float64), _evaluated(problem, plan.evaluation_samples)
-    epochs, errors, limit = [], [], None
+    epochs, errors = [], []
     for epoch in range(plan.epochs + 1):
         if epoch > 0:
             training.epoch(epoch, generators)
         chain = HammingChain(training.points, orders, stacked=True)
         if epoch % plan.evaluate_every == 0 or epoch == plan.epochs:
             epochs.append(epoch)
-            along = profile(seen, chain, grid).error
-            errors.append(along.amax(-1))
-            limit = plan.limit(along)
+            errors.append(profile(seen, chain, grid).error)
         if progress and epoch > 0:
-            progress(epoch, plan.epochs, f"{int((errors[-1] <= limit).sum())} of {pairs} chains connected")
-    largest, evaluated = torch.stack(errors, dim=1), torch.tensor(epochs)
-    needed = torch.where(largest <= limit.unsqueeze(1), evaluated.to(largest), math.inf).amin(1)
+            connected = int((errors[-1].amax(-1) <= plan.limit(errors[0])).sum())
+            progress(epoch, plan.epochs, f"{connected} of {pairs} chains connected")
+    largest, evaluated = torch.stack(errors, dim=1).amax(-1), torch.tensor(epochs)
+    needed = torch.where(largest <= plan.limit(errors[0]).unsqueeze(1), evaluated.to(largest), math.inf).amin(1)
     return Chains(
         path=chain,
         epoch=evaluated,

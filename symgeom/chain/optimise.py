@@ -76,7 +76,7 @@ def optimise_path(
     bends, seen = Bends.of(problem, path, torus, momentum=plan.momentum), _evaluated(problem, plan.evaluation_samples)
     grid = torch.linspace(0, 1, plan.points, dtype=torch.float64)
     steps = -(-len(problem.targets) // plan.batch_size)
-    epochs, errors, limit = [], [], None
+    epochs, errors = [], []
     for epoch in range(plan.epochs + 1):
         if epoch > 0:
             progressed = ((epoch - 1 + step / steps) / plan.epochs for step in range(steps))
@@ -84,13 +84,12 @@ def optimise_path(
             bends.train_epoch(rates, plan.batch_size, generators)
         if epoch % plan.evaluate_every == 0 or epoch == plan.epochs:
             epochs.append(epoch)
-            along = profile(seen, path, grid, values="error").error
-            errors.append(along.amax(-1))
-            limit = plan.limit(along)
+            errors.append(profile(seen, path, grid, values="error").error)
         if progress and epoch > 0:
-            progress(epoch, plan.epochs, f"{int((errors[-1] <= limit).sum())} of {pairs} chains connected")
-    largest_error, epoch = torch.stack(errors, dim=1), torch.tensor(epochs)
-    needed = torch.where(largest_error <= limit.unsqueeze(1), epoch.to(largest_error), math.inf).amin(1)
+            connected = int((errors[-1].amax(-1) <= plan.limit(errors[0])).sum())
+            progress(epoch, plan.epochs, f"{connected} of {pairs} chains connected")
+    largest_error, epoch = torch.stack(errors, dim=1).amax(-1), torch.tensor(epochs)
+    needed = torch.where(largest_error <= plan.limit(errors[0]).unsqueeze(1), epoch.to(largest_error), math.inf).amin(1)
     return Chains(path, epoch, largest_error, needed, needed * steps, _finite(inner), problem.batch_norm)
 
 

@@ -74,6 +74,7 @@ def evaluate(
         *_asked_of_charges(stages, roles),
     ]
     judged = [replace(answer(question, level=level, resamples=resamples), case=case) for question in questions]
+    judged = [_of_imported(claim, minima) for claim in judged]
     return [_of_binary(claim) for claim in judged] if energies.attrs.get("noise") == "flips" else judged
 
 
@@ -95,6 +96,14 @@ def _asked_of_charges(stages: Mapping[str, xr.Dataset], roles: Roles) -> Iterato
 
 def _measured(stage: xr.Dataset, prefix: str) -> bool:
     return any(str(name).startswith(prefix) for name in stage.data_vars)
+
+
+def _of_imported(claim: Claim, minima: xr.Dataset) -> Claim:
+    """Say which arms were trained elsewhere: the stop rule, by which others count, was not asked of them."""
+    known = minima["arm"].values if "status" in minima else ()
+    arms = [str(arm) for arm in known if (minima["status"].sel(arm=arm) == "imported").any()]
+    said = f"imported, and used whatever their loss: {', '.join(arms)}" if arms else ""
+    return replace(claim, note="; ".join(filter(None, [claim.note, said])))
 
 
 def _of_binary(claim: Claim) -> Claim:

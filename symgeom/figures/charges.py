@@ -10,7 +10,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import NullLocator
 
 from symgeom.figures.parts import columns, key, letter, logarithmic, note, spread
-from symgeom.figures.selection import counts, grouped, left_out, mean_interval, usable
+from symgeom.figures.selection import counts, grouped, left_out, mean_interval, seen
 from symgeom.figures.style import FAINT, INK, MUTED, PAGE, looks, paper, sheet, words
 
 if TYPE_CHECKING:
@@ -51,10 +51,11 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
         A page wide.
     """
     minima, ledgers = case["minima"].to_dataset(), case["ledgers"].to_dataset()
-    kept = {arm: seeds for arm, seeds in usable(minima, arms).items() if seeds}
+    kept, elsewhere = seen(minima, arms)
     groups, remark = grouped(ledgers, "charge")
     if not kept or not groups:
-        return words("No charges to show: no usable minimum has a conserved charge. " + left_out(minima, arms))
+        nothing = "No charges to show: no usable minimum that was trained here has a conserved charge."
+        return words(" ".join(filter(None, [nothing, left_out(minima, arms), elsewhere])))
     layout = [[f"charge {group}" for group in groups] + ["closure"], [f"terms {group}" for group in groups] + ["closure"]]
     figure, panels = sheet(layout, width=PAGE, height=4.6, width_ratios=[1.15] * len(groups) + [0.8])
     for group in groups:
@@ -74,7 +75,7 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     last.legend(handles=handles, loc="best", fontsize=7, handlelength=1.6)
     letter(panels)
     key(figure, counts(kept), arms)
-    note(figure, " ".join(filter(None, [remark, left_out(minima, arms)])))
+    note(figure, " ".join(filter(None, [remark, left_out(minima, arms), elsewhere])))
     return figure
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.lines import Line2D
 
 from symgeom.figures.parts import columns, key, letter, logarithmic, note
-from symgeom.figures.selection import counts, grouped, left_out, usable
+from symgeom.figures.selection import counts, grouped, left_out, seen
 from symgeom.figures.style import INK, PAGE, looks, paper, sheet, words
 
 if TYPE_CHECKING:
@@ -41,10 +41,11 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
         A page wide.
     """
     minima, equilibria = case["minima"].to_dataset(), case["equilibria"].to_dataset()
-    kept = {arm: seeds for arm, seeds in usable(minima, arms).items() if seeds}
+    kept, elsewhere = seen(minima, arms)
     groups, remark = grouped(equilibria, "displacement")
     if not kept or not groups:
-        return words("No noise equilibria to show: no usable minimum has a rescaling symmetry. " + left_out(minima, arms))
+        nothing = "No noise equilibria to show: no usable minimum that was trained here has a rescaling symmetry."
+        return words(" ".join(filter(None, [nothing, left_out(minima, arms), elsewhere])))
     figure, panels = sheet([groups], width=PAGE, height=2.9, sharey=True)
     lost = total = 0
     for group, panel in panels.items():
@@ -65,7 +66,7 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     letter(panels)
     key(figure, counts(kept), arms, lines=False, extra=moments)
     infinite = f"{lost} of {total} values are left out: units without gradient noise on one side." if lost else ""
-    note(figure, " ".join(filter(None, [infinite, remark, left_out(minima, arms)])))
+    note(figure, " ".join(filter(None, [infinite, remark, left_out(minima, arms), elsewhere])))
     return figure
 
 

@@ -65,6 +65,29 @@ def usable(minima: xr.Dataset, arms: Sequence[str]) -> dict[str, list[int]]:
     return {arm: seeds[minima["usable"].sel(arm=arm).values.astype(bool)].tolist() if arm in known else [] for arm in arms}
 
 
+def seen(minima: xr.Dataset, arms: Sequence[str]) -> tuple[dict[str, list[int]], str]:
+    """List the usable seeds of the arms that were trained here, for figures of what training did.
+
+    Parameters
+    ----------
+    minima : xr.Dataset
+        With ``usable`` and ``status`` (arm, seed).
+    arms : sequence of str
+        All arms of the study, in order.
+
+    Returns
+    -------
+    seeds : dict of str to list of int
+        Of each arm that has any.
+    remark : str
+        "Not shown: known (trained elsewhere).", or nothing.
+    """
+    kept = {arm: seeds for arm, seeds in usable(minima, arms).items() if seeds}
+    elsewhere = [arm for arm in kept if (minima["status"].sel(arm=arm) == "imported").any()]
+    remark = f"Not shown: {', '.join(elsewhere)} (trained elsewhere)." if elsewhere else ""
+    return {arm: seeds for arm, seeds in kept.items() if arm not in elsewhere}, remark
+
+
 def counts(usable: dict[str, list[int]]) -> dict[str, int]:
     """Count the seeds of each arm.
 

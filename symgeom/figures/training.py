@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from symgeom.figures.parts import columns, key, letter, logarithmic, note, percent, spread
-from symgeom.figures.selection import left_out
+from symgeom.figures.selection import left_out, seen
 from symgeom.figures.style import INK, PAGE, looks, paper, sheet, words
 
 if TYPE_CHECKING:
@@ -47,12 +47,12 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
         return words("No training history to show: no seed was trained.")
     layout = "abc" if "sample_gradients" in minima else "ab"
     figure, panels = sheet(layout, width=PAGE, height=2.8, width_ratios=[1.3, 1.3, 1][: len(layout)])
-    ended = minima["status"].transpose("arm", "seed").values
+    ended, known = minima["status"].transpose("arm", "seed").values, minima["arm"].values.tolist()
     errors = minima["history_error"].values
     least = min(errors[errors > 0], default=RESOLVED)
     for panel, name in zip((panels["a"], panels["b"]), ("history_loss", "history_error"), strict=True):
         curves = minima[name].transpose("arm", "seed", "epoch").values
-        for row, arm in enumerate(minima["arm"].values.tolist()):
+        for row, arm in enumerate(known):
             _histories(panel, minima["epoch"].values, curves[row], ended[row] == "diverged", looks(arms)[arm])
     panels["a"].set(title="loss", ylabel="training loss (nats per sample)")
     logarithmic(panels["a"])
@@ -70,9 +70,11 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     if "c" in panels:
         _costs(panels["c"], minima, arms)
     letter(panels)
-    trained = {arm: int((ended[row] != "").sum()) for row, arm in enumerate(minima["arm"].values.tolist())}
+    trained = {arm: int((ended[row] != "").sum()) for row, arm in enumerate(known) if "imported" not in ended[row]}
     key(figure, trained, arms)
-    remark = left_out(minima, arms).replace("Left out", "Shown here, left out elsewhere")
+    remark = " ".join(
+        filter(None, [left_out(minima, arms).replace("Left out", "Shown here, left out elsewhere"), seen(minima, arms)[1]])
+    )
     note(figure, f"{remark} A cross marks divergence." if (ended == "diverged").any() else remark)
     return figure
 

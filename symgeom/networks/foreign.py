@@ -5,17 +5,15 @@ afterwards, so that a study's weights depend on its seeds alone and nothing else
 """
 
 import inspect
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
-from importlib import import_module
-from pathlib import Path
 
 import torch
 from torch import nn
 
 from symgeom.checks import SymgeomError
+from symgeom.own_code import call, find, working_directory
 from symgeom.torchvision_door import import_torchvision
 
 
@@ -113,50 +111,18 @@ def own(
     >>> own("torch.nn:Linear", (3,), 2, {"in_features": 3, "out_features": 2}, generator=torch.Generator().manual_seed(0))
     Linear(in_features=3, out_features=2, bias=True)
     """
-    with _working_directory(), _seeded(generator):
-        function = _find(where)
-        signature, given = inspect.signature(function), dict(options or {})
-        if "generator" in signature.parameters:
-            call = signature, (tuple(input_shape), classes, given), {"generator": generator}
+    with working_directory(), _seeded(generator):
+        function, given = find(where, "network"), dict(options or {})
+        if "generator" in inspect.signature(function).parameters:
+            taken = (tuple(input_shape), classes, given), {"generator": generator}
         else:
-            call = signature, (), given
-        network = _called(where, function, *call)
+            taken = (), given
+        network = call(where, function, *taken, advice=", or write it as (input_shape, classes, options, *, generator)")
     if not isinstance(network, nn.Module):
         raise SymgeomError(
             f"Cannot use network '{where}': the function returned a {type(network).__name__}. Return a torch.nn.Module."
         )
     return network
-
-
-def _find(where: str) -> Callable[..., object]:
-    place, _, name = where.partition(":")
-    try:
-        module = import_module(place)
-    except (ImportError, ValueError, TypeError) as error:
-        raise SymgeomError(
-            f"Cannot import '{place}' for network '{where}': {error}. It was looked for in the working directory '{Path.cwd()}' "
-            "and among the installed packages. Write 'package.module:function', and install what it needs."
-        ) from error
-    function = getattr(module, name, None)
-    if not callable(function):
-        raise SymgeomError(
-            f"Cannot use network '{where}': module '{place}' ({getattr(module, '__file__', 'built in')}) has no function "
-            f"'{name}'. Correct the name behind the colon."
-        )
-    return function
-
-
-def _called(
-    where: str, function: Callable[..., object], signature: inspect.Signature, words: tuple, keywords: Mapping[str, object]
-) -> object:
-    try:
-        signature.bind(*words, **keywords)
-    except TypeError as error:
-        raise SymgeomError(
-            f"Cannot call '{where}' with options {sorted(keywords)}: {error}; it takes {signature}. Give those options, or write "
-            "it as (input_shape, classes, options, *, generator)."
-        ) from error
-    return function(*words, **keywords)
 
 
 @contextmanager
@@ -166,14 +132,3 @@ def _seeded(generator: torch.Generator) -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         yield
-
-
-@contextmanager
-def _working_directory() -> Iterator[None]:
-    """Search the working directory first."""
-    before = list(sys.path)
-    sys.path.insert(0, str(Path.cwd()))
-    try:
-        yield
-    finally:
-        sys.path[:] = before

@@ -1,5 +1,7 @@
 """Optimizers by name, one file each; to add one, write a final :class:`Method` and name it in ``METHODS``.
 
+A name with a colon is an optimizer of the user's own, ``package.module:name``.
+
 They sample minima of different flatness: replicated SGD, Entropy-SGD, weight averaging and sharpness-aware minimisation flat
 ones, adversarial initialisation sharp ones, SGD and Adam what lies between.
 """
@@ -11,6 +13,7 @@ from symgeom.checks import check_choice
 from symgeom.optimizers.adam import Adam
 from symgeom.optimizers.adversarial import Adversarial
 from symgeom.optimizers.entropy_sgd import EntropySGD
+from symgeom.optimizers.foreign import own
 from symgeom.optimizers.method import Method
 from symgeom.optimizers.rsgd import ReplicatedSGD
 from symgeom.optimizers.sam import SAM
@@ -28,7 +31,7 @@ def build(name: str, options: Mapping[str, object]) -> Method:
     Parameters
     ----------
     name : str
-        A key of ``METHODS``.
+        A key of ``METHODS``, or ``package.module:name``.
     options : mapping
         The attributes of the method; what is not named keeps its default.
 
@@ -40,13 +43,15 @@ def build(name: str, options: Mapping[str, object]) -> Method:
     Raises
     ------
     SymgeomError
-        If the name or an option is unknown, or an option is out of range.
+        If the name or an option is unknown, an option is out of range, or the user's own optimizer cannot be used.
 
     Examples
     --------
     >>> build("sgd", {"learning_rate": 0.05})
     SGD(learning_rate=0.05, momentum=0.9, weight_decay=0.0, schedule='constant', nesterov=False)
     """
+    if ":" in name:
+        return own(name, options)
     check_choice(name, METHODS, "optimizer")
     for option in options:
         check_choice(option, [field.name for field in fields(METHODS[name])], f"option of optimizer '{name}'")

@@ -87,13 +87,8 @@ def aligned(wildcards):
 
 
 def measured(section):
-    """Return the options of a measure; a case may limit the number of samples, and have options of its own."""
-
-    def options(wildcards):
-        case = config["cases"][wildcards.case]
-        return study.limited(config[section] | case.get(section, {}), case.get("samples"))
-
-    return options
+    """Return the options of a measure on a case."""
+    return lambda wildcards: study.measured(config, section, wildcards.case)
 
 
 def pairs(cross_arm, parts=PARTS, **kinds):

@@ -6,7 +6,7 @@ rule measure_equilibria:
         data="<results>/{case}/data.zarr.zip",
         symmetry="<results>/{case}/symmetry.json",
         minima=minima,
-        code=study.code_of("measure_equilibria"),
+        code=code_of("measure_equilibria", lambda wildcards: PARTS[wildcards.part]),
     output:
         equilibria="<results>/{case}/equilibria/{part}.zarr.zip",
     log:
@@ -22,8 +22,9 @@ rule measure_equilibria:
         gpu=study.gpus(config),
     params:
         network=network,
-        recipes=lambda wildcards: {arm: recipe_of(arm) for arm in PARTS[wildcards.part]},
-        batch_sizes=lambda wildcards: {arm: training_of(wildcards.case, arm)["batch_size"] for arm in PARTS[wildcards.part]},
+        arms=lambda wildcards: PARTS[wildcards.part],
+        recipes=lambda wildcards: {arm: recipe_of(arm) for arm in trained(wildcards)},
+        batch_sizes=lambda wildcards: {arm: training_of(wildcards.case, arm)["batch_size"] for arm in trained(wildcards)},
         options=measured("equilibria"),
         seeds=SEEDS,
     script:
@@ -35,7 +36,7 @@ rule walk_valleys:
         data="<results>/{case}/data.zarr.zip",
         symmetry="<results>/{case}/symmetry.json",
         minima=minima,
-        code=study.code_of("walk_valleys"),
+        code=code_of("walk_valleys"),
     output:
         valleys="<results>/{case}/valleys/{part}.zarr.zip",
     log:
@@ -52,6 +53,7 @@ rule walk_valleys:
     params:
         network=network,
         arms=lambda wildcards: PARTS[wildcards.part],
+        trained=trained,
         seeds=SEEDS,
         options=measured("valleys"),
     script:
@@ -62,7 +64,7 @@ rule draw_initialisations:
     input:
         data="<results>/{case}/data.zarr.zip",
         symmetry="<results>/{case}/symmetry.json",
-        code=study.code_of("draw_initialisations"),
+        code=code_of("draw_initialisations"),
     output:
         initialisations="<results>/{case}/initialisations/all.zarr.zip",
     log:

@@ -6,7 +6,7 @@ rule measure_flatness:
         data="<results>/{case}/data.zarr.zip",
         symmetry="<results>/{case}/symmetry.json",
         minima=minima,
-        code=study.code_of("measure_flatness"),
+        code=code_of("measure_flatness"),
     output:
         flatness="<results>/{case}/flatness/{part}.zarr.zip",
     log:
@@ -35,7 +35,7 @@ rule measure_curvature:
         data="<results>/{case}/data.zarr.zip",
         symmetry="<results>/{case}/symmetry.json",
         minima=minima,
-        code=study.code_of("measure_curvature"),
+        code=code_of("measure_curvature"),
     output:
         curvature="<results>/{case}/curvature/{part}.zarr.zip",
     log:

@@ -8,7 +8,7 @@ rule measure_paths:
         minima=earlier("minima"),
         canonical=earlier("canonical"),
         alignments="<results>/{case}/alignments/{part}.zarr.zip",
-        code=study.code_of("measure_paths"),
+        code=code_of("measure_paths"),
     output:
         paths="<results>/{case}/paths/{part}.zarr.zip",
     log:
@@ -39,7 +39,7 @@ rule connect_chains:
         minima=earlier("minima", CHAIN_PARTS),
         canonical=earlier("canonical", CHAIN_PARTS),
         alignments=aligned,
-        code=study.code_of("connect_chains"),
+        code=code_of("connect_chains"),
     output:
         chains="<results>/{case}/chains/{part}.zarr.zip",
     log:
@@ -71,7 +71,7 @@ rule map_planes:
         minima=earlier("minima"),
         canonical=earlier("canonical"),
         alignments=earlier("alignments"),
-        code=study.code_of("map_planes"),
+        code=code_of("map_planes"),
     output:
         maps="<results>/{case}/maps/{part}.zarr.zip",
     log:

@@ -1,4 +1,4 @@
-"""Data, architecture and training: from a configuration to minima and the ledgers of their charges."""
+"""Data, architecture and training: from a configuration to minima and the ledgers of their charges, or minima trained elsewhere."""
 
 
 rule prepare_data:
@@ -27,7 +27,7 @@ rule prepare_data:
 rule discover_symmetry:
     input:
         data="<results>/{case}/data.zarr.zip",
-        code=study.code_of("discover_symmetry"),
+        code=code_of("discover_symmetry"),
     output:
         symmetry="<results>/{case}/symmetry.json",
         trained="<results>/{case}/symmetry_as_trained.json",
@@ -52,7 +52,7 @@ rule train_minima:
     input:
         data="<results>/{case}/data.zarr.zip",
         symmetry="<results>/{case}/symmetry_as_trained.json",
-        code=study.code_of("train_minima"),
+        code=code_of("train_minima", lambda wildcards: [wildcards.arm]),
     output:
         minima="<results>/{case}/minima/{arm}.zarr.zip",
         ledgers="<results>/{case}/ledgers/{arm}.zarr.zip",
@@ -60,6 +60,8 @@ rule train_minima:
         "<results>/logs/train_minima/{case}-{arm}.log",
     benchmark:
         "<results>/benchmarks/train_minima/{case}-{arm}.tsv"
+    wildcard_constraints:
+        arm="|".join(TRAINED) or NONE,
     priority: 2  # the longest jobs: begun last, they would run on when other cores are idle
     conda:
         "../envs/symgeom.yaml"
@@ -75,3 +77,33 @@ rule train_minima:
         seeds=SEEDS,
     script:
         "../../scripts/train_minima.py"
+
+
+rule import_minima:
+    input:
+        data="<results>/{case}/data.zarr.zip",
+        symmetry="<results>/{case}/symmetry_as_trained.json",
+        checkpoints=lambda wildcards: CHECKPOINTS[wildcards.case, wildcards.arm],
+        code=code_of("import_minima"),
+    output:
+        minima="<results>/{case}/minima/{arm}.zarr.zip",
+        ledgers="<results>/{case}/ledgers/{arm}.zarr.zip",
+    log:
+        "<results>/logs/import_minima/{case}-{arm}.log",
+    benchmark:
+        "<results>/benchmarks/import_minima/{case}-{arm}.tsv"
+    wildcard_constraints:
+        arm="|".join(IMPORTED) or NONE,
+    conda:
+        "../envs/symgeom.yaml"
+    threads: 1
+    resources:
+        mem_mb=study.growing(2000),
+        runtime=study.growing(20),
+        gpu=0,
+    params:
+        network=network,
+        precision=lambda wildcards: training_of(wildcards.case)["precision"],
+        seeds=SEEDS,
+    script:
+        "../../scripts/import_minima.py"

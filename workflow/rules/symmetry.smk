@@ -6,7 +6,7 @@ rule canonicalise_minima:
         data="<results>/{case}/data.zarr.zip",
         symmetry="<results>/{case}/symmetry.json",
         minima=minima,
-        code=study.code_of("canonicalise_minima"),
+        code=code_of("canonicalise_minima"),
     output:
         canonical="<results>/{case}/canonical/{part}.zarr.zip",
     log:
@@ -35,7 +35,7 @@ rule align_pairs:
         data="<results>/{case}/data.zarr.zip",
         symmetry="<results>/{case}/symmetry.json",
         canonical=earlier("canonical"),
-        code=study.code_of("align_pairs"),
+        code=code_of("align_pairs"),
     output:
         alignments="<results>/{case}/alignments/{part}.zarr.zip",
     log:
@@ -64,7 +64,7 @@ rule measure_distances:
         symmetry="<results>/{case}/symmetry.json",
         canonical=earlier("canonical"),
         alignments="<results>/{case}/alignments/{part}.zarr.zip",
-        code=study.code_of("measure_distances"),
+        code=code_of("measure_distances"),
     output:
         distances="<results>/{case}/distances/{part}.zarr.zip",
     log:

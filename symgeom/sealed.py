@@ -1,0 +1,107 @@
+"""A zip file with a seal: equal entries give equal bytes, and the sha256 of what it holds is written in its comment.
+
+The zip's own checksums (CRC-32, one per entry) find a flipped bit when the entry is read; the seal also finds entries that were
+removed, added, renamed, or replaced together with their checksum.
+"""
+
+import hashlib
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+PREFIX = b"sha256:"
+
+
+def seal_of(entries: Mapping[str, bytes]) -> bytes:
+    """Return the seal of some entries: the sha256 of their names, lengths and contents, in the order of their names.
+
+    Parameters
+    ----------
+    entries : mapping of str to bytes
+        Contents by name.
+
+    Returns
+    -------
+    bytes
+        What the comment of the zip says.
+
+    Examples
+    --------
+    >>> seal_of({"a": b"1", "b": b""}) == seal_of({"b": b"", "a": b"1"})
+    True
+    """
+    digest = hashlib.sha256()
+    for name in sorted(entries):
+        digest.update(f"{len(name.encode())} {name} {len(entries[name])} ".encode() + entries[name])
+    return PREFIX + digest.hexdigest().encode()
+
+
+def write_sealed(path: Path, entries: Mapping[str, bytes]) -> None:
+    """Write the entries as an uncompressed zip with sorted names and a fixed date, under a partial name until complete.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its folder is made if need be.
+    entries : mapping of str to bytes
+        Contents by name.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "a.zip"
+    >>> write_sealed(path, {"entry": b"content"})
+    >>> broken_seal(path)
+    ''
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.part{os.getpid()}")
+    try:
+        with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
+            archive.comment = seal_of(entries)
+            for name in sorted(entries):
+                archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), entries[name])
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def broken_seal(path: Path) -> str:
+    """Say what is wrong with a sealed zip, down to the entry.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    str
+        What was found, or nothing; a zip without a seal is wrong, too.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "a.zip"
+    >>> _ = path.write_bytes(b"no zip")
+    >>> broken_seal(path)
+    'truncated or no zip (File is not a zip file)'
+    """
+    entries: dict[str, bytes] = {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            for name in names:
+                try:
+                    entries[name] = archive.read(name)  # checks its sum
+                except (zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError):
+                    return f"entry '{name}' is damaged: its checksum does not fit"
+            written = archive.comment
+    except (zipfile.BadZipFile, OSError, ValueError) as error:
+        return f"truncated or no zip ({error})"
+    if not written.startswith(PREFIX):
+        return "has no checksum of its content: made before stores had one, or by another program"
+    if len(set(names)) < len(names) or written != seal_of(entries):
+        return "entries were changed, added or removed after it was written: the checksum of its content does not fit"
+    return ""

@@ -1,0 +1,23 @@
+"""What users bring themselves: code of networks and optimizers, and minima that were trained elsewhere."""
+
+TRAINED, IMPORTED = (study.arms_by(config, imported=imported) for imported in (False, True))
+NONE = "(?!)"  # matches no arm
+try:  # here and not in an input function, whose error snakemake would overlook where an earlier store exists
+    CHECKPOINTS = {(case, arm): study.checkpoints_of(config, case, arm) for case in config["cases"] for arm in IMPORTED}
+except study.ConfigError as mistake:
+    raise WorkflowError(str(mistake)) from None
+
+
+def code_of(script, arms=lambda wildcards: []):
+    """List the code that a job on a network depends on, with the user's own: of the network, and of some arms' optimizers."""
+
+    def listed(wildcards):
+        methods = [config["arms"][arm]["method"] for arm in arms(wildcards)]
+        return study.code_of(script, own=[config["cases"][wildcards.case]["network"]["name"], *methods])
+
+    return listed
+
+
+def trained(wildcards):
+    """List a part's arms whose training was seen."""
+    return [arm for arm in PARTS[wildcards.part] if arm in TRAINED]
