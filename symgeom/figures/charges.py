@@ -67,12 +67,12 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
         _causes(panels[f"terms {group}"], ledgers, group, kept)
         panels[f"terms {group}"].set(title=f"what moved it, {group}", ylabel="change per unit (weight²)")
     _closure(panels["closure"], ledgers["closure"], kept, arms)
-    last = panels[f"terms {groups[-1]}"]
     handles = [
         Patch(facecolor=colour, edgecolor=INK, hatch=hatch, linewidth=0.4, label=label) for label, colour, hatch in TERMS.values()
     ]
     handles.append(Line2D([], [], linestyle="none", marker="D", color="white", markeredgecolor=INK, label="sum"))
-    last.legend(handles=handles, loc="best", fontsize=7, handlelength=1.6)
+    # Between the panels and the page's edge: bars of either sign leave no corner that is free in every study.
+    figure.legend(handles=handles, loc="outside lower left", ncols=len(handles), handlelength=1.6, columnspacing=1.2)
     letter(panels)
     key(figure, counts(kept), arms)
     note(figure, " ".join(filter(None, [remark, left_out(minima, arms), elsewhere])))
