@@ -50,6 +50,11 @@ class LedgerObserver:
         self._ledger: Ledger | None = None
         self._last: tuple[int, Parameters, Tensor] | None = None
 
+    @property
+    def keeps_weights(self) -> bool:
+        """Return whether the weights before the next step are needed after it: they open the account, or are paired with steps."""
+        return self._ledger is None or not self._method.equivariant
+
     def __call__(
         self, step: int, before: Parameters, direction: Parameters, after: Parameters, learning_rate: float, members: Tensor
     ) -> None:

@@ -15,14 +15,15 @@ WIDTHS = (4, 6, 5, 3)
 SPEC = mlp_spec(*WIDTHS)
 
 
-def observed(name, *, epochs=12, stop_error=0.0, **options):
+def observed(name, *, epochs=12, stop_error=0.0, seen_as=lambda observer: observer, **options):
     """Train three seeds of a small network, with its ledger."""
     method = build(name, {"learning_rate": 0.05, **options})
     start = stack([parameters(mlp(*WIDTHS, seed=seed)) for seed in range(3)])
     observer = LedgerObserver(SPEC, method, steps=epochs * 6, snapshots=5)
+    watch, orders = seen_as(observer), [stream("order", seed) for seed in range(3)]
     plan = Plan(batch_size=10, epochs=epochs, stop_error=stop_error)
     problem = Problem(mlp(*WIDTHS), *batch(60, WIDTHS[0], WIDTHS[-1]))
-    trained = train(problem, start, method, plan=plan, generators=[stream("order", seed) for seed in range(3)], observe=observer)
+    trained = train(problem, start, method, plan=plan, generators=orders, observe=watch)
     return start, trained, observer.close()
 
 
@@ -51,6 +52,24 @@ def test_a_seed_that_leaves_early_is_measured_when_it_leaves():
         network = {name: tensor[seed] for name, tensor in trained.parameters.items()}
         last = record.charge["hidden1"][seed][measured][-1]
         torch.testing.assert_close(last, charges(SPEC, network)["hidden1"], rtol=1e-14, atol=1e-14)
+
+
+@pytest.mark.parametrize(("name", "kept"), [("sgd", False), ("sam", True)])
+def test_steps_overwrite_the_weights_where_nothing_is_paired_with_them(name, kept):
+    """Seen through a function, for which all weights are kept, the account is the same to the last bit."""
+    watched = []
+
+    def function(observer):
+        watched.append(observer)
+        assert observer.keeps_weights
+        return lambda *step: observer(*step)
+
+    options = {"epochs": 40, "stop_error": 0.45, "momentum": 0.9}
+    first, second = observed(name, **options)[2], observed(name, seen_as=function, **options)[2]
+    assert watched[0].keeps_weights == kept
+    for part in ("charge", "scale", "terms", "defect"):
+        for group, expected in getattr(second, part).items():
+            assert torch.equal(getattr(first, part)[group].nan_to_num(7.0), expected.nan_to_num(7.0)), (part, group)
 
 
 def test_an_observer_that_was_put_away_books_on():

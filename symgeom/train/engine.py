@@ -207,7 +207,7 @@ class _Run:
 
             before = stacked.weights
             direction, stacked.state = self.method.direction(gradient_at, before, stacked.state)
-            stacked.move(direction, rate, in_place=self.observe is None)
+            stacked.move(direction, rate, in_place=not getattr(self.observe, "keeps_weights", self.observe is not None))
             if self.observe is not None:
                 seen = {**before, **stacked.buffers}, direction, {**stacked.weights, **stacked.buffers}
                 self.observe(epoch * len(batches) + number, *seen, rate, stacked.members)

@@ -13,7 +13,8 @@ from symgeom.types import Parameters
 
 Observer = Callable[[int, Parameters, Parameters, Parameters, float, Tensor], None]
 """Called as ``observe(step, params_before, direction, params_after, learning_rate, members)``. Where checkpoints are kept it also
-has ``state()``, what it knows as nested dicts and lists of tensors and numbers, and ``restore(state)``."""
+has ``state()``, what it knows as nested dicts and lists of tensors and numbers, and ``restore(state)``. One that has a false
+``keeps_weights`` when a step begins lets the step overwrite the weights: ``params_before`` may then hold those after it."""
 
 TOGETHER = ("auto", "batched", "one")
 
