@@ -52,7 +52,7 @@ class LedgerObserver:
 
     @property
     def keeps_weights(self) -> bool:
-        """Return whether the weights before the next step are needed after it: they open the account, or are paired with steps."""
+        """Return whether the weights before a step are needed after it: they open the account, or are paired with the step."""
         return self._ledger is None or not self._method.equivariant
 
     def __call__(
