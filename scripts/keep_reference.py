@@ -11,7 +11,7 @@ from PIL import Image
 from symgeom.store import open_study
 from symgeom.summary import minima_table, pairs_table, write_table
 
-OF_MINIMA, OF_PAIRS = ("minima", "flatness", "curvature", "canonical"), ("distances", "alignments", "paths", "chains")
+OF_MINIMA, OF_PAIRS = ("minima", "flatness", "curvature", "canonical", "ledgers"), ("distances", "alignments", "paths", "chains")
 COLOURS = 256
 """Of a picture that is kept: a third of the size, and no difference to the eye."""
 

@@ -25,7 +25,8 @@ def minima_table(case: str, stages: Mapping[str, xr.Dataset]) -> list[dict]:
     case : str
         Name of the case, written into every row.
     stages : mapping of str to xr.Dataset
-        Any of the stages with the dimensions (arm, seed). Of curves over noise amplitudes the mean is kept, of quantiles each.
+        Any of the stages with the dimensions (arm, seed). Of curves over noise amplitudes the mean is kept, of quantiles
+        each, of ledgers the charges at both ends and what each term changed, averaged over units.
 
     Returns
     -------
@@ -62,6 +63,17 @@ def _single(name: str, array: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]
     elif more == ["quantile"]:
         for share in array["quantile"].values:
             yield f"{name}_{share:g}", array.sel(quantile=share)
+    elif "step" in more and name.startswith(("charge_", "term_")):
+        yield from _booked(name, array.mean([dim for dim in more if dim not in ("step", "term")]))
+
+
+def _booked(name: str, means: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
+    """Yield the account of a group's charges, averaged over units: start and end, or what each term had changed at the end."""
+    last = means.isel(step=means.notnull().cumsum("step").argmax("step"))  # seeds end at different steps
+    if "term" in means.dims:
+        yield from ((f"{name} {term}", last.sel(term=term)) for term in means["term"].values)
+    else:
+        yield from ((f"{name} start", means.isel(step=0)), (f"{name} end", last))
 
 
 def pairs_table(case: str, stages: Mapping[str, xr.Dataset]) -> list[dict]:

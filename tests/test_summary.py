@@ -4,11 +4,15 @@ import csv
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pytest
 import synthetic_study
+import xarray as xr
 
 from symgeom.claims.flatness import mean_local_energy
 from symgeom.summary import minima_table, pairs_table, write_table
+
+LEDGER = ("arm", "seed", "step", "h")
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +34,18 @@ def test_minima_have_their_own_numbers_and_means_of_curves(stages):
         assert row["case"] == "tiny"
         assert "history_loss" not in row
     assert len({tuple(row) for row in rows}) == 1
+
+
+def test_ledgers_are_told_by_both_ends_and_by_what_changed_them():
+    """One seed ends a snapshot before the other; two units, whose means are kept."""
+    charge = xr.DataArray([[[[1.0, 3.0], [2.0, 6.0], [np.nan] * 2], [[0.0, 0.0], [1.0, 1.0], [5.0, 7.0]]]], dims=LEDGER)
+    terms = xr.concat([charge - 1, 2 * charge], xr.IndexVariable("term", ["noise", "optimizer"]))
+    named = {"arm": ["sgd"], "seed": [0, 1]}
+    ledgers = xr.Dataset({"charge_h": charge, "term_h": terms, "closure": charge[:, :, 0, 0]}, named)
+    first, second = minima_table("tiny", {"ledgers": ledgers})
+    assert (first["charge_h start"], first["charge_h end"], first["term_h noise"], first["term_h optimizer"]) == (2, 4, 3, 8)
+    assert (second["charge_h start"], second["charge_h end"], second["term_h noise"], second["term_h optimizer"]) == (0, 6, 5, 12)
+    assert (first["closure"], second["closure"]) == (1, 0)
 
 
 def test_pairs_have_a_column_for_every_variant_and_stage(stages):

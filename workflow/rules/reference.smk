@@ -13,6 +13,7 @@ rule keep_reference:
         flatness=everything("flatness"),
         curvature=everything("curvature"),
         canonical=everything("canonical"),
+        ledgers=everything("ledgers"),
         distances=everything("distances"),
         alignments=everything("alignments"),
         paths=everything("paths"),
