@@ -1,22 +1,41 @@
-"""What is kept of the paths between pairs: error and loss on a grid, and barriers from grids that were refined at the peak."""
+"""What is kept of the paths between pairs: error and loss on a grid, and barriers from grids that were refined at the peak.
+
+The points of the grid may come from several jobs: then each keeps a slice of them, and the job that is given the slices refines.
+"""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
+import xarray as xr
 from _labels import Pair, labelled, names
 
-from symgeom.barrier import Profile, barrier, profile, refined_profile
+from symgeom.barrier import Profile, barrier, profile, refine
 from symgeom.path import Path
 from symgeom.problem import Problem
+from symgeom.store import read_store
+
+BEGUN = ("loss", "error", "t")
+"""What is taken over from slices."""
 
 
 class Along:
     """Arrays over pair, variant, split and place, NaN until they are put in, and the names of paths that are not defined."""
 
-    def __init__(self, pairs: Sequence[Pair], variants: Sequence[str], splits: Sequence[str], options: Mapping) -> None:
+    def __init__(
+        self,
+        pairs: Sequence[Pair],
+        variants: Sequence[str],
+        splits: Sequence[str],
+        options: Mapping,
+        *,
+        points: Sequence[int] | None,
+        slices: Sequence[str],
+    ) -> None:
         self.variants, self.splits, self.options = list(variants), list(splits), options
-        self.t = torch.linspace(0, 1, options["points"], dtype=torch.float64)
+        grid = torch.linspace(0, 1, options["points"], dtype=torch.float64)
+        self.t, self.whole = (grid, True) if points is None else (grid[list(points)], False)
+        self.begun = xr.concat([read_store(path, only=BEGUN) for path in slices], "t").sortby("t") if slices else None
         self.pairs, self.undefined = pairs, []
         shape = (len(pairs), len(variants), len(splits))
         self.loss, self.error = (np.full((*shape, len(self.t)), np.nan) for _ in range(2))
@@ -28,14 +47,21 @@ class Along:
             self.undefined += [f"{variant}: {'{}/{} to {}/{}'.format(*self.pairs[row])}"] if split == "train" else []
             return
         place = row, self.variants.index(variant), self.splits.index(split)
+        fine = self._begun(place, problem) or mean([profile(problem, path, self.t) for path in paths])
+        self.loss[place], self.error[place] = fine.loss, fine.error
+        if not self.whole:
+            return
         if len(paths) == 1 and self.options["refinements"] and split == "train":
-            fine = refined_profile(problem, paths[0], points=len(self.t), refinements=self.options["refinements"])
-        else:
-            fine = mean([profile(problem, path, self.t) for path in paths])
-        common = torch.isin(fine.t, self.t)
-        self.loss[place], self.error[place] = fine.loss[common], fine.error[common]
+            fine = refine(problem, paths[0], fine, refinements=self.options["refinements"])
         self.barrier[place], self.loss_barrier[place] = barrier(fine.t, fine.error), barrier(fine.t, fine.loss)
         self.peak[place] = fine.t[int(fine.error.nan_to_num(nan=-1.0).argmax())]
+
+    def _begun(self, place: tuple[int, int, int], problem: Problem) -> Profile | None:
+        """Return what slices hold of a path."""
+        if self.begun is None:
+            return None
+        loss, error = (torch.from_numpy(self.begun[name].values[place]) for name in ("loss", "error"))
+        return Profile(self.t, loss, error, problem.batch_norm)
 
 
 def mean(found: Sequence[Profile]) -> Profile:
@@ -45,14 +71,17 @@ def mean(found: Sequence[Profile]) -> Profile:
 
 
 def labels(along: Along) -> tuple[dict, dict]:
-    """Label what was kept."""
+    """Label what was kept: of a slice, no barriers."""
     dims, grid = ("pair", "variant", "split"), ("pair", "variant", "split", "t")
     variables = {
         "loss": labelled(grid, along.loss, "nat", "loss along the path"),
         "error": labelled(grid, along.error, "1", "fraction misclassified along the path"),
+    }
+    barriers = {
         "barrier": labelled(dims, along.barrier, "1", "largest error above the line between the ends"),
         "loss_barrier": labelled(dims, along.loss_barrier, "nat", "largest loss above the line between the ends"),
         "peak": labelled(dims, along.peak, "1", "where the error is largest, t"),
     }
     coordinates = {"t": ("t", along.t.numpy())} | names("variant", along.variants, "kind of path and symmetries removed")
+    variables |= barriers if along.whole else {}
     return variables, coordinates | names("split", along.splits, "part of the data")

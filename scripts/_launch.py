@@ -48,6 +48,7 @@ def deterministic() -> None:
 
 
 def digest(snakemake: object) -> str:
-    """Return a digest of everything in the configuration that the job depends on."""
-    parts = dict(snakemake.params.items()), dict(snakemake.wildcards.items())
+    """Return a digest of everything in the configuration that the job depends on; its code is not."""
+    told = {name: value for name, value in snakemake.params.items() if name != "code"}
+    parts = told, dict(snakemake.wildcards.items())
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]

@@ -1,4 +1,7 @@
-"""Measure error and loss along paths between minima, with none, one or both kinds of symmetry removed."""
+"""Measure error and loss along paths between minima, with none, one or both kinds of symmetry removed.
+
+With ``points``, at these points of every path alone. A job that is given such slices takes over what they hold.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -23,6 +26,7 @@ def main(
     stores: Mapping,
     network: Mapping,
     pairs: Sequence[Pair],
+    points: Sequence[int] | None,
     options: Mapping,
     alignment: Mapping,
     bias_in_norm: bool,
@@ -38,7 +42,7 @@ def main(
     inside = [pair for pair in pairs if pair[0] == pair[2] and gauges.ends(pair)] if "geodesic greedy" in names else []
     single = dict(match(spec, gauges.canonical, inside, options=alignment | {"method": "greedy"}, case=case))
     given = {"case": case, "torus": torus, "problem": problems["train"], "options": options}
-    along = Along(pairs, names, list(problems), options)
+    along = Along(pairs, names, list(problems), options, points=points, slices=stores.get("slices", ()))
     with progress("measure paths", len(pairs)) as bar:
         for row, pair in enumerate(pairs):
             bar.update()

@@ -15,6 +15,7 @@ from _tables import minima_table
 from _training import method_of, orders, plan_of, precision_of, starts
 
 from symgeom.observe import LedgerObserver
+from symgeom.store import SUFFIX
 from symgeom.train import train
 
 
@@ -35,7 +36,7 @@ def main(
     precision = precision_of(training)
     problems = problems_of(found, precision, trained=True)
     members = [(case, arm, seed, replica) for seed in seeds for replica in range(method.members_per_seed)]
-    place = Path(minima).parents[1] / "checkpoints" / f"{arm}.checkpoint"
+    place = Path(minima).parents[1] / "checkpoints" / Path(minima).name.replace(SUFFIX, ".checkpoint")
     with progress(f"train {case}/{arm}", training["epochs"]) as bar:
         plan = plan_of(found, training, place=place, digest=config_digest, bar=bar)
         steps, observer = plan.epochs * (len(problems["train"].targets) // plan.batch_size), None

@@ -219,8 +219,9 @@ def open_study(path: str | Path, *, files: Sequence[str | Path] | None = None) -
     """Read every array of a study into one labelled tree.
 
     The files ``<case>/<stage>.zarr.zip`` and the batches ``<case>/<stage>/<batch>.zarr.zip`` become the nodes
-    ``/<case>/<stage>``. Batches are joined along ``pair`` or ``plane`` if they have it, else along ``seed`` and ``arm``. Where
-    arms were run with different seeds, the gap is NaN (False in flags, empty in text). Half-written files are not read.
+    ``/<case>/<stage>``. Batches are joined along ``pair`` or ``plane`` if they have it, else along ``seed`` and ``arm``, and
+    sorted by their labels, so that a study is the same tree however it was split into jobs. Where arms were run with different
+    seeds, the gap is NaN (False in flags, empty in text). Half-written files are not read.
 
     Parameters
     ----------
@@ -261,13 +262,24 @@ def _join(stage: Path, files: Sequence[Path]) -> xr.Dataset:
     try:
         for listed in ("pair", "plane"):
             if listed in batches[0].dims:
-                return _concatenate(batches, listed)
-        return _concatenate([_concatenate(row, "seed") for row in rows.values()], "arm")
+                return _sorted(_concatenate(batches, listed), listed)
+        joined = _concatenate([_concatenate(row, "seed") for row in rows.values()], "arm")
+        return _sorted(_sorted(joined, "seed"), "arm")
     except ValueError as error:
         raise SymgeomError(
             f"Cannot join the batches {[file.name for file in files]} of '{stage}': {error} A changed number of batches leaves "
             "old files behind: delete that folder and run snakemake again."
         ) from error
+
+
+def _sorted(dataset: xr.Dataset, dim: str) -> xr.Dataset:
+    """Sort by the labels along a dimension, in the order of their names."""
+    labels = [
+        coordinate.transpose(dim, ...).values for name, coordinate in sorted(dataset.coords.items()) if dim in coordinate.dims
+    ]
+    columns = [column for values in labels for column in values.reshape(len(values), -1).T]
+    order = np.lexsort(columns[::-1]) if columns else []
+    return dataset if (np.diff(order) == 1).all() else dataset.isel({dim: order})
 
 
 def _concatenate(batches: list[xr.Dataset], dim: str) -> xr.Dataset:

@@ -1,4 +1,4 @@
-"""What a configuration asks for: checks, parts, pairs, and the code that a job depends on."""
+"""What a configuration asks for: checks, options, files, and the code that a job depends on."""
 
 import copy
 import os
@@ -70,6 +70,12 @@ def test_every_shipped_study_is_valid(file):
         ("arms.known", {"method": "checkpoints", "path": "a", "momentum": 0.9}, "unknown key 'arms.known.momentum'"),
         ("claims.roles.sharp", "nobody", "'claims.roles.sharp' names the arm 'nobody', which is not among the arms: rsgd, sam"),
         ("training", {}, "key 'training.precision' is missing"),
+        (
+            "granularity.pairs_per_job",
+            0,
+            "key 'granularity.pairs_per_job' cannot be used: it is 0, expected a number, at least 1",
+        ),
+        ("training.together", "batched", "'granularity.seeds_per_job' splits the seeds .* Set the one to null, or the other to"),
     ],
 )
 def test_a_wrong_key_is_named_with_its_file(path, value, message):
@@ -104,48 +110,6 @@ def test_a_file_that_names_every_arm_decides_their_order(tmp_path):
     assert list(study.merged_in_order("arms", merged, [first, second])) == ["new", "sgd", "rsgd"]
 
 
-def test_the_star_needs_all_pairs_of_the_flat_and_the_reference_arm():
-    config = changed("seeds", 3)
-    pairs = study.pairs_of(config, list(config["arms"]), "none", star=True)
-    across = {pair for pair in pairs if pair[0] != pair[2]}
-    assert across == {("rsgd", one, "sgd", other) for one in range(3) for other in range(3)}
-    assert len(pairs) - len(across) == 5 * 3
-
-
-def test_every_arm_has_a_plane_and_the_last_of_the_roles_the_mixed_one():
-    config = changed("granularity.arms_per_job", 1)
-    assert study.triples_of(config, ["sgd"]) == [(("sgd", 0, "sgd", 1), ("sgd", 0, "sgd", 2))]
-    own, mixed = study.triples_of(config, ["adversarial"])
-    assert own == (("adversarial", 0, "adversarial", 1), ("adversarial", 0, "adversarial", 2))
-    assert mixed == (("rsgd", 0, "sgd", 0), ("rsgd", 0, "adversarial", 0))
-    assert study.triples_of(changed("seeds", 2), ["sgd"]) == []
-
-
-def test_parts_grow_at_the_end_only():
-    config = changed("granularity.arms_per_job", 2)
-    before = study.parts_of(config)
-    config["arms"] = config["arms"] | {"new": config["arms"]["sgd"]}
-    after = study.parts_of(config)
-    assert before == {"0": ["rsgd", "sam"], "1": ["sgd", "adam"], "2": ["adversarial"]}
-    assert {part: after[part] for part in ("0", "1")} == {part: before[part] for part in ("0", "1")}
-
-
-@pytest.mark.parametrize("size", [1, 2, 5])
-def test_every_pair_is_measured_once_whatever_the_parts(size):
-    config = changed("granularity.arms_per_job", size)
-    counts = {"all": 30 * 29 // 2, "matched": 5 * 15 + 10 * 6, "none": 5 * 15}
-    for cross_arm, count in counts.items():
-        pairs = [pair for arms in study.parts_of(config).values() for pair in study.pairs_of(config, arms, cross_arm)]
-        assert len(pairs) == len({frozenset([pair[:2], pair[2:]]) for pair in pairs}) == count
-
-
-def test_a_part_reads_the_parts_that_its_pairs_lie_in():
-    config = changed("granularity.arms_per_job", 2)  # [rsgd, sam], [sgd, adam], [adversarial]
-    assert study.parts_with(config, ["sam", "sgd"], earlier=False) == ["0", "1"]
-    assert study.parts_with(config, ["sgd"], earlier=True) == ["0", "1"]
-    assert study.parts_with(config, ["adversarial"], earlier=True) == ["0", "1", "2"]
-
-
 def test_a_job_depends_on_the_code_that_it_reaches():
     training, paths = study.code_of("train_minima"), study.code_of("measure_paths")
     reached = [name.split("symgeom/", 1)[-1] for name in training]
@@ -157,6 +121,13 @@ def test_a_job_depends_on_the_code_that_it_reaches():
     figure = study.code_of("draw_figure", "figures/flatness")
     assert any(name.endswith("figures/flatness.py") for name in figure)
     assert not any(name.endswith("figures/chains.py") for name in figure)
+
+
+def test_the_digest_of_code_is_that_of_the_files(home):
+    """An edit of what a job reaches changes it (workflow tests edit files); where a file lies does not."""
+    digest = study.code_digest("draw_initialisations", own=["mine.networks:network"])
+    assert digest != study.code_digest("draw_initialisations") != study.code_digest("train_minima")
+    assert re.fullmatch("[0-9a-f]{16}", digest)
 
 
 def test_a_case_may_limit_samples_and_train_its_chains_in_its_own_way():
@@ -252,7 +223,7 @@ def imports(seeds, path):
 
 def test_seeds_are_checkpoints_by_name(home):
     config = imports([2, 0], "weights/{case}")
-    assert study.checkpoints_of(config, "mlp", "known") == ["weights/mlp/c.pth", "weights/mlp/a.safetensors"]
+    assert study.checkpoints_of(config, "mlp", "known") == {2: "weights/mlp/c.pth", 0: "weights/mlp/a.safetensors"}
     assert study.checkpoints_of(imports(3, str(home / "weights/mlp")), "mlp", "known")[1] == str(home / "weights/mlp/b.pt")
     assert (study.arms_by(config, imported=True), study.arms_by(config, imported=False)) == (["known"], ["sgd"])
 

@@ -1,10 +1,11 @@
-"""What a configuration asks for: check it, split it into jobs, and find the code that each job depends on.
+"""What a configuration asks for: check it, and find the options, the files and the code that each job depends on.
 
 Used by ``rules/common.smk``, so that the rules themselves hold next to no Python.
 """
 
 import ast
 import difflib
+import hashlib
 import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,10 +13,10 @@ from functools import cache
 from pathlib import Path
 
 import jsonschema
+import split
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
-Pair = tuple[str, int, str, int]
 ARM_KEYS = ("batch_size", "epochs", "order", "augmentation")
 """What an arm's recipe may say about training beside its optimizer's options."""
 IMPORTED, WEIGHT_FILES = "checkpoints", (".safetensors", ".pt", ".pth")
@@ -32,6 +33,12 @@ def check_config(config: dict, files: Sequence[str | Path]) -> None:
     errors = sorted(jsonschema.Draft202012Validator(schema).iter_errors(config), key=lambda error: -len(error.absolute_path))
     if errors:
         raise ConfigError(_sentence(errors[0], config, files))
+    if config["granularity"]["seeds_per_job"] and config["training"]["together"] == "batched":
+        raise ConfigError(
+            f"{_origin(['granularity', 'seeds_per_job'], files)}: key 'granularity.seeds_per_job' splits the seeds of an arm, "
+            "but with 'training.together: batched' the last bits of a seed depend on its company. Set the one to null, or the "
+            "other to auto."
+        )
     roles = config["claims"]["roles"]
     for role, arm in given(roles).items():
         if arm not in config["arms"]:
@@ -96,25 +103,6 @@ def given(section: Mapping) -> dict:
     return {name: value for name, value in section.items() if value is not None}
 
 
-def seeds_of(config: Mapping) -> list[int]:
-    """Return the seeds: a number means that many, from 0."""
-    seeds = config["seeds"]
-    return list(range(seeds)) if isinstance(seeds, int) else list(seeds)
-
-
-def parts_of(config: Mapping, size: str = "arms_per_job") -> dict[str, list[str]]:
-    """Split the arms into parts, in order, so that an arm added at the end changes no earlier part."""
-    arms, count = list(config["arms"]), config["granularity"][size]
-    return {str(number): arms[start : start + count] for number, start in enumerate(range(0, len(arms), count))}
-
-
-def parts_with(config: Mapping, arms: Sequence[str], *, earlier: bool) -> list[str]:
-    """Return the parts that hold some arms, or also all arms before them: what pairs with them."""
-    order = list(config["arms"])
-    wanted = order[: max(map(order.index, arms)) + 1] if earlier else arms
-    return [part for part, held in parts_of(config).items() if set(held) & set(wanted)]
-
-
 def growing(amount: int) -> Callable[[object, int], int]:
     """Return a resource that doubles from attempt to attempt: a job that a cluster ended for it may pass when it is retried."""
     return lambda wildcards, attempt: amount * 2 ** (attempt - 1)
@@ -132,41 +120,9 @@ def measured(config: Mapping, section: str, case: str) -> dict:
     return options | {"samples": min(given, default=None)}
 
 
-def pairs_of(
-    config: Mapping, later_arms: Sequence[str], cross_arm: str, *, within: str = "all", star: bool = False
-) -> list[Pair]:
-    """Return the pairs of minima whose later arm is one of some arms.
-
-    Within an arm all pairs of seeds, or each seed with the next one ("ring"); across arms all, those of equal position in the
-    seed list ("matched"), or none. Between the flat and the reference arm of the claims all, if the star shape is asked for.
-    """
-    arms, seeds, roles = list(config["arms"]), seeds_of(config), config["claims"]["roles"]
-    core = {roles["flat"], roles["reference"]} if star else set()
-    pairs: list[Pair] = []
-    for later in later_arms:
-        for arm in arms[: arms.index(later)]:
-            kind = "all" if {arm, later} <= core else cross_arm
-            chosen = {"all": itertools.product(seeds, seeds), "matched": zip(seeds, seeds, strict=True), "none": ()}[kind]
-            pairs += [(arm, first, later, second) for first, second in chosen]
-        inside = list(itertools.combinations(seeds, 2))
-        if within == "ring":
-            following = {frozenset((seed, seeds[place - 1])) for place, seed in enumerate(seeds)}
-            inside = [pair for pair in inside if frozenset(pair) in following]
-        pairs += [(later, first, later, second) for first, second in inside]
-    return pairs
-
-
-def triples_of(config: Mapping, later_arms: Sequence[str]) -> list[tuple[Pair, Pair]]:
-    """Return the planes to map: of every arm its first three seeds, and with the last of the roles the first seeds of all roles.
-
-    A plane is two pairs with the same first network, whose later arm is one of some arms.
-    """
-    arms, seeds, roles = list(config["arms"]), seeds_of(config), config["claims"]["roles"]
-    found = [[(arm, seed) for seed in seeds[:3]] for arm in later_arms if len(seeds) > 2]
-    mixed = sorted({roles[role] for role in ("flat", "reference", "sharp")}, key=arms.index)
-    if len(mixed) == 3 and mixed[-1] in later_arms:
-        found.append([(arm, seeds[0]) for arm in mixed])
-    return [((*first, *second), (*first, *third)) for first, second, third in found]
+def recipe_of(config: Mapping, arm: str) -> dict:
+    """Return an arm's optimizer and its options."""
+    return {key: value for key, value in config["arms"][arm].items() if key not in ARM_KEYS}
 
 
 def options_of(files: Sequence[str | Path], *, cores: int | str) -> str:
@@ -183,18 +139,29 @@ def arms_by(config: Mapping, *, imported: bool) -> list[str]:
     return [arm for arm, recipe in config["arms"].items() if (recipe["method"] == IMPORTED) == imported]
 
 
-def checkpoints_of(config: Mapping, case: str, arm: str) -> list[str]:
-    """Return the files of an imported arm, one for each seed: seed 0 is the first by name; raise if there are too few."""
+def training_of(config: Mapping, case: str, arm: str | None = None) -> dict:
+    """Return how an arm trains on a case: what all do, what the case changes, what the arm changes.
+
+    Seeds that are split into jobs train one after another, so that no number depends on how they are split.
+    """
+    recipe = config["arms"].get(arm, {})
+    alone = {"together": "one"} if config["granularity"]["seeds_per_job"] else {}
+    own = {key: recipe[key] for key in ARM_KEYS if key in recipe}
+    return config["training"] | alone | config["cases"][case].get("training", {}) | own
+
+
+def checkpoints_of(config: Mapping, case: str, arm: str) -> dict[int, str]:
+    """Return the file of every seed of an imported arm: that of seed 0 is the first by name; raise if there are too few."""
     folder = Path(config["arms"][arm]["path"].replace("{case}", case))
     found = sorted(str(file) for file in folder.glob("*") if file.suffix in WEIGHT_FILES)
-    seeds = seeds_of(config)
+    seeds = split.seeds_of(config)
     if len(found) <= max(seeds):
         state = f"holds {len(found)} files that end in {', '.join(WEIGHT_FILES)}" if folder.is_dir() else "does not exist"
         raise ConfigError(
             f"Arm '{arm}' of case '{case}' needs a file for each of the seeds {seeds} (seed 0 is the first by name), but its "
             f"folder '{folder}' {state}. Correct 'arms.{arm}.path' (relative to '{Path.cwd()}'), or lower 'seeds'."
         )
-    return [found[seed] for seed in seeds]
+    return {seed: found[seed] for seed in seeds}
 
 
 def code_of(script: str, *modules: str, own: Sequence[str] = ()) -> list[str]:
@@ -203,11 +170,24 @@ def code_of(script: str, *modules: str, own: Sequence[str] = ()) -> list[str]:
     These are files of symgeom and scripts; and, for ``own`` references ``package.module:name``, the user's modules in the current
     folder and what they import there. Packages that are installed elsewhere are not looked into.
     """
-    return list(_code_of(script, modules, tuple(own), os.getcwd()))
+    return [os.path.relpath(file) for file in _reached(script, modules, tuple(own), Path.cwd())]
+
+
+def code_digest(script: str, *modules: str, own: Sequence[str] = ()) -> str:
+    """Return a digest of the code that a script reaches: a parameter of its jobs, which run again when it changes."""
+    return _digest(script, modules, tuple(own), Path.cwd())
 
 
 @cache
-def _code_of(script: str, modules: tuple[str, ...], own: tuple[str, ...], _: str) -> tuple[str, ...]:
+def _digest(*reached: object) -> str:
+    total = hashlib.sha256()
+    for file in _reached(*reached):
+        total.update(f"{file.name} {hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+    return total.hexdigest()[:16]
+
+
+@cache
+def _reached(script: str, modules: tuple[str, ...], own: tuple[str, ...], _: Path) -> tuple[Path, ...]:
     found: dict[Path, None] = {}
     todo = [ROOT / "scripts" / f"{script}.py", *(ROOT / "symgeom" / f"{module}.py" for module in modules)]
     for words in (reference.partition(":")[0].split(".") for reference in own if ":" in reference):
@@ -218,7 +198,7 @@ def _code_of(script: str, modules: tuple[str, ...], own: tuple[str, ...], _: str
         if file not in found:
             found[file] = None
             todo += _imports(file)
-    return tuple(sorted(os.path.relpath(file) for file in found))
+    return tuple(sorted(found))
 
 
 @cache

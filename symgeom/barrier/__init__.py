@@ -19,7 +19,7 @@ error, not the loss, along geodesics.
 from symgeom.barrier.along import NETWORKS_HELD, VALUES, Profile, profile
 from symgeom.barrier.height import DEFINITIONS, barrier
 from symgeom.barrier.landscape import evaluate
-from symgeom.barrier.refined import NEW_POINTS, refined_profile
+from symgeom.barrier.refined import NEW_POINTS, refine, refined_profile
 
 __all__ = [
     "DEFINITIONS",
@@ -30,5 +30,6 @@ __all__ = [
     "barrier",
     "evaluate",
     "profile",
+    "refine",
     "refined_profile",
 ]

@@ -69,11 +69,42 @@ def refined_profile(
             f"Cannot refine the profiles of {pairs[0]} stacked pairs together, for each peaks elsewhere: take them one by one, "
             "with path.pair(index)."
         )
-    found = profile(problem, path, torch.linspace(0, 1, points, dtype=torch.float64), at_once=at_once)
+    grid = profile(problem, path, torch.linspace(0, 1, points, dtype=torch.float64), at_once=at_once)
+    return refine(problem, path, grid, refinements=refinements, at_once=at_once)
+
+
+def refine(problem: Problem, path: Path, found: Profile, *, refinements: int, at_once: int | None = None) -> Profile:
+    """Add points to a profile where it peaks.
+
+    Parameters
+    ----------
+    problem, path, refinements, at_once
+        As in :func:`refined_profile`.
+    found : Profile
+        Of this path, on a grid from 0 to 1 of at least 5 points, however it was computed.
+
+    Returns
+    -------
+    Profile
+        With four points more for each refinement, on the device of the given values.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from symgeom.path import LinearPath
+    >>> problem = Problem(nn.Linear(1, 2, bias=False), torch.ones(1, 1), torch.tensor([1]))
+    >>> path = LinearPath({"weight": torch.tensor([[1.0], [0.0]])}, {"weight": torch.tensor([[0.0], [1.0]])})
+    >>> found = profile(problem, path, torch.linspace(0, 1, 5, dtype=torch.float64))
+    >>> refine(problem, path, found, refinements=1).error.tolist()
+    [1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]
+    """
     for _ in range(refinements):
         more = profile(problem, path, _between(found), at_once=at_once)
         t, order = torch.cat([found.t, more.t]).sort()
-        loss, error = (torch.cat(pair)[order] for pair in ((found.loss, more.loss), (found.error, more.error)))
+        loss, error = (
+            torch.cat([old, new.to(old.device)])[order.to(old.device)]
+            for old, new in ((found.loss, more.loss), (found.error, more.error))
+        )
         found = Profile(t, loss, error, found.batch_norm)
     return found
 

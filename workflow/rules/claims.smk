@@ -12,7 +12,6 @@ rule evaluate_claims:
         equilibria=everything("equilibria"),
         valleys=everything("valleys") if config["valleys"] else [],
         solutions=model_stores("solutions"),
-        code=study.code_of("evaluate_claims"),
     output:
         claims="<results>/claims.csv",
         barriers="<results>/barriers.csv",
@@ -28,6 +27,7 @@ rule evaluate_claims:
         runtime=study.growing(20),
         gpu=0,
     params:
+        code=study.code_digest("evaluate_claims"),
         cases=list(config["cases"]),
         options=config["claims"],
         bend_threshold=config["chains"]["threshold"],

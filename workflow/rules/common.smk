@@ -1,10 +1,12 @@
 """All Python of the workflow: the checked configuration, and which files a job reads."""
 
+import itertools
 import sys
 
 # Not workflow.basedir, which is another workflow's folder where that takes this one as a module. Jobs look for symgeom here too.
 sys.path[:0] = map(str, Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[:2])
 
+import split
 import study
 from snakemake.exceptions import WorkflowError
 
@@ -24,21 +26,38 @@ pathvars:
     results=f"results/{config['study']}",
 
 
+# What the names of stores mean is said in split.py: block ".1", part "0.1", piece "0.1-2" of its pairs, slice "0" of their paths.
 wildcard_constraints:
     case="|".join(config["cases"]),
     arm="|".join(config["arms"]),
-    part=r"\d+",
+    block=r"(?:\.\d+)?",
+    part=r"\d+(?:\.\d+)?",
+    piece=r"\d+(?:\.\d+)?(?:-\d+)?",
+    slice=r"\d+",
 
 
-PARTS = study.parts_of(config)
-CHAIN_PARTS = study.parts_of(config, "arms_per_chain_job")
-SEEDS = study.seeds_of(config)
+BLOCKS = split.blocks_of(config)
+PARTS = split.parts_of(config)
+CHAIN_PARTS = split.parts_of(config, "arms_per_chain_job")
+PAIRS = {
+    "alignments": split.pieces_of(config, PARTS, "all"),
+    "paths": split.pieces_of(config, PARTS, config["paths"]["cross_arm"], star=config["paths"]["star"]),
+    "chains": split.pieces_of(config, CHAIN_PARTS, config["chains"]["cross_arm"], within=config["chains"]["within"]),
+}
+SLICES = split.slices_of(config)
+HELD = {"minima": split.minima_of(config), "canonical": split.holders(PARTS)}
+HELD["alignments"] = {pair: piece for piece, pairs in PAIRS["alignments"].items() for pair in pairs}
 MODELS = {model: stage for model, stage in {"perceptron": "solutions", "two_layer": "descents"}.items() if config[model]}
 
 
 def stores(stage, names):
     """List the stores of one stage of a case."""
     return [f"<results>/{{case}}/{stage}/{name}.zarr.zip" for name in names]
+
+
+def holding(stage, keys):
+    """List the stores of a stage that hold some networks, or the alignments of some pairs."""
+    return stores(stage, dict.fromkeys(HELD[stage][key] for key in keys))
 
 
 def model_stores(stage):
@@ -52,38 +71,19 @@ def network(wildcards):
     return config["cases"][wildcards.case]["network"] | chosen
 
 
-def recipe_of(arm):
-    """Return an arm's optimizer and its options."""
-    return {key: value for key, value in config["arms"][arm].items() if key not in study.ARM_KEYS}
-
-
-def training_of(case, arm=None):
-    """Return how an arm trains on a case: what all do, what the case changes, and what the arm changes."""
-    recipe = config["arms"].get(arm, {})
-    own = {key: recipe[key] for key in study.ARM_KEYS if key in recipe}
-    return config["training"] | config["cases"][case].get("training", {}) | own
-
-
 def minima(wildcards):
-    """List the trained networks of a part's arms."""
-    return stores("minima", PARTS[wildcards.part])
+    """List the trained networks of a part."""
+    return holding("minima", itertools.product(*PARTS[wildcards.part]))
 
 
-def earlier(stage, parts=PARTS):
-    """List the stores of a part's arms and of all arms before them."""
-    order = list(config["arms"])
-
-    def listed(wildcards):
-        if stage == "minima":
-            return stores(stage, order[: order.index(parts[wildcards.part][-1]) + 1])
-        return stores(stage, study.parts_with(config, parts[wildcards.part], earlier=True))
-
-    return listed
+def ends(stage, of):
+    """List the stores of a stage that hold the networks of a piece's pairs."""
+    return lambda wildcards: holding(stage, split.ends_of(PAIRS[of][wildcards.piece]))
 
 
-def aligned(wildcards):
-    """List the alignments of the pairs of a chain part."""
-    return stores("alignments", study.parts_with(config, CHAIN_PARTS[wildcards.part], earlier=False))
+def aligned(of):
+    """List the alignments of a piece's pairs."""
+    return lambda wildcards: holding("alignments", PAIRS[of][wildcards.piece])
 
 
 def measured(section):
@@ -91,14 +91,10 @@ def measured(section):
     return lambda wildcards: study.measured(config, section, wildcards.case)
 
 
-def pairs(cross_arm, parts=PARTS, **kinds):
-    """List the pairs of minima that a part is responsible for."""
-    return lambda wildcards: study.pairs_of(config, parts[wildcards.part], cross_arm, **kinds)
-
-
 def batches(stage):
     """List the batches into which one stage of a case is split."""
-    named = {"minima": config["arms"], "ledgers": config["arms"], "chains": CHAIN_PARTS, "initialisations": ["all"]}
+    trained = dict.fromkeys(HELD["minima"].values())
+    named = {"minima": trained, "ledgers": trained, "initialisations": ["all"], "distances": PAIRS["alignments"]} | PAIRS
     return list(named.get(stage, PARTS))
 
 
@@ -115,5 +111,5 @@ def arrays_of(figure):
 
 def stop_rule(wildcards):
     """Return the stop rule that the figure of the training shows."""
-    training = training_of(wildcards.case) if wildcards.figure == "training" else {}
+    training = study.training_of(config, wildcards.case) if wildcards.figure == "training" else {}
     return {key: training[key] for key in ("stop_error", "stop_loss") if training}

@@ -6,7 +6,6 @@ rule measure_equilibria:
         data="<results>/{case}/data.zarr.zip",
         symmetry="<results>/{case}/symmetry.json",
         minima=minima,
-        code=code_of("measure_equilibria", lambda wildcards: PARTS[wildcards.part]),
     output:
         equilibria="<results>/{case}/equilibria/{part}.zarr.zip",
     log:
@@ -21,12 +20,15 @@ rule measure_equilibria:
         runtime=study.growing(60),
         gpu=study.gpus(config),
     params:
+        code=code_of("measure_equilibria", lambda wildcards: PARTS[wildcards.part].arms),
         network=network,
-        arms=lambda wildcards: PARTS[wildcards.part],
-        recipes=lambda wildcards: {arm: recipe_of(arm) for arm in trained(wildcards)},
-        batch_sizes=lambda wildcards: {arm: training_of(wildcards.case, arm)["batch_size"] for arm in trained(wildcards)},
+        arms=lambda wildcards: PARTS[wildcards.part].arms,
+        recipes=lambda wildcards: {arm: study.recipe_of(config, arm) for arm in trained(wildcards)},
+        batch_sizes=lambda wildcards: {
+            arm: study.training_of(config, wildcards.case, arm)["batch_size"] for arm in trained(wildcards)
+        },
         options=measured("equilibria"),
-        seeds=SEEDS,
+        seeds=lambda wildcards: PARTS[wildcards.part].seeds,
     script:
         "../../scripts/measure_equilibria.py"
 
@@ -36,7 +38,6 @@ rule walk_valleys:
         data="<results>/{case}/data.zarr.zip",
         symmetry="<results>/{case}/symmetry.json",
         minima=minima,
-        code=code_of("walk_valleys"),
     output:
         valleys="<results>/{case}/valleys/{part}.zarr.zip",
     log:
@@ -51,10 +52,11 @@ rule walk_valleys:
         runtime=study.growing(120),
         gpu=study.gpus(config),
     params:
+        code=code_of("walk_valleys"),
         network=network,
-        arms=lambda wildcards: PARTS[wildcards.part],
+        arms=lambda wildcards: PARTS[wildcards.part].arms,
         trained=trained,
-        seeds=SEEDS,
+        seeds=lambda wildcards: PARTS[wildcards.part].seeds,
         options=measured("valleys"),
     script:
         "../../scripts/walk_valleys.py"
@@ -64,7 +66,6 @@ rule draw_initialisations:
     input:
         data="<results>/{case}/data.zarr.zip",
         symmetry="<results>/{case}/symmetry.json",
-        code=code_of("draw_initialisations"),
     output:
         initialisations="<results>/{case}/initialisations/all.zarr.zip",
     log:
@@ -79,6 +80,7 @@ rule draw_initialisations:
         runtime=study.growing(20),
         gpu=0,
     params:
+        code=code_of("draw_initialisations"),
         network=network,
         draws=config["valleys"] and config["valleys"]["draws"],
     script:

@@ -6,7 +6,6 @@ rule measure_flatness:
         data="<results>/{case}/data.zarr.zip",
         symmetry="<results>/{case}/symmetry.json",
         minima=minima,
-        code=code_of("measure_flatness"),
     output:
         flatness="<results>/{case}/flatness/{part}.zarr.zip",
     log:
@@ -21,9 +20,10 @@ rule measure_flatness:
         runtime=study.growing(120),
         gpu=study.gpus(config),
     params:
+        code=code_of("measure_flatness"),
         network=network,
-        arms=lambda wildcards: PARTS[wildcards.part],
-        seeds=SEEDS,
+        arms=lambda wildcards: PARTS[wildcards.part].arms,
+        seeds=lambda wildcards: PARTS[wildcards.part].seeds,
         options=measured("flatness"),
         bias_in_norm=config["symmetry"]["bias_in_norm"],
     script:
@@ -35,7 +35,6 @@ rule measure_curvature:
         data="<results>/{case}/data.zarr.zip",
         symmetry="<results>/{case}/symmetry.json",
         minima=minima,
-        code=code_of("measure_curvature"),
     output:
         curvature="<results>/{case}/curvature/{part}.zarr.zip",
     log:
@@ -50,9 +49,10 @@ rule measure_curvature:
         runtime=study.growing(120),
         gpu=study.gpus(config),
     params:
+        code=code_of("measure_curvature"),
         network=network,
-        arms=lambda wildcards: PARTS[wildcards.part],
-        seeds=SEEDS,
+        arms=lambda wildcards: PARTS[wildcards.part].arms,
+        seeds=lambda wildcards: PARTS[wildcards.part].seeds,
         options=measured("curvature"),
         bias_in_norm=config["symmetry"]["bias_in_norm"],
     script:

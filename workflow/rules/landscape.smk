@@ -1,51 +1,29 @@
-"""The landscape between minima: paths, chains and planes."""
+"""The landscape between minima beyond straight paths: trained chains, and planes through three."""
 
 
-rule measure_paths:
-    input:
-        data="<results>/{case}/data.zarr.zip",
-        symmetry="<results>/{case}/symmetry.json",
-        minima=earlier("minima"),
-        canonical=earlier("canonical"),
-        alignments="<results>/{case}/alignments/{part}.zarr.zip",
-        code=code_of("measure_paths"),
-    output:
-        paths="<results>/{case}/paths/{part}.zarr.zip",
-    log:
-        "<results>/logs/measure_paths/{case}-{part}.log",
-    benchmark:
-        "<results>/benchmarks/measure_paths/{case}-{part}.tsv"
-    conda:
-        "../envs/symgeom.yaml"
-    threads: 1
-    resources:
-        mem_mb=study.growing(2000),
-        runtime=study.growing(120),
-        gpu=study.gpus(config),
-    params:
-        network=network,
-        pairs=pairs(config["paths"]["cross_arm"], star=config["paths"]["star"]),
-        options=measured("paths"),
-        alignment=config["alignment"],
-        bias_in_norm=config["symmetry"]["bias_in_norm"],
-    script:
-        "../../scripts/measure_paths.py"
+def planes(wildcards):
+    """List the planes that a part is responsible for."""
+    return split.triples_of(config, PARTS[wildcards.part])
+
+
+def corners(stage):
+    """List the stores of a stage that hold the networks of a part's planes."""
+    return lambda wildcards: holding(stage, split.ends_of(itertools.chain(*planes(wildcards))))
 
 
 rule connect_chains:
     input:
         data="<results>/{case}/data.zarr.zip",
         symmetry="<results>/{case}/symmetry.json",
-        minima=earlier("minima", CHAIN_PARTS),
-        canonical=earlier("canonical", CHAIN_PARTS),
-        alignments=aligned,
-        code=code_of("connect_chains"),
+        minima=ends("minima", "chains"),
+        canonical=ends("canonical", "chains"),
+        alignments=aligned("chains"),
     output:
-        chains="<results>/{case}/chains/{part}.zarr.zip",
+        chains="<results>/{case}/chains/{piece}.zarr.zip",
     log:
-        "<results>/logs/connect_chains/{case}-{part}.log",
+        "<results>/logs/connect_chains/{case}-{piece}.log",
     benchmark:
-        "<results>/benchmarks/connect_chains/{case}-{part}.tsv"
+        "<results>/benchmarks/connect_chains/{case}-{piece}.tsv"
     priority: 1  # the longest way to the report leads through here
     conda:
         "../envs/symgeom.yaml"
@@ -55,8 +33,9 @@ rule connect_chains:
         runtime=study.growing(120),
         gpu=study.gpus(config),
     params:
+        code=code_of("connect_chains"),
         network=network,
-        pairs=pairs(config["chains"]["cross_arm"], CHAIN_PARTS, within=config["chains"]["within"]),
+        pairs=lambda wildcards: PAIRS["chains"][wildcards.piece],
         options=measured("chains"),
         bias_in_norm=config["symmetry"]["bias_in_norm"],
         at_once=config["granularity"]["pairs_at_once"],
@@ -68,10 +47,9 @@ rule map_planes:
     input:
         data="<results>/{case}/data.zarr.zip",
         symmetry="<results>/{case}/symmetry.json",
-        minima=earlier("minima"),
-        canonical=earlier("canonical"),
-        alignments=earlier("alignments"),
-        code=code_of("map_planes"),
+        minima=corners("minima"),
+        canonical=corners("canonical"),
+        alignments=lambda wildcards: holding("alignments", itertools.chain(*planes(wildcards))),
     output:
         maps="<results>/{case}/maps/{part}.zarr.zip",
     log:
@@ -86,8 +64,9 @@ rule map_planes:
         runtime=study.growing(120),
         gpu=study.gpus(config),
     params:
+        code=code_of("map_planes"),
         network=network,
-        planes=lambda wildcards: study.triples_of(config, PARTS[wildcards.part]),
+        planes=planes,
         options=measured("maps"),
         bias_in_norm=config["symmetry"]["bias_in_norm"],
     script:

@@ -2,8 +2,6 @@
 
 
 rule prepare_data:
-    input:
-        code=study.code_of("prepare_data"),
     output:
         data="<results>/{case}/data.zarr.zip",
     log:
@@ -18,7 +16,8 @@ rule prepare_data:
         runtime=study.growing(30),
         gpu=0,
     params:
-        recipe=lookup(dpath="cases/{case}/data", within=config),
+        code=study.code_digest("prepare_data"),
+        recipe=lambda wildcards: config["cases"][wildcards.case]["data"],
         root=config["data_root"],
     script:
         "../../scripts/prepare_data.py"
@@ -27,7 +26,6 @@ rule prepare_data:
 rule discover_symmetry:
     input:
         data="<results>/{case}/data.zarr.zip",
-        code=code_of("discover_symmetry"),
     output:
         symmetry="<results>/{case}/symmetry.json",
         trained="<results>/{case}/symmetry_as_trained.json",
@@ -43,6 +41,7 @@ rule discover_symmetry:
         runtime=study.growing(10),
         gpu=study.gpus(config),
     params:
+        code=code_of("discover_symmetry"),
         network=network,
     script:
         "../../scripts/discover_symmetry.py"
@@ -52,14 +51,13 @@ rule train_minima:
     input:
         data="<results>/{case}/data.zarr.zip",
         symmetry="<results>/{case}/symmetry_as_trained.json",
-        code=code_of("train_minima", lambda wildcards: [wildcards.arm]),
     output:
-        minima="<results>/{case}/minima/{arm}.zarr.zip",
-        ledgers="<results>/{case}/ledgers/{arm}.zarr.zip",
+        minima="<results>/{case}/minima/{arm}{block}.zarr.zip",
+        ledgers="<results>/{case}/ledgers/{arm}{block}.zarr.zip",
     log:
-        "<results>/logs/train_minima/{case}-{arm}.log",
+        "<results>/logs/train_minima/{case}-{arm}{block}.log",
     benchmark:
-        "<results>/benchmarks/train_minima/{case}-{arm}.tsv"
+        "<results>/benchmarks/train_minima/{case}-{arm}{block}.tsv"
     wildcard_constraints:
         arm="|".join(TRAINED) or NONE,
     priority: 2  # the longest jobs: begun last, they would run on when other cores are idle
@@ -71,10 +69,11 @@ rule train_minima:
         runtime=study.growing(120),
         gpu=study.gpus(config),
     params:
+        code=code_of("train_minima", lambda wildcards: [wildcards.arm]),
         network=network,
-        recipe=lambda wildcards: recipe_of(wildcards.arm),
-        training=lambda wildcards: training_of(wildcards.case, wildcards.arm),
-        seeds=SEEDS,
+        recipe=lambda wildcards: study.recipe_of(config, wildcards.arm),
+        training=lambda wildcards: study.training_of(config, wildcards.case, wildcards.arm),
+        seeds=lambda wildcards: BLOCKS[wildcards.block],
     script:
         "../../scripts/train_minima.py"
 
@@ -83,15 +82,14 @@ rule import_minima:
     input:
         data="<results>/{case}/data.zarr.zip",
         symmetry="<results>/{case}/symmetry_as_trained.json",
-        checkpoints=lambda wildcards: CHECKPOINTS[wildcards.case, wildcards.arm],
-        code=code_of("import_minima"),
+        checkpoints=lambda wildcards: [CHECKPOINTS[wildcards.case, wildcards.arm][seed] for seed in BLOCKS[wildcards.block]],
     output:
-        minima="<results>/{case}/minima/{arm}.zarr.zip",
-        ledgers="<results>/{case}/ledgers/{arm}.zarr.zip",
+        minima="<results>/{case}/minima/{arm}{block}.zarr.zip",
+        ledgers="<results>/{case}/ledgers/{arm}{block}.zarr.zip",
     log:
-        "<results>/logs/import_minima/{case}-{arm}.log",
+        "<results>/logs/import_minima/{case}-{arm}{block}.log",
     benchmark:
-        "<results>/benchmarks/import_minima/{case}-{arm}.tsv"
+        "<results>/benchmarks/import_minima/{case}-{arm}{block}.tsv"
     wildcard_constraints:
         arm="|".join(IMPORTED) or NONE,
     conda:
@@ -102,8 +100,9 @@ rule import_minima:
         runtime=study.growing(20),
         gpu=0,
     params:
+        code=code_of("import_minima"),
         network=network,
-        precision=lambda wildcards: training_of(wildcards.case)["precision"],
-        seeds=SEEDS,
+        precision=lambda wildcards: study.training_of(config, wildcards.case)["precision"],
+        seeds=lambda wildcards: BLOCKS[wildcards.block],
     script:
         "../../scripts/import_minima.py"

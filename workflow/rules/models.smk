@@ -2,8 +2,6 @@
 
 
 rule solve_perceptron:
-    input:
-        code=study.code_of("solve_perceptron"),
     output:
         solutions="<results>/perceptron/solutions.zarr.zip",
     log:
@@ -18,14 +16,13 @@ rule solve_perceptron:
         runtime=study.growing(30),
         gpu=0,
     params:
+        code=study.code_digest("solve_perceptron"),
         options=config["perceptron"],
     script:
         "../../scripts/solve_perceptron.py"
 
 
 rule descend_two_layer:
-    input:
-        code=study.code_of("descend_two_layer"),
     output:
         descents="<results>/two_layer/descents.zarr.zip",
     log:
@@ -40,6 +37,7 @@ rule descend_two_layer:
         runtime=study.growing(60),
         gpu=0,
     params:
+        code=study.code_digest("descend_two_layer"),
         options=config["two_layer"],
     script:
         "../../scripts/descend_two_layer.py"

@@ -9,15 +9,15 @@ except study.ConfigError as mistake:
 
 
 def code_of(script, arms=lambda wildcards: []):
-    """List the code that a job on a network depends on, with the user's own: of the network, and of some arms' optimizers."""
+    """Digest the code that a job on a network depends on, with the user's own: of the network, and of some arms' optimizers."""
 
-    def listed(wildcards):
+    def digest(wildcards):
         methods = [config["arms"][arm]["method"] for arm in arms(wildcards)]
-        return study.code_of(script, own=[config["cases"][wildcards.case]["network"]["name"], *methods])
+        return study.code_digest(script, own=[config["cases"][wildcards.case]["network"]["name"], *methods])
 
-    return listed
+    return digest
 
 
 def trained(wildcards):
     """List a part's arms whose training was seen."""
-    return [arm for arm in PARTS[wildcards.part] if arm in TRAINED]
+    return [arm for arm in PARTS[wildcards.part].arms if arm in TRAINED]

@@ -18,7 +18,6 @@ rule keep_reference:
         alignments=everything("alignments"),
         paths=everything("paths"),
         chains=everything("chains"),
-        code=study.code_of("keep_reference"),
     output:
         kept=f"results/reference/{config['study']}/README.md",
     log:
@@ -33,6 +32,7 @@ rule keep_reference:
         runtime=study.growing(20),
         gpu=0,
     params:
+        code=study.code_digest("keep_reference"),
         cases=list(config["cases"]),
         command=f"snakemake {study.options_of(FILES, cores=2)}",
     script:

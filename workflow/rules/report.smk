@@ -54,7 +54,6 @@ rule draw_figure:
     input:
         arrays=lambda wildcards: arrays_of(wildcards.figure),
         claims=lambda wildcards: [] if FIGURES[wildcards.figure][1] else ["<results>/claims.csv"],
-        code=lambda wildcards: study.code_of("draw_figure", f"figures/{wildcards.figure}"),
     output:
         svg=report("<results>/figures/{case}/{figure}.svg", category="{case}", labels={"figure": "{figure}"}),
         png="<results>/figures/{case}/{figure}.png",
@@ -73,6 +72,7 @@ rule draw_figure:
         runtime=study.growing(10),
         gpu=0,
     params:
+        code=lambda wildcards: study.code_digest("draw_figure", f"figures/{wildcards.figure}"),
         arms=list(config["arms"]),
         settings=lambda wildcards: FIGURES[wildcards.figure][2] | stop_rule(wildcards),
     script:
@@ -95,7 +95,6 @@ rule write_report:
         captions=expand(f"{REPORT}/captions/{{figure}}.rst", figure=FIGURES),
         template=f"{REPORT}/report.html.j2",
         page=PAGE,
-        code=study.code_of("write_report"),
     output:
         report="<results>/report.html",
         provenance="<results>/provenance.json",
@@ -111,6 +110,7 @@ rule write_report:
         runtime=study.growing(10),
         gpu=0,
     params:
+        code=study.code_digest("write_report"),
         run_with=study.options_of(FILES, cores="all"),
         settings={key: value for key, value in config.items() if key not in ("data_root", "granularity")},
         shown={figure: {"question": question, "stages": stages} for figure, (question, stages, _) in FIGURES.items()},

@@ -6,7 +6,6 @@ rule canonicalise_minima:
         data="<results>/{case}/data.zarr.zip",
         symmetry="<results>/{case}/symmetry.json",
         minima=minima,
-        code=code_of("canonicalise_minima"),
     output:
         canonical="<results>/{case}/canonical/{part}.zarr.zip",
     log:
@@ -22,9 +21,10 @@ rule canonicalise_minima:
         runtime=study.growing(30),
         gpu=0,
     params:
+        code=code_of("canonicalise_minima"),
         network=network,
-        arms=lambda wildcards: PARTS[wildcards.part],
-        seeds=SEEDS,
+        arms=lambda wildcards: PARTS[wildcards.part].arms,
+        seeds=lambda wildcards: PARTS[wildcards.part].seeds,
         options=config["symmetry"],
     script:
         "../../scripts/canonicalise_minima.py"
@@ -34,14 +34,13 @@ rule align_pairs:
     input:
         data="<results>/{case}/data.zarr.zip",
         symmetry="<results>/{case}/symmetry.json",
-        canonical=earlier("canonical"),
-        code=code_of("align_pairs"),
+        canonical=ends("canonical", "alignments"),
     output:
-        alignments="<results>/{case}/alignments/{part}.zarr.zip",
+        alignments="<results>/{case}/alignments/{piece}.zarr.zip",
     log:
-        "<results>/logs/align_pairs/{case}-{part}.log",
+        "<results>/logs/align_pairs/{case}-{piece}.log",
     benchmark:
-        "<results>/benchmarks/align_pairs/{case}-{part}.tsv"
+        "<results>/benchmarks/align_pairs/{case}-{piece}.tsv"
     priority: 1  # the longest way to the report leads through here
     conda:
         "../envs/symgeom.yaml"
@@ -51,8 +50,9 @@ rule align_pairs:
         runtime=study.growing(60),
         gpu=0,
     params:
+        code=code_of("align_pairs"),
         network=network,
-        pairs=pairs("all"),
+        pairs=lambda wildcards: PAIRS["alignments"][wildcards.piece],
         options=config["alignment"],
     script:
         "../../scripts/align_pairs.py"
@@ -62,15 +62,14 @@ rule measure_distances:
     input:
         data="<results>/{case}/data.zarr.zip",
         symmetry="<results>/{case}/symmetry.json",
-        canonical=earlier("canonical"),
-        alignments="<results>/{case}/alignments/{part}.zarr.zip",
-        code=code_of("measure_distances"),
+        canonical=ends("canonical", "alignments"),
+        alignments="<results>/{case}/alignments/{piece}.zarr.zip",
     output:
-        distances="<results>/{case}/distances/{part}.zarr.zip",
+        distances="<results>/{case}/distances/{piece}.zarr.zip",
     log:
-        "<results>/logs/measure_distances/{case}-{part}.log",
+        "<results>/logs/measure_distances/{case}-{piece}.log",
     benchmark:
-        "<results>/benchmarks/measure_distances/{case}-{part}.tsv"
+        "<results>/benchmarks/measure_distances/{case}-{piece}.tsv"
     conda:
         "../envs/symgeom.yaml"
     threads: 1
@@ -79,6 +78,7 @@ rule measure_distances:
         runtime=study.growing(30),
         gpu=0,
     params:
+        code=code_of("measure_distances"),
         network=network,
         options={"bias_in_norm": config["symmetry"]["bias_in_norm"], **config["alignment"]},
     script:
