@@ -1,0 +1,66 @@
+"""Networks as labelled variables of a dataset, and back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+
+from symgeom.store.layout import PARAMETER
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from symgeom.spec import SymmetrySpec
+    from symgeom.types import Parameters
+
+
+def parameters_to_variables(spec: SymmetrySpec, params: Parameters, *, leading: Sequence[str]) -> dict[str, xr.Variable]:
+    """Label stacked networks, so that they can be put in a dataset.
+
+    Parameters
+    ----------
+    spec : SymmetrySpec
+        The architecture; its unit groups name the axes.
+    params : Parameters
+        Stacked networks, tensors or numpy arrays.
+    leading : sequence of str
+        Dimensions of the stack, which come first in every tensor: ``("arm", "seed")``.
+
+    Returns
+    -------
+    dict of str to xr.Variable
+        ``parameter.<tensor>`` for each tensor; :func:`dataset_to_parameters` is the inverse.
+
+    Examples
+    --------
+    >>> from symgeom.spec import Leg, SymmetrySpec, UnitGroup
+    >>> spec = SymmetrySpec((UnitGroup("hidden1", 3, (Leg("0.weight", 0),)),))
+    >>> parameters_to_variables(spec, {"0.weight": np.zeros((2, 3, 5))}, leading=["seed"])["parameter.0.weight"].dims
+    ('seed', 'hidden1', '0.weight.axis1')
+    """
+    variables = {}
+    for position, (name, tensor) in enumerate(params.items()):
+        array = np.asarray(tensor.detach().cpu() if hasattr(tensor, "detach") else tensor)
+        dims = list(leading)
+        for axis, length in enumerate(array.shape[len(leading) :]):
+            units = _units_of_axis(spec, name, axis, length)
+            dims.append(units if units and units not in dims else f"{name}.axis{axis}")
+        attrs = {"units": "1", "long_name": f"tensor {name}", "position": position, "tensor_axes": len(dims) - len(leading)}
+        variables[PARAMETER + name] = xr.Variable(dims, array, attrs)
+    return variables
+
+
+def _units_of_axis(spec: SymmetrySpec, tensor: str, axis: int, length: int) -> str | None:
+    """Return the group whose units are the entries of an axis, one for one, if there is exactly one."""
+    whole = (tensor, axis, 0, 1, 1, ())
+    legs = [(group, leg) for group in spec.groups if group.size == length for leg in group.legs]
+    names = {group.name for group, leg in legs if (leg.tensor, leg.axis, leg.start, leg.block, leg.outer, leg.region) == whole}
+    return names.pop() if len(names) == 1 else None
+
+
+def dataset_to_parameters(dataset: xr.Dataset) -> dict[str, np.ndarray]:
+    """Return the stacked networks of a dataset, or the one that a selection leaves, tensors in the order of the architecture."""
+    found = {name.removeprefix(PARAMETER): dataset[name] for name in map(str, dataset.data_vars) if name.startswith(PARAMETER)}
+    return {name: array.values for name, array in sorted(found.items(), key=lambda item: item[1].attrs["position"])}
