@@ -60,7 +60,28 @@ def _units_of_axis(spec: SymmetrySpec, tensor: str, axis: int, length: int) -> s
     return names.pop() if len(names) == 1 else None
 
 
-def dataset_to_parameters(dataset: xr.Dataset) -> dict[str, np.ndarray]:
-    """Return the stacked networks of a dataset, or the one that a selection leaves, tensors in the order of the architecture."""
-    found = {name.removeprefix(PARAMETER): dataset[name] for name in map(str, dataset.data_vars) if name.startswith(PARAMETER)}
-    return {name: array.values for name, array in sorted(found.items(), key=lambda item: item[1].attrs["position"])}
+def dataset_to_parameters(dataset: xr.Dataset, *, at: tuple[int, ...] = ()) -> dict[str, np.ndarray]:
+    """Return the stacked networks of a dataset, or one of them.
+
+    Parameters
+    ----------
+    dataset : xr.Dataset
+        With the variables of :func:`parameters_to_variables`; of one that was opened lazily, nothing else is read.
+    at : tuple of int
+        Places along the first dimensions, for instance those of an arm and a seed.
+
+    Returns
+    -------
+    dict of str to array
+        Tensors by name, in the order of the architecture.
+
+    Examples
+    --------
+    >>> from symgeom.spec import SymmetrySpec
+    >>> stacked = parameters_to_variables(SymmetrySpec(()), {"bias": np.array([[1.0, 2.0], [3.0, 4.0]])}, leading=["seed"])
+    >>> dataset_to_parameters(xr.Dataset(stacked), at=(1,))["bias"].tolist()
+    [3.0, 4.0]
+    """
+    variables = {str(name): variable for name, variable in dataset.variables.items() if str(name).startswith(PARAMETER)}
+    ordered = sorted(variables.items(), key=lambda item: item[1].attrs["position"])
+    return {name.removeprefix(PARAMETER): variable[at].values for name, variable in ordered}
