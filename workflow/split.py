@@ -82,7 +82,7 @@ def pairs_of(config: Mapping, part: Part, cross_arm: str, *, within: str = "all"
     """
     arms, seeds, roles = list(config["arms"]), seeds_of(config), config["claims"]["roles"]
     known = seeds[: seeds.index(part.seeds[-1]) + 1]
-    new, old = set(part.seeds), known[: -len(part.seeds)]
+    old = known[: -len(part.seeds)]
     core = {roles["flat"], roles["reference"]} if star else set()
     across = [*itertools.product(old, part.seeds), *itertools.product(part.seeds, known)]
     pairs: list[Pair] = []
@@ -91,7 +91,7 @@ def pairs_of(config: Mapping, part: Part, cross_arm: str, *, within: str = "all"
             kind = "all" if {arm, later} <= core else cross_arm
             chosen = {"all": across, "matched": zip(part.seeds, part.seeds, strict=True), "none": ()}[kind]
             pairs += [(arm, first, later, second) for first, second in chosen]
-        inside = [(first, second) for first, second in itertools.combinations(known, 2) if second in new]
+        inside = [(first, second) for place, first in enumerate(known) for second in part.seeds[max(0, place + 1 - len(old)) :]]
         if within == "ring":
             following = {frozenset((seed, seeds[place - 1])) for place, seed in enumerate(seeds)}
             inside = [pair for pair in inside if frozenset(pair) in following]

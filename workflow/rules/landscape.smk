@@ -35,7 +35,7 @@ rule connect_chains:
     params:
         code=code_of("connect_chains"),
         network=network,
-        pairs=lambda wildcards: PAIRS["chains"][wildcards.piece],
+        pairs=lambda wildcards: pairs("chains")[wildcards.piece],
         options=measured("chains"),
         bias_in_norm=config["symmetry"]["bias_in_norm"],
         at_once=config["granularity"]["pairs_at_once"],
