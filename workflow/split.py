@@ -50,6 +50,11 @@ def holders(parts: Mapping[str, Part]) -> dict[Key, str]:
     return {(arm, seed): name for name, part in parts.items() for arm in part.arms for seed in part.seeds}
 
 
+def later_of(pair: Pair, places: Mapping[int, int]) -> Key:
+    """Return the network whose part a pair belongs to: that of its later arm and its later seed, by the places of the seeds."""
+    return pair[2], max(pair[1::2], key=places.__getitem__)
+
+
 def ends_of(pairs: Iterable[Pair]) -> dict[Key, None]:
     """Return the networks of some pairs, each once, in order."""
     return dict.fromkeys(end for pair in pairs for end in (pair[:2], pair[2:]))

@@ -66,7 +66,7 @@ def measured(section):
 def batches(stage):
     """List the batches into which one stage of a case is split."""
     if stage in PAIRED:
-        return list(pairs(stage))
+        return [piece for part in PAIRED[stage][0] for piece in pieces(stage, part)]
     trained = dict.fromkeys(split.minima_of(config).values())
     named = {"minima": trained, "ledgers": trained, "initialisations": ["all"]}
     return list(named.get(stage, PARTS))
