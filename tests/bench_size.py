@@ -1,8 +1,8 @@
 """How time, memory, files and bytes of a study grow with its number of networks, for `make bench`.
 
 Real studies of networks 784-280-280-10 (301,290 weights each) on data that a random network labels, of a few steps each: what is
-measured is what surrounds the mathematics. The stages without pairs are run whole; of each stage of pairs its first job of the last
-part, and the plan of all jobs. `python tests/bench_size.py 20 200 2000` takes these sizes (2,000 networks: about an hour of
+measured is what surrounds the mathematics. The stages without pairs are run whole; of each stage of pairs the first job of the
+last part, and the plan of all jobs. `python tests/bench_size.py 20 200 2000` takes these sizes (2,000 networks: about an hour of
 processor time). Wall and processor seconds are sums over jobs, memory is that of the largest job. Nothing here is a test.
 """
 
@@ -112,7 +112,7 @@ def measured(folder: Path, count: int) -> list[str]:
     last = names("paths", count)[-1].split("/")[1]
     snakemake(folder, *(path(f"{stage}/{last}") for (stage,) in OF_PAIRS.values()), *options, "--cores", "all", check=True)
     return [
-        f"{count} networks           {'jobs':>6} {'wall s':>8} {'cpu s':>8} {'MB':>6} {'files':>6} {'MB disk':>9}"[-72:],
+        f"{f'{count} networks':22} {'jobs':>6} {'wall s':>8} {'cpu s':>8} {'MB':>6} {'files':>6} {'MB disk':>9}",
         *(row(folder, rule, stages) for rule, stages in STAGES.items()),
         f"{'all of these':22} {'':6} {wall:8.1f}   with Snakemake",
         *(row(folder, rule, stages) for rule, stages in OF_PAIRS.items()),
