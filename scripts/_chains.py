@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from _case import Case
-from _ends import Ends
-from _geodesic import geodesic_of
+from _elements import Ends
+from _geodesic import path_of
 from torch import Tensor
 
 from symgeom.binary.chain import optimise_binary_chain
 from symgeom.chain import ChainPlan, Chains, chain_shape, optimise_path
-from symgeom.path import LinearPath, Path, curve_along, polygon_length
+from symgeom.path import curve_along, polygon_length
 from symgeom.path.curves import CURVES
 from symgeom.problem import Problem
 from symgeom.torus import Torus
@@ -27,11 +27,6 @@ COLUMNS = {
     "diverged": ("1", "whether a bend diverged in training: 1 or 0"),
 }
 PLAN = ("points", "epochs", "evaluate_every", "learning_rate", "momentum", "batch_size", "threshold")
-
-
-def path_of(case: Case, torus: Torus, ends: Ends) -> Path | None:
-    """Return the path that a chain begins along; None if no geodesic is singled out."""
-    return LinearPath(*ends) if case.binary else geodesic_of(torus, ends)
 
 
 def trained(

@@ -5,11 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from _case import Case
 from _labels import Pair
 from _problems import problems_of
+from torch import Tensor
 
 from symgeom.align import Alignment, Matching, align_activations, align_pairs, unit_activations
+from symgeom.on_demand import OnDemand
 from symgeom.randomness import stream
 from symgeom.spec import SymmetrySpec
-from symgeom.types import Parameters
+from symgeom.types import Parameters, size
 
 
 def starts_of(options: Mapping) -> int:
@@ -24,7 +26,11 @@ def match(
     named = {(pair[:2], pair[2:]): pair for pair in pairs}
     if options["method"] == "activations":
         problem = problems_of(case, "float64", samples=options["activation_samples"])["train"]
-        features = {key: unit_activations(spec, problem.module, params, problem.inputs) for key, params in networks.items()}
+
+        def active(key: tuple) -> dict[str, Tensor]:
+            return unit_activations(spec, problem.module, networks[key], problem.inputs)
+
+        features = OnDemand(networks, active, size=size)
         found = (((a, b), align_activations(spec, features[a], features[b])) for a, b in named)
     else:
         generators = {ends: stream("alignment", *pair) for ends, pair in named.items()}

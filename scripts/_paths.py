@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from _case import Case
-from _ends import Ends
+from _elements import Ends
 from _geodesic import geodesic_of
 from _labels import Pair
 

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 from _case import Case
-from _chains import COLUMNS, measured, path_of, trained
+from _chains import COLUMNS, measured, trained
 from _console import progress
 from _ends import Gauges
+from _geodesic import connected
 from _labels import labelled, names, write_pairs
 from _launch import launch
 from _problems import problems_of
@@ -32,18 +33,17 @@ def main(
 ) -> None:
     subject, spec = Case.read(stores["data"], network), read_symmetry(stores["symmetry"])
     problems = problems_of(subject, options["precision"], samples=options["samples"])
-    gauges, torus = Gauges.read(subject, spec, stores), Torus(spec, bias_in_norm)
-    kind = "aligned" if subject.binary else "both"
-    ends = {pair: found[kind] for pair in map(tuple, pairs) if (found := gauges.ends(pair))}
-    ends = {pair: found for pair, found in ends.items() if path_of(subject, torus, found)}
-    rows, t = [row for row, pair in enumerate(pairs) if tuple(pair) in ends], torch.linspace(0, 1, options["points"]).double()
+    pairs, torus = list(map(tuple, pairs)), Torus(spec, bias_in_norm)
+    ends = connected(subject, torus, Gauges.read(subject, spec, stores, set(pairs)), pairs)
+    rows, t = [row for row, pair in enumerate(pairs) if pair in ends], torch.linspace(0, 1, options["points"]).double()
     columns = {name: np.full(len(pairs), np.nan) for name in COLUMNS}
     loss, error = (np.full((len(pairs), len(problems), len(t)), np.nan) for _ in range(2))
     with progress("connect chains", len(rows)) as bar:
         for part in (slice(first, first + at_once) for first in range(0, len(rows), at_once)):
-            orders = [stream("chain", case, *pair) for pair in list(ends)[part]]
-            found = trained(subject, torus, problems["train"], list(ends.values())[part], options=options, generators=orders)
-            bar.update(len(orders))
+            stack = [pairs[row] for row in rows[part]]
+            seeded = {"generators": [stream("chain", case, *pair) for pair in stack]}
+            found = trained(subject, torus, problems["train"], [ends[pair] for pair in stack], options=options, **seeded)
+            bar.update(len(stack))
             for layer, problem in enumerate(problems.values()):
                 along = profile(problem, found.path, t)
                 loss[rows[part], layer], error[rows[part], layer] = along.loss.cpu(), along.error.cpu()

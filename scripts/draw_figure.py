@@ -26,7 +26,7 @@ def main(
     if claims:
         subject = [claim for claim in read_claims(*claims) if claim.case == case]
     else:
-        subject = open_study(Path(svg).parents[2], files=arrays)[case]
+        subject = open_study(Path(svg).parents[2], files=arrays, weights=False)[case]
     save(import_module(f"symgeom.figures.{figure}").draw(subject, arms=arms, settings=settings), svg, png, pdf)
 
 

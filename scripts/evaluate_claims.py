@@ -14,7 +14,8 @@ from symgeom.store import open_study, read_store
 
 def main(*, stores: Mapping, cases: list, options: Mapping, bend_threshold: float, claims: str, barriers: str) -> None:
     known = [stage for stage in (*STAGES, "valleys") if stores[stage]]
-    study, judged = open_study(Path(claims).parent, files=[path for stage in known for path in stores[stage]]), []
+    files, judged = [path for stage in known for path in stores[stage]], []
+    study = open_study(Path(claims).parent, files=files, weights=False)
     chosen, rows = {"level": options["level"], "resamples": options["resamples"]}, []
     for case in cases:
         stages = {stage: study[case][stage].to_dataset() for stage in known}

@@ -28,7 +28,8 @@ captions say what to see. `provenance.json`: versions, machine and times.
 
 def main(*, stores: Mapping, cases: list, command: str, kept: str) -> None:
     folder = Path(kept).parent
-    study = open_study(Path(stores["claims"]).parent, files=[path for stage in (*OF_MINIMA, *OF_PAIRS) for path in stores[stage]])
+    files = [path for stage in (*OF_MINIMA, *OF_PAIRS) for path in stores[stage]]
+    study = open_study(Path(stores["claims"]).parent, files=files, weights=False)
     for name, stages, tabulate in (("minima", OF_MINIMA, minima_table), ("pairs", OF_PAIRS, pairs_table)):
         rows = [tabulate(case, {stage: study[case][stage].to_dataset() for stage in stages}) for case in cases]
         write_table(folder / f"{name}.csv", [row for table in rows for row in table])

@@ -33,7 +33,8 @@ def main(
     problem = problems_of(case, options["precision"], samples=options["samples"])["train"]
     torus = Torus(spec, bias_in_norm) if options["project"] and not case.binary else None
     chosen = {"tensors": [name for name, _ in problem.module.named_parameters()], "torus": torus}
-    gauges, arrays, vertices = Gauges.read(case, spec, stores), {}, [(*pairs[0], *pairs[1][2:]) for pairs in planes]
+    gauges = Gauges.read(case, spec, stores, {tuple(pair) for pairs in planes for pair in pairs})
+    arrays, vertices = {}, [(*pairs[0], *pairs[1][2:]) for pairs in planes]
     with progress("map planes", len(planes)) as bar:
         for row, (first, second) in enumerate(planes):
             bar.update()

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 
 import numpy as np
 from _case import Case
+from _elements import read_elements
 from _labels import labelled, names, write_pairs
 from _launch import launch
 from _matching import match
-from _stage import read_elements, read_networks, read_symmetry
+from _stage import read_networks, read_symmetry
 
 from symgeom.group import act
 from symgeom.randomness import stream

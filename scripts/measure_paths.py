@@ -37,12 +37,13 @@ def main(
     problems = problems_of(case, options["precision"], samples=options["samples"])
     left_out = ["repaired both"] if options["repair"] and (case.binary or problems["train"].batch_norm) else []
     options = options | {"repair": options["repair"] and not left_out}  # statistics that are measured anew need no repair
-    torus, gauges, dtype = Torus(spec, bias_in_norm), Gauges.read(case, spec, stores), getattr(torch, options["precision"])
     pairs, names = list(map(tuple, pairs)), variants(options, binary=bool(case.binary))
+    torus, gauges = Torus(spec, bias_in_norm), Gauges.read(case, spec, stores, set(pairs))
     inside = [pair for pair in pairs if pair[0] == pair[2] and gauges.ends(pair)] if "geodesic greedy" in names else []
     single = dict(match(spec, gauges.canonical, inside, options=alignment | {"method": "greedy"}, case=case))
     given = {"case": case, "torus": torus, "problem": problems["train"], "options": options}
     along = Along(pairs, names, list(problems), options, points=points, slices=stores.get("slices", ()))
+    dtype = getattr(torch, options["precision"])
     with progress("measure paths", len(pairs)) as bar:
         for row, pair in enumerate(pairs):
             bar.update()

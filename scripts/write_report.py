@@ -13,13 +13,14 @@ from symgeom.report.pictures import embed
 from symgeom.report.tables import alignment_facts, arm_rows, barrier_rows, data_facts, diverged_chains, minima_rows
 from symgeom.store import open_study, read_store
 
-STAGES = ("minima", "canonical", "alignments", "chains")
+STAGES = ("minima", "canonical", "chains")
 COUNTED = ("class", "train_class_count", "test_class_count")
 
 
 def main(*, stores: Mapping, settings: Mapping, shown: Mapping, run_with: str, report: str, provenance: str) -> None:
     folder, arms, cases = Path(report).parent, list(settings["arms"]), list(settings["cases"])
-    tree = open_study(folder, files=[path for stage in STAGES for path in stores[stage]])
+    tree = open_study(folder, files=[path for stage in STAGES for path in stores[stage]], weights=False)
+    matched = open_study(folder, files=stores["alignments"], lazy=True)  # for its columns; the permutations are large
     runs = {case: minima_rows(tree[case]["minima"], tree[case]["canonical"], arms) for case in cases}
     impossible: dict[str, set[str]] = {case: set() for case in cases}
     undefined: dict[str, list[str]] = {case: [] for case in cases}
@@ -43,7 +44,7 @@ def main(*, stores: Mapping, settings: Mapping, shown: Mapping, run_with: str, r
         figures=figures,
         runs=runs,
         arm_rows={case: arm_rows(rows, arms) for case, rows in runs.items()},
-        alignments={case: alignment_facts(tree[case]["alignments"]) for case in cases},
+        alignments={case: alignment_facts(matched[case]["alignments"]) for case in cases},
         diverged={case: diverged_chains(tree[case]["chains"]) for case in cases},
         left_out={case: sorted(names) for case, names in impossible.items()},
         undefined=undefined,

@@ -6,11 +6,17 @@ removed, added, renamed, or replaced together with their checksum.
 
 import hashlib
 import os
+import struct
 import zipfile
-from collections.abc import Mapping
+import zlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 PREFIX = b"sha256:"
+
+HEADER, MARK, EXTRA = struct.Struct("<4s22xHH"), b"PK\3\4", 64
+"""What precedes an entry: its mark, the lengths of its name and of what follows that; and how much that may be."""
 
 
 def seal_of(entries: Mapping[str, bytes]) -> bytes:
@@ -33,7 +39,9 @@ def seal_of(entries: Mapping[str, bytes]) -> bytes:
     """
     digest = hashlib.sha256()
     for name in sorted(entries):
-        digest.update(f"{len(name.encode())} {name} {len(entries[name])} ".encode() + entries[name])
+        content = entries[name]
+        digest.update(f"{len(name.encode())} {name} {len(content)} ".encode())
+        digest.update(content)
     return PREFIX + digest.hexdigest().encode()
 
 
@@ -65,6 +73,77 @@ def write_sealed(path: Path, entries: Mapping[str, bytes]) -> None:
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def entries_of(file: BinaryIO) -> dict[str, zipfile.ZipInfo]:
+    """Return where the entries of a zip lie.
+
+    Parameters
+    ----------
+    file : binary file
+        Open for reading; it may be closed afterwards.
+
+    Returns
+    -------
+    dict of str to ZipInfo
+        By name, in the order of the file.
+
+    Raises
+    ------
+    BadZipFile
+        If it is no zip, or truncated.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "a.zip"
+    >>> write_sealed(path, {"entry": b"content"})
+    >>> with path.open("rb") as file:
+    ...     list(entries_of(file))
+    ['entry']
+    """
+    with zipfile.ZipFile(file) as archive:
+        return {info.filename: info for info in archive.infolist()}
+
+
+def read_entry(info: zipfile.ZipInfo, fetch: Callable[[int, int], bytes | memoryview]) -> memoryview:
+    """Read one uncompressed entry with one request, and check its sum.
+
+    Parameters
+    ----------
+    info : ZipInfo
+        Where it lies.
+    fetch : callable
+        The bytes of the file from a start up to an end.
+
+    Returns
+    -------
+    memoryview
+        The content.
+
+    Raises
+    ------
+    BadZipFile
+        If the entry is damaged or compressed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "a.zip"
+    >>> write_sealed(path, {"entry": b"content"})
+    >>> with path.open("rb") as file:
+    ...     info = entries_of(file)["entry"]
+    >>> bytes(read_entry(info, lambda start, end: path.read_bytes()[start:end]))
+    b'content'
+    """
+    begin, longest = info.header_offset, HEADER.size + len(info.filename.encode()) + EXTRA
+    found = memoryview(fetch(begin, begin + longest + info.file_size))
+    if len(found) > HEADER.size and info.compress_type == zipfile.ZIP_STORED:
+        mark, name, extra = HEADER.unpack_from(found)
+        content = found[HEADER.size + name + extra :][: info.file_size]
+        if mark == MARK and zlib.crc32(content) == info.CRC:
+            return content
+    raise zipfile.BadZipFile(f"Entry '{info.filename}' is damaged or compressed.")
 
 
 def broken_seal(path: Path) -> str:

@@ -59,6 +59,28 @@ def cast(params: Parameters, dtype: torch.dtype) -> dict[str, Tensor]:
     return {name: tensor.to(dtype) if tensor.is_floating_point() else tensor for name, tensor in params.items()}
 
 
+def size(params: Parameters) -> int:
+    """Return how large a network is.
+
+    Parameters
+    ----------
+    params : Parameters
+        One network or stacked networks.
+
+    Returns
+    -------
+    int
+        In bytes.
+
+    Examples
+    --------
+    >>> import torch
+    >>> size({"w": torch.ones(3, dtype=torch.float64)})
+    24
+    """
+    return sum(tensor.nbytes for tensor in params.values())
+
+
 def stack(networks: Sequence[Parameters]) -> dict[str, Tensor]:
     """Put networks of one architecture on a leading axis.
 

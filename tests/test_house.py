@@ -19,8 +19,9 @@ RULES = sorted((ROOT / "workflow" / "rules").glob("*.smk"))
 SNAKEFILE = ROOT / "workflow" / "Snakefile"
 
 DOORS = {
-    "xarray": ("store.py", "claims", "figures", "summary.py"),
-    "zarr": ("store.py",),
+    "xarray": ("store", "claims", "figures", "summary.py"),
+    "zarr": ("store",),
+    "fsspec": ("store",),
     "matplotlib": ("figures",),
     "torchvision": ("torchvision_door.py",),
     "sklearn": ("datasets",),

@@ -43,7 +43,7 @@ def test_every_network_and_every_pair_is_there_once(seeds, counts):
     config = cut(seeds, **dict(zip(("arms_per_job", "seeds_per_job", "pairs_per_job"), counts, strict=True)))
     parts, networks = split.parts_of(config), list(itertools.product(config["arms"], split.seeds_of(config)))
     assert sorted(split.holders(parts)) == sorted(split.minima_of(config)) == sorted(networks)
-    whole = cut(seeds, arms_per_job=5)
+    whole, places = cut(seeds, arms_per_job=5), {seed: place for place, seed in enumerate(split.seeds_of(config))}
     for kind in (
         {"cross_arm": "all"},
         {"cross_arm": "matched"},
@@ -52,6 +52,8 @@ def test_every_network_and_every_pair_is_there_once(seeds, counts):
     ):
         pairs = [pair for some in split.pieces_of(config, parts, **kind).values() for pair in some]
         assert len(pairs) == len({frozenset([pair[:2], pair[2:]]) for pair in pairs})
+        found = {pair: piece for piece, some in split.pieces_of(config, parts, **kind).items() for pair in some}
+        assert all(piece.split("-")[0] == split.holders(parts)[split.later_of(pair, places)] for pair, piece in found.items())
         assert set(pairs) == set(split.pairs_of(whole, split.parts_of(whole)["0"], **kind))
         assert all(len(some) <= (counts[2] or len(pairs)) for some in split.pieces_of(config, parts, **kind).values())
     planes = [plane for part in parts.values() for plane in split.triples_of(config, part)]

@@ -282,5 +282,5 @@ def test_a_folder_without_a_study_is_refused(tmp_path: Path, folder: str, state:
 
 def test_reading_does_not_load_torch():
     command = "import sys, symgeom; symgeom.open_study; sys.exit('torch' in sys.modules)"
-    root = Path(store.__file__).parents[1]
+    root = Path(store.__file__).parents[2]
     assert subprocess.run([sys.executable, "-c", command], check=False, cwd=root).returncode == 0

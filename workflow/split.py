@@ -50,6 +50,11 @@ def holders(parts: Mapping[str, Part]) -> dict[Key, str]:
     return {(arm, seed): name for name, part in parts.items() for arm in part.arms for seed in part.seeds}
 
 
+def later_of(pair: Pair, places: Mapping[int, int]) -> Key:
+    """Return the network whose part a pair belongs to: that of its later arm and its later seed, by the places of the seeds."""
+    return pair[2], max(pair[1::2], key=places.__getitem__)
+
+
 def ends_of(pairs: Iterable[Pair]) -> dict[Key, None]:
     """Return the networks of some pairs, each once, in order."""
     return dict.fromkeys(end for pair in pairs for end in (pair[:2], pair[2:]))
@@ -82,7 +87,7 @@ def pairs_of(config: Mapping, part: Part, cross_arm: str, *, within: str = "all"
     """
     arms, seeds, roles = list(config["arms"]), seeds_of(config), config["claims"]["roles"]
     known = seeds[: seeds.index(part.seeds[-1]) + 1]
-    new, old = set(part.seeds), known[: -len(part.seeds)]
+    old = known[: -len(part.seeds)]
     core = {roles["flat"], roles["reference"]} if star else set()
     across = [*itertools.product(old, part.seeds), *itertools.product(part.seeds, known)]
     pairs: list[Pair] = []
@@ -91,7 +96,7 @@ def pairs_of(config: Mapping, part: Part, cross_arm: str, *, within: str = "all"
             kind = "all" if {arm, later} <= core else cross_arm
             chosen = {"all": across, "matched": zip(part.seeds, part.seeds, strict=True), "none": ()}[kind]
             pairs += [(arm, first, later, second) for first, second in chosen]
-        inside = [(first, second) for first, second in itertools.combinations(known, 2) if second in new]
+        inside = [(first, second) for place, first in enumerate(known) for second in part.seeds[max(0, place + 1 - len(old)) :]]
         if within == "ring":
             following = {frozenset((seed, seeds[place - 1])) for place, seed in enumerate(seeds)}
             inside = [pair for pair in inside if frozenset(pair) in following]

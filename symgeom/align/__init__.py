@@ -26,11 +26,12 @@ import torch
 from symgeom.align.activations import align_activations, unit_activations
 from symgeom.align.check import check_alignable
 from symgeom.align.joint import JointAlignment, align_jointly
-from symgeom.align.plan import Plan, Prepared, make_plan, prepare, without_scales
+from symgeom.align.plan import Plan, Prepared, make_plan, prepare, prepared_size, without_scales
 from symgeom.align.record import Alignment, Matching
 from symgeom.align.search import Search, ascend, kick, match_incoming, match_known_first, sweep_at_random
 from symgeom.checks import SymgeomError
 from symgeom.group import act
+from symgeom.on_demand import OnDemand
 from symgeom.spec import SymmetrySpec
 from symgeom.types import Parameters
 
@@ -105,14 +106,15 @@ def align_pairs(
     matching: Matching | None = None,
     generators: Mapping[tuple[Hashable, Hashable], torch.Generator] | None = None,
 ) -> Iterator[tuple[tuple[Hashable, Hashable], Alignment]]:
-    """Align the second network of every pair to the first; what a network needs is made once for all its pairs.
+    """Align the second network of every pair to the first; what the latest networks need is made once for their pairs.
 
     Parameters
     ----------
     spec : SymmetrySpec
         The architecture.
     networks : mapping of name to Parameters
-        Networks of one precision; not modified.
+        Networks of one precision; not modified. They need not fit into memory if the mapping reads them when asked for
+        (:class:`symgeom.on_demand.OnDemand`).
     pairs : iterable of (name, name)
         Which networks to align: the first is the reference.
     matching : Matching, optional
@@ -142,10 +144,10 @@ def align_pairs(
     [7.0, 7.0]
     """
     pairs, matching = list(pairs), matching or Matching()
-    needed = {name: networks[name] for pair in pairs for name in pair}
-    check_alignable(spec, needed)
+    needed = dict.fromkeys(name for pair in pairs for name in pair)
+    check_alignable(spec, ((name, networks[name]) for name in needed))
     plan = make_plan(spec)
-    prepared = {name: prepare(plan, params) for name, params in needed.items()}
+    prepared = OnDemand(needed, lambda name: prepare(plan, networks[name]), size=prepared_size)
     generators = generators or {}
     for pair in pairs:
         if matching.starts > 1 and pair not in generators:

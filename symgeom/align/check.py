@@ -1,6 +1,6 @@
 """What networks must be to be aligned."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable
 
 import torch
 
@@ -9,35 +9,36 @@ from symgeom.spec import SymmetrySpec, check_spec
 from symgeom.types import Parameters
 
 
-def check_alignable(spec: SymmetrySpec, networks: Mapping[Hashable, Parameters]) -> None:
+def check_alignable(spec: SymmetrySpec, networks: Iterable[tuple[Hashable, Parameters]]) -> None:
     """Raise unless networks are of one architecture and precision, finite, on the CPU, and fit the spec.
 
     Parameters
     ----------
     spec : SymmetrySpec
         The architecture.
-    networks : mapping of name to Parameters
-        The networks; the first is the standard for the others.
+    networks : iterable of (name, Parameters)
+        The networks; the first is the standard for the others, which are looked at one by one.
 
     Raises
     ------
     SymgeomError
         If one of them cannot be aligned; the message names it.
     """
-    first = next(iter(networks), None)
-    for name, params in networks.items():
+    first = None
+    for name, params in networks:
+        first = first or params
         what = {"reference": "the reference", "network": "the network to align"}.get(name, f"network {name!r}")
-        check_same_tensors(params, networks[first], what)
+        check_same_tensors(params, first, what)
         check_finite(params, what)
-        other = next((t for t, tensor in params.items() if tensor.dtype != networks[first][t].dtype), None)
+        other = next((t for t, tensor in params.items() if tensor.dtype != first[t].dtype), None)
         if other is not None:
             raise SymgeomError(
                 f"Cannot align {what}: its tensor '{other}' has type {params[other].dtype}, that of the first network "
-                f"{networks[first][other].dtype}. Cast both networks to one precision."
+                f"{first[other].dtype}. Cast both networks to one precision."
             )
-    if networks:
-        check_spec(spec, networks[first])
-        for tensor in (networks[first][leg.tensor] for group in spec.groups for leg in group.legs if not leg.buffer):
+    if first:
+        check_spec(spec, first)
+        for tensor in (first[leg.tensor] for group in spec.groups for leg in group.legs if not leg.buffer):
             if tensor.dtype not in (torch.float32, torch.float64) or tensor.device.type != "cpu":
                 raise SymgeomError(
                     f"Cannot align networks of type {tensor.dtype} on device '{tensor.device}': they are matched on the CPU "

@@ -90,7 +90,7 @@ def align_jointly(spec: SymmetrySpec, networks: Mapping[Hashable, Parameters]) -
     """
     if len(networks) < 2:
         raise SymgeomError(f"Cannot align {len(networks)} networks to each other: give at least two.")
-    check_alignable(spec, networks)
+    check_alignable(spec, networks.items())
     first, plan, discrete = next(iter(networks)), make_plan(spec), without_scales(spec)
     prepared = {name: prepare(plan, params) for name, params in networks.items()}
     searches = {name: Search(plan, prepared[first], prepared[name]) for name in networks}

@@ -194,6 +194,22 @@ def prepare(plan: Plan, params: Parameters) -> Prepared:
     return Prepared(rows, {name: [information(part) for part in parts] for name, parts in rows.items()})
 
 
+def prepared_size(prepared: Prepared) -> int:
+    """Return how much memory the rows of one network take at most.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        From :func:`prepare`.
+
+    Returns
+    -------
+    int
+        In bytes, views counted as copies: they keep the network in memory that they are of.
+    """
+    return sum(part.nbytes for parts in prepared.rows.values() for part in parts)
+
+
 def information(rows: Tensor) -> float:
     """Return how much a strand can say about a permutation: its norm without what all units have in common.
 

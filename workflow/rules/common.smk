@@ -1,6 +1,5 @@
 """All Python of the workflow: the checked configuration, and which files a job reads."""
 
-import itertools
 import sys
 
 # Not workflow.basedir, which is another workflow's folder where that takes this one as a module. Jobs look for symgeom here too.
@@ -39,25 +38,13 @@ wildcard_constraints:
 BLOCKS = split.blocks_of(config)
 PARTS = split.parts_of(config)
 CHAIN_PARTS = split.parts_of(config, "arms_per_chain_job")
-PAIRS = {
-    "alignments": split.pieces_of(config, PARTS, "all"),
-    "paths": split.pieces_of(config, PARTS, config["paths"]["cross_arm"], star=config["paths"]["star"]),
-    "chains": split.pieces_of(config, CHAIN_PARTS, config["chains"]["cross_arm"], within=config["chains"]["within"]),
-}
 SLICES = split.slices_of(config)
-HELD = {"minima": split.minima_of(config), "canonical": split.holders(PARTS)}
-HELD["alignments"] = {pair: piece for piece, pairs in PAIRS["alignments"].items() for pair in pairs}
 MODELS = {model: stage for model, stage in {"perceptron": "solutions", "two_layer": "descents"}.items() if config[model]}
 
 
 def stores(stage, names):
     """List the stores of one stage of a case."""
     return [f"<results>/{{case}}/{stage}/{name}.zarr.zip" for name in names]
-
-
-def holding(stage, keys):
-    """List the stores of a stage that hold some networks, or the alignments of some pairs."""
-    return stores(stage, dict.fromkeys(HELD[stage][key] for key in keys))
 
 
 def model_stores(stage):
@@ -71,21 +58,6 @@ def network(wildcards):
     return config["cases"][wildcards.case]["network"] | chosen
 
 
-def minima(wildcards):
-    """List the trained networks of a part."""
-    return holding("minima", itertools.product(*PARTS[wildcards.part]))
-
-
-def ends(stage, of):
-    """List the stores of a stage that hold the networks of a piece's pairs."""
-    return lambda wildcards: holding(stage, split.ends_of(PAIRS[of][wildcards.piece]))
-
-
-def aligned(of):
-    """List the alignments of a piece's pairs."""
-    return lambda wildcards: holding("alignments", PAIRS[of][wildcards.piece])
-
-
 def measured(section):
     """Return the options of a measure on a case."""
     return lambda wildcards: study.measured(config, section, wildcards.case)
@@ -93,14 +65,16 @@ def measured(section):
 
 def batches(stage):
     """List the batches into which one stage of a case is split."""
-    trained = dict.fromkeys(HELD["minima"].values())
-    named = {"minima": trained, "ledgers": trained, "initialisations": ["all"], "distances": PAIRS["alignments"]} | PAIRS
+    if stage in PAIRED:
+        return [piece for part in PAIRED[stage][0] for piece in pieces(stage, part)]
+    trained = dict.fromkeys(split.minima_of(config).values())
+    named = {"minima": trained, "ledgers": trained, "initialisations": ["all"]}
     return list(named.get(stage, PARTS))
 
 
 def everything(stage):
     """List the stores of one stage of all cases."""
-    return expand(f"<results>/{{case}}/{stage}/{{name}}.zarr.zip", case=config["cases"], name=batches(stage))
+    return lambda wildcards: expand(f"<results>/{{case}}/{stage}/{{name}}.zarr.zip", case=config["cases"], name=batches(stage))
 
 
 def arrays_of(figure):
@@ -113,3 +87,6 @@ def stop_rule(wildcards):
     """Return the stop rule that the figure of the training shows."""
     training = study.training_of(config, wildcards.case) if wildcards.figure == "training" else {}
     return {key: training[key] for key in ("stop_error", "stop_loss") if training}
+
+
+include: "pairs.smk"

@@ -35,7 +35,7 @@ rule connect_chains:
     params:
         code=code_of("connect_chains"),
         network=network,
-        pairs=lambda wildcards: PAIRS["chains"][wildcards.piece],
+        pairs=pairs("chains"),
         options=measured("chains"),
         bias_in_norm=config["symmetry"]["bias_in_norm"],
         at_once=config["granularity"]["pairs_at_once"],
@@ -49,7 +49,7 @@ rule map_planes:
         symmetry="<results>/{case}/symmetry.json",
         minima=corners("minima"),
         canonical=corners("canonical"),
-        alignments=lambda wildcards: holding("alignments", itertools.chain(*planes(wildcards))),
+        alignments=lambda wildcards: aligning(itertools.chain(*planes(wildcards))),
     output:
         maps="<results>/{case}/maps/{part}.zarr.zip",
     log:

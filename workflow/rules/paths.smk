@@ -29,7 +29,7 @@ rule measure_slices:
     params:
         code=code_of("measure_paths"),
         network=network,
-        pairs=lambda wildcards: PAIRS["paths"][wildcards.piece],
+        pairs=pairs("paths"),
         points=lambda wildcards: SLICES[wildcards.slice],
         options=measured("paths"),
         alignment=config["alignment"],
@@ -62,7 +62,7 @@ rule measure_paths:
     params:
         code=code_of("measure_paths"),
         network=network,
-        pairs=lambda wildcards: PAIRS["paths"][wildcards.piece],
+        pairs=pairs("paths"),
         points=None,
         options=measured("paths"),
         alignment=config["alignment"],

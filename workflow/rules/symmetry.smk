@@ -52,7 +52,7 @@ rule align_pairs:
     params:
         code=code_of("align_pairs"),
         network=network,
-        pairs=lambda wildcards: PAIRS["alignments"][wildcards.piece],
+        pairs=pairs("alignments"),
         options=config["alignment"],
     script:
         "../../scripts/align_pairs.py"

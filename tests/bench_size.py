@@ -1,0 +1,135 @@
+"""How time, memory, files and bytes of a study grow with its number of networks, for `make bench`.
+
+Real studies of networks 784-280-280-10 (301,290 weights each) on data that a random network labels, of a few steps each: what is
+measured is what surrounds the mathematics. The stages without pairs are run whole; of each stage of pairs the first job of the
+last part, and the plan of all jobs. `python tests/bench_size.py 20 200 2000` takes these sizes (2,000 networks: about an hour of
+processor time). Wall and processor seconds are sums over jobs, memory is that of the largest job. Nothing here is a test.
+"""
+
+import csv
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from clones import copy_repository, counted, environment, override, snakemake
+
+SIZES = (20, 200)
+PART, PIECE = 100, 500
+"""Networks, and pairs, of a job."""
+
+STAGES = {
+    "train_minima": ("minima", "ledgers"),
+    "canonicalise_minima": ("canonical",),
+    "measure_flatness": ("flatness",),
+    "measure_curvature": ("curvature",),
+    "measure_equilibria": ("equilibria",),
+}
+OF_PAIRS = {
+    "align_pairs": ("alignments",),
+    "measure_distances": ("distances",),
+    "measure_paths": ("paths",),
+    "connect_chains": ("chains",),
+}
+"""Rules and the stages that they write."""
+
+STUDY = f"""
+study: size
+device: cpu
+cases:
+  mlp: null
+  teacher:
+    data: {{name: teacher, options: {{features: 784, classes: 10, samples: 250, test_samples: 50, widths: [32]}}}}
+    network: {{name: mlp, options: {{widths: [280, 280]}}}}
+arms: {{rsgd: null, sam: null, adam: null, adversarial: null, sgd: {{learning_rate: 0.05}}}}
+training: {{precision: float32, epochs: 2, batch_size: 50, evaluate_every: 2, checkpoint_every: 100, ledger_snapshots: 3}}
+symmetry: {{certificate_draws: 1}}
+alignment: {{method: greedy, random_controls: 1}}
+paths: {{points: 3, refinements: 0, cross_arm: none, star: false, compare: none, samples: 50}}
+chains: {{within: ring, epochs: 1, evaluate_every: 1, points: 3, samples: 50}}
+flatness: {{amplitudes: [0.1], draws: 1, noises: [], layers: false, samples: 50}}
+curvature: {{eigenvalues: 1, eigenvalue_tolerance: 0.2, probes: 0, density_steps: 0, layers: false, samples: 50}}
+equilibria: {{samples: 20}}
+valleys: null
+perceptron: null
+two_layer: null
+claims: {{roles: {{flat: sgd, reference: sgd, sharp: sgd, adaptive: sgd}}}}
+granularity: {{arms_per_job: 1, arms_per_chain_job: 1, seeds_per_job: {PART}, pairs_per_job: {PIECE}}}
+"""
+
+READ = """
+import json, resource, sys, time
+import symgeom
+begun = time.perf_counter()
+tree = symgeom.open_study("results/size", **json.loads(sys.argv[1]))
+if "parameter.0.weight" in tree["teacher/minima"]:
+    tree["teacher/minima"]["parameter.0.weight"].isel(arm=0, seed=-1).values
+print(time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+"""Open what there is of the study, read one tensor, and say how long that took and how much memory."""
+
+
+def names(stage: str, count: int) -> list[str]:
+    """List the stores of a stage without pairs."""
+    first = "sgd" if stage in ("minima", "ledgers") else "0"
+    return [f"{stage}/{first}{f'.{block}' if block else ''}" for block in range(-(-count // PART))]
+
+
+def path(name: str) -> str:
+    """Return a store of the study."""
+    return f"results/size/teacher/{name}.zarr.zip"
+
+
+def row(folder: Path, rule: str, stages: tuple[str, ...]) -> str:
+    """Sum up what the jobs of a rule took, and what they wrote."""
+    told = [next(csv.DictReader(file.open(), delimiter="\t")) for file in folder.glob(f"results/size/benchmarks/{rule}/*.tsv")]
+    wall, work = (sum(float(each[column]) for each in told) for column in ("s", "cpu_time"))
+    files = [file for stage in stages for file in folder.glob(path(f"{stage}/*"))]
+    megabytes, largest = sum(file.stat().st_size for file in files) / 1e6, max(float(each["max_rss"]) for each in told)
+    return f"{rule:22} {len(told):6} {wall:8.1f} {work:8.1f} {largest:6.0f} {len(files):6} {megabytes:9.1f}"
+
+
+def reading(folder: Path, label: str, **options: bool) -> str:
+    """Open the study in a process of its own."""
+    command = [sys.executable, "-c", READ, json.dumps(options)]
+    ran = subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True, text=True, check=True)
+    seconds, megabytes = map(float, ran.stdout.split())
+    return f"{label:22} {'':6} {seconds:8.1f} {'':8} {megabytes:6.0f}"
+
+
+def measured(folder: Path, count: int) -> list[str]:
+    """Run the stages of a study of some size, and return the rows of its table."""
+    options = override(folder, f"{STUDY}seeds: {count}\n")
+    begun = time.perf_counter()
+    plan = counted(snakemake(folder, "all", *options, "--dry-run", check=True).stdout)
+    planned = time.perf_counter() - begun
+    alone = [path(name) for stages in STAGES.values() for name in names(stages[0], count)]
+    begun = time.perf_counter()
+    snakemake(folder, *alone, *options, "--cores", "all", check=True)
+    wall = time.perf_counter() - begun
+    last = names("paths", count)[-1].split("/")[1]
+    snakemake(folder, *(path(f"{stage}/{last}") for (stage,) in OF_PAIRS.values()), *options, "--cores", "all", check=True)
+    return [
+        f"{f'{count} networks':22} {'jobs':>6} {'wall s':>8} {'cpu s':>8} {'MB':>6} {'files':>6} {'MB disk':>9}",
+        *(row(folder, rule, stages) for rule, stages in STAGES.items()),
+        f"{'all of these':22} {'':6} {wall:8.1f}   with Snakemake",
+        *(row(folder, rule, stages) for rule, stages in OF_PAIRS.items()),
+        f"{'plan of the study':22} {sum(plan.values()):6} {planned:8.1f}",
+        reading(folder, "open_study"),
+        reading(folder, "without weights", weights=False),
+        reading(folder, "lazily", lazy=True),
+    ]
+
+
+def main() -> None:
+    """Run the benchmark and print its tables."""
+    for count in [int(word) for word in sys.argv[1:]] or SIZES:
+        with tempfile.TemporaryDirectory() as place:
+            sys.stdout.write("\n".join(measured(copy_repository(Path(place)), count)) + "\n\n")
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
