@@ -1,8 +1,8 @@
 """Labelled arrays on disk: one deterministic zip per stage and batch, and a whole study as one tree.
 
 A store is an :class:`xarray.Dataset` in zarr format 3 inside an uncompressed zip (``.zarr.zip``). Its bytes depend on the data
-alone (no machine, commit or time), with their sha256 in the comment of the zip (:mod:`symgeom.sealed`). It is written under a
-partial name and renamed when complete.
+alone (no machine, commit or time), with their sha256 in the comment of the zip (:mod:`symgeom.sealed`). It is written whole or
+not at all.
 
 * Every variable says its ``units`` and ``long_name``; the coordinates that all studies share are described here once.
 * The tensors of networks are the variables ``parameter.<tensor>`` (zarr allows no slash in a name): one chunk per network,

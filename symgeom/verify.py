@@ -8,6 +8,7 @@ from symgeom import __version__
 from symgeom.checks import SymgeomError
 from symgeom.sealed import broken_seal
 from symgeom.store import SUFFIX, read_store
+from symgeom.whole import PARTIAL
 
 REMAKE = "Delete it and run snakemake again."
 LEFTOVER = "left behind by a writer that was killed. Delete it, unless snakemake is running now."
@@ -62,7 +63,7 @@ def verify_study(path: str | Path) -> list[Verified]:
     ['data.zarr.zip.part7']
     """
     folder = Path(path)
-    files = sorted(file for kind in (f"*{SUFFIX}", "*.part*") for file in folder.rglob(kind) if file.is_file())
+    files = sorted(file for kind in (f"*{SUFFIX}", f"*{PARTIAL}*") for file in folder.rglob(kind) if file.is_file())
     if not files:
         state = "holds no store" if folder.is_dir() else "does not exist"
         raise SymgeomError(f"Cannot verify '{path}': the folder {state}. Correct the path, or run snakemake to make the study.")
