@@ -49,15 +49,16 @@ def whole(path: str | Path) -> Iterator[Path]:
     partial = path.with_name(f"{path.name}{PARTIAL}{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield partial
-        os.replace(partial, path)
+        try:
+            yield partial
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
     except OSError as error:
         reason = error.strerror or str(error)
         raise SymgeomError(
             f"Cannot write '{path}': {reason}. Nothing half-written is left; make room or correct the path, and run it again."
         ) from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def write_text(path: str | Path, text: str) -> None:
