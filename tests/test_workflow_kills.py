@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -30,7 +31,7 @@ two_layer: null
 valleys: null
 """
 FIGURES = '["training", "barriers", "claims"]'
-KILLS = {"worker": 7, "writer": 5, "snakemake": 5, "group": 4, "beginning": 2}
+KILLS = {"worker": 6, "writer": 5, "snakemake": 4, "group": 4, "beginning": 2}
 """How often what is killed: any job; one in the middle of a store; snakemake, whose jobs live on; all of it; as it begins."""
 
 pytestmark = pytest.mark.workflow
@@ -43,12 +44,17 @@ def small_clone(place: Path) -> tuple[Path, tuple[str, ...]]:
     return clone, (*override(place, STUDY), "--cores", "2")
 
 
-def contents(clone: Path) -> dict[str, str]:
-    """Return a digest of every file of the study but those that tell times."""
+def files(clone: Path) -> dict[str, Path]:
+    """Return every file of the study, by name, but those that tell times."""
     folder = clone / "results/killed"
     found = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
     timed = ("logs/", "benchmarks/", "provenance.json", "report.html")
-    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in found.items() if not name.startswith(timed)}
+    return {name: path for name, path in found.items() if not name.startswith(timed)}
+
+
+def contents(clone: Path) -> dict[str, str]:
+    """Return a digest of each of these files."""
+    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files(clone).items()}
 
 
 def verify(clone: Path) -> subprocess.CompletedProcess:
@@ -74,21 +80,22 @@ def writes(process: psutil.Process) -> bool:
         return False
 
 
-def strike(kind: str, running: subprocess.Popen, chance: random.Random) -> bool:
-    """Wait for a random moment and kill; return False if snakemake ended before."""
-    begin = time.monotonic() + chance.uniform(0, 2)
+def strike(kind: str, running: subprocess.Popen, ready: Callable[[], bool], chance: random.Random) -> bool:
+    """Wait until the study is ready and for a random moment of what is to be killed; return False if snakemake ends before."""
+    while running.poll() is None and not ready():
+        time.sleep(0.01)
+    time.sleep(chance.uniform(0, 1.5))
     while running.poll() is None:
         jobs = workers(running.pid) if kind != "beginning" else []
         victims = [process for process in jobs if writes(process)] if kind == "writer" else jobs
-        if time.monotonic() < begin or not (victims or kind == "beginning"):
-            time.sleep(0.002)
-        elif kind in ("worker", "writer"):
+        if kind in ("worker", "writer") and victims:
             chance.choice(victims).kill()
             return True
-        else:
+        if kind == "beginning" or (kind != "writer" and victims):
             (os.killpg if kind == "group" else os.kill)(running.pid, signal.SIGKILL)
             running.wait()
             return True
+        time.sleep(0.002)
     return False
 
 
@@ -104,12 +111,15 @@ def test_a_study_that_is_killed_at_random_ends_with_the_same_bytes(finished, tmp
     clone, words = small_clone(tmp_path)
     edit(clone / "symgeom/sealed.py", r"^(            )(archive\.writestr)", r"\1__import__('time').sleep(0.01)\n\1\2")
     plan = chance.sample([*KILLS], counts=KILLS.values(), k=sum(KILLS.values()))
+    goal, begun = len(files(finished[0])), 0
     running = started(clone, *words, said=said)
     while plan:
-        if strike(plan[-1], running, chance):
+        share = (sum(KILLS.values()) - len(plan) - begun) / sum(KILLS.values())
+        if strike(plan[-1], running, lambda share=share: len(files(clone)) >= share * goal, chance):
             killed[plan.pop()] += 1
-        if running.poll() == 0:  # all done before all kills: begin anew
+        if running.poll() == 0:  # all is done before all is killed: begin anew
             shutil.rmtree(clone / "results")
+            begun = killed.total()
         if running.poll() is not None:
             running = started(clone, *words, said=said)
     running.wait()
