@@ -59,7 +59,7 @@ SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
 # A job whose node is lost waits for as long before it begins again (120 seconds, if nothing is said).
-AuthInfo=cred_expire=10
+AuthInfo=cred_expire=30
 CredType=cred/munge
 SlurmctldPidFile=$PLACE/slurmctld.pid
 SlurmctldLogFile=$PLACE/slurmctld.log

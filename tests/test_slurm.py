@@ -134,8 +134,9 @@ def test_what_takes_seconds_runs_beside_snakemake(cluster):
     assert states("measure_distances") == ["COMPLETED"]
 
 
-def test_a_job_on_a_node_that_is_lost_runs_again(local, cluster, tmp_path):
+def test_a_job_on_a_node_that_is_lost_runs_again(local, tmp_path):
     clone, target = copy_repository(tmp_path / "clone", config=SMALL), "results/small/tiny/minima/sgd.zarr.zip"
+    assert snakemake(local, target, "--cores", "1").returncode == 0
     edit(clone / "scripts/train_minima.py", r"^    launch\(main, snakemake\)\n", STALL)
     running = started(clone, target, "--workflow-profile", "workflow/profiles/slurm", *OFTEN, said=tmp_path / "said")
     try:

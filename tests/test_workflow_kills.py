@@ -125,7 +125,7 @@ def test_a_study_that_is_killed_at_random_ends_with_the_same_bytes(finished, tmp
     running.wait()
     run = snakemake(clone, *words)
     assert run.returncode == 0, run.stdout + run.stderr
-    psutil.wait_procs(orphans(clone), timeout=60)
+    assert psutil.wait_procs(orphans(clone), timeout=300)[1] == []
     assert killed == Counter(KILLS)
     assert contents(clone) == contents(finished[0])
     heard = said.read_text()
