@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from symgeom.claims.flatness import mean_local_energy
+from symgeom.whole import whole
 
 MINIMUM, PAIR = ("arm", "seed"), ("first_arm", "first_seed", "second_arm", "second_seed")
 DIGITS = 6
@@ -130,7 +131,7 @@ def write_table(path: str | Path, rows: Sequence[Mapping]) -> None:
         As from :func:`minima_table` or :func:`pairs_table`; columns that a row lacks stay empty.
     """
     names = list(dict.fromkeys(name for row in rows for name in row))
-    with open(path, "w", newline="", encoding="utf-8") as file:
+    with whole(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, names, lineterminator="\n", restval="")
         writer.writeheader()
         writer.writerows({name: _short(value) for name, value in row.items()} for row in rows)

@@ -5,7 +5,10 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 ROOT = Path(__file__).parents[1]
 SNAKEMAKE = Path(sys.executable).with_name("snakemake")
@@ -34,6 +37,32 @@ def snakemake(clone: Path, *words: str, check: bool = False) -> subprocess.Compl
     """Run snakemake in a copy, on the copy's own modules and configuration."""
     command = [sys.executable, str(SNAKEMAKE), *words]
     return subprocess.run(command, cwd=clone, env=environment(clone), capture_output=True, text=True, check=check)
+
+
+def started(clone: Path, *words: str, said: Path) -> subprocess.Popen:
+    """Start snakemake in a copy, as the first of a group of processes; what it says is added to a file."""
+    with said.open("a") as file:
+        streams = {"stdout": file, "stderr": subprocess.STDOUT}
+        command = [sys.executable, str(SNAKEMAKE), *words]
+        return subprocess.Popen(command, cwd=clone, env=environment(clone), start_new_session=True, **streams)
+
+
+def workers(ancestor: int, rule: str = "") -> list[psutil.Process]:
+    """Return the processes below a snakemake that run jobs, or the jobs of one rule."""
+    found = []
+    for process in psutil.Process(ancestor).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            words = process.cmdline()
+            if len(words) == 2 and "/.snakemake/scripts/" in words[1] and words[1].endswith(f"{rule}.py"):
+                found.append(process)
+    return found
+
+
+def edit(path: Path, pattern: str, text: str) -> None:
+    """Replace what a pattern finds once in a file of a copy."""
+    edited, count = re.subn(pattern, text, path.read_text(), flags=re.DOTALL | re.MULTILINE)
+    assert count == 1, f"{pattern} is {count} times in {path}"
+    path.write_text(edited)
 
 
 def override(place: Path, text: str) -> tuple[str, str]:

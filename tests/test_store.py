@@ -204,6 +204,13 @@ def test_axes_covered_in_part_or_twice_stay_neutral():
     }
 
 
+def test_a_stage_that_found_nothing_to_measure_is_empty(tmp_path: Path):
+    """No plane passes through two minima; its labels have two axes."""
+    labels = {"vertex_arm": (("plane", "vertex"), np.zeros((0, 3), "U3"), DESCRIBED)}
+    write(tmp_path / "study" / "digits-mlp" / "maps" / "0.zarr.zip", xr.Dataset(coords=labels))
+    assert open_study(tmp_path / "study")["digits-mlp/maps"].sizes == {"plane": 0, "vertex": 3}
+
+
 def test_a_study_is_one_tree(tmp_path: Path):
     study = tmp_path / "digits"
     write(study / "digits-mlp" / "minima.zarr.zip", minima())

@@ -94,7 +94,8 @@ def test_what_is_broken_is_named_with_what_to_do(study: Path, capsys: pytest.Cap
     (study / "case/paths/1.zarr.zip.part77").write_bytes(b"half")
     assert main(["verify", str(study)]) == 1
     shown = capsys.readouterr().out
-    assert "case/paths/0.zarr.zip: truncated or no zip (File is not a zip file). Delete it and run snakemake again." in shown
+    assert "case/paths/0.zarr.zip: truncated or no zip (File is not a zip file). Delete it and make it again:" in shown
+    assert f"snakemake --cores all {path} (with" in shown
     assert "case/paths/1.zarr.zip.part77: left behind by a writer that was killed. Delete it, unless snakemake" in shown
     assert shown.endswith("Files: 3, 2 of them not whole.\n")
 
