@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from symgeom.types import Parameters
 
 SCHEMA_VERSION = 1  # raised whenever a reader of the old layout would misread the new one
-SUFFIX, PARAMETER = ".zarr.zip", "parameter."
+SUFFIX, PARAMETER, REMAKE = ".zarr.zip", "parameter.", "Delete it and run snakemake again."
 
 COORDINATES = {
     "arm": "optimizer recipe",
@@ -147,12 +147,17 @@ def read_store(path: str | Path, *, only: Sequence[str] | None = None) -> xr.Dat
         dataset = xr.open_zarr(MemoryStore(entries), chunks=None, consolidated=False).load()
     except (zipfile.BadZipFile, OSError, ValueError, KeyError, RuntimeError) as error:
         raise SymgeomError(
-            f"Cannot read '{path}': it is truncated or no zarr store ({type(error).__name__}). Delete it and run snakemake again."
+            f"Cannot read '{path}': it is truncated or no zarr store ({type(error).__name__}). {REMAKE}"
         ) from error
-    version = dataset.attrs.get("schema_version")
+    version, writer = (dataset.attrs.get(f"{of}_version") for of in ("schema", "package"))
+    if not version:
+        raise SymgeomError(f"Cannot read '{path}': it was not written by symgeom. {REMAKE}")
     if version != SCHEMA_VERSION:
-        found = f"has schema version {version}, not {SCHEMA_VERSION}" if version else "was not written by symgeom"
-        raise SymgeomError(f"Cannot read '{path}': it {found}. Migrate it, or delete it and run snakemake again.")
+        raise SymgeomError(
+            f"Cannot read '{path}': it has schema version {version} (of symgeom {writer}), not {SCHEMA_VERSION} (of symgeom "
+            f"{__version__}), and versions are not mixed. Delete it and run snakemake again, which makes it anew (there is no "
+            f"migration), or go back to symgeom {writer}."
+        )
     return _with_string_type(dataset[sorted(map(str, dataset.variables))], str)
 
 
@@ -274,9 +279,7 @@ def _join(stage: Path, files: Sequence[Path]) -> xr.Dataset:
 
 def _sorted(dataset: xr.Dataset, dim: str) -> xr.Dataset:
     """Sort by the labels along a dimension, in the order of their names."""
-    labels = [
-        coordinate.transpose(dim, ...).values for name, coordinate in sorted(dataset.coords.items()) if dim in coordinate.dims
-    ]
+    labels = [values.transpose(dim, ...).values for _, values in sorted(dataset.coords.items()) if dim in values.dims]
     columns = [column for values in labels for column in values.reshape(len(values), -1).T]
     order = np.lexsort(columns[::-1]) if columns else []
     return dataset if (np.diff(order) == 1).all() else dataset.isel({dim: order})

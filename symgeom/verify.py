@@ -7,9 +7,8 @@ from pathlib import Path
 from symgeom import __version__
 from symgeom.checks import SymgeomError
 from symgeom.sealed import broken_seal
-from symgeom.store import SUFFIX, read_store
+from symgeom.store import REMAKE, SUFFIX, read_store
 
-REMAKE = "Delete it and run snakemake again."
 LEFTOVER = "left behind by a writer that was killed. Delete it, unless snakemake is running now."
 
 

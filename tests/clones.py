@@ -1,11 +1,15 @@
 """Copies of the repository in which snakemake runs, so that a test may edit what it likes."""
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
+
+from symgeom.sealed import write_sealed
 
 ROOT = Path(__file__).parents[1]
 SNAKEMAKE = Path(sys.executable).with_name("snakemake")
@@ -47,3 +51,12 @@ def counted(words: str) -> dict[str, int]:
     table = re.search(r"Job stats:\njob +count\n[- ]+\n(.*?)\n\n", words, re.DOTALL)
     rows = dict(line.rsplit(maxsplit=1) for line in table.group(1).splitlines()) if table else {}
     return {rule: int(count) for rule, count in rows.items() if rule not in ("total", "all")}
+
+
+def written_by(store: Path, schema: int, package: str) -> None:
+    """Make a store one that another symgeom wrote: whole and sealed, of another version."""
+    with zipfile.ZipFile(store) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    described = json.loads(entries["zarr.json"])
+    described["attributes"] |= {"schema_version": schema, "package_version": package}
+    write_sealed(store, entries | {"zarr.json": json.dumps(described).encode()})

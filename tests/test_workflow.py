@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clones import ROOT, copy_repository, counted, override, snakemake
+from clones import ROOT, copy_repository, counted, override, snakemake, written_by
 
 from symgeom.claims.record import read_claims
 from symgeom.store import open_study, read_store, write_store
@@ -232,6 +232,26 @@ def test_a_truncated_store_is_named_and_nothing_else_is_lost(study, tmp_path):
     assert "Traceback" not in run.stderr
     kept = digests(clone)
     assert {name for name in before if "/minima/" in name or "/ledgers/" in name or "data.zarr" in name} <= set(kept)
+
+
+def test_a_store_of_another_schema_version_is_not_mixed_with_the_others(study, tmp_path):
+    clone, target = tmp_path / "clone", "results/small/tiny/canonical/0.zarr.zip"
+    shutil.copytree(study[0], clone)
+    written_by(clone / "results/small/tiny/minima/sgd.zarr.zip", 2, "0.2.0")
+    before = digests(clone)
+    run = snakemake(clone, target, "--cores", "1", "--rerun-triggers", "mtime", "--force")
+    assert run.returncode != 0
+    found = (
+        "minima/sgd.zarr.zip': it has schema version 2 (of symgeom 0.2.0), not 1 (of symgeom 0.1.0), and versions are not mixed."
+    )
+    assert f"Error in canonicalise_minima (case tiny, part 0): Cannot read 'results/small/tiny/{found}" in run.stderr
+    assert (
+        "Delete it and run snakemake again, which makes it anew (there is no migration), or go back to symgeom 0.2.0.\n"
+        in run.stderr
+    )
+    assert "Traceback" not in run.stderr
+    after = digests(clone)
+    assert {name: before[name] for name in before if name != target} == after
 
 
 def test_networks_without_rescalings_are_aligned_and_have_matrices_of_charges_or_none(tmp_path):
