@@ -98,7 +98,8 @@ def test_networks_take_their_options_and_optimizers_train_them(yours):
         assert study[case]["minima"]["status"].values.tolist() == [["reached"] * 3] * 2
         ledgers = study[case]["ledgers"]
         assert ledgers["equivariant"].sel(arm=["lion", "sgd"]).values.tolist() == [False, True]
-        assert (ledgers["first_order"].sel(arm="lion") > 0.1).all()
+        assert (ledgers["first_order"].sel(arm="lion") > 1e-3).all()
+        assert (ledgers["first_order"].sel(arm="sgd") == 0).all()
     assert read_store(yours[0] / "results/mine/zarr/minima/lion.zarr.zip").attrs["method"] == "lion"
 
 
@@ -154,9 +155,14 @@ def test_imported_minima_are_the_files_and_everything_is_measured_of_them(yours,
             np.testing.assert_allclose(stored, charge, rtol=1e-12)
     for stage, name in (("canonical", "certificate"), ("flatness", "local_energy"), ("curvature", "eigenvalue")):
         assert np.isfinite(study[stage][name].sel(arm=arm)).all()
-    for stage, name in (("distances", "distance"), ("paths", "barrier"), ("chains", "error"), ("maps", "error")):
-        assert np.isfinite(study[stage][name]).all()
-        assert study[stage].sizes["plane" if stage == "maps" else "pair"] >= 2
+    assert np.isfinite(study["paths"]["barrier"].sel(variant="geodesic both")).all()  # of pairs across arms no other is measured
+    for stage, name in (("distances", "distance"), ("chains", "error"), ("maps", "error")):
+        assert np.isfinite(study[stage][name]).all(), stage
+    assert {stage: study[stage].sizes["pair"] for stage in ("distances", "paths", "chains")} == {
+        "distances": 15,
+        "paths": 9,
+        "chains": 6,
+    }
     for stage, name in (("ledgers", "closure"), ("ledgers", "first_order"), ("equilibria", "displacement")):
         assert np.isnan(study[stage][name]).all()
     assert not study["ledgers"]["equivariant"].any()
