@@ -70,11 +70,13 @@ def _single(name: str, array: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]
 
 def _booked(name: str, means: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
     """Yield the account of a group's charges, averaged over units: start and end, or what each term had changed at the end."""
-    last = means.isel(step=means.notnull().cumsum("step").argmax("step"))  # seeds end at different steps
+    seen = means.notnull()
+    last = means.isel(step=seen.cumsum("step").argmax("step"))  # seeds end at different steps
     if "term" in means.dims:
         yield from ((f"{name} {term}", last.sel(term=term)) for term in means["term"].values)
     else:
-        yield from ((f"{name} start", means.isel(step=0)), (f"{name} end", last))
+        first = means.isel(step=0).where(seen.sum("step") > 1)  # of what was trained elsewhere the start is not known
+        yield from ((f"{name} start", first), (f"{name} end", last))
 
 
 def pairs_table(case: str, stages: Mapping[str, xr.Dataset]) -> list[dict]:

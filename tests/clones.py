@@ -1,12 +1,18 @@
 """Copies of the repository in which snakemake runs, so that a test may edit what it likes."""
 
+import csv
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
+
+from symgeom.sealed import write_sealed
 
 import psutil
 
@@ -76,3 +82,38 @@ def counted(words: str) -> dict[str, int]:
     table = re.search(r"Job stats:\njob +count\n[- ]+\n(.*?)\n\n", words, re.DOTALL)
     rows = dict(line.rsplit(maxsplit=1) for line in table.group(1).splitlines()) if table else {}
     return {rule: int(count) for rule, count in rows.items() if rule not in ("total", "all")}
+
+
+class Job(NamedTuple):
+    """What a job of a finished study has read and written, as snakemake remembers it."""
+
+    inputs: list[str]
+    outputs: list[str]
+
+
+def first_jobs(clone: Path, *words: str) -> dict[str, Job]:
+    """Return of every rule that a study ran its first job."""
+    jobs: dict[tuple[str, str], Job] = {}
+    rows = csv.DictReader(snakemake(clone, *words, "--detailed-summary", check=True).stdout.splitlines(), delimiter="\t")
+    for row in rows:
+        read = [] if row["input-file(s)"] == "-" else row["input-file(s)"].split(",")
+        jobs.setdefault((row["rule"], row["log-file(s)"]), Job(read, [])).outputs.append(row["output_file"])
+    return {rule: min((job for (name, _), job in jobs.items() if name == rule), key=str) for rule, _ in jobs}
+
+
+def alone(clone: Path, place: Path, job: Job, *words: str) -> subprocess.CompletedProcess:
+    """Run a job again in a copy that holds code, configuration and the files that the job says it reads, and no other result."""
+    shutil.copytree(clone, place, ignore=shutil.ignore_patterns("results", ".snakemake", "__pycache__"))
+    for name in job.inputs:
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(clone / name, place / name)
+    return snakemake(place, *job.outputs, "--cores", "1", *words)
+
+
+def written_by(store: Path, schema: int, package: str) -> None:
+    """Make a store one that another symgeom wrote: whole and sealed, of another version."""
+    with zipfile.ZipFile(store) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    described = json.loads(entries["zarr.json"])
+    described["attributes"] |= {"schema_version": schema, "package_version": package}
+    write_sealed(store, entries | {"zarr.json": json.dumps(described).encode()})

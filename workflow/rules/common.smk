@@ -16,6 +16,7 @@ try:
     for section in ("arms", "cases"):
         if isinstance(config.get(section), dict):
             config[section] = study.merged_in_order(section, config[section], FILES)
+    config["arms"] = study.unfolded(config)
     study.check_config(config, FILES)
     config["claims"]["roles"] = study.given(config["claims"]["roles"])
 except study.ConfigError as mistake:
