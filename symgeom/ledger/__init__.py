@@ -183,7 +183,7 @@ class Ledger:
         finite = [-0.5 * learning_rate * part for part in (noise, bend - noise)]
         changes = torch.stack([decay, carried, *finite, force]) * (-2 * learning_rate)
         self._terms[:, rows] += changes
-        self._charge[rows] += changes.sum(0)
+        self._charge[rows] += sum(changes)  # one after the other: a reduction rounds by the size of the stack
         self._memory[rows] = work - learning_rate * bend
 
     def snapshot(self, step: int, params: Parameters, *, members: Tensor | Sequence[int] | None = None) -> None:

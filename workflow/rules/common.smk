@@ -69,12 +69,15 @@ def measured(section):
 
 
 def batches(stage):
-    """List the batches into which one stage of a case is split."""
+    """List the batches into which one stage of a case is split; one without pairs or planes only if none has any."""
     if stage in PAIRED:
-        return [piece for part in PAIRED[stage][0] for piece in pieces(stage, part)]
-    trained = dict.fromkeys(split.minima_of(config).values())
-    named = {"minima": trained, "ledgers": trained, "initialisations": ["all"]}
-    return list(named.get(stage, PARTS))
+        found = {piece: some for part in PAIRED[stage][0] for piece, some in pieces(stage, part).items()}
+    elif stage == "maps":
+        found = {name: split.triples_of(config, part) for name, part in PARTS.items()}
+    else:
+        trained = dict.fromkeys(split.minima_of(config).values())
+        return list({"minima": trained, "ledgers": trained, "initialisations": ["all"]}.get(stage, PARTS))
+    return [name for name, some in found.items() if some] or list(found)[:1]
 
 
 def everything(stage):
@@ -92,6 +95,3 @@ def stop_rule(wildcards):
     """Return the stop rule that the figure of the training shows."""
     training = study.training_of(config, wildcards.case) if wildcards.figure == "training" else {}
     return {key: training[key] for key in ("stop_error", "stop_loss") if training}
-
-
-include: "pairs.smk"

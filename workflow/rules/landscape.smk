@@ -1,16 +1,6 @@
 """The landscape between minima beyond straight paths: trained chains, and planes through three."""
 
 
-def planes(wildcards):
-    """List the planes that a part is responsible for."""
-    return split.triples_of(config, PARTS[wildcards.part])
-
-
-def corners(stage):
-    """List the stores of a stage that hold the networks of a part's planes."""
-    return lambda wildcards: holding(stage, split.ends_of(itertools.chain(*planes(wildcards))))
-
-
 rule connect_chains:
     input:
         data="<results>/{case}/data.zarr.zip",

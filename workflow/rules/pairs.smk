@@ -61,3 +61,18 @@ def ends(stage, of):
 def aligned(of):
     """List the alignments of a piece's pairs."""
     return lambda wildcards: aligning(pairs(of)(wildcards))
+
+
+def planes(wildcards):
+    """List the planes that a part is responsible for."""
+    return split.triples_of(config, PARTS[wildcards.part])
+
+
+def corners(stage):
+    """List the stores of a stage that hold the networks of a part's planes."""
+    return lambda wildcards: holding(stage, split.ends_of(itertools.chain(*planes(wildcards))))
+
+
+def slices(wildcards):
+    """List the slices of a piece's paths, if they are measured in slices."""
+    return [f"<results>/{{case}}/paths/slices/{wildcards.piece}_{number}.zarr.zip" for number in SLICES]

@@ -1,11 +1,6 @@
 """Error and loss along paths between minima; where the study says so, some points of the paths in each job."""
 
 
-def slices(wildcards):
-    """List the slices of a piece's paths, if they are measured in slices."""
-    return [f"<results>/{{case}}/paths/slices/{wildcards.piece}_{number}.zarr.zip" for number in SLICES]
-
-
 rule measure_slices:
     input:
         data="<results>/{case}/data.zarr.zip",
