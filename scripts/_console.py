@@ -2,19 +2,19 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 from tqdm import tqdm
 
 
 @contextmanager
 def logged(path: Path) -> Iterator[None]:
-    """Copy what is written to standard error into a log file as well."""
+    """Copy what is written to standard error into a log file as well, at once: it is there however the job ends."""
     terminal = sys.stderr
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as log:
+    with path.open("wb", buffering=0) as log:
         sys.stderr = _Both(terminal, log)
         try:
             yield
@@ -25,16 +25,16 @@ def logged(path: Path) -> Iterator[None]:
 class _Both:
     """A text stream that writes to a terminal and a log."""
 
-    def __init__(self, terminal: TextIO, log: TextIO) -> None:
+    def __init__(self, terminal: TextIO, log: BinaryIO) -> None:
         self.terminal, self.log = terminal, log
 
     def write(self, text: str) -> None:
         self.terminal.write(text)
-        self.log.write(text)
+        with suppress(OSError):  # a disk that is full for the log must not hide the sentence that says so
+            self.log.write(text.encode())
 
     def flush(self) -> None:
         self.terminal.flush()
-        self.log.flush()
 
 
 def progress(label: str, total: int) -> tqdm:

@@ -2,7 +2,7 @@
 
 ``main`` takes keyword-only arguments without defaults; each is looked up among the rule's outputs, inputs, parameters and
 wildcards. ``stores`` are all inputs by name, ``config_digest`` is the digest of the rule's parameters. With the environment
-variable SYMGEOM_DEBUG set, a mistake shows its traceback.
+variable SYMGEOM_DEBUG set, a mistake shows its traceback. What killed attempts left half-written is removed first.
 """
 
 import hashlib
@@ -17,6 +17,7 @@ from pathlib import Path
 from _console import logged
 
 from symgeom.checks import SymgeomError
+from symgeom.whole import remove_partials
 
 
 def launch(main: Callable[..., None], snakemake: object) -> None:
@@ -27,6 +28,8 @@ def launch(main: Callable[..., None], snakemake: object) -> None:
     with logged(Path(snakemake.log[0])):
         if "torch" in sys.modules:
             deterministic()
+        for path in snakemake.output:
+            remove_partials(path)
         try:
             main(**{name: given[name] for name in inspect.signature(main).parameters})
         except SymgeomError as mistake:

@@ -1,7 +1,6 @@
 """Discover the symmetry groups of a case's network, as trained and as measured, and certify them before use."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import torch
 from _case import Case
@@ -12,6 +11,7 @@ from symgeom.certify import certify
 from symgeom.discover import discover
 from symgeom.randomness import stream
 from symgeom.types import parameters
+from symgeom.whole import write_text
 
 
 def main(*, data: str, network: Mapping, symmetry: str, trained: str) -> None:
@@ -21,7 +21,7 @@ def main(*, data: str, network: Mapping, symmetry: str, trained: str) -> None:
         module = module.to("cpu", torch.float64).eval()
         spec = discover(module, inputs[:2])
         certify(spec, module, parameters(module), inputs=inputs, generator=stream("certificate", "architecture")).require()
-        Path(path).write_text(spec.to_json())
+        write_text(path, spec.to_json())
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import torch
 from _case import Case
 from _labels import write_minima
 from _launch import launch
-from _ledgers import NO_LEDGER, ledger_table
+from _ledgers import charges_alone, ledger_table
 from _problems import problems_of
 from _stage import read_symmetry
 from _tables import minima_table
@@ -47,7 +47,7 @@ def main(
     how = {"method": "checkpoints", "files": [Path(file).name for file in files]}
     how["checksums"] = [hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in files]
     for path, (variables, along) in (
-        (ledgers, ledger_table(NO_LEDGER, None, len(seeds))),
+        (ledgers, ledger_table(charges_alone(spec, imported.parameters), None, len(seeds))),
         (minima, minima_table(spec, imported, problems, measured)),
     ):
         write_minima(path, [arm], seeds, variables, coordinates=along, attrs=how, config_digest=config_digest)

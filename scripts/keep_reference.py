@@ -10,6 +10,7 @@ from PIL import Image
 
 from symgeom.store import open_study
 from symgeom.summary import minima_table, pairs_table, write_table
+from symgeom.whole import write_text
 
 OF_MINIMA, OF_PAIRS = ("minima", "flatness", "curvature", "canonical", "ledgers"), ("distances", "alignments", "paths", "chains")
 COLOURS = 256
@@ -43,7 +44,7 @@ def main(*, stores: Mapping, cases: list, command: str, kept: str) -> None:
     made = json.loads(Path(stores["provenance"]).read_text())
     words = {"study": folder.name, "command": command, "commit": made["commit"], "minutes": made["elapsed"] / 60}
     job_minutes = sum(rule["seconds"] for rule in made["rules"]) / 60
-    Path(kept).write_text(WORDS.format(**words, job_minutes=job_minutes, **made["machine"]))
+    write_text(kept, WORDS.format(**words, job_minutes=job_minutes, **made["machine"]))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from symgeom.report.page import render
 from symgeom.report.pictures import embed
 from symgeom.report.tables import alignment_facts, arm_rows, barrier_rows, data_facts, diverged_chains, minima_rows
 from symgeom.store import open_study, read_store
+from symgeom.whole import write_text
 
 STAGES = ("minima", "canonical", "chains")
 COUNTED = ("class", "train_class_count", "test_class_count")
@@ -31,7 +32,7 @@ def main(*, stores: Mapping, settings: Mapping, shown: Mapping, run_with: str, r
     captions = {Path(file).stem: Path(file).read_text(encoding="utf-8") for file in stores["captions"]}
     statistics = [row for row in run_statistics(folder / "benchmarks") if row["rule"] != "write_report"]
     made = describe_run(statistics, Path(stores["template"]).parent)
-    Path(provenance).write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
+    write_text(provenance, json.dumps(made, indent=2) + "\n")
     figures = [embed(path, captions, shown) for path in stores["figures"]]
     drawn = {figure["question"] for figure in figures}
     page = render(
@@ -52,7 +53,7 @@ def main(*, stores: Mapping, settings: Mapping, shown: Mapping, run_with: str, r
         data={case: data_facts(read_store(file, only=COUNTED)) for case, file in zip(cases, stores["data"], strict=True)},
         made=made,
     )
-    Path(report).write_text(page, encoding="utf-8")
+    write_text(report, page)
 
 
 if __name__ == "__main__":

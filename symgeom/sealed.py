@@ -5,13 +5,14 @@ removed, added, renamed, or replaced together with their checksum.
 """
 
 import hashlib
-import os
 import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import BinaryIO
+
+from symgeom.whole import whole
 
 PREFIX = b"sha256:"
 
@@ -46,7 +47,7 @@ def seal_of(entries: Mapping[str, bytes]) -> bytes:
 
 
 def write_sealed(path: Path, entries: Mapping[str, bytes]) -> None:
-    """Write the entries as an uncompressed zip with sorted names and a fixed date, under a partial name until complete.
+    """Write the entries as an uncompressed zip with sorted names and a fixed date, whole or not at all.
 
     Parameters
     ----------
@@ -63,16 +64,10 @@ def write_sealed(path: Path, entries: Mapping[str, bytes]) -> None:
     >>> broken_seal(path)
     ''
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.part{os.getpid()}")
-    try:
-        with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
-            archive.comment = seal_of(entries)
-            for name in sorted(entries):
-                archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), entries[name])
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole(path) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
+        archive.comment = seal_of(entries)
+        for name in sorted(entries):
+            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), entries[name])
 
 
 def entries_of(file: BinaryIO) -> dict[str, zipfile.ZipInfo]:

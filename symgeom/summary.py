@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from symgeom.claims.flatness import mean_local_energy
+from symgeom.whole import whole
 
 MINIMUM, PAIR = ("arm", "seed"), ("first_arm", "first_seed", "second_arm", "second_seed")
 DIGITS = 6
@@ -69,11 +70,13 @@ def _single(name: str, array: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]
 
 def _booked(name: str, means: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
     """Yield the account of a group's charges, averaged over units: start and end, or what each term had changed at the end."""
-    last = means.isel(step=means.notnull().cumsum("step").argmax("step"))  # seeds end at different steps
+    seen = means.notnull()
+    last = means.isel(step=seen.cumsum("step").argmax("step"))  # seeds end at different steps
     if "term" in means.dims:
         yield from ((f"{name} {term}", last.sel(term=term)) for term in means["term"].values)
     else:
-        yield from ((f"{name} start", means.isel(step=0)), (f"{name} end", last))
+        first = means.isel(step=0).where(seen.sum("step") > 1)  # of what was trained elsewhere the start is not known
+        yield from ((f"{name} start", first), (f"{name} end", last))
 
 
 def pairs_table(case: str, stages: Mapping[str, xr.Dataset]) -> list[dict]:
@@ -130,7 +133,7 @@ def write_table(path: str | Path, rows: Sequence[Mapping]) -> None:
         As from :func:`minima_table` or :func:`pairs_table`; columns that a row lacks stay empty.
     """
     names = list(dict.fromkeys(name for row in rows for name in row))
-    with open(path, "w", newline="", encoding="utf-8") as file:
+    with whole(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, names, lineterminator="\n", restval="")
         writer.writeheader()
         writer.writerows({name: _short(value) for name, value in row.items()} for row in rows)

@@ -8,8 +8,10 @@ from symgeom import __version__
 from symgeom.checks import SymgeomError
 from symgeom.sealed import broken_seal
 from symgeom.store import SUFFIX, read_store
+from symgeom.whole import PARTIAL
 
-REMAKE = "Delete it and run snakemake again."
+REMAKE = "Delete it and make it again: snakemake --cores all {file} (with the study's --configfile, if it has one)."
+"""By name, because snakemake does not miss a store when all that is made from it is there."""
 LEFTOVER = "left behind by a writer that was killed. Delete it, unless snakemake is running now."
 
 
@@ -62,7 +64,7 @@ def verify_study(path: str | Path) -> list[Verified]:
     ['data.zarr.zip.part7']
     """
     folder = Path(path)
-    files = sorted(file for kind in (f"*{SUFFIX}", "*.part*") for file in folder.rglob(kind) if file.is_file())
+    files = sorted(file for kind in (f"*{SUFFIX}", f"*{PARTIAL}*") for file in folder.rglob(kind) if file.is_file())
     if not files:
         state = "holds no store" if folder.is_dir() else "does not exist"
         raise SymgeomError(f"Cannot verify '{path}': the folder {state}. Correct the path, or run snakemake to make the study.")
@@ -73,7 +75,7 @@ def _verified(file: Path, name: Path) -> Verified:
     if not file.name.endswith(SUFFIX):
         return Verified(name.as_posix(), file.stat().st_size, "?", LEFTOVER)
     version, wrong = "?", broken_seal(file)
-    wrong = wrong and f"{wrong}. {REMAKE}"
+    wrong = wrong and f"{wrong}. {REMAKE.format(file=file)}"
     try:
         version = str(read_store(file).attrs["package_version"])
     except SymgeomError as error:

@@ -58,6 +58,8 @@ SlurmctldHost=$NODE(127.0.0.1)
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
+# A job whose node is lost waits for as long before it begins again (120 seconds, if nothing is said).
+AuthInfo=cred_expire=30
 CredType=cred/munge
 SlurmctldPidFile=$PLACE/slurmctld.pid
 SlurmctldLogFile=$PLACE/slurmctld.log
@@ -81,6 +83,8 @@ SchedulerParameters=sched_min_interval=200000,bf_interval=1
 # The profile asks squeue how jobs ended: finished ones must be remembered for longer than a test takes.
 MinJobAge=900
 ReturnToService=2
+# A node that does not answer for as long is down, and its jobs are lost.
+SlurmdTimeout=10
 SlurmdParameters=config_overrides
 NodeName=$NODE NodeAddr=127.0.0.1 CPUs=4 RealMemory=12000
 PartitionName=main Nodes=$NODE Default=YES MaxTime=1-0 DefMemPerCPU=1000

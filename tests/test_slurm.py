@@ -8,12 +8,13 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
-from clones import SNAKEMAKE, copy_repository, environment, snakemake
+from clones import copy_repository, edit, snakemake, started
 
 SMALL = "tests/small_study.yaml"
 OFTEN = "--seconds-between-status-checks", "2"
@@ -29,13 +30,6 @@ STALL = """    import os, pathlib, time
 """In place of a script's last line: its first attempt leaves its process number and does nothing more."""
 
 pytestmark = pytest.mark.slurm
-
-
-def edit(path: Path, pattern: str, text: str) -> None:
-    """Replace what a pattern finds once in a file."""
-    edited, count = re.subn(pattern, text, path.read_text(), flags=re.DOTALL | re.MULTILINE)
-    assert count == 1, f"{pattern} is {count} times in {path}"
-    path.write_text(edited)
 
 
 def jobs(rule: str) -> list[dict[str, str]]:
@@ -62,6 +56,19 @@ def stalled(running: subprocess.Popen, log: Path) -> int:
     return int(place.read_text())
 
 
+def lose_the_node() -> None:
+    """Kill the node's daemon and all that runs on it, as when the power fails; when Slurm has noticed, start it again."""
+    daemons = [process for process in psutil.process_iter() if process.name() in ("slurmd", "slurmstepd")]
+    for process in [*daemons, *(child for daemon in daemons for child in daemon.children(recursive=True))]:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    deadline = time.monotonic() + 120
+    while "down" not in subprocess.run(["sinfo", "--noheader", "--format=%T"], capture_output=True, text=True, check=True).stdout:
+        assert time.monotonic() < deadline, "Slurm does not notice that its node is lost"
+        time.sleep(0.5)
+    subprocess.run(["slurmd"], check=True)
+
+
 def end_trainings(running: subprocess.Popen, logs: Path) -> None:
     """Kill the first attempt of one training, and cancel that of the other."""
     os.kill(stalled(running, logs / "tiny-sgd.log"), signal.SIGKILL)
@@ -85,17 +92,16 @@ def cluster(local, tmp_path_factory):
     edit(clone / "workflow/rules/models.smk", r"(rule descend_two_layer:.*?mem_mb=study.growing)\(1000\)", r"\1(250)")
     for script in ("train_minima", "solve_perceptron"):
         edit(clone / f"scripts/{script}.py", r"^    launch\(main, snakemake\)\n", STALL)
-    command = [sys.executable, str(SNAKEMAKE), DISTANCES, *MODELS, "--workflow-profile", "workflow/profiles/slurm", *OFTEN]
-    with (place / "words").open("w") as words:
-        running = subprocess.Popen(command, cwd=clone, env=environment(clone), stdout=words, stderr=subprocess.STDOUT)
-        try:
-            end_trainings(running, clone / "results/small/logs/train_minima")
-            made = snakemake(local, DISTANCES, *MODELS, "--cores", "1")  # while one job runs into its time limit
-            assert made.returncode == 0, made.stdout + made.stderr
-            assert running.wait(600) == 0, (place / "words").read_text()
-        finally:
-            running.send_signal(signal.SIGINT)  # cancels its jobs, if a check failed before it ended
-            running.wait(60)
+    words = DISTANCES, *MODELS, "--workflow-profile", "workflow/profiles/slurm", *OFTEN
+    running = started(clone, *words, said=place / "said")
+    try:
+        end_trainings(running, clone / "results/small/logs/train_minima")
+        made = snakemake(local, DISTANCES, *MODELS, "--cores", "1")  # while one job runs into its time limit
+        assert made.returncode == 0, made.stdout + made.stderr
+        assert running.wait(600) == 0, (place / "said").read_text()
+    finally:
+        running.send_signal(signal.SIGINT)  # cancels its jobs, if a check failed before it ended
+        running.wait(60)
     return clone
 
 
@@ -126,6 +132,25 @@ def test_a_killed_and_a_cancelled_job_are_retried(cluster):
 def test_what_takes_seconds_runs_beside_snakemake(cluster):
     assert states("prepare_data") == []
     assert states("measure_distances") == ["COMPLETED"]
+
+
+def test_a_job_on_a_node_that_is_lost_runs_again(local, tmp_path):
+    clone, target = copy_repository(tmp_path / "clone", config=SMALL), "results/small/tiny/minima/sgd.zarr.zip"
+    assert snakemake(local, target, "--cores", "1").returncode == 0
+    edit(clone / "scripts/train_minima.py", r"^    launch\(main, snakemake\)\n", STALL)
+    running = started(clone, target, "--workflow-profile", "workflow/profiles/slurm", *OFTEN, said=tmp_path / "said")
+    try:
+        stalled(running, clone / "results/small/logs/train_minima/tiny-sgd.log")
+        lose_the_node()
+        assert running.wait(300) == 0, (tmp_path / "said").read_text()
+    finally:
+        running.send_signal(signal.SIGINT)
+        running.wait(60)
+    for stage in ("minima", "ledgers"):
+        name = f"results/small/tiny/{stage}/sgd.zarr.zip"
+        assert (clone / name).read_bytes() == (local / name).read_bytes()
+    number = jobs("train_minima")[-1]["number"]
+    assert "Restarts=1 " in subprocess.run(["scontrol", "show", "job", number], capture_output=True, text=True, check=True).stdout
 
 
 def test_the_generic_profile_retries_and_makes_the_same_bytes(local, cluster, tmp_path):

@@ -10,6 +10,7 @@ import pytest
 import torch
 import xarray as xr
 from cases import mlp_spec, network
+from clones import written_by
 from zarr.storage import MemoryStore
 
 from symgeom import store
@@ -152,7 +153,15 @@ def test_a_foreign_zip_is_refused(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("attrs", "found"), [({}, "was not written by symgeom"), ({"schema_version": 99}, "has schema version 99, not 1")]
+    ("attrs", "found"),
+    [
+        ({}, "was not written by symgeom. Delete it and run snakemake again"),
+        (
+            {"schema_version": 99, "package_version": "7.1"},
+            r"has schema version 99 \(of symgeom 7.1\), not 1 .* Delete it and run .* \(there is no migration\), or go back to "
+            "symgeom 7.1",
+        ),
+    ],
 )
 def test_another_schema_is_refused(tmp_path: Path, attrs: dict, found: str):
     entries: dict = {}
@@ -160,7 +169,7 @@ def test_another_schema_is_refused(tmp_path: Path, attrs: dict, found: str):
     with zipfile.ZipFile(tmp_path / "m.zarr.zip", "w") as archive:
         for name, buffer in entries.items():
             archive.writestr(name, buffer.to_bytes())
-    with pytest.raises(SymgeomError, match=rf"m.zarr.zip': it {found}.* delete"):
+    with pytest.raises(SymgeomError, match=rf"m.zarr.zip': it {found}"):
         read_store(tmp_path / "m.zarr.zip")
 
 
@@ -202,6 +211,13 @@ def test_axes_covered_in_part_or_twice_stay_neutral():
         "parameter.half": ("half.axis0",),
         "parameter.region": ("region.axis0", "region.axis1"),
     }
+
+
+def test_a_stage_that_found_nothing_to_measure_is_empty(tmp_path: Path):
+    """No plane passes through two minima; its labels have two axes."""
+    labels = {"vertex_arm": (("plane", "vertex"), np.zeros((0, 3), "U3"), DESCRIBED)}
+    write(tmp_path / "study" / "digits-mlp" / "maps" / "0.zarr.zip", xr.Dataset(coords=labels))
+    assert open_study(tmp_path / "study")["digits-mlp/maps"].sizes == {"plane": 0, "vertex": 3}
 
 
 def test_a_study_is_one_tree(tmp_path: Path):
@@ -271,6 +287,14 @@ def test_a_bad_store_stops_the_study(tmp_path: Path):
     write(tmp_path / "case" / "minima.zarr.zip", minima())
     (tmp_path / "case" / "paths.zarr.zip").write_bytes(b"not a zip")
     with pytest.raises(SymgeomError, match=r"paths.zarr.zip': it is truncated or no zarr store"):
+        open_study(tmp_path)
+
+
+def test_a_study_of_two_schema_versions_is_refused(tmp_path: Path):
+    for stage in ("minima", "paths"):
+        write(tmp_path / "case" / f"{stage}.zarr.zip", minima())
+    written_by(tmp_path / "case/paths.zarr.zip", 2, "0.2.0")
+    with pytest.raises(SymgeomError, match=r"case/paths.zarr.zip': it has schema version 2 .*, not 1 .*versions are not mixed"):
         open_study(tmp_path)
 
 

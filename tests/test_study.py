@@ -228,6 +228,40 @@ def test_seeds_are_checkpoints_by_name(home):
     assert (study.arms_by(config, imported=True), study.arms_by(config, imported=False)) == (["known"], ["sgd"])
 
 
+def test_every_subfolder_of_a_folder_of_checkpoints_is_an_arm(home):
+    for folder in ("mlp/swa", "mlp/adam", "mlp/.hidden", "lenet/swa", "lenet/muon"):
+        (home / "weights" / folder).mkdir(parents=True)
+    config = imports(1, "weights/{case}/*")
+    config["cases"]["lenet"] = config["cases"]["mlp"]
+    config["arms"]["last"] = {"method": "adam"}
+    arms = study.unfolded(config)
+    assert list(arms) == ["sgd", "adam", "muon", "swa", "last"]
+    assert arms["swa"] == {"method": "checkpoints", "path": "weights/{case}/swa"}
+    assert {name: arms[name] for name in ("sgd", "last")} == {"sgd": {"method": "sgd"}, "last": {"method": "adam"}}
+    assert study.unfolded({**config, "arms": arms}) == arms
+    with pytest.raises(study.ConfigError, match="Arm 'muon' of case 'mlp' needs .* 'weights/mlp/muon' does not exist"):
+        study.checkpoints_of({**config, "arms": arms}, "mlp", "muon")
+
+
+@pytest.mark.parametrize(
+    ("folder", "message"),
+    [
+        ("", r"'weights/\{case\}' .* for an arm, but it has no sub-folder. Correct 'arms.known.path'"),
+        ("sgd", "but its sub-folder 'sgd' has the name of another arm. .* rename the sub-folder"),
+        ("long-run", "but its sub-folder 'long-run' cannot be the name of an arm. .* letters, digits and underscores"),
+    ],
+)
+def test_subfolders_that_cannot_be_arms_are_named(home, folder, message):
+    (home / "weights/mlp" / folder).mkdir(exist_ok=True)
+    with pytest.raises(study.ConfigError, match=f"^Arm 'known' takes every sub-folder of .*{message}"):
+        study.unfolded(imports(1, "weights/{case}/*"))
+
+
+@pytest.mark.parametrize("arms", [None, {"sgd": None}, {"sgd": {"path": 3}}, {"known": {"method": "checkpoints"}}])
+def test_what_is_no_folder_of_checkpoints_is_left_to_the_schema(arms):
+    assert study.unfolded({"arms": arms, "cases": {"mlp": {}}}) == arms
+
+
 @pytest.mark.parametrize(
     ("seeds", "path", "message"),
     [

@@ -48,6 +48,15 @@ def test_ledgers_are_told_by_both_ends_and_by_what_changed_them():
     assert (first["closure"], second["closure"]) == (1, 0)
 
 
+def test_charges_that_were_measured_once_are_those_at_the_end():
+    """Of networks that were trained elsewhere, beside those that were trained here."""
+    here = xr.Dataset({"charge_h": (LEDGER, [[[[1.0], [3.0]]]])}, {"arm": ["sgd"], "seed": [0], "step": [0, 9]})
+    elsewhere = xr.Dataset({"charge_h": (LEDGER, [[[[5.0]]]])}, {"arm": ["known"], "seed": [0], "step": [0]})
+    rows = minima_table("tiny", {"ledgers": xr.concat([here, elsewhere], "arm", join="outer")})
+    ends = [(row["arm"], row["charge_h start"], row["charge_h end"]) for row in rows]
+    assert ends == [("sgd", 1, 3), ("known", pytest.approx(np.nan, nan_ok=True), 5)]
+
+
 def test_pairs_have_a_column_for_every_variant_and_stage(stages):
     rows = pairs_table("tiny", {name: stages[name] for name in ("distances", "paths", "chains")})
     paths = stages["paths"]

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from clones import written_by
 
 from symgeom.__main__ import main
 from symgeom.checks import SymgeomError
@@ -94,29 +95,23 @@ def test_what_is_broken_is_named_with_what_to_do(study: Path, capsys: pytest.Cap
     (study / "case/paths/1.zarr.zip.part77").write_bytes(b"half")
     assert main(["verify", str(study)]) == 1
     shown = capsys.readouterr().out
-    assert "case/paths/0.zarr.zip: truncated or no zip (File is not a zip file). Delete it and run snakemake again." in shown
+    assert "case/paths/0.zarr.zip: truncated or no zip (File is not a zip file). Delete it and make it again:" in shown
+    assert f"snakemake --cores all {path} (with" in shown
     assert "case/paths/1.zarr.zip.part77: left behind by a writer that was killed. Delete it, unless snakemake" in shown
     assert shown.endswith("Files: 3, 2 of them not whole.\n")
 
 
 def test_a_sealed_zip_that_is_no_store_of_this_layout_is_named(study: Path):
     write_sealed(study / "case/other.zarr.zip", {"zarr.json": b"{}"})
-    path = study / "case/paths/0.zarr.zip"
-    with zipfile.ZipFile(path) as archive:
-        entries = {name: archive.read(name) for name in archive.namelist()}
-    entries["zarr.json"] = entries["zarr.json"].replace(b'"schema_version": 1', b'"schema_version": 9')
-    write_sealed(path, entries)
+    written_by(study / "case/paths/0.zarr.zip", 9, "0.0.9")
     wrong = {each.file: each.wrong for each in verify_study(study) if each.wrong}
-    assert wrong["case/other.zarr.zip"].startswith("was not written by symgeom. Migrate it, or delete")
-    assert wrong["case/paths/0.zarr.zip"].startswith("has schema version 9, not 1. Migrate it, or delete it")
+    assert wrong["case/other.zarr.zip"].startswith("was not written by symgeom. Delete it and run")
+    found = "has schema version 9 (of symgeom 0.0.9), not 1 (of symgeom 0.1.0), and versions are not mixed. Delete it and run"
+    assert wrong["case/paths/0.zarr.zip"].startswith(found)
 
 
 def test_another_version_is_said_and_nothing_is_wrong(study: Path, capsys: pytest.CaptureFixture):
-    path = study / "case/paths/0.zarr.zip"
-    with zipfile.ZipFile(path) as archive:
-        entries = {name: archive.read(name) for name in archive.namelist()}
-    entries["zarr.json"] = entries["zarr.json"].replace(b'"package_version": "0.1.0"', b'"package_version": "0.0.9"')
-    write_sealed(path, entries)
+    written_by(study / "case/paths/0.zarr.zip", 1, "0.0.9")
     assert main(["verify", str(study)]) == 0
     assert "Some were written by symgeom 0.0.9; this is 0.1.0." in capsys.readouterr().out
 

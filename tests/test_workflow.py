@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clones import ROOT, copy_repository, counted, override, snakemake
+from clones import ROOT, alone, copy_repository, counted, first_jobs, override, snakemake, written_by
 
 from symgeom.claims.record import read_claims
 from symgeom.store import open_study, read_store, write_store
@@ -106,21 +106,56 @@ def test_a_second_run_has_nothing_to_do(study):
     assert "Nothing to be done" in run.stdout + run.stderr
 
 
-def test_arrays_do_not_depend_on_cores_or_order(study, tmp_path):
-    """The first batch of every stage anew, on one core, pair by pair (for trainings see the killed one)."""
-    clone, once = tmp_path / "clone", digests(study[0])
-    shutil.copytree(study[0], clone)
-    targets = {name for name in once if name.endswith("/0.zarr.zip")}
-    for name in targets:
-        (clone / name).unlink()
-    run = snakemake(clone, *targets, *override(tmp_path, "granularity: {pairs_at_once: 1}"), "--cores", "1")
-    assert run.returncode == 0, run.stdout + run.stderr
-    again = digests(clone)
-    assert again.keys() == once.keys()
-    assert {name for name in again if once[name] != again[name] and "/chains/" not in name} == set()
-    for name in (name for name in again if "/chains/" in name):
-        first, second = read_store(study[0] / name), read_store(clone / name)  # the digest of the settings differs, no number
-        assert all(first[variable].equals(second[variable]) for variable in first.variables)
+@pytest.fixture(scope="session")
+def jobs_done(study):
+    return first_jobs(study[0])
+
+
+RULES = {
+    rule
+    for file in (ROOT / "workflow/rules").glob("*.smk")
+    for rule in re.findall(r"^rule (\w+):", file.read_text(), re.MULTILINE)
+}
+ELSEWHERE = {"import_minima", "measure_slices", "keep_reference"}
+"""Rules that the small study does not run; they have tests of their own."""
+
+
+def test_the_small_study_runs_every_rule(jobs_done):
+    assert {*jobs_done, *ELSEWHERE} == RULES
+
+
+@pytest.mark.parametrize("rule", sorted(RULES - ELSEWHERE))
+def test_each_rule_alone_gives_the_bytes_that_the_study_has(study, jobs_done, rule, tmp_path):
+    """On one core, from the files that it says it reads: no other result is there."""
+    job, clone = jobs_done[rule], tmp_path / "clone"
+    run = alone(study[0], clone, job, "--allowed-rules", rule)
+    assert run.returncode == 0, run.stderr
+    for name in (name for name in job.outputs if not name.endswith("provenance.json")):
+        found, before = ((folder / name).read_bytes() for folder in (clone, study[0]))
+        if rule == "write_report":  # all but what this run took, where and when
+            found, before = (
+                re.split(rb'<h2 id="run">.*provenance.json</code>', page, flags=re.DOTALL) for page in (found, before)
+            )
+            assert len(before) == 2
+        assert found == before, name
+
+
+def test_paths_measured_in_slices_have_the_same_bytes(study, jobs_done, tmp_path):
+    change = override(tmp_path, "granularity: {points_per_job: 2}")
+    job, clone = jobs_done["measure_paths"], tmp_path / "clone"
+    run = alone(study[0], clone, job, *change, "--allowed-rules", "measure_slices", "measure_paths")
+    assert run.returncode == 0, run.stderr
+    assert len(list((clone / "results/small/tiny/paths/slices").iterdir())) == 3
+    assert (clone / job.outputs[0]).read_bytes() == (study[0] / job.outputs[0]).read_bytes()
+
+
+def test_chains_trained_one_by_one_are_the_same(study, jobs_done, tmp_path):
+    change = override(tmp_path, "granularity: {pairs_at_once: 1}")
+    job, clone = jobs_done["connect_chains"], tmp_path / "clone"
+    run = alone(study[0], clone, job, *change, "--allowed-rules", "connect_chains")
+    assert run.returncode == 0, run.stderr
+    first, second = (read_store(folder / job.outputs[0]) for folder in (study[0], clone))  # the digest of the settings differs
+    assert all(first[variable].equals(second[variable]) for variable in first.variables)
 
 
 GATHER = {"evaluate_claims", "draw_figure", "write_report"}
@@ -232,6 +267,26 @@ def test_a_truncated_store_is_named_and_nothing_else_is_lost(study, tmp_path):
     assert "Traceback" not in run.stderr
     kept = digests(clone)
     assert {name for name in before if "/minima/" in name or "/ledgers/" in name or "data.zarr" in name} <= set(kept)
+
+
+def test_a_store_of_another_schema_version_is_not_mixed_with_the_others(study, tmp_path):
+    clone, target = tmp_path / "clone", "results/small/tiny/canonical/0.zarr.zip"
+    shutil.copytree(study[0], clone)
+    written_by(clone / "results/small/tiny/minima/sgd.zarr.zip", 2, "0.2.0")
+    before = digests(clone)
+    run = snakemake(clone, target, "--cores", "1", "--rerun-triggers", "mtime", "--force")
+    assert run.returncode != 0
+    found = (
+        "minima/sgd.zarr.zip': it has schema version 2 (of symgeom 0.2.0), not 1 (of symgeom 0.1.0), and versions are not mixed."
+    )
+    assert f"Error in canonicalise_minima (case tiny, part 0): Cannot read 'results/small/tiny/{found}" in run.stderr
+    assert (
+        "Delete it and run snakemake again, which makes it anew (there is no migration), or go back to symgeom 0.2.0.\n"
+        in run.stderr
+    )
+    assert "Traceback" not in run.stderr
+    after = digests(clone)
+    assert {name: before[name] for name in before if name != target} == after
 
 
 def test_networks_without_rescalings_are_aligned_and_have_matrices_of_charges_or_none(tmp_path):

@@ -1,16 +1,13 @@
 """What goes wrong stops nothing else: a killed training, and data that cannot be read, through the real snakemake."""
 
-import os
-import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
-from clones import SNAKEMAKE, copy_repository, environment, override, snakemake
+from clones import SNAKEMAKE, copy_repository, environment, override, snakemake, workers
 from PIL import Image
 
 SMALL = "tests/small_study.yaml"
@@ -22,18 +19,6 @@ pytestmark = pytest.mark.workflow
 def clone(tmp_path_factory):
     """A copy of the repository without results."""
     return copy_repository(tmp_path_factory.mktemp("faults") / "clone", config=SMALL)
-
-
-def worker(ancestor: int, script: str) -> int | None:
-    """Return the process below an ancestor that runs a script, once there is one."""
-    for process in psutil.Process(ancestor).children(recursive=True):
-        try:
-            words = process.cmdline()
-        except psutil.NoSuchProcess:
-            continue
-        if len(words) == 2 and words[1].endswith(f".{script}.py"):
-            return process.pid
-    return None
 
 
 def test_a_killed_training_goes_on_and_ends_with_the_same_bytes(clone, tmp_path):
@@ -52,7 +37,7 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_bytes(clone, tmp_path)
             assert time.monotonic() < deadline
             written |= {checkpoint.stat().st_mtime_ns} if checkpoint.exists() else set()
             time.sleep(0.005)
-        os.kill(worker(running.pid, "train_minima"), signal.SIGKILL)
+        workers(running.pid, "train_minima")[0].kill()
         assert running.wait() != 0
     assert checkpoint.is_file()
     assert not any(path.exists() for path in made)

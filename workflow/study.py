@@ -8,7 +8,8 @@ import difflib
 import hashlib
 import itertools
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -96,6 +97,42 @@ def merged_in_order(section: str, merged: Mapping, files: Sequence[str | Path]) 
     complete = next((names for names in reversed(named) if set(names) >= set(kept)), [])
     order = dict.fromkeys([*complete, *itertools.chain(*named), *kept])
     return {name: kept[name] for name in order if name in kept}
+
+
+def unfolded(config: Mapping) -> object:
+    """Return the arms with those of checkpoints whose path ends in ``/*`` replaced: by an arm for each sub-folder, of its name.
+
+    Sub-folders are those of all cases together, in the order of their names; hidden ones are left out. What is no section is
+    returned as it is, for :func:`check_config` to refuse.
+    """
+    arms, cases = config.get("arms"), config.get("cases")
+    if not (isinstance(arms, Mapping) and isinstance(cases, Mapping)):
+        return arms
+    whole = {name: recipe for name, recipe in arms.items() if not _is_folder(recipe)}
+    found = {}
+    for name, recipe in arms.items():
+        found |= {name: recipe} if name in whole else _in_folder(name, recipe, cases, {*whole, *found})
+    return found
+
+
+def _is_folder(recipe: object) -> bool:
+    return isinstance(recipe, Mapping) and recipe.get("method") == IMPORTED and str(recipe.get("path")).endswith("/*")
+
+
+def _in_folder(name: str, recipe: Mapping, cases: Iterable[str], taken: Collection[str]) -> dict:
+    """Return an arm for each sub-folder of a folder of checkpoints."""
+    folder = recipe["path"].removesuffix("/*")
+    inside = [place for case in cases for place in Path(folder.replace("{case}", case)).glob("[!.]*") if place.is_dir()]
+    names = sorted({place.name for place in inside})
+    wrong = [f"its sub-folder '{each}' has the name of another arm" for each in names if each in taken]
+    wrong += [f"its sub-folder '{each}' cannot be the name of an arm" for each in names if not re.fullmatch(r"\w+", each, re.A)]
+    wrong += [] if names else ["it has no sub-folder"]
+    if wrong:
+        raise ConfigError(
+            f"Arm '{name}' takes every sub-folder of '{folder}' (relative to '{Path.cwd()}') for an arm, but {wrong[0]}. Correct "
+            f"'arms.{name}.path', or rename the sub-folder: letters, digits and underscores, and no other arm's name."
+        )
+    return {each: {**recipe, "path": f"{folder}/{each}"} for each in names}
 
 
 def given(section: Mapping) -> dict:

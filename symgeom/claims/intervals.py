@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from symgeom.claims.bootstrap import LEVEL, RESAMPLES, interval, numpy_stream
 from symgeom.claims.selection import Selection, select_pairs
+from symgeom.whole import whole
 
 COLUMNS = ("case", "first_arm", "second_arm", "variant", "split", "mean", "low", "high", "level", "pairs")
 """Columns of the table of barriers; barriers are fractions of the samples."""
@@ -78,7 +79,7 @@ def write_barriers(path: str | Path, rows: Iterable[Mapping]) -> None:
     rows : iterable of mapping
         As from :func:`barrier_intervals`.
     """
-    with open(path, "w", newline="", encoding="utf-8") as file:
+    with whole(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from symgeom.checks import SymgeomError, check_choice
+from symgeom.whole import whole
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def write_claims(path: str | Path, claims: Iterable[Claim]) -> None:
     claims : iterable of Claim
         In the order of the table.
     """
-    with open(path, "w", newline="", encoding="utf-8") as file:
+    with whole(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(table(claims))

@@ -18,6 +18,8 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from symgeom.whole import whole
+
 COLUMN, PAGE = 3.4, 7.0
 """Widths of a column and of a page, in inches."""
 
@@ -199,5 +201,5 @@ def save(figure: Figure, *paths: str | Path) -> None:
             engine.execute(figure)
             figure.set_layout_engine("none")  # the layout is found once, and is the same in all formats
         for path in map(Path, paths):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            figure.savefig(path, dpi=200, metadata=_METADATA[path.suffix])
+            with whole(path) as partial:
+                figure.savefig(partial, format=path.suffix[1:], dpi=200, metadata=_METADATA[path.suffix])

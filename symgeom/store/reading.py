@@ -15,6 +15,7 @@ from fsspec.core import url_to_fs
 from zarr.buffer.cpu import Buffer
 from zarr.storage import LocalStore, MemoryStore, ZipStore
 
+from symgeom import __version__
 from symgeom.checks import SymgeomError
 from symgeom.on_demand import OnDemand
 from symgeom.sealed import entries_of, read_entry
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fsspec import AbstractFileSystem
+
+REMAKE = "Delete it and run snakemake again."
 
 
 def read_store(path: str | Path, *, only: Sequence[str] | None = None, lazy: bool = False) -> xr.Dataset:
@@ -56,10 +59,15 @@ def read_store(path: str | Path, *, only: Sequence[str] | None = None, lazy: boo
         store = MemoryStore(entries, read_only=True)
         dataset = xr.open_dataset(store, engine="zarr", chunks=None, cache=not lazy, consolidated=False)
         dataset = dataset if lazy else dataset.load()
-    version = dataset.attrs.get("schema_version")
+    version, writer = (dataset.attrs.get(f"{of}_version") for of in ("schema", "package"))
+    if not version:
+        raise SymgeomError(f"Cannot read '{path}': it was not written by symgeom. {REMAKE}")
     if version != SCHEMA_VERSION:
-        found = f"has schema version {version}, not {SCHEMA_VERSION}" if version else "was not written by symgeom"
-        raise SymgeomError(f"Cannot read '{path}': it {found}. Migrate it, or delete it and run snakemake again.")
+        raise SymgeomError(
+            f"Cannot read '{path}': it has schema version {version} (of symgeom {writer}), not {SCHEMA_VERSION} (of symgeom "
+            f"{__version__}), and versions are not mixed. Delete it and run snakemake again, which makes it anew (there is no "
+            f"migration), or go back to symgeom {writer}."
+        )
     return with_string_type(dataset[sorted(map(str, dataset.variables))], str)
 
 
@@ -103,7 +111,7 @@ def _reading(path: str | Path) -> Iterator[None]:
         raise
     except (zipfile.BadZipFile, OSError, ValueError, KeyError, RuntimeError) as error:
         raise SymgeomError(
-            f"Cannot read '{path}': it is truncated or no zarr store ({type(error).__name__}). Delete it and run snakemake again."
+            f"Cannot read '{path}': it is truncated or no zarr store ({type(error).__name__}). {REMAKE}"
         ) from error
 
 

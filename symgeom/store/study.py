@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from glob import escape
 from pathlib import Path, PurePosixPath
@@ -104,7 +105,7 @@ def _sorted(dataset: xr.Dataset, dim: str) -> xr.Dataset:
     labels = [
         coordinate.transpose(dim, ...).values for name, coordinate in sorted(dataset.coords.items()) if dim in coordinate.dims
     ]
-    columns = [column for values in labels for column in values.reshape(len(values), -1).T]
+    columns = [column for values in labels for column in values.reshape(len(values), math.prod(values.shape[1:])).T]
     order = np.lexsort(columns[::-1]) if columns else []
     return dataset if (np.diff(order) == 1).all() else dataset.isel({dim: order})
 

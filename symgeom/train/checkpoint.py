@@ -1,6 +1,6 @@
 """Keep what a killed training goes on from.
 
-A checkpoint is written at the end of an epoch, whole or not at all (to a temporary file that then takes its name). It holds
+A checkpoint is written at the end of an epoch, whole or not at all (:mod:`symgeom.whole`). It holds
 everything: weights, the optimizer's state, the random generators, the labels, the history, what an observer knows, and the stage.
 Training that goes on from it ends as if it had never stopped, bit for bit on a CPU. The file belongs to whoever asked for it:
 training reads and rewrites it, also once more at its very end, and never removes it, because only the caller knows when the
@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 
 from symgeom.checks import SymgeomError
+from symgeom.whole import remove_partials, whole
 
 CANNOT_READ = (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError)
 """What ``torch.load`` raises on files that are truncated or no checkpoints."""
@@ -58,15 +59,22 @@ class Checkpoint:
             Nested dicts and lists of tensors, numbers and texts.
         key : str
             What the training is; :meth:`read` asks for it.
+
+        Raises
+        ------
+        SymgeomError
+            If it cannot be written: a full disk, no such place, no rights.
         """
-        path = Path(self.path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"{path.name}.part")
-        torch.save({"key": f"{self.digest}\n{key}", **content}, temporary)
-        os.replace(temporary, path)
+        with whole(self.path) as partial, open(partial, "wb") as file:
+            try:
+                torch.save({"key": f"{self.digest}\n{key}", **content}, file)
+            except RuntimeError as error:
+                raise (error.__context__ or error) from None  # torch hides behind a complaint of its own why writing failed
 
     def read(self, key: str) -> tuple[dict[str, object] | None, str]:
         """Read a checkpoint; one that does not belong or cannot be read is renamed, so that it is neither used nor lost.
+
+        What a killed writer left of one is removed.
 
         Parameters
         ----------
@@ -81,13 +89,14 @@ class Checkpoint:
             Why a file was set aside, and how it is called now; empty if none was.
         """
         path = Path(self.path)
-        if not path.exists():
-            return None, ""
+        remove_partials(path)
         try:
             content = torch.load(path, map_location="cpu", weights_only=True)
             if content["key"] == f"{self.digest}\n{key}":
                 return content, ""
             why = "it belongs to another training"
+        except FileNotFoundError:
+            return None, ""
         except CANNOT_READ as error:
             why = f"it cannot be read ({type(error).__name__})"
         aside = path.with_name(f"{path.name}.aside")

@@ -5,6 +5,7 @@ import sys
 # Not workflow.basedir, which is another workflow's folder where that takes this one as a module. Jobs look for symgeom here too.
 sys.path[:0] = map(str, Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[:2])
 
+import life
 import split
 import study
 from snakemake.exceptions import WorkflowError
@@ -15,10 +16,14 @@ try:
     for section in ("arms", "cases"):
         if isinstance(config.get(section), dict):
             config[section] = study.merged_in_order(section, config[section], FILES)
+    config["arms"] = study.unfolded(config)
     study.check_config(config, FILES)
     config["claims"]["roles"] = study.given(config["claims"]["roles"])
 except study.ConfigError as mistake:
     raise WorkflowError(str(mistake)) from None
+
+if workflow.is_main_process:
+    SIGN_OF_LIFE = life.sign_of_life(Path(".snakemake"))
 
 
 pathvars:

@@ -82,7 +82,7 @@ rule import_minima:
     input:
         data="<results>/{case}/data.zarr.zip",
         symmetry="<results>/{case}/symmetry_as_trained.json",
-        checkpoints=lambda wildcards: [CHECKPOINTS[wildcards.case, wildcards.arm][seed] for seed in BLOCKS[wildcards.block]],
+        checkpoints=checkpoints,
     output:
         minima="<results>/{case}/minima/{arm}{block}.zarr.zip",
         ledgers="<results>/{case}/ledgers/{arm}{block}.zarr.zip",

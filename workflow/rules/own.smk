@@ -21,3 +21,8 @@ def code_of(script, arms=lambda wildcards: []):
 def trained(wildcards):
     """List a part's arms whose training was seen."""
     return [arm for arm in PARTS[wildcards.part].arms if arm in TRAINED]
+
+
+def checkpoints(wildcards):
+    """List the files of an imported arm's seeds: the user's own, which lie in no storage of results."""
+    return local([CHECKPOINTS[wildcards.case, wildcards.arm][seed] for seed in BLOCKS[wildcards.block]])

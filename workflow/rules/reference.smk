@@ -19,7 +19,7 @@ rule keep_reference:
         paths=everything("paths"),
         chains=everything("chains"),
     output:
-        kept=f"results/reference/{config['study']}/README.md",
+        kept=local(f"results/reference/{config['study']}/README.md"),
     log:
         "<results>/logs/keep_reference.log",
     benchmark:

@@ -3,6 +3,7 @@
 import os
 
 REPORT = os.path.relpath(study.ROOT / "workflow/report")
+# Where results lie in a default storage, what belongs to the repository does not: local() below.
 PAGE = [os.path.relpath(file) for file in sorted((study.ROOT / "workflow/report").glob("*.*"))]
 
 FLATNESS = "Flatness: are some minima flatter, and do they generalise better?"
@@ -92,9 +93,9 @@ rule write_report:
         paths=everything("paths"),
         curvature=everything("curvature"),
         data=expand("<results>/{case}/data.zarr.zip", case=config["cases"]),
-        captions=expand(f"{REPORT}/captions/{{figure}}.rst", figure=FIGURES),
-        template=f"{REPORT}/report.html.j2",
-        page=PAGE,
+        captions=local(expand(f"{REPORT}/captions/{{figure}}.rst", figure=FIGURES)),
+        template=local(f"{REPORT}/report.html.j2"),
+        page=local(PAGE),
     output:
         report="<results>/report.html",
         provenance="<results>/provenance.json",

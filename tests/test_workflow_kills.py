@@ -1,0 +1,230 @@
+"""Whatever is killed, full or damaged, the next run completes, with the arrays, tables and figures of an undisturbed one.
+
+What is killed when is random, but the same each time: the environment variable SYMGEOM_KILLS draws other moments.
+"""
+
+import hashlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+from clones import copy_repository, edit, environment, override, snakemake, started, workers
+
+STUDY = """
+study: killed
+arms: {rsgd: null, wild: null}
+claims: {roles: {flat: sgd, reference: sgd, sharp: adam, adaptive: adam}}
+training: {checkpoint_every: 1}
+granularity: {arms_per_chain_job: 2}
+perceptron: null
+two_layer: null
+valleys: null
+"""
+FIGURES = '["training", "barriers", "claims"]'
+KILLS = {"worker": 6, "writer": 5, "snakemake": 4, "group": 4, "beginning": 2}
+"""How often what is killed: any job; one in the middle of a store; snakemake, whose jobs live on; all of it; as it begins."""
+
+pytestmark = pytest.mark.workflow
+
+
+def small_clone(place: Path) -> tuple[Path, tuple[str, ...]]:
+    """Copy the repository, with few figures; return the copy and what a small study in it is asked for with."""
+    clone = copy_repository(place / "clone", config="tests/small_study.yaml")
+    edit(clone / "workflow/rules/report.smk", "^OF_CASES = .*?$", f"OF_CASES = {FIGURES}")
+    return clone, (*override(place, STUDY), "--cores", "2")
+
+
+def files(clone: Path) -> dict[str, Path]:
+    """Return every file of the study, by name, but those that tell times."""
+    folder = clone / "results/killed"
+    found = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    timed = ("logs/", "benchmarks/", "provenance.json", "report.html")
+    return {name: path for name, path in found.items() if not name.startswith(timed)}
+
+
+def contents(clone: Path) -> dict[str, str]:
+    """Return a digest of each of these files."""
+    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files(clone).items()}
+
+
+def verify(clone: Path) -> subprocess.CompletedProcess:
+    """Let symgeom look at every store of the study."""
+    command = [sys.executable, "-m", "symgeom", "verify", "results/killed"]
+    return subprocess.run(command, cwd=clone, env=environment(clone), capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A study that nothing disturbed, and what it is asked for with."""
+    clone, words = small_clone(tmp_path_factory.mktemp("finished"))
+    run = snakemake(clone, *words)
+    assert run.returncode == 0, run.stdout + run.stderr
+    return clone, words
+
+
+def writes(process: psutil.Process) -> bool:
+    """Return whether a process has a half-written store open."""
+    try:
+        return any(".zarr.zip.part" in file.path for file in process.open_files())
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return False
+
+
+def strike(kind: str, running: subprocess.Popen, ready: Callable[[], bool], chance: random.Random) -> bool:
+    """Wait until the study is ready and for a random moment of what is to be killed; return False if snakemake ends before."""
+    while running.poll() is None and not ready():
+        time.sleep(0.01)
+    time.sleep(chance.uniform(0, 1.5))
+    while running.poll() is None:
+        jobs = workers(running.pid) if kind != "beginning" else []
+        victims = [process for process in jobs if writes(process)] if kind == "writer" else jobs
+        if kind in ("worker", "writer") and victims:
+            chance.choice(victims).kill()
+            return True
+        if kind == "beginning" or (kind != "writer" and victims):
+            (os.killpg if kind == "group" else os.kill)(running.pid, signal.SIGKILL)
+            running.wait()
+            return True
+        time.sleep(0.002)
+    return False
+
+
+def orphans(clone: Path) -> list[psutil.Process]:
+    """Return the processes that work in a copy."""
+    return [process for process in psutil.process_iter(["cwd"]) if process.info["cwd"] == str(clone)]
+
+
+def test_a_study_that_is_killed_at_random_ends_with_the_same_bytes(finished, tmp_path):
+    seed = int(os.environ.get("SYMGEOM_KILLS", "0"))
+    sys.stdout.write(f"To replay: SYMGEOM_KILLS={seed}\n")
+    chance, said, killed = random.Random(seed), tmp_path / "said", Counter()
+    clone, words = small_clone(tmp_path)
+    edit(clone / "symgeom/sealed.py", r"^(            )(archive\.writestr)", r"\1__import__('time').sleep(0.01)\n\1\2")
+    plan = chance.sample([*KILLS], counts=KILLS.values(), k=sum(KILLS.values()))
+    goal, begun = len(files(finished[0])), 0
+    running = started(clone, *words, said=said)
+    while plan:
+        share = (sum(KILLS.values()) - len(plan) - begun) / sum(KILLS.values())
+        if strike(plan[-1], running, lambda share=share: len(files(clone)) >= share * goal, chance):
+            killed[plan.pop()] += 1
+        if running.poll() == 0:  # all is done before all is killed: begin anew
+            shutil.rmtree(clone / "results")
+            begun = killed.total()
+        if running.poll() is not None:
+            running = started(clone, *words, said=said)
+    running.wait()
+    run = snakemake(clone, *words)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert psutil.wait_procs(orphans(clone), timeout=300)[1] == []
+    assert killed == Counter(KILLS)
+    assert contents(clone) == contents(finished[0])
+    heard = said.read_text()
+    assert [word for word in ("Traceback", "Cannot", "locked") if word in heard] == []
+    assert heard.count("Removed the lock of a snakemake that was killed in this folder.") >= KILLS["snakemake"]
+    assert verify(clone).stdout.endswith("all whole.\n")
+
+
+def torn(finished: tuple[Path, tuple[str, ...]], place: Path, *missing: str) -> Path:
+    """Copy a finished study, and take files out of it that have to be made again."""
+    clone = place / "clone"
+    shutil.copytree(finished[0], clone)
+    for name in missing:
+        (clone / "results/killed" / name).unlink()
+    return clone
+
+
+def test_of_two_at_once_the_second_is_refused_and_harms_nothing(finished, tmp_path):
+    clone, said = torn(finished, tmp_path, "tiny/distances/0.zarr.zip", "claims.csv"), tmp_path / "said"
+    first, locks = started(clone, *finished[1], said=said), clone / ".snakemake/locks"
+    while not (locks.is_dir() and len(list(locks.iterdir())) == 2):
+        assert first.poll() is None, said.read_text()
+        time.sleep(0.01)
+    os.killpg(first.pid, signal.SIGSTOP)  # alive, for as long as the second takes
+    try:
+        second = snakemake(clone, *finished[1])
+        assert second.returncode != 0
+        assert "Directory cannot be locked. Please make sure that no other Snakemake process" in second.stderr
+        assert "Traceback" not in second.stderr
+        assert sorted(path.name for path in locks.iterdir()) == ["0.input.lock", "0.output.lock"]
+    finally:
+        os.killpg(first.pid, signal.SIGCONT)
+    assert first.wait(600) == 0, said.read_text()
+    assert contents(clone) == contents(finished[0])
+    assert not locks.exists()
+
+
+def test_damaged_stores_are_named_and_made_again(finished, tmp_path):
+    missing = "alignments/0.zarr.zip", "distances/0.zarr.zip", "flatness/0.zarr.zip"
+    clone = torn(finished, tmp_path, *(f"tiny/{name}" for name in missing), "claims.csv")
+    flipped, truncated = (clone / f"results/killed/tiny/{name}.zarr.zip" for name in ("canonical/0", "minima/adam"))
+    for path in (flipped, truncated):
+        whole, times = bytearray(path.read_bytes()), path.stat()
+        whole[whole.index(b"parameter.2.weight/c/0/0/0/0") + 100] ^= 1
+        path.write_bytes(whole if path == flipped else whole[: len(whole) // 2])
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))  # as disks do it, unseen
+    run = snakemake(clone, *finished[1])
+    assert run.returncode != 0
+    assert "Traceback" not in run.stderr
+    for path in (flipped, truncated):
+        name = path.relative_to(clone)
+        assert f"Cannot read '{name}': it is truncated or no zarr store (BadZipFile). Delete it and run snakemake" in run.stderr
+    found = verify(clone)
+    assert found.returncode == 1
+    assert "tiny/canonical/0.zarr.zip: entry 'parameter.2.weight/c/0/0/0/0' is damaged: its checksum does not fit" in found.stdout
+    assert "tiny/minima/adam.zarr.zip: truncated or no zip" in found.stdout
+    assert "2 of them not whole" in found.stdout
+    for path in (flipped, truncated):
+        path.unlink()
+    run = snakemake(clone, *finished[1])
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert contents(clone) == contents(finished[0])
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A small file system of its own."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=32m", "symgeom", str(place)]
+    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
+    if mounted.returncode:
+        pytest.skip(f"Cannot fill a disk: none can be mounted here ({mounted.stderr.strip()}). Run as root, outside a sandbox.")
+    yield place
+    subprocess.run(["umount", "--lazy", place], check=True)
+
+
+def test_on_a_full_disk_files_are_named_and_with_room_the_study_goes_on(finished, disk, tmp_path):
+    missing = "tiny/paths/0.zarr.zip", "figures/tiny/training.png", "claims.csv"
+    clone = torn(finished, tmp_path, *missing)
+    results = clone / "results"
+    shutil.copytree(results, disk / "results")
+    shutil.rmtree(results)
+    results.symlink_to(disk / "results")
+    with suppress(OSError), (disk / "ballast").open("wb", buffering=0) as ballast:
+        while True:
+            ballast.write(bytes(4096))
+    assert shutil.disk_usage(disk).free == 0
+    before = contents(clone)
+    run = snakemake(clone, *finished[1])
+    assert run.returncode != 0
+    for name in missing[:2]:
+        assert (
+            f"Cannot write 'results/killed/{name}': No space left on device. Nothing half-written is left; make room"
+            in run.stderr
+        )
+    assert "Traceback" not in run.stderr
+    assert contents(clone).items() <= before.items()
+    (disk / "ballast").unlink()
+    run = snakemake(clone, *finished[1])
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert contents(clone) == contents(finished[0])
