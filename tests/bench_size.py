@@ -3,11 +3,13 @@
 Real studies of networks 784-280-280-10 (301,290 weights each) on data that a random network labels, of a few steps each: what is
 measured is what surrounds the mathematics. The stages without pairs are run whole; of each stage of pairs the first job of the
 last part, and the plan of all jobs. `python tests/bench_size.py 20 200 2000` takes these sizes (2,000 networks: about an hour of
-processor time). Wall and processor seconds are sums over jobs, memory is that of the largest job. Nothing here is a test.
+processor time). Wall seconds of a rule are sums over its jobs; processor seconds are those of all of them, and of Snakemake.
+Memory is that of the largest job. Nothing here is a test.
 """
 
 import csv
 import json
+import resource
 import subprocess
 import sys
 import tempfile
@@ -17,8 +19,8 @@ from pathlib import Path
 from clones import copy_repository, counted, environment, override, snakemake
 
 SIZES = (20, 200)
-PART, PIECE = 100, 500
-"""Networks, and pairs, of a job."""
+PART, PIECE, FEW = 100, 500, 50
+"""Networks of a job, pairs of a job as planned, and pairs of a job as run."""
 
 STAGES = {
     "train_minima": ("minima", "ledgers"),
@@ -35,7 +37,7 @@ OF_PAIRS = {
 }
 """Rules and the stages that they write."""
 
-STUDY = f"""
+STUDY = """
 study: size
 device: cpu
 cases:
@@ -46,17 +48,18 @@ cases:
 arms: {{rsgd: null, sam: null, adam: null, adversarial: null, sgd: {{learning_rate: 0.05}}}}
 training: {{precision: float32, epochs: 2, batch_size: 50, evaluate_every: 2, checkpoint_every: 100, ledger_snapshots: 3}}
 symmetry: {{certificate_draws: 1}}
-alignment: {{method: greedy, random_controls: 1}}
+alignment: {{method: greedy, random_controls: 2}}
 paths: {{points: 3, refinements: 0, cross_arm: none, star: false, compare: none, samples: 50}}
 chains: {{within: ring, epochs: 1, evaluate_every: 1, points: 3, samples: 50}}
-flatness: {{amplitudes: [0.1], draws: 1, noises: [], layers: false, samples: 50}}
-curvature: {{eigenvalues: 1, eigenvalue_tolerance: 0.2, probes: 0, density_steps: 0, layers: false, samples: 50}}
-equilibria: {{samples: 20}}
+flatness: {{amplitudes: [0.1, 0.2], draws: 2, noises: [], layers: false, samples: 50}}
+curvature: {{eigenvalues: 1, eigenvalue_tolerance: 0.2, probes: 0, density_steps: 0, layers: false, samples: 20}}
+equilibria: {{samples: 10}}
 valleys: null
 perceptron: null
 two_layer: null
 claims: {{roles: {{flat: sgd, reference: sgd, sharp: sgd, adaptive: sgd}}}}
-granularity: {{arms_per_job: 1, arms_per_chain_job: 1, seeds_per_job: {PART}, pairs_per_job: {PIECE}}}
+granularity: {{arms_per_job: 1, arms_per_chain_job: 1, seeds_per_job: {part}, pairs_per_job: {pairs}}}
+seeds: {count}
 """
 
 READ = """
@@ -85,10 +88,10 @@ def path(name: str) -> str:
 def row(folder: Path, rule: str, stages: tuple[str, ...]) -> str:
     """Sum up what the jobs of a rule took, and what they wrote."""
     told = [next(csv.DictReader(file.open(), delimiter="\t")) for file in folder.glob(f"results/size/benchmarks/{rule}/*.tsv")]
-    wall, work = (sum(float(each[column]) for each in told) for column in ("s", "cpu_time"))
+    wall = sum(float(each["s"]) for each in told)
     files = [file for stage in stages for file in folder.glob(path(f"{stage}/*"))]
     megabytes, largest = sum(file.stat().st_size for file in files) / 1e6, max(float(each["max_rss"]) for each in told)
-    return f"{rule:22} {len(told):6} {wall:8.1f} {work:8.1f} {largest:6.0f} {len(files):6} {megabytes:9.1f}"
+    return f"{rule:22} {len(told):6} {wall:8.1f} {'':8} {largest:6.0f} {len(files):6} {megabytes:9.1f}"
 
 
 def reading(folder: Path, label: str, **options: bool) -> str:
@@ -99,24 +102,32 @@ def reading(folder: Path, label: str, **options: bool) -> str:
     return f"{label:22} {'':6} {seconds:8.1f} {'':8} {megabytes:6.0f}"
 
 
+def run(folder: Path, study: dict[str, int], *words: str) -> tuple[str, float, float]:
+    """Run snakemake, and return what it says, the wall time and the processor time of it and its jobs, in seconds."""
+    options = override(folder, STUDY.format(part=PART, **study))
+    begun, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    ran = snakemake(folder, *words, *options, "--cores", "all")
+    if ran.returncode:
+        sys.exit(ran.stdout + ran.stderr)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    work = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return ran.stdout, time.perf_counter() - begun, work
+
+
 def measured(folder: Path, count: int) -> list[str]:
     """Run the stages of a study of some size, and return the rows of its table."""
-    options = override(folder, f"{STUDY}seeds: {count}\n")
-    begun = time.perf_counter()
-    plan = counted(snakemake(folder, "all", *options, "--dry-run", check=True).stdout)
-    planned = time.perf_counter() - begun
-    alone = [path(name) for stages in STAGES.values() for name in names(stages[0], count)]
-    begun = time.perf_counter()
-    snakemake(folder, *alone, *options, "--cores", "all", check=True)
-    wall = time.perf_counter() - begun
+    study = {"count": count, "pairs": PIECE}
+    said, planned, planning = run(folder, study, "all", "--dry-run")
+    _, wall, work = run(folder, study, *(path(name) for stages in STAGES.values() for name in names(stages[0], count)))
     last = names("paths", count)[-1].split("/")[1]
-    snakemake(folder, *(path(f"{stage}/{last}") for (stage,) in OF_PAIRS.values()), *options, "--cores", "all", check=True)
+    _, apart, pairing = run(folder, study | {"pairs": FEW}, *(path(f"{stage}/{last}") for (stage,) in OF_PAIRS.values()))
     return [
         f"{f'{count} networks':22} {'jobs':>6} {'wall s':>8} {'cpu s':>8} {'MB':>6} {'files':>6} {'MB disk':>9}",
         *(row(folder, rule, stages) for rule, stages in STAGES.items()),
-        f"{'all of these':22} {'':6} {wall:8.1f}   with Snakemake",
+        f"{'all of these':22} {'':6} {wall:8.1f} {work:8.1f}   {1000 * work / count:.0f} ms of the processor for each network",
         *(row(folder, rule, stages) for rule, stages in OF_PAIRS.items()),
-        f"{'plan of the study':22} {sum(plan.values()):6} {planned:8.1f}",
+        f"{f'{FEW} pairs of each':22} {'':6} {apart:8.1f} {pairing:8.1f}",
+        f"{'plan of the study':22} {sum(counted(said).values()):6} {planned:8.1f} {planning:8.1f}",
         reading(folder, "open_study"),
         reading(folder, "without weights", weights=False),
         reading(folder, "lazily", lazy=True),

@@ -192,6 +192,11 @@ def test_a_study_elsewhere_is_the_local_one(tmp_path: Path, request: pytest.Fixt
         open_study(f"{url}/nowhere")
 
 
+def test_the_name_of_a_folder_is_no_pattern(tmp_path: Path):
+    study(tmp_path / "a[b]*")
+    assert len(open_study(tmp_path / "a[b]*" / "digits").leaves) == 2
+
+
 def test_an_unknown_file_system_is_named():
     with pytest.raises(
         SymgeomError, match="Cannot read 'nowhere://study/m.zarr.zip': Protocol not known: nowhere.*correct the path"

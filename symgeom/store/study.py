@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from glob import escape
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -55,7 +56,7 @@ def open_study(
     path = str(path).rstrip("/")
     system, place = file_system(path)
     if files is None:
-        found = [name for pattern in (f"*/*{SUFFIX}", f"*/*/*{SUFFIX}") for name in system.glob(f"{place}/{pattern}")]
+        found = [name for pattern in (f"*/*{SUFFIX}", f"*/*/*{SUFFIX}") for name in system.glob(f"{escape(place)}/{pattern}")]
         named = sorted(PurePosixPath(name).relative_to(place) for name in found)
     else:
         named = sorted(PurePosixPath(file).relative_to(path) for file in files)
