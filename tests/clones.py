@@ -96,7 +96,7 @@ def first_jobs(clone: Path, *words: str) -> dict[str, Job]:
     jobs: dict[tuple[str, str], Job] = {}
     rows = csv.DictReader(snakemake(clone, *words, "--detailed-summary", check=True).stdout.splitlines(), delimiter="\t")
     for row in rows:
-        read = [] if row["input-file(s)"] == "-" else row["input-file(s)"].split(",")
+        read = [name for name in row["input-file(s)"].split(",") if name not in ("", "-")]
         jobs.setdefault((row["rule"], row["log-file(s)"]), Job(read, [])).outputs.append(row["output_file"])
     return {rule: min((job for (name, _), job in jobs.items() if name == rule), key=str) for rule, _ in jobs}
 

@@ -186,6 +186,18 @@ def test_rules_write_below_the_folder_of_the_study_alone():
     assert "results=f\"results/{config['study']}\"" in (ROOT / "workflow/rules/common.smk").read_text()
 
 
+def test_what_is_no_result_is_marked_local():
+    """It stays in the working folder where results lie in a default storage."""
+    found = []
+    for file in (ROOT / "workflow/rules").glob("*.smk"):
+        for block in re.findall(r"^    (?:input|output):\n((?:        .*\n)+)", file.read_text(), re.MULTILINE):
+            named = re.findall(r"^        (\w+)=(.*),$", block, re.MULTILINE)
+            found += [name for name, value in named if value.startswith("local(")]
+            assert not [value for _, value in named if "<results>/" not in value and re.match(r"\[|f?\"|expand|[A-Z]", value)]
+    assert sorted(found) == ["captions", "kept", "page", "template"]  # checkpoints: in their function
+    assert "return local([CHECKPOINTS" in (ROOT / "workflow/rules/own.smk").read_text()
+
+
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     """A folder with code and checkpoints of the user's own, to work in."""
