@@ -10,8 +10,9 @@ from typing import Generic, TypeVar
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
-LIMIT = 2**28
-"""Bytes that a mapping of networks keeps: a hundred networks of 300,000 parameters in float64."""
+LIMIT = 2**27
+"""Bytes that a mapping of networks keeps, fifty of 300,000 parameters in float64; freed and used memory interleave, so that the
+process may take a few times as much."""
 
 
 class OnDemand(Mapping[Key, Value], Generic[Key, Value]):
