@@ -135,21 +135,19 @@ def test_what_takes_seconds_runs_beside_snakemake(cluster):
 
 
 def test_a_job_on_a_node_that_is_lost_runs_again(local, tmp_path):
-    clone, target = copy_repository(tmp_path / "clone", config=SMALL), "results/small/tiny/minima/sgd.zarr.zip"
+    clone, target = copy_repository(tmp_path / "clone", config=SMALL), MODELS[0]
     assert snakemake(local, target, "--cores", "1").returncode == 0
-    edit(clone / "scripts/train_minima.py", r"^    launch\(main, snakemake\)\n", STALL)
+    edit(clone / "scripts/solve_perceptron.py", r"^    launch\(main, snakemake\)\n", STALL)
     running = started(clone, target, "--workflow-profile", "workflow/profiles/slurm", *OFTEN, said=tmp_path / "said")
     try:
-        stalled(running, clone / "results/small/logs/train_minima/tiny-sgd.log")
+        stalled(running, clone / "results/small/logs/solve_perceptron.log")
         lose_the_node()
         assert running.wait(300) == 0, (tmp_path / "said").read_text()
     finally:
         running.send_signal(signal.SIGINT)
         running.wait(60)
-    for stage in ("minima", "ledgers"):
-        name = f"results/small/tiny/{stage}/sgd.zarr.zip"
-        assert (clone / name).read_bytes() == (local / name).read_bytes()
-    number = jobs("train_minima")[-1]["number"]
+    assert (clone / target).read_bytes() == (local / target).read_bytes()
+    number = jobs("solve_perceptron")[-1]["number"]
     assert "Restarts=1 " in subprocess.run(["scontrol", "show", "job", number], capture_output=True, text=True, check=True).stdout
 
 
