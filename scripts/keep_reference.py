@@ -39,7 +39,7 @@ def main(*, stores: Mapping, cases: list, command: str, kept: str) -> None:
     for picture in stores["pictures"]:
         place = folder / "figures" / Path(picture).parent.name
         place.mkdir(parents=True, exist_ok=True)
-        drawn = Image.open(Path(picture).with_suffix(".png")).convert("RGB")
+        drawn = Image.open(picture).convert("RGB")
         drawn.quantize(COLOURS, dither=Image.Dither.NONE).save(place / f"{Path(picture).stem}.png", optimize=True)
     made = json.loads(Path(stores["provenance"]).read_text())
     words = {"study": folder.name, "command": command, "commit": made["commit"], "minutes": made["elapsed"] / 60}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clones import ROOT, alone, copy_repository, counted, first_jobs, override, snakemake, written_by
+from clones import ROOT, Job, alone, copy_repository, counted, first_jobs, override, snakemake, written_by
 
 from symgeom.claims.record import read_claims
 from symgeom.store import open_study, read_store, write_store
@@ -138,6 +138,19 @@ def test_each_rule_alone_gives_the_bytes_that_the_study_has(study, jobs_done, ru
             )
             assert len(before) == 2
         assert found == before, name
+
+
+def test_what_is_kept_for_reference_is_made_of_what_its_rule_reads(study, tmp_path):
+    target, clone = "results/reference/small/README.md", tmp_path / "clone"
+    plan = snakemake(study[0], target, "--dry-run", "--cores", "1", "--quiet", "host").stdout
+    read = re.search(r"^    input: (.*)$", plan, re.MULTILINE).group(1).split(", ")
+    run = alone(study[0], clone, Job(read, [target]), "--allowed-rules", "keep_reference")
+    assert run.returncode == 0, run.stderr
+    kept = clone / "results/reference/small"
+    assert (kept / "claims.csv").read_bytes() == (study[0] / "results/small/claims.csv").read_bytes()
+    assert [len((kept / f"{name}.csv").read_text().splitlines()) for name in ("minima", "pairs")] == [1 + 8, 1 + 28]
+    assert {path.stem for path in (kept / "figures/tiny").iterdir()} == FIGURES - OF_TWO_LAYERS - {"layers", "spectra"}
+    assert "Made by `snakemake --cores 2` at commit" in (kept / "README.md").read_text()
 
 
 def test_paths_measured_in_slices_have_the_same_bytes(study, jobs_done, tmp_path):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from clones import ROOT, copy_repository, counted, environment, override, snakemake
+from clones import ROOT, alone, copy_repository, counted, environment, first_jobs, override, snakemake
 from safetensors.torch import load_file, save_file
 from sklearn.datasets import load_digits
 from torch import nn
@@ -217,6 +217,14 @@ def test_what_is_edited_runs_again_and_nothing_else(yours):
         learning = ("prepare_data", "discover_symmetry", "train_minima", "import_minima")
         assert {rule: jobs[rule] for rule in learning if rule in jobs} == first, name
         assert "measure_flatness" in jobs
+
+
+def test_an_import_alone_gives_the_same_bytes(yours, tmp_path):
+    job, clone = first_jobs(yours[0], *KNOWN)["import_minima"], tmp_path / "clone"
+    again = alone(yours[0], clone, job, *KNOWN, "--allowed-rules", "import_minima")
+    assert again.returncode == 0, again.stderr
+    assert "checkpoints/npz/adam/0.safetensors" in job.inputs
+    assert all((clone / name).read_bytes() == (yours[0] / name).read_bytes() for name in job.outputs)
 
 
 def test_checkpoints_that_do_not_fit_stop_with_one_sentence(yours, tmp_path):

@@ -8,7 +8,7 @@ rule keep_reference:
         claims="<results>/claims.csv",
         barriers="<results>/barriers.csv",
         provenance="<results>/provenance.json",
-        pictures=[f"<results>/figures/{case}/{figure}.svg" for case, figure in DRAWN if figure in KEPT],
+        pictures=[f"<results>/figures/{case}/{figure}.png" for case, figure in DRAWN if figure in KEPT],
         minima=everything("minima"),
         flatness=everything("flatness"),
         curvature=everything("curvature"),
