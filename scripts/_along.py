@@ -1,22 +1,17 @@
-"""What is kept of the paths between pairs: error and loss on a grid, and barriers from grids that were refined at the peak.
-
-The points of the grid may come from several jobs: then each keeps a slice of them, and the job that is given the slices refines.
-"""
+"""What is kept of paths: error and loss on a grid, in slices if jobs share it, and barriers from grids refined at the peak."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 import xarray as xr
-from _labels import Pair, labelled, names
+from _labels import Pair
+from _paths import mean
 
 from symgeom.barrier import Profile, barrier, profile, refine
 from symgeom.path import Path
 from symgeom.problem import Problem
 from symgeom.store import read_store
-
-BEGUN = ("loss", "error", "t")
-"""What is taken over from slices."""
 
 
 class Along:
@@ -35,7 +30,7 @@ class Along:
         self.variants, self.splits, self.options = list(variants), list(splits), options
         grid = torch.linspace(0, 1, options["points"], dtype=torch.float64)
         self.t, self.whole = (grid, True) if points is None else (grid[list(points)], False)
-        self.begun = xr.concat([read_store(path, only=BEGUN) for path in slices], "t").sortby("t") if slices else None
+        self.begun = xr.concat(map(read_store, slices), "t", data_vars="minimal").sortby("t") if slices else None
         self.pairs, self.undefined = pairs, []
         shape = (len(pairs), len(variants), len(splits))
         self.loss, self.error = (np.full((*shape, len(self.t)), np.nan) for _ in range(2))
@@ -62,26 +57,3 @@ class Along:
             return None
         loss, error = (torch.from_numpy(self.begun[name].values[place]) for name in ("loss", "error"))
         return Profile(self.t, loss, error, problem.batch_norm)
-
-
-def mean(found: Sequence[Profile]) -> Profile:
-    """Average profiles over paths, on the CPU."""
-    loss, error = (torch.stack([getattr(each, name) for each in found]).mean(0).cpu() for name in ("loss", "error"))
-    return Profile(found[0].t.cpu(), loss, error, found[0].batch_norm)
-
-
-def labels(along: Along) -> tuple[dict, dict]:
-    """Label what was kept: of a slice, no barriers."""
-    dims, grid = ("pair", "variant", "split"), ("pair", "variant", "split", "t")
-    variables = {
-        "loss": labelled(grid, along.loss, "nat", "loss along the path"),
-        "error": labelled(grid, along.error, "1", "fraction misclassified along the path"),
-    }
-    barriers = {
-        "barrier": labelled(dims, along.barrier, "1", "largest error above the line between the ends"),
-        "loss_barrier": labelled(dims, along.loss_barrier, "nat", "largest loss above the line between the ends"),
-        "peak": labelled(dims, along.peak, "1", "where the error is largest, t"),
-    }
-    coordinates = {"t": ("t", along.t.numpy())} | names("variant", along.variants, "kind of path and symmetries removed")
-    variables |= barriers if along.whole else {}
-    return variables, coordinates | names("split", along.splits, "part of the data")

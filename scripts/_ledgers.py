@@ -4,30 +4,12 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
+from _bookings import changes_of
 from _labels import labelled, names
 from _tables import SEED, Tables
 
-from symgeom.charge import charges
 from symgeom.ledger import TERMS, LedgerRecord
 from symgeom.optimizers.method import Method
-from symgeom.spec import SymmetrySpec
-from symgeom.types import Parameters
-
-NO_LEDGER = LedgerRecord(torch.zeros(0, dtype=torch.int64), {}, {}, {}, {})
-
-
-def charges_alone(spec: SymmetrySpec, networks: Parameters) -> LedgerRecord:
-    """Return the charges of stacked networks that were trained elsewhere, as after no step: nobody saw what moved them."""
-    found = torch.vmap(lambda params: charges(spec, params))(networks)
-    return LedgerRecord(torch.zeros(1, dtype=torch.int64), {group: each[:, None] for group, each in found.items()}, {}, {}, {})
-
-
-def carried(terms: np.ndarray) -> np.ndarray:
-    """Carry what each seed was booked at its latest snapshot over those of other seeds that ended before; steps are axis 2."""
-    filled = terms.copy()
-    for step in range(1, terms.shape[2]):
-        filled[:, :, step] = np.where(np.isnan(terms[:, :, step]), filled[:, :, step - 1], terms[:, :, step])
-    return filled
 
 
 def ledger_table(record: LedgerRecord, method: Method | None, seeds: int) -> Tables:
@@ -54,7 +36,7 @@ def ledger_table(record: LedgerRecord, method: Method | None, seeds: int) -> Tab
         variables[f"term_{group}"] = labelled((*SEED, "step", "term", group), terms, "weight^2", caused)
         variables[f"defect_{group}"] = labelled(along, defect, "weight^2", f"changes of {group} that no term explains")
         defects.append(np.nan_to_num(np.abs(defect) / kept(record.scale, group)).max(axis=(2, 3)))
-        changes.append(np.nan_to_num(np.abs(np.diff(carried(terms), axis=2))).sum(axis=(2, 4)))
+        changes.append(changes_of(terms))
     total = np.sum([np.zeros((1, seeds, len(TERMS))), *changes], axis=0)
     share = total[..., TERMS.index("optimizer")] / np.where(total.sum(-1) > 0, total.sum(-1), np.nan)
     closure = np.where(finite, np.max(defects, axis=0) if defects else np.nan, np.nan)

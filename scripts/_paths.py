@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
+import torch
 from _case import Case
 from _elements import Ends
 from _geodesic import geodesic_of
 from _labels import Pair
 
+from symgeom.barrier import Profile
 from symgeom.binary.path import HammingPath, LatentPath, random_order
 from symgeom.path import LinearPath, Path
 from symgeom.problem import Problem
@@ -44,3 +46,9 @@ def paths_of(
     if geodesic is None:
         return []
     return [geodesic if kind == "geodesic" else RepairedPath(torus.spec, problem.module, geodesic, problem.inputs)]
+
+
+def mean(found: Sequence[Profile]) -> Profile:
+    """Average profiles over paths, on the CPU."""
+    loss, error = (torch.stack([getattr(each, name) for each in found]).mean(0).cpu() for name in ("loss", "error"))
+    return Profile(found[0].t.cpu(), loss, error, found[0].batch_norm)

@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
+from _bookings import charges_alone
 from _case import Case
 from _labels import write_minima
 from _launch import launch
-from _ledgers import charges_alone, ledger_table
+from _ledgers import ledger_table
 from _problems import problems_of
 from _stage import read_symmetry
 from _tables import minima_table
@@ -32,11 +33,8 @@ def main(
     ledgers: str,
     config_digest: str,
 ) -> None:
-    found, spec, precision = (
-        Case.read(stores["data"], network),
-        read_symmetry(stores["symmetry"]),
-        precision_of({"precision": precision}),
-    )
+    found, spec = Case.read(stores["data"], network), read_symmetry(stores["symmetry"])
+    precision = precision_of({"precision": precision})
     files = [checkpoints] if isinstance(checkpoints, str) else list(checkpoints)
     networks = [cast(read_weights(file, found.trained), getattr(torch, precision)) for file in files]
     problems, measured = problems_of(found, precision), stack([found.prepared(each, precision) for each in networks])

@@ -1,18 +1,16 @@
-"""Measure error and loss along paths between minima, with none, one or both kinds of symmetry removed.
-
-With ``points``, at these points of every path alone. A job that is given such slices takes over what they hold.
-"""
+"""Measure error and loss along paths between minima, by what symmetries were removed: whole paths, or some points of each."""
 
 from collections.abc import Mapping, Sequence
 
 import torch
-from _along import Along, labels
+from _along import Along
 from _case import Case
 from _console import progress
 from _ends import Gauges
 from _labels import Pair, write_pairs
 from _launch import launch
 from _matching import match
+from _path_tables import labels
 from _paths import between_arms, paths_of, variants
 from _problems import problems_of
 from _stage import read_symmetry
@@ -43,22 +41,19 @@ def main(
     single = dict(match(spec, gauges.canonical, inside, options=alignment | {"method": "greedy"}, case=case))
     given = {"case": case, "torus": torus, "problem": problems["train"], "options": options}
     along = Along(pairs, names, list(problems), options, points=points, slices=stores.get("slices", ()))
-    dtype = getattr(torch, options["precision"])
     with progress("measure paths", len(pairs)) as bar:
         for row, pair in enumerate(pairs):
             bar.update()
             ends = gauges.ends(pair) or {}
-            if pair in single:
-                ends["greedy"] = gauges.ends(pair, single[pair].element)["both"]
+            ends |= {"greedy": gauges.ends(pair, single[pair].element)["both"]} if pair in single else {}
             chosen = names if pair[0] == pair[2] else between_arms(options, binary=bool(case.binary))
             for kind, removed in (name.split() for name in chosen if ends):
-                start, end = (cast(network, dtype) for network in ends[removed])
-                found = paths_of(kind, (start, end), pair=pair, **given)
+                between = tuple(cast(network, getattr(torch, options["precision"])) for network in ends[removed])
+                found = paths_of(kind, between, pair=pair, **given)
                 for split, problem in problems.items():
                     along.put(row, f"{kind} {removed}", split, problem, found)
-    variables, coordinates = labels(along)
-    attrs = options | {"left_out": left_out, "undefined": along.undefined}
-    write_pairs(paths, pairs, variables, coordinates=coordinates, attrs=attrs, config_digest=config_digest)
+    (variables, along_paths), attrs = labels(along), options | {"left_out": left_out, "undefined": along.undefined}
+    write_pairs(paths, pairs, variables, coordinates=along_paths, attrs=attrs, config_digest=config_digest)
 
 
 if __name__ == "__main__":

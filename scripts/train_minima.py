@@ -4,11 +4,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from _bookings import NO_LEDGER
 from _case import Case
 from _console import progress
 from _labels import write_minima
 from _launch import launch
-from _ledgers import NO_LEDGER, ledger_table
+from _ledgers import ledger_table
 from _problems import problems_of
 from _stage import read_symmetry
 from _tables import minima_table

@@ -226,10 +226,7 @@ def _draw(spec: SymmetrySpec, network: nn.Module, example: Tensor, name: str, pa
     from symgeom.figures.symmetry_graph import caption_of, draw
 
     graph = symmetry_graph(spec, network, example)
-    try:
-        save(draw(graph, title=f"Symmetries of {name}: {len(spec.groups)} groups"), path)
-    except OSError as error:
-        raise SymgeomError(f"Cannot write the figure '{path}': {error.strerror}. Give another file with --figure.") from error
+    save(draw(graph, title=f"Symmetries of {name}: {len(spec.groups)} groups"), path)
     sys.stdout.write(f"\n{path}: {caption_of(graph)}\n")
 
 

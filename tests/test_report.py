@@ -166,7 +166,7 @@ def test_alignments_stand_below_the_minima_and_those_that_did_not_converge_are_n
     assert f"Alignment: for {pairs - 12} of {pairs} pairs no single group could be matched better, and 0 had units" in text
     assert "Of 2 searches per pair" in text
     names = [f"{first}/{one} and {second}/{other}" for first, one, second, other in synthetic_study.pairs(synthetic_study.SEEDS)]
-    assert f"Not converged, and kept as they are: {', '.join(names[:10])} and 2 more." in text
+    assert f"Not converged, and kept as they are: {', '.join(sorted(names[:12])[:10])} and 2 more." in text
     assert f"are in no figure and no claim, between {names[1]}." in text
     assert text.count("this kind of network does not allow it: torus trace.</p>") == 2
 

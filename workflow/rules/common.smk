@@ -95,3 +95,6 @@ def stop_rule(wildcards):
     """Return the stop rule that the figure of the training shows."""
     training = study.training_of(config, wildcards.case) if wildcards.figure == "training" else {}
     return {key: training[key] for key in ("stop_error", "stop_loss") if training}
+
+
+include: "pairs.smk"
