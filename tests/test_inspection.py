@@ -206,7 +206,8 @@ def test_a_spec_that_fails_is_shown_and_refused(here, capsys, monkeypatch):
 def test_a_figure_that_cannot_be_written(here, capsys):
     (here / "file").touch()
     assert main(["inspect", "factories:small", "--input", "4", "--figure", "file/graph.png"]) == 1
-    assert "Cannot write 'file/graph.png': File exists. Nothing half-written is left; make room or correct the path" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "Cannot write 'file/graph.png': File exists. Nothing half-written is left; make room or correct the path" in said
 
 
 @pytest.mark.parametrize(
