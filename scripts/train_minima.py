@@ -34,8 +34,7 @@ def main(
     config_digest: str,
 ) -> None:
     found, spec, method = Case.read(stores["data"], network), read_symmetry(stores["symmetry"]), method_of(recipe)
-    precision = precision_of(training)
-    problems = problems_of(found, precision, trained=True)
+    problems = problems_of(found, precision := precision_of(training), trained=True)
     members = [(case, arm, seed, replica) for seed in seeds for replica in range(method.members_per_seed)]
     place = Path(minima).parents[1] / "checkpoints" / Path(minima).name.replace(SUFFIX, ".checkpoint")
     with progress(f"train {case}/{arm}", training["epochs"]) as bar:
