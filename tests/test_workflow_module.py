@@ -56,7 +56,7 @@ def test_the_workflow_is_a_module_of_another_one(tmp_path, more, report):
     planned, alone = plan(other), counted(plan(clone))
     assert counted(planned) == {f"symgeom_{rule}": count for rule, count in alone.items()} | {"summarise": 1}
     assert f"output: {report}, " in planned
-    assert "../clone/symgeom/store/__init__.py" in planned  # the library's code, where it lies
+    assert "../clone/workflow/report/report.html.j2" in planned  # the repository's own files, where they lie
 
 
 def test_jobs_use_the_library_of_their_own_repository(tmp_path):
