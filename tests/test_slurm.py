@@ -73,7 +73,7 @@ def end_trainings(running: subprocess.Popen, logs: Path) -> None:
     """Kill the first attempt of one training, and cancel that of the other."""
     os.kill(stalled(running, logs / "tiny-sgd.log"), signal.SIGKILL)
     stalled(running, logs / "tiny-rsgd.log")
-    chosen = [job["number"] for job in jobs("train_minima") if job["comment"].endswith("_rsgd")]
+    chosen = [job["number"] for job in jobs("train_minima") if job["comment"].endswith("_rsgd_")]
     subprocess.run(["scancel", *chosen], check=True)
 
 
@@ -125,7 +125,7 @@ def test_a_job_over_its_time_is_retried_with_more(cluster):
 
 
 def test_a_killed_and_a_cancelled_job_are_retried(cluster):
-    ended = {arm: [job["state"] for job in jobs("train_minima") if job["comment"].endswith(f"_{arm}")] for arm in ("sgd", "rsgd")}
+    ended = {arm: [job["state"] for job in jobs("train_minima") if job["comment"].endswith(f"_{arm}_")] for arm in ("sgd", "rsgd")}
     assert ended == {"sgd": ["FAILED", "COMPLETED"], "rsgd": ["CANCELLED", "COMPLETED"]}
 
 
