@@ -35,7 +35,7 @@ def launch(main: Callable[..., None], snakemake: object) -> None:
         except SymgeomError as mistake:
             if os.environ.get("SYMGEOM_DEBUG"):
                 raise
-            job = ", ".join(f"{name} {value}" for name, value in snakemake.wildcards.items())
+            job = ", ".join(f"{name} {value}" for name, value in snakemake.wildcards.items() if value)
             sys.stderr.write(f"\nError in {snakemake.rule} ({job}): {mistake}\n")
             sys.exit(1)
         except Exception:
