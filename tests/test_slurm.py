@@ -125,7 +125,9 @@ def test_a_job_over_its_time_is_retried_with_more(cluster):
 
 
 def test_a_killed_and_a_cancelled_job_are_retried(cluster):
-    ended = {arm: [job["state"] for job in jobs("train_minima") if job["comment"].endswith(f"_{arm}_")] for arm in ("sgd", "rsgd")}
+    ended = {
+        arm: [job["state"] for job in jobs("train_minima") if job["comment"].endswith(f"_{arm}_")] for arm in ("sgd", "rsgd")
+    }
     assert ended == {"sgd": ["FAILED", "COMPLETED"], "rsgd": ["CANCELLED", "COMPLETED"]}
 
 
