@@ -47,6 +47,7 @@ def test_channels_of_convolutions_too(initialisation):
     network = lenet().double()
     spec = discover(network, torch.zeros(2, 1, 8, 8, dtype=torch.float64))
     samples, moments = drawn(spec, network, initialisation), charge_moments(spec, network, initialisation)
+    assert moments.keys() == samples.keys() == {"hidden1", "hidden2", "hidden3", "hidden4"}
     for name, (mean, variance) in moments.items():
         agree(samples[name], mean, variance)
 

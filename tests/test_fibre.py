@@ -72,7 +72,8 @@ def test_channels_of_convolutions_are_balanced():
     module = randomised(lenet())
     inputs = normal("images", 4, 1, 8, 8)
     spec, params = discover(module, inputs), parameters(module)
-    moved, _ = reached(spec, params, {name: 0 * values for name, values in charges(spec, params).items()})
+    moved, element = reached(spec, params, {name: 0 * values for name, values in charges(spec, params).items()})
+    assert all((scales != 1).any() for name, scales in element.scales.items() if name in charges(spec, params))
     outputs_stay(module, params, moved, inputs)
 
 
@@ -159,6 +160,7 @@ def test_layers_of_a_linear_network_are_balanced_one_against_the_other():
     widths = (4, 3, 3, 4)
     spec, params, module = mlp_spec(*widths, scale="linear"), network(*widths), mlp(*widths, activation=nn.Identity)
     moved, _ = reached(spec, params, {name: 0 * values for name, values in charges(spec, params).items()})
+    assert not any(torch.equal(moved[name], params[name]) for name in ("0.weight", "2.weight", "4.weight"))
     outputs_stay(module, params, moved, batch(20, 4, 4)[0])
 
 

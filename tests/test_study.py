@@ -75,7 +75,8 @@ def test_every_shipped_study_is_valid(file):
             0,
             "key 'granularity.pairs_per_job' cannot be used: it is 0, expected a number, at least 1",
         ),
-        ("training.together", "batched", "'granularity.seeds_per_job' splits the seeds .* Set the one to null, or the other to"),
+        ("training.together", "batched", "key 'training.together' is 'batched', .* Set the one to auto, or the other to null"),
+        ("cases.mlp.training", {"together": "batched"}, "key 'cases.mlp.training.together' is 'batched'"),
     ],
 )
 def test_a_wrong_key_is_named_with_its_file(path, value, message):
@@ -139,6 +140,13 @@ def test_a_case_may_limit_samples_and_train_its_chains_in_its_own_way():
     assert study.measured(config, "chains", case) == config["chains"] | {"samples": 300, "learning_rate": 0.001}
     del config["cases"][case]["samples"], config["cases"][case]["chains"]
     assert study.measured(config, "chains", case) == config["chains"]
+
+
+def test_seeds_that_are_split_train_alone_whatever_a_case_says():
+    config = changed("cases.mlp.training", {"together": "auto", "epochs": 3})
+    assert study.training_of(config, "mlp", "sgd") == config["training"] | {"together": "one", "epochs": 3}
+    config["granularity"]["seeds_per_job"] = None
+    assert study.training_of(config, "mlp", "sgd") == config["training"] | {"together": "auto", "epochs": 3}
 
 
 def test_a_retried_job_asks_for_twice_as_much():

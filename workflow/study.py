@@ -34,18 +34,26 @@ def check_config(config: dict, files: Sequence[str | Path]) -> None:
     errors = sorted(jsonschema.Draft202012Validator(schema).iter_errors(config), key=lambda error: -len(error.absolute_path))
     if errors:
         raise ConfigError(_sentence(errors[0], config, files))
-    if config["granularity"]["seeds_per_job"] and config["training"]["together"] == "batched":
-        raise ConfigError(
-            f"{_origin(['granularity', 'seeds_per_job'], files)}: key 'granularity.seeds_per_job' splits the seeds of an arm, "
-            "but with 'training.together: batched' the last bits of a seed depend on its company. Set the one to null, or the "
-            "other to auto."
-        )
+    if config["granularity"]["seeds_per_job"]:
+        _check_alone(config, files)
     roles = config["claims"]["roles"]
     for role, arm in given(roles).items():
         if arm not in config["arms"]:
             where = _origin(["claims", "roles", role], files)
             known = ", ".join(config["arms"])
             raise ConfigError(f"{where}: key 'claims.roles.{role}' names the arm '{arm}', which is not among the arms: {known}.")
+
+
+def _check_alone(config: Mapping, files: Sequence[str | Path]) -> None:
+    """Raise if seeds are split into jobs and asked to be computed together: their last bits would depend on the split."""
+    named = {("training", "together"): config["training"]}
+    named |= {("cases", case, "training", "together"): own.get("training", {}) for case, own in config["cases"].items()}
+    for path, training in named.items():
+        if training.get("together") == "batched":
+            raise ConfigError(
+                f"{_origin(path, files)}: key '{'.'.join(path)}' is 'batched', which makes the last bits of a seed depend on its "
+                "company, but 'granularity.seeds_per_job' splits the seeds of an arm. Set the one to auto, or the other to null."
+            )
 
 
 def _sentence(error: jsonschema.ValidationError, config: Mapping, files: Sequence[str | Path]) -> str:
@@ -184,7 +192,7 @@ def training_of(config: Mapping, case: str, arm: str | None = None) -> dict:
     recipe = config["arms"].get(arm, {})
     alone = {"together": "one"} if config["granularity"]["seeds_per_job"] else {}
     own = {key: recipe[key] for key in ARM_KEYS if key in recipe}
-    return config["training"] | alone | config["cases"][case].get("training", {}) | own
+    return config["training"] | config["cases"][case].get("training", {}) | own | alone
 
 
 def checkpoints_of(config: Mapping, case: str, arm: str) -> dict[int, str]:

@@ -47,7 +47,7 @@ def refined_profile(
     Raises
     ------
     SymgeomError
-        If the grid is too coarse to be refined, or the path is one of stacked pairs.
+        As :func:`refine`.
 
     Examples
     --------
@@ -59,16 +59,6 @@ def refined_profile(
     tensor([0.0000, 0.1250, 0.2500, 0.3750, 0.5000, 0.6250, 0.7500, 0.8750, 1.0000],
            dtype=torch.float64)
     """
-    if points < NEW_POINTS + 1 or refinements < 0:
-        raise SymgeomError(
-            f"Cannot refine a grid of {points} points {refinements} times: begin with at least {NEW_POINTS + 1} points, and give "
-            "a number of refinements that is not negative."
-        )
-    if pairs := pairs_of(problem, path):
-        raise SymgeomError(
-            f"Cannot refine the profiles of {pairs[0]} stacked pairs together, for each peaks elsewhere: take them one by one, "
-            "with path.pair(index)."
-        )
     grid = profile(problem, path, torch.linspace(0, 1, points, dtype=torch.float64), at_once=at_once)
     return refine(problem, path, grid, refinements=refinements, at_once=at_once)
 
@@ -88,6 +78,11 @@ def refine(problem: Problem, path: Path, found: Profile, *, refinements: int, at
     Profile
         With four points more for each refinement, on the device of the given values.
 
+    Raises
+    ------
+    SymgeomError
+        If the grid is too coarse to be refined, or the path is one of stacked pairs.
+
     Examples
     --------
     >>> from torch import nn
@@ -98,6 +93,16 @@ def refine(problem: Problem, path: Path, found: Profile, *, refinements: int, at
     >>> refine(problem, path, found, refinements=1).error.tolist()
     [1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]
     """
+    if len(found.t) < NEW_POINTS + 1 or refinements < 0:
+        raise SymgeomError(
+            f"Cannot refine a grid of {len(found.t)} points {refinements} times: begin with at least {NEW_POINTS + 1} points, and "
+            "give a number of refinements that is not negative."
+        )
+    if pairs := pairs_of(problem, path):
+        raise SymgeomError(
+            f"Cannot refine the profiles of {pairs[0]} stacked pairs together, for each peaks elsewhere: take them one by one, "
+            "with path.pair(index)."
+        )
     for _ in range(refinements):
         more = profile(problem, path, _between(found), at_once=at_once)
         t, order = torch.cat([found.t, more.t]).sort()

@@ -52,9 +52,9 @@ def stores(stage, names):
     return [f"<results>/{{case}}/{stage}/{name}.zarr.zip" for name in names]
 
 
-def model_stores(stage):
-    """List the stores of a stage of the models that a study asks for."""
-    return [f"<results>/{model}/{own}.zarr.zip" for model, own in MODELS.items() if own == stage]
+def model_stores(*stages):
+    """List the stores of some stages of the models that a study asks for."""
+    return [f"<results>/{model}/{own}.zarr.zip" for model, own in MODELS.items() if own in stages]
 
 
 def network(wildcards):

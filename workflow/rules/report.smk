@@ -93,7 +93,7 @@ rule write_report:
         paths=everything("paths"),
         curvature=everything("curvature"),
         data=expand("<results>/{case}/data.zarr.zip", case=config["cases"]),
-        models=[path for stage in MODELS.values() for path in model_stores(stage)],
+        models=model_stores(*MODELS.values()),
         captions=local(expand(f"{REPORT}/captions/{{figure}}.rst", figure=FIGURES)),
         template=local(f"{REPORT}/report.html.j2"),
         page=local(PAGE),
