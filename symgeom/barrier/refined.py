@@ -95,8 +95,8 @@ def refine(problem: Problem, path: Path, found: Profile, *, refinements: int, at
     """
     if len(found.t) < NEW_POINTS + 1 or refinements < 0:
         raise SymgeomError(
-            f"Cannot refine a grid of {len(found.t)} points {refinements} times: begin with at least {NEW_POINTS + 1} points, and "
-            "give a number of refinements that is not negative."
+            f"Cannot refine a grid of {len(found.t)} points {refinements} times: begin with at least {NEW_POINTS + 1} points, "
+            "and give a number of refinements that is not negative."
         )
     if pairs := pairs_of(problem, path):
         raise SymgeomError(
