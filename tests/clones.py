@@ -71,6 +71,11 @@ def edit(path: Path, pattern: str, text: str) -> None:
     path.write_text(edited)
 
 
+def draw_only(clone: Path, *figures: str) -> None:
+    """Let the cases of a copy have these figures and no others: drawing takes longer than most of what tests disturb."""
+    edit(clone / "workflow/rules/report.smk", "^OF_CASES = .*?$", f"OF_CASES = {list(figures)}")
+
+
 def override(place: Path, text: str) -> tuple[str, str]:
     """Write a configuration that is merged over the default one (nested numbers on the command line would become text)."""
     (place / "override.yaml").write_text(text)
@@ -103,7 +108,7 @@ def first_jobs(clone: Path, *words: str) -> dict[str, Job]:
 
 def alone(clone: Path, place: Path, job: Job, *words: str) -> subprocess.CompletedProcess:
     """Run a job again in a copy that holds code, configuration and the files that the job says it reads, and no other result."""
-    shutil.copytree(clone, place, ignore=shutil.ignore_patterns("results", ".snakemake", "__pycache__"))
+    shutil.copytree(clone, place, ignore=shutil.ignore_patterns("results", ".snakemake"))
     for name in job.inputs:
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(clone / name, place / name)

@@ -1,4 +1,4 @@
-"""The workflow on a real Slurm: the bytes of a local run, and jobs that the cluster ends pass when they are retried.
+"""The default study on a real Slurm: the bytes of a local run, and jobs that the cluster ends pass when they are retried.
 
 `make test-slurm` sets up the Slurm (tests/slurm_cluster.sh) and runs these tests; without being asked for, they are left out.
 """
@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -16,18 +17,20 @@ import psutil
 import pytest
 from clones import copy_repository, edit, snakemake, started
 
+from symgeom.claims.record import read_claims
+
 SMALL = "tests/small_study.yaml"
 OFTEN = "--seconds-between-status-checks", "2"
-DISTANCES = "results/small/tiny/distances/0.zarr.zip"
-MODELS = "results/small/perceptron/solutions.zarr.zip", "results/small/two_layer/descents.zarr.zip"
+MODEL = "results/small/perceptron/solutions.zarr.zip"
+COMPARED = [f"results/digits/{name}.zarr.zip" for name in ("mlp/ledgers/sgd", "mlp/ledgers/rsgd", "perceptron/solutions")]
 STALL = """    import os, pathlib, time
     once = pathlib.Path(snakemake.log[0] + ".stalled")
-    if not once.exists():
+    if snakemake.wildcards.get("arm", "sgd") in ("sgd", "rsgd") and not once.exists():
         once.write_text(str(os.getpid()))
         time.sleep(600)
     launch(main, snakemake)
 """
-"""In place of a script's last line: its first attempt leaves its process number and does nothing more."""
+"""In place of a script's last line: the first attempt (of two trainings alone) leaves its process number and sleeps."""
 
 pytestmark = pytest.mark.slurm
 
@@ -78,43 +81,51 @@ def end_trainings(running: subprocess.Popen, logs: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def local(tmp_path_factory):
-    """A copy of the repository in which the targets are made without a cluster."""
-    return copy_repository(tmp_path_factory.mktemp("local") / "clone", config=SMALL)
+def small(tmp_path_factory):
+    """A copy of the repository in which targets of the small study are made without a cluster."""
+    return copy_repository(tmp_path_factory.mktemp("small") / "clone", config=SMALL)
 
 
 @pytest.fixture(scope="module")
-def cluster(local, tmp_path_factory):
-    """A copy in which Slurm made them, though it ended two trainings by hand, one job for its memory and one for its time."""
+def cluster(tmp_path_factory):
+    """A copy in which Slurm made the default study, though it ended two trainings by hand, a job for memory and one for time."""
     place = tmp_path_factory.mktemp("cluster")
-    clone = copy_repository(place / "clone", config=SMALL)
+    clone = copy_repository(place / "clone")
     edit(clone / "workflow/rules/models.smk", r"(rule solve_perceptron:.*?runtime=study.growing)\(30\)", r"\1(1)")
-    edit(clone / "workflow/rules/models.smk", r"(rule descend_two_layer:.*?mem_mb=study.growing)\(1000\)", r"\1(250)")
+    edit(clone / "workflow/rules/dynamics.smk", r"(rule measure_equilibria:.*?mem_mb=study.growing)\(\d+\)", r"\1(250)")
     for script in ("train_minima", "solve_perceptron"):
         edit(clone / f"scripts/{script}.py", r"^    launch\(main, snakemake\)\n", STALL)
-    words = DISTANCES, *MODELS, "--workflow-profile", "workflow/profiles/slurm", *OFTEN
-    running = started(clone, *words, said=place / "said")
+    running = started(clone, "--workflow-profile", "workflow/profiles/slurm", *OFTEN, said=place / "said")
     try:
-        end_trainings(running, clone / "results/small/logs/train_minima")
-        made = snakemake(local, DISTANCES, *MODELS, "--cores", "1")  # while one job runs into its time limit
-        assert made.returncode == 0, made.stdout + made.stderr
-        assert running.wait(600) == 0, (place / "said").read_text()
+        end_trainings(running, clone / "results/digits/logs/train_minima")
+        assert running.wait(1200) == 0, (place / "said").read_text()
     finally:
         running.send_signal(signal.SIGINT)  # cancels its jobs, if a check failed before it ended
         running.wait(60)
     return clone
 
 
-def test_slurm_makes_the_same_bytes(local, cluster):
+def test_slurm_makes_the_default_study(cluster):
+    folder = cluster / "results/digits"
+    command = [sys.executable, "-m", "symgeom", "verify", folder]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.endswith("all whole.\n")
+    assert {claim.case for claim in read_claims(folder / "claims.csv")} == {"mlp", "perceptron"}
+    assert (folder / "report.html").is_file()
+
+
+def test_arrays_have_the_bytes_of_a_local_run(cluster, tmp_path):
+    local = copy_repository(tmp_path / "clone")
+    made = snakemake(local, *COMPARED, "--cores", "2")
+    assert made.returncode == 0, made.stdout + made.stderr
     names = [str(path.relative_to(local)) for path in sorted((local / "results").rglob("*.zarr.zip"))]
-    assert {DISTANCES, *MODELS} < set(names)
+    assert {*COMPARED} < set(names)
     assert [name for name in names if (local / name).read_bytes() != (cluster / name).read_bytes()] == []
 
 
 def test_a_job_over_its_memory_is_retried_with_more(cluster):
-    ended = jobs("descend_two_layer")
+    ended = jobs("measure_equilibria")
     assert ended[0]["memory"] == "250M"
-    log = cluster / f".snakemake/slurm_logs/rule_descend_two_layer/{ended[0]['number']}.log"
+    log = cluster / f".snakemake/slurm_logs/rule_measure_equilibria/mlp_0/{ended[0]['number']}.log"
     assert re.search("memory limit|out.of.memory", log.read_text(), re.IGNORECASE)
     assert [job["memory"] for job in ended] == ["250M", "500M", "1000M"][: len(ended)]
     assert ended[-1]["state"] == "COMPLETED"
@@ -136,9 +147,9 @@ def test_what_takes_seconds_runs_beside_snakemake(cluster):
     assert states("measure_distances") == ["COMPLETED"]
 
 
-def test_a_job_on_a_node_that_is_lost_runs_again(local, tmp_path):
-    clone, target = copy_repository(tmp_path / "clone", config=SMALL), MODELS[0]
-    assert snakemake(local, target, "--cores", "1").returncode == 0
+def test_a_job_on_a_node_that_is_lost_runs_again(small, tmp_path):
+    clone, target = copy_repository(tmp_path / "clone", config=SMALL), MODEL
+    assert snakemake(small, target, "--cores", "1").returncode == 0
     edit(clone / "scripts/solve_perceptron.py", r"^    launch\(main, snakemake\)\n", STALL)
     running = started(clone, target, "--workflow-profile", "workflow/profiles/slurm", *OFTEN, said=tmp_path / "said")
     try:
@@ -148,23 +159,24 @@ def test_a_job_on_a_node_that_is_lost_runs_again(local, tmp_path):
     finally:
         running.send_signal(signal.SIGINT)
         running.wait(60)
-    assert (clone / target).read_bytes() == (local / target).read_bytes()
+    assert (clone / target).read_bytes() == (small / target).read_bytes()
     number = jobs("solve_perceptron")[-1]["number"]
     assert "Restarts=1 " in subprocess.run(["scontrol", "show", "job", number], capture_output=True, text=True, check=True).stdout
 
 
-def test_the_generic_profile_retries_and_makes_the_same_bytes(local, cluster, tmp_path):
+def test_the_generic_profile_retries_and_makes_the_same_bytes(small, tmp_path):
     clone, target = copy_repository(tmp_path / "clone", config=SMALL), "results/small/tiny/symmetry.json"
+    assert snakemake(small, target, "--cores", "1").returncode == 0
     edit(clone / "workflow/rules/learning.smk", r"(rule discover_symmetry:.*?mem_mb=study.growing)\(2000\)", r"\1(300)")
     run = snakemake(clone, target, "--workflow-profile", "workflow/profiles/cluster-generic", *OFTEN)
     assert run.returncode == 0, run.stdout + run.stderr
-    assert (clone / target).read_bytes() == (local / target).read_bytes()
+    assert (clone / target).read_bytes() == (small / target).read_bytes()
     assert len(list((clone / ".snakemake/cluster_logs").glob("discover_symmetry-*.log"))) > 1
 
 
 def test_a_gpu_is_asked_for_and_what_slurm_refuses_is_said(cluster, tmp_path):
     clone = shutil.copytree(cluster, tmp_path / "clone", symlinks=True)
-    target = "results/small/tiny/symmetry.json"
+    target = "results/digits/mlp/symmetry.json"
     words = "--workflow-profile", "workflow/profiles/slurm", "--config", "device=cuda", "--retries", "0"
     run = snakemake(clone, target, *words)
     assert run.returncode != 0

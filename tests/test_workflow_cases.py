@@ -1,9 +1,11 @@
 """The workflow on convolutions with batch norm, under both policies, and on binary weights, through the real snakemake."""
 
+import math
+
 import numpy as np
 import pytest
 import yaml
-from clones import ROOT, copy_repository, counted, override, snakemake
+from clones import ROOT, copy_repository, counted, draw_only, override, snakemake
 from snakemake.utils import update_config
 
 from symgeom.claims.record import read_claims
@@ -34,6 +36,9 @@ def convolutions(tmp_path_factory):
 def binary(tmp_path_factory):
     """A finished study of binary networks."""
     clone = copy_repository(tmp_path_factory.mktemp("binary") / "clone", config=BINARY)
+    draw_only(
+        clone, "flatness", "measures", "layers", "spectra", "barriers", "chains"
+    )  # of what binary networks lack or have alone
     run = snakemake(clone, "--cores", "2")
     assert run.returncode == 0, run.stdout + run.stderr
     return clone
@@ -130,4 +135,5 @@ def test_every_study_that_ships_can_be_planned(name, tmp_path):
     config = yaml.safe_load((clone / "config/config.yaml").read_text())
     update_config(config, yaml.safe_load((clone / file).read_text()))
     cases, arms = (sum(value is not None for value in config[section].values()) for section in ("cases", "arms"))
-    assert counted(run.stdout)["train_minima"] == cases * arms
+    blocks = math.ceil(config["seeds"] / (config["granularity"]["seeds_per_job"] or config["seeds"]))
+    assert counted(run.stdout)["train_minima"] == cases * arms * blocks

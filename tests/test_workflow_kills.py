@@ -19,7 +19,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from clones import copy_repository, edit, environment, override, snakemake, started, workers
+from clones import copy_repository, draw_only, edit, environment, override, snakemake, started, workers
 
 STUDY = """
 study: killed
@@ -31,7 +31,7 @@ perceptron: null
 two_layer: null
 valleys: null
 """
-FIGURES = '["training", "barriers", "claims"]'
+FIGURES = "training", "barriers", "claims"
 KILLS = {"worker": 6, "writer": 5, "snakemake": 4, "group": 4, "beginning": 2}
 """How often what is killed: any job; one in the middle of a store; snakemake, whose jobs live on; all of it; as it begins."""
 
@@ -41,7 +41,7 @@ pytestmark = pytest.mark.workflow
 def small_clone(place: Path) -> tuple[Path, tuple[str, ...]]:
     """Copy the repository, with few figures; return the copy and what a small study in it is asked for with."""
     clone = copy_repository(place / "clone", config="tests/small_study.yaml")
-    edit(clone / "workflow/rules/report.smk", "^OF_CASES = .*?$", f"OF_CASES = {FIGURES}")
+    draw_only(clone, *FIGURES)
     return clone, (*override(place, STUDY), "--cores", "2")
 
 
