@@ -73,7 +73,7 @@ def edit(path: Path, pattern: str, text: str) -> None:
 
 def draw_only(clone: Path, *figures: str) -> None:
     """Let the cases of a copy have these figures and no others: drawing takes longer than most of what tests disturb."""
-    edit(clone / "workflow/rules/report.smk", "^OF_CASES = .*?$", f"OF_CASES = {list(figures)}")
+    edit(clone / "workflow/rules/figures.smk", "^OF_CASES = .*?$", f"OF_CASES = {list(figures)}")
 
 
 def override(place: Path, text: str) -> tuple[str, str]:

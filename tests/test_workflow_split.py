@@ -92,7 +92,7 @@ def test_a_changed_learning_rate_runs_its_arm_and_what_depends_on_it(clone, tmp_
 
 
 def test_a_new_figure_is_drawn_and_nothing_else(clone, tmp_path):
-    listed, drawn, told = (clone / f"workflow/{name}" for name in ("rules/report.smk", "../symgeom/figures", "report/captions"))
+    listed, drawn, told = (clone / f"workflow/{name}" for name in ("rules/figures.smk", "../symgeom/figures", "report/captions"))
     text, before = listed.read_text(), jobs(clone, tmp_path, target="report.html")
     mark = '    "training": ("Training: how were the minima reached?", ["minima"], {}),\n'
     assert mark in text

@@ -13,8 +13,10 @@ rule evaluate_claims:
         valleys=everything("valleys") if config["valleys"] else [],
         solutions=model_stores("solutions"),
     output:
-        claims="<results>/claims.csv",
-        barriers="<results>/barriers.csv",
+        claims=report("<results>/claims.csv", caption="../report/claims.rst", category="tables", labels={"table": "claims"}),
+        barriers=report(
+            "<results>/barriers.csv", caption="../report/barriers.rst", category="tables", labels={"table": "barriers"}
+        ),
     log:
         "<results>/logs/evaluate_claims.log",
     benchmark:
