@@ -1,6 +1,9 @@
 """The workflow from end to end, through the real snakemake, on the default study in small."""
 
 import hashlib
+import html
+import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -175,15 +178,35 @@ def test_editing_library_code_reruns_what_depends_on_it(study, file):
         path.write_text(text)
 
 
-def test_editing_a_figure_redraws_that_figure_alone(study):
-    path = study[0] / "symgeom/figures/training.py"
-    text = path.read_text()
+@pytest.mark.parametrize(
+    ("file", "edit", "again"),
+    [
+        ("symgeom/figures/training.py", "\n# An edit.\n", {"draw_figure": 1, "write_report": 1}),
+        ("workflow/report/captions/training.rst", "An edit.\n", {"write_report": 1}),
+    ],
+)
+def test_editing_a_figure_redraws_it_alone_and_its_caption_none(study, file, edit, again):
+    path = study[0] / file
+    before, text = path.stat(), path.read_text()
     try:
-        path.write_text(text + "\n# An edit.\n")
-        assert jobs(study[0]) == {"draw_figure": 1, "write_report": 1}
+        path.write_text(text + edit)
+        assert jobs(study[0]) == again
     finally:
         path.write_text(text)
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert jobs(study[0]) == {}
+
+
+def test_the_report_of_snakemake_has_the_figures_their_captions_and_the_tables(study, tmp_path):
+    run = snakemake(study[0], "--report", str(tmp_path / "report.html"))
+    assert run.returncode == 0, run.stderr
+    shown = json.loads(re.search(r"^results = (\{.*\});?$", (tmp_path / "report.html").read_text(), re.MULTILINE).group(1))
+    drawn = {path.relative_to(study[0]).as_posix() for path in (study[0] / "results/small/figures").rglob("*.svg")}
+    assert {*shown} == drawn | {f"results/small/{table}.csv" for table in ("claims", "barriers")}
+    assert all(each["caption"].startswith("<p><strong>") and "system-message" not in each["caption"] for each in shown.values())
+    for name in drawn:
+        first = (ROOT / f"workflow/report/captions/{Path(name).stem}.rst").read_text().split("\n")[0]
+        assert shown[name]["caption"].startswith(f"<p><strong>{html.escape(first.strip('*'), quote=False)}</strong>")
 
 
 def test_a_new_arm_runs_its_own_jobs_and_what_gathers(study, tmp_path):

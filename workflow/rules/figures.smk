@@ -59,6 +59,7 @@ rule draw_figure:
             "<results>/figures/{case}/{figure}.svg",
             caption="../report/figure.rst",
             category="{case}",
+            subcategory=lambda wildcards: FIGURES[wildcards.figure][0],
             labels={"figure": "{figure}"},
         ),
         png="<results>/figures/{case}/{figure}.png",
