@@ -6,6 +6,9 @@ import os
 PAGE = [os.path.relpath(file) for file in sorted((study.ROOT / "workflow/report").glob("*.*")) if file.suffix != ".rst"]
 
 
+report: "../report/workflow.rst"
+
+
 rule write_report:
     input:
         figures=[f"<results>/figures/{case}/{figure}.svg" for case, figure in DRAWN],
