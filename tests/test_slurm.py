@@ -74,8 +74,8 @@ def lose_the_node() -> None:
 
 def end_trainings(running: subprocess.Popen, logs: Path) -> None:
     """Kill the first attempt of one training, and cancel that of the other."""
-    os.kill(stalled(running, logs / "tiny-sgd.log"), signal.SIGKILL)
-    stalled(running, logs / "tiny-rsgd.log")
+    os.kill(stalled(running, logs / "mlp-sgd.log"), signal.SIGKILL)
+    stalled(running, logs / "mlp-rsgd.log")
     chosen = [job["number"] for job in jobs("train_minima") if job["comment"].endswith("_rsgd_")]
     subprocess.run(["scancel", *chosen], check=True)
 
