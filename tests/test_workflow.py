@@ -200,7 +200,7 @@ def test_editing_a_figure_redraws_it_alone_and_its_caption_none(study, file, edi
 def test_the_report_of_snakemake_has_the_figures_their_captions_and_the_tables(study, tmp_path):
     run = snakemake(study[0], "--report", str(tmp_path / "report.html"))
     assert run.returncode == 0, run.stderr
-    shown = json.loads(re.search(r"^results = (\{.*\});?$", (tmp_path / "report.html").read_text(), re.MULTILINE).group(1))
+    shown = json.loads(re.search(r"^ *var results = (\{.*\});$", (tmp_path / "report.html").read_text(), re.MULTILINE).group(1))
     drawn = {path.relative_to(study[0]).as_posix() for path in (study[0] / "results/small/figures").rglob("*.svg")}
     assert {*shown} == drawn | {f"results/small/{table}.csv" for table in ("claims", "barriers")}
     assert all(each["caption"].startswith("<p><strong>") and "system-message" not in each["caption"] for each in shown.values())
