@@ -63,7 +63,7 @@ def yours(tmp_path_factory):
         done(clone, make)
         plans.append(counted(done(clone, f"{command} --dry-run --quiet host")))
     (clone / "config/config.yaml").write_text(text)
-    draw_only(clone, "claims", "training", "measures", "charges", "equilibria")  # what differs for such minima
+    draw_only(clone, "claims", "training", "measures", "maps", "charges", "equilibria")  # what differs for such minima
     for command in (study, known):
         done(clone, command)
     return clone, plans
