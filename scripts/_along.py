@@ -8,9 +8,9 @@ import xarray as xr
 from _labels import Pair
 from _paths import mean
 
-from symgeom.barrier import Profile, barrier, profile, refine
-from symgeom.path import Path
-from symgeom.problem import Problem
+from symgeom.landscape.barriers import Profile, barrier, profile, refine
+from symgeom.landscape.path import Path
+from symgeom.landscape.problem import Problem
 from symgeom.store import read_store
 
 

@@ -3,10 +3,10 @@
 import numpy as np
 import torch
 
-from symgeom.charge import charges
-from symgeom.ledger import LedgerRecord
-from symgeom.spec import SymmetrySpec
-from symgeom.types import Parameters
+from symgeom.dynamics.charge import charges
+from symgeom.dynamics.ledger import LedgerRecord
+from symgeom.ground.types import Parameters
+from symgeom.symmetry.spec import SymmetrySpec
 
 NO_LEDGER = LedgerRecord(torch.zeros(0, dtype=torch.int64), {}, {}, {}, {})
 

@@ -7,14 +7,14 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
-from symgeom import networks
-from symgeom.batchnorm import Folded, batch_norms, fold_batchnorm
-from symgeom.binary.layers import BinaryLinear
-from symgeom.binary.weights import binarise, binary_tensors
-from symgeom.randomness import stream
+from symgeom.learning import networks
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import Parameters, cast
+from symgeom.landscape.batchnorm import Folded, batch_norms, fold_batchnorm
+from symgeom.landscape.binary.layers import BinaryLinear
+from symgeom.landscape.binary.weights import binarise, binary_tensors
+from symgeom.learning.training.device import choose_device
 from symgeom.store import read_store
-from symgeom.train.device import choose_device
-from symgeom.types import Parameters, cast
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,13 +8,13 @@ from _elements import Ends
 from _geodesic import path_of
 from torch import Tensor
 
-from symgeom.binary.chain import optimise_binary_chain
-from symgeom.chain import ChainPlan, Chains, chain_shape, optimise_path
-from symgeom.path import curve_along, polygon_length
-from symgeom.path.curves import CURVES
-from symgeom.problem import Problem
-from symgeom.torus import Torus
-from symgeom.types import cast, stack
+from symgeom.ground.types import cast, stack
+from symgeom.landscape.binary.chain import optimise_binary_chain
+from symgeom.landscape.chain import ChainPlan, Chains, chain_shape, optimise_path
+from symgeom.landscape.path import curve_along, polygon_length
+from symgeom.landscape.path.curves import CURVES
+from symgeom.landscape.problem import Problem
+from symgeom.quotient.torus import Torus
 
 COLUMNS = {
     "straight_error": ("1", "largest training error along the chain before its bends were trained"),

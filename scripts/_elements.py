@@ -6,10 +6,10 @@ import torch
 from _labels import ENDS, Pair
 from _stage import listed
 
-from symgeom.group import GroupElement
-from symgeom.spec import SymmetrySpec
+from symgeom.ground.types import Parameters
 from symgeom.store import read_store
-from symgeom.types import Parameters
+from symgeom.symmetry.group import GroupElement
+from symgeom.symmetry.spec import SymmetrySpec
 
 Ends = tuple[Parameters, Parameters]
 """Two networks between which a path runs, the second aligned to the first or not."""

@@ -10,10 +10,10 @@ from _gauge import scaled
 from _labels import Pair
 from _stage import Key, read_networks, read_records
 
-from symgeom.group import GroupElement, act
-from symgeom.on_demand import OnDemand
-from symgeom.spec import SymmetrySpec
-from symgeom.types import Parameters, size
+from symgeom.ground.on_demand import OnDemand
+from symgeom.ground.types import Parameters, size
+from symgeom.symmetry.group import GroupElement, act
+from symgeom.symmetry.spec import SymmetrySpec
 
 
 @dataclass(frozen=True, eq=False)

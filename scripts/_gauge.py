@@ -6,11 +6,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from symgeom.checks import SymgeomError
-from symgeom.gauge import Canonical, absorb_constant_inputs, canonicalise
-from symgeom.group import GroupElement, act, identity
-from symgeom.problem import Problem
-from symgeom.spec import SymmetrySpec
+from symgeom.ground.checks import SymgeomError
+from symgeom.landscape.problem import Problem
+from symgeom.quotient.gauge import Canonical, absorb_constant_inputs, canonicalise
+from symgeom.symmetry.group import GroupElement, act, identity
+from symgeom.symmetry.spec import SymmetrySpec
 
 
 def all_data(problems: Mapping[str, Problem]) -> Problem:

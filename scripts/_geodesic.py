@@ -7,11 +7,11 @@ from _elements import Ends
 from _ends import Gauges
 from _labels import Pair
 
-from symgeom.on_demand import OnDemand
-from symgeom.path import GeodesicPath, LinearPath, Path
-from symgeom.sphere import AntipodalError
-from symgeom.torus import Torus
-from symgeom.types import size
+from symgeom.ground.on_demand import OnDemand
+from symgeom.ground.types import size
+from symgeom.landscape.path import GeodesicPath, LinearPath, Path
+from symgeom.quotient.torus import Torus
+from symgeom.symmetry.sphere import AntipodalError
 
 
 def geodesic_of(torus: Torus, ends: Ends) -> GeodesicPath | None:

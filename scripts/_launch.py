@@ -16,8 +16,8 @@ from pathlib import Path
 
 from _console import logged
 
-from symgeom.checks import SymgeomError
-from symgeom.whole import remove_partials
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.whole import remove_partials
 
 
 def launch(main: Callable[..., None], snakemake: object) -> None:

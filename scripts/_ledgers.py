@@ -8,8 +8,8 @@ from _bookings import changes_of
 from _labels import labelled, names
 from _tables import SEED, Tables
 
-from symgeom.ledger import TERMS, LedgerRecord
-from symgeom.optimizers.method import Method
+from symgeom.dynamics.ledger import TERMS, LedgerRecord
+from symgeom.learning.optimizers.method import Method
 
 
 def ledger_table(record: LedgerRecord, method: Method | None, seeds: int) -> Tables:

@@ -7,11 +7,11 @@ from _labels import Pair
 from _problems import problems_of
 from torch import Tensor
 
-from symgeom.align import Alignment, Matching, align_activations, align_pairs, unit_activations
-from symgeom.on_demand import OnDemand
-from symgeom.randomness import stream
-from symgeom.spec import SymmetrySpec
-from symgeom.types import Parameters, size
+from symgeom.ground.on_demand import OnDemand
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import Parameters, size
+from symgeom.quotient.alignment import Alignment, Matching, align_activations, align_pairs, unit_activations
+from symgeom.symmetry.spec import SymmetrySpec
 
 
 def starts_of(options: Mapping) -> int:

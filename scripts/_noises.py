@@ -4,15 +4,15 @@ from collections.abc import Mapping
 
 from _meanings import PARTS
 
-from symgeom.binary.energy import flip_energy
-from symgeom.flatness.layers import layers
-from symgeom.flatness.local_energy import LocalEnergy, local_energy
-from symgeom.flatness.noise import Noise
-from symgeom.group import act, random_element
-from symgeom.problem import Problem
-from symgeom.randomness import stream
-from symgeom.spec import SymmetrySpec
-from symgeom.types import Parameters, ravel
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import Parameters, ravel
+from symgeom.landscape.binary.energy import flip_energy
+from symgeom.landscape.flatness.layers import layers
+from symgeom.landscape.flatness.local_energies import LocalEnergy, local_energy
+from symgeom.landscape.flatness.noise import Noise
+from symgeom.landscape.problem import Problem
+from symgeom.symmetry.group import act, random_element
+from symgeom.symmetry.spec import SymmetrySpec
 
 
 def curves(spec: SymmetrySpec, problem: Problem, params: Parameters, **chosen: object) -> dict[str, object]:

@@ -8,13 +8,13 @@ from _elements import Ends
 from _geodesic import geodesic_of
 from _labels import Pair
 
-from symgeom.barrier import Profile
-from symgeom.binary.path import HammingPath, LatentPath, random_order
-from symgeom.path import LinearPath, Path
-from symgeom.problem import Problem
-from symgeom.randomness import stream
-from symgeom.repair import RepairedPath
-from symgeom.torus import Torus
+from symgeom.ground.randomness import stream
+from symgeom.landscape.barriers import Profile
+from symgeom.landscape.binary.path import HammingPath, LatentPath, random_order
+from symgeom.landscape.path import LinearPath, Path
+from symgeom.landscape.problem import Problem
+from symgeom.landscape.repairing import RepairedPath
+from symgeom.quotient.torus import Torus
 
 REAL = ("linear raw", "linear normalised", "linear aligned", "linear both", "geodesic normalised", "geodesic both")
 BINARY = ("latent raw", "latent aligned", "hamming raw", "hamming aligned")

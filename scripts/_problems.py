@@ -3,11 +3,11 @@
 import torch
 from _case import Case
 
-from symgeom.batchnorm import batch_norms
-from symgeom.datasets.data import stratified_split
-from symgeom.problem import Problem
-from symgeom.randomness import stream
-from symgeom.train.device import choose_device
+from symgeom.ground.randomness import stream
+from symgeom.landscape.batchnorm import batch_norms
+from symgeom.landscape.problem import Problem
+from symgeom.learning.training.device import choose_device
+from symgeom.study.datasets.data import stratified_split
 
 
 def problems_of(case: Case, precision: str, *, samples: int | None = None, trained: bool = False) -> dict[str, Problem]:

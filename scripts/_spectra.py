@@ -2,16 +2,16 @@
 
 from collections.abc import Mapping
 
-from symgeom.flatness.curvature import Effort, relative_curvature, torus_curvature
-from symgeom.flatness.hessian import hessian_eigenvalues
-from symgeom.flatness.layers import layers
-from symgeom.flatness.sharpness import sharpness
-from symgeom.flatness.spectral_density import spectral_density
-from symgeom.flatness.trace import hessian_trace
-from symgeom.problem import Problem
-from symgeom.randomness import stream
-from symgeom.torus import Torus
-from symgeom.types import Parameters
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import Parameters
+from symgeom.landscape.flatness.curvature import Effort, relative_curvature, torus_curvature
+from symgeom.landscape.flatness.density import spectral_density
+from symgeom.landscape.flatness.hessian import hessian_eigenvalues
+from symgeom.landscape.flatness.layers import layers
+from symgeom.landscape.flatness.trace import hessian_trace
+from symgeom.landscape.flatness.worst_case import sharpness
+from symgeom.landscape.problem import Problem
+from symgeom.quotient.torus import Torus
 
 BALLS = {"sharpness": ("radius", False), "adaptive_sharpness": ("adaptive_radius", True)}
 """Measures without second derivatives: the key of their radius, and whether it is relative."""

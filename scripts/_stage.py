@@ -6,10 +6,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from symgeom.on_demand import OnDemand
-from symgeom.spec import SymmetrySpec
+from symgeom.ground.on_demand import OnDemand
+from symgeom.ground.types import Parameters, size
 from symgeom.store import dataset_to_parameters, read_store
-from symgeom.types import Parameters, size
+from symgeom.symmetry.spec import SymmetrySpec
 
 Key = tuple[str, int]
 

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from _labels import labelled
 from xarray import Variable
 
-from symgeom.barrier.landscape import evaluate
-from symgeom.problem import Problem
-from symgeom.spec import SymmetrySpec
+from symgeom.ground.types import Parameters
+from symgeom.landscape.problem import Problem
+from symgeom.landscape.problem.evaluation import evaluate
+from symgeom.learning.training import Trained
 from symgeom.store import parameters_to_variables
-from symgeom.train import Trained
-from symgeom.types import Parameters
+from symgeom.symmetry.spec import SymmetrySpec
 
 SEED, Tables = ("arm", "seed"), tuple[dict[str, Variable], dict[str, Variable]]
 """Variables over arm and seed, and coordinates."""

@@ -7,12 +7,12 @@ import torch
 from _case import Case, build_network
 from tqdm import tqdm
 
-from symgeom.datasets.augment import augmentation
-from symgeom.optimizers import build
-from symgeom.optimizers.method import Method
-from symgeom.randomness import stream
-from symgeom.train import Checkpoint, Plan, choose_device
-from symgeom.types import cast, parameters, stack
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import cast, parameters, stack
+from symgeom.learning.optimizers import build
+from symgeom.learning.optimizers.method import Method
+from symgeom.learning.training import Checkpoint, Plan, choose_device
+from symgeom.study.datasets.augment import augmentation
 
 
 def method_of(recipe: Mapping) -> Method:

@@ -5,15 +5,15 @@ from collections.abc import Mapping
 import numpy as np
 from torch import Tensor
 
-from symgeom.charge import charges
-from symgeom.checks import SymgeomError
-from symgeom.fibre.walk import unsigned, walk_fibre
-from symgeom.flatness.hessian import hessian_eigenvalues
-from symgeom.flow import FlowPlan, gradient_flow
-from symgeom.problem import Problem
-from symgeom.randomness import stream
-from symgeom.spec import SymmetrySpec
-from symgeom.types import Parameters
+from symgeom.dynamics.charge import charges
+from symgeom.dynamics.fibre.walk import unsigned, walk_fibre
+from symgeom.dynamics.flow import FlowPlan, gradient_flow
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import Parameters
+from symgeom.landscape.flatness.hessian import hessian_eigenvalues
+from symgeom.landscape.problem import Problem
+from symgeom.symmetry.spec import SymmetrySpec
 
 
 def along(

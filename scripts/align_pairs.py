@@ -10,7 +10,7 @@ from _launch import launch
 from _matching import match, starts_of
 from _stage import read_networks, read_symmetry
 
-from symgeom.group import identity
+from symgeom.symmetry.group import identity
 
 
 def main(

@@ -10,9 +10,9 @@ from _launch import launch
 from _problems import problems_of
 from _stage import read_networks, read_symmetry
 
-from symgeom.certify import certify
-from symgeom.randomness import stream
+from symgeom.ground.randomness import stream
 from symgeom.store import parameters_to_variables
+from symgeom.symmetry.certificate import certify
 
 
 def main(

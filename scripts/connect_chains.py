@@ -14,9 +14,9 @@ from _launch import launch
 from _problems import problems_of
 from _stage import read_symmetry
 
-from symgeom.barrier import profile
-from symgeom.randomness import stream
-from symgeom.torus import Torus
+from symgeom.ground.randomness import stream
+from symgeom.landscape.barriers import profile
+from symgeom.quotient.torus import Torus
 
 
 def main(

@@ -7,8 +7,8 @@ from _console import progress
 from _labels import labelled
 from _launch import launch
 
+from symgeom.models.two_layer.experiments import EXPERIMENTS
 from symgeom.store import write_store
-from symgeom.two_layer.experiments import EXPERIMENTS
 
 
 def main(*, options: Mapping, descents: str, config_digest: str) -> None:

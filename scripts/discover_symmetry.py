@@ -7,11 +7,11 @@ from _case import Case
 from _launch import launch
 from _problems import problems_of
 
-from symgeom.certify import certify
-from symgeom.discover import discover
-from symgeom.randomness import stream
-from symgeom.types import parameters
-from symgeom.whole import write_text
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import parameters
+from symgeom.ground.whole import write_text
+from symgeom.symmetry.certificate import certify
+from symgeom.symmetry.discovery import discover
 
 
 def main(*, data: str, network: Mapping, symmetry: str, trained: str) -> None:

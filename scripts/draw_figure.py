@@ -6,9 +6,9 @@ from pathlib import Path
 
 from _launch import launch
 
-from symgeom.claims.record import read_claims
-from symgeom.figures.style import save
 from symgeom.store import open_study
+from symgeom.study.claims.record import read_claims
+from symgeom.study.figures.style import save
 
 
 def main(
@@ -27,7 +27,7 @@ def main(
         subject = [claim for claim in read_claims(*claims) if claim.case == case]
     else:
         subject = open_study(Path(svg).parents[2], files=arrays, weights=False)[case]
-    save(import_module(f"symgeom.figures.{figure}").draw(subject, arms=arms, settings=settings), svg, png, pdf)
+    save(import_module(f"symgeom.study.figures.{figure}").draw(subject, arms=arms, settings=settings), svg, png, pdf)
 
 
 if __name__ == "__main__":

@@ -10,12 +10,12 @@ from _labels import filled, labelled, names
 from _launch import launch
 from _stage import read_symmetry
 
-from symgeom.charge import charges
-from symgeom.networks.charge_moments import charge_moments
-from symgeom.networks.initialise import INITIALISATIONS, initialise
-from symgeom.randomness import stream
+from symgeom.dynamics.charge import charges
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import parameters
+from symgeom.learning.networks.initial_charges import charge_moments
+from symgeom.learning.networks.initialise import INITIALISATIONS, initialise
 from symgeom.store import write_store
-from symgeom.types import parameters
 
 
 def main(*, case: str, stores: Mapping, network: Mapping, draws: int, initialisations: str, config_digest: str) -> None:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from _launch import launch
 
-from symgeom.claims.evaluate import STAGES, evaluate
-from symgeom.claims.intervals import barrier_intervals, write_barriers
-from symgeom.claims.record import write_claims
-from symgeom.claims.theory import judge_perceptron
 from symgeom.store import open_study, read_store
+from symgeom.study.claims.evaluate import STAGES, evaluate
+from symgeom.study.claims.intervals import barrier_intervals, write_barriers
+from symgeom.study.claims.record import write_claims
+from symgeom.study.claims.theory import judge_perceptron
 
 
 def main(*, stores: Mapping, cases: list, options: Mapping, bend_threshold: float, claims: str, barriers: str) -> None:

@@ -15,10 +15,10 @@ from _stage import read_symmetry
 from _tables import minima_table
 from _training import precision_of
 
-from symgeom.barrier.landscape import evaluate
-from symgeom.train import Trained
-from symgeom.types import cast, stack
-from symgeom.weight_files import read_weights
+from symgeom.ground.types import cast, stack
+from symgeom.landscape.problem.evaluation import evaluate
+from symgeom.learning.training import Trained
+from symgeom.learning.weight_files import read_weights
 
 
 def main(

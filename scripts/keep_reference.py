@@ -8,9 +8,9 @@ from pathlib import Path
 from _launch import launch
 from PIL import Image
 
+from symgeom.ground.whole import write_text
 from symgeom.store import open_study
-from symgeom.summary import minima_table, pairs_table, write_table
-from symgeom.whole import write_text
+from symgeom.study.summary import minima_table, pairs_table, write_table
 
 OF_MINIMA, OF_PAIRS = ("minima", "flatness", "curvature", "canonical", "ledgers"), ("distances", "alignments", "paths", "chains")
 COLOURS = 256

@@ -12,10 +12,10 @@ from _problems import problems_of
 from _stage import read_symmetry
 from xarray import Dataset
 
-from symgeom.plane import Plane, error_map
+from symgeom.ground.types import cast
+from symgeom.landscape.plane import Plane, error_map
+from symgeom.quotient.torus import Torus
 from symgeom.store import write_store
-from symgeom.torus import Torus
-from symgeom.types import cast
 
 MEANINGS = {
     "error": (("row", "column"), "1", "training error on the plane"),

@@ -11,8 +11,8 @@ from _problems import problems_of
 from _spectra import left_out, measures
 from _stage import read_networks, read_symmetry
 
-from symgeom.flatness.layers import layers
-from symgeom.torus import Torus
+from symgeom.landscape.flatness.layers import layers
+from symgeom.quotient.torus import Torus
 
 
 def main(

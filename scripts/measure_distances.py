@@ -10,9 +10,9 @@ from _launch import launch
 from _matching import match
 from _stage import read_networks, read_symmetry
 
-from symgeom.group import act
-from symgeom.randomness import stream
-from symgeom.torus import Torus
+from symgeom.ground.randomness import stream
+from symgeom.quotient.torus import Torus
+from symgeom.symmetry.group import act
 
 MEANING = "rad", "root-mean-square angle between units"
 

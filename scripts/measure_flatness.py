@@ -12,8 +12,8 @@ from _noises import by_layer, curves
 from _problems import problems_of
 from _stage import read_networks, read_symmetry
 
-from symgeom.flatness.layers import layers
-from symgeom.flatness.margin import QUANTILES, layer_margins, normalised_margins
+from symgeom.landscape.flatness.layers import layers
+from symgeom.landscape.flatness.margin import QUANTILES, layer_margins, normalised_margins
 
 
 def main(

@@ -15,8 +15,8 @@ from _paths import between_arms, paths_of, variants
 from _problems import problems_of
 from _stage import read_symmetry
 
-from symgeom.torus import Torus
-from symgeom.types import cast
+from symgeom.ground.types import cast
+from symgeom.quotient.torus import Torus
 
 
 def main(

@@ -6,8 +6,8 @@ import xarray as xr
 from _labels import names
 from _launch import launch
 
-from symgeom.datasets import load
 from symgeom.store import write_store
+from symgeom.study.datasets import load
 
 
 def main(*, recipe: Mapping, root: str, data: str, config_digest: str) -> None:

@@ -9,10 +9,10 @@ import xarray as xr
 from _labels import labelled
 from _launch import launch
 
-from symgeom.perceptron import Perceptron, geodesic_barrier, geodesic_energy, solve
-from symgeom.randomness import stream
-from symgeom.sphere import angle
+from symgeom.ground.randomness import stream
+from symgeom.models.perceptron import Perceptron, geodesic_barrier, geodesic_energy, solve
 from symgeom.store import write_store
+from symgeom.symmetry.sphere import angle
 
 POINTS = 41
 

@@ -15,9 +15,9 @@ from _stage import read_symmetry
 from _tables import minima_table
 from _training import method_of, orders, plan_of, precision_of, starts
 
-from symgeom.observe import LedgerObserver
+from symgeom.learning.observe import LedgerObserver
+from symgeom.learning.training import train
 from symgeom.store import SUFFIX
-from symgeom.train import train
 
 
 def main(

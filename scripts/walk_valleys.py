@@ -11,8 +11,8 @@ from _stage import read_networks, read_symmetry
 from _valley import along, own_charges
 from _valley_tables import MOMENTS, valley_tables
 
-from symgeom.pairing import charged_groups
-from symgeom.types import parameters
+from symgeom.ground.types import parameters
+from symgeom.symmetry.bilinear import charged_groups
 
 
 def main(

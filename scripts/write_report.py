@@ -6,13 +6,13 @@ from pathlib import Path
 
 from _launch import launch
 
-from symgeom.claims.record import read_claims
-from symgeom.provenance import describe_run, run_statistics
-from symgeom.report.page import render
-from symgeom.report.pictures import embed
-from symgeom.report.tables import alignment_facts, arm_rows, barrier_rows, data_facts, diverged_chains, minima_rows
+from symgeom.ground.whole import write_text
 from symgeom.store import open_study, read_store
-from symgeom.whole import write_text
+from symgeom.study.claims.record import read_claims
+from symgeom.study.provenance import describe_run, run_statistics
+from symgeom.study.report.page import render
+from symgeom.study.report.pictures import embed
+from symgeom.study.report.tables import alignment_facts, arm_rows, barrier_rows, data_facts, diverged_chains, minima_rows
 
 STAGES = ("minima", "canonical", "chains")
 COUNTED = ("class", "train_class_count", "test_class_count")

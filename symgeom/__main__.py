@@ -22,16 +22,16 @@ from types import ModuleType
 import torch
 from torch import Tensor, nn
 
-from symgeom.certify import Certificate, certify
-from symgeom.checks import SymgeomError
-from symgeom.discover import discover
-from symgeom.inspection import summary, table
-from symgeom.randomness import stream
-from symgeom.spec import SymmetrySpec
-from symgeom.torchvision_door import OPERATORS_MISSING, import_torchvision
-from symgeom.types import Parameters, parameters
-from symgeom.verify import verified_table, verify_study
-from symgeom.wiring import symmetry_graph
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.randomness import stream
+from symgeom.ground.torchvision_door import OPERATORS_MISSING, import_torchvision
+from symgeom.ground.types import Parameters, parameters
+from symgeom.study.verify import verified_table, verify_study
+from symgeom.symmetry.certificate import Certificate, certify
+from symgeom.symmetry.discovery import discover
+from symgeom.symmetry.inspection import summary, table
+from symgeom.symmetry.spec import SymmetrySpec
+from symgeom.symmetry.wiring import symmetry_graph
 
 SUFFIXES = (".png", ".pdf", ".svg")
 
@@ -222,8 +222,8 @@ def _certified(spec: SymmetrySpec, network: nn.Module, example: Tensor, generato
 
 def _draw(spec: SymmetrySpec, network: nn.Module, example: Tensor, name: str, path: Path) -> None:
     """Draw the graph; only this loads matplotlib."""
-    from symgeom.figures.style import save
-    from symgeom.figures.symmetry_graph import caption_of, draw
+    from symgeom.study.figures.style import save
+    from symgeom.study.figures.symmetry_graph import caption_of, draw
 
     graph = symmetry_graph(spec, network, example)
     save(draw(graph, title=f"Symmetries of {name}: {len(spec.groups)} groups"), path)

@@ -14,11 +14,11 @@ import torch
 from torch import nn
 from weight_matching import weight_matching
 
-from symgeom.align import align, align_pairs
-from symgeom.discover import discover
-from symgeom.group import GroupElement, act, extend
-from symgeom.spec import SymmetrySpec
-from symgeom.types import Parameters, parameters
+from symgeom.ground.types import Parameters, parameters
+from symgeom.quotient.alignment import align, align_pairs
+from symgeom.symmetry.discovery import discover
+from symgeom.symmetry.group import GroupElement, act, extend
+from symgeom.symmetry.spec import SymmetrySpec
 
 VGG16 = (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512, 0)
 

@@ -14,16 +14,16 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from symgeom.observe import LedgerObserver
-from symgeom.optimizers.sgd import SGD
-from symgeom.problem import Problem
-from symgeom.randomness import stream
-from symgeom.spec import Leg, SymmetrySpec, UnitGroup
-from symgeom.train import Plan, train
-from symgeom.two_layer import descend
-from symgeom.two_layer.experiments import POINTWISE, RATES, SIZES
-from symgeom.two_layer.starts import normal_start
-from symgeom.types import cast, parameters, stack
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import cast, parameters, stack
+from symgeom.landscape.problem import Problem
+from symgeom.learning.observe import LedgerObserver
+from symgeom.learning.optimizers.sgd import SGD
+from symgeom.learning.training import Plan, train
+from symgeom.models.two_layer import descend
+from symgeom.models.two_layer.experiments import POINTWISE, RATES, SIZES
+from symgeom.models.two_layer.starts import normal_start
+from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
 
 MEMBERS, SAMPLES, BATCH, EPOCHS, REPEATS = 8, 6000, 128, 2, 5
 WANTED, WANTED_SECONDS = 0.2, 60.0

@@ -18,10 +18,10 @@ import torch
 from cases import batch, mlp
 from torch import Tensor, nn
 
-from symgeom.flatness.hessian import hessian_eigenvalues, hessian_vector_product
-from symgeom.problem import Problem
-from symgeom.randomness import stream
-from symgeom.types import parameters
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import parameters
+from symgeom.landscape.flatness.hessian import hessian_eigenvalues, hessian_vector_product
+from symgeom.landscape.problem import Problem
 
 WIDTHS, SAMPLES, COUNT, REPETITIONS, PRODUCTS = (64, 32, 32, 10), 2048, 5, 5, 1000
 LIMIT, STOP = 100, 1e-3

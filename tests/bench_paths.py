@@ -14,12 +14,12 @@ from pathlib import Path as File
 import torch
 from torch import nn
 
-from symgeom.barrier import profile, refined_profile
-from symgeom.chain import ChainPlan, optimise_path
-from symgeom.path import LinearPath, PolygonalPath, curve_along
-from symgeom.problem import Problem
-from symgeom.randomness import stream
-from symgeom.types import Parameters, parameters, stack
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import Parameters, parameters, stack
+from symgeom.landscape.barriers import profile, refined_profile
+from symgeom.landscape.chain import ChainPlan, optimise_path
+from symgeom.landscape.path import LinearPath, PolygonalPath, curve_along
+from symgeom.landscape.problem import Problem
 
 SAMPLES, BATCH, POINTS, PAIRS = 2048, 256, 11, 20
 STEPS = 128

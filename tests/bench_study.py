@@ -16,7 +16,10 @@ from pathlib import Path
 
 from clones import copy_repository, snakemake
 
-MODULES = {"measuring jobs": "torch, symgeom.store, symgeom.problem", "figures": "symgeom.store, symgeom.figures.style"}
+MODULES = {
+    "measuring jobs": "torch, symgeom.store, symgeom.landscape.problem",
+    "figures": "symgeom.store, symgeom.study.figures.style",
+}
 
 
 def timed(action: Callable[[], object]) -> tuple[float, object]:

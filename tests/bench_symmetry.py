@@ -18,11 +18,11 @@ from references import act_leg_by_leg
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from symgeom.certify import certify
-from symgeom.discover import discover
-from symgeom.group import act, random_element
-from symgeom.randomness import stream
-from symgeom.types import parameters
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import parameters
+from symgeom.symmetry.certificate import certify
+from symgeom.symmetry.discovery import discover
+from symgeom.symmetry.group import act, random_element
 
 NETWORKS = ("mlp", "vgg11", "resnet50", "densenet121", "mobilenet_v2", "vit_b_16")
 LIMIT_SECONDS, LIMIT_MEMORY = 5.0, 2000

@@ -18,12 +18,12 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from symgeom.optimizers.sgd import SGD
-from symgeom.problem import Problem
-from symgeom.randomness import stream
-from symgeom.train import Plan, train
-from symgeom.train.population import Population
-from symgeom.types import Parameters, parameters, stack
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import Parameters, parameters, stack
+from symgeom.landscape.problem import Problem
+from symgeom.learning.optimizers.sgd import SGD
+from symgeom.learning.training import Plan, train
+from symgeom.learning.training.population import Population
 
 MEMBERS, SAMPLES, BATCH, EPOCHS, REPEATS = 8, 6000, 128, 2, 5
 WANTED = {256: 2.0, 64: 5.0}

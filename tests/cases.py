@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 from torch.nn.functional import pad
 
-from symgeom.networks.binary_mlp import binary_mlp
-from symgeom.randomness import stream
-from symgeom.spec import Leg, SymmetrySpec, UnitGroup
-from symgeom.types import cast, parameters
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import cast, parameters
+from symgeom.learning.networks.binary_mlp import binary_mlp
+from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
 
 
 def mlp(*widths: int, activation: type[nn.Module] = nn.ReLU, bias: bool = True, seed: int = 0) -> nn.Sequential:
@@ -130,7 +130,7 @@ def self_attention(width: int, heads: int) -> nn.Module:
 
 def torchvision_models() -> ModuleType:
     """Return the models of torchvision (imported only by the tests that need them)."""
-    from symgeom.torchvision_door import import_torchvision
+    from symgeom.ground.torchvision_door import import_torchvision
 
     return import_torchvision().models
 

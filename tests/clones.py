@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import psutil
 
-from symgeom.sealed import write_sealed
+from symgeom.ground.sealed import write_sealed
 
 ROOT = Path(__file__).parents[1]
 SNAKEMAKE = Path(sys.executable).with_name("snakemake")

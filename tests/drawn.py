@@ -49,7 +49,7 @@ def draw(name: str, subject: object = None, arms: list[str] = ARMS, settings: di
     if subject is None:
         others = {"claims": lambda: CLAIMS, "perceptron": perceptron} | dict.fromkeys(OF_TWO_LAYERS, two_layer)
         subject = case(FIGURES[name]) if FIGURES[name] else others[name]()
-    return import_module(f"symgeom.figures.{name}").draw(subject, arms=arms, settings=settings)
+    return import_module(f"symgeom.study.figures.{name}").draw(subject, arms=arms, settings=settings)
 
 
 def draw_all() -> dict[str, Figure]:

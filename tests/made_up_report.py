@@ -12,9 +12,9 @@ import xarray as xr
 import yaml
 from PIL import Image
 
-from symgeom.claims.intervals import write_barriers
-from symgeom.claims.record import Claim, write_claims
 from symgeom.store import write_store
+from symgeom.study.claims.intervals import write_barriers
+from symgeom.study.claims.record import Claim, write_claims
 
 ROOT = Path(__file__).parents[1]
 CAPTIONS = ROOT / "workflow/report/captions"

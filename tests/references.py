@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
-from symgeom.group import GroupElement
-from symgeom.problem import Problem
-from symgeom.spec import SymmetrySpec, UnitGroup, put, take
-from symgeom.types import ravel, unravel
+from symgeom.ground.types import ravel, unravel
+from symgeom.landscape.problem import Problem
+from symgeom.symmetry.group import GroupElement
+from symgeom.symmetry.spec import SymmetrySpec, UnitGroup, put, take
 
 
 def best_permutation_by_enumeration(group: UnitGroup, first: dict[str, Tensor], second: dict[str, Tensor]) -> float:

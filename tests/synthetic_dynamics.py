@@ -78,7 +78,7 @@ def initialisations(random: np.random.Generator, _: int = SEEDS) -> xr.Dataset:
 
 def two_layer() -> xr.DataTree:
     """The model itself, for a few steps; imported here, because other figures must not load torch."""
-    from symgeom.two_layer.experiments import EXPERIMENTS
+    from symgeom.models.two_layer.experiments import EXPERIMENTS
 
     variables, coordinates = {}, {}
     for experiment, size in zip(EXPERIMENTS.values(), (200, 200, 20, 5), strict=True):

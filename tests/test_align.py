@@ -10,18 +10,18 @@ from references import best_permutation_by_enumeration
 from torch import nn
 from weight_matching import weight_matching
 
-from symgeom.align import Matching, align, align_activations, align_jointly, align_pairs, unit_activations
-from symgeom.align.moves import move_of
-from symgeom.align.plan import Neighbour, make_plan, prepare
-from symgeom.align.search import Search, ascend, kick, match_known_first
-from symgeom.checks import SymgeomError
-from symgeom.discover import discover
-from symgeom.gauge import canonicalise
-from symgeom.group import GroupElement, act, compose, extend, identity, random_element
-from symgeom.randomness import stream
-from symgeom.spec import Leg, SymmetrySpec, UnitGroup, take
-from symgeom.torus import Torus
-from symgeom.types import parameters
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import parameters
+from symgeom.quotient.alignment import Matching, align, align_activations, align_jointly, align_pairs, unit_activations
+from symgeom.quotient.alignment.moves import move_of
+from symgeom.quotient.alignment.plan import Neighbour, make_plan, prepare
+from symgeom.quotient.alignment.search import Search, ascend, kick, match_known_first
+from symgeom.quotient.gauge import canonicalise
+from symgeom.quotient.torus import Torus
+from symgeom.symmetry.discovery import discover
+from symgeom.symmetry.group import GroupElement, act, compose, extend, identity, random_element
+from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup, take
 
 WIDTHS = (6, 12, 10, 4)
 
@@ -417,7 +417,7 @@ def test_inputs_are_not_modified():
 def test_the_limit_of_sweeps_is_reported(monkeypatch):
     spec = mlp_spec(*WIDTHS)
     first, second = (canonicalise(spec, network(*WIDTHS, seed=seed)).parameters for seed in (0, 1))
-    monkeypatch.setattr(import_module("symgeom.align.search"), "SWEEPS", 0)
+    monkeypatch.setattr(import_module("symgeom.quotient.alignment.search"), "SWEEPS", 0)
     limited = align(spec, first, second)
     assert (limited.visits, limited.converged) == (2, False)
 

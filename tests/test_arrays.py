@@ -9,9 +9,9 @@ import xarray as xr
 import zarr
 from zarr.storage import ZipStore
 
-from symgeom.checks import SymgeomError
-from symgeom.datasets import load
+from symgeom.ground.checks import SymgeomError
 from symgeom.store import write_store
+from symgeom.study.datasets import load
 
 NUMBERS = np.random.default_rng(0)
 INPUTS = NUMBERS.normal(size=(30, 5))

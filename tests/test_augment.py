@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from symgeom.checks import SymgeomError
-from symgeom.datasets.augment import augmentation
+from symgeom.ground.checks import SymgeomError
+from symgeom.study.datasets.augment import augmentation
 
 BLACK = (-1.5, 0.25)
 

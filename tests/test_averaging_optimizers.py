@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from symgeom.checks import SymgeomError
-from symgeom.optimizers.entropy_sgd import EntropySGD
-from symgeom.optimizers.swa import AveragedSGD
+from symgeom.ground.checks import SymgeomError
+from symgeom.learning.optimizers.entropy_sgd import EntropySGD
+from symgeom.learning.optimizers.swa import AveragedSGD
 
 ROUNDING = {"rtol": 1e-12, "atol": 1e-14}  # a few dozen operations in float64
 CURVATURE = 2.0

@@ -9,21 +9,21 @@ from cases import Block, batch, mlp, mlp_spec, network
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from symgeom.align import align
-from symgeom.certify import certify
-from symgeom.charge import charges
-from symgeom.checks import SymgeomError
-from symgeom.discover import discover
-from symgeom.discover.rules import RULES
-from symgeom.gauge import canonicalise
-from symgeom.group import GroupElement, act, compose, extend, identity, inverse, random_element
-from symgeom.pairing import leg_products, pairing
-from symgeom.path import BezierPath, GeodesicPath, LinearPath, PolygonalPath
-from symgeom.plane import Plane
-from symgeom.randomness import stream
-from symgeom.spec import Leg, SymmetrySpec, UnitGroup, check_spec, put, take
-from symgeom.torus import Torus, sphere_coordinates, with_sphere_coordinates
-from symgeom.types import cast, parameters, ravel, stack
+from symgeom.dynamics.charge import charges
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import cast, parameters, ravel, stack
+from symgeom.landscape.path import BezierPath, GeodesicPath, LinearPath, PolygonalPath
+from symgeom.landscape.plane import Plane
+from symgeom.quotient.alignment import align
+from symgeom.quotient.gauge import canonicalise
+from symgeom.quotient.torus import Torus, sphere_coordinates, with_sphere_coordinates
+from symgeom.symmetry.bilinear import leg_products, pairing
+from symgeom.symmetry.certificate import certify
+from symgeom.symmetry.discovery import discover
+from symgeom.symmetry.discovery.rules import RULES
+from symgeom.symmetry.group import GroupElement, act, compose, extend, identity, inverse, random_element
+from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup, check_spec, put, take
 
 WIDTHS = (4, 5, 3, 2)
 SPEC = mlp_spec(*WIDTHS)

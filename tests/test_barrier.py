@@ -6,15 +6,15 @@ import torch
 from cases import batch, lenet, mlp, mlp_spec, network, randomised
 from torch import nn
 
-from symgeom.barrier import NETWORKS_HELD, NEW_POINTS, barrier, profile, refined_profile
-from symgeom.barrier.landscape import laid_out
-from symgeom.barrier.shared import Shared
-from symgeom.batchnorm import recompute_statistics
-from symgeom.checks import SymgeomError
-from symgeom.path import BezierPath, GeodesicPath, LinearPath, PolygonalPath
-from symgeom.problem import Problem
-from symgeom.spec import Leg, SymmetrySpec, UnitGroup
-from symgeom.types import cast, parameters, stack, unstack
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.types import cast, parameters, stack, unstack
+from symgeom.landscape.barriers import NETWORKS_HELD, NEW_POINTS, barrier, profile, refined_profile
+from symgeom.landscape.barriers.shared import Shared
+from symgeom.landscape.batchnorm import recompute_statistics
+from symgeom.landscape.path import BezierPath, GeodesicPath, LinearPath, PolygonalPath
+from symgeom.landscape.problem import Problem
+from symgeom.landscape.problem.evaluation import laid_out
+from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
 
 WIDTHS = (5, 7, 6, 3)
 PROBLEM = Problem(mlp(*WIDTHS), *batch(101, 5, 3), chunk=64)
@@ -176,7 +176,7 @@ def test_errors_alone_along_geodesics_of_stacked_pairs(bias_in_norm):
     path = GeodesicPath(mlp_spec(*WIDTHS), *ends, bias_in_norm=bias_in_norm, stacked=True)
     alone, both = profile(PROBLEM, path, T, values="error"), profile(PROBLEM, path, T)
     assert torch.equal(alone.error, both.error)
-    with mock.patch("symgeom.barrier.shared.HELD_BYTES", 1):
+    with mock.patch("symgeom.landscape.barriers.shared.HELD_BYTES", 1):
         assert torch.equal(profile(PROBLEM, path, T, values="error").error, both.error)
     for pair in range(3):
         assert torch.equal(profile(PROBLEM, path.pair(pair), T, values="error").error, both.error[pair])

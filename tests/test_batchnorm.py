@@ -10,22 +10,22 @@ from torch.nn import functional as F  # noqa: N812
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import update_bn
 
-from symgeom.barrier import profile
-from symgeom.batchnorm import Folded, fold_batchnorm, recompute_statistics
-from symgeom.certify import certify
-from symgeom.chain import ChainPlan, optimise_path
-from symgeom.checks import SymgeomError
-from symgeom.datasets import load
-from symgeom.discover import discover
-from symgeom.flatness.hessian import hessian_vector_product
-from symgeom.flatness.local_energy import local_energy
-from symgeom.group import GroupElement, act, identity, random_element
-from symgeom.optimizers.sgd import SGD
-from symgeom.path import LinearPath, PolygonalPath
-from symgeom.problem import Problem
-from symgeom.randomness import stream
-from symgeom.train import Plan, train
-from symgeom.types import cast, parameters, stack, unstack
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import cast, parameters, stack, unstack
+from symgeom.landscape.barriers import profile
+from symgeom.landscape.batchnorm import Folded, fold_batchnorm, recompute_statistics
+from symgeom.landscape.chain import ChainPlan, optimise_path
+from symgeom.landscape.flatness.hessian import hessian_vector_product
+from symgeom.landscape.flatness.local_energies import local_energy
+from symgeom.landscape.path import LinearPath, PolygonalPath
+from symgeom.landscape.problem import Problem
+from symgeom.learning.optimizers.sgd import SGD
+from symgeom.learning.training import Plan, train
+from symgeom.study.datasets import load
+from symgeom.symmetry.certificate import certify
+from symgeom.symmetry.discovery import discover
+from symgeom.symmetry.group import GroupElement, act, identity, random_element
 
 ROUNDING = 1e-12
 """Relative change of outputs in float64: tens of layers, each good to a few units of the last place (1e-16)."""

@@ -8,8 +8,10 @@ import torch
 from cases import batch, binary_module
 from torch import nn
 
-from symgeom.align import align
-from symgeom.binary import (
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import parameters, stack, unstack
+from symgeom.landscape.binary import (
     BinaryLinear,
     SignActivation,
     binarise,
@@ -19,19 +21,17 @@ from symgeom.binary import (
     sign,
     unit_hamming_distances,
 )
-from symgeom.certify import certify
-from symgeom.checks import SymgeomError
-from symgeom.discover import discover
-from symgeom.gauge import canonicalise
-from symgeom.group import act, random_element
-from symgeom.networks.binary_mlp import binary_mlp
-from symgeom.optimizers.sgd import SGD
-from symgeom.problem import Problem
-from symgeom.randomness import stream
-from symgeom.spec import Leg, SymmetrySpec, UnitGroup
-from symgeom.torus import Torus
-from symgeom.train import Plan, train
-from symgeom.types import parameters, stack, unstack
+from symgeom.landscape.problem import Problem
+from symgeom.learning.networks.binary_mlp import binary_mlp
+from symgeom.learning.optimizers.sgd import SGD
+from symgeom.learning.training import Plan, train
+from symgeom.quotient.alignment import align
+from symgeom.quotient.gauge import canonicalise
+from symgeom.quotient.torus import Torus
+from symgeom.symmetry.certificate import certify
+from symgeom.symmetry.discovery import discover
+from symgeom.symmetry.group import act, random_element
+from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
 
 WIDTHS = (6, 7, 5, 3)
 

@@ -7,13 +7,21 @@ import pytest
 import torch
 from cases import batch, binary_module
 
-from symgeom.barrier import profile
-from symgeom.binary import HammingChain, HammingPath, LatentPath, binarise, hamming_distance, optimise_binary_chain, random_order
-from symgeom.chain import ChainPlan
-from symgeom.checks import SymgeomError
-from symgeom.problem import Problem
-from symgeom.randomness import stream
-from symgeom.types import cast, parameters, stack, unstack
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import cast, parameters, stack, unstack
+from symgeom.landscape.barriers import profile
+from symgeom.landscape.binary import (
+    HammingChain,
+    HammingPath,
+    LatentPath,
+    binarise,
+    hamming_distance,
+    optimise_binary_chain,
+    random_order,
+)
+from symgeom.landscape.chain import ChainPlan
+from symgeom.landscape.problem import Problem
 
 WIDTHS = (6, 7, 5, 3)
 NAMES = ("0.weight", "2.weight", "4.weight")

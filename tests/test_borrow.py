@@ -6,9 +6,9 @@ from cases import ARCHITECTURES, randomised
 from torch import nn
 from torch.func import functional_call
 
-from symgeom.problem.borrow import Borrower
-from symgeom.randomness import stream
-from symgeom.types import parameters
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import parameters
+from symgeom.landscape.problem.borrow import Borrower
 
 
 class Tied(nn.Module):

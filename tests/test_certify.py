@@ -7,11 +7,11 @@ import torch
 from cases import Block, batch, mlp, mlp_spec, randomised
 from torch import nn
 
-from symgeom.certify import Certificate, certify
-from symgeom.checks import SymgeomError
-from symgeom.randomness import stream
-from symgeom.spec import Leg, SymmetrySpec, UnitGroup
-from symgeom.types import cast, parameters
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import cast, parameters
+from symgeom.symmetry.certificate import Certificate, certify
+from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
 
 WIDTHS = (5, 6, 4, 7, 3)
 

@@ -8,15 +8,15 @@ from cases import batch, lenet, mlp, mlp_spec, network, randomised
 from references import chain_by_autograd, curve_by_autograd
 from torch import nn
 
-from symgeom.chain import ChainPlan, chain_shape, optimise_path
-from symgeom.chain.steps import one_by_one
-from symgeom.checks import SymgeomError
-from symgeom.gauge import canonicalise
-from symgeom.path import BezierPath, GeodesicPath, LinearPath, PolygonalPath, curve_along
-from symgeom.problem import Problem
-from symgeom.randomness import stream
-from symgeom.torus import Torus, sphere_coordinates
-from symgeom.types import cast, parameters, stack
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import cast, parameters, stack
+from symgeom.landscape.chain import ChainPlan, chain_shape, optimise_path
+from symgeom.landscape.chain.steps import one_by_one
+from symgeom.landscape.path import BezierPath, GeodesicPath, LinearPath, PolygonalPath, curve_along
+from symgeom.landscape.problem import Problem
+from symgeom.quotient.gauge import canonicalise
+from symgeom.quotient.torus import Torus, sphere_coordinates
 
 WIDTHS = (5, 7, 6, 3)
 PLAN = ChainPlan(epochs=3, batch_size=32, learning_rate=0.1, evaluate_every=2, points=5)
@@ -45,7 +45,7 @@ def loss(params, index):
 @pytest.fixture(params=["together", "one by one"])
 def small(request):
     """Train the pairs on stacked parameters, or one after the other, as large networks are."""
-    with mock.patch("symgeom.chain.steps.SMALL", 0 if request.param == "one by one" else 10**6):
+    with mock.patch("symgeom.landscape.chain.steps.SMALL", 0 if request.param == "one by one" else 10**6):
         yield
 
 
@@ -125,7 +125,7 @@ def test_convolutions_are_trained_one_after_the_other_with_the_same_result():
     data = Problem(module, batch(20, 64, 3)[0].unflatten(1, (1, 8, 8)), batch(20, 64, 3)[1])
     plan, found = replace(PLAN, epochs=1, batch_size=10, learning_rate=0.01), []
     for alone in (True, False):
-        with mock.patch("symgeom.chain.steps.one_by_one", lambda *_, alone=alone: alone):
+        with mock.patch("symgeom.landscape.chain.steps.one_by_one", lambda *_, alone=alone: alone):
             generators = [stream("convolutions", place) for place in (0, 1)]
             found.append(optimise_path(data, PolygonalPath(points), plan=plan, generators=generators).path.points[1])
     assert one_by_one(module, torch.device("cpu"))

@@ -3,13 +3,13 @@ import torch
 from cases import batch, mlp, mlp_spec, network
 from torch import nn
 
-from symgeom.charge import charges, invariance_defect
-from symgeom.checks import SymgeomError
-from symgeom.group import GroupElement, act
-from symgeom.problem import Problem
-from symgeom.randomness import stream
-from symgeom.spec import Leg, SymmetrySpec, UnitGroup
-from symgeom.types import cast, stack
+from symgeom.dynamics.charge import charges, invariance_defect
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import cast, stack
+from symgeom.landscape.problem import Problem
+from symgeom.symmetry.group import GroupElement, act
+from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
 
 WIDTHS = (5, 7, 6, 3)
 SPEC = mlp_spec(*WIDTHS)

@@ -5,13 +5,13 @@ import torch
 from cases import lenet, mlp, mlp_spec
 from torch import nn
 
-from symgeom.charge import charges
-from symgeom.checks import SymgeomError
-from symgeom.discover import discover
-from symgeom.networks.charge_moments import charge_moments
-from symgeom.networks.initialise import INITIALISATIONS, initialise
-from symgeom.randomness import stream
-from symgeom.types import parameters
+from symgeom.dynamics.charge import charges
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import parameters
+from symgeom.learning.networks.initial_charges import charge_moments
+from symgeom.learning.networks.initialise import INITIALISATIONS, initialise
+from symgeom.symmetry.discovery import discover
 
 DRAWS = 1000
 

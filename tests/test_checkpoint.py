@@ -13,13 +13,13 @@ import torch
 from cases import batch, mlp, mlp_spec, network, randomised
 from torch import nn
 
-from symgeom.checks import SymgeomError
-from symgeom.observe import LedgerObserver
-from symgeom.optimizers import build
-from symgeom.problem import Problem
-from symgeom.randomness import stream
-from symgeom.train import Checkpoint, Plan, train
-from symgeom.types import parameters, stack
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import parameters, stack
+from symgeom.landscape.problem import Problem
+from symgeom.learning.observe import LedgerObserver
+from symgeom.learning.optimizers import build
+from symgeom.learning.training import Checkpoint, Plan, train
 
 WIDTHS, SEEDS = (4, 6, 5, 3), 3
 METHODS = {
@@ -142,7 +142,7 @@ import os, signal, sys
 from dataclasses import replace
 import torch
 import test_checkpoint as here
-from symgeom.train import Checkpoint
+from symgeom.learning.training import Checkpoint
 
 torch.set_num_threads(1)
 news, draws = [], []

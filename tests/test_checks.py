@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from symgeom.checks import SymgeomError, check_choice, check_finite, check_same_tensors
+from symgeom.ground.checks import SymgeomError, check_choice, check_finite, check_same_tensors
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])

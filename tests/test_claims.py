@@ -11,12 +11,12 @@ import pytest
 import scipy.stats
 import xarray as xr
 
-from symgeom.checks import SymgeomError
-from symgeom.claims.bootstrap import binomial_interval, interval, mean, numpy_stream, resample, spearman
-from symgeom.claims.evaluate import evaluate
-from symgeom.claims.intervals import barrier_intervals, write_barriers
-from symgeom.claims.record import Claim, read_claims, table, write_claims
-from symgeom.claims.theory import judge_perceptron
+from symgeom.ground.checks import SymgeomError
+from symgeom.study.claims.bootstrap import binomial_interval, interval, mean, numpy_stream, resample, spearman
+from symgeom.study.claims.evaluate import evaluate
+from symgeom.study.claims.intervals import barrier_intervals, write_barriers
+from symgeom.study.claims.record import Claim, read_claims, table, write_claims
+from symgeom.study.claims.theory import judge_perceptron
 
 ARMS = ("rsgd", "sgd", "adam", "adversarial")
 SEEDS = tuple(range(6))

@@ -5,8 +5,8 @@ import pytest
 import xarray as xr
 from synthetic_study import case
 
-from symgeom.claims.question import answer
-from symgeom.claims.valley import (
+from symgeom.study.claims.question import answer
+from symgeom.study.claims.valley import (
     charge_distance,
     charge_tells_distance,
     charge_tells_sharpness,

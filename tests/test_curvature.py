@@ -6,19 +6,19 @@ from cases import ARCHITECTURES, batch, mlp, mlp_spec, network, randomised
 from references import dense_hessian
 from torch import nn
 
-from symgeom.checks import SymgeomError
-from symgeom.discover import discover
-from symgeom.flatness.curvature import Effort, relative_curvature, torus_curvature
-from symgeom.flatness.hessian import hessian_eigenvalues
-from symgeom.flatness.local_energy import local_energy
-from symgeom.gauge import canonicalise
-from symgeom.group import GroupElement, act, identity, random_element
-from symgeom.problem import Problem
-from symgeom.randomness import stream
-from symgeom.spec import Leg, SymmetrySpec, UnitGroup
-from symgeom.sphere import normalise
-from symgeom.torus import Torus, sphere_coordinates, with_sphere_coordinates
-from symgeom.types import cast, parameters, ravel
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import cast, parameters, ravel
+from symgeom.landscape.flatness.curvature import Effort, relative_curvature, torus_curvature
+from symgeom.landscape.flatness.hessian import hessian_eigenvalues
+from symgeom.landscape.flatness.local_energies import local_energy
+from symgeom.landscape.problem import Problem
+from symgeom.quotient.gauge import canonicalise
+from symgeom.quotient.torus import Torus, sphere_coordinates, with_sphere_coordinates
+from symgeom.symmetry.discovery import discover
+from symgeom.symmetry.group import GroupElement, act, identity, random_element
+from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
+from symgeom.symmetry.sphere import normalise
 
 WIDTHS = (4, 6, 3)
 SPEC = mlp_spec(*WIDTHS)

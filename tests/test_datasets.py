@@ -4,9 +4,9 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from symgeom.checks import SymgeomError
-from symgeom.datasets import load
-from symgeom.datasets.data import Choice, Data, balanced_subset, stratified_split
+from symgeom.ground.checks import SymgeomError
+from symgeom.study.datasets import load
+from symgeom.study.datasets.data import Choice, Data, balanced_subset, stratified_split
 
 
 def digits(**options):

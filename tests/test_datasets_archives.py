@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 import torch
 
-from symgeom.checks import SymgeomError
-from symgeom.datasets import archives, load
-from symgeom.torchvision_door import import_torchvision
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.torchvision_door import import_torchvision
+from symgeom.study.datasets import archives, load
 
 
 def md5(content: bytes) -> str:

@@ -5,12 +5,12 @@ import pytest
 import torch
 from cases import mlp_spec, network
 
-from symgeom.charge import charges
-from symgeom.checks import SymgeomError
-from symgeom.fibre.dimension import orbit_dimension
-from symgeom.randomness import stream
-from symgeom.two_layer import descend
-from symgeom.two_layer.hessian import dense_eigenvalues
+from symgeom.dynamics.charge import charges
+from symgeom.dynamics.fibre.dimension import orbit_dimension
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.randomness import stream
+from symgeom.models.two_layer import descend
+from symgeom.models.two_layer.hessian import dense_eigenvalues
 
 
 def normal(name, *shape):

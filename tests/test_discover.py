@@ -6,12 +6,12 @@ from cases import ARCHITECTURES, Block, cifar_resnet, lenet, mlp, mlp_spec, rand
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from symgeom.certify import certify
-from symgeom.checks import SymgeomError
-from symgeom.discover import discover
-from symgeom.randomness import stream
-from symgeom.spec import Leg, SymmetrySpec
-from symgeom.types import parameters
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import parameters
+from symgeom.symmetry.certificate import certify
+from symgeom.symmetry.discovery import discover
+from symgeom.symmetry.spec import Leg, SymmetrySpec
 
 KINDS = {
     nn.ReLU: "positive",

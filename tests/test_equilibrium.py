@@ -8,15 +8,15 @@ from references import sample_gradients_one_by_one
 from scipy.optimize import brentq
 from torch import nn
 
-from symgeom.charge import charges
-from symgeom.checks import SymgeomError
-from symgeom.equilibrium import decay_ratio, gradient_variance, noise_equilibrium, noise_force
-from symgeom.group import GroupElement, act
-from symgeom.pairing import pairing
-from symgeom.problem import Problem
-from symgeom.randomness import stream
-from symgeom.spec import Leg, SymmetrySpec, UnitGroup
-from symgeom.types import cast, parameters
+from symgeom.dynamics.charge import charges
+from symgeom.dynamics.noise.equilibrium import decay_ratio, gradient_variance, noise_equilibrium, noise_force
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import cast, parameters
+from symgeom.landscape.problem import Problem
+from symgeom.symmetry.bilinear import pairing
+from symgeom.symmetry.group import GroupElement, act
+from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
 
 WIDTHS = (5, 7, 6, 3)
 SPEC = mlp_spec(*WIDTHS)

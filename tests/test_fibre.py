@@ -5,17 +5,17 @@ import torch
 from cases import batch, lenet, mlp, mlp_spec, network, randomised
 from torch import nn
 
-from symgeom.charge import charges
-from symgeom.checks import SymgeomError
-from symgeom.discover import discover
-from symgeom.fibre import move_on_fibre
-from symgeom.fibre.linear import mixing_to
-from symgeom.fibre.units import scales_to
-from symgeom.fibre.walk import unsigned, walk_fibre
-from symgeom.problem import Problem
-from symgeom.randomness import stream
-from symgeom.spec import Leg, SymmetrySpec, UnitGroup
-from symgeom.types import cast, parameters
+from symgeom.dynamics.charge import charges
+from symgeom.dynamics.fibre import move_on_fibre
+from symgeom.dynamics.fibre.linear import mixing_to
+from symgeom.dynamics.fibre.units import scales_to
+from symgeom.dynamics.fibre.walk import unsigned, walk_fibre
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import cast, parameters
+from symgeom.landscape.problem import Problem
+from symgeom.symmetry.discovery import discover
+from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
 
 WIDTHS = (5, 7, 6, 3)
 

@@ -14,7 +14,7 @@ from matplotlib.collections import FillBetweenPolyCollection
 from matplotlib.figure import Figure
 from synthetic_study import ARMS, SETTINGS, case
 
-from symgeom.figures.style import looks, save
+from symgeom.study.figures.style import looks, save
 
 
 @cache
@@ -181,7 +181,7 @@ import sys
 import matplotlib
 matplotlib.rcParams.update({{"font.size": 20, "axes.grid": True, "svg.fonttype": "none"}})
 import drawn
-from symgeom.figures.style import save
+from symgeom.study.figures.style import save
 for name, endings in {FILES}.items():
     save(drawn.draw(name), *(f"{{sys.argv[1]}}/{{name}}.{{ending}}" for ending in endings))
 assert "torch" not in sys.modules, "a figure loaded torch"

@@ -11,9 +11,9 @@ from scipy.stats import spearmanr
 from synthetic_landscape import BINARY, LAYERS, VARIANTS, maps, paths, perceptron
 from synthetic_study import ARMS, SETTINGS, binary_case, case
 
-from symgeom.figures.measures import MEASURES
-from symgeom.figures.parts import power
-from symgeom.figures.style import looks
+from symgeom.study.figures.measures import MEASURES
+from symgeom.study.figures.parts import power
+from symgeom.study.figures.style import looks
 
 COLOURS = {arm: look.colour for arm, look in looks(ARMS).items()}
 

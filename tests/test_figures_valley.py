@@ -6,7 +6,7 @@ from drawn import KEPT, OF_TWO_LAYERS, curves, draw, panel, texts
 from synthetic_dynamics import two_layer
 from synthetic_study import ARMS, case
 
-from symgeom.figures.style import looks
+from symgeom.study.figures.style import looks
 
 
 def test_walks_are_mean_logarithms_over_the_balanced_network():

@@ -9,10 +9,10 @@ from cases import mlp, mlp_spec
 from scipy.integrate import quad
 from torch import nn
 
-from symgeom.checks import SymgeomError
-from symgeom.flow import FlowPlan, gradient_flow
-from symgeom.problem import Problem
-from symgeom.randomness import stream
+from symgeom.dynamics.flow import FlowPlan, gradient_flow
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.randomness import stream
+from symgeom.landscape.problem import Problem
 
 FAN_IN, UNITS, FAN_OUT = 10, 50, 5
 

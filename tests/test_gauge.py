@@ -7,14 +7,14 @@ from cases import ARCHITECTURES, Block, batch, lenet, mlp, mlp_spec, network, ra
 from references import pivoted_cholesky
 from torch import nn
 
-from symgeom.checks import SymgeomError
-from symgeom.discover import discover
-from symgeom.gauge import absorb_constant_inputs, canonicalise
-from symgeom.group import act, identity, random_element
-from symgeom.randomness import stream
-from symgeom.spec import Leg, SymmetrySpec, UnitGroup
-from symgeom.torus import sphere_coordinates
-from symgeom.types import parameters
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import parameters
+from symgeom.quotient.gauge import absorb_constant_inputs, canonicalise
+from symgeom.quotient.torus import sphere_coordinates
+from symgeom.symmetry.discovery import discover
+from symgeom.symmetry.group import act, identity, random_element
+from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
 
 WIDTHS = (5, 7, 6, 3)
 ROUNDING = 1e-12  # a few hundred operations in float64

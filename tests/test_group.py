@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 from references import act_leg_by_leg
 from torch import nn
 
-from symgeom.checks import SymgeomError
-from symgeom.group import GroupElement, act, compose, extend, identity, inverse, random_element
-from symgeom.randomness import stream
-from symgeom.spec import Leg, SymmetrySpec, UnitGroup
-from symgeom.types import cast, stack, unstack
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import cast, stack, unstack
+from symgeom.symmetry.group import GroupElement, act, compose, extend, identity, inverse, random_element
+from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
 
 WIDTHS = (4, 5, 3, 2)
 ROUNDING = 1e-12  # relative: inverses of matrices whose condition is below 1e3

@@ -6,14 +6,14 @@ from references import dense_hessian
 from scipy.sparse.linalg import LinearOperator, eigsh
 from torch import nn
 
-from symgeom.checks import SymgeomError
-from symgeom.flatness import eigenpairs
-from symgeom.flatness.hessian import hessian_eigenvalues, hessian_vector_product
-from symgeom.flatness.layers import layers
-from symgeom.group import GroupElement, act, identity, random_element
-from symgeom.problem import Problem
-from symgeom.randomness import stream
-from symgeom.types import cast, parameters, ravel, unravel
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import cast, parameters, ravel, unravel
+from symgeom.landscape.flatness import eigenpairs
+from symgeom.landscape.flatness.hessian import hessian_eigenvalues, hessian_vector_product
+from symgeom.landscape.flatness.layers import layers
+from symgeom.landscape.problem import Problem
+from symgeom.symmetry.group import GroupElement, act, identity, random_element
 
 WIDTHS = (4, 6, 5, 3)
 PARAMS = network(*WIDTHS)

@@ -9,8 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from symgeom.checks import SymgeomError
-from symgeom.datasets import load
+from symgeom.ground.checks import SymgeomError
+from symgeom.study.datasets import load
 
 COLOURS = {"ant": (200, 0, 50), "bee": (0, 100, 250), "cat": (30, 60, 90)}
 

@@ -10,10 +10,10 @@ import pytest
 from cases import mlp_spec
 
 from symgeom.__main__ import main
-from symgeom.certify import Certificate
-from symgeom.checks import SymgeomError
-from symgeom.inspection import dimension, leg_text, log10_permutations, summary, table
-from symgeom.spec import Leg, SymmetrySpec, UnitGroup
+from symgeom.ground.checks import SymgeomError
+from symgeom.symmetry.certificate import Certificate
+from symgeom.symmetry.inspection import dimension, leg_text, log10_permutations, summary, table
+from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
 
 ROOT = Path(__file__).parents[1]
 PNG = b"\x89PNG"

@@ -6,12 +6,12 @@ from cases import ARCHITECTURES, Block, cifar_resnet, mlp, mlp_spec, network, ra
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from symgeom.checks import SymgeomError
-from symgeom.discover import discover
-from symgeom.law_check import check_laws
-from symgeom.randomness import stream
-from symgeom.spec import Leg, SymmetrySpec, UnitGroup
-from symgeom.types import parameters
+from symgeom.dynamics.laws.check import check_laws
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import parameters
+from symgeom.symmetry.discovery import discover
+from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
 
 ROUNDING = 1e-12
 

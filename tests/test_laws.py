@@ -7,10 +7,10 @@ import torch
 from cases import batch, mlp, mlp_spec, network
 from torch import nn
 
-from symgeom.checks import SymgeomError
-from symgeom.laws import LawCount, count_laws
-from symgeom.randomness import stream
-from symgeom.types import parameters
+from symgeom.dynamics.laws.count import LawCount, count_laws
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import parameters
 
 
 def count(*widths, activation=nn.Identity, scale="linear", bias=False) -> LawCount:

@@ -6,14 +6,14 @@ from cases import batch, mlp, mlp_spec, network, randomised, self_attention
 from torch import nn
 from torch.func import functional_call
 
-from symgeom.charge import charges
-from symgeom.checks import SymgeomError
-from symgeom.discover import discover
-from symgeom.ledger import TERMS, Ledger
-from symgeom.pairing import pairing
-from symgeom.randomness import stream
-from symgeom.spec import Leg, SymmetrySpec, UnitGroup
-from symgeom.types import stack
+from symgeom.dynamics.charge import charges
+from symgeom.dynamics.ledger import TERMS, Ledger
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import stack
+from symgeom.symmetry.bilinear import pairing
+from symgeom.symmetry.discovery import discover
+from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
 
 WIDTHS = (5, 7, 6, 3)
 SPEC = mlp_spec(*WIDTHS)

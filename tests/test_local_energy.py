@@ -7,17 +7,17 @@ from cases import ARCHITECTURES, batch, mlp, mlp_spec, network, randomised
 from references import local_energy_by_loops
 from torch import nn
 
-from symgeom.checks import SymgeomError
-from symgeom.discover import discover
-from symgeom.flatness.local_energy import local_energy
-from symgeom.flatness.noise import Noise
-from symgeom.gauge import canonicalise
-from symgeom.group import GroupElement, act, identity, random_element
-from symgeom.problem import Problem
-from symgeom.randomness import stream
-from symgeom.sphere import angle
-from symgeom.torus import Torus, sphere_coordinates
-from symgeom.types import cast, parameters
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import cast, parameters
+from symgeom.landscape.flatness.local_energies import local_energy
+from symgeom.landscape.flatness.noise import Noise
+from symgeom.landscape.problem import Problem
+from symgeom.quotient.gauge import canonicalise
+from symgeom.quotient.torus import Torus, sphere_coordinates
+from symgeom.symmetry.discovery import discover
+from symgeom.symmetry.group import GroupElement, act, identity, random_element
+from symgeom.symmetry.sphere import angle
 
 WIDTHS = (5, 12, 9, 3)
 SPEC = mlp_spec(*WIDTHS)

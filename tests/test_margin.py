@@ -6,15 +6,15 @@ import torch
 from cases import ARCHITECTURES, batch, mlp, mlp_spec, network, randomised
 from torch import nn
 
-from symgeom.checks import SymgeomError
-from symgeom.discover import discover
-from symgeom.flatness.layers import layers
-from symgeom.flatness.margin import layer_margins, margins, normalised_margins
-from symgeom.gauge import canonicalise
-from symgeom.group import act, random_element
-from symgeom.problem import Problem
-from symgeom.randomness import stream
-from symgeom.types import cast, parameters, ravel, unravel
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import cast, parameters, ravel, unravel
+from symgeom.landscape.flatness.layers import layers
+from symgeom.landscape.flatness.margin import layer_margins, margins, normalised_margins
+from symgeom.landscape.problem import Problem
+from symgeom.quotient.gauge import canonicalise
+from symgeom.symmetry.discovery import discover
+from symgeom.symmetry.group import act, random_element
 
 WIDTHS = (5, 12, 9, 3)
 SPEC = mlp_spec(*WIDTHS)

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from symgeom.checks import SymgeomError
-from symgeom.networks import build
+from symgeom.ground.checks import SymgeomError
+from symgeom.learning.networks import build
 
 OPTIONS = {"widths": [400, 300], "bias": True}
 

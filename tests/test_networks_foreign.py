@@ -8,12 +8,12 @@ import torch
 from cases import torchvision_models
 from torch import nn
 
-from symgeom.certify import certify
-from symgeom.checks import SymgeomError
-from symgeom.discover import discover
-from symgeom.networks import build
-from symgeom.randomness import stream
-from symgeom.types import parameters
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import parameters
+from symgeom.learning.networks import build
+from symgeom.symmetry.certificate import certify
+from symgeom.symmetry.discovery import discover
 
 SOURCE = """
 import torch

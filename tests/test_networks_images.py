@@ -7,12 +7,12 @@ import torch
 from cases import cifar_resnet, randomised, torchvision_models
 from torch import Tensor, nn
 
-from symgeom.certify import certify
-from symgeom.checks import SymgeomError
-from symgeom.discover import discover
-from symgeom.networks import build
-from symgeom.randomness import stream
-from symgeom.types import parameters
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import parameters
+from symgeom.learning.networks import build
+from symgeom.symmetry.certificate import certify
+from symgeom.symmetry.discovery import discover
 
 
 def built(name: str, input_shape=(3, 8, 8), classes=3, seed=0, **options: object) -> nn.Module:

@@ -2,14 +2,14 @@ import pytest
 import torch
 from cases import batch, mlp, mlp_spec
 
-from symgeom.charge import charges
-from symgeom.ledger import TERMS
-from symgeom.observe import LedgerObserver
-from symgeom.optimizers import build
-from symgeom.problem import Problem
-from symgeom.randomness import stream
-from symgeom.train import Plan, train
-from symgeom.types import parameters, stack
+from symgeom.dynamics.charge import charges
+from symgeom.dynamics.ledger import TERMS
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import parameters, stack
+from symgeom.landscape.problem import Problem
+from symgeom.learning.observe import LedgerObserver
+from symgeom.learning.optimizers import build
+from symgeom.learning.training import Plan, train
 
 WIDTHS = (4, 6, 5, 3)
 SPEC = mlp_spec(*WIDTHS)

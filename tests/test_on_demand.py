@@ -2,7 +2,7 @@
 
 import pytest
 
-from symgeom.on_demand import OnDemand
+from symgeom.ground.on_demand import OnDemand
 
 
 def squares(limit: int) -> tuple[OnDemand, list[int]]:

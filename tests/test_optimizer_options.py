@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from symgeom.checks import SymgeomError
-from symgeom.optimizers import build
+from symgeom.ground.checks import SymgeomError
+from symgeom.learning.optimizers import build
 
 
 @pytest.mark.parametrize(

@@ -7,18 +7,18 @@ import torch
 from cases import batch, mlp, mlp_spec, network
 from torch import nn
 
-from symgeom.group import act, random_element
-from symgeom.optimizers import METHODS, build
-from symgeom.optimizers.adam import Adam
-from symgeom.optimizers.adversarial import Adversarial, random_labels
-from symgeom.optimizers.arithmetic import squared_norms
-from symgeom.optimizers.method import Pretraining
-from symgeom.optimizers.rsgd import ReplicatedSGD
-from symgeom.optimizers.sam import SAM
-from symgeom.optimizers.sgd import SGD
-from symgeom.optimizers.swa import AveragedSGD
-from symgeom.problem import Problem
-from symgeom.types import cast, stack, unstack
+from symgeom.ground.types import cast, stack, unstack
+from symgeom.landscape.problem import Problem
+from symgeom.learning.optimizers import METHODS, build
+from symgeom.learning.optimizers.adam import Adam
+from symgeom.learning.optimizers.adversarial import Adversarial, random_labels
+from symgeom.learning.optimizers.arithmetic import squared_norms
+from symgeom.learning.optimizers.method import Pretraining
+from symgeom.learning.optimizers.rsgd import ReplicatedSGD
+from symgeom.learning.optimizers.sam import SAM
+from symgeom.learning.optimizers.sgd import SGD
+from symgeom.learning.optimizers.swa import AveragedSGD
+from symgeom.symmetry.group import act, random_element
 
 ROUNDING = {"rtol": 1e-11, "atol": 1e-13}  # a few hundred operations in float64
 WIDTHS, STEPS, MEMBERS = (4, 5, 3), 12, 3

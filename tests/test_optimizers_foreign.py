@@ -6,17 +6,17 @@ import pytest
 import torch
 from torch import nn
 
-from symgeom.checks import SymgeomError
-from symgeom.optimizers import build
-from symgeom.problem import Problem
-from symgeom.train import Plan, train
+from symgeom.ground.checks import SymgeomError
+from symgeom.landscape.problem import Problem
+from symgeom.learning.optimizers import build
+from symgeom.learning.training import Plan, train
 
 SOURCE = """
 from dataclasses import dataclass
 from typing import ClassVar
 
-from symgeom.optimizers.method import Method
-from symgeom.optimizers.sgd import SGD
+from symgeom.learning.optimizers.method import Method
+from symgeom.learning.optimizers.sgd import SGD
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def test_it_trains(home: Path):
         ("my_optimizers:slow", {"factor": 0}, "calling it with {'factor': 0} fails with ZeroDivisionError"),
         ("my_optimizers:slow", {"factor": -1}, "optimizer 'sgd' with learning_rate = -0.1: it must be a number above 0"),
         ("my_optimizers:Unfinished", {}, "fails with TypeError: Can't instantiate abstract class Unfinished"),
-        ("my_optimizers:wrong", {}, "it gives a list. Give a dataclass derived from symgeom.optimizers.method.Method"),
+        ("my_optimizers:wrong", {}, "it gives a list. Give a dataclass derived from symgeom.learning.optimizers.method.Method"),
         ("my_optimizers:Loose", {}, "it gives a Loose. Give a dataclass"),
         ("my_optimizers:Silent", {}, "it does not say its name, momentum, equivariant. Add what is missing"),
         ("my_optimizers:Signs", {"momentum": 2.0}, "momentum = 2.0: it must be a number at least 0 and below 1"),

@@ -4,11 +4,11 @@ import pytest
 import torch
 from cases import mlp_spec, network
 
-from symgeom.checks import SymgeomError
-from symgeom.group import GroupElement, act
-from symgeom.pairing import leg_powers, leg_products, pairing, pairing_bound
-from symgeom.spec import Leg, SymmetrySpec, UnitGroup
-from symgeom.types import stack
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.types import stack
+from symgeom.symmetry.bilinear import leg_powers, leg_products, pairing, pairing_bound
+from symgeom.symmetry.group import GroupElement, act
+from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
 
 WIDTHS = (4, 5, 3, 2)
 SPEC = mlp_spec(*WIDTHS)

@@ -7,10 +7,10 @@ import torch
 from cases import mlp_spec, network
 from references import de_casteljau
 
-from symgeom.checks import SymgeomError
-from symgeom.gauge import canonicalise
-from symgeom.group import act, random_element
-from symgeom.path import (
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import cast, stack, unstack
+from symgeom.landscape.path import (
     BezierPath,
     GeodesicPath,
     LinearPath,
@@ -21,10 +21,10 @@ from symgeom.path import (
     path_length,
     polygon_length,
 )
-from symgeom.randomness import stream
-from symgeom.spec import Leg, SymmetrySpec, UnitGroup
-from symgeom.torus import Torus, sphere_coordinates
-from symgeom.types import cast, stack, unstack
+from symgeom.quotient.gauge import canonicalise
+from symgeom.quotient.torus import Torus, sphere_coordinates
+from symgeom.symmetry.group import act, random_element
+from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
 
 ROOT = Path(__file__).parents[1]
 WIDTHS = (5, 7, 6, 3)

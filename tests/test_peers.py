@@ -8,14 +8,14 @@ import torch
 from cases import Block, cifar_resnet, randomised, torchvision_models
 from torch import Tensor, nn
 
-from symgeom.align import align
-from symgeom.certify import certify
-from symgeom.checks import SymgeomError
-from symgeom.discover import discover
-from symgeom.group import GroupElement, act, extend, random_element
-from symgeom.randomness import stream
-from symgeom.spec import Leg, SymmetrySpec, check_spec
-from symgeom.types import parameters
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import parameters
+from symgeom.quotient.alignment import align
+from symgeom.symmetry.certificate import certify
+from symgeom.symmetry.discovery import discover
+from symgeom.symmetry.group import GroupElement, act, extend, random_element
+from symgeom.symmetry.spec import Leg, SymmetrySpec, check_spec
 
 ROUNDING = 1e-10  # relative, of the outputs, in float64
 

@@ -8,10 +8,10 @@ from scipy.integrate import quad
 from scipy.special import ndtr
 from torch import Tensor
 
-from symgeom.checks import SymgeomError
-from symgeom.perceptron import Perceptron, Solution, geodesic_barrier, geodesic_energy, solve
-from symgeom.randomness import stream
-from symgeom.sphere import slerp
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.randomness import stream
+from symgeom.models.perceptron import Perceptron, Solution, geodesic_barrier, geodesic_energy, solve
+from symgeom.symmetry.sphere import slerp
 
 
 def perceptron(features: int, alpha: float, kappa: float = -0.5, seed: int = 0) -> Perceptron:

@@ -5,12 +5,12 @@ import torch
 from cases import batch, mlp, mlp_spec, network
 from torch import nn
 
-from symgeom.checks import SymgeomError
-from symgeom.gauge import canonicalise
-from symgeom.plane import Plane, error_map
-from symgeom.problem import Problem
-from symgeom.torus import Torus, sphere_coordinates
-from symgeom.types import cast, ravel
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.types import cast, ravel
+from symgeom.landscape.plane import Plane, error_map
+from symgeom.landscape.problem import Problem
+from symgeom.quotient.gauge import canonicalise
+from symgeom.quotient.torus import Torus, sphere_coordinates
 
 WIDTHS = (5, 7, 6, 3)
 SPEC = mlp_spec(*WIDTHS)

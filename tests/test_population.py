@@ -9,14 +9,14 @@ from cases import batch, lenet, mlp, network, randomised
 from torch import nn
 from torch.func import functional_call
 
-from symgeom.checks import SymgeomError
-from symgeom.optimizers import build
-from symgeom.problem import Problem
-from symgeom.randomness import stream
-from symgeom.train import Plan, choose_device, train, trains_together
-from symgeom.train.dense import dense_outputs, is_dense_chain
-from symgeom.train.population import Population
-from symgeom.types import cast, parameters, stack, unstack
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import cast, parameters, stack, unstack
+from symgeom.landscape.problem import Problem
+from symgeom.learning.optimizers import build
+from symgeom.learning.training import Plan, choose_device, train, trains_together
+from symgeom.learning.training.dense import dense_outputs, is_dense_chain
+from symgeom.learning.training.population import Population
 
 ROUNDING = {"rtol": 1e-9, "atol": 1e-11}
 """A few steps in float64, in another order of summation."""

@@ -5,11 +5,11 @@ import torch
 from cases import batch, mlp, network, randomised
 from torch import nn
 
-from symgeom.batchnorm import recompute_statistics
-from symgeom.checks import SymgeomError
-from symgeom.problem import Problem
-from symgeom.problem import landscape as problem_module
-from symgeom.types import parameters, stack
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.types import parameters, stack
+from symgeom.landscape.batchnorm import recompute_statistics
+from symgeom.landscape.problem import Problem
+from symgeom.landscape.problem import landscape as problem_module
 
 ROUNDING = {"rtol": 1e-12, "atol": 1e-14}
 WIDTHS = (5, 6, 3)

@@ -5,7 +5,7 @@ import os
 
 import synthetic_study
 
-from symgeom.provenance import describe_run, run_statistics
+from symgeom.study.provenance import describe_run, run_statistics
 
 
 def test_without_git_the_commit_is_unknown(tmp_path, monkeypatch):

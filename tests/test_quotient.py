@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from symgeom.checks import SymgeomError
-from symgeom.discover import discover
-from symgeom.gauge import canonicalise
-from symgeom.group import GroupElement, act, compose, identity, inverse, random_element
-from symgeom.path import GeodesicPath
-from symgeom.randomness import stream
-from symgeom.spec import SymmetrySpec
-from symgeom.torus import Torus, sphere_coordinates, with_sphere_coordinates
-from symgeom.types import parameters, unstack
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import parameters, unstack
+from symgeom.landscape.path import GeodesicPath
+from symgeom.quotient.gauge import canonicalise
+from symgeom.quotient.torus import Torus, sphere_coordinates, with_sphere_coordinates
+from symgeom.symmetry.discovery import discover
+from symgeom.symmetry.group import GroupElement, act, compose, identity, inverse, random_element
+from symgeom.symmetry.spec import SymmetrySpec
 
 ROUNDING = 1e-12
 """Relative; some hundred operations in float64 on scales between exp(-8) and exp(8), which only multiply: 2e-15 is seen."""

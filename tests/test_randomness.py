@@ -2,7 +2,7 @@ import hashlib
 
 import torch
 
-from symgeom.randomness import stream
+from symgeom.ground.randomness import stream
 
 
 def test_a_stream_depends_on_its_words_alone():

@@ -11,12 +11,12 @@ import xarray as xr
 from cases import mlp_spec, network
 from clones import ROOT
 
-from symgeom.align import Matching, align_pairs
-from symgeom.gauge import canonicalise
-from symgeom.on_demand import OnDemand
-from symgeom.randomness import stream
+from symgeom.ground.on_demand import OnDemand
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import size, stack
+from symgeom.quotient.alignment import Matching, align_pairs
+from symgeom.quotient.gauge import canonicalise
 from symgeom.store import parameters_to_variables, write_store
-from symgeom.types import size, stack
 
 sys.path.insert(0, str(ROOT / "scripts"))
 
@@ -84,7 +84,7 @@ def test_alignments_do_not_depend_on_what_is_held(monkeypatch: pytest.MonkeyPatc
         return [(pair, each.objectives, [p.tolist() for p in each.element.permutations.values()]) for pair, each in found]
 
     before = aligned()
-    monkeypatch.setattr(sys.modules["symgeom.align"], "OnDemand", functools.partial(OnDemand, limit=0))
+    monkeypatch.setattr(sys.modules["symgeom.quotient.alignment"], "OnDemand", functools.partial(OnDemand, limit=0))
     assert aligned() == before
 
 

@@ -9,7 +9,7 @@ README = (ROOT / "README.md").read_text()
 
 def test_the_library_example_runs():
     blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    library = next(block for block in blocks if "symgeom.discover" in block)
+    library = next(block for block in blocks if "symgeom.symmetry.discovery" in block)
     names: dict[str, object] = {}
     exec(compile(library, "README.md", "exec"), names)
     assert names["proof"].residual < 1e-10

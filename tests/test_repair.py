@@ -7,16 +7,16 @@ from cases import Block, batch, lenet, mlp, network, randomised
 from torch import nn
 from torch.func import functional_call
 
-from symgeom.align import align
-from symgeom.barrier import profile
-from symgeom.checks import SymgeomError
-from symgeom.discover import discover
-from symgeom.group import act
-from symgeom.path import LinearPath
-from symgeom.problem import Problem
-from symgeom.repair import RepairedPath, hidden_layers, repair, unit_statistics
-from symgeom.spec import Leg, SymmetrySpec, UnitGroup
-from symgeom.types import cast, parameters
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.types import cast, parameters
+from symgeom.landscape.barriers import profile
+from symgeom.landscape.path import LinearPath
+from symgeom.landscape.problem import Problem
+from symgeom.landscape.repairing import RepairedPath, hidden_layers, repair, unit_statistics
+from symgeom.quotient.alignment import align
+from symgeom.symmetry.discovery import discover
+from symgeom.symmetry.group import act
+from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
 
 WIDTHS = (5, 7, 6, 3)
 INPUTS = batch(60, 5, 3)[0]

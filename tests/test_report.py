@@ -16,11 +16,11 @@ import xarray as xr
 from made_up_report import CAPTIONS, ROOT, claims, outline, write_report
 from snakemake.cli import get_argument_parser
 
-from symgeom.claims.record import write_claims
-from symgeom.report.page import markup, number
-from symgeom.report.pictures import embed, stores_of
-from symgeom.report.tables import alignment_facts, arm_rows, barrier_rows, minima_rows
 from symgeom.store import read_store
+from symgeom.study.claims.record import write_claims
+from symgeom.study.report.page import markup, number
+from symgeom.study.report.pictures import embed, stores_of
+from symgeom.study.report.tables import alignment_facts, arm_rows, barrier_rows, minima_rows
 
 FIGURES = ("flatness", "claims")
 
@@ -205,7 +205,7 @@ def test_captions_become_html():
 
 def test_every_figure_has_a_caption_that_begins_with_its_name():
     helpers = {"__init__", "parts", "selection", "style", "symmetry_graph"}  # the graph is drawn by the command line
-    modules = {path.stem for path in (ROOT / "symgeom/figures").glob("*.py")} - helpers
+    modules = {path.stem for path in (ROOT / "symgeom/study/figures").glob("*.py")} - helpers
     captions = {path.stem: path.read_text(encoding="utf-8") for path in CAPTIONS.glob("*.rst")}
     assert captions.keys() == modules
     for caption in captions.values():

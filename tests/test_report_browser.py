@@ -14,7 +14,7 @@ from drawn import draw
 from made_up_report import ROOT, write_report
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from symgeom.figures.style import save
+from symgeom.study.figures.style import save
 
 pytestmark = pytest.mark.browser
 

@@ -5,12 +5,12 @@ import torch
 from cases import batch, mlp, mlp_spec, network
 from torch import nn
 
-from symgeom.checks import SymgeomError
-from symgeom.flatness.sharpness import sharpness
-from symgeom.group import GroupElement, act, identity, random_element
-from symgeom.problem import Problem
-from symgeom.randomness import stream
-from symgeom.types import cast, parameters
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import cast, parameters
+from symgeom.landscape.flatness.worst_case import sharpness
+from symgeom.landscape.problem import Problem
+from symgeom.symmetry.group import GroupElement, act, identity, random_element
 
 WIDTHS = (4, 6, 5, 3)
 SPEC = mlp_spec(*WIDTHS).exact()

@@ -17,7 +17,7 @@ import psutil
 import pytest
 from clones import copy_repository, edit, snakemake, started
 
-from symgeom.claims.record import read_claims
+from symgeom.study.claims.record import read_claims
 
 SMALL = "tests/small_study.yaml"
 OFTEN = "--seconds-between-status-checks", "2"

@@ -6,9 +6,9 @@ from cases import mlp_spec, network
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from symgeom.checks import SymgeomError
-from symgeom.randomness import stream
-from symgeom.spec import Leg, SymmetrySpec, UnitGroup, check_spec, put, take
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.randomness import stream
+from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup, check_spec, put, take
 
 
 @st.composite

@@ -4,11 +4,11 @@ from cases import batch, mlp, network
 from references import dense_hessian
 from torch import nn
 
-from symgeom.checks import SymgeomError
-from symgeom.flatness.spectral_density import SpectralDensity, lanczos_quadrature, smoothed, spectral_density
-from symgeom.problem import Problem
-from symgeom.randomness import stream
-from symgeom.types import ravel
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import ravel
+from symgeom.landscape.flatness.density import SpectralDensity, lanczos_quadrature, smoothed, spectral_density
+from symgeom.landscape.problem import Problem
 
 WIDTHS = (4, 6, 5, 3)
 PARAMS = network(*WIDTHS)

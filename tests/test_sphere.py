@@ -4,9 +4,9 @@ import mpmath
 import pytest
 import torch
 
-from symgeom.checks import SymgeomError
-from symgeom.randomness import stream
-from symgeom.sphere import ANTIPODAL_TOLERANCE, angle, normalise, random_direction, slerp, slerp_weights
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.randomness import stream
+from symgeom.symmetry.sphere import ANTIPODAL_TOLERANCE, angle, normalise, random_direction, slerp, slerp_weights
 
 UNIT_ROUNDING = 2e-16
 

@@ -14,10 +14,10 @@ from clones import written_by
 from zarr.storage import MemoryStore
 
 from symgeom import store
-from symgeom.checks import SymgeomError
-from symgeom.spec import Leg, SymmetrySpec, UnitGroup
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.types import stack
 from symgeom.store import dataset_to_parameters, open_study, parameters_to_variables, read_store, write_store
-from symgeom.types import stack
+from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
 
 SPEC = mlp_spec(4, 3, 5, 2)
 DESCRIBED = {"units": "1", "long_name": "a test"}

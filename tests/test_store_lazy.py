@@ -14,7 +14,7 @@ import xarray as xr
 from fsspec.implementations.local import LocalFileSystem
 from test_store import DESCRIBED, minima, pairs, write
 
-from symgeom.checks import SymgeomError
+from symgeom.ground.checks import SymgeomError
 from symgeom.store import dataset_to_parameters, open_study, read_store
 from symgeom.store.layout import CHUNK
 

@@ -116,7 +116,7 @@ def test_a_job_depends_on_the_code_that_it_reaches():
     reached = [name.split("symgeom/", 1)[-1] for name in training]
     assert {"train/engine.py", "ledger/pairs.py", "optimizers/sam.py"} <= set(reached)
     assert not [name for name in reached if name.startswith(("align/", "gauge/", "path/", "flatness/"))]
-    assert any(name.endswith("symgeom/path/geodesic.py") for name in paths)
+    assert any(name.endswith("symgeom/landscape/path/geodesic.py") for name in paths)
     assert not any("optimizers" in name for name in paths)
     assert not any("figures" in name for name in paths)
     figure = study.code_of("draw_figure", "figures/flatness")
@@ -212,7 +212,7 @@ def home(tmp_path, monkeypatch):
     (tmp_path / "mine/parts").mkdir(parents=True)
     texts = {
         "mine/__init__.py": "",
-        "mine/networks.py": "import torch\nfrom .parts import block\nfrom symgeom.networks.mlp import mlp\n",
+        "mine/networks.py": "import torch\nfrom .parts import block\nfrom symgeom.learning.networks.mlp import mlp\n",
         "mine/parts/__init__.py": "from . import block",
         "mine/parts/block.py": "from mine import other",
         "mine/other.py": "def broken(:",
@@ -233,7 +233,7 @@ def test_a_job_depends_on_the_users_code_that_it_reaches(home):
     own = set(study.code_of("draw_initialisations", own=["mine.networks:network", "installed_elsewhere:network"])) - plain
     written = {f"mine/{name}.py" for name in ("__init__", "networks", "parts/__init__", "parts/block", "other")}
     assert {name for name in own if not name.startswith("..")} == written
-    assert any(name.endswith("symgeom/networks/mlp.py") for name in own)
+    assert any(name.endswith("symgeom/learning/networks/mlp.py") for name in own)
 
 
 def imports(seeds, path):

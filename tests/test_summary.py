@@ -9,8 +9,8 @@ import pytest
 import synthetic_study
 import xarray as xr
 
-from symgeom.claims.flatness import mean_local_energy
-from symgeom.summary import minima_table, pairs_table, write_table
+from symgeom.study.claims.flatness import mean_local_energy
+from symgeom.study.summary import minima_table, pairs_table, write_table
 
 LEDGER = ("arm", "seed", "step", "h")
 

@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 from matplotlib.text import Annotation
 
-from symgeom.figures.style import save
-from symgeom.figures.symmetry_graph import KINDS, Span, caption_of, draw, spans
-from symgeom.wiring import FIXED, INPUTS, OUTPUTS, SymmetryGraph, UnitNode, WeightEdge
+from symgeom.study.figures.style import save
+from symgeom.study.figures.symmetry_graph import KINDS, Span, caption_of, draw, spans
+from symgeom.symmetry.wiring import FIXED, INPUTS, OUTPUTS, SymmetryGraph, UnitNode, WeightEdge
 
 
 def graph(*edges: tuple[str, int, str, str], **groups: dict) -> SymmetryGraph:

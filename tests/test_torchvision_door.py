@@ -5,7 +5,7 @@ import sys
 import pytest
 import torch
 
-from symgeom.torchvision_door import OPERATORS_MISSING, import_torchvision
+from symgeom.ground.torchvision_door import OPERATORS_MISSING, import_torchvision
 
 
 @pytest.fixture

@@ -4,11 +4,11 @@ import pytest
 import torch
 from cases import mlp_spec, network
 
-from symgeom.checks import SymgeomError
-from symgeom.gauge import canonicalise
-from symgeom.randomness import stream
-from symgeom.spec import Leg, SymmetrySpec, UnitGroup
-from symgeom.torus import Torus, shared_entries, sphere_coordinates, sphere_legs, with_sphere_coordinates
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.randomness import stream
+from symgeom.quotient.gauge import canonicalise
+from symgeom.quotient.torus import Torus, shared_entries, sphere_coordinates, sphere_legs, with_sphere_coordinates
+from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
 
 WIDTHS = (5, 7, 6, 3)
 SPEC = mlp_spec(*WIDTHS)

@@ -6,11 +6,11 @@ from cases import batch, mlp, network
 from references import dense_hessian
 from torch import nn
 
-from symgeom.checks import SymgeomError
-from symgeom.flatness.trace import hessian_trace, random_signs, trace_of
-from symgeom.problem import Problem
-from symgeom.randomness import stream
-from symgeom.types import cast, ravel
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import cast, ravel
+from symgeom.landscape.flatness.trace import hessian_trace, random_signs, trace_of
+from symgeom.landscape.problem import Problem
 
 WIDTHS = (4, 6, 5, 3)
 PARAMS = network(*WIDTHS)

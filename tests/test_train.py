@@ -8,15 +8,15 @@ import torch
 from cases import batch, mlp, network
 from torch import nn
 
-from symgeom.checks import SymgeomError
-from symgeom.optimizers import build
-from symgeom.optimizers.adversarial import random_labels
-from symgeom.optimizers.method import Method
-from symgeom.optimizers.sgd import SGD
-from symgeom.problem import Problem
-from symgeom.randomness import stream
-from symgeom.train import Plan, train
-from symgeom.types import cast, stack, unstack
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import cast, stack, unstack
+from symgeom.landscape.problem import Problem
+from symgeom.learning.optimizers import build
+from symgeom.learning.optimizers.adversarial import random_labels
+from symgeom.learning.optimizers.method import Method
+from symgeom.learning.optimizers.sgd import SGD
+from symgeom.learning.training import Plan, train
 
 WIDTHS, SAMPLES = (4, 9, 3), 26
 METHODS = {

@@ -6,11 +6,11 @@ from cases import Block, batch, mlp, network, randomised, self_attention
 from torch import nn
 from torch.func import functional_call
 
-from symgeom.checks import SymgeomError
-from symgeom.problem import Problem
-from symgeom.randomness import stream
-from symgeom.translation import Translation, find_translations
-from symgeom.types import parameters
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import parameters
+from symgeom.landscape.problem import Problem
+from symgeom.symmetry.translation import Translation, find_translations
 
 WIDTHS = (5, 7, 3)
 

@@ -5,12 +5,12 @@ import pytest
 import torch
 from torch.autograd.functional import hessian
 
-from symgeom.checks import SymgeomError
-from symgeom.randomness import stream
-from symgeom.two_layer import ACTIVATIONS, charges_of, descend
-from symgeom.two_layer.hessian import dense_eigenvalues, minimum_eigenvalues
-from symgeom.two_layer.moments import INCOMING, initial_moments
-from symgeom.two_layer.starts import normal_start, radial_start
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.randomness import stream
+from symgeom.models.two_layer import ACTIVATIONS, charges_of, descend
+from symgeom.models.two_layer.hessian import dense_eigenvalues, minimum_eigenvalues
+from symgeom.models.two_layer.moments import INCOMING, initial_moments
+from symgeom.models.two_layer.starts import normal_start, radial_start
 
 OUTPUTS, SAMPLES, UNITS = 5, 10, 50
 POINTWISE = ("identity", "relu", "tanh", "sigmoid")

@@ -2,7 +2,7 @@ import torch
 from cases import mlp, network
 from torch import nn
 
-from symgeom.types import cast, parameters, ravel, stack, unravel, unstack
+from symgeom.ground.types import cast, parameters, ravel, stack, unravel, unstack
 
 
 def test_parameters_are_copies_with_buffers():

@@ -10,10 +10,10 @@ import xarray as xr
 from clones import written_by
 
 from symgeom.__main__ import main
-from symgeom.checks import SymgeomError
-from symgeom.sealed import broken_seal, seal_of, write_sealed
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.sealed import broken_seal, seal_of, write_sealed
 from symgeom.store import write_store
-from symgeom.verify import verify_study
+from symgeom.study.verify import verify_study
 
 ENTRIES = {"a/0": b"first", "a/1": b"second", "zarr.json": b"{}"}
 

@@ -8,9 +8,9 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from symgeom.checks import SymgeomError
-from symgeom.types import parameters
-from symgeom.weight_files import read_weights
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.types import parameters
+from symgeom.learning.weight_files import read_weights
 
 
 def network(width: int = 4) -> nn.Sequential:

@@ -9,14 +9,14 @@ import torch
 import xarray as xr
 from matplotlib.figure import Figure
 
-from symgeom.checks import SymgeomError
-from symgeom.claims.intervals import write_barriers
-from symgeom.claims.record import write_claims
-from symgeom.figures.style import save
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.whole import remove_partials, whole, write_text
+from symgeom.learning.training import Checkpoint
 from symgeom.store import write_store
-from symgeom.summary import write_table
-from symgeom.train import Checkpoint
-from symgeom.whole import remove_partials, whole, write_text
+from symgeom.study.claims.intervals import write_barriers
+from symgeom.study.claims.record import write_claims
+from symgeom.study.figures.style import save
+from symgeom.study.summary import write_table
 
 NUMBERS = xr.Dataset({"loss": xr.Variable("seed", np.arange(5000) / 7, {"units": "nat", "long_name": "loss"})})
 WRITERS = {

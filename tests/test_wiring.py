@@ -4,8 +4,8 @@ import torch
 from cases import Block, cifar_resnet, lenet, mlp, randomised, self_attention
 from torch import nn
 
-from symgeom.discover import discover
-from symgeom.wiring import SymmetryGraph, UnitNode, WeightEdge, symmetry_graph
+from symgeom.symmetry.discovery import discover
+from symgeom.symmetry.wiring import SymmetryGraph, UnitNode, WeightEdge, symmetry_graph
 
 
 def graph(module: nn.Module, *shape: int) -> SymmetryGraph:

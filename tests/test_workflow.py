@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from clones import ROOT, Job, alone, copy_repository, counted, first_jobs, override, snakemake, written_by
 
-from symgeom.claims.record import read_claims
 from symgeom.store import open_study, read_store, write_store
+from symgeom.study.claims.record import read_claims
 
 SMALL = "tests/small_study.yaml"
 FIGURES = {path.stem for path in (ROOT / "workflow/report/captions").glob("*.rst")} - {"perceptron"}
@@ -158,12 +158,12 @@ def test_what_is_kept_for_reference_is_made_of_what_its_rule_reads(study, tmp_pa
 
 GATHER = {"evaluate_claims", "draw_figure", "write_report"}
 EDITS = {
-    "symgeom/path/geodesic.py": {"measure_paths", "connect_chains", "map_planes", *GATHER},
-    "symgeom/repair.py": {"measure_paths", *GATHER},
-    "symgeom/plane.py": {"map_planes", "draw_figure", "write_report"},
-    "symgeom/flatness/hessian.py": {"measure_flatness", "measure_curvature", "walk_valleys", *GATHER},
-    "symgeom/flatness/sharpness.py": {"measure_curvature", "draw_figure", "write_report"},
-    "symgeom/perceptron.py": {"solve_perceptron", *GATHER},
+    "symgeom/landscape/path/geodesic.py": {"measure_paths", "connect_chains", "map_planes", *GATHER},
+    "symgeom/landscape/repairing.py": {"measure_paths", *GATHER},
+    "symgeom/landscape/plane.py": {"map_planes", "draw_figure", "write_report"},
+    "symgeom/landscape/flatness/hessian.py": {"measure_flatness", "measure_curvature", "walk_valleys", *GATHER},
+    "symgeom/landscape/flatness/worst_case.py": {"measure_curvature", "draw_figure", "write_report"},
+    "symgeom/models/perceptron.py": {"solve_perceptron", *GATHER},
 }
 
 
@@ -181,7 +181,7 @@ def test_editing_library_code_reruns_what_depends_on_it(study, file):
 @pytest.mark.parametrize(
     ("file", "edit", "again"),
     [
-        ("symgeom/figures/training.py", "\n# An edit.\n", {"draw_figure": 1, "write_report": 1}),
+        ("symgeom/study/figures/training.py", "\n# An edit.\n", {"draw_figure": 1, "write_report": 1}),
         ("workflow/report/captions/training.rst", "An edit.\n", {"write_report": 1}),
     ],
 )

@@ -8,8 +8,8 @@ import yaml
 from clones import ROOT, copy_repository, counted, draw_only, override, snakemake
 from snakemake.utils import update_config
 
-from symgeom.claims.record import read_claims
 from symgeom.store import open_study
+from symgeom.study.claims.record import read_claims
 
 CONVOLUTIONS, BINARY = "tests/small_convolutions.yaml", "tests/small_binary.yaml"
 RECOMPUTED = "study: recomputed\nsymmetry: {batch_norm: recompute}\n"

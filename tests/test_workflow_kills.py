@@ -119,7 +119,7 @@ def test_a_study_that_is_killed_at_random_ends_with_the_same_bytes(finished, tmp
     sys.stdout.write(f"To replay: SYMGEOM_KILLS={seed}\n")
     chance, said, killed = random.Random(seed), tmp_path / "said", Counter()
     clone, words = small_clone(tmp_path)
-    edit(clone / "symgeom/sealed.py", r"^(            )(archive\.writestr)", r"\1__import__('time').sleep(0.01)\n\1\2")
+    edit(clone / "symgeom/ground/sealed.py", r"^(            )(archive\.writestr)", r"\1__import__('time').sleep(0.01)\n\1\2")
     plan, goal = drawn(chance), 0.8 * len(files(finished[0]))
     running = started(clone, *words, said=said)
     while plan:

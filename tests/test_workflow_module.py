@@ -61,7 +61,7 @@ def test_the_workflow_is_a_module_of_another_one(tmp_path, more, report):
 
 def test_jobs_use_the_library_of_their_own_repository(tmp_path):
     """Also where the environment holds another symgeom, or none (as that of `--sdm conda`)."""
-    clone, edited = copy_repository(tmp_path / "clone"), "symgeom/datasets/data.py"
+    clone, edited = copy_repository(tmp_path / "clone"), "symgeom/study/datasets/data.py"
     (clone / edited).write_text('raise RuntimeError("the edited library")\n')
     surroundings = {name: value for name, value in environment(clone).items() if name != "PYTHONPATH"}
     command = [sys.executable, SNAKEMAKE, "results/digits/mlp/data.zarr.zip", "--cores", "1"]

@@ -6,8 +6,8 @@ import pytest
 import xarray as xr
 from clones import copy_repository, counted, override, snakemake
 
-from symgeom.claims.record import read_claims
 from symgeom.store import open_study
+from symgeom.study.claims.record import read_claims
 
 CONFIG = "tests/small_pairs.yaml"
 FINE = "{arms_per_job: 2, arms_per_chain_job: 2, seeds_per_job: 1, pairs_per_job: 3, points_per_job: 3, pairs_at_once: 1}"
@@ -92,7 +92,9 @@ def test_a_changed_learning_rate_runs_its_arm_and_what_depends_on_it(clone, tmp_
 
 
 def test_a_new_figure_is_drawn_and_nothing_else(clone, tmp_path):
-    listed, drawn, told = (clone / f"workflow/{name}" for name in ("rules/figures.smk", "../symgeom/figures", "report/captions"))
+    listed, drawn, told = (
+        clone / f"workflow/{name}" for name in ("rules/figures.smk", "../symgeom/study/figures", "report/captions")
+    )
     text, before = listed.read_text(), jobs(clone, tmp_path, target="report.html")
     mark = '    "training": ("Training: how were the minima reached?", ["minima"], {}),\n'
     assert mark in text

@@ -15,8 +15,8 @@ from safetensors.torch import load_file, save_file
 from sklearn.datasets import load_digits
 from torch import nn
 
-from symgeom.claims.record import read_claims
 from symgeom.store import dataset_to_parameters, open_study, read_store
+from symgeom.study.claims.record import read_claims
 
 MINE, KNOWN = (("--configfile", f"config/{name}.yaml") for name in ("mine", "known"))
 OWN = ("study", "data_root", "cases", "arms", "seeds", "valleys", "perceptron", "two_layer", "claims", "granularity")

@@ -11,8 +11,8 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from symgeom.spec import Leg, SymmetrySpec
-from symgeom.types import Parameters
+from symgeom.ground.types import Parameters
+from symgeom.symmetry.spec import Leg, SymmetrySpec
 
 
 @dataclass(frozen=True, eq=False)

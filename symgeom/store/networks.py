@@ -12,8 +12,8 @@ from symgeom.store.layout import PARAMETER
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from symgeom.spec import SymmetrySpec
-    from symgeom.types import Parameters
+    from symgeom.ground.types import Parameters
+    from symgeom.symmetry.spec import SymmetrySpec
 
 
 def parameters_to_variables(spec: SymmetrySpec, params: Parameters, *, leading: Sequence[str]) -> dict[str, xr.Variable]:
@@ -35,7 +35,7 @@ def parameters_to_variables(spec: SymmetrySpec, params: Parameters, *, leading: 
 
     Examples
     --------
-    >>> from symgeom.spec import Leg, SymmetrySpec, UnitGroup
+    >>> from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
     >>> spec = SymmetrySpec((UnitGroup("hidden1", 3, (Leg("0.weight", 0),)),))
     >>> parameters_to_variables(spec, {"0.weight": np.zeros((2, 3, 5))}, leading=["seed"])["parameter.0.weight"].dims
     ('seed', 'hidden1', '0.weight.axis1')
@@ -77,7 +77,7 @@ def dataset_to_parameters(dataset: xr.Dataset, *, at: tuple[int, ...] = ()) -> d
 
     Examples
     --------
-    >>> from symgeom.spec import SymmetrySpec
+    >>> from symgeom.symmetry.spec import SymmetrySpec
     >>> stacked = parameters_to_variables(SymmetrySpec(()), {"bias": np.array([[1.0, 2.0], [3.0, 4.0]])}, leading=["seed"])
     >>> dataset_to_parameters(xr.Dataset(stacked), at=(1,))["bias"].tolist()
     [3.0, 4.0]

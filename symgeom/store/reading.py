@@ -16,9 +16,9 @@ from zarr.buffer.cpu import Buffer
 from zarr.storage import LocalStore, MemoryStore, ZipStore
 
 from symgeom import __version__
-from symgeom.checks import SymgeomError
-from symgeom.on_demand import OnDemand
-from symgeom.sealed import entries_of, read_entry
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.on_demand import OnDemand
+from symgeom.ground.sealed import entries_of, read_entry
 from symgeom.store.layout import SCHEMA_VERSION, with_string_type
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from symgeom.checks import SymgeomError
+from symgeom.ground.checks import SymgeomError
 from symgeom.store.joined import joined
 from symgeom.store.layout import PARAMETER, SUFFIX, with_string_type
 from symgeom.store.reading import file_system, read_store

@@ -9,9 +9,9 @@ import numpy as np
 from zarr.storage import MemoryStore
 
 from symgeom import __version__
-from symgeom.checks import SymgeomError
-from symgeom.on_demand import OnDemand
-from symgeom.sealed import write_sealed
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.on_demand import OnDemand
+from symgeom.ground.sealed import write_sealed
 from symgeom.store.layout import COORDINATES, SCHEMA_VERSION, encoding, with_string_type
 
 if TYPE_CHECKING:

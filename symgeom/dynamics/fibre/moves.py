@@ -1,0 +1,135 @@
+r"""Move along the valley to chosen charges: other weights, the same function.
+
+The charges are coordinates along the orbit of a network. Scaling unit :math:`k` by :math:`e^{\lambda_k}` changes its charge
+to :math:`\sum_\ell p_\ell e^{2 p_\ell\lambda_k} T_{\ell k}` (:math:`T` the squared lengths on its legs), the derivative of
+
+.. math:: \Phi(\lambda) = \tfrac12\sum_{\text{weights}} \theta_w^2\, e^{2\,(\text{sum of } p\lambda \text{ over its units})} ,
+
+which is convex in all :math:`\lambda` together. The scales that lead to a target :math:`Q^*` therefore minimise
+:math:`\Phi(\lambda) - \langle Q^*, \lambda\rangle`; they are unique if they exist, and are found group by group, again and again,
+because neighbouring groups share a weight matrix. The target 0 gives the balanced network, the shortest of its orbit. For linear
+groups see :mod:`symgeom.dynamics.fibre.linear`.
+
+References
+----------
+Zhao et al. (2210.17216), sections 4 and 5 (charges as coordinates of the minimum); the way there is ours.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from symgeom.dynamics.charge import charges
+from symgeom.dynamics.fibre.linear import mixing_to
+from symgeom.dynamics.fibre.units import scales_to
+from symgeom.ground.checks import SymgeomError, check_finite
+from symgeom.ground.types import Parameters, cast
+from symgeom.symmetry.bilinear import charged_groups, leg_powers, leg_products, pairing_bound
+from symgeom.symmetry.group import GroupElement, act, identity
+from symgeom.symmetry.spec import SymmetrySpec, check_spec, take
+
+TOLERANCE = 1e-13
+"""Charges are reached to this, of the sum of squared lengths that they are differences of (largest in the group)."""
+
+SWEEPS = 2000
+"""Most visits of every group."""
+
+
+def move_on_fibre(spec: SymmetrySpec, params: Parameters, target: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], GroupElement]:
+    """Move a network to chosen charges without changing its outputs.
+
+    Parameters
+    ----------
+    spec : SymmetrySpec
+        The architecture.
+    params : Parameters
+        One network; not modified.
+    target : mapping of str to Tensor, shape (size,) or (size, size)
+        The charges to move to, as :func:`symgeom.dynamics.charge.charges` gives them; groups without an entry are not moved (their charges
+        change where they share weights with those that are). Zeros balance the network.
+
+    Returns
+    -------
+    params : dict of str to Tensor
+        The moved network, in the precision of ``params``.
+    element : GroupElement
+        What moved it, in float64: of all exact groups.
+
+    Raises
+    ------
+    SymgeomError
+        If the spec does not fit, the target is of no group with a charge, of another shape, not symmetric or not finite, or no
+        scale leads there: a unit without outgoing weights cannot lower its charge to zero, and a matrix can have no more positive
+        eigenvalues than its units have independent incoming weights.
+
+    Examples
+    --------
+    >>> from symgeom.symmetry.spec import Leg, UnitGroup
+    >>> spec = SymmetrySpec((UnitGroup("hidden1", 1, (Leg("in", 0), Leg("out", 1, power=-1))),))
+    >>> params = {"in": torch.tensor([[4.0]]), "out": torch.tensor([[1.0]])}
+    >>> move_on_fibre(spec, params, {"hidden1": torch.zeros(1)})[0]
+    {'in': tensor([[2.]]), 'out': tensor([[2.]])}
+    """
+    exact = spec.exact()
+    check_spec(exact, params)
+    check_finite(params, "the network to move")
+    wanted = _checked(exact, params, target)
+    start, moves = cast(params, torch.float64), {name: identity(exact).scales[name] for name in wanted}
+    moved = start
+    for _ in range(SWEEPS):
+        if _distance(exact, moved, wanted) <= TOLERANCE:
+            break
+        for name, goal in wanted.items():
+            step = _scales(exact, moved, name, goal)
+            moves[name] = step @ moves[name] if exact[name].scale == "linear" else step * moves[name]
+            moved = act(exact, _element(exact, moves), start)
+    else:
+        raise SymgeomError(
+            f"Cannot move the network to the charges of {sorted(wanted)}: after {SWEEPS} rounds they are still "
+            f"{_distance(exact, moved, wanted):.1g} of their scale away. Either no scales lead there, or they are too far apart "
+            "to be found; move in smaller steps, or fewer groups."
+        )
+    element = _element(exact, moves)
+    return act(exact, element, params), element
+
+
+def _scales(spec: SymmetrySpec, params: Parameters, name: str, goal: Tensor) -> Tensor:
+    """Return the scales, or the matrix, that lead one group to its goal while the others rest."""
+    alone = charged_groups(SymmetrySpec((spec[name],)))
+    group = alone[name]
+    if group.scale == "positive":
+        return scales_to(leg_powers(alone, name).flatten(), leg_products(alone, params, params)[name], goal, what=name)
+    sides = {1: [], -1: []}
+    for leg in group.legs:
+        rows = take(params[leg.tensor], leg, group.size)
+        sides[1 if leg.power > 0 else -1].append(rows @ rows.T)
+    nothing = torch.zeros(group.size, group.size, dtype=torch.float64)
+    return mixing_to(sum(sides[1], nothing), sum(sides[-1], nothing), goal, what=name)
+
+
+def _element(spec: SymmetrySpec, moves: Mapping[str, Tensor]) -> GroupElement:
+    still = identity(spec)
+    return GroupElement(still.permutations, {**still.scales, **moves})
+
+
+def _distance(spec: SymmetrySpec, params: Parameters, wanted: Mapping[str, Tensor]) -> float:
+    found, bounds = charges(spec, params), pairing_bound(spec, params, params)
+    return max(float((found[name] - goal).abs().max() / bounds[name].max()) for name, goal in wanted.items())
+
+
+def _checked(spec: SymmetrySpec, params: Parameters, target: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the target in float64, in the order of the spec's groups."""
+    now = charges(spec, params)
+    if not target or not target.keys() <= now.keys():
+        raise SymgeomError(f"Cannot move to charges of {sorted(target)}: give some of the groups that have them, {list(now)}.")
+    check_finite(target, "the charges to move to")
+    for name, goal in target.items():
+        if goal.shape != now[name].shape:
+            raise SymgeomError(
+                f"Cannot move to charges of shape {tuple(goal.shape)} in group '{name}': its charges have shape "
+                f"{tuple(now[name].shape)}."
+            )
+        if goal.ndim == 2 and not torch.allclose(goal, goal.T):
+            raise SymgeomError(f"Cannot move group '{name}' to a matrix that is not symmetric: its charges always are.")
+    return {name: target[name].to(torch.float64) for name in now if name in target}

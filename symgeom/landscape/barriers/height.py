@@ -1,0 +1,73 @@
+"""The height of a barrier, from the values along a path."""
+
+from torch import Tensor
+
+from symgeom.ground.checks import SymgeomError, check_choice
+
+DEFINITIONS = ("above_line", "maximum")
+"""What is called the barrier: the largest value above the line between the ends, or the largest value."""
+
+
+def barrier(t: Tensor, values: Tensor, *, definition: str = "above_line") -> Tensor:
+    """Height of the barrier along a path.
+
+    Parameters
+    ----------
+    t : Tensor, shape (t,) or (..., t)
+        Increasing from 0 to 1: one grid for all, or one for each.
+    values : Tensor, shape (..., t)
+        Loss or error along the path.
+    definition : {"above_line", "maximum"}
+        The largest rise above the straight line between the values at the ends, or the largest value.
+
+    Returns
+    -------
+    Tensor, shape (...)
+        In the unit of the values; NaN where any of them is NaN (an end that diverged, say).
+
+    Raises
+    ------
+    SymgeomError
+        If the definition is unknown, or if ``t`` is not an increasing grid from 0 to 1 with one point per value.
+
+    Examples
+    --------
+    >>> import torch
+    >>> t = torch.tensor([0.0, 0.5, 1.0])
+    >>> barrier(t, torch.tensor([0.0, 0.5, 0.5])), barrier(t, torch.tensor([0.0, 0.5, 0.5]), definition="maximum")
+    (tensor(0.2500), tensor(0.5000))
+    """
+    check_choice(definition, DEFINITIONS, "definition of the barrier")
+    fits = t.shape in (values.shape, values.shape[-1:])
+    if not (fits and (t[..., 0] == 0).all() and (t[..., -1] == 1).all() and (t.diff() > 0).all()):
+        raise SymgeomError(
+            f"Cannot measure a barrier on a grid of shape {tuple(t.shape)} from t = {t[..., 0].min():.6g} to "
+            f"{t[..., -1].max():.6g} with values of shape {tuple(values.shape)}: give one value for each point of a grid that "
+            "increases from 0 to 1."
+        )
+    return (rise(t, values) if definition == "above_line" else values).amax(-1)
+
+
+def rise(t: Tensor, values: Tensor) -> Tensor:
+    """Height of values above the straight line between those at the ends.
+
+    Parameters
+    ----------
+    t : Tensor, shape (t,) or (..., t)
+        From 0 to 1.
+    values : Tensor, shape (..., t)
+        Values along the path.
+
+    Returns
+    -------
+    Tensor, shape (..., t)
+        Zero at the ends.
+
+    Examples
+    --------
+    >>> import torch
+    >>> rise(torch.tensor([0.0, 0.5, 1.0]), torch.tensor([1.0, 5.0, 3.0]))
+    tensor([0., 3., 0.])
+    """
+    t = t.to(values)
+    return values - ((1 - t) * values[..., :1] + t * values[..., -1:])

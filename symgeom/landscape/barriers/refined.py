@@ -1,0 +1,133 @@
+"""Profiles whose points gather where the profile peaks.
+
+An equidistant grid misses what is narrower than its spacing. Every refinement halves the two intervals beside the point where the
+error rises highest above the line between the ends, and the two beside the point where the loss does: the loss is smooth, so that
+its slopes lead to a peak of the error that no point of the grid has seen. The number of points is the same for all paths; where
+they lie is part of the record. Where intervals coincide, or a peak is at an end, the next ones to the error's peak are halved.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from symgeom.ground.checks import SymgeomError
+from symgeom.landscape.barriers.along import Profile, pairs_of, profile
+from symgeom.landscape.barriers.height import rise
+from symgeom.landscape.path import Path
+from symgeom.landscape.problem import Problem
+
+NEW_POINTS = 4
+"""Points that one refinement adds."""
+
+
+def refined_profile(
+    problem: Problem, path: Path, *, points: int = 11, refinements: int = 3, at_once: int | None = None
+) -> Profile:
+    """Evaluate loss and error along a path, more densely where they peak.
+
+    Parameters
+    ----------
+    problem : Problem
+        The landscape, in the precision of the path's networks.
+    path : Path
+        From ``t`` to parameters of one network; one of stacked pairs is ``path.pair(index)``.
+    points : int
+        Points of the equidistant grid to begin with, ends included; at least 5.
+    refinements : int
+        How often four points are added. Each halves the distance of the points around the peak.
+    at_once : int, optional
+        As in :func:`~symgeom.landscape.barriers.profile`.
+
+    Returns
+    -------
+    Profile
+        On ``points + 4 * refinements`` values of ``t``, increasing from 0 to 1, the equidistant ones among them.
+
+    Raises
+    ------
+    SymgeomError
+        As :func:`refine`.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from symgeom.landscape.path import LinearPath
+    >>> problem = Problem(nn.Linear(1, 2, bias=False), torch.ones(1, 1), torch.tensor([1]))
+    >>> path = LinearPath({"weight": torch.tensor([[1.0], [0.0]])}, {"weight": torch.tensor([[0.0], [1.0]])})
+    >>> refined_profile(problem, path, points=5, refinements=1).t
+    tensor([0.0000, 0.1250, 0.2500, 0.3750, 0.5000, 0.6250, 0.7500, 0.8750, 1.0000],
+           dtype=torch.float64)
+    """
+    grid = profile(problem, path, torch.linspace(0, 1, points, dtype=torch.float64), at_once=at_once)
+    return refine(problem, path, grid, refinements=refinements, at_once=at_once)
+
+
+def refine(problem: Problem, path: Path, found: Profile, *, refinements: int, at_once: int | None = None) -> Profile:
+    """Add points to a profile where it peaks.
+
+    Parameters
+    ----------
+    problem, path, refinements, at_once
+        As in :func:`refined_profile`.
+    found : Profile
+        Of this path, on a grid from 0 to 1 of at least 5 points, however it was computed.
+
+    Returns
+    -------
+    Profile
+        With four points more for each refinement, on the device of the given values.
+
+    Raises
+    ------
+    SymgeomError
+        If the grid is too coarse to be refined, or the path is one of stacked pairs.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from symgeom.landscape.path import LinearPath
+    >>> problem = Problem(nn.Linear(1, 2, bias=False), torch.ones(1, 1), torch.tensor([1]))
+    >>> path = LinearPath({"weight": torch.tensor([[1.0], [0.0]])}, {"weight": torch.tensor([[0.0], [1.0]])})
+    >>> found = profile(problem, path, torch.linspace(0, 1, 5, dtype=torch.float64))
+    >>> refine(problem, path, found, refinements=1).error.tolist()
+    [1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]
+    """
+    if len(found.t) < NEW_POINTS + 1 or refinements < 0:
+        raise SymgeomError(
+            f"Cannot refine a grid of {len(found.t)} points {refinements} times: begin with at least {NEW_POINTS + 1} points, "
+            "and give a number of refinements that is not negative."
+        )
+    if pairs := pairs_of(problem, path):
+        raise SymgeomError(
+            f"Cannot refine the profiles of {pairs[0]} stacked pairs together, for each peaks elsewhere: take them one by one, "
+            "with path.pair(index)."
+        )
+    for _ in range(refinements):
+        more = profile(problem, path, _between(found), at_once=at_once)
+        t, order = torch.cat([found.t, more.t]).sort()
+        loss, error = (
+            torch.cat([old, new.to(old.device)])[order.to(old.device)]
+            for old, new in ((found.loss, more.loss), (found.error, more.error))
+        )
+        found = Profile(t, loss, error, found.batch_norm)
+    return found
+
+
+def _between(found: Profile) -> Tensor:
+    """Return the middles of the intervals to be halved."""
+    loss, error = (rise(found.t, values).nan_to_num(nan=-torch.inf).tolist() for values in (found.loss, found.error))
+    places = range(len(found.t))
+    peaks = max(places, key=lambda place: (error[place], loss[place])), max(places, key=lambda place: loss[place])
+    chosen: list[int] = []
+    for left in [*_beside(peaks[0], 1), *_beside(peaks[1], 1), *_beside(peaks[0], len(places))]:
+        if left in places[:-1] and left not in chosen:
+            chosen.append(left)
+    left = torch.tensor(chosen[:NEW_POINTS])
+    return (found.t[left] + found.t[left + 1]) / 2
+
+
+def _beside(peak: int, reach: int) -> Iterator[int]:
+    """Yield the left ends of the intervals around a point, the nearest first; some may be out of range."""
+    for distance in range(reach):
+        yield from (peak - 1 - distance, peak + distance)

@@ -1,0 +1,230 @@
+r"""Density of the Hessian's eigenvalues, by stochastic Lanczos quadrature.
+
+For a unit vector :math:`v`, :math:`m` steps of Lanczos iteration from it give a tridiagonal matrix :math:`T`; with its
+eigenvalues :math:`\lambda_j` as nodes and the squared first entries of its eigenvectors as weights :math:`w_j`,
+
+.. math:: v^T f(H)\, v \approx \sum_j w_j f(\lambda_j),
+
+exactly for polynomials of degree below :math:`2m`. The mean over random sign vectors is
+:math:`\frac1P \operatorname{tr} f(H)` in expectation: the moments of the density of eigenvalues. A Gaussian for every
+node gives a curve. Vectors are orthogonalised against all earlier ones, without which converged eigenvalues come back as copies.
+
+References
+----------
+Golub and Meurant, "Matrices, moments and quadrature with applications" (2010), chapters 3 and 7. Ghorbani, Krishnan and Xiao, "An
+investigation into neural net optimization via Hessian eigenvalue density" (1901.10159), section 2 and appendix A.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.types import Parameters, cast, ravel
+from symgeom.landscape.flatness.eigenpairs import INVARIANT, Product
+from symgeom.landscape.flatness.hessian import hessian_vector_product, trainable
+from symgeom.landscape.flatness.trace import random_signs
+from symgeom.landscape.problem import Problem
+
+POINTS = 1000
+"""Points of the grid of a smoothed density."""
+
+RESOLUTION = 100
+"""Widths of the broadening that fit between the smallest and the largest node, unless another width is asked for."""
+
+
+@dataclass(frozen=True, eq=False)
+class SpectralDensity:
+    """Nodes and weights of the quadrature; NaN for a network that diverged.
+
+    Attributes
+    ----------
+    nodes : Tensor, shape (probe, step)
+        Eigenvalues, ascending, in float64.
+    weights : Tensor, shape (probe, step)
+        Their weights; 1 in total for every probe. An iteration that ended early leaves nodes of weight 0.
+    parameters : int
+        Number of eigenvalues of the Hessian.
+    batch_norm : None or {"carried"}
+        Which statistics the batch norms used; None without batch norm.
+    """
+
+    nodes: Tensor
+    weights: Tensor
+    parameters: int
+    batch_norm: str | None
+
+    def moment(self, power: int) -> tuple[Tensor, Tensor]:
+        """Return an estimate of ``trace(H**power)`` over the number of parameters, and its standard error over the probes."""
+        values = (self.weights * self.nodes**power).sum(1)
+        return values.mean(), values.std() / len(values) ** 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class SmoothDensity:
+    """A density of eigenvalues on a grid.
+
+    Attributes
+    ----------
+    grid : Tensor, shape (point,)
+        Eigenvalues.
+    density : Tensor, shape (point,)
+        Per unit of eigenvalue; its integral over the line is 1.
+    width : float
+        Standard deviation of the Gaussian that stands for one node.
+    """
+
+    grid: Tensor
+    density: Tensor
+    width: float
+
+
+def spectral_density(
+    problem: Problem,
+    params: Parameters,
+    *,
+    probes: int,
+    steps: int,
+    generator: torch.Generator,
+    tensors: Collection[str] | None = None,
+) -> SpectralDensity:
+    """Estimate the density of the eigenvalues of the Hessian of the mean loss.
+
+    Parameters
+    ----------
+    problem : Problem
+        The landscape; cast to float64 here.
+    params : Parameters
+        One network; cast to float64 here.
+    probes : int
+        Random vectors, at least 2.
+    steps : int
+        Lanczos steps from each; no more than there are parameters are taken.
+    generator : torch.Generator
+        The source of the random signs.
+    tensors : collection of str, optional
+        The tensors of a block of the Hessian, for instance those of one layer; all trainable ones by default.
+
+    Returns
+    -------
+    SpectralDensity
+        Nodes and weights; :func:`smoothed` makes a curve of them.
+
+    Raises
+    ------
+    SymgeomError
+        If there are fewer than two probes or no steps, or a tensor is not known.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> square = lambda outputs, targets: 1.5 * ((outputs - targets) ** 2).sum(1)
+    >>> inputs = torch.diag(torch.tensor([1.0, 2.0, 3.0]))
+    >>> quadratic = Problem(nn.Linear(3, 1, bias=False), inputs, torch.zeros(3, 1), square)
+    >>> options = {"probes": 2, "steps": 3, "generator": torch.Generator().manual_seed(0)}
+    >>> found = spectral_density(quadratic, {"weight": torch.ones(1, 3)}, **options)
+    >>> [round(float(node), 9) for node in found.nodes[0]], round(float(found.weights[0, 0]), 9)
+    ([1.0, 4.0, 9.0], 0.333333333)
+    """
+    if probes < 2 or steps < 1:
+        raise SymgeomError(
+            f"Cannot estimate a density of eigenvalues with {probes} probes of {steps} steps: give at least 2 probes of 1 step."
+        )
+    params = cast(params, torch.float64)
+    product = hessian_vector_product(problem.cast(torch.float64), params, tensors=tensors)
+    like = ravel({name: params[name] for name in trainable(problem, params, tensors=tensors)})
+    found = [lanczos_quadrature(product, random_signs(like, generator), min(steps, len(like))) for _ in range(probes)]
+    nodes, weights = (torch.stack(parts).cpu() for parts in zip(*found, strict=True))
+    return SpectralDensity(nodes, weights, len(like), problem.batch_norm)
+
+
+def lanczos_quadrature(product: Product, start: Tensor, steps: int) -> tuple[Tensor, Tensor]:
+    """Return the nodes and weights of the Gauss quadrature of an operator at a vector.
+
+    Parameters
+    ----------
+    product : callable
+        The symmetric operator.
+    start : Tensor of float64, shape (parameter,)
+        Not zero; its length does not matter.
+    steps : int
+        Lanczos steps, at most as many as there are parameters.
+
+    Returns
+    -------
+    tuple of Tensor, shapes (step,) and (step,)
+        Nodes, ascending, and weights. If the vector spans an invariant space of fewer dimensions than steps, what is missing are
+        nodes of weight 0 at the end.
+
+    Examples
+    --------
+    >>> curvatures = torch.tensor([1.0, 3.0], dtype=torch.float64)
+    >>> nodes, weights = lanczos_quadrature(lambda v: curvatures * v, torch.ones(2, dtype=torch.float64), 2)
+    >>> [round(float(node), 9) for node in nodes], [round(float(weight), 9) for weight in weights]
+    ([1.0, 3.0], [0.5, 0.5])
+    """
+    basis, within = start.new_zeros(steps, len(start)), start.new_zeros(steps, steps)
+    basis[0], taken, largest = start / torch.linalg.vector_norm(start), 0, 0.0
+    while taken < steps:
+        image = product(basis[taken])
+        taken += 1
+        largest = max(largest, float(torch.linalg.vector_norm(image)))
+        within[taken - 1, taken - 1] = torch.dot(image, basis[taken - 1])
+        for _ in range(2):  # once more, because the first leaves rounding in proportion to what it removes
+            image = image - basis[:taken].T @ (basis[:taken] @ image)
+        length = torch.linalg.vector_norm(image)
+        if taken == steps or not length > INVARIANT * largest:
+            break
+        basis[taken] = image / length
+        within[taken, taken - 1] = within[taken - 1, taken] = length
+    nodes, weights = start.new_zeros(2, steps)
+    if not within.isfinite().all():
+        return nodes + torch.nan, weights + torch.nan
+    values, vectors = torch.linalg.eigh(within[:taken, :taken])
+    nodes[:taken], weights[:taken] = values, vectors[0] ** 2
+    nodes[taken:] = values[-1]
+    return nodes, weights
+
+
+def smoothed(spectrum: SpectralDensity, *, width: float | None = None, points: int = POINTS) -> SmoothDensity:
+    """Broaden every node by a Gaussian.
+
+    Parameters
+    ----------
+    spectrum : SpectralDensity
+        Nodes and weights.
+    width : float, optional
+        Standard deviation of the Gaussian; by default a share of the range of the nodes.
+    points : int
+        Points of the grid, which reaches four widths beyond the nodes.
+
+    Returns
+    -------
+    SmoothDensity
+        The curve, with the width that was used.
+
+    Raises
+    ------
+    SymgeomError
+        If the width is not positive, or none can be derived because all nodes are equal.
+
+    Examples
+    --------
+    >>> nodes = torch.tensor([[0.0, 1.0], [0.0, 1.0]])
+    >>> curve = smoothed(SpectralDensity(nodes, torch.full((2, 2), 0.5), 2, None), width=0.1)
+    >>> round(float(torch.trapezoid(curve.density, curve.grid)), 3)
+    1.0
+    """
+    least, most = (float(bound) for bound in spectrum.nodes.aminmax())
+    width = (most - least) / RESOLUTION if width is None else width
+    if width <= 0:
+        raise SymgeomError(
+            f"Cannot broaden eigenvalues from {least:.3g} to {most:.3g} by the width {width}: give a positive width."
+        )
+    grid = torch.linspace(least - 4 * width, most + 4 * width, points, dtype=spectrum.nodes.dtype)
+    density = grid.new_zeros(points)
+    for nodes, weights in zip(spectrum.nodes, spectrum.weights, strict=True):
+        density += torch.exp(-(((grid[:, None] - nodes) / width) ** 2) / 2) @ weights
+    return SmoothDensity(grid, density / (len(spectrum.nodes) * width * (2 * torch.pi) ** 0.5), width)

@@ -1,0 +1,188 @@
+r"""Trace of the Hessian of the loss, with its standard error.
+
+Hutchinson's estimator is the mean over random sign vectors :math:`z` of :math:`z^T H z`, whose expectation is
+:math:`\operatorname{tr} H`. It is exact on a diagonal matrix; otherwise its variance is twice the squared off-diagonal entries.
+All probes that were asked for are taken: stopping once two running means agree stops too early.
+
+``method="hutch++"`` spends a third of the products on a sketch :math:`Q` of the leading eigenspace, a third on the exact trace
+there, and the rest on what is left:
+
+.. math:: \operatorname{tr} H = \operatorname{tr} Q^T H Q + \operatorname{tr}\,(1 - QQ^T) H (1 - QQ^T) .
+
+It is exact on matrices of lower rank than the sketch, and better where few eigenvalues dominate, as at a trained network.
+
+References
+----------
+Hutchinson, "A stochastic estimator of the trace of the influence matrix" (1990). Meyer, Musco, Musco and Woodruff, "Hutch++"
+(2010.09649), algorithm 1.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from symgeom.ground.checks import SymgeomError, check_choice
+from symgeom.ground.types import Parameters, cast, ravel
+from symgeom.landscape.flatness.eigenpairs import Product
+from symgeom.landscape.flatness.hessian import hessian_vector_product, trainable
+from symgeom.landscape.problem import Problem
+
+METHODS = ("hutchinson", "hutch++")
+
+
+@dataclass(frozen=True, eq=False)
+class HessianTrace:
+    """An estimate of a trace; NaN for a network that diverged.
+
+    Attributes
+    ----------
+    trace : Tensor, shape ()
+        In float64.
+    standard_error : Tensor, shape ()
+        Standard error over the random probes (for hutch++ of the part that is not exact).
+    probes : int
+        Products with the Hessian.
+    method : {"hutchinson", "hutch++"}
+        The estimator.
+    batch_norm : None or {"carried"}
+        Which statistics the batch norms used; None without batch norm.
+    """
+
+    trace: Tensor
+    standard_error: Tensor
+    probes: int
+    method: str
+    batch_norm: str | None
+
+
+def hessian_trace(
+    problem: Problem,
+    params: Parameters,
+    *,
+    probes: int,
+    generator: torch.Generator,
+    tensors: Collection[str] | None = None,
+    method: str = "hutchinson",
+) -> HessianTrace:
+    """Estimate the trace of the Hessian of the mean loss.
+
+    Parameters
+    ----------
+    problem : Problem
+        The landscape; cast to float64 here.
+    params : Parameters
+        One network; cast to float64 here.
+    probes : int
+        Products with the Hessian, at least 2 (hutch++: 4).
+    generator : torch.Generator
+        The source of the random signs.
+    tensors : collection of str, optional
+        The tensors of a block of the Hessian, for instance those of one layer; all trainable ones by default.
+    method : {"hutchinson", "hutch++"}
+        The estimator.
+
+    Returns
+    -------
+    HessianTrace
+        The trace with its standard error.
+
+    Raises
+    ------
+    SymgeomError
+        If there are too few probes, or the method or a tensor is not known.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> square = lambda outputs, targets: 1.5 * ((outputs - targets) ** 2).sum(1)
+    >>> inputs = torch.diag(torch.tensor([1.0, 2.0, 3.0]))
+    >>> quadratic = Problem(nn.Linear(3, 1, bias=False), inputs, torch.zeros(3, 1), square)
+    >>> found = hessian_trace(quadratic, {"weight": torch.ones(1, 3)}, probes=2, generator=torch.Generator().manual_seed(0))
+    >>> float(found.trace), float(found.standard_error)
+    (14.0, 0.0)
+    """
+    params = cast(params, torch.float64)
+    product = hessian_vector_product(problem.cast(torch.float64), params, tensors=tensors)
+    like = ravel({name: params[name] for name in trainable(problem, params, tensors=tensors)})
+    return trace_of(product, like, problem.batch_norm, probes=probes, generator=generator, method=method)
+
+
+def trace_of(
+    product: Product, like: Tensor, batch_norm: str | None, *, probes: int, generator: torch.Generator, method: str = "hutchinson"
+) -> HessianTrace:
+    """Estimate the trace of an operator.
+
+    Parameters
+    ----------
+    product : callable
+        The symmetric operator.
+    like : Tensor of float64, shape (parameter,)
+        Only size and device matter.
+    batch_norm : None or {"carried"}
+        For the record.
+    probes : int
+        Products with the operator, at least 2 (hutch++: 4).
+    generator : torch.Generator
+        The source of the random signs.
+    method : {"hutchinson", "hutch++"}
+        The estimator.
+
+    Returns
+    -------
+    HessianTrace
+        The trace with its standard error.
+
+    Raises
+    ------
+    SymgeomError
+        If there are too few probes, or the method is not known.
+
+    Examples
+    --------
+    >>> like = torch.ones(5, dtype=torch.float64)
+    >>> float(trace_of(lambda vector: 2 * vector, like, None, probes=2, generator=torch.Generator()).trace)
+    10.0
+    """
+    check_choice(method, METHODS, "estimator of traces")
+    least = 2 if method == "hutchinson" else 4
+    if probes < least:
+        raise SymgeomError(
+            f"Cannot estimate a trace from {probes} probes by {method}: its standard error needs at least {least}."
+        )
+    sketch, exact = like.new_empty(len(like), 0), 0.0
+    if method == "hutch++":
+        images = torch.stack([product(random_signs(like, generator)) for _ in range(min(probes // 3, len(like)))], dim=1)
+        sketch = torch.linalg.qr(images).Q if images.isfinite().all() else images
+        exact = sum(torch.dot(vector, product(vector)) for vector in sketch.T)
+    values = []
+    for _ in range(probes - 2 * sketch.shape[1]):
+        z = random_signs(like, generator)
+        z -= sketch @ (sketch.T @ z)
+        values.append(torch.dot(z, product(z)))
+    found = torch.stack(values)
+    return HessianTrace(exact + found.mean(), found.std() / len(found) ** 0.5, probes, method, batch_norm)
+
+
+def random_signs(like: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw a vector of random signs (Rademacher).
+
+    Parameters
+    ----------
+    like : Tensor
+        Its shape, precision and device.
+    generator : torch.Generator
+        The source of randomness.
+
+    Returns
+    -------
+    Tensor
+        Entries 1 and -1.
+
+    Examples
+    --------
+    >>> random_signs(torch.zeros(50), torch.Generator()).abs().sum()
+    tensor(50.)
+    """
+    return (2 * torch.randint(2, like.shape, generator=generator) - 1).to(like)

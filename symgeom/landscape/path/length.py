@@ -1,0 +1,122 @@
+r"""How long a path is, and how sharply it turns.
+
+Lengths are Euclidean, :math:`\sum_j \lVert\theta_{j+1}-\theta_j\rVert` over all floating-point tensors (or those that are
+named), or distances on the torus, :math:`\sum_j d(\theta_j, \theta_{j+1})`, which see directions only and are comparable with
+:meth:`symgeom.quotient.torus.Torus.distance` of the ends. A curve is measured by points on it, so that its length comes out short, by a
+relative error of order one over the square of their number.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.types import Parameters, ravel, unstack
+from symgeom.landscape.path.weights import Path
+from symgeom.quotient.torus import Torus
+from symgeom.symmetry.sphere import angle
+
+
+def polygon_length(points: Sequence[Parameters], *, torus: Torus | None = None, kind: str = "rms") -> Tensor:
+    """Length of the segments between networks.
+
+    Parameters
+    ----------
+    points : sequence of Parameters
+        Networks in their order, at least two. Use ``torch.vmap`` for stacked pairs.
+    torus : Torus, optional
+        Measure there; by default in the Euclidean metric of all floating-point tensors.
+    kind : {"rms", "riemannian"}
+        Which distance on the torus.
+
+    Returns
+    -------
+    Tensor, shape ()
+        In float64: in the unit of the weights, or in radians.
+
+    Raises
+    ------
+    SymgeomError
+        If there are fewer than two points.
+
+    Examples
+    --------
+    >>> polygon_length([{"w": torch.tensor([x, 0.0])} for x in (0.0, 3.0, 1.0)])
+    tensor(5., dtype=torch.float64)
+    """
+    if len(points) < 2:
+        raise SymgeomError(f"Cannot measure the length of a path of {len(points)} points: give at least two.")
+    if torus is None:
+        return torch.stack([torch.linalg.vector_norm(step) for step in _steps(points)]).sum()
+    return torch.stack([torus.distance(*pair, kind=kind) for pair in pairwise(points)]).sum()
+
+
+def path_length(path: Path, *, torus: Torus | None = None, kind: str = "rms", samples: int = 129) -> Tensor:
+    """Length of a path of one network.
+
+    Parameters
+    ----------
+    path : Path
+        Any path; one of stacked pairs is ``path.pair(index)``.
+    torus : Torus, optional
+        Measure there; by default in the Euclidean metric of all floating-point tensors.
+    kind : {"rms", "riemannian"}
+        Which distance on the torus.
+    samples : int
+        Equidistant points of the path between which distances are summed. A polygonal chain is exact if its corners are among
+        them.
+
+    Returns
+    -------
+    Tensor, shape ()
+        In float64: in the unit of the weights, or in radians.
+
+    Examples
+    --------
+    >>> from symgeom.landscape.path import BezierPath
+    >>> half = path_length(BezierPath([{"w": torch.tensor(point)} for point in ([0.0, 0.0], [1.0, 0.0], [1.0, 1.0])]))
+    >>> round(float(half), 3)
+    1.623
+    """
+    total, before = torch.zeros((), dtype=torch.float64), None
+    for t in torch.linspace(0, 1, samples, dtype=torch.float64).split(16):
+        networks = unstack(path(t))
+        total = total + polygon_length([before, *networks] if before else networks, torus=torus, kind=kind)
+        before = networks[-1]
+    return total
+
+
+def bend_angles(points: Sequence[Parameters]) -> Tensor:
+    """Angles by which a polygonal chain turns at its inner points, in the Euclidean metric of all floating-point tensors.
+
+    Parameters
+    ----------
+    points : sequence of Parameters
+        Networks in their order, at least three. Use ``torch.vmap`` for stacked pairs.
+
+    Returns
+    -------
+    Tensor, shape (bend,)
+        Radians, in float64: 0 where the chain goes straight on, pi where it turns back.
+
+    Raises
+    ------
+    SymgeomError
+        If there are fewer than three points.
+
+    Examples
+    --------
+    >>> bend_angles([{"w": torch.tensor(point)} for point in ([0.0, 0.0], [1.0, 0.0], [1.0, 1.0])])
+    tensor([1.5708], dtype=torch.float64)
+    """
+    if len(points) < 3:
+        raise SymgeomError(f"Cannot measure the bends of a chain of {len(points)} points: give at least three.")
+    steps = _steps(points)
+    return torch.stack([angle(first, second) for first, second in pairwise(steps)])
+
+
+def _steps(points: Sequence[Parameters]) -> list[Tensor]:
+    vectors = [ravel({name: x.double() for name, x in point.items() if x.is_floating_point()}) for point in points]
+    return [there - here for here, there in pairwise(vectors)]

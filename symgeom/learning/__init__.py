@@ -1,0 +1,1 @@
+"""Learning: networks, optimizers, and training them to minima."""

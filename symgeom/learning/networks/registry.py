@@ -1,0 +1,75 @@
+"""Networks by name: what a study's config can ask for.
+
+A network is one file with one function ``(input_shape, classes, options, *, generator) -> nn.Module``; to add one, write the file
+and name it in ``NETWORKS``. A name with a colon is a function of the user's own, ``package.module:function``; and outside of
+studies every measure takes any ``torch.nn.Module``.
+"""
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+
+import torch
+from torch import nn
+
+from symgeom.ground.checks import SymgeomError
+
+NETWORKS: dict[str, str] = {
+    "mlp": "mlp",
+    "lenet": "lenet",
+    "vgg16": "vgg",
+    "resnet18": "resnet",
+    "resnet20": "resnet",
+    "binary_mlp": "binary_mlp",
+    "torchvision": "foreign",
+}
+"""The module of this package that defines each network; imported when it is asked for."""
+
+
+def build(
+    name: str, *, input_shape: Sequence[int], classes: int, options: Mapping[str, object], generator: torch.Generator
+) -> nn.Module:
+    """Build a network by name, with weights drawn from the generator.
+
+    Parameters
+    ----------
+    name : str
+        A key of ``NETWORKS``, or ``package.module:function``.
+    input_shape : sequence of int
+        Shape of one sample.
+    classes : int
+        Number of outputs.
+    options : mapping
+        What the network's own function takes.
+    generator : torch.Generator
+        The source of the initial weights; the global generator is not moved.
+
+    Returns
+    -------
+    nn.Module
+        In float32.
+
+    Raises
+    ------
+    SymgeomError
+        If the name or an option is unknown, or an option has a value that makes no network.
+
+    Examples
+    --------
+    >>> build("mlp", input_shape=(4,), classes=2, options={"widths": [3]}, generator=torch.Generator().manual_seed(0))
+    Sequential(
+      (0): Linear(in_features=4, out_features=3, bias=True)
+      (1): ReLU()
+      (2): Linear(in_features=3, out_features=2, bias=True)
+    )
+    """
+    if ":" in name:
+        return import_module("symgeom.learning.networks.foreign").own(
+            name, tuple(input_shape), classes, options, generator=generator
+        )
+    if name not in NETWORKS:
+        raise SymgeomError(
+            f"Unknown network {name!r}: choose one of {', '.join(map(repr, NETWORKS))}, or name a function of your own as "
+            "'package.module:function'."
+        )
+    function = getattr(import_module(f"symgeom.learning.networks.{NETWORKS[name]}"), name)
+    return function(tuple(input_shape), classes, options, generator=generator)

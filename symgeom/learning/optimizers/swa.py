@@ -1,0 +1,128 @@
+r"""Stochastic weight averaging: the mean of the points that SGD visits at a high, constant learning rate.
+
+From a given share of the epochs on, the learning rate is constant, and after every so many of these epochs the weights
+:math:`\theta` enter the mean,
+
+.. math:: \bar\theta \leftarrow \bar\theta + \frac{\theta - \bar\theta}{n + 1},
+
+:math:`n` being how many are in it. Training yields the mean, or before the first average the weights; SGD itself never sees it. A
+seed does not count as finished before its mean has enough terms.
+
+References
+----------
+Izmailov et al., "Averaging weights leads to wider optima and better generalization" (1803.05407), algorithm 1. Differs from the
+source: the mean begins with the first epoch at the constant learning rate, not with the weights before it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+import torch
+from torch import Tensor
+
+from symgeom.ground.types import Parameters
+from symgeom.learning.optimizers.arithmetic import heavy_ball, per_member, zeros_like
+from symgeom.learning.optimizers.method import Gradient, Method, State
+from symgeom.learning.optimizers.options import check_number, check_whole
+
+
+@final
+@dataclass(frozen=True)
+class AveragedSGD(Method):
+    """Heavy-ball SGD whose weights are averaged in the end.
+
+    Attributes
+    ----------
+    average_from : float
+        Share of the epochs after which averaging begins.
+    average_every : int
+        Epochs between two terms of the mean.
+    averages_least : int
+        Terms that the mean must have before a seed may stop.
+    averaging_learning_rate : float
+        Constant, while averages are taken.
+
+    Examples
+    --------
+    >>> method = AveragedSGD(average_from=0.5)
+    >>> [method.learning_rate_at(epoch, 4) for epoch in range(4)]
+    [0.1, 0.1, 0.05, 0.05]
+    """
+
+    name: ClassVar[str] = "swa"
+    equivariant: ClassVar[bool] = True
+    learning_rate: float = 0.1
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    schedule: str = "constant"
+    average_from: float = 0.75
+    average_every: int = 1
+    averages_least: int = 5
+    averaging_learning_rate: float = 0.05
+
+    def __post_init__(self) -> None:
+        self.check()
+        check_number(self, "average_from", least=0, below=1)
+        check_number(self, "averaging_learning_rate", above=0)
+        check_whole(self, "average_every", least=1)
+        check_whole(self, "averages_least", least=1)
+
+    def learning_rate_at(self, epoch: int, epochs: int) -> float:
+        """Return the schedule's learning rate, and the constant one from the first epoch of averaging on."""
+        averaging = epoch / epochs >= self.average_from
+        return self.averaging_learning_rate if averaging else super().learning_rate_at(epoch, epochs)
+
+    def start(self, params: Parameters, seeds: Tensor | None = None) -> State:
+        """Start at rest, with an empty mean."""
+        first = next(iter(params.values()))
+        none = torch.zeros(len(first), dtype=torch.int64, device=first.device)
+        counts = {"terms": none, "epochs": none}
+        return {"velocity": zeros_like(params), "mean": zeros_like(params), "counts": counts}
+
+    def begin_epoch(self, params: Parameters, state: State, *, progress: float, loss_at: Callable[[Parameters], Tensor]) -> State:
+        """Take the weights of the last epoch's end into the mean, if they are due, and count the epochs of averaging."""
+        counts, mean = dict(state["counts"]), state["mean"]
+        if self._due(state):
+            mean, counts["terms"] = self._mean(params, state), counts["terms"] + 1
+        if progress >= self.average_from:
+            counts["epochs"] = counts["epochs"] + 1
+        return {**state, "mean": mean, "counts": counts}
+
+    def direction(self, gradient_at: Gradient, params: Parameters, state: State) -> tuple[dict[str, Tensor], State]:
+        """Return the new velocity."""
+        coefficients = {"momentum": self.momentum, "weight_decay": self.weight_decay}
+        velocity = heavy_ball(state["velocity"], gradient_at(params), params, **coefficients)
+        return velocity, {**state, "velocity": velocity}
+
+    def output(self, params: Parameters, state: State) -> dict[str, Tensor]:
+        """Return the means, with the weights at an epoch's end if they are due; without terms, the weights."""
+        if self._due(state):
+            return {**params, **self._mean(params, state)}
+        return {**params, **state["mean"]} if int(state["counts"]["terms"][0]) else dict(params)
+
+    def never_finishes(self, epochs: int) -> str | None:
+        """Return why the mean could never have enough terms, if so."""
+        first = next(epoch for epoch in range(epochs + 1) if epoch / epochs >= self.average_from)
+        terms = (epochs - first) // self.average_every
+        if terms >= self.averages_least:
+            return None
+        return (
+            f"averaging begins after epoch {first} (average_from = {self.average_from}), so that the mean has {terms} terms in "
+            f"the end, and averages_least = {self.averages_least}. Raise epochs, or lower average_from, average_every or "
+            "averages_least."
+        )
+
+    def may_stop(self, state: State) -> bool:
+        """Return whether the means have enough terms."""
+        return int(state["counts"]["terms"][0]) + self._due(state) >= self.averages_least
+
+    def _due(self, state: State) -> bool:
+        """Whether the weights at the end of this epoch are a term of the mean that is not in it yet."""
+        # The counts are the same for all members.
+        terms, epochs = (int(state["counts"][name][0]) for name in ("terms", "epochs"))
+        return epochs == (terms + 1) * self.average_every
+
+    def _mean(self, params: Parameters, state: State) -> dict[str, Tensor]:
+        share = 1 / (state["counts"]["terms"] + 1).to(torch.float64)
+        return {name: torch.addcmul(mean, per_member(share, mean), params[name] - mean) for name, mean in state["mean"].items()}

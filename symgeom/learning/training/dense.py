@@ -1,0 +1,110 @@
+r"""Chains of dense layers, for stacked networks at once.
+
+``torch.vmap`` over the weights takes a dense layer apart into a batched product, two multiplications and an addition, and its
+gradients are laid out across the weights, which makes all arithmetic with them slow. Here a layer is one operation,
+
+.. math:: h_{ms} = b_m + W_m x_{ms}, \qquad \partial W_m = \sum_s \partial h_{ms}\, x_{ms}^T, \quad
+          \partial b_m = \sum_s \partial h_{ms}, \quad \partial x_{ms} = W_m^T\, \partial h_{ms}
+
+(member :math:`m`, sample :math:`s`), and gradients lie in memory as the weights do.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import FunctionCtx
+
+from symgeom.ground.types import Parameters
+
+ELEMENTWISE = (
+    *(nn.ReLU, nn.LeakyReLU, nn.ELU, nn.CELU, nn.SELU, nn.GELU, nn.SiLU, nn.Mish, nn.Softplus, nn.Softsign),
+    *(nn.Tanh, nn.Sigmoid, nn.Hardtanh, nn.ReLU6, nn.Identity),
+)
+"""Layers without weights that act on every entry alone."""
+
+
+class _Dense(torch.autograd.Function):
+    """One dense layer of every member, with or without bias."""
+
+    @staticmethod
+    def forward(context: FunctionCtx, inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        context.save_for_backward(inputs, weight)
+        if bias is None:
+            return torch.bmm(inputs, weight.mT)
+        return torch.baddbmm(bias.unsqueeze(1), inputs, weight.mT)
+
+    @staticmethod
+    def backward(context: FunctionCtx, outer: Tensor) -> tuple[Tensor | None, Tensor, Tensor | None]:
+        inputs, weight = context.saved_tensors
+        needed = context.needs_input_grad
+        into = torch.bmm(outer, weight) if needed[0] else None
+        return into, torch.bmm(outer.mT, inputs), outer.sum(1) if needed[2] else None
+
+
+def is_dense_chain(module: nn.Module, inputs: Tensor) -> bool:
+    """Return whether a network is a sequence of dense and elementwise layers on vectors, or on what its first layer flattens.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Any network.
+    inputs : Tensor, shape (sample, ...)
+        Its data.
+
+    Returns
+    -------
+    bool
+        Whether :func:`dense_outputs` can evaluate it.
+
+    Examples
+    --------
+    >>> is_dense_chain(nn.Sequential(nn.Linear(3, 2), nn.ReLU()), torch.zeros(5, 3))
+    True
+    """
+    if type(module) is not nn.Sequential:
+        return False
+    layers, vectors = list(module), inputs.ndim == 2
+    if layers and type(layers[0]) is nn.Flatten and (layers[0].start_dim, layers[0].end_dim) == (1, -1):
+        layers, vectors = layers[1:], True
+    return vectors and all(type(layer) in (nn.Linear, *ELEMENTWISE) for layer in layers)
+
+
+def dense_outputs(module: nn.Sequential, params: Parameters, inputs: Tensor) -> Tensor:
+    """Return the outputs of stacked networks, each on samples of its own or all on the same.
+
+    Parameters
+    ----------
+    module : nn.Sequential
+        A chain, see :func:`is_dense_chain`.
+    params : Parameters
+        Stacked networks.
+    inputs : Tensor, shape (member, sample, ...)
+        The samples; where they are ``expand``-ed from one set, the first layer is one product for all members.
+
+    Returns
+    -------
+    Tensor, shape (member, sample, class)
+        Differentiable; equal to ``vmap`` of the network up to rounding.
+
+    Examples
+    --------
+    >>> params = {"0.weight": torch.ones(2, 1, 3), "0.bias": torch.zeros(2, 1)}
+    >>> dense_outputs(nn.Sequential(nn.Linear(3, 1)), params, torch.ones(2, 4, 3)).shape
+    torch.Size([2, 4, 1])
+    """
+    shared = inputs.stride(0) == 0 and not inputs.requires_grad
+    values = inputs[0] if shared else inputs
+    for name, layer in module.named_children():
+        if type(layer) is nn.Flatten:
+            values = values.flatten(1 if shared else 2)
+        elif type(layer) is nn.Linear:
+            weight, bias = params[f"{name}.weight"], params.get(f"{name}.bias")
+            values = _first_layer(values, weight, bias) if shared else _Dense.apply(values, weight, bias)
+            shared = False
+        else:
+            values = layer(values)
+    return values
+
+
+def _first_layer(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    flat = nn.functional.linear(inputs, weight.flatten(0, 1), None if bias is None else bias.flatten())
+    return flat.unflatten(1, weight.shape[:2]).transpose(0, 1)  # (member, sample, unit)

@@ -1,0 +1,1 @@
+"""Quotient: networks modulo their symmetries. Canonical representatives, alignment, and the torus on which they lie."""

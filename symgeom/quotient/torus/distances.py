@@ -1,0 +1,190 @@
+"""Angles, distances, geodesics and random points on the product of spheres of one architecture."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from symgeom.ground.checks import SymgeomError, check_choice, check_same_tensors
+from symgeom.ground.types import Parameters, cast
+from symgeom.quotient.torus.coordinates import sphere_coordinates, with_sphere_coordinates
+from symgeom.symmetry.spec import SymmetrySpec
+from symgeom.symmetry.sphere import angle, random_direction, slerp
+
+
+@dataclass(frozen=True)
+class Torus:
+    """The product of spheres of one architecture.
+
+    Attributes
+    ----------
+    spec : SymmetrySpec
+        The architecture; every group contributes one sphere per unit.
+    bias_in_norm : bool
+        Whether a unit's bias is one of its coordinates (a convention that changes distances; the default is yes).
+    """
+
+    spec: SymmetrySpec
+    bias_in_norm: bool = True
+
+    def angles(self, first: Parameters, second: Parameters) -> dict[str, Tensor]:
+        """Angles between two networks, sphere by sphere.
+
+        Parameters
+        ----------
+        first, second : Parameters
+            Two networks; lengths do not matter. Use ``torch.vmap`` for stacked networks.
+
+        Returns
+        -------
+        dict of str to Tensor, shape (size,)
+            Radians, in float64; NaN for units that are zero in either network (dropped units have no direction).
+
+        Examples
+        --------
+        >>> import torch
+        >>> from symgeom.symmetry.spec import Leg, UnitGroup
+        >>> spec = SymmetrySpec((UnitGroup("hidden1", 1, (Leg("weight", 0),)),))
+        >>> Torus(spec).angles({"weight": torch.tensor([[1.0, 0.0]])}, {"weight": torch.tensor([[0.0, 5.0]])})
+        {'hidden1': tensor([1.5708], dtype=torch.float64)}
+        """
+        check_same_tensors(second, first, "the second network")
+        u, v = self._coordinates(first), self._coordinates(second)
+        return {name: torch.where(_present(u[name], v[name]), angle(u[name], v[name]), torch.nan) for name in u}
+
+    def distance(self, first: Parameters, second: Parameters, *, kind: str = "rms") -> Tensor:
+        """Distance between two networks.
+
+        Parameters
+        ----------
+        first, second : Parameters
+            Two networks, aligned if permutations shall not count.
+        kind : {"rms", "riemannian"}
+            Root mean square of the angles (radians; NaN if there are no spheres), or the Riemannian length of the geodesic.
+
+        Returns
+        -------
+        Tensor, scalar
+            In float64.
+
+        Raises
+        ------
+        SymgeomError
+            If ``kind`` is unknown.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from symgeom.symmetry.spec import Leg, UnitGroup
+        >>> spec = SymmetrySpec((UnitGroup("hidden1", 1, (Leg("weight", 0),)),))
+        >>> network = {"weight": torch.tensor([[1.0, 0.0]])}
+        >>> float(Torus(spec).distance(network, network))
+        0.0
+        """
+        check_choice(kind, ("rms", "riemannian"), "kind of distance")
+        none = torch.zeros(0, dtype=torch.float64)
+        squares = torch.cat([*self.angles(first, second).values(), none]) ** 2
+        return (squares.nanmean() if kind == "rms" else squares.nansum()).sqrt()
+
+    def group_distances(self, first: Parameters, second: Parameters) -> dict[str, Tensor]:
+        """Distance between two networks, group by group.
+
+        Parameters
+        ----------
+        first, second : Parameters
+            Two networks, aligned if permutations shall not count.
+
+        Returns
+        -------
+        dict of str to Tensor, scalar
+            Root mean square of the angles of each group (radians), over the units that have a direction in both networks; NaN
+            if none has.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from symgeom.symmetry.spec import Leg, UnitGroup
+        >>> spec = SymmetrySpec((UnitGroup("hidden1", 1, (Leg("weight", 0),)),))
+        >>> Torus(spec).group_distances({"weight": torch.tensor([[1.0, 0.0]])}, {"weight": torch.tensor([[0.0, 5.0]])})
+        {'hidden1': tensor(1.5708, dtype=torch.float64)}
+        """
+        return {name: angles.square().nanmean().sqrt() for name, angles in self.angles(first, second).items()}
+
+    def geodesic(self, first: Parameters, second: Parameters, t: float) -> dict[str, Tensor]:
+        """Point at parameter ``t`` of the geodesic; tensors on no sphere are interpolated linearly.
+
+        Parameters
+        ----------
+        first, second : Parameters
+            Two canonical networks. Lengths that are not 1 are interpolated geometrically; a unit that is zero in one network
+            has no direction there and grows linearly along its direction in the other; integer buffers are those of the first.
+        t : float
+            0 gives the first network, 1 the second.
+
+        Returns
+        -------
+        dict of str to Tensor
+            A network on the torus, in float64.
+
+        Raises
+        ------
+        SymgeomError
+            If the networks differ in architecture, or are antipodal on some sphere.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from symgeom.symmetry.spec import Leg, UnitGroup
+        >>> spec = SymmetrySpec((UnitGroup("hidden1", 1, (Leg("weight", 0),)),))
+        >>> ends = {"weight": torch.tensor([[1.0, 0.0]])}, {"weight": torch.tensor([[0.0, 1.0]])}
+        >>> Torus(spec).geodesic(*ends, 0.5)["weight"]
+        tensor([[0.7071, 0.7071]], dtype=torch.float64)
+        """
+        check_same_tensors(second, first, "the second network")
+        u, v = self._coordinates(first), self._coordinates(second)
+        points = {name: _between(name, u[name], v[name], t) for name in u}
+        ends = {name: (first[name], second[name]) for name in first}
+        linear = {name: torch.lerp(a.double(), b.double(), t) if a.is_floating_point() else a for name, (a, b) in ends.items()}
+        return with_sphere_coordinates(self.spec, linear, points, bias_in_norm=self.bias_in_norm)
+
+    def random_point(self, like: Parameters, *, generator: torch.Generator) -> dict[str, Tensor]:
+        """Draw a network uniformly on the torus: the control that shows what alignment finds by selection alone.
+
+        Parameters
+        ----------
+        like : Parameters
+            A network of the architecture; its tensors on no sphere are kept.
+        generator : torch.Generator
+            The source of randomness.
+
+        Returns
+        -------
+        dict of str to Tensor
+            A canonical network, in float64.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from symgeom.symmetry.spec import Leg, UnitGroup
+        >>> torus = Torus(SymmetrySpec((UnitGroup("hidden1", 1, (Leg("weight", 0),)),)))
+        >>> point = torus.random_point({"weight": torch.ones(1, 9)}, generator=torch.Generator().manual_seed(0))
+        >>> round(float(point["weight"].norm()), 12)
+        1.0
+        """
+        rows = {name: random_direction(tuple(x.shape), generator=generator) for name, x in self._coordinates(like).items()}
+        return with_sphere_coordinates(self.spec, cast(like, torch.float64), rows, bias_in_norm=self.bias_in_norm)
+
+    def _coordinates(self, params: Parameters) -> dict[str, Tensor]:
+        return sphere_coordinates(self.spec, cast(params, torch.float64), bias_in_norm=self.bias_in_norm)
+
+
+def _present(u: Tensor, v: Tensor) -> Tensor:
+    return (u != 0).any(-1) & (v != 0).any(-1)
+
+
+def _between(name: str, u: Tensor, v: Tensor, t: float) -> Tensor:
+    """Return the points of the great circles of one group; a complaint names it."""
+    try:
+        return slerp(u, v, t)
+    except SymgeomError as mistake:
+        raise SymgeomError(f"Group '{name}': {mistake}") from None

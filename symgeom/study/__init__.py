@@ -1,0 +1,1 @@
+"""A study: its data sets, stages, claims, figures, and its report."""

@@ -1,0 +1,251 @@
+r"""Prove a spec on a network: a random group element must leave the outputs as they are.
+
+With :math:`g` random elements of all groups that preserve the outputs, and :math:`f` the network in eval mode,
+
+.. math:: \mathrm{residual} = \max_g \frac{\max_x |f(g\theta, x) - f(\theta, x)|}{\max_x |f(\theta, x)|}.
+
+The identity holds at every point of weight space or it is no symmetry, so the first draw is made at the given weights and the
+others on a short random walk from there: zero biases and the untouched statistics of a new batch norm would hide a missing leg.
+The head (``exact_for="error"``) must leave the largest output the largest. A failing group is found by bisection.
+"""
+
+from copy import deepcopy
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from symgeom.ground.checks import SymgeomError, check_finite
+from symgeom.ground.types import Parameters
+from symgeom.symmetry.discovery.graph import tensors_of
+from symgeom.symmetry.group import GroupElement, act, random_element
+from symgeom.symmetry.spec import SymmetrySpec, check_spec
+
+TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-4}
+"""Relative change of the outputs that rounding explains: about 5e5 (8e2) units of the last place in float64 (float32)."""
+
+NEARBY = 0.1
+"""Relative size of the random displacement of the weights for every draw but the first."""
+
+PERIOD = 131071
+"""Fresh random numbers per displacement, laid over all tensors again and again: a prime, so that no shape keeps step with it."""
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What was proved about a spec, on one network.
+
+    Attributes
+    ----------
+    residual : float
+        Largest relative change of the outputs under random elements of the exact groups.
+    tolerance : float
+        What rounding explains, in the precision of the weights.
+    head_unchanged : bool
+        Whether the head's scale left every predicted class as it was (also true if there is no head).
+    worst_group : str or None
+        The group that fails; None if all pass.
+    draws : int
+        Number of random elements.
+    """
+
+    residual: float
+    tolerance: float
+    head_unchanged: bool
+    worst_group: str | None
+    draws: int
+
+    @property
+    def passed(self) -> bool:
+        """Whether the spec holds; a residual that is not a number fails."""
+        return self.residual <= self.tolerance and self.head_unchanged
+
+    def require(self) -> "Certificate":
+        """Return the certificate if it passed, else raise.
+
+        Returns
+        -------
+        Certificate
+            Itself.
+
+        Raises
+        ------
+        SymgeomError
+            If a group is not a symmetry of the network.
+        """
+        if not self.passed:
+            change = f"outputs change by {self.residual:.2g} of their size, rounding explains {self.tolerance:.2g}"
+            found = change if self.residual > self.tolerance or self.head_unchanged else "predicted classes change"
+            raise SymgeomError(
+                f"Cannot certify the spec: group '{self.worst_group}' is not a symmetry of this network ({found}). Compare its "
+                "legs, powers and kind of scale with the network; leave the group out of the spec if it cannot be repaired."
+            )
+        return self
+
+
+def certify(
+    spec: SymmetrySpec, module: nn.Module, params: Parameters, *, inputs: Tensor, generator: torch.Generator, draws: int = 3
+) -> Certificate:
+    """Test a spec with random group elements.
+
+    Parameters
+    ----------
+    spec : SymmetrySpec
+        Discovered or written by hand.
+    module : nn.Module
+        The network; evaluated in eval mode, not modified.
+    params : Parameters
+        Its weights and buffers, in the precision of the test (float64 is the sharper one); not modified.
+    inputs : Tensor, shape (sample, ...)
+        What the outputs are compared on; cast to the precision of ``params`` if it is floating-point.
+    generator : torch.Generator
+        The source of randomness.
+    draws : int
+        Number of random elements, at least one: the first at ``params``, the others nearby.
+
+    Returns
+    -------
+    Certificate
+        Numbers to store; call its ``require()`` to raise if a group fails.
+
+    Raises
+    ------
+    SymgeomError
+        If the spec or the module does not fit the tensors, the inputs do not fit the network, it is random in eval mode, its
+        outputs are zero or not finite, the precision is neither float32 nor float64, or there is no draw.
+
+    Examples
+    --------
+    >>> from symgeom.symmetry.discovery import discover
+    >>> from symgeom.ground.types import parameters
+    >>> network, inputs = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)).double(), torch.ones(5, 3).double()
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> certify(discover(network, inputs), network, parameters(network), inputs=inputs, generator=generator).passed
+    True
+    """
+    if draws < 1:
+        raise SymgeomError(f"Cannot certify with {draws} random elements: nothing would be proved. Give at least one draw.")
+    _check_architecture(module, params)
+    check_spec(spec, params)
+    check_finite(params, "the network to certify")
+    call, point = _Evaluation(module, params, inputs), {name: tensor.clone() for name, tensor in params.items()}
+    exact = spec.exact()
+    head = SymmetrySpec(tuple(group for group in spec.groups if group.exact_for == "error"))
+    residual, failing, head_failing, before = 0.0, None, None, call.first(point)
+    for draw in range(draws):
+        if draw:
+            _displace(point, module, generator)
+            before = call.outputs(point)
+        element, scaled = random_element(exact, generator=generator), random_element(head, generator=generator)
+        change = _change(before, call.outputs(act(exact, element, point)))
+        if not change <= residual:  # also if it is not a number
+            residual = change
+            if not change <= call.tolerance:
+                failing = _bisect(call, exact, element, point)
+        if head.groups and not _same_classes(before, call.outputs(act(head, scaled, point))):
+            head_failing = " + ".join(group.name for group in head.groups)
+    return Certificate(residual, call.tolerance, head_failing is None, failing or head_failing, draws)
+
+
+def _check_architecture(module: nn.Module, params: Parameters) -> None:
+    """Raise unless the tensors are those of the module (buffers may be left out)."""
+    weights = dict(module.named_parameters())
+    named = weights | dict(module.named_buffers())
+    missing, extra = sorted(weights.keys() - params.keys()), sorted(params.keys() - named.keys())
+    wrong = {name: tuple(params[name].shape) for name in named if name in params and params[name].shape != named[name].shape}
+    if missing or extra or wrong:
+        raise SymgeomError(
+            f"Cannot certify the network ({type(module).__name__}) with these weights: tensors missing {missing}, tensors not "
+            f"expected {extra}, tensors of another shape {wrong}. Give the weights of this architecture, as parameters(module) "
+            "names them."
+        )
+
+
+class _Evaluation:
+    """The outputs of a network as a function of its parameters."""
+
+    def __init__(self, module: nn.Module, params: Parameters, inputs: Tensor) -> None:
+        dtypes = {tensor.dtype for tensor in params.values() if tensor.is_floating_point()}
+        if len(dtypes) != 1 or not dtypes <= TOLERANCE.keys():
+            raise SymgeomError(
+                f"Cannot certify weights of type {sorted(map(str, dtypes))}: cast all of them to torch.float64 or float32."
+            )
+        (dtype,) = dtypes
+        self.tolerance = TOLERANCE[dtype]
+        # The copy shares its parameters, which every evaluation replaces, and has modes and buffers of its own.
+        self.module = deepcopy(module, {id(tensor): tensor for tensor in module.parameters()}).eval()
+        self.inputs = inputs.to(dtype) if inputs.is_floating_point() else inputs
+        self.what = f"Cannot certify the network ({type(module).__name__})"
+
+    def first(self, params: Parameters) -> list[Tensor]:
+        """Evaluate twice, and raise unless certificates can be read off the outputs."""
+        try:
+            first, second = self.outputs(params), self.outputs(params)
+        except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
+            raise SymgeomError(
+                f"{self.what} on inputs of shape {tuple(self.inputs.shape)} and type {self.inputs.dtype}: "
+                f"{str(error).strip().splitlines()[0]}. Give a batch of inputs (sample, ...) as it takes them."
+            ) from None
+        if not all(bool(tensor.isfinite().all()) and bool(tensor.any()) for tensor in first):
+            raise SymgeomError(
+                f"{self.what}: its outputs are all zero, or not finite, so that no change could be seen. Give weights and inputs "
+                "that lead to ordinary outputs."
+            )
+        if not all(map(torch.equal, first, second)):
+            raise SymgeomError(
+                f"{self.what}: two evaluations on one input in eval mode differ. Turn off what is random (a dropout that ignores "
+                "eval mode, a sampled layer)."
+            )
+        return first
+
+    def outputs(self, params: Parameters) -> list[Tensor]:
+        with torch.no_grad():
+            result = functional_call(self.module, dict(params), (self.inputs,))
+        return [tensor for tensor in tensors_of(result) if tensor.is_floating_point()]
+
+
+def _change(before: list[Tensor], after: list[Tensor]) -> float:
+    """Return the largest relative change of the outputs; not a number if an output is none."""
+    return float(torch.stack([(y - x).abs().max() / x.abs().max() for x, y in zip(before, after, strict=True)]).max())
+
+
+def _same_classes(before: list[Tensor], after: list[Tensor]) -> bool:
+    return all(torch.equal(x.argmax(-1), y.argmax(-1)) for x, y in zip(before, after, strict=True))
+
+
+def _displace(point: dict[str, Tensor], module: nn.Module, generator: torch.Generator) -> None:
+    """Move a point by random noise, in place; positive buffers (variances) stay positive."""
+    buffers = {name for name, _ in module.named_buffers()}
+    pool = NEARBY * torch.randn(PERIOD, generator=generator, dtype=torch.float64)
+    starts = torch.randint(PERIOD, (len(point),), generator=generator).tolist()
+    for (name, tensor), start in zip(point.items(), starts, strict=True):
+        if tensor.is_floating_point():
+            noise, flat = pool.roll(-start).to(tensor), tensor.view(-1)
+            positive = name in buffers and bool((tensor > 0).all())
+            size = float(torch.linalg.vector_norm(flat)) / len(flat) ** 0.5 or 1.0
+            for piece in flat.split(PERIOD):
+                part = noise[: len(piece)]
+                piece.mul_(part.exp()) if positive else piece.add_(part, alpha=size)
+
+
+def _bisect(call: _Evaluation, spec: SymmetrySpec, element: GroupElement, params: Parameters) -> str:
+    """Name the group that changes the outputs: of two halves the worse one, until one group is left."""
+    groups, before = spec.groups, call.outputs(params)
+    while len(groups) > 1:
+        halves = groups[: len(groups) // 2], groups[len(groups) // 2 :]
+        groups = max(halves, key=lambda half: _severity(before, call.outputs(act(spec, _restricted(element, half), params))))
+    return groups[0].name
+
+
+def _severity(before: list[Tensor], after: list[Tensor]) -> float:
+    change = _change(before, after)
+    return change if change == change else float("inf")
+
+
+def _restricted(element: GroupElement, groups: tuple) -> GroupElement:
+    names = {group.name for group in groups}
+    return GroupElement(
+        {name: value for name, value in element.permutations.items() if name in names},
+        {name: value for name, value in element.scales.items() if name in names},
+    )

@@ -1,0 +1,115 @@
+"""The words in which an operation says what it does to units.
+
+A rule (see :mod:`symgeom.symmetry.discovery.rules`) describes one operation by a few of these statements about axes; it never looks at
+labels or exponents itself.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+from symgeom.symmetry.discovery.labels import Axis, Expression
+
+Axes = tuple[Axis, ...]
+"""The axes of one tensor."""
+
+
+@dataclass(frozen=True)
+class Relation:
+    """Equal labels, and a linear equation on exponents.
+
+    Attributes
+    ----------
+    terms : tuple of (Expression, coefficient)
+        All expressions have one label; the sum of coefficient times exponent is zero.
+    holds : str
+        Whether the equation holds for positive scales ("p"), signs ("s"), both ("ps"), or labels only ("").
+    reads : tuple of Axis
+        Axes that read units which another tensor produces (the input axis of a weight).
+    """
+
+    terms: tuple[tuple[Expression, Fraction | int], ...]
+    holds: str = "ps"
+    reads: Axes = ()
+
+
+@dataclass(frozen=True)
+class Pin:
+    """These axes have entries with an identity: no symmetry moves them."""
+
+    axes: Axes
+
+
+@dataclass(frozen=True)
+class Separate:
+    """The units of these axes are treated one by one: a matrix across the units is no symmetry."""
+
+    axes: Axes
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """The units of some axes of a tensor meet here: what the other axes hold of one unit (of a head) is no longer its own."""
+
+    axes: Axes
+    tensor: Axes
+
+
+@dataclass(frozen=True)
+class Handed:
+    """Who reads the second axis reads the first: the weight behind what an operation multiplies with."""
+
+    weight: Axis
+    used: Axis
+
+
+@dataclass(frozen=True)
+class Regions:
+    """The second axis of a weight is read differently in each of several equal ranges of the first (grouped convolution)."""
+
+    axis: Axis
+    pieces: Axes
+
+
+Statement = Relation | Pin | Separate | Mixed | Handed | Regions
+
+
+def whole(axis: Axis) -> Expression:
+    """Return the expression that is one axis."""
+    return ((axis,),)
+
+
+def equal(first: Axis | Expression, second: Axis | Expression, holds: str = "ps") -> Relation:
+    """State that two axes have one label and one exponent."""
+    a, b = (whole(x) if isinstance(x, Axis) else x for x in (first, second))
+    return Relation(((a, 1), (b, -1)), holds)
+
+
+def label(first: Axis | Expression, second: Axis | Expression) -> Relation:
+    """State that two axes have one label, and nothing about exponents."""
+    return equal(first, second, holds="")
+
+
+def fixed(axis: Axis, holds: str = "ps") -> Relation:
+    """State that an axis may be permuted but not scaled."""
+    return Relation(((whole(axis), 1),), holds)
+
+
+def contracted(values: Axes, place: int, weights: Axis) -> Iterator[Statement]:
+    """State that a tensor is summed over the units of one axis with ``weights``: scales must cancel."""
+    yield Relation(((whole(values[place]), 1), (whole(weights), 1)), reads=(weights,))
+    yield Mixed((values[place],), values)
+
+
+def passed(inputs: Iterable[Axis], outputs: Iterable[Axis]) -> Iterator[Statement]:
+    """State that a tensor is handed on as it is, or through a map that commutes with any scaling."""
+    for source, target in zip(inputs, outputs, strict=True):
+        yield equal(source, target)
+
+
+def unscaled(inputs: Iterable[Axis], outputs: Iterable[Axis]) -> Iterator[Statement]:
+    """State that units may be permuted and not scaled, before and after."""
+    for source, target in zip(inputs, outputs, strict=True):
+        yield label(source, target)
+        yield fixed(source)
+        yield fixed(target)

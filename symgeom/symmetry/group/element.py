@@ -1,0 +1,222 @@
+"""The elements of the group, and their algebra."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from symgeom.ground.checks import SymgeomError
+from symgeom.symmetry.spec import SymmetrySpec, UnitGroup
+
+
+@dataclass(frozen=True, eq=False)
+class GroupElement:
+    """One element of the symmetry group of an architecture.
+
+    Attributes
+    ----------
+    permutations : mapping of str to Tensor of int64, shape (size,)
+        For each group, the unit that takes place ``k`` is the old unit ``permutations[group][k]``.
+    scales : mapping of str to Tensor, shape (size,), or shape (size, size) for a linear group
+        For each group, the scales applied after the permutation (signs for odd activations), or the matrix.
+    """
+
+    permutations: Mapping[str, Tensor]
+    scales: Mapping[str, Tensor]
+
+
+def identity(spec: SymmetrySpec) -> GroupElement:
+    """Return the element that changes nothing.
+
+    Parameters
+    ----------
+    spec : SymmetrySpec
+        The architecture.
+
+    Returns
+    -------
+    GroupElement
+        In float64.
+
+    Examples
+    --------
+    >>> from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
+    >>> identity(SymmetrySpec((UnitGroup("hidden1", 3, (Leg("w", 0),)),))).permutations["hidden1"]
+    tensor([0, 1, 2])
+    """
+
+    def ones(group: UnitGroup) -> Tensor:
+        kind = {"dtype": torch.float64}
+        return torch.eye(group.size, **kind) if group.scale == "linear" else torch.ones(group.size, **kind)
+
+    return GroupElement(
+        {group.name: torch.arange(group.size) for group in spec.groups}, {group.name: ones(group) for group in spec.groups}
+    )
+
+
+def random_element(spec: SymmetrySpec, *, generator: torch.Generator, spread: float = 0.5) -> GroupElement:
+    """Draw a random element of the whole group.
+
+    Parameters
+    ----------
+    spec : SymmetrySpec
+        The architecture.
+    generator : torch.Generator
+        The source of randomness.
+    spread : float
+        Standard deviation of the logarithm of positive scales; linear groups get ``expm`` of a matrix of that size.
+
+    Returns
+    -------
+    GroupElement
+        Uniform permutations, log-normal scales, uniform signs, in float64.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
+    >>> spec = SymmetrySpec((UnitGroup("hidden1", 3, (Leg("w", 0),)),))
+    >>> random_element(spec, generator=torch.Generator().manual_seed(1)).scales["hidden1"].shape
+    torch.Size([3])
+    """
+
+    def draw(group: UnitGroup) -> Tensor:
+        if group.scale == "linear":
+            noise = torch.randn(group.size, group.size, generator=generator, dtype=torch.float64)
+            return torch.linalg.matrix_exp(spread * noise / group.size**0.5)
+        noise = torch.randn(group.size, generator=generator, dtype=torch.float64)
+        return {"positive": (spread * noise).exp(), "sign": noise.sign(), "none": torch.ones_like(noise)}[group.scale]
+
+    permutations = {
+        group.name: torch.randperm(group.size, generator=generator) if group.permute else torch.arange(group.size)
+        for group in spec.groups
+    }
+    return GroupElement(permutations, {group.name: draw(group) for group in spec.groups})
+
+
+def compose(spec: SymmetrySpec, second: GroupElement, first: GroupElement) -> GroupElement:
+    """Return the element that acts like ``first``, then ``second``.
+
+    Parameters
+    ----------
+    spec : SymmetrySpec
+        The architecture.
+    second, first : GroupElement
+        Elements that name every group of the spec.
+
+    Returns
+    -------
+    GroupElement
+        ``act(compose(second, first), params) == act(second, act(first, params))``.
+
+    Examples
+    --------
+    >>> from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
+    >>> spec = SymmetrySpec((UnitGroup("hidden1", 2, (Leg("w", 0),)),))
+    >>> compose(spec, identity(spec), identity(spec)).permutations["hidden1"]
+    tensor([0, 1])
+    """
+    permutations, scales = {}, {}
+    for group in spec.groups:
+        (outer, left), (inner, right) = part_of(group, second), part_of(group, first)
+        permutations[group.name] = inner[outer]
+        # The first scales, relabelled by the permutation of the same units that follows them: P G P^T for a matrix G.
+        moved = part_of(spec[spec.hosts[group.name]], second)[0]
+        scales[group.name] = left @ right[moved][:, moved] if group.scale == "linear" else left * right[moved]
+    return GroupElement(permutations, scales)
+
+
+def extend(spec: SymmetrySpec, element: GroupElement) -> GroupElement:
+    """Return the element with the identity on every group that it does not name.
+
+    Parameters
+    ----------
+    spec : SymmetrySpec
+        The architecture.
+    element : GroupElement
+        An element that names some of its groups.
+
+    Returns
+    -------
+    GroupElement
+        An element that names all of them.
+
+    Examples
+    --------
+    >>> from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
+    >>> spec = SymmetrySpec((UnitGroup("hidden1", 2, (Leg("w", 0),)),))
+    >>> extend(spec, GroupElement({}, {})).permutations["hidden1"]
+    tensor([0, 1])
+    """
+    nothing = identity(spec)
+    return GroupElement(nothing.permutations | dict(element.permutations), nothing.scales | dict(element.scales))
+
+
+def inverse(spec: SymmetrySpec, element: GroupElement) -> GroupElement:
+    """Return the element that undoes ``element``.
+
+    Parameters
+    ----------
+    spec : SymmetrySpec
+        The architecture.
+    element : GroupElement
+        An element that names every group of the spec.
+
+    Returns
+    -------
+    GroupElement
+        ``compose(inverse(element), element)`` is the identity.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
+    >>> spec = SymmetrySpec((UnitGroup("hidden1", 3, (Leg("w", 0),)),))
+    >>> g = random_element(spec, generator=torch.Generator().manual_seed(0))
+    >>> compose(spec, inverse(spec, g), g).permutations["hidden1"]
+    tensor([0, 1, 2])
+    """
+    permutations, scales = {}, {}
+    for group in spec.groups:
+        permutation, scale = part_of(group, element)
+        permutations[group.name] = torch.argsort(permutation)
+        back = torch.argsort(part_of(spec[spec.hosts[group.name]], element)[0])
+        scales[group.name] = torch.linalg.inv(scale)[back][:, back] if group.scale == "linear" else 1 / scale[back]
+    return GroupElement(permutations, scales)
+
+
+def part_of(group: UnitGroup, element: GroupElement) -> tuple[Tensor, Tensor]:
+    """Return what an element does to one group.
+
+    Parameters
+    ----------
+    group : UnitGroup
+        The group.
+    element : GroupElement
+        An element that names it.
+
+    Returns
+    -------
+    tuple of Tensor
+        The permutation, and the scales or the matrix.
+
+    Raises
+    ------
+    SymgeomError
+        If the element does not name the group, or names it by half.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from symgeom.symmetry.spec import Leg, UnitGroup
+    >>> element = GroupElement({"hidden1": torch.tensor([1, 0])}, {"hidden1": torch.ones(2)})
+    >>> part_of(UnitGroup("hidden1", 2, (Leg("w", 0),)), element)
+    (tensor([1, 0]), tensor([1., 1.]))
+    """
+    if group.name not in element.permutations or group.name not in element.scales:
+        raise SymgeomError(
+            f"Cannot use the group element on group '{group.name}': it has permutations of {sorted(element.permutations)} and "
+            f"scales of {sorted(element.scales)}. Give both for every group, or complete it with extend."
+        )
+    return element.permutations[group.name], element.scales[group.name]

@@ -1,0 +1,145 @@
+"""The words of a spec: legs, unit groups, and the list of them."""
+
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Literal
+
+from symgeom.ground.checks import check_choice
+
+SCALES = ("positive", "sign", "linear", "none")
+
+
+@dataclass(frozen=True)
+class Leg:
+    """One axis of one tensor, indexed by the units of a group.
+
+    Along ``axis`` the units lie in the segment that begins at ``start``; the segment is read as an array of shape
+    ``(outer, size, block)``, so that each unit owns ``outer`` runs of ``block`` consecutive entries.
+
+    Attributes
+    ----------
+    tensor : str
+        Name of the tensor.
+    axis : int
+        The axis that the units index.
+    power : int
+        A scale ``s`` of the unit multiplies the slice by ``s**power``; positive for incoming legs.
+    start : int
+        First entry of the segment (concatenation, packed heads).
+    block : int
+        Consecutive entries that one unit owns (flattened maps, heads).
+    outer : int
+        How often the run of units repeats within the segment (channels-last flattening).
+    region : tuple of (axis, start, stop)
+        Restriction of other axes for which the leg holds (grouped convolution).
+    buffer : bool
+        Whether the tensor is a buffer: it moves with the unit but has no gradient and enters no charge.
+    shift : float
+        The slice transforms as ``s**power * (x + shift) - shift`` (a running variance with its eps).
+    """
+
+    tensor: str
+    axis: int
+    power: int = 1
+    start: int = 0
+    block: int = 1
+    outer: int = 1
+    region: tuple[tuple[int, int, int], ...] = ()
+    buffer: bool = False
+    shift: float = 0.0
+
+    def place(self) -> tuple[object, ...]:
+        """Return what says where the units lie: equal for two legs that index the same entries by the same units."""
+        return self.tensor, self.axis, self.start, self.block, self.outer, self.region
+
+
+@dataclass(frozen=True)
+class UnitGroup:
+    """Interchangeable units: neurons, channels, heads, or one whole layer.
+
+    Attributes
+    ----------
+    name : str
+        Also the name of the xarray dimension.
+    size : int
+        Number of units.
+    legs : tuple of Leg
+        Every slice that moves with the units.
+    scale : {"positive", "sign", "linear", "none"}
+        Which scalings of a unit leave the function unchanged: any positive number, a sign, any invertible matrix across
+        the units, or none.
+    permute : bool
+        Whether the units may be permuted.
+    exact_for : {"loss", "error"}
+        What stays unchanged: the outputs, or only their order (the head as one sphere).
+    """
+
+    name: str
+    size: int
+    legs: tuple[Leg, ...]
+    scale: Literal["positive", "sign", "linear", "none"] = "positive"
+    permute: bool = True
+    exact_for: Literal["loss", "error"] = "loss"
+
+    def incoming(self) -> tuple[Leg, ...]:
+        """Return the trainable legs that feed the units (power > 0): the coordinates of their spheres."""
+        return tuple(leg for leg in self.legs if leg.power > 0 and not leg.buffer)
+
+    def outgoing(self) -> tuple[Leg, ...]:
+        """Return the trainable legs that read the units (power < 0)."""
+        return tuple(leg for leg in self.legs if leg.power < 0 and not leg.buffer)
+
+
+@dataclass(frozen=True)
+class SymmetrySpec:
+    """The symmetry groups of one architecture, from input to output.
+
+    Attributes
+    ----------
+    groups : tuple of UnitGroup
+        Hidden groups first, the head (``exact_for="error"``) last.
+
+    Examples
+    --------
+    >>> legs = (Leg("0.weight", 0), Leg("0.bias", 0), Leg("2.weight", 1, power=-1))
+    >>> spec = SymmetrySpec((UnitGroup("hidden1", 4, legs),))
+    >>> SymmetrySpec.from_json(spec.to_json()) == spec
+    True
+    """
+
+    groups: tuple[UnitGroup, ...]
+
+    @cached_property
+    def hosts(self) -> dict[str, str]:
+        """For each group, the name of the group that permutes its units: its own, or that of which it is a further scaling."""
+        permuting = {(g.size, leg.place()): g.name for g in self.groups if g.permute for leg in g.legs}
+
+        def host(group: UnitGroup) -> str:
+            found = (permuting.get((group.size, leg.place())) for leg in group.legs)
+            return group.name if group.permute else next(filter(None, found), group.name)
+
+        return {group.name: host(group) for group in self.groups}
+
+    def __getitem__(self, name: str) -> UnitGroup:
+        """Return the group of that name."""
+        check_choice(name, [group.name for group in self.groups], "unit group")
+        return next(group for group in self.groups if group.name == name)
+
+    def exact(self) -> "SymmetrySpec":
+        """Return the spec without the groups that only preserve the error (the head)."""
+        return SymmetrySpec(tuple(group for group in self.groups if group.exact_for == "loss"))
+
+    def to_json(self) -> str:
+        """Return the spec as JSON text, equal specs giving equal text."""
+        return json.dumps(asdict(self), indent=1, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> "SymmetrySpec":
+        """Read a spec back from :meth:`to_json`."""
+
+        def leg(fields: dict) -> Leg:
+            return Leg(**(fields | {"region": tuple(tuple(part) for part in fields["region"])}))
+
+        groups = json.loads(text)["groups"]
+        return cls(tuple(UnitGroup(**(group | {"legs": tuple(map(leg, group["legs"]))})) for group in groups))

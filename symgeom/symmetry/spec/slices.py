@@ -1,0 +1,101 @@
+"""The entries that units own: one view of a leg, and matrices (unit, d) in and out of it."""
+
+from torch import Tensor
+
+from symgeom.symmetry.spec.architecture import Leg
+
+
+def view(tensor: Tensor, leg: Leg, size: int) -> Tensor:
+    """View the entries of a leg in the tensor itself.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        The leg's tensor, of one network.
+    leg : Leg
+        Where the units lie.
+    size : int
+        Number of units.
+
+    Returns
+    -------
+    Tensor, shape (..., outer, size, block, ...)
+        Axis ``leg.axis`` is replaced by three, so that the units lie along axis ``leg.axis + 1``; all other axes stay where they
+        are. Writing on the view writes on the tensor.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from symgeom.symmetry.spec import Leg
+    >>> view(torch.zeros(5, 7), Leg("w", axis=1, start=1, block=2), 3).shape
+    torch.Size([5, 1, 3, 2])
+    """
+    for axis, start, stop in leg.region:
+        tensor = tensor.narrow(axis, start, stop - start)
+    run = tensor.narrow(leg.axis, leg.start, leg.outer * size * leg.block)
+    return run.unflatten(leg.axis, (leg.outer, size, leg.block))
+
+
+def _segment(tensor: Tensor, leg: Leg, size: int) -> Tensor:
+    """View the leg as ``(outer, size, block, rest...)``."""
+    return view(tensor, leg, size).movedim((leg.axis, leg.axis + 1, leg.axis + 2), (0, 1, 2))
+
+
+def take(tensor: Tensor, leg: Leg, size: int) -> Tensor:
+    """Return the entries that each unit owns on a leg.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        The leg's tensor, of one network.
+    leg : Leg
+        Where the units lie.
+    size : int
+        Number of units.
+
+    Returns
+    -------
+    Tensor, shape (size, d)
+        Row ``k`` holds unit ``k``'s slice, flattened.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from symgeom.symmetry.spec import Leg
+    >>> take(torch.arange(6.0).reshape(2, 3), Leg("w", axis=1), 3)
+    tensor([[0., 3.],
+            [1., 4.],
+            [2., 5.]])
+    """
+    return _segment(tensor, leg, size).movedim(1, 0).reshape(size, -1)
+
+
+def put(tensor: Tensor, leg: Leg, rows: Tensor) -> Tensor:
+    """Return a copy of ``tensor`` in which the units' slices are ``rows``; the inverse of :func:`take`.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        The leg's tensor, of one network; not modified.
+    leg : Leg
+        Where the units lie.
+    rows : Tensor, shape (size, d)
+        As returned by :func:`take`.
+
+    Returns
+    -------
+    Tensor
+        Same shape as ``tensor``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from symgeom.symmetry.spec import Leg
+    >>> put(torch.zeros(2, 2), Leg("w", axis=1), torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    tensor([[1., 3.],
+            [2., 4.]])
+    """
+    result = tensor.clone()
+    place = _segment(result, leg, len(rows)).movedim(1, 0)
+    place.copy_(rows.reshape(place.shape))
+    return result

@@ -1,0 +1,160 @@
+r"""Translations: numbers that may be added to weights, and the sums that gradient flow therefore conserves.
+
+If adding the same number to all entries of a weight along one axis changes no loss, the gradient sums to zero along that axis,
+and gradient flow keeps the sum of the weight:
+
+.. math:: L(\theta + \epsilon\, 1_a) = L(\theta) \;\Rightarrow\; \sum_{i \in a} \frac{\partial L}{\partial\theta_i} = 0 ,
+          \qquad Q = \sum_{i \in a}\theta_i .
+
+A softmax allows this of the last layer (over classes), a layer norm of what feeds it (over units); and a bias in front of a
+batch norm, or of the keys of attention, may be anything: its entries are conserved one by one. SGD with decay :math:`\lambda`
+keeps these laws too, :math:`Q \leftarrow (1 - \eta\lambda) Q`, whatever its noise.
+
+Unlike scalings they are no property of the outputs alone (a softmax is often part of the loss), so that they are found where they
+show: in the gradients of a loss, at random points of weight space.
+
+References
+----------
+Kunin et al., "Neural mechanics" (2012.04728), section 3, translation symmetry. Finding them in gradients is ours.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from symgeom.ground.checks import SymgeomError, check_finite
+from symgeom.ground.types import Parameters, cast
+
+TOLERANCE = 1e-12
+"""A gradient sums to zero if its sum is at most this, of the sum of its sizes; an entry of it is zero if it is at most this, of
+the largest gradient of the network."""
+
+NEARBY = 0.3
+"""Relative size of the random displacements of the weights at which gradients are taken."""
+
+Loss = Callable[[Parameters], Tensor]
+
+
+@dataclass(frozen=True)
+class Translation:
+    """What may be added to a weight.
+
+    Attributes
+    ----------
+    tensor : str
+        Its name.
+    axis : int or None
+        One number to all entries along this axis; None: any number to any entry.
+    start, stop : int
+        The rows (entries of axis 0) of which this holds.
+
+    Examples
+    --------
+    >>> Translation("head.bias", 0, 0, 2).charge({"head.bias": torch.tensor([1.0, 2.0])})
+    tensor(3., dtype=torch.float64)
+    """
+
+    tensor: str
+    axis: int | None
+    start: int
+    stop: int
+
+    def charge(self, params: Parameters) -> Tensor:
+        """Return what gradient flow conserves.
+
+        Parameters
+        ----------
+        params : Parameters
+            One network, or a gradient, of which the result should be zero.
+
+        Returns
+        -------
+        Tensor of float64
+            Sums along the axis, or the entries themselves.
+        """
+        rows = params[self.tensor].double()[self.start : self.stop]
+        return rows if self.axis is None else rows.sum(self.axis)
+
+
+def find_translations(loss: Loss, params: Parameters, *, generator: torch.Generator, draws: int = 3) -> tuple[Translation, ...]:
+    """Find the translations that leave a loss unchanged.
+
+    Parameters
+    ----------
+    loss : callable
+        From parameters in float64 to a number, such as ``problem.loss``; in training mode, if batch norms shall use the
+        statistics of the batch.
+    params : Parameters
+        The weights; what is not trained belongs into the loss.
+    generator : torch.Generator
+        The source of random displacements.
+    draws : int
+        Points near ``params`` at which a law must hold.
+
+    Returns
+    -------
+    tuple of Translation
+        Runs of rows without a gradient, then axes along which the gradients of other weights sum to zero; not those of length 1.
+
+    Raises
+    ------
+    SymgeomError
+        If a weight is not finite, there is no draw, or the loss has no gradient at all.
+
+    Examples
+    --------
+    >>> head = {"weight": torch.tensor([[1.0, 2.0], [0.5, 3.0]]), "bias": torch.tensor([0.0, 1.0])}
+    >>> inputs, targets = torch.tensor([[1.0, -1.0], [2.0, 0.5]]).double(), torch.tensor([0, 1])
+    >>> logits = lambda p: inputs @ p["weight"].T + p["bias"]
+    >>> cross_entropy = lambda p: torch.nn.functional.cross_entropy(logits(p), targets)
+    >>> [(law.tensor, law.axis) for law in find_translations(cross_entropy, head, generator=torch.Generator().manual_seed(0))]
+    [('weight', 0), ('bias', 0)]
+    """
+    check_finite(params, "the network whose translations are looked for")
+    if draws < 1:
+        raise SymgeomError(f"Cannot look for translations at {draws} points: give at least one.")
+    slopes = [_gradient(loss, _displaced(params, generator)) for _ in range(draws)]
+    largest = [max(float(slope.abs().max()) for slope in found.values()) for found in slopes]
+    if not all(largest):
+        raise SymgeomError(
+            "Cannot look for translations: the loss does not depend on the weights. Give weights that it depends on."
+        )
+    relative = {name: torch.stack([found[name] / size for found, size in zip(slopes, largest, strict=True)]) for name in params}
+    entries, sums = [], []
+    for name, slope in relative.items():
+        still = slope.abs().flatten(2).amax((0, 2)) <= TOLERANCE if slope.ndim > 2 else slope.abs().amax(0) <= TOLERANCE
+        entries += [Translation(name, None, *run) for run in _runs(still.tolist())]
+        if not bool(still.all()):
+            sums += [Translation(name, axis, 0, len(still)) for axis in range(slope.ndim - 1) if _sums_to_zero(slope, axis + 1)]
+    return (*entries, *sums)
+
+
+def _displaced(params: Parameters, generator: torch.Generator) -> dict[str, Tensor]:
+    """Return a point near the network, in float64, that gradients can be taken at."""
+    point = {}
+    for name, tensor in cast(params, torch.float64).items():
+        size = float(tensor.square().mean().sqrt()) or 1.0
+        noise = torch.randn(tensor.shape, generator=generator, dtype=torch.float64).to(tensor.device)
+        point[name] = (tensor + NEARBY * size * noise).requires_grad_()
+    return point
+
+
+def _gradient(loss: Loss, point: dict[str, Tensor]) -> dict[str, Tensor]:
+    with torch.enable_grad():
+        slopes = torch.autograd.grad(loss(point), list(point.values()), allow_unused=True, materialize_grads=True)
+    return dict(zip(point, slopes, strict=True))
+
+
+def _sums_to_zero(slope: Tensor, axis: int) -> bool:
+    sums, sizes = slope.sum(axis), slope.abs().sum(axis)
+    return slope.shape[axis] > 1 and bool((sums.abs() <= TOLERANCE * sizes.max()).all())
+
+
+def _runs(flags: list[bool]) -> list[tuple[int, int]]:
+    """Return the ranges in which all flags are set."""
+    edges = [
+        place for place in range(len(flags) + 1) if (place < len(flags) and flags[place]) != (place > 0 and flags[place - 1])
+    ]
+    return list(zip(edges[::2], edges[1::2], strict=True))
