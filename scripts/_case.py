@@ -7,12 +7,12 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
-from symgeom.learning import networks
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import Parameters, cast
 from symgeom.landscape.batchnorm import Folded, batch_norms, fold_batchnorm
 from symgeom.landscape.binary.layers import BinaryLinear
 from symgeom.landscape.binary.weights import binarise, binary_tensors
+from symgeom.learning import networks
 from symgeom.learning.training.device import choose_device
 from symgeom.store import read_store
 
@@ -31,8 +31,15 @@ class Case:
     def read(cls, path: str, options: Mapping) -> "Case":
         """Read a case's data and build its architecture."""
         data = read_store(path)
-        trained, example = build_network(data, options), torch.from_numpy(data["train_inputs"].values[:2]).float()
-        folded = fold_batchnorm(trained, example) if options["batch_norm"] == "fold" and batch_norms(trained) else None
+        trained, example = (
+            build_network(data, options),
+            torch.from_numpy(data["train_inputs"].values[:2]).float(),
+        )
+        folded = (
+            fold_batchnorm(trained, example)
+            if options["batch_norm"] == "fold" and batch_norms(trained)
+            else None
+        )
         return cls(data, options, trained, folded.module if folded else trained, folded)
 
     @property
@@ -49,11 +56,20 @@ class Case:
         """Return a trained network as it is measured: folded where the configuration says so, in a precision, on the device."""
         params, device = cast(params, torch.float64), choose_device(self.options["device"])
         params = self.folded.parameters(params) if self.folded else params
-        return {name: tensor.to(device) for name, tensor in cast(params, getattr(torch, precision)).items()}
+        return {
+            name: tensor.to(device)
+            for name, tensor in cast(params, getattr(torch, precision)).items()
+        }
 
 
-def build_network(data: xr.Dataset, options: Mapping, words: Sequence[str | int] = ("architecture",)) -> nn.Module:
+def build_network(
+    data: xr.Dataset, options: Mapping, words: Sequence[str | int] = ("architecture",)
+) -> nn.Module:
     """Build a case's network as it is trained, with weights drawn from the stream of the given words."""
     shape = tuple(options.get("input_shape", data["train_inputs"].shape[1:]))
-    chosen = {"input_shape": shape, "classes": data.attrs["classes"], "options": options.get("options", {})}
+    chosen = {
+        "input_shape": shape,
+        "classes": data.attrs["classes"],
+        "options": options.get("options", {}),
+    }
     return networks.build(options["name"], **chosen, generator=stream(*words))

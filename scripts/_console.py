@@ -30,7 +30,9 @@ class _Both:
 
     def write(self, text: str) -> None:
         self.terminal.write(text)
-        with suppress(OSError):  # a disk that is full for the log must not hide the sentence that says so
+        with suppress(
+            OSError
+        ):  # a disk that is full for the log must not hide the sentence that says so
             self.log.write(text.encode())
 
     def flush(self) -> None:
@@ -40,4 +42,11 @@ class _Both:
 def progress(label: str, total: int) -> tqdm:
     """Return a progress bar for long work: every half second on a terminal, every ten seconds in a file."""
     interval = 0.5 if sys.__stderr__.isatty() else 10.0
-    return tqdm(total=total, desc=label, file=sys.__stderr__, mininterval=interval, delay=interval, dynamic_ncols=True)
+    return tqdm(
+        total=total,
+        desc=label,
+        file=sys.__stderr__,
+        mininterval=interval,
+        delay=interval,
+        dynamic_ncols=True,
+    )

@@ -26,9 +26,15 @@ def read_elements(
         rows = {pair: row for row, pair in named if pairs is None or pair in pairs}
         chosen = store.isel(pair=list(rows.values())).load()
         orders, scales = (
-            {group.name: torch.from_numpy(chosen[f"{part}_{group.name}"].values) for group in spec.groups} for part in parts
+            {
+                group.name: torch.from_numpy(chosen[f"{part}_{group.name}"].values)
+                for group in spec.groups
+            }
+            for part in parts
         )
         for place, pair in enumerate(rows):
-            order, scale = ({name: values[place] for name, values in part.items()} for part in (orders, scales))
+            order, scale = (
+                {name: values[place] for name, values in part.items()} for part in (orders, scales)
+            )
             found[pair] = GroupElement(order, scale)
     return found

@@ -27,11 +27,18 @@ class Gauges:
     elements: Mapping[Pair, GroupElement]
 
     @classmethod
-    def read(cls, case: Case, spec: SymmetrySpec, stores: Mapping, pairs: Container[Pair]) -> "Gauges":
+    def read(
+        cls, case: Case, spec: SymmetrySpec, stores: Mapping, pairs: Container[Pair]
+    ) -> "Gauges":
         """Read the alignments of some pairs; their networks, canonical and (if they are there) as trained, when asked for."""
-        trained, canonical = read_networks(stores.get("minima", ())), read_networks(stores["canonical"])
+        trained, canonical = (
+            read_networks(stores.get("minima", ())),
+            read_networks(stores["canonical"]),
+        )
         raw = OnDemand(trained, lambda key: case.prepared(trained[key], "float64"), size=size)
-        records = read_records(stores["canonical"], "head_length", *(f"sign_{group.name}" for group in spec.groups))
+        records = read_records(
+            stores["canonical"], "head_length", *(f"sign_{group.name}" for group in spec.groups)
+        )
         return cls(spec, raw, canonical, records, read_elements(stores["alignments"], spec, pairs))
 
     def ends(self, pair: Pair, element: GroupElement | None = None) -> dict[str, Ends] | None:
@@ -43,7 +50,10 @@ class Gauges:
         found = {"normalised": (first, second), "both": (first, act(self.spec, element, second))}
         if keys[0] in self.raw:
             first, second = (scaled(self.spec, self.raw[key], self.records[key]) for key in keys)
-            found |= {"raw": (self.raw[keys[0]], self.raw[keys[1]]), "aligned": (first, act(self.spec, element, second))}
+            found |= {
+                "raw": (self.raw[keys[0]], self.raw[keys[1]]),
+                "aligned": (first, act(self.spec, element, second)),
+            }
         return found
 
     def corners(self, pairs: tuple[Pair, Pair], *, latent: bool) -> list[Parameters] | None:
@@ -51,8 +61,18 @@ class Gauges:
         keys = pairs[0][:2], pairs[0][2:], pairs[1][2:]
         if not all(key in self.canonical for key in keys):
             return None
-        plain = [scaled(self.spec, self.raw[key], self.records[key]) for key in keys] if latent else self._canonical(keys)
-        return [plain[0], *(act(self.spec, self.elements[pair], network) for pair, network in zip(pairs, plain[1:], strict=True))]
+        plain = (
+            [scaled(self.spec, self.raw[key], self.records[key]) for key in keys]
+            if latent
+            else self._canonical(keys)
+        )
+        return [
+            plain[0],
+            *(
+                act(self.spec, self.elements[pair], network)
+                for pair, network in zip(pairs, plain[1:], strict=True)
+            ),
+        ]
 
     def _canonical(self, keys: Sequence[Key]) -> list[Parameters]:
         # The head is a direction: all get the geometric mean of their lengths, which changes no error, only losses.

@@ -16,7 +16,9 @@ from symgeom.symmetry.spec import SymmetrySpec
 def all_data(problems: Mapping[str, Problem]) -> Problem:
     """Join the splits: an input that is constant must be so everywhere."""
     parts = list(problems.values())
-    inputs, targets = (torch.cat([getattr(part, name) for part in parts]) for name in ("inputs", "targets"))
+    inputs, targets = (
+        torch.cat([getattr(part, name) for part in parts]) for name in ("inputs", "targets")
+    )
     return replace(parts[0], inputs=inputs, targets=targets)
 
 
@@ -27,17 +29,27 @@ def on_torus(
     absorbed = []
     try:
         if options["constant_inputs"] == "absorb":
-            params, absorbed = absorb_constant_inputs(spec, params, network.inputs, module=network.module)
+            params, absorbed = absorb_constant_inputs(
+                spec, params, network.inputs, module=network.module
+            )
         names = ("bias_in_norm", "dead_units", "importance_threshold", "stream")
         return canonicalise(spec, params, **{name: options[name] for name in names}), absorbed
     except SymgeomError as mistake:
         keys = "symmetry.dead_units, symmetry.importance_threshold, symmetry.stream and symmetry.constant_inputs"
-        raise SymgeomError(f"{label}: {mistake} In the configuration these options are the keys {keys}.") from None
+        raise SymgeomError(
+            f"{label}: {mistake} In the configuration these options are the keys {keys}."
+        ) from None
 
 
 def scaled(spec: SymmetrySpec, network: Mapping[str, Tensor], scales: Mapping) -> dict[str, Tensor]:
     """Scale the head by a length ("error": what is exact for the error only), or give units their signs ("sign_<group>")."""
     plain = identity(spec)
-    chosen = {group.name: scales.get(group.exact_for, scales.get(f"sign_{group.name}")) for group in spec.groups}
-    factors = {name: plain.scales[name] if value is None else plain.scales[name] * value for name, value in chosen.items()}
+    chosen = {
+        group.name: scales.get(group.exact_for, scales.get(f"sign_{group.name}"))
+        for group in spec.groups
+    }
+    factors = {
+        name: plain.scales[name] if value is None else plain.scales[name] * value
+        for name, value in chosen.items()
+    }
     return act(spec, GroupElement(plain.permutations, factors), network)

@@ -27,7 +27,9 @@ def path_of(case: Case, torus: Torus, ends: Ends) -> Path | None:
     return LinearPath(*ends) if case.binary else geodesic_of(torus, ends)
 
 
-def connected(case: Case, torus: Torus, gauges: Gauges, pairs: Iterable[Pair]) -> OnDemand[Pair, Ends]:
+def connected(
+    case: Case, torus: Torus, gauges: Gauges, pairs: Iterable[Pair]
+) -> OnDemand[Pair, Ends]:
     """Return the ends of every pair between which there is such a path, with all symmetries removed, made when asked for."""
     kind = "aligned" if case.binary else "both"
 

@@ -21,14 +21,26 @@ def names(dim: str, values: Sequence[str], long_name: str) -> dict[str, xr.Varia
     return {dim: labelled(dim, list(values), "1", long_name)}
 
 
-def filled(arrays: dict[str, np.ndarray], name: str, shape: tuple[int, ...], place: tuple[int, ...], values: object) -> None:
+def filled(
+    arrays: dict[str, np.ndarray],
+    name: str,
+    shape: tuple[int, ...],
+    place: tuple[int, ...],
+    values: object,
+) -> None:
     """Put values at a place of a named array, which begins as NaN everywhere."""
     values = values.cpu().numpy() if hasattr(values, "cpu") else np.asarray(values)
     arrays.setdefault(name, np.full((*shape, *values.shape), np.nan))[place] = values
 
 
 def write_pairs(
-    path: str, pairs: Sequence[Pair], variables: Mapping, *, coordinates: Mapping, attrs: Mapping, config_digest: str
+    path: str,
+    pairs: Sequence[Pair],
+    variables: Mapping,
+    *,
+    coordinates: Mapping,
+    attrs: Mapping,
+    config_digest: str,
 ) -> None:
     """Write what was measured of pairs of minima."""
     ends = {name: ("pair", [pair[column] for pair in pairs]) for column, name in enumerate(ENDS)}

@@ -1,8 +1,9 @@
 """Run a script's ``main`` for a Snakemake rule: hand it what it names, log what it says, and turn mistakes into one sentence.
 
-``main`` takes keyword-only arguments without defaults; each is looked up among the rule's outputs, inputs, parameters and
-wildcards. ``stores`` are all inputs by name, ``config_digest`` is the digest of the rule's parameters. With the environment
-variable SYMGEOM_DEBUG set, a mistake shows its traceback. What killed attempts left half-written is removed first.
+``main`` takes keyword-only arguments without defaults; each is looked up among the rule's outputs,
+inputs, parameters and wildcards. ``stores`` are all inputs by name, ``config_digest`` is the digest
+of the rule's parameters. With the environment variable SYMGEOM_DEBUG set, a mistake shows its
+traceback. What killed attempts left half-written is removed first.
 """
 
 import hashlib
@@ -35,7 +36,9 @@ def launch(main: Callable[..., None], snakemake: object) -> None:
         except SymgeomError as mistake:
             if os.environ.get("SYMGEOM_DEBUG"):
                 raise
-            job = ", ".join(f"{name} {value}" for name, value in snakemake.wildcards.items() if value)
+            job = ", ".join(
+                f"{name} {value}" for name, value in snakemake.wildcards.items() if value
+            )
             sys.stderr.write(f"\nError in {snakemake.rule} ({job}): {mistake}\n")
             sys.exit(1)
         except Exception:

@@ -33,16 +33,31 @@ def ledger_table(record: LedgerRecord, method: Method | None, seeds: int) -> Tab
             continue
         terms, defect = (kept(part, group) for part in (record.terms, record.defect))
         caused = f"what changed the charges of {group} since the start"
-        variables[f"term_{group}"] = labelled((*SEED, "step", "term", group), terms, "weight^2", caused)
-        variables[f"defect_{group}"] = labelled(along, defect, "weight^2", f"changes of {group} that no term explains")
+        variables[f"term_{group}"] = labelled(
+            (*SEED, "step", "term", group), terms, "weight^2", caused
+        )
+        variables[f"defect_{group}"] = labelled(
+            along, defect, "weight^2", f"changes of {group} that no term explains"
+        )
         defects.append(np.nan_to_num(np.abs(defect) / kept(record.scale, group)).max(axis=(2, 3)))
         changes.append(changes_of(terms))
     total = np.sum([np.zeros((1, seeds, len(TERMS))), *changes], axis=0)
-    share = total[..., TERMS.index("optimizer")] / np.where(total.sum(-1) > 0, total.sum(-1), np.nan)
-    closure = np.where(finite, np.max(defects, axis=0) if defects else np.nan, np.nan)
-    variables["closure"] = labelled(SEED, closure, "1", "largest defect relative to the scale of its charge")
-    variables["first_order"] = labelled(SEED, share, "1", "share of all changes that is the optimizer's own, at first order")
-    variables["equivariant"] = labelled(
-        "arm", [bool(method and method.equivariant)], "1", "whether the method changes no charge at first order"
+    share = total[..., TERMS.index("optimizer")] / np.where(
+        total.sum(-1) > 0, total.sum(-1), np.nan
     )
-    return variables, {"step": ("step", record.step.numpy())} | names("term", TERMS, "cause of a change")
+    closure = np.where(finite, np.max(defects, axis=0) if defects else np.nan, np.nan)
+    variables["closure"] = labelled(
+        SEED, closure, "1", "largest defect relative to the scale of its charge"
+    )
+    variables["first_order"] = labelled(
+        SEED, share, "1", "share of all changes that is the optimizer's own, at first order"
+    )
+    variables["equivariant"] = labelled(
+        "arm",
+        [bool(method and method.equivariant)],
+        "1",
+        "whether the method changes no charge at first order",
+    )
+    return variables, {"step": ("step", record.step.numpy())} | names(
+        "term", TERMS, "cause of a change"
+    )

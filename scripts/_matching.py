@@ -10,7 +10,13 @@ from torch import Tensor
 from symgeom.ground.on_demand import OnDemand
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import Parameters, size
-from symgeom.quotient.alignment import Alignment, Matching, align_activations, align_pairs, unit_activations
+from symgeom.quotient.alignment import (
+    Alignment,
+    Matching,
+    align_activations,
+    align_pairs,
+    unit_activations,
+)
 from symgeom.symmetry.spec import SymmetrySpec
 
 
@@ -20,7 +26,12 @@ def starts_of(options: Mapping) -> int:
 
 
 def match(
-    spec: SymmetrySpec, networks: Mapping[tuple, Parameters], pairs: Sequence[Pair], *, options: Mapping, case: Case
+    spec: SymmetrySpec,
+    networks: Mapping[tuple, Parameters],
+    pairs: Sequence[Pair],
+    *,
+    options: Mapping,
+    case: Case,
 ) -> Iterator[tuple[Pair, Alignment]]:
     """Align the second network of every pair to the first; each pair has a random stream of its own."""
     named = {(pair[:2], pair[2:]): pair for pair in pairs}

@@ -10,7 +10,11 @@ NOISES = {
 
 PARTS = {
     "": ("error_increase", "1", "mean increase of the training error"),
-    "_standard_error": ("standard_error", "1", "standard error over draws of the increase of the training error"),
+    "_standard_error": (
+        "standard_error",
+        "1",
+        "standard error over draws of the increase of the training error",
+    ),
     "_loss": ("loss_increase", "nat", "mean increase of the training loss"),
 }
 """What is kept of each: the ending of its name, the attribute, unit and meaning."""
@@ -23,7 +27,10 @@ CURVES = {
 CURVES |= {
     "layer_energy": ("1", "mean increase of the training error under relative noise on one layer"),
     "margin": ("1", "margin of the training samples on the canonical network, by quantile"),
-    "layer_margin": ("1", "smallest relative change of one layer's weights to another decision, to first order, by quantile"),
+    "layer_margin": (
+        "1",
+        "smallest relative change of one layer's weights to another decision, to first order, by quantile",
+    ),
     "spectral_margin": ("1", "the same over the product of the spectral norms of the layers"),
 }
 
@@ -47,7 +54,10 @@ CURVATURES = {
 }
 """Units and meanings."""
 
-DIMS = dict.fromkeys(CURVES, ("amplitude",)) | {"layer_energy": ("layer",), "layer_margin": ("layer", "quantile")}
+DIMS = dict.fromkeys(CURVES, ("amplitude",)) | {
+    "layer_energy": ("layer",),
+    "layer_margin": ("layer", "quantile"),
+}
 DIMS |= dict.fromkeys(("margin", "spectral_margin"), ("quantile",))
 DIMS |= {"eigenvalue": ("rank",), "eigenvalue_residual": ("rank",), "layer_trace": ("layer",)}
 DIMS |= {"density_node": ("probe", "step"), "density_weight": ("probe", "step")}

@@ -34,21 +34,32 @@ def read_networks(paths: str | Iterable[str]) -> OnDemand[Key, dict[str, Tensor]
 
     def read(key: Key) -> dict[str, Tensor]:
         store, place = places[key]
-        return {name: torch.from_numpy(array) for name, array in dataset_to_parameters(store, at=place).items()}
+        return {
+            name: torch.from_numpy(array)
+            for name, array in dataset_to_parameters(store, at=place).items()
+        }
 
     return OnDemand(places, read, size=size).where(finite)
 
 
 def finite(network: Parameters) -> bool:
     """Return whether a network has a finite length."""
-    return all(bool(torch.linalg.vector_norm(tensor.double()).isfinite()) for tensor in network.values())
+    return all(
+        bool(torch.linalg.vector_norm(tensor.double()).isfinite()) for tensor in network.values()
+    )
 
 
 def read_records(paths: str | Iterable[str], *names: str) -> dict[Key, dict[str, Tensor]]:
     """Read what some stores say of each network by arm and seed, beside its weights; a name that they do not have is left out."""
     found = {}
     for store in (read_store(path, only=("arm", "seed", *names)) for path in listed(paths)):
-        for arm, seed in ((arm, seed) for arm in store["arm"].values for seed in store["seed"].values):
-            chosen = {name: store[name].sel(arm=arm, seed=seed).values for name in names if name in store}
-            found[str(arm), int(seed)] = {name: torch.as_tensor(values) for name, values in chosen.items()}
+        for arm, seed in (
+            (arm, seed) for arm in store["arm"].values for seed in store["seed"].values
+        ):
+            chosen = {
+                name: store[name].sel(arm=arm, seed=seed).values for name in names if name in store
+            }
+            found[str(arm), int(seed)] = {
+                name: torch.as_tensor(values) for name, values in chosen.items()
+            }
     return found

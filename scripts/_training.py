@@ -22,7 +22,10 @@ def method_of(recipe: Mapping) -> Method:
 
 def strengths(recipe: Mapping) -> dict[str, float]:
     """Return what the balance of an arm's noise with its weight decay depends on."""
-    return {name: getattr(method_of(recipe), name) for name in ("learning_rate", "weight_decay", "momentum")}
+    return {
+        name: getattr(method_of(recipe), name)
+        for name in ("learning_rate", "weight_decay", "momentum")
+    }
 
 
 def precision_of(training: Mapping) -> str:
@@ -32,15 +35,24 @@ def precision_of(training: Mapping) -> str:
 
 def starts(case: Case, members: Sequence[tuple], precision: str) -> dict[str, torch.Tensor]:
     """Return the stacked initial networks, each from a stream of its own."""
-    first = [parameters(build_network(case.data, case.options, ("initialisation", *member))) for member in members]
+    first = [
+        parameters(build_network(case.data, case.options, ("initialisation", *member)))
+        for member in members
+    ]
     device = choose_device(case.options["device"])
-    return {name: tensor.to(device) for name, tensor in cast(stack(first), getattr(torch, precision)).items()}
+    return {
+        name: tensor.to(device)
+        for name, tensor in cast(stack(first), getattr(torch, precision)).items()
+    }
 
 
 def orders(members: Sequence[tuple], training: Mapping) -> list[torch.Generator]:
     """Return the generators of the order of the data: one for each member, or equal ones for all seeds."""
     shared = training.get("order", "independent") == "shared"
-    return [stream("order", case, arm, "shared" if shared else seed, replica) for case, arm, seed, replica in members]
+    return [
+        stream("order", case, arm, "shared" if shared else seed, replica)
+        for case, arm, seed, replica in members
+    ]
 
 
 def plan_of(case: Case, training: Mapping, *, place: Path, digest: str, bar: tqdm) -> Plan:
@@ -50,8 +62,22 @@ def plan_of(case: Case, training: Mapping, *, place: Path, digest: str, bar: tqd
         bar.update(epoch - bar.n)
         bar.set_postfix_str(text, refresh=False)
 
-    limits = {name: training[name] for name in ("batch_size", "epochs", "stop_error", "stop_loss", "evaluate_every", "together")}
-    augment = augmentation(training.get("augmentation", "none"), black=case.data["black"].values.tolist())
+    limits = {
+        name: training[name]
+        for name in (
+            "batch_size",
+            "epochs",
+            "stop_error",
+            "stop_loss",
+            "evaluate_every",
+            "together",
+        )
+    }
+    augment = augmentation(
+        training.get("augmentation", "none"), black=case.data["black"].values.tolist()
+    )
     autocast = torch.bfloat16 if training["precision"] == "bfloat16" else None
     checkpoint = Checkpoint(place, every=training["checkpoint_every"], digest=digest)
-    return Plan(**limits, augment=augment, autocast=autocast, checkpoint=checkpoint, progress=advance)
+    return Plan(
+        **limits, augment=augment, autocast=autocast, checkpoint=checkpoint, progress=advance
+    )

@@ -19,7 +19,9 @@ def main(*, options: Mapping, descents: str, config_digest: str) -> None:
             variables |= {name: labelled(*array) for name, array in arrays.items()}
             coordinates |= {name: labelled(*place) for name, place in places.items()}
             bar.update()
-    write_store(descents, xr.Dataset(variables, coordinates), config_digest=config_digest, seeds=[12345])
+    write_store(
+        descents, xr.Dataset(variables, coordinates), config_digest=config_digest, seeds=[12345]
+    )
 
 
 if __name__ == "__main__":

@@ -20,7 +20,13 @@ def main(*, data: str, network: Mapping, symmetry: str, trained: str) -> None:
     for path, module in ((symmetry, case.measured), (trained, case.trained)):
         module = module.to("cpu", torch.float64).eval()
         spec = discover(module, inputs[:2])
-        certify(spec, module, parameters(module), inputs=inputs, generator=stream("certificate", "architecture")).require()
+        certify(
+            spec,
+            module,
+            parameters(module),
+            inputs=inputs,
+            generator=stream("certificate", "architecture"),
+        ).require()
         write_text(path, spec.to_json())
 
 

@@ -27,7 +27,14 @@ def main(
         subject = [claim for claim in read_claims(*claims) if claim.case == case]
     else:
         subject = open_study(Path(svg).parents[2], files=arrays, weights=False)[case]
-    save(import_module(f"symgeom.study.figures.{figure}").draw(subject, arms=arms, settings=settings), svg, png, pdf)
+    save(
+        import_module(f"symgeom.study.figures.{figure}").draw(
+            subject, arms=arms, settings=settings
+        ),
+        svg,
+        png,
+        pdf,
+    )
 
 
 if __name__ == "__main__":

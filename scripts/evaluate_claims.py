@@ -12,7 +12,15 @@ from symgeom.study.claims.record import write_claims
 from symgeom.study.claims.theory import judge_perceptron
 
 
-def main(*, stores: Mapping, cases: list, options: Mapping, bend_threshold: float, claims: str, barriers: str) -> None:
+def main(
+    *,
+    stores: Mapping,
+    cases: list,
+    options: Mapping,
+    bend_threshold: float,
+    claims: str,
+    barriers: str,
+) -> None:
     known = [stage for stage in (*STAGES, "valleys") if stores[stage]]
     files, judged = [path for stage in known for path in stores[stage]], []
     study = open_study(Path(claims).parent, files=files, weights=False)
@@ -20,7 +28,9 @@ def main(*, stores: Mapping, cases: list, options: Mapping, bend_threshold: floa
     for case in cases:
         stages = {stage: study[case][stage].to_dataset() for stage in known}
         moving = stages["ledgers"]["equivariant"]
-        roles = dict(options["roles"]) | {"equivariant": [str(arm) for arm in moving["arm"].values[moving.values.astype(bool)]]}
+        roles = dict(options["roles"]) | {
+            "equivariant": [str(arm) for arm in moving["arm"].values[moving.values.astype(bool)]]
+        }
         judged += evaluate(stages, roles, **chosen, bend_threshold=bend_threshold, case=case)
         rows += barrier_intervals(stages["paths"], stages["minima"], **chosen, case=case)
     for path in stores["solutions"]:

@@ -36,10 +36,18 @@ def main(
     found, spec = Case.read(stores["data"], network), read_symmetry(stores["symmetry"])
     precision = precision_of({"precision": precision})
     files = [checkpoints] if isinstance(checkpoints, str) else list(checkpoints)
-    networks = [cast(read_weights(file, found.trained), getattr(torch, precision)) for file in files]
-    problems, measured = problems_of(found, precision), stack([found.prepared(each, precision) for each in networks])
+    networks = [
+        cast(read_weights(file, found.trained), getattr(torch, precision)) for file in files
+    ]
+    problems, measured = (
+        problems_of(found, precision),
+        stack([found.prepared(each, precision) for each in networks]),
+    )
     finite = evaluate(problems["train"], measured)[0].isfinite().tolist()
-    none, unseen = torch.zeros(len(seeds), dtype=torch.int64), torch.full((len(seeds), 1), torch.nan, dtype=torch.float64)
+    none, unseen = (
+        torch.zeros(len(seeds), dtype=torch.int64),
+        torch.full((len(seeds), 1), torch.nan, dtype=torch.float64),
+    )
     status = tuple("imported" if good else "diverged" for good in finite)
     imported = Trained(stack(networks), status, none, none, none, unseen, unseen, together=False)
     how = {"method": "checkpoints", "files": [Path(file).name for file in files]}
@@ -48,7 +56,9 @@ def main(
         (ledgers, ledger_table(charges_alone(spec, imported.parameters), None, len(seeds))),
         (minima, minima_table(spec, imported, problems, measured)),
     ):
-        write_minima(path, [arm], seeds, variables, coordinates=along, attrs=how, config_digest=config_digest)
+        write_minima(
+            path, [arm], seeds, variables, coordinates=along, attrs=how, config_digest=config_digest
+        )
 
 
 if __name__ == "__main__":

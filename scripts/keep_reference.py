@@ -12,7 +12,10 @@ from symgeom.ground.whole import write_text
 from symgeom.store import open_study
 from symgeom.study.summary import minima_table, pairs_table, write_table
 
-OF_MINIMA, OF_PAIRS = ("minima", "flatness", "curvature", "canonical", "ledgers"), ("distances", "alignments", "paths", "chains")
+OF_MINIMA, OF_PAIRS = (
+    ("minima", "flatness", "curvature", "canonical", "ledgers"),
+    ("distances", "alignments", "paths", "chains"),
+)
 COLOURS = 256
 """Of a picture that is kept: a third of the size, and no difference to the eye."""
 
@@ -31,8 +34,14 @@ def main(*, stores: Mapping, cases: list, command: str, kept: str) -> None:
     folder = Path(kept).parent
     files = [path for stage in (*OF_MINIMA, *OF_PAIRS) for path in stores[stage]]
     study = open_study(Path(stores["claims"]).parent, files=files, weights=False)
-    for name, stages, tabulate in (("minima", OF_MINIMA, minima_table), ("pairs", OF_PAIRS, pairs_table)):
-        rows = [tabulate(case, {stage: study[case][stage].to_dataset() for stage in stages}) for case in cases]
+    for name, stages, tabulate in (
+        ("minima", OF_MINIMA, minima_table),
+        ("pairs", OF_PAIRS, pairs_table),
+    ):
+        rows = [
+            tabulate(case, {stage: study[case][stage].to_dataset() for stage in stages})
+            for case in cases
+        ]
         write_table(folder / f"{name}.csv", [row for table in rows for row in table])
     for path in (stores["claims"], stores["barriers"], stores["provenance"]):
         shutil.copy(path, folder)
@@ -40,9 +49,16 @@ def main(*, stores: Mapping, cases: list, command: str, kept: str) -> None:
         place = folder / "figures" / Path(picture).parent.name
         place.mkdir(parents=True, exist_ok=True)
         drawn = Image.open(picture).convert("RGB")
-        drawn.quantize(COLOURS, dither=Image.Dither.NONE).save(place / f"{Path(picture).stem}.png", optimize=True)
+        drawn.quantize(COLOURS, dither=Image.Dither.NONE).save(
+            place / f"{Path(picture).stem}.png", optimize=True
+        )
     made = json.loads(Path(stores["provenance"]).read_text())
-    words = {"study": folder.name, "command": command, "commit": made["commit"], "minutes": made["elapsed"] / 60}
+    words = {
+        "study": folder.name,
+        "command": command,
+        "commit": made["commit"],
+        "minutes": made["elapsed"] / 60,
+    }
     job_minutes = sum(rule["seconds"] for rule in made["rules"]) / 60
     write_text(kept, WORDS.format(**words, job_minutes=job_minutes, **made["machine"]))
 

@@ -27,7 +27,14 @@ MEANINGS = {
 
 
 def main(
-    *, stores: Mapping, network: Mapping, planes: list, options: Mapping, bias_in_norm: bool, maps: str, config_digest: str
+    *,
+    stores: Mapping,
+    network: Mapping,
+    planes: list,
+    options: Mapping,
+    bias_in_norm: bool,
+    maps: str,
+    config_digest: str,
 ) -> None:
     case, spec = Case.read(stores["data"], network), read_symmetry(stores["symmetry"])
     problem = problems_of(case, options["precision"], samples=options["samples"])["train"]
@@ -41,17 +48,35 @@ def main(
             corners = gauges.corners((tuple(first), tuple(second)), latent=bool(case.binary))
             if corners:
                 plane = Plane(*(cast(corner, problem.inputs.dtype) for corner in corners), **chosen)
-                measured = error_map(problem, plane, points=options["points"], margin=options["margin"])
+                measured = error_map(
+                    problem, plane, points=options["points"], margin=options["margin"]
+                )
                 for name in MEANINGS:
                     filled(arrays, name, (len(planes),), (row,), getattr(measured, name))
-    variables = {name: labelled(("plane", *MEANINGS[name][0]), array, *MEANINGS[name][1:]) for name, array in arrays.items()}
-    ends = {"vertex_arm": [three[::2] for three in vertices], "vertex_seed": [three[1::2] for three in vertices]}
+    variables = {
+        name: labelled(("plane", *MEANINGS[name][0]), array, *MEANINGS[name][1:])
+        for name, array in arrays.items()
+    }
+    ends = {
+        "vertex_arm": [three[::2] for three in vertices],
+        "vertex_seed": [three[1::2] for three in vertices],
+    }
     coordinates = {
-        name: labelled(("plane", "vertex"), np.array(values).reshape(-1, 3), "1", f"{name.split('_')[1]} of each of the three")
+        name: labelled(
+            ("plane", "vertex"),
+            np.array(values).reshape(-1, 3),
+            "1",
+            f"{name.split('_')[1]} of each of the three",
+        )
         for name, values in ends.items()
     }
     dataset = Dataset(variables, coordinates, {name: str(value) for name, value in options.items()})
-    write_store(maps, dataset, config_digest=config_digest, seeds=sorted({seed for three in vertices for seed in three[1::2]}))
+    write_store(
+        maps,
+        dataset,
+        config_digest=config_digest,
+        seeds=sorted({seed for three in vertices for seed in three[1::2]}),
+    )
 
 
 if __name__ == "__main__":

@@ -35,22 +35,57 @@ def main(
     with progress("measure flatness", len(networks)) as bar:
         for (arm, seed), trained in networks.items():
             bar.update()
-            place, params = (arms.index(arm), seeds.index(seed)), found.prepared(trained, options["precision"])
-            chosen = {"options": options | {"bias_in_norm": bias_in_norm}, "words": (case, arm, seed)}
+            place, params = (
+                (arms.index(arm), seeds.index(seed)),
+                found.prepared(trained, options["precision"]),
+            )
+            chosen = {
+                "options": options | {"bias_in_norm": bias_in_norm},
+                "words": (case, arm, seed),
+            }
             measured = curves(spec, problem, params, **chosen, binary=binary)
             if options["layers"] and not binary:
                 parts = by_layer(problem, params, **chosen)
-                measured["layer_energy"] = [float(energy.error_increase) for energy in parts.values()]
+                measured["layer_energy"] = [
+                    float(energy.error_increase) for energy in parts.values()
+                ]
                 measured["layer_margin"] = layer_margins(problem, params, layers(problem, params))
             margins = normalised_margins(spec, problem, params, bias_in_norm=bias_in_norm)
-            for name, values in (measured | {"margin": margins.value, "spectral_margin": margins.spectral}).items():
+            for name, values in (
+                measured | {"margin": margins.value, "spectral_margin": margins.spectral}
+            ).items():
                 filled(arrays, name, shape, place, values)
-    variables = {name: labelled(("arm", "seed", *DIMS[name]), array, *CURVES[name]) for name, array in arrays.items()}
-    coordinates = {"amplitude": labelled("amplitude", options["amplitudes"], "1", "size of the noise, relative to each weight")}
-    coordinates |= {"quantile": labelled("quantile", np.array(QUANTILES), "1", "share of the samples below")}
-    coordinates |= names("layer", list(layers(problem, params)), "layer") if "layer_energy" in variables else {}
-    attrs = {"draws": options["draws"], "noise": "flips" if binary else "multiplicative", "precision": options["precision"]}
-    write_minima(flatness, arms, seeds, variables, coordinates=coordinates, attrs=attrs, config_digest=config_digest)
+    variables = {
+        name: labelled(("arm", "seed", *DIMS[name]), array, *CURVES[name])
+        for name, array in arrays.items()
+    }
+    coordinates = {
+        "amplitude": labelled(
+            "amplitude", options["amplitudes"], "1", "size of the noise, relative to each weight"
+        )
+    }
+    coordinates |= {
+        "quantile": labelled("quantile", np.array(QUANTILES), "1", "share of the samples below")
+    }
+    coordinates |= (
+        names("layer", list(layers(problem, params)), "layer")
+        if "layer_energy" in variables
+        else {}
+    )
+    attrs = {
+        "draws": options["draws"],
+        "noise": "flips" if binary else "multiplicative",
+        "precision": options["precision"],
+    }
+    write_minima(
+        flatness,
+        arms,
+        seeds,
+        variables,
+        coordinates=coordinates,
+        attrs=attrs,
+        config_digest=config_digest,
+    )
 
 
 if __name__ == "__main__":

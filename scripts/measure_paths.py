@@ -33,27 +33,54 @@ def main(
 ) -> None:
     case, spec = Case.read(stores["data"], network), read_symmetry(stores["symmetry"])
     problems = problems_of(case, options["precision"], samples=options["samples"])
-    left_out = ["repaired both"] if options["repair"] and (case.binary or problems["train"].batch_norm) else []
-    options = options | {"repair": options["repair"] and not left_out}  # statistics that are measured anew need no repair
+    left_out = (
+        ["repaired both"]
+        if options["repair"] and (case.binary or problems["train"].batch_norm)
+        else []
+    )
+    options = options | {
+        "repair": options["repair"] and not left_out
+    }  # statistics that are measured anew need no repair
     pairs, names = list(map(tuple, pairs)), variants(options, binary=bool(case.binary))
     torus, gauges = Torus(spec, bias_in_norm), Gauges.read(case, spec, stores, set(pairs))
-    inside = [pair for pair in pairs if pair[0] == pair[2] and gauges.ends(pair)] if "geodesic greedy" in names else []
-    single = dict(match(spec, gauges.canonical, inside, options=alignment | {"method": "greedy"}, case=case))
+    inside = (
+        [pair for pair in pairs if pair[0] == pair[2] and gauges.ends(pair)]
+        if "geodesic greedy" in names
+        else []
+    )
+    single = dict(
+        match(spec, gauges.canonical, inside, options=alignment | {"method": "greedy"}, case=case)
+    )
     given = {"case": case, "torus": torus, "problem": problems["train"], "options": options}
-    along = Along(pairs, names, list(problems), options, points=points, slices=stores.get("slices", ()))
+    along = Along(
+        pairs, names, list(problems), options, points=points, slices=stores.get("slices", ())
+    )
     with progress("measure paths", len(pairs)) as bar:
         for row, pair in enumerate(pairs):
             bar.update()
             ends = gauges.ends(pair) or {}
-            ends |= {"greedy": gauges.ends(pair, single[pair].element)["both"]} if pair in single else {}
-            chosen = names if pair[0] == pair[2] else between_arms(options, binary=bool(case.binary))
+            ends |= (
+                {"greedy": gauges.ends(pair, single[pair].element)["both"]}
+                if pair in single
+                else {}
+            )
+            chosen = (
+                names if pair[0] == pair[2] else between_arms(options, binary=bool(case.binary))
+            )
             for kind, removed in (name.split() for name in chosen if ends):
-                between = tuple(cast(network, getattr(torch, options["precision"])) for network in ends[removed])
+                between = tuple(
+                    cast(network, getattr(torch, options["precision"])) for network in ends[removed]
+                )
                 found = paths_of(kind, between, pair=pair, **given)
                 for split, problem in problems.items():
                     along.put(row, f"{kind} {removed}", split, problem, found)
-    (variables, along_paths), attrs = labels(along), options | {"left_out": left_out, "undefined": along.undefined}
-    write_pairs(paths, pairs, variables, coordinates=along_paths, attrs=attrs, config_digest=config_digest)
+    (variables, along_paths), attrs = (
+        labels(along),
+        options | {"left_out": left_out, "undefined": along.undefined},
+    )
+    write_pairs(
+        paths, pairs, variables, coordinates=along_paths, attrs=attrs, config_digest=config_digest
+    )
 
 
 if __name__ == "__main__":

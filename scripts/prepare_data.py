@@ -18,13 +18,34 @@ def main(*, recipe: Mapping, root: str, data: str, config_digest: str) -> None:
         features = [f"feature{axis}" for axis in range(inputs.ndim - 1)]
         described = {"units": "1", "long_name": f"{split} inputs"}
         arrays[f"{split}_inputs"] = ([f"{split}_sample", *features], inputs.numpy(), described)
-        arrays[f"{split}_targets"] = (f"{split}_sample", targets.numpy(), {"units": "1", "long_name": f"{split} classes"})
-        arrays[f"{split}_class_count"] = ("class", list(counts), {"units": "1", "long_name": f"{split} samples of each class"})
-    arrays["black"] = ("channel", list(loaded.black), {"units": "1", "long_name": "what an input of 0 has become"})
-    classes = names("class", loaded.class_names or [str(label) for label in range(loaded.classes)], "class")
-    attrs = {"data_set": loaded.name, "classes": loaded.classes, "checksum": loaded.checksum, "ignored_files": loaded.ignored}
+        arrays[f"{split}_targets"] = (
+            f"{split}_sample",
+            targets.numpy(),
+            {"units": "1", "long_name": f"{split} classes"},
+        )
+        arrays[f"{split}_class_count"] = (
+            "class",
+            list(counts),
+            {"units": "1", "long_name": f"{split} samples of each class"},
+        )
+    arrays["black"] = (
+        "channel",
+        list(loaded.black),
+        {"units": "1", "long_name": "what an input of 0 has become"},
+    )
+    classes = names(
+        "class", loaded.class_names or [str(label) for label in range(loaded.classes)], "class"
+    )
+    attrs = {
+        "data_set": loaded.name,
+        "classes": loaded.classes,
+        "checksum": loaded.checksum,
+        "ignored_files": loaded.ignored,
+    }
     attrs |= {"mean": list(loaded.mean), "deviation": list(loaded.deviation)}
-    write_store(data, xr.Dataset(arrays, classes, attrs=attrs), config_digest=config_digest, seeds=[])
+    write_store(
+        data, xr.Dataset(arrays, classes, attrs=attrs), config_digest=config_digest, seeds=[]
+    )
 
 
 if __name__ == "__main__":

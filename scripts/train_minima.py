@@ -33,17 +33,29 @@ def main(
     ledgers: str,
     config_digest: str,
 ) -> None:
-    found, spec, method = Case.read(stores["data"], network), read_symmetry(stores["symmetry"]), method_of(recipe)
+    found, spec, method = (
+        Case.read(stores["data"], network),
+        read_symmetry(stores["symmetry"]),
+        method_of(recipe),
+    )
     problems = problems_of(found, precision := precision_of(training), trained=True)
-    members = [(case, arm, seed, replica) for seed in seeds for replica in range(method.members_per_seed)]
-    place = Path(minima).parents[1] / "checkpoints" / Path(minima).name.replace(SUFFIX, ".checkpoint")
+    members = [
+        (case, arm, seed, replica) for seed in seeds for replica in range(method.members_per_seed)
+    ]
+    place = (
+        Path(minima).parents[1] / "checkpoints" / Path(minima).name.replace(SUFFIX, ".checkpoint")
+    )
     with progress(f"train {case}/{arm}", training["epochs"]) as bar:
         plan = plan_of(found, training, place=place, digest=config_digest, bar=bar)
         steps, observer = plan.epochs * (len(problems["train"].targets) // plan.batch_size), None
         if training["ledger_snapshots"]:
-            observer = LedgerObserver(spec, method, steps=steps, snapshots=training["ledger_snapshots"])
+            observer = LedgerObserver(
+                spec, method, steps=steps, snapshots=training["ledger_snapshots"]
+            )
         start, generators = starts(found, members, precision), orders(members, training)
-        trained = train(problems["train"], start, method, plan=plan, generators=generators, observe=observer)
+        trained = train(
+            problems["train"], start, method, plan=plan, generators=generators, observe=observer
+        )
     if trained.resumed_from:  # said in the log only: the stores are the same, byte for byte, as those of an uninterrupted job
         sys.stderr.write(f"Went on from epoch {trained.resumed_from} of a checkpoint.\n")
     how = {"method": method.name, "batch_size": plan.batch_size, "together": int(trained.together)}
@@ -52,7 +64,9 @@ def main(
         (ledgers, ledger_table(observer.close() if observer else NO_LEDGER, method, len(seeds))),
         (minima, minima_table(spec, trained, problems)),
     ):
-        write_minima(path, [arm], seeds, variables, coordinates=along, attrs=how, config_digest=config_digest)
+        write_minima(
+            path, [arm], seeds, variables, coordinates=along, attrs=how, config_digest=config_digest
+        )
     place.unlink(missing_ok=True)
 
 

@@ -4,11 +4,13 @@ The map, from the ground up (a module imports only from lower floors):
 
 * ground: ``types`` (a network is a mapping of tensors), ``checks``, ``randomness``
 * words: ``sphere``, ``spec`` (the architecture as data)
-* symmetry: ``group``, ``pairing``, ``translation``, ``discover``, ``certify``, ``wiring``, ``inspection``
+* symmetry: ``group``, ``pairing``, ``translation``, ``discover``, ``certify``, ``wiring``,
+  ``inspection``
 * quotient: ``gauge`` (canonical representatives), ``torus``, ``align``
-* landscape: ``batchnorm``, ``probe``, ``problem``, ``path``, ``barrier``, ``chain``, ``plane``, ``repair``, ``flatness``,
-  ``binary`` (networks of signs), ``perceptron`` and ``two_layer`` (models with known theory), ``charge``, ``laws``,
-  ``law_check``, ``flow``, ``fibre`` (moves along the valley), ``ledger``, ``equilibrium``
+* landscape: ``batchnorm``, ``probe``, ``problem``, ``path``, ``barrier``, ``chain``, ``plane``,
+  ``repair``, ``flatness``, ``binary`` (networks of signs), ``perceptron`` and ``two_layer`` (models
+  with known theory), ``charge``, ``laws``, ``law_check``, ``flow``, ``fibre`` (moves along the
+  valley), ``ledger``, ``equilibrium``
 * learning: ``networks``, ``optimizers``, ``train``
 * shelves: ``datasets``, ``store``, ``claims``, ``figures``
 

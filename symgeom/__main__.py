@@ -1,8 +1,9 @@
 """The command line: ``python -m symgeom inspect package.module:factory --input 1,28,28`` and ``verify results/<study>``.
 
-``inspect`` imports a network, finds and certifies its symmetries, prints them as a table and draws them as a graph. ``verify``
-checks that every store of a study is whole, and exits with status 1 if one is not. A mistake is one sentence on standard error
-and exit status 1 (2 if the command itself makes no sense); SYMGEOM_DEBUG=1 shows the traceback.
+``inspect`` imports a network, finds and certifies its symmetries, prints them as a table and draws
+them as a graph. ``verify`` checks that every store of a study is whole, and exits with status 1 if
+one is not. A mistake is one sentence on standard error and exit status 1 (2 if the command itself
+makes no sense); SYMGEOM_DEBUG=1 shows the traceback.
 """
 
 import argparse
@@ -65,21 +66,66 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m symgeom", description="Look at a network, or check a study.")
+    parser = argparse.ArgumentParser(
+        prog="python -m symgeom", description="Look at a network, or check a study."
+    )
     commands = parser.add_subparsers(required=True, metavar="command")
-    look = commands.add_parser("inspect", help="print and draw the symmetry groups of a network", allow_abbrev=False)
+    look = commands.add_parser(
+        "inspect", help="print and draw the symmetry groups of a network", allow_abbrev=False
+    )
     look.set_defaults(run=_inspect)
-    look.add_argument("network", metavar="module:name", type=_reference, help="a network, or a function or class that makes one")
-    look.add_argument("--input", required=True, type=_shape, metavar="1,28,28", help="shape of one input, without the batch")
-    look.add_argument("--option", action="append", default=[], type=_option, metavar="key=value", help="argument of the function")
-    look.add_argument("--tokens", type=_positive, metavar="N", help="inputs are whole numbers below N (for embeddings)")
+    look.add_argument(
+        "network",
+        metavar="module:name",
+        type=_reference,
+        help="a network, or a function or class that makes one",
+    )
+    look.add_argument(
+        "--input",
+        required=True,
+        type=_shape,
+        metavar="1,28,28",
+        help="shape of one input, without the batch",
+    )
+    look.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        type=_option,
+        metavar="key=value",
+        help="argument of the function",
+    )
+    look.add_argument(
+        "--tokens",
+        type=_positive,
+        metavar="N",
+        help="inputs are whole numbers below N (for embeddings)",
+    )
     look.add_argument("--batch", type=_positive, default=2, help="number of inputs")
-    look.add_argument("--seed", type=int, default=0, help="of the inputs, the random elements and the fresh weights")
-    look.add_argument("--all-legs", action="store_true", help="do not cut lists of legs to the width of the terminal")
+    look.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        help="of the inputs, the random elements and the fresh weights",
+    )
+    look.add_argument(
+        "--all-legs",
+        action="store_true",
+        help="do not cut lists of legs to the width of the terminal",
+    )
     figure = look.add_mutually_exclusive_group()
-    figure.add_argument("--figure", type=_picture, default=Path("symmetry.png"), help="file of the graph: .png, .pdf or .svg")
-    figure.add_argument("--no-figure", action="store_const", const=None, dest="figure", help="draw nothing")
-    check = commands.add_parser("verify", help="check that every store of a study is whole", allow_abbrev=False)
+    figure.add_argument(
+        "--figure",
+        type=_picture,
+        default=Path("symmetry.png"),
+        help="file of the graph: .png, .pdf or .svg",
+    )
+    figure.add_argument(
+        "--no-figure", action="store_const", const=None, dest="figure", help="draw nothing"
+    )
+    check = commands.add_parser(
+        "verify", help="check that every store of a study is whole", allow_abbrev=False
+    )
     check.set_defaults(run=_verify)
     check.add_argument("study", type=Path, metavar="results/study", help="the folder of the study")
     return parser
@@ -88,7 +134,9 @@ def _parser() -> argparse.ArgumentParser:
 def _reference(text: str) -> tuple[str, str]:
     module, _, name = text.partition(":")
     if not module or not name:
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form package.module:name, such as torchvision.models:resnet18")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not of the form package.module:name, such as torchvision.models:resnet18"
+        )
     return module, name
 
 
@@ -102,13 +150,17 @@ def _shape(text: str) -> tuple[int, ...]:
     try:
         return tuple(_positive(size) for size in text.split(","))
     except argparse.ArgumentTypeError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a shape: give positive whole numbers, such as 1,28,28") from None
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a shape: give positive whole numbers, such as 1,28,28"
+        ) from None
 
 
 def _option(text: str) -> tuple[str, object]:
     key, equals, value = text.partition("=")
     if not key.isidentifier() or not equals:
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form key=value, such as widths=[64,64]")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not of the form key=value, such as widths=[64,64]"
+        )
     for read in (json.loads, ast.literal_eval):
         try:
             return key, read(value)
@@ -131,7 +183,9 @@ def _verify(options: argparse.Namespace) -> int:
 
 def _inspect(options: argparse.Namespace) -> int:
     name = options.network[1]
-    network = deepcopy(_network(*options.network, dict(options.option), options.seed)).double().eval()
+    network = (
+        deepcopy(_network(*options.network, dict(options.option), options.seed)).double().eval()
+    )
     generator = stream("inspect", options.seed)
     shape = (options.batch, *options.input)
     example = torch.randn(shape, generator=generator, dtype=torch.float64)
@@ -162,7 +216,9 @@ def _network(module: str, name: str, options: dict[str, object], seed: int) -> n
     try:
         found = getattr(_import(module), name)
     except Exception as error:  # the user's own code runs here
-        raise SymgeomError(f"{what}: {_cause(error)}. Give a module that can be imported from here, and a name in it.") from error
+        raise SymgeomError(
+            f"{what}: {_cause(error)}. Give a module that can be imported from here, and a name in it."
+        ) from error
     if isinstance(found, nn.Module) and not options:
         return found
     if not callable(found) or isinstance(found, nn.Module):
@@ -175,9 +231,13 @@ def _network(module: str, name: str, options: dict[str, object], seed: int) -> n
         try:
             network = found(**(_randomness(found, seed) | options))
         except Exception as error:  # and here
-            raise SymgeomError(f"{what}: calling it fails with {_cause(error)}. Correct --option key=value.") from error
+            raise SymgeomError(
+                f"{what}: calling it fails with {_cause(error)}. Correct --option key=value."
+            ) from error
     if not isinstance(network, nn.Module):
-        raise SymgeomError(f"{what}: it returns an object of type {type(network).__name__}. Give a factory of a torch.nn.Module.")
+        raise SymgeomError(
+            f"{what}: it returns an object of type {type(network).__name__}. Give a factory of a torch.nn.Module."
+        )
     return network
 
 
@@ -191,7 +251,9 @@ def _randomness(factory: Callable, seed: int) -> dict[str, torch.Generator]:
 
 
 def _cause(error: Exception) -> str:
-    return f"{type(error).__name__}: {(str(error).strip().splitlines() or ['no reason given'])[0]}".rstrip(".")
+    return f"{type(error).__name__}: {(str(error).strip().splitlines() or ['no reason given'])[0]}".rstrip(
+        "."
+    )
 
 
 def _import(module: str) -> ModuleType:
@@ -207,7 +269,9 @@ def _import(module: str) -> ModuleType:
     return import_module(module)
 
 
-def _certified(spec: SymmetrySpec, network: nn.Module, example: Tensor, generator: torch.Generator) -> Certificate:
+def _certified(
+    spec: SymmetrySpec, network: nn.Module, example: Tensor, generator: torch.Generator
+) -> Certificate:
     """Certify at ordinary weights: tensors that are all zero (fresh biases, heads that begin at zero) get random values."""
     trained = {name for name, _ in network.named_parameters()}
 
@@ -216,7 +280,9 @@ def _certified(spec: SymmetrySpec, network: nn.Module, example: Tensor, generato
             return tensor
         return 0.1 * torch.randn(tensor.shape, generator=generator, dtype=tensor.dtype)
 
-    weights: Parameters = {name: ordinary(name, tensor) for name, tensor in parameters(network).items()}
+    weights: Parameters = {
+        name: ordinary(name, tensor) for name, tensor in parameters(network).items()
+    }
     return certify(spec, network, weights, inputs=example, generator=generator)
 
 

@@ -1,7 +1,8 @@
 """Speed and quality of alignment beside plain weight matching, in one process, for `make bench`.
 
-Both get the same networks (float32, freshly initialised and independent: the hardest case for speed, since nothing is near) and
-the same spec. Ratios are medians over pairs; objectives are inner products summed in float64. Nothing here is a test.
+Both get the same networks (float32, freshly initialised and independent: the hardest case for
+speed, since nothing is near) and the same spec. Ratios are medians over pairs; objectives are inner
+products summed in float64. Nothing here is a test.
 """
 
 import itertools
@@ -26,7 +27,9 @@ VGG16 = (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 5
 def mlp() -> nn.Module:
     """Return a multilayer perceptron of 1.1 million weights."""
     widths = (784, 512, 512, 512, 256, 10)
-    layers = [layer for sizes in itertools.pairwise(widths) for layer in (nn.Linear(*sizes), nn.ReLU())]
+    layers = [
+        layer for sizes in itertools.pairwise(widths) for layer in (nn.Linear(*sizes), nn.ReLU())
+    ]
     return nn.Sequential(*layers[:-1])
 
 
@@ -34,10 +37,20 @@ def vgg16() -> nn.Module:
     """Return the VGG16 of small images: 14.7 million convolutional weights and a dense head (0: a pooling)."""
     layers, channels = [], 3
     for width in VGG16:
-        layers += [nn.MaxPool2d(2)] if not width else [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
+        layers += (
+            [nn.MaxPool2d(2)]
+            if not width
+            else [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
+        )
         channels = width or channels
     return nn.Sequential(
-        *layers, nn.Flatten(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 10)
+        *layers,
+        nn.Flatten(),
+        nn.Linear(512, 512),
+        nn.ReLU(),
+        nn.Linear(512, 512),
+        nn.ReLU(),
+        nn.Linear(512, 10),
     )
 
 
@@ -62,9 +75,16 @@ def wide_resnet(width: int = 4, blocks: int = 3) -> nn.Module:
     """Return the pre-activation ResNet-22 of a width: 4.3 million weights at width 4."""
     sizes = [16] + [16 * width] * blocks + [32 * width] * blocks + [64 * width] * blocks
     stages = [
-        PreActivation(fan_in, size, 2 if fan_in != size and fan_in > 16 else 1) for fan_in, size in itertools.pairwise(sizes)
+        PreActivation(fan_in, size, 2 if fan_in != size and fan_in > 16 else 1)
+        for fan_in, size in itertools.pairwise(sizes)
     ]
-    last = [nn.GroupNorm(1, sizes[-1]), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(sizes[-1], 10)]
+    last = [
+        nn.GroupNorm(1, sizes[-1]),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(sizes[-1], 10),
+    ]
     return nn.Sequential(nn.Conv2d(3, 16, 3, 1, 1, bias=False), *stages, *last)
 
 
@@ -82,12 +102,18 @@ def timed(action: Callable[[], object]) -> tuple[float, object]:
     return time.perf_counter() - start, result
 
 
-def objective(spec: SymmetrySpec, first: Parameters, second: Parameters, permutations: dict[str, torch.Tensor]) -> float:
+def objective(
+    spec: SymmetrySpec, first: Parameters, second: Parameters, permutations: dict[str, torch.Tensor]
+) -> float:
     """Return the inner product of the first network with the moved second one."""
-    scales = {name: torch.ones(len(order), dtype=torch.float64) for name, order in permutations.items()}
+    scales = {
+        name: torch.ones(len(order), dtype=torch.float64) for name, order in permutations.items()
+    }
     moved = act(spec, extend(spec, GroupElement(permutations, scales)), second)
     touched = {leg.tensor for group in spec.groups for leg in group.legs if not leg.buffer}
-    return sum(float((first[name] * moved[name]).sum(dtype=torch.float64)) for name in sorted(touched))
+    return sum(
+        float((first[name] * moved[name]).sum(dtype=torch.float64)) for name in sorted(touched)
+    )
 
 
 CASES = {
@@ -130,7 +156,11 @@ def all_pairs(count: int = 20) -> list[str]:
     single, alone = timed(lambda: [align(spec, networks[a], networks[b]) for a, b in pairs])
     sample = pairs[:: max(1, len(pairs) // 10)]
     generator = torch.Generator().manual_seed(0)
-    plain, _ = timed(lambda: [weight_matching(spec, networks[a], networks[b], generator=generator) for a, b in sample])
+    plain, _ = timed(
+        lambda: [
+            weight_matching(spec, networks[a], networks[b], generator=generator) for a, b in sample
+        ]
+    )
     plain *= len(pairs) / len(sample)
     same = all(a.objective == b.objective for a, b in zip(found.values(), alone, strict=True))
     factors = f"{plain / together:.1f} x faster than {len(pairs)} plain calls (wanted 3; {len(sample)} timed)"

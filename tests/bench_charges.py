@@ -1,8 +1,9 @@
 """Cost of the ledger and of the published descents, for `make bench`: processor times of one process, one thread.
 
-The ledger: eight networks 784-256-256-10 train for two epochs on 6000 random images, mini-batches of 128, SGD with momentum and
-decay, without and with an observer that books every step; the difference over the time without. Charges are measured four times
-(a whole training measures them more rarely). Descents: all learning rates of the published figure in one stack, a tenth of its
+The ledger: eight networks 784-256-256-10 train for two epochs on 6000 random images, mini-batches
+of 128, SGD with momentum and decay, without and with an observer that books every step; the
+difference over the time without. Charges are measured four times (a whole training measures them
+more rarely). Descents: all learning rates of the published figure in one stack, a tenth of its
 steps, times ten. Figures are of this machine; none is a test.
 """
 
@@ -46,8 +47,17 @@ def hidden(name: str, layer: int, size: int) -> UnitGroup:
 def ledger_cost(dtype: torch.dtype) -> list[float]:
     """Return, for each repeat, what the ledger adds to the time of training."""
     generator, relu = stream("images"), torch.nn.ReLU()
-    inputs, targets = torch.randn(SAMPLES, 784, generator=generator), torch.randint(10, (SAMPLES,), generator=generator)
-    layers = [torch.nn.Linear(784, 256), relu, torch.nn.Linear(256, 256), relu, torch.nn.Linear(256, 10)]
+    inputs, targets = (
+        torch.randn(SAMPLES, 784, generator=generator),
+        torch.randint(10, (SAMPLES,), generator=generator),
+    )
+    layers = [
+        torch.nn.Linear(784, 256),
+        relu,
+        torch.nn.Linear(256, 256),
+        relu,
+        torch.nn.Linear(256, 10),
+    ]
     module = torch.nn.Sequential(*layers).to(dtype)
     problem, spec = (
         Problem(module, inputs.to(dtype), targets),
@@ -63,7 +73,9 @@ def ledger_cost(dtype: torch.dtype) -> list[float]:
     steps, costs = EPOCHS * (SAMPLES // BATCH), []
     for _ in range(REPEATS):
         without = timed(lambda: run(None))
-        costs.append(timed(lambda: run(LedgerObserver(spec, method, steps=steps, snapshots=4))) / without - 1)
+        costs.append(
+            timed(lambda: run(LedgerObserver(spec, method, steps=steps, snapshots=4))) / without - 1
+        )
     return costs
 
 
@@ -82,10 +94,14 @@ def main() -> None:
     for precision in ("float32", "float64"):
         costs = ledger_cost(getattr(torch, precision))
         spread = f"wanted at most {WANTED:.0%}; {min(costs):.0%} to {max(costs):.0%}"
-        rows.append(f"ledger of 8 MLPs 784-256-256-10, {precision}: {statistics.median(costs):+.0%} of the training ({spread})")
+        rows.append(
+            f"ledger of 8 MLPs 784-256-256-10, {precision}: {statistics.median(costs):+.0%} of the training ({spread})"
+        )
     for activation in POINTWISE:
         wanted = f"wanted at most {WANTED_SECONDS:.0f} s; from a tenth of the steps"
-        rows.append(f"{STEPS} steps at 3 learning rates, {activation}: {descent_seconds(activation):.0f} s ({wanted})")
+        rows.append(
+            f"{STEPS} steps at 3 learning rates, {activation}: {descent_seconds(activation):.0f} s ({wanted})"
+        )
     sys.stdout.write("\n".join(rows) + "\n")
 
 

@@ -1,9 +1,10 @@
 """Speed and memory of curvature, for `make bench`: leading Hessian eigenvalues against PyHessian, and many products in a row.
 
-PyHessian is not a dependency: where it can be imported it is measured, in both of its modes; where not, power iteration with
-deflation as it does it (start, stopping rule, limit) on our products, which keep the graph as its faster mode does. Network and
-data: an MLP 64-32-32-10 (3466 parameters) and 2048 samples, float64, one thread, as initialised and after training. Figures are
-of this machine; compare ratios, not digits. Nothing here is a test.
+PyHessian is not a dependency: where it can be imported it is measured, in both of its modes; where
+not, power iteration with deflation as it does it (start, stopping rule, limit) on our products,
+which keep the graph as its faster mode does. Network and data: an MLP 64-32-32-10 (3466 parameters)
+and 2048 samples, float64, one thread, as initialised and after training. Figures are of this
+machine; compare ratios, not digits. Nothing here is a test.
 """
 
 import importlib.util
@@ -60,7 +61,10 @@ def timed(action: Callable[[], object]) -> tuple[float, object]:
 def power_iteration(problem: Problem, params: dict[str, Tensor]) -> list[float]:
     """Find eigenvalues one after the other, each by power iteration outside the span of those before."""
     product = hessian_vector_product(problem, params)
-    values, vectors = [], torch.empty(0, sum(tensor.numel() for tensor in params.values()), dtype=torch.float64)
+    values, vectors = (
+        [],
+        torch.empty(0, sum(tensor.numel() for tensor in params.values()), dtype=torch.float64),
+    )
     for _ in range(COUNT):
         vector, value = torch.randn(vectors.shape[1], dtype=torch.float64), None
         vector /= vector.norm()
@@ -81,24 +85,36 @@ def pyhessian(module: nn.Module, problem: Problem, *, loader: bool) -> list[floa
     from pyhessian import hessian
 
     pairs = torch.utils.data.TensorDataset(problem.inputs, problem.targets)
-    data = {"dataloader": torch.utils.data.DataLoader(pairs, batch_size=256)} if loader else {"data": pairs[:]}
-    return hessian(module, nn.CrossEntropyLoss(), cuda=False, **data).eigenvalues(maxIter=LIMIT, tol=STOP, top_n=COUNT)[0]
+    data = (
+        {"dataloader": torch.utils.data.DataLoader(pairs, batch_size=256)}
+        if loader
+        else {"data": pairs[:]}
+    )
+    return hessian(module, nn.CrossEntropyLoss(), cuda=False, **data).eigenvalues(
+        maxIter=LIMIT, tol=STOP, top_n=COUNT
+    )[0]
 
 
 def compare(steps: int) -> None:
     """Print times, ratios and errors on one network."""
     module, problem = trained(steps)
     params = parameters(module)
-    exact = hessian_eigenvalues(problem, params, count=COUNT, tolerance=1e-10, generator=stream("exact")).values
+    exact = hessian_eigenvalues(
+        problem, params, count=COUNT, tolerance=1e-10, generator=stream("exact")
+    ).values
     rivals = {"power iteration with deflation": lambda: power_iteration(problem, params)}
     if importlib.util.find_spec("pyhessian"):
         rivals = {
             "PyHessian, one batch": lambda: pyhessian(module, problem, loader=False),
             "PyHessian, batches of 256": lambda: pyhessian(module, problem, loader=True),
         }
-    seconds, found = timed(lambda: hessian_eigenvalues(problem, params, count=COUNT, generator=stream("start")))
+    seconds, found = timed(
+        lambda: hessian_eigenvalues(problem, params, count=COUNT, generator=stream("start"))
+    )
     error = float((found.values - exact).abs().max() / exact[0])
-    say(f"after {steps} steps of SGD: {COUNT} eigenvalues in {seconds:.3f} s, {found.matvecs} products, error {error:.1e}")
+    say(
+        f"after {steps} steps of SGD: {COUNT} eigenvalues in {seconds:.3f} s, {found.matvecs} products, error {error:.1e}"
+    )
     for name, action in rivals.items():
         other, values = timed(action)
         wrong = float((torch.tensor(sorted(values, reverse=True)) - exact).abs().max() / exact[0])
@@ -109,8 +125,12 @@ def memory() -> None:
     """Print the growth of the process over many products."""
     module, problem = trained(0)
     for chunk in (SAMPLES, 1500):
-        product = hessian_vector_product(Problem(module, problem.inputs, problem.targets, chunk=chunk), parameters(module))
-        vector = torch.randn(sum(tensor.numel() for tensor in module.parameters()), dtype=torch.float64)
+        product = hessian_vector_product(
+            Problem(module, problem.inputs, problem.targets, chunk=chunk), parameters(module)
+        )
+        vector = torch.randn(
+            sum(tensor.numel() for tensor in module.parameters()), dtype=torch.float64
+        )
         for _ in range(20):
             product(vector)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -119,12 +139,16 @@ def memory() -> None:
             product(vector)
         seconds = (time.process_time() - seconds) / PRODUCTS
         growth = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-        say(f"chunks of {chunk}: {1000 * seconds:.1f} ms per product, {growth:.1f} MiB more after {PRODUCTS}")
+        say(
+            f"chunks of {chunk}: {1000 * seconds:.1f} ms per product, {growth:.1f} MiB more after {PRODUCTS}"
+        )
 
 
 def main() -> None:
     """Print everything."""
-    warnings.filterwarnings("ignore", message="Using backward\\(\\) with create_graph=True")  # PyHessian's
+    warnings.filterwarnings(
+        "ignore", message="Using backward\\(\\) with create_graph=True"
+    )  # PyHessian's
     torch.set_num_threads(1)
     torch.set_default_dtype(torch.float64)  # PyHessian's vectors are of the default precision
     torch.manual_seed(0)  # and its randomness of the global generator

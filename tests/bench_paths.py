@@ -1,8 +1,9 @@
 """Speed of profiles and of training chains beside plain PyTorch, in one process, for `make bench`.
 
-Repeats are interleaved, one thread is used, and ratios are of medians. The plain profile loads a state dict for every point of
-every path and runs the network on batches of 256 samples; the plain step is forward, backward and torch.optim.SGD with momentum,
-on a batch that is indexed from the same data. Nothing here is a test.
+Repeats are interleaved, one thread is used, and ratios are of medians. The plain profile loads a
+state dict for every point of every path and runs the network on batches of 256 samples; the plain
+step is forward, backward and torch.optim.SGD with momentum, on a batch that is indexed from the
+same data. Nothing here is a test.
 """
 
 import statistics
@@ -36,7 +37,9 @@ def lenet() -> nn.Module:
     """Return the LeNet with 20 and 50 filters and 500 units."""
     first = nn.Conv2d(1, 20, 5), nn.ReLU(), nn.MaxPool2d(2)
     second = nn.Conv2d(20, 50, 5), nn.ReLU(), nn.MaxPool2d(2)
-    return nn.Sequential(*first, *second, nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 10))
+    return nn.Sequential(
+        *first, *second, nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 10)
+    )
 
 
 def fresh(factory: Callable[[], nn.Module], seed: int) -> dict[str, torch.Tensor]:
@@ -49,7 +52,9 @@ def fresh(factory: Callable[[], nn.Module], seed: int) -> dict[str, torch.Tensor
 def data(samples: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Return random images and classes."""
     generator = stream("bench", samples)
-    return torch.randn(samples, 1, 28, 28, generator=generator), torch.randint(10, (samples,), generator=generator)
+    return torch.randn(samples, 1, 28, 28, generator=generator), torch.randint(
+        10, (samples,), generator=generator
+    )
 
 
 def interleaved(actions: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
@@ -65,7 +70,9 @@ def interleaved(actions: dict[str, Callable[[], object]], repeats: int) -> dict[
 
 
 @torch.no_grad()
-def plain_profile(module: nn.Module, start: Parameters, end: Parameters, problem: Problem) -> list[float]:
+def plain_profile(
+    module: nn.Module, start: Parameters, end: Parameters, problem: Problem
+) -> list[float]:
     """Load one state dict after the other."""
     errors = []
     for t in torch.linspace(0, 1, POINTS).tolist():
@@ -80,8 +87,15 @@ def profiles() -> list[str]:
     """Time the error profiles of some pairs."""
     rows = []
     for name, factory, repeats in (("MLP 784-256-256-10", mlp, 5), ("LeNet", lenet, 1)):
-        ends = [[fresh(factory, 2 * pair + side) for side in range(2)] for pair in range(PAIRS if repeats > 1 else 5)]
-        problem, module, t = Problem(factory(), *data(SAMPLES)), factory().eval(), torch.linspace(0, 1, POINTS).double()
+        ends = [
+            [fresh(factory, 2 * pair + side) for side in range(2)]
+            for pair in range(PAIRS if repeats > 1 else 5)
+        ]
+        problem, module, t = (
+            Problem(factory(), *data(SAMPLES)),
+            factory().eval(),
+            torch.linspace(0, 1, POINTS).double(),
+        )
         paths = [LinearPath(*pair) for pair in ends]
         times = interleaved(
             {
@@ -91,7 +105,10 @@ def profiles() -> list[str]:
             },
             repeats,
         )
-        error, plain = profile(problem, paths[0], t, values="error").error, torch.tensor(plain_profile(module, *ends[0], problem))
+        error, plain = (
+            profile(problem, paths[0], t, values="error").error,
+            torch.tensor(plain_profile(module, *ends[0], problem)),
+        )
         apart = float((error - plain.double()).abs().max()) * SAMPLES
         both = f"loss too: {times['plain'] / times['both']:.2f} x"
         rows.append(
@@ -113,17 +130,25 @@ def chain_step() -> list[str]:
     def plain() -> None:
         for index in torch.randperm(samples, generator=stream("order")).split(128):
             optimizer.zero_grad()
-            nn.functional.cross_entropy(module(problem.inputs[index]), problem.targets[index]).backward()
+            nn.functional.cross_entropy(
+                module(problem.inputs[index]), problem.targets[index]
+            ).backward()
             optimizer.step()
 
     def chain(curve: PolygonalPath) -> None:
         optimise_path(problem, curve, plan=plan, generators=[stream("order")])
 
-    curves = {f"{kind}, {bends} bend": curve_along(line, kind=kind, bends=bends) for kind, bends in KINDS}
-    times = interleaved({"plain": plain} | {name: lambda c=curve: chain(c) for name, curve in curves.items()}, 5)
+    curves = {
+        f"{kind}, {bends} bend": curve_along(line, kind=kind, bends=bends) for kind, bends in KINDS
+    }
+    times = interleaved(
+        {"plain": plain} | {name: lambda c=curve: chain(c) for name, curve in curves.items()}, 5
+    )
     for name in curves:
         ratio = f"{times[name] / times['plain']:.2f} times a plain step of {1e3 * times['plain'] / STEPS:.2f} ms"
-        rows.append(f"chain step, {name}: {ratio}{' (wanted at most 1.3)' if name == next(iter(curves)) else ''}")
+        rows.append(
+            f"chain step, {name}: {ratio}{' (wanted at most 1.3)' if name == next(iter(curves)) else ''}"
+        )
     return rows
 
 
@@ -147,7 +172,9 @@ def memory(evaluations: int = 1000) -> list[str]:
         if count in (evaluations // 5, evaluations):
             held[count] = resident()
     grown = held[evaluations] - held[evaluations // 5]
-    return [f"memory: {grown:+.1f} MiB from evaluation {evaluations // 5} to {evaluations} (of {held[evaluations]:.0f} MiB)"]
+    return [
+        f"memory: {grown:+.1f} MiB from evaluation {evaluations // 5} to {evaluations} (of {held[evaluations]:.0f} MiB)"
+    ]
 
 
 def main() -> None:

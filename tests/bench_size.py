@@ -1,10 +1,11 @@
 """How time, memory, files and bytes of a study grow with its number of networks, for `make bench`.
 
-Real studies of networks 784-280-280-10 (301,290 weights each) on data that a random network labels, of a few steps each: what is
-measured is what surrounds the mathematics. The stages without pairs are run whole; of each stage of pairs the first job of the
-last part, and the plan of all jobs. `python tests/bench_size.py 20 200 2000` takes these sizes (2,000 networks: about an hour of
-processor time). Wall seconds of a rule are sums over its jobs; processor seconds are those of all of them, and of Snakemake.
-Memory is that of the largest job. Nothing here is a test.
+Real studies of networks 784-280-280-10 (301,290 weights each) on data that a random network labels,
+of a few steps each: what is measured is what surrounds the mathematics. The stages without pairs
+are run whole; of each stage of pairs the first job of the last part, and the plan of all jobs.
+`python tests/bench_size.py 20 200 2000` takes these sizes (2,000 networks: about an hour of
+processor time). Wall seconds of a rule are sums over its jobs; processor seconds are those of all
+of them, and of Snakemake. Memory is that of the largest job. Nothing here is a test.
 """
 
 import csv
@@ -87,17 +88,27 @@ def path(name: str) -> str:
 
 def row(folder: Path, rule: str, stages: tuple[str, ...]) -> str:
     """Sum up what the jobs of a rule took, and what they wrote."""
-    told = [next(csv.DictReader(file.open(), delimiter="\t")) for file in folder.glob(f"results/size/benchmarks/{rule}/*.tsv")]
+    told = [
+        next(csv.DictReader(file.open(), delimiter="\t"))
+        for file in folder.glob(f"results/size/benchmarks/{rule}/*.tsv")
+    ]
     wall = sum(float(each["s"]) for each in told)
     files = [file for stage in stages for file in folder.glob(path(f"{stage}/*"))]
-    megabytes, largest = sum(file.stat().st_size for file in files) / 1e6, max(float(each["max_rss"]) for each in told)
-    return f"{rule:22} {len(told):6} {wall:8.1f} {'':8} {largest:6.0f} {len(files):6} {megabytes:9.1f}"
+    megabytes, largest = (
+        sum(file.stat().st_size for file in files) / 1e6,
+        max(float(each["max_rss"]) for each in told),
+    )
+    return (
+        f"{rule:22} {len(told):6} {wall:8.1f} {'':8} {largest:6.0f} {len(files):6} {megabytes:9.1f}"
+    )
 
 
 def reading(folder: Path, label: str, **options: bool) -> str:
     """Open the study in a process of its own."""
     command = [sys.executable, "-c", READ, json.dumps(options)]
-    ran = subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True, text=True, check=True)
+    ran = subprocess.run(
+        command, cwd=folder, env=environment(folder), capture_output=True, text=True, check=True
+    )
     seconds, megabytes = map(float, ran.stdout.split())
     return f"{label:22} {'':6} {seconds:8.1f} {'':8} {megabytes:6.0f}"
 
@@ -118,9 +129,15 @@ def measured(folder: Path, count: int) -> list[str]:
     """Run the stages of a study of some size, and return the rows of its table."""
     study = {"count": count, "pairs": PIECE}
     said, planned, planning = run(folder, study, "all", "--dry-run")
-    _, wall, work = run(folder, study, *(path(name) for stages in STAGES.values() for name in names(stages[0], count)))
+    _, wall, work = run(
+        folder,
+        study,
+        *(path(name) for stages in STAGES.values() for name in names(stages[0], count)),
+    )
     last = names("paths", count)[-1].split("/")[1]
-    _, apart, pairing = run(folder, study | {"pairs": FEW}, *(path(f"{stage}/{last}") for (stage,) in OF_PAIRS.values()))
+    _, apart, pairing = run(
+        folder, study | {"pairs": FEW}, *(path(f"{stage}/{last}") for (stage,) in OF_PAIRS.values())
+    )
     return [
         f"{f'{count} networks':22} {'jobs':>6} {'wall s':>8} {'cpu s':>8} {'MB':>6} {'files':>6} {'MB disk':>9}",
         *(row(folder, rule, stages) for rule, stages in STAGES.items()),

@@ -34,13 +34,18 @@ def per_rule(folder: Path) -> dict[str, list[tuple[float, float, float]]]:
     found = defaultdict(list)
     for path in sorted(folder.glob("results/digits/benchmarks/*/*.tsv")):
         row = next(csv.DictReader(path.open(), delimiter="\t"))
-        found[path.parent.name].append((float(row["s"]), float(row["max_rss"]), float(row["cpu_time"])))
+        found[path.parent.name].append(
+            (float(row["s"]), float(row["max_rss"]), float(row["cpu_time"]))
+        )
     return found
 
 
 def import_time(modules: str) -> float:
     """Return the wall time of a process that only imports, in seconds, the best of three."""
-    return min(timed(lambda: subprocess.run([sys.executable, "-c", f"import {modules}"], check=True))[0] for _ in range(3))
+    return min(
+        timed(lambda: subprocess.run([sys.executable, "-c", f"import {modules}"], check=True))[0]
+        for _ in range(3)
+    )
 
 
 def main() -> None:
@@ -55,7 +60,9 @@ def main() -> None:
     table = [f"{'rule':22} {'jobs':>5} {'wall s':>8} {'cpu s':>8} {'MB':>6}"]
     for rule, rows in sorted(rules.items(), key=lambda item: -sum(row[0] for row in item[1])):
         seconds, memory, work = (list(column) for column in zip(*rows, strict=True))
-        table.append(f"{rule:22} {len(rows):5} {sum(seconds):8.1f} {sum(work):8.1f} {max(memory):6.0f}")
+        table.append(
+            f"{rule:22} {len(rows):5} {sum(seconds):8.1f} {sum(work):8.1f} {max(memory):6.0f}"
+        )
     largest = max(row[1] for rows in rules.values() for row in rows)
     mother = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     share = (jobs * max(imports.values()) / cores + again) / wall
@@ -66,7 +73,10 @@ def main() -> None:
         f"run again               {again:6.1f} s (limit 8 s), nothing to be done: {nothing}",
         f"peak memory             {cores * largest + mother:6.0f} MB at most (limit 2000 MB): Snakemake and two largest jobs",
         f"Snakemake and imports   {100 * share:6.1f} % of the wall time (limit 33 %): {jobs} jobs, {again:.1f} s of Snakemake;",
-        *(f"{'':24}{seconds:6.1f} s to import what {name} import" for name, seconds in imports.items()),
+        *(
+            f"{'':24}{seconds:6.1f} s to import what {name} import"
+            for name, seconds in imports.items()
+        ),
     ]
     sys.stdout.write("\n".join(table) + "\n")
 

@@ -1,7 +1,7 @@
 """Speed and memory of the symmetry floor, for `make bench`: discover, certify and act on networks as torchvision has them.
 
-Every network is measured in a process of its own. Figures are of this machine; compare shares and ratios, not digits. Nothing
-here is a test.
+Every network is measured in a process of its own. Figures are of this machine; compare shares and
+ratios, not digits. Nothing here is a test.
 """
 
 import json
@@ -41,11 +41,17 @@ def timed(action: Callable[[], object], repetitions: int = 1) -> tuple[float, ob
 def network(name: str) -> tuple[nn.Module, Tensor]:
     """Return a network with random weights, none of them zero, and one example."""
     pixels = 224 if name.startswith("vit") else 64
-    module = mlp(784, 512, 512, 512, 256, 10).float() if name == "mlp" else getattr(torchvision_models(), name)()
+    module = (
+        mlp(784, 512, 512, 512, 256, 10).float()
+        if name == "mlp"
+        else getattr(torchvision_models(), name)()
+    )
     with torch.no_grad():
         for tensor in module.parameters():
             tensor.add_(torch.randn(tensor.shape, generator=stream("weights")), alpha=0.01)
-    return module, torch.randn(1, *((784,) if name == "mlp" else (3, pixels, pixels)), generator=stream("example"))
+    return module, torch.randn(
+        1, *((784,) if name == "mlp" else (3, pixels, pixels)), generator=stream("example")
+    )
 
 
 def measure(name: str) -> dict[str, float]:
@@ -65,7 +71,9 @@ def measure(name: str) -> dict[str, float]:
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     module, inputs = module.double().eval(), example.double()
     params, generator = parameters(module), stream("certificate")
-    proving, certificate = timed(lambda: certify(spec, module, params, inputs=inputs, generator=generator))
+    proving, certificate = timed(
+        lambda: certify(spec, module, params, inputs=inputs, generator=generator)
+    )
     with torch.no_grad():
         forward, _ = timed(lambda: functional_call(module, params, (inputs,)), 3)
     element = random_element(spec, generator=stream("element"))
@@ -90,9 +98,22 @@ def main() -> None:
     """Run the benchmark and print its table."""
     rows = {}
     for name in NETWORKS:
-        child = subprocess.run([sys.executable, __file__, name], check=True, stdout=subprocess.PIPE, text=True)
+        child = subprocess.run(
+            [sys.executable, __file__, name], check=True, stdout=subprocess.PIPE, text=True
+        )
         rows[name] = json.loads(child.stdout.splitlines()[-1])
-    titles = "groups", "legs", "discover s", "export %", "peak MB", "certify s", "forward s", "act s", "plain act", "right"
+    titles = (
+        "groups",
+        "legs",
+        "discover s",
+        "export %",
+        "peak MB",
+        "certify s",
+        "forward s",
+        "act s",
+        "plain act",
+        "right",
+    )
     table = [" ".join([f"{'network':13}", *(f"{title:>10}" for title in titles)])]
     for name, row in rows.items():
         cells = (
@@ -103,7 +124,13 @@ def main() -> None:
                 f"{100 * row['export']:.0f}",
                 f"{row['memory']:.0f}",
             ),
-            *(f"{row['certify']:.2f}", f"{row['forward']:.3f}", f"{row['act']:.3f}", f"{row['ratio']:.1f} x", f"{row['right']}"),
+            *(
+                f"{row['certify']:.2f}",
+                f"{row['forward']:.3f}",
+                f"{row['act']:.3f}",
+                f"{row['ratio']:.1f} x",
+                f"{row['right']}",
+            ),
         )
         table.append(" ".join([f"{name:13}", *(f"{cell:>10}" for cell in cells)]))
     found = rows["resnet50"]

@@ -1,10 +1,12 @@
 """Speed of populations against plain PyTorch, and memory, for `make bench`: ratios within one process, one thread.
 
-Eight networks 784-width-width-10 train for some epochs on 6000 random images, mini-batches of 128, SGD with momentum and weight
-decay, in single precision. The plain side is what one writes for one network, eight times: a DataLoader over a TensorDataset,
-nn.Module, torch.optim.SGD. Both sides evaluate loss and error on the whole training set before training and after every epoch,
-because the stop rule needs them (the plain side through a DataLoader too); ``steps alone`` is without evaluations on either side,
-ours timed apart and taken off. Repeats are interleaved; medians of processor times. Figures are of this machine; none is a test.
+Eight networks 784-width-width-10 train for some epochs on 6000 random images, mini-batches of 128,
+SGD with momentum and weight decay, in single precision. The plain side is what one writes for one
+network, eight times: a DataLoader over a TensorDataset, nn.Module, torch.optim.SGD. Both sides
+evaluate loss and error on the whole training set before training and after every epoch, because the
+stop rule needs them (the plain side through a DataLoader too); ``steps alone`` is without
+evaluations on either side, ours timed apart and taken off. Repeats are interleaved; medians of
+processor times. Figures are of this machine; none is a test.
 """
 
 import os
@@ -39,13 +41,17 @@ def timed(action: Callable[[], object]) -> float:
 
 def mlp(width: int) -> nn.Sequential:
     """Return a network as PyTorch initialises it."""
-    return nn.Sequential(nn.Linear(784, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 10))
+    return nn.Sequential(
+        nn.Linear(784, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 10)
+    )
 
 
 def images() -> tuple[Tensor, Tensor]:
     """Return random inputs of the size of MNIST and random classes."""
     generator = stream("images")
-    return torch.randn(SAMPLES, 784, generator=generator), torch.randint(10, (SAMPLES,), generator=generator)
+    return torch.randn(SAMPLES, 784, generator=generator), torch.randint(
+        10, (SAMPLES,), generator=generator
+    )
 
 
 def plain(width: int, inputs: Tensor, targets: Tensor, *, evaluate: bool) -> None:
@@ -55,7 +61,9 @@ def plain(width: int, inputs: Tensor, targets: Tensor, *, evaluate: bool) -> Non
         network = mlp(width)
         stepper = torch.optim.SGD(network.parameters(), RATE, momentum=MOMENTUM, weight_decay=DECAY)
         for epoch in range(EPOCHS + 1):
-            for batch, labels in DataLoader(data, batch_size=BATCH, shuffle=True, drop_last=True) if epoch else ():
+            for batch, labels in (
+                DataLoader(data, batch_size=BATCH, shuffle=True, drop_last=True) if epoch else ()
+            ):
                 stepper.zero_grad()
                 nn.functional.cross_entropy(network(batch), labels).backward()
                 stepper.step()
@@ -87,10 +95,20 @@ def population(width: int) -> list[str]:
     start = stack([parameters(mlp(width)) for _ in range(MEMBERS)])
     labels, together = problem.targets.expand(MEMBERS, -1), Population(problem, True, None)
     for _ in range(REPEATS + 1):
-        whole, steps = (timed(lambda: plain(width, *images(), evaluate=evaluate)) for evaluate in (True, False))  # noqa: B023
+        whole, steps = (
+            timed(lambda: plain(width, *images(), evaluate=evaluate)) for evaluate in (True, False)
+        )  # noqa: B023
         batched, single = (timed(lambda: ours(problem, start, way)) for way in ("batched", "one"))  # noqa: B023
         evaluations = (EPOCHS + 1) * timed(lambda: together.evaluate(start, labels))
-        columns.append((whole / batched, steps / (batched - evaluations), single / batched, 1e3 * batched, 1e3 * whole))
+        columns.append(
+            (
+                whole / batched,
+                steps / (batched - evaluations),
+                single / batched,
+                1e3 * batched,
+                1e3 * whole,
+            )
+        )
     middle = [statistics.median(column) for column in zip(*columns[1:], strict=True)]
     low, high = (pick(row[0] for row in columns[1:]) for pick in (min, max))
     steps = EPOCHS * (SAMPLES // BATCH)
@@ -108,7 +126,11 @@ def memory(count: int = 1000) -> list[str]:
     params = parameters(mlp(64))
 
     def resident() -> float:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+        return (
+            int(Path("/proc/self/statm").read_text().split()[1])
+            * os.sysconf("SC_PAGE_SIZE")
+            / 2**20
+        )
 
     for _ in range(20):
         problem.loss_and_error(params)
@@ -123,7 +145,9 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     widths = [int(width) for width in sys.argv[1:]] or list(WANTED)
-    sys.stdout.write("\n".join([*(row for width in widths for row in population(width)), *memory()]) + "\n")
+    sys.stdout.write(
+        "\n".join([*(row for width in widths for row in population(width)), *memory()]) + "\n"
+    )
 
 
 if __name__ == "__main__":

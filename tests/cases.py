@@ -15,7 +15,9 @@ from symgeom.learning.networks.binary_mlp import binary_mlp
 from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
 
 
-def mlp(*widths: int, activation: type[nn.Module] = nn.ReLU, bias: bool = True, seed: int = 0) -> nn.Sequential:
+def mlp(
+    *widths: int, activation: type[nn.Module] = nn.ReLU, bias: bool = True, seed: int = 0
+) -> nn.Sequential:
     """Return a multilayer perceptron in float64 with reproducible weights, biases included."""
     layers: list[nn.Module] = []
     for fan_in, fan_out in itertools.pairwise(widths):
@@ -24,7 +26,10 @@ def mlp(*widths: int, activation: type[nn.Module] = nn.ReLU, bias: bool = True, 
     generator = stream("case", seed)
     with torch.no_grad():
         for tensor in network.parameters():
-            tensor.copy_(torch.randn(tensor.shape, generator=generator, dtype=tensor.dtype) / tensor.shape[-1] ** 0.5)
+            tensor.copy_(
+                torch.randn(tensor.shape, generator=generator, dtype=tensor.dtype)
+                / tensor.shape[-1] ** 0.5
+            )
     return network
 
 
@@ -34,9 +39,15 @@ def mlp_spec(*widths: int, scale: str = "positive", bias: bool = True) -> Symmet
     for layer, size in enumerate(widths[1:-1]):
         here, there = 2 * layer, 2 * layer + 2
         incoming = [Leg(f"{here}.weight", 0)] + [Leg(f"{here}.bias", 0)] * bias
-        groups.append(UnitGroup(f"hidden{layer + 1}", size, (*incoming, Leg(f"{there}.weight", 1, power=-1)), scale))
+        groups.append(
+            UnitGroup(
+                f"hidden{layer + 1}", size, (*incoming, Leg(f"{there}.weight", 1, power=-1)), scale
+            )
+        )
     last = 2 * (len(widths) - 2)
-    legs = [Leg(f"{last}.weight", 0, block=widths[-1])] + [Leg(f"{last}.bias", 0, block=widths[-1])] * bias
+    legs = [Leg(f"{last}.weight", 0, block=widths[-1])] + [
+        Leg(f"{last}.bias", 0, block=widths[-1])
+    ] * bias
     groups.append(UnitGroup("head", 1, tuple(legs), "positive", permute=False, exact_for="error"))
     return SymmetrySpec(tuple(groups))
 
@@ -60,7 +71,9 @@ def randomised(module: nn.Module, seed: int = 0) -> nn.Module:
         for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
             if tensor.is_floating_point():
                 noise = torch.randn(tensor.shape, generator=generator, dtype=tensor.dtype)
-                positive = name.endswith("running_var") or (tensor.ndim == 1 and name.endswith("weight"))
+                positive = name.endswith("running_var") or (
+                    tensor.ndim == 1 and name.endswith("weight")
+                )
                 fan_in = tensor[0].numel() if tensor.ndim > 1 else 4
                 tensor.copy_((noise / 3).exp() if positive else noise / fan_in**0.5)
     return module
@@ -80,10 +93,19 @@ class Block(nn.Module):
         return self.function(self, inputs)
 
 
-def lenet(activation: type[nn.Module] = nn.ReLU, pool: type[nn.Module] = nn.MaxPool2d) -> nn.Sequential:
+def lenet(
+    activation: type[nn.Module] = nn.ReLU, pool: type[nn.Module] = nn.MaxPool2d
+) -> nn.Sequential:
     """Return a small LeNet for inputs of shape (1, 8, 8)."""
     return nn.Sequential(
-        *(nn.Conv2d(1, 3, 3, padding=1), activation(), pool(2), nn.Conv2d(3, 5, 3), activation(), nn.Flatten()),
+        *(
+            nn.Conv2d(1, 3, 3, padding=1),
+            activation(),
+            pool(2),
+            nn.Conv2d(3, 5, 3),
+            activation(),
+            nn.Flatten(),
+        ),
         *(nn.Linear(5 * 4, 6), activation(), nn.Linear(6, 4), activation(), nn.Linear(4, 3)),
     )
 
@@ -101,31 +123,47 @@ def cifar_resnet(width: int, blocks: int = 3, *, projection: bool = False) -> nn
             "bn2": nn.BatchNorm2d(size),
         }
         if projection and extra:
-            layers["shortcut"] = nn.Sequential(nn.Conv2d(fan_in, size, 1, stride, bias=False), nn.BatchNorm2d(size))
+            layers["shortcut"] = nn.Sequential(
+                nn.Conv2d(fan_in, size, 1, stride, bias=False), nn.BatchNorm2d(size)
+            )
 
         def forward(self: Block, x: Tensor) -> Tensor:
             y = self.bn2(self.conv2(torch.relu(self.bn1(self.conv1(x)))))
             if extra and projection:
                 return torch.relu(y + self.shortcut(x))
-            return torch.relu(y + (pad(x[:, :, ::2, ::2], (0, 0, 0, 0, extra // 2, extra - extra // 2)) if extra else x))
+            return torch.relu(
+                y
+                + (
+                    pad(x[:, :, ::2, ::2], (0, 0, 0, 0, extra // 2, extra - extra // 2))
+                    if extra
+                    else x
+                )
+            )
 
         return Block(forward, **layers)
 
     sizes = [width] * (blocks + 1) + [2 * width] * blocks + [4 * width] * blocks
     stem = [nn.Conv2d(3, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
     stages = [block(fan_in, size) for fan_in, size in itertools.pairwise(sizes)]
-    return nn.Sequential(*stem, *stages, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4 * width, 3))
+    return nn.Sequential(
+        *stem, *stages, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4 * width, 3)
+    )
 
 
 def self_attention(width: int, heads: int) -> nn.Module:
     """Return attention with a weight of its own for queries, keys and values."""
 
     def forward(self: Block, x: Tensor) -> Tensor:
-        q, k, v = (f(x).view(*x.shape[:2], heads, width // heads).transpose(1, 2) for f in (self.query, self.key, self.value))
+        q, k, v = (
+            f(x).view(*x.shape[:2], heads, width // heads).transpose(1, 2)
+            for f in (self.query, self.key, self.value)
+        )
         weights = torch.softmax(q @ k.transpose(-2, -1) / (width // heads) ** 0.5, -1)
         return self.out((weights @ v).transpose(1, 2).flatten(2))
 
-    return Block(forward, **{name: nn.Linear(width, width) for name in ("query", "key", "value", "out")})
+    return Block(
+        forward, **{name: nn.Linear(width, width) for name in ("query", "key", "value", "out")}
+    )
 
 
 def torchvision_models() -> ModuleType:
@@ -149,7 +187,12 @@ ARCHITECTURES = {
     "lenet, tanh and averages": (lambda: lenet(nn.Tanh, nn.AvgPool2d), (1, 8, 8), 4, 0),
     "strided, dilated": (
         lambda: nn.Sequential(
-            *(nn.Conv2d(2, 3, 3, stride=2, padding=1), nn.ReLU(), nn.Conv2d(3, 4, 2, dilation=2), nn.ReLU()),
+            *(
+                nn.Conv2d(2, 3, 3, stride=2, padding=1),
+                nn.ReLU(),
+                nn.Conv2d(3, 4, 2, dilation=2),
+                nn.ReLU(),
+            ),
             *(nn.Flatten(), nn.Linear(16, 2)),
         ),
         (2, 8, 8),
@@ -157,7 +200,9 @@ ARCHITECTURES = {
         0,
     ),
     "one dimension": (
-        lambda: nn.Sequential(nn.Conv1d(2, 3, 3), nn.LeakyReLU(), nn.MaxPool1d(2), nn.Flatten(), nn.Linear(9, 2)),
+        lambda: nn.Sequential(
+            nn.Conv1d(2, 3, 3), nn.LeakyReLU(), nn.MaxPool1d(2), nn.Flatten(), nn.Linear(9, 2)
+        ),
         (2, 8),
         1,
         0,
@@ -165,7 +210,12 @@ ARCHITECTURES = {
     # Two runs of 3 channels feed two runs of 2 channels: units stay within their run.
     "grouped": (
         lambda: nn.Sequential(
-            nn.Conv2d(1, 6, 3), nn.ReLU(), nn.Conv2d(6, 4, 2, groups=2), nn.ReLU(), nn.Flatten(), nn.Linear(36, 2)
+            nn.Conv2d(1, 6, 3),
+            nn.ReLU(),
+            nn.Conv2d(6, 4, 2, groups=2),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(36, 2),
         ),
         (1, 6, 6),
         4,
@@ -174,7 +224,14 @@ ARCHITECTURES = {
     # A depthwise filter moves with its channel; the scale before it and the scale after it are independent.
     "depthwise": (
         lambda: nn.Sequential(
-            *(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3, groups=4), nn.ReLU(), nn.Conv2d(4, 3, 1), nn.ReLU()),
+            *(
+                nn.Conv2d(1, 4, 3),
+                nn.ReLU(),
+                nn.Conv2d(4, 4, 3, groups=4),
+                nn.ReLU(),
+                nn.Conv2d(4, 3, 1),
+                nn.ReLU(),
+            ),
             *(nn.Flatten(), nn.Linear(12, 2)),
         ),
         (1, 6, 6),
@@ -184,7 +241,14 @@ ARCHITECTURES = {
     # Two filters per channel: the pairs move with their channel.
     "depthwise with a multiplier": (
         lambda: nn.Sequential(
-            *(nn.Conv2d(1, 3, 3), nn.ReLU(), nn.Conv2d(3, 6, 3, groups=3), nn.ReLU(), nn.Flatten(), nn.Linear(24, 2)),
+            *(
+                nn.Conv2d(1, 3, 3),
+                nn.ReLU(),
+                nn.Conv2d(3, 6, 3, groups=3),
+                nn.ReLU(),
+                nn.Flatten(),
+                nn.Linear(24, 2),
+            ),
         ),
         (1, 6, 6),
         1,
@@ -192,8 +256,18 @@ ARCHITECTURES = {
     ),
     "transposed": (
         lambda: nn.Sequential(
-            *(nn.Conv2d(1, 3, 3, stride=2), nn.ReLU(), nn.ConvTranspose2d(3, 2, 2, stride=2), nn.ReLU()),
-            *(nn.Upsample(scale_factor=2), nn.Conv2d(2, 2, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten()),
+            *(
+                nn.Conv2d(1, 3, 3, stride=2),
+                nn.ReLU(),
+                nn.ConvTranspose2d(3, 2, 2, stride=2),
+                nn.ReLU(),
+            ),
+            *(
+                nn.Upsample(scale_factor=2),
+                nn.Conv2d(2, 2, 1),
+                nn.AdaptiveAvgPool2d(1),
+                nn.Flatten(),
+            ),
         ),
         (1, 7, 7),
         2,
@@ -201,7 +275,14 @@ ARCHITECTURES = {
     ),
     "batch norm kept": (
         lambda: nn.Sequential(
-            *(nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.Conv2d(3, 2, 3), nn.BatchNorm2d(2), nn.ReLU()),
+            *(
+                nn.Conv2d(1, 3, 3),
+                nn.BatchNorm2d(3),
+                nn.ReLU(),
+                nn.Conv2d(3, 2, 3),
+                nn.BatchNorm2d(2),
+                nn.ReLU(),
+            ),
             *(nn.Flatten(), nn.Linear(8, 2)),
         ),
         (1, 6, 6),
@@ -209,13 +290,20 @@ ARCHITECTURES = {
         2,
     ),
     "batch norm without weight": (
-        lambda: nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4, affine=False), nn.ReLU(), nn.Linear(4, 2)),
+        lambda: nn.Sequential(
+            nn.Linear(3, 4), nn.BatchNorm1d(4, affine=False), nn.ReLU(), nn.Linear(4, 2)
+        ),
         (3,),
         1,
         0,
     ),
     "batch norm of batches": (
-        lambda: nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4, track_running_stats=False), nn.ReLU(), nn.Linear(4, 2)),
+        lambda: nn.Sequential(
+            nn.Linear(3, 4),
+            nn.BatchNorm1d(4, track_running_stats=False),
+            nn.ReLU(),
+            nn.Linear(4, 2),
+        ),
         (3,),
         1,
         1,
@@ -229,7 +317,9 @@ ARCHITECTURES = {
     ),
     "residual": (
         lambda: Block(
-            lambda self, x: self.out((y := torch.relu(self.stem(x))) + self.b(torch.relu(self.a(y)))),
+            lambda self, x: self.out(
+                (y := torch.relu(self.stem(x))) + self.b(torch.relu(self.a(y)))
+            ),
             stem=nn.Linear(3, 4),
             a=nn.Linear(4, 5),
             b=nn.Linear(5, 4),
@@ -240,20 +330,26 @@ ARCHITECTURES = {
         0,
     ),
     "residual on the inputs": (
-        lambda: Block(lambda self, x: x + self.b(torch.relu(self.a(x))), a=nn.Linear(3, 5), b=nn.Linear(5, 3)),
+        lambda: Block(
+            lambda self, x: x + self.b(torch.relu(self.a(x))), a=nn.Linear(3, 5), b=nn.Linear(5, 3)
+        ),
         (3,),
         1,
         0,
     ),
     "concatenation": (
-        lambda: Block(lambda self, x: _dense(x, self), a=nn.Linear(3, 4), b=nn.Linear(7, 2), c=nn.Linear(9, 2)),
+        lambda: Block(
+            lambda self, x: _dense(x, self), a=nn.Linear(3, 4), b=nn.Linear(7, 2), c=nn.Linear(9, 2)
+        ),
         (3,),
         2,
         0,
     ),
     "tied weights": (
         lambda: Block(
-            lambda self, x: self.out(torch.relu(self.again(torch.relu(self.again(torch.relu(self.first(x))))))),
+            lambda self, x: self.out(
+                torch.relu(self.again(torch.relu(self.again(torch.relu(self.first(x))))))
+            ),
             first=nn.Linear(3, 4),
             again=nn.Linear(4, 4, bias=False),
             out=nn.Linear(4, 2),
@@ -265,7 +361,10 @@ ARCHITECTURES = {
     # A sigmoid gate: its side cannot be scaled, the other can.
     "gate": (
         lambda: Block(
-            lambda self, x: self.out(F.silu(self.a(x)) * self.b(x)), a=nn.Linear(3, 4), b=nn.Linear(3, 4), out=nn.Linear(4, 2)
+            lambda self, x: self.out(F.silu(self.a(x)) * self.b(x)),
+            a=nn.Linear(3, 4),
+            b=nn.Linear(3, 4),
+            out=nn.Linear(4, 2),
         ),
         (3,),
         1,
@@ -273,13 +372,23 @@ ARCHITECTURES = {
     ),
     # Both factors can be scaled.
     "product": (
-        lambda: Block(lambda self, x: self.out(self.a(x) * self.b(x)), a=nn.Linear(3, 4), b=nn.Linear(3, 4), out=nn.Linear(4, 2)),
+        lambda: Block(
+            lambda self, x: self.out(self.a(x) * self.b(x)),
+            a=nn.Linear(3, 4),
+            b=nn.Linear(3, 4),
+            out=nn.Linear(4, 2),
+        ),
         (3,),
         1,
         1,
     ),
     "quotient": (
-        lambda: Block(lambda self, x: self.out(self.a(x) / self.b(x)), a=nn.Linear(3, 4), b=nn.Linear(3, 4), out=nn.Linear(4, 2)),
+        lambda: Block(
+            lambda self, x: self.out(self.a(x) / self.b(x)),
+            a=nn.Linear(3, 4),
+            b=nn.Linear(3, 4),
+            out=nn.Linear(4, 2),
+        ),
         (3,),
         1,
         1,
@@ -295,13 +404,37 @@ ARCHITECTURES = {
         1,
         1,
     ),
-    "squares": (lambda: Block(lambda self, x: self.b(self.a(x) ** 2), a=nn.Linear(3, 4), b=nn.Linear(4, 2)), (3,), 1, 0),
-    "slopes": (lambda: nn.Sequential(nn.Linear(3, 4), nn.PReLU(4), nn.Linear(4, 4), nn.PReLU(), nn.Linear(4, 2)), (3,), 2, 0),
+    "squares": (
+        lambda: Block(lambda self, x: self.b(self.a(x) ** 2), a=nn.Linear(3, 4), b=nn.Linear(4, 2)),
+        (3,),
+        1,
+        0,
+    ),
+    "slopes": (
+        lambda: nn.Sequential(
+            nn.Linear(3, 4), nn.PReLU(4), nn.Linear(4, 4), nn.PReLU(), nn.Linear(4, 2)
+        ),
+        (3,),
+        2,
+        0,
+    ),
     # Permutations of the first layer, and the scale of the norm's weight and bias.
-    "layer norm": (lambda: nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4), nn.ReLU(), nn.Linear(4, 2)), (3,), 1, 1),
-    "root mean square norm": (lambda: nn.Sequential(nn.Linear(3, 4), nn.RMSNorm(4), nn.Linear(4, 2)), (3,), 1, 1),
+    "layer norm": (
+        lambda: nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4), nn.ReLU(), nn.Linear(4, 2)),
+        (3,),
+        1,
+        1,
+    ),
+    "root mean square norm": (
+        lambda: nn.Sequential(nn.Linear(3, 4), nn.RMSNorm(4), nn.Linear(4, 2)),
+        (3,),
+        1,
+        1,
+    ),
     "layer norm without weight": (
-        lambda: nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4, elementwise_affine=False), nn.Linear(4, 2)),
+        lambda: nn.Sequential(
+            nn.Linear(3, 4), nn.LayerNorm(4, elementwise_affine=False), nn.Linear(4, 2)
+        ),
         (3,),
         1,
         0,
@@ -309,14 +442,25 @@ ARCHITECTURES = {
     # Three runs of two channels, each with the scale of its weight and bias.
     "group norm": (
         lambda: nn.Sequential(
-            nn.Conv2d(1, 6, 3), nn.GroupNorm(3, 6), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 2)
+            nn.Conv2d(1, 6, 3),
+            nn.GroupNorm(3, 6),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(6, 2),
         ),
         (1, 5, 5),
         3,
         3,
     ),
     "instance norm": (
-        lambda: nn.Sequential(nn.Conv2d(1, 4, 3), nn.InstanceNorm2d(4, affine=True), nn.ReLU(), nn.Flatten(), nn.Linear(36, 2)),
+        lambda: nn.Sequential(
+            nn.Conv2d(1, 4, 3),
+            nn.InstanceNorm2d(4, affine=True),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(36, 2),
+        ),
         (1, 5, 5),
         1,
         1,
@@ -325,7 +469,8 @@ ARCHITECTURES = {
         lambda: Block(
             lambda self, x: self.out(
                 (
-                    (y := torch.relu(self.conv(x))) * torch.sigmoid(self.b(torch.relu(self.a(y.mean((2, 3))))))[:, :, None, None]
+                    (y := torch.relu(self.conv(x)))
+                    * torch.sigmoid(self.b(torch.relu(self.a(y.mean((2, 3))))))[:, :, None, None]
                 ).amax((2, 3))
             ),
             conv=nn.Conv2d(1, 4, 3),
@@ -340,7 +485,9 @@ ARCHITECTURES = {
     # Units in two runs, read in another order: only whole runs of three can be moved by blocks.
     "channel shuffle": (
         lambda: Block(
-            lambda self, x: self.out(torch.relu(self.a(x)).unflatten(1, (2, 3)).transpose(1, 2).flatten(1)),
+            lambda self, x: self.out(
+                torch.relu(self.a(x)).unflatten(1, (2, 3)).transpose(1, 2).flatten(1)
+            ),
             a=nn.Linear(3, 6),
             out=nn.Linear(6, 2),
         ),
@@ -350,7 +497,9 @@ ARCHITECTURES = {
     ),
     "addmm": (
         lambda: Block(
-            lambda self, x: torch.addmm(self.b.bias, torch.relu(torch.mm(x, self.a.weight.mT)), self.b.weight.t()),
+            lambda self, x: torch.addmm(
+                self.b.bias, torch.relu(torch.mm(x, self.a.weight.mT)), self.b.weight.t()
+            ),
             a=nn.Linear(3, 4, bias=False),
             b=nn.Linear(4, 2),
         ),
@@ -359,17 +508,37 @@ ARCHITECTURES = {
         0,
     ),
     "product with a vector": (
-        lambda: Block(lambda self, x: torch.mv(torch.relu(self.a(x)), self.b.weight[0]), a=nn.Linear(3, 4), b=nn.Linear(4, 1)),
+        lambda: Block(
+            lambda self, x: torch.mv(torch.relu(self.a(x)), self.b.weight[0]),
+            a=nn.Linear(3, 4),
+            b=nn.Linear(4, 1),
+        ),
         (3,),
         1,
         0,
     ),
-    "absolute values": (lambda: Block(lambda self, x: self.b(self.a(x).abs()), a=nn.Linear(3, 4), b=nn.Linear(4, 2)), (3,), 1, 0),
-    "signs": (lambda: Block(lambda self, x: self.b(self.a(x).sign()), a=nn.Linear(3, 4), b=nn.Linear(4, 2)), (3,), 1, 0),
+    "absolute values": (
+        lambda: Block(
+            lambda self, x: self.b(self.a(x).abs()), a=nn.Linear(3, 4), b=nn.Linear(4, 2)
+        ),
+        (3,),
+        1,
+        0,
+    ),
+    "signs": (
+        lambda: Block(
+            lambda self, x: self.b(self.a(x).sign()), a=nn.Linear(3, 4), b=nn.Linear(4, 2)
+        ),
+        (3,),
+        1,
+        0,
+    ),
     # Units at the same place of a stack are one family.
     "stack": (
         lambda: Block(
-            lambda self, x: self.c(sum(torch.stack([torch.relu(self.a(x)), torch.relu(self.b(x))], 1).unbind(1))),
+            lambda self, x: self.c(
+                sum(torch.stack([torch.relu(self.a(x)), torch.relu(self.b(x))], 1).unbind(1))
+            ),
             a=nn.Linear(3, 4),
             b=nn.Linear(3, 4),
             c=nn.Linear(4, 2),
@@ -390,7 +559,11 @@ ARCHITECTURES = {
     ),
     # Units before, in and after the range are three families; those outside are read by nothing.
     "range": (
-        lambda: Block(lambda self, x: self.b(torch.relu(self.a(x))[:, 1:4]), a=nn.Linear(3, 6), b=nn.Linear(3, 2)),
+        lambda: Block(
+            lambda self, x: self.b(torch.relu(self.a(x))[:, 1:4]),
+            a=nn.Linear(3, 6),
+            b=nn.Linear(3, 2),
+        ),
         (3,),
         3,
         0,
@@ -412,7 +585,15 @@ ARCHITECTURES = {
     # A layer that becomes the pixels of one channel: the channel can be scaled.
     "one channel": (
         lambda: nn.Sequential(
-            *(nn.Linear(3, 4), nn.ReLU(), nn.Unflatten(1, (1, 4)), nn.Conv1d(1, 2, 2), nn.ReLU(), nn.Flatten(), nn.Linear(6, 2)),
+            *(
+                nn.Linear(3, 4),
+                nn.ReLU(),
+                nn.Unflatten(1, (1, 4)),
+                nn.Conv1d(1, 2, 2),
+                nn.ReLU(),
+                nn.Flatten(),
+                nn.Linear(6, 2),
+            ),
         ),
         (3,),
         2,
@@ -421,7 +602,8 @@ ARCHITECTURES = {
     "excitation by view": (
         lambda: Block(
             lambda self, x: self.out(
-                (y := torch.relu(self.conv(x))) * torch.sigmoid(self.a(y.mean((2, 3)))).view(-1, 4, 1, 1)
+                (y := torch.relu(self.conv(x)))
+                * torch.sigmoid(self.a(y.mean((2, 3)))).view(-1, 4, 1, 1)
             ).mean((2, 3)),
             conv=nn.Conv2d(1, 4, 3),
             a=nn.Linear(4, 4),
@@ -433,7 +615,9 @@ ARCHITECTURES = {
     ),
     "grouped and tied": (
         lambda: Block(
-            lambda self, x: self.out(torch.relu(self.again(torch.relu(self.again(torch.relu(self.first(x)))))).flatten(1)),
+            lambda self, x: self.out(
+                torch.relu(self.again(torch.relu(self.again(torch.relu(self.first(x)))))).flatten(1)
+            ),
             first=nn.Conv1d(1, 4, 2),
             again=nn.Conv1d(4, 4, 1, groups=2),
             out=nn.Linear(16, 2),
@@ -445,14 +629,23 @@ ARCHITECTURES = {
     # What no leg can express is given up: every other unit, two incompatible readings, a concatenation within a flattening, and
     # units that a constant tells apart.
     "every other unit": (
-        lambda: Block(lambda self, x: self.b(torch.relu(self.a(x))[:, ::2]), a=nn.Linear(3, 6), b=nn.Linear(3, 2)),
+        lambda: Block(
+            lambda self, x: self.b(torch.relu(self.a(x))[:, ::2]),
+            a=nn.Linear(3, 6),
+            b=nn.Linear(3, 2),
+        ),
         (3,),
         0,
         0,
     ),
     "two readings": (
         lambda: Block(
-            lambda self, x: self.b(torch.cat([(y := self.a(x)).unflatten(1, (2, 3)).amax(2), y.unflatten(1, (3, 2)).amax(2)], 1)),
+            lambda self, x: self.b(
+                torch.cat(
+                    [(y := self.a(x)).unflatten(1, (2, 3)).amax(2), y.unflatten(1, (3, 2)).amax(2)],
+                    1,
+                )
+            ),
             a=nn.Linear(3, 6),
             b=nn.Linear(5, 2),
         ),
@@ -462,7 +655,11 @@ ARCHITECTURES = {
     ),
     "concatenation within": (
         lambda: Block(
-            lambda self, x: self.c(torch.cat([torch.relu(self.a(x)), torch.relu(self.b(x))], 1).transpose(1, 2).flatten(1)),
+            lambda self, x: self.c(
+                torch.cat([torch.relu(self.a(x)), torch.relu(self.b(x))], 1)
+                .transpose(1, 2)
+                .flatten(1)
+            ),
             a=nn.Conv1d(1, 3, 2),
             b=nn.Conv1d(1, 2, 2),
             c=nn.Linear(20, 2),
@@ -472,7 +669,11 @@ ARCHITECTURES = {
         0,
     ),
     "constant": (
-        lambda: Block(lambda self, x: self.b(torch.relu(self.a(x)) * torch.ones(4).to(x)), a=nn.Linear(3, 4), b=nn.Linear(4, 2)),
+        lambda: Block(
+            lambda self, x: self.b(torch.relu(self.a(x)) * torch.ones(4).to(x)),
+            a=nn.Linear(3, 4),
+            b=nn.Linear(4, 2),
+        ),
         (3,),
         0,
         0,
@@ -480,7 +681,9 @@ ARCHITECTURES = {
     # The second layer acts on the last axis, its bias is the same for all units of the first: they keep no scale.
     "mixing": (
         lambda: Block(
-            lambda self, x: self.c(torch.relu(self.b(torch.relu(self.a(x.transpose(1, 2)).transpose(1, 2)))).flatten(1)),
+            lambda self, x: self.c(
+                torch.relu(self.b(torch.relu(self.a(x.transpose(1, 2)).transpose(1, 2)))).flatten(1)
+            ),
             a=nn.Linear(3, 4),
             b=nn.Linear(5, 2),
             c=nn.Linear(8, 2),
@@ -491,7 +694,9 @@ ARCHITECTURES = {
     ),
     "mixing without bias": (
         lambda: Block(
-            lambda self, x: self.c(torch.relu(self.b(torch.relu(self.a(x.transpose(1, 2)).transpose(1, 2)))).flatten(1)),
+            lambda self, x: self.c(
+                torch.relu(self.b(torch.relu(self.a(x.transpose(1, 2)).transpose(1, 2)))).flatten(1)
+            ),
             a=nn.Linear(3, 4),
             b=nn.Linear(5, 2, bias=False),
             c=nn.Linear(8, 2),
@@ -511,14 +716,20 @@ ARCHITECTURES = {
         0,
     ),
     "half powers": (
-        lambda: Block(lambda self, x: self.b(torch.relu(self.a(x)) ** 1.5), a=nn.Linear(3, 4), b=nn.Linear(4, 2)),
+        lambda: Block(
+            lambda self, x: self.b(torch.relu(self.a(x)) ** 1.5),
+            a=nn.Linear(3, 4),
+            b=nn.Linear(4, 2),
+        ),
         (3,),
         1,
         0,
     ),
     "centred": (
         lambda: Block(
-            lambda self, x: self.b((y := torch.relu(self.a(x))) - y.mean(1, keepdim=True)), a=nn.Linear(3, 4), b=nn.Linear(4, 2)
+            lambda self, x: self.b((y := torch.relu(self.a(x))) - y.mean(1, keepdim=True)),
+            a=nn.Linear(3, 4),
+            b=nn.Linear(4, 2),
         ),
         (3,),
         1,
@@ -527,7 +738,9 @@ ARCHITECTURES = {
     "axes of length one": (
         lambda: Block(
             lambda self, x: self.b(
-                torch.cat([(y := torch.relu(self.a(x)).view(-1, 4, 1)), y.view(-1, 4).unsqueeze(-1)], 2).amax(2)
+                torch.cat(
+                    [(y := torch.relu(self.a(x)).view(-1, 4, 1)), y.view(-1, 4).unsqueeze(-1)], 2
+                ).amax(2)
             ),
             a=nn.Linear(3, 4),
             b=nn.Linear(4, 2),
@@ -541,7 +754,12 @@ ARCHITECTURES = {
         lambda: Block(
             lambda self, x: self.b(
                 torch.cat(
-                    [(y := torch.relu(self.a(x))).view(-1, 8, 1).amax(2), y.view(-1, 2, 4).amax(2), y.unsqueeze(2).squeeze()], 1
+                    [
+                        (y := torch.relu(self.a(x))).view(-1, 8, 1).amax(2),
+                        y.view(-1, 2, 4).amax(2),
+                        y.unsqueeze(2).squeeze(),
+                    ],
+                    1,
                 )
             ),
             a=nn.Linear(3, 8),
@@ -552,7 +770,11 @@ ARCHITECTURES = {
         0,
     ),
     "maxout": (
-        lambda: Block(lambda self, x: self.b(self.a(x).unflatten(1, (4, 2)).amax(2)), a=nn.Linear(3, 8), b=nn.Linear(4, 2)),
+        lambda: Block(
+            lambda self, x: self.b(self.a(x).unflatten(1, (4, 2)).amax(2)),
+            a=nn.Linear(3, 8),
+            b=nn.Linear(4, 2),
+        ),
         (3,),
         1,
         0,

@@ -42,7 +42,9 @@ def environment(clone: Path) -> dict[str, str]:
 def snakemake(clone: Path, *words: str, check: bool = False) -> subprocess.CompletedProcess:
     """Run snakemake in a copy, on the copy's own modules and configuration."""
     command = [sys.executable, str(SNAKEMAKE), *words]
-    return subprocess.run(command, cwd=clone, env=environment(clone), capture_output=True, text=True, check=check)
+    return subprocess.run(
+        command, cwd=clone, env=environment(clone), capture_output=True, text=True, check=check
+    )
 
 
 def started(clone: Path, *words: str, said: Path) -> subprocess.Popen:
@@ -50,7 +52,9 @@ def started(clone: Path, *words: str, said: Path) -> subprocess.Popen:
     with said.open("a") as file:
         streams = {"stdout": file, "stderr": subprocess.STDOUT}
         command = [sys.executable, str(SNAKEMAKE), *words]
-        return subprocess.Popen(command, cwd=clone, env=environment(clone), start_new_session=True, **streams)
+        return subprocess.Popen(
+            command, cwd=clone, env=environment(clone), start_new_session=True, **streams
+        )
 
 
 def workers(ancestor: int, rule: str = "") -> list[psutil.Process]:
@@ -59,7 +63,11 @@ def workers(ancestor: int, rule: str = "") -> list[psutil.Process]:
     for process in psutil.Process(ancestor).children(recursive=True):
         with suppress(psutil.NoSuchProcess):
             words = process.cmdline()
-            if len(words) == 2 and "/.snakemake/scripts/" in words[1] and words[1].endswith(f"{rule}.py"):
+            if (
+                len(words) == 2
+                and "/.snakemake/scripts/" in words[1]
+                and words[1].endswith(f"{rule}.py")
+            ):
                 found.append(process)
     return found
 
@@ -99,11 +107,19 @@ class Job(NamedTuple):
 def first_jobs(clone: Path, *words: str) -> dict[str, Job]:
     """Return of every rule that a study ran its first job."""
     jobs: dict[tuple[str, str], Job] = {}
-    rows = csv.DictReader(snakemake(clone, *words, "--detailed-summary", check=True).stdout.splitlines(), delimiter="\t")
+    rows = csv.DictReader(
+        snakemake(clone, *words, "--detailed-summary", check=True).stdout.splitlines(),
+        delimiter="\t",
+    )
     for row in rows:
         read = [name for name in row["input-file(s)"].split(",") if name not in ("", "-")]
-        jobs.setdefault((row["rule"], row["log-file(s)"]), Job(read, [])).outputs.append(row["output_file"])
-    return {rule: min((job for (name, _), job in jobs.items() if name == rule), key=str) for rule, _ in jobs}
+        jobs.setdefault((row["rule"], row["log-file(s)"]), Job(read, [])).outputs.append(
+            row["output_file"]
+        )
+    return {
+        rule: min((job for (name, _), job in jobs.items() if name == rule), key=str)
+        for rule, _ in jobs
+    }
 
 
 def alone(clone: Path, place: Path, job: Job, *words: str) -> subprocess.CompletedProcess:

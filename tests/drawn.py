@@ -40,16 +40,28 @@ OF_TWO_LAYERS = ("model_drift", "model_rates", "model_valley")
 BINARY = ("flatness", "barriers")
 """Figures that look otherwise for binary networks."""
 
-KEPT = {"rsgd": [0, 1, 2], "sam": [0, 1], "sgd": [0, 1, 2], "adam": [1, 2], "adversarial": [0, 1, 2]}
+KEPT = {
+    "rsgd": [0, 1, 2],
+    "sam": [0, 1],
+    "sgd": [0, 1, 2],
+    "adam": [1, 2],
+    "adversarial": [0, 1, 2],
+}
 """The seeds of the made-up study that reached the stop rule."""
 
 
-def draw(name: str, subject: object = None, arms: list[str] = ARMS, settings: dict = SETTINGS) -> Figure:
+def draw(
+    name: str, subject: object = None, arms: list[str] = ARMS, settings: dict = SETTINGS
+) -> Figure:
     """Draw a figure of the made-up study from the stages that its rule provides."""
     if subject is None:
-        others = {"claims": lambda: CLAIMS, "perceptron": perceptron} | dict.fromkeys(OF_TWO_LAYERS, two_layer)
+        others = {"claims": lambda: CLAIMS, "perceptron": perceptron} | dict.fromkeys(
+            OF_TWO_LAYERS, two_layer
+        )
         subject = case(FIGURES[name]) if FIGURES[name] else others[name]()
-    return import_module(f"symgeom.study.figures.{name}").draw(subject, arms=arms, settings=settings)
+    return import_module(f"symgeom.study.figures.{name}").draw(
+        subject, arms=arms, settings=settings
+    )
 
 
 def draw_all() -> dict[str, Figure]:
@@ -73,14 +85,22 @@ def texts(figure: Figure) -> str:
 
 def curves(axes: object, colour: str, length: int) -> list[np.ndarray]:
     """Return the lines of one colour and one number of points."""
-    return [line.get_ydata() for line in axes.lines if line.get_color() == colour and len(line.get_ydata()) == length]
+    return [
+        line.get_ydata()
+        for line in axes.lines
+        if line.get_color() == colour and len(line.get_ydata()) == length
+    ]
 
 
 def pairs_within(arm: str, data: object) -> list[int]:
     """Find the pairs of usable minima of an arm, by looking at all pairs."""
     wanted = list(combinations(KEPT[arm], 2))
     ends = zip(
-        data["first_arm"].values, data["first_seed"].values, data["second_arm"].values, data["second_seed"].values, strict=True
+        data["first_arm"].values,
+        data["first_seed"].values,
+        data["second_arm"].values,
+        data["second_seed"].values,
+        strict=True,
     )
     return [place for place, (a, i, b, j) in enumerate(ends) if a == b == arm and (i, j) in wanted]
 

@@ -23,13 +23,32 @@ PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" width="252pt" height="72pt"><
 
 
 def claims() -> list[Claim]:
-    words = {"source": "a paper", "statistic": "a difference", "unit_of_n": "seeds", "direction": "below", "threshold": 0.0}
-    first = Claim("H1", "Flat & <small>.", **words, estimate=-2.0, low=-3.0, high=-1.0, n=3, case="mlp")
-    return [first, replace(first, identifier="H2", low=-3.0, high=1.0), replace(first, identifier="H3", note="left out: sam/2")]
+    words = {
+        "source": "a paper",
+        "statistic": "a difference",
+        "unit_of_n": "seeds",
+        "direction": "below",
+        "threshold": 0.0,
+    }
+    first = Claim(
+        "H1", "Flat & <small>.", **words, estimate=-2.0, low=-3.0, high=-1.0, n=3, case="mlp"
+    )
+    return [
+        first,
+        replace(first, identifier="H2", low=-3.0, high=1.0),
+        replace(first, identifier="H3", note="left out: sam/2"),
+    ]
 
 
 def barriers() -> list[dict]:
-    words = {"case": "other", "first_arm": "rsgd", "level": 0.95, "pairs": 3, "low": 0.01, "high": 0.035}
+    words = {
+        "case": "other",
+        "first_arm": "rsgd",
+        "level": 0.95,
+        "pairs": 3,
+        "low": 0.01,
+        "high": 0.035,
+    }
     kinds = [
         ("sgd", "geodesic both", "train", 0.0234),
         ("sgd", "geodesic both", "test", 0.5),
@@ -38,16 +57,31 @@ def barriers() -> list[dict]:
     kinds.append(("rsgd", "geodesic both", "train", 0.0123))
     named = ("second_arm", "variant", "split", "mean")
     rows = [words | dict(zip(named, kind, strict=True)) for kind in kinds]
-    return [*rows, rows[0] | {"case": "mlp", "variant": "hamming aligned", "low": math.nan, "high": math.nan, "pairs": 1}]
+    return [
+        *rows,
+        rows[0]
+        | {
+            "case": "mlp",
+            "variant": "hamming aligned",
+            "low": math.nan,
+            "high": math.nan,
+            "pairs": 1,
+        },
+    ]
 
 
 def data() -> xr.Dataset:
     """Return what is stored of a data set, beside images that nobody shall read."""
     words = {"units": "1", "long_name": "made up"}
-    counts = {"train_class_count": ("class", [4, 5], words), "test_class_count": ("class", [1, 2], words)}
+    counts = {
+        "train_class_count": ("class", [4, 5], words),
+        "test_class_count": ("class", [1, 2], words),
+    }
     attrs = {"data_set": "image_folder", "classes": 2, "checksum": "c0ffee", "ignored_files": 3}
     return xr.Dataset(
-        counts | {"train_inputs": ("train_sample", np.zeros(9), words)}, {"class": ("class", ["bee", "<ant>"], words)}, attrs
+        counts | {"train_inputs": ("train_sample", np.zeros(9), words)},
+        {"class": ("class", ["bee", "<ant>"], words)},
+        attrs,
     )
 
 
@@ -69,13 +103,17 @@ def outline(svg: Path) -> None:
     Image.new("RGB", (700, 200), "white").save(svg.with_suffix(".png"))
 
 
-def write_inputs(folder: Path, figures: dict[str, list[str]], draw: Callable[[Path], None]) -> dict[str, list[str] | str]:
+def write_inputs(
+    folder: Path, figures: dict[str, list[str]], draw: Callable[[Path], None]
+) -> dict[str, list[str] | str]:
     """Write what the rule of the report reads, with these figures of every case, and return the files by name."""
     tree, stores = synthetic_study.case(STAGES), {name: [] for name in (*STAGES, "figures", "data")}
     for case in ("mlp", "other"):
         for stage in STAGES:
             path = folder / case / stage / "all.zarr.zip"
-            write_store(path, troubled(stage, tree[stage].to_dataset()), config_digest="0", seeds=[0, 1, 2])
+            write_store(
+                path, troubled(stage, tree[stage].to_dataset()), config_digest="0", seeds=[0, 1, 2]
+            )
             stores[stage].append(str(path))
         stores["data"].append(str(folder / case / "data.zarr.zip"))
         write_store(stores["data"][-1], data(), config_digest="0", seeds=[])
@@ -97,11 +135,16 @@ def write_inputs(folder: Path, figures: dict[str, list[str]], draw: Callable[[Pa
     }
 
 
-def write_report(folder: Path, figures: dict[str, list[str]], shown: dict, draw: Callable[[Path], None] = outline) -> Path:
+def write_report(
+    folder: Path, figures: dict[str, list[str]], shown: dict, draw: Callable[[Path], None] = outline
+) -> Path:
     """Write the report of the made-up study into a folder (relative to the current one), by the rule's own script."""
     stores, report = write_inputs(folder, figures, draw), folder / "report.html"
     config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
-    settings = config | {"study": "made_up", "cases": dict.fromkeys(("mlp", "other"), config["cases"]["mlp"])}
+    settings = config | {
+        "study": "made_up",
+        "cases": dict.fromkeys(("mlp", "other"), config["cases"]["mlp"]),
+    }
     import_module("write_report").main(
         stores=stores,
         settings=settings,

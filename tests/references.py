@@ -15,12 +15,21 @@ from symgeom.symmetry.group import GroupElement
 from symgeom.symmetry.spec import SymmetrySpec, UnitGroup, put, take
 
 
-def best_permutation_by_enumeration(group: UnitGroup, first: dict[str, Tensor], second: dict[str, Tensor]) -> float:
+def best_permutation_by_enumeration(
+    group: UnitGroup, first: dict[str, Tensor], second: dict[str, Tensor]
+) -> float:
     """Largest inner product of two networks over all n! permutations of one group."""
-    rest = sum(float((first[name] * second[name]).sum()) for name in first if name not in {leg.tensor for leg in group.legs})
+    rest = sum(
+        float((first[name] * second[name]).sum())
+        for name in first
+        if name not in {leg.tensor for leg in group.legs}
+    )
 
     def objective(order: tuple[int, ...]) -> float:
-        rows = ((take(first[leg.tensor], leg, group.size), take(second[leg.tensor], leg, group.size)) for leg in group.legs)
+        rows = (
+            (take(first[leg.tensor], leg, group.size), take(second[leg.tensor], leg, group.size))
+            for leg in group.legs
+        )
         return sum(float((a * b[list(order)]).sum()) for a, b in rows)
 
     return rest + max(objective(order) for order in permutations(range(group.size)))
@@ -64,13 +73,21 @@ def relu_network_errors(layers: list[np.ndarray], inputs: np.ndarray, targets: n
 
 
 def local_energy_by_loops(
-    params: dict[str, Tensor], inputs: Tensor, targets: Tensor, sigma: float, draws: int, generator: torch.Generator
+    params: dict[str, Tensor],
+    inputs: Tensor,
+    targets: Tensor,
+    sigma: float,
+    draws: int,
+    generator: torch.Generator,
 ) -> list[float]:
     """Increase of the error of a ReLU network under multiplicative noise, one number per draw, in plain numpy."""
     layers, x, y = [tensor.numpy() for tensor in params.values()], inputs.numpy(), targets.numpy()
     before, increases = relu_network_errors(layers, x, y), []
     for _ in range(draws):
-        noise = [torch.randn(tensor.shape, generator=generator, dtype=torch.float64).numpy() for tensor in params.values()]
+        noise = [
+            torch.randn(tensor.shape, generator=generator, dtype=torch.float64).numpy()
+            for tensor in params.values()
+        ]
         moved = [tensor * (1 + sigma * z) for tensor, z in zip(layers, noise, strict=True)]
         increases.append((relu_network_errors(moved, x, y) - before) / len(y))
     return increases
@@ -91,7 +108,11 @@ def chain_by_autograd(
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for _ in range(plan["epochs"]):
         batches = torch.randperm(samples, generator=generator).split(plan["batch_size"])
-        for t, index in zip(torch.rand(len(batches), generator=generator, dtype=torch.float64).tolist(), batches, strict=True):
+        for t, index in zip(
+            torch.rand(len(batches), generator=generator, dtype=torch.float64).tolist(),
+            batches,
+            strict=True,
+        ):
             here, there, s = (start, bend, 2 * t) if t < 0.5 else (bend, end, 2 * t - 1)
             optimizer.zero_grad()
             loss({name: (1 - s) * here[name] + s * there[name] for name in bend}, index).backward()
@@ -100,13 +121,21 @@ def chain_by_autograd(
     return {name: tensor.detach() for name, tensor in bend.items()}
 
 
-def act_leg_by_leg(spec: SymmetrySpec, element: GroupElement, params: dict[str, Tensor]) -> dict[str, Tensor]:
+def act_leg_by_leg(
+    spec: SymmetrySpec, element: GroupElement, params: dict[str, Tensor]
+) -> dict[str, Tensor]:
     """Apply a group element by taking every leg out as a matrix and putting it back, on a new copy of its tensor each time."""
     result = dict(params)
-    for group in [*(g for g in spec.groups if g.permute), *(g for g in spec.groups if not g.permute)]:
+    for group in [
+        *(g for g in spec.groups if g.permute),
+        *(g for g in spec.groups if not g.permute),
+    ]:
         for leg in group.legs if group.name in element.permutations else ():
             tensor, scale = result[leg.tensor], element.scales[group.name]
-            rows, scale = take(tensor, leg, group.size)[element.permutations[group.name]], scale.to(tensor.dtype)
+            rows, scale = (
+                take(tensor, leg, group.size)[element.permutations[group.name]],
+                scale.to(tensor.dtype),
+            )
             if scale.ndim == 2:
                 rows = (scale if leg.power > 0 else torch.linalg.inv(scale).T) @ rows
             else:
@@ -135,15 +164,29 @@ def curve_by_autograd(
 ) -> list[dict[str, Tensor]]:
     """Train the inner points of a Bezier curve as :func:`chain_by_autograd` does, through repeated linear interpolation."""
     start, *inner, end = points
-    inner = [{name: tensor.clone().requires_grad_() for name, tensor in point.items()} for point in inner]
+    inner = [
+        {name: tensor.clone().requires_grad_() for name, tensor in point.items()} for point in inner
+    ]
     trained = [tensor for point in inner for tensor in point.values()]
     optimizer = torch.optim.SGD(trained, lr=plan["learning_rate"], momentum=plan["momentum"])
-    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, plan["epochs"] * math.ceil(samples / plan["batch_size"]))
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(
+        optimizer, plan["epochs"] * math.ceil(samples / plan["batch_size"])
+    )
     for _ in range(plan["epochs"]):
         batches = torch.randperm(samples, generator=generator).split(plan["batch_size"])
-        for t, index in zip(torch.rand(len(batches), generator=generator, dtype=torch.float64).tolist(), batches, strict=True):
+        for t, index in zip(
+            torch.rand(len(batches), generator=generator, dtype=torch.float64).tolist(),
+            batches,
+            strict=True,
+        ):
             optimizer.zero_grad()
-            loss({name: de_casteljau([point[name] for point in (start, *inner, end)], t) for name in start}, index).backward()
+            loss(
+                {
+                    name: de_casteljau([point[name] for point in (start, *inner, end)], t)
+                    for name in start
+                },
+                index,
+            ).backward()
             optimizer.step()
             scheduler.step()
     return [{name: tensor.detach() for name, tensor in point.items()} for point in inner]

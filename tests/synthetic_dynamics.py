@@ -26,8 +26,14 @@ def ledgers(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
         booked[..., 4, :] *= 20 * first_order[:, None, None, None]
         dims = ("arm", "seed", "snapshot")
         variables[f"term_{group}"] = ((*dims, "term", group), booked)
-        variables[f"charge_{group}"] = ((*dims, group), random.normal(0.1, 0.3, (*both, 1, size)) + booked.sum(3))
-        variables[f"defect_{group}"] = ((*dims, group), random.normal(0, 1e-15, (*both, snapshots, size)))
+        variables[f"charge_{group}"] = (
+            (*dims, group),
+            random.normal(0.1, 0.3, (*both, 1, size)) + booked.sum(3),
+        )
+        variables[f"defect_{group}"] = (
+            (*dims, group),
+            random.normal(0, 1e-15, (*both, snapshots, size)),
+        )
     return described(variables, networks(seeds) | {"term": terms})
 
 
@@ -53,7 +59,10 @@ def valleys(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
         "rate": (moved, 0.1 * base * 1.5**steps),
         "squared_length": (moved, base * 2**steps),
         "change": (moved, np.full((*both, len(IMBALANCES)), 1e-15)),
-        "flow_loss": ((*moved, "time"), np.exp(-np.array([1.0, 10.0]) * (1 + steps[:, None])) * base[..., None]),
+        "flow_loss": (
+            (*moved, "time"),
+            np.exp(-np.array([1.0, 10.0]) * (1 + steps[:, None])) * base[..., None],
+        ),
         "flow_drift": (moved, np.full((*both, len(IMBALANCES)), 1e-6)),
     }
     for name in ("eigenvalue", "own_eigenvalue", "rate"):
@@ -62,7 +71,11 @@ def valleys(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
         for kind, spread in (("charge", 0.3), ("size", 0.1)):
             values = random.normal(kind == "size", spread, (*both, GROUPS[group]))
             variables[f"{kind}_{group}"] = ((*moved[:3], group), values)
-    return described(variables, networks(seeds) | {"moment": ["start", "end"], "imbalance": IMBALANCES, "time": [1.0, 10.0]})
+    return described(
+        variables,
+        networks(seeds)
+        | {"moment": ["start", "end"], "imbalance": IMBALANCES, "time": [1.0, 10.0]},
+    )
 
 
 def initialisations(random: np.random.Generator, _: int = SEEDS) -> xr.Dataset:
@@ -70,8 +83,14 @@ def initialisations(random: np.random.Generator, _: int = SEEDS) -> xr.Dataset:
     for group in ("hidden1", "hidden2"):
         axes = ("initialisation", "draw", group)
         centre = np.linspace(-1, 1, len(kinds))[:, None, None]
-        variables[f"charge_{group}"] = (axes, centre + random.normal(0, 0.2, (len(kinds), 20, GROUPS[group])))
-        variables[f"mean_{group}"] = (axes[::2], np.broadcast_to(centre[:, 0], (len(kinds), GROUPS[group])))
+        variables[f"charge_{group}"] = (
+            axes,
+            centre + random.normal(0, 0.2, (len(kinds), 20, GROUPS[group])),
+        )
+        variables[f"mean_{group}"] = (
+            axes[::2],
+            np.broadcast_to(centre[:, 0], (len(kinds), GROUPS[group])),
+        )
         variables[f"variance_{group}"] = (axes[::2], np.full((len(kinds), GROUPS[group]), 0.04))
     return described(variables, {"initialisation": kinds})
 

@@ -8,13 +8,22 @@ import xarray as xr
 
 ARMS = ["rsgd", "sam", "sgd", "adam", "adversarial"]
 ROLES = {"flat": "rsgd", "reference": "sgd", "sharp": "adversarial"}
-VARIANTS = ["linear raw", "linear normalised", "linear aligned", "linear both", "geodesic normalised", "geodesic both"]
+VARIANTS = [
+    "linear raw",
+    "linear normalised",
+    "linear aligned",
+    "linear both",
+    "geodesic normalised",
+    "geodesic both",
+]
 BINARY = ["latent raw", "latent aligned", "hamming raw", "hamming aligned"]
 LAYERS = ["0", "2", "4"]
 KINDS = ["typical-typical", "robust-typical", "robust-robust"]
 
 
-def described(variables: Mapping[str, tuple], coordinates: Mapping, attrs: Mapping | None = None) -> xr.Dataset:
+def described(
+    variables: Mapping[str, tuple], coordinates: Mapping, attrs: Mapping | None = None
+) -> xr.Dataset:
     dataset = xr.Dataset(variables, coordinates, attrs)
     for variable in dataset.variables.values():
         variable.attrs = {"units": "1", "long_name": "made up"} | variable.attrs
@@ -31,44 +40,83 @@ def sharpness() -> np.ndarray:
 
 
 def pairs(seeds: int) -> list[tuple[str, int, str, int]]:
-    inside = [(arm, first, arm, second) for arm in ARMS for first, second in combinations(range(seeds), 2)]
-    across = [(first, seed, second, seed) for first, second in combinations(ARMS, 2) for seed in range(seeds)]
-    star = [(ROLES["flat"], i, ROLES["reference"], j) for i in range(seeds) for j in range(seeds) if i != j]
+    inside = [
+        (arm, first, arm, second) for arm in ARMS for first, second in combinations(range(seeds), 2)
+    ]
+    across = [
+        (first, seed, second, seed)
+        for first, second in combinations(ARMS, 2)
+        for seed in range(seeds)
+    ]
+    star = [
+        (ROLES["flat"], i, ROLES["reference"], j)
+        for i in range(seeds)
+        for j in range(seeds)
+        if i != j
+    ]
     return inside + across + star
 
 
 def pair_coordinates(seeds: int) -> dict:
     names = ("first_arm", "first_seed", "second_arm", "second_seed")
-    return {name: ("pair", list(column)) for name, column in zip(names, zip(*pairs(seeds), strict=True), strict=True)}
+    return {
+        name: ("pair", list(column))
+        for name, column in zip(names, zip(*pairs(seeds), strict=True), strict=True)
+    }
 
 
 def roughness(seeds: int) -> np.ndarray:
-    return np.array([np.sqrt(0.3 * 2 ** ARMS.index(pair[0]) * 0.3 * 2 ** ARMS.index(pair[2])) for pair in pairs(seeds)])
+    return np.array(
+        [
+            np.sqrt(0.3 * 2 ** ARMS.index(pair[0]) * 0.3 * 2 ** ARMS.index(pair[2]))
+            for pair in pairs(seeds)
+        ]
+    )
 
 
 def _energies(random: np.random.Generator, steepness: np.ndarray, amplitude: np.ndarray) -> dict:
     """Curves of all noises; those of raw noise have an order of their own, and a copy's are ten times as steep."""
     additive = steepness[::-1] * random.uniform(0.5, 2, steepness.shape)
-    slopes = {"local_energy": steepness, "torus_energy": 0.7 * steepness, "additive_energy": additive}
+    slopes = {
+        "local_energy": steepness,
+        "torus_energy": 0.7 * steepness,
+        "additive_energy": additive,
+    }
     slopes["rescaled_energy"] = additive * random.uniform(4, 16, steepness.shape)
     curves = {name: 0.9 * (1 - np.exp(-slope * amplitude**3)) for name, slope in slopes.items()}
     dims, variables = ("arm", "seed", "amplitude"), {}
     for name, energy in curves.items():
-        variables |= {name: (dims, energy), f"{name}_standard_error": (dims, energy / 20), f"{name}_loss": (dims, 3 * energy)}
+        variables |= {
+            name: (dims, energy),
+            f"{name}_standard_error": (dims, energy / 20),
+            f"{name}_loss": (dims, 3 * energy),
+        }
     return variables
 
 
-def flatness(random: np.random.Generator, seeds: int, *, noise: str = "multiplicative") -> xr.Dataset:
+def flatness(
+    random: np.random.Generator, seeds: int, *, noise: str = "multiplicative"
+) -> xr.Dataset:
     amplitude = np.arange(0.1, 0.65, 0.1)
     steepness = (sharpness()[:, None] * random.uniform(0.8, 1.2, (len(ARMS), seeds)))[..., None]
     variables = _energies(random, steepness, amplitude)
     quantile = np.array([0, 0.01, 0.1, 0.5])
     margin = (0.3 + quantile) / np.sqrt(steepness)
     variables |= dict.fromkeys(("margin", "spectral_margin"), (("arm", "seed", "quantile"), margin))
-    variables["layer_margin"] = (("arm", "seed", "layer", "quantile"), margin[:, :, None] * np.array([1, 2, 4])[:, None])
-    variables["layer_energy"] = (("arm", "seed", "layer"), steepness * np.array([0.02, 0.008, 0.003]))
+    variables["layer_margin"] = (
+        ("arm", "seed", "layer", "quantile"),
+        margin[:, :, None] * np.array([1, 2, 4])[:, None],
+    )
+    variables["layer_energy"] = (
+        ("arm", "seed", "layer"),
+        steepness * np.array([0.02, 0.008, 0.003]),
+    )
     if noise == "flips":
-        variables = {name: array for name, array in variables.items() if name.startswith(("local_energy", "margin"))}
+        variables = {
+            name: array
+            for name, array in variables.items()
+            if name.startswith(("local_energy", "margin"))
+        }
     coordinates = networks(seeds) | {"amplitude": amplitude, "quantile": quantile, "layer": LAYERS}
     return described(variables, coordinates, {"noise": noise})
 
@@ -84,10 +132,18 @@ def curvature(random: np.random.Generator, seeds: int) -> xr.Dataset:
     for name, agreement in (("trace", 0.6), ("relative_trace", 1.0), ("torus_trace", 0.9)):
         values = 100 * steepness**agreement * random.uniform(0.6, 1.6, shape)
         variables |= {name: (both, values), f"{name}_standard_error": (both, values / 10)}
-    for name, spread in (("relative_eigenvalue", 1.2), ("torus_eigenvalue", 1.5), ("sharpness", 3), ("adaptive_sharpness", 1.5)):
+    for name, spread in (
+        ("relative_eigenvalue", 1.2),
+        ("torus_eigenvalue", 1.5),
+        ("sharpness", 3),
+        ("adaptive_sharpness", 1.5),
+    ):
         variables[name] = (both, steepness * random.uniform(1 / spread, spread, shape))
     probe = (*shape, 4, 30)
-    bulk, outliers = random.normal(0, 3e-3, (*probe[:-1], 20)), 10.0 ** random.uniform(-2, 0.8, (*probe[:-1], 10))
+    bulk, outliers = (
+        random.normal(0, 3e-3, (*probe[:-1], 20)),
+        10.0 ** random.uniform(-2, 0.8, (*probe[:-1], 10)),
+    )
     node = np.sort(np.concatenate([bulk, outliers], -1))
     weight = np.exp(-np.abs(node) / 0.01) + 1e-6
     variables["density_node"] = ((*both, "probe", "step"), node * steepness[..., None, None])
@@ -95,7 +151,9 @@ def curvature(random: np.random.Generator, seeds: int) -> xr.Dataset:
     return described(variables, networks(seeds) | {"layer": LAYERS, "rank": [0, 1, 2]})
 
 
-def paths(random: np.random.Generator, seeds: int, *, variants: tuple = tuple(VARIANTS)) -> xr.Dataset:
+def paths(
+    random: np.random.Generator, seeds: int, *, variants: tuple = tuple(VARIANTS)
+) -> xr.Dataset:
     heights = dict(zip(VARIANTS, (0.8, 0.75, 0.2, 0.1, 0.7, 0.04), strict=True)) | {
         "geodesic greedy": 0.09,
         "repaired both": 0.03,
@@ -103,15 +161,31 @@ def paths(random: np.random.Generator, seeds: int, *, variants: tuple = tuple(VA
     heights |= dict(zip(BINARY, (0.7, 0.2, 0.8, 0.1), strict=True))
     t, height = np.linspace(0, 1, 25), np.array([heights[variant] for variant in variants])
     size = len(pairs(seeds)), len(variants), 2
-    peak = height[None, :, None] * np.minimum(roughness(seeds), 1.2)[:, None, None] * random.uniform(0.8, 1, size)
+    peak = (
+        height[None, :, None]
+        * np.minimum(roughness(seeds), 1.2)[:, None, None]
+        * random.uniform(0.8, 1, size)
+    )
     across = np.array([first != second for first, _, second, _ in pairs(seeds)])
-    partial = np.array([variant not in ("geodesic both", "hamming aligned", "repaired both") for variant in variants])
+    partial = np.array(
+        [
+            variant not in ("geodesic both", "hamming aligned", "repaired both")
+            for variant in variants
+        ]
+    )
     peak[np.ix_(across, partial)] = np.nan
     error = peak[..., None] * (4 * t * (1 - t)) ** 2 + np.array([0.0, 0.03])[:, None]
     dims = ("pair", "variant", "split")
-    variables = {"error": ((*dims, "t"), error), "loss": ((*dims, "t"), 3 * error), "barrier": (dims, peak)}
+    variables = {
+        "error": ((*dims, "t"), error),
+        "loss": ((*dims, "t"), 3 * error),
+        "barrier": (dims, peak),
+    }
     variables |= {"loss_barrier": (dims, 3 * peak), "peak": (dims, np.full(size, 0.5))}
-    return described(variables, pair_coordinates(seeds) | {"variant": list(variants), "split": ["train", "test"], "t": t})
+    return described(
+        variables,
+        pair_coordinates(seeds) | {"variant": list(variants), "split": ["train", "test"], "t": t},
+    )
 
 
 def chains(random: np.random.Generator, seeds: int) -> xr.Dataset:
@@ -132,12 +206,16 @@ def chains(random: np.random.Generator, seeds: int) -> xr.Dataset:
         "bend_angle": ("pair", random.uniform(0.1, 0.6, n)),
     }
     attrs = {"kind": "polygonal", "bends": 1, "constraint": "none"}
-    return described(variables, pair_coordinates(seeds) | {"split": ["train", "test"], "t": t}, attrs)
+    return described(
+        variables, pair_coordinates(seeds) | {"split": ["train", "test"], "t": t}, attrs
+    )
 
 
 def maps(random: np.random.Generator, seeds: int) -> xr.Dataset:
     """Three basins whose walls are as high as their arms are sharp, on planes of different size."""
-    planes = [[(arm, seed) for seed in range(3)] for arm in ARMS] + [[(ROLES[role], 0) for role in ROLES]]
+    planes = [[(arm, seed) for seed in range(3)] for arm in ARMS] + [
+        [(ROLES[role], 0) for role in ROLES]
+    ]
     place, x, y, error = [], [], [], []
     for plane in planes:
         rough = np.mean([ARMS.index(arm) for arm, _ in plane])
@@ -159,7 +237,10 @@ def maps(random: np.random.Generator, seeds: int) -> xr.Dataset:
     variables |= {"x": (("plane", "column"), x), "y": (("plane", "row"), y)}
     vertices = ("plane", "vertex")
     names = {"vertex_arm": (vertices, [[arm for arm, _ in plane] for plane in planes])}
-    return described(variables, names | {"vertex_seed": (vertices, [[seed for _, seed in plane] for plane in planes])})
+    return described(
+        variables,
+        names | {"vertex_seed": (vertices, [[seed for _, seed in plane] for plane in planes])},
+    )
 
 
 def solutions(random: np.random.Generator, pairs_of_a_kind: int = 10) -> xr.Dataset:

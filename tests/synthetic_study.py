@@ -24,7 +24,13 @@ from synthetic_landscape import (
     sharpness,
 )
 
-SETTINGS = {"level": 0.95, "stop_error": 0.0, "stop_loss": 0.01, "threshold": 0.001, "resolution": 1 / 1437}
+SETTINGS = {
+    "level": 0.95,
+    "stop_error": 0.0,
+    "stop_loss": 0.01,
+    "threshold": 0.001,
+    "resolution": 1 / 1437,
+}
 SETTINGS |= {"roles": ROLES, "resamples": 200}
 
 
@@ -35,7 +41,9 @@ def minima(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
     length = random.integers(25, 50, shape)
     length[status == 2], length[status == 1] = 7, epochs
     epoch = np.arange(epochs + 1)
-    loss = 2.3 * np.exp(-epoch * (5.4 / length)[..., None] * random.uniform(0.95, 1.05, (*shape, epochs + 1)))
+    loss = 2.3 * np.exp(
+        -epoch * (5.4 / length)[..., None] * random.uniform(0.95, 1.05, (*shape, epochs + 1))
+    )
     error = np.clip(0.9 * np.exp(-epoch * (9 / length)[..., None]), 0, 1)
     error[error < 1 / 1437] = 0
     loss[status == 2, 5:] *= 30
@@ -46,7 +54,10 @@ def minima(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
     both = ("arm", "seed")
     variables = {
         "train_error": (both, last),
-        "test_error": (both, 0.02 + 0.008 * np.sqrt(sharpness())[:, None] * random.uniform(0.8, 1.2, shape)),
+        "test_error": (
+            both,
+            0.02 + 0.008 * np.sqrt(sharpness())[:, None] * random.uniform(0.8, 1.2, shape),
+        ),
         "train_loss": (both, np.take_along_axis(loss, length[..., None], -1)[..., 0]),
         "test_loss": (both, random.uniform(0.05, 0.1, shape)),
         "status": (both, np.array(["reached", "epoch limit", "diverged"])[status]),
@@ -67,7 +78,10 @@ def distances(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
     variables = {
         "distance": (("pair", "stage"), base[..., 0]),
         "group_distance": (("pair", "stage", "group"), base[..., 1:]),
-        "random_distance": (("control", "stage"), np.array([1.57, 1.25]) + random.normal(0, 0.01, (controls, 2))),
+        "random_distance": (
+            ("control", "stage"),
+            np.array([1.57, 1.25]) + random.normal(0, 0.01, (controls, 2)),
+        ),
         "random_group_distance": (
             ("control", "stage", "group"),
             np.array([1.57, 1.25])[:, None] + random.normal(0, 0.01, (controls, 2, 3)),
@@ -99,7 +113,19 @@ def alignments(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
     return described(variables, pair_coordinates(seeds) | {"group": list(GROUPS)})
 
 
-_ALL = (minima, canonical, flatness, distances, paths, chains, ledgers, equilibria, alignments, curvature, maps)
+_ALL = (
+    minima,
+    canonical,
+    flatness,
+    distances,
+    paths,
+    chains,
+    ledgers,
+    equilibria,
+    alignments,
+    curvature,
+    maps,
+)
 _ALL += (valleys, initialisations)
 STAGES = {stage.__name__: stage for stage in _ALL}
 
@@ -145,9 +171,13 @@ class MadeUpClaim:
     case: str = "mlp"
 
 
-def _claim(identifier: str, statement: str, statistic: str, n: tuple, claimed: tuple, measured: tuple) -> MadeUpClaim:
+def _claim(
+    identifier: str, statement: str, statistic: str, n: tuple, claimed: tuple, measured: tuple
+) -> MadeUpClaim:
     (size, unit), (direction, threshold, verdict) = n, claimed
-    return MadeUpClaim(identifier, statement, statistic, direction, threshold, *measured, size, unit, verdict)
+    return MadeUpClaim(
+        identifier, statement, statistic, direction, threshold, *measured, size, unit, verdict
+    )
 
 
 CLAIMS = [
@@ -164,7 +194,11 @@ CLAIMS = [
         *((13, "minima"), ("above", 0, "undecided"), (0.3, -0.1, 0.6)),
     ),
     _claim(
-        *("H2", "Pairs of flat minima are closer than pairs of sharp ones.", "difference of distances (rad)"),
+        *(
+            "H2",
+            "Pairs of flat minima are closer than pairs of sharp ones.",
+            "difference of distances (rad)",
+        ),
         *((15, "pairs"), ("below", 0, "not supported"), (0.05, 0.02, 0.09)),
     ),
     _claim(
@@ -172,7 +206,11 @@ CLAIMS = [
         *((15, "minima"), ("below", 1e-10, "supported"), (3e-14, 1e-14, 5e-14)),
     ),
     _claim(
-        *("N1", "SGD ends nearer to the noise equilibrium than it begins.", "ratio of the displacements"),
+        *(
+            "N1",
+            "SGD ends nearer to the noise equilibrium than it begins.",
+            "ratio of the displacements",
+        ),
         *((0, "seeds"), ("below", 1, "undecided"), (np.nan, np.nan, np.nan)),
     ),
 ]

@@ -19,23 +19,36 @@ def images(samples: int, height: int = 5, width: int = 7) -> Tensor:
 def possible(image: Tensor, move: int, reflect: bool) -> dict[tuple[int, int, bool], Tensor]:
     """Return every crop of a padded image by its corner, slowly: pad channel by channel, cut, and reflect."""
     height, width = image.shape[1:]
-    padded = torch.stack([pad(channel, (move,) * 4, value=black) for channel, black in zip(image, BLACK, strict=True)])
+    padded = torch.stack(
+        [
+            pad(channel, (move,) * 4, value=black)
+            for channel, black in zip(image, BLACK, strict=True)
+        ]
+    )
     crops = {
         (top, left, False): padded[:, top : top + height, left : left + width]
         for top in range(2 * move + 1)
         for left in range(2 * move + 1)
     }
-    return crops | {(top, left, True): crop.flip(2) for (top, left, _), crop in crops.items() if reflect}
+    return crops | {
+        (top, left, True): crop.flip(2) for (top, left, _), crop in crops.items() if reflect
+    }
 
 
-@pytest.mark.parametrize(("name", "move", "reflect"), [("crop", 4, False), ("flip", 0, True), ("crop_flip", 4, True)])
-def test_every_image_becomes_one_of_its_crops_all_equally_often(name: str, move: int, reflect: bool):
+@pytest.mark.parametrize(
+    ("name", "move", "reflect"), [("crop", 4, False), ("flip", 0, True), ("crop_flip", 4, True)]
+)
+def test_every_image_becomes_one_of_its_crops_all_equally_often(
+    name: str, move: int, reflect: bool
+):
     """Counts are within five standard deviations of a uniform choice, and the choice differs from image to image."""
     image, draws = images(1), 8100
     crops = possible(image[0], move, reflect)
     keys = {tuple(crop.flatten().tolist()): key for key, crop in crops.items()}
     assert len(keys) == len(crops) == (2 * move + 1) ** 2 * (1 + reflect)
-    drawn = augmentation(name, black=BLACK)(image.expand(draws, -1, -1, -1), torch.Generator().manual_seed(0))
+    drawn = augmentation(name, black=BLACK)(
+        image.expand(draws, -1, -1, -1), torch.Generator().manual_seed(0)
+    )
     assert drawn.shape == (draws, 2, 5, 7)
     found = [keys[tuple(row)] for row in drawn.flatten(1).tolist()]
     expected = draws / len(crops)
@@ -73,11 +86,16 @@ def test_none_is_nothing():
 
 
 def test_an_unknown_augmentation_is_named():
-    with pytest.raises(SymgeomError, match="Unknown augmentation 'rotate': choose one of 'none', 'crop', 'flip', 'crop_flip'"):
+    with pytest.raises(
+        SymgeomError,
+        match="Unknown augmentation 'rotate': choose one of 'none', 'crop', 'flip', 'crop_flip'",
+    ):
         augmentation("rotate", black=BLACK)
 
 
 @pytest.mark.parametrize("shape", [(5, 64), (5, 2, 7), (5, 3, 7, 7)])
 def test_what_is_no_image_is_named(shape: tuple[int, ...]):
-    with pytest.raises(SymgeomError, match=r"Cannot augment inputs of shape \(5, .*\) by 'crop': .* of 2 channels"):
+    with pytest.raises(
+        SymgeomError, match=r"Cannot augment inputs of shape \(5, .*\) by 'crop': .* of 2 channels"
+    ):
         augmentation("crop", black=BLACK)(torch.zeros(shape), torch.Generator())

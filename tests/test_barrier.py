@@ -38,14 +38,23 @@ def test_profile_of_a_classifier_that_flips_at_a_known_point():
     inputs, targets = torch.tensor([[1.0, 0.0], [1.0, 1.0]]), torch.tensor([0, 0])
     ends = ({"weight": torch.tensor([[x, 0.0], [0.0, 0.5]])} for x in (1.0, -3.0))
     t = torch.tensor([0.0, 0.1, 0.15, 0.2, 0.3, 1.0])
-    measured = profile(Problem(torch.nn.Linear(2, 2, bias=False), inputs, targets), LinearPath(*ends), t)
+    measured = profile(
+        Problem(torch.nn.Linear(2, 2, bias=False), inputs, targets), LinearPath(*ends), t
+    )
     assert measured.error.tolist() == [0, 0, 0.5, 0.5, 1, 1]
-    assert math.isclose(measured.loss[0], (math.log(1 + math.exp(-1)) + math.log(1 + math.exp(-0.5))) / 2, rel_tol=1e-6)
+    assert math.isclose(
+        measured.loss[0],
+        (math.log(1 + math.exp(-1)) + math.log(1 + math.exp(-0.5))) / 2,
+        rel_tol=1e-6,
+    )
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_profiles_of_stacked_pairs_are_those_of_the_pairs_bit_for_bit(dtype):
-    ends = [[cast(network(*WIDTHS, seed=seed), dtype) for seed in seeds] for seeds in ((0, 1, 2), (3, 4, 5))]
+    ends = [
+        [cast(network(*WIDTHS, seed=seed), dtype) for seed in seeds]
+        for seeds in ((0, 1, 2), (3, 4, 5))
+    ]
     problem = PROBLEM.cast(dtype)
     together = profile(problem, GeodesicPath(mlp_spec(*WIDTHS), *map(stack, ends), stacked=True), T)
     assert together.error.shape == together.loss.shape == (3, len(T))
@@ -65,7 +74,9 @@ def test_networks_evaluated_together_or_one_by_one():
 def test_a_diverged_end_has_no_error_and_no_barrier(at_once):
     diverged = network(*WIDTHS, seed=1)
     diverged["2.weight"][0, 0] = torch.nan
-    path = LinearPath(*(stack([network(*WIDTHS), end]) for end in (network(*WIDTHS, seed=2), diverged)))
+    path = LinearPath(
+        *(stack([network(*WIDTHS), end]) for end in (network(*WIDTHS, seed=2), diverged))
+    )
     measured = profile(PROBLEM, path, T, at_once=at_once)
     assert measured.error.isnan().all(1).tolist() == [False, True]
     assert measured.error.isnan().any(1).tolist() == [False, True]
@@ -74,7 +85,9 @@ def test_a_diverged_end_has_no_error_and_no_barrier(at_once):
 
 
 def normalised(seed=0):
-    return randomised(nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 3)), seed)
+    return randomised(
+        nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 3)), seed
+    )
 
 
 @pytest.mark.parametrize("pairs", [0, 2])
@@ -86,8 +99,13 @@ def test_profiles_with_statistics_measured_at_every_point(pairs):
     anew = Problem(normalised(), *batch(101, 5, 3), batch_norm="recompute", **options)
     carried = Problem(normalised(), *batch(101, 5, 3), batch_norm="carried", **options)
     measured, together = profile(anew, path, T), profile(anew, path, T, at_once=4)
-    networks = [recompute_statistics(anew.module, net, anew.training_inputs, chunk=64) for net in unstack(LinearPath(*ends)(T))]
-    loss, error = torch.stack([torch.stack(carried.loss_and_error(network)) for network in networks], dim=1)
+    networks = [
+        recompute_statistics(anew.module, net, anew.training_inputs, chunk=64)
+        for net in unstack(LinearPath(*ends)(T))
+    ]
+    loss, error = torch.stack(
+        [torch.stack(carried.loss_and_error(network)) for network in networks], dim=1
+    )
     assert torch.equal(measured.loss, loss.expand(pairs, -1) if pairs else loss)
     assert torch.equal(measured.error, error.expand(pairs, -1) if pairs else error)
     torch.testing.assert_close(together.loss, measured.loss, rtol=1e-12, atol=0)
@@ -109,14 +127,18 @@ def test_definitions_of_the_barrier():
 def test_nan_is_never_dropped(definition, place):
     values = torch.zeros(2, 3)
     values[1, place] = torch.nan
-    assert barrier(torch.tensor([0.0, 0.5, 1.0]), values, definition=definition).isnan().tolist() == [False, True]
+    assert barrier(
+        torch.tensor([0.0, 0.5, 1.0]), values, definition=definition
+    ).isnan().tolist() == [False, True]
 
 
 def test_a_grid_of_its_own_for_every_path():
     t = torch.tensor([[0.0, 0.5, 1.0], [0.0, 0.25, 1.0]])
     values = torch.tensor([[0.0, 0.5, 0.8], [0.0, 0.5, 0.8]])
     assert torch.allclose(barrier(t, values), torch.tensor([0.1, 0.3]))
-    with pytest.raises(SymgeomError, match=r"on a grid of shape \(2, 3\) .* with values of shape \(3,\)"):
+    with pytest.raises(
+        SymgeomError, match=r"on a grid of shape \(2, 3\) .* with values of shape \(3,\)"
+    ):
         barrier(t, values[0])
     with pytest.raises(SymgeomError, match="increases from 0 to 1"):
         barrier(t.flip(-1), values)
@@ -127,7 +149,9 @@ IMAGES = Problem(lenet().double(), batch(37, 64, 3)[0].unflatten(1, (1, 8, 8)), 
 
 def with_images(seed=0, channels=2):
     """A perceptron that reads images: its first layer is behind a flattening."""
-    network = nn.Sequential(nn.Flatten(), nn.Linear(9 * channels, 6), nn.ReLU(inplace=True), nn.Linear(6, 3))
+    network = nn.Sequential(
+        nn.Flatten(), nn.Linear(9 * channels, 6), nn.ReLU(inplace=True), nn.Linear(6, 3)
+    )
     return randomised(network, seed)
 
 
@@ -148,7 +172,10 @@ MODULES = {
     "images": (with_images, (2, 3, 3)),
     "convolutions": (lambda seed: randomised(lenet(), seed), (1, 8, 8)),
     "a layer used twice": (lambda seed: randomised(Sum(), seed), (5,)),
-    "normalised inputs": (lambda seed: randomised(nn.Sequential(nn.LayerNorm(5), nn.Linear(5, 3)), seed), (5,)),
+    "normalised inputs": (
+        lambda seed: randomised(nn.Sequential(nn.LayerNorm(5), nn.Linear(5, 3)), seed),
+        (5,),
+    ),
     "one layer": (lambda seed: randomised(nn.Linear(5, 3), seed), (5,)),
 }
 
@@ -158,7 +185,9 @@ def test_errors_alone_are_those_beside_the_loss(case):
     factory, shape = MODULES[case]
     inputs, targets = batch(101, math.prod(shape), 3)
     problem = Problem(factory(0), inputs.unflatten(1, shape), targets, chunk=32)
-    assert (Shared.of(problem) is not None) == (case in ("mlp", "without biases", "images", "one layer"))
+    assert (Shared.of(problem) is not None) == (
+        case in ("mlp", "without biases", "images", "one layer")
+    )
     networks = [parameters(factory(seed)) for seed in (1, 2, 3)]
     curves = [PolygonalPath(networks), BezierPath(networks), LinearPath(*networks[:2])]
     for path in [*curves, lambda t: curves[0](t)]:
@@ -172,14 +201,18 @@ def test_errors_alone_are_those_beside_the_loss(case):
 @pytest.mark.parametrize("bias_in_norm", [True, False])
 def test_errors_alone_along_geodesics_of_stacked_pairs(bias_in_norm):
     """Also where the first layer's outputs are held for some samples at a time only."""
-    ends = [stack([network(*WIDTHS, seed=seed) for seed in seeds]) for seeds in ((0, 1, 2), (3, 4, 5))]
+    ends = [
+        stack([network(*WIDTHS, seed=seed) for seed in seeds]) for seeds in ((0, 1, 2), (3, 4, 5))
+    ]
     path = GeodesicPath(mlp_spec(*WIDTHS), *ends, bias_in_norm=bias_in_norm, stacked=True)
     alone, both = profile(PROBLEM, path, T, values="error"), profile(PROBLEM, path, T)
     assert torch.equal(alone.error, both.error)
     with mock.patch("symgeom.landscape.barriers.shared.HELD_BYTES", 1):
         assert torch.equal(profile(PROBLEM, path, T, values="error").error, both.error)
     for pair in range(3):
-        assert torch.equal(profile(PROBLEM, path.pair(pair), T, values="error").error, both.error[pair])
+        assert torch.equal(
+            profile(PROBLEM, path.pair(pair), T, values="error").error, both.error[pair]
+        )
 
 
 def test_rows_that_lie_on_several_spheres_are_evaluated_one_by_one():
@@ -187,7 +220,9 @@ def test_rows_that_lie_on_several_spheres_are_evaluated_one_by_one():
     spec = SymmetrySpec((UnitGroup("inputs", 5, (Leg("0.weight", 1),)),))
     path = GeodesicPath(spec, network(*WIDTHS, seed=0), network(*WIDTHS, seed=1))
     assert path.factors("0.weight", T) is None
-    assert torch.equal(profile(PROBLEM, path, T, values="error").error, profile(PROBLEM, path, T).error)
+    assert torch.equal(
+        profile(PROBLEM, path, T, values="error").error, profile(PROBLEM, path, T).error
+    )
 
 
 def test_a_diverged_end_has_no_error_where_the_first_layer_is_shared():
@@ -200,11 +235,15 @@ def test_a_diverged_end_has_no_error_where_the_first_layer_is_shared():
 @pytest.mark.parametrize("channels", [1, 3])
 def test_images_are_laid_out_for_speed_and_stay_the_same(channels):
     inputs = batch(20, 64 * channels, 3)[0].unflatten(1, (channels, 8, 8))
-    problem = Problem(nn.Conv2d(channels, 3, 8).double(), inputs[:, :, :, :], torch.zeros(20, dtype=torch.int64))
+    problem = Problem(
+        nn.Conv2d(channels, 3, 8).double(), inputs[:, :, :, :], torch.zeros(20, dtype=torch.int64)
+    )
     assert torch.equal(laid_out(problem).inputs, inputs)
     assert laid_out(problem).inputs.stride() == (64 * channels, 1, 8 * channels, channels)
     assert laid_out(PROBLEM) is PROBLEM
-    found = profile(IMAGES, LinearPath(*(parameters(randomised(lenet(), seed)) for seed in (1, 2))), T)
+    found = profile(
+        IMAGES, LinearPath(*(parameters(randomised(lenet(), seed)) for seed in (1, 2))), T
+    )
     for t, loss in zip(T.tolist(), found.loss, strict=True):
         network = LinearPath(*(parameters(randomised(lenet(), seed)) for seed in (1, 2)))(t)
         assert math.isclose(loss, IMAGES.loss(network), rel_tol=1e-12)
@@ -254,7 +293,9 @@ def test_a_refined_profile_has_its_number_of_points_wherever_the_peak_is(place):
 
 
 def test_grids_that_cannot_be_refined():
-    with pytest.raises(SymgeomError, match="Cannot refine a grid of 4 points 3 times: begin with at least 5 points"):
+    with pytest.raises(
+        SymgeomError, match="Cannot refine a grid of 4 points 3 times: begin with at least 5 points"
+    ):
         refined_profile(HILL, RAMP, points=4)
     with pytest.raises(SymgeomError, match="the profiles of 2 stacked pairs together"):
         refined_profile(HILL, LinearPath(*(stack([end] * 2) for end in (RAMP.start, RAMP.end))))
@@ -262,9 +303,13 @@ def test_grids_that_cannot_be_refined():
         profile(HILL, RAMP, T, values="loss")
 
 
-@pytest.mark.parametrize("t", [[0.0, 0.5], [0.0, 0.5, 0.9], [0.1, 0.5, 1.0], [0.0, 0.0, 1.0], [0.0, 0.6, 0.4, 1.0]])
+@pytest.mark.parametrize(
+    "t", [[0.0, 0.5], [0.0, 0.5, 0.9], [0.1, 0.5, 1.0], [0.0, 0.0, 1.0], [0.0, 0.6, 0.4, 1.0]]
+)
 def test_grids_that_are_none(t):
-    with pytest.raises(SymgeomError, match="give one value for each point of a grid that increases from 0 to 1"):
+    with pytest.raises(
+        SymgeomError, match="give one value for each point of a grid that increases from 0 to 1"
+    ):
         barrier(torch.tensor(t), torch.zeros(3 if len(t) == 2 else len(t)))
 
 

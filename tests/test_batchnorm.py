@@ -48,7 +48,11 @@ def outputs(module: nn.Module, params: dict[str, Tensor], inputs: Tensor) -> Ten
 def drawn(module: nn.Module, seed: int) -> dict[str, Tensor]:
     """Return ordinary random weights and statistics of an architecture; weights of batch norms of either sign."""
     params, generator = parameters(randomised(module, seed)), stream("signs", seed)
-    norms = [path for path, layer in module.named_modules() if isinstance(layer, _BatchNorm) and layer.affine]
+    norms = [
+        path
+        for path, layer in module.named_modules()
+        if isinstance(layer, _BatchNorm) and layer.affine
+    ]
     for name in (f"{path}.weight".lstrip(".") for path in norms):
         params[name] *= torch.randint(2, params[name].shape, generator=generator) * 2 - 1
     return params
@@ -73,30 +77,56 @@ class Centred(nn.Linear):
 
 
 def shared(**modules: nn.Module) -> nn.Module:
-    return Block(lambda self, x: self.out(torch.relu(self.norm(self.a(x))) + self.norm(self.b(x))), **modules)
+    return Block(
+        lambda self, x: self.out(torch.relu(self.norm(self.a(x))) + self.norm(self.b(x))), **modules
+    )
 
 
 # One line per architecture: its inputs, batch norms that a layer takes in, batch norms that become a layer of their own.
 ARCHITECTURES = {
-    "mlp": (lambda: nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 2)), (3,), 1, 0),
+    "mlp": (
+        lambda: nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 2)),
+        (3,),
+        1,
+        0,
+    ),
     "no biases": (
-        lambda: nn.Sequential(nn.Linear(3, 4, bias=False), nn.BatchNorm1d(4, bias=False), nn.ReLU(), nn.Linear(4, 2)),
+        lambda: nn.Sequential(
+            nn.Linear(3, 4, bias=False), nn.BatchNorm1d(4, bias=False), nn.ReLU(), nn.Linear(4, 2)
+        ),
         (3,),
         1,
         0,
     ),
     "not affine": (
-        lambda: nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4, affine=False), nn.Tanh(), nn.Linear(4, 2)),
+        lambda: nn.Sequential(
+            nn.Linear(3, 4), nn.BatchNorm1d(4, affine=False), nn.Tanh(), nn.Linear(4, 2)
+        ),
         (3,),
         1,
         0,
     ),
-    "the last layer": (lambda: nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2), nn.BatchNorm1d(2)), (3,), 1, 0),
-    "on the inputs": (lambda: nn.Sequential(nn.BatchNorm1d(3), nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)), (3,), 0, 1),
+    "the last layer": (
+        lambda: nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2), nn.BatchNorm1d(2)),
+        (3,),
+        1,
+        0,
+    ),
+    "on the inputs": (
+        lambda: nn.Sequential(nn.BatchNorm1d(3), nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)),
+        (3,),
+        0,
+        1,
+    ),
     "nothing else": (lambda: nn.BatchNorm1d(3), (3,), 0, 1),
     "one dimension, dilated": (
         lambda: nn.Sequential(
-            *(nn.Conv1d(2, 3, 2, dilation=2), nn.BatchNorm1d(3, eps=0.1), nn.ReLU(inplace=True), nn.Conv1d(3, 3, 2)),
+            *(
+                nn.Conv1d(2, 3, 2, dilation=2),
+                nn.BatchNorm1d(3, eps=0.1),
+                nn.ReLU(inplace=True),
+                nn.Conv1d(3, 3, 2),
+            ),
             *(nn.ReLU(), nn.BatchNorm1d(3), nn.Flatten(), nn.Linear(9, 2)),
         ),
         (2, 6),
@@ -105,8 +135,21 @@ ARCHITECTURES = {
     ),
     "grouped, depthwise": (
         lambda: nn.Sequential(
-            *(nn.Conv2d(1, 4, 3, bias=False), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 6, 2, groups=2), nn.BatchNorm2d(6)),
-            *(nn.ReLU(), nn.Conv2d(6, 6, 2, groups=6, bias=False), nn.BatchNorm2d(6), nn.ReLU(), nn.Flatten(), nn.Linear(24, 2)),
+            *(
+                nn.Conv2d(1, 4, 3, bias=False),
+                nn.BatchNorm2d(4),
+                nn.ReLU(),
+                nn.Conv2d(4, 6, 2, groups=2),
+                nn.BatchNorm2d(6),
+            ),
+            *(
+                nn.ReLU(),
+                nn.Conv2d(6, 6, 2, groups=6, bias=False),
+                nn.BatchNorm2d(6),
+                nn.ReLU(),
+                nn.Flatten(),
+                nn.Linear(24, 2),
+            ),
         ),
         (1, 6, 6),
         3,
@@ -114,7 +157,10 @@ ARCHITECTURES = {
     ),
     "three dimensions, padded with its own values": (
         lambda: nn.Sequential(
-            nn.Conv3d(1, 2, 2, padding=1, padding_mode="circular"), nn.BatchNorm3d(2), nn.ReLU(), nn.AdaptiveAvgPool3d(1)
+            nn.Conv3d(1, 2, 2, padding=1, padding_mode="circular"),
+            nn.BatchNorm3d(2),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool3d(1),
         ),
         (1, 3, 3, 3),
         1,
@@ -122,7 +168,13 @@ ARCHITECTURES = {
     ),
     # Its weight has another order of axes; its result is exact as a layer of its own.
     "transposed": (
-        lambda: nn.Sequential(nn.ConvTranspose1d(2, 3, 2), nn.BatchNorm1d(3), nn.ReLU(), nn.Flatten(), nn.Linear(15, 2)),
+        lambda: nn.Sequential(
+            nn.ConvTranspose1d(2, 3, 2),
+            nn.BatchNorm1d(3),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(15, 2),
+        ),
         (2, 4),
         0,
         1,
@@ -173,14 +225,22 @@ ARCHITECTURES = {
         2,
     ),
     "a batch norm used twice, behind layers": (
-        lambda: shared(a=nn.Linear(3, 4), b=nn.Linear(3, 4, bias=False), norm=nn.BatchNorm1d(4), out=nn.Linear(4, 2)),
+        lambda: shared(
+            a=nn.Linear(3, 4),
+            b=nn.Linear(3, 4, bias=False),
+            norm=nn.BatchNorm1d(4),
+            out=nn.Linear(4, 2),
+        ),
         (3,),
         1,
         0,
     ),
     "a batch norm used twice, once behind no layer": (
         lambda: shared(
-            a=nn.Linear(3, 4), b=nn.Sequential(nn.Linear(3, 4), nn.ReLU()), norm=nn.BatchNorm1d(4), out=nn.Linear(4, 2)
+            a=nn.Linear(3, 4),
+            b=nn.Sequential(nn.Linear(3, 4), nn.ReLU()),
+            norm=nn.BatchNorm1d(4),
+            out=nn.Linear(4, 2),
         ),
         (3,),
         0,
@@ -188,25 +248,35 @@ ARCHITECTURES = {
     ),
     # The batch norm acts on positions, not on what the linear layer puts out.
     "along another axis": (
-        lambda: nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(3), nn.ReLU(), nn.Flatten(), nn.Linear(12, 2)),
+        lambda: nn.Sequential(
+            nn.Linear(5, 4), nn.BatchNorm1d(3), nn.ReLU(), nn.Flatten(), nn.Linear(12, 2)
+        ),
         (3, 5),
         0,
         1,
     ),
     "a layer that takes no bias": (
-        lambda: nn.Sequential(Centred(3, 4, bias=False), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 2)),
+        lambda: nn.Sequential(
+            Centred(3, 4, bias=False), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 2)
+        ),
         (3,),
         0,
         1,
     ),
     "behind a dropout": (
-        lambda: nn.Sequential(nn.Linear(3, 4), nn.Dropout(), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 2)),
+        lambda: nn.Sequential(
+            nn.Linear(3, 4), nn.Dropout(), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 2)
+        ),
         (3,),
         0,
         1,
     ),
     "a product with the inputs": (
-        lambda: Block(lambda self, x: self.norm(x @ self.a.weight.T), a=nn.Linear(3, 4, bias=False), norm=nn.BatchNorm1d(4)),
+        lambda: Block(
+            lambda self, x: self.norm(x @ self.a.weight.T),
+            a=nn.Linear(3, 4, bias=False),
+            norm=nn.BatchNorm1d(4),
+        ),
         (3,),
         0,
         1,
@@ -226,7 +296,9 @@ ARCHITECTURES = {
     "residual network": (lambda: cifar_resnet(2), (3, 8, 8), 19, 0),
     "vgg": (
         lambda: nn.Sequential(
-            torchvision_models().vgg.make_layers([3, "M", 5, "M"], batch_norm=True), nn.Flatten(), nn.Linear(20, 3)
+            torchvision_models().vgg.make_layers([3, "M", 5, "M"], batch_norm=True),
+            nn.Flatten(),
+            nn.Linear(20, 3),
         ),
         (3, 8, 8),
         2,
@@ -234,7 +306,11 @@ ARCHITECTURES = {
     ),
     "bottlenecks": (
         lambda: torchvision_models().ResNet(
-            torchvision_models().resnet.Bottleneck, [1, 1, 1, 1], num_classes=3, groups=2, width_per_group=4
+            torchvision_models().resnet.Bottleneck,
+            [1, 1, 1, 1],
+            num_classes=3,
+            groups=2,
+            width_per_group=4,
         ),
         (3, 32, 32),
         1 + 3 * 4 + 4,
@@ -242,8 +318,18 @@ ARCHITECTURES = {
     ),
     # Taken in: behind the first convolution, and between the convolutions of the four layers. Behind a concatenation: one per
     # layer, the transition, the last.
-    "densenet": (lambda: torchvision_models().DenseNet(3, (2, 2), 4, bn_size=2, num_classes=3), (3, 32, 32), 1 + 4, 4 + 1 + 1),
-    "mobilenet": (lambda: torchvision_models().MobileNetV2(3, 0.25, [[1, 64, 1, 1], [2, 64, 2, 1]]), (3, 32, 32), 10, 0),
+    "densenet": (
+        lambda: torchvision_models().DenseNet(3, (2, 2), 4, bn_size=2, num_classes=3),
+        (3, 32, 32),
+        1 + 4,
+        4 + 1 + 1,
+    ),
+    "mobilenet": (
+        lambda: torchvision_models().MobileNetV2(3, 0.25, [[1, 64, 1, 1], [2, 64, 2, 1]]),
+        (3, 32, 32),
+        10,
+        0,
+    ),
 }
 
 
@@ -260,13 +346,32 @@ def test_the_folded_network_computes_the_same(name: str):
     """For the module's own weights and for others, on other numbers of samples; its symmetries are found and proved."""
     build, shape, layers, alone = ARCHITECTURES[name]
     (module, folded), inputs = case(name), example(*shape, samples=7)
-    assert [sum(bool(fold.layers) == kind for fold in folded.folds) for kind in (True, False)] == [layers, alone]
+    assert [sum(bool(fold.layers) == kind for fold in folded.folds) for kind in (True, False)] == [
+        layers,
+        alone,
+    ]
     assert not any(isinstance(layer, _BatchNorm) for layer in folded.module.modules())
     own, others = parameters(module), drawn(build(), 1)
-    assert gap(outputs(folded.module, parameters(folded.module), inputs), outputs(module, own, inputs)) < ROUNDING
-    assert gap(outputs(folded.module, folded.parameters(others), inputs), outputs(module, others, inputs)) < ROUNDING
+    assert (
+        gap(outputs(folded.module, parameters(folded.module), inputs), outputs(module, own, inputs))
+        < ROUNDING
+    )
+    assert (
+        gap(
+            outputs(folded.module, folded.parameters(others), inputs),
+            outputs(module, others, inputs),
+        )
+        < ROUNDING
+    )
     spec = discover(folded.module, inputs)
-    proof = certify(spec, folded.module, folded.parameters(others), inputs=inputs, generator=stream("proof"), draws=2)
+    proof = certify(
+        spec,
+        folded.module,
+        folded.parameters(others),
+        inputs=inputs,
+        generator=stream("proof"),
+        draws=2,
+    )
     assert proof.require().residual < 1e-10
 
 
@@ -280,13 +385,17 @@ def test_resnet18_unchanged():
     assert folded.module.conv1.bias.dtype == torch.float32
     assert gap(folded.module(inputs), network.eval()(inputs)) < 1e-5
     spec = discover(folded.module, inputs)
-    assert [sum(group.scale == "positive" for group in spec.groups), len(spec.groups)] == [8 + 4 + 1, 13]
+    assert [sum(group.scale == "positive" for group in spec.groups), len(spec.groups)] == [
+        8 + 4 + 1,
+        13,
+    ]
 
 
 def test_symmetries_of_a_folded_densenet():
     """The stem, two families in each layer, the transition; one scaling for each, and one per segment that an affine layer reads.
 
-    Those read 1 and 2 segments in the first block, 3 in the transition, 1 and 2 in the second, 3 at the end.
+    Those read 1 and 2 segments in the first block, 3 in the transition, 1 and 2 in the second, 3 at
+    the end.
     """
     groups = discover(case("densenet")[1].module, example(3, 32, 32)).exact().groups
     assert sum(group.permute for group in groups) == 1 + 4 * 2 + 1
@@ -298,10 +407,14 @@ def test_a_fold_by_hand():
     network = nn.Sequential(nn.Linear(1, 1), nn.BatchNorm1d(1, eps=1.0))
     values = [[[3.0]], [1.0], [-4.0], [7.0], [2.0], [3.0]]
     names = ["0.weight", "0.bias", "1.weight", "1.bias", "1.running_mean", "1.running_var"]
-    params = parameters(network) | {name: torch.tensor(value) for name, value in zip(names, values, strict=True)}
+    params = parameters(network) | {
+        name: torch.tensor(value) for name, value in zip(names, values, strict=True)
+    }
     folded = fold_batchnorm(network, torch.ones(2, 1))
     assert folded.folds[0].layers == (("0.weight", "0.bias"),)
-    assert {name: tensor.flatten().tolist() for name, tensor in folded.parameters(params).items()} == {
+    assert {
+        name: tensor.flatten().tolist() for name, tensor in folded.parameters(params).items()
+    } == {
         "0.weight": [-6.0],
         "0.bias": [9.0],
     }
@@ -337,27 +450,53 @@ def test_stacked_networks_are_folded_at_once_in_their_own_precision():
 
 def test_what_cannot_be_folded():
     linear, norm = nn.Linear(3, 4), nn.BatchNorm1d(4)
-    with pytest.raises(SymgeomError, match=r"batch norm '1' BatchNorm1d.*keeps no running statistics.*track_running_stats=True"):
-        fold_batchnorm(nn.Sequential(linear, nn.BatchNorm1d(4, track_running_stats=False)), torch.zeros(2, 3))
+    with pytest.raises(
+        SymgeomError,
+        match=r"batch norm '1' BatchNorm1d.*keeps no running statistics.*track_running_stats=True",
+    ):
+        fold_batchnorm(
+            nn.Sequential(linear, nn.BatchNorm1d(4, track_running_stats=False)), torch.zeros(2, 3)
+        )
     by_hand = Block(lambda self, x: F.batch_norm(self.a(x), self.mean, self.variance), a=linear)
     by_hand.register_buffer("mean", torch.zeros(4))
     by_hand.register_buffer("variance", torch.ones(4))
-    with pytest.raises(SymgeomError, match="not a module of its own .a call of batch_norm with variance.: make it an nn.BatchN"):
+    with pytest.raises(
+        SymgeomError,
+        match="not a module of its own .a call of batch_norm with variance.: make it an nn.BatchN",
+    ):
         fold_batchnorm(by_hand, torch.zeros(2, 3))
-    on_the_batch = Block(lambda self, x: F.batch_norm(self.a(x), None, None, training=True), a=linear)
-    with pytest.raises(SymgeomError, match="not a module of its own .a call of batch_norm with statistics of the batch"):
+    on_the_batch = Block(
+        lambda self, x: F.batch_norm(self.a(x), None, None, training=True), a=linear
+    )
+    with pytest.raises(
+        SymgeomError,
+        match="not a module of its own .a call of batch_norm with statistics of the batch",
+    ):
         fold_batchnorm(on_the_batch, torch.zeros(2, 3))
-    with pytest.raises(SymgeomError, match=r"Cannot fold .* .Sequential.: outputs would change by .*no plain batch norm"):
-        fold_batchnorm(nn.Sequential(linear, Read(4)), torch.tensor([[100.0] * 3, [-100.0] * 3]))  # of either sign
+    with pytest.raises(
+        SymgeomError,
+        match=r"Cannot fold .* .Sequential.: outputs would change by .*no plain batch norm",
+    ):
+        fold_batchnorm(
+            nn.Sequential(linear, Read(4)), torch.tensor([[100.0] * 3, [-100.0] * 3])
+        )  # of either sign
     elsewhere = Block(lambda self, x: self.norm(self.a(x)) * self.norm.weight, a=linear, norm=norm)
-    with pytest.raises(SymgeomError, match="no attribute 'weight'. One of them .* or its tensors are read elsewhere"):
+    with pytest.raises(
+        SymgeomError,
+        match="no attribute 'weight'. One of them .* or its tensors are read elsewhere",
+    ):
         fold_batchnorm(elsewhere, torch.ones(2, 3))
     folded = fold_batchnorm(nn.Sequential(linear, norm), torch.ones(2, 3))
-    with pytest.raises(SymgeomError, match="Cannot compare the network to fold .*'0.weight' has shape .5, 3., expected .4, 3."):
+    with pytest.raises(
+        SymgeomError,
+        match="Cannot compare the network to fold .*'0.weight' has shape .5, 3., expected .4, 3.",
+    ):
         folded.parameters(parameters(nn.Sequential(linear, norm)) | {"0.weight": torch.ones(5, 3)})
     with torch.no_grad():
         linear.bias[1] = torch.nan
-    with pytest.raises(SymgeomError, match="Cannot use the network to fold: tensor '0.bias' holds 1 values"):
+    with pytest.raises(
+        SymgeomError, match="Cannot use the network to fold: tensor '0.bias' holds 1 values"
+    ):
         fold_batchnorm(nn.Sequential(linear, norm), torch.ones(2, 3))
 
 
@@ -366,7 +505,9 @@ def test_what_cannot_be_folded():
 
 def test_a_rescaling_before_a_batch_norm_moves_its_statistics_exactly():
     """Weight and bias times s, mean times s, variance to s^2 (v + eps) - eps, which may be negative: the outputs stay."""
-    network = randomised(nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4, eps=0.1), nn.ReLU(), nn.Linear(4, 2)))
+    network = randomised(
+        nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4, eps=0.1), nn.ReLU(), nn.Linear(4, 2))
+    )
     params, spec = parameters(network), discover(network, example(3))
     scale = torch.tensor([2.0, 0.1, 1.0, 30.0], dtype=torch.float64)
     element = GroupElement(identity(spec).permutations, identity(spec).scales | {"hidden1": scale})
@@ -388,19 +529,28 @@ def test_folding_removes_the_scale_before_a_batch_norm(name: str):
     norms = {f"{fold.norm}.{kind}" for fold in folded.folds for kind in ("weight", "bias")}
     scaled = {group.name: [leg for leg in group.legs if leg.power] for group in spec.groups}
     before = {
-        name for name, legs in scaled.items() if any(leg.buffer for leg in legs) and norms.isdisjoint(leg.tensor for leg in legs)
+        name
+        for name, legs in scaled.items()
+        if any(leg.buffer for leg in legs) and norms.isdisjoint(leg.tensor for leg in legs)
     }
     element = random_element(spec, generator=stream("element"))
     only = GroupElement(
         identity(spec).permutations,
-        {group: x if group in before else torch.ones_like(x) for group, x in element.scales.items()},
+        {
+            group: x if group in before else torch.ones_like(x)
+            for group, x in element.scales.items()
+        },
     )
     moved = act(spec, only, params)
     assert not all(torch.equal(moved[name], params[name]) for name in params)
-    for tensor, expected in zip(folded.parameters(moved).values(), folded.parameters(params).values(), strict=True):
+    for tensor, expected in zip(
+        folded.parameters(moved).values(), folded.parameters(params).values(), strict=True
+    ):
         torch.testing.assert_close(tensor, expected, rtol=1e-11, atol=1e-12)
     everywhere = folded.parameters(act(spec, element, params))
-    assert gap(outputs(folded.module, everywhere, inputs), outputs(module, params, inputs)) < ROUNDING
+    assert (
+        gap(outputs(folded.module, everywhere, inputs), outputs(module, params, inputs)) < ROUNDING
+    )
 
 
 # -- statistics measured anew --------------------------------------------------------------------------------------------------
@@ -412,13 +562,24 @@ def test_statistics_of_one_layer_in_closed_form():
     inputs, params = example(3, samples=20), parameters(network)
     weight, bias = params["0.weight"], params["0.bias"]
     found = recompute_statistics(network, params, inputs)
-    torch.testing.assert_close(found["1.running_mean"], weight @ inputs.mean(0) + bias, rtol=1e-12, atol=1e-13)
-    torch.testing.assert_close(found["1.running_var"], (weight @ inputs.T.cov() @ weight.T).diag(), rtol=1e-12, atol=0)
+    torch.testing.assert_close(
+        found["1.running_mean"], weight @ inputs.mean(0) + bias, rtol=1e-12, atol=1e-13
+    )
+    torch.testing.assert_close(
+        found["1.running_var"], (weight @ inputs.T.cov() @ weight.T).diag(), rtol=1e-12, atol=0
+    )
 
 
 MEASURED = {
     "convolutions": lambda: nn.Sequential(
-        *(nn.Conv1d(2, 3, 2), nn.BatchNorm1d(3), nn.ReLU(), nn.Conv1d(3, 4, 2), nn.BatchNorm1d(4, affine=False), nn.Flatten()),
+        *(
+            nn.Conv1d(2, 3, 2),
+            nn.BatchNorm1d(3),
+            nn.ReLU(),
+            nn.Conv1d(3, 4, 2),
+            nn.BatchNorm1d(4, affine=False),
+            nn.Flatten(),
+        ),
     ),
     "a batch norm used twice": lambda: Block(
         lambda self, x: self.norm(self.b(torch.relu(self.norm(self.a(x))))),
@@ -435,7 +596,10 @@ def test_statistics_are_those_of_torch_on_equal_chunks(name: str):
     network, inputs = randomised(MEASURED[name]()), example(2, 6, samples=12)
     params = parameters(network)
     update_bn(inputs.split(4), network)
-    spoilt = {key: torch.full_like(tensor, torch.nan) if "running" in key else tensor for key, tensor in params.items()}
+    spoilt = {
+        key: torch.full_like(tensor, torch.nan) if "running" in key else tensor
+        for key, tensor in params.items()
+    }
     for given in (params, spoilt):
         found = recompute_statistics(network, given, inputs, chunk=4)
         for key, tensor in parameters(network).items():
@@ -456,7 +620,10 @@ def test_unequal_chunks_weigh_what_they_hold():
         hidden = part @ params["0.weight"].T + params["0.bias"]
         hidden = (hidden - hidden.mean(0)) / (hidden.var(0, unbiased=False) + 1e-5).sqrt()
         hidden = torch.relu(hidden * params["1.weight"] + params["1.bias"])
-        mean, variance = mean + len(part) * hidden.mean(0) / 10, variance + len(part) * hidden.var(0) / 10
+        mean, variance = (
+            mean + len(part) * hidden.mean(0) / 10,
+            variance + len(part) * hidden.var(0) / 10,
+        )
     found = recompute_statistics(network, params, inputs, chunk=4)
     torch.testing.assert_close(found["3.running_mean"], mean, rtol=1e-12, atol=1e-14)
     torch.testing.assert_close(found["3.running_var"], variance, rtol=1e-12, atol=1e-14)
@@ -464,11 +631,17 @@ def test_unequal_chunks_weigh_what_they_hold():
 
 def test_measuring_leaves_everything_alone_and_other_layers_in_eval_mode():
     layers = [nn.Linear(3, 4), nn.Dropout(0.9), nn.BatchNorm1d(4, momentum=0.3)]
-    network, plain = randomised(nn.Sequential(*layers)).train(), nn.Sequential(layers[0], nn.Identity(), layers[2])
+    network, plain = (
+        randomised(nn.Sequential(*layers)).train(),
+        nn.Sequential(layers[0], nn.Identity(), layers[2]),
+    )
     before = parameters(network)
     params = {name: tensor.clone() for name, tensor in before.items()}
     found = recompute_statistics(network, params, example(3))
-    assert all(torch.equal(tensor, recompute_statistics(plain, params, example(3))[name]) for name, tensor in found.items())
+    assert all(
+        torch.equal(tensor, recompute_statistics(plain, params, example(3))[name])
+        for name, tensor in found.items()
+    )
     assert all(layer.training for layer in network.modules())
     assert network[2].momentum == 0.3
     for same in (params, parameters(network)):
@@ -478,7 +651,9 @@ def test_measuring_leaves_everything_alone_and_other_layers_in_eval_mode():
 def test_statistics_of_stacked_networks():
     network, inputs = randomised(MEASURED["convolutions"]()), example(2, 6, samples=7)
     networks = [drawn(MEASURED["convolutions"](), seed) for seed in (1, 2)]
-    together = torch.vmap(lambda params: recompute_statistics(network, params, inputs, chunk=3))(stack(networks))
+    together = torch.vmap(lambda params: recompute_statistics(network, params, inputs, chunk=3))(
+        stack(networks)
+    )
     for index, params in enumerate(networks):
         for name, tensor in recompute_statistics(network, params, inputs, chunk=3).items():
             torch.testing.assert_close(together[name][index], tensor, rtol=1e-12, atol=1e-14)
@@ -487,17 +662,28 @@ def test_statistics_of_stacked_networks():
 def test_statistics_that_cannot_be_measured():
     network = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
     params = parameters(network)
-    with pytest.raises(SymgeomError, match="on 0 samples in chunks of 2048: give a positive number"):
+    with pytest.raises(
+        SymgeomError, match="on 0 samples in chunks of 2048: give a positive number"
+    ):
         recompute_statistics(network, params, torch.zeros(0, 3))
     with pytest.raises(SymgeomError, match="on 2 samples in chunks of 0: give"):
         recompute_statistics(network, params, torch.zeros(2, 3), chunk=0)
-    with pytest.raises(SymgeomError, match="statistics of a batch of 1 sample for batch norm: a channel has one value"):
+    with pytest.raises(
+        SymgeomError,
+        match="statistics of a batch of 1 sample for batch norm: a channel has one value",
+    ):
         recompute_statistics(network, params, torch.zeros(3, 3), chunk=1)
     with pytest.raises(SymgeomError, match="batch norm '0' .*keeps no running statistics"):
-        recompute_statistics(nn.Sequential(nn.BatchNorm1d(3, track_running_stats=False)), {}, torch.zeros(3, 3))
-    with pytest.raises(ValueError, match="expected 2D or 3D input"):  # an error of the network's own stays what it is
         recompute_statistics(
-            nn.Sequential(nn.BatchNorm1d(3)), parameters(nn.Sequential(nn.BatchNorm1d(3))), torch.zeros(3, 3, 1, 1)
+            nn.Sequential(nn.BatchNorm1d(3, track_running_stats=False)), {}, torch.zeros(3, 3)
+        )
+    with pytest.raises(
+        ValueError, match="expected 2D or 3D input"
+    ):  # an error of the network's own stays what it is
+        recompute_statistics(
+            nn.Sequential(nn.BatchNorm1d(3)),
+            parameters(nn.Sequential(nn.BatchNorm1d(3))),
+            torch.zeros(3, 3, 1, 1),
         )
 
 
@@ -506,7 +692,14 @@ def test_statistics_that_cannot_be_measured():
 
 def landscape(policy: str, **options: object) -> Problem:
     training = torch.flip(batch(40, 5, 3)[0], [0])[:30] * 2
-    return Problem(normalised(), *batch(40, 5, 3), chunk=16, batch_norm=policy, training_inputs=training, **options)
+    return Problem(
+        normalised(),
+        *batch(40, 5, 3),
+        chunk=16,
+        batch_norm=policy,
+        training_inputs=training,
+        **options,
+    )
 
 
 def normalised() -> nn.Module:
@@ -516,20 +709,35 @@ def normalised() -> nn.Module:
 def test_local_energy_measures_statistics_for_every_draw():
     """Carried, and statistics measured for the same displaced networks by hand."""
     params = drawn(normalised(), 1)
-    found = local_energy(landscape("recompute"), params, amplitudes=[0.5], draws=3, generator=stream("noise"))
+    found = local_energy(
+        landscape("recompute"), params, amplitudes=[0.5], draws=3, generator=stream("noise")
+    )
     carried, generator, losses = landscape("carried"), stream("noise"), []
 
     def loss(network: dict[str, Tensor]) -> Tensor:
-        return carried.loss(recompute_statistics(carried.module, network, carried.training_inputs, chunk=16))
+        return carried.loss(
+            recompute_statistics(carried.module, network, carried.training_inputs, chunk=16)
+        )
 
     for _ in range(3):
         noise = {
-            n: torch.randn(t.shape, generator=generator, dtype=t.dtype) for n, t in params.items() if n[2:] in ("weight", "bias")
+            n: torch.randn(t.shape, generator=generator, dtype=t.dtype)
+            for n, t in params.items()
+            if n[2:] in ("weight", "bias")
         }
-        losses.append(loss(params | {name: params[name] * (1 + z / 2) for name, z in noise.items()}))
-    torch.testing.assert_close(found.loss_increase[0], torch.stack(losses).mean() - loss(params), rtol=1e-12, atol=1e-14)
+        losses.append(
+            loss(params | {name: params[name] * (1 + z / 2) for name, z in noise.items()})
+        )
+    torch.testing.assert_close(
+        found.loss_increase[0], torch.stack(losses).mean() - loss(params), rtol=1e-12, atol=1e-14
+    )
     assert found.batch_norm == "recompute"
-    assert local_energy(carried, params, amplitudes=[0.5], draws=2, generator=stream("noise")).batch_norm == "carried"
+    assert (
+        local_energy(
+            carried, params, amplitudes=[0.5], draws=2, generator=stream("noise")
+        ).batch_norm
+        == "carried"
+    )
 
 
 def test_chains_are_evaluated_with_statistics_of_every_point():
@@ -542,7 +750,11 @@ def test_chains_are_evaluated_with_statistics_of_every_point():
         errors = []
         for network in unstack({name: tensor[:, 0] for name, tensor in path(grid).items()}):
             carried = landscape("carried")
-            errors.append(carried.error(recompute_statistics(carried.module, network, carried.training_inputs, chunk=16)))
+            errors.append(
+                carried.error(
+                    recompute_statistics(carried.module, network, carried.training_inputs, chunk=16)
+                )
+            )
         assert found.largest_error[0, place] == max(errors)
     assert found.batch_norm == "recompute"
     assert not torch.equal(found.path.points[1]["0.weight"][0], points[1]["0.weight"])
@@ -550,30 +762,46 @@ def test_chains_are_evaluated_with_statistics_of_every_point():
 
 def test_second_derivatives_need_constant_statistics():
     params = drawn(normalised(), 1)
-    with pytest.raises(SymgeomError, match="Cannot differentiate a loss twice whose batch norms use recomputed statistics"):
+    with pytest.raises(
+        SymgeomError,
+        match="Cannot differentiate a loss twice whose batch norms use recomputed statistics",
+    ):
         hessian_vector_product(landscape("recompute"), params)
 
 
 def test_statistics_repair_the_midpoint_of_independent_networks_on_digits():
     """Between independent networks activations cancel, so that carried statistics are far too wide (REPAIR, 2211.08403).
 
-    Two networks with three hidden layers of 128 units, trained to an error below 1 %: measured anew, the statistics bring the
-    error at the midpoint from 89 % down to 5 %.
+    Two networks with three hidden layers of 128 units, trained to an error below 1 %: measured
+    anew, the statistics bring the error at the midpoint from 89 % down to 5 %.
     """
     data, width = load("digits", root="", options={}), 128
     inputs, targets = data.train_inputs.float(), data.train_targets
-    layers = [nn.Sequential(nn.Linear(size, width), nn.BatchNorm1d(width), nn.ReLU()) for size in (64, width, width)]
+    layers = [
+        nn.Sequential(nn.Linear(size, width), nn.BatchNorm1d(width), nn.ReLU())
+        for size in (64, width, width)
+    ]
     module = nn.Sequential(*layers, nn.Linear(width, 10))
 
     def initial(name: str, tensor: Tensor, seed: int) -> Tensor:
         if tensor.ndim < 2:
             return torch.zeros_like(tensor) if name.endswith("bias") else tensor
-        return torch.randn(tensor.shape, generator=stream("start", name, seed)) / (3 * tensor.shape[1]) ** 0.5
+        return (
+            torch.randn(tensor.shape, generator=stream("start", name, seed))
+            / (3 * tensor.shape[1]) ** 0.5
+        )
 
-    start = stack([{n: initial(n, tensor, seed) for n, tensor in parameters(module).items()} for seed in range(2)])
+    start = stack(
+        [
+            {n: initial(n, tensor, seed) for n, tensor in parameters(module).items()}
+            for seed in range(2)
+        ]
+    )
     anew = Problem(module, inputs, targets, batch_norm="recompute", training_inputs=inputs)
     orders, plan = [stream("order", seed) for seed in range(2)], Plan(batch_size=64, epochs=6)
-    trained = unstack(train(anew, start, SGD(learning_rate=0.3), plan=plan, generators=orders).parameters)
+    trained = unstack(
+        train(anew, start, SGD(learning_rate=0.3), plan=plan, generators=orders).parameters
+    )
     ends = [recompute_statistics(module, network, inputs) for network in trained]
     path, t = LinearPath(*(stack([end]) for end in ends)), torch.tensor([0.0, 0.5, 1.0])
     carried = profile(Problem(module, inputs, targets, batch_norm="carried"), path, t).error

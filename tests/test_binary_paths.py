@@ -73,7 +73,9 @@ def test_stacked_pairs_and_times_are_those_of_each_alone(kind):
             start, end = (stack(side) for side in zip(*map(ends, pairs), strict=True))
             generator, stacked = [stream("order", pair) for pair in pairs], True
         if kind == "hamming":
-            return HammingPath(start, end, random_order(start, NAMES, generator=generator), stacked=stacked)
+            return HammingPath(
+                start, end, random_order(start, NAMES, generator=generator), stacked=stacked
+            )
         return LatentPath(start, end, NAMES, normalised=kind == "normalised", stacked=stacked)
 
     times = torch.linspace(0, 1, 5, dtype=torch.float64)
@@ -110,12 +112,20 @@ def trained(pairs, plan, dtype=torch.float64):
     points = [stack(side) for side in zip(*map(ends, pairs), strict=True)]
     middle = {name: (points[0][name] + points[1][name]) / 2 for name in points[0]}
     chain = [cast(point, dtype) for point in (points[0], middle, points[1])]
-    return optimise_binary_chain(problem().cast(dtype), chain, plan=plan, generators=[stream("chain", pair) for pair in pairs])
+    return optimise_binary_chain(
+        problem().cast(dtype),
+        chain,
+        plan=plan,
+        generators=[stream("chain", pair) for pair in pairs],
+    )
 
 
 def test_the_bend_is_trained_by_its_own_weights_only():
     """One full-batch step: the bend moves by the gradient at the drawn point, times whether a weight is the bend's."""
-    plan, generator = ChainPlan(epochs=1, batch_size=40, learning_rate=0.5, momentum=0.0, points=3), stream("chain", 0)
+    plan, generator = (
+        ChainPlan(epochs=1, batch_size=40, learning_rate=0.5, momentum=0.0, points=3),
+        stream("chain", 0),
+    )
     (start, end), data = ends(), problem()
     middle = {name: (start[name] + end[name]) / 2 for name in start}
     for _ in range(2):
@@ -131,7 +141,9 @@ def test_the_bend_is_trained_by_its_own_weights_only():
     bend = trained([0], plan).path.points[1]
     assert any(bool(taken.any()) and not bool(taken.all()) for taken in mine.values())
     for name, gradient in zip(leaves, gradients, strict=True):
-        torch.testing.assert_close(bend[name][0], middle[name] - 0.5 * gradient, rtol=1e-12, atol=1e-15)
+        torch.testing.assert_close(
+            bend[name][0], middle[name] - 0.5 * gradient, rtol=1e-12, atol=1e-15
+        )
         assert torch.equal(bend[name][0][~mine[name]], middle[name][~mine[name]])
 
 
@@ -152,7 +164,9 @@ def test_training_lowers_the_error_along_the_chain_and_the_record_says_so():
     points = [stack([network]) for network in ends()]
     middle = {name: (points[0][name] + points[1][name]) / 2 for name in points[0]}
     texts = []
-    plan = ChainPlan(epochs=30, batch_size=30, learning_rate=1.0, evaluate_every=10, points=9, threshold=1.0)
+    plan = ChainPlan(
+        epochs=30, batch_size=30, learning_rate=1.0, evaluate_every=10, points=9, threshold=1.0
+    )
     found = optimise_binary_chain(
         data,
         [points[0], middle, points[1]],
@@ -167,11 +181,16 @@ def test_training_lowers_the_error_along_the_chain_and_the_record_says_so():
     few = replace(plan, epochs=20, evaluation_samples=7, threshold=float(found.largest_error[0, 2]))
     chain = [points[0], middle, points[1]]
     again = optimise_binary_chain(data, chain, plan=few, generators=[stream("chain")])
-    shown = profile(data.subset(torch.arange(7)), again.path, torch.linspace(0, 1, 9, dtype=torch.float64)).error
+    shown = profile(
+        data.subset(torch.arange(7)), again.path, torch.linspace(0, 1, 9, dtype=torch.float64)
+    ).error
     assert torch.equal(shown.amax(-1), again.largest_error[:, -1])
-    assert again.steps_needed.tolist() == [2 * float(again.epochs_needed)]  # 60 samples in batches of 30
+    assert again.steps_needed.tolist() == [
+        2 * float(again.epochs_needed)
+    ]  # 60 samples in batches of 30
     before, after = (
-        float(data.error({name: tensor[0] for name, tensor in point.items()})) for point in (middle, found.path.points[1])
+        float(data.error({name: tensor[0] for name, tensor in point.items()}))
+        for point in (middle, found.path.points[1])
     )
     assert after < before / 2
     along = profile(data, found.path, torch.linspace(0, 1, plan.points, dtype=torch.float64)).error
@@ -194,9 +213,17 @@ def test_a_chain_passes_through_its_points_along_hamming_geodesics():
 def test_bad_requests_are_named():
     start, end = ends()
     points, plan = [stack([network]) for network in (start, start, end)], ChainPlan(epochs=1)
-    with pytest.raises(SymgeomError, match="Cannot train a binary chain of 2 points: give three, start, bend and end"):
+    with pytest.raises(
+        SymgeomError,
+        match="Cannot train a binary chain of 2 points: give three, start, bend and end",
+    ):
         optimise_binary_chain(problem(), points[:2], plan=plan, generators=[stream("chain")])
-    with pytest.raises(SymgeomError, match="Cannot train 1 binary chains with 2 generators: give one for each pair"):
+    with pytest.raises(
+        SymgeomError, match="Cannot train 1 binary chains with 2 generators: give one for each pair"
+    ):
         optimise_binary_chain(problem(), points, plan=plan, generators=[stream("chain")] * 2)
-    with pytest.raises(SymgeomError, match="Cannot draw orders for 1 stacked networks with 2 generators: give one for each"):
+    with pytest.raises(
+        SymgeomError,
+        match="Cannot draw orders for 1 stacked networks with 2 generators: give one for each",
+    ):
         random_order(points[0], NAMES, generator=[stream("order")] * 2)

@@ -42,10 +42,15 @@ def test_what_is_lent_is_used_and_the_original_stays(name):
 
 def test_gradients_are_those_at_what_is_lent():
     module, network = randomised(Tied(), 1), parameters(randomised(Tied(), 2))
-    borrower, inputs = Borrower(module, torch.float64), torch.randn(4, 3, dtype=torch.float64, generator=stream("any"))
+    borrower, inputs = (
+        Borrower(module, torch.float64),
+        torch.randn(4, 3, dtype=torch.float64, generator=stream("any")),
+    )
     borrower.lend(network)
     leaves = dict(borrower.module.named_parameters())
     found = torch.autograd.grad(borrower.module(inputs).square().sum(), list(leaves.values()))
-    expected = torch.func.grad(lambda lent: functional_call(module, lent, (inputs,)).square().sum())(network)
+    expected = torch.func.grad(
+        lambda lent: functional_call(module, lent, (inputs,)).square().sum()
+    )(network)
     for name, tensor in zip(leaves, found, strict=True):
         assert torch.allclose(tensor, expected[name], rtol=1e-12)

@@ -18,12 +18,16 @@ WIDTHS = (5, 6, 4, 7, 3)
 
 def certificate(spec: SymmetrySpec, network: nn.Module, **options: object) -> Certificate:
     inputs, _ = batch(20, 5, 3)
-    return certify(spec, network, parameters(network), inputs=inputs, generator=stream("certify"), **options)
+    return certify(
+        spec, network, parameters(network), inputs=inputs, generator=stream("certify"), **options
+    )
 
 
 def changed(spec: SymmetrySpec, name: str, **changes: object) -> SymmetrySpec:
     """Return the spec with some fields of one group replaced."""
-    return SymmetrySpec(tuple(dataclasses.replace(g, **changes) if g.name == name else g for g in spec.groups))
+    return SymmetrySpec(
+        tuple(dataclasses.replace(g, **changes) if g.name == name else g for g in spec.groups)
+    )
 
 
 def test_a_right_spec_passes():
@@ -31,7 +35,12 @@ def test_a_right_spec_passes():
     assert result.passed
     assert result.require() is result
     assert 0 < result.residual < 1e-13
-    assert (result.tolerance, result.head_unchanged, result.worst_group, result.draws) == (1e-10, True, None, 4)
+    assert (result.tolerance, result.head_unchanged, result.worst_group, result.draws) == (
+        1e-10,
+        True,
+        None,
+        4,
+    )
 
 
 def test_float32_has_its_own_bound():
@@ -59,7 +68,10 @@ def test_the_wrong_group_is_named(wrong: str, fault: str):
     assert not result.passed
     assert result.worst_group == wrong
     assert result.residual > 1e-3
-    with pytest.raises(SymgeomError, match=f"Cannot certify the spec: group '{wrong}' is not a symmetry .*outputs change by"):
+    with pytest.raises(
+        SymgeomError,
+        match=f"Cannot certify the spec: group '{wrong}' is not a symmetry .*outputs change by",
+    ):
         result.require()
 
 
@@ -83,11 +95,22 @@ def test_zero_biases_do_not_hide_a_missing_leg():
 
 
 def test_a_running_variance_moves_with_its_eps():
-    network = randomised(nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4, eps=0.1), nn.Tanh(), nn.Linear(4, 3)))
+    network = randomised(
+        nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4, eps=0.1), nn.Tanh(), nn.Linear(4, 3))
+    )
     legs = [Leg("0.weight", 0), Leg("0.bias", 0), Leg("1.running_mean", 0, buffer=True)]
-    right, wrong = (Leg("1.running_var", 0, power=2, buffer=True, shift=shift) for shift in (0.1, 0.0))
-    assert certificate(SymmetrySpec((UnitGroup("scale", 4, (*legs, right), permute=False),)), network).passed
-    assert certificate(SymmetrySpec((UnitGroup("scale", 4, (*legs, wrong), permute=False),)), network).worst_group == "scale"
+    right, wrong = (
+        Leg("1.running_var", 0, power=2, buffer=True, shift=shift) for shift in (0.1, 0.0)
+    )
+    assert certificate(
+        SymmetrySpec((UnitGroup("scale", 4, (*legs, right), permute=False),)), network
+    ).passed
+    assert (
+        certificate(
+            SymmetrySpec((UnitGroup("scale", 4, (*legs, wrong), permute=False),)), network
+        ).worst_group
+        == "scale"
+    )
 
 
 def test_a_head_without_its_bias_changes_classes():
@@ -95,13 +118,18 @@ def test_a_head_without_its_bias_changes_classes():
     result = certificate(changed(spec, "head", legs=spec["head"].legs[:1]), mlp(*WIDTHS), draws=10)
     assert (result.head_unchanged, result.worst_group) == (False, "head")
     assert result.residual < 1e-13
-    with pytest.raises(SymgeomError, match="group 'head' is not a symmetry of this network .predicted classes change."):
+    with pytest.raises(
+        SymgeomError,
+        match="group 'head' is not a symmetry of this network .predicted classes change.",
+    ):
         result.require()
 
 
 def test_outputs_that_are_no_numbers_fail():
     """A logarithm of a negative number after a wrong sign."""
-    network = Block(lambda self, x: torch.log(self.a(x.abs())), a=nn.Linear(5, 3), unused=nn.Linear(2, 3)).double()
+    network = Block(
+        lambda self, x: torch.log(self.a(x.abs())), a=nn.Linear(5, 3), unused=nn.Linear(2, 3)
+    ).double()
     with torch.no_grad():
         network.a.weight.fill_(1.0)
         network.a.bias.fill_(1.0)
@@ -136,7 +164,11 @@ def test_nothing_is_modified(network: nn.Module):
     own = parameters(network)
     units = {"a.weight": 0, "a.bias": 0, "b.weight": 1}
     legs = tuple(Leg(name, axis, power=1 - 2 * axis) for name, axis in units.items())
-    spec = SymmetrySpec((UnitGroup("hidden1", 4, legs),)) if isinstance(network, Stateful) else mlp_spec(*WIDTHS)
+    spec = (
+        SymmetrySpec((UnitGroup("hidden1", 4, legs),))
+        if isinstance(network, Stateful)
+        else mlp_spec(*WIDTHS)
+    )
     certify(spec, network, params, inputs=inputs, generator=stream("certify"))
     assert all(torch.equal((params | {"inputs": inputs})[name], before[name]) for name in before)
     assert all(torch.equal(tensor, own[name]) for name, tensor in parameters(network).items())
@@ -145,7 +177,9 @@ def test_nothing_is_modified(network: nn.Module):
 
 def test_a_spec_that_does_not_fit_is_named():
     spec = changed(mlp_spec(*WIDTHS), "hidden1", size=99)
-    with pytest.raises(SymgeomError, match="group 'hidden1': leg on tensor '0.weight', axis 0: 99 units need"):
+    with pytest.raises(
+        SymgeomError, match="group 'hidden1': leg on tensor '0.weight', axis 0: 99 units need"
+    ):
         certificate(spec, mlp(*WIDTHS))
 
 
@@ -154,14 +188,22 @@ def test_weights_that_are_not_finite(value: float):
     network = mlp(*WIDTHS)
     with torch.no_grad():
         network[2].weight[0, 0] = value
-    with pytest.raises(SymgeomError, match="Cannot use the network to certify: tensor '2.weight' holds 1 values"):
+    with pytest.raises(
+        SymgeomError, match="Cannot use the network to certify: tensor '2.weight' holds 1 values"
+    ):
         certificate(mlp_spec(*WIDTHS), network)
 
 
 OTHER = {
-    "widths": ((5, 6, 4, 8, 3), r"missing \[\], .* not expected \[\], .* another shape {'4.weight': \(8, 4\), '4.bias': \(8,\)"),
+    "widths": (
+        (5, 6, 4, 8, 3),
+        r"missing \[\], .* not expected \[\], .* another shape {'4.weight': \(8, 4\), '4.bias': \(8,\)",
+    ),
     "depth": ((5, 6, 4, 7), r"missing \['6.bias', '6.weight'\], tensors not expected \[\]"),
-    "more layers": ((5, 6, 4, 7, 3, 2), r"missing \[\], tensors not expected \['8.bias', '8.weight'\]"),
+    "more layers": (
+        (5, 6, 4, 7, 3, 2),
+        r"missing \[\], tensors not expected \['8.bias', '8.weight'\]",
+    ),
 }
 
 
@@ -169,26 +211,45 @@ OTHER = {
 def test_weights_of_another_architecture(other: str):
     widths, message = OTHER[other]
     weights, inputs = parameters(mlp(*widths)), batch(20, 5, 3)[0]
-    with pytest.raises(SymgeomError, match=rf"Cannot certify the network \(Sequential\) with these weights: tensors {message}"):
-        certify(mlp_spec(*WIDTHS), mlp(*WIDTHS), weights, inputs=inputs, generator=stream("certify"))
+    with pytest.raises(
+        SymgeomError,
+        match=rf"Cannot certify the network \(Sequential\) with these weights: tensors {message}",
+    ):
+        certify(
+            mlp_spec(*WIDTHS), mlp(*WIDTHS), weights, inputs=inputs, generator=stream("certify")
+        )
 
 
 def test_inputs_of_the_wrong_shape():
     network = mlp(*WIDTHS)
     message = r"Cannot certify the network \(Sequential\) on inputs of shape \(4, 6\) and type torch.float64: .* Give a batch of"
     with pytest.raises(SymgeomError, match=message):
-        certify(mlp_spec(*WIDTHS), network, parameters(network), inputs=batch(4, 6, 3)[0], generator=stream("certify"))
+        certify(
+            mlp_spec(*WIDTHS),
+            network,
+            parameters(network),
+            inputs=batch(4, 6, 3)[0],
+            generator=stream("certify"),
+        )
 
 
 def test_inputs_that_are_not_finite():
     network, inputs = mlp(*WIDTHS), batch(4, 5, 3)[0]
     inputs[0, 0] = torch.nan
     with pytest.raises(SymgeomError, match="its outputs are all zero, or not finite"):
-        certify(mlp_spec(*WIDTHS), network, parameters(network), inputs=inputs, generator=stream("certify"))
+        certify(
+            mlp_spec(*WIDTHS),
+            network,
+            parameters(network),
+            inputs=inputs,
+            generator=stream("certify"),
+        )
 
 
 def test_no_draw_proves_nothing():
-    with pytest.raises(SymgeomError, match="Cannot certify with 0 random elements: nothing would be proved"):
+    with pytest.raises(
+        SymgeomError, match="Cannot certify with 0 random elements: nothing would be proved"
+    ):
         certificate(mlp_spec(*WIDTHS), mlp(*WIDTHS), draws=0)
 
 
@@ -198,11 +259,23 @@ def test_the_walk_leaves_no_two_units_alike():
     with torch.no_grad():
         for tensor in network.parameters():
             tensor.fill_(0.01)
-    inputs, legs = batch(3, 2, 2)[0], (Leg("0.weight", 0), Leg("0.bias", 0), Leg("2.weight", 1, power=-1))
-    right, wrong = (SymmetrySpec((UnitGroup("hidden1", 70_000, some, "none"),)) for some in (legs, legs[:2]))
+    inputs, legs = (
+        batch(3, 2, 2)[0],
+        (Leg("0.weight", 0), Leg("0.bias", 0), Leg("2.weight", 1, power=-1)),
+    )
+    right, wrong = (
+        SymmetrySpec((UnitGroup("hidden1", 70_000, some, "none"),)) for some in (legs, legs[:2])
+    )
 
     def proof(spec: SymmetrySpec, draws: int) -> Certificate:
-        return certify(spec, network, parameters(network), inputs=inputs, generator=stream("certify"), draws=draws)
+        return certify(
+            spec,
+            network,
+            parameters(network),
+            inputs=inputs,
+            generator=stream("certify"),
+            draws=draws,
+        )
 
     assert proof(right, 2).passed
     assert proof(wrong, 1).passed
@@ -210,9 +283,12 @@ def test_the_walk_leaves_no_two_units_alike():
 
 
 def test_a_network_that_is_random_in_eval_mode():
-    network = Block(lambda self, x: nn.functional.dropout(self.a(x), 0.5, training=True), a=nn.Linear(5, 3)).double()
+    network = Block(
+        lambda self, x: nn.functional.dropout(self.a(x), 0.5, training=True), a=nn.Linear(5, 3)
+    ).double()
     with pytest.raises(
-        SymgeomError, match=r"Cannot certify the network \(Block\): two evaluations on one input in eval mode differ"
+        SymgeomError,
+        match=r"Cannot certify the network \(Block\): two evaluations on one input in eval mode differ",
     ):
         certificate(SymmetrySpec(()), network)
 
@@ -226,5 +302,9 @@ def test_outputs_that_are_all_zero():
 def test_a_precision_without_a_bound():
     network = mlp(*WIDTHS)
     half = cast(parameters(network), torch.bfloat16)
-    with pytest.raises(SymgeomError, match="Cannot certify weights of type .'torch.bfloat16'.: cast all of them"):
-        certify(mlp_spec(*WIDTHS), network, half, inputs=batch(4, 5, 3)[0], generator=stream("certify"))
+    with pytest.raises(
+        SymgeomError, match="Cannot certify weights of type .'torch.bfloat16'.: cast all of them"
+    ):
+        certify(
+            mlp_spec(*WIDTHS), network, half, inputs=batch(4, 5, 3)[0], generator=stream("certify")
+        )

@@ -32,8 +32,12 @@ def pair(seed, dtype=torch.float64):
 
 
 def trained(seeds, dtype, plan=PLAN):
-    chain = PolygonalPath([stack(points) for points in zip(*(pair(seed, dtype) for seed in seeds), strict=True)])
-    return optimise_path(problem(dtype), chain, plan=plan, generators=[stream("chain", seed) for seed in seeds])
+    chain = PolygonalPath(
+        [stack(points) for points in zip(*(pair(seed, dtype) for seed in seeds), strict=True)]
+    )
+    return optimise_path(
+        problem(dtype), chain, plan=plan, generators=[stream("chain", seed) for seed in seeds]
+    )
 
 
 def loss(params, index):
@@ -45,7 +49,9 @@ def loss(params, index):
 @pytest.fixture(params=["together", "one by one"])
 def small(request):
     """Train the pairs on stacked parameters, or one after the other, as large networks are."""
-    with mock.patch("symgeom.landscape.chain.steps.SMALL", 0 if request.param == "one by one" else 10**6):
+    with mock.patch(
+        "symgeom.landscape.chain.steps.SMALL", 0 if request.param == "one by one" else 10**6
+    ):
         yield
 
 
@@ -66,11 +72,15 @@ def test_the_points_of_a_bezier_curve_are_those_of_backpropagation(bends):
     lines = [LinearPath(*pair(place)[::2]) for place in (0, 1)]
     points = [curve_along(line, kind="bezier", bends=bends).points for line in lines]
     chain = BezierPath([stack(point) for point in zip(*points, strict=True)])
-    trained = optimise_path(problem(), chain, plan=PLAN, generators=[stream("chain", place) for place in (0, 1)])
+    trained = optimise_path(
+        problem(), chain, plan=PLAN, generators=[stream("chain", place) for place in (0, 1)]
+    )
     assert isinstance(trained.path, BezierPath)
     for place in (0, 1):
         expected = curve_by_autograd(loss, points[place], 75, asdict(PLAN), stream("chain", place))
-        for found, wanted, begun in zip(trained.path.points[1:-1], expected, points[place][1:-1], strict=True):
+        for found, wanted, begun in zip(
+            trained.path.points[1:-1], expected, points[place][1:-1], strict=True
+        ):
             moved = (wanted["0.weight"] - begun["0.weight"]).abs().max()
             assert moved > 1e-3
             assert (found["0.weight"][place] - wanted["0.weight"]).abs().max() < 1e-10 * moved
@@ -82,7 +92,10 @@ def test_several_bends_of_a_polygonal_chain():
     line = LinearPath(*(stack([point]) for point in pair(0)[::2]))
     chain = curve_along(line, bends=3)
     plan = replace(PLAN, epochs=1, batch_size=75, momentum=0.0)
-    found, order = optimise_path(problem(), chain, plan=plan, generators=[stream("step")]).path, stream("step")
+    found, order = (
+        optimise_path(problem(), chain, plan=plan, generators=[stream("step")]).path,
+        stream("step"),
+    )
     torch.randperm(75, generator=order)
     t = torch.rand(1, generator=order, dtype=torch.float64)
     gradient = problem().gradient({name: tensor[0] for name, tensor in chain(float(t)).items()})
@@ -106,28 +119,42 @@ def test_bends_stay_on_the_torus(kind):
     line = GeodesicPath(spec, *(stack([end]) for end in ends), stacked=True)
     chain = curve_along(line, kind=kind, bends=2)
     options = {"plan": PLAN, "generators": [stream("torus")]}
-    free, held = (optimise_path(problem(), chain, torus=torus, **options) for torus in (None, Torus(spec)))
+    free, held = (
+        optimise_path(problem(), chain, torus=torus, **options) for torus in (None, Torus(spec))
+    )
     for place in (1, 2):
-        bend, before, loose = ({n: x[0] for n, x in path.points[place].items()} for path in (held.path, chain, free.path))
+        bend, before, loose = (
+            {n: x[0] for n, x in path.points[place].items()}
+            for path in (held.path, chain, free.path)
+        )
         for name, rows in sphere_coordinates(spec, bend).items():
             wanted = torch.full((len(rows),), 3.0 if name == "head" else 1.0, dtype=torch.float64)
             if name == "hidden1":
                 wanted[2] = 0
             assert torch.allclose(rows.norm(dim=1), wanted, rtol=1e-14)
             assert (rows - sphere_coordinates(spec, before)[name]).abs().max() > 1e-3
-            assert not torch.allclose(sphere_coordinates(spec, loose)[name].norm(dim=1), wanted, rtol=1e-4)
+            assert not torch.allclose(
+                sphere_coordinates(spec, loose)[name].norm(dim=1), wanted, rtol=1e-4
+            )
     assert held.finite.all()
 
 
 def test_convolutions_are_trained_one_after_the_other_with_the_same_result():
     module = randomised(lenet())
-    points = [stack([parameters(randomised(lenet(), seed)) for seed in (place, place + 3)]) for place in range(3)]
+    points = [
+        stack([parameters(randomised(lenet(), seed)) for seed in (place, place + 3)])
+        for place in range(3)
+    ]
     data = Problem(module, batch(20, 64, 3)[0].unflatten(1, (1, 8, 8)), batch(20, 64, 3)[1])
     plan, found = replace(PLAN, epochs=1, batch_size=10, learning_rate=0.01), []
     for alone in (True, False):
         with mock.patch("symgeom.landscape.chain.steps.one_by_one", lambda *_, alone=alone: alone):
             generators = [stream("convolutions", place) for place in (0, 1)]
-            found.append(optimise_path(data, PolygonalPath(points), plan=plan, generators=generators).path.points[1])
+            found.append(
+                optimise_path(
+                    data, PolygonalPath(points), plan=plan, generators=generators
+                ).path.points[1]
+            )
     assert one_by_one(module, torch.device("cpu"))
     assert not one_by_one(mlp(*WIDTHS), torch.device("cpu"))
     assert not one_by_one(module, torch.device("cuda"))
@@ -154,16 +181,24 @@ def test_the_record_is_the_error_along_the_chain():
     few = trained([0, 1], torch.float64, replace(PLAN, evaluation_samples=10))
     assert torch.equal(few.path.points[1]["0.weight"], chains.path.points[1]["0.weight"])
     first = problem().subset(torch.arange(10))
-    assert few.largest_error[0, -1] == max(float(first.error(chains.path.pair(0)(t))) for t in (0, 0.25, 0.5, 0.75, 1))
+    assert few.largest_error[0, -1] == max(
+        float(first.error(chains.path.pair(0)(t))) for t in (0, 0.25, 0.5, 0.75, 1)
+    )
     for place in (0, 1):
-        points = [{name: tensor[place] for name, tensor in point.items()} for point in chains.path.points]
-        largest = max(float(problem().error(PolygonalPath(points)(t))) for t in (0, 0.25, 0.5, 0.75, 1))
+        points = [
+            {name: tensor[place] for name, tensor in point.items()} for point in chains.path.points
+        ]
+        largest = max(
+            float(problem().error(PolygonalPath(points)(t))) for t in (0, 0.25, 0.5, 0.75, 1)
+        )
         assert chains.largest_error[place, -1] == largest
         # Connected from the first evaluation on whose largest error is hardly above that of the worse end.
         limit = max(float(problem().error(point)) for point in points[::2]) + PLAN.threshold
         within = [
             epoch
-            for epoch, error in zip(chains.epoch.tolist(), chains.largest_error[place].tolist(), strict=True)
+            for epoch, error in zip(
+                chains.epoch.tolist(), chains.largest_error[place].tolist(), strict=True
+            )
             if error <= limit
         ]
         assert chains.epochs_needed[place] == min(within, default=math.inf)
@@ -190,7 +225,9 @@ def test_a_bend_finds_its_way_around_a_hill_and_says_how_long_it_took():
     plan = ChainPlan(epochs=60, batch_size=2, learning_rate=0.05, evaluate_every=10, points=21)
     chain, calls = PolygonalPath([{"point": tensor} for tensor in (starts, bends, ends)]), []
     generators = [stream("ring", place) for place in range(3)]
-    chains = optimise_path(ring, chain, plan=plan, generators=generators, progress=lambda *call: calls.append(call))
+    chains = optimise_path(
+        ring, chain, plan=plan, generators=generators, progress=lambda *call: calls.append(call)
+    )
     # The hill: straight on, all samples are wrong. The chain over (0, h) is right for 1 < h < sqrt(3/2).
     assert chains.largest_error[0, 0] == 1
     assert chains.largest_error[0, -1] == 0
@@ -209,7 +246,9 @@ def test_a_bend_finds_its_way_around_a_hill_and_says_how_long_it_took():
 
 def test_buffers_of_the_bend_are_not_trained():
     module = nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 3)).double()
-    points = [{name: tensor + place for name, tensor in parameters(module).items()} for place in (0, 1, 3)]
+    points = [
+        {name: tensor + place for name, tensor in parameters(module).items()} for place in (0, 1, 3)
+    ]
     data = Problem(module, *batch(20, 5, 3), batch_norm="carried")
     chain = PolygonalPath([stack([point]) for point in points])
     bend = optimise_path(data, chain, plan=PLAN, generators=[stream("buffers")]).path.points[1]
@@ -250,7 +289,12 @@ def test_mistakes():
     with pytest.raises(SymgeomError, match="chain of 2 points: give three or more"):
         optimise_path(problem(), PolygonalPath([start, end]), plan=PLAN, generators=[stream("a")])
     with pytest.raises(SymgeomError, match="1 chains with 2 generators: give one for each pair"):
-        optimise_path(problem(), PolygonalPath([start, middle, end]), plan=PLAN, generators=[stream("a"), stream("b")])
+        optimise_path(
+            problem(),
+            PolygonalPath([start, middle, end]),
+            plan=PLAN,
+            generators=[stream("a"), stream("b")],
+        )
     with pytest.raises(SymgeomError, match="with learning_rate = -0.1: it must be at least 0"):
         ChainPlan(learning_rate=-0.1)
     with pytest.raises(SymgeomError, match="with evaluation_samples = 0: it must be at least 1"):

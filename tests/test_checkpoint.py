@@ -66,7 +66,10 @@ def run(name, plan, *, options=None, watched=True):
     who = [(seed, replica) for seed in range(SEEDS) for replica in range(method.members_per_seed)]
     start = stack([network(*WIDTHS, seed=10 * seed + replica) for seed, replica in who])
     observe = LedgerObserver(mlp_spec(*WIDTHS), method, steps=36, snapshots=6) if watched else None
-    problem, orders = Problem(mlp(*WIDTHS), *batch(60, WIDTHS[0], WIDTHS[-1])), [stream("order", *member) for member in who]
+    problem, orders = (
+        Problem(mlp(*WIDTHS), *batch(60, WIDTHS[0], WIDTHS[-1])),
+        [stream("order", *member) for member in who],
+    )
     trained = train(problem, start, method, plan=plan, generators=orders, observe=observe)
     return trained, observe.close() if watched else None
 
@@ -104,7 +107,9 @@ def test_a_killed_training_ends_as_if_it_had_not_been(name, together, tmp_path):
     plan, calls = replace(PLAN, together=together), []
     trained, ledger = run(name, replace(plan, progress=lambda *news: calls.append(news)))
     assert name == "swa" or len(set(trained.epochs.tolist())) > 1
-    ends = range(1, len(calls), 1 if name == "adv" else 2) if together == "one" else [len(calls) - 2]
+    ends = (
+        range(1, len(calls), 1 if name == "adv" else 2) if together == "one" else [len(calls) - 2]
+    )
     for count in ends:
         kept = replace(plan, checkpoint=Checkpoint(tmp_path / f"{count}", digest="a"))
         with pytest.raises(Killed):
@@ -168,10 +173,15 @@ def test_a_process_killed_in_the_middle_of_an_epoch(tmp_path):
     """The real signal, after two epochs of the second stage and some steps, with generators in the middle of what they draw."""
     path, plan = tmp_path / "kept", replace(PLAN, augment=noisy)
     expected, ledger = run("adv", plan)
-    epochs = int(expected.pretraining.epochs.max()) + 1 + 3  # with those before training: two of the second stage are done
+    epochs = (
+        int(expected.pretraining.epochs.max()) + 1 + 3
+    )  # with those before training: two of the second stage are done
     folders = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[1])])
     child = subprocess.run(
-        [sys.executable, "-c", SCRIPT, path, str(epochs)], env={**os.environ, "PYTHONPATH": folders}, check=False, timeout=60
+        [sys.executable, "-c", SCRIPT, path, str(epochs)],
+        env={**os.environ, "PYTHONPATH": folders},
+        check=False,
+        timeout=60,
     )
     assert child.returncode == -signal.SIGKILL
     found, booked = run("adv", replace(plan, checkpoint=Checkpoint(path)))
@@ -181,14 +191,22 @@ def test_a_process_killed_in_the_middle_of_an_epoch(tmp_path):
 
 
 def test_networks_with_batch_norm_and_their_buffers_go_on(tmp_path):
-    module = randomised(nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.ReLU(), nn.Linear(6, 3)))
+    module = randomised(
+        nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.ReLU(), nn.Linear(6, 3))
+    )
     inputs, targets = batch(60, 4, 3)
     problem = Problem(module, inputs, targets, batch_norm="recompute", training_inputs=inputs)
     method, plan = build("rsgd", {"replicas": 2}), Plan(batch_size=10, epochs=4)
 
     def once(plan):
         start = stack([parameters(randomised(module, seed)) for seed in range(4)])
-        return train(problem, start, method, plan=plan, generators=[stream("order", seed) for seed in range(4)])
+        return train(
+            problem,
+            start,
+            method,
+            plan=plan,
+            generators=[stream("order", seed) for seed in range(4)],
+        )
 
     kept = replace(plan, checkpoint=Checkpoint(tmp_path / "kept"))
     with pytest.raises(Killed):
@@ -220,12 +238,22 @@ def test_a_checkpoint_that_cannot_serve_is_set_aside_and_said(tmp_path, spoil, c
         run("sgd", replace(plan, progress=kill_at(3)))
     spoil(path)
     spoiled = path.read_bytes()
-    plan = replace(plan, batch_size=change.get("batch_size", 10), checkpoint=Checkpoint(path, digest=change.get("digest", "a")))
-    found, _ = run("sgd", replace(plan, progress=lambda *each: news.append(each)), options=change.get("options"))
+    plan = replace(
+        plan,
+        batch_size=change.get("batch_size", 10),
+        checkpoint=Checkpoint(path, digest=change.get("digest", "a")),
+    )
+    found, _ = run(
+        "sgd",
+        replace(plan, progress=lambda *each: news.append(each)),
+        options=change.get("options"),
+    )
     check_same(found, run("sgd", replace(plan, checkpoint=None), options=change.get("options"))[0])
     assert found.resumed_from == 0
     assert news[0][:2] == (0, 6)
-    assert re.fullmatch(f"sgd: checkpoint kept set aside as kept.aside: {why}; training begins anew", news[0][2])
+    assert re.fullmatch(
+        f"sgd: checkpoint kept set aside as kept.aside: {why}; training begins anew", news[0][2]
+    )
     assert (tmp_path / "kept.aside").read_bytes() == spoiled
 
 
@@ -251,9 +279,24 @@ def test_what_a_killed_writer_left_is_removed(tmp_path):
 
 
 def test_impossible_checkpoints_are_refused(tmp_path):
-    with pytest.raises(SymgeomError, match="a checkpoint every 0 epochs: give a positive whole number"):
+    with pytest.raises(
+        SymgeomError, match="a checkpoint every 0 epochs: give a positive whole number"
+    ):
         Checkpoint(tmp_path / "kept", every=0)
     plan = replace(PLAN, checkpoint=Checkpoint(tmp_path / "kept"))
-    start, problem = stack([network(*WIDTHS)]), Problem(mlp(*WIDTHS), *batch(60, WIDTHS[0], WIDTHS[-1]))
-    with pytest.raises(SymgeomError, match=r"which has no state\(\) and restore\(\): give it both, or train without"):
-        train(problem, start, build("sgd", {}), plan=plan, generators=[stream("order")], observe=lambda *step: None)
+    start, problem = (
+        stack([network(*WIDTHS)]),
+        Problem(mlp(*WIDTHS), *batch(60, WIDTHS[0], WIDTHS[-1])),
+    )
+    with pytest.raises(
+        SymgeomError,
+        match=r"which has no state\(\) and restore\(\): give it both, or train without",
+    ):
+        train(
+            problem,
+            start,
+            build("sgd", {}),
+            plan=plan,
+            generators=[stream("order")],
+            observe=lambda *step: None,
+        )

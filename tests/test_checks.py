@@ -10,23 +10,31 @@ from symgeom.ground.checks import SymgeomError, check_choice, check_finite, chec
 def test_values_that_are_not_finite_are_counted_and_named(value):
     bad = torch.tensor([1.0, value, value])
     with pytest.raises(
-        SymgeomError, match=r"Cannot use minimum 3: tensor 'b' holds 2 values that are NaN or infinite of 3\. Leave"
+        SymgeomError,
+        match=r"Cannot use minimum 3: tensor 'b' holds 2 values that are NaN or infinite of 3\. Leave",
     ):
         check_finite({"a": torch.ones(2), "b": bad}, "minimum 3")
 
 
 def test_finite_and_integer_tensors_pass():
-    check_finite({"a": torch.ones(2), "count": torch.tensor(3), "empty": torch.ones(0)}, "the network")
+    check_finite(
+        {"a": torch.ones(2), "count": torch.tensor(3), "empty": torch.ones(0)}, "the network"
+    )
 
 
 def test_networks_of_one_architecture_may_differ_in_values_and_order():
-    check_same_tensors({"b": torch.ones(3), "a": torch.ones(2)}, {"a": torch.zeros(2), "b": torch.zeros(3)}, "the network")
+    check_same_tensors(
+        {"b": torch.ones(3), "a": torch.ones(2)},
+        {"a": torch.zeros(2), "b": torch.zeros(3)},
+        "the network",
+    )
 
 
 def test_networks_of_two_architectures_are_told_apart():
     expected = {"a": torch.zeros(2), "b": torch.zeros(3)}
     with pytest.raises(
-        SymgeomError, match=r"compare minimum 2 with its reference: tensors missing \['b'\], tensors not expected \['c'\]"
+        SymgeomError,
+        match=r"compare minimum 2 with its reference: tensors missing \['b'\], tensors not expected \['c'\]",
     ):
         check_same_tensors({"a": torch.ones(2), "c": torch.ones(3)}, expected, "minimum 2")
     with pytest.raises(SymgeomError, match=r"tensor 'b' has shape \(4,\), expected \(3,\)"):

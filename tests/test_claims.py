@@ -12,7 +12,14 @@ import scipy.stats
 import xarray as xr
 
 from symgeom.ground.checks import SymgeomError
-from symgeom.study.claims.bootstrap import binomial_interval, interval, mean, numpy_stream, resample, spearman
+from symgeom.study.claims.bootstrap import (
+    binomial_interval,
+    interval,
+    mean,
+    numpy_stream,
+    resample,
+    spearman,
+)
 from symgeom.study.claims.evaluate import evaluate
 from symgeom.study.claims.intervals import barrier_intervals, write_barriers
 from symgeom.study.claims.record import Claim, read_claims, table, write_claims
@@ -27,7 +34,9 @@ ROLES = {
     "equivariant": ["sgd", "adversarial"],
     "adaptive": "adam",
 }
-JITTER = 0.004 * np.array([-2.5, 1.5, -0.5, 0.5, -1.5, 2.5])  # adds to zero, so that means are known exactly
+JITTER = 0.004 * np.array(
+    [-2.5, 1.5, -0.5, 0.5, -1.5, 2.5]
+)  # adds to zero, so that means are known exactly
 TWO_OF_THREE = [(m, a, b) for m in JITTER for a, b in itertools.combinations(JITTER, 2)]
 STAR = float(np.mean([(m + max(a, b)) / 2 - (a + b) / 2 for m, a, b in TWO_OF_THREE]))
 PAIRS = list(itertools.combinations([(arm, seed) for arm in ARMS for seed in SEEDS], 2))
@@ -46,7 +55,12 @@ def over_pairs(levels: dict[str, float]) -> xr.DataArray:
     values = [np.mean([levels[arm] + JITTER[seed] for arm, seed in pair]) for pair in PAIRS]
     names = {"first_arm": (0, 0), "first_seed": (0, 1), "second_arm": (1, 0), "second_seed": (1, 1)}
     return xr.DataArray(
-        values, {name: ("pair", [pair[end][part] for pair in PAIRS]) for name, (end, part) in names.items()}, "pair"
+        values,
+        {
+            name: ("pair", [pair[end][part] for pair in PAIRS])
+            for name, (end, part) in names.items()
+        },
+        "pair",
     )
 
 
@@ -56,8 +70,18 @@ def stages(*, hold: bool) -> dict[str, xr.Dataset]:
     energy = over_minima(levels)
     sign = 1 if hold else -1
     pair = over_pairs(levels)
-    variants = ["linear raw", "linear normalised", "geodesic normalised", "linear aligned", "geodesic both", "geodesic greedy"]
-    train = xr.concat([pair + sign * shift for shift in (0.4, 0.3, 0.2, 0.35, 0, 0.25)], xr.IndexVariable("variant", variants))
+    variants = [
+        "linear raw",
+        "linear normalised",
+        "geodesic normalised",
+        "linear aligned",
+        "geodesic both",
+        "geodesic greedy",
+    ]
+    train = xr.concat(
+        [pair + sign * shift for shift in (0.4, 0.3, 0.2, 0.35, 0, 0.25)],
+        xr.IndexVariable("variant", variants),
+    )
     zero = dict.fromkeys(ARMS, 0.0)
     start, end = (1.0, 0.5) if hold else (0.5, 1.0)
     # The chains' worse ends have an error of 0.1.
@@ -111,21 +135,35 @@ def judged(study: dict[str, xr.Dataset], roles: dict = ROLES) -> dict[str, Claim
     ],
 )
 def test_verdict(direction: str, low: float, high: float, verdict: str):
-    assert Claim("X", **WORDS, threshold=0.0, direction=direction, low=low, high=high).verdict == verdict
+    assert (
+        Claim("X", **WORDS, threshold=0.0, direction=direction, low=low, high=high).verdict
+        == verdict
+    )
     moved = Claim("X", **WORDS, threshold=5.0, direction=direction, low=low + 5, high=high + 5)
     assert moved.verdict == verdict
 
 
 def test_a_claim_with_other_words_is_refused():
-    with pytest.raises(SymgeomError, match="Unknown direction of claim X 'less': choose one of 'above', 'below'"):
+    with pytest.raises(
+        SymgeomError, match="Unknown direction of claim X 'less': choose one of 'above', 'below'"
+    ):
         Claim("X", **WORDS, threshold=0.0, direction="less")
     with pytest.raises(SymgeomError, match="Unknown unit of n of claim X 'networks'"):
         Claim("X", **(WORDS | {"unit_of_n": "networks"}), threshold=0.0, direction="below")
 
 
 def test_claims_table_round_trip(tmp_path: Path):
-    undecided = Claim("N", **WORDS, threshold=1e-10, direction="below", note='left out: "sgd/3", sgd/4', case="digits-mlp")
-    decided = replace(undecided, identifier="D", estimate=-0.1, low=-1 / 3, high=1e-300, level=0.9, n=6)
+    undecided = Claim(
+        "N",
+        **WORDS,
+        threshold=1e-10,
+        direction="below",
+        note='left out: "sgd/3", sgd/4',
+        case="digits-mlp",
+    )
+    decided = replace(
+        undecided, identifier="D", estimate=-0.1, low=-1 / 3, high=1e-300, level=0.9, n=6
+    )
     write_claims(tmp_path / "claims.csv", [undecided, decided])
     first, second = read_claims(tmp_path / "claims.csv")
     assert second == decided
@@ -145,7 +183,10 @@ def test_a_typed_verdict_is_not_believed(tmp_path: Path):
 
 def test_a_foreign_table_is_refused(tmp_path: Path):
     (tmp_path / "claims.csv").write_text("name,value\na,1\n")
-    with pytest.raises(SymgeomError, match=r"Cannot read '.*claims.csv' as a claims table: its columns are \['name', 'value'\]"):
+    with pytest.raises(
+        SymgeomError,
+        match=r"Cannot read '.*claims.csv' as a claims table: its columns are \['name', 'value'\]",
+    ):
         read_claims(tmp_path / "claims.csv")
 
 
@@ -153,7 +194,9 @@ def test_resamples_keep_the_arms_sizes():
     counts = resample(["a", "b", "a", "b", "b"], generator=numpy_stream("test"), resamples=4000)
     assert (counts[:, [0, 2]].sum(1) == 2).all()
     assert (counts[:, [1, 3, 4]].sum(1) == 3).all()
-    assert counts.mean(0) == pytest.approx(np.ones(5), abs=0.06)  # 5 standard errors of a mean of 4000
+    assert counts.mean(0) == pytest.approx(
+        np.ones(5), abs=0.06
+    )  # 5 standard errors of a mean of 4000
 
 
 def test_weights_are_repetitions():
@@ -161,9 +204,13 @@ def test_weights_are_repetitions():
     generator = np.random.default_rng(0)
     x, y = generator.integers(0, 5, 9).astype(float), generator.normal(size=9)
     weights = resample(["a"] * 4 + ["b"] * 5, generator=generator, resamples=20)
-    for row, average, correlation in zip(weights, mean(x, weights), spearman(x, y, weights), strict=True):
+    for row, average, correlation in zip(
+        weights, mean(x, weights), spearman(x, y, weights), strict=True
+    ):
         assert average == pytest.approx(np.repeat(x, row).mean())
-        assert correlation == pytest.approx(scipy.stats.spearmanr(np.repeat(x, row), np.repeat(y, row)).statistic)
+        assert correlation == pytest.approx(
+            scipy.stats.spearmanr(np.repeat(x, row), np.repeat(y, row)).statistic
+        )
     assert np.isnan(spearman(np.ones(9), y, weights)).all()
 
 
@@ -173,7 +220,10 @@ def test_node_bootstrap_has_the_moments_of_all_draws():
     draws = []
     for draw in itertools.product(range(3), repeat=3):
         found = [
-            values[index] for a, b in itertools.combinations(draw, 2) for index, pair in enumerate(members) if {a, b} == set(pair)
+            values[index]
+            for a, b in itertools.combinations(draw, 2)
+            for index, pair in enumerate(members)
+            if {a, b} == set(pair)
         ]
         draws += [np.mean(found)] if found else []
     assert len(draws) == 24
@@ -188,7 +238,12 @@ def test_node_bootstrap_has_the_moments_of_all_draws():
 def test_the_interval_of_a_mean_is_students():
     """Six values: the plain percentile interval would be 0.70 as wide."""
     values = np.array([-1.2, -0.8, -0.2, 0.3, 0.7, 1.2])
-    _, low, high = interval(lambda counts: mean(values, counts), ["a"] * 6, generator=numpy_stream("t"), resamples=20_000)
+    _, low, high = interval(
+        lambda counts: mean(values, counts),
+        ["a"] * 6,
+        generator=numpy_stream("t"),
+        resamples=20_000,
+    )
     student = scipy.stats.t.interval(0.95, 5, loc=values.mean(), scale=scipy.stats.sem(values))
     assert (high - low) / (student[1] - student[0]) == pytest.approx(1, abs=0.1)
 
@@ -198,12 +253,22 @@ def test_intervals_cover_the_truth(pairs: bool):
     """Difference of two arms of six networks each, 200 studies; pairs that share a network are correlated."""
     generator = np.random.default_rng(1)
     strata = np.repeat(["a", "b"], 6)
-    members = np.array([pair for pair in itertools.combinations(range(12), 2) if strata[pair[0]] == strata[pair[1]]])
+    members = np.array(
+        [
+            pair
+            for pair in itertools.combinations(range(12), 2)
+            if strata[pair[0]] == strata[pair[1]]
+        ]
+    )
     members = members if pairs else np.arange(12)[:, None]
     first = strata[members[:, 0]] == "a"
     hits = 0
     for _ in range(200):
-        values = generator.normal(size=12)[members].sum(-1) + 0.5 * generator.normal(size=len(members)) + 3 * first
+        values = (
+            generator.normal(size=12)[members].sum(-1)
+            + 0.5 * generator.normal(size=len(members))
+            + 3 * first
+        )
 
         def difference(counts: np.ndarray, values: np.ndarray = values) -> np.ndarray:
             weights = counts[:, members].prod(-1)
@@ -222,7 +287,9 @@ def test_binomial_interval(successes: int, n: int):
 
 def test_all_claims_of_a_study_in_which_they_hold():
     claims = judged(stages(hold=True))
-    assert {name: claim.verdict for name, claim in claims.items()} == dict.fromkeys(claims, "supported")
+    assert {name: claim.verdict for name, claim in claims.items()} == dict.fromkeys(
+        claims, "supported"
+    )
     expected = {
         "H1a": (-0.1, 6),
         "H1b": (-0.2, 6),
@@ -245,7 +312,10 @@ def test_all_claims_of_a_study_in_which_they_hold():
     assert {name: (claim.estimate, claim.n) for name, claim in claims.items()} == {
         name: (pytest.approx(estimate), n) for name, (estimate, n) in expected.items()
     }
-    assert all(claim.low <= claim.estimate <= claim.high or claim.low == pytest.approx(claim.high) for claim in claims.values())
+    assert all(
+        claim.low <= claim.estimate <= claim.high or claim.low == pytest.approx(claim.high)
+        for claim in claims.values()
+    )
     assert all(claim.note == "" for claim in claims.values())
 
 
@@ -253,7 +323,9 @@ def test_imported_minima_are_used_and_said():
     study = stages(hold=True)
     minima = study["minima"]
     status = np.where(minima["arm"] == minima["arm"][0], "imported", "reached")
-    study["minima"] = minima.assign(status=(("arm", "seed"), np.broadcast_to(status[:, None], minima["usable"].shape)))
+    study["minima"] = minima.assign(
+        status=(("arm", "seed"), np.broadcast_to(status[:, None], minima["usable"].shape))
+    )
     name, plain = str(minima["arm"].values[0]), judged(stages(hold=True))
     for identifier, claim in judged(study).items():
         assert claim.note == f"imported, and used whatever their loss: {name}"
@@ -262,7 +334,9 @@ def test_imported_minima_are_used_and_said():
 
 def test_all_claims_of_a_study_in_which_the_opposite_holds():
     claims = judged(stages(hold=False))
-    assert {name: claim.verdict for name, claim in claims.items()} == dict.fromkeys(claims, "not supported")
+    assert {name: claim.verdict for name, claim in claims.items()} == dict.fromkeys(
+        claims, "not supported"
+    )
 
 
 def test_all_claims_of_a_study_without_differences_are_undecided():
@@ -278,19 +352,43 @@ def test_all_claims_of_a_study_without_differences_are_undecided():
     bent = np.arange(len(PAIRS)) % 10 != 0  # nine pairs of ten
     study["chains"]["bend_error"] = ("pair", np.where(bent, 0.005, 0.02))
     study["chains"]["error"] = 0 * study["chains"]["error"]
-    study["chains"]["straight_error"] = study["chains"]["bend_error"] + 0.01 * numpy_stream("bend").normal(size=len(PAIRS))
+    study["chains"]["straight_error"] = study["chains"]["bend_error"] + 0.01 * numpy_stream(
+        "bend"
+    ).normal(size=len(PAIRS))
     undecided = {name for name, claim in judged(study).items() if claim.verdict == "undecided"}
-    assert undecided >= {"H1a", "H1b", "H1c", "H2a", "H2a-reference", "H2b", "H3a", "H4", "H4-bend", "C1", "C2", "N1"}
+    assert undecided >= {
+        "H1a",
+        "H1b",
+        "H1c",
+        "H2a",
+        "H2a-reference",
+        "H2b",
+        "H3a",
+        "H4",
+        "H4-bend",
+        "C1",
+        "C2",
+        "N1",
+    }
 
 
 def test_equal_studies_give_equal_claims_in_any_order():
     study = stages(hold=True)
     order = np.random.default_rng(0).permutation(len(PAIRS))
-    turned = {name: dataset.isel(pair=order) if "pair" in dataset.dims else dataset for name, dataset in study.items()}
+    turned = {
+        name: dataset.isel(pair=order) if "pair" in dataset.dims else dataset
+        for name, dataset in study.items()
+    }
     turned["minima"] = turned["minima"].isel(seed=[3, 4, 5, 0, 1, 2], arm=[2, 3, 0, 1])
-    turned["flatness"] = turned["flatness"].isel(seed=[5, 4, 3, 2, 1, 0], arm=[3, 1, 0, 2]).transpose("seed", ..., "arm")
+    turned["flatness"] = (
+        turned["flatness"]
+        .isel(seed=[5, 4, 3, 2, 1, 0], arm=[3, 1, 0, 2])
+        .transpose("seed", ..., "arm")
+    )
     for one, other in zip(evaluate(study, ROLES), evaluate(turned, ROLES), strict=True):
-        assert (one.estimate, one.low, one.high) == pytest.approx((other.estimate, other.low, other.high), rel=1e-9)
+        assert (one.estimate, one.low, one.high) == pytest.approx(
+            (other.estimate, other.low, other.high), rel=1e-9
+        )
 
 
 def test_what_is_not_usable_is_left_out_by_name():
@@ -306,7 +404,10 @@ def test_what_is_not_usable_is_left_out_by_name():
     assert claims["H1a"].note == "left out: sgd/3 (not usable), rsgd/0 (no finite value)"
     assert claims["H1a"].n == 5
     assert claims["H1a"].estimate == pytest.approx((0.1 - JITTER[0] / 5) - (0.2 - JITTER[3] / 5))
-    assert claims["H2a-reference"].note == "left out: sgd/3 (not usable), sgd/0 to sgd/5 (no finite value)"
+    assert (
+        claims["H2a-reference"].note
+        == "left out: sgd/3 (not usable), sgd/0 to sgd/5 (no finite value)"
+    )
     assert claims["H2a-reference"].n == 9
     assert claims["H2a"].note == ""  # the reference arm has no part in it
     assert claims["H2b"].n == 3
@@ -317,19 +418,27 @@ def test_what_is_not_usable_is_left_out_by_name():
 
 def test_networks_without_charges_are_asked_nothing_about_them():
     study = stages(hold=True)
-    study["ledgers"], study["equilibria"] = (study[name].drop_vars(f"{variable}_hidden1") for name, variable in CHARGED.items())
+    study["ledgers"], study["equilibria"] = (
+        study[name].drop_vars(f"{variable}_hidden1") for name, variable in CHARGED.items()
+    )
     assert not {"C1", "C2", "N1"} & judged(study).keys()
 
 
 def test_controls_are_asked_of_studies_that_have_their_arms():
     asked = judged(stages(hold=True), ROLES | {"unregularised": "adam", "same_order": "adam"})
-    found = {name: (claim.estimate, claim.verdict) for name, claim in asked.items() if name.startswith("K-")}
+    found = {
+        name: (claim.estimate, claim.verdict)
+        for name, claim in asked.items()
+        if name.startswith("K-")
+    }
     assert found == {
         "K-regularisation": (pytest.approx(0.1 - 0.25), "supported"),
         "K-regularisation-distance": (pytest.approx(0.1 - 0.25), "supported"),
         "K-order": (pytest.approx(0.2 - 0.25), "supported"),
     }
-    nearer = judged(stages(hold=True), ROLES | {"same_order": "rsgd"})["K-order"]  # closer by a tenth of a radian
+    nearer = judged(stages(hold=True), ROLES | {"same_order": "rsgd"})[
+        "K-order"
+    ]  # closer by a tenth of a radian
     assert (nearer.estimate, nearer.verdict) == (pytest.approx(0.1), "not supported")
 
 
@@ -349,7 +458,11 @@ def test_barriers_have_an_interval_for_every_two_arms_and_kind_of_path(tmp_path:
     study = stages(hold=True)
     rows = barrier_intervals(study["paths"], study["minima"], case="tiny", resamples=300)
     assert len(rows) == 10 * 6 * 2  # pairs of arms, kinds of paths, parts of the data
-    own = next(row for row in rows if (row["first_arm"], row["second_arm"], row["variant"]) == ("sgd", "sgd", "geodesic both"))
+    own = next(
+        row
+        for row in rows
+        if (row["first_arm"], row["second_arm"], row["variant"]) == ("sgd", "sgd", "geodesic both")
+    )
     assert (own["mean"], own["pairs"], own["split"]) == (pytest.approx(0.2), 15, "train")
     assert own["low"] < 0.2 < own["high"]
     claim = judged(study)["H2a-reference"]
@@ -363,9 +476,17 @@ def test_kinds_of_paths_that_are_measured_within_arms_only_do_not_hide_the_other
     study = stages(hold=True)
     across = study["paths"]["first_arm"] != study["paths"]["second_arm"]
     apart = study["paths"]["variant"] != "geodesic both"
-    wanted = [row for row in barrier_intervals(study["paths"], study["minima"]) if row["variant"] == "geodesic both"]
+    wanted = [
+        row
+        for row in barrier_intervals(study["paths"], study["minima"])
+        if row["variant"] == "geodesic both"
+    ]
     study["paths"]["barrier"] = study["paths"]["barrier"].where(~(across & apart))
-    found = [row for row in barrier_intervals(study["paths"], study["minima"]) if row["variant"] == "geodesic both"]
+    found = [
+        row
+        for row in barrier_intervals(study["paths"], study["minima"])
+        if row["variant"] == "geodesic both"
+    ]
     assert len(found) == 10 * 2
     assert found == wanted
     assert "left out" not in judged(study)["H3b"].note
@@ -392,7 +513,9 @@ def test_binary_networks_have_their_own_variant_with_all_symmetries_removed():
     study["flatness"].attrs["noise"] = "flips"
     binary = judged(study)
     assert binary["H5-H3a"].estimate == claims["H3a"].estimate
-    assert binary["H5-H1a"].statement.startswith("With binary weights and activations, minima of flat (rsgd)")
+    assert binary["H5-H1a"].statement.startswith(
+        "With binary weights and activations, minima of flat (rsgd)"
+    )
     assert {name for name in binary if not name.startswith("H5-")} == {"C1", "C2", "N1"}
 
 
@@ -425,7 +548,9 @@ def test_one_seed_per_arm_decides_nothing():
     study["minima"]["usable"].loc[{"seed": [1, 2, 3, 4, 5]}] = False
     claims = judged(study)
     assert {claim.verdict for claim in claims.values()} == {"undecided"}
-    assert claims["H1c"].note.startswith("too few data: no arm has two networks; left out: adam/1 (not usable), ")
+    assert claims["H1c"].note.startswith(
+        "too few data: no arm has two networks; left out: adam/1 (not usable), "
+    )
 
 
 def test_measurements_that_are_missing_leave_a_claim_undecided():
@@ -434,7 +559,11 @@ def test_measurements_that_are_missing_leave_a_claim_undecided():
     study["paths"] = study["paths"].drop_sel(variant="linear aligned")
     study["minima"]["test_error"][:] = 0.5
     claims = judged(study)
-    assert {name for name, claim in claims.items() if claim.verdict == "undecided"} == {"H1c", "H2b", "H3b"}
+    assert {name for name, claim in claims.items() if claim.verdict == "undecided"} == {
+        "H1c",
+        "H2b",
+        "H3b",
+    }
     assert claims["H2b"].note == "too few data: the random control has 0 pairs"
 
 
@@ -450,7 +579,9 @@ def test_local_energy_is_the_area_under_its_curve():
     """A curve that grows with the square of the amplitude, unevenly sampled: trapezia by hand; one amplitude: its value."""
     study = stages(hold=True)
     amplitude = [0.4, 0.0, 0.1]
-    curve = xr.ones_like(study["ledgers"]["closure"]) * xr.DataArray([0.16, 0.0, 0.01], {"amplitude": amplitude})
+    curve = xr.ones_like(study["ledgers"]["closure"]) * xr.DataArray(
+        [0.16, 0.0, 0.01], {"amplitude": amplitude}
+    )
     sharp = xr.where(curve["arm"] == "sgd", 2.0, 1.0)
     study["flatness"] = xr.Dataset({"local_energy": curve * sharp})
     by_hand = (0.1 * 0.01 / 2 + 0.3 * (0.01 + 0.16) / 2) / 0.4
@@ -462,30 +593,60 @@ def test_local_energy_is_the_area_under_its_curve():
 def test_a_missing_stage_is_named():
     study = stages(hold=True)
     del study["chains"]
-    with pytest.raises(SymgeomError, match=r"the stages \['chains'\] are missing, found \['distances', .*Give all of them"):
+    with pytest.raises(
+        SymgeomError,
+        match=r"the stages \['chains'\] are missing, found \['distances', .*Give all of them",
+    ):
         evaluate(study, ROLES)
 
 
 def test_case_and_level_are_written_into_every_claim():
-    wide, narrow = (evaluate(stages(hold=True), ROLES, case="mlp", level=level, resamples=400) for level in (0.99, 0.8))
+    wide, narrow = (
+        evaluate(stages(hold=True), ROLES, case="mlp", level=level, resamples=400)
+        for level in (0.99, 0.8)
+    )
     assert {(claim.case, claim.level) for claim in wide} == {("mlp", 0.99)}
-    assert all(one.high - one.low >= other.high - other.low for one, other in zip(wide, narrow, strict=True))
+    assert all(
+        one.high - one.low >= other.high - other.low
+        for one, other in zip(wide, narrow, strict=True)
+    )
     assert wide[0].high - wide[0].low > 1.5 * (narrow[0].high - narrow[0].low)
 
 
 def test_the_perceptron_is_judged_by_its_own_pairs():
     kinds = np.array(["typical"] * 6 + ["robust"] * 6)
-    first, second = (np.array(ends) for ends in zip(*itertools.combinations(range(12), 2), strict=True))
-    kind = np.array(["-".join(sorted((kinds[a], kinds[b]))) for a, b in zip(first, second, strict=True)])
-    barrier = np.array([{"typical-typical": 0.02, "robust-typical": 0.005, "robust-robust": 0.0}[each] for each in kind])
+    first, second = (
+        np.array(ends) for ends in zip(*itertools.combinations(range(12), 2), strict=True)
+    )
+    kind = np.array(
+        ["-".join(sorted((kinds[a], kinds[b]))) for a, b in zip(first, second, strict=True)]
+    )
+    barrier = np.array(
+        [
+            {"typical-typical": 0.02, "robust-typical": 0.005, "robust-robust": 0.0}[each]
+            for each in kind
+        ]
+    )
     barrier += 0.001 * np.tile(JITTER, 2)[first] / 0.004
     solutions = xr.Dataset(
-        {"barrier": ("pair", barrier), "first": ("pair", first), "second": ("pair", second), "kind": ("pair", kind)}
+        {
+            "barrier": ("pair", barrier),
+            "first": ("pair", first),
+            "second": ("pair", second),
+            "kind": ("pair", kind),
+        }
         | {"solution_kind": ("solution", kinds)},
         attrs={"dimension": 1000, "density": 3.0, "threshold": -0.5},
     )
     claim = judge_perceptron(solutions)
-    assert (claim.identifier, claim.case, claim.verdict, claim.n) == ("H6-anchor", "perceptron", "supported", 15)
+    assert (claim.identifier, claim.case, claim.verdict, claim.n) == (
+        "H6-anchor",
+        "perceptron",
+        "supported",
+        15,
+    )
     shifts = JITTER[[a % 6 for a, b in zip(first, second, strict=True)]] / 4
-    expected = [0.005, 0.02] + np.array([shifts[kind == each].mean() for each in ("robust-typical", "typical-typical")])
+    expected = [0.005, 0.02] + np.array(
+        [shifts[kind == each].mean() for each in ("robust-typical", "typical-typical")]
+    )
     assert claim.estimate == pytest.approx(expected[0] - expected[1])

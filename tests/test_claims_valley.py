@@ -18,7 +18,9 @@ from symgeom.study.claims.valley import (
 
 @pytest.fixture
 def study():
-    return {name: node.to_dataset() for name, node in case(["minima", "valleys", "distances"]).items()}
+    return {
+        name: node.to_dataset() for name, node in case(["minima", "valleys", "distances"]).items()
+    }
 
 
 def test_walks_are_compared_with_the_balanced_network(study):
@@ -38,21 +40,31 @@ def test_a_walk_without_effect_is_not_supported(study):
 
 def test_the_mean_charge_is_over_the_units_of_all_groups(study):
     ends = study["valleys"].sel(moment="end")
-    by_hand = np.concatenate([ends["charge_hidden1"].values, ends["charge_hidden2"].values], axis=-1)
+    by_hand = np.concatenate(
+        [ends["charge_hidden1"].values, ends["charge_hidden2"].values], axis=-1
+    )
     np.testing.assert_allclose(mean_charge(study["valleys"]).values, np.abs(by_hand).mean(-1))
 
 
 def test_the_difference_of_charges_is_blind_to_the_order_of_units(study):
     apart = charge_distance(study["valleys"], study["distances"])
     shuffled = study["valleys"].copy(deep=True)
-    shuffled["charge_hidden1"] = shuffled["charge_hidden1"].isel(hidden1=np.random.default_rng(0).permutation(12))
+    shuffled["charge_hidden1"] = shuffled["charge_hidden1"].isel(
+        hidden1=np.random.default_rng(0).permutation(12)
+    )
     xr.testing.assert_allclose(charge_distance(shuffled, study["distances"]), apart)
     pair = {
-        end: (str(study["distances"][f"{end}_arm"].values[3]), int(study["distances"][f"{end}_seed"].values[3]))
+        end: (
+            str(study["distances"][f"{end}_arm"].values[3]),
+            int(study["distances"][f"{end}_seed"].values[3]),
+        )
         for end in ("first", "second")
     }
     sides = [study["valleys"].sel(arm=arm, seed=seed, moment="end") for arm, seed in pair.values()]
-    differences = [np.abs(np.sort(sides[0][name]) - np.sort(sides[1][name])) for name in ("charge_hidden1", "charge_hidden2")]
+    differences = [
+        np.abs(np.sort(sides[0][name]) - np.sort(sides[1][name]))
+        for name in ("charge_hidden1", "charge_hidden2")
+    ]
     assert float(apart[3]) == pytest.approx(np.concatenate(differences).mean())
 
 

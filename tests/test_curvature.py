@@ -29,27 +29,37 @@ EFFORT = Effort(count=3, tolerance=1e-7, probes=30)
 
 
 def mean_loss(params):
-    return nn.functional.cross_entropy(torch.func.functional_call(mlp(*WIDTHS), params, (INPUTS,)), TARGETS)
+    return nn.functional.cross_entropy(
+        torch.func.functional_call(mlp(*WIDTHS), params, (INPUTS,)), TARGETS
+    )
 
 
 def rescaled(spec, params, word="scales"):
     """Copy of the same function: units scaled, not moved."""
     element = random_element(spec.exact(), generator=stream(word), spread=1.0)
-    return act(spec.exact(), GroupElement(identity(spec.exact()).permutations, element.scales), params)
+    return act(
+        spec.exact(), GroupElement(identity(spec.exact()).permutations, element.scales), params
+    )
 
 
 def relative(params=PARAMS, problem=PROBLEM, **options):
-    return relative_curvature(problem, params, generator=stream("start"), **{"effort": EFFORT, **options})
+    return relative_curvature(
+        problem, params, generator=stream("start"), **{"effort": EFFORT, **options}
+    )
 
 
 def on_torus(params=PARAMS, problem=PROBLEM, spec=SPEC, **options):
-    return torus_curvature(Torus(spec), problem, params, generator=stream("start"), **{"effort": EFFORT, **options})
+    return torus_curvature(
+        Torus(spec), problem, params, generator=stream("start"), **{"effort": EFFORT, **options}
+    )
 
 
 def check(found, matrix):
     """Compare eigenvalues and trace with a dense matrix."""
     expected = torch.linalg.eigvalsh(matrix).flip(0)
-    assert torch.allclose(found.eigenvalues.values, expected[: len(found.eigenvalues.values)], rtol=1e-10)
+    assert torch.allclose(
+        found.eigenvalues.values, expected[: len(found.eigenvalues.values)], rtol=1e-10
+    )
     assert found.eigenvalues.converged
     assert abs(found.trace.trace - expected.sum()) < 4 * found.trace.standard_error
 
@@ -58,7 +68,12 @@ def test_relative_curvature_against_the_dense_hessian():
     weights = ravel(PARAMS)
     matrix = weights[:, None] * dense_hessian(mean_loss, PARAMS) * weights
     check(relative(), matrix)
-    place = ravel({name: torch.full_like(tensor, float(name.startswith("0."))) for name, tensor in PARAMS.items()}).bool()
+    place = ravel(
+        {
+            name: torch.full_like(tensor, float(name.startswith("0.")))
+            for name, tensor in PARAMS.items()
+        }
+    ).bool()
     check(relative(tensors=["0.weight", "0.bias"]), matrix[place][:, place])
 
 
@@ -72,8 +87,12 @@ def coordinates_in_a_chart(params, torus):
         for name, points in rows.items():
             unit, length = normalise(points), points.norm(dim=1, keepdim=True)
             along = chart[name] - (chart[name] * unit).sum(1, keepdim=True) * unit
-            moved[name] = length * normalise(unit + along)  # a chart of second order: Absil and Malick (2012)
-        return mean_loss(with_sphere_coordinates(torus.spec, params, moved, bias_in_norm=torus.bias_in_norm))
+            moved[name] = length * normalise(
+                unit + along
+            )  # a chart of second order: Absil and Malick (2012)
+        return mean_loss(
+            with_sphere_coordinates(torus.spec, params, moved, bias_in_norm=torus.bias_in_norm)
+        )
 
     return start, loss
 
@@ -86,8 +105,12 @@ def test_curvature_on_the_torus_against_explicit_coordinates(bias_in_norm):
     matrix = dense_hessian(loss, start)
     check(torus_curvature(torus, PROBLEM, PARAMS, effort=EFFORT, generator=stream("start")), matrix)
     # The slope along the lengths is part of it: without, the curvature would be another.
-    gradient = sphere_coordinates(SPEC, PROBLEM.gradient(canonical), bias_in_norm=bias_in_norm)["hidden1"]
-    assert (gradient * sphere_coordinates(SPEC, canonical, bias_in_norm=bias_in_norm)["hidden1"]).sum(1).abs().max() > 1e-3
+    gradient = sphere_coordinates(SPEC, PROBLEM.gradient(canonical), bias_in_norm=bias_in_norm)[
+        "hidden1"
+    ]
+    assert (
+        gradient * sphere_coordinates(SPEC, canonical, bias_in_norm=bias_in_norm)["hidden1"]
+    ).sum(1).abs().max() > 1e-3
 
 
 @pytest.mark.parametrize("measure", [relative, on_torus])
@@ -115,7 +138,12 @@ def test_other_architectures(measure, name):
     make, shape = ARCHITECTURES[name][:2]
     module = randomised(make(), 3)
     inputs = torch.randn(30, *shape, generator=stream(name), dtype=torch.float64)
-    problem = Problem(module, inputs, torch.arange(30) % 2, batch_norm="carried" if name.startswith("batch") else None)
+    problem = Problem(
+        module,
+        inputs,
+        torch.arange(30) % 2,
+        batch_norm="carried" if name.startswith("batch") else None,
+    )
     spec, params = discover(module, inputs[:2]), parameters(module)
     options = {"problem": problem, "effort": Effort(count=1, tolerance=1e-6, probes=2)}
     options |= {"spec": spec} if measure is on_torus else {}
@@ -137,8 +165,16 @@ def test_signs_do_not_matter():
 def test_relative_curvature_predicts_the_local_energy():
     module, names = mlp(4, 3, activation=nn.Tanh), ["0.weight", "0.bias"]
     leaves = {name: tensor.clone().requires_grad_() for name, tensor in parameters(module).items()}
-    options = {"max_iter": 100, "tolerance_grad": 1e-10, "tolerance_change": 0, "line_search_fn": "strong_wolfe"}
-    problem, solver = Problem(module, INPUTS, TARGETS), torch.optim.LBFGS(leaves.values(), **options)
+    options = {
+        "max_iter": 100,
+        "tolerance_grad": 1e-10,
+        "tolerance_change": 0,
+        "line_search_fn": "strong_wolfe",
+    }
+    problem, solver = (
+        Problem(module, INPUTS, TARGETS),
+        torch.optim.LBFGS(leaves.values(), **options),
+    )
 
     def close():
         solver.zero_grad()
@@ -151,7 +187,9 @@ def test_relative_curvature_predicts_the_local_energy():
     assert all(problem.gradient(minimum)[name].abs().max() < 1e-6 for name in names)
     trace = relative(minimum, problem, effort=Effort(probes=300)).trace
     sigma = 0.02
-    increase = local_energy(problem, minimum, amplitudes=[sigma], draws=1000, generator=stream("noise")).loss_increase
+    increase = local_energy(
+        problem, minimum, amplitudes=[sigma], draws=1000, generator=stream("noise")
+    ).loss_increase
     assert math.isclose(increase, sigma**2 / 2 * trace.trace, rel_tol=0.1)
 
 
@@ -177,7 +215,9 @@ def test_curvature_of_one_layer_on_the_torus():
 
 def test_single_precision_is_cast():
     for measure in (relative, on_torus):
-        single = measure(cast(PARAMS, torch.float32), PROBLEM.cast(torch.float32), effort=Effort(probes=2))
+        single = measure(
+            cast(PARAMS, torch.float32), PROBLEM.cast(torch.float32), effort=Effort(probes=2)
+        )
         exact = measure(effort=Effort(probes=2))
         assert torch.allclose(single.eigenvalues.values, exact.eigenvalues.values, rtol=1e-5)
 
@@ -192,7 +232,11 @@ def test_a_diverged_network_has_no_curvature(measure):
 
 @pytest.mark.parametrize("measure", [relative, on_torus])
 def test_recomputed_statistics_are_refused(measure):
-    module = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.ReLU(), nn.Linear(3, 3)).double().eval()
+    module = (
+        nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.ReLU(), nn.Linear(3, 3))
+        .double()
+        .eval()
+    )
     problem = Problem(module, INPUTS, TARGETS, batch_norm="recompute", training_inputs=INPUTS)
     options = {"spec": discover(module, INPUTS[:2])} if measure is on_torus else {}
     with pytest.raises(SymgeomError, match="whose batch norms use recomputed statistics"):
@@ -200,16 +244,24 @@ def test_recomputed_statistics_are_refused(measure):
 
 
 def test_nothing_on_a_sphere():
-    with pytest.raises(SymgeomError, match=r"none of the tensors \['2.weight', '2.bias'\] lies on a sphere"):
+    with pytest.raises(
+        SymgeomError, match=r"none of the tensors \['2.weight', '2.bias'\] lies on a sphere"
+    ):
         on_torus(spec=SPEC.exact(), tensors=["2.weight", "2.bias"])
 
 
 def test_too_many_eigenvalues():
-    with pytest.raises(SymgeomError, match="Cannot find 7 eigenvalues of a Hessian of 6 parameters"):
+    with pytest.raises(
+        SymgeomError, match="Cannot find 7 eigenvalues of a Hessian of 6 parameters"
+    ):
         relative(tensors=["0.bias"], effort=Effort(count=7))
 
 
 def test_vectors_are_those_of_the_network_in_its_order():
     backwards = dict(reversed(PARAMS.items()))
-    assert torch.allclose(relative(backwards).eigenvalues.values, relative().eigenvalues.values, rtol=1e-10)
-    assert torch.allclose(on_torus(backwards).eigenvalues.values, on_torus().eigenvalues.values, rtol=1e-10)
+    assert torch.allclose(
+        relative(backwards).eigenvalues.values, relative().eigenvalues.values, rtol=1e-10
+    )
+    assert torch.allclose(
+        on_torus(backwards).eigenvalues.values, on_torus().eigenvalues.values, rtol=1e-10
+    )

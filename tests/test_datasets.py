@@ -18,8 +18,14 @@ def test_digits_are_split_without_loss():
     together = torch.cat([data.train_inputs, data.test_inputs]) * 16
     targets = torch.cat([data.train_targets, data.test_targets])
     found = sorted(map(tuple, torch.cat([together, targets[:, None].double()], 1).tolist()))
-    assert found == sorted((*map(float, row), float(label)) for row, label in zip(raw, labels, strict=True))
-    assert (data.train_inputs.dtype, data.train_targets.dtype, data.classes) == (torch.float64, torch.int64, 10)
+    assert found == sorted(
+        (*map(float, row), float(label)) for row, label in zip(raw, labels, strict=True)
+    )
+    assert (data.train_inputs.dtype, data.train_targets.dtype, data.classes) == (
+        torch.float64,
+        torch.int64,
+        10,
+    )
 
 
 def test_digits_are_split_class_by_class():
@@ -67,20 +73,31 @@ def test_impossible_fractions_are_refused(fraction):
 
 @pytest.mark.parametrize("subset", [0, -5, 2.5])
 def test_impossible_subsets_are_refused(subset):
-    with pytest.raises(SymgeomError, match=f"subset of {subset} samples: give a positive whole number"):
+    with pytest.raises(
+        SymgeomError, match=f"subset of {subset} samples: give a positive whole number"
+    ):
         digits(subset=subset)
 
 
 def test_unknown_names_are_refused():
-    with pytest.raises(SymgeomError, match="Unknown data set 'digit': choose one of 'digits', 'mnist'"):
+    with pytest.raises(
+        SymgeomError, match="Unknown data set 'digit': choose one of 'digits', 'mnist'"
+    ):
         load("digit", root=".", options={})
-    with pytest.raises(SymgeomError, match="Unknown option of data set 'digits' 'fraction': .*'test_fraction', .*'subset'"):
+    with pytest.raises(
+        SymgeomError,
+        match="Unknown option of data set 'digits' 'fraction': .*'test_fraction', .*'subset'",
+    ):
         digits(fraction=0.1)
     with pytest.raises(SymgeomError, match="Unknown option of data set 'mnist' 'root'"):
         load("mnist", root=".", options={"root": "elsewhere"})
-    with pytest.raises(SymgeomError, match="Unknown normalise 'unit': choose one of 'none', 'standard'"):
+    with pytest.raises(
+        SymgeomError, match="Unknown normalise 'unit': choose one of 'none', 'standard'"
+    ):
         digits(normalise="unit")
-    with pytest.raises(SymgeomError, match=r"Cannot load data set 'arrays' without the options \['path'\]"):
+    with pytest.raises(
+        SymgeomError, match=r"Cannot load data set 'arrays' without the options \['path'\]"
+    ):
         load("arrays", root=".", options={})
 
 
@@ -98,27 +115,42 @@ def test_test_subset_is_balanced_and_leaves_training_alone():
     assert torch.equal(part.train_inputs, whole.train_inputs)
     rows = set(map(tuple, whole.test_inputs.tolist()))
     assert all(tuple(row) in rows for row in part.test_inputs.tolist())
-    assert digits(test_subset=20).checksum == part.checksum != digits(test_subset=20, split=1).checksum
+    assert (
+        digits(test_subset=20).checksum == part.checksum != digits(test_subset=20, split=1).checksum
+    )
 
 
 def test_class_counts_have_an_entry_for_every_class():
     targets = torch.tensor([0, 2, 2])
-    assert Data(targets, targets, targets, targets[:1], 4, "four").class_counts == ((1, 0, 2, 0), (1, 0, 0, 0))
+    assert Data(targets, targets, targets, targets[:1], 4, "four").class_counts == (
+        (1, 0, 2, 0),
+        (1, 0, 0, 0),
+    )
 
 
 def images(samples: int, seed: int) -> torch.Tensor:
     noise = torch.randn(samples, 2, 3, 4, generator=torch.Generator().manual_seed(seed))
-    return noise * torch.tensor([2.0, 0.01])[:, None, None] + torch.tensor([5.0, -3.0])[:, None, None]
+    return (
+        noise * torch.tensor([2.0, 0.01])[:, None, None] + torch.tensor([5.0, -3.0])[:, None, None]
+    )
 
 
 def test_standard_inputs_have_mean_0_and_deviation_1_in_every_channel_of_training():
     """On 3000 samples, more than are summed at once; a test sample is moved by the numbers of training."""
     train, test, targets = images(3000, 0), images(5, 1), torch.tensor([0, 1])
-    scaled = Choice(normalise="standard").normalised(Data(train, targets, test, targets, 2, "noise"))
+    scaled = Choice(normalise="standard").normalised(
+        Data(train, targets, test, targets, 2, "noise")
+    )
     kept = scaled.train_inputs.double()
-    torch.testing.assert_close(kept.mean((0, 2, 3)), torch.zeros(2, dtype=torch.float64), atol=1e-4, rtol=0)
-    torch.testing.assert_close(kept.var((0, 2, 3), correction=0), torch.ones(2, dtype=torch.float64), atol=1e-4, rtol=0)
-    mean, deviation, black = (torch.tensor(each)[:, None, None] for each in (scaled.mean, scaled.deviation, scaled.black))
+    torch.testing.assert_close(
+        kept.mean((0, 2, 3)), torch.zeros(2, dtype=torch.float64), atol=1e-4, rtol=0
+    )
+    torch.testing.assert_close(
+        kept.var((0, 2, 3), correction=0), torch.ones(2, dtype=torch.float64), atol=1e-4, rtol=0
+    )
+    mean, deviation, black = (
+        torch.tensor(each)[:, None, None] for each in (scaled.mean, scaled.deviation, scaled.black)
+    )
     torch.testing.assert_close(scaled.test_inputs * deviation + mean, test, atol=1e-5, rtol=0)
     torch.testing.assert_close(black * deviation + mean, torch.zeros(2, 1, 1), atol=1e-6, rtol=0)
     assert scaled.train_inputs.dtype == torch.float32
@@ -134,7 +166,10 @@ def test_a_vector_is_one_channel():
 def test_a_constant_channel_cannot_be_standardised():
     inputs, targets = images(4, 0), torch.tensor([0, 1])
     inputs[:, 1] = 0.5
-    with pytest.raises(SymgeomError, match=r"Cannot standardise data set 'noise': channels \[1\] have the same value in all 4"):
+    with pytest.raises(
+        SymgeomError,
+        match=r"Cannot standardise data set 'noise': channels \[1\] have the same value in all 4",
+    ):
         Choice(normalise="standard").normalised(Data(inputs, targets, inputs, targets, 2, "noise"))
 
 
@@ -159,7 +194,9 @@ def test_a_deep_teacher_is_not_linear_and_uses_all_classes():
     assert len(data.train_inputs) == 4000
     assert min(data.class_counts[0]) > 400
     design = torch.cat([data.train_inputs, torch.ones(4000, 1, dtype=torch.float64)], 1)
-    fitted = torch.linalg.lstsq(design, torch.eye(4, dtype=torch.float64)[data.train_targets]).solution
+    fitted = torch.linalg.lstsq(
+        design, torch.eye(4, dtype=torch.float64)[data.train_targets]
+    ).solution
     assert ((design @ fitted).argmax(1) != data.train_targets).double().mean() > 0.1
 
 

@@ -19,15 +19,24 @@ def normal(name, *shape):
 
 def two_layers(outputs, units, inputs, scale):
     spec = mlp_spec(inputs, units, outputs, scale=scale, bias=False)
-    return spec, {"0.weight": normal("in", units, inputs), "2.weight": normal("out", outputs, units)}
+    return spec, {
+        "0.weight": normal("in", units, inputs),
+        "2.weight": normal("out", outputs, units),
+    }
 
 
-@pytest.mark.parametrize(("outputs", "units", "inputs"), [(2, 3, 4), (3, 8, 2), (4, 4, 4), (2, 6, 3)])
-def test_matrices_move_linear_layers_in_all_directions_that_keep_their_product(outputs, units, inputs):
+@pytest.mark.parametrize(
+    ("outputs", "units", "inputs"), [(2, 3, 4), (3, 8, 2), (4, 4, 4), (2, 6, 3)]
+)
+def test_matrices_move_linear_layers_in_all_directions_that_keep_their_product(
+    outputs, units, inputs
+):
     weights = (outputs + inputs) * units
     rank = min(outputs, inputs, units)
     fibre = weights - rank * (outputs + inputs - rank)  # all networks with this product
-    free = units**2 - max(0, units - outputs) * max(0, units - inputs)  # matrices, less those that fix the network
+    free = units**2 - max(0, units - outputs) * max(
+        0, units - inputs
+    )  # matrices, less those that fix the network
     dimension = orbit_dimension(*two_layers(outputs, units, inputs, "linear"))
     assert dimension == free
     assert dimension <= fibre
@@ -45,7 +54,9 @@ def test_units_add_one_dimension_each_and_dead_ones_none():
 @pytest.mark.parametrize(("activation", "scale"), [("identity", "linear"), ("relu", "positive")])
 def test_orbits_lie_in_the_flat_directions_of_a_minimum(activation, scale):
     targets = 0.3 * normal("targets", 2, 3).numpy()
-    start = [0.7 * normal(side, *shape).numpy()[None] for side, shape in (("u", (2, 6)), ("v", (6, 3)))]
+    start = [
+        0.7 * normal(side, *shape).numpy()[None] for side, shape in (("u", (2, 6)), ("v", (6, 3)))
+    ]
     found = descend(activation, targets, *start, learning_rates=[0.2], records=[10_000])
     assert found.loss[0, 0] < 1e-22
     outgoing, incoming = found.outgoing[0], found.incoming[0]

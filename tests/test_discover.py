@@ -2,7 +2,17 @@
 
 import pytest
 import torch
-from cases import ARCHITECTURES, Block, cifar_resnet, lenet, mlp, mlp_spec, randomised, self_attention, torchvision_models
+from cases import (
+    ARCHITECTURES,
+    Block,
+    cifar_resnet,
+    lenet,
+    mlp,
+    mlp_spec,
+    randomised,
+    self_attention,
+    torchvision_models,
+)
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
@@ -36,7 +46,9 @@ def proved(module: nn.Module, *shape: int, **options: bool) -> SymmetrySpec:
     """Discover the spec of a module with random weights and have it certified."""
     module, inputs = randomised(module), example(*shape)
     spec = discover(module, inputs, **options)
-    certify(spec, module, parameters(module), inputs=inputs, generator=stream("certificate"), draws=2).require()
+    certify(
+        spec, module, parameters(module), inputs=inputs, generator=stream("certificate"), draws=2
+    ).require()
     return spec
 
 
@@ -45,7 +57,8 @@ def kinds(spec: SymmetrySpec) -> list[tuple[int, str, bool]]:
 
 
 @pytest.mark.parametrize(
-    ("activation", "bias"), [*((activation, True) for activation in KINDS), (nn.ReLU, False), (nn.Tanh, False)]
+    ("activation", "bias"),
+    [*((activation, True) for activation in KINDS), (nn.ReLU, False), (nn.Tanh, False)],
 )
 def test_mlp_is_found_as_written_by_hand(activation: type[nn.Module], bias: bool):
     network = mlp(3, 5, 4, 2, activation=activation, bias=bias)
@@ -59,13 +72,23 @@ def test_mlp_of_any_width(widths: tuple[int, ...]):
 
 def test_flatten_and_dropout_are_seen_through():
     inner = mlp(6, 4, 2)
-    network = nn.Sequential(nn.Flatten(), inner[0], nn.Dropout(0.5), nn.Identity(), inner[1], inner[2])
-    assert kinds(discover(network, example(2, 3))) == [(4, "positive", True), (1, "positive", False)]
+    network = nn.Sequential(
+        nn.Flatten(), inner[0], nn.Dropout(0.5), nn.Identity(), inner[1], inner[2]
+    )
+    assert kinds(discover(network, example(2, 3))) == [
+        (4, "positive", True),
+        (1, "positive", False),
+    ]
 
 
 def test_discovery_leaves_the_module_alone():
     network = nn.Sequential(
-        nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.Dropout(), nn.Linear(8, 2)
+        nn.Conv2d(1, 2, 3),
+        nn.BatchNorm2d(2),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Dropout(),
+        nn.Linear(8, 2),
     ).double()
     network[0].eval()
     network[5].requires_grad_(False)
@@ -87,33 +110,52 @@ def test_architecture(name: str):
     build, shape, families, scalings = ARCHITECTURES[name]
     spec = proved(build(), *shape)
     exact = spec.exact().groups
-    assert (sum(g.permute for g in exact), sum(not g.permute for g in exact)) == (families, scalings), kinds(spec)
+    assert (sum(g.permute for g in exact), sum(not g.permute for g in exact)) == (
+        families,
+        scalings,
+    ), kinds(spec)
 
 
 @pytest.mark.parametrize(
     ("width", "blocks", "projection", "families", "scalings"),
-    [(4, 1, True, 3 + 3, 6 + 9), (2, 3, False, 9 + 5, 18 + 33), (1, 1, False, 3 + 4, 6 + 12), (3, 1, False, 3 + 5, 6 + 15)],
+    [
+        (4, 1, True, 3 + 3, 6 + 9),
+        (2, 3, False, 9 + 5, 18 + 33),
+        (1, 1, False, 3 + 4, 6 + 12),
+        (3, 1, False, 3 + 5, 6 + 15),
+    ],
 )
 def test_cifar_resnet(width: int, blocks: int, projection: bool, families: int, scalings: int):
     """Count the families within blocks, each with two scalings, and those of the residual streams.
 
-    A stream has one scaling per convolution that feeds it, and one of the weights and biases of its batch norms. Projections, one
-    block per stage: three streams, fed by two convolutions each: 3 * 3. Padding with zeros, n blocks per stage: the stream of the
-    first stage is fed by the stem and all 3 n blocks; each later stage adds channels before and after it, fed by 2 n and by n
-    blocks: 11 + 2 * 7 + 2 * 4 for n = 3, 5 + 2 * 3 + 2 * 2 for n = 1; of width 1, the second stage adds a single channel, which
-    makes 5 + 3 + 2 * 2.
+    A stream has one scaling per convolution that feeds it, and one of the weights and biases of its
+    batch norms. Projections, one block per stage: three streams, fed by two convolutions each: 3 *
+    3. Padding with zeros, n blocks per stage: the stream of the first stage is fed by the stem and
+    all 3 n blocks; each later stage adds channels before and after it, fed by 2 n and by n blocks:
+    11 + 2 * 7 + 2 * 4 for n = 3, 5 + 2 * 3 + 2 * 2 for n = 1; of width 1, the second stage adds a
+    single channel, which makes 5 + 3 + 2 * 2.
     """
     exact = proved(cifar_resnet(width, blocks, projection=projection), 3, 8, 8).exact().groups
-    assert (sum(group.permute for group in exact), sum(group.scale != "none" for group in exact)) == (families, scalings)
+    assert (
+        sum(group.permute for group in exact),
+        sum(group.scale != "none" for group in exact),
+    ) == (families, scalings)
 
 
 def test_vgg():
     models = torchvision_models()
     for batch_norm, expected in [(False, (4, 0)), (True, (4, 2))]:
-        network = models.VGG(models.vgg.make_layers([3, "M", 5, "M"], batch_norm), num_classes=3, init_weights=False)
+        network = models.VGG(
+            models.vgg.make_layers([3, "M", 5, "M"], batch_norm), num_classes=3, init_weights=False
+        )
         network.avgpool = nn.AdaptiveAvgPool2d(2)
         network.classifier = nn.Sequential(
-            nn.Linear(20, 6), nn.ReLU(True), nn.Dropout(), nn.Linear(6, 5), nn.ReLU(True), nn.Linear(5, 3)
+            nn.Linear(20, 6),
+            nn.ReLU(True),
+            nn.Dropout(),
+            nn.Linear(6, 5),
+            nn.ReLU(True),
+            nn.Linear(5, 3),
         )
         exact = proved(network, 3, 8, 8).exact().groups
         assert (sum(g.permute for g in exact), sum(not g.permute for g in exact)) == expected
@@ -123,8 +165,12 @@ def torchvision_network(name: str) -> nn.Module:
     models = torchvision_models()
     resnet = models.resnet
     return {
-        "bottlenecks": lambda: models.ResNet(resnet.Bottleneck, [1, 2, 1, 1], num_classes=3, width_per_group=2),
-        "resnext": lambda: models.ResNet(resnet.Bottleneck, [1, 1, 1, 1], num_classes=3, groups=2, width_per_group=4),
+        "bottlenecks": lambda: models.ResNet(
+            resnet.Bottleneck, [1, 2, 1, 1], num_classes=3, width_per_group=2
+        ),
+        "resnext": lambda: models.ResNet(
+            resnet.Bottleneck, [1, 1, 1, 1], num_classes=3, groups=2, width_per_group=4
+        ),
         "densenet": lambda: models.DenseNet(3, (2, 2), 4, bn_size=2, num_classes=3),
         "mobilenet_v2": lambda: models.MobileNetV2(3, 0.25, [[1, 64, 1, 1], [2, 64, 2, 1]]),
         "vit": lambda: models.VisionTransformer(8, 4, 2, 2, 8, 12, num_classes=3),
@@ -150,26 +196,45 @@ TORCHVISION = {
 @pytest.mark.parametrize("name", TORCHVISION)
 def test_torchvision(name: str):
     """Count families that can be permuted, and independent scalings."""
-    exact = proved(torchvision_network(name), 3, 8 if name == "vit" else 32, 8 if name == "vit" else 32).exact().groups
-    assert (sum(g.permute for g in exact), sum(g.scale != "none" for g in exact)) == TORCHVISION[name]
+    exact = (
+        proved(torchvision_network(name), 3, 8 if name == "vit" else 32, 8 if name == "vit" else 32)
+        .exact()
+        .groups
+    )
+    assert (sum(g.permute for g in exact), sum(g.scale != "none" for g in exact)) == TORCHVISION[
+        name
+    ]
 
 
 def test_resnet18_unchanged():
     """Eight blocks with two scalings inside each; four streams fed by three convolutions, with one norm pair; the head."""
     spec = discover(torchvision_models().resnet18(num_classes=3), torch.zeros(2, 3, 32, 32))
-    assert (sum(group.permute for group in spec.groups), len(spec.groups)) == (8 + 4, 16 + 4 * 4 + 1)
+    assert (sum(group.permute for group in spec.groups), len(spec.groups)) == (
+        8 + 4,
+        16 + 4 * 4 + 1,
+    )
 
 
 def test_lenet_legs():
     """Channels keep their place through pooling and flattening: each owns a block of pixels."""
     spec = proved(lenet(), 1, 8, 8)
-    assert spec["hidden1"].legs == (Leg("0.weight", 0), Leg("0.bias", 0), Leg("3.weight", 1, power=-1))
-    assert spec["hidden2"].legs == (Leg("3.weight", 0), Leg("3.bias", 0), Leg("6.weight", 1, power=-1, block=4))
+    assert spec["hidden1"].legs == (
+        Leg("0.weight", 0),
+        Leg("0.bias", 0),
+        Leg("3.weight", 1, power=-1),
+    )
+    assert spec["hidden2"].legs == (
+        Leg("3.weight", 0),
+        Leg("3.bias", 0),
+        Leg("6.weight", 1, power=-1, block=4),
+    )
     assert spec["head"].legs == (Leg("10.weight", 0, block=3), Leg("10.bias", 0, block=3))
 
 
 def test_max_pooling_breaks_signs():
-    of_averages, of_maxima = (proved(lenet(nn.Tanh, pool), 1, 8, 8) for pool in (nn.AvgPool2d, nn.MaxPool2d))
+    of_averages, of_maxima = (
+        proved(lenet(nn.Tanh, pool), 1, 8, 8) for pool in (nn.AvgPool2d, nn.MaxPool2d)
+    )
     assert [group.scale for group in of_averages.exact().groups] == ["sign"] * 4
     # The second convolution is not pooled, and nor are the linear layers.
     assert [group.scale for group in of_maxima.exact().groups] == ["none", "sign", "sign", "sign"]
@@ -187,7 +252,9 @@ def test_channels_last_flattening_repeats_the_run_of_units():
 def test_batch_norm_legs():
     """The statistics move with the convolution, the running variance together with its eps."""
     norm = nn.BatchNorm2d(3, eps=0.01)
-    spec = proved(nn.Sequential(nn.Conv2d(1, 3, 3), norm, nn.ReLU(), nn.Flatten(), nn.Linear(12, 2)), 1, 4, 4)
+    spec = proved(
+        nn.Sequential(nn.Conv2d(1, 3, 3), norm, nn.ReLU(), nn.Flatten(), nn.Linear(12, 2)), 1, 4, 4
+    )
     before, after = spec.exact().groups
     assert before.legs == (
         Leg("0.weight", 0),
@@ -199,12 +266,21 @@ def test_batch_norm_legs():
         Leg("4.weight", 1, power=0, block=4),
     )
     assert (after.name, after.permute) == ("hidden1.scale1", False)
-    assert after.legs == (Leg("1.weight", 0), Leg("1.bias", 0), Leg("4.weight", 1, power=-1, block=4))
+    assert after.legs == (
+        Leg("1.weight", 0),
+        Leg("1.bias", 0),
+        Leg("4.weight", 1, power=-1, block=4),
+    )
 
 
 def test_concatenation_legs():
     spec = proved(ARCHITECTURES["concatenation"][0](), 3)
-    assert spec["hidden1"].legs == (Leg("a.weight", 0), Leg("a.bias", 0), Leg("b.weight", 1, -1, 3), Leg("c.weight", 1, -1))
+    assert spec["hidden1"].legs == (
+        Leg("a.weight", 0),
+        Leg("a.bias", 0),
+        Leg("b.weight", 1, -1, 3),
+        Leg("c.weight", 1, -1),
+    )
     assert spec["hidden2"].legs == (Leg("b.weight", 0), Leg("b.bias", 0), Leg("c.weight", 1, -1, 4))
 
 
@@ -212,7 +288,11 @@ def test_grouped_legs():
     """The second run of input channels is read by the second half of the filters only."""
     spec = proved(ARCHITECTURES["grouped"][0](), 1, 6, 6)
     region = ((0, 2, 4),)
-    assert spec["hidden2"].legs == (Leg("0.weight", 0, start=3), Leg("0.bias", 0, start=3), Leg("2.weight", 1, -1, region=region))
+    assert spec["hidden2"].legs == (
+        Leg("0.weight", 0, start=3),
+        Leg("0.bias", 0, start=3),
+        Leg("2.weight", 1, -1, region=region),
+    )
 
 
 def test_tied_legs():
@@ -249,30 +329,51 @@ def test_heads_are_permuted_and_not_more(packed: bool):
     """Queries, keys and values have a run each of a packed weight; units are blocks of coordinates."""
     spec = proved(packed_attention() if packed else self_attention(6, 3), 4, 6)
     assert kinds(spec) == [(3, "none", True)]
-    legs = {(leg.tensor.removeprefix("inner."), leg.start, leg.block, leg.power) for leg in spec["hidden1"].legs}
-    separate = {(f"{name}.{kind}", 0, 2, 1) for name in ("query", "key", "value") for kind in ("weight", "bias")}
+    legs = {
+        (leg.tensor.removeprefix("inner."), leg.start, leg.block, leg.power)
+        for leg in spec["hidden1"].legs
+    }
+    separate = {
+        (f"{name}.{kind}", 0, 2, 1)
+        for name in ("query", "key", "value")
+        for kind in ("weight", "bias")
+    }
     runs = {(f"in_proj_{kind}", start, 2, 1) for kind in ("weight", "bias") for start in (0, 6, 12)}
-    assert legs == (runs | {("out_proj.weight", 0, 2, -1)} if packed else separate | {("out.weight", 0, 2, -1)})
+    assert legs == (
+        runs | {("out_proj.weight", 0, 2, -1)} if packed else separate | {("out.weight", 0, 2, -1)}
+    )
 
 
 def packed_attention() -> nn.Module:
-    return Block(lambda self, x: self.inner(x, x, x)[0], inner=nn.MultiheadAttention(6, 3, batch_first=True))
+    return Block(
+        lambda self, x: self.inner(x, x, x)[0], inner=nn.MultiheadAttention(6, 3, batch_first=True)
+    )
 
 
 @pytest.mark.parametrize("packed", [True, False])
 def test_a_matrix_acts_on_queries_and_keys_of_each_head_and_one_on_its_values(packed: bool):
     spec = proved(packed_attention() if packed else self_attention(6, 3), 4, 6, within_heads=True)
     assert kinds(spec) == [(2, "linear", True)] * 6
-    assert [group.name for group in spec.groups] == [f"hidden{part}.head{head}" for part in (1, 2) for head in (1, 2, 3)]
+    assert [group.name for group in spec.groups] == [
+        f"hidden{part}.head{head}" for part in (1, 2) for head in (1, 2, 3)
+    ]
     query, key, value, out = (
-        (("inner.in_proj", 0), ("inner.in_proj", 6), ("inner.in_proj", 12), ("inner.out_proj.weight", 0))
+        (
+            ("inner.in_proj", 0),
+            ("inner.in_proj", 6),
+            ("inner.in_proj", 12),
+            ("inner.out_proj.weight", 0),
+        )
         if packed
         else (("query", 0), ("key", 0), ("value", 0), ("out.weight", 0))
     )
     joint = "_" if packed else "."
 
     def rows(part: tuple[str, int], power: int) -> tuple[Leg, ...]:
-        return tuple(Leg(f"{part[0]}{joint}{kind}", 0, power, start=part[1] + 2) for kind in ("weight", "bias"))
+        return tuple(
+            Leg(f"{part[0]}{joint}{kind}", 0, power, start=part[1] + 2)
+            for kind in ("weight", "bias")
+        )
 
     assert set(spec["hidden1.head2"].legs) == {*rows(query, 1), *rows(key, -1)}
     assert set(spec["hidden2.head2"].legs) == {*rows(value, 1), Leg(out[0], 1, -1, start=2)}
@@ -288,12 +389,19 @@ HEADS_MEET = {
     # Two means over heads, and a layer that mixes heads: one matrix would have to act on all of them, which is not reported.
     "values averaged": lambda self, x: self.out((_scores(self, x) @ _heads(self.value, x)).mean(1)),
     "queries averaged": lambda self, x: self.last(
-        (torch.softmax(_heads(self.query, x).mean(1) @ _heads(self.key, x).mean(1).mT, -1)[:, None] @ _heads(self.value, x))
+        (
+            torch.softmax(_heads(self.query, x).mean(1) @ _heads(self.key, x).mean(1).mT, -1)[
+                :, None
+            ]
+            @ _heads(self.value, x)
+        )
         .transpose(1, 2)
         .flatten(2)
     ),
     "values mixed": lambda self, x: self.last(
-        self.talk((_scores(self, x) @ _heads(self.value, x)).permute(0, 2, 3, 1)).transpose(2, 3).flatten(2)
+        self.talk((_scores(self, x) @ _heads(self.value, x)).permute(0, 2, 3, 1))
+        .transpose(2, 3)
+        .flatten(2)
     ),
 }
 
@@ -309,10 +417,21 @@ def _scores(self: Block, x: Tensor) -> Tensor:
 @pytest.mark.parametrize("name", HEADS_MEET)
 def test_no_matrix_of_its_own_where_heads_meet(name: str):
     layers = {part: nn.Linear(6, 6) for part in ("query", "key", "value", "last")}
-    network = Block(HEADS_MEET[name], **layers, out=nn.Linear(2, 3), talk=nn.Linear(3, 3, bias=False))
+    network = Block(
+        HEADS_MEET[name], **layers, out=nn.Linear(2, 3), talk=nn.Linear(3, 3, bias=False)
+    )
     spec = proved(network, 4, 6, within_heads=True)
-    kept = {"values averaged": {"query", "key"}, "queries averaged": {"value", "last"}, "values mixed": {"query", "key"}}[name]
-    assert {leg.tensor.split(".")[0] for group in spec.groups if ".head" in group.name for leg in group.legs} == kept
+    kept = {
+        "values averaged": {"query", "key"},
+        "queries averaged": {"value", "last"},
+        "values mixed": {"query", "key"},
+    }[name]
+    assert {
+        leg.tensor.split(".")[0]
+        for group in spec.groups
+        if ".head" in group.name
+        for leg in group.legs
+    } == kept
 
 
 def test_transformer_stream_is_permuted_though_layer_norm_forbids_its_scale():
@@ -328,7 +447,9 @@ def test_transformer_stream_is_permuted_though_layer_norm_forbids_its_scale():
 def test_a_mask_pins_positions_and_not_heads():
     def forward(self: Block, x: Tensor) -> Tensor:
         q, k, v = (f(x).unflatten(-1, (3, 2)).transpose(1, 2) for f in (self.q, self.k, self.v))
-        return self.out(F.scaled_dot_product_attention(q, k, v, attn_mask=self.mask).transpose(1, 2).flatten(2))
+        return self.out(
+            F.scaled_dot_product_attention(q, k, v, attn_mask=self.mask).transpose(1, 2).flatten(2)
+        )
 
     network = Block(forward, **{name: nn.Linear(6, 6) for name in ("q", "k", "v", "out")})
     network.register_buffer("mask", torch.ones(4, 4).tril().bool())
@@ -336,7 +457,9 @@ def test_a_mask_pins_positions_and_not_heads():
 
 
 def test_a_bias_along_other_units_forbids_their_scale():
-    with_bias, without = (proved(ARCHITECTURES[name][0](), 3, 5) for name in ("mixing", "mixing without bias"))
+    with_bias, without = (
+        proved(ARCHITECTURES[name][0](), 3, 5) for name in ("mixing", "mixing without bias")
+    )
     assert [group.scale for group in with_bias.exact().groups] == ["none"]
     assert [group.scale for group in without.exact().groups] == ["positive"]
     assert proved(ARCHITECTURES["padding with ones"][0](), 1, 5)["hidden1"].scale == "none"
@@ -344,22 +467,34 @@ def test_a_bias_along_other_units_forbids_their_scale():
 
 def test_embedding():
     """Words have an identity; the coordinates of their vectors are units, read without an activation: a linear group."""
-    network = Block(lambda self, x: self.out(self.words(x).mean(1)), words=nn.Embedding(7, 4), out=nn.Linear(4, 2)).double()
+    network = Block(
+        lambda self, x: self.out(self.words(x).mean(1)),
+        words=nn.Embedding(7, 4),
+        out=nn.Linear(4, 2),
+    ).double()
     tokens = torch.arange(12).reshape(3, 4) % 7
     spec = discover(network, tokens)
     assert spec["hidden1"].legs == (Leg("words.weight", 1), Leg("out.weight", 1, power=-1))
     assert spec["hidden1"].scale == "linear"
-    certify(spec, network, parameters(network), inputs=tokens, generator=stream("certificate")).require()
+    certify(
+        spec, network, parameters(network), inputs=tokens, generator=stream("certificate")
+    ).require()
 
 
 def test_a_constant_of_the_architecture_is_not_moved():
-    network = Block(lambda self, x: self.b(self.mask * torch.relu(self.a(x))), a=nn.Linear(3, 4), b=nn.Linear(4, 2))
+    network = Block(
+        lambda self, x: self.b(self.mask * torch.relu(self.a(x))),
+        a=nn.Linear(3, 4),
+        b=nn.Linear(4, 2),
+    )
     network.register_buffer("mask", torch.tensor([1.0, 0.0, 1.0, 1.0]))
     assert [group.name for group in discover(network.double(), example(3)).groups] == ["head"]
 
 
 def test_an_addition_of_a_constant_forbids_scales():
-    network = Block(lambda self, x: self.b(torch.relu(self.a(x)) + 1), a=nn.Linear(3, 4), b=nn.Linear(4, 2))
+    network = Block(
+        lambda self, x: self.b(torch.relu(self.a(x)) + 1), a=nn.Linear(3, 4), b=nn.Linear(4, 2)
+    )
     assert kinds(proved(network, 3)) == [(4, "none", True), (1, "positive", False)]
 
 
@@ -371,7 +506,11 @@ def test_writing_in_place_is_seen_by_later_uses():
         y.relu_()
         return self.b(y)
 
-    assert kinds(proved(Block(forward, a=nn.Linear(3, 4), b=nn.Linear(4, 2)), 3))[0] == (4, "positive", True)
+    assert kinds(proved(Block(forward, a=nn.Linear(3, 4), b=nn.Linear(4, 2)), 3))[0] == (
+        4,
+        "positive",
+        True,
+    )
 
 
 @pytest.mark.parametrize(
@@ -402,8 +541,12 @@ UNKNOWN = {
     "a power that is not a constant": lambda x: 2**x,
     "dropout that is on in eval mode": lambda x: F.dropout(x, 0.5, training=True),
     "an activation that is random in eval mode": lambda x: F.rrelu(x, training=True),
-    "attention with fewer key heads": lambda x: F.scaled_dot_product_attention(*[x.view(-1, 1, 2, 2)] * 3, dropout_p=0.5),
-    "a transposed convolution with groups": lambda x: F.conv_transpose1d(x.unsqueeze(-1), torch.ones(4, 1, 1).to(x), groups=2),
+    "attention with fewer key heads": lambda x: F.scaled_dot_product_attention(
+        *[x.view(-1, 1, 2, 2)] * 3, dropout_p=0.5
+    ),
+    "a transposed convolution with groups": lambda x: F.conv_transpose1d(
+        x.unsqueeze(-1), torch.ones(4, 1, 1).to(x), groups=2
+    ),
     "instance normalisation with running statistics": lambda x: F.instance_norm(
         x.unsqueeze(-1), torch.zeros(4).to(x), torch.ones(4).to(x), use_input_stats=False
     ),
@@ -412,7 +555,9 @@ UNKNOWN = {
 
 @pytest.mark.parametrize("reason", UNKNOWN)
 def test_what_is_not_known_is_named_with_its_module(reason: str):
-    network = nn.Sequential(nn.Linear(3, 4, bias=False), nn.Sequential(Block(lambda self, x: UNKNOWN[reason](x))))
+    network = nn.Sequential(
+        nn.Linear(3, 4, bias=False), nn.Sequential(Block(lambda self, x: UNKNOWN[reason](x)))
+    )
     message = f"Cannot discover the symmetries through {reason}.* in module '1.0' .Block.. Write a SymmetrySpec .* by hand"
     with pytest.raises(SymgeomError, match=message):
         discover(network, torch.zeros(2, 3))
@@ -425,7 +570,8 @@ def test_an_unknown_operation_of_the_network_itself():
 
 def test_an_example_of_the_wrong_shape():
     with pytest.raises(
-        SymgeomError, match=r"Cannot run the network \(Sequential\) on an example of shape \(2, 5\).*Give a batch"
+        SymgeomError,
+        match=r"Cannot run the network \(Sequential\) on an example of shape \(2, 5\).*Give a batch",
     ):
         discover(mlp(3, 4, 2), torch.zeros(2, 5, dtype=torch.float64))
 
@@ -436,5 +582,7 @@ def test_a_network_that_is_random_in_eval_mode():
 
 
 def test_a_network_that_cannot_be_captured():
-    with pytest.raises(SymgeomError, match="Cannot capture the graph of the network .Block.: .* by hand"):
+    with pytest.raises(
+        SymgeomError, match="Cannot capture the graph of the network .Block.: .* by hand"
+    ):
         discover(Block(lambda self, x: x if float(x.sum()) > 0 else -x), torch.ones(2, 3))

@@ -9,7 +9,12 @@ from scipy.optimize import brentq
 from torch import nn
 
 from symgeom.dynamics.charge import charges
-from symgeom.dynamics.noise.equilibrium import decay_ratio, gradient_variance, noise_equilibrium, noise_force
+from symgeom.dynamics.noise.equilibrium import (
+    decay_ratio,
+    gradient_variance,
+    noise_equilibrium,
+    noise_force,
+)
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import cast, parameters
@@ -48,7 +53,9 @@ class Twice(nn.Module):
         self.first, self.last = nn.Linear(5, 5), nn.Linear(5, 3)
 
     def forward(self, inputs):
-        return self.last(nn.functional.linear(self.first(inputs).relu(), self.first.weight, self.first.bias))
+        return self.last(
+            nn.functional.linear(self.first(inputs).relu(), self.first.weight, self.first.bias)
+        )
 
 
 class Sequence(nn.Module):
@@ -70,7 +77,9 @@ ARCHITECTURES = {
     "tied": Tied,
     "sequence": Sequence,
     "in place": lambda: nn.Sequential(nn.Linear(5, 6), nn.ReLU(inplace=True), nn.Linear(6, 3)),
-    "convolution": lambda: nn.Sequential(nn.Unflatten(1, (1, 5)), nn.Conv1d(1, 3, 2), nn.ReLU(), nn.Flatten(), nn.Linear(12, 3)),
+    "convolution": lambda: nn.Sequential(
+        nn.Unflatten(1, (1, 5)), nn.Conv1d(1, 3, 2), nn.ReLU(), nn.Flatten(), nn.Linear(12, 3)
+    ),
 }
 
 
@@ -78,13 +87,18 @@ ARCHITECTURES = {
 @pytest.mark.parametrize("chunk", [7, 2048])
 def test_variances_agree_with_a_loop_over_samples(name, chunk):
     module = ARCHITECTURES[name]().double()
-    weights = {name: torch.randn(x.shape, generator=stream(name), dtype=x.dtype) for name, x in parameters(module).items()}
+    weights = {
+        name: torch.randn(x.shape, generator=stream(name), dtype=x.dtype)
+        for name, x in parameters(module).items()
+    }
     weights = {name: weights[name] for name, _ in module.named_parameters()}
     landscape = problem(chunk=chunk, module=module)
     found = gradient_variance(landscape, weights)
     for tensor, gradients in sample_gradients_one_by_one(landscape, weights).items():
         expected = gradients.var(0, correction=0)
-        torch.testing.assert_close(found[tensor], expected, rtol=ROUNDING, atol=ROUNDING * float(expected.max()))
+        torch.testing.assert_close(
+            found[tensor], expected, rtol=ROUNDING, atol=ROUNDING * float(expected.max())
+        )
 
 
 def test_a_multilayer_perceptron_needs_no_sample_gradients(monkeypatch):
@@ -94,10 +108,17 @@ def test_a_multilayer_perceptron_needs_no_sample_gradients(monkeypatch):
 
 def test_the_force_is_the_variance_on_each_leg_of_each_unit():
     params, landscape = network(*WIDTHS), problem()
-    force, gradients = noise_force(SPEC, landscape, params), sample_gradients_one_by_one(landscape, params)
+    force, gradients = (
+        noise_force(SPEC, landscape, params),
+        sample_gradients_one_by_one(landscape, params),
+    )
     assert sorted(force) == ["hidden1", "hidden2"]
     for k in range(6):
-        slices = gradients["2.weight"][:, k], gradients["2.bias"][:, k : k + 1], gradients["4.weight"][:, :, k]
+        slices = (
+            gradients["2.weight"][:, k],
+            gradients["2.bias"][:, k : k + 1],
+            gradients["4.weight"][:, :, k],
+        )
         expected = torch.stack([(rows - rows.mean(0)).square().mean(0).sum() for rows in slices])
         torch.testing.assert_close(force["hidden2"][:, k], expected, rtol=ROUNDING, atol=ROUNDING)
 
@@ -118,7 +139,9 @@ def test_the_mean_drift_of_a_charge_under_sgd_is_force_minus_decay():
     drift = {name: torch.zeros_like(charge) for name, charge in charges(SPEC, params).items()}
     for pair in product(range(6), repeat=2):
         gradient = landscape.gradient(params, index=torch.tensor(pair))
-        moved = {name: params[name] - rate * (gradient[name] + decay * params[name]) for name in params}
+        moved = {
+            name: params[name] - rate * (gradient[name] + decay * params[name]) for name in params
+        }
         for name, charge in charges(SPEC, moved).items():
             drift[name] += (charge - charges(SPEC, params)[name]) / 36
     for name, charge in charges(SPEC, params).items():
@@ -126,18 +149,29 @@ def test_the_mean_drift_of_a_charge_under_sgd_is_force_minus_decay():
         ratio = decay_ratio(learning_rate=rate, batch_size=2, weight_decay=decay)
         # Beyond the theory, both of second order in the step: the mean gradient, and the square of the decay.
         discretisation = rate**2 * (pairing(SPEC, mean, mean)[name] + decay**2 * charge)
-        torch.testing.assert_close(drift[name], rate**2 / 2 * (noise - ratio * charge) + discretisation, rtol=1e-10, atol=1e-13)
+        torch.testing.assert_close(
+            drift[name],
+            rate**2 / 2 * (noise - ratio * charge) + discretisation,
+            rtol=1e-10,
+            atol=1e-13,
+        )
 
 
 def test_only_the_effective_step_of_momentum_enters():
     plain = decay_ratio(learning_rate=0.5, batch_size=32, weight_decay=1e-3)
     assert plain == 2 * 1e-3 * 32 / 0.5
-    assert math.isclose(decay_ratio(learning_rate=0.05, batch_size=32, weight_decay=1e-3, momentum=0.9), plain, rel_tol=1e-15)
+    assert math.isclose(
+        decay_ratio(learning_rate=0.05, batch_size=32, weight_decay=1e-3, momentum=0.9),
+        plain,
+        rel_tol=1e-15,
+    )
 
 
 def unit(*powers):
     """One unit with one leg of one weight for every power."""
-    return SymmetrySpec((UnitGroup("unit", 1, tuple(Leg(f"w{i}", 0, power=p) for i, p in enumerate(powers))),))
+    return SymmetrySpec(
+        (UnitGroup("unit", 1, tuple(Leg(f"w{i}", 0, power=p) for i, p in enumerate(powers))),)
+    )
 
 
 def weights(*values):
@@ -156,7 +190,9 @@ def test_the_displacement_is_the_root_of_the_drift(powers, decay):
 
     def drift(x):
         noise = sum(p * n * math.exp(-2 * p * x) for p, n in zip(powers, variances, strict=True))
-        return noise - decay * sum(p * t**2 * math.exp(2 * p * x) for p, t in zip(powers, lengths, strict=True))
+        return noise - decay * sum(
+            p * t**2 * math.exp(2 * p * x) for p, t in zip(powers, lengths, strict=True)
+        )
 
     found = displacement(powers, lengths, variances, decay)
     assert drift(-9) > 0 > drift(9)
@@ -167,7 +203,10 @@ def test_the_displacement_is_the_root_of_the_drift(powers, decay):
 def test_powers_of_two_halve_the_displacement(decay):
     # s**2 in place of s: the root-finder for general powers against the closed form for powers of one.
     closed = displacement((1, 1, -1), (0.2, 1.0, 3.0), (0.5, 2.0, 0.1), decay)
-    assert abs(displacement((2, 2, -2), (0.2, 1.0, 3.0), (0.5, 2.0, 0.1), decay) - closed / 2) < ROUNDING
+    assert (
+        abs(displacement((2, 2, -2), (0.2, 1.0, 3.0), (0.5, 2.0, 0.1), decay) - closed / 2)
+        < ROUNDING
+    )
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.3])
@@ -183,7 +222,9 @@ def test_the_equilibrium_minimises_noise_plus_decay_on_the_orbit(decay):
 
     found = displacement((1, -1), lengths, variances, decay)
     assert found != 0
-    assert free_energy(found) < min(free_energy(found - 1e-3), free_energy(found + 1e-3), free_energy(0.0))
+    assert free_energy(found) < min(
+        free_energy(found - 1e-3), free_energy(found + 1e-3), free_energy(0.0)
+    )
 
 
 def moved(spec, params, name, displacements):
@@ -202,17 +243,23 @@ def test_a_network_moved_to_equilibrium_stays_there(name, decay):
     after = noise_force(SPEC, landscape, there)
     # Sample gradients transform by the inverse scale.
     powers = torch.tensor([[1.0], [1.0], [-1.0]], dtype=torch.float64)
-    torch.testing.assert_close(after[name], before[name] * (-2 * powers * step).exp(), rtol=ROUNDING, atol=0)
+    torch.testing.assert_close(
+        after[name], before[name] * (-2 * powers * step).exp(), rtol=ROUNDING, atol=0
+    )
     assert float(noise_equilibrium(SPEC, there, after, decay=decay)[name].abs().max()) < ROUNDING
 
 
 def test_without_decay_variances_balance_and_under_strong_decay_norms_do():
     params, landscape = network(*WIDTHS), problem()
     force = noise_force(SPEC, landscape, params)
-    free = moved(SPEC, params, "hidden2", noise_equilibrium(SPEC, params, force, decay=0.0)["hidden2"])
+    free = moved(
+        SPEC, params, "hidden2", noise_equilibrium(SPEC, params, force, decay=0.0)["hidden2"]
+    )
     rows = noise_force(SPEC, landscape, free)["hidden2"]
     torch.testing.assert_close(rows[0] + rows[1], rows[2], rtol=ROUNDING, atol=0)
-    bound = moved(SPEC, params, "hidden2", noise_equilibrium(SPEC, params, force, decay=1e15)["hidden2"])
+    bound = moved(
+        SPEC, params, "hidden2", noise_equilibrium(SPEC, params, force, decay=1e15)["hidden2"]
+    )
     assert float(charges(SPEC, bound)["hidden2"].abs().max()) < ROUNDING
 
 
@@ -224,25 +271,35 @@ def test_without_a_balance_the_displacement_is_infinite_or_undefined(factor):
     assert math.isnan(displacement(powers, (1.0, 1.0), (0.0, 0.0), 0.0))
     assert displacement(powers, (1.0, 0.0), (0.0, 2.0), 0.5) == -math.inf
     # Decay alone balances the norms: 4 e^-2fx = 9 e^2fx at x = log(4 / 9) / 4f.
-    assert math.isclose(displacement(powers, (3.0, 2.0), (0.0, 0.0), 0.5), math.log(4 / 9) / (4 * factor), rel_tol=1e-13)
+    assert math.isclose(
+        displacement(powers, (3.0, 2.0), (0.0, 0.0), 0.5),
+        math.log(4 / 9) / (4 * factor),
+        rel_tol=1e-13,
+    )
 
 
 def test_a_scale_invariant_unit_grows_until_decay_stops_it():
     assert displacement((1,), (3.0,), (2.0,), 0.0) == math.inf
     # N / s**2 = c s**2 T
-    assert math.isclose(displacement((1,), (3.0,), (2.0,), 0.5), math.log(2.0 / (0.5 * 9)) / 4, rel_tol=1e-13)
+    assert math.isclose(
+        displacement((1,), (3.0,), (2.0,), 0.5), math.log(2.0 / (0.5 * 9)) / 4, rel_tol=1e-13
+    )
 
 
 def test_extreme_scales_do_not_overflow():
     # 1e200 exp(-2 x) = 2e-200 exp(4 x)
     expected = (math.log(1e200) - math.log(2e-200)) / 6
-    assert math.isclose(displacement((1, -2), (1.0, 1.0), (1e200, 1e-200), 0.0), expected, rel_tol=1e-13)
+    assert math.isclose(
+        displacement((1, -2), (1.0, 1.0), (1e200, 1e-200), 0.0), expected, rel_tol=1e-13
+    )
 
 
 def test_a_unit_that_never_fires_has_no_equilibrium_and_one_sample_no_noise():
     params = network(*WIDTHS)
     params["0.bias"][2] = -1e3
-    found = noise_equilibrium(SPEC, params, noise_force(SPEC, problem(), params), decay=0.0)["hidden1"]
+    found = noise_equilibrium(SPEC, params, noise_force(SPEC, problem(), params), decay=0.0)[
+        "hidden1"
+    ]
     assert found.isnan().nonzero().flatten().tolist() == [2]
     alone = noise_force(SPEC, problem(samples=1), network(*WIDTHS))
     assert all(float(rows.abs().max()) == 0 for rows in alone.values())
@@ -251,7 +308,10 @@ def test_a_unit_that_never_fires_has_no_equilibrium_and_one_sample_no_noise():
 def test_bad_requests_are_refused():
     params, landscape = network(*WIDTHS), problem()
     force = noise_force(SPEC, landscape, params)
-    with pytest.raises(SymgeomError, match="learning rate 0.0, batch size 8, weight decay 0.1, momentum 0.0: the first two must"):
+    with pytest.raises(
+        SymgeomError,
+        match="learning rate 0.0, batch size 8, weight decay 0.1, momentum 0.0: the first two must",
+    ):
         decay_ratio(learning_rate=0.0, batch_size=8, weight_decay=0.1)
     for wrong in ({"batch_size": 0}, {"weight_decay": -0.1}, {"momentum": 1.0}):
         with pytest.raises(SymgeomError, match="Cannot weigh decay against noise"):
@@ -259,11 +319,19 @@ def test_bad_requests_are_refused():
     for decay in (-1.0, math.inf, math.nan):
         with pytest.raises(SymgeomError, match="Cannot balance noise with a decay ratio of"):
             noise_equilibrium(SPEC, params, force, decay=decay)
-    with pytest.raises(SymgeomError, match=r"groups \{'hidden1': \(3, 7\)\} with a spec of .*'hidden2': \(3, 6\)"):
+    with pytest.raises(
+        SymgeomError, match=r"groups \{'hidden1': \(3, 7\)\} with a spec of .*'hidden2': \(3, 6\)"
+    ):
         noise_equilibrium(SPEC, params, {"hidden1": force["hidden1"]}, decay=0.0)
-    with pytest.raises(SymgeomError, match="Cannot use the noise force: tensor 'hidden1' holds 21 values"):
+    with pytest.raises(
+        SymgeomError, match="Cannot use the noise force: tensor 'hidden1' holds 21 values"
+    ):
         noise_equilibrium(SPEC, params, force | {"hidden1": force["hidden1"] * math.inf}, decay=0.0)
-    with pytest.raises(SymgeomError, match="Cannot use the network: tensor '0.bias' holds 7 values"):
-        noise_force(SPEC, landscape, params | {"0.bias": torch.full((7,), math.nan, dtype=torch.float64)})
+    with pytest.raises(
+        SymgeomError, match="Cannot use the network: tensor '0.bias' holds 7 values"
+    ):
+        noise_force(
+            SPEC, landscape, params | {"0.bias": torch.full((7,), math.nan, dtype=torch.float64)}
+        )
     with pytest.raises(SymgeomError, match="which has 7"):
         noise_force(mlp_spec(5, 8, 6, 3), landscape, params)

@@ -42,7 +42,9 @@ def normal(name, *shape):
 @pytest.mark.parametrize("size", [0.0, 1.0, 30.0])
 def test_units_of_all_layers_reach_their_charges_together(size):
     spec, params, module = mlp_spec(*WIDTHS), network(*WIDTHS), mlp(*WIDTHS)
-    target = {name: size * normal(name, len(values)) for name, values in charges(spec, params).items()}
+    target = {
+        name: size * normal(name, len(values)) for name, values in charges(spec, params).items()
+    }
     moved, element = reached(spec, params, target)
     outputs_stay(module, params, moved, batch(20, 5, 3)[0])
     assert all((scales > 0).all() for scales in element.scales.values())
@@ -50,14 +52,19 @@ def test_units_of_all_layers_reach_their_charges_together(size):
 
 def test_the_balanced_network_is_the_shortest_of_its_orbit():
     spec, params = mlp_spec(*WIDTHS), network(*WIDTHS)
-    balanced, _ = reached(spec, params, {name: 0 * values for name, values in charges(spec, params).items()})
+    balanced, _ = reached(
+        spec, params, {name: 0 * values for name, values in charges(spec, params).items()}
+    )
 
     def length(theta):
         return sum(float(tensor.square().sum()) for tensor in theta.values())
 
     assert length(balanced) < length(params)
     for seed in range(5):
-        target = {name: 1e-2 * normal(f"{name} {seed}", len(values)) for name, values in charges(spec, balanced).items()}
+        target = {
+            name: 1e-2 * normal(f"{name} {seed}", len(values))
+            for name, values in charges(spec, balanced).items()
+        }
         assert length(move_on_fibre(spec, balanced, target)[0]) > length(balanced)
 
 
@@ -72,8 +79,14 @@ def test_channels_of_convolutions_are_balanced():
     module = randomised(lenet())
     inputs = normal("images", 4, 1, 8, 8)
     spec, params = discover(module, inputs), parameters(module)
-    moved, element = reached(spec, params, {name: 0 * values for name, values in charges(spec, params).items()})
-    assert all((scales != 1).any() for name, scales in element.scales.items() if name in charges(spec, params))
+    moved, element = reached(
+        spec, params, {name: 0 * values for name, values in charges(spec, params).items()}
+    )
+    assert all(
+        (scales != 1).any()
+        for name, scales in element.scales.items()
+        if name in charges(spec, params)
+    )
     outputs_stay(module, params, moved, inputs)
 
 
@@ -83,13 +96,19 @@ def test_other_powers_are_solved_unit_by_unit():
     scales = scales_to(powers, lengths, goal, what="h")
     found = sum(p * lengths[row] * scales ** (2 * p) for row, p in enumerate(powers.tolist()))
     torch.testing.assert_close(found, goal, rtol=1e-12, atol=1e-12)
-    assert scales_to(powers, torch.zeros(3, 1).double(), torch.zeros(1).double(), what="h").tolist() == [1.0]
+    assert scales_to(
+        powers, torch.zeros(3, 1).double(), torch.zeros(1).double(), what="h"
+    ).tolist() == [1.0]
 
 
 @pytest.mark.parametrize("scale", ["positive", "linear"])
 def test_a_walk_goes_through_balance_at_one_function(scale):
     widths, activation = ((6, 4, 7), nn.Identity) if scale == "linear" else ((6, 5, 4, 7), nn.ReLU)
-    spec, params, module = mlp_spec(*widths, scale=scale), network(*widths), mlp(*widths, activation=activation)
+    spec, params, module = (
+        mlp_spec(*widths, scale=scale),
+        network(*widths),
+        mlp(*widths, activation=activation),
+    )
     there = [-2.0, 0.0, 0.5]
     places = walk_fibre(spec, params, there)
     sizes = charges(unsigned(spec), places[1])
@@ -124,7 +143,11 @@ def test_single_precision_stays_single():
 def test_linear_units_reach_any_symmetric_matrix(size):
     """As many incoming and outgoing weights as units: every direction is reached from both sides."""
     widths = (6, 4, 5)
-    spec, params, module = mlp_spec(*widths, scale="linear"), network(*widths), mlp(*widths, activation=nn.Identity)
+    spec, params, module = (
+        mlp_spec(*widths, scale="linear"),
+        network(*widths),
+        mlp(*widths, activation=nn.Identity),
+    )
     target = size * normal("target", 4, 4)
     moved, element = reached(spec, params, {"hidden1": target + target.T})
     outputs_stay(module, params, moved, batch(20, 6, 5)[0])
@@ -134,40 +157,67 @@ def test_linear_units_reach_any_symmetric_matrix(size):
 def test_wide_linear_units_reach_what_their_ranks_allow():
     """Eight units read three inputs and a bias, and two outputs read them: at most 4 positive and 2 negative eigenvalues."""
     widths = (3, 8, 2)
-    spec, params, module = mlp_spec(*widths, scale="linear"), network(*widths), mlp(*widths, activation=nn.Identity)
+    spec, params, module = (
+        mlp_spec(*widths, scale="linear"),
+        network(*widths),
+        mlp(*widths, activation=nn.Identity),
+    )
     rotation, _ = torch.linalg.qr(normal("rotation", 8, 8))
     values = torch.tensor([5.0, 3.0, 0.5, 0.1, 0, 0, -0.2, -4.0], dtype=torch.float64)
     moved, _ = reached(spec, params, {"hidden1": rotation @ values.diag() @ rotation.T})
     outputs_stay(module, params, moved, batch(20, 3, 2)[0])
-    for values in ([1.0, 1, 1, 1, 1, 0, -1, -1], [1.0, 1, 0, 0, 0, -1, -1, -1], [1.0, 1, 1, 1, 1, 1, 1, 1]):
+    for values in (
+        [1.0, 1, 1, 1, 1, 0, -1, -1],
+        [1.0, 1, 0, 0, 0, -1, -1, -1],
+        [1.0, 1, 1, 1, 1, 1, 1, 1],
+    ):
         goal = rotation @ torch.tensor(values).double().diag() @ rotation.T
-        with pytest.raises(SymgeomError, match=r"'hidden1' to a matrix with \d positive, \d zero and \d negative eigenvalues"):
+        with pytest.raises(
+            SymgeomError,
+            match=r"'hidden1' to a matrix with \d positive, \d zero and \d negative eigenvalues",
+        ):
             move_on_fibre(spec, params, {"hidden1": goal})
 
 
-@pytest.mark.parametrize(("inner", "outer"), [(2, 2), (4, 1), (1, 4), (6, 6), (3, 5), (0, 2), (3, 0), (5, 5)])
+@pytest.mark.parametrize(
+    ("inner", "outer"), [(2, 2), (4, 1), (1, 4), (6, 6), (3, 5), (0, 2), (3, 0), (5, 5)]
+)
 def test_the_diagonal_form_holds_for_every_rank(inner, outer):
     size = 6
-    incoming, outgoing = (rows @ rows.T for rows in (normal("in", size, inner), normal("out", size, outer)))
+    incoming, outgoing = (
+        rows @ rows.T for rows in (normal("in", size, inner), normal("out", size, outer))
+    )
     goal = incoming - outgoing
     g = mixing_to(incoming, outgoing, goal, what="h")
     inverse = torch.linalg.inv(g)
     charge = g @ incoming @ g.T - inverse.T @ outgoing @ inverse
-    torch.testing.assert_close(charge, goal, rtol=0, atol=1e-10 * float(incoming.norm() + outgoing.norm()))
+    torch.testing.assert_close(
+        charge, goal, rtol=0, atol=1e-10 * float(incoming.norm() + outgoing.norm())
+    )
 
 
 def test_layers_of_a_linear_network_are_balanced_one_against_the_other():
     widths = (4, 3, 3, 4)
-    spec, params, module = mlp_spec(*widths, scale="linear"), network(*widths), mlp(*widths, activation=nn.Identity)
-    moved, _ = reached(spec, params, {name: 0 * values for name, values in charges(spec, params).items()})
-    assert not any(torch.equal(moved[name], params[name]) for name in ("0.weight", "2.weight", "4.weight"))
+    spec, params, module = (
+        mlp_spec(*widths, scale="linear"),
+        network(*widths),
+        mlp(*widths, activation=nn.Identity),
+    )
+    moved, _ = reached(
+        spec, params, {name: 0 * values for name, values in charges(spec, params).items()}
+    )
+    assert not any(
+        torch.equal(moved[name], params[name]) for name in ("0.weight", "2.weight", "4.weight")
+    )
     outputs_stay(module, params, moved, batch(20, 4, 4)[0])
 
 
 def test_what_cannot_be_reached_is_refused():
     spec, params = mlp_spec(*WIDTHS), network(*WIDTHS)
     params["2.weight"][:, 3] = 0
-    with pytest.raises(SymgeomError, match="unit 3 of group 'hidden1' to charge 0: .* coming in and 0 going out"):
+    with pytest.raises(
+        SymgeomError, match="unit 3 of group 'hidden1' to charge 0: .* coming in and 0 going out"
+    ):
         move_on_fibre(spec, params, {"hidden1": torch.zeros(7)})
     with pytest.raises(SymgeomError, match=r"charges of \['head'\]"):
         move_on_fibre(spec, params, {"head": torch.zeros(1)})
@@ -175,7 +225,9 @@ def test_what_cannot_be_reached_is_refused():
         move_on_fibre(spec, params, {"hidden1": torch.zeros(6)})
     with pytest.raises(SymgeomError, match="NaN or infinite"):
         move_on_fibre(spec, params, {"hidden1": torch.full((7,), torch.inf)})
-    linear = SymmetrySpec((UnitGroup("hidden1", 7, (Leg("0.weight", 0), Leg("2.weight", 1, power=-1)), "linear"),))
+    linear = SymmetrySpec(
+        (UnitGroup("hidden1", 7, (Leg("0.weight", 0), Leg("2.weight", 1, power=-1)), "linear"),)
+    )
     with pytest.raises(SymgeomError, match="not symmetric"):
         move_on_fibre(linear, params, {"hidden1": torch.ones(7, 7).triu()})
     alone = SymmetrySpec((UnitGroup("norm", 7, (Leg("0.weight", 0),)),))

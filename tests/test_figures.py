@@ -27,8 +27,12 @@ def test_histories_end_where_their_seed_left():
     minima, axes = case(["minima"])["minima"], panel(drawn("training"), "loss")
     expected = minima["history_loss"].sel(arm="sam", seed=2).values
     ends = [line for line in axes.lines if line.get_marker() == "x"]
-    assert [line.get_xdata()[0] for line in ends] == [minima["epochs"].sel(arm="sam", seed=2)] == [7]
-    assert any(np.array_equal(curve, expected[:8]) for curve in curves(axes, looks(ARMS)["sam"].colour, 8))
+    assert (
+        [line.get_xdata()[0] for line in ends] == [minima["epochs"].sel(arm="sam", seed=2)] == [7]
+    )
+    assert any(
+        np.array_equal(curve, expected[:8]) for curve in curves(axes, looks(ARMS)["sam"].colour, 8)
+    )
     assert SETTINGS["stop_loss"] in [line.get_ydata()[0] for line in axes.lines]
 
 
@@ -51,9 +55,20 @@ def test_every_usable_minimum_is_one_point():
     study, axes = case(["minima", "flatness"]), drawn("generalisation").axes[0]
     for arm, seeds in KEPT.items():
         look = looks(ARMS)[arm]
-        points = next(line for line in axes.lines if line.get_color() == look.colour and line.get_marker() == look.marker)
-        np.testing.assert_array_equal(points.get_ydata(), study["minima"]["test_error"].sel(arm=arm, seed=seeds))
-        energy = study["flatness"]["local_energy"].sel(arm=arm, seed=seeds).transpose("seed", "amplitude").values
+        points = next(
+            line
+            for line in axes.lines
+            if line.get_color() == look.colour and line.get_marker() == look.marker
+        )
+        np.testing.assert_array_equal(
+            points.get_ydata(), study["minima"]["test_error"].sel(arm=arm, seed=seeds)
+        )
+        energy = (
+            study["flatness"]["local_energy"]
+            .sel(arm=arm, seed=seeds)
+            .transpose("seed", "amplitude")
+            .values
+        )
         trapezoids = (energy[:, :-1] + energy[:, 1:]).mean(axis=1) / 2  # equal steps
         np.testing.assert_allclose(points.get_xdata(), trapezoids, rtol=1e-12)
 
@@ -74,14 +89,28 @@ def test_profiles_are_means_over_usable_pairs():
     for arm in KEPT:
         members = pairs_within(arm, error)
         for split in ("train", "test"):
-            expected = np.mean([error.sel(variant="linear aligned", split=split).values[pair] for pair in members], axis=0)
-            assert any(np.allclose(curve, expected, rtol=1e-12) for curve in curves(axes, looks(ARMS)[arm].colour, len(expected)))
+            expected = np.mean(
+                [error.sel(variant="linear aligned", split=split).values[pair] for pair in members],
+                axis=0,
+            )
+            assert any(
+                np.allclose(curve, expected, rtol=1e-12)
+                for curve in curves(axes, looks(ARMS)[arm].colour, len(expected))
+            )
 
 
 def test_barriers_between_arms_are_means_over_usable_pairs():
     barrier = case(["paths"])["paths"]["barrier"].sel(variant="geodesic both", split="test")
-    ends = barrier["first_arm"].values, barrier["first_seed"].values, barrier["second_arm"].values, barrier["second_seed"].values
-    usable = [i in KEPT[a] and j in KEPT[b] and {a, b} == {"sam", "adam"} for a, i, b, j in zip(*ends, strict=True)]
+    ends = (
+        barrier["first_arm"].values,
+        barrier["first_seed"].values,
+        barrier["second_arm"].values,
+        barrier["second_seed"].values,
+    )
+    usable = [
+        i in KEPT[a] and j in KEPT[b] and {a, b} == {"sam", "adam"}
+        for a, i, b, j in zip(*ends, strict=True)
+    ]
     cells = [text.get_text() for text in panel(drawn("barrier_matrices"), "test error (%)").texts]
     assert sum(usable) == 1  # seed 1 alone is usable in both
     assert cells.count(f"{100 * barrier.values[usable][0]:.2f}") == 2  # a symmetric matrix
@@ -89,10 +118,14 @@ def test_barriers_between_arms_are_means_over_usable_pairs():
 
 def test_connected_pairs_are_counted():
     chains = case(["chains"])["chains"]
-    counts = [text.get_text() for text in panel(drawn("chains"), "work").texts if "/" in text.get_text()]
+    counts = [
+        text.get_text() for text in panel(drawn("chains"), "work").texts if "/" in text.get_text()
+    ]
     members = [pairs_within(arm, chains) for arm in KEPT]
     needed = chains["epochs_needed"].values
-    assert counts == [f"{sum(bool(needed[pair] > 0) for pair in pairs)}/{len(pairs)}" for pairs in members]
+    assert counts == [
+        f"{sum(bool(needed[pair] > 0) for pair in pairs)}/{len(pairs)}" for pairs in members
+    ]
 
 
 def test_causes_add_up_to_the_change_of_the_charge():
@@ -100,10 +133,17 @@ def test_causes_add_up_to_the_change_of_the_charge():
     axes = panel(drawn("charges"), "what moved it, hidden2")
     sums = [float(line.get_ydata()[0]) for line in axes.lines if line.get_marker() == "D"]
     moved = [
-        np.mean([charge.sel(arm=arm, seed=seed).values[-1] - charge.sel(arm=arm, seed=seed).values[0] for seed in seeds])
+        np.mean(
+            [
+                charge.sel(arm=arm, seed=seed).values[-1] - charge.sel(arm=arm, seed=seed).values[0]
+                for seed in seeds
+            ]
+        )
         for arm, seeds in KEPT.items()
     ]
-    first = case(["ledgers"])["ledgers"]["term_hidden2"].isel(snapshot=0).sum("term").mean("hidden2")
+    first = (
+        case(["ledgers"])["ledgers"]["term_hidden2"].isel(snapshot=0).sum("term").mean("hidden2")
+    )
     offsets = [float(first.sel(arm=arm, seed=seeds).mean()) for arm, seeds in KEPT.items()]
     np.testing.assert_allclose(sums, np.add(moved, offsets), rtol=1e-9)
 
@@ -113,8 +153,12 @@ def test_accounts_end_where_their_seed_left():
     study["ledgers"]["term_hidden1"].loc[{"arm": "sgd", "seed": 0}][12:] = np.nan
     axes = panel(draw("charges", study), "what moved it, hidden1")
     sums = [float(line.get_ydata()[0]) for line in axes.lines if line.get_marker() == "D"]
-    terms = study["ledgers"]["term_hidden1"].sel(arm="sgd").sum("term", skipna=False).mean("hidden1")
-    expected = np.mean([terms.sel(seed=seed).values[last] for seed, last in ((0, 11), (1, -1), (2, -1))])
+    terms = (
+        study["ledgers"]["term_hidden1"].sel(arm="sgd").sum("term", skipna=False).mean("hidden1")
+    )
+    expected = np.mean(
+        [terms.sel(seed=seed).values[last] for seed, last in ((0, 11), (1, -1), (2, -1))]
+    )
     assert sums[list(KEPT).index("sgd")] == pytest.approx(expected, rel=1e-12)
 
 
@@ -140,7 +184,9 @@ def test_what_diverges_leaves_the_panel_and_not_the_key():
 def test_medians_leave_out_units_without_an_equilibrium():
     units = case(["equilibria"])["equilibria"]["displacement_hidden1"].sel(moment="end")
     axes, look = panel(drawn("equilibria"), "hidden1: 12 units per network"), looks(ARMS)["adam"]
-    values = np.abs(np.concatenate([units.sel(arm="adam", seed=seed).values for seed in KEPT["adam"]]))
+    values = np.abs(
+        np.concatenate([units.sel(arm="adam", seed=seed).values for seed in KEPT["adam"]])
+    )
     median = np.median(values[np.isfinite(values)])
     marks = [
         line.get_ydata()[0]
@@ -148,12 +194,16 @@ def test_medians_leave_out_units_without_an_equilibrium():
         if line.get_markerfacecolor() == look.colour and line.get_marker() == look.marker
     ]
     assert median in marks
-    assert "of 572 values are left out" in texts(drawn("equilibria"))  # 13 minima, 22 units, 2 moments
+    assert "of 572 values are left out" in texts(
+        drawn("equilibria")
+    )  # 13 minima, 22 units, 2 moments
 
 
 def test_claims_point_to_the_side_that_they_assert():
     axes = drawn("claims").axes[0]
-    middle = next(line.get_xdata()[0] for line in axes.lines if line.get_xdata()[0] == line.get_xdata()[-1])
+    middle = next(
+        line.get_xdata()[0] for line in axes.lines if line.get_xdata()[0] == line.get_xdata()[-1]
+    )
     points = [line for line in axes.lines if line.get_marker() in ("o", "X", "D")]
     assert [line.get_marker() for line in points] == ["o", "D", "X", "o"]
     assert [line.get_xdata()[0] > middle for line in points] == [True, True, False, True]
@@ -190,13 +240,24 @@ assert "matplotlib.pyplot" not in sys.modules, "a figure loaded pyplot"
 
 
 def test_equal_runs_give_equal_bytes_whatever_the_users_settings(tmp_path):
-    here, one, other = os.path.dirname(synthetic_study.__file__), tmp_path / "one", tmp_path / "other"
-    environment = os.environ | {"PYTHONPATH": f"{os.path.dirname(here)}:{here}", "PYTHONHASHSEED": "7", "SOURCE_DATE_EPOCH": "1"}
-    subprocess.run([sys.executable, "-W", "error", "-c", SCRIPT, str(other)], env=environment, check=True)
+    here, one, other = (
+        os.path.dirname(synthetic_study.__file__),
+        tmp_path / "one",
+        tmp_path / "other",
+    )
+    environment = os.environ | {
+        "PYTHONPATH": f"{os.path.dirname(here)}:{here}",
+        "PYTHONHASHSEED": "7",
+        "SOURCE_DATE_EPOCH": "1",
+    }
+    subprocess.run(
+        [sys.executable, "-W", "error", "-c", SCRIPT, str(other)], env=environment, check=True
+    )
     for name, endings in FILES.items():
         files = [f"{name}.{ending}" for ending in endings]
         save(draw(name), *(one / file for file in files))
         for file in files:
-            assert hashlib.sha256((one / file).read_bytes()).digest() == hashlib.sha256((other / file).read_bytes()).digest(), (
-                file
-            )
+            assert (
+                hashlib.sha256((one / file).read_bytes()).digest()
+                == hashlib.sha256((other / file).read_bytes()).digest()
+            ), file

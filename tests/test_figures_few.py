@@ -43,7 +43,9 @@ def test_what_training_did_is_not_shown_of_minima_that_were_trained_elsewhere(na
     assert "rsgd (3)" in texts(figure)
     assert "\nsgd (3)" not in texts(figure)
     study["minima"]["status"][:] = "imported"
-    assert name == "training" or "that was trained here" in texts(draw(name, study)).replace("\n", " ")
+    assert name == "training" or "that was trained here" in texts(draw(name, study)).replace(
+        "\n", " "
+    )
 
 
 def test_many_arms_and_groups_find_room():
@@ -52,7 +54,7 @@ def test_many_arms_and_groups_find_room():
     assert "rsgd (3)" in texts(figure)
     study = case(["minima", "equilibria"])
     for number in range(3, 9):
-        study["equilibria"][f"displacement_hidden{number}"] = study["equilibria"]["displacement_hidden1"].rename(
-            hidden1=f"hidden{number}"
-        )
+        study["equilibria"][f"displacement_hidden{number}"] = study["equilibria"][
+            "displacement_hidden1"
+        ].rename(hidden1=f"hidden{number}")
     assert "3 of 8 unit groups are shown" in texts(draw("equilibria", study))

@@ -26,7 +26,9 @@ def with_stage(study: xr.DataTree, name: str, stage: xr.Dataset) -> xr.DataTree:
 
 def titles(figure: object) -> list[str]:
     """Return the titles of all panels, without their letters."""
-    return [axes.get_title(loc="left").strip() for axes in figure.axes if axes.get_title(loc="left")]
+    return [
+        axes.get_title(loc="left").strip() for axes in figure.axes if axes.get_title(loc="left")
+    ]
 
 
 def mean_curve(array: xr.DataArray, arm: str) -> np.ndarray:
@@ -35,7 +37,11 @@ def mean_curve(array: xr.DataArray, arm: str) -> np.ndarray:
 
 
 def test_without_curvature_the_panel_is_left_out():
-    study = with_stage(case(["minima", "flatness"]), "curvature", xr.Dataset(coords={"arm": sorted(ARMS), "seed": [0, 1, 2]}))
+    study = with_stage(
+        case(["minima", "flatness"]),
+        "curvature",
+        xr.Dataset(coords={"arm": sorted(ARMS), "seed": [0, 1, 2]}),
+    )
     figure = draw("flatness", study)
     assert titles(figure) == ["local energy"]
     assert "multiplicative weight noise" in texts(figure)
@@ -52,12 +58,19 @@ def test_amplitudes_of_binary_networks_are_probabilities():
 def test_every_noise_has_its_panel():
     flatness = case(["flatness"])["flatness"]
     figure = draw("noises")
-    names = ["relative to each weight", "isotropic on the torus", "raw, on the network as trained", "raw, on a rescaled copy"]
+    names = [
+        "relative to each weight",
+        "isotropic on the torus",
+        "raw, on the network as trained",
+        "raw, on a rescaled copy",
+    ]
     for name, title in zip(("local", "torus", "additive", "rescaled"), names, strict=True):
         axes = next(axes for axes in figure.axes if title in axes.get_title(loc="left"))
         for arm in KEPT:
             (curve,) = curves(axes, COLOURS[arm], 6)
-            np.testing.assert_allclose(curve, mean_curve(flatness[f"{name}_energy"], arm), rtol=1e-12)
+            np.testing.assert_allclose(
+                curve, mean_curve(flatness[f"{name}_energy"], arm), rtol=1e-12
+            )
         assert axes.get_ylim()[0] == 0
         assert axes.get_ylim()[1] <= 1
 
@@ -66,25 +79,57 @@ def test_every_noise_has_its_panel():
 def test_noises_that_a_study_lacks_are_left_out(absent):
     names = {"torus": ["torus_energy"], "additive": ["additive_energy", "rescaled_energy"]}[absent]
     study = case(["minima", "flatness"])
-    figure = draw("noises", with_stage(study, "flatness", study["flatness"].to_dataset().drop_vars(names)))
+    figure = draw(
+        "noises", with_stage(study, "flatness", study["flatness"].to_dataset().drop_vars(names))
+    )
     assert len(titles(figure)) == 4 - len(names)
-    assert not any({"torus": "torus", "additive": "raw"}[absent] in title for title in titles(figure))
+    assert not any(
+        {"torus": "torus", "additive": "raw"}[absent] in title for title in titles(figure)
+    )
 
 
 def test_measures_are_correlated_with_the_test_error():
     study = case(["minima", "flatness", "curvature"])
-    error = [float(study["minima"]["test_error"].sel(arm=arm, seed=seed)) for arm in KEPT for seed in KEPT[arm]]
-    trace = [float(study["curvature"]["trace"].sel(arm=arm, seed=seed)) for arm in KEPT for seed in KEPT[arm]]
-    margin = [float(study["flatness"]["margin"].sel(arm=arm, seed=seed)[2]) for arm in KEPT for seed in KEPT[arm]]
-    energy = [float(study["flatness"]["torus_energy"].sel(arm=arm, seed=seed).mean()) for arm in KEPT for seed in KEPT[arm]]
+    error = [
+        float(study["minima"]["test_error"].sel(arm=arm, seed=seed))
+        for arm in KEPT
+        for seed in KEPT[arm]
+    ]
+    trace = [
+        float(study["curvature"]["trace"].sel(arm=arm, seed=seed))
+        for arm in KEPT
+        for seed in KEPT[arm]
+    ]
+    margin = [
+        float(study["flatness"]["margin"].sel(arm=arm, seed=seed)[2])
+        for arm in KEPT
+        for seed in KEPT[arm]
+    ]
+    energy = [
+        float(study["flatness"]["torus_energy"].sel(arm=arm, seed=seed).mean())
+        for arm in KEPT
+        for seed in KEPT[arm]
+    ]
     axes = panel(draw("measures", study), "all minima (n = 13)")
     labels = [label.get_text() for label in axes.get_yticklabels()]
-    points = {labels[int(line.get_ydata()[0])]: line for line in axes.lines if line.get_marker() == "o"}
-    bars = {labels[int(line.get_ydata()[0])]: line.get_xdata() for line in axes.lines if line.get_linewidth() == 1.4}
+    points = {
+        labels[int(line.get_ydata()[0])]: line for line in axes.lines if line.get_marker() == "o"
+    }
+    bars = {
+        labels[int(line.get_ydata()[0])]: line.get_xdata()
+        for line in axes.lines
+        if line.get_linewidth() == 1.4
+    }
     assert labels == [measure.label for measure in MEASURES]
-    assert points["Hessian trace"].get_xdata()[0] == pytest.approx(spearmanr(trace, error)[0], abs=1e-12)
-    assert points["minus margin at 10 %"].get_xdata()[0] == pytest.approx(-spearmanr(margin, error)[0], abs=1e-12)
-    assert points["energy, noise on the torus"].get_xdata()[0] == pytest.approx(spearmanr(energy, error)[0], abs=0.02)
+    assert points["Hessian trace"].get_xdata()[0] == pytest.approx(
+        spearmanr(trace, error)[0], abs=1e-12
+    )
+    assert points["minus margin at 10 %"].get_xdata()[0] == pytest.approx(
+        -spearmanr(margin, error)[0], abs=1e-12
+    )
+    assert points["energy, noise on the torus"].get_xdata()[0] == pytest.approx(
+        spearmanr(energy, error)[0], abs=0.02
+    )
     assert all(low <= points[label].get_xdata()[0] <= high for label, (low, high) in bars.items())
     hollow = {label for label, line in points.items() if line.get_markerfacecolor() == "white"}
     assert hollow == {
@@ -100,7 +145,11 @@ def test_correlations_inside_arms_need_three_minima():
     study = case(["minima", "flatness", "curvature"])
     axes, row = panel(draw("measures", study), "inside arms: each, and their mean"), 9
     assert MEASURES[row].name == "trace"
-    near = [line for line in axes.lines if line.get_marker() not in ("None", "") and abs(line.get_ydata()[0] - row) < 0.4]
+    near = [
+        line
+        for line in axes.lines
+        if line.get_marker() not in ("None", "") and abs(line.get_ydata()[0] - row) < 0.4
+    ]
     inside = {line.get_color(): line.get_xdata()[0] for line in near}
     arms = [arm for arm in KEPT if len(KEPT[arm]) == 3]
     both = [
@@ -127,7 +176,11 @@ def test_layers_are_means_over_usable_seeds():
     study = case(["minima", "flatness", "curvature"])
     figure = draw("layers", study)
     margin = study["flatness"]["layer_margin"].sel(quantile=0.5)
-    rows = {"time": study["flatness"]["layer_energy"], "boundary": margin, "Hessian": study["curvature"]["layer_trace"]}
+    rows = {
+        "time": study["flatness"]["layer_energy"],
+        "boundary": margin,
+        "Hessian": study["curvature"]["layer_trace"],
+    }
     for title, measured in rows.items():
         axes = panel(figure, title)
         for arm in KEPT:
@@ -141,10 +194,18 @@ def test_layers_are_means_over_usable_seeds():
 
 def test_many_layers_are_readable_and_negative_traces_are_shown():
     study = case(["minima", "curvature"])
-    curvature, names = study["curvature"].to_dataset(), [f"layer{number}.0.conv1" for number in range(20)]
-    trace = xr.concat([curvature["layer_trace"].isel(layer=0, drop=True)] * 20, "layer").assign_coords(layer=names)
+    curvature, names = (
+        study["curvature"].to_dataset(),
+        [f"layer{number}.0.conv1" for number in range(20)],
+    )
+    trace = xr.concat(
+        [curvature["layer_trace"].isel(layer=0, drop=True)] * 20, "layer"
+    ).assign_coords(layer=names)
     trace[3] *= -1
-    figure = draw("layers", with_stage(study, "curvature", curvature.drop_dims("layer").assign(layer_trace=trace)))
+    figure = draw(
+        "layers",
+        with_stage(study, "curvature", curvature.drop_dims("layer").assign(layer_trace=trace)),
+    )
     figure.draw_without_rendering()
     (axes,) = figure.axes
     assert axes.get_yscale() == "linear"
@@ -157,11 +218,23 @@ def test_many_layers_are_readable_and_negative_traces_are_shown():
 
 def test_detours_are_compared_with_the_direct_way():
     barrier = case(["paths"])["paths"]["barrier"].sel(variant="geodesic both", split="train")
-    ends = zip(*(barrier[name].values for name in ("first_arm", "first_seed", "second_arm", "second_seed")), strict=True)
-    height = {frozenset([(a, i), (b, j)]): value for (a, i, b, j), value in zip(ends, barrier.values, strict=True)}
+    ends = zip(
+        *(
+            barrier[name].values
+            for name in ("first_arm", "first_seed", "second_arm", "second_seed")
+        ),
+        strict=True,
+    )
+    height = {
+        frozenset([(a, i), (b, j)]): value
+        for (a, i, b, j), value in zip(ends, barrier.values, strict=True)
+    }
     points = {
         hub: sorted(
-            (height[frozenset([one, two])], max(height[frozenset([one, (hub, seed)])], height[frozenset([two, (hub, seed)])]))
+            (
+                height[frozenset([one, two])],
+                max(height[frozenset([one, (hub, seed)])], height[frozenset([two, (hub, seed)])]),
+            )
             for one, two in combinations([("sgd", 0), ("sgd", 1), ("sgd", 2)], 2)
             for seed in range(3)
             if (hub, seed) not in (one, two)
@@ -172,30 +245,50 @@ def test_detours_are_compared_with_the_direct_way():
     for hub, expected in points.items():
         axes = panel(figure, f" of {hub}")
         drawn = next(line for line in axes.lines if line.get_color() == COLOURS[hub])
-        np.testing.assert_allclose(sorted(zip(*drawn.get_data(), strict=True)), expected, rtol=1e-12)
+        np.testing.assert_allclose(
+            sorted(zip(*drawn.get_data(), strict=True)), expected, rtol=1e-12
+        )
         below = sum(over < direct for direct, over in expected)
-        assert any(text.get_text().endswith(f"{below} of {len(expected)} triples") for text in axes.texts)
+        assert any(
+            text.get_text().endswith(f"{below} of {len(expected)} triples") for text in axes.texts
+        )
 
 
 def test_without_triples_or_roles_the_star_says_so():
     study = case(["minima", "paths"])
     stage = study["paths"].to_dataset()
-    matched = stage.isel(pair=(stage["first_arm"] == stage["second_arm"]) | (stage["first_seed"] == stage["second_seed"]))
+    matched = stage.isel(
+        pair=(stage["first_arm"] == stage["second_arm"])
+        | (stage["first_seed"] == stage["second_seed"])
+    )
     assert "9 of 9" in texts(draw("star", study))
     reference = stage.isel(pair=stage["first_arm"] == stage["second_arm"])
     assert "No triples to show" in texts(draw("star", with_stage(study, "paths", reference)))
-    assert "No triples to show" in texts(draw("star", with_stage(study, "paths", matched.isel(pair=slice(0)))))
-    assert "No triples to show" in texts(draw("star", case(["minima", "paths"]), settings=SETTINGS | {"roles": {"flat": "rsgd"}}))
+    assert "No triples to show" in texts(
+        draw("star", with_stage(study, "paths", matched.isel(pair=slice(0))))
+    )
+    assert "No triples to show" in texts(
+        draw("star", case(["minima", "paths"]), settings=SETTINGS | {"roles": {"flat": "rsgd"}})
+    )
 
 
 def test_variants_that_a_study_adds_have_panels():
-    stage = paths(np.random.default_rng(0), 3, variants=(*VARIANTS, "geodesic greedy", "repaired both"))
+    stage = paths(
+        np.random.default_rng(0), 3, variants=(*VARIANTS, "geodesic greedy", "repaired both")
+    )
     figure = draw("barriers", with_stage(case(["minima"]), "paths", stage))
     assert len(titles(figure)) == 8
     axes = panel(figure, "both removed in a single pass")
     error = stage["error"].sel(variant="geodesic greedy", split="train")
-    first = [place for place, arm in enumerate(stage["first_arm"].values) if arm == stage["second_arm"].values[place] == "sgd"]
-    assert any(np.allclose(curve, error.values[first].mean(0), rtol=1e-12) for curve in curves(axes, COLOURS["sgd"], 25))
+    first = [
+        place
+        for place, arm in enumerate(stage["first_arm"].values)
+        if arm == stage["second_arm"].values[place] == "sgd"
+    ]
+    assert any(
+        np.allclose(curve, error.values[first].mean(0), rtol=1e-12)
+        for curve in curves(axes, COLOURS["sgd"], 25)
+    )
     assert [axes.get_xlabel() for axes in figure.axes].count("position along the path, t") == 3
 
 
@@ -203,9 +296,13 @@ def test_binary_paths_have_four_panels_and_their_own_matrices():
     assert len(titles(draw("barriers", binary_case()))) == len(BINARY)
     barrier = binary_case()["paths"]["barrier"].sel(variant="hamming aligned", split="train")
     first = [
-        place for place, arm in enumerate(barrier["first_arm"].values) if arm == barrier["second_arm"].values[place] == "rsgd"
+        place
+        for place, arm in enumerate(barrier["first_arm"].values)
+        if arm == barrier["second_arm"].values[place] == "rsgd"
     ]
-    assert f"{100 * barrier.values[first].mean():.2f}" in texts(draw("barrier_matrices", binary_case()))
+    assert f"{100 * barrier.values[first].mean():.2f}" in texts(
+        draw("barrier_matrices", binary_case())
+    )
 
 
 def test_maps_show_the_error_and_the_minima_of_usable_planes():
@@ -258,7 +355,10 @@ def test_great_circles_are_means_over_pairs_of_a_kind():
         np.testing.assert_allclose(curve, solutions["error"].values[members].mean(0), rtol=1e-12)
         points = curves(panel(figure, "barriers"), look.colour, 10)
         np.testing.assert_array_equal(points[0], solutions["barrier"].values[members])
-    assert "500 weights, 3 constraints per weight, threshold −0.5. Left out: 1 of 12 solutions" in texts(figure)
+    assert (
+        "500 weights, 3 constraints per weight, threshold −0.5. Left out: 1 of 12 solutions"
+        in texts(figure)
+    )
 
 
 def test_a_perceptron_without_pairs_is_missed():
@@ -271,7 +371,12 @@ def test_a_perceptron_without_pairs_is_missed():
 def test_costs_are_sample_gradients_of_all_runs():
     minima = case(["minima"])["minima"]
     axes = panel(draw("training"), "cost")
-    shown = [value for line in axes.lines if line.get_color() == COLOURS["sam"] for value in line.get_ydata()]
+    shown = [
+        value
+        for line in axes.lines
+        if line.get_color() == COLOURS["sam"]
+        for value in line.get_ydata()
+    ]
     assert sorted(shown) == sorted(minima["sample_gradients"].sel(arm="sam").values)
     crosses = [line for line in axes.lines if line.get_marker() == "x" and len(line.get_ydata())]
     assert [line.get_color() for line in crosses] == [COLOURS["sam"]]
@@ -286,11 +391,22 @@ def test_chains_say_what_they_are():
 
 
 def test_large_numbers_have_raised_powers():
-    assert [power(value) for value in (1e4, 5e4, 2e-5, 5000, 1e-3)] == ["10⁴", "5·10⁴", "2·10⁻⁵", "5000", "0.001"]
+    assert [power(value) for value in (1e4, 5e4, 2e-5, 5000, 1e-3)] == [
+        "10⁴",
+        "5·10⁴",
+        "2·10⁻⁵",
+        "5000",
+        "0.001",
+    ]
 
 
 def test_amplitudes_that_lie_close_share_no_room():
     study = case(["minima", "flatness", "curvature"])
     flatness = study["flatness"].to_dataset()
-    figure = draw("flatness", with_stage(study, "flatness", flatness.assign_coords(amplitude=[0.01, 0.02, 0.05, 0.1, 0.15, 0.2])))
+    figure = draw(
+        "flatness",
+        with_stage(
+            study, "flatness", flatness.assign_coords(amplitude=[0.01, 0.02, 0.05, 0.1, 0.15, 0.2])
+        ),
+    )
     assert sorted(panel(figure, "local energy").get_xticks()) == [0.02, 0.05, 0.1, 0.15, 0.2]

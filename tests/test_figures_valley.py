@@ -20,7 +20,9 @@ def test_walks_are_mean_logarithms_over_the_balanced_network():
 def test_seeds_that_could_not_be_moved_are_in_no_mean():
     study = case(["minima", "valleys"])
     study["minima"]["usable"][:] = True
-    line = curves(panel(draw("valleys", study), "after training: sharpness"), looks(ARMS)["sgd"].colour, 5)
+    line = curves(
+        panel(draw("valleys", study), "after training: sharpness"), looks(ARMS)["sgd"].colour, 5
+    )
     assert np.isfinite(line).all()
 
 
@@ -50,7 +52,12 @@ def test_a_study_without_charges_says_so():
 
 
 def test_drift_is_relative_to_the_squares_of_the_start():
-    descents = two_layer()["descents"].to_dataset().sel(precision="double", activation="relu").isel(network=0)
+    descents = (
+        two_layer()["descents"]
+        .to_dataset()
+        .sel(precision="double", activation="relu")
+        .isel(network=0)
+    )
     moved = np.abs(descents["charge"] - descents["charge"][0])[1:] / descents["size"]
     lines = curves(panel(draw("model_drift"), "relu"), looks(["a"])["a"].colour, len(moved))
     np.testing.assert_allclose(lines[0], np.maximum(moved, 1e-12))

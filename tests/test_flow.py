@@ -27,7 +27,8 @@ def matrix_model(activation=nn.Identity):
     targets = torch.randn(FAN_IN, FAN_OUT, generator=draw, dtype=torch.float64)
     module = mlp(FAN_IN, UNITS, FAN_OUT, activation=activation, bias=False)
     params = {
-        name: 0.1 * torch.randn(tensor.shape, generator=draw, dtype=torch.float64) for name, tensor in module.named_parameters()
+        name: 0.1 * torch.randn(tensor.shape, generator=draw, dtype=torch.float64)
+        for name, tensor in module.named_parameters()
     }
     return Problem(module, torch.eye(FAN_IN, dtype=torch.float64), targets, squares), params
 
@@ -35,7 +36,12 @@ def matrix_model(activation=nn.Identity):
 def scalar_model(target=1.5):
     """Return the landscape (target - u v)^2 / 2."""
     one = torch.ones(1, 1, dtype=torch.float64)
-    return Problem(mlp(1, 1, 1, activation=nn.Identity, bias=False), one, target * one, lambda y, t: (y - t)[:, 0] ** 2 / 2)
+    return Problem(
+        mlp(1, 1, 1, activation=nn.Identity, bias=False),
+        one,
+        target * one,
+        lambda y, t: (y - t)[:, 0] ** 2 / 2,
+    )
 
 
 @pytest.mark.parametrize("method", ["RK45", "DOP853"])
@@ -46,15 +52,24 @@ def test_the_scalar_model_takes_the_time_of_its_closed_form(method):
         "0.weight": torch.tensor([[incoming]], dtype=torch.float64),
         "2.weight": torch.tensor([[outgoing]], dtype=torch.float64),
     }
-    flow = gradient_flow(scalar_model(target), params, FlowPlan((0.3, 1.0, 2.0), method, tolerance=1e-10))
+    flow = gradient_flow(
+        scalar_model(target), params, FlowPlan((0.3, 1.0, 2.0), method, tolerance=1e-10)
+    )
     conserved = incoming**2 - outgoing**2
     products = (flow.parameters["0.weight"] * flow.parameters["2.weight"]).flatten().tolist()
     for time, product in zip(flow.time.tolist(), products, strict=True):
-        took, _ = quad(lambda s: 1 / ((target - s) * math.hypot(conserved, 2 * s)), incoming * outgoing, product, epsabs=1e-13)
+        took, _ = quad(
+            lambda s: 1 / ((target - s) * math.hypot(conserved, 2 * s)),
+            incoming * outgoing,
+            product,
+            epsabs=1e-13,
+        )
         assert abs(took - time) < 1e-8
 
 
-@pytest.mark.parametrize(("method", "tolerance"), [("RK45", 1e-3), ("RK45", 1e-6), ("DOP853", 1e-6), ("DOP853", 1e-12)])
+@pytest.mark.parametrize(
+    ("method", "tolerance"), [("RK45", 1e-3), ("RK45", 1e-6), ("DOP853", 1e-6), ("DOP853", 1e-12)]
+)
 def test_charges_drift_by_less_than_the_tolerance(method, tolerance):
     problem, params = matrix_model()
     spec = mlp_spec(FAN_IN, UNITS, FAN_OUT, bias=False)
@@ -72,7 +87,9 @@ def test_charges_drift_by_less_than_the_tolerance(method, tolerance):
 def test_the_implicit_midpoint_rule_keeps_matrices_of_charges_to_rounding(step):
     problem, params = matrix_model()
     spec = mlp_spec(FAN_IN, UNITS, FAN_OUT, bias=False, scale="linear")
-    flow = gradient_flow(problem, params, FlowPlan((40.0,), "implicit_midpoint", step=step), spec=spec)
+    flow = gradient_flow(
+        problem, params, FlowPlan((40.0,), "implicit_midpoint", step=step), spec=spec
+    )
     assert flow.charge["hidden1"].shape == (1, UNITS, UNITS)
     assert flow.charge_error["hidden1"] < 1e-13
     assert flow.unsolved == 0
@@ -82,11 +99,16 @@ def test_the_implicit_midpoint_rule_keeps_matrices_of_charges_to_rounding(step):
 
 def test_the_implicit_midpoint_rule_is_of_second_order():
     problem, params = matrix_model(nn.Tanh)
-    exact = gradient_flow(problem, params, FlowPlan((20.0,), tolerance=1e-12)).parameters["0.weight"]
+    exact = gradient_flow(problem, params, FlowPlan((20.0,), tolerance=1e-12)).parameters[
+        "0.weight"
+    ]
     errors = [
         float(
             (
-                gradient_flow(problem, params, FlowPlan((20.0,), "implicit_midpoint", step=step)).parameters["0.weight"] - exact
+                gradient_flow(
+                    problem, params, FlowPlan((20.0,), "implicit_midpoint", step=step)
+                ).parameters["0.weight"]
+                - exact
             ).norm()
         )
         for step in (2.0, 1.0)
@@ -99,7 +121,9 @@ def test_steps_across_kinks_are_reported():
     spec = mlp_spec(FAN_IN, UNITS, FAN_OUT, bias=False)
     adaptive = gradient_flow(problem, params, FlowPlan((5.0,), "RK45", tolerance=1e-6), spec=spec)
     assert adaptive.charge_error["hidden1"] < 1e-5
-    implicit = gradient_flow(problem, params, FlowPlan((20.0,), "implicit_midpoint", step=4.0), spec=spec)
+    implicit = gradient_flow(
+        problem, params, FlowPlan((20.0,), "implicit_midpoint", step=4.0), spec=spec
+    )
     assert implicit.unsolved > 0
     assert implicit.charge_error["hidden1"] > 1e-12
 
@@ -107,12 +131,20 @@ def test_steps_across_kinks_are_reported():
 def test_a_flow_that_cannot_go_on_keeps_what_it_has():
     problem, params = matrix_model()
     flow = gradient_flow(problem, params, FlowPlan((0, 1.0, 1e6), tolerance=1e-12, evaluations=100))
-    assert (flow.status, flow.evaluations, flow.time.tolist()) == ("evaluation limit", 100, [0, 1.0])
+    assert (flow.status, flow.evaluations, flow.time.tolist()) == (
+        "evaluation limit",
+        100,
+        [0, 1.0],
+    )
     assert flow.parameters["0.weight"].shape == (2, UNITS, FAN_IN)
     assert flow.charge == flow.charge_error == {}
     # w' = 4 w^3 is infinite at t = 1/8.
-    unbounded = Problem(nn.Linear(1, 1, bias=False), torch.ones(1, 1), torch.zeros(1), lambda y, _: -(y[:, 0] ** 4))
-    burst = gradient_flow(unbounded, {"weight": torch.ones(1, 1)}, FlowPlan((0.1, 0.2), tolerance=1e-6))
+    unbounded = Problem(
+        nn.Linear(1, 1, bias=False), torch.ones(1, 1), torch.zeros(1), lambda y, _: -(y[:, 0] ** 4)
+    )
+    burst = gradient_flow(
+        unbounded, {"weight": torch.ones(1, 1)}, FlowPlan((0.1, 0.2), tolerance=1e-6)
+    )
     assert burst.status in ("step too small", "not finite")
     assert burst.time.tolist() == [0.1]
     assert float(burst.parameters["weight"][0, 0, 0]) == pytest.approx((1 - 0.8) ** -0.5, rel=1e-4)
@@ -120,8 +152,17 @@ def test_a_flow_that_cannot_go_on_keeps_what_it_has():
 
 def test_a_flow_that_ends_at_once_is_empty():
     problem, params = matrix_model()
-    flow = gradient_flow(problem, params, FlowPlan((1.0,), evaluations=1), spec=mlp_spec(FAN_IN, UNITS, FAN_OUT, bias=False))
-    assert (flow.status, flow.time.tolist(), flow.charge_error) == ("evaluation limit", [], {"hidden1": 0.0})
+    flow = gradient_flow(
+        problem,
+        params,
+        FlowPlan((1.0,), evaluations=1),
+        spec=mlp_spec(FAN_IN, UNITS, FAN_OUT, bias=False),
+    )
+    assert (flow.status, flow.time.tolist(), flow.charge_error) == (
+        "evaluation limit",
+        [],
+        {"hidden1": 0.0},
+    )
     assert flow.loss.shape == (0,)
 
 
@@ -143,7 +184,9 @@ def test_plans_that_make_no_sense_are_refused(options, message):
 def test_a_start_that_is_not_finite_is_refused():
     problem, params = matrix_model()
     with pytest.raises(SymgeomError, match="start of gradient flow"):
-        gradient_flow(problem, params | {"0.weight": torch.full((UNITS, FAN_IN), torch.nan)}, FlowPlan((1.0,)))
+        gradient_flow(
+            problem, params | {"0.weight": torch.full((UNITS, FAN_IN), torch.nan)}, FlowPlan((1.0,))
+        )
 
 
 def test_flow_is_the_limit_of_descent():

@@ -32,7 +32,9 @@ def relative(found, expected):
 def test_every_unit_lies_on_its_sphere():
     canonical = canonicalise(mlp_spec(*WIDTHS), network(*WIDTHS)).parameters
     for rows in sphere_coordinates(mlp_spec(*WIDTHS), canonical).values():
-        torch.testing.assert_close(rows.norm(dim=1), torch.ones(len(rows), dtype=torch.float64), rtol=0, atol=1e-14)
+        torch.testing.assert_close(
+            rows.norm(dim=1), torch.ones(len(rows), dtype=torch.float64), rtol=0, atol=1e-14
+        )
 
 
 def test_the_function_is_kept_without_the_head_and_its_order_with_it():
@@ -51,7 +53,9 @@ def test_idempotent_and_constant_on_scale_orbits(bias_in_norm):
     first = canonicalise(spec, params, bias_in_norm=bias_in_norm).parameters
     again = canonicalise(spec, first, bias_in_norm=bias_in_norm).parameters
     element = random_element(spec, generator=stream("gauge"), spread=2.0)
-    unpermuted = type(element)({name: p.sort().values for name, p in element.permutations.items()}, element.scales)
+    unpermuted = type(element)(
+        {name: p.sort().values for name, p in element.permutations.items()}, element.scales
+    )
     moved = canonicalise(spec, act(spec, unpermuted, params), bias_in_norm=bias_in_norm).parameters
     for name in first:
         torch.testing.assert_close(again[name], first[name], rtol=ROUNDING, atol=ROUNDING)
@@ -68,8 +72,12 @@ def test_the_returned_element_leads_there():
 def test_signs_of_odd_activations_are_fixed():
     spec, params = mlp_spec(*WIDTHS, scale="sign").exact(), network(*WIDTHS)
     signs = random_element(spec, generator=stream("signs"))
-    signs = type(signs)({name: p.sort().values for name, p in signs.permutations.items()}, signs.scales)
-    first, second = (canonicalise(spec, theta).parameters for theta in (params, act(spec, signs, params)))
+    signs = type(signs)(
+        {name: p.sort().values for name, p in signs.permutations.items()}, signs.scales
+    )
+    first, second = (
+        canonicalise(spec, theta).parameters for theta in (params, act(spec, signs, params))
+    )
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
@@ -88,7 +96,9 @@ def with_dead_unit(unit):
 
 
 def test_a_dead_unit_is_named():
-    with pytest.raises(SymgeomError, match=r"units \[3\] of group 'hidden1'.*incoming weights are all zero"):
+    with pytest.raises(
+        SymgeomError, match=r"units \[3\] of group 'hidden1'.*incoming weights are all zero"
+    ):
         canonicalise(mlp_spec(*WIDTHS), with_dead_unit(3))
 
 
@@ -117,10 +127,16 @@ def test_bad_requests_are_refused():
     with pytest.raises(SymgeomError, match="Unknown gauge of residual streams 'last'"):
         canonicalise(spec, params, stream="last")
     for threshold in (-0.1, 1.0, float("nan")):
-        with pytest.raises(SymgeomError, match=f"Cannot use the importance threshold {threshold}: give a share from 0"):
+        with pytest.raises(
+            SymgeomError,
+            match=f"Cannot use the importance threshold {threshold}: give a share from 0",
+        ):
             canonicalise(spec, params, importance_threshold=threshold)
     with pytest.raises(SymgeomError, match="tensor '2.bias' holds 1 values that are NaN"):
-        canonicalise(spec, params | {"2.bias": torch.full((6,), 1.0).index_fill(0, torch.tensor([2]), torch.nan)})
+        canonicalise(
+            spec,
+            params | {"2.bias": torch.full((6,), 1.0).index_fill(0, torch.tensor([2]), torch.nan)},
+        )
 
 
 # -- which weights fix a scale -------------------------------------------------------------------------------------------------
@@ -129,7 +145,10 @@ def test_bad_requests_are_refused():
 def test_groups_in_the_wrong_order_are_refused():
     """From output to input, the incoming weights of each group are rescaled later by the group before it."""
     spec = SymmetrySpec(tuple(reversed(mlp_spec(*WIDTHS).exact().groups)))
-    with pytest.raises(SymgeomError, match=r"Cannot fix the scale of group 'hidden2'.*\['2.bias', '2.weight'\] is also rescaled"):
+    with pytest.raises(
+        SymgeomError,
+        match=r"Cannot fix the scale of group 'hidden2'.*\['2.bias', '2.weight'\] is also rescaled",
+    ):
         canonicalise(spec, network(*WIDTHS))
 
 
@@ -149,7 +168,9 @@ def test_the_first_writer_of_a_stream_fixes_its_scale():
     _, spec, params = residual()
     canonical = canonicalise(spec, params).parameters
     lengths = torch.cat([params["stem.weight"], params["stem.bias"][:, None]], 1).norm(dim=1)
-    torch.testing.assert_close(canonical["stem.weight"], params["stem.weight"] / lengths[:, None], rtol=ROUNDING, atol=0)
+    torch.testing.assert_close(
+        canonical["stem.weight"], params["stem.weight"] / lengths[:, None], rtol=ROUNDING, atol=0
+    )
     inner = torch.cat([params["a.weight"] * lengths, params["a.bias"][:, None]], 1).norm(dim=1)
     expected = params["b.weight"] * inner / lengths[:, None]
     torch.testing.assert_close(canonical["b.weight"], expected, rtol=ROUNDING, atol=0)
@@ -162,19 +183,31 @@ def test_all_writers_of_a_stream_against_the_solution_of_the_linear_equations(am
     canonical = canonicalise(spec, params, stream="all").parameters
     square = {name: tensor**2 for name, tensor in params.items()}
     down, up = square["a.weight"], square["b.weight"]
-    constant = square["stem.weight"].sum(1) + square["stem.bias"] + square["b.bias"] + up @ square["a.bias"]
+    constant = (
+        square["stem.weight"].sum(1)
+        + square["stem.bias"]
+        + square["b.bias"]
+        + up @ square["a.bias"]
+    )
     x = torch.linalg.solve(torch.eye(4).double() - up @ down, constant)
     y = down @ x + square["a.bias"]
     # Sweeps stop when a step is below 1e-13; what is left is 1 / (1 - amplification) times that.
     bound = {"rtol": 1e-11, "atol": 0}
-    torch.testing.assert_close(canonical["stem.weight"], params["stem.weight"] / x.sqrt()[:, None], **bound)
-    torch.testing.assert_close(canonical["b.weight"], params["b.weight"] * y.sqrt() / x.sqrt()[:, None], **bound)
+    torch.testing.assert_close(
+        canonical["stem.weight"], params["stem.weight"] / x.sqrt()[:, None], **bound
+    )
+    torch.testing.assert_close(
+        canonical["b.weight"], params["b.weight"] * y.sqrt() / x.sqrt()[:, None], **bound
+    )
 
 
 @pytest.mark.parametrize("amplification", [1.0, 1.5, 20.0])
 def test_blocks_that_amplify_have_no_joint_lengths(amplification):
     _, spec, params = residual(amplification)
-    with pytest.raises(SymgeomError, match=r"Cannot give all writers .* joint length 1: .* amplify .* Use stream='first'"):
+    with pytest.raises(
+        SymgeomError,
+        match=r"Cannot give all writers .* joint length 1: .* amplify .* Use stream='first'",
+    ):
         canonicalise(spec, params, stream="all")
     canonicalise(spec, params)
 
@@ -184,11 +217,16 @@ def test_a_unit_without_a_stem_needs_the_other_convention():
     params["stem.weight"][2] = 0
     params["stem.bias"][2] = 0
     fixing = r"\['stem.bias', 'stem.weight'\], are zero for units \[2\]"
-    with pytest.raises(SymgeomError, match=f"group 'hidden1': the tensors that fix it, {fixing}.*'b.weight'.*Use stream='all'"):
+    with pytest.raises(
+        SymgeomError,
+        match=f"group 'hidden1': the tensors that fix it, {fixing}.*'b.weight'.*Use stream='all'",
+    ):
         canonicalise(spec, params, dead_units="drop")
     canonical = canonicalise(spec, params, stream="all").parameters
     inputs = torch.randn(9, 3, generator=stream("stem"), dtype=torch.float64)
-    before, after = (torch.func.functional_call(module, theta, (inputs,)) for theta in (params, canonical))
+    before, after = (
+        torch.func.functional_call(module, theta, (inputs,)) for theta in (params, canonical)
+    )
     assert relative(after, before) < ROUNDING
 
 
@@ -198,19 +236,29 @@ def test_a_constant_unit_is_not_dead():
     params["0.weight"][3] = 0
     canonicalise(mlp_spec(*WIDTHS), params)
     with pytest.raises(
-        SymgeomError, match=r"\['0.weight'\], are zero for units \[3\].*\['0.bias'\] some are not.*bias_in_norm=True"
+        SymgeomError,
+        match=r"\['0.weight'\], are zero for units \[3\].*\['0.bias'\] some are not.*bias_in_norm=True",
     ):
         canonicalise(mlp_spec(*WIDTHS), params, bias_in_norm=False, dead_units="drop")
 
 
 def test_batch_norm_statistics_move_with_the_scale_of_what_they_describe():
-    module = randomised(nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4, eps=0.1), nn.ReLU(), nn.Linear(4, 2)))
+    module = randomised(
+        nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4, eps=0.1), nn.ReLU(), nn.Linear(4, 2))
+    )
     params = parameters(module)
     found = canonicalise(discover(module, torch.zeros(2, 3).double()).exact(), params).parameters
     length = torch.cat([params["0.weight"], params["0.bias"][:, None]], 1).norm(dim=1)
     norm = torch.stack([params["1.weight"], params["1.bias"]]).norm(dim=0)
-    torch.testing.assert_close(found["1.running_mean"], params["1.running_mean"] / length, rtol=ROUNDING, atol=0)
-    torch.testing.assert_close(found["1.running_var"] + 0.1, (params["1.running_var"] + 0.1) / length**2, rtol=ROUNDING, atol=0)
+    torch.testing.assert_close(
+        found["1.running_mean"], params["1.running_mean"] / length, rtol=ROUNDING, atol=0
+    )
+    torch.testing.assert_close(
+        found["1.running_var"] + 0.1,
+        (params["1.running_var"] + 0.1) / length**2,
+        rtol=ROUNDING,
+        atol=0,
+    )
     torch.testing.assert_close(found["1.weight"], params["1.weight"] / norm, rtol=ROUNDING, atol=0)
     torch.testing.assert_close(found["3.weight"], params["3.weight"] * norm, rtol=ROUNDING, atol=0)
 
@@ -218,16 +266,26 @@ def test_batch_norm_statistics_move_with_the_scale_of_what_they_describe():
 @pytest.mark.parametrize(("incoming", "outgoing"), [(1, -2), (2, -3), (3, -1)])
 def test_powers(incoming, outgoing):
     """A unit of length n is scaled by n**(-1/p)."""
-    spec = SymmetrySpec((UnitGroup("hidden1", 1, (Leg("in", 0, incoming), Leg("out", 1, outgoing))),))
+    spec = SymmetrySpec(
+        (UnitGroup("hidden1", 1, (Leg("in", 0, incoming), Leg("out", 1, outgoing))),)
+    )
     params = {"in": torch.tensor([[3.0, 4.0]]), "out": torch.tensor([[2.0]])}
     canonical = canonicalise(spec, params)
     torch.testing.assert_close(canonical.parameters["in"], torch.tensor([[0.6, 0.8]]).double())
-    assert math.isclose(float(canonical.parameters["out"]), 2 * 5 ** (-outgoing / incoming), rel_tol=1e-14)
+    assert math.isclose(
+        float(canonical.parameters["out"]), 2 * 5 ** (-outgoing / incoming), rel_tol=1e-14
+    )
 
 
 def test_of_mixed_powers_the_first_fixes_the_scale():
-    spec = SymmetrySpec((UnitGroup("hidden1", 1, (Leg("in", 0), Leg("bias", 0, 2), Leg("out", 1, -2))),))
-    params = {"in": torch.tensor([[2.0]]), "bias": torch.tensor([8.0]), "out": torch.tensor([[1.0]])}
+    spec = SymmetrySpec(
+        (UnitGroup("hidden1", 1, (Leg("in", 0), Leg("bias", 0, 2), Leg("out", 1, -2))),)
+    )
+    params = {
+        "in": torch.tensor([[2.0]]),
+        "bias": torch.tensor([8.0]),
+        "out": torch.tensor([[1.0]]),
+    }
     for convention in ("first", "all"):
         found = canonicalise(spec, params, stream=convention).parameters
         assert [float(found[name]) for name in params] == [1.0, 2.0, 4.0]
@@ -236,7 +294,10 @@ def test_of_mixed_powers_the_first_fixes_the_scale():
 def test_equal_magnitudes_do_not_leave_the_sign_to_rounding():
     spec = SymmetrySpec((UnitGroup("hidden1", 2, (Leg("in", 0), Leg("out", 1, -1)), "sign"),))
     for nudge in (-1e-12, 0.0, 1e-12):
-        params = {"in": torch.tensor([[-1.0, 1.0 + nudge], [1.0, -1.0 - nudge]]).double(), "out": torch.ones(1, 2)}
+        params = {
+            "in": torch.tensor([[-1.0, 1.0 + nudge], [1.0, -1.0 - nudge]]).double(),
+            "out": torch.ones(1, 2),
+        }
         assert canonicalise(spec, params).element.scales["hidden1"].tolist() == [-1.0, 1.0]
 
 
@@ -248,7 +309,10 @@ def linear_spec(size):
 
 
 def test_a_linear_group_is_represented_by_the_pivoted_factor_of_its_projector():
-    params = {name: torch.randn(*shape, generator=stream(name)).double() for name, shape in (("in", (3, 7)), ("out", (2, 3)))}
+    params = {
+        name: torch.randn(*shape, generator=stream(name)).double()
+        for name, shape in (("in", (3, 7)), ("out", (2, 3)))
+    }
     canonical = canonicalise(linear_spec(3), params)
     rows = params["in"].numpy()
     projector = rows.T @ np.linalg.solve(rows @ rows.T, rows)
@@ -269,7 +333,8 @@ def test_directions_of_a_linear_group_that_receive_nothing():
     """Five units that read two inputs through the same three combinations of weights and bias."""
     spec, params = mlp_spec(2, 5, 3, scale="linear").exact(), network(2, 5, 3)
     with pytest.raises(
-        SymgeomError, match=r"group 'hidden1' on the torus: .* 5 units.* rank 3 only, so that 2 of their directions"
+        SymgeomError,
+        match=r"group 'hidden1' on the torus: .* 5 units.* rank 3 only, so that 2 of their directions",
     ):
         canonicalise(spec, params)
     canonical = canonicalise(spec, params, dead_units="drop")
@@ -277,21 +342,32 @@ def test_directions_of_a_linear_group_that_receive_nothing():
     for tensor in (canonical.parameters["0.weight"][3:], canonical.parameters["2.weight"][:, 3:]):
         assert not tensor.any()
     matrix = torch.randn(5, 5, generator=stream("mix")).double()
-    moved = act(spec, type(canonical.element)(identity(spec).permutations, {"hidden1": matrix}), params)
+    moved = act(
+        spec, type(canonical.element)(identity(spec).permutations, {"hidden1": matrix}), params
+    )
     for mate in (canonical.parameters, moved):
         found = canonicalise(spec, mate, dead_units="drop")
         assert found.dead == canonical.dead
         for name in params:
-            torch.testing.assert_close(found.parameters[name], canonical.parameters[name], rtol=0, atol=1e-10)
+            torch.testing.assert_close(
+                found.parameters[name], canonical.parameters[name], rtol=0, atol=1e-10
+            )
     product = canonical.parameters["2.weight"] @ canonical.parameters["0.weight"]
-    torch.testing.assert_close(product, params["2.weight"] @ params["0.weight"], rtol=0, atol=ROUNDING)
-    with pytest.raises(SymgeomError, match=r"\['0.weight'\], are zero for 3 of its 5 directions.*\['0.bias'\] some are not"):
+    torch.testing.assert_close(
+        product, params["2.weight"] @ params["0.weight"], rtol=0, atol=ROUNDING
+    )
+    with pytest.raises(
+        SymgeomError,
+        match=r"\['0.weight'\], are zero for 3 of its 5 directions.*\['0.bias'\] some are not",
+    ):
         canonicalise(spec, params, bias_in_norm=False, dead_units="drop")
 
 
 def test_a_unit_that_reads_dropped_directions_only_is_dead():
     """Linear units that receive nothing at all, and a unit behind them without a bias."""
-    spec = SymmetrySpec((linear_spec(2).groups[0], UnitGroup("hidden2", 2, (Leg("out", 0), Leg("last", 1, -1)))))
+    spec = SymmetrySpec(
+        (linear_spec(2).groups[0], UnitGroup("hidden2", 2, (Leg("out", 0), Leg("last", 1, -1))))
+    )
     params = {
         "in": torch.tensor([[1.0, 0.0], [0.0, 0.0]]),
         "out": torch.tensor([[0.0, 5.0], [1.0, 1.0]]),
@@ -312,7 +388,10 @@ def test_units_of_little_importance_are_dropped_wherever_on_the_orbit_the_networ
     params["0.bias"][1] *= 1e-4
     element = random_element(spec, generator=stream("weak"), spread=2.0)
     element = type(element)(identity(spec).permutations, element.scales)
-    first, second = (canonicalise(spec, theta, importance_threshold=0.01) for theta in (params, act(spec, element, params)))
+    first, second = (
+        canonicalise(spec, theta, importance_threshold=0.01)
+        for theta in (params, act(spec, element, params))
+    )
     assert first.weak == second.weak == {"hidden1": [1, 4], "hidden2": []}
     assert first.dead == {"hidden1": [], "hidden2": []}
     for name, tensor in first.parameters.items():
@@ -324,7 +403,9 @@ def test_units_of_little_importance_are_dropped_wherever_on_the_orbit_the_networ
     ):
         assert not tensor.any()
     rows = sphere_coordinates(spec, first.parameters)
-    torch.testing.assert_close(rows["hidden2"].norm(dim=1), torch.ones(6).double(), rtol=0, atol=1e-14)
+    torch.testing.assert_close(
+        rows["hidden2"].norm(dim=1), torch.ones(6).double(), rtol=0, atol=1e-14
+    )
     assert 1e-6 < relative(outputs(first.parameters), outputs(params)) < 0.01
     again = canonicalise(spec, first.parameters, dead_units="drop", importance_threshold=0.01)
     assert again.weak == {"hidden1": [], "hidden2": []}
@@ -335,7 +416,14 @@ def test_importance_is_relative_to_the_group_and_strictly_below():
     """Importances 1, 1/2 and 1/8; what is dropped once may push others below in the next round, never the largest."""
     spec = SymmetrySpec((UnitGroup("hidden1", 3, (Leg("in", 0), Leg("out", 1, power=-1))),))
     params = {"in": torch.tensor([[4.0], [1.0], [0.25]]), "out": torch.tensor([[0.25, 0.5, 0.5]])}
-    for threshold, weak in ((0.0, []), (0.125, []), (0.126, [2]), (0.5, [2]), (0.51, [1, 2]), (0.99, [1, 2])):
+    for threshold, weak in (
+        (0.0, []),
+        (0.125, []),
+        (0.126, [2]),
+        (0.5, [2]),
+        (0.51, [1, 2]),
+        (0.99, [1, 2]),
+    ):
         assert canonicalise(spec, params, importance_threshold=threshold).weak == {"hidden1": weak}
 
 
@@ -355,7 +443,11 @@ def test_dropping_weak_units_goes_on_until_none_is_left():
 
 def test_units_that_lived_on_weak_units_only_are_weak_and_not_dead():
     spec, params = mlp_spec(1, 2, 2, 1, bias=False).exact(), network(1, 2, 2, 1, bias=False)
-    params |= {"0.weight": torch.ones(2, 1), "2.weight": torch.tensor([[1.0, 0.0], [0.0, 1e-3]]), "4.weight": torch.ones(1, 2)}
+    params |= {
+        "0.weight": torch.ones(2, 1),
+        "2.weight": torch.tensor([[1.0, 0.0], [0.0, 1e-3]]),
+        "4.weight": torch.ones(1, 2),
+    }
     params["4.weight"][0, 1] = 0.9
     found = canonicalise(spec, params, importance_threshold=0.1)
     assert found.weak == {"hidden1": [1], "hidden2": [1]}
@@ -366,14 +458,17 @@ def test_units_that_lived_on_weak_units_only_are_weak_and_not_dead():
 
 def constant_data(shape, places, samples=20):
     """Normal inputs, with constants 0, 1, 2, ... at some places of the flattened sample."""
-    inputs = torch.randn(samples, math.prod(shape), generator=stream("constant"), dtype=torch.float64)
+    inputs = torch.randn(
+        samples, math.prod(shape), generator=stream("constant"), dtype=torch.float64
+    )
     for value, place in enumerate(places):
         inputs[:, place] = value
     return inputs.unflatten(1, shape)
 
 
 @pytest.mark.parametrize(
-    ("name", "absorbing"), [("concatenation", ["a"]), ("gate", ["a", "b"]), ("glu", ["0"]), ("stack", ["a", "b"])]
+    ("name", "absorbing"),
+    [("concatenation", ["a"]), ("gate", ["a", "b"]), ("glu", ["0"]), ("stack", ["a", "b"])],
 )
 def test_constant_inputs_move_into_the_biases(name, absorbing):
     """Also where the inputs are read again by other tensors, which stay as they are."""
@@ -386,8 +481,12 @@ def test_constant_inputs_move_into_the_biases(name, absorbing):
     assert changed == set(absorbing)
     for layer in absorbing:
         assert not found[f"{layer}.weight"][:, absorbed].any()
-        torch.testing.assert_close(found[f"{layer}.bias"], params[f"{layer}.bias"] + params[f"{layer}.weight"][:, 0])
-    before, after = (torch.func.functional_call(module, theta, (inputs[:9],)) for theta in (params, found))
+        torch.testing.assert_close(
+            found[f"{layer}.bias"], params[f"{layer}.bias"] + params[f"{layer}.weight"][:, 0]
+        )
+    before, after = (
+        torch.func.functional_call(module, theta, (inputs[:9],)) for theta in (params, found)
+    )
     assert relative(after, before) < ROUNDING
 
 
@@ -397,7 +496,9 @@ def test_networks_that_differ_in_what_constant_inputs_cannot_show_become_equal()
     other["0.weight"][:, 4] = 7.0
     other["0.weight"][:, 1] += 0.5
     other["0.bias"] -= 0.5
-    found, mate = (absorb_constant_inputs(spec, theta, inputs.float())[0] for theta in (params, other))
+    found, mate = (
+        absorb_constant_inputs(spec, theta, inputs.float())[0] for theta in (params, other)
+    )
     assert all(torch.allclose(found[name], mate[name], rtol=0, atol=ROUNDING) for name in found)
     unchanged, absorbed = absorb_constant_inputs(spec, params, constant_data((5,), []))
     assert absorbed == []
@@ -410,7 +511,9 @@ def test_a_transposed_first_layer_without_bias_absorbs_zeros_only():
     found, absorbed = absorb_constant_inputs(spec, params, constant_data((3,), [1]))
     assert absorbed == [1]
     assert found["in"].tolist() == [[0.0, 1.0], [0.0, 0.0], [4.0, 5.0]]
-    with pytest.raises(SymgeomError, match=r"constant inputs \[1, 2\]: some are not zero.*tensor 'in' has no bias"):
+    with pytest.raises(
+        SymgeomError, match=r"constant inputs \[1, 2\]: some are not zero.*tensor 'in' has no bias"
+    ):
         absorb_constant_inputs(spec, params, constant_data((3,), [1, 2]))
 
 
@@ -419,7 +522,9 @@ def test_matrices_that_read_units_are_not_taken_for_the_first_layer():
     wide = randomised(Block(lambda self, x: self.out((y := torch.relu(self.stem(x))) + self.b(torch.relu(self.a(y)))),
         stem=nn.Linear(5, 4), a=nn.Linear(4, 5), b=nn.Linear(5, 4), out=nn.Linear(4, 2)))  # fmt: skip
     inputs = constant_data((5,), [0, 1])
-    found, absorbed = absorb_constant_inputs(discover(wide, inputs), parameters(wide), inputs, module=wide)
+    found, absorbed = absorb_constant_inputs(
+        discover(wide, inputs), parameters(wide), inputs, module=wide
+    )
     assert absorbed == [0, 1]
     assert torch.equal(found["b.weight"], wide.b.weight)
     assert not found["stem.weight"][:, :2].any()
@@ -427,16 +532,27 @@ def test_matrices_that_read_units_are_not_taken_for_the_first_layer():
 
 def test_constant_inputs_that_cannot_be_absorbed():
     image, spec = constant_data((1, 8, 8), [0]), mlp_spec(*WIDTHS)
-    with pytest.raises(SymgeomError, match=r"'0.weight': \(3, 1, 3, 3\).* is a matrix that reads the 64 flattened inputs"):
+    with pytest.raises(
+        SymgeomError,
+        match=r"'0.weight': \(3, 1, 3, 3\).* is a matrix that reads the 64 flattened inputs",
+    ):
         absorb_constant_inputs(discover(lenet().double(), image), parameters(lenet()), image)
     with pytest.raises(SymgeomError, match="Cannot tell which inputs are constant from 1 samples"):
         absorb_constant_inputs(spec, network(*WIDTHS), torch.ones(1, 5))
-    with pytest.raises(SymgeomError, match="the network and its inputs: tensor 'inputs' holds 5 values that are NaN"):
+    with pytest.raises(
+        SymgeomError,
+        match="the network and its inputs: tensor 'inputs' holds 5 values that are NaN",
+    ):
         absorb_constant_inputs(spec, network(*WIDTHS), torch.full((1, 5), torch.nan))
     flipped = Block(lambda self, x: self.inner(x.flip(1)), inner=mlp(*WIDTHS))
     named = SymmetrySpec.from_json(spec.to_json().replace('"tensor": "', '"tensor": "inner.'))
-    with pytest.raises(SymgeomError, match=r"outputs of the network \(Block\) change by .* reads something else as well"):
-        absorb_constant_inputs(named, parameters(flipped), constant_data((5,), [0, 1]), module=flipped)
+    with pytest.raises(
+        SymgeomError,
+        match=r"outputs of the network \(Block\) change by .* reads something else as well",
+    ):
+        absorb_constant_inputs(
+            named, parameters(flipped), constant_data((5,), [0, 1]), module=flipped
+        )
 
 
 def test_a_network_without_groups_has_no_first_layer():

@@ -9,7 +9,15 @@ from torch import nn
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import cast, stack, unstack
-from symgeom.symmetry.group import GroupElement, act, compose, extend, identity, inverse, random_element
+from symgeom.symmetry.group import (
+    GroupElement,
+    act,
+    compose,
+    extend,
+    identity,
+    inverse,
+    random_element,
+)
 from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
 
 WIDTHS = (4, 5, 3, 2)
@@ -35,11 +43,19 @@ def assembled():
         UnitGroup("odd", 2, (Leg("flat", 0), Leg("query", 1, power=-1, start=1)), "sign"),
         UnitGroup("fixed", 4, (Leg("table", 1),), "none"),
     )
-    shapes = {"kernel": (3, 2, 2), "gain": (3,), "variance": (3,), "flat": (2, 6), "last": (7, 2), "grouped": (4, 3)}
+    shapes = {
+        "kernel": (3, 2, 2),
+        "gain": (3,),
+        "variance": (3,),
+        "flat": (2, 6),
+        "last": (7, 2),
+        "grouped": (4, 3),
+    }
     shapes |= {"query": (2, 3), "key": (2, 4), "table": (2, 4), "other": (2,)}
     generator = stream("assembled")
     return SymmetrySpec(groups), {
-        name: torch.randn(shape, generator=generator, dtype=torch.float64).abs() for name, shape in shapes.items()
+        name: torch.randn(shape, generator=generator, dtype=torch.float64).abs()
+        for name, shape in shapes.items()
     }
 
 
@@ -47,13 +63,16 @@ def further_scalings():
     """Units that one group permutes and two others scale: a kept batch norm, as discovered, and with the scaling listed first."""
     kept = Leg("norm", 0, power=0), Leg("next", 1, power=0)
     rows = UnitGroup("rows", 5, (Leg("weight", 0), Leg("mean", 0, buffer=True), *kept), "positive")
-    pair = UnitGroup("rows.scale1", 5, (Leg("norm", 0), Leg("next", 1, power=-1)), "positive", permute=False)
+    pair = UnitGroup(
+        "rows.scale1", 5, (Leg("norm", 0), Leg("next", 1, power=-1)), "positive", permute=False
+    )
     odd = UnitGroup("columns.sign", 4, (Leg("weight", 1),), "sign", permute=False)
     columns = UnitGroup("columns", 4, (Leg("weight", 1, power=0),), "none")
     shapes = {"weight": (5, 4), "mean": (5,), "norm": (5,), "next": (2, 5)}
     generator = stream("further")
     return SymmetrySpec((odd, rows, pair, columns)), {
-        name: torch.randn(shape, generator=generator, dtype=torch.float64) for name, shape in shapes.items()
+        name: torch.randn(shape, generator=generator, dtype=torch.float64)
+        for name, shape in shapes.items()
     }
 
 
@@ -70,7 +89,9 @@ LAWS = settings(max_examples=40, deadline=None, derandomize=True)
 
 
 def elements(spec, seed, count):
-    return [random_element(spec, generator=stream("element", seed, number)) for number in range(count)]
+    return [
+        random_element(spec, generator=stream("element", seed, number)) for number in range(count)
+    ]
 
 
 def assert_same_network(found, expected):
@@ -82,7 +103,9 @@ def assert_same_network(found, expected):
 def assert_same_element(found, expected):
     for name, permutation in expected.permutations.items():
         assert torch.equal(found.permutations[name], permutation)
-        torch.testing.assert_close(found.scales[name], expected.scales[name], rtol=ROUNDING, atol=ROUNDING)
+        torch.testing.assert_close(
+            found.scales[name], expected.scales[name], rtol=ROUNDING, atol=ROUNDING
+        )
 
 
 @CASE_AND_SEED
@@ -90,7 +113,9 @@ def assert_same_element(found, expected):
 def test_acting_twice_is_acting_with_the_product(case, seed):
     spec, params = CASES[case]()
     first, second = elements(spec, seed, 2)
-    assert_same_network(act(spec, compose(spec, second, first), params), act(spec, second, act(spec, first, params)))
+    assert_same_network(
+        act(spec, compose(spec, second, first), params), act(spec, second, act(spec, first, params))
+    )
 
 
 @CASE_AND_SEED
@@ -108,8 +133,12 @@ def test_the_inverse_undoes(case, seed):
 def test_products_are_associative_and_reverse_under_inversion(case, seed):
     spec, _ = CASES[case]()
     a, b, c = elements(spec, seed, 3)
-    assert_same_element(compose(spec, compose(spec, a, b), c), compose(spec, a, compose(spec, b, c)))
-    assert_same_element(inverse(spec, compose(spec, a, b)), compose(spec, inverse(spec, b), inverse(spec, a)))
+    assert_same_element(
+        compose(spec, compose(spec, a, b), c), compose(spec, a, compose(spec, b, c))
+    )
+    assert_same_element(
+        inverse(spec, compose(spec, a, b)), compose(spec, inverse(spec, b), inverse(spec, a))
+    )
 
 
 @CASE_AND_SEED
@@ -120,7 +149,10 @@ def test_the_action_is_that_of_its_legs_one_by_one_to_the_last_bit(case, seed):
     permutes = GroupElement(element.permutations, identity(spec).scales)
     scales = GroupElement(identity(spec).permutations, element.scales)
     for given_element in (element, permutes, scales):
-        found, expected = act(spec, given_element, params), act_leg_by_leg(spec, given_element, params)
+        found, expected = (
+            act(spec, given_element, params),
+            act_leg_by_leg(spec, given_element, params),
+        )
         assert all(torch.equal(found[name], expected[name]) for name in params)
 
 
@@ -129,7 +161,8 @@ def test_gradients_pass_through_the_action():
     (element,) = elements(spec, 0, 1)
     leaves = {name: tensor.clone().requires_grad_() for name, tensor in params.items()}
     weights = {
-        name: torch.randn(tensor.shape, generator=stream("cotangent"), dtype=tensor.dtype) for name, tensor in params.items()
+        name: torch.randn(tensor.shape, generator=stream("cotangent"), dtype=tensor.dtype)
+        for name, tensor in params.items()
     }
     pulled = []
     for action in (act, act_leg_by_leg):
@@ -143,7 +176,9 @@ def test_gradients_pass_through_the_action():
 def test_a_tensor_that_is_laid_out_in_another_way_moves_alike():
     """Transposed, expanded, and with its channels last."""
     legs = (Leg("flat", 1, block=2), Leg("maps", 1, power=-1))
-    spec = SymmetrySpec((UnitGroup("units", 3, legs), UnitGroup("out", 4, (Leg("maps", 0), Leg("wide", 1)))))
+    spec = SymmetrySpec(
+        (UnitGroup("units", 3, legs), UnitGroup("out", 4, (Leg("maps", 0), Leg("wide", 1))))
+    )
     generator = stream("layout")
     maps = torch.randn(4, 3, 2, 2, generator=generator, dtype=torch.float64)
     params = {
@@ -154,7 +189,10 @@ def test_a_tensor_that_is_laid_out_in_another_way_moves_alike():
     before = {name: tensor.clone() for name, tensor in params.items()}
     (element,) = elements(spec, 0, 1)
     found, expected = act(spec, element, params), act_leg_by_leg(spec, element, before)
-    assert all(torch.equal(found[name], expected[name]) and torch.equal(params[name], before[name]) for name in params)
+    assert all(
+        torch.equal(found[name], expected[name]) and torch.equal(params[name], before[name])
+        for name in params
+    )
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -179,7 +217,9 @@ def test_the_action_is_a_symmetry_of_the_function(scale, seed):
     (element,) = elements(spec, seed, 1)
     moved = act(spec, element, params)
     assert float((moved["2.weight"] - params["2.weight"]).norm() / params["2.weight"].norm()) > 0.1
-    before, after = (torch.func.functional_call(module, theta, (inputs,)) for theta in (params, moved))
+    before, after = (
+        torch.func.functional_call(module, theta, (inputs,)) for theta in (params, moved)
+    )
     torch.testing.assert_close(after, before, rtol=ROUNDING, atol=ROUNDING)
 
 
@@ -190,7 +230,9 @@ def test_units_are_permuted_first_and_scaled_second():
     for k in range(3):
         assert torch.equal(moved["0.weight"][k], scale[k] * params["0.weight"][order[k]])
         assert torch.equal(moved["0.bias"][k], scale[k] * params["0.bias"][order[k]])
-        torch.testing.assert_close(moved["2.weight"][:, k], params["2.weight"][:, order[k]] / scale[k], rtol=1e-15, atol=0)
+        torch.testing.assert_close(
+            moved["2.weight"][:, k], params["2.weight"][:, order[k]] / scale[k], rtol=1e-15, atol=0
+        )
     assert torch.equal(moved["2.bias"], params["2.bias"])
 
 
@@ -198,7 +240,9 @@ def test_running_statistics_move_with_their_eps():
     spec, params = assembled()
     scale = torch.tensor([2.0, 1.0, 3.0], dtype=torch.float64)
     moved = act(spec, GroupElement({"channels": torch.arange(3)}, {"channels": scale}), params)
-    torch.testing.assert_close(moved["variance"] + 1e-2, scale**2 * (params["variance"] + 1e-2), rtol=1e-14, atol=0)
+    torch.testing.assert_close(
+        moved["variance"] + 1e-2, scale**2 * (params["variance"] + 1e-2), rtol=1e-14, atol=0
+    )
     assert torch.equal(moved["grouped"][2:], params["grouped"][2:])  # outside of the leg's region
     assert torch.equal(moved["last"][0], params["last"][0])
 
@@ -219,7 +263,10 @@ def test_random_elements_belong_to_the_group():
 
 def test_groups_that_are_not_named_are_left_alone():
     spec, params = mlp_spec(*WIDTHS), network(*WIDTHS)
-    partial = GroupElement({"hidden2": torch.tensor([1, 2, 0])}, {"hidden2": torch.full((3,), 2.0, dtype=torch.float64)})
+    partial = GroupElement(
+        {"hidden2": torch.tensor([1, 2, 0])},
+        {"hidden2": torch.full((3,), 2.0, dtype=torch.float64)},
+    )
     moved = act(spec, partial, params)
     assert torch.equal(moved["0.weight"], params["0.weight"])
     whole = extend(spec, partial)
@@ -256,11 +303,31 @@ FAULTS = {
     "no sign": ("sign", [0, 1, 2], [1.0, -1.0, 2.0], "its scale is 'sign'"),
     "a scale where there is none": ("none", [0, 1, 2], [1.0, 1.0, 2.0], "its scale is 'none'"),
     "infinite matrix": ("linear", [0, 1, 2], [[torch.inf] * 3] * 3, "its scale is 'linear'"),
-    "no matrix": ("linear", [0, 1, 2], [1.0, 1.0, 1.0], r"scales of shape \(3,\): .* and scales of shape \(3, 3\)"),
-    "too few scales": ("positive", [0, 1, 2], [1.0, 1.0], r"and scales of shape \(2,\): give each of the numbers 0 to 2 once"),
+    "no matrix": (
+        "linear",
+        [0, 1, 2],
+        [1.0, 1.0, 1.0],
+        r"scales of shape \(3,\): .* and scales of shape \(3, 3\)",
+    ),
+    "too few scales": (
+        "positive",
+        [0, 1, 2],
+        [1.0, 1.0],
+        r"and scales of shape \(2,\): give each of the numbers 0 to 2 once",
+    ),
     "too few units": ("positive", [0, 1], [1.0, 1.0, 1.0], r"permutation \[0, 1\]"),
-    "a unit twice": ("positive", [0, 1, 1], [1.0, 1.0, 1.0], r"'hidden2' with permutation \[0, 1, 1\]"),
-    "no such unit": ("positive", [0, 1, 3], [1.0, 1.0, 1.0], "give each of the numbers 0 to 2 once"),
+    "a unit twice": (
+        "positive",
+        [0, 1, 1],
+        [1.0, 1.0, 1.0],
+        r"'hidden2' with permutation \[0, 1, 1\]",
+    ),
+    "no such unit": (
+        "positive",
+        [0, 1, 3],
+        [1.0, 1.0, 1.0],
+        "give each of the numbers 0 to 2 once",
+    ),
 }
 
 
@@ -268,7 +335,10 @@ FAULTS = {
 def test_what_is_not_in_the_group_is_refused(fault):
     scale, permutation, scales, message = FAULTS[fault]
     spec = mlp_spec(*WIDTHS, scale=scale)
-    element = GroupElement({"hidden2": torch.tensor(permutation)}, {"hidden2": torch.tensor(scales, dtype=torch.float64)})
+    element = GroupElement(
+        {"hidden2": torch.tensor(permutation)},
+        {"hidden2": torch.tensor(scales, dtype=torch.float64)},
+    )
     with pytest.raises(SymgeomError, match=message):
         act(spec, element, network(*WIDTHS))
 
@@ -278,7 +348,8 @@ def test_weights_that_are_not_finite_are_refused():
     for value in (torch.nan, torch.inf, -torch.inf):
         params["2.weight"][1, 2] = value
         with pytest.raises(
-            SymgeomError, match="Cannot use the network to act on: tensor '2.weight' holds 1 values that are NaN or"
+            SymgeomError,
+            match="Cannot use the network to act on: tensor '2.weight' holds 1 values that are NaN or",
         ):
             act(spec, elements(spec, 0, 1)[0], params)
     # What no leg moves is not looked at.
@@ -290,7 +361,8 @@ def test_weights_that_are_not_real_are_refused(dtype):
     spec, params = mlp_spec(*WIDTHS), network(*WIDTHS)
     params["2.bias"] = params["2.bias"].to(dtype)
     with pytest.raises(
-        SymgeomError, match=f"Cannot act on tensor '2.bias' of {dtype}: group elements move and scale real weights"
+        SymgeomError,
+        match=f"Cannot act on tensor '2.bias' of {dtype}: group elements move and scale real weights",
     ):
         act(spec, identity(spec), params)
 
@@ -309,14 +381,23 @@ def test_an_element_that_names_a_group_by_half_is_refused():
     ):
         with pytest.raises(SymgeomError, match=message):
             fails()
-    with pytest.raises(SymgeomError, match=r"on group 'hidden1': it has permutations of \[\] and scales of"):
+    with pytest.raises(
+        SymgeomError, match=r"on group 'hidden1': it has permutations of \[\] and scales of"
+    ):
         act(spec, without_permutations, params)
 
 
 def test_units_that_cannot_be_permuted_and_specs_that_do_not_fit_are_refused():
     spec, params = assembled()
-    swapped = GroupElement({"heads": torch.tensor([1, 0])}, {"heads": torch.eye(2, dtype=torch.float64)})
-    with pytest.raises(SymgeomError, match="'heads' with permutation .* give each of the numbers 0 to 1 once, in order, and"):
+    swapped = GroupElement(
+        {"heads": torch.tensor([1, 0])}, {"heads": torch.eye(2, dtype=torch.float64)}
+    )
+    with pytest.raises(
+        SymgeomError,
+        match="'heads' with permutation .* give each of the numbers 0 to 1 once, in order, and",
+    ):
         act(spec, swapped, params)
-    with pytest.raises(SymgeomError, match="leg on tensor '0.weight', axis 0: the network has no such tensor"):
+    with pytest.raises(
+        SymgeomError, match="leg on tensor '0.weight', axis 0: the network has no such tensor"
+    ):
         act(mlp_spec(*WIDTHS), identity(mlp_spec(*WIDTHS)), params)

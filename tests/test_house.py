@@ -45,14 +45,21 @@ def name(path: Path) -> str:
 
 def functions(path: Path) -> Iterator[ast.FunctionDef]:
     """Yield all functions of a file, nested ones and methods included."""
-    yield from (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef))
+    yield from (
+        node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)
+    )
 
 
 def code_lines(function: ast.FunctionDef) -> int:
     """Count the lines of a function without its docstring."""
     first = function.body[0]
     documented = ast.get_docstring(function) is not None
-    return function.end_lineno - function.lineno + 1 - documented * (first.end_lineno - first.lineno + 1)
+    return (
+        function.end_lineno
+        - function.lineno
+        + 1
+        - documented * (first.end_lineno - first.lineno + 1)
+    )
 
 
 def arguments(function: ast.FunctionDef) -> int:
@@ -72,8 +79,14 @@ def imported(path: Path) -> set[str]:
             found |= {(node.module or "").split(".")[0]} | {alias.name for alias in node.names}
         elif isinstance(node, ast.Attribute):
             found.add(node.attr) if node.attr == "linear_sum_assignment" else None
-        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("import_module", "__import__")):
-            found |= {argument.value.split(".")[0] for argument in node.args if isinstance(argument, ast.Constant)}
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(
+            ("import_module", "__import__")
+        ):
+            found |= {
+                argument.value.split(".")[0]
+                for argument in node.args
+                if isinstance(argument, ast.Constant)
+            }
     return found
 
 
@@ -87,14 +100,20 @@ def tracked() -> list[Path]:
 def test_floors():
     """A module imports only from lower floors: the contracts in pyproject.toml."""
     linter = Path(sys.executable).with_name("lint-imports")
-    outcome = subprocess.run([linter, "--no-cache"], cwd=ROOT, check=False, capture_output=True, text=True)
+    outcome = subprocess.run(
+        [linter, "--no-cache"], cwd=ROOT, check=False, capture_output=True, text=True
+    )
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
 
 
 @pytest.mark.parametrize("library", DOORS)
 def test_one_door_per_library(library: str):
-    inside = [path for path in MODULES if path.relative_to(ROOT / "symgeom").parts[0] in DOORS[library]]
-    assert [name(path) for path in MODULES if path not in inside and library in imported(path)] == []
+    inside = [
+        path for path in MODULES if path.relative_to(ROOT / "symgeom").parts[0] in DOORS[library]
+    ]
+    assert [
+        name(path) for path in MODULES if path not in inside and library in imported(path)
+    ] == []
 
 
 @pytest.mark.parametrize(("path", "lines"), BUDGETS, ids=[name(path) for path, _ in BUDGETS])
@@ -140,7 +159,16 @@ def test_the_library_does_not_print():
 def test_nothing_is_left_behind():
     """No reminders, and no path of a developer's machine."""
     forbidden = re.compile(
-        "|".join(["TO" + "DO", "FIX" + "ME", "/wo" + "rk/", "/tmp/" + "build", "/home/" + r"\w", "/root" + "/"])
+        "|".join(
+            [
+                "TO" + "DO",
+                "FIX" + "ME",
+                "/wo" + "rk/",
+                "/tmp/" + "build",
+                "/home/" + r"\w",
+                "/root" + "/",
+            ]
+        )
     )
     found = {name(path): forbidden.findall(path.read_text(errors="ignore")) for path in tracked()}
     assert {path: matches for path, matches in found.items() if matches} == {}
@@ -151,7 +179,9 @@ def test_every_script_has_its_rule():
     text = "".join(path.read_text() for path in RULES)
     found = dict(re.findall(r"^rule (\w+):\n.*?scripts/(\w+)\.py", text, re.MULTILINE | re.DOTALL))
     assert {path.stem for path in SCRIPTS} == set(found.values())
-    assert {rule: script for rule, script in found.items() if rule != script} == {"measure_slices": "measure_paths"}
+    assert {rule: script for rule, script in found.items() if rule != script} == {
+        "measure_slices": "measure_paths"
+    }
 
 
 @pytest.mark.parametrize("public", symgeom._HOMES)

@@ -15,7 +15,9 @@ from symgeom.study.datasets import load
 COLOURS = {"ant": (200, 0, 50), "bee": (0, 100, 250), "cat": (30, 60, 90)}
 
 
-def picture(colour: tuple[int, ...], level: int = 0, size: tuple[int, int] = (6, 4), kind: str = "PNG") -> bytes:
+def picture(
+    colour: tuple[int, ...], level: int = 0, size: tuple[int, int] = (6, 4), kind: str = "PNG"
+) -> bytes:
     """Return a file of one colour whose first pixel is grey of a level."""
     pixels = np.full((size[1], size[0], 3), colour, dtype=np.uint8)
     pixels[0, 0] = level
@@ -78,7 +80,9 @@ def test_a_folder_and_its_zip_are_one_data_set(tmp_path: Path):
     packed = read(tmp_path, subset=6)
     write_folder(tmp_path, files())
     assert read(tmp_path, subset=6).checksum == packed.checksum
-    absolute = load("image_folder", root="nowhere", options={"path": str(tmp_path / "pets.zip"), "subset": 6})
+    absolute = load(
+        "image_folder", root="nowhere", options={"path": str(tmp_path / "pets.zip"), "subset": 6}
+    )
     assert absolute.checksum == packed.checksum
 
 
@@ -90,8 +94,15 @@ def test_class_folders_are_split_here(tmp_path: Path):
         levels = [inputs[targets == label][:, 0, 0, 0] * 255 for inputs, targets in (
             (data.train_inputs, data.train_targets), (data.test_inputs, data.test_targets))]  # fmt: skip
         assert torch.cat(levels).round().sort().values.tolist() == list(range(8))
-        torch.testing.assert_close(data.test_inputs[data.test_targets == label][0, :, 2, 2] * 255, torch.tensor(colour).float())
-    assert read(tmp_path, test_fraction=0.25, split=1).checksum != data.checksum == read(tmp_path, test_fraction=0.25).checksum
+        torch.testing.assert_close(
+            data.test_inputs[data.test_targets == label][0, :, 2, 2] * 255,
+            torch.tensor(colour).float(),
+        )
+    assert (
+        read(tmp_path, test_fraction=0.25, split=1).checksum
+        != data.checksum
+        == read(tmp_path, test_fraction=0.25).checksum
+    )
 
 
 def test_only_chosen_pictures_are_decoded(tmp_path: Path):
@@ -104,23 +115,37 @@ def test_only_chosen_pictures_are_decoded(tmp_path: Path):
         except SymgeomError as error:
             found.append(str(error))
     assert (1, 1, 1) in found
-    assert any(f"Cannot read the picture 'train/bee/02.png' of class 'bee' in '{tmp_path}" in str(each) for each in found)
+    assert any(
+        f"Cannot read the picture 'train/bee/02.png' of class 'bee' in '{tmp_path}" in str(each)
+        for each in found
+    )
 
 
 @pytest.mark.parametrize("write", [write_folder, write_zip])
 @pytest.mark.parametrize(
-    "content", [b"", b"no picture", picture((1, 2, 3))[:60], picture((9, 9, 9), size=(64, 64), kind="JPEG")[:300]]
+    "content",
+    [
+        b"",
+        b"no picture",
+        picture((1, 2, 3))[:60],
+        picture((9, 9, 9), size=(64, 64), kind="JPEG")[:300],
+    ],
 )
 def test_an_unreadable_picture_is_named_with_its_class(tmp_path: Path, write, content: bytes):
     write(tmp_path, files() | {"test/cat/01.png": content})
-    with pytest.raises(SymgeomError, match="Cannot read the picture 'test/cat/01.png' of class 'cat' in .* Repair or remove"):
+    with pytest.raises(
+        SymgeomError,
+        match="Cannot read the picture 'test/cat/01.png' of class 'cat' in .* Repair or remove",
+    ):
         read(tmp_path)
 
 
 def test_a_flipped_byte_in_a_zip_is_named(tmp_path: Path):
     content = write_zip(tmp_path, files()).read_bytes()
     place = content.index(b"train/bee/01.png") + 60
-    (tmp_path / "pets.zip").write_bytes(content[:place] + bytes([content[place] ^ 255]) + content[place + 1 :])
+    (tmp_path / "pets.zip").write_bytes(
+        content[:place] + bytes([content[place] ^ 255]) + content[place + 1 :]
+    )
     with pytest.raises(SymgeomError, match="'train/bee/01.png' of class 'bee'"):
         read(tmp_path)
 
@@ -128,7 +153,10 @@ def test_a_flipped_byte_in_a_zip_is_named(tmp_path: Path):
 def test_grey_pictures_get_three_channels_or_one(tmp_path: Path):
     grey = io.BytesIO()
     Image.fromarray(np.full((4, 6), 77, dtype=np.uint8)).save(grey, "PNG")
-    write_folder(tmp_path, {f"{part}/{name}/0.png": grey.getvalue() for part in ("train", "test") for name in "ab"})
+    write_folder(
+        tmp_path,
+        {f"{part}/{name}/0.png": grey.getvalue() for part in ("train", "test") for name in "ab"},
+    )
     assert (read(tmp_path).train_inputs * 255).round().unique().tolist() == [77]
     assert read(tmp_path).train_inputs.shape == (2, 3, 4, 6)
     assert read(tmp_path, grayscale=True).train_inputs.shape == (2, 1, 4, 6)
@@ -161,7 +189,10 @@ def test_the_middle_is_cut_out_of_what_was_resized(tmp_path: Path):
 
 def test_pictures_of_several_sizes_need_the_option(tmp_path: Path):
     write_folder(tmp_path, files() | {"train/cat/03.png": picture((1, 1, 1), size=(5, 4))})
-    with pytest.raises(SymgeomError, match="'train/cat/03.png' has 4 by 5 pixels, 'train/ant/00.png' 4 by 6. Give the option"):
+    with pytest.raises(
+        SymgeomError,
+        match="'train/cat/03.png' has 4 by 5 pixels, 'train/ant/00.png' 4 by 6. Give the option",
+    ):
         read(tmp_path)
     assert read(tmp_path, size=4).train_inputs.shape == (12, 3, 4, 4)
 
@@ -170,7 +201,8 @@ def test_train_and_test_of_different_sizes_need_the_option(tmp_path: Path):
     small = {name: picture((1, 1, 1), size=(3, 3)) for name in files(("test/",))}
     write_folder(tmp_path, files(("train/",)) | small)
     with pytest.raises(
-        SymgeomError, match=r"training have shape \(3, 4, 6\), those of testing \(3, 3, 3\). Give the option 'size'"
+        SymgeomError,
+        match=r"training have shape \(3, 4, 6\), those of testing \(3, 3, 3\). Give the option 'size'",
     ):
         read(tmp_path)
 
@@ -179,7 +211,9 @@ def test_pixels_of_16_bits_are_refused(tmp_path: Path):
     stream = io.BytesIO()
     Image.fromarray(np.full((4, 6), 40000, dtype=np.uint16)).save(stream, "PNG")
     write_folder(tmp_path, files() | {"train/ant/00.png": stream.getvalue()})
-    with pytest.raises(SymgeomError, match="'train/ant/00.png' of class 'ant' .* more than 8 bits each"):
+    with pytest.raises(
+        SymgeomError, match="'train/ant/00.png' of class 'ant' .* more than 8 bits each"
+    ):
         read(tmp_path)
 
 
@@ -191,8 +225,16 @@ def without(part: str) -> dict[str, bytes]:
     ("contents", "options", "message"),
     [
         ({}, {}, "there is no such folder or zip"),
-        (files(("",)), {}, r"no folders 'train' and 'test' \(but \['ant', 'bee', 'cat'\]\). Give the option 'test_fraction'"),
-        (files(), {"test_fraction": 0.2}, "with test_fraction = 0.2: it is split into 'train' and 'test' already"),
+        (
+            files(("",)),
+            {},
+            r"no folders 'train' and 'test' \(but \['ant', 'bee', 'cat'\]\). Give the option 'test_fraction'",
+        ),
+        (
+            files(),
+            {"test_fraction": 0.2},
+            "with test_fraction = 0.2: it is split into 'train' and 'test' already",
+        ),
         (files(("train/",)), {}, "it has a folder 'train' and no 'test'"),
         (without("test/cat"), {}, r"classes \['cat'\] are in one of 'train' and 'test' only"),
         (
@@ -205,14 +247,20 @@ def without(part: str) -> dict[str, bytes]:
             {},
             r"class folders \['dog'\] of '.*train': they hold no",
         ),
-        ({"a.png": picture((1, 1, 1))}, {"test_fraction": 0.5}, r"has 0 class folders \[\]. Give at least two"),
+        (
+            {"a.png": picture((1, 1, 1))},
+            {"test_fraction": 0.5},
+            r"has 0 class folders \[\]. Give at least two",
+        ),
         (files(), {"size": 0}, "with size = 0: give a positive whole number of pixels"),
         (files(), {"grayscale": "yes"}, "with grayscale = 'yes': give true or false"),
         (files(), {"subset": 15}, "class 0 has 4, 5 are needed"),
     ],
 )
 @pytest.mark.parametrize("write", [write_folder, write_zip])
-def test_what_is_no_data_set_is_named(tmp_path: Path, write, contents: dict, options: dict, message: str):
+def test_what_is_no_data_set_is_named(
+    tmp_path: Path, write, contents: dict, options: dict, message: str
+):
     if contents:
         write(tmp_path, contents)
     with pytest.raises(SymgeomError, match=message):
@@ -222,7 +270,10 @@ def test_what_is_no_data_set_is_named(tmp_path: Path, write, contents: dict, opt
 def test_an_empty_class_folder_is_named(tmp_path: Path):
     write_folder(tmp_path, files(("",)))
     (tmp_path / "pets" / "dog").mkdir()
-    with pytest.raises(SymgeomError, match=r"class folders \['dog'\] of '.*pets': they hold no pictures. Fill them, or remove"):
+    with pytest.raises(
+        SymgeomError,
+        match=r"class folders \['dog'\] of '.*pets': they hold no pictures. Fill them, or remove",
+    ):
         read(tmp_path, test_fraction=0.5)
 
 
@@ -235,6 +286,7 @@ def test_an_empty_folder_in_a_zip_is_named(tmp_path: Path):
 def test_a_file_that_is_no_zip_is_named(tmp_path: Path):
     (tmp_path / "pets.zip").write_bytes(b"no zip")
     with pytest.raises(
-        SymgeomError, match="Cannot read pictures from '.*pets.zip': File is not a zip file. Give a folder, or a zip"
+        SymgeomError,
+        match="Cannot read pictures from '.*pets.zip': File is not a zip file. Give a folder, or a zip",
     ):
         read(tmp_path)

@@ -88,14 +88,30 @@ def refused(capsys, *words: str) -> str:
 def test_legs_in_short():
     assert leg_text(Leg("w", 0)) == "w[0]"
     assert leg_text(Leg("v", 0, 2, buffer=True, shift=1e-5)) == "v[0]~^2"
-    assert leg_text(Leg("w", 1, -1, start=8, block=4, outer=3, region=((0, 2, 5),))) == "w[1@8/4*3{0:2-5}]^-1"
+    assert (
+        leg_text(Leg("w", 1, -1, start=8, block=4, outer=3, region=((0, 2, 5),)))
+        == "w[1@8/4*3{0:2-5}]^-1"
+    )
 
 
 def test_a_table_has_one_line_per_group_and_counts_the_legs_that_it_leaves_out():
-    legs = (Leg("a.weight", 0), Leg("a.bias", 0), Leg("b.weight", 0, 0), Leg("c.running_var", 0, 2, buffer=True))
-    spec = SymmetrySpec((UnitGroup("hidden1", 5, legs), UnitGroup("head", 1, legs[:1], permute=False, exact_for="error")))
+    legs = (
+        Leg("a.weight", 0),
+        Leg("a.bias", 0),
+        Leg("b.weight", 0, 0),
+        Leg("c.running_var", 0, 2, buffer=True),
+    )
+    spec = SymmetrySpec(
+        (
+            UnitGroup("hidden1", 5, legs),
+            UnitGroup("head", 1, legs[:1], permute=False, exact_for="error"),
+        )
+    )
     whole, cut = table(spec, width=120).splitlines(), table(spec, width=76).splitlines()
-    assert " ".join(whole[1].split()) == "hidden1 5 positive, permuted outputs a.weight+bias[0] b.weight[0]^0 c.running_var[0]~^2"
+    assert (
+        " ".join(whole[1].split())
+        == "hidden1 5 positive, permuted outputs a.weight+bias[0] b.weight[0]^0 c.running_var[0]~^2"
+    )
     assert " ".join(whole[2].split()) == "head 1 positive classes a.weight[0]"
     assert cut[1].endswith("a.weight+bias[0] ... 2 more")
     assert max(map(len, cut)) <= 76
@@ -129,7 +145,9 @@ def test_the_numbers_of_symmetries():
         )
     )
     assert dimension(spec) == 6 + 5 + 6 + 9
-    assert log10_permutations(spec) == pytest.approx(math.log10(math.factorial(6) * math.factorial(5) * math.factorial(7)))
+    assert log10_permutations(spec) == pytest.approx(
+        math.log10(math.factorial(6) * math.factorial(5) * math.factorial(7))
+    )
     said = summary(spec, Certificate(1e-15, 1e-10, head_unchanged=True, worst_group=None, draws=3))
     assert "dimension 26, and 1 that keeps the classes only (head)" in said
     assert "2^7" in said
@@ -139,7 +157,9 @@ def test_the_numbers_of_symmetries():
 
 def test_a_failed_certificate_is_not_called_passed():
     spec = mlp_spec(4, 6, 3)
-    said = summary(spec, Certificate(0.5, 1e-10, head_unchanged=True, worst_group="hidden1", draws=3))
+    said = summary(
+        spec, Certificate(0.5, 1e-10, head_unchanged=True, worst_group="hidden1", draws=3)
+    )
     assert "FAILED at group 'hidden1'; outputs change by 0.5" in said
     said = summary(spec, Certificate(0.0, 1e-10, head_unchanged=False, worst_group="head", draws=3))
     assert "FAILED at group 'head'" in said
@@ -149,10 +169,27 @@ def test_a_failed_certificate_is_not_called_passed():
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["factories:small"], ["hidden1      3  positive, permuted", "inputs of shape (2, 4)", "dimension 3", "6 = 10^0.8"]),
-        (["factories:small", "--option", "widths=[5, 4]", "--option", "activation=tanh"], ["hidden2      4  sign, ", "2^9"]),
-        (["factories:small", "--option", "bias=False"], ["2.weight[1]^-1", "20 parameters", "0.weight[0] 2"]),
-        (["factories:instance", "--batch", "5"], ["instance (Sequential): 23 parameters", "(5, 4)"]),
+        (
+            ["factories:small"],
+            [
+                "hidden1      3  positive, permuted",
+                "inputs of shape (2, 4)",
+                "dimension 3",
+                "6 = 10^0.8",
+            ],
+        ),
+        (
+            ["factories:small", "--option", "widths=[5, 4]", "--option", "activation=tanh"],
+            ["hidden2      4  sign, ", "2^9"],
+        ),
+        (
+            ["factories:small", "--option", "bias=False"],
+            ["2.weight[1]^-1", "20 parameters", "0.weight[0] 2"],
+        ),
+        (
+            ["factories:instance", "--batch", "5"],
+            ["instance (Sequential): 23 parameters", "(5, 4)"],
+        ),
         (["factories:seeded"], ["passed"]),
         (["factories:zero_head"], ["passed"]),
     ],
@@ -186,7 +223,9 @@ def test_what_cannot_be_inspected_is_one_sentence(here, capsys):
         capsys, "factories:instance", "--input", "4", "--option", "widths=[3]"
     )
     assert "of type OrderedDict" in refused(capsys, "collections:OrderedDict", "--input", "4")
-    assert "unexpected keyword argument 'depth'" in refused(capsys, "factories:small", "--input", "4", "--option", "depth=3")
+    assert "unexpected keyword argument 'depth'" in refused(
+        capsys, "factories:small", "--input", "4", "--option", "depth=3"
+    )
     assert "shape (2, 5)" in refused(capsys, "factories:small", "--input", "5")
     assert "operation 'aten.sort" in refused(capsys, "factories:Sorted", "--input", "4")
 
@@ -195,7 +234,9 @@ def test_a_spec_that_fails_is_shown_and_refused(here, capsys, monkeypatch):
     spec = mlp_spec(4, 3, 2)
     first = spec.groups[0]
     wrong = UnitGroup("hidden1", 3, (*first.legs[:2], Leg("2.weight", 1, power=-2)))
-    monkeypatch.setattr("symgeom.__main__.discover", lambda *_: SymmetrySpec((wrong, *spec.groups[1:])))
+    monkeypatch.setattr(
+        "symgeom.__main__.discover", lambda *_: SymmetrySpec((wrong, *spec.groups[1:]))
+    )
     assert look("factories:small", "--input", "4") == 1
     printed = capsys.readouterr()
     assert "2.weight[1]^-2" in printed.out
@@ -207,7 +248,10 @@ def test_a_figure_that_cannot_be_written(here, capsys):
     (here / "file").touch()
     assert main(["inspect", "factories:small", "--input", "4", "--figure", "file/graph.png"]) == 1
     said = capsys.readouterr().err
-    assert "Cannot write 'file/graph.png': File exists. Nothing half-written is left; make room or correct the path" in said
+    assert (
+        "Cannot write 'file/graph.png': File exists. Nothing half-written is left; make room or correct the path"
+        in said
+    )
 
 
 @pytest.mark.parametrize(
@@ -217,9 +261,18 @@ def test_a_figure_that_cannot_be_written(here, capsys):
         (["factories:small"], "--input"),
         (["factories:small", "--input", "4,x"], "'4,x' is not a shape"),
         (["factories:small", "--input", "4,0"], "'4,0' is not a shape"),
-        (["factories:small", "--input", "4", "--option", "widths"], "'widths' is not of the form key=value"),
-        (["factories:small", "--input", "4", "--batch", "-1"], "'-1' is not a positive whole number"),
-        (["factories:small", "--input", "4", "--figure", "graph.gif"], "'graph.gif' does not end in .png, .pdf, .svg"),
+        (
+            ["factories:small", "--input", "4", "--option", "widths"],
+            "'widths' is not of the form key=value",
+        ),
+        (
+            ["factories:small", "--input", "4", "--batch", "-1"],
+            "'-1' is not a positive whole number",
+        ),
+        (
+            ["factories:small", "--input", "4", "--figure", "graph.gif"],
+            "'graph.gif' does not end in .png, .pdf, .svg",
+        ),
     ],
 )
 def test_a_command_that_makes_no_sense(capsys, words, message):
@@ -238,11 +291,20 @@ def shell(directory: Path, *words: str) -> subprocess.CompletedProcess:
     """Run the command as a user does."""
     command = [sys.executable, "-m", "symgeom", "inspect", *words]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "100"}
-    return subprocess.run(command, cwd=directory, env=environment, check=False, capture_output=True, text=True)
+    return subprocess.run(
+        command, cwd=directory, env=environment, check=False, capture_output=True, text=True
+    )
 
 
 def test_a_network_of_torchvision_from_the_shell(tmp_path):
-    outcome = shell(tmp_path, "torchvision.models:squeezenet1_1", "--input", "3,32,32", "--option", "num_classes=3")
+    outcome = shell(
+        tmp_path,
+        "torchvision.models:squeezenet1_1",
+        "--input",
+        "3,32,32",
+        "--option",
+        "num_classes=3",
+    )
     assert (outcome.returncode, outcome.stderr) == (0, "")
     assert "certificate:           passed" in outcome.stdout
     assert "symmetry.png: Boxes: families of interchangeable units" in outcome.stdout

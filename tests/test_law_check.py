@@ -2,7 +2,16 @@
 
 import pytest
 import torch
-from cases import ARCHITECTURES, Block, cifar_resnet, mlp, mlp_spec, network, randomised, self_attention
+from cases import (
+    ARCHITECTURES,
+    Block,
+    cifar_resnet,
+    mlp,
+    mlp_spec,
+    network,
+    randomised,
+    self_attention,
+)
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
@@ -19,7 +28,9 @@ ROUNDING = 1e-12
 def checked(module, *shape, spec=None, samples=6, within_heads=False, training=False):
     inputs = torch.randn(samples, *shape, generator=stream("inputs"), dtype=torch.float64)
     spec = spec or discover(module, inputs, within_heads=within_heads)
-    return check_laws(spec, module, parameters(module), inputs=inputs, generator=stream("loss"), training=training)
+    return check_laws(
+        spec, module, parameters(module), inputs=inputs, generator=stream("loss"), training=training
+    )
 
 
 def without_eps(module):
@@ -44,7 +55,9 @@ MORE = {
     "residual network": (lambda: cifar_resnet(4), (3, 8, 8), 51),
     "attention": (lambda: self_attention(6, 3), (4, 6), 6),
     "transformer": (
-        lambda: nn.Sequential(nn.Linear(3, 6), nn.TransformerEncoderLayer(6, 2, 5, dropout=0.0, batch_first=True)),
+        lambda: nn.Sequential(
+            nn.Linear(3, 6), nn.TransformerEncoderLayer(6, 2, 5, dropout=0.0, batch_first=True)
+        ),
         (4, 3),
         5,
     ),
@@ -108,13 +121,18 @@ IN, BIAS, OUT = Leg("0.weight", 0), Leg("0.bias", 0), Leg("2.weight", 1, power=-
 
 
 def test_a_bias_left_out_is_named():
-    assert broken(mlp(3, 5, 2), hidden(IN, OUT), 3) == "'0.bias' was left out: it moves with the units"
+    assert (
+        broken(mlp(3, 5, 2), hidden(IN, OUT), 3) == "'0.bias' was left out: it moves with the units"
+    )
 
 
 def test_a_bias_of_attention_left_out_is_named():
     module = randomised(self_attention(6, 3))
     legs = (Leg("query.weight", 0), Leg("key.weight", 0, power=-1))
-    assert broken(module, hidden(*legs, scale="linear", size=2), 4, 6) == "'query.bias' was left out: it moves with the units"
+    assert (
+        broken(module, hidden(*legs, scale="linear", size=2), 4, 6)
+        == "'query.bias' was left out: it moves with the units"
+    )
 
 
 def test_a_leg_too_many_is_named():
@@ -122,7 +140,9 @@ def test_a_leg_too_many_is_named():
     assert broken(mlp(3, 5, 5), hidden(*legs), 3) == "'2.bias' does not move with the units"
 
 
-@pytest.mark.parametrize(("activation", "operation"), [(nn.GELU, "gelu"), (nn.Tanh, "tanh"), (nn.Sigmoid, "sigmoid")])
+@pytest.mark.parametrize(
+    ("activation", "operation"), [(nn.GELU, "gelu"), (nn.Tanh, "tanh"), (nn.Sigmoid, "sigmoid")]
+)
 def test_an_activation_without_a_degree_is_named(activation, operation):
     reason = broken(mlp(3, 5, 2, activation=activation), hidden(IN, BIAS, OUT), 3)
     assert reason == f"no scale passes through {operation} in module '1' ({activation.__name__})"
@@ -131,7 +151,10 @@ def test_an_activation_without_a_degree_is_named(activation, operation):
 def test_the_degree_of_the_activation_is_named():
     module = randomised(ARCHITECTURES["squares"][0]())
     legs = (Leg("a.weight", 0), Leg("a.bias", 0), Leg("b.weight", 1, power=-1))
-    assert broken(module, hidden(*legs, size=4), 3) == "'b.weight' has power -1, the degree of the activation makes it -2"
+    assert (
+        broken(module, hidden(*legs, size=4), 3)
+        == "'b.weight' has power -1, the degree of the activation makes it -2"
+    )
 
 
 def test_matrices_across_rectified_units_are_named():
@@ -149,7 +172,10 @@ def test_tied_weights_are_named():
     )
     legs = (Leg("again.weight", 0), Leg("again.bias", 0), Leg("out.weight", 1, power=-1))
     reason = broken(module, hidden(*legs, size=4), 4)
-    assert reason == "'again.weight' is used 2 times (tied weights): what moves one use moves the others"
+    assert (
+        reason
+        == "'again.weight' is used 2 times (tied weights): what moves one use moves the others"
+    )
 
 
 def test_inputs_have_an_identity():
@@ -160,7 +186,9 @@ def test_inputs_have_an_identity():
 
 @pytest.mark.parametrize(("eps", "defect"), [(1e-5, 1e-2), (1e-3, 1.0)])
 def test_the_eps_of_a_normalisation_is_named(eps, defect):
-    module = randomised(nn.Sequential(nn.Linear(3, 5), nn.BatchNorm1d(5, eps=eps), nn.ReLU(), nn.Linear(5, 2)))
+    module = randomised(
+        nn.Sequential(nn.Linear(3, 5), nn.BatchNorm1d(5, eps=eps), nn.ReLU(), nn.Linear(5, 2))
+    )
     with torch.no_grad():
         module[0].weight /= 10
     norm_in, norm_pair = checked(module, 3, training=True, samples=40)
@@ -177,4 +205,6 @@ def test_bad_requests_are_refused():
         checked(module, 3, spec=mlp_spec(3, 5, 4, 2))
     params = network(3, 5, 2) | {"0.bias": torch.full((5,), torch.nan)}
     with pytest.raises(SymgeomError, match=r"0\.bias"):
-        check_laws(mlp_spec(3, 5, 2), module, params, inputs=torch.ones(2, 3), generator=stream("loss"))
+        check_laws(
+            mlp_spec(3, 5, 2), module, params, inputs=torch.ones(2, 3), generator=stream("loss")
+        )

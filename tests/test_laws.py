@@ -14,10 +14,21 @@ from symgeom.ground.types import parameters
 
 
 def count(*widths, activation=nn.Identity, scale="linear", bias=False) -> LawCount:
-    module, spec = mlp(*widths, activation=activation, bias=bias), mlp_spec(*widths, scale=scale, bias=bias)
+    module, spec = (
+        mlp(*widths, activation=activation, bias=bias),
+        mlp_spec(*widths, scale=scale, bias=bias),
+    )
     inputs, _ = batch(500, widths[0], widths[-1])
-    inputs = 3 * inputs  # and weights at which no unit is always off: samples for every pattern of active units
-    return count_laws(module, network(*widths, bias=bias, seed=2), inputs=inputs, generator=stream("laws"), spec=spec)
+    inputs = (
+        3 * inputs
+    )  # and weights at which no unit is always off: samples for every pattern of active units
+    return count_laws(
+        module,
+        network(*widths, bias=bias, seed=2),
+        inputs=inputs,
+        generator=stream("laws"),
+        spec=spec,
+    )
 
 
 # Measured independently with brackets of the products of the matrices: laws, and independent entries of the balance matrices.
@@ -55,7 +66,9 @@ def test_two_layers_follow_the_closed_form():
 
 
 @pytest.mark.parametrize("bias", [False, True])
-@pytest.mark.parametrize("widths", [(2, 2, 2), (2, 3, 2), (2, 4, 1), (2, 2, 2, 2), (2, 3, 2, 2)], ids=str)
+@pytest.mark.parametrize(
+    "widths", [(2, 2, 2), (2, 3, 2), (2, 4, 1), (2, 2, 2, 2), (2, 3, 2, 2)], ids=str
+)
 def test_relu_networks_have_one_law_per_hidden_unit(widths, bias):
     found = count(*widths, activation=nn.ReLU, scale="positive", bias=bias)
     assert found.laws == found.known == sum(widths[1:-1])
@@ -67,7 +80,9 @@ def test_weights_of_a_unit_that_is_never_active_are_laws_of_their_own():
     module, params = mlp(2, 3, 2, activation=nn.ReLU), network(2, 3, 2, seed=2)
     params["0.bias"][1] = -1e3
     inputs, _ = batch(500, 2, 2)
-    found = count_laws(module, params, inputs=3 * inputs, generator=stream("laws"), spec=mlp_spec(2, 3, 2))
+    found = count_laws(
+        module, params, inputs=3 * inputs, generator=stream("laws"), spec=mlp_spec(2, 3, 2)
+    )
     assert found.laws == 2 + (2 + 1 + 2)  # the charges of two units; all weights of the third
     assert found.surplus == 5 - 1
 
@@ -82,7 +97,10 @@ def test_softmax_adds_the_sums_over_classes():
     inputs, _ = batch(40, 2, 2)
     through = nn.Sequential(module, nn.Softmax(1))
     of_probabilities = count_laws(
-        through, {f"0.{name}": tensor for name, tensor in params.items()}, inputs=inputs, generator=stream("laws")
+        through,
+        {f"0.{name}": tensor for name, tensor in params.items()},
+        inputs=inputs,
+        generator=stream("laws"),
     )
     assert of_probabilities.laws == 3 + 1  # every column of the last weights, and its bias
     assert of_probabilities.known is None
@@ -92,7 +110,10 @@ def test_softmax_adds_the_sums_over_classes():
 def test_a_bracket_within_the_span_adds_nothing():
     """One unit on two inputs: the fields are (u e_i, v_i) for outputs u v_i, and their bracket is worked out by hand."""
     module = nn.Sequential(nn.Linear(2, 1, bias=False), nn.Linear(1, 1, bias=False)).double()
-    params = {"0.weight": torch.tensor([[1.0, 2.0]]).double(), "1.weight": torch.tensor([[3.0]]).double()}
+    params = {
+        "0.weight": torch.tensor([[1.0, 2.0]]).double(),
+        "1.weight": torch.tensor([[3.0]]).double(),
+    }
     found = count_laws(module, params, inputs=torch.eye(2).double(), generator=stream("laws"))
     # The bracket (v_1 e_2 - v_2 e_1, 0) is v_1 times the second field minus v_2 times the first, over u: it adds nothing.
     assert found.spanned == (2, 2)
@@ -103,9 +124,19 @@ def test_what_cannot_be_counted_is_refused():
     module, inputs = mlp(2, 3, 2), torch.ones(4, 2, dtype=torch.float64)
     params = parameters(module)
     with pytest.raises(SymgeomError, match=r"tensor '0.weight' is of torch.int64"):
-        count_laws(module, params | {"0.weight": torch.ones(3, 2, dtype=torch.int64)}, inputs=inputs, generator=stream("laws"))
+        count_laws(
+            module,
+            params | {"0.weight": torch.ones(3, 2, dtype=torch.int64)},
+            inputs=inputs,
+            generator=stream("laws"),
+        )
     with pytest.raises(SymgeomError, match="NaN or infinite"):
-        count_laws(module, params | {"0.bias": torch.full((3,), torch.nan)}, inputs=inputs, generator=stream("laws"))
+        count_laws(
+            module,
+            params | {"0.bias": torch.full((3,), torch.nan)},
+            inputs=inputs,
+            generator=stream("laws"),
+        )
     flat = nn.Sequential(nn.Linear(2, 2, bias=False), nn.Threshold(1e9, 0.0)).double()
     with pytest.raises(SymgeomError, match="no output changes with any weight"):
         count_laws(flat, parameters(flat), inputs=inputs, generator=stream("laws"))

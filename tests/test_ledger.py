@@ -32,9 +32,16 @@ def loss_gradient(params, index):
     theta = {name: tensor.detach().requires_grad_() for name, tensor in params.items()}
     hidden = INPUTS[index].to(params["0.weight"].dtype)
     for layer in ("0", "2", "4"):
-        hidden = torch.baddbmm(theta[f"{layer}.bias"].unsqueeze(1), hidden, theta[f"{layer}.weight"].mT)
+        hidden = torch.baddbmm(
+            theta[f"{layer}.bias"].unsqueeze(1), hidden, theta[f"{layer}.weight"].mT
+        )
         hidden = hidden if layer == "4" else hidden.relu()
-    loss = torch.nn.functional.cross_entropy(hidden.flatten(0, 1), TARGETS[index].flatten(), reduction="sum") / index.shape[1]
+    loss = (
+        torch.nn.functional.cross_entropy(
+            hidden.flatten(0, 1), TARGETS[index].flatten(), reduction="sum"
+        )
+        / index.shape[1]
+    )
     return dict(zip(theta, torch.autograd.grad(loss, list(theta.values())), strict=True))
 
 
@@ -43,10 +50,15 @@ def batches(steps, *words):
 
 
 def heavy_ball(velocity, gradient, params, momentum, weight_decay):
-    return {name: momentum * velocity[name] + gradient[name] + weight_decay * params[name] for name in params}
+    return {
+        name: momentum * velocity[name] + gradient[name] + weight_decay * params[name]
+        for name in params
+    }
 
 
-def train(ledger, params, steps, *, direction=heavy_ball, rate=lambda step: 0.05, every=50, record=True):
+def train(
+    ledger, params, steps, *, direction=heavy_ball, rate=lambda step: 0.05, every=50, record=True
+):
     """Train with momentum and decay as in SETTINGS, snapshots at both ends and every so often."""
     velocity = {name: torch.zeros_like(tensor) for name, tensor in params.items()}
     ledger.snapshot(0, params)
@@ -62,7 +74,9 @@ def train(ledger, params, steps, *, direction=heavy_ball, rate=lambda step: 0.05
 
 def relative_defect(ledger):
     result = ledger.result()
-    return max(float((result.defect[name].abs() / result.scale[name]).max()) for name in result.charge)
+    return max(
+        float((result.defect[name].abs() / result.scale[name]).max()) for name in result.charge
+    )
 
 
 def final(by_group):
@@ -73,18 +87,28 @@ def final(by_group):
 def test_it_closes_over_5000_mini_batch_steps_with_momentum_decay_and_a_changing_rate():
     params = start()
     ledger = Ledger(SPEC, params, **SETTINGS, equivariant=True)
-    end = train(ledger, params, 5000, rate=lambda step: 0.03 * (1 + math.cos(step / 300)), every=500)
+    end = train(
+        ledger, params, 5000, rate=lambda step: 0.03 * (1 + math.cos(step / 300)), every=500
+    )
     result = ledger.result()
     assert result.step.tolist() == list(range(0, 5001, 500))
     assert relative_defect(ledger) < CLOSED
     # The charges moved much more than that, and the account is the whole of the change.
-    assert float((result.charge["hidden1"][:, -1] - result.charge["hidden1"][:, 0]).abs().min()) > 1e-3
-    changes = final(result.charge) - torch.cat([charge[:, 0] for charge in result.charge.values()], dim=-1)
+    assert (
+        float((result.charge["hidden1"][:, -1] - result.charge["hidden1"][:, 0]).abs().min()) > 1e-3
+    )
+    changes = final(result.charge) - torch.cat(
+        [charge[:, 0] for charge in result.charge.values()], dim=-1
+    )
     torch.testing.assert_close(final(result.terms).sum(1), changes, rtol=0, atol=1e-10)
     assert float(final(result.terms)[:, :3].abs().amax((0, 2)).min()) > 0.1
-    assert float(final(result.terms)[:, TERMS.index("optimizer")].abs().max()) == 0  # equivariant: nothing to measure
+    assert (
+        float(final(result.terms)[:, TERMS.index("optimizer")].abs().max()) == 0
+    )  # equivariant: nothing to measure
     measured = torch.vmap(lambda theta: charges(SPEC, theta))(end)
-    torch.testing.assert_close(final(result.charge), torch.cat(list(measured.values()), dim=1), rtol=1e-14, atol=1e-14)
+    torch.testing.assert_close(
+        final(result.charge), torch.cat(list(measured.values()), dim=1), rtol=1e-14, atol=1e-14
+    )
 
 
 def test_plain_sgd_agrees_with_the_one_step_identity():
@@ -96,7 +120,10 @@ def test_plain_sgd_agrees_with_the_one_step_identity():
     for index in batches(100):
         gradient = loss_gradient(params, index)
         noise = torch.vmap(lambda g: pairing(SPEC, g, g))(gradient)
-        expected = {name: (1 - rate * decay) ** 2 * charge + rate**2 * noise[name] for name, charge in expected.items()}
+        expected = {
+            name: (1 - rate * decay) ** 2 * charge + rate**2 * noise[name]
+            for name, charge in expected.items()
+        }
         direction = heavy_ball(gradient, gradient, params, 0.0, decay)
         ledger.record(params, direction, learning_rate=rate)
         params = {name: params[name] - rate * direction[name] for name in params}
@@ -116,7 +143,9 @@ def test_without_a_gradient_charges_decay_geometrically():
         params = {name: params[name] - rate * direction[name] for name in params}
     ledger.snapshot(20, params)
     charge = ledger.result().charge["hidden1"]
-    torch.testing.assert_close(charge[:, 1] / charge[:, 0], torch.full_like(charge[:, 0], (1 - rate * decay) ** 40))
+    torch.testing.assert_close(
+        charge[:, 1] / charge[:, 0], torch.full_like(charge[:, 0], (1 - rate * decay) ** 40)
+    )
     assert relative_defect(ledger) < 1e-14
 
 
@@ -127,13 +156,20 @@ def test_the_scale_of_a_defect_is_the_largest_so_far():
         ledger.snapshot(step, {name: factor * tensor for name, tensor in params.items()})
     scale = ledger.result().scale["hidden1"]
     incoming = params["0.weight"].square().sum(2) + params["0.bias"].square()
-    torch.testing.assert_close(scale[:, 0], incoming + params["2.weight"].square().sum(1), rtol=1e-14, atol=0)
-    torch.testing.assert_close(scale[:, 1:] / scale[:, :1], torch.full_like(scale[:, 1:], 4), rtol=1e-14, atol=0)
+    torch.testing.assert_close(
+        scale[:, 0], incoming + params["2.weight"].square().sum(1), rtol=1e-14, atol=0
+    )
+    torch.testing.assert_close(
+        scale[:, 1:] / scale[:, :1], torch.full_like(scale[:, 1:], 4), rtol=1e-14, atol=0
+    )
 
 
 def decay_spares_biases(velocity, gradient, params, momentum, weight_decay):
     plain = heavy_ball(velocity, gradient, params, momentum, weight_decay)
-    return {name: plain[name] - (weight_decay * params[name] if "bias" in name else 0) for name in params}
+    return {
+        name: plain[name] - (weight_decay * params[name] if "bias" in name else 0)
+        for name in params
+    }
 
 
 def decay_is_doubled(velocity, gradient, params, momentum, weight_decay):
@@ -141,7 +177,13 @@ def decay_is_doubled(velocity, gradient, params, momentum, weight_decay):
 
 
 def damped(velocity, gradient, params, momentum, weight_decay):
-    return heavy_ball(velocity, {name: (1 - momentum) * g for name, g in gradient.items()}, params, momentum, weight_decay)
+    return heavy_ball(
+        velocity,
+        {name: (1 - momentum) * g for name, g in gradient.items()},
+        params,
+        momentum,
+        weight_decay,
+    )
 
 
 @pytest.mark.parametrize("fault", [decay_spares_biases, decay_is_doubled])
@@ -153,7 +195,9 @@ def test_a_fault_of_the_optimizer_is_a_defect(fault):
 
 def test_a_fault_of_the_spec_is_a_defect():
     legs = (Leg("0.weight", 0), Leg("2.weight", 1, power=-1))  # the bias is missing
-    ledger = Ledger(SymmetrySpec((UnitGroup("hidden1", 7, legs),)), start(), **SETTINGS, equivariant=True)
+    ledger = Ledger(
+        SymmetrySpec((UnitGroup("hidden1", 7, legs),)), start(), **SETTINGS, equivariant=True
+    )
     train(ledger, start(), 200)
     assert relative_defect(ledger) > 1e-3
 
@@ -193,7 +237,10 @@ def test_what_is_not_equivariant_is_named_and_measured():
     terms = final(ledger.result().terms)
     assert relative_defect(ledger) < CLOSED
     assert float(terms[:, TERMS.index("optimizer")].abs().max()) > 0.1
-    assert float(terms[:, [TERMS.index("weight_decay"), TERMS.index("momentum_memory")]].abs().max()) == 0
+    assert (
+        float(terms[:, [TERMS.index("weight_decay"), TERMS.index("momentum_memory")]].abs().max())
+        == 0
+    )
     # Taken for equivariant, the same run does not close.
     trusting = Ledger(SPEC, params, momentum=0.0, weight_decay=0.0, equivariant=True)
     train(trusting, params, 100, direction=adam(), rate=lambda step: rate)
@@ -201,7 +248,9 @@ def test_what_is_not_equivariant_is_named_and_measured():
 
 
 def test_measuring_an_equivariant_method_finds_nothing_and_changes_no_term():
-    trusting, measuring = (Ledger(SPEC, start(), **SETTINGS, equivariant=kind) for kind in (True, False))
+    trusting, measuring = (
+        Ledger(SPEC, start(), **SETTINGS, equivariant=kind) for kind in (True, False)
+    )
     for ledger in (trusting, measuring):
         train(ledger, start(), 200)
     for name, terms in trusting.result().terms.items():
@@ -212,7 +261,9 @@ def test_a_force_taken_elsewhere_is_booked_apart_from_decay_and_memory():
     # Sharpness-aware: the gradient of a shifted point. Only the first order of this shift is in the optimizer's term.
     def sharpness_aware(velocity, gradient, params, momentum, weight_decay):
         shifted = {name: params[name] + 0.1 * gradient[name] for name in params}
-        return heavy_ball(velocity, loss_gradient(shifted, batches(1)[0]), params, momentum, weight_decay)
+        return heavy_ball(
+            velocity, loss_gradient(shifted, batches(1)[0]), params, momentum, weight_decay
+        )
 
     params, rate = start(), 0.05
     ledger = Ledger(SPEC, params, **SETTINGS, equivariant=False)
@@ -226,13 +277,19 @@ def test_a_force_taken_elsewhere_is_booked_apart_from_decay_and_memory():
     force = {name: direction[name] - SETTINGS["weight_decay"] * params[name] for name in params}
     expected = torch.vmap(lambda theta, f: pairing(SPEC, theta, f))(params, force)["hidden1"]
     terms = ledger.result().terms["hidden1"][:, -1]
-    torch.testing.assert_close(terms[:, TERMS.index("optimizer")], -2 * rate * expected, rtol=1e-10, atol=1e-12)
+    torch.testing.assert_close(
+        terms[:, TERMS.index("optimizer")], -2 * rate * expected, rtol=1e-10, atol=1e-12
+    )
     charge = ledger.result().charge["hidden1"][:, 0]
-    torch.testing.assert_close(terms[:, TERMS.index("weight_decay")], -2 * rate * SETTINGS["weight_decay"] * charge)
+    torch.testing.assert_close(
+        terms[:, TERMS.index("weight_decay")], -2 * rate * SETTINGS["weight_decay"] * charge
+    )
     assert relative_defect(ledger) < CLOSED
 
 
-@pytest.mark.parametrize("form", [list, torch.tensor, lambda rows: torch.isin(torch.arange(MEMBERS), torch.tensor(rows))])
+@pytest.mark.parametrize(
+    "form", [list, torch.tensor, lambda rows: torch.isin(torch.arange(MEMBERS), torch.tensor(rows))]
+)
 def test_members_that_leave_keep_their_account(form):
     params, direction = start(), loss_gradient(start(), batches(1)[0])
     ledger, alone = (Ledger(SPEC, params, **SETTINGS, equivariant=True) for _ in range(2))
@@ -241,7 +298,10 @@ def test_members_that_leave_keep_their_account(form):
     params = {name: params[name] - 0.1 * direction[name] for name in params}
     alone.snapshot(1, params)
     rest = {name: tensor[[0, 2]] for name, tensor in params.items()}
-    onward = {name: tensor[[0, 2]] for name, tensor in heavy_ball(direction, direction, params, *SETTINGS.values()).items()}
+    onward = {
+        name: tensor[[0, 2]]
+        for name, tensor in heavy_ball(direction, direction, params, *SETTINGS.values()).items()
+    }
     ledger.record(rest, onward, learning_rate=0.1, members=form([0, 2]))
     rest = {name: rest[name] - 0.1 * onward[name] for name in rest}
     ledger.snapshot(2, rest, members=form([0, 2]))
@@ -262,18 +322,27 @@ def test_legs_with_blocks_regions_and_buffers_are_read_like_charges():
         Leg("packed", 0, start=3, block=2, outer=2, power=-2),
         Leg("mean", 0, buffer=True),
     )
-    spec = SymmetrySpec((UnitGroup("channels", 3, legs), UnitGroup("gates", 2, (Leg("packed", 1),), "sign")))
+    spec = SymmetrySpec(
+        (UnitGroup("channels", 3, legs), UnitGroup("gates", 2, (Leg("packed", 1),), "sign"))
+    )
     generator = stream("legs")
     shapes = {"kernel": (5, 3, 4), "packed": (16, 2), "mean": (3,), "other": ()}
-    params = {name: torch.randn(MEMBERS, *shape, generator=generator, dtype=torch.float64) for name, shape in shapes.items()}
+    params = {
+        name: torch.randn(MEMBERS, *shape, generator=generator, dtype=torch.float64)
+        for name, shape in shapes.items()
+    }
     ledger = Ledger(spec, params, momentum=0.0, weight_decay=0.0, equivariant=True)
     ledger.snapshot(0, params)
     expected = torch.vmap(lambda theta: charges(spec, theta))(params)
     assert list(ledger.result().charge) == ["channels"]
-    torch.testing.assert_close(ledger.result().charge["channels"][:, 0], expected["channels"], rtol=1e-14, atol=1e-14)
+    torch.testing.assert_close(
+        ledger.result().charge["channels"][:, 0], expected["channels"], rtol=1e-14, atol=1e-14
+    )
     incoming = params["kernel"][:, 1:4, :, :2].square().sum((1, 3))
     weighted = 3 * incoming - expected["channels"]  # = 2 incoming + 2 outgoing
-    torch.testing.assert_close(ledger.result().scale["channels"][:, 0], weighted - incoming, rtol=1e-13, atol=1e-13)
+    torch.testing.assert_close(
+        ledger.result().scale["channels"][:, 0], weighted - incoming, rtol=1e-13, atol=1e-13
+    )
 
 
 @pytest.mark.parametrize("kind", ["linear layers", "attention"])
@@ -281,7 +350,9 @@ def test_matrices_of_charges_close_too(kind):
     """Layers without activation between them; heads, with a bias of the keys that has no gradient of its own."""
     linear = kind == "linear layers"
     module = mlp(*WIDTHS, activation=nn.Identity) if linear else randomised(self_attention(6, 3))
-    inputs = torch.randn(40, *((WIDTHS[0],) if linear else (4, 6)), generator=stream("inputs"), dtype=torch.float64)
+    inputs = torch.randn(
+        40, *((WIDTHS[0],) if linear else (4, 6)), generator=stream("inputs"), dtype=torch.float64
+    )
     spec = discover(module, inputs, within_heads=True)
     assert {group.scale for group in spec.exact().groups} == {"linear"}
     names = [name for name, _ in module.named_parameters()]
@@ -290,7 +361,9 @@ def test_matrices_of_charges_close_too(kind):
     ledger.snapshot(0, params)
     for index in batches(600):
         leaves = {name: params[name][0].clone().requires_grad_() for name in names}
-        loss = (functional_call(module, leaves, (inputs[index[0] % len(inputs)],)) - 1).square().mean()
+        loss = (
+            (functional_call(module, leaves, (inputs[index[0] % len(inputs)],)) - 1).square().mean()
+        )
         slopes = torch.autograd.grad(loss, list(leaves.values()))
         gradient = {name: slope[None] for name, slope in zip(names, slopes, strict=True)}
         velocity = heavy_ball(velocity, gradient, params, **SETTINGS)
@@ -299,7 +372,9 @@ def test_matrices_of_charges_close_too(kind):
     ledger.snapshot(600, params)
     result = ledger.result()
     assert relative_defect(ledger) < CLOSED
-    for name, measured in charges(spec, {name: tensor[0] for name, tensor in params.items()}).items():
+    for name, measured in charges(
+        spec, {name: tensor[0] for name, tensor in params.items()}
+    ).items():
         torch.testing.assert_close(result.charge[name][0, 1], measured, rtol=1e-12, atol=1e-12)
         assert float((result.charge[name][0, 1] - result.charge[name][0, 0]).abs().max()) > 1e-3
         assert result.terms[name].shape == (1, 2, len(TERMS), *measured.shape)
@@ -310,7 +385,9 @@ def test_matrices_of_charges_close_too(kind):
 def test_the_noise_is_that_of_consecutive_forces(momentum, decay, every):
     """The account never sees a force; here all of them are kept, and paired one by one; what was found last is held."""
     params, rates, forces = start(), [0.05, 0.08, 0.02], []
-    ledger = Ledger(SPEC, params, momentum=momentum, weight_decay=decay, equivariant=True, noise_every=every)
+    ledger = Ledger(
+        SPEC, params, momentum=momentum, weight_decay=decay, equivariant=True, noise_every=every
+    )
     ledger.snapshot(0, params)
     velocity = {name: torch.zeros_like(tensor) for name, tensor in params.items()}
     expected = dict.fromkeys(("hidden1", "hidden2"), 0.0)
@@ -338,17 +415,25 @@ def test_noise_is_that_of_sample_gradients_and_full_batches_have_none():
     params, rate, steps = start(), 1e-7, 2000
     noise = {}
     for kind in ("batches", "full"):
-        ledger = Ledger(SPEC, params, momentum=0.0, weight_decay=0.0, equivariant=True, noise_every=1)
+        ledger = Ledger(
+            SPEC, params, momentum=0.0, weight_decay=0.0, equivariant=True, noise_every=1
+        )
         everything = torch.arange(len(TARGETS)).expand(MEMBERS, -1)
         for index in batches(steps) if kind == "batches" else [everything] * 3:
             ledger.record(params, loss_gradient(params, index), learning_rate=rate)
         ledger.snapshot(1, params)
-        noise[kind] = ledger.result().terms["hidden1"][:, 0, TERMS.index("noise")] / rate**2 / (steps - 1)
+        noise[kind] = (
+            ledger.result().terms["hidden1"][:, 0, TERMS.index("noise")] / rate**2 / (steps - 1)
+        )
     samples = [loss_gradient(params, torch.full((MEMBERS, 1), k)) for k in range(len(TARGETS))]
-    squares = sum(torch.vmap(lambda g: pairing(SPEC, g, g)["hidden1"])(sample) for sample in samples) / len(samples)
+    squares = sum(
+        torch.vmap(lambda g: pairing(SPEC, g, g)["hidden1"])(sample) for sample in samples
+    ) / len(samples)
     mean = loss_gradient(params, everything)
     expected = (squares - torch.vmap(lambda g: pairing(SPEC, g, g)["hidden1"])(mean)) / BATCH
-    torch.testing.assert_close(noise["batches"], expected, rtol=0.1, atol=0.1 * float(expected.abs().mean()))
+    torch.testing.assert_close(
+        noise["batches"], expected, rtol=0.1, atol=0.1 * float(expected.abs().mean())
+    )
     assert float(noise["full"].abs().max()) < 1e-12 * float(expected.abs().max())
 
 
@@ -358,17 +443,28 @@ def test_in_single_precision_the_account_is_as_good_as_the_weights():
     step = {name: tensor.float() for name, tensor in loss_gradient(start(), batches(1)[0]).items()}
     found = {}
     for dtype in (torch.float32, torch.float64):
-        params, direction = ({name: tensor.to(dtype) for name, tensor in part.items()} for part in (single, step))
+        params, direction = (
+            {name: tensor.to(dtype) for name, tensor in part.items()} for part in (single, step)
+        )
         ledger = Ledger(SPEC, params, momentum=0.0, weight_decay=0.0, equivariant=True)
         ledger.record(params, direction, learning_rate=0.05)
         ledger.snapshot(1, params)
         found[dtype] = ledger.result()
     for name, exact in found[torch.float64].terms.items():
-        torch.testing.assert_close(found[torch.float32].charge[name], found[torch.float64].charge[name], rtol=0, atol=0)
+        torch.testing.assert_close(
+            found[torch.float32].charge[name], found[torch.float64].charge[name], rtol=0, atol=0
+        )
         scale = 1e-6 * float(exact.abs().max())
         torch.testing.assert_close(found[torch.float32].terms[name], exact, rtol=1e-5, atol=scale)
     ledger = Ledger(SPEC, single, **SETTINGS, equivariant=True)
-    train(ledger, single, 500, direction=lambda *step: {name: tensor.float() for name, tensor in heavy_ball(*step).items()})
+    train(
+        ledger,
+        single,
+        500,
+        direction=lambda *step: {
+            name: tensor.float() for name, tensor in heavy_ball(*step).items()
+        },
+    )
     assert relative_defect(ledger) < 500 * torch.finfo(torch.float32).eps
 
 
@@ -393,7 +489,9 @@ def test_bad_requests_are_refused():
         ledger.result()
     two = {name: tensor[:2] for name, tensor in params.items()}
     for step in ((two, two), (two, params), (params, two)):
-        with pytest.raises(SymgeomError, match=r"tensor '0.weight' with 2 members for 3 members.*members=\.\.\."):
+        with pytest.raises(
+            SymgeomError, match=r"tensor '0.weight' with 2 members for 3 members.*members=\.\.\."
+        ):
             ledger.record(*step, learning_rate=0.1)
     with pytest.raises(SymgeomError, match=r"tensors missing \['2.bias'\]"):
         ledger.snapshot(0, {name: tensor for name, tensor in params.items() if name != "2.bias"})

@@ -79,7 +79,9 @@ def test_a_lock_of_another_machine_or_of_unknown_origin_stays(tmp_path: Path, la
     assert (tmp_path / "life").read_text() == socket.gethostname()
 
 
-def test_without_locks_of_the_system_nothing_is_touched(owner: subprocess.Popen, tmp_path: Path, monkeypatch):
+def test_without_locks_of_the_system_nothing_is_touched(
+    owner: subprocess.Popen, tmp_path: Path, monkeypatch
+):
     def missing(*_: object) -> None:
         raise OSError("Operation not supported")
 

@@ -25,7 +25,8 @@ PROBLEM = Problem(mlp(*WIDTHS), *batch(120, 5, 3), chunk=50)
 def test_margins_one_sample_at_a_time():
     outputs = PROBLEM.outputs(PARAMS)
     expected = [
-        row[y] - max(value for c, value in enumerate(row) if c != y) for row, y in zip(outputs, PROBLEM.targets, strict=True)
+        row[y] - max(value for c, value in enumerate(row) if c != y)
+        for row, y in zip(outputs, PROBLEM.targets, strict=True)
     ]
     assert torch.equal(margins(outputs, PROBLEM.targets), torch.stack(expected))
 
@@ -35,18 +36,30 @@ def test_quantiles_of_the_canonical_network():
     canonical = canonicalise(SPEC, PARAMS).parameters
     values = margins(PROBLEM.outputs(canonical), PROBLEM.targets).numpy()
     assert found.quantile.tolist() == [0, 0.01, 0.1, 0.5]
-    assert np.allclose(found.value.numpy(), [values.min(), *np.quantile(values, [0.01, 0.1]), np.median(values)], rtol=1e-12)
-    norms = [np.linalg.svd(canonical[f"{layer}.weight"].numpy(), compute_uv=False)[0] for layer in (0, 2, 4)]
+    assert np.allclose(
+        found.value.numpy(),
+        [values.min(), *np.quantile(values, [0.01, 0.1]), np.median(values)],
+        rtol=1e-12,
+    )
+    norms = [
+        np.linalg.svd(canonical[f"{layer}.weight"].numpy(), compute_uv=False)[0]
+        for layer in (0, 2, 4)
+    ]
     assert torch.allclose(found.spectral, found.value / math.prod(norms), rtol=1e-12)
 
 
 @pytest.mark.parametrize("bias_in_norm", [True, False])
 def test_margins_do_not_see_the_gauge(bias_in_norm):
     copy = act(SPEC, random_element(SPEC, generator=stream("any"), spread=1.0), PARAMS)
-    here, there = (normalised_margins(SPEC, PROBLEM, theta, bias_in_norm=bias_in_norm) for theta in (PARAMS, copy))
+    here, there = (
+        normalised_margins(SPEC, PROBLEM, theta, bias_in_norm=bias_in_norm)
+        for theta in (PARAMS, copy)
+    )
     assert torch.allclose(here.value, there.value, rtol=1e-10, atol=0)
     assert torch.allclose(here.spectral, there.spectral, rtol=1e-10, atol=0)
-    raw, other = (margins(PROBLEM.outputs(theta), PROBLEM.targets).median() for theta in (PARAMS, copy))
+    raw, other = (
+        margins(PROBLEM.outputs(theta), PROBLEM.targets).median() for theta in (PARAMS, copy)
+    )
     assert not math.isclose(raw, other, rel_tol=0.05)
     assert here.bias_in_norm == bias_in_norm
 
@@ -56,7 +69,12 @@ def test_other_architectures(name):
     make, shape = ARCHITECTURES[name][:2]
     module = randomised(make(), 3)
     inputs = torch.randn(40, *shape, generator=stream(name), dtype=torch.float64)
-    problem = Problem(module, inputs, torch.arange(40) % 2, batch_norm="carried" if name.startswith("batch") else None)
+    problem = Problem(
+        module,
+        inputs,
+        torch.arange(40) % 2,
+        batch_norm="carried" if name.startswith("batch") else None,
+    )
     spec, params = discover(module, inputs[:2]), parameters(module)
     copy = act(spec, random_element(spec, generator=stream("any"), spread=0.5), params)
     here, there = (normalised_margins(spec, problem, theta) for theta in (params, copy))
@@ -67,13 +85,20 @@ def test_other_architectures(name):
 def test_the_margin_of_a_linear_classifier_is_a_distance():
     # Of two opposite unit normals, joint length 1, the margin is sqrt(2) times the distance from the plane; the matrix of one
     # direction has spectral norm 1.
-    classifier = Problem(nn.Linear(2, 2, bias=False), torch.tensor([[3.0, 4.0], [1.0, 0.0]]), torch.tensor([0, 0]))
+    classifier = Problem(
+        nn.Linear(2, 2, bias=False), torch.tensor([[3.0, 4.0], [1.0, 0.0]]), torch.tensor([0, 0])
+    )
     spec = mlp_spec(2, 2, bias=False)
     normal = torch.tensor([0.6, 0.8])
     found = normalised_margins(
-        spec, classifier_of(classifier), {"0.weight": 7 * torch.stack([normal, -normal])}, quantiles=[0.0, 1.0]
+        spec,
+        classifier_of(classifier),
+        {"0.weight": 7 * torch.stack([normal, -normal])},
+        quantiles=[0.0, 1.0],
     )
-    assert torch.allclose(found.value, torch.tensor([0.6, 5.0], dtype=torch.float64) * math.sqrt(2), rtol=1e-6)
+    assert torch.allclose(
+        found.value, torch.tensor([0.6, 5.0], dtype=torch.float64) * math.sqrt(2), rtol=1e-6
+    )
     assert torch.allclose(found.spectral, found.value, rtol=1e-6)
 
 
@@ -98,7 +123,9 @@ def test_dead_units_do_not_count():
         for name, tensor in dead.items()
     }
     few = (5, 11, 9, 3)
-    expected = normalised_margins(mlp_spec(*few), Problem(mlp(*few), PROBLEM.inputs, PROBLEM.targets), without)
+    expected = normalised_margins(
+        mlp_spec(*few), Problem(mlp(*few), PROBLEM.inputs, PROBLEM.targets), without
+    )
     assert torch.allclose(normalised_margins(SPEC, PROBLEM, dead).value, expected.value, rtol=1e-12)
 
 
@@ -114,7 +141,10 @@ def test_a_diverged_network_has_no_margins():
 
 
 def test_one_class():
-    with pytest.raises(SymgeomError, match=r"from outputs of shape \(4, 1\): give one row of at least 2 logits per sample"):
+    with pytest.raises(
+        SymgeomError,
+        match=r"from outputs of shape \(4, 1\): give one row of at least 2 logits per sample",
+    ):
         margins(torch.ones(4, 1), torch.zeros(4, dtype=torch.int64))
 
 
@@ -127,9 +157,14 @@ def test_relative_margins_of_layers_one_sample_at_a_time():
         ratios = []
         for sample in range(len(PROBLEM.targets)):
             network = {name: tensor.clone().requires_grad_() for name, tensor in PARAMS.items()}
-            margin = margins(PROBLEM.outputs(network, index=torch.tensor([sample])), PROBLEM.targets[[sample]]).squeeze()
+            margin = margins(
+                PROBLEM.outputs(network, index=torch.tensor([sample])), PROBLEM.targets[[sample]]
+            ).squeeze()
             slopes = torch.autograd.grad(margin, [network[name] for name in names])
-            lengths = [(PARAMS[name] * slope).square().sum() for name, slope in zip(names, slopes, strict=True)]
+            lengths = [
+                (PARAMS[name] * slope).square().sum()
+                for name, slope in zip(names, slopes, strict=True)
+            ]
             ratios.append(float(margin.detach() / sum(lengths).sqrt()))
         assert row.tolist() == pytest.approx([min(ratios), max(ratios)], rel=1e-12)
 
@@ -141,10 +176,15 @@ def test_a_relative_margin_is_the_way_to_the_decision():
     radius = float(layer_margins(sample, PARAMS, {"4": names}, quantiles=[0.5]))
     weights = {name: PARAMS[name].clone().requires_grad_() for name in names}
     margin = margins(sample.outputs({**PARAMS, **weights}), sample.targets).squeeze()
-    slope = ravel(dict(zip(names, torch.autograd.grad(margin, list(weights.values())), strict=True)))
+    slope = ravel(
+        dict(zip(names, torch.autograd.grad(margin, list(weights.values())), strict=True))
+    )
     flat = ravel({name: PARAMS[name] for name in names})
     relative = flat * slope / torch.linalg.vector_norm(flat * slope)
-    moved = {**PARAMS, **unravel(flat * (1 - radius * relative), {name: PARAMS[name] for name in names})}
+    moved = {
+        **PARAMS,
+        **unravel(flat * (1 - radius * relative), {name: PARAMS[name] for name in names}),
+    }
     pair = sample.outputs(PARAMS).topk(2).indices.squeeze()
     reached = sample.outputs(moved).squeeze()[pair]
     assert float(reached[0]) == pytest.approx(float(reached[1]), abs=1e-12)
@@ -162,7 +202,14 @@ def test_relative_margins_of_what_has_none():
     broken = {**PARAMS, "2.bias": PARAMS["2.bias"] * torch.inf}
     assert layer_margins(PROBLEM, broken, LAYERS).isnan().all()
     make, shape = ARCHITECTURES["batch norm kept"][:2]
-    module, inputs = randomised(make(), 3), torch.randn(40, *shape, generator=stream("any"), dtype=torch.float64)
+    module, inputs = (
+        randomised(make(), 3),
+        torch.randn(40, *shape, generator=stream("any"), dtype=torch.float64),
+    )
     options = {"batch_norm": "recompute", "training_inputs": inputs}
     together = Problem(module, inputs, torch.arange(40) % 2, **options)
-    assert layer_margins(together, parameters(module), layers(together, parameters(module))).isnan().all()
+    assert (
+        layer_margins(together, parameters(module), layers(together, parameters(module)))
+        .isnan()
+        .all()
+    )

@@ -14,11 +14,16 @@ OPTIONS = {"widths": [400, 300], "bias": True}
 
 def built(seed=0, input_shape=(50,), classes=10, **options):
     generator = torch.Generator().manual_seed(seed)
-    return build("mlp", input_shape=input_shape, classes=classes, options=options, generator=generator)
+    return build(
+        "mlp", input_shape=input_shape, classes=classes, options=options, generator=generator
+    )
 
 
 def test_tensors_are_named_by_layer():
-    shapes = {name: tuple(tensor.shape) for name, tensor in built(widths=[8, 6], classes=3).named_parameters()}
+    shapes = {
+        name: tuple(tensor.shape)
+        for name, tensor in built(widths=[8, 6], classes=3).named_parameters()
+    }
     assert shapes == {
         "0.weight": (8, 50), "0.bias": (8,), "2.weight": (6, 8), "2.bias": (6,), "4.weight": (3, 6), "4.bias": (3,),
     }  # fmt: skip
@@ -39,7 +44,9 @@ def test_function_is_affine_layers_with_the_activation_between(activation, funct
     network = built(input_shape=(2, 3), widths=[4], classes=3, activation=activation).double()
     inputs = torch.randn(5, 2, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     first, second = (layer for layer in network if isinstance(layer, nn.Linear))
-    expected = function(inputs.reshape(5, 6) @ first.weight.T + first.bias) @ second.weight.T + second.bias
+    expected = (
+        function(inputs.reshape(5, 6) @ first.weight.T + first.bias) @ second.weight.T + second.bias
+    )
     torch.testing.assert_close(network(inputs), expected)
 
 
@@ -52,9 +59,15 @@ def test_function_is_affine_layers_with_the_activation_between(activation, funct
     ],
 )
 def test_initial_weights_have_the_prescribed_variance(initialisation, variances):
-    layers = [layer for layer in built(**OPTIONS, initialisation=initialisation) if isinstance(layer, nn.Linear)]
+    layers = [
+        layer
+        for layer in built(**OPTIONS, initialisation=initialisation)
+        if isinstance(layer, nn.Linear)
+    ]
     for layer, variance in zip(layers, variances, strict=True):
-        deviation = math.sqrt(2 / layer.weight.numel())  # relative, of an empirical normal variance (a uniform one has less)
+        deviation = math.sqrt(
+            2 / layer.weight.numel()
+        )  # relative, of an empirical normal variance (a uniform one has less)
         assert layer.weight.var(correction=0).item() == pytest.approx(variance, rel=5 * deviation)
         assert abs(layer.weight.mean().item()) < 5 * math.sqrt(variance / layer.weight.numel())
         bound = layer.in_features**-0.5
@@ -71,7 +84,9 @@ def test_weights_depend_on_the_generator_alone():
     state = torch.get_rng_state()
     first, again, other = built(3, widths=[7]), built(3, widths=[7]), built(4, widths=[7])
     assert torch.equal(torch.get_rng_state(), state)
-    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(), strict=True)
+    )
     assert not torch.equal(first[0].weight, other[0].weight)
 
 
@@ -92,5 +107,8 @@ def test_bad_options_are_named(options, message):
 
 
 def test_an_unknown_network_is_named():
-    with pytest.raises(SymgeomError, match="Unknown network 'mpl': choose one of 'mlp', .* or name a function of your own"):
+    with pytest.raises(
+        SymgeomError,
+        match="Unknown network 'mpl': choose one of 'mlp', .* or name a function of your own",
+    ):
         build("mpl", input_shape=(2,), classes=2, options={}, generator=torch.Generator())

@@ -45,7 +45,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def built(name: str, seed: int = 0, input_shape=(3,), **options: object) -> nn.Module:
-    return build(name, input_shape=input_shape, classes=2, options=options, generator=stream("network", seed))
+    return build(
+        name, input_shape=input_shape, classes=2, options=options, generator=stream("network", seed)
+    )
 
 
 def test_a_function_of_options_is_called_with_them(home: Path):
@@ -53,7 +55,10 @@ def test_a_function_of_options_is_called_with_them(home: Path):
     assert [tuple(tensor.shape) for tensor in network.parameters()] == [(5, 3), (2, 5), (2,)]
 
 
-@pytest.mark.parametrize(("name", "options"), [("my_networks:plain", {"width": 5}), ("my_networks:aware", {"scale": 2.0})])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("my_networks:plain", {"width": 5}), ("my_networks:aware", {"scale": 2.0})],
+)
 def test_weights_depend_on_the_generator_alone(home: Path, name: str, options: dict):
     state, path = torch.get_rng_state(), list(sys.path)
     first = built(name, 1, **options)
@@ -77,13 +82,29 @@ def test_a_function_that_takes_the_generator_gets_shape_classes_and_options(home
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("my_network:plain", {}, "Cannot import 'my_network' .* No module named 'my_network'. .* working directory '.*test_.*'"),
+        (
+            "my_network:plain",
+            {},
+            "Cannot import 'my_network' .* No module named 'my_network'. .* working directory '.*test_.*'",
+        ),
         ("my_broken_networks:f", {}, "No module named 'a_package_that_is_not_there'"),
         (":plain", {}, "Cannot import '' for network ':plain'"),
-        ("my_networks:simple", {}, r"module 'my_networks' \(.*my_networks.py\) has no function 'simple'"),
+        (
+            "my_networks:simple",
+            {},
+            r"module 'my_networks' \(.*my_networks.py\) has no function 'simple'",
+        ),
         ("my_networks:number", {}, "has no function 'number'"),
-        ("my_networks:plain", {"depth": 3}, r"Cannot call 'my_networks:plain' with options \['depth'\]: .*it takes \(width"),
-        ("my_networks:wrong", {}, "'my_networks:wrong': the function returned a list. Return a torch.nn.Module"),
+        (
+            "my_networks:plain",
+            {"depth": 3},
+            r"Cannot call 'my_networks:plain' with options \['depth'\]: .*it takes \(width",
+        ),
+        (
+            "my_networks:wrong",
+            {},
+            "'my_networks:wrong': the function returned a list. Return a torch.nn.Module",
+        ),
     ],
 )
 def test_what_makes_no_network_is_named(home: Path, name: str, options: dict, message: str):
@@ -97,7 +118,9 @@ def test_a_model_of_torchvision_is_discovered_and_certified():
     assert isinstance(network, torchvision_models().ShuffleNetV2)
     assert network.fc.out_features == 2
     spec = discover(network, inputs)
-    certify(spec, network, parameters(network), inputs=inputs, generator=stream("certify"), draws=1).require()
+    certify(
+        spec, network, parameters(network), inputs=inputs, generator=stream("certify"), draws=1
+    ).require()
 
 
 def test_an_option_reaches_the_function_of_torchvision():
@@ -107,7 +130,9 @@ def test_an_option_reaches_the_function_of_torchvision():
 
 def test_torchvision_weights_depend_on_the_generator_alone():
     state = torch.get_rng_state()
-    first, again, other = (built("torchvision", seed, (3, 32, 32), model="squeezenet1_1") for seed in (1, 1, 2))
+    first, again, other = (
+        built("torchvision", seed, (3, 32, 32), model="squeezenet1_1") for seed in (1, 1, 2)
+    )
     assert torch.equal(torch.get_rng_state(), state)
     for a, b in zip(first.parameters(), again.parameters(), strict=True):
         assert torch.equal(a, b)
@@ -117,12 +142,36 @@ def test_torchvision_weights_depend_on_the_generator_alone():
 @pytest.mark.parametrize(
     ("options", "shape", "message"),
     [
-        ({}, (3, 32, 32), "model None: torchvision has no such classifier. .* for instance 'resnet18'"),
-        ({"model": "resnet19"}, (3, 32, 32), "model 'resnet19': torchvision has no such classifier. .*'resnet18'"),
-        ({"model": "vgg11", "weights": "DEFAULT"}, (3, 32, 32), r"options \['weights'\]: a minimum starts from random weights"),
-        ({"model": "vgg11", "num_classes": 5}, (3, 32, 32), "Leave out 'weights' and 'num_classes'"),
-        ({"model": "vgg11"}, (1, 32, 32), r"'vgg11' for samples of shape \(1, 32, 32\): it takes images of 3 channels"),
-        ({"model": "vgg11", "depth": 3}, (3, 32, 32), "'vgg11' with options {'depth': 3}: .*unexpected keyword"),
+        (
+            {},
+            (3, 32, 32),
+            "model None: torchvision has no such classifier. .* for instance 'resnet18'",
+        ),
+        (
+            {"model": "resnet19"},
+            (3, 32, 32),
+            "model 'resnet19': torchvision has no such classifier. .*'resnet18'",
+        ),
+        (
+            {"model": "vgg11", "weights": "DEFAULT"},
+            (3, 32, 32),
+            r"options \['weights'\]: a minimum starts from random weights",
+        ),
+        (
+            {"model": "vgg11", "num_classes": 5},
+            (3, 32, 32),
+            "Leave out 'weights' and 'num_classes'",
+        ),
+        (
+            {"model": "vgg11"},
+            (1, 32, 32),
+            r"'vgg11' for samples of shape \(1, 32, 32\): it takes images of 3 channels",
+        ),
+        (
+            {"model": "vgg11", "depth": 3},
+            (3, 32, 32),
+            "'vgg11' with options {'depth': 3}: .*unexpected keyword",
+        ),
     ],
 )
 def test_bad_requests_of_torchvision_are_named(options: dict, shape: tuple[int, ...], message: str):

@@ -28,13 +28,19 @@ def observed(name, *, epochs=12, stop_error=0.0, seen_as=lambda observer: observ
 
 
 @pytest.mark.parametrize(
-    ("name", "options"), [("sgd", {"momentum": 0.9, "weight_decay": 1e-2}), ("sam", {}), ("adam", {"weight_decay": 1e-2})]
+    ("name", "options"),
+    [
+        ("sgd", {"momentum": 0.9, "weight_decay": 1e-2}),
+        ("sam", {}),
+        ("adam", {"weight_decay": 1e-2}),
+    ],
 )
 def test_the_ledger_begins_and_ends_where_training_does(name, options):
     start, trained, record = observed(name, **options)
     for group in ("hidden1", "hidden2"):
         first, last = (
-            torch.vmap(lambda theta, group=group: charges(SPEC, theta)[group])(theta) for theta in (start, trained.parameters)
+            torch.vmap(lambda theta, group=group: charges(SPEC, theta)[group])(theta)
+            for theta in (start, trained.parameters)
         )
         torch.testing.assert_close(record.charge[group][:, 0], first, rtol=1e-14, atol=1e-14)
         torch.testing.assert_close(record.charge[group][:, -1], last, rtol=1e-14, atol=1e-14)
@@ -69,7 +75,9 @@ def test_steps_overwrite_the_weights_where_nothing_is_paired_with_them(name, kep
     assert watched[0].keeps_weights == kept
     for part in ("charge", "scale", "terms", "defect"):
         for group, expected in getattr(second, part).items():
-            assert torch.equal(getattr(first, part)[group].nan_to_num(7.0), expected.nan_to_num(7.0)), (part, group)
+            assert torch.equal(
+                getattr(first, part)[group].nan_to_num(7.0), expected.nan_to_num(7.0)
+            ), (part, group)
 
 
 def test_an_observer_that_was_put_away_books_on():
@@ -79,7 +87,10 @@ def test_an_observer_that_was_put_away_books_on():
     observers = [LedgerObserver(SPEC, method, steps=6, snapshots=3) for _ in range(2)]
     for step, members in enumerate([[0, 1, 2], [0, 1, 2], [0, 2], [0, 2], [2]]):
         before = {name: tensor[members] for name, tensor in theta.items()}
-        direction = {name: torch.randn(tensor.shape, generator=generator, dtype=tensor.dtype) for name, tensor in before.items()}
+        direction = {
+            name: torch.randn(tensor.shape, generator=generator, dtype=tensor.dtype)
+            for name, tensor in before.items()
+        }
         after = {name: before[name] - 0.1 * direction[name] for name in before}
         for observer in observers:
             observer(step, before, direction, after, 0.1, torch.tensor(members))
@@ -92,7 +103,9 @@ def test_an_observer_that_was_put_away_books_on():
     assert torch.equal(first.step, second.step)
     for part in ("charge", "scale", "terms", "defect"):
         for group, expected in getattr(first, part).items():
-            assert torch.equal(getattr(second, part)[group].nan_to_num(7.0), expected.nan_to_num(7.0)), (part, group)
+            assert torch.equal(
+                getattr(second, part)[group].nan_to_num(7.0), expected.nan_to_num(7.0)
+            ), (part, group)
     fresh = LedgerObserver(SPEC, method, steps=6, snapshots=3)
     assert fresh.state() == {}
     fresh.restore({})

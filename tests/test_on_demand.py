@@ -18,14 +18,26 @@ def squares(limit: int) -> tuple[OnDemand, list[int]]:
 
 def test_nothing_is_computed_before_it_is_asked_for():
     values, made = squares(10)
-    assert (list(values), len(values), 3 in values, 9 in values, values.get(9)) == ([1, 2, 3, 4, 5], 5, True, False, None)
+    assert (list(values), len(values), 3 in values, 9 in values, values.get(9)) == (
+        [1, 2, 3, 4, 5],
+        5,
+        True,
+        False,
+        None,
+    )
     assert made == []
 
 
 def test_the_latest_are_kept_while_they_fit():
     values, made = squares(6)
     assert [len(values[key]) for key in (1, 2, 3, 2, 4, 2, 1)] == [1, 2, 3, 2, 4, 2, 1]
-    assert made == [1, 2, 3, 4, 1]  # 4 displaced 1 and 3, and left 2, which had been asked for since
+    assert made == [
+        1,
+        2,
+        3,
+        4,
+        1,
+    ]  # 4 displaced 1 and 3, and left 2, which had been asked for since
 
 
 def test_what_is_larger_than_the_limit_displaces_nothing():

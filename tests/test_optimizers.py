@@ -32,7 +32,10 @@ def gradients(step):
     """Return the stacked mini-batch gradients of one step, each member on data of its own."""
 
     def gradient_at(params):
-        each = [Problem(mlp(*WIDTHS), *batches(m, step)).gradient(net) for m, net in enumerate(unstack(params))]
+        each = [
+            Problem(mlp(*WIDTHS), *batches(m, step)).gradient(net)
+            for m, net in enumerate(unstack(params))
+        ]
         return stack(each)
 
     return gradient_at
@@ -53,7 +56,8 @@ def starts(members=MEMBERS):
 def reference(member, optimizer, rho=None, offset=None):
     """Train one member with an optimizer of PyTorch; with ``rho``, on gradients of the explicitly perturbed network.
 
-    With an ``offset`` too, the perturbation is ASAM's: the vector T^2 g over the length of T g, T being a diagonal matrix.
+    With an ``offset`` too, the perturbation is ASAM's: the vector T^2 g over the length of T g, T
+    being a diagonal matrix.
     """
     module = mlp(*WIDTHS, seed=member)
     stepper = optimizer(module.parameters())
@@ -67,7 +71,9 @@ def reference(member, optimizer, rho=None, offset=None):
             weights = nn.utils.parameters_to_vector(origin)
             matrix = torch.eye(len(slope)) if offset is None else torch.diag(weights.abs() + offset)
             matrix = matrix.to(slope)
-            worst = weights + rho * matrix @ matrix @ slope / torch.linalg.vector_norm(matrix @ slope)
+            worst = weights + rho * matrix @ matrix @ slope / torch.linalg.vector_norm(
+                matrix @ slope
+            )
             with torch.no_grad():
                 nn.utils.vector_to_parameters(worst, module.parameters())
             stepper.zero_grad()
@@ -83,14 +89,46 @@ def reference(member, optimizer, rho=None, offset=None):
     ("method", "optimizer", "perturbation"),
     [
         (SGD(0.1, 0.0, 0.0), lambda p: torch.optim.SGD(p, 0.1), ()),
-        (SGD(0.1, 0.9, 1e-2), lambda p: torch.optim.SGD(p, 0.1, momentum=0.9, weight_decay=1e-2), ()),
-        (SGD(0.1, 0.9, 1e-2, nesterov=True), lambda p: torch.optim.SGD(p, 0.1, 0.9, 0, 1e-2, nesterov=True), ()),
-        (Adam(0.01, 1e-2, beta1=0.8), lambda p: torch.optim.Adam(p, 0.01, betas=(0.8, 0.999), weight_decay=1e-2), ()),
-        (Adam(0.01, 0.1, decoupled=True), lambda p: torch.optim.AdamW(p, 0.01, weight_decay=0.1), ()),
-        (Adversarial(0.2, 0.5, 1e-2), lambda p: torch.optim.SGD(p, 0.2, momentum=0.5, weight_decay=1e-2), ()),
-        (AveragedSGD(0.1, 0.9, 1e-2), lambda p: torch.optim.SGD(p, 0.1, momentum=0.9, weight_decay=1e-2), ()),
-        (SAM(0.1, 0.9, 1e-2, rho=0.3), lambda p: torch.optim.SGD(p, 0.1, momentum=0.9, weight_decay=1e-2), (0.3,)),
-        (SAM(0.1, rho=0.5, adaptive=True, offset=0.01), lambda p: torch.optim.SGD(p, 0.1, momentum=0.9), (0.5, 0.01)),
+        (
+            SGD(0.1, 0.9, 1e-2),
+            lambda p: torch.optim.SGD(p, 0.1, momentum=0.9, weight_decay=1e-2),
+            (),
+        ),
+        (
+            SGD(0.1, 0.9, 1e-2, nesterov=True),
+            lambda p: torch.optim.SGD(p, 0.1, 0.9, 0, 1e-2, nesterov=True),
+            (),
+        ),
+        (
+            Adam(0.01, 1e-2, beta1=0.8),
+            lambda p: torch.optim.Adam(p, 0.01, betas=(0.8, 0.999), weight_decay=1e-2),
+            (),
+        ),
+        (
+            Adam(0.01, 0.1, decoupled=True),
+            lambda p: torch.optim.AdamW(p, 0.01, weight_decay=0.1),
+            (),
+        ),
+        (
+            Adversarial(0.2, 0.5, 1e-2),
+            lambda p: torch.optim.SGD(p, 0.2, momentum=0.5, weight_decay=1e-2),
+            (),
+        ),
+        (
+            AveragedSGD(0.1, 0.9, 1e-2),
+            lambda p: torch.optim.SGD(p, 0.1, momentum=0.9, weight_decay=1e-2),
+            (),
+        ),
+        (
+            SAM(0.1, 0.9, 1e-2, rho=0.3),
+            lambda p: torch.optim.SGD(p, 0.1, momentum=0.9, weight_decay=1e-2),
+            (0.3,),
+        ),
+        (
+            SAM(0.1, rho=0.5, adaptive=True, offset=0.01),
+            lambda p: torch.optim.SGD(p, 0.1, momentum=0.9),
+            (0.5, 0.01),
+        ),
     ],
     ids=["sgd", "heavy ball", "nesterov", "adam", "adamw", "adversarial", "swa", "sam", "asam"],
 )
@@ -110,17 +148,28 @@ def test_a_member_does_not_depend_on_its_company_and_nothing_given_is_modified(n
         """Take steps along the weights themselves (a gradient that is the caller's own tensors)."""
         state = method.start(params, noise)
         for step in range(4):
-            state = method.begin_epoch(params, state, progress=step / 4, loss_at=lambda at: torch.ones(len(noise)))
+            state = method.begin_epoch(
+                params, state, progress=step / 4, loss_at=lambda at: torch.ones(len(noise))
+            )
             given = {"params": params, **state}
-            copies = {slot: {key: tensor.clone() for key, tensor in held.items()} for slot, held in given.items()}
+            copies = {
+                slot: {key: tensor.clone() for key, tensor in held.items()}
+                for slot, held in given.items()
+            }
             direction, state = method.direction(lambda at: at, params, state)
-            assert all(torch.equal(tensor, copies[slot][key]) for slot, held in given.items() for key, tensor in held.items())
+            assert all(
+                torch.equal(tensor, copies[slot][key])
+                for slot, held in given.items()
+                for key, tensor in held.items()
+            )
             params = {key: params[key] - 0.1 * direction[key] for key in params}
         return method.output(params, state)
 
     noise = torch.arange(3 * seeds)
     whole = ascend(together, noise)
-    alone = ascend({key: tensor[-seeds:].clone() for key, tensor in together.items()}, noise[-seeds:])
+    alone = ascend(
+        {key: tensor[-seeds:].clone() for key, tensor in together.items()}, noise[-seeds:]
+    )
     assert all(torch.equal(whole[key][-1], alone[key][0]) for key in alone)
 
 
@@ -152,13 +201,17 @@ def test_sam_without_radius_is_sgd_and_a_zero_gradient_is_not_perturbed():
     sam, sgd = run(SAM(0.1, rho=0.0), starts()), run(SGD(0.1), starts())
     assert all(torch.equal(sam[name], sgd[name]) for name in sgd)
     params = {"w": torch.tensor([[0.0, 0.0], [3.0, 4.0]])}
-    direction, _ = SAM(0.1, rho=1.0).direction(lambda at: {"w": at["w"].clone()}, params, SAM(0.1).start(params))
+    direction, _ = SAM(0.1, rho=1.0).direction(
+        lambda at: {"w": at["w"].clone()}, params, SAM(0.1).start(params)
+    )
     torch.testing.assert_close(direction["w"], torch.tensor([[0.0, 0.0], [3.6, 4.8]]))
 
 
 def test_cosine_schedule_starts_at_the_learning_rate_and_halves_in_the_middle():
     cosine, constant = SGD(0.4, schedule="cosine"), SGD(0.4)
-    assert [cosine.learning_rate_at(epoch, 6) for epoch in (0, 2, 3, 4)] == pytest.approx([0.4, 0.3, 0.2, 0.1])
+    assert [cosine.learning_rate_at(epoch, 6) for epoch in (0, 2, 3, 4)] == pytest.approx(
+        [0.4, 0.3, 0.2, 0.1]
+    )
     assert 0 < cosine.learning_rate_at(99, 100) < 1e-3 * 0.4
     assert [constant.learning_rate_at(epoch, 6) for epoch in range(6)] == [0.4] * 6
 
@@ -171,7 +224,9 @@ def test_step_schedule_divides_by_five_after_a_half_three_quarters_and_fifteen_s
 def coupled(replicas, coupling, **options):
     method = ReplicatedSGD(replicas=replicas, coupling=coupling, **options)
     params = starts(2 * replicas)
-    state = method.begin_epoch(params, method.start(params), progress=0.0, loss_at=lambda at: torch.ones(2 * replicas))
+    state = method.begin_epoch(
+        params, method.start(params), progress=0.0, loss_at=lambda at: torch.ones(2 * replicas)
+    )
     return method, params, state
 
 
@@ -187,23 +242,39 @@ def test_direction_is_the_gradient_of_the_replicated_loss_times_the_replicas():
     direction, _ = method.direction(gradients(0), params, state)
     for seed in range(2):
         members = range(replicas * seed, replicas * (seed + 1))
-        leaves = {name: tensor[list(members)].clone().requires_grad_() for name, tensor in params.items()}
+        leaves = {
+            name: tensor[list(members)].clone().requires_grad_() for name, tensor in params.items()
+        }
         total = 0.0
         for replica, member in enumerate(members):
             problem = Problem(mlp(*WIDTHS), *batches(member, 0))
-            total = total + problem.loss({name: leaf[replica] for name, leaf in leaves.items()}) / replicas
+            total = (
+                total
+                + problem.loss({name: leaf[replica] for name, leaf in leaves.items()}) / replicas
+            )
         distance = sum((leaf - leaf.mean(0)).square().sum() for leaf in leaves.values())
         total = total + strength * distance / replicas
-        for name, gradient in zip(leaves, torch.autograd.grad(total, list(leaves.values())), strict=True):
-            torch.testing.assert_close(direction[name][list(members)], replicas * gradient, **ROUNDING)
+        for name, gradient in zip(
+            leaves, torch.autograd.grad(total, list(leaves.values())), strict=True
+        ):
+            torch.testing.assert_close(
+                direction[name][list(members)], replicas * gradient, **ROUNDING
+            )
 
 
 def test_coupling_starts_where_both_terms_of_the_loss_are_equal_and_grows_by_its_factor():
     method = ReplicatedSGD(replicas=2, learning_rate=1e-4, growth=100.0)
     params = {"w": torch.tensor([[0.0, 0.0], [2.0, 0.0], [1.0, 1.0], [1.0, 7.0]])}
     losses = torch.tensor([1.0, 3.0, 4.0, 5.0])
-    state = method.begin_epoch(params, method.start(params), progress=0.0, loss_at=lambda at: losses)
-    assert state["coupling"]["now"].tolist() == [2.0, 2.0, 0.5, 0.5]  # mean loss 2 and 4.5, mean square 1 and 9
+    state = method.begin_epoch(
+        params, method.start(params), progress=0.0, loss_at=lambda at: losses
+    )
+    assert state["coupling"]["now"].tolist() == [
+        2.0,
+        2.0,
+        0.5,
+        0.5,
+    ]  # mean loss 2 and 4.5, mean square 1 and 9
     state = method.begin_epoch(params, state, progress=0.5, loss_at=lambda at: losses * math.nan)
     assert state["coupling"]["now"].tolist() == pytest.approx([20.0, 20.0, 5.0, 5.0])
 
@@ -211,7 +282,9 @@ def test_coupling_starts_where_both_terms_of_the_loss_are_equal_and_grows_by_its
 def test_replicas_that_coincide_are_not_coupled():
     method = ReplicatedSGD(replicas=2)
     params = {"w": torch.ones(2, 3)}
-    state = method.begin_epoch(params, method.start(params), progress=0.0, loss_at=lambda at: torch.ones(2))
+    state = method.begin_epoch(
+        params, method.start(params), progress=0.0, loss_at=lambda at: torch.ones(2)
+    )
     assert state["coupling"]["now"].tolist() == [0.0, 0.0]
 
 
@@ -219,14 +292,19 @@ def test_a_given_coupling_costs_no_evaluation():
     def unwanted(weights):
         raise AssertionError("the training set was evaluated")
 
-    method, start = ReplicatedSGD(replicas=2, coupling=0.5), {"w": torch.tensor([[1.0], [3.0], [4.0], [10.0]])}
+    method, start = (
+        ReplicatedSGD(replicas=2, coupling=0.5),
+        {"w": torch.tensor([[1.0], [3.0], [4.0], [10.0]])},
+    )
     state = method.begin_epoch(start, method.start(start), progress=0, loss_at=unwanted)
     assert state["coupling"]["now"].tolist() == [0.5] * 4
 
 
 def test_strongest_coupling_puts_replicas_on_their_centre_and_leaves_the_centre():
     method, params, state = coupled(3, 1e9, momentum=0.0)
-    direction, _ = method.direction(lambda at: {name: torch.zeros_like(w) for name, w in at.items()}, params, state)
+    direction, _ = method.direction(
+        lambda at: {name: torch.zeros_like(w) for name, w in at.items()}, params, state
+    )
     after = {name: params[name] - method.learning_rate * direction[name] for name in params}
     for name, tensor in params.items():
         centre = tensor.unflatten(0, (2, 3)).mean(1)
@@ -239,12 +317,17 @@ def test_random_labels_are_uniform_and_ignore_the_truth():
     truth = torch.zeros(10000, dtype=torch.int64)
     counts = random_labels(truth, 10, generator=generator).bincount(minlength=10)
     assert ((counts - 1000).abs() < 5 * 30).all()  # five standard deviations of a binomial count
-    first, second = (random_labels(truth + shift, 10, generator=torch.Generator().manual_seed(1)) for shift in (0, 3))
+    first, second = (
+        random_labels(truth + shift, 10, generator=torch.Generator().manual_seed(1))
+        for shift in (0, 3)
+    )
     assert torch.equal(first, second)
 
 
 def test_adversarial_pretraining_is_plain_sgd():
-    stage = Adversarial(pretraining_learning_rate=0.3, pretraining_epochs=7, pretraining_error=0.1).pretraining()
+    stage = Adversarial(
+        pretraining_learning_rate=0.3, pretraining_epochs=7, pretraining_error=0.1
+    ).pretraining()
     assert stage == Pretraining(SGD(0.3, momentum=0.0), 7, 0.1, corruption=1.0)
     assert Adversarial(pretraining_corruption=0.4).pretraining().corruption == 0.4
     assert SGD().pretraining() is None
@@ -256,7 +339,9 @@ def test_a_share_of_the_labels_is_drawn_and_the_rest_is_the_truth():
         labels = random_labels(truth, 5, generator=torch.Generator().manual_seed(2), share=share)
         assert int((labels != truth).sum()) == count
     drawn = random_labels(truth, 5, generator=torch.Generator().manual_seed(2), share=0.5) != truth
-    assert abs(int(drawn[:500].sum()) - 250) < 5 * 11.2  # five standard deviations of a hypergeometric count: no half is favoured
+    assert (
+        abs(int(drawn[:500].sum()) - 250) < 5 * 11.2
+    )  # five standard deviations of a hypergeometric count: no half is favoured
 
 
 def test_squared_norms_are_per_member():
@@ -268,14 +353,22 @@ def test_squared_norms_are_per_member():
 def test_every_method_is_built_by_its_name():
     for name, method in METHODS.items():
         built = build(name, {"learning_rate": 0.05, "schedule": "cosine"})
-        assert (type(built), built.name, built.learning_rate, built.schedule) == (method, name, 0.05, "cosine")
-        assert built.may_stop(built.start(starts(built.members_per_seed), torch.arange(built.members_per_seed))) == (
-            name != "swa"
+        assert (type(built), built.name, built.learning_rate, built.schedule) == (
+            method,
+            name,
+            0.05,
+            "cosine",
         )
+        assert built.may_stop(
+            built.start(starts(built.members_per_seed), torch.arange(built.members_per_seed))
+        ) == (name != "swa")
     built = {name: build(name, {}) for name in METHODS}
     assert {name for name in built if built[name].equivariant} == {"sgd", "swa", "adv"}
     assert {name for name in built if built[name].preconditioned} == {"adam"}
     assert {name for name in built if built[name].draws_noise} == {"entropy_sgd"}
     assert not build("sgd", {"nesterov": True}).equivariant
     assert not build("adam", {"decoupled": True}).preconditioned
-    assert [build("rsgd", {"replicas": 5}).members_per_seed, build("sam", {}).members_per_seed] == [5, 1]
+    assert [build("rsgd", {"replicas": 5}).members_per_seed, build("sam", {}).members_per_seed] == [
+        5,
+        1,
+    ]

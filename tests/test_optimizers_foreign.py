@@ -80,28 +80,64 @@ def test_it_trains(home: Path):
     problem = Problem(nn.Linear(2, 2), torch.eye(2), torch.tensor([0, 1]))
     start = {"weight": torch.zeros(1, 2, 2), "bias": torch.zeros(1, 2)}
     plan = Plan(batch_size=2, epochs=3, stop_loss=1e-9)
-    trained = train(problem, start, build("my_optimizers:Signs", {}), plan=plan, generators=[torch.Generator()])
-    torch.testing.assert_close(trained.parameters["weight"], 0.03 * torch.tensor([[[1.0, -1], [-1, 1]]]))
+    trained = train(
+        problem, start, build("my_optimizers:Signs", {}), plan=plan, generators=[torch.Generator()]
+    )
+    torch.testing.assert_close(
+        trained.parameters["weight"], 0.03 * torch.tensor([[[1.0, -1], [-1, 1]]])
+    )
 
 
 @pytest.mark.parametrize(
     ("where", "options", "message"),
     [
-        ("my_optimiser:Signs", {}, "Cannot import 'my_optimiser' for optimizer .* working directory '.*test_.*'"),
+        (
+            "my_optimiser:Signs",
+            {},
+            "Cannot import 'my_optimiser' for optimizer .* working directory '.*test_.*'",
+        ),
         ("my_broken_optimizers:f", {}, "Cannot import 'my_broken_optimizers' .*invalid syntax"),
-        ("my_optimizers:Sings", {}, r"Cannot use optimizer .*my_optimizers.py\) has no function 'Sings'"),
+        (
+            "my_optimizers:Sings",
+            {},
+            r"Cannot use optimizer .*my_optimizers.py\) has no function 'Sings'",
+        ),
         (
             "my_optimizers:Signs",
             {"rate": 1},
             r"Cannot call 'my_optimizers:Signs' with options \['rate'\]: .*it takes \(learning_rate",
         ),
-        ("my_optimizers:slow", {"factor": 0}, "calling it with {'factor': 0} fails with ZeroDivisionError"),
-        ("my_optimizers:slow", {"factor": -1}, "optimizer 'sgd' with learning_rate = -0.1: it must be a number above 0"),
-        ("my_optimizers:Unfinished", {}, "fails with TypeError: Can't instantiate abstract class Unfinished"),
-        ("my_optimizers:wrong", {}, "it gives a list. Give a dataclass derived from symgeom.learning.optimizers.method.Method"),
+        (
+            "my_optimizers:slow",
+            {"factor": 0},
+            "calling it with {'factor': 0} fails with ZeroDivisionError",
+        ),
+        (
+            "my_optimizers:slow",
+            {"factor": -1},
+            "optimizer 'sgd' with learning_rate = -0.1: it must be a number above 0",
+        ),
+        (
+            "my_optimizers:Unfinished",
+            {},
+            "fails with TypeError: Can't instantiate abstract class Unfinished",
+        ),
+        (
+            "my_optimizers:wrong",
+            {},
+            "it gives a list. Give a dataclass derived from symgeom.learning.optimizers.method.Method",
+        ),
         ("my_optimizers:Loose", {}, "it gives a Loose. Give a dataclass"),
-        ("my_optimizers:Silent", {}, "it does not say its name, momentum, equivariant. Add what is missing"),
-        ("my_optimizers:Signs", {"momentum": 2.0}, "momentum = 2.0: it must be a number at least 0 and below 1"),
+        (
+            "my_optimizers:Silent",
+            {},
+            "it does not say its name, momentum, equivariant. Add what is missing",
+        ),
+        (
+            "my_optimizers:Signs",
+            {"momentum": 2.0},
+            "momentum = 2.0: it must be a number at least 0 and below 1",
+        ),
     ],
 )
 def test_what_makes_no_optimizer_is_named(home: Path, where: str, options: dict, message: str):

@@ -17,14 +17,25 @@ SPEC = mlp_spec(*WIDTHS)
 def test_products_are_inner_products_of_slices():
     u, v = network(*WIDTHS, seed=0), network(*WIDTHS, seed=1)
     rows = leg_products(SPEC, u, v)
-    assert {name: tuple(row.shape) for name, row in rows.items()} == {"hidden1": (3, 5), "hidden2": (3, 3), "head": (2, 1)}
+    assert {name: tuple(row.shape) for name, row in rows.items()} == {
+        "hidden1": (3, 5),
+        "hidden2": (3, 3),
+        "head": (2, 1),
+    }
     for k in range(3):
         expected = [
-            sum(float(a) * float(b) for a, b in zip(u["2.weight"][k], v["2.weight"][k], strict=True)),
+            sum(
+                float(a) * float(b) for a, b in zip(u["2.weight"][k], v["2.weight"][k], strict=True)
+            ),
             float(u["2.bias"][k]) * float(v["2.bias"][k]),
-            sum(float(a) * float(b) for a, b in zip(u["4.weight"][:, k], v["4.weight"][:, k], strict=True)),
+            sum(
+                float(a) * float(b)
+                for a, b in zip(u["4.weight"][:, k], v["4.weight"][:, k], strict=True)
+            ),
         ]
-        torch.testing.assert_close(rows["hidden2"][:, k], torch.tensor(expected, dtype=torch.float64))
+        torch.testing.assert_close(
+            rows["hidden2"][:, k], torch.tensor(expected, dtype=torch.float64)
+        )
 
 
 def test_the_pairing_is_the_derivative_of_the_action():
@@ -33,7 +44,10 @@ def test_the_pairing_is_the_derivative_of_the_action():
     spec = SymmetrySpec((UnitGroup("units", 3, legs),))
     generator = torch.Generator().manual_seed(0)
     u, v = (
-        {name: torch.randn(shape, generator=generator, dtype=torch.float64) for name, shape in shapes.items()}
+        {
+            name: torch.randn(shape, generator=generator, dtype=torch.float64)
+            for name, shape in shapes.items()
+        }
         for shapes in [{"in": (3, 4), "out": (2, 3), "far": (6,)}] * 2
     )
 
@@ -46,7 +60,10 @@ def test_the_pairing_is_the_derivative_of_the_action():
             "far": (factor**3).repeat_interleave(2) * v["far"],
         }
 
-    slope = sum(float((u[name] * (scaled(1e-5)[name] - scaled(-1e-5)[name])).sum()) for name in u) / 2e-5
+    slope = (
+        sum(float((u[name] * (scaled(1e-5)[name] - scaled(-1e-5)[name])).sum()) for name in u)
+        / 2e-5
+    )
     assert abs(float(pairing(spec, u, v)["units"][1]) - slope) < 1e-8
 
 
@@ -54,14 +71,22 @@ def test_it_is_bilinear_and_symmetric():
     u, v, w = (network(*WIDTHS, seed=seed) for seed in range(3))
     mixed = {name: 2 * u[name] - 3 * w[name] for name in u}
     for name, value in pairing(SPEC, mixed, v).items():
-        torch.testing.assert_close(value, 2 * pairing(SPEC, v, u)[name] - 3 * pairing(SPEC, w, v)[name], rtol=1e-13, atol=1e-13)
+        torch.testing.assert_close(
+            value,
+            2 * pairing(SPEC, v, u)[name] - 3 * pairing(SPEC, w, v)[name],
+            rtol=1e-13,
+            atol=1e-13,
+        )
 
 
 def test_only_trainable_legs_of_scaled_groups_count():
     legs = (Leg("gain", 0), Leg("mean", 0, buffer=True), Leg("shared", 1, power=-1))
     groups = (UnitGroup("channels", 2, legs), UnitGroup("odd", 2, (Leg("gain", 0),), "sign"))
     spec = SymmetrySpec(groups)
-    params = {"gain": torch.tensor([1.0, 2.0]), "shared": torch.tensor([[3.0, 4.0]])}  # no "mean": it is not looked at
+    params = {
+        "gain": torch.tensor([1.0, 2.0]),
+        "shared": torch.tensor([[3.0, 4.0]]),
+    }  # no "mean": it is not looked at
     assert pairing(spec, params, params)["channels"].tolist() == [1 - 9, 4 - 16]
     assert list(pairing(spec, params, params)) == ["channels"]
     assert leg_powers(spec, "channels").tolist() == [[1.0], [-1.0]]
@@ -82,15 +107,23 @@ def test_vectors_of_another_architecture_are_refused(function):
     message = r"on group 'hidden1': tensor '0.weight' has shape \(5, 4\) in the first and \(5, 7\) in the second"
     with pytest.raises(SymgeomError, match=message):
         function(SPEC, u, wider)
-    with pytest.raises(SymgeomError, match=r"group 'hidden1': leg on tensor '0.weight', axis 0: 5 units need .* which has 4"):
+    with pytest.raises(
+        SymgeomError,
+        match=r"group 'hidden1': leg on tensor '0.weight', axis 0: 5 units need .* which has 4",
+    ):
         function(SPEC, u, network(4, 4, 3, 2))
-    with pytest.raises(SymgeomError, match="group 'hidden1': leg on tensor '0.bias', axis 0: the network has no such tensor"):
+    with pytest.raises(
+        SymgeomError,
+        match="group 'hidden1': leg on tensor '0.bias', axis 0: the network has no such tensor",
+    ):
         function(SPEC, network(*WIDTHS, bias=False), u)
 
 
 def test_the_matrix_of_a_linear_group_is_the_derivative_of_its_action():
     # <g, (d/dt) exp(t E_jk) v> for every pair of units, by central differences: what a gradient g loses along the orbit of v.
-    spec = SymmetrySpec(tuple(replace(group, scale="linear") for group in mlp_spec(4, 3, 2).exact().groups))
+    spec = SymmetrySpec(
+        tuple(replace(group, scale="linear") for group in mlp_spec(4, 3, 2).exact().groups)
+    )
     g, v = network(4, 3, 2, seed=0), network(4, 3, 2, seed=1)
     found = pairing(spec, v, g)["hidden1"]
 
@@ -103,7 +136,9 @@ def test_the_matrix_of_a_linear_group_is_the_derivative_of_its_action():
     for j in range(3):
         for k in range(3):
             slope = (along(j, k, 1e-5) - along(j, k, -1e-5)) / 2e-5
-            assert abs(float(found[k, j]) - slope) < 1e-9  # E_jk adds unit k's incoming weights to unit j
+            assert (
+                abs(float(found[k, j]) - slope) < 1e-9
+            )  # E_jk adds unit k's incoming weights to unit j
 
 
 @pytest.mark.parametrize("scale", ["positive", "linear"])
@@ -114,8 +149,13 @@ def test_no_pairing_exceeds_its_bound_and_parallel_slices_reach_it(scale):
     for name, found in pairing(spec, u, v).items():
         assert (found.abs() <= bounds[name]).all()
         assert (bounds[name] > 0).all()
-    incoming = {name: tensor if name in ("0.weight", "0.bias") else torch.zeros_like(tensor) for name, tensor in u.items()}
+    incoming = {
+        name: tensor if name in ("0.weight", "0.bias") else torch.zeros_like(tensor)
+        for name, tensor in u.items()
+    }
     reached = pairing(spec, incoming, incoming)["hidden1"]
     bound = pairing_bound(spec, incoming, incoming)["hidden1"]
     together = reached if scale == "positive" else reached.diagonal()
-    torch.testing.assert_close(together, bound if scale == "positive" else bound.diagonal(), rtol=1e-14, atol=0)
+    torch.testing.assert_close(
+        together, bound if scale == "positive" else bound.diagonal(), rtol=1e-14, atol=0
+    )

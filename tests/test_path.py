@@ -46,7 +46,9 @@ def paths(networks, stacked=False):
 
 
 def same(first, second):
-    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+    return first.keys() == second.keys() and all(
+        torch.equal(first[name], second[name]) for name in first
+    )
 
 
 KINDS = ("linear", "polygonal", "bezier", "geodesic")
@@ -74,7 +76,9 @@ def test_a_tensor_of_t_stacks_the_networks_of_its_numbers(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_stacked_pairs_are_the_pairs_one_by_one_bit_for_bit(kind):
     triples = [[point(3 * pair + seed, torch.float32) for seed in range(3)] for pair in range(4)]
-    together = paths([stack(networks) for networks in zip(*triples, strict=True)], stacked=True)[kind]
+    together = paths([stack(networks) for networks in zip(*triples, strict=True)], stacked=True)[
+        kind
+    ]
     singly = [paths(networks)[kind] for networks in triples]
     assert same(together(0.3), stack([path(0.3) for path in singly]))
     everything = together(GRID)  # (t, pair, ...)
@@ -100,7 +104,13 @@ def test_bezier_curve_is_repeated_interpolation(count):
 
 def circle(first, second):
     spec = SymmetrySpec((UnitGroup("hidden1", 1, (Leg("w", 0),)),))
-    return GeodesicPath(spec, *({"w": torch.tensor([[float(x), float(y)]], dtype=torch.float64)} for x, y in (first, second)))
+    return GeodesicPath(
+        spec,
+        *(
+            {"w": torch.tensor([[float(x), float(y)]], dtype=torch.float64)}
+            for x, y in (first, second)
+        ),
+    )
 
 
 @pytest.mark.parametrize("theta", [0.0, 1e-9, 1e-4, 0.3, math.pi / 2, 3.0, math.pi - 1e-3])
@@ -122,8 +132,16 @@ def test_geodesic_lengths_are_geometric():
 
 def test_geodesic_of_vectors_that_are_zero():
     assert circle((0, 0), (0, 0))(0.3)["w"].tolist() == [[0, 0]]
-    assert torch.allclose(circle((0, 0), (3, 4))(0.25)["w"], torch.tensor([[0.75, 1.0]], dtype=torch.float64), rtol=1e-15)
-    assert torch.allclose(circle((3, 4), (0, 0))(0.25)["w"], torch.tensor([[2.25, 3.0]], dtype=torch.float64), rtol=1e-15)
+    assert torch.allclose(
+        circle((0, 0), (3, 4))(0.25)["w"],
+        torch.tensor([[0.75, 1.0]], dtype=torch.float64),
+        rtol=1e-15,
+    )
+    assert torch.allclose(
+        circle((3, 4), (0, 0))(0.25)["w"],
+        torch.tensor([[2.25, 3.0]], dtype=torch.float64),
+        rtol=1e-15,
+    )
 
 
 def test_geodesic_stays_on_the_torus_at_constant_speed():
@@ -149,21 +167,29 @@ def test_geodesic_moves_with_the_units():
 def test_tensors_on_no_sphere_are_linear_and_integers_are_the_first_points():
     start, end = point(0), point(1)
     spec = SPEC.exact()
-    assert same({"x": GeodesicPath(spec, start, end)(0.25)["4.weight"]}, {"x": LinearPath(start, end)(0.25)["4.weight"]})
+    assert same(
+        {"x": GeodesicPath(spec, start, end)(0.25)["4.weight"]},
+        {"x": LinearPath(start, end)(0.25)["4.weight"]},
+    )
     biases = GeodesicPath(spec, start, end, bias_in_norm=False)(0.25)["0.bias"]
     assert torch.equal(biases, LinearPath(start, end)(0.25)["0.bias"])
     start, end = start | {"batches": torch.tensor(7)}, end | {"batches": torch.tensor(9)}
     assert LinearPath(start, end)(GRID)["batches"].tolist() == [7] * len(GRID)
     assert GeodesicPath(spec, start, end)(GRID)["batches"].tolist() == [7] * len(GRID)
-    start, end = start | {"temperature": torch.tensor(1.0).double()}, end | {"temperature": torch.tensor(3.0).double()}
+    start, end = (
+        start | {"temperature": torch.tensor(1.0).double()},
+        end | {"temperature": torch.tensor(3.0).double()},
+    )
     assert GeodesicPath(spec, start, end)(0.25)["temperature"] == 1.5
     torch.testing.assert_close(GeodesicPath(spec, start, end)(GRID)["temperature"], 1 + 2 * GRID)
     torch.testing.assert_close(
-        GeodesicPath(spec, start, end).factors("temperature", GRID), torch.stack([1 - GRID, GRID])[..., None]
+        GeodesicPath(spec, start, end).factors("temperature", GRID),
+        torch.stack([1 - GRID, GRID])[..., None],
     )
     many = stack([start, end]), stack([end, start])
     torch.testing.assert_close(
-        GeodesicPath(spec, *many, stacked=True)(GRID)["temperature"], torch.stack([1 + 2 * GRID, 3 - 2 * GRID], 1)
+        GeodesicPath(spec, *many, stacked=True)(GRID)["temperature"],
+        torch.stack([1 + 2 * GRID, 3 - 2 * GRID], 1),
     )
 
 
@@ -181,13 +207,17 @@ def test_antipodal_units_are_named():
 def test_mistakes():
     start, end = point(0), point(1)
     path = LinearPath(start, end)
-    with pytest.raises(SymgeomError, match="at t from -0.1 to 0.5: a path runs from t = 0 to t = 1"):
+    with pytest.raises(
+        SymgeomError, match="at t from -0.1 to 0.5: a path runs from t = 0 to t = 1"
+    ):
         path(torch.tensor([0.5, -0.1]))
     with pytest.raises(SymgeomError, match=r"at t of shape \(1, 1\)"):
         path(torch.zeros(1, 1))
     with pytest.raises(SymgeomError, match="through 1 networks: give at least two"):
         PolygonalPath([start])
-    with pytest.raises(SymgeomError, match=r"point 1 of the path with its reference: tensors missing \['0.bias'\]"):
+    with pytest.raises(
+        SymgeomError, match=r"point 1 of the path with its reference: tensors missing \['0.bias'\]"
+    ):
         BezierPath([start, {name: tensor for name, tensor in end.items() if name != "0.bias"}])
     with pytest.raises(SymgeomError, match="group 'hidden3': leg on tensor '4.weight'"):
         GeodesicPath(mlp_spec(5, 7, 6, 4, 3), start, end)
@@ -199,14 +229,19 @@ def test_integer_buffers_without_axes_are_the_first_points():
     assert same(LinearPath(start, end)(0.5), {"w": torch.tensor([2.0]), "count": torch.tensor(1)})
     stacked = LinearPath(start, end)(torch.tensor([0.0, 0.5]))
     assert same(stacked, {"w": torch.tensor([[1.0], [2.0]]), "count": torch.tensor([1, 1])})
-    counted = {name: point(seed) | {"count": torch.tensor(seed)} for seed, name in enumerate(("start", "end"))}
+    counted = {
+        name: point(seed) | {"count": torch.tensor(seed)}
+        for seed, name in enumerate(("start", "end"))
+    }
     assert GeodesicPath(SPEC, **counted)(0.5)["count"] == 0
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_pair_of_a_stacked_path(kind):
     triples = [[point(3 * pair + seed, torch.float32) for seed in range(3)] for pair in range(2)]
-    together = paths([stack(networks) for networks in zip(*triples, strict=True)], stacked=True)[kind]
+    together = paths([stack(networks) for networks in zip(*triples, strict=True)], stacked=True)[
+        kind
+    ]
     for index, networks in enumerate(triples):
         assert same(together.pair(index)(GRID), paths(networks)[kind](GRID))
 
@@ -220,7 +255,10 @@ def test_some_tensors_of_a_path_and_the_factors_of_its_points(kind):
     assert list(some) == ["2.weight", "0.bias"]
     assert all(torch.equal(some[name], everything[name]) for name in some)
     for name in ("0.weight", "2.weight", "2.bias"):
-        factors, tensors = path.factors(name, GRID), torch.stack([network[name] for network in path.points])
+        factors, tensors = (
+            path.factors(name, GRID),
+            torch.stack([network[name] for network in path.points]),
+        )
         axes = "ptr,prd->trd" if tensors.ndim == 3 else "ptr,pr->tr"
         combined = torch.einsum(axes, factors.expand(-1, -1, tensors.shape[1]), tensors)
         assert (combined - everything[name]).abs().max() < 1e-14
@@ -247,26 +285,48 @@ def test_lengths_on_the_torus():
     geodesic = GeodesicPath(SPEC, start, end)
     for kind in ("rms", "riemannian"):
         apart = float(torus.distance(start, end, kind=kind))
-        assert math.isclose(path_length(geodesic, torus=torus, kind=kind, samples=7), apart, rel_tol=1e-12)
+        assert math.isclose(
+            path_length(geodesic, torus=torus, kind=kind, samples=7), apart, rel_tol=1e-12
+        )
         detour = [start, point(2), end]
         legs = [float(torus.distance(*pair, kind=kind)) for pair in (detour[:2], detour[1:])]
-        assert math.isclose(polygon_length(detour, torus=torus, kind=kind), sum(legs), rel_tol=1e-15)
+        assert math.isclose(
+            polygon_length(detour, torus=torus, kind=kind), sum(legs), rel_tol=1e-15
+        )
         assert sum(legs) > apart
-    straight = LinearPath(start, end)  # between unit vectors: along the same great circles, at another speed
-    assert math.isclose(path_length(straight, torus=torus, samples=3), path_length(geodesic, torus=torus), rel_tol=1e-12)
+    straight = LinearPath(
+        start, end
+    )  # between unit vectors: along the same great circles, at another speed
+    assert math.isclose(
+        path_length(straight, torus=torus, samples=3),
+        path_length(geodesic, torus=torus),
+        rel_tol=1e-12,
+    )
 
 
 def test_euclidean_lengths():
     """Integers have no length; a Bezier curve approaches the closed form of the arc of a parabola."""
-    corners = [{"w": torch.tensor(w), "v": torch.tensor([0.0]), "count": torch.tensor(7)} for w in ([0.0, 0], [1.0, 0], [1.0, 1])]
+    corners = [
+        {"w": torch.tensor(w), "v": torch.tensor([0.0]), "count": torch.tensor(7)}
+        for w in ([0.0, 0], [1.0, 0], [1.0, 1])
+    ]
     assert polygon_length(corners) == 2
     assert path_length(PolygonalPath(corners), samples=5) == 2
     exact = 1 + math.asinh(1) / math.sqrt(2)  # integral of 2 sqrt((1 - t)^2 + t^2)
-    errors = [exact - float(path_length(BezierPath(corners), samples=samples)) for samples in (17, 33)]
+    errors = [
+        exact - float(path_length(BezierPath(corners), samples=samples)) for samples in (17, 33)
+    ]
     assert 0 < errors[1] < errors[0] / 3.9 < 1e-3
-    chain = [{"w": torch.tensor(w)} for w in ([0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [1.0, 2.0], [1.0, 0.0])]
-    assert torch.allclose(bend_angles(chain), torch.tensor([math.pi / 2, 0, math.pi]).double(), atol=1e-15)
-    for measure, match in ((polygon_length, "the length of a path of 1 points"), (bend_angles, "a chain of 1 points")):
+    chain = [
+        {"w": torch.tensor(w)} for w in ([0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [1.0, 2.0], [1.0, 0.0])
+    ]
+    assert torch.allclose(
+        bend_angles(chain), torch.tensor([math.pi / 2, 0, math.pi]).double(), atol=1e-15
+    )
+    for measure, match in (
+        (polygon_length, "the length of a path of 1 points"),
+        (bend_angles, "a chain of 1 points"),
+    ):
         with pytest.raises(SymgeomError, match=match):
             measure(chain[:1])
 
@@ -274,7 +334,9 @@ def test_euclidean_lengths():
 def test_weights_of_a_bezier_curve_add_up():
     t = torch.linspace(0, 1, 9, dtype=torch.float64)
     for points in (2, 3, 6):
-        assert torch.allclose(bezier_weights(t, points).sum(0), torch.ones(9, dtype=torch.float64), rtol=1e-14)
+        assert torch.allclose(
+            bezier_weights(t, points).sum(0), torch.ones(9, dtype=torch.float64), rtol=1e-14
+        )
 
 
 def test_the_workflow_draws_geodesics_under_the_convention_of_the_study(monkeypatch):
@@ -283,7 +345,10 @@ def test_the_workflow_draws_geodesics_under_the_convention_of_the_study(monkeypa
 
     start, end = point(0), point(1)
     for bias_in_norm in (True, False):
-        found, expected = geodesic_of(Torus(SPEC, bias_in_norm), (start, end)), GeodesicPath(SPEC, start, end, bias_in_norm)
+        found, expected = (
+            geodesic_of(Torus(SPEC, bias_in_norm), (start, end)),
+            GeodesicPath(SPEC, start, end, bias_in_norm),
+        )
         assert all(torch.equal(found(0.5)[name], tensor) for name, tensor in expected(0.5).items())
     for name in ("2.weight", "2.bias"):
         end[name][1] = -start[name][1]

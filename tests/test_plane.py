@@ -34,10 +34,17 @@ class Bowl(nn.Module):
 
 
 def bowl(place, loss=lambda outputs, _: outputs[:, 0] + 1):
-    return Problem(Bowl(place), torch.zeros(2, 1, dtype=torch.float64), torch.ones(2, dtype=torch.int64), sample_loss=loss)
+    return Problem(
+        Bowl(place),
+        torch.zeros(2, 1, dtype=torch.float64),
+        torch.ones(2, dtype=torch.int64),
+        sample_loss=loss,
+    )
 
 
-CORNERS = torch.tensor([[1.0, 2.0, 0.5, -1.0], [4.0, 2.5, 0.0, 1.0], [-1.0, 0.0, 3.0, 0.25]], dtype=torch.float64)
+CORNERS = torch.tensor(
+    [[1.0, 2.0, 0.5, -1.0], [4.0, 2.5, 0.0, 1.0], [-1.0, 0.0, 3.0, 0.25]], dtype=torch.float64
+)
 
 
 def corners():
@@ -69,7 +76,11 @@ def test_coordinates_are_displacements():
 @pytest.mark.parametrize("lowest", [0, 1, 2, None])
 def test_a_quadratic_is_a_quadratic_of_the_coordinates_column_by_column(lowest):
     """Around each of the three, and around a place off the plane."""
-    place = CORNERS[lowest] if lowest is not None else torch.tensor([0.2, 1.0, 0.7, 2.0], dtype=torch.float64)
+    place = (
+        CORNERS[lowest]
+        if lowest is not None
+        else torch.tensor([0.2, 1.0, 0.7, 2.0], dtype=torch.float64)
+    )
     plane = Plane(*corners())
     found = error_map(bowl(place), plane, points=7, margin=0.3)
     a, b, c = CORNERS
@@ -88,7 +99,10 @@ def test_a_quadratic_is_a_quadratic_of_the_coordinates_column_by_column(lowest):
     assert torch.equal(found.place_error, (found.place_loss >= 1).double())
     if lowest is not None:
         assert found.place_loss[lowest] == 0
-        nearest = [(axis - at).abs().argmin() for axis, at in zip((found.y, found.x), (y0, x0), strict=True)]
+        nearest = [
+            (axis - at).abs().argmin()
+            for axis, at in zip((found.y, found.x), (y0, x0), strict=True)
+        ]
         assert found.loss[tuple(nearest)] == found.loss.min()
 
 
@@ -106,7 +120,9 @@ def test_what_is_not_a_number_stays_so_and_nothing_is_added():
     def loss(outputs, _):
         return (4 - outputs[:, 0]).log()  # defined within a radius
 
-    first, again = (error_map(bowl(CORNERS[0], loss), Plane(*corners()), points=9) for _ in range(2))
+    first, again = (
+        error_map(bowl(CORNERS[0], loss), Plane(*corners()), points=9) for _ in range(2)
+    )
     squared = error_map(bowl(CORNERS[0]), Plane(*corners()), points=9).loss
     assert torch.equal(first.loss.isnan(), squared > 5)
     assert torch.equal(first.error.isnan(), squared > 5)
@@ -127,7 +143,10 @@ def test_a_map_is_the_landscape_of_the_networks():
 
 
 def test_buffers_are_combined_but_not_measured():
-    networks = [corner | {"mean": torch.full((1,), float(k)), "count": torch.tensor(k)} for k, corner in enumerate(corners())]
+    networks = [
+        corner | {"mean": torch.full((1,), float(k)), "count": torch.tensor(k)}
+        for k, corner in enumerate(corners())
+    ]
     plane = Plane(*networks, tensors=("v", "w"))
     assert torch.equal(plane.places, Plane(*corners()).places)
     middle = plane.places.mean(0)
@@ -152,7 +171,12 @@ def test_units_put_back_on_their_spheres():
             length[3] = 0
         assert torch.allclose(rows.norm(dim=1), length, rtol=1e-12)
         straight = sphere_coordinates(SPEC, flat(*middle))[name]
-        assert torch.allclose(rows * straight.norm(dim=1, keepdim=True), straight * length.unsqueeze(1), rtol=0, atol=1e-14)
+        assert torch.allclose(
+            rows * straight.norm(dim=1, keepdim=True),
+            straight * length.unsqueeze(1),
+            rtol=0,
+            atol=1e-14,
+        )
     for place, expected in zip(plane.places.tolist(), networks, strict=True):
         assert torch.allclose(ravel(plane(*place)), ravel(expected), rtol=0, atol=1e-14)
 
@@ -160,13 +184,19 @@ def test_units_put_back_on_their_spheres():
 def test_mistakes():
     a, b, c = corners()
     for third in (a, b, {name: 0.25 * a[name] + 0.75 * b[name] for name in a}):
-        with pytest.raises(SymgeomError, match="Cannot draw a plane through three networks on a line"):
+        with pytest.raises(
+            SymgeomError, match="Cannot draw a plane through three networks on a line"
+        ):
             Plane(a, b, third)
     with pytest.raises(SymgeomError, match="Cannot draw a plane through three networks on a line"):
         Plane(a, a, c)
-    with pytest.raises(SymgeomError, match="the third network of the plane with its reference: tensors missing"):
+    with pytest.raises(
+        SymgeomError, match="the third network of the plane with its reference: tensors missing"
+    ):
         Plane(a, b, {"v": c["v"]})
-    with pytest.raises(SymgeomError, match="the second network of the plane: tensor 'v' holds 2 values"):
+    with pytest.raises(
+        SymgeomError, match="the second network of the plane: tensor 'v' holds 2 values"
+    ):
         Plane(a, b | {"v": b["v"] * math.nan}, c)
     with pytest.raises(SymgeomError, match="a map with 1 points per axis and a margin of 0.2"):
         error_map(bowl(CORNERS[0]), Plane(a, b, c), points=1)

@@ -48,8 +48,12 @@ def landscape(kind, dtype=torch.float64):
         return Problem(lenet().double(), *images()).cast(dtype)
     inputs, targets = batch(26, 4, 3)
     if kind == "norm":
-        return Problem(normalised(), inputs, targets, batch_norm="recompute", training_inputs=inputs, chunk=9).cast(dtype)
-    return Problem(mlp(4, 9, 7, 3, activation=nn.Tanh, bias=kind == "chain"), inputs, targets).cast(dtype)
+        return Problem(
+            normalised(), inputs, targets, batch_norm="recompute", training_inputs=inputs, chunk=9
+        ).cast(dtype)
+    return Problem(mlp(4, 9, 7, 3, activation=nn.Tanh, bias=kind == "chain"), inputs, targets).cast(
+        dtype
+    )
 
 
 def noisy(inputs, generator):
@@ -59,14 +63,24 @@ def noisy(inputs, generator):
 
 
 def starts(problem, count):
-    return [cast(parameters(randomised(copy.deepcopy(problem.module), seed)), problem.inputs.dtype) for seed in range(count)]
+    return [
+        cast(parameters(randomised(copy.deepcopy(problem.module), seed)), problem.inputs.dtype)
+        for seed in range(count)
+    ]
 
 
 def trained(problem, name="sgd", *, plan=PLAN, seeds=3, observe=None, **options):
     method = build(name, {"learning_rate": 0.05, **options})
     count = seeds * method.members_per_seed
     orders = [stream("order", member) for member in range(count)]
-    return train(problem, stack(starts(problem, count)), method, plan=plan, generators=orders, observe=observe)
+    return train(
+        problem,
+        stack(starts(problem, count)),
+        method,
+        plan=plan,
+        generators=orders,
+        observe=observe,
+    )
 
 
 AVERAGES = {"average_from": 0.0, "averages_least": 2}
@@ -75,7 +89,11 @@ AVERAGES = {"average_from": 0.0, "averages_least": 2}
 @pytest.mark.parametrize("name", ["sgd", "sam", "adam", "rsgd", "swa"])
 @pytest.mark.parametrize("kind", ["chain", "no bias", "norm", "images"])
 def test_batched_is_one_by_one_up_to_rounding_and_exact_when_rerun(kind, name):
-    plan, problem, own = replace(PLAN, augment=noisy), landscape(kind), AVERAGES if name == "swa" else {}
+    plan, problem, own = (
+        replace(PLAN, augment=noisy),
+        landscape(kind),
+        AVERAGES if name == "swa" else {},
+    )
     single = trained(problem, name, plan=replace(plan, together="one"), **own)
     batched = trained(problem, name, plan=replace(plan, together="batched"), **own)
     again = trained(problem, name, plan=replace(plan, together="batched"), **own)
@@ -85,7 +103,9 @@ def test_batched_is_one_by_one_up_to_rounding_and_exact_when_rerun(kind, name):
     torch.testing.assert_close(dict(batched.parameters), dict(single.parameters), **rounding)
     torch.testing.assert_close(batched.loss, single.loss, **ROUNDING)
     assert torch.equal(batched.error, single.error)
-    assert all(torch.equal(again.parameters[name], tensor) for name, tensor in batched.parameters.items())
+    assert all(
+        torch.equal(again.parameters[name], tensor) for name, tensor in batched.parameters.items()
+    )
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -96,15 +116,22 @@ def test_a_chain_is_vmap_of_its_network_with_gradients_that_lie_like_the_weights
     leaves = {name: tensor.requires_grad_() for name, tensor in stacked.items()}
     assert is_dense_chain(module, inputs[0])
     found = dense_outputs(module, leaves, inputs)
-    expected = torch.vmap(lambda params, samples: functional_call(module, params, (samples,)))(leaves, inputs)
+    expected = torch.vmap(lambda params, samples: functional_call(module, params, (samples,)))(
+        leaves, inputs
+    )
     torch.testing.assert_close(found, expected, **ROUNDING)
-    sides = [torch.autograd.grad(side.square().sum(), tuple(leaves.values())) for side in (found, expected)]
+    sides = [
+        torch.autograd.grad(side.square().sum(), tuple(leaves.values()))
+        for side in (found, expected)
+    ]
     torch.testing.assert_close(*sides, **ROUNDING)
     assert all(tensor.is_contiguous() for tensor in sides[0])
     everyone = inputs[0].expand(3, *inputs.shape[1:])
     shared = torch.vmap(lambda params: functional_call(module, params, (inputs[0],)))(leaves)
     torch.testing.assert_close(dense_outputs(module, leaves, everyone), shared, **ROUNDING)
-    assert torch.autograd.gradcheck(lambda x: dense_outputs(module, leaves, x), inputs[:, :2].requires_grad_())
+    assert torch.autograd.gradcheck(
+        lambda x: dense_outputs(module, leaves, x), inputs[:, :2].requires_grad_()
+    )
 
 
 @pytest.mark.parametrize(
@@ -127,7 +154,11 @@ def test_dense_networks_in_single_precision_train_together_on_a_cpu():
     single = landscape("chain", torch.float32)
     assert trains_together(single, 8, PLAN)
     assert trains_together(landscape("norm", torch.float32), 8, PLAN)
-    for problem, members in [(single, 1), (landscape("chain"), 8), (landscape("images", torch.float32), 8)]:
+    for problem, members in [
+        (single, 1),
+        (landscape("chain"), 8),
+        (landscape("images", torch.float32), 8),
+    ]:
         assert not trains_together(problem, members, PLAN)
     assert trains_together(single.to("meta"), 1, PLAN)
     assert trains_together(landscape("images"), 1, replace(PLAN, together="batched"))
@@ -146,7 +177,9 @@ def test_batch_norm_trains_as_pytorch_does_in_training_mode(together):
         for _ in range(PLAN.epochs):
             for index in torch.randperm(26, generator=order)[:24].split(8):
                 stepper.zero_grad()
-                nn.functional.cross_entropy(module(problem.inputs[index]), problem.targets[index]).backward()
+                nn.functional.cross_entropy(
+                    module(problem.inputs[index]), problem.targets[index]
+                ).backward()
                 stepper.step()
         for name, tensor in module.named_parameters():
             torch.testing.assert_close(found.parameters[name][seed], tensor.detach(), **ROUNDING)
@@ -174,7 +207,11 @@ def test_carried_statistics_stay_what_they_are():
     found = trained(problem, "rsgd")
     for seed, each in enumerate(unstack(found.parameters)):
         first = starts(problem, 9)[3 * seed]
-        assert all(torch.equal(each[name], first[name]) for name in first if "running" in name or "tracked" in name)
+        assert all(
+            torch.equal(each[name], first[name])
+            for name in first
+            if "running" in name or "tracked" in name
+        )
 
 
 @pytest.mark.parametrize("together", ["one", "batched"])
@@ -198,7 +235,9 @@ def test_augmentation_is_each_members_own_and_evaluation_never_sees_it(together)
         torch.testing.assert_close(found.loss[seed, -1], problem.loss(params), **ROUNDING)
 
 
-@pytest.mark.parametrize(("kind", "together"), [("chain", "one"), ("chain", "batched"), ("images", "one")])
+@pytest.mark.parametrize(
+    ("kind", "together"), [("chain", "one"), ("chain", "batched"), ("images", "one")]
+)
 def test_autocast_is_pytorchs_with_weights_and_losses_in_single_precision(kind, together):
     problem = landscape(kind, torch.float32)
     start, targets = starts(problem, 2), torch.stack([problem.targets, problem.targets.flip(0)])
@@ -216,27 +255,41 @@ def test_autocast_is_pytorchs_with_weights_and_losses_in_single_precision(kind, 
         for name, tensor in module.named_parameters():
             assert found[name].dtype == torch.float32
             # bfloat16 has three digits; products of a stack are rounded in another order.
-            torch.testing.assert_close(found[name][place], tensor.grad, rtol=0.05, atol=0.01 * float(tensor.grad.abs().max()))
+            torch.testing.assert_close(
+                found[name][place],
+                tensor.grad,
+                rtol=0.05,
+                atol=0.01 * float(tensor.grad.abs().max()),
+            )
     plan = replace(PLAN, autocast=torch.bfloat16, together=together)
     low, full = trained(problem, plan=plan), trained(problem, plan=replace(PLAN, together=together))
     assert low.parameters[names[0]].dtype == torch.float32
     assert not torch.equal(low.parameters[names[0]], full.parameters[names[0]])
     torch.testing.assert_close(low.loss, full.loss, rtol=0.02, atol=0.02)
     for seed, each in enumerate(unstack(low.parameters)):
-        torch.testing.assert_close(low.loss[seed, -1], problem.loss(each).double(), rtol=1e-6, atol=0)
+        torch.testing.assert_close(
+            low.loss[seed, -1], problem.loss(each).double(), rtol=1e-6, atol=0
+        )
 
 
 def test_autocast_needs_single_precision():
-    with pytest.raises(SymgeomError, match="under autocast to torch.bfloat16 in double precision.*use problem.cast"):
+    with pytest.raises(
+        SymgeomError, match="under autocast to torch.bfloat16 in double precision.*use problem.cast"
+    ):
         trained(landscape("chain"), plan=replace(PLAN, autocast=torch.bfloat16))
 
 
 def test_devices_by_name(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert choose_device("auto") == choose_device("cpu") == torch.device("cpu")
-    with pytest.raises(SymgeomError, match="Cannot compute on device 'cuda': torch .* finds no GPU.*Choose 'auto' or 'cpu'"):
+    with pytest.raises(
+        SymgeomError,
+        match="Cannot compute on device 'cuda': torch .* finds no GPU.*Choose 'auto' or 'cpu'",
+    ):
         choose_device("cuda")
-    with pytest.raises(SymgeomError, match="Unknown device 'tpu': choose one of 'auto', 'cpu', 'cuda'"):
+    with pytest.raises(
+        SymgeomError, match="Unknown device 'tpu': choose one of 'auto', 'cpu', 'cuda'"
+    ):
         choose_device("tpu")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert choose_device("auto") == choose_device("cuda") == torch.device("cuda")
@@ -250,17 +303,26 @@ def test_to_be_watched_changes_nothing(together):
     alone = trained(landscape("chain"), plan=plan)
     seen = trained(landscape("chain"), plan=plan, observe=lambda *step: watched.append(step))
     assert len(watched) == 9
-    assert all(torch.equal(tensor, seen.parameters[name]) for name, tensor in alone.parameters.items())
+    assert all(
+        torch.equal(tensor, seen.parameters[name]) for name, tensor in alone.parameters.items()
+    )
 
 
 def test_weights_that_an_optimizer_remembers_are_not_overwritten():
-    problem, start = landscape("chain"), stack([network(4, 9, 7, 3, seed=seed) for seed in range(2)])
+    problem, start = (
+        landscape("chain"),
+        stack([network(4, 9, 7, 3, seed=seed) for seed in range(2)]),
+    )
     before = {name: tensor.clone() for name, tensor in start.items()}
     sgd = build("sgd", {})
 
     class Remembers:
         name, members_per_seed, draws_noise = "remembers", 1, False
-        pretraining, learning_rate_at, begin_epoch = sgd.pretraining, sgd.learning_rate_at, sgd.begin_epoch
+        pretraining, learning_rate_at, begin_epoch = (
+            sgd.pretraining,
+            sgd.learning_rate_at,
+            sgd.begin_epoch,
+        )
         may_stop, never_finishes = sgd.may_stop, sgd.never_finishes
 
         def start(self, params, seeds=None):
@@ -276,6 +338,12 @@ def test_weights_that_an_optimizer_remembers_are_not_overwritten():
             return {name: tensor.clone() for name, tensor in state["first"].items()}
 
     calls = []
-    found = train(problem, start, Remembers(), plan=PLAN, generators=[stream("order", seed) for seed in range(2)])
+    found = train(
+        problem,
+        start,
+        Remembers(),
+        plan=PLAN,
+        generators=[stream("order", seed) for seed in range(2)],
+    )
     assert all(torch.equal(found.parameters[name], tensor) for name, tensor in before.items())
     assert all(torch.equal(start[name], tensor) for name, tensor in before.items())

@@ -11,7 +11,12 @@ from symgeom.study.provenance import describe_run, run_statistics
 def test_without_git_the_commit_is_unknown(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     made = describe_run([], tmp_path)
-    assert (made["commit"], made["changed_files"], made["elapsed"], "started" in made) == ("unknown", 0, 0.0, False)
+    assert (made["commit"], made["changed_files"], made["elapsed"], "started" in made) == (
+        "unknown",
+        0,
+        0.0,
+        False,
+    )
 
 
 def test_benchmarks_are_summed_rule_by_rule(tmp_path):
@@ -24,12 +29,25 @@ def test_benchmarks_are_summed_rule_by_rule(tmp_path):
         os.utime(tmp_path / rule / f"{job}.tsv", (ended, ended))
     later, earlier = (dict(row) for row in reversed(run_statistics(tmp_path)))
     assert earlier.pop("spans") == [(98.0, 100.0), (197.0, 200.0)]
-    assert earlier == {"rule": "b", "jobs": 2, "seconds": 5.0, "longest": 3.0, "memory": 30.0, "started": 98.0, "ended": 200.0}
+    assert earlier == {
+        "rule": "b",
+        "jobs": 2,
+        "seconds": 5.0,
+        "longest": 3.0,
+        "memory": 30.0,
+        "started": 98.0,
+        "ended": 200.0,
+    }
     assert (later["rule"], math.isnan(later["memory"]), later["started"]) == ("a", True, 299.5)
 
 
 def test_elapsed_time_is_that_in_which_a_job_ran(tmp_path):
-    for job, seconds, ended in (("first", 10, 110), ("beside", 4, 108), ("across", 5, 113), ("next day", 2, 90_000)):
+    for job, seconds, ended in (
+        ("first", 10, 110),
+        ("beside", 4, 108),
+        ("across", 5, 113),
+        ("next day", 2, 90_000),
+    ):
         synthetic_study.write_benchmark(tmp_path / "rule" / f"{job}.tsv", str(seconds), "10.0")
         os.utime(tmp_path / "rule" / f"{job}.tsv", (ended, ended))
     assert describe_run(run_statistics(tmp_path), tmp_path)["elapsed"] == 15.0

@@ -6,7 +6,16 @@ from functools import lru_cache
 
 import pytest
 import torch
-from cases import ARCHITECTURES, Block, cifar_resnet, lenet, mlp, randomised, self_attention, torchvision_models
+from cases import (
+    ARCHITECTURES,
+    Block,
+    cifar_resnet,
+    lenet,
+    mlp,
+    randomised,
+    self_attention,
+    torchvision_models,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
@@ -83,7 +92,9 @@ def tolerance(spec: SymmetrySpec) -> float:
 def difference(found: dict[str, Tensor], expected: dict[str, Tensor]) -> float:
     """Largest change of an entry, relative to the largest entry of its tensor."""
     assert found.keys() == expected.keys()
-    pairs = [(found[name], expected[name]) for name in expected if expected[name].is_floating_point()]
+    pairs = [
+        (found[name], expected[name]) for name in expected if expected[name].is_floating_point()
+    ]
     return max(float((a - b).abs().max() / b.abs().max()) for a, b in pairs if b.any() or a.any())
 
 
@@ -91,7 +102,9 @@ def trainable(module: nn.Module, params: dict[str, Tensor]) -> dict[str, Tensor]
     return {name: params[name] for name, _ in module.named_parameters()}
 
 
-def change(module: nn.Module, inputs: Tensor, first: dict[str, Tensor], second: dict[str, Tensor]) -> float:
+def change(
+    module: nn.Module, inputs: Tensor, first: dict[str, Tensor], second: dict[str, Tensor]
+) -> float:
     before, after = (functional_call(module, theta, (inputs,)) for theta in (first, second))
     return float((after - before).abs().max() / before.abs().max())
 
@@ -104,13 +117,20 @@ def scaling(spec: SymmetrySpec, seed: int, spread: float) -> GroupElement:
     return unpermuted(spec, random_element(spec, generator=stream("scaling", seed), spread=spread))
 
 
-def assert_canonical(module: nn.Module, inputs: Tensor, spec: SymmetrySpec, element: GroupElement, **options: object) -> None:
+def assert_canonical(
+    module: nn.Module, inputs: Tensor, spec: SymmetrySpec, element: GroupElement, **options: object
+) -> None:
     """The function is kept, the element leads there, nothing is left to do, and orbit-mates meet."""
     params, bound = parameters(module), tolerance(spec)
     canonical = canonicalise(spec, params, **options)
     assert change(module, inputs, params, canonical.parameters) < bound
     assert difference(act(spec, canonical.element, params), canonical.parameters) < bound
-    assert difference(canonicalise(spec, canonical.parameters, **options).parameters, canonical.parameters) < bound
+    assert (
+        difference(
+            canonicalise(spec, canonical.parameters, **options).parameters, canonical.parameters
+        )
+        < bound
+    )
     moved = canonicalise(spec, act(spec, element, params), **options).parameters
     assert difference(moved, canonical.parameters) < bound
 
@@ -125,11 +145,17 @@ seeds, spreads = st.integers(0, 2**31), st.floats(0.0, 2.0)
 def test_group_laws(name: str, seed: int, spread: float):
     module, inputs, spec = case(name)
     exact, params = spec.exact(), parameters(randomised(module, seed))
-    first, second = (random_element(exact, generator=stream(name, seed, place), spread=spread) for place in range(2))
+    first, second = (
+        random_element(exact, generator=stream(name, seed, place), spread=spread)
+        for place in range(2)
+    )
     moved, bound = act(exact, first, params), tolerance(spec)
     assert difference(act(exact, identity(exact), params), params) == 0
     assert change(module, inputs, params, moved) < bound
-    assert difference(act(exact, compose(exact, second, first), params), act(exact, second, moved)) < bound
+    assert (
+        difference(act(exact, compose(exact, second, first), params), act(exact, second, moved))
+        < bound
+    )
     assert difference(act(exact, inverse(exact, first), moved), params) < bound
 
 
@@ -146,17 +172,29 @@ def test_representatives(name: str, seed: int, spread: float, bias_in_norm: bool
 @pytest.mark.parametrize("name", NETWORKS)
 def test_units_of_little_importance_are_the_same_on_the_whole_orbit(name: str):
     module, _, spec = case(name)
-    params, exact, options = parameters(randomised(module)), spec.exact(), {"importance_threshold": 0.4, "dead_units": "drop"}
+    params, exact, options = (
+        parameters(randomised(module)),
+        spec.exact(),
+        {"importance_threshold": 0.4, "dead_units": "drop"},
+    )
     canonical = canonicalise(exact, params, **options)
     moved = canonicalise(exact, act(exact, scaling(exact, 0, 1.0), params), **options)
     again = canonicalise(exact, canonical.parameters, **options)
     assert (moved.weak, moved.dead) == (canonical.weak, canonical.dead)
     assert not any(again.weak.values())
     for found in (moved, again):
-        assert difference(trainable(module, found.parameters), trainable(module, canonical.parameters)) < tolerance(spec)
+        assert difference(
+            trainable(module, found.parameters), trainable(module, canonical.parameters)
+        ) < tolerance(spec)
 
 
-COUPLED = ("residual", "tied weights", "grouped and tied", "residual convolutions", "tied convolutions")
+COUPLED = (
+    "residual",
+    "tied weights",
+    "grouped and tied",
+    "residual convolutions",
+    "tied convolutions",
+)
 """Networks in which the convention for residual streams makes a difference."""
 
 
@@ -166,10 +204,18 @@ def test_both_conventions_for_streams_agree_where_there_is_none(name: str):
     params = parameters(randomised(module))
     first = canonicalise(spec, params).parameters
     if name not in COUPLED:
-        assert difference(canonicalise(spec, params, stream="all").parameters, first) < tolerance(spec)
+        assert difference(canonicalise(spec, params, stream="all").parameters, first) < tolerance(
+            spec
+        )
     else:
         small = params | {n: t * 0.3 for n, t in params.items() if t.ndim > 1}
-        assert difference(canonicalise(spec, small, stream="all").parameters, canonicalise(spec, small).parameters) > 0.01
+        assert (
+            difference(
+                canonicalise(spec, small, stream="all").parameters,
+                canonicalise(spec, small).parameters,
+            )
+            > 0.01
+        )
 
 
 @pytest.mark.parametrize("name", COUPLED)
@@ -196,31 +242,48 @@ def test_angles_of_planted_rotations(name: str):
     module, _, spec = case(name)
     torus, start = Torus(spec), canonicalise(spec, parameters(randomised(module))).parameters
     points = sphere_coordinates(spec, start)
-    pairs = {key: (u, torch.randn(u.shape, generator=stream("plane"), dtype=u.dtype)) for key, u in points.items()}
-    across = {key: w - (w * u).sum(1, keepdim=True) * u / u.square().sum(1, keepdim=True) for key, (u, w) in pairs.items()}
+    pairs = {
+        key: (u, torch.randn(u.shape, generator=stream("plane"), dtype=u.dtype))
+        for key, u in points.items()
+    }
+    across = {
+        key: w - (w * u).sum(1, keepdim=True) * u / u.square().sum(1, keepdim=True)
+        for key, (u, w) in pairs.items()
+    }
     for theta in (0.0, 1e-9, math.pi / 2):
         turned = {
-            key: math.cos(theta) * u + math.sin(theta) * u.norm(dim=1, keepdim=True) * nn.functional.normalize(across[key])
+            key: math.cos(theta) * u
+            + math.sin(theta) * u.norm(dim=1, keepdim=True) * nn.functional.normalize(across[key])
             for key, u in points.items()
             if u.shape[1] > 1
         }
         end = with_sphere_coordinates(spec, start, turned)
         expected = {key: theta if key in turned else 0.0 for key in points}
         found = torus.group_distances(start, end)
-        assert all(abs(float(found[key]) - expected[key]) < 1e-15 + 1e-15 * theta for key in expected)
+        assert all(
+            abs(float(found[key]) - expected[key]) < 1e-15 + 1e-15 * theta for key in expected
+        )
         middle = torus.geodesic(start, end, 0.25)
-        assert all(abs(float(d) - 0.25 * expected[key]) < 1e-14 for key, d in torus.group_distances(start, middle).items())
+        assert all(
+            abs(float(d) - 0.25 * expected[key]) < 1e-14
+            for key, d in torus.group_distances(start, middle).items()
+        )
     (along,) = unstack(GeodesicPath(spec, start, end)(torch.tensor([0.25])))
     assert difference(along, middle) < ROUNDING
 
 
-@pytest.mark.parametrize("name", ["mlp", "depthwise", "batch norm kept", "residual", "concatenation", "quotient"])
+@pytest.mark.parametrize(
+    "name", ["mlp", "depthwise", "batch norm kept", "residual", "concatenation", "quotient"]
+)
 def test_antipodal_points_are_named(name: str):
     module, _, spec = case(name)
     start = canonicalise(spec, parameters(randomised(module))).parameters
     for key, rows in sphere_coordinates(spec, start).items():
         end = with_sphere_coordinates(spec, start, {key: torch.cat([rows[:-1], -rows[-1:]])})
-        with pytest.raises(SymgeomError, match=rf"Group '{key}': .*the points of spheres \[{len(rows) - 1}\] are antipodal"):
+        with pytest.raises(
+            SymgeomError,
+            match=rf"Group '{key}': .*the points of spheres \[{len(rows) - 1}\] are antipodal",
+        ):
             Torus(spec).geodesic(start, end, 0.5)
 
 
@@ -228,7 +291,9 @@ def large(name: str) -> nn.Module:
     """Networks as published, but for the number of classes (and VGG's classifier, a gigabyte of weights)."""
     models = torchvision_models()
     if name == "vgg11_bn":
-        network = models.VGG(models.vgg.make_layers(models.vgg.cfgs["A"], True), num_classes=3, init_weights=False)
+        network = models.VGG(
+            models.vgg.make_layers(models.vgg.cfgs["A"], True), num_classes=3, init_weights=False
+        )
         network.avgpool, network.classifier = (
             nn.AdaptiveAvgPool2d(1),
             nn.Sequential(nn.Linear(512, 8), nn.ReLU(), nn.Linear(8, 3)),

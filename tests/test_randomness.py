@@ -14,5 +14,11 @@ def test_a_stream_depends_on_its_words_alone():
 
 
 def test_the_seed_is_the_digest_of_the_words():
-    seed = int(hashlib.sha256(b"order/3").hexdigest()[14:16] + hashlib.sha256(b"order/3").hexdigest()[12:14], 16)
-    assert stream("order", 3).initial_seed() >> 47 == seed  # the two highest of the eight bytes, less the one bit that is dropped
+    seed = int(
+        hashlib.sha256(b"order/3").hexdigest()[14:16]
+        + hashlib.sha256(b"order/3").hexdigest()[12:14],
+        16,
+    )
+    assert (
+        stream("order", 3).initial_seed() >> 47 == seed
+    )  # the two highest of the eight bytes, less the one bit that is dropped

@@ -49,7 +49,9 @@ def stores(tmp_path: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("limit", [0, 3000, 2**28])
-def test_networks_are_those_that_were_stored(stores: list[str], monkeypatch: pytest.MonkeyPatch, limit: int):
+def test_networks_are_those_that_were_stored(
+    stores: list[str], monkeypatch: pytest.MonkeyPatch, limit: int
+):
     monkeypatch.setattr(_stage, "OnDemand", functools.partial(OnDemand, limit=limit))
     read = _stage.read_networks(stores)
     assert list(read) == [("sgd", 0), ("sgd", 1), ("sgd", 2), ("adam", 0), ("adam", 1)]
@@ -58,7 +60,10 @@ def test_networks_are_those_that_were_stored(stores: list[str], monkeypatch: pyt
         for (arm, seed), found in read.items():
             stored = seeds_of(("sgd", "adam").index(arm))[seed]
             assert list(found) == list(stored)
-            assert all(torch.equal(found[name], stored[name]) and found[name].is_contiguous() for name in stored)
+            assert all(
+                torch.equal(found[name], stored[name]) and found[name].is_contiguous()
+                for name in stored
+            )
     one = _stage.read_networks(stores[0])
     assert list(one) == list(read)[:3]
 
@@ -74,17 +79,25 @@ def test_no_more_networks_are_held_than_fit(stores: list[str], monkeypatch: pyte
 
 
 def test_alignments_do_not_depend_on_what_is_held(monkeypatch: pytest.MonkeyPatch):
-    networks = {name: canonicalise(SPEC, network(*WIDTHS, seed=seed)).parameters for seed, name in enumerate("abcd")}
+    networks = {
+        name: canonicalise(SPEC, network(*WIDTHS, seed=seed)).parameters
+        for seed, name in enumerate("abcd")
+    }
     asked = [(a, b) for a in "abcd" for b in "abcd" if a < b]
 
     def aligned() -> list[tuple]:
         seeded = {pair: stream(*pair) for pair in asked}
         given = OnDemand(networks, networks.__getitem__, size=size, limit=0)
         found = align_pairs(SPEC, given, asked, matching=Matching(starts=3), generators=seeded)
-        return [(pair, each.objectives, [p.tolist() for p in each.element.permutations.values()]) for pair, each in found]
+        return [
+            (pair, each.objectives, [p.tolist() for p in each.element.permutations.values()])
+            for pair, each in found
+        ]
 
     before = aligned()
-    monkeypatch.setattr(sys.modules["symgeom.quotient.alignment"], "OnDemand", functools.partial(OnDemand, limit=0))
+    monkeypatch.setattr(
+        sys.modules["symgeom.quotient.alignment"], "OnDemand", functools.partial(OnDemand, limit=0)
+    )
     assert aligned() == before
 
 
@@ -92,11 +105,18 @@ def test_elements_of_some_pairs_are_read_and_no_others(tmp_path: Path):
     ends = [("sgd", 0, "sgd", seed) for seed in range(1, 5)]
     sizes = {group.name: group.size for group in SPEC.groups}
     variables = {
-        f"{part}_{name}": (("pair", name), np.arange(4.0)[:, None].repeat(count, 1).astype(kind), DESCRIBED)
+        f"{part}_{name}": (
+            ("pair", name),
+            np.arange(4.0)[:, None].repeat(count, 1).astype(kind),
+            DESCRIBED,
+        )
         for name, count in sizes.items()
         for part, kind in (("permutation", int), ("scale", float))
     }
-    labels = {name: ("pair", [pair[column] for pair in ends]) for column, name in enumerate(_elements.ENDS)}
+    labels = {
+        name: ("pair", [pair[column] for pair in ends])
+        for column, name in enumerate(_elements.ENDS)
+    }
     path = tmp_path / "0.zarr.zip"
     write_store(path, xr.Dataset(variables, labels), config_digest="ab12", seeds=range(5))
     assert list(_elements.read_elements(str(path), SPEC)) == ends

@@ -14,7 +14,10 @@ def test_the_library_example_runs():
     exec(compile(library, "README.md", "exec"), names)
     assert names["proof"].residual < 1e-10
     assert [group.name for group in names["spec"].groups] == ["hidden1", "head"]
-    lengths = names["canonical"].parameters["0.weight"].square().sum(1) + names["canonical"].parameters["0.bias"].square()
+    lengths = (
+        names["canonical"].parameters["0.weight"].square().sum(1)
+        + names["canonical"].parameters["0.bias"].square()
+    )
     assert float((lengths - 1).abs().max()) < 1e-12
 
 
@@ -33,6 +36,12 @@ def test_the_map_names_every_module():
 
 
 def test_conda_environment_repeats_the_lock():
-    locked = [line for line in (ROOT / "requirements.lock").read_text().split("\n") if line and not line.startswith("#")]
-    listed = re.findall(r"^ +- (\S+==\S+)$", (ROOT / "workflow/envs/symgeom.yaml").read_text(), re.MULTILINE)
+    locked = [
+        line
+        for line in (ROOT / "requirements.lock").read_text().split("\n")
+        if line and not line.startswith("#")
+    ]
+    listed = re.findall(
+        r"^ +- (\S+==\S+)$", (ROOT / "workflow/envs/symgeom.yaml").read_text(), re.MULTILINE
+    )
     assert listed == locked

@@ -36,7 +36,12 @@ def residual(seed=0):
         first = torch.relu(self.stem(x))
         return self.out(torch.relu(first + self.b(torch.relu(self.a(first)))))
 
-    layers = {"stem": nn.Linear(5, 4), "a": nn.Linear(4, 6), "b": nn.Linear(6, 4), "out": nn.Linear(4, 3)}
+    layers = {
+        "stem": nn.Linear(5, 4),
+        "a": nn.Linear(4, 6),
+        "b": nn.Linear(6, 4),
+        "out": nn.Linear(4, 3),
+    }
     return randomised(Block(forward, **layers), seed)
 
 
@@ -50,7 +55,9 @@ CASES = {
 def outputs_of(module, params, path, inputs):
     """Outputs of one layer, units first: an ordinary forward pass, watched."""
     kept = []
-    hook = module.get_submodule(path).register_forward_hook(lambda _, __, output: kept.append(output))
+    hook = module.get_submodule(path).register_forward_hook(
+        lambda _, __, output: kept.append(output)
+    )
     functional_call(module, params, (inputs,))
     hook.remove()
     output = kept[0]
@@ -72,14 +79,18 @@ def test_statistics_are_those_between_the_ends_in_every_layer(name, t):
     found = repair(spec, module, network=middle, ends=ends, t=t, inputs=inputs)
     assert list(hidden_layers(spec, module)) == layers
     for path in layers:
-        first, second, before, after = (outputs_of(module, params, path, inputs) for params in (*ends, middle, found))
+        first, second, before, after = (
+            outputs_of(module, params, path, inputs) for params in (*ends, middle, found)
+        )
         for measure in (lambda x: x.mean(1), lambda x: x.std(1)):
             wanted = (1 - t) * measure(first) + t * measure(second)
             assert np.abs(measure(after) - wanted).max() < 1e-12
         assert np.abs(before.std(1) - wanted).max() > 1e-3
     head = next(name for name in reversed(found) if name.endswith("weight"))
     assert torch.equal(found[head], middle[head])
-    assert {name: (x.shape, x.dtype) for name, x in found.items()} == {name: (x.shape, x.dtype) for name, x in middle.items()}
+    assert {name: (x.shape, x.dtype) for name, x in found.items()} == {
+        name: (x.shape, x.dtype) for name, x in middle.items()
+    }
 
 
 def test_one_layer_in_closed_form():
@@ -131,7 +142,9 @@ def test_the_variance_between_aligned_networks_collapses_and_is_repaired():
         now, first, second = (outputs_of(module, p, layer, inputs).std(1) for p in (params, *ends))
         return (now / ((first + second) / 2)).mean()
 
-    before, after = ([share(params, layer) for layer in ("0", "2", "4")] for params in (middle, repaired))
+    before, after = (
+        [share(params, layer) for layer in ("0", "2", "4")] for params in (middle, repaired)
+    )
     assert 0.9 > before[0] > before[1] > before[2]
     assert before[2] < 0.75, before
     assert after == pytest.approx([1, 1, 1], rel=1e-12)
@@ -141,22 +154,33 @@ def test_a_layer_without_bias_has_its_deviations_repaired_only():
     module = mlp(*WIDTHS, bias=False)
     ends = [network(*WIDTHS, seed=seed, bias=False) for seed in (1, 2)]
     middle = LinearPath(*ends)(0.5)
-    found = repair(discover(module, INPUTS[:2]), module, network=middle, ends=ends, t=0.5, inputs=INPUTS)
-    first, second, before, after = (outputs_of(module, params, "0", INPUTS) for params in (*ends, middle, found))
+    found = repair(
+        discover(module, INPUTS[:2]), module, network=middle, ends=ends, t=0.5, inputs=INPUTS
+    )
+    first, second, before, after = (
+        outputs_of(module, params, "0", INPUTS) for params in (*ends, middle, found)
+    )
     np.testing.assert_allclose(after.std(1), (first.std(1) + second.std(1)) / 2, rtol=1e-12)
-    np.testing.assert_allclose(after.mean(1) / after.std(1), before.mean(1) / before.std(1), rtol=1e-10)
+    np.testing.assert_allclose(
+        after.mean(1) / after.std(1), before.mean(1) / before.std(1), rtol=1e-10
+    )
 
 
 def test_a_unit_that_does_not_vary_is_shifted_and_not_rescaled():
     spec, module, ends, inputs, _ = case("dense")
     middle = LinearPath(*ends)(0.5)
     middle["0.weight"][3] = 0
-    middle["2.weight"][4], middle["2.bias"][4] = 1e-30 * middle["2.weight"][4], 1.0  # varies by less than rounding
+    middle["2.weight"][4], middle["2.bias"][4] = (
+        1e-30 * middle["2.weight"][4],
+        1.0,
+    )  # varies by less than rounding
     found = repair(spec, module, network=middle, ends=ends, t=0.5, inputs=inputs)
     assert torch.equal(found["0.weight"][3], middle["0.weight"][3])
     assert torch.equal(found["2.weight"][4], middle["2.weight"][4])
     for layer, unit in (("0", 3), ("2", 4)):
-        first, second, after = (outputs_of(module, params, layer, inputs)[unit] for params in (*ends, found))
+        first, second, after = (
+            outputs_of(module, params, layer, inputs)[unit] for params in (*ends, found)
+        )
         assert math.isclose(after.mean(), (first.mean() + second.mean()) / 2, rel_tol=1e-12)
 
 
@@ -165,7 +189,9 @@ def test_a_repaired_path_can_be_profiled():
     problem, t = Problem(module, *batch(40, 5, 3)), torch.tensor([0.0, 0.5, 1.0])
     path = LinearPath(*ends)
     found = profile(problem, RepairedPath(spec, module, path, inputs), t)
-    networks = [repair(spec, module, network=path(x), ends=ends, t=x, inputs=inputs) for x in t.tolist()]
+    networks = [
+        repair(spec, module, network=path(x), ends=ends, t=x, inputs=inputs) for x in t.tolist()
+    ]
     assert found.loss.tolist() == [problem.loss(params) for params in networks]
     assert found.loss[1] != profile(problem, path, t).loss[1]
 
@@ -176,9 +202,14 @@ def test_mistakes():
     with pytest.raises(SymgeomError, match="an end with its reference: tensors missing"):
         repair(spec, module, **options | {"ends": (ends[0], {})})
     normed = nn.Sequential(nn.Linear(5, 3), nn.BatchNorm1d(3))
-    with pytest.raises(SymgeomError, match=r"with batch norm \('1' is the first of 1\): measure its statistics anew"):
+    with pytest.raises(
+        SymgeomError,
+        match=r"with batch norm \('1' is the first of 1\): measure its statistics anew",
+    ):
         hidden_layers(spec, normed)
-    with pytest.raises(SymgeomError, match=r"without hidden units .* the groups of its spec are \['head'\]"):
+    with pytest.raises(
+        SymgeomError, match=r"without hidden units .* the groups of its spec are \['head'\]"
+    ):
         hidden_layers(SymmetrySpec(spec.groups[-1:]), module)
 
 
@@ -200,5 +231,7 @@ def test_a_weight_that_is_used_twice(forward):
     params = parameters(module)
     legs = tuple(Leg(f"{path}.weight", 0) for path in layers if path != "out")
     spec = SymmetrySpec((UnitGroup("hidden1", 4, legs),))
-    with pytest.raises(SymgeomError, match="Cannot repair layer '[ab]' Linear.*: its weight is used twice"):
+    with pytest.raises(
+        SymgeomError, match="Cannot repair layer '[ab]' Linear.*: its weight is used twice"
+    ):
         repair(spec, module, network=params, ends=(params, params), t=0.5, inputs=INPUTS)

@@ -54,7 +54,9 @@ def study(tmp_path, monkeypatch):
     shown = {"flatness": {"question": "Flatness: is it flat?", "stages": ["minima", "flatness"]}}
     shown["claims"] = {"question": "Connection: is there a way?", "stages": []}
     report = write_report(Path("results/made_up"), dict.fromkeys(("mlp", "other"), FIGURES), shown)
-    return report.read_text(encoding="utf-8"), json.loads(report.with_name("provenance.json").read_text())
+    return report.read_text(encoding="utf-8"), json.loads(
+        report.with_name("provenance.json").read_text()
+    )
 
 
 def test_the_page_asks_nobody_for_anything(study):
@@ -63,8 +65,14 @@ def test_the_page_asks_nobody_for_anything(study):
     addresses = [attrs[key] for _, attrs in page.tags for key in ("src", "href") if key in attrs]
     assert all(address.startswith(("data:", "#")) for address in addresses)
     assert len(page.all("img")) == 2 * 4  # a thumbnail and the figure
-    assert not re.search(r"@import|url\(|fetch\(|XMLHttp|https?://(?!www\.w3\.org)", study[0].split("<body>")[0])
-    (policy,) = [attrs["content"] for attrs in page.all("meta") if attrs.get("http-equiv") == "Content-Security-Policy"]
+    assert not re.search(
+        r"@import|url\(|fetch\(|XMLHttp|https?://(?!www\.w3\.org)", study[0].split("<body>")[0]
+    )
+    (policy,) = [
+        attrs["content"]
+        for attrs in page.all("meta")
+        if attrs.get("http-equiv") == "Content-Security-Policy"
+    ]
     assert policy.startswith("default-src 'none'")
 
 
@@ -80,7 +88,9 @@ def test_pictures_and_tables_are_described(study):
     thumbnails, figures = page.all("img")[:4], page.all("img")[4:]
     assert all(picture["alt"] == "" for picture in thumbnails)  # the link says it in words
     assert figures[0]["alt"] == "How flat the minima are."
-    assert all(picture["style"] == "width: 5.425in" for picture in figures)  # 252 points, 1.55 times
+    assert all(
+        picture["style"] == "width: 5.425in" for picture in figures
+    )  # 252 points, 1.55 times
     assert all(head.get("scope") in ("col", "row") for head in page.all("th"))
     assert len(page.all("caption")) == len(page.all("table"))
 
@@ -88,7 +98,10 @@ def test_pictures_and_tables_are_described(study):
 def test_verdicts_stand_as_symbol_and_word_and_are_counted(study):
     text = re.sub(r"<[^>]+>", "", study[0])
     text = re.sub(r"\s+", " ", text)
-    assert "Of 3 claims of the literature, 2 are supported, 0 not supported and 1 undecided at 95 % intervals." in text
+    assert (
+        "Of 3 claims of the literature, 2 are supported, 0 not supported and 1 undecided at 95 % intervals."
+        in text
+    )
     assert text.count("● supported") == 2
     assert text.count("◇ undecided") == 1
     assert "Flat &amp; &lt;small&gt;." in text
@@ -106,15 +119,28 @@ def test_runs_that_were_left_out_are_named(study):
 
 
 def test_figures_say_how_to_make_them_again(study):
-    commands = [html.unescape(found).split() for found in re.findall(r'<code class="command">snakemake (.*?)</code>', study[0])]
+    commands = [
+        html.unescape(found).split()
+        for found in re.findall(r'<code class="command">snakemake (.*?)</code>', study[0])
+    ]
     asked = [get_argument_parser().parse_args(words) for words in commands]
-    figures = [f"results/made_up/figures/{case}/{figure}.svg" for figure in FIGURES for case in ("mlp", "other")]
+    figures = [
+        f"results/made_up/figures/{case}/{figure}.svg"
+        for figure in FIGURES
+        for case in ("mlp", "other")
+    ]
     assert [target for words in asked for target in words.targets] == figures
-    assert all([str(file) for file in words.configfile] == ["config/made_up.yaml"] for words in asked)
-    assert (
-        "<code>results/made_up/other/minima/*.zarr.zip</code>, <code>results/made_up/other/flatness/*.zarr.zip</code>" in study[0]
+    assert all(
+        [str(file) for file in words.configfile] == ["config/made_up.yaml"] for words in asked
     )
-    assert 'open_study("results/made_up")["other"]</code>: <code>minima</code>, <code>flatness</code>' in study[0]
+    assert (
+        "<code>results/made_up/other/minima/*.zarr.zip</code>, <code>results/made_up/other/flatness/*.zarr.zip</code>"
+        in study[0]
+    )
+    assert (
+        'open_study("results/made_up")["other"]</code>: <code>minima</code>, <code>flatness</code>'
+        in study[0]
+    )
 
 
 def test_provenance_says_what_ran_where(study):
@@ -157,36 +183,63 @@ def test_alignments_are_summed_up():
     )
     found = alignment_facts(alignments)
     spread = found.pop("spread")
-    assert found == {"pairs": 3, "starts": 2, "unsettled": ["sgd/0 and adam/1"], "tied": 2, "improved": 1}
+    assert found == {
+        "pairs": 3,
+        "starts": 2,
+        "unsettled": ["sgd/0 and adam/1"],
+        "tied": 2,
+        "improved": 1,
+    }
     assert spread == pytest.approx(0.2)  # the median of 0.2, 0.25 and 0
 
 
 def test_alignments_stand_below_the_minima_and_those_that_did_not_converge_are_named(study):
     text, pairs = re.sub(r"\s+", " ", study[0]), len(synthetic_study.pairs(synthetic_study.SEEDS))
-    assert f"Alignment: for {pairs - 12} of {pairs} pairs no single group could be matched better, and 0 had units" in text
+    assert (
+        f"Alignment: for {pairs - 12} of {pairs} pairs no single group could be matched better, and 0 had units"
+        in text
+    )
     assert "Of 2 searches per pair" in text
-    names = [f"{first}/{one} and {second}/{other}" for first, one, second, other in synthetic_study.pairs(synthetic_study.SEEDS)]
-    assert f"Not converged, and kept as they are: {', '.join(sorted(names[:12])[:10])} and 2 more." in text
+    names = [
+        f"{first}/{one} and {second}/{other}"
+        for first, one, second, other in synthetic_study.pairs(synthetic_study.SEEDS)
+    ]
+    assert (
+        f"Not converged, and kept as they are: {', '.join(sorted(names[:12])[:10])} and 2 more."
+        in text
+    )
     assert f"are in no figure and no claim, between {names[1]}." in text
     assert text.count("this kind of network does not allow it: torus trace.</p>") == 2
 
 
 def test_data_are_described_without_reading_images(study, tmp_path):
     text = re.sub(r"\s+", " ", study[0])
-    assert "image_folder, 9 samples to train on and 3 to test on, in 2 classes; 3 files in the folder were no samples" in text
+    assert (
+        "image_folder, 9 samples to train on and 3 to test on, in 2 classes; 3 files in the folder were no samples"
+        in text
+    )
     assert text.count("Checksum <code>c0ffee</code>") == 2
-    assert '<th scope="row">&lt;ant&gt;</th><td class="number">5</td><td class="number">2</td>' in text
-    counted = read_store(tmp_path / "results/made_up/mlp/data.zarr.zip", only=("class", "train_class_count"))
+    assert (
+        '<th scope="row">&lt;ant&gt;</th><td class="number">5</td><td class="number">2</td>' in text
+    )
+    counted = read_store(
+        tmp_path / "results/made_up/mlp/data.zarr.zip", only=("class", "train_class_count")
+    )
     assert set(counted.variables) == {"class", "train_class_count"}
 
 
 def test_barriers_with_all_symmetries_removed_are_a_table(study, tmp_path):
-    rows = [re.sub(r"<[^>]+>", " ", row).split() for row in re.findall("<tr>(.*?)</tr>", study[0], re.DOTALL)]
+    rows = [
+        re.sub(r"<[^>]+>", " ", row).split()
+        for row in re.findall("<tr>(.*?)</tr>", study[0], re.DOTALL)
+    ]
     assert ["rsgd", "sgd", "2.34", "%", "1.00", "%", "3.50", "%", "3"] in rows
     assert ["rsgd", "rsgd", "1.23", "%", "1.00", "%", "3.50", "%", "3"] in rows
     assert ["rsgd", "sgd", "2.34", "%", "–", "–", "1"] in rows
     assert not [row for row in rows if "60.00" in row or "50.00" in row]
-    variant, found = barrier_rows(tmp_path / "results/made_up/barriers.csv", "other", ["sgd", "rsgd"])
+    variant, found = barrier_rows(
+        tmp_path / "results/made_up/barriers.csv", "other", ["sgd", "rsgd"]
+    )
     assert (variant, [row["second"] for row in found]) == ("geodesic both", ["rsgd", "rsgd"])
     assert barrier_rows(tmp_path / "results/made_up/barriers.csv", "nothing", []) == ("", [])
 
@@ -204,7 +257,13 @@ def test_captions_become_html():
 
 
 def test_every_figure_has_a_caption_that_begins_with_its_name():
-    helpers = {"__init__", "parts", "selection", "style", "symmetry_graph"}  # the graph is drawn by the command line
+    helpers = {
+        "__init__",
+        "parts",
+        "selection",
+        "style",
+        "symmetry_graph",
+    }  # the graph is drawn by the command line
     modules = {path.stem for path in (ROOT / "symgeom/study/figures").glob("*.py")} - helpers
     captions = {path.stem: path.read_text(encoding="utf-8") for path in CAPTIONS.glob("*.rst")}
     assert captions.keys() == modules
@@ -217,20 +276,39 @@ def test_a_picture_without_a_width_is_a_page_wide(tmp_path):
     path.parent.mkdir()
     outline(path)
     path.write_text("<svg/>")
-    found = embed(path, {"flatness": "**Flat.** Yes."}, {"flatness": {"question": "?", "stages": []}})
-    assert (found["inches"], found["title"], found["caption"], found["case"]) == (7.0, "Flat.", " Yes.", "mlp")
+    found = embed(
+        path, {"flatness": "**Flat.** Yes."}, {"flatness": {"question": "?", "stages": []}}
+    )
+    assert (found["inches"], found["title"], found["caption"], found["case"]) == (
+        7.0,
+        "Flat.",
+        " Yes.",
+        "mlp",
+    )
 
 
 def test_numbers_read_well():
-    assert [number(value) for value in (1234567.0, -0.5, 0.0, math.inf)] == ["1.23e+06", "−0.5", "0", "–"]
+    assert [number(value) for value in (1234567.0, -0.5, 0.0, math.inf)] == [
+        "1.23e+06",
+        "−0.5",
+        "0",
+        "–",
+    ]
 
 
 def test_the_claims_table_is_what_the_page_reads(tmp_path):
     write_claims(tmp_path / "claims.csv", claims())
     with (tmp_path / "claims.csv").open(newline="") as file:
-        assert [row["verdict"] for row in csv.DictReader(file)] == ["supported", "undecided", "supported"]
+        assert [row["verdict"] for row in csv.DictReader(file)] == [
+            "supported",
+            "undecided",
+            "supported",
+        ]
 
 
 def test_stores_of_models_are_single_files(tmp_path):
     (tmp_path / "solutions.zarr.zip").touch()
-    assert stores_of(tmp_path, ["solutions", "minima"]) == [f"{tmp_path}/solutions.zarr.zip", f"{tmp_path}/minima/*.zarr.zip"]
+    assert stores_of(tmp_path, ["solutions", "minima"]) == [
+        f"{tmp_path}/solutions.zarr.zip",
+        f"{tmp_path}/minima/*.zarr.zip",
+    ]

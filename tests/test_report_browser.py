@@ -1,7 +1,8 @@
 """The report in a real browser: nothing fails, nothing is fetched, every figure is seen, and tables can be sorted.
 
-The browser is the system's Chromium (`apt-get install chromium`), named by the environment variable CHROMIUM if it is not on the
-path. Without one these tests fail and say so; `.ci/run` installs it where it can.
+The browser is the system's Chromium (`apt-get install chromium`), named by the environment variable
+CHROMIUM if it is not on the path. Without one these tests fail and say so; `.ci/run` installs it
+where it can.
 """
 
 import os
@@ -20,12 +21,30 @@ pytestmark = pytest.mark.browser
 
 SHOWN = {
     "claims": {"question": "Verdicts: how clear is each verdict?", "stages": []},
-    "flatness": {"question": "Flatness: are some minima flatter?", "stages": ["minima", "flatness", "curvature"]},
-    "generalisation": {"question": "Flatness: are some minima flatter?", "stages": ["minima", "flatness"]},
-    "barriers": {"question": "Connection: is there a way between two minima?", "stages": ["minima", "paths"]},
-    "maps": {"question": "Connection: is there a way between two minima?", "stages": ["minima", "maps"]},
-    "charges": {"question": "Dynamics: what does training conserve?", "stages": ["minima", "ledgers"]},
-    "perceptron": {"question": "Theory: what do models say that can be solved?", "stages": ["solutions"]},
+    "flatness": {
+        "question": "Flatness: are some minima flatter?",
+        "stages": ["minima", "flatness", "curvature"],
+    },
+    "generalisation": {
+        "question": "Flatness: are some minima flatter?",
+        "stages": ["minima", "flatness"],
+    },
+    "barriers": {
+        "question": "Connection: is there a way between two minima?",
+        "stages": ["minima", "paths"],
+    },
+    "maps": {
+        "question": "Connection: is there a way between two minima?",
+        "stages": ["minima", "maps"],
+    },
+    "charges": {
+        "question": "Dynamics: what does training conserve?",
+        "stages": ["minima", "ledgers"],
+    },
+    "perceptron": {
+        "question": "Theory: what do models say that can be solved?",
+        "stages": ["solutions"],
+    },
 }
 FIGURES = {"mlp": [name for name in SHOWN if name != "perceptron"], "perceptron": ["perceptron"]}
 FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update"
@@ -49,13 +68,17 @@ def report(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Start the system's Chromium, with a new and empty profile."""
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    chromium = (
+        os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    )
     if chromium is None:
         pytest.fail(
             "Cannot look at the report: no Chromium was found. Install one (apt-get install chromium), or name it: CHROMIUM=..."
         )
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=[*FLAGS.split(), "--disable-sync"])
+        started = playwright.chromium.launch(
+            executable_path=chromium, args=[*FLAGS.split(), "--disable-sync"]
+        )
         yield started
         started.close()
 
@@ -66,7 +89,12 @@ def page(request, report: Path, browser: Browser) -> Iterator[Page]:
     tab = browser.new_page(viewport=request.param)
     tab.set_default_timeout(5000)
     troubles, asked = [], []
-    tab.on("console", lambda message: troubles.append(message.text) if message.type in ("error", "warning") else None)
+    tab.on(
+        "console",
+        lambda message: (
+            troubles.append(message.text) if message.type in ("error", "warning") else None
+        ),
+    )
     tab.on("pageerror", lambda error: troubles.append(str(error)))
     tab.on("request", lambda sent: asked.append(sent.url))
     tab.goto(report.as_uri())
@@ -78,7 +106,9 @@ def page(request, report: Path, browser: Browser) -> Iterator[Page]:
 
 def column(page: Page, place: int) -> list[str]:
     """Return what stands in a column of the table of claims."""
-    return page.locator("table").first.locator(f"tbody tr > :nth-child({place + 1})").all_inner_texts()
+    return (
+        page.locator("table").first.locator(f"tbody tr > :nth-child({place + 1})").all_inner_texts()
+    )
 
 
 def test_every_figure_is_seen(page):
@@ -107,9 +137,13 @@ def test_a_heading_sorts_the_claims_both_ways(page, press):
         assert head.get_attribute("aria-sort") == order
         words = [text.split()[-1] for text in column(page, 2)]
         assert words == (
-            ["supported", "supported", "undecided"] if order == "ascending" else ["undecided", "supported", "supported"]
+            ["supported", "supported", "undecided"]
+            if order == "ascending"
+            else ["undecided", "supported", "supported"]
         )
-    page.locator("table").first.get_by_role("columnheader", name="Claim", exact=True).get_by_role("button").click()
+    page.locator("table").first.get_by_role("columnheader", name="Claim", exact=True).get_by_role(
+        "button"
+    ).click()
     assert [text.split(":")[0] for text in column(page, 1)] == ["H1", "H2", "H3"]
     assert head.get_attribute("aria-sort") is None
 
@@ -118,7 +152,12 @@ def test_figures_are_enlarged_and_turned_over_by_keys(page):
     page.locator("#mlp-flatness").get_by_role("button").click()
     dialog = page.get_by_role("dialog")
     assert dialog.get_attribute("aria-label").startswith("Figure 2.")
-    for key, number in (("ArrowRight", 3), ("ArrowLeft", 2), ("ArrowLeft", 1), ("ArrowLeft", len(SHOWN))):
+    for key, number in (
+        ("ArrowRight", 3),
+        ("ArrowLeft", 2),
+        ("ArrowLeft", 1),
+        ("ArrowLeft", len(SHOWN)),
+    ):
         page.keyboard.press(key)
         assert dialog.get_attribute("aria-label").startswith(f"Figure {number}.")
     page.keyboard.press("Escape")

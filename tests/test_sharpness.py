@@ -25,7 +25,10 @@ def quadratic(curvatures, place):
         return len(curvatures) / 2 * targets * outputs.squeeze(1) ** 2
 
     size = len(curvatures)
-    inputs, targets = torch.eye(size, dtype=torch.float64), torch.tensor(curvatures, dtype=torch.float64)
+    inputs, targets = (
+        torch.eye(size, dtype=torch.float64),
+        torch.tensor(curvatures, dtype=torch.float64),
+    )
     problem = Problem(nn.Linear(size, 1, bias=False), inputs, targets, sample_loss)
     return problem, {"weight": torch.tensor([place], dtype=torch.float64)}
 
@@ -50,7 +53,10 @@ def test_ascent_solves_the_trust_region_problem(radius):
     assert math.isclose(found[-1], exact, rel_tol=1e-6)
     assert (found.diff() >= 0).all()
     once = [g * radius / math.hypot(*gradient) for g in gradient]
-    assert math.isclose(found[0], sum(g * e + c * e * e / 2 for g, c, e in zip(gradient, curvatures, once, strict=True)))
+    assert math.isclose(
+        found[0],
+        sum(g * e + c * e * e / 2 for g, c, e in zip(gradient, curvatures, once, strict=True)),
+    )
     assert found[0] < found[-1]
 
 
@@ -72,10 +78,19 @@ def test_a_maximum_inside_the_ball():
 def test_adaptive_sharpness_does_not_see_the_gauge():
     element = random_element(SPEC, generator=stream("scales"), spread=1.0)
     copy = act(SPEC, element, PARAMS)
-    here, there = (sharpness(PROBLEM, theta, radius=0.2, adaptive=True, steps=4).increase for theta in (PARAMS, copy))
+    here, there = (
+        sharpness(PROBLEM, theta, radius=0.2, adaptive=True, steps=4).increase
+        for theta in (PARAMS, copy)
+    )
     assert torch.allclose(here, there, rtol=1e-11, atol=0)
-    small = GroupElement(identity(SPEC).permutations, {group.name: torch.full((group.size,), 0.02) for group in SPEC.groups})
-    here, there = (sharpness(PROBLEM, theta, radius=0.2, steps=5).increase for theta in (PARAMS, act(SPEC, small, PARAMS)))
+    small = GroupElement(
+        identity(SPEC).permutations,
+        {group.name: torch.full((group.size,), 0.02) for group in SPEC.groups},
+    )
+    here, there = (
+        sharpness(PROBLEM, theta, radius=0.2, steps=5).increase
+        for theta in (PARAMS, act(SPEC, small, PARAMS))
+    )
     assert there[-1] > 5 * here[-1]
 
 
@@ -83,7 +98,10 @@ def test_signs_do_not_matter_either():
     spec = mlp_spec(*WIDTHS, scale="sign").exact()
     problem = Problem(mlp(*WIDTHS, activation=nn.Tanh), *batch(71, 4, 3))
     copy = act(spec, random_element(spec, generator=stream("signs")), PARAMS)
-    here, there = (sharpness(problem, theta, radius=0.2, adaptive=True, steps=3).increase for theta in (PARAMS, copy))
+    here, there = (
+        sharpness(problem, theta, radius=0.2, adaptive=True, steps=3).increase
+        for theta in (PARAMS, copy)
+    )
     assert torch.allclose(here, there, rtol=1e-12, atol=0)
 
 
@@ -92,7 +110,9 @@ def test_one_layer():
     gradient = PROBLEM.gradient(PARAMS)
     length = math.sqrt(sum(float(gradient[name].square().sum()) for name in found.tensors))
     moved = {name: PARAMS[name] + 0.3 / length * gradient[name] for name in found.tensors}
-    assert math.isclose(found.increase, PROBLEM.loss({**PARAMS, **moved}) - PROBLEM.loss(PARAMS), rel_tol=1e-12)
+    assert math.isclose(
+        found.increase, PROBLEM.loss({**PARAMS, **moved}) - PROBLEM.loss(PARAMS), rel_tol=1e-12
+    )
     assert found.increase < sharpness(PROBLEM, PARAMS, radius=0.3).increase
 
 
@@ -103,16 +123,27 @@ def test_zero_weights_stay_zero_in_the_adaptive_ball():
 
 
 def test_no_gradient_no_step():
-    assert sharpness(*quadratic([1.0, 2.0], [0.0, 0.0]), radius=1.0, steps=3).increase.tolist() == [0, 0, 0]
+    assert sharpness(*quadratic([1.0, 2.0], [0.0, 0.0]), radius=1.0, steps=3).increase.tolist() == [
+        0,
+        0,
+        0,
+    ]
 
 
 def test_single_precision():
-    single = sharpness(PROBLEM.cast(torch.float32), cast(PARAMS, torch.float32), radius=0.2, steps=3).increase
-    assert torch.allclose(single, sharpness(PROBLEM, PARAMS, radius=0.2, steps=3).increase, rtol=1e-4)
+    single = sharpness(
+        PROBLEM.cast(torch.float32), cast(PARAMS, torch.float32), radius=0.2, steps=3
+    ).increase
+    assert torch.allclose(
+        single, sharpness(PROBLEM, PARAMS, radius=0.2, steps=3).increase, rtol=1e-4
+    )
 
 
 def test_statistics_of_batch_norms_follow_the_policy():
-    module, (inputs, targets) = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.Linear(3, 3)).double(), batch(30, 4, 3)
+    module, (inputs, targets) = (
+        nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.Linear(3, 3)).double(),
+        batch(30, 4, 3),
+    )
     params = parameters(module)
     carried = sharpness(Problem(module, inputs, targets, batch_norm="carried"), params, radius=0.2)
     recompute = Problem(module, inputs, targets, batch_norm="recompute", training_inputs=inputs)
@@ -120,7 +151,9 @@ def test_statistics_of_batch_norms_follow_the_policy():
     assert (carried.batch_norm, found.batch_norm) == ("carried", "recompute")
     # Normalised inputs do not depend on the length of the weights before them: the gradient there is along the sphere.
     gradient = recompute.gradient(params)
-    assert abs((gradient["0.weight"] * params["0.weight"]).sum()) < 1e-4 * gradient["0.weight"].norm()
+    assert (
+        abs((gradient["0.weight"] * params["0.weight"]).sum()) < 1e-4 * gradient["0.weight"].norm()
+    )
     assert found.increase > 0
 
 
@@ -131,5 +164,7 @@ def test_a_diverged_network_has_no_sharpness():
 
 @pytest.mark.parametrize(("radius", "steps"), [(0.0, 1), (math.nan, 1), (1.0, 0)])
 def test_no_ball(radius, steps):
-    with pytest.raises(SymgeomError, match=f"within radius {radius} in {steps} steps: give a positive radius"):
+    with pytest.raises(
+        SymgeomError, match=f"within radius {radius} in {steps} steps: give a positive radius"
+    ):
         sharpness(PROBLEM, PARAMS, radius=radius, steps=steps)

@@ -1,6 +1,7 @@
 """The default study on a real Slurm: the bytes of a local run, and jobs that the cluster ends pass when they are retried.
 
-`make test-slurm` sets up the Slurm (tests/slurm_cluster.sh) and runs these tests; without being asked for, they are left out.
+`make test-slurm` sets up the Slurm (tests/slurm_cluster.sh) and runs these tests; without being
+asked for, they are left out.
 """
 
 import os
@@ -22,7 +23,10 @@ from symgeom.study.claims.record import read_claims
 SMALL = "tests/small_study.yaml"
 OFTEN = "--seconds-between-status-checks", "2"
 MODEL = "results/small/perceptron/solutions.zarr.zip"
-COMPARED = [f"results/digits/{name}.zarr.zip" for name in ("mlp/ledgers/sgd", "mlp/ledgers/rsgd", "perceptron/solutions")]
+COMPARED = [
+    f"results/digits/{name}.zarr.zip"
+    for name in ("mlp/ledgers/sgd", "mlp/ledgers/rsgd", "perceptron/solutions")
+]
 STALL = """    import os, pathlib, time
     once = pathlib.Path(snakemake.log[0] + ".stalled")
     if snakemake.wildcards.get("arm", "sgd") in ("sgd", "rsgd") and not once.exists():
@@ -41,7 +45,9 @@ def jobs(rule: str) -> list[dict[str, str]]:
     command = ["squeue", "--noheader", "--states=all", f"--format={'|'.join(columns.values())}"]
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     listed = [dict(zip(columns, map(str.strip, line.split("|")), strict=True)) for line in lines]
-    return sorted((job for job in listed if rule in job["comment"]), key=lambda job: int(job["number"]))
+    return sorted(
+        (job for job in listed if rule in job["comment"]), key=lambda job: int(job["number"])
+    )
 
 
 def states(rule: str) -> list[str]:
@@ -61,12 +67,22 @@ def stalled(running: subprocess.Popen, log: Path) -> int:
 
 def lose_the_node() -> None:
     """Kill the node's daemon and all that runs on it, as when the power fails; when Slurm has noticed, start it again."""
-    daemons = [process for process in psutil.process_iter() if process.name() in ("slurmd", "slurmstepd")]
-    for process in [*daemons, *(child for daemon in daemons for child in daemon.children(recursive=True))]:
+    daemons = [
+        process for process in psutil.process_iter() if process.name() in ("slurmd", "slurmstepd")
+    ]
+    for process in [
+        *daemons,
+        *(child for daemon in daemons for child in daemon.children(recursive=True)),
+    ]:
         with suppress(psutil.NoSuchProcess):
             process.kill()
     deadline = time.monotonic() + 120
-    while "down" not in subprocess.run(["sinfo", "--noheader", "--format=%T"], capture_output=True, text=True, check=True).stdout:
+    while (
+        "down"
+        not in subprocess.run(
+            ["sinfo", "--noheader", "--format=%T"], capture_output=True, text=True, check=True
+        ).stdout
+    ):
         assert time.monotonic() < deadline, "Slurm does not notice that its node is lost"
         time.sleep(0.5)
     subprocess.run(["slurmd"], check=True)
@@ -91,11 +107,21 @@ def cluster(tmp_path_factory):
     """A copy in which Slurm made the default study, though it ended two trainings by hand, a job for memory and one for time."""
     place = tmp_path_factory.mktemp("cluster")
     clone = copy_repository(place / "clone")
-    edit(clone / "workflow/rules/models.smk", r"(rule solve_perceptron:.*?runtime=study.growing)\(30\)", r"\1(1)")
-    edit(clone / "workflow/rules/dynamics.smk", r"(rule measure_equilibria:.*?mem_mb=study.growing)\(\d+\)", r"\1(250)")
+    edit(
+        clone / "workflow/rules/models.smk",
+        r"(rule solve_perceptron:.*?runtime=study.growing)\(30\)",
+        r"\1(1)",
+    )
+    edit(
+        clone / "workflow/rules/dynamics.smk",
+        r"(rule measure_equilibria:.*?mem_mb=study.growing)\(\d+\)",
+        r"\1(250)",
+    )
     for script in ("train_minima", "solve_perceptron"):
         edit(clone / f"scripts/{script}.py", r"^    launch\(main, snakemake\)\n", STALL)
-    running = started(clone, "--workflow-profile", "workflow/profiles/slurm", *OFTEN, said=place / "said")
+    running = started(
+        clone, "--workflow-profile", "workflow/profiles/slurm", *OFTEN, said=place / "said"
+    )
     try:
         end_trainings(running, clone / "results/digits/logs/train_minima")
         assert running.wait(1200) == 0, (place / "said").read_text()
@@ -108,7 +134,9 @@ def cluster(tmp_path_factory):
 def test_slurm_makes_the_default_study(cluster):
     folder = cluster / "results/digits"
     command = [sys.executable, "-m", "symgeom", "verify", folder]
-    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.endswith("all whole.\n")
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.endswith(
+        "all whole.\n"
+    )
     assert {claim.case for claim in read_claims(folder / "claims.csv")} == {"mlp", "perceptron"}
     assert (folder / "report.html").is_file()
 
@@ -117,9 +145,13 @@ def test_arrays_have_the_bytes_of_a_local_run(cluster, tmp_path):
     local = copy_repository(tmp_path / "clone")
     made = snakemake(local, *COMPARED, "--cores", "2")
     assert made.returncode == 0, made.stdout + made.stderr
-    names = [str(path.relative_to(local)) for path in sorted((local / "results").rglob("*.zarr.zip"))]
+    names = [
+        str(path.relative_to(local)) for path in sorted((local / "results").rglob("*.zarr.zip"))
+    ]
     assert {*COMPARED} < set(names)
-    assert [name for name in names if (local / name).read_bytes() != (cluster / name).read_bytes()] == []
+    assert [
+        name for name in names if (local / name).read_bytes() != (cluster / name).read_bytes()
+    ] == []
 
 
 def test_a_job_over_its_memory_is_retried_with_more(cluster):
@@ -132,12 +164,16 @@ def test_a_job_over_its_memory_is_retried_with_more(cluster):
 
 
 def test_a_job_over_its_time_is_retried_with_more(cluster):
-    assert [(job["state"], job["minutes"]) for job in jobs("solve_perceptron")] == [("TIMEOUT", "1:00"), ("COMPLETED", "2:00")]
+    assert [(job["state"], job["minutes"]) for job in jobs("solve_perceptron")] == [
+        ("TIMEOUT", "1:00"),
+        ("COMPLETED", "2:00"),
+    ]
 
 
 def test_a_killed_and_a_cancelled_job_are_retried(cluster):
     ended = {
-        arm: [job["state"] for job in jobs("train_minima") if job["comment"].endswith(f"_{arm}_")] for arm in ("sgd", "rsgd")
+        arm: [job["state"] for job in jobs("train_minima") if job["comment"].endswith(f"_{arm}_")]
+        for arm in ("sgd", "rsgd")
     }
     assert ended == {"sgd": ["FAILED", "COMPLETED"], "rsgd": ["CANCELLED", "COMPLETED"]}
 
@@ -151,7 +187,14 @@ def test_a_job_on_a_node_that_is_lost_runs_again(small, tmp_path):
     clone, target = copy_repository(tmp_path / "clone", config=SMALL), MODEL
     assert snakemake(small, target, "--cores", "1").returncode == 0
     edit(clone / "scripts/solve_perceptron.py", r"^    launch\(main, snakemake\)\n", STALL)
-    running = started(clone, target, "--workflow-profile", "workflow/profiles/slurm", *OFTEN, said=tmp_path / "said")
+    running = started(
+        clone,
+        target,
+        "--workflow-profile",
+        "workflow/profiles/slurm",
+        *OFTEN,
+        said=tmp_path / "said",
+    )
     try:
         stalled(running, clone / "results/small/logs/solve_perceptron.log")
         lose_the_node()
@@ -161,14 +204,28 @@ def test_a_job_on_a_node_that_is_lost_runs_again(small, tmp_path):
         running.wait(60)
     assert (clone / target).read_bytes() == (small / target).read_bytes()
     number = jobs("solve_perceptron")[-1]["number"]
-    assert "Restarts=1 " in subprocess.run(["scontrol", "show", "job", number], capture_output=True, text=True, check=True).stdout
+    assert (
+        "Restarts=1 "
+        in subprocess.run(
+            ["scontrol", "show", "job", number], capture_output=True, text=True, check=True
+        ).stdout
+    )
 
 
 def test_the_generic_profile_retries_and_makes_the_same_bytes(small, tmp_path):
-    clone, target = copy_repository(tmp_path / "clone", config=SMALL), "results/small/tiny/symmetry.json"
+    clone, target = (
+        copy_repository(tmp_path / "clone", config=SMALL),
+        "results/small/tiny/symmetry.json",
+    )
     assert snakemake(small, target, "--cores", "1").returncode == 0
-    edit(clone / "workflow/rules/learning.smk", r"(rule discover_symmetry:.*?mem_mb=study.growing)\(2000\)", r"\1(300)")
-    run = snakemake(clone, target, "--workflow-profile", "workflow/profiles/cluster-generic", *OFTEN)
+    edit(
+        clone / "workflow/rules/learning.smk",
+        r"(rule discover_symmetry:.*?mem_mb=study.growing)\(2000\)",
+        r"\1(300)",
+    )
+    run = snakemake(
+        clone, target, "--workflow-profile", "workflow/profiles/cluster-generic", *OFTEN
+    )
     assert run.returncode == 0, run.stdout + run.stderr
     assert (clone / target).read_bytes() == (small / target).read_bytes()
     assert len(list((clone / ".snakemake/cluster_logs").glob("discover_symmetry-*.log"))) > 1
@@ -177,7 +234,14 @@ def test_the_generic_profile_retries_and_makes_the_same_bytes(small, tmp_path):
 def test_a_gpu_is_asked_for_and_what_slurm_refuses_is_said(cluster, tmp_path):
     clone = shutil.copytree(cluster, tmp_path / "clone", symlinks=True)
     target = "results/digits/mlp/symmetry.json"
-    words = "--workflow-profile", "workflow/profiles/slurm", "--config", "device=cuda", "--retries", "0"
+    words = (
+        "--workflow-profile",
+        "workflow/profiles/slurm",
+        "--config",
+        "device=cuda",
+        "--retries",
+        "0",
+    )
     run = snakemake(clone, target, *words)
     assert run.returncode != 0
     assert "SLURM sbatch failed" in run.stderr

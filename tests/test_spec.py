@@ -16,10 +16,14 @@ def segments(draw):
     """A tensor shape, a leg in it, and the number of units."""
     shape = draw(st.lists(st.integers(1, 3), min_size=0, max_size=2))
     axis = draw(st.integers(0, len(shape)))
-    size, block, outer, start, end = (draw(st.integers(*limits)) for limits in ((1, 3), (1, 3), (1, 2), (0, 2), (0, 2)))
+    size, block, outer, start, end = (
+        draw(st.integers(*limits)) for limits in ((1, 3), (1, 3), (1, 2), (0, 2), (0, 2))
+    )
     shape.insert(axis, start + size * block * outer + end)
     region = ()
-    for other in draw(st.sets(st.integers(0, len(shape) - 1).filter(lambda other: other != axis), max_size=1)):
+    for other in draw(
+        st.sets(st.integers(0, len(shape) - 1).filter(lambda other: other != axis), max_size=1)
+    ):
         first = draw(st.integers(0, shape[other] - 1))
         region = ((other, first, draw(st.integers(first + 1, shape[other]))),)
     return shape, Leg("w", axis, start=start, block=block, outer=outer, region=region), size
@@ -82,12 +86,20 @@ def test_groups_by_name_and_by_what_they_keep():
     spec = mlp_spec(3, 4, 5, 2)
     assert spec["hidden2"].size == 5
     assert [group.name for group in spec.exact().groups] == ["hidden1", "hidden2"]
-    with pytest.raises(SymgeomError, match="Unknown unit group 'hidden3': choose one of 'hidden1', 'hidden2', 'head'"):
+    with pytest.raises(
+        SymgeomError,
+        match="Unknown unit group 'hidden3': choose one of 'hidden1', 'hidden2', 'head'",
+    ):
         spec["hidden3"]
 
 
 def test_incoming_and_outgoing_legs_are_told_by_their_power():
-    legs = (Leg("in", 0), Leg("mean", 0, buffer=True), Leg("out", 1, power=-2), Leg("other", 0, power=0))
+    legs = (
+        Leg("in", 0),
+        Leg("mean", 0, buffer=True),
+        Leg("out", 1, power=-2),
+        Leg("other", 0, power=0),
+    )
     group = UnitGroup("g", 2, legs)
     assert [leg.tensor for leg in group.incoming()] == ["in"]
     assert [leg.tensor for leg in group.outgoing()] == ["out"]
@@ -98,17 +110,29 @@ def test_a_spec_fits_its_network():
 
 
 FAULTS = {
-    "no tensor": (Leg("v", 0), r"group 'g': leg on tensor 'v', axis 0: the network has no such tensor; it has \['w'\]"),
+    "no tensor": (
+        Leg("v", 0),
+        r"group 'g': leg on tensor 'v', axis 0: the network has no such tensor; it has \['w'\]",
+    ),
     "no axis": (Leg("w", 2), r"axis 2: the tensor has shape \(4, 6\), so its axes are 0 to 1"),
     "negative axis": (Leg("w", -1), "axis -1: the tensor has shape"),
-    "too long": (Leg("w", 0, block=3), r"2 units need the entries 0 to 6 of that axis, which has 4 \(tensor shape \(4, 6\)\)"),
+    "too long": (
+        Leg("w", 0, block=3),
+        r"2 units need the entries 0 to 6 of that axis, which has 4 \(tensor shape \(4, 6\)\)",
+    ),
     "too late": (Leg("w", 0, start=3), "the entries 3 to 5 of that axis, which has 4"),
     "too early": (Leg("w", 0, start=-1), "the entries -1 to 1 of that axis"),
-    "region too long": (Leg("w", 0, region=((1, 2, 7),)), r"its region \(1, 2, 7\) .*shape is \(4, 6\)"),
+    "region too long": (
+        Leg("w", 0, region=((1, 2, 7),)),
+        r"its region \(1, 2, 7\) .*shape is \(4, 6\)",
+    ),
     "empty region": (Leg("w", 0, region=((1, 2, 2),)), r"its region \(1, 2, 2\)"),
     "region on the units' axis": (Leg("w", 0, region=((0, 0, 1),)), "is no part of another axis"),
     "region nowhere": (Leg("w", 0, region=((2, 0, 1),)), "is no part of another axis"),
-    "region with an axis twice": (Leg("w", 0, region=((1, 0, 2), (1, 2, 4))), r"its region \(1, 2, 4\) .* names each axis once"),
+    "region with an axis twice": (
+        Leg("w", 0, region=((1, 0, 2), (1, 2, 4))),
+        r"its region \(1, 2, 4\) .* names each axis once",
+    ),
     "no block": (Leg("w", 0, block=0), r"start \(0\), block \(0\), outer \(1\)"),
     "no runs": (Leg("w", 0, outer=0), r"start \(0\), block \(1\), outer \(0\)"),
 }
@@ -144,7 +168,8 @@ def test_a_slice_that_two_groups_permute_is_refused(fault):
     first, second = TWICE[fault]
     one, other = UnitGroup("one", 2, (first,)), UnitGroup("other", 2, (second,), "none")
     with pytest.raises(
-        SymgeomError, match=r"group '(one|other)': leg on tensor 'w', .* are also permuted by group '(one|other)'"
+        SymgeomError,
+        match=r"group '(one|other)': leg on tensor 'w', .* are also permuted by group '(one|other)'",
     ):
         check_spec(SymmetrySpec((one, other)), {"w": torch.ones(4, 6)})
     # Any number of scalings may act on units that one group permutes.
@@ -164,11 +189,17 @@ APART = {
 def test_slices_that_touch_are_no_fault(case):
     params = {"w": torch.ones(4, 6), "v": torch.ones(2)}
     check_spec(SymmetrySpec((UnitGroup("g", 2, APART[case]),)), params)
-    check_spec(SymmetrySpec(tuple(UnitGroup(leg.tensor + str(leg), 2, (leg,)) for leg in APART[case])), params)
+    check_spec(
+        SymmetrySpec(tuple(UnitGroup(leg.tensor + str(leg), 2, (leg,)) for leg in APART[case])),
+        params,
+    )
 
 
 GROUPS = {
-    "no units": (UnitGroup("g", 0, (Leg("w", 0),)), "group 'g': it has 0 units and 1 legs. A group has at least one of each"),
+    "no units": (
+        UnitGroup("g", 0, (Leg("w", 0),)),
+        "group 'g': it has 0 units and 1 legs. A group has at least one of each",
+    ),
     "fewer than none": (UnitGroup("g", -1, (Leg("w", 0),)), "group 'g': it has -1 units"),
     "no legs": (UnitGroup("g", 2, ()), "group 'g': it has 2 units and 0 legs"),
     "a scale without powers": (
@@ -207,16 +238,26 @@ def test_a_group_that_makes_no_sense_is_refused(fault):
 
 def test_a_name_used_twice_is_refused():
     group = UnitGroup("g", 2, (Leg("w", 0),))
-    with pytest.raises(SymgeomError, match=r"Cannot use the spec: it has several groups of the name \['g'\]"):
-        check_spec(SymmetrySpec((group, UnitGroup("g", 2, (Leg("w", 1),)))), {"w": torch.ones(4, 6)})
+    with pytest.raises(
+        SymgeomError, match=r"Cannot use the spec: it has several groups of the name \['g'\]"
+    ):
+        check_spec(
+            SymmetrySpec((group, UnitGroup("g", 2, (Leg("w", 1),)))), {"w": torch.ones(4, 6)}
+        )
 
 
 def test_a_permutation_may_have_legs_of_power_zero():
     check_spec(
-        SymmetrySpec((UnitGroup("g", 2, (Leg("w", 0, power=0), Leg("v", 0))),)), {"w": torch.ones(4, 6), "v": torch.ones(2)}
+        SymmetrySpec((UnitGroup("g", 2, (Leg("w", 0, power=0), Leg("v", 0))),)),
+        {"w": torch.ones(4, 6), "v": torch.ones(2)},
     )
 
 
 def test_an_unknown_scale_is_refused():
-    with pytest.raises(SymgeomError, match="Unknown scale of group 'g' 'negative': choose one of 'positive', 'sign'"):
-        check_spec(SymmetrySpec((UnitGroup("g", 2, (Leg("w", 0),), "negative"),)), {"w": torch.ones(4, 6)})
+    with pytest.raises(
+        SymgeomError,
+        match="Unknown scale of group 'g' 'negative': choose one of 'positive', 'sign'",
+    ):
+        check_spec(
+            SymmetrySpec((UnitGroup("g", 2, (Leg("w", 0),), "negative"),)), {"w": torch.ones(4, 6)}
+        )

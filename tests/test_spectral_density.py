@@ -7,7 +7,12 @@ from torch import nn
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import ravel
-from symgeom.landscape.flatness.density import SpectralDensity, lanczos_quadrature, smoothed, spectral_density
+from symgeom.landscape.flatness.density import (
+    SpectralDensity,
+    lanczos_quadrature,
+    smoothed,
+    spectral_density,
+)
 from symgeom.landscape.problem import Problem
 
 WIDTHS = (4, 6, 5, 3)
@@ -17,7 +22,9 @@ PROBLEM = Problem(mlp(*WIDTHS), INPUTS, TARGETS)
 
 
 def mean_loss(params):
-    return nn.functional.cross_entropy(torch.func.functional_call(mlp(*WIDTHS), params, (INPUTS,)), TARGETS)
+    return nn.functional.cross_entropy(
+        torch.func.functional_call(mlp(*WIDTHS), params, (INPUTS,)), TARGETS
+    )
 
 
 DENSE = dense_hessian(mean_loss, PARAMS)
@@ -33,7 +40,10 @@ def histogram(points, width):
 
 def complete():
     """Quadratures of as many steps as there are parameters from every unit vector: no estimate is left."""
-    found = [lanczos_quadrature(lambda v: DENSE @ v, unit, SIZE) for unit in torch.eye(SIZE, dtype=torch.float64)]
+    found = [
+        lanczos_quadrature(lambda v: DENSE @ v, unit, SIZE)
+        for unit in torch.eye(SIZE, dtype=torch.float64)
+    ]
     return SpectralDensity(*(torch.stack(parts) for parts in zip(*found, strict=True)), SIZE, None)
 
 
@@ -69,7 +79,10 @@ def test_moments_within_their_standard_errors():
 
 def test_the_curve_is_the_dense_spectrum_smoothed():
     width = 0.1
-    curve = smoothed(spectral_density(PROBLEM, PARAMS, probes=40, steps=20, generator=stream("signs")), width=width)
+    curve = smoothed(
+        spectral_density(PROBLEM, PARAMS, probes=40, steps=20, generator=stream("signs")),
+        width=width,
+    )
     distance = torch.trapezoid((curve.density - histogram(curve.grid, width)).abs(), curve.grid)
     assert distance < 0.15  # of 2 at most; the error of 40 probes
     assert curve.width == width
@@ -89,7 +102,9 @@ def test_against_curvlinops():
 
     module = mlp(*WIDTHS)
     batches = list(zip(INPUTS.split(52), TARGETS.split(52), strict=True))
-    theirs = HessianLinearOperator(module, nn.CrossEntropyLoss(), list(module.parameters()), batches)
+    theirs = HessianLinearOperator(
+        module, nn.CrossEntropyLoss(), list(module.parameters()), batches
+    )
     start = torch.randn(SIZE, generator=stream("v"), dtype=torch.float64)
     nodes, weights = lanczos_quadrature(lambda v: theirs @ v, start, 10)
     ours = lanczos_quadrature(lambda v: DENSE @ v, start, 10)
@@ -99,16 +114,26 @@ def test_against_curvlinops():
 
 def test_an_invariant_space_ends_the_iteration():
     curvatures = torch.tensor([2.0, 2.0, 5.0, 5.0, 5.0], dtype=torch.float64)
-    nodes, weights = lanczos_quadrature(lambda v: curvatures * v, torch.ones(5, dtype=torch.float64), 4)
-    assert torch.allclose(nodes, torch.tensor([2.0, 5.0, 5.0, 5.0], dtype=torch.float64), rtol=1e-13)
-    assert torch.allclose(weights, torch.tensor([0.4, 0.6, 0.0, 0.0], dtype=torch.float64), rtol=1e-13)
+    nodes, weights = lanczos_quadrature(
+        lambda v: curvatures * v, torch.ones(5, dtype=torch.float64), 4
+    )
+    assert torch.allclose(
+        nodes, torch.tensor([2.0, 5.0, 5.0, 5.0], dtype=torch.float64), rtol=1e-13
+    )
+    assert torch.allclose(
+        weights, torch.tensor([0.4, 0.6, 0.0, 0.0], dtype=torch.float64), rtol=1e-13
+    )
     assert lanczos_quadrature(lambda v: 0 * v, torch.ones(5), 3)[1].tolist() == [1, 0, 0]
 
 
 def test_the_density_of_one_layer():
-    place = ravel({name: torch.full_like(tensor, float(name == "4.bias")) for name, tensor in PARAMS.items()}).bool()
+    place = ravel(
+        {name: torch.full_like(tensor, float(name == "4.bias")) for name, tensor in PARAMS.items()}
+    ).bool()
     expected = torch.linalg.eigvalsh(DENSE[place][:, place])
-    spectrum = spectral_density(PROBLEM, PARAMS, probes=40, steps=9, generator=stream("signs"), tensors=["4.bias"])
+    spectrum = spectral_density(
+        PROBLEM, PARAMS, probes=40, steps=9, generator=stream("signs"), tensors=["4.bias"]
+    )
     assert spectrum.nodes.shape == (40, 3)  # no more steps than parameters
     assert spectrum.parameters == 3
     # Every sign vector but those along the zero eigenvalue, logits shifted together, sees the other two.
@@ -125,11 +150,17 @@ def test_a_diverged_network_has_no_density():
 
 @pytest.mark.parametrize(("probes", "steps"), [(1, 5), (5, 0)])
 def test_too_little(probes, steps):
-    with pytest.raises(SymgeomError, match=f"with {probes} probes of {steps} steps: give at least 2 probes of 1 step"):
+    with pytest.raises(
+        SymgeomError,
+        match=f"with {probes} probes of {steps} steps: give at least 2 probes of 1 step",
+    ):
         spectral_density(PROBLEM, PARAMS, probes=probes, steps=steps, generator=stream("signs"))
 
 
 def test_no_width():
     flat = SpectralDensity(torch.ones(2, 3), torch.full((2, 3), 1 / 3), 3, None)
-    with pytest.raises(SymgeomError, match="Cannot broaden eigenvalues from 1 to 1 by the width 0.0: give a positive width"):
+    with pytest.raises(
+        SymgeomError,
+        match="Cannot broaden eigenvalues from 1 to 1 by the width 0.0: give a positive width",
+    ):
         smoothed(flat)

@@ -6,7 +6,14 @@ import torch
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.randomness import stream
-from symgeom.symmetry.sphere import ANTIPODAL_TOLERANCE, angle, normalise, random_direction, slerp, slerp_weights
+from symgeom.symmetry.sphere import (
+    ANTIPODAL_TOLERANCE,
+    angle,
+    normalise,
+    random_direction,
+    slerp,
+    slerp_weights,
+)
 
 UNIT_ROUNDING = 2e-16
 
@@ -24,7 +31,9 @@ def exact_angle(u, v):
 
 def pair(theta, dimension):
     """Two vectors of different lengths in a random plane, at an angle close to theta (exactly where that is possible)."""
-    frame = torch.linalg.qr(torch.randn(dimension, 2, generator=stream("pair", dimension), dtype=torch.float64)).Q
+    frame = torch.linalg.qr(
+        torch.randn(dimension, 2, generator=stream("pair", dimension), dtype=torch.float64)
+    ).Q
     u = frame[:, 0]
     if theta in (0.0, math.pi):
         return u, 2 * u * math.cos(theta)
@@ -56,11 +65,15 @@ def test_angles_of_batches_and_of_zero_vectors():
 
 def test_normalise_keeps_zero_at_zero():
     rows = normalise(torch.tensor([[3.0, 4.0], [0.0, 0.0]], dtype=torch.float64))
-    torch.testing.assert_close(rows, torch.tensor([[0.6, 0.8], [0.0, 0.0]], dtype=torch.float64), rtol=1e-15, atol=0)
+    torch.testing.assert_close(
+        rows, torch.tensor([[0.6, 0.8], [0.0, 0.0]], dtype=torch.float64), rtol=1e-15, atol=0
+    )
 
 
 @pytest.mark.parametrize("t", [0.0, 0.25, 0.5, 1.0])
-@pytest.mark.parametrize("theta", [0.0, 1e-9, 1e-4, 0.3, math.pi / 2, 3.0, math.pi - 2 * ANTIPODAL_TOLERANCE])
+@pytest.mark.parametrize(
+    "theta", [0.0, 1e-9, 1e-4, 0.3, math.pi / 2, 3.0, math.pi - 2 * ANTIPODAL_TOLERANCE]
+)
 def test_points_of_a_great_circle(theta, t):
     u, v = map(normalise, pair(theta, 5))
     point = slerp(u, v, t)
@@ -81,10 +94,15 @@ def test_ends_are_met_exactly():
 def test_weights_are_ratios_of_sines(theta):
     for t in (0.0, 0.2, 0.7, 1.0):
         with mpmath.workdps(40):
-            expected = [float(mpmath.sin(x * mpmath.mpf(theta)) / mpmath.sin(theta)) for x in (1 - mpmath.mpf(t), mpmath.mpf(t))]
+            expected = [
+                float(mpmath.sin(x * mpmath.mpf(theta)) / mpmath.sin(theta))
+                for x in (1 - mpmath.mpf(t), mpmath.mpf(t))
+            ]
         found = slerp_weights(torch.tensor(theta, dtype=torch.float64), t)
         # The sine of an angle near pi has lost relative digits in proportion to 1 / sin.
-        assert [float(w) for w in found] == pytest.approx(expected, rel=1e-15 + 5e-16 / math.sin(theta) * (theta > 1), abs=0)
+        assert [float(w) for w in found] == pytest.approx(
+            expected, rel=1e-15 + 5e-16 / math.sin(theta) * (theta > 1), abs=0
+        )
 
 
 def test_coincident_points_and_dropped_units_stay():

@@ -31,19 +31,33 @@ def test_names_are_counted_from_the_second_on():
     assert split.parts_of(config)["1.1"] == (["sgd", "adam"], [4, 5])
     assert split.minima_of(config)["sgd", 3] == "sgd"
     assert split.minima_of(config)["sgd", 4] == "sgd.1"
-    assert split.slices_of(cut(points=9, points_per_job=4)) == {"0": [0, 1, 2, 3], "1": [4, 5, 6, 7], "2": [8]}
+    assert split.slices_of(cut(points=9, points_per_job=4)) == {
+        "0": [0, 1, 2, 3],
+        "1": [4, 5, 6, 7],
+        "2": [8],
+    }
     assert split.slices_of(config) == {}
-    pieces = split.pieces_of(cut(seeds=3, arms_per_job=5, pairs_per_job=8), split.parts_of(cut(seeds=3)), "none")
+    pieces = split.pieces_of(
+        cut(seeds=3, arms_per_job=5, pairs_per_job=8), split.parts_of(cut(seeds=3)), "none"
+    )
     assert {name: len(pairs) for name, pairs in pieces.items()} == {"0": 8, "0-1": 7}
 
 
 @pytest.mark.parametrize("seeds", [7, [3, 1, 2, 8]])
 @pytest.mark.parametrize("counts", [*itertools.product([1, 2, 5], [1, 3, None], [1, 4, None])])
 def test_every_network_and_every_pair_is_there_once(seeds, counts):
-    config = cut(seeds, **dict(zip(("arms_per_job", "seeds_per_job", "pairs_per_job"), counts, strict=True)))
-    parts, networks = split.parts_of(config), list(itertools.product(config["arms"], split.seeds_of(config)))
+    config = cut(
+        seeds, **dict(zip(("arms_per_job", "seeds_per_job", "pairs_per_job"), counts, strict=True))
+    )
+    parts, networks = (
+        split.parts_of(config),
+        list(itertools.product(config["arms"], split.seeds_of(config))),
+    )
     assert sorted(split.holders(parts)) == sorted(split.minima_of(config)) == sorted(networks)
-    whole, places = cut(seeds, arms_per_job=5), {seed: place for place, seed in enumerate(split.seeds_of(config))}
+    whole, places = (
+        cut(seeds, arms_per_job=5),
+        {seed: place for place, seed in enumerate(split.seeds_of(config))},
+    )
     for kind in (
         {"cross_arm": "all"},
         {"cross_arm": "matched"},
@@ -52,10 +66,20 @@ def test_every_network_and_every_pair_is_there_once(seeds, counts):
     ):
         pairs = [pair for some in split.pieces_of(config, parts, **kind).values() for pair in some]
         assert len(pairs) == len({frozenset([pair[:2], pair[2:]]) for pair in pairs})
-        found = {pair: piece for piece, some in split.pieces_of(config, parts, **kind).items() for pair in some}
-        assert all(piece.split("-")[0] == split.holders(parts)[split.later_of(pair, places)] for pair, piece in found.items())
+        found = {
+            pair: piece
+            for piece, some in split.pieces_of(config, parts, **kind).items()
+            for pair in some
+        }
+        assert all(
+            piece.split("-")[0] == split.holders(parts)[split.later_of(pair, places)]
+            for pair, piece in found.items()
+        )
         assert set(pairs) == set(split.pairs_of(whole, split.parts_of(whole)["0"], **kind))
-        assert all(len(some) <= (counts[2] or len(pairs)) for some in split.pieces_of(config, parts, **kind).values())
+        assert all(
+            len(some) <= (counts[2] or len(pairs))
+            for some in split.pieces_of(config, parts, **kind).values()
+        )
     planes = [plane for part in parts.values() for plane in split.triples_of(config, part)]
     assert sorted(planes) == sorted(split.triples_of(whole, split.parts_of(whole)["0"]))
 
@@ -81,7 +105,10 @@ def test_seeds_and_arms_at_the_end_add_jobs_and_change_none(kind):
     assert grown(parts, split.parts_of(more)) == ["0.2", "1.2", "2.2", "3.2", "4.2"]
     assert grown(parts, split.parts_of(new)) == ["5", "5.1"]
     for after, names in ((more, ("0.2", "1.2", "2.2", "3.2", "4.2")), (new, ("5", "5.1"))):
-        pieces = grown(split.pieces_of(config, parts, kind), split.pieces_of(after, split.parts_of(after), kind))
+        pieces = grown(
+            split.pieces_of(config, parts, kind),
+            split.pieces_of(after, split.parts_of(after), kind),
+        )
         assert {piece.split("-")[0] for piece in pieces} == set(names)
 
 

@@ -19,7 +19,10 @@ def test_there_is_one_version_and_one_license():
 
 
 def test_the_papers_that_readme_names_are_cited():
-    papers = {paper["identifiers"][0]["value"].removeprefix("arXiv:"): paper for paper in CITATION["references"]}
+    papers = {
+        paper["identifiers"][0]["value"].removeprefix("arXiv:"): paper
+        for paper in CITATION["references"]
+    }
     assert set(papers) == set(re.findall(r"\b\d{4}\.\d{5}\b", (ROOT / "README.md").read_text()))
     for number, paper in papers.items():
         assert paper["url"] == f"https://arxiv.org/abs/{number}"
@@ -29,8 +32,18 @@ def test_the_papers_that_readme_names_are_cited():
 def test_the_catalog_finds_what_it_promises():
     usage = CATALOG["usage"]
     assert set(usage) == {"mandatory-flags", "software-stack-deployment", "report"}
-    for file in ("workflow/Snakefile", "config/README.md", "config/config.yaml", "README.md", "LICENSE"):
+    for file in (
+        "workflow/Snakefile",
+        "config/README.md",
+        "config/config.yaml",
+        "README.md",
+        "LICENSE",
+    ):
         assert (ROOT / file).is_file()
-    rules = [text for file in (ROOT / "workflow/rules").glob("*.smk") for text in file.read_text().split("\nrule ")[1:]]
+    rules = [
+        text
+        for file in (ROOT / "workflow/rules").glob("*.smk")
+        for text in file.read_text().split("\nrule ")[1:]
+    ]
     assert all('conda:\n        "../envs/symgeom.yaml"' in rule for rule in rules)
     assert any("report(" in rule for rule in rules) == usage["report"]

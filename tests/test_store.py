@@ -16,7 +16,13 @@ from zarr.storage import MemoryStore
 from symgeom import store
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.types import stack
-from symgeom.store import dataset_to_parameters, open_study, parameters_to_variables, read_store, write_store
+from symgeom.store import (
+    dataset_to_parameters,
+    open_study,
+    parameters_to_variables,
+    read_store,
+    write_store,
+)
 from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
 
 SPEC = mlp_spec(4, 3, 5, 2)
@@ -25,10 +31,17 @@ DESCRIBED = {"units": "1", "long_name": "a test"}
 
 def networks(arms: int, seeds: int) -> dict[str, torch.Tensor]:
     """Return networks stacked over arms and seeds."""
-    return stack([stack([network(4, 3, 5, 2, seed=10 * arm + seed) for seed in range(seeds)]) for arm in range(arms)])
+    return stack(
+        [
+            stack([network(4, 3, 5, 2, seed=10 * arm + seed) for seed in range(seeds)])
+            for arm in range(arms)
+        ]
+    )
 
 
-def minima(arms: tuple[str, ...] = ("sgd", "adam"), seeds: tuple[int, ...] = (0, 1, 2)) -> xr.Dataset:
+def minima(
+    arms: tuple[str, ...] = ("sgd", "adam"), seeds: tuple[int, ...] = (0, 1, 2)
+) -> xr.Dataset:
     """Return a stage with numbers, flags, text and weights."""
     shape = (len(arms), len(seeds))
     variables = {
@@ -39,13 +52,20 @@ def minima(arms: tuple[str, ...] = ("sgd", "adam"), seeds: tuple[int, ...] = (0,
         "samples": ((), 1797, DESCRIBED),
     }
     weights = parameters_to_variables(SPEC, networks(*shape), leading=("arm", "seed"))
-    return xr.Dataset(variables | weights, {"arm": list(arms), "seed": list(seeds)}, {"spec": SPEC.to_json()})
+    return xr.Dataset(
+        variables | weights, {"arm": list(arms), "seed": list(seeds)}, {"spec": SPEC.to_json()}
+    )
 
 
 def pairs(first: list[int], second: list[int], control: float = 0.5) -> xr.Dataset:
     """Return a stage over pairs of minima, with a control that does not depend on them."""
     text = np.full(len(first), "sgd")
-    coordinates = {"first_arm": text, "first_seed": first, "second_arm": text, "second_seed": second}
+    coordinates = {
+        "first_arm": text,
+        "first_seed": first,
+        "second_arm": text,
+        "second_seed": second,
+    }
     distance = ("pair", np.add(first, second) / 2, {"units": "rad", "long_name": "distance"})
     return xr.Dataset(
         {"distance": distance, "control": ((), control, DESCRIBED)},
@@ -62,7 +82,12 @@ def write(path: Path, dataset: xr.Dataset, seeds: tuple[int, ...] = (0, 1, 2)) -
 def test_what_was_written_is_read(tmp_path: Path):
     written = minima()
     read = read_store(write(tmp_path / "made" / "minima.zarr.zip", written))
-    identity = {"schema_version": 1, "package_version": "0.1.0", "config_digest": "ab12", "seeds": [0, 1, 2]}
+    identity = {
+        "schema_version": 1,
+        "package_version": "0.1.0",
+        "config_digest": "ab12",
+        "seeds": [0, 1, 2],
+    }
     assert read.attrs == {"spec": SPEC.to_json()} | identity
     xr.testing.assert_equal(read, written)
     assert {name: read[name].dtype.kind for name in ("arm", "state", "usable", "steps")} == {
@@ -86,25 +111,42 @@ def test_equal_data_give_equal_bytes(tmp_path: Path):
 
 
 def test_weights_are_one_uncompressed_chunk_per_network(tmp_path: Path):
-    sizes = {entry.filename: entry.file_size for entry in zipfile.ZipFile(write(tmp_path / "m.zarr.zip", minima())).infolist()}
-    chunks = {name: size for name, size in sizes.items() if name.startswith("parameter.0.weight/c/")}
-    assert chunks == {f"parameter.0.weight/c/{arm}/{seed}/0/0": 3 * 4 * 8 for arm in range(2) for seed in range(3)}
+    sizes = {
+        entry.filename: entry.file_size
+        for entry in zipfile.ZipFile(write(tmp_path / "m.zarr.zip", minima())).infolist()
+    }
+    chunks = {
+        name: size for name, size in sizes.items() if name.startswith("parameter.0.weight/c/")
+    }
+    assert chunks == {
+        f"parameter.0.weight/c/{arm}/{seed}/0/0": 3 * 4 * 8 for arm in range(2) for seed in range(3)
+    }
     assert [name for name in sizes if name.startswith("error/c/")] == ["error/c/0/0"]
 
 
 def test_empty_dimensions_are_kept(tmp_path: Path):
-    empty = xr.Dataset({"distance": ("pair", np.zeros(0), DESCRIBED), "name": ("pair", np.zeros(0, "U3"), DESCRIBED)})
+    empty = xr.Dataset(
+        {
+            "distance": ("pair", np.zeros(0), DESCRIBED),
+            "name": ("pair", np.zeros(0, "U3"), DESCRIBED),
+        }
+    )
     assert read_store(write(tmp_path / "d.zarr.zip", empty)).sizes == {"pair": 0}
 
 
 @pytest.mark.parametrize("attrs", [{}, {"units": "1"}, {"long_name": "error"}])
 def test_a_variable_without_description_is_named(tmp_path: Path, attrs: dict):
-    with pytest.raises(SymgeomError, match=r"m.zarr.zip': variable 'error' has the attributes .* needs both 'units'"):
+    with pytest.raises(
+        SymgeomError,
+        match=r"m.zarr.zip': variable 'error' has the attributes .* needs both 'units'",
+    ):
         write(tmp_path / "m.zarr.zip", xr.Dataset({"error": ((), 1.0, attrs)}))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_interrupted_writer_leaves_the_old_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_an_interrupted_writer_leaves_the_old_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     path = write(tmp_path / "m.zarr.zip", minima())
     before = path.read_bytes()
     calls = []
@@ -124,7 +166,9 @@ def test_an_interrupted_writer_leaves_the_old_store(tmp_path: Path, monkeypatch:
 
 
 def test_a_missing_store_is_named(tmp_path: Path):
-    with pytest.raises(SymgeomError, match=r"Cannot read '.*none.zarr.zip': there is no such file. Run snakemake"):
+    with pytest.raises(
+        SymgeomError, match=r"Cannot read '.*none.zarr.zip': there is no such file. Run snakemake"
+    ):
         read_store(tmp_path / "none.zarr.zip")
 
 
@@ -132,7 +176,10 @@ def test_a_missing_store_is_named(tmp_path: Path):
 def test_a_truncated_store_is_refused(tmp_path: Path, kept: float):
     path = write(tmp_path / "m.zarr.zip", minima())
     path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
-    with pytest.raises(SymgeomError, match=r"m.zarr.zip': it is truncated or no zarr store .* Delete it and run snakemake"):
+    with pytest.raises(
+        SymgeomError,
+        match=r"m.zarr.zip': it is truncated or no zarr store .* Delete it and run snakemake",
+    ):
         read_store(path)
 
 
@@ -165,7 +212,9 @@ def test_a_foreign_zip_is_refused(tmp_path: Path):
 )
 def test_another_schema_is_refused(tmp_path: Path, attrs: dict, found: str):
     entries: dict = {}
-    xr.Dataset({"a": 1.0}, attrs=attrs).to_zarr(MemoryStore(entries), zarr_format=3, consolidated=False)
+    xr.Dataset({"a": 1.0}, attrs=attrs).to_zarr(
+        MemoryStore(entries), zarr_format=3, consolidated=False
+    )
     with zipfile.ZipFile(tmp_path / "m.zarr.zip", "w") as archive:
         for name, buffer in entries.items():
             archive.writestr(name, buffer.to_bytes())
@@ -184,7 +233,11 @@ def test_networks_return_bit_for_bit_and_in_order(tmp_path: Path):
 
 
 def test_axes_are_named_by_the_units_that_cover_them():
-    dims = {name: variable.dims[2:] for name, variable in minima().variables.items() if name.startswith("parameter.")}
+    dims = {
+        name: variable.dims[2:]
+        for name, variable in minima().variables.items()
+        if name.startswith("parameter.")
+    }
     assert dims == {
         "parameter.0.weight": ("hidden1", "0.weight.axis1"),
         "parameter.0.bias": ("hidden1",),
@@ -202,8 +255,17 @@ def test_axes_covered_in_part_or_twice_stay_neutral():
         UnitGroup("flat", 2, (Leg("block", 0, block=2), Leg("half", 0, start=2), Leg("region", 0, region=((1, 0, 1),)))),
         UnitGroup("rival", 4, (Leg("shared", 0),)),
     ))  # fmt: skip
-    params = {"square": np.ones((4, 4)), "shared": np.ones(4), "block": np.ones(4), "half": np.ones(4), "region": np.ones((2, 3))}
-    dims = {name: variable.dims for name, variable in parameters_to_variables(spec, params, leading=()).items()}
+    params = {
+        "square": np.ones((4, 4)),
+        "shared": np.ones(4),
+        "block": np.ones(4),
+        "half": np.ones(4),
+        "region": np.ones((2, 3)),
+    }
+    dims = {
+        name: variable.dims
+        for name, variable in parameters_to_variables(spec, params, leading=()).items()
+    }
     assert dims == {
         "parameter.square": ("stream", "square.axis1"),
         "parameter.shared": ("shared.axis0",),
@@ -246,7 +308,11 @@ def test_a_study_is_one_tree(tmp_path: Path):
 def test_any_split_into_batches_gives_the_same_arrays(tmp_path: Path, batches: list):
     whole = minima(("adam", "sgd"))
     for index, (arms, seeds) in enumerate(batches):
-        write(tmp_path / "case" / "minima" / f"{index}.zarr.zip", whole.sel(arm=list(arms), seed=list(seeds)), seeds)
+        write(
+            tmp_path / "case" / "minima" / f"{index}.zarr.zip",
+            whole.sel(arm=list(arms), seed=list(seeds)),
+            seeds,
+        )
     joined = open_study(tmp_path)["case/minima"].to_dataset()
     xr.testing.assert_equal(joined, whole)
     assert joined.attrs["seeds"] == [0, 1, 2]
@@ -276,10 +342,15 @@ def test_arms_with_different_seeds_leave_gaps(tmp_path: Path):
     ],
     ids=["seed twice", "arm twice", "pair twice", "another control", "no dimension"],
 )
-def test_batches_that_contradict_each_other_are_refused(tmp_path: Path, batches: list[xr.Dataset], found: str):
+def test_batches_that_contradict_each_other_are_refused(
+    tmp_path: Path, batches: list[xr.Dataset], found: str
+):
     for index, batch in enumerate(batches):
         write(tmp_path / "case" / "stage" / f"{index}.zarr.zip", batch)
-    with pytest.raises(SymgeomError, match=rf"(?s)\['0.zarr.zip', '1.zarr.zip'\] of '.*stage': .*{found}.*delete that folder"):
+    with pytest.raises(
+        SymgeomError,
+        match=rf"(?s)\['0.zarr.zip', '1.zarr.zip'\] of '.*stage': .*{found}.*delete that folder",
+    ):
         open_study(tmp_path)
 
 
@@ -294,7 +365,10 @@ def test_a_study_of_two_schema_versions_is_refused(tmp_path: Path):
     for stage in ("minima", "paths"):
         write(tmp_path / "case" / f"{stage}.zarr.zip", minima())
     written_by(tmp_path / "case/paths.zarr.zip", 2, "0.2.0")
-    with pytest.raises(SymgeomError, match=r"case/paths.zarr.zip': it has schema version 2 .*, not 1 .*versions are not mixed"):
+    with pytest.raises(
+        SymgeomError,
+        match=r"case/paths.zarr.zip': it has schema version 2 .*, not 1 .*versions are not mixed",
+    ):
         open_study(tmp_path)
 
 

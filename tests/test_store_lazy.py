@@ -34,7 +34,13 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     asked: list[int] = []
     plain = LocalFileSystem.cat_file
 
-    def cat_file(self: LocalFileSystem, path: str, start: int | None = None, end: int | None = None, **more: object) -> bytes:
+    def cat_file(
+        self: LocalFileSystem,
+        path: str,
+        start: int | None = None,
+        end: int | None = None,
+        **more: object,
+    ) -> bytes:
         found = plain(self, path, start=start, end=end, **more)
         asked.append(len(found))
         return found
@@ -47,8 +53,12 @@ def test_a_lazy_store_holds_what_a_whole_one_holds(tmp_path: Path):
     path = write(tmp_path / "m.zarr.zip", minima())
     whole, lazy = read_store(path), read_store(path, lazy=True)
     xr.testing.assert_identical(lazy.load(), whole)
-    xr.testing.assert_identical(read_store(path, lazy=True).sel(arm="adam").load(), whole.sel(arm="adam"))
-    xr.testing.assert_identical(read_store(path, lazy=True, only=["error"]).load(), read_store(path, only=["error"]))
+    xr.testing.assert_identical(
+        read_store(path, lazy=True).sel(arm="adam").load(), whole.sel(arm="adam")
+    )
+    xr.testing.assert_identical(
+        read_store(path, lazy=True, only=["error"]).load(), read_store(path, only=["error"])
+    )
 
 
 def test_one_network_is_read_with_one_request_per_tensor(tmp_path: Path, requests: list[int]):
@@ -61,14 +71,28 @@ def test_one_network_is_read_with_one_request_per_tensor(tmp_path: Path, request
     assert all(np.array_equal(one[name], whole[name][1, 2]) for name in whole)
 
 
-def test_large_arrays_are_chunks_of_bounded_size_and_small_ones_are_one(tmp_path: Path, requests: list[int]):
+def test_large_arrays_are_chunks_of_bounded_size_and_small_ones_are_one(
+    tmp_path: Path, requests: list[int]
+):
     rows, columns = 3 * (CHUNK // 8 // 1000), 1000
     long = np.random.default_rng(0).standard_normal((rows, columns))
     wide = np.arange(2.0 * CHUNK / 8 + 5).reshape(1, -1)
-    variables = {"long": (("pair", "t"), long, DESCRIBED), "wide": (("row", "column"), wide, DESCRIBED)}
-    path = write(tmp_path / "p.zarr.zip", xr.Dataset(variables | {"short": ("t", np.ones(columns), DESCRIBED)}))
+    variables = {
+        "long": (("pair", "t"), long, DESCRIBED),
+        "wide": (("row", "column"), wide, DESCRIBED),
+    }
+    path = write(
+        tmp_path / "p.zarr.zip",
+        xr.Dataset(variables | {"short": ("t", np.ones(columns), DESCRIBED)}),
+    )
     names = [name for name in zipfile.ZipFile(path).namelist() if "/c/" in name]
-    assert names == ["long/c/0/0", "long/c/1/0", "long/c/2/0", "short/c/0", *(f"wide/c/0/{number}" for number in range(3))]
+    assert names == [
+        "long/c/0/0",
+        "long/c/1/0",
+        "long/c/2/0",
+        "short/c/0",
+        *(f"wide/c/0/{number}" for number in range(3)),
+    ]
     lazy = read_store(path, lazy=True)
     requests.clear()
     assert np.array_equal(lazy["long"][-5:].values, long[-5:])
@@ -82,11 +106,23 @@ def test_a_lazy_study_is_the_whole_one(tmp_path: Path):
     whole, lazy = open_study(folder), open_study(folder, lazy=True)
     xr.testing.assert_identical(lazy.load(), whole)
     again = open_study(folder, lazy=True)["mlp/distances"]["distance"]
-    for chosen in (slice(1, None), slice(None, None, -1), [2, 0], [2, 2], 1, [], np.array([True, False, True])):
-        xr.testing.assert_identical(again[chosen].load(), whole["mlp/distances"]["distance"][chosen])
+    for chosen in (
+        slice(1, None),
+        slice(None, None, -1),
+        [2, 0],
+        [2, 2],
+        1,
+        [],
+        np.array([True, False, True]),
+    ):
+        xr.testing.assert_identical(
+            again[chosen].load(), whole["mlp/distances"]["distance"][chosen]
+        )
     weights = open_study(folder, lazy=True)["mlp/minima"]["parameter.2.weight"]
     picked = {"arm": 1, "seed": [2, 0], "hidden2": slice(1, 3)}
-    xr.testing.assert_identical(weights.isel(picked).load(), whole["mlp/minima"]["parameter.2.weight"].isel(picked))
+    xr.testing.assert_identical(
+        weights.isel(picked).load(), whole["mlp/minima"]["parameter.2.weight"].isel(picked)
+    )
 
 
 def test_of_a_lazy_study_only_what_is_asked_for_is_read(tmp_path: Path, requests: list[int]):
@@ -105,11 +141,16 @@ def test_arms_with_different_seeds_leave_the_same_gaps(tmp_path: Path):
 
 def test_a_study_without_weights(tmp_path: Path):
     folder = study(tmp_path)
-    whole, light = open_study(folder)["mlp/minima"].to_dataset(), open_study(folder, weights=False)["mlp/minima"].to_dataset()
+    whole, light = (
+        open_study(folder)["mlp/minima"].to_dataset(),
+        open_study(folder, weights=False)["mlp/minima"].to_dataset(),
+    )
     weights = {name for name in whole if name.startswith("parameter.")}
     assert len(weights) == 6
     xr.testing.assert_identical(light, whole.drop_vars(weights))
-    xr.testing.assert_identical(open_study(folder, weights=False, lazy=True)["mlp/minima"].to_dataset().load(), light)
+    xr.testing.assert_identical(
+        open_study(folder, weights=False, lazy=True)["mlp/minima"].to_dataset().load(), light
+    )
 
 
 def test_a_flipped_bit_is_found_when_its_chunk_is_read(tmp_path: Path):
@@ -120,7 +161,9 @@ def test_a_flipped_bit_is_found_when_its_chunk_is_read(tmp_path: Path):
     lazy = read_store(path, lazy=True)
     assert lazy["parameter.0.weight"][0, 0].shape == (3, 4)
     lazy["parameter.0.weight"][0, 0].load()
-    with pytest.raises(SymgeomError, match=r"m.zarr.zip': it is truncated or no zarr store \(BadZipFile\)"):
+    with pytest.raises(
+        SymgeomError, match=r"m.zarr.zip': it is truncated or no zarr store \(BadZipFile\)"
+    ):
         lazy["parameter.0.weight"][0, 1].load()
 
 
@@ -149,7 +192,9 @@ class Ranges(SimpleHTTPRequestHandler):
         part = content[int(start) : int(end) + 1 if end else None]
         self.send_response(206)
         self.send_header("Content-Length", str(len(part)))
-        self.send_header("Content-Range", f"bytes {start}-{int(start) + len(part) - 1}/{len(content)}")
+        self.send_header(
+            "Content-Range", f"bytes {start}-{int(start) + len(part) - 1}/{len(content)}"
+        )
         self.end_headers()
         self.wfile.write(part)
 
@@ -158,7 +203,9 @@ class Ranges(SimpleHTTPRequestHandler):
 def address(tmp_path: Path) -> Iterator[str]:
     """Return where a local server offers a study."""
     study(tmp_path)
-    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Ranges, directory=str(tmp_path))) as server:
+    with ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(Ranges, directory=str(tmp_path))
+    ) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/digits"
         server.shutdown()
@@ -175,20 +222,28 @@ def bucket(tmp_path: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("where", ["address", "bucket"])
 @pytest.mark.parametrize("lazy", [False, True])
-def test_a_study_elsewhere_is_the_local_one(tmp_path: Path, request: pytest.FixtureRequest, where: str, lazy: bool):
+def test_a_study_elsewhere_is_the_local_one(
+    tmp_path: Path, request: pytest.FixtureRequest, where: str, lazy: bool
+):
     url = request.getfixturevalue(where)
     assert (tmp_path / "digits").is_dir()
     local = open_study(tmp_path / "digits")
     xr.testing.assert_identical(open_study(url, lazy=lazy).load(), local)
     xr.testing.assert_identical(
-        open_study(f"{url}/", files=[f"{url}/mlp/distances/1.zarr.zip"])["mlp/distances"].load().to_dataset(),
+        open_study(f"{url}/", files=[f"{url}/mlp/distances/1.zarr.zip"])["mlp/distances"]
+        .load()
+        .to_dataset(),
         read_store(tmp_path / "digits/mlp/distances/1.zarr.zip"),
     )
     store = read_store(f"{url}/mlp/minima/sgd.zarr.zip", lazy=lazy)
-    xr.testing.assert_identical(store.load(), read_store(tmp_path / "digits/mlp/minima/sgd.zarr.zip"))
+    xr.testing.assert_identical(
+        store.load(), read_store(tmp_path / "digits/mlp/minima/sgd.zarr.zip")
+    )
     with pytest.raises(SymgeomError, match=r"none.zarr.zip': there is no such file"):
         read_store(f"{url}/mlp/none.zarr.zip", lazy=lazy)
-    with pytest.raises(SymgeomError, match="Cannot open the study .*/nowhere': the folder does not exist"):
+    with pytest.raises(
+        SymgeomError, match="Cannot open the study .*/nowhere': the folder does not exist"
+    ):
         open_study(f"{url}/nowhere")
 
 
@@ -199,6 +254,7 @@ def test_the_name_of_a_folder_is_no_pattern(tmp_path: Path):
 
 def test_an_unknown_file_system_is_named():
     with pytest.raises(
-        SymgeomError, match="Cannot read 'nowhere://study/m.zarr.zip': Protocol not known: nowhere.*correct the path"
+        SymgeomError,
+        match="Cannot read 'nowhere://study/m.zarr.zip': Protocol not known: nowhere.*correct the path",
     ):
         read_store("nowhere://study/m.zarr.zip")

@@ -31,12 +31,20 @@ def changed(path, value):
 def test_the_default_configuration_is_valid_and_every_key_is_explained():
     study.check_config(CONFIG, [ROOT / "config/config.yaml"])
     handbook = (ROOT / "config/README.md").read_text()
-    for section in (name for name, value in CONFIG.items() if isinstance(value, dict) and name not in ("arms", "cases")):
-        assert all(f"`{key}`" in handbook or f"`{section}.{key}`" in handbook for key in CONFIG[section]), section
+    for section in (
+        name
+        for name, value in CONFIG.items()
+        if isinstance(value, dict) and name not in ("arms", "cases")
+    ):
+        assert all(
+            f"`{key}`" in handbook or f"`{section}.{key}`" in handbook for key in CONFIG[section]
+        ), section
 
 
 @pytest.mark.parametrize(
-    "file", [*(ROOT / "config").glob("*.yaml"), *(ROOT / "tests").glob("small_*.yaml")], ids=lambda file: file.stem
+    "file",
+    [*(ROOT / "config").glob("*.yaml"), *(ROOT / "tests").glob("small_*.yaml")],
+    ids=lambda file: file.stem,
 )
 def test_every_shipped_study_is_valid(file):
     config, files = copy.deepcopy(CONFIG), [ROOT / "config/config.yaml", file]
@@ -51,14 +59,22 @@ def test_every_shipped_study_is_valid(file):
     ("path", "value", "message"),
     [
         ("arms.sgd.momentun", 0.9, r"unknown key 'arms.sgd.momentun'. Did you mean 'momentum'\?"),
-        ("arms.adam.momentum", 0.9, "unknown key 'arms.adam.momentum'. Known here: method, batch_size"),
+        (
+            "arms.adam.momentum",
+            0.9,
+            "unknown key 'arms.adam.momentum'. Known here: method, batch_size",
+        ),
         (
             "arms.sgd.method",
             "lion",
             "key 'arms.sgd.method' is 'lion', which is unknown. Choose one of: sgd, adam, sam, rsgd, entropy_sgd, swa, adv",
         ),
         ("arms.sgd.learning_rate", -0.1, "key 'arms.sgd.learning_rate' cannot be used: -0.1"),
-        ("cases.mlp.data.name", "mnits", "key 'cases.mlp.data.name' is 'mnits', which is unknown. Choose one of: digits, mnist"),
+        (
+            "cases.mlp.data.name",
+            "mnits",
+            "key 'cases.mlp.data.name' is 'mnits', which is unknown. Choose one of: digits, mnist",
+        ),
         ("seeds", 0, "key 'seeds' cannot be used: it is 0, expected a number of seeds, at least 1"),
         ("seeds", [1, 1], "key 'seeds' cannot be used"),
         (
@@ -67,16 +83,32 @@ def test_every_shipped_study_is_valid(file):
             "it is 'my-optimizers:Signs', expected something of your own, package.module:n",
         ),
         ("arms.known", {"method": "checkpoints"}, "key 'arms.known.path' is missing"),
-        ("arms.known", {"method": "checkpoints", "path": "a", "momentum": 0.9}, "unknown key 'arms.known.momentum'"),
-        ("claims.roles.sharp", "nobody", "'claims.roles.sharp' names the arm 'nobody', which is not among the arms: rsgd, sam"),
+        (
+            "arms.known",
+            {"method": "checkpoints", "path": "a", "momentum": 0.9},
+            "unknown key 'arms.known.momentum'",
+        ),
+        (
+            "claims.roles.sharp",
+            "nobody",
+            "'claims.roles.sharp' names the arm 'nobody', which is not among the arms: rsgd, sam",
+        ),
         ("training", {}, "key 'training.precision' is missing"),
         (
             "granularity.pairs_per_job",
             0,
             "key 'granularity.pairs_per_job' cannot be used: it is 0, expected a number, at least 1",
         ),
-        ("training.together", "batched", "key 'training.together' is 'batched', .* Set the one to auto, or the other to null"),
-        ("cases.mlp.training", {"together": "batched"}, "key 'cases.mlp.training.together' is 'batched'"),
+        (
+            "training.together",
+            "batched",
+            "key 'training.together' is 'batched', .* Set the one to auto, or the other to null",
+        ),
+        (
+            "cases.mlp.training",
+            {"together": "batched"},
+            "key 'cases.mlp.training.together' is 'batched'",
+        ),
     ],
 )
 def test_a_wrong_key_is_named_with_its_file(path, value, message):
@@ -91,7 +123,9 @@ def test_the_file_that_is_named_is_the_one_that_sets_the_key(tmp_path):
     files = [ROOT / "config/config.yaml", mine]
     with pytest.raises(study.ConfigError, match=f"^{mine}: unknown key 'flatness.drawz'"):
         study.check_config(changed("flatness.drawz", 3), files)
-    with pytest.raises(study.ConfigError, match=rf"^{ROOT}/config/config.yaml: key 'arms.sgd.learning_rate'"):
+    with pytest.raises(
+        study.ConfigError, match=rf"^{ROOT}/config/config.yaml: key 'arms.sgd.learning_rate'"
+    ):
         study.check_config(changed("arms.sgd.learning_rate", 0), files)
 
 
@@ -99,7 +133,12 @@ def test_arms_of_later_files_come_last_and_null_removes_one(tmp_path):
     first, second = tmp_path / "config.yaml", tmp_path / "mine.yaml"
     first.write_text("arms: {rsgd: {}, sgd: {}, adam: {}}")
     second.write_text("arms: {new: {}, adam: null}")
-    merged = {"new": {"method": "sam"}, "adam": None, "rsgd": {}, "sgd": {}}  # the order in which Snakemake merges
+    merged = {
+        "new": {"method": "sam"},
+        "adam": None,
+        "rsgd": {},
+        "sgd": {},
+    }  # the order in which Snakemake merges
     assert list(study.merged_in_order("arms", merged, [first, second])) == ["rsgd", "sgd", "new"]
 
 
@@ -115,7 +154,9 @@ def test_a_job_depends_on_the_code_that_it_reaches():
     training, paths = study.code_of("train_minima"), study.code_of("measure_paths")
     reached = [name.split("symgeom/", 1)[-1] for name in training]
     assert {"train/engine.py", "ledger/pairs.py", "optimizers/sam.py"} <= set(reached)
-    assert not [name for name in reached if name.startswith(("align/", "gauge/", "path/", "flatness/"))]
+    assert not [
+        name for name in reached if name.startswith(("align/", "gauge/", "path/", "flatness/"))
+    ]
     assert any(name.endswith("symgeom/landscape/path/geodesic.py") for name in paths)
     assert not any("optimizers" in name for name in paths)
     assert not any("figures" in name for name in paths)
@@ -137,16 +178,25 @@ def test_a_case_may_limit_samples_and_train_its_chains_in_its_own_way():
     config["chains"] |= {"samples": 900, "learning_rate": 0.1}
     config["cases"][case] |= {"samples": 300, "chains": {"learning_rate": 0.001}}
     study.check_config(config, [ROOT / "config/config.yaml"])
-    assert study.measured(config, "chains", case) == config["chains"] | {"samples": 300, "learning_rate": 0.001}
+    assert study.measured(config, "chains", case) == config["chains"] | {
+        "samples": 300,
+        "learning_rate": 0.001,
+    }
     del config["cases"][case]["samples"], config["cases"][case]["chains"]
     assert study.measured(config, "chains", case) == config["chains"]
 
 
 def test_seeds_that_are_split_train_alone_whatever_a_case_says():
     config = changed("cases.mlp.training", {"together": "auto", "epochs": 3})
-    assert study.training_of(config, "mlp", "sgd") == config["training"] | {"together": "one", "epochs": 3}
+    assert study.training_of(config, "mlp", "sgd") == config["training"] | {
+        "together": "one",
+        "epochs": 3,
+    }
     config["granularity"]["seeds_per_job"] = None
-    assert study.training_of(config, "mlp", "sgd") == config["training"] | {"together": "auto", "epochs": 3}
+    assert study.training_of(config, "mlp", "sgd") == config["training"] | {
+        "together": "auto",
+        "epochs": 3,
+    }
 
 
 def test_a_retried_job_asks_for_twice_as_much():
@@ -166,9 +216,15 @@ def test_a_study_is_run_with_the_files_that_describe_it():
     assert study.options_of(files, cores=2) == f"--cores 2 --configfile config/mnist.yaml {mine}"
 
 
-@pytest.mark.parametrize("name", ["..", "../elsewhere", "a/b", "/absolute", "", ".", "a b", "~", "a\\b"])
+@pytest.mark.parametrize(
+    "name", ["..", "../elsewhere", "a/b", "/absolute", "", ".", "a b", "~", "a\\b"]
+)
 def test_no_name_leads_out_of_the_folder_of_the_study(name):
-    for path, words in (("study", "key 'study' cannot be used"), ("arms", "arms"), ("cases", "cases")):
+    for path, words in (
+        ("study", "key 'study' cannot be used"),
+        ("arms", "arms"),
+        ("cases", "cases"),
+    ):
         config = changed("study", name) if path == "study" else copy.deepcopy(CONFIG)
         if path != "study":
             config[path][name] = next(iter(config[path].values()))
@@ -178,7 +234,9 @@ def test_no_name_leads_out_of_the_folder_of_the_study(name):
 
 @pytest.mark.parametrize("name", ["data", "reference"])
 def test_a_study_is_not_named_like_what_lies_beside_it(name):
-    with pytest.raises(study.ConfigError, match="key 'study' cannot be used: it is .* neither data nor reference"):
+    with pytest.raises(
+        study.ConfigError, match="key 'study' cannot be used: it is .* neither data nor reference"
+    ):
         study.check_config(changed("study", name), [ROOT / "config/config.yaml"])
 
 
@@ -186,23 +244,38 @@ def test_rules_write_below_the_folder_of_the_study_alone():
     """Every output, log and benchmark begins with the study's folder; only what is kept for reference lies beside it."""
     outside = set()
     for file in (ROOT / "workflow/rules").glob("*.smk"):
-        for block in re.findall(r"^    (?:output|log|benchmark):\n((?:        .*\n)+)", file.read_text(), re.MULTILINE):
+        for block in re.findall(
+            r"^    (?:output|log|benchmark):\n((?:        .*\n)+)", file.read_text(), re.MULTILINE
+        ):
             written = re.findall(r'(?<!caption=)"([^"]*/[^"]*)"', block)
             assert written, (file, block)
             outside |= {path for path in written if not path.startswith("<results>/")}
     assert outside == {"results/reference/{config['study']}/README.md"}
-    assert "results=f\"results/{config['study']}\"" in (ROOT / "workflow/rules/common.smk").read_text()
+    assert (
+        "results=f\"results/{config['study']}\"" in (ROOT / "workflow/rules/common.smk").read_text()
+    )
 
 
 def test_what_is_no_result_is_marked_local():
     """It stays in the working folder where results lie in a default storage."""
     found = []
     for file in (ROOT / "workflow/rules").glob("*.smk"):
-        for block in re.findall(r"^    (?:input|output):\n((?:        .*\n)+)", file.read_text(), re.MULTILINE):
+        for block in re.findall(
+            r"^    (?:input|output):\n((?:        .*\n)+)", file.read_text(), re.MULTILINE
+        ):
             named = re.findall(r"^        (\w+)=(.*),$", block, re.MULTILINE)
             found += [name for name, value in named if value.startswith("local(")]
-            assert not [value for _, value in named if "<results>/" not in value and re.match(r"\[|f?\"|expand|[A-Z]", value)]
-    assert sorted(found) == ["captions", "kept", "page", "template"]  # checkpoints: in their function
+            assert not [
+                value
+                for _, value in named
+                if "<results>/" not in value and re.match(r"\[|f?\"|expand|[A-Z]", value)
+            ]
+    assert sorted(found) == [
+        "captions",
+        "kept",
+        "page",
+        "template",
+    ]  # checkpoints: in their function
     assert "return local([CHECKPOINTS" in (ROOT / "workflow/rules/own.smk").read_text()
 
 
@@ -230,22 +303,42 @@ def home(tmp_path, monkeypatch):
 def test_a_job_depends_on_the_users_code_that_it_reaches(home):
     plain = set(study.code_of("draw_initialisations", own=["mlp"]))
     assert plain == set(study.code_of("draw_initialisations"))
-    own = set(study.code_of("draw_initialisations", own=["mine.networks:network", "installed_elsewhere:network"])) - plain
-    written = {f"mine/{name}.py" for name in ("__init__", "networks", "parts/__init__", "parts/block", "other")}
+    own = (
+        set(
+            study.code_of(
+                "draw_initialisations", own=["mine.networks:network", "installed_elsewhere:network"]
+            )
+        )
+        - plain
+    )
+    written = {
+        f"mine/{name}.py"
+        for name in ("__init__", "networks", "parts/__init__", "parts/block", "other")
+    }
     assert {name for name in own if not name.startswith("..")} == written
     assert any(name.endswith("symgeom/learning/networks/mlp.py") for name in own)
 
 
 def imports(seeds, path):
     """Return a configuration with one imported arm."""
-    return changed("seeds", seeds) | {"arms": {"sgd": {"method": "sgd"}, "known": {"method": "checkpoints", "path": path}}}
+    return changed("seeds", seeds) | {
+        "arms": {"sgd": {"method": "sgd"}, "known": {"method": "checkpoints", "path": path}}
+    }
 
 
 def test_seeds_are_checkpoints_by_name(home):
     config = imports([2, 0], "weights/{case}")
-    assert study.checkpoints_of(config, "mlp", "known") == {2: "weights/mlp/c.pth", 0: "weights/mlp/a.safetensors"}
-    assert study.checkpoints_of(imports(3, str(home / "weights/mlp")), "mlp", "known")[1] == str(home / "weights/mlp/b.pt")
-    assert (study.arms_by(config, imported=True), study.arms_by(config, imported=False)) == (["known"], ["sgd"])
+    assert study.checkpoints_of(config, "mlp", "known") == {
+        2: "weights/mlp/c.pth",
+        0: "weights/mlp/a.safetensors",
+    }
+    assert study.checkpoints_of(imports(3, str(home / "weights/mlp")), "mlp", "known")[1] == str(
+        home / "weights/mlp/b.pt"
+    )
+    assert (study.arms_by(config, imported=True), study.arms_by(config, imported=False)) == (
+        ["known"],
+        ["sgd"],
+    )
 
 
 def test_every_subfolder_of_a_folder_of_checkpoints_is_an_arm(home):
@@ -257,27 +350,43 @@ def test_every_subfolder_of_a_folder_of_checkpoints_is_an_arm(home):
     arms = study.unfolded(config)
     assert list(arms) == ["sgd", "adam", "muon", "swa", "last"]
     assert arms["swa"] == {"method": "checkpoints", "path": "weights/{case}/swa"}
-    assert {name: arms[name] for name in ("sgd", "last")} == {"sgd": {"method": "sgd"}, "last": {"method": "adam"}}
+    assert {name: arms[name] for name in ("sgd", "last")} == {
+        "sgd": {"method": "sgd"},
+        "last": {"method": "adam"},
+    }
     assert study.unfolded({**config, "arms": arms}) == arms
-    with pytest.raises(study.ConfigError, match="Arm 'muon' of case 'mlp' needs .* 'weights/mlp/muon' does not exist"):
+    with pytest.raises(
+        study.ConfigError,
+        match="Arm 'muon' of case 'mlp' needs .* 'weights/mlp/muon' does not exist",
+    ):
         study.checkpoints_of({**config, "arms": arms}, "mlp", "muon")
 
 
 @pytest.mark.parametrize(
     ("folder", "message"),
     [
-        ("", r"'weights/\{case\}' .* for an arm, but it has no sub-folder. Correct 'arms.known.path'"),
+        (
+            "",
+            r"'weights/\{case\}' .* for an arm, but it has no sub-folder. Correct 'arms.known.path'",
+        ),
         ("sgd", "but its sub-folder 'sgd' has the name of another arm. .* rename the sub-folder"),
-        ("long-run", "but its sub-folder 'long-run' cannot be the name of an arm. .* letters, digits and underscores"),
+        (
+            "long-run",
+            "but its sub-folder 'long-run' cannot be the name of an arm. .* letters, digits and underscores",
+        ),
     ],
 )
 def test_subfolders_that_cannot_be_arms_are_named(home, folder, message):
     (home / "weights/mlp" / folder).mkdir(exist_ok=True)
-    with pytest.raises(study.ConfigError, match=f"^Arm 'known' takes every sub-folder of .*{message}"):
+    with pytest.raises(
+        study.ConfigError, match=f"^Arm 'known' takes every sub-folder of .*{message}"
+    ):
         study.unfolded(imports(1, "weights/{case}/*"))
 
 
-@pytest.mark.parametrize("arms", [None, {"sgd": None}, {"sgd": {"path": 3}}, {"known": {"method": "checkpoints"}}])
+@pytest.mark.parametrize(
+    "arms", [None, {"sgd": None}, {"sgd": {"path": 3}}, {"known": {"method": "checkpoints"}}]
+)
 def test_what_is_no_folder_of_checkpoints_is_left_to_the_schema(arms):
     assert study.unfolded({"arms": arms, "cases": {"mlp": {}}}) == arms
 
@@ -285,9 +394,17 @@ def test_what_is_no_folder_of_checkpoints_is_left_to_the_schema(arms):
 @pytest.mark.parametrize(
     ("seeds", "path", "message"),
     [
-        (4, "weights/{case}", r"seeds \[0, 1, 2, 3\] .*'weights/mlp' holds 3 files that end in .safetensors, .pt, .pth"),
+        (
+            4,
+            "weights/{case}",
+            r"seeds \[0, 1, 2, 3\] .*'weights/mlp' holds 3 files that end in .safetensors, .pt, .pth",
+        ),
         ([5], "weights/{case}", r"'weights/mlp' holds 3 files"),
-        (1, "none", "Arm 'known' of case 'mlp' needs .* its folder 'none' does not exist. Correct 'arms.known.path'"),
+        (
+            1,
+            "none",
+            "Arm 'known' of case 'mlp' needs .* its folder 'none' does not exist. Correct 'arms.known.path'",
+        ),
     ],
 )
 def test_too_few_checkpoints_are_named(home, seeds, path, message):

@@ -17,7 +17,8 @@ from symgeom.symmetry.wiring import FIXED, INPUTS, OUTPUTS, SymmetryGraph, UnitN
 def graph(*edges: tuple[str, int, str, str], **groups: dict) -> SymmetryGraph:
     """Make a graph from edges (tensor, step, reads, writes), with groups of 4 units unless told otherwise."""
     made = tuple(
-        WeightEdge(tensor, step, tuple(reads.split("+")), tuple(writes.split("+"))) for tensor, step, reads, writes in edges
+        WeightEdge(tensor, step, tuple(reads.split("+")), tuple(writes.split("+")))
+        for tensor, step, reads, writes in edges
     )
     names = dict.fromkeys(name for edge in made for name in edge.reads + edge.writes)
     nodes = [
@@ -50,18 +51,31 @@ DENSE = graph(
     ("e", 6, "d0+d1+d2", OUTPUTS),
 )
 LOOPS = graph(
-    ("a", 1, INPUTS, "s"), ("b", 2, "s", "s"), ("c", 2, f"s+{FIXED}", "h"), ("d", 3, "h", FIXED), ("e", 4, "s", OUTPUTS)
+    ("a", 1, INPUTS, "s"),
+    ("b", 2, "s", "s"),
+    ("c", 2, f"s+{FIXED}", "h"),
+    ("d", 3, "h", FIXED),
+    ("e", 4, "s", OUTPUTS),
 )
 GRAPHS = {"chain": CHAIN, "residual": RESIDUAL, "dense": DENSE, "loops": LOOPS}
 
 
 def texts(figure: Figure) -> list[str]:
     """Return all that is written."""
-    return [text.get_text() for text in [*figure.axes[0].texts, *figure.axes[0].get_legend().get_texts()] if text.get_text()]
+    return [
+        text.get_text()
+        for text in [*figure.axes[0].texts, *figure.axes[0].get_legend().get_texts()]
+        if text.get_text()
+    ]
 
 
 def test_a_chain_lies_on_one_lane():
-    assert spans(CHAIN) == {INPUTS: Span(0, 0, 1), "h1": Span(0, 1, 2), "h2": Span(0, 2, 3), OUTPUTS: Span(0, 3, 4)}
+    assert spans(CHAIN) == {
+        INPUTS: Span(0, 0, 1),
+        "h1": Span(0, 1, 2),
+        "h2": Span(0, 2, 3),
+        OUTPUTS: Span(0, 3, 4),
+    }
 
 
 def test_a_stream_is_as_long_as_it_is_in_use_and_hands_its_lane_to_the_next():
@@ -71,7 +85,11 @@ def test_a_stream_is_as_long_as_it_is_in_use_and_hands_its_lane_to_the_next():
 
 def test_what_is_concatenated_stays_in_use():
     found = spans(DENSE)
-    assert [(found[name].start, found[name].end) for name in ("d0", "d1", "d2")] == [(1, 6), (3, 6), (5, 6)]
+    assert [(found[name].start, found[name].end) for name in ("d0", "d1", "d2")] == [
+        (1, 6),
+        (3, 6),
+        (5, 6),
+    ]
     assert [found[name].lane for name in ("d0", "h1", "d1", "h2", "d2")] == [0, 1, 1, 2, 2]
 
 
@@ -85,14 +103,27 @@ def test_boxes_do_not_overlap_and_lines_end_at_boxes(name):
     for a, b in combinations(spans(subject).values(), 2):
         assert a.lane != b.lane or a.end <= b.start or b.end <= a.start
     axes = draw(subject, title="t").axes[0]
-    boxes = np.array([box.get_path().get_extents().extents for box in axes.patches if isinstance(box, FancyBboxPatch)])
+    boxes = np.array(
+        [
+            box.get_path().get_extents().extents
+            for box in axes.patches
+            if isinstance(box, FancyBboxPatch)
+        ]
+    )
     tips = [text.xy for text in axes.texts if isinstance(text, Annotation)]
     assert len(tips) == sum(len(edge.writes) for edge in subject.edges)
     for x, y in tips:
-        touched = (boxes[:, 0] <= x + 1e-6) & (boxes[:, 1] <= y + 1e-6) & (boxes[:, 2] >= x - 1e-6) & (boxes[:, 3] >= y - 1e-6)
+        touched = (
+            (boxes[:, 0] <= x + 1e-6)
+            & (boxes[:, 1] <= y + 1e-6)
+            & (boxes[:, 2] >= x - 1e-6)
+            & (boxes[:, 3] >= y - 1e-6)
+        )
         assert touched.any()
     dots = sum(line.get_marker() == "o" for line in axes.lines)
-    assert dots == sum(spans(subject)[source].end > edge.step for edge in subject.edges for source in edge.reads)
+    assert dots == sum(
+        spans(subject)[source].end > edge.step for edge in subject.edges for source in edge.reads
+    )
 
 
 @pytest.mark.parametrize("name", GRAPHS)
@@ -105,7 +136,9 @@ def test_everything_is_named_once_and_inside_the_page(name):
     for edge in subject.edges:
         assert written.count(edge.tensor) == 1
     for node in subject.nodes:
-        assert sum(text.replace("\n", "  ·  ").split("  ·  ")[0] == node.name for text in written) == 1
+        assert (
+            sum(text.replace("\n", "  ·  ").split("  ·  ")[0] == node.name for text in written) == 1
+        )
     width, height = figure.get_size_inches() * figure.dpi
     for text in [*figure.axes[0].texts, figure.axes[0].get_legend()]:
         box = text.get_window_extent()
@@ -118,9 +151,14 @@ def test_colours_frames_and_numbers():
     figure = draw(RESIDUAL, title="t")
     written = texts(figure)
     assert "s1  ·  4 units + 8  ·  2 further scalings" in written
-    assert {"positive scales", "signs", "permutations only", "further: positive scales"} <= set(written)
+    assert {"positive scales", "signs", "permutations only", "further: positive scales"} <= set(
+        written
+    )
     assert "head: keeps the classes" not in written
-    blue = sum(np.allclose(box.get_edgecolor()[:3], mcolour(KINDS["positive"])) for box in figure.axes[0].patches)
+    blue = sum(
+        np.allclose(box.get_edgecolor()[:3], mcolour(KINDS["positive"]))
+        for box in figure.axes[0].patches
+    )
     assert blue == 2  # the box of s1 and its frame
     assert "outer frame" in caption_of(RESIDUAL)
     assert "outer frame" not in caption_of(CHAIN)

@@ -11,7 +11,11 @@ from symgeom.ground.torchvision_door import OPERATORS_MISSING, import_torchvisio
 @pytest.fixture
 def package(tmp_path, monkeypatch):
     """Return a function that puts a package named torchvision before the real one; afterwards all is as it was."""
-    held = {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] == "torchvision"}
+    held = {
+        name: sys.modules.pop(name)
+        for name in list(sys.modules)
+        if name.partition(".")[0] == "torchvision"
+    }
     monkeypatch.syspath_prepend(tmp_path)
 
     def write(source):
@@ -31,7 +35,9 @@ def test_door_replaces_nothing_where_torchvision_fits(package):
 
 
 def test_door_opens_where_the_operators_are_missing(package):
-    package(f"{REGISTER}@torch.library.register_fake('torchvision::nms')\ndef meta_nms(boxes): return 'plain'\n")
+    package(
+        f"{REGISTER}@torch.library.register_fake('torchvision::nms')\ndef meta_nms(boxes): return 'plain'\n"
+    )
     register_fake = torch.library.register_fake
     door = import_torchvision()
     assert door.used is not register_fake

@@ -7,7 +7,13 @@ from cases import mlp_spec, network
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.randomness import stream
 from symgeom.quotient.gauge import canonicalise
-from symgeom.quotient.torus import Torus, shared_entries, sphere_coordinates, sphere_legs, with_sphere_coordinates
+from symgeom.quotient.torus import (
+    Torus,
+    shared_entries,
+    sphere_coordinates,
+    sphere_legs,
+    with_sphere_coordinates,
+)
 from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
 
 WIDTHS = (5, 7, 6, 3)
@@ -61,7 +67,9 @@ def test_the_midpoint_is_equidistant_and_speed_constant():
 
 
 def test_antipodal_points_have_no_geodesic():
-    with pytest.raises(SymgeomError, match=r"Group 'hidden1': .*the points of spheres \[0\] are antipodal"):
+    with pytest.raises(
+        SymgeomError, match=r"Group 'hidden1': .*the points of spheres \[0\] are antipodal"
+    ):
         CIRCLE.geodesic(single(1.0, 0.0), single(-1.0, 0.0), 0.5)
 
 
@@ -74,7 +82,10 @@ def test_lengths_in_between_are_geometric_and_a_unit_that_is_zero_at_one_end_gro
 
 
 def test_tensors_on_no_sphere_are_interpolated_linearly_and_counters_kept():
-    ends = [single(1.0, 0.0) | {"slope": torch.tensor(a), "steps": torch.tensor(n)} for a, n in ((1.0, 3), (3.0, 9))]
+    ends = [
+        single(1.0, 0.0) | {"slope": torch.tensor(a), "steps": torch.tensor(n)}
+        for a, n in ((1.0, 3), (3.0, 9))
+    ]
     between = CIRCLE.geodesic(*ends, 0.25)
     assert float(between["slope"]) == 1.5
     assert int(between["steps"]) == 3
@@ -105,7 +116,11 @@ def test_dropped_units_are_left_out_of_the_mean():
     angles = TORUS.angles(a, b)["hidden1"]
     assert angles.isnan().nonzero().flatten().tolist() == [2]
     kept = torch.cat(list(TORUS.angles(a, b).values()))
-    assert math.isclose(float(TORUS.distance(a, b)), float(kept[~kept.isnan()].square().mean().sqrt()), rel_tol=1e-14)
+    assert math.isclose(
+        float(TORUS.distance(a, b)),
+        float(kept[~kept.isnan()].square().mean().sqrt()),
+        rel_tol=1e-14,
+    )
 
 
 def test_coordinates_round_trip_and_respect_the_bias_option():
@@ -123,9 +138,19 @@ def test_an_entry_that_two_groups_scale_is_a_coordinate_of_the_later_one():
     """The bias of a depthwise filter: it follows the scales before and after the filter."""
     groups = (
         UnitGroup("hidden1", 2, (Leg("0.weight", 0), Leg("2.bias", 0), Leg("4.weight", 1, -1))),
-        UnitGroup("hidden1.scale1", 2, (Leg("2.weight", 0), Leg("2.bias", 0), Leg("4.weight", 1, -1)), permute=False),
+        UnitGroup(
+            "hidden1.scale1",
+            2,
+            (Leg("2.weight", 0), Leg("2.bias", 0), Leg("4.weight", 1, -1)),
+            permute=False,
+        ),
     )
-    params = {"0.weight": torch.ones(2, 3), "2.weight": torch.ones(2, 4), "2.bias": torch.ones(2), "4.weight": torch.ones(1, 2)}
+    params = {
+        "0.weight": torch.ones(2, 3),
+        "2.weight": torch.ones(2, 4),
+        "2.bias": torch.ones(2),
+        "4.weight": torch.ones(1, 2),
+    }
     legs = sphere_legs(SymmetrySpec(groups), params)
     assert {name: [leg.tensor for leg in found] for name, found in legs.items()} == {
         "hidden1": ["0.weight"],
@@ -155,9 +180,13 @@ def test_shared_entries(other, shared):
 def test_a_bias_counts_where_there_is_nothing_else_and_a_norm_weight_always():
     norm = SymmetrySpec((UnitGroup("hidden1", 2, (Leg("1.weight", 0), Leg("1.bias", 0))),))
     params = {"1.weight": torch.ones(2), "1.bias": torch.zeros(2)}
-    assert [leg.tensor for leg in sphere_legs(norm, params, bias_in_norm=False)["hidden1"]] == ["1.weight"]
+    assert [leg.tensor for leg in sphere_legs(norm, params, bias_in_norm=False)["hidden1"]] == [
+        "1.weight"
+    ]
     bare = SymmetrySpec((UnitGroup("hidden1", 2, (Leg("1.bias", 0),)),))
-    assert [leg.tensor for leg in sphere_legs(bare, params, bias_in_norm=False)["hidden1"]] == ["1.bias"]
+    assert [leg.tensor for leg in sphere_legs(bare, params, bias_in_norm=False)["hidden1"]] == [
+        "1.bias"
+    ]
 
 
 def test_random_points_sit_at_right_angles_on_average():

@@ -20,7 +20,9 @@ LIKE = ravel(PARAMS)
 
 
 def mean_loss(params):
-    return nn.functional.cross_entropy(torch.func.functional_call(mlp(*WIDTHS), params, (INPUTS,)), TARGETS)
+    return nn.functional.cross_entropy(
+        torch.func.functional_call(mlp(*WIDTHS), params, (INPUTS,)), TARGETS
+    )
 
 
 DENSE = dense_hessian(mean_loss, PARAMS)
@@ -29,7 +31,10 @@ DENSE = dense_hessian(mean_loss, PARAMS)
 @pytest.mark.parametrize("method", ["hutchinson", "hutch++"])
 def test_the_trace_lies_within_its_standard_error(method):
     found = [
-        hessian_trace(PROBLEM, PARAMS, probes=12, generator=stream("signs", seed), method=method).trace - DENSE.trace()
+        hessian_trace(
+            PROBLEM, PARAMS, probes=12, generator=stream("signs", seed), method=method
+        ).trace
+        - DENSE.trace()
         for seed in range(12)
     ]
     once = hessian_trace(PROBLEM, PARAMS, probes=60, generator=stream("signs"), method=method)
@@ -49,28 +54,46 @@ def test_the_standard_error_is_that_of_the_closed_form():
 
 def test_a_diagonal_matrix_needs_no_luck():
     diagonal = torch.arange(-3.0, 6.0, dtype=torch.float64)
-    found = trace_of(lambda vector: diagonal * vector, diagonal, None, probes=2, generator=stream("signs"))
+    found = trace_of(
+        lambda vector: diagonal * vector, diagonal, None, probes=2, generator=stream("signs")
+    )
     assert (found.trace, found.standard_error) == (9.0, 0.0)
 
 
 def test_a_sketch_as_large_as_the_rank_is_exact():
     values, vectors = torch.linalg.eigh(DENSE)
     low = vectors[:, -3:] @ torch.diag(values[-3:]) @ vectors[:, -3:].T
-    found = trace_of(lambda vector: low @ vector, LIKE, None, probes=12, generator=stream("signs"), method="hutch++")
+    found = trace_of(
+        lambda vector: low @ vector,
+        LIKE,
+        None,
+        probes=12,
+        generator=stream("signs"),
+        method="hutch++",
+    )
     assert abs(found.trace - values[-3:].sum()) < 1e-12
     assert found.standard_error < 1e-12
 
 
 def test_a_sketch_larger_than_the_matrix():
     small = DENSE[:3, :3]
-    found = trace_of(lambda vector: small @ vector, LIKE[:3], None, probes=20, generator=stream("signs"), method="hutch++")
+    found = trace_of(
+        lambda vector: small @ vector,
+        LIKE[:3],
+        None,
+        probes=20,
+        generator=stream("signs"),
+        method="hutch++",
+    )
     assert abs(found.trace - small.trace()) < 1e-13
 
 
 def test_the_trace_of_a_layer_and_the_sum_over_layers():
     traces = []
     for name in PARAMS:
-        place = ravel({key: torch.full_like(tensor, float(key == name)) for key, tensor in PARAMS.items()}).bool()
+        place = ravel(
+            {key: torch.full_like(tensor, float(key == name)) for key, tensor in PARAMS.items()}
+        ).bool()
         found = hessian_trace(PROBLEM, PARAMS, probes=100, generator=stream(name), tensors=[name])
         assert abs(found.trace - DENSE.diagonal()[place].sum()) <= 4 * found.standard_error + 1e-13
         traces.append(found.trace)
@@ -87,7 +110,9 @@ def test_single_precision_is_cast():
 @pytest.mark.parametrize("method", ["hutchinson", "hutch++"])
 def test_a_diverged_network_has_no_trace(method):
     broken = {**PARAMS, "2.bias": PARAMS["2.bias"] * torch.nan}
-    assert hessian_trace(PROBLEM, broken, probes=6, generator=stream("signs"), method=method).trace.isnan()
+    assert hessian_trace(
+        PROBLEM, broken, probes=6, generator=stream("signs"), method=method
+    ).trace.isnan()
 
 
 def test_signs_are_fair():
@@ -98,7 +123,9 @@ def test_signs_are_fair():
 
 @pytest.mark.parametrize(("method", "probes", "least"), [("hutchinson", 1, 2), ("hutch++", 3, 4)])
 def test_too_few_probes(method, probes, least):
-    with pytest.raises(SymgeomError, match=f"from {probes} probes by .*: its standard error needs at least {least}"):
+    with pytest.raises(
+        SymgeomError, match=f"from {probes} probes by .*: its standard error needs at least {least}"
+    ):
         hessian_trace(PROBLEM, PARAMS, probes=probes, generator=stream("signs"), method=method)
 
 

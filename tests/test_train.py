@@ -93,17 +93,24 @@ def test_a_seed_does_not_depend_on_the_others(method, dtype):
 @pytest.mark.parametrize("activation", [nn.ReLU, nn.Tanh])
 def test_a_seed_does_not_depend_on_the_others_where_batched_kernels_do(widths, dtype, activation):
     """Widths at which ``vmap`` over the seeds was seen to change last bits: units alone, sizes off the vector length."""
-    problem = Problem(mlp(*widths, activation=activation), *batch(50, widths[0], widths[-1])).cast(dtype)
+    problem = Problem(mlp(*widths, activation=activation), *batch(50, widths[0], widths[-1])).cast(
+        dtype
+    )
     start = stack([cast(network(*widths, seed=seed), dtype) for seed in range(5)])
 
     def run(seeds):
         part = {name: tensor[seeds] for name, tensor in start.items()}
-        return train(problem, part, SGD(), plan=PLAN, generators=[stream("order", seed) for seed in seeds])
+        return train(
+            problem, part, SGD(), plan=PLAN, generators=[stream("order", seed) for seed in seeds]
+        )
 
     together = run([0, 1, 2, 3, 4])
     for group in ([2], [4, 1]):
         apart = run(group)
-        assert all(torch.equal(tensor, together.parameters[name][group]) for name, tensor in apart.parameters.items())
+        assert all(
+            torch.equal(tensor, together.parameters[name][group])
+            for name, tensor in apart.parameters.items()
+        )
         assert torch.equal(apart.loss, together.loss[group])
 
 
@@ -113,7 +120,10 @@ def test_a_seed_does_not_depend_on_those_that_leave():
     assert len(set(together.epochs.tolist())) > 1
     last = int(together.epochs.argmax())
     alone = trained(("sgd", {}), [last], plan=plan)
-    assert all(torch.equal(alone.parameters[name][0], tensor[last]) for name, tensor in together.parameters.items())
+    assert all(
+        torch.equal(alone.parameters[name][0], tensor[last])
+        for name, tensor in together.parameters.items()
+    )
 
 
 @pytest.mark.parametrize("method", METHODS.items(), ids=METHODS)
@@ -122,7 +132,9 @@ def test_reruns_are_identical(method):
     first = trained(method, [0, 1])
     torch.manual_seed(2)
     again = trained(method, [0, 1])
-    assert all(torch.equal(again.parameters[name], tensor) for name, tensor in first.parameters.items())
+    assert all(
+        torch.equal(again.parameters[name], tensor) for name, tensor in first.parameters.items()
+    )
 
 
 def test_training_is_the_plain_loop_of_pytorch():
@@ -137,13 +149,17 @@ def test_training_is_the_plain_loop_of_pytorch():
             permutation = torch.randperm(SAMPLES, generator=order)
             for index in (permutation[:8], permutation[8:16], permutation[16:24]):
                 stepper.zero_grad()
-                nn.functional.cross_entropy(module(problem.inputs[index]), problem.targets[index]).backward()
+                nn.functional.cross_entropy(
+                    module(problem.inputs[index]), problem.targets[index]
+                ).backward()
                 stepper.step()
             schedule.step()
             loss = nn.functional.cross_entropy(module(problem.inputs), problem.targets)
             assert found.loss[place, epoch + 1].item() == pytest.approx(loss.item(), rel=1e-11)
         for name, tensor in module.named_parameters():
-            torch.testing.assert_close(found.parameters[name][place], tensor.detach(), rtol=1e-10, atol=1e-12)
+            torch.testing.assert_close(
+                found.parameters[name][place], tensor.detach(), rtol=1e-10, atol=1e-12
+            )
 
 
 def test_history_begins_before_training_and_ends_with_the_seed():
@@ -178,12 +194,16 @@ def test_a_seed_that_does_not_reach_the_rule_is_kept_and_says_so():
 def test_weights_without_a_finite_length_have_diverged():
     """A bounded activation keeps the loss finite where the weights are long gone."""
     problem, plan = landscape(activation=nn.Tanh), replace(PLAN, epochs=3, least_epochs=3)
-    found = trained(("sgd", {"learning_rate": 1e-3}), [0, 1], plan=plan, problem=problem, scale={1: 1e160})
+    found = trained(
+        ("sgd", {"learning_rate": 1e-3}), [0, 1], plan=plan, problem=problem, scale={1: 1e160}
+    )
     assert [status == "diverged" for status in found.status] == [False, True]
     assert found.epochs.tolist() == [3, 0]
 
 
-@pytest.mark.parametrize("method", [("sgd", {"learning_rate": 0.5}), ("rsgd", {"replicas": 2, "learning_rate": 0.5})])
+@pytest.mark.parametrize(
+    "method", [("sgd", {"learning_rate": 0.5}), ("rsgd", {"replicas": 2, "learning_rate": 0.5})]
+)
 def test_a_seed_that_diverges_is_recorded_while_the_others_go_on(method):
     problem = landscape(activation=nn.Identity)
     plan = replace(PLAN, epochs=30, least_epochs=30)
@@ -195,10 +215,15 @@ def test_a_seed_that_diverges_is_recorded_while_the_others_go_on(method):
     assert not math.isfinite(found.loss[1, found.epochs[1]])
     assert all(tensor[[0, 2]].isfinite().all() for tensor in found.parameters.values())
     alone = trained(method, [0, 2], plan=plan, problem=problem)
-    assert all(torch.equal(tensor, found.parameters[name][[0, 2]]) for name, tensor in alone.parameters.items())
+    assert all(
+        torch.equal(tensor, found.parameters[name][[0, 2]])
+        for name, tensor in alone.parameters.items()
+    )
 
 
-@pytest.mark.parametrize(("method", "each"), [(("sgd", {}), 1), (("sam", {}), 2), (("rsgd", {"replicas": 3}), 3)])
+@pytest.mark.parametrize(
+    ("method", "each"), [(("sgd", {}), 1), (("sam", {}), 2), (("rsgd", {"replicas": 3}), 3)]
+)
 def test_budget_counts_mini_batch_gradients(method, each):
     assert trained(method, [0, 1]).gradients.tolist() == [each * 3 * 4] * 2
 
@@ -220,13 +245,21 @@ def test_observer_sees_every_step_of_those_in_the_stack():
     last = {seed: step for step in steps for seed in step[5].tolist()}
     for seed, (_, _, _, after, _, who) in last.items():
         place = who.tolist().index(seed)
-        assert all(torch.equal(tensor[place], found.parameters[name][seed]) for name, tensor in after.items())
+        assert all(
+            torch.equal(tensor[place], found.parameters[name][seed])
+            for name, tensor in after.items()
+        )
 
 
 def test_replicated_training_yields_the_centre_of_replicas_that_have_met():
     final = []
     plan = replace(PLAN, epochs=40, least_epochs=40)
-    found = trained(("rsgd", {"replicas": 3}), [0, 1], plan=plan, observe=lambda *step: final.append((step[3], step[5].tolist())))
+    found = trained(
+        ("rsgd", {"replicas": 3}),
+        [0, 1],
+        plan=plan,
+        observe=lambda *step: final.append((step[3], step[5].tolist())),
+    )
     members_, who = final[-1]
     assert who == [0, 1, 2, 3, 4, 5]
     for name, tensor in members_.items():
@@ -236,7 +269,15 @@ def test_replicated_training_yields_the_centre_of_replicas_that_have_met():
 
 
 def test_adversarial_training_first_memorises_each_seeds_own_labels():
-    method = ("adv", {"pretraining_epochs": 400, "pretraining_momentum": 0.9, "pretraining_error": 0.2, "learning_rate": 0.2})
+    method = (
+        "adv",
+        {
+            "pretraining_epochs": 400,
+            "pretraining_momentum": 0.9,
+            "pretraining_error": 0.2,
+            "learning_rate": 0.2,
+        },
+    )
     seen = []
     plan = replace(PLAN, epochs=300, least_epochs=1)
     found = trained(method, [0, 1, 2], plan=plan, observe=lambda *step: seen.append(step))
@@ -245,10 +286,17 @@ def test_adversarial_training_first_memorises_each_seeds_own_labels():
     assert first.epochs.unique().numel() == 3
     labels = [torch.randint(3, (SAMPLES,), generator=stream("order", seed, 0)) for seed in range(3)]
     for seed, memorised in enumerate(unstack(first.parameters)):
-        assert problem.relabel(labels[seed]).error(memorised) == first.error[seed, first.epochs[seed]] <= 0.2
+        assert (
+            problem.relabel(labels[seed]).error(memorised)
+            == first.error[seed, first.epochs[seed]]
+            <= 0.2
+        )
         assert problem.relabel(labels[(seed + 1) % 3]).error(memorised) > 0.3
     assert (found.error[:, 0] > 0.3).all()
-    assert (found.error[:, 0] == torch.stack([problem.error(network_) for network_ in unstack(first.parameters)])).all()
+    assert (
+        found.error[:, 0]
+        == torch.stack([problem.error(network_) for network_ in unstack(first.parameters)])
+    ).all()
     assert found.gradients.tolist() == (3 * (first.epochs + found.epochs)).tolist()
     assert all(torch.equal(tensor, first.parameters[name]) for name, tensor in seen[0][1].items())
 
@@ -262,7 +310,9 @@ def test_progress_is_reported_each_epoch():
 
 def test_the_budget_is_also_counted_in_samples():
     found = trained(("adv", {"pretraining_epochs": 2}), [0, 1])
-    assert found.sample_gradients.tolist() == (8 * found.gradients).tolist() == [8 * 3 * (2 + 4)] * 2
+    assert (
+        found.sample_gradients.tolist() == (8 * found.gradients).tolist() == [8 * 3 * (2 + 4)] * 2
+    )
     assert found.pretraining.sample_gradients.tolist() == [8 * 3 * 2] * 2
 
 
@@ -275,22 +325,35 @@ def test_a_seed_waits_until_its_mean_has_enough_terms():
     last = trained(("swa", {"average_from": 0.25, "averages_least": 6}), [0, 1], plan=plan)
     assert (last.status, last.epochs.tolist()) == (("reached",) * 2, [8, 8])
     with pytest.raises(
-        SymgeomError, match=r"averaging begins after epoch 2 .* the mean has 6 terms in the end, and averages_lea"
+        SymgeomError,
+        match=r"averaging begins after epoch 2 .* the mean has 6 terms in the end, and averages_lea",
     ):
         trained(("swa", {"average_from": 0.25, "averages_least": 7}), [0, 1], plan=plan)
 
 
 def test_a_share_of_the_labels_is_random_at_first():
-    found = trained(("adv", {"pretraining_epochs": 40, "pretraining_corruption": 0.25, "pretraining_momentum": 0.9}), [0, 1])
+    found = trained(
+        (
+            "adv",
+            {"pretraining_epochs": 40, "pretraining_corruption": 0.25, "pretraining_momentum": 0.9},
+        ),
+        [0, 1],
+    )
     problem = landscape()
     for seed, first in enumerate(unstack(found.pretraining.parameters)):
         labels = random_labels(problem.targets, 3, generator=stream("order", seed, 0), share=0.25)
         assert 0 < int((labels != problem.targets).sum()) <= 6
-        assert problem.relabel(labels).error(first) == found.pretraining.error[seed, found.pretraining.epochs[seed]]
+        assert (
+            problem.relabel(labels).error(first)
+            == found.pretraining.error[seed, found.pretraining.epochs[seed]]
+        )
 
 
 def test_noise_is_drawn_before_the_data_and_each_seeds_own():
-    method = build("entropy_sgd", {"noise": 0.0, "inner_steps": 1, "averaging": 0.0, "momentum": 0.0, "scope": 0.0})
+    method = build(
+        "entropy_sgd",
+        {"noise": 0.0, "inner_steps": 1, "averaging": 0.0, "momentum": 0.0, "scope": 0.0},
+    )
     found, problem = trained(method, [0, 1]), landscape()
     seen = {}
 
@@ -311,15 +374,23 @@ def test_noise_is_drawn_before_the_data_and_each_seeds_own():
     expected = [torch.randint(2**62, (), generator=stream("order", seed, 0)) for seed in range(2)]
     assert seen["seeds"].tolist() == torch.stack(expected).tolist()
     # Without noise, one inner step that the outer point follows all the way is plain SGD.
-    torch.testing.assert_close(dict(found.parameters), dict(plain.parameters), rtol=1e-9, atol=1e-11)
+    torch.testing.assert_close(
+        dict(found.parameters), dict(plain.parameters), rtol=1e-9, atol=1e-11
+    )
     assert problem.loss(unstack(found.parameters)[0]) == found.loss[0, -1]
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"together": "all"}, "Unknown way to train a population .together. 'all': choose one of 'auto', 'batched', 'one'"),
-        ({"autocast": torch.float16}, "Unknown precision for autocast torch.float16: choose one of None, torch.bfloat16"),
+        (
+            {"together": "all"},
+            "Unknown way to train a population .together. 'all': choose one of 'auto', 'batched', 'one'",
+        ),
+        (
+            {"autocast": torch.float16},
+            "Unknown precision for autocast torch.float16: choose one of None, torch.bfloat16",
+        ),
         ({"batch_size": 0}, "batch_size = 0: give a positive whole number"),
         ({"epochs": 2.5}, "epochs = 2.5: give a positive whole number"),
         ({"stop_error": -0.1}, "stop_error = -0.1: no seed could ever reach it"),
@@ -336,26 +407,48 @@ def test_impossible_stacks_are_refused():
     problem, start = landscape(), stack([network(*WIDTHS, seed=seed) for seed in range(3)])
     generators = [torch.Generator() for _ in range(3)]
     with pytest.raises(SymgeomError, match="zero seeds"):
-        train(problem, {name: tensor[:0] for name, tensor in start.items()}, SGD(), plan=PLAN, generators=[])
-    with pytest.raises(SymgeomError, match="3 stacked networks with 2 generators: give one for each"):
+        train(
+            problem,
+            {name: tensor[:0] for name, tensor in start.items()},
+            SGD(),
+            plan=PLAN,
+            generators=[],
+        )
+    with pytest.raises(
+        SymgeomError, match="3 stacked networks with 2 generators: give one for each"
+    ):
         train(problem, start, SGD(), plan=PLAN, generators=generators[:2])
-    with pytest.raises(SymgeomError, match="3 stacked networks with 'rsgd': stack 2 replicas for each seed"):
+    with pytest.raises(
+        SymgeomError, match="3 stacked networks with 'rsgd': stack 2 replicas for each seed"
+    ):
         train(problem, start, build("rsgd", {"replicas": 2}), plan=PLAN, generators=generators)
-    with pytest.raises(SymgeomError, match="Cannot draw 27 samples of 26 for a mini-batch: lower batch_size"):
+    with pytest.raises(
+        SymgeomError, match="Cannot draw 27 samples of 26 for a mini-batch: lower batch_size"
+    ):
         train(problem, start, SGD(), plan=replace(PLAN, batch_size=27), generators=generators)
-    with pytest.raises(SymgeomError, match="tensor '0.weight' of torch.float32 on inputs of torch.float64: use problem.cast"):
+    with pytest.raises(
+        SymgeomError,
+        match="tensor '0.weight' of torch.float32 on inputs of torch.float64: use problem.cast",
+    ):
         train(problem, cast(start, torch.float32), SGD(), plan=PLAN, generators=generators)
 
 
-@pytest.mark.parametrize("method", [("sgd", {}), ("adv", {"pretraining_epochs": 4, "pretraining_error": 0.0}), ("rsgd", {})])
+@pytest.mark.parametrize(
+    "method",
+    [("sgd", {}), ("adv", {"pretraining_epochs": 4, "pretraining_error": 0.0}), ("rsgd", {})],
+)
 def test_rare_evaluations_change_nothing_but_when_a_seed_may_stop(method):
     plan = replace(PLAN, epochs=7, least_epochs=1, stop_error=0.0, stop_loss=1e-9)
-    often, rare = (trained(method, [0, 1], plan=replace(plan, evaluate_every=every)) for every in (1, 3))
+    often, rare = (
+        trained(method, [0, 1], plan=replace(plan, evaluate_every=every)) for every in (1, 3)
+    )
     for name, tensor in often.parameters.items():
         assert torch.equal(tensor, rare.parameters[name])
     assert torch.equal(rare.gradients, often.gradients)
     evaluated = torch.tensor([0, 3, 6, 7])
     assert torch.equal(rare.loss[:, evaluated], often.loss[:, evaluated])
     assert rare.loss[:, [1, 2, 4, 5]].isnan().all()
-    stopping = trained(method, [0, 1], plan=replace(plan, evaluate_every=3, stop_error=1.0, stop_loss=math.inf))
+    stopping = trained(
+        method, [0, 1], plan=replace(plan, evaluate_every=3, stop_error=1.0, stop_loss=math.inf)
+    )
     assert stopping.epochs.tolist() == [3, 3]

@@ -23,7 +23,9 @@ def cross_entropy(module, *shape, classes=3, training=False):
 
     def loss(weights):
         kept = {name: buffer.clone() for name, buffer in buffers.items()}
-        return nn.functional.cross_entropy(functional_call(module, {**kept, **weights}, (inputs,)), targets)
+        return nn.functional.cross_entropy(
+            functional_call(module, {**kept, **weights}, (inputs,)), targets
+        )
 
     return loss, {name: tensor.detach() for name, tensor in module.named_parameters()}
 
@@ -39,18 +41,27 @@ def test_softmax_allows_a_shift_of_all_classes_alike():
 
 def test_a_squared_error_allows_none():
     module = mlp(*WIDTHS)
-    problem = Problem(module, batch(30, 5, 3)[0], torch.ones(30, 3).double(), lambda y, t: (y - t).square().sum(1))
+    problem = Problem(
+        module, batch(30, 5, 3)[0], torch.ones(30, 3).double(), lambda y, t: (y - t).square().sum(1)
+    )
     assert found(problem.loss, parameters(module)) == set()
 
 
 def test_a_layer_norm_removes_the_mean_of_what_feeds_it():
-    loss, params = cross_entropy(randomised(nn.Sequential(nn.Linear(5, 4), nn.LayerNorm(4), nn.ReLU(), nn.Linear(4, 3))), 5)
+    loss, params = cross_entropy(
+        randomised(nn.Sequential(nn.Linear(5, 4), nn.LayerNorm(4), nn.ReLU(), nn.Linear(4, 3))), 5
+    )
     head = {Translation("3.weight", 0, 0, 3), Translation("3.bias", 0, 0, 3)}
-    assert found(loss, params) == head | {Translation("0.weight", 0, 0, 4), Translation("0.bias", 0, 0, 4)}
+    assert found(loss, params) == head | {
+        Translation("0.weight", 0, 0, 4),
+        Translation("0.bias", 0, 0, 4),
+    }
 
 
 def test_a_bias_before_a_batch_norm_may_be_anything_if_the_batch_is_normalised():
-    module = randomised(nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 3)))
+    module = randomised(
+        nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 3))
+    )
     free = Translation("0.bias", None, 0, 4)
     assert free in found(*cross_entropy(module, 5, training=True))
     assert free not in found(*cross_entropy(module, 5))
@@ -65,7 +76,11 @@ def test_the_bias_of_the_keys_may_be_anything(packed):
 
     loss, params = cross_entropy(randomised(Block(forward, inner=inner, out=nn.Linear(6, 3))), 4, 6)
     entries = {law for law in found(loss, params) if law.axis is None}
-    assert entries == {Translation("inner.in_proj_bias", None, 6, 12) if packed else Translation("inner.key.bias", None, 0, 6)}
+    assert entries == {
+        Translation("inner.in_proj_bias", None, 6, 12)
+        if packed
+        else Translation("inner.key.bias", None, 0, 6)
+    }
 
 
 def test_descent_with_decay_shrinks_the_sums_and_does_nothing_else():
@@ -76,11 +91,19 @@ def test_descent_with_decay_shrinks_the_sums_and_does_nothing_else():
         leaves = {name: tensor.clone().requires_grad_() for name, tensor in params.items()}
         slopes = torch.autograd.grad(loss(leaves), list(leaves.values()))
         params = {
-            name: (1 - rate * decay) * tensor - rate * slope for (name, tensor), slope in zip(params.items(), slopes, strict=True)
+            name: (1 - rate * decay) * tensor - rate * slope
+            for (name, tensor), slope in zip(params.items(), slopes, strict=True)
         }
     for law in laws:
-        torch.testing.assert_close(law.charge(params), (1 - rate * decay) ** steps * law.charge(start), rtol=1e-10, atol=1e-12)
-        assert not torch.allclose(params[law.tensor], (1 - rate * decay) ** steps * start[law.tensor], atol=1e-3)
+        torch.testing.assert_close(
+            law.charge(params),
+            (1 - rate * decay) ** steps * law.charge(start),
+            rtol=1e-10,
+            atol=1e-12,
+        )
+        assert not torch.allclose(
+            params[law.tensor], (1 - rate * decay) ** steps * start[law.tensor], atol=1e-3
+        )
 
 
 def test_bad_requests_are_refused():
@@ -90,4 +113,8 @@ def test_bad_requests_are_refused():
     with pytest.raises(SymgeomError, match="does not depend on the weights"):
         find_translations(lambda p: 0 * loss(p), params, generator=stream("points"))
     with pytest.raises(SymgeomError, match=r"0\.bias"):
-        find_translations(loss, network(*WIDTHS) | {"0.bias": torch.full((7,), torch.inf)}, generator=stream("points"))
+        find_translations(
+            loss,
+            network(*WIDTHS) | {"0.bias": torch.full((7,), torch.inf)},
+            generator=stream("points"),
+        )

@@ -35,8 +35,12 @@ def test_a_step_is_that_of_autograd(activation):
         leaves = [torch.tensor(side[k], requires_grad=True) for side in (u, v)]
         loss = ((leaves[0] @ function(leaves[1]) - torch.tensor(targets)) ** 2).mean()
         slopes = torch.autograd.grad(loss, leaves)
-        for found, leaf, slope in zip((after.outgoing[k], after.incoming[k]), leaves, slopes, strict=True):
-            np.testing.assert_allclose(found, (leaf - rate * slope).detach().numpy(), rtol=1e-12, atol=1e-14)
+        for found, leaf, slope in zip(
+            (after.outgoing[k], after.incoming[k]), leaves, slopes, strict=True
+        ):
+            np.testing.assert_allclose(
+                found, (leaf - rate * slope).detach().numpy(), rtol=1e-12, atol=1e-14
+            )
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -45,7 +49,10 @@ def test_the_change_of_a_charge_is_of_second_order_in_the_step(activation):
     if activation == "relu":
         v = np.where(np.abs(v) < 0.1, 0.2, v)  # no kink within a step
     changes = [
-        np.diff(descend(activation, targets, u, v, learning_rates=[rate], records=[0, 1]).charge[0], axis=0)[0]
+        np.diff(
+            descend(activation, targets, u, v, learning_rates=[rate], records=[0, 1]).charge[0],
+            axis=0,
+        )[0]
         for rate in (1e-3, 1e-4)
     ]
     moved = np.abs(changes[0]) > 1e-10
@@ -62,7 +69,9 @@ PUBLISHED = {"identity": (-1.926255, 7.1487, 6.991e-4), "relu": (0.309244, 4.913
 def test_drifts_are_those_measured_for_the_published_seed(activation):
     start, size, drift = PUBLISHED[activation]
     targets, u, v = published()
-    found = descend(activation, targets, u[None], v[None], learning_rates=[0.1], records=[0, 40_000])
+    found = descend(
+        activation, targets, u[None], v[None], learning_rates=[0.1], records=[0, 40_000]
+    )
     total = -found.charge.sum(-1)[0]
     assert total[0] == pytest.approx(start, abs=1e-6)
     squares = (u**2).sum() + ACTIVATIONS[activation].potential(v).sum()
@@ -90,7 +99,9 @@ def test_the_scalar_minimum_is_as_sharp_as_its_charge_says(charge):
     square = (np.hypot(charge, 2 * target) + charge) / 2
     incoming = np.array([[np.sqrt(square)]])
     found = minimum_eigenvalues(target / incoming, incoming)
-    assert charges_of("identity", target / incoming, incoming)[0] == pytest.approx(charge, abs=1e-12)
+    assert charges_of("identity", target / incoming, incoming)[0] == pytest.approx(
+        charge, abs=1e-12
+    )
     assert found[0] == pytest.approx(2 * np.hypot(charge, 2 * target))
 
 
@@ -98,11 +109,19 @@ def test_drift_is_proportional_to_the_learning_rate_in_double_precision_only():
     targets, u, v = published()
     drifts = []
     for rate, steps in ((0.1, 4_000), (0.01, 40_000)):
-        charge = descend("identity", targets, u[None], v[None], learning_rates=[rate], records=[0, steps]).charge[0].sum(-1)
+        charge = (
+            descend(
+                "identity", targets, u[None], v[None], learning_rates=[rate], records=[0, steps]
+            )
+            .charge[0]
+            .sum(-1)
+        )
         drifts.append(charge[1] - charge[0])
     assert drifts[0] / drifts[1] == pytest.approx(10, rel=0.02)
     single = descend(
-        *("identity", targets, u[None].astype(np.float32), v[None].astype(np.float32)), learning_rates=[0.01], records=[0, 40_000]
+        *("identity", targets, u[None].astype(np.float32), v[None].astype(np.float32)),
+        learning_rates=[0.01],
+        records=[0, 40_000],
     )
     assert single.charge.dtype == np.float32
     charge = single.charge[0].astype(float).sum(-1)
@@ -113,7 +132,14 @@ def test_the_radial_model_is_one_curve_of_time_over_charge():
     """Scaling both layers leaves the function and divides its gradient: loss(t; Q) = l(t / Q)."""
     targets, u, v = normal("targets", 3, 4), normal("u", 1, 3, 6), normal("v", 1, 6, 4)
     small, large = (
-        descend("radial", targets, scale * u, scale * v, learning_rates=[1e-3 * scale**2], records=range(0, 2001, 200))
+        descend(
+            "radial",
+            targets,
+            scale * u,
+            scale * v,
+            learning_rates=[1e-3 * scale**2],
+            records=range(0, 2001, 200),
+        )
         for scale in (1.0, 3.0)
     )
     np.testing.assert_allclose(large.loss, small.loss, rtol=1e-9)
@@ -126,10 +152,16 @@ def test_the_hessian_is_that_of_autograd(activation):
     targets, u, v = normal("targets", 3, 4), normal("u", 3, 6), normal("v", 6, 4)
 
     def loss(flat):
-        return ((flat[:18].view(3, 6) @ function(flat[18:].view(6, 4)) - torch.tensor(targets)) ** 2).sum()
+        return (
+            (flat[:18].view(3, 6) @ function(flat[18:].view(6, 4)) - torch.tensor(targets)) ** 2
+        ).sum()
 
-    expected = np.linalg.eigvalsh(hessian(loss, torch.tensor(np.concatenate([u.ravel(), v.ravel()]))).numpy())
-    np.testing.assert_allclose(dense_eigenvalues(activation, targets, u, v), expected, rtol=1e-10, atol=1e-10)
+    expected = np.linalg.eigvalsh(
+        hessian(loss, torch.tensor(np.concatenate([u.ravel(), v.ravel()]))).numpy()
+    )
+    np.testing.assert_allclose(
+        dense_eigenvalues(activation, targets, u, v), expected, rtol=1e-10, atol=1e-10
+    )
 
 
 def test_the_hessian_at_a_minimum_has_the_eigenvalues_of_its_layers():
@@ -140,7 +172,9 @@ def test_the_hessian_at_a_minimum_has_the_eigenvalues_of_its_layers():
     expected = minimum_eigenvalues(found.outgoing[0], found.incoming[0])
     np.testing.assert_allclose(dense[-6:], expected, rtol=1e-8)
     assert np.abs(dense[:-6]).max() < 1e-10
-    assert expected[-1] >= 4 * np.linalg.svd(targets, compute_uv=False)[0] * (1 - 1e-12)  # with equality if balanced
+    assert expected[-1] >= 4 * np.linalg.svd(targets, compute_uv=False)[0] * (
+        1 - 1e-12
+    )  # with equality if balanced
 
 
 def test_charges_start_at_zero_without_weights():
@@ -154,7 +188,9 @@ def test_the_published_radial_starts_are_one_function():
     predicted = [u @ ACTIVATIONS["radial"].value(v) for u, v in (small, large)]
     np.testing.assert_allclose(predicted[0], predicted[1], rtol=1e-10)
     assert np.abs(predicted[0] - targets).max() > 0.1
-    assert charges_of("radial", *large).sum() / charges_of("radial", *small).sum() == pytest.approx(1e6)
+    assert charges_of("radial", *large).sum() / charges_of("radial", *small).sum() == pytest.approx(
+        1e6
+    )
 
 
 @pytest.mark.parametrize("activation", INCOMING)

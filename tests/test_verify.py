@@ -27,8 +27,16 @@ def repacked(path: Path, entries: dict[str, bytes], comment: bytes) -> None:
 
 
 def test_a_seal_tells_names_and_contents_apart():
-    others = [{"a/0": b"firsts", "a/1": b"econd"}, {"a/0": b"first", "a/2": b"second"}, {"a/0": b"second", "a/1": b"first"}, {}]
-    seals = {seal_of({**ENTRIES, **other}) for other in others[:3]} | {seal_of({}), seal_of(ENTRIES)}
+    others = [
+        {"a/0": b"firsts", "a/1": b"econd"},
+        {"a/0": b"first", "a/2": b"second"},
+        {"a/0": b"second", "a/1": b"first"},
+        {},
+    ]
+    seals = {seal_of({**ENTRIES, **other}) for other in others[:3]} | {
+        seal_of({}),
+        seal_of(ENTRIES),
+    }
     assert len(seals) == 5
     assert seal_of(dict(reversed(ENTRIES.items()))) == seal_of(ENTRIES)
 
@@ -78,14 +86,22 @@ def study(tmp_path: Path) -> Path:
     """A study of two stores."""
     for stage in ("minima", "paths"):
         error = xr.Variable("seed", np.arange(50) / 7, {"units": "1", "long_name": "error"})
-        write_store(tmp_path / f"case/{stage}/0.zarr.zip", xr.Dataset({"error": error}), config_digest="", seeds=[0])
+        write_store(
+            tmp_path / f"case/{stage}/0.zarr.zip",
+            xr.Dataset({"error": error}),
+            config_digest="",
+            seeds=[0],
+        )
     return tmp_path
 
 
 def test_a_whole_study_is_whole(study: Path, capsys: pytest.CaptureFixture):
     assert main(["verify", str(study)]) == 0
     shown = capsys.readouterr().out
-    assert [line.split()[0] for line in shown.splitlines()[1:3]] == ["case/minima/0.zarr.zip", "case/paths/0.zarr.zip"]
+    assert [line.split()[0] for line in shown.splitlines()[1:3]] == [
+        "case/minima/0.zarr.zip",
+        "case/paths/0.zarr.zip",
+    ]
     assert shown.endswith("Files: 2, all whole.\n")
 
 
@@ -95,9 +111,15 @@ def test_what_is_broken_is_named_with_what_to_do(study: Path, capsys: pytest.Cap
     (study / "case/paths/1.zarr.zip.part77").write_bytes(b"half")
     assert main(["verify", str(study)]) == 1
     shown = capsys.readouterr().out
-    assert "case/paths/0.zarr.zip: truncated or no zip (File is not a zip file). Delete it and make it again:" in shown
+    assert (
+        "case/paths/0.zarr.zip: truncated or no zip (File is not a zip file). Delete it and make it again:"
+        in shown
+    )
     assert f"snakemake --cores all {path} (with" in shown
-    assert "case/paths/1.zarr.zip.part77: left behind by a writer that was killed. Delete it, unless snakemake" in shown
+    assert (
+        "case/paths/1.zarr.zip.part77: left behind by a writer that was killed. Delete it, unless snakemake"
+        in shown
+    )
     assert shown.endswith("Files: 3, 2 of them not whole.\n")
 
 
@@ -116,8 +138,12 @@ def test_another_version_is_said_and_nothing_is_wrong(study: Path, capsys: pytes
     assert "Some were written by symgeom 0.0.9; this is 0.1.0." in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("name", "state"), [("none", "does not exist"), ("case/minima", "holds no store")])
-def test_a_folder_without_a_study_is_named(study: Path, name: str, state: str, capsys: pytest.CaptureFixture):
+@pytest.mark.parametrize(
+    ("name", "state"), [("none", "does not exist"), ("case/minima", "holds no store")]
+)
+def test_a_folder_without_a_study_is_named(
+    study: Path, name: str, state: str, capsys: pytest.CaptureFixture
+):
     shutil.rmtree(study / "case/paths")
     (study / "case/minima/0.zarr.zip").unlink()
     with pytest.raises(SymgeomError, match=f"Cannot verify .*the folder {state}. Correct the path"):

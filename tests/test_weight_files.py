@@ -57,40 +57,63 @@ def test_a_state_dict_inside_a_checkpoint_is_found(tmp_path: Path, name: str):
 
 def test_tied_tensors_are_needed_once_and_other_buffers_not_at_all(tmp_path: Path):
     trained = Tied()
-    read = read_weights(save(tmp_path / "a.safetensors", {"second.weight": trained.second.weight.detach()}), Tied())
+    read = read_weights(
+        save(tmp_path / "a.safetensors", {"second.weight": trained.second.weight.detach()}), Tied()
+    )
     assert torch.equal(read["first.weight"], trained.first.weight)
     assert read["scale"] == 2
 
 
 def test_tied_tensors_that_differ_are_named(tmp_path: Path):
-    path = save(tmp_path / "a.pt", {"first.weight": torch.zeros(2, 2), "second.weight": torch.ones(2, 2)})
-    with pytest.raises(SymgeomError, match=r"a.pt': tensor 'first.weight' shares its memory with another tensor .* other values"):
+    path = save(
+        tmp_path / "a.pt", {"first.weight": torch.zeros(2, 2), "second.weight": torch.ones(2, 2)}
+    )
+    with pytest.raises(
+        SymgeomError,
+        match=r"a.pt': tensor 'first.weight' shares its memory with another tensor .* other values",
+    ):
         read_weights(path, Tied())
 
 
 def changed(**tensors: torch.Tensor | None) -> dict:
     """Return a state dict with some tensors replaced, added or (None) removed; a name's dot is written as two underscores."""
-    state = network().state_dict() | {name.replace("__", "."): tensor for name, tensor in tensors.items()}
+    state = network().state_dict() | {
+        name.replace("__", "."): tensor for name, tensor in tensors.items()
+    }
     return {name: tensor for name, tensor in state.items() if tensor is not None}
 
 
 @pytest.mark.parametrize(
     ("state", "message"),
     [
-        (changed(**{"3__bias": None}), r"tensors missing \['3.bias'\], tensors not expected \[\]. Give a file of this network"),
+        (
+            changed(**{"3__bias": None}),
+            r"tensors missing \['3.bias'\], tensors not expected \[\]. Give a file of this network",
+        ),
         (changed(head=torch.ones(1)), r"tensors missing \[\], tensors not expected \['head'\]"),
         (network(5).state_dict(), r"tensor '0.weight' has shape \(5, 3\), expected \(4, 3\)"),
         (
             changed(**{"0__bias": torch.ones(4, dtype=torch.int64)}),
             "'0.bias' holds torch.int64, where the network has torch.float32",
         ),
-        (changed(**{"0__bias": torch.ones(4, dtype=torch.complex64)}), "tensor '0.bias' holds torch.complex64"),
-        (changed(**{"1__num_batches_tracked": torch.tensor(1.5)}), "where the network has torch.int64"),
-        (changed(**{"0__bias": torch.tensor([1, torch.nan, torch.inf, 0])}), "tensor '0.bias' holds 2 values that are NaN"),
+        (
+            changed(**{"0__bias": torch.ones(4, dtype=torch.complex64)}),
+            "tensor '0.bias' holds torch.complex64",
+        ),
+        (
+            changed(**{"1__num_batches_tracked": torch.tensor(1.5)}),
+            "where the network has torch.int64",
+        ),
+        (
+            changed(**{"0__bias": torch.tensor([1, torch.nan, torch.inf, 0])}),
+            "tensor '0.bias' holds 2 values that are NaN",
+        ),
     ],
 )
 @pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
-def test_a_tensor_that_does_not_fit_is_named(tmp_path: Path, state: dict, message: str, suffix: str):
+def test_a_tensor_that_does_not_fit_is_named(
+    tmp_path: Path, state: dict, message: str, suffix: str
+):
     with pytest.raises(SymgeomError, match=rf"Cannot use .*bad{suffix}'.*{message}"):
         read_weights(save(tmp_path / f"bad{suffix}", state), network())
 
@@ -99,7 +122,10 @@ def test_a_tensor_that_does_not_fit_is_named(tmp_path: Path, state: dict, messag
     ("content", "message"),
     [
         ([1, 2], "it holds a list, and no state dict"),
-        ({"epoch": 3, "loss": 0.5}, r"it holds a dict with \['epoch', 'loss'\], and no state dict .* under state_dict or model"),
+        (
+            {"epoch": 3, "loss": 0.5},
+            r"it holds a dict with \['epoch', 'loss'\], and no state dict .* under state_dict or model",
+        ),
         ({}, r"it holds a dict with \[\]"),
     ],
 )
@@ -122,7 +148,10 @@ def test_nothing_is_executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     torch.save({"state_dict": Trap()}, tmp_path / "new.pt")
     torch.save(network(), tmp_path / "whole.pt")
     for name in ("raw.pt", "new.pt", "whole.pt"):
-        with pytest.raises(SymgeomError, match=rf"Cannot read the weights in '.*{name}' .*nothing in it is executed"):
+        with pytest.raises(
+            SymgeomError,
+            match=rf"Cannot read the weights in '.*{name}' .*nothing in it is executed",
+        ):
             read_weights(tmp_path / name, network())
     assert not (tmp_path / "sprung").exists()
 

@@ -18,12 +18,16 @@ from symgeom.study.claims.record import write_claims
 from symgeom.study.figures.style import save
 from symgeom.study.summary import write_table
 
-NUMBERS = xr.Dataset({"loss": xr.Variable("seed", np.arange(5000) / 7, {"units": "nat", "long_name": "loss"})})
+NUMBERS = xr.Dataset(
+    {"loss": xr.Variable("seed", np.arange(5000) / 7, {"units": "nat", "long_name": "loss"})}
+)
 WRITERS = {
     "text": lambda path: write_text(path, "text"),
     "store.zarr.zip": lambda path: write_store(path, NUMBERS, config_digest="", seeds=[0]),
     "small.checkpoint": lambda path: Checkpoint(path).write({"weights": torch.zeros(3)}, "key"),
-    "large.checkpoint": lambda path: Checkpoint(path).write({"weights": torch.zeros(100_000)}, "key"),
+    "large.checkpoint": lambda path: Checkpoint(path).write(
+        {"weights": torch.zeros(100_000)}, "key"
+    ),
     "claims.csv": lambda path: write_claims(path, []),
     "barriers.csv": lambda path: write_barriers(path, []),
     "table.csv": lambda path: write_table(path, [{"seed": 1}]),
@@ -34,7 +38,9 @@ WRITERS = {
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_on_a_full_disk_nothing_half_written_is_left_and_the_file_is_named(tmp_path: Path, name: str, monkeypatch):
+def test_on_a_full_disk_nothing_half_written_is_left_and_the_file_is_named(
+    tmp_path: Path, name: str, monkeypatch
+):
     """The kernel's own full disk: the partial name leads to a device that takes no byte."""
     path = tmp_path / "folder" / name
     WRITERS[name](path)
@@ -65,7 +71,10 @@ def test_what_was_there_stays_until_the_new_is_complete(tmp_path: Path):
 
 def test_a_place_that_is_none_is_named(tmp_path: Path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(SymgeomError, match=r"Cannot write '.*file/a': (Not a directory|File exists)\. Nothing half-written"):
+    with pytest.raises(
+        SymgeomError,
+        match=r"Cannot write '.*file/a': (Not a directory|File exists)\. Nothing half-written",
+    ):
         write_text(tmp_path / "file" / "a", "text")
 
 

@@ -16,7 +16,10 @@ def graph(module: nn.Module, *shape: int) -> SymmetryGraph:
 
 def edges(found: SymmetryGraph) -> list[str]:
     """Write the edges in a line each."""
-    return [f"{edge.step}: {'+'.join(edge.reads)} {edge.tensor} {'+'.join(edge.writes)}" for edge in found.edges]
+    return [
+        f"{edge.step}: {'+'.join(edge.reads)} {edge.tensor} {'+'.join(edge.writes)}"
+        for edge in found.edges
+    ]
 
 
 def test_a_chain():
@@ -83,7 +86,11 @@ def test_a_tied_weight_is_used_in_both_directions():
         h = torch.relu(torch.relu(self.a(x)) @ self.b.weight)
         return self.c(torch.relu(h @ self.b.weight.t()))
 
-    found = edges(graph(Block(forward, a=nn.Linear(3, 4), b=nn.Linear(5, 4, bias=False), c=nn.Linear(4, 2)), 3))
+    found = edges(
+        graph(
+            Block(forward, a=nn.Linear(3, 4), b=nn.Linear(5, 4, bias=False), c=nn.Linear(4, 2)), 3
+        )
+    )
     assert found[1:3] == ["2: hidden1 b.weight hidden2", "3: hidden2 b.weight hidden1"]
 
 
@@ -101,14 +108,26 @@ def test_positions_are_fixed_axes():
         mixed = self.c(torch.relu(self.b(h.transpose(1, 2)))).transpose(1, 2)
         return self.d((h + mixed).mean(1))
 
-    layers = {"a": nn.Linear(4, 6), "b": nn.Linear(5, 7), "c": nn.Linear(7, 5), "d": nn.Linear(6, 2)}
+    layers = {
+        "a": nn.Linear(4, 6),
+        "b": nn.Linear(5, 7),
+        "c": nn.Linear(7, 5),
+        "d": nn.Linear(6, 2),
+    }
     found = graph(Block(forward, **layers), 5, 4)
     assert edges(found)[1:3] == ["2: fixed axes b.weight hidden2", "3: hidden2 c.weight fixed axes"]
     assert found.nodes[-2] == UnitNode("fixed axes")
 
 
 def test_a_grouped_convolution_has_an_edge_for_each_region():
-    layers = nn.Conv2d(2, 6, 1), nn.ReLU(), nn.Conv2d(6, 4, 1, groups=2), nn.ReLU(), nn.Flatten(), nn.Linear(16, 2)
+    layers = (
+        nn.Conv2d(2, 6, 1),
+        nn.ReLU(),
+        nn.Conv2d(6, 4, 1, groups=2),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(16, 2),
+    )
     assert edges(graph(nn.Sequential(*layers), 2, 2, 2)) == [
         "1: inputs 0.weight hidden1+hidden2",
         "2: hidden1 2.weight hidden3",
@@ -118,15 +137,32 @@ def test_a_grouped_convolution_has_an_edge_for_each_region():
 
 
 def test_a_depthwise_convolution_belongs_to_its_units():
-    layers = nn.Conv2d(1, 4, 1), nn.ReLU(), nn.Conv2d(4, 4, 1, groups=4), nn.ReLU(), nn.Flatten(), nn.Linear(16, 2)
+    layers = (
+        nn.Conv2d(1, 4, 1),
+        nn.ReLU(),
+        nn.Conv2d(4, 4, 1, groups=4),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(16, 2),
+    )
     found = graph(nn.Sequential(*layers), 1, 2, 2)
     assert edges(found) == ["1: inputs 0.weight hidden1", "2: hidden1 5.weight outputs"]
     assert found.nodes[1].tensors == 3  # two biases and the filters
 
 
 def test_transposed_convolutions_and_embeddings_have_their_own_order_of_axes():
-    layers = nn.ConvTranspose2d(2, 4, 1), nn.ReLU(), nn.ConvTranspose2d(4, 3, 1), nn.ReLU(), nn.Flatten(), nn.Linear(12, 2)
-    assert edges(graph(nn.Sequential(*layers), 2, 2, 2))[:2] == ["1: inputs 0.weight hidden1", "2: hidden1 2.weight hidden2"]
+    layers = (
+        nn.ConvTranspose2d(2, 4, 1),
+        nn.ReLU(),
+        nn.ConvTranspose2d(4, 3, 1),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(12, 2),
+    )
+    assert edges(graph(nn.Sequential(*layers), 2, 2, 2))[:2] == [
+        "1: inputs 0.weight hidden1",
+        "2: hidden1 2.weight hidden2",
+    ]
     words = nn.Sequential(nn.Embedding(9, 4), nn.Flatten(), nn.Linear(12, 2))
     example = torch.ones(2, 3, dtype=torch.int64)
     assert edges(symmetry_graph(discover(words, example), words, example)) == [
@@ -138,7 +174,11 @@ def test_transposed_convolutions_and_embeddings_have_their_own_order_of_axes():
 def test_heads_are_read_by_the_last_weight_alone():
     module = nn.Sequential(nn.Linear(3, 8), self_attention(8, 2), nn.Flatten(), nn.Linear(32, 2))
     found = edges(graph(module, 4, 3))
-    (heads,) = {line.split()[-1] for line in found if ".query." in line or ".key." in line or ".value." in line}
+    (heads,) = {
+        line.split()[-1]
+        for line in found
+        if ".query." in line or ".key." in line or ".value." in line
+    }
     (last,) = (line for line in found if ".out." in line)
     assert last.startswith(f"3: {heads} ")
 

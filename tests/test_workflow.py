@@ -10,7 +10,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clones import ROOT, Job, alone, copy_repository, counted, first_jobs, override, snakemake, written_by
+from clones import (
+    ROOT,
+    Job,
+    alone,
+    copy_repository,
+    counted,
+    first_jobs,
+    override,
+    snakemake,
+    written_by,
+)
 
 from symgeom.store import open_study, read_store, write_store
 from symgeom.study.claims.record import read_claims
@@ -25,7 +35,9 @@ pytestmark = pytest.mark.workflow
 def digests(clone: Path) -> dict[str, str]:
     """Return a digest of every array, table and figure of the study."""
     kept = [
-        path for path in (clone / "results/small").rglob("*") if path.suffix in (".zip", ".csv", ".json", ".svg", ".png", ".pdf")
+        path
+        for path in (clone / "results/small").rglob("*")
+        if path.suffix in (".zip", ".csv", ".json", ".svg", ".png", ".pdf")
     ]
     return {
         str(path.relative_to(clone)): hashlib.sha256(path.read_bytes()).hexdigest()
@@ -54,8 +66,12 @@ def test_the_study_ends_with_a_report_and_says_where(study):
     assert re.search(r"\d+ of \d+ steps \(100%\) done", run.stdout + run.stderr)
     page = (clone / "results/small/report.html").read_text()
     assert not re.search(r"""(src|href)=["']https?:""", page)
-    assert {path.stem for path in (clone / "results/small/figures/tiny").glob("*.svg")} == FIGURES - OF_TWO_LAYERS
-    assert {path.stem for path in (clone / "results/small/figures/two_layer").glob("*.svg")} == OF_TWO_LAYERS
+    assert {
+        path.stem for path in (clone / "results/small/figures/tiny").glob("*.svg")
+    } == FIGURES - OF_TWO_LAYERS
+    assert {
+        path.stem for path in (clone / "results/small/figures/two_layer").glob("*.svg")
+    } == OF_TWO_LAYERS
     assert (clone / "results/small/figures/perceptron/perceptron.svg").is_file()
     for word in ("H1a", "H2a", "H3a", "H4", "C1", "C3", "C6", "N1"):
         assert word in page
@@ -63,8 +79,24 @@ def test_the_study_ends_with_a_report_and_says_where(study):
 
 def test_every_stage_is_in_one_labelled_tree(study):
     tree = open_study(study[0] / "results/small")
-    stages = {"data", "minima", "ledgers", "canonical", "alignments", "distances", "paths", "chains", "maps"}
-    assert set(tree["tiny"].children) == stages | {"flatness", "curvature", "equilibria", "valleys", "initialisations"}
+    stages = {
+        "data",
+        "minima",
+        "ledgers",
+        "canonical",
+        "alignments",
+        "distances",
+        "paths",
+        "chains",
+        "maps",
+    }
+    assert set(tree["tiny"].children) == stages | {
+        "flatness",
+        "curvature",
+        "equilibria",
+        "valleys",
+        "initialisations",
+    }
     assert set(tree["perceptron"].children) == {"solutions"}
     assert set(tree["two_layer"].children) == {"descents"}
     assert tree["tiny/minima"].sizes["arm"] == 4
@@ -83,7 +115,9 @@ def test_numbers_are_those_of_the_landscape(study):
     assert usable.all()
     # The ends of every path are the minima themselves, whatever symmetries were removed.
     for pair in range(paths.sizes["pair"]):
-        first = minima.sel(arm=str(paths["first_arm"].values[pair]), seed=int(paths["first_seed"].values[pair]))
+        first = minima.sel(
+            arm=str(paths["first_arm"].values[pair]), seed=int(paths["first_seed"].values[pair])
+        )
         if bool(first["usable"]) and np.isfinite(paths["error"].values[pair]).all():
             for split in ("train", "test"):
                 ends = paths["error"].sel(split=split, t=0).values[pair]
@@ -137,7 +171,8 @@ def test_each_rule_alone_gives_the_bytes_that_the_study_has(study, jobs_done, ru
         found, before = ((folder / name).read_bytes() for folder in (clone, study[0]))
         if rule == "write_report":  # all but what this run took, where and when
             found, before = (
-                re.split(rb'<h2 id="run">.*provenance.json</code>', page, flags=re.DOTALL) for page in (found, before)
+                re.split(rb'<h2 id="run">.*provenance.json</code>', page, flags=re.DOTALL)
+                for page in (found, before)
             )
             assert len(before) == 2
         assert found == before, name
@@ -150,19 +185,40 @@ def test_what_is_kept_for_reference_is_made_of_what_its_rule_reads(study, tmp_pa
     run = alone(study[0], clone, Job(read, [target]), "--allowed-rules", "keep_reference")
     assert run.returncode == 0, run.stderr
     kept = clone / "results/reference/small"
-    assert (kept / "claims.csv").read_bytes() == (study[0] / "results/small/claims.csv").read_bytes()
-    assert [len((kept / f"{name}.csv").read_text().splitlines()) for name in ("minima", "pairs")] == [1 + 8, 1 + 28]
-    assert {path.stem for path in (kept / "figures/tiny").iterdir()} == FIGURES - OF_TWO_LAYERS - {"layers", "spectra"}
+    assert (kept / "claims.csv").read_bytes() == (
+        study[0] / "results/small/claims.csv"
+    ).read_bytes()
+    assert [
+        len((kept / f"{name}.csv").read_text().splitlines()) for name in ("minima", "pairs")
+    ] == [1 + 8, 1 + 28]
+    assert {path.stem for path in (kept / "figures/tiny").iterdir()} == FIGURES - OF_TWO_LAYERS - {
+        "layers",
+        "spectra",
+    }
     assert "Made by `snakemake --cores 2` at commit" in (kept / "README.md").read_text()
 
 
 GATHER = {"evaluate_claims", "draw_figure", "write_report"}
 EDITS = {
-    "symgeom/landscape/path/geodesic.py": {"measure_paths", "connect_chains", "map_planes", *GATHER},
+    "symgeom/landscape/path/geodesic.py": {
+        "measure_paths",
+        "connect_chains",
+        "map_planes",
+        *GATHER,
+    },
     "symgeom/landscape/repairing.py": {"measure_paths", *GATHER},
     "symgeom/landscape/plane.py": {"map_planes", "draw_figure", "write_report"},
-    "symgeom/landscape/flatness/hessian.py": {"measure_flatness", "measure_curvature", "walk_valleys", *GATHER},
-    "symgeom/landscape/flatness/worst_case.py": {"measure_curvature", "draw_figure", "write_report"},
+    "symgeom/landscape/flatness/hessian.py": {
+        "measure_flatness",
+        "measure_curvature",
+        "walk_valleys",
+        *GATHER,
+    },
+    "symgeom/landscape/flatness/worst_case.py": {
+        "measure_curvature",
+        "draw_figure",
+        "write_report",
+    },
     "symgeom/models/perceptron.py": {"solve_perceptron", *GATHER},
 }
 
@@ -181,7 +237,11 @@ def test_editing_library_code_reruns_what_depends_on_it(study, file):
 @pytest.mark.parametrize(
     ("file", "edit", "again"),
     [
-        ("symgeom/study/figures/training.py", "\n# An edit.\n", {"draw_figure": 1, "write_report": 1}),
+        (
+            "symgeom/study/figures/training.py",
+            "\n# An edit.\n",
+            {"draw_figure": 1, "write_report": 1},
+        ),
         ("workflow/report/captions/training.rst", "An edit.\n", {"write_report": 1}),
     ],
 )
@@ -200,20 +260,48 @@ def test_editing_a_figure_redraws_it_alone_and_its_caption_none(study, file, edi
 def test_the_report_of_snakemake_has_the_figures_their_captions_and_the_tables(study, tmp_path):
     run = snakemake(study[0], "--report", str(tmp_path / "report.html"))
     assert run.returncode == 0, run.stderr
-    shown = json.loads(re.search(r"^ *var results = (\{.*\});$", (tmp_path / "report.html").read_text(), re.MULTILINE).group(1))
-    drawn = {path.relative_to(study[0]).as_posix() for path in (study[0] / "results/small/figures").rglob("*.svg")}
+    shown = json.loads(
+        re.search(
+            r"^ *var results = (\{.*\});$", (tmp_path / "report.html").read_text(), re.MULTILINE
+        ).group(1)
+    )
+    drawn = {
+        path.relative_to(study[0]).as_posix()
+        for path in (study[0] / "results/small/figures").rglob("*.svg")
+    }
     assert {*shown} == drawn | {f"results/small/{table}.csv" for table in ("claims", "barriers")}
-    assert all(each["caption"].startswith("<p><strong>") and "system-message" not in each["caption"] for each in shown.values())
+    assert all(
+        each["caption"].startswith("<p><strong>") and "system-message" not in each["caption"]
+        for each in shown.values()
+    )
     for name in drawn:
-        first = (ROOT / f"workflow/report/captions/{Path(name).stem}.rst").read_text().split("\n")[0]
-        assert shown[name]["caption"].startswith(f"<p><strong>{html.escape(first.strip('*'), quote=False)}</strong>")
+        first = (
+            (ROOT / f"workflow/report/captions/{Path(name).stem}.rst").read_text().split("\n")[0]
+        )
+        assert shown[name]["caption"].startswith(
+            f"<p><strong>{html.escape(first.strip('*'), quote=False)}</strong>"
+        )
 
 
 def test_a_new_arm_runs_its_own_jobs_and_what_gathers(study, tmp_path):
     new = override(tmp_path, "arms: {new: {method: sam}}")
     words = snakemake(study[0], *new, "--dry-run", "--cores", "2", "--quiet", "host").stdout
-    once = ["train_minima", "canonicalise_minima", "align_pairs", "measure_distances", "measure_paths", "connect_chains"]
-    once += ["measure_flatness", "measure_curvature", "measure_equilibria", "walk_valleys", "evaluate_claims", "write_report"]
+    once = [
+        "train_minima",
+        "canonicalise_minima",
+        "align_pairs",
+        "measure_distances",
+        "measure_paths",
+        "connect_chains",
+    ]
+    once += [
+        "measure_flatness",
+        "measure_curvature",
+        "measure_equilibria",
+        "walk_valleys",
+        "evaluate_claims",
+        "write_report",
+    ]
     assert counted(words) == dict.fromkeys(once, 1) | {"draw_figure": len(FIGURES) + 1}
 
 
@@ -230,9 +318,19 @@ def test_a_dead_unit_is_named_and_can_be_dropped(study, tmp_path):
     assert "Minimum sgd/1: Cannot put units [3] of group 'hidden1' on the sphere" in run.stderr
     assert "symmetry.dead_units" in run.stderr
     assert "Traceback" not in run.stderr
-    run = snakemake(clone, target, "--cores", "1", "--config", "symmetry={dead_units: drop, constant_inputs: absorb}")
+    run = snakemake(
+        clone,
+        target,
+        "--cores",
+        "1",
+        "--config",
+        "symmetry={dead_units: drop, constant_inputs: absorb}",
+    )
     assert run.returncode == 0, run.stderr
-    canonical, data = read_store(clone / target), read_store(clone / "results/small/tiny/data.zarr.zip")
+    canonical, data = (
+        read_store(clone / target),
+        read_store(clone / "results/small/tiny/data.zarr.zip"),
+    )
     assert canonical["dead_units"].sum() == 1
     assert canonical["dead_units"].sel(arm="sgd", seed=1, group="hidden1") == 1
     pixels = np.concatenate([data[f"{split}_inputs"].values for split in ("train", "test")])
@@ -245,11 +343,20 @@ def test_a_dead_unit_is_named_and_can_be_dropped(study, tmp_path):
     ("change", "sentence"),
     [
         ("training: {epoch: 3}", "unknown key 'training.epoch'. Did you mean 'epochs'?"),
-        ("arms: {sgd: {method: sgdd}}", "key 'arms.sgd.method' is 'sgdd', which is unknown. Choose one of: sgd, adam"),
+        (
+            "arms: {sgd: {method: sgdd}}",
+            "key 'arms.sgd.method' is 'sgdd', which is unknown. Choose one of: sgd, adam",
+        ),
         ("arms: {sgd: {learning_rate: -0.1}}", "key 'arms.sgd.learning_rate' cannot be used: -0.1"),
-        ("cases: {tiny: {data: {name: digit}}}", "key 'cases.tiny.data.name' is 'digit', which is unknown"),
+        (
+            "cases: {tiny: {data: {name: digit}}}",
+            "key 'cases.tiny.data.name' is 'digit', which is unknown",
+        ),
         ("seeds: 0", "key 'seeds' cannot be used: it is 0, expected a number of seeds"),
-        ("claims: {roles: {flat: nobody}}", "key 'claims.roles.flat' names the arm 'nobody', which is not among the arms"),
+        (
+            "claims: {roles: {flat: nobody}}",
+            "key 'claims.roles.flat' names the arm 'nobody', which is not among the arms",
+        ),
         ("study: ../elsewhere", "key 'study' cannot be used"),
     ],
 )
@@ -278,10 +385,11 @@ def test_a_store_of_another_schema_version_is_not_mixed_with_the_others(study, t
     before = digests(clone)
     run = snakemake(clone, target, "--cores", "1", "--rerun-triggers", "mtime", "--force")
     assert run.returncode != 0
-    found = (
-        "minima/sgd.zarr.zip': it has schema version 2 (of symgeom 0.2.0), not 1 (of symgeom 0.1.0), and versions are not mixed."
+    found = "minima/sgd.zarr.zip': it has schema version 2 (of symgeom 0.2.0), not 1 (of symgeom 0.1.0), and versions are not mixed."
+    assert (
+        f"Error in canonicalise_minima (case tiny, part 0): Cannot read 'results/small/tiny/{found}"
+        in run.stderr
     )
-    assert f"Error in canonicalise_minima (case tiny, part 0): Cannot read 'results/small/tiny/{found}" in run.stderr
     assert (
         "Delete it and run snakemake again, which makes it anew (there is no migration), or go back to symgeom 0.2.0.\n"
         in run.stderr
@@ -298,8 +406,14 @@ def test_networks_without_rescalings_are_aligned_and_have_matrices_of_charges_or
     found = {}
     for activation, method in (("tanh", "activations"), ("identity", "iterated")):
         network = f"{{tiny: {{network: {{options: {{activation: {activation}}}}}}}}}"
-        change = override(tmp_path, f"study: {activation}\ncases: {network}\nalignment: {{method: {method}}}\n{arms}")
-        targets = [f"results/{activation}/tiny/{stage}/0.zarr.zip" for stage in ("distances", "alignments", "equilibria")]
+        change = override(
+            tmp_path,
+            f"study: {activation}\ncases: {network}\nalignment: {{method: {method}}}\n{arms}",
+        )
+        targets = [
+            f"results/{activation}/tiny/{stage}/0.zarr.zip"
+            for stage in ("distances", "alignments", "equilibria")
+        ]
         run = snakemake(clone, *targets, *change, "--cores", "2")
         assert run.returncode == 0, run.stderr
         found[activation] = [read_store(clone / target) for target in targets]

@@ -25,7 +25,9 @@ def convolutions(tmp_path_factory):
     clone = copy_repository(place / "clone", config=CONVOLUTIONS)
     folded = [f"results/convolutions/resnet/{stage}/0.zarr.zip" for stage in ("curvature", "maps")]
     folded.append("results/convolutions/claims.csv")
-    anew = [f"results/recomputed/figures/resnet/{figure}.svg" for figure in ("flatness", "measures")]
+    anew = [
+        f"results/recomputed/figures/resnet/{figure}.svg" for figure in ("flatness", "measures")
+    ]
     for words in (folded, [*anew, "results/recomputed/claims.csv", *override(place, RECOMPUTED)]):
         run = snakemake(clone, *words, "--cores", "2")
         assert run.returncode == 0, run.stdout + run.stderr
@@ -47,7 +49,9 @@ def binary(tmp_path_factory):
 def ends_are_minima(minima, paths, atol):
     """Check that every path, whatever symmetries were removed, begins at its first minimum."""
     for pair in range(paths.sizes["pair"]):
-        first = minima.sel(arm=str(paths["first_arm"].values[pair]), seed=int(paths["first_seed"].values[pair]))
+        first = minima.sel(
+            arm=str(paths["first_arm"].values[pair]), seed=int(paths["first_seed"].values[pair])
+        )
         begin = paths["error"].sel(split="train", t=0).values[pair]
         measured = begin[np.isfinite(begin)]
         assert len(measured)
@@ -82,7 +86,10 @@ def test_recomputed_statistics_leave_out_what_they_do_not_allow_and_say_so(convo
 
 
 def test_both_policies_measure_the_same_minima(convolutions):
-    folded, anew = (open_study(convolutions / f"results/{name}")["resnet/minima"] for name in ("convolutions", "recomputed"))
+    folded, anew = (
+        open_study(convolutions / f"results/{name}")["resnet/minima"]
+        for name in ("convolutions", "recomputed")
+    )
     assert folded.to_dataset().drop_attrs().identical(anew.to_dataset().drop_attrs())
 
 
@@ -95,7 +102,12 @@ def test_augmentation_is_not_in_the_errors_that_are_measured(convolutions):
 def test_binary_networks_are_connected_by_flips(binary):
     tree = open_study(binary / "results/binary")["signs"]
     minima, paths, chains = (tree[stage].to_dataset() for stage in ("minima", "paths", "chains"))
-    assert paths["variant"].values.tolist() == ["latent raw", "latent aligned", "hamming raw", "hamming aligned"]
+    assert paths["variant"].values.tolist() == [
+        "latent raw",
+        "latent aligned",
+        "hamming raw",
+        "hamming aligned",
+    ]
     ends_are_minima(minima, paths, 1e-12)
     assert np.isfinite(chains["bend_error"]).all()
     assert (chains["diverged"] == 0).all()
@@ -110,7 +122,10 @@ def test_what_binary_networks_do_not_have_is_empty_and_said(binary):
     assert list(tree["curvature"].data_vars) == []
     assert tree["curvature"].attrs["left_out"] == ["sharpness", "adaptive_sharpness", *SECOND_ORDER]
     assert tree["paths"].attrs["left_out"] == ["repaired both"]
-    assert "does not allow it: adaptive sharpness, eigenvalue, layer trace" in (binary / "results/binary/report.html").read_text()
+    assert (
+        "does not allow it: adaptive sharpness, eigenvalue, layer trace"
+        in (binary / "results/binary/report.html").read_text()
+    )
     assert np.isnan(tree["equilibria"]["displacement"]).all()
 
 
@@ -119,7 +134,10 @@ def test_a_minimum_that_missed_the_stop_rule_is_kept_named_and_in_no_claim(binar
     minima = open_study(folder)["signs/minima"].to_dataset().sel(arm="hasty")
     assert minima["status"].values.tolist() == ["epoch limit", "epoch limit"]
     assert not minima["usable"].any()
-    assert "hasty seed 0 (epoch limit), hasty seed 1 (epoch limit)" in (folder / "report.html").read_text()
+    assert (
+        "hasty seed 0 (epoch limit), hasty seed 1 (epoch limit)"
+        in (folder / "report.html").read_text()
+    )
     noted = [claim.note for claim in read_claims(folder / "claims.csv") if "hasty" in claim.note]
     assert noted
 
@@ -134,6 +152,11 @@ def test_every_study_that_ships_can_be_planned(name, tmp_path):
     assert run.returncode == 0, run.stdout + run.stderr
     config = yaml.safe_load((clone / "config/config.yaml").read_text())
     update_config(config, yaml.safe_load((clone / file).read_text()))
-    cases, arms = (sum(value is not None for value in config[section].values()) for section in ("cases", "arms"))
-    blocks = math.ceil(config["seeds"] / (config["granularity"]["seeds_per_job"] or config["seeds"]))
+    cases, arms = (
+        sum(value is not None for value in config[section].values())
+        for section in ("cases", "arms")
+    )
+    blocks = math.ceil(
+        config["seeds"] / (config["granularity"]["seeds_per_job"] or config["seeds"])
+    )
     assert counted(run.stdout)["train_minima"] == cases * arms * blocks

@@ -29,7 +29,11 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_bytes(clone, tmp_path)
     words = "results/killed/tiny/minima/sgd.zarr.zip", *override(tmp_path, long)
     command = [sys.executable, str(SNAKEMAKE), *words, "--cores", "1"]
     with subprocess.Popen(
-        command, cwd=clone, env=environment(clone), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command,
+        cwd=clone,
+        env=environment(clone),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     ) as running:
         deadline, written = time.monotonic() + 300, set()
         while len(written) < 5:  # the first is written before the first epoch
@@ -64,7 +68,10 @@ def pictures(place: Path, classes: int) -> Path:
 
 
 def test_pictures_that_cannot_be_used_stop_their_case_alone(clone, tmp_path):
-    single, broken, usable = (pictures(tmp_path / name, count) for name, count in (("single", 1), ("broken", 2), ("usable", 2)))
+    single, broken, usable = (
+        pictures(tmp_path / name, count)
+        for name, count in (("single", 1), ("broken", 2), ("usable", 2))
+    )
     (broken / "class1/1.png").write_bytes(b"no picture")
     (usable / "notes.txt").write_text("no picture")
     network = "network: {name: mlp, options: {widths: [4]}}"
@@ -73,10 +80,15 @@ def test_pictures_that_cannot_be_used_stop_their_case_alone(clone, tmp_path):
         for path in (single, broken, usable)
     )
     targets = [f"results/pictures/{case}/symmetry.json" for case in ("single", "broken", "usable")]
-    run = snakemake(clone, *targets, *override(tmp_path, f"study: pictures\ncases:\n{cases}"), "--cores", "2")
+    run = snakemake(
+        clone, *targets, *override(tmp_path, f"study: pictures\ncases:\n{cases}"), "--cores", "2"
+    )
     assert run.returncode != 0
     assert "Traceback" not in run.stderr
     assert "Error in prepare_data (case single): Cannot classify the pictures of" in run.stderr
     assert "has 1 class folders ['class0']. Give at least two" in run.stderr
-    assert "Error in prepare_data (case broken): Cannot read the picture 'class1/1.png' of class 'class1'" in run.stderr
+    assert (
+        "Error in prepare_data (case broken): Cannot read the picture 'class1/1.png' of class 'class1'"
+        in run.stderr
+    )
     assert [(clone / target).is_file() for target in targets] == [False, False, True]

@@ -1,6 +1,7 @@
 """Whatever is killed, full or damaged, the next run completes, with the arrays, tables and figures of an undisturbed one.
 
-What is killed when is random, but the same each time: the environment variable SYMGEOM_KILLS draws other moments.
+What is killed when is random, but the same each time: the environment variable SYMGEOM_KILLS draws
+other moments.
 """
 
 import hashlib
@@ -19,7 +20,16 @@ from pathlib import Path
 
 import psutil
 import pytest
-from clones import copy_repository, draw_only, edit, environment, override, snakemake, started, workers
+from clones import (
+    copy_repository,
+    draw_only,
+    edit,
+    environment,
+    override,
+    snakemake,
+    started,
+    workers,
+)
 
 STUDY = """
 study: killed
@@ -48,20 +58,28 @@ def small_clone(place: Path) -> tuple[Path, tuple[str, ...]]:
 def files(clone: Path) -> dict[str, Path]:
     """Return every file of the study, by name, but those that tell times."""
     folder = clone / "results/killed"
-    found = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    found = {
+        path.relative_to(folder).as_posix(): path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
     timed = ("logs/", "benchmarks/", "provenance.json", "report.html")
     return {name: path for name, path in found.items() if not name.startswith(timed)}
 
 
 def contents(clone: Path) -> dict[str, str]:
     """Return a digest of each of these files."""
-    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files(clone).items()}
+    return {
+        name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files(clone).items()
+    }
 
 
 def verify(clone: Path) -> subprocess.CompletedProcess:
     """Let symgeom look at every store of the study."""
     command = [sys.executable, "-m", "symgeom", "verify", "results/killed"]
-    return subprocess.run(command, cwd=clone, env=environment(clone), capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, cwd=clone, env=environment(clone), capture_output=True, text=True, check=False
+    )
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +99,9 @@ def writes(process: psutil.Process) -> bool:
         return False
 
 
-def strike(kind: str, running: subprocess.Popen, ready: Callable[[], bool], chance: random.Random) -> bool:
+def strike(
+    kind: str, running: subprocess.Popen, ready: Callable[[], bool], chance: random.Random
+) -> bool:
     """Wait until the study is ready and for a random moment of what is to be killed; return False if snakemake ends before."""
     while running.poll() is None and not ready():
         time.sleep(0.05)
@@ -111,7 +131,9 @@ def drawn(chance: random.Random) -> list[str]:
 
 def orphans(clone: Path) -> list[psutil.Process]:
     """Return the processes that work in a copy."""
-    return [process for process in psutil.process_iter(["cwd"]) if process.info["cwd"] == str(clone)]
+    return [
+        process for process in psutil.process_iter(["cwd"]) if process.info["cwd"] == str(clone)
+    ]
 
 
 def test_a_study_that_is_killed_at_random_ends_with_the_same_bytes(finished, tmp_path):
@@ -119,7 +141,11 @@ def test_a_study_that_is_killed_at_random_ends_with_the_same_bytes(finished, tmp
     sys.stdout.write(f"To replay: SYMGEOM_KILLS={seed}\n")
     chance, said, killed = random.Random(seed), tmp_path / "said", Counter()
     clone, words = small_clone(tmp_path)
-    edit(clone / "symgeom/ground/sealed.py", r"^(            )(archive\.writestr)", r"\1__import__('time').sleep(0.01)\n\1\2")
+    edit(
+        clone / "symgeom/ground/sealed.py",
+        r"^(            )(archive\.writestr)",
+        r"\1__import__('time').sleep(0.01)\n\1\2",
+    )
     plan, goal = drawn(chance), 0.8 * len(files(finished[0]))
     running = started(clone, *words, said=said)
     while plan:
@@ -139,7 +165,10 @@ def test_a_study_that_is_killed_at_random_ends_with_the_same_bytes(finished, tmp
     assert contents(clone) == contents(finished[0])
     heard = said.read_text()
     assert [word for word in ("Traceback", "Cannot", "locked") if word in heard] == []
-    assert heard.count("Removed the lock of a snakemake that was killed in this folder.") >= KILLS["snakemake"]
+    assert (
+        heard.count("Removed the lock of a snakemake that was killed in this folder.")
+        >= KILLS["snakemake"]
+    )
     assert verify(clone).stdout.endswith("all whole.\n")
 
 
@@ -153,7 +182,10 @@ def torn(finished: tuple[Path, tuple[str, ...]], place: Path, *missing: str) -> 
 
 
 def test_of_two_at_once_the_second_is_refused_and_harms_nothing(finished, tmp_path):
-    clone, said = torn(finished, tmp_path, "tiny/distances/0.zarr.zip", "claims.csv"), tmp_path / "said"
+    clone, said = (
+        torn(finished, tmp_path, "tiny/distances/0.zarr.zip", "claims.csv"),
+        tmp_path / "said",
+    )
     first, locks = started(clone, *finished[1], said=said), clone / ".snakemake/locks"
     while not (locks.is_dir() and len(list(locks.iterdir())) == 2):
         assert first.poll() is None, said.read_text()
@@ -162,7 +194,10 @@ def test_of_two_at_once_the_second_is_refused_and_harms_nothing(finished, tmp_pa
     try:
         second = snakemake(clone, *finished[1])
         assert second.returncode != 0
-        assert "Directory cannot be locked. Please make sure that no other Snakemake process" in second.stderr
+        assert (
+            "Directory cannot be locked. Please make sure that no other Snakemake process"
+            in second.stderr
+        )
         assert "Traceback" not in second.stderr
         assert sorted(path.name for path in locks.iterdir()) == ["0.input.lock", "0.output.lock"]
     finally:
@@ -173,9 +208,17 @@ def test_of_two_at_once_the_second_is_refused_and_harms_nothing(finished, tmp_pa
 
 
 def test_damaged_stores_are_named_and_made_again(finished, tmp_path):
-    clone = torn(finished, tmp_path, "figures/tiny/barriers.png", "claims.csv")  # each is made from one of the two
-    truncated, flipped = (clone / f"results/killed/tiny/{stage}/0.zarr.zip" for stage in ("paths", "distances"))
-    entry = next(entry for entry in zipfile.ZipFile(flipped).infolist() if entry.filename.startswith("distance/c/"))
+    clone = torn(
+        finished, tmp_path, "figures/tiny/barriers.png", "claims.csv"
+    )  # each is made from one of the two
+    truncated, flipped = (
+        clone / f"results/killed/tiny/{stage}/0.zarr.zip" for stage in ("paths", "distances")
+    )
+    entry = next(
+        entry
+        for entry in zipfile.ZipFile(flipped).infolist()
+        if entry.filename.startswith("distance/c/")
+    )
     for path in (truncated, flipped):
         whole, times = bytearray(path.read_bytes()), path.stat()
         whole[entry.header_offset + 30 + len(entry.filename) + entry.file_size // 2] ^= 1
@@ -186,10 +229,16 @@ def test_damaged_stores_are_named_and_made_again(finished, tmp_path):
     assert "Traceback" not in run.stderr
     for path in (truncated, flipped):
         name = path.relative_to(clone)
-        assert f"Cannot read '{name}': it is truncated or no zarr store (BadZipFile). Delete it and run snakemake" in run.stderr
+        assert (
+            f"Cannot read '{name}': it is truncated or no zarr store (BadZipFile). Delete it and run snakemake"
+            in run.stderr
+        )
     found = verify(clone)
     assert found.returncode == 1
-    assert f"tiny/distances/0.zarr.zip: entry '{entry.filename}' is damaged: its checksum does not fit" in found.stdout
+    assert (
+        f"tiny/distances/0.zarr.zip: entry '{entry.filename}' is damaged: its checksum does not fit"
+        in found.stdout
+    )
     assert "tiny/paths/0.zarr.zip: truncated or no zip" in found.stdout
     assert "2 of them not whole" in found.stdout
     for path in (truncated, flipped):
@@ -207,14 +256,23 @@ def disk(tmp_path):
     command = ["mount", "-t", "tmpfs", "-o", "size=32m", "symgeom", str(place)]
     mounted = subprocess.run(command, capture_output=True, text=True, check=False)
     if mounted.returncode:
-        pytest.skip(f"Cannot fill a disk: none can be mounted here ({mounted.stderr.strip()}). Run as root, outside a sandbox.")
+        pytest.skip(
+            f"Cannot fill a disk: none can be mounted here ({mounted.stderr.strip()}). Run as root, outside a sandbox."
+        )
     yield place
     subprocess.run(["umount", "--lazy", place], check=True)
 
 
 def test_on_a_full_disk_files_are_named_and_with_room_the_study_goes_on(finished, disk, tmp_path):
     missing = "tiny/paths/0.zarr.zip", "figures/tiny/training.svg"
-    clone = torn(finished, tmp_path, *missing, "figures/tiny/training.png", "figures/tiny/training.pdf", "claims.csv")
+    clone = torn(
+        finished,
+        tmp_path,
+        *missing,
+        "figures/tiny/training.png",
+        "figures/tiny/training.pdf",
+        "claims.csv",
+    )
     results = clone / "results"
     shutil.copytree(results, disk / "results")
     shutil.rmtree(results)
@@ -227,7 +285,10 @@ def test_on_a_full_disk_files_are_named_and_with_room_the_study_goes_on(finished
     run = snakemake(clone, *finished[1])
     assert run.returncode != 0
     for name in missing:
-        assert f"Cannot write 'results/killed/{name}': No space left on device. Nothing half-written is left" in run.stderr
+        assert (
+            f"Cannot write 'results/killed/{name}': No space left on device. Nothing half-written is left"
+            in run.stderr
+        )
     assert "Traceback" not in run.stderr
     assert contents(clone).items() <= before.items()
     (disk / "ballast").unlink()

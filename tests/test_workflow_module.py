@@ -45,7 +45,10 @@ def plan(folder: Path) -> str:
 
 @pytest.mark.parametrize(
     ("more", "report"),
-    [("", "results/digits/report.html"), ('prefix:\n        "landscapes"', "landscapes/results/digits/report.html")],
+    [
+        ("", "results/digits/report.html"),
+        ('prefix:\n        "landscapes"', "landscapes/results/digits/report.html"),
+    ],
     ids=["as it is", "under a prefix"],
 )
 def test_the_workflow_is_a_module_of_another_one(tmp_path, more, report):
@@ -54,17 +57,25 @@ def test_the_workflow_is_a_module_of_another_one(tmp_path, more, report):
     shutil.copy(clone / "config/config.yaml", other / "config")
     (other / "Snakefile").write_text(TAKEN.format(more=more))
     planned, alone = plan(other), counted(plan(clone))
-    assert counted(planned) == {f"symgeom_{rule}": count for rule, count in alone.items()} | {"summarise": 1}
+    assert counted(planned) == {f"symgeom_{rule}": count for rule, count in alone.items()} | {
+        "summarise": 1
+    }
     assert f"output: {report}, " in planned
-    assert "../clone/workflow/report/report.html.j2" in planned  # the repository's own files, where they lie
+    assert (
+        "../clone/workflow/report/report.html.j2" in planned
+    )  # the repository's own files, where they lie
 
 
 def test_jobs_use_the_library_of_their_own_repository(tmp_path):
     """Also where the environment holds another symgeom, or none (as that of `--sdm conda`)."""
     clone, edited = copy_repository(tmp_path / "clone"), "symgeom/study/datasets/data.py"
     (clone / edited).write_text('raise RuntimeError("the edited library")\n')
-    surroundings = {name: value for name, value in environment(clone).items() if name != "PYTHONPATH"}
+    surroundings = {
+        name: value for name, value in environment(clone).items() if name != "PYTHONPATH"
+    }
     command = [sys.executable, SNAKEMAKE, "results/digits/mlp/data.zarr.zip", "--cores", "1"]
-    run = subprocess.run(command, cwd=clone, env=surroundings, capture_output=True, text=True, check=False)
+    run = subprocess.run(
+        command, cwd=clone, env=surroundings, capture_output=True, text=True, check=False
+    )
     assert run.returncode != 0
     assert "the edited library" in run.stderr

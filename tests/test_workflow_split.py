@@ -28,7 +28,9 @@ def clone(tmp_path_factory):
     """A copy of the repository with the measurements of one study twice: in one part, and in many small jobs."""
     clone = copy_repository(tmp_path_factory.mktemp("split") / "clone", config=CONFIG)
     for study, words in (("whole", ()), ("fine", override(clone.parent, fine()))):
-        run = snakemake(clone, *(f"results/{study}/{name}" for name in ASKED), *words, "--cores", "2")
+        run = snakemake(
+            clone, *(f"results/{study}/{name}" for name in ASKED), *words, "--cores", "2"
+        )
         assert run.returncode == 0, run.stdout + run.stderr
     return clone
 
@@ -36,30 +38,50 @@ def clone(tmp_path_factory):
 def jobs(clone: Path, place: Path, text: str = "", target: str = "claims.csv") -> dict[str, int]:
     """Return how many jobs of each rule the claims of the finely split study need after a change."""
     change = override(place, fine(text))
-    run = snakemake(clone, f"results/fine/{target}", *change, "--dry-run", "--cores", "2", "--quiet", "host")
+    run = snakemake(
+        clone, f"results/fine/{target}", *change, "--dry-run", "--cores", "2", "--quiet", "host"
+    )
     assert run.returncode == 0, run.stdout + run.stderr
     return counted(run.stdout)
 
 
 def names(clone: Path, study: str, stage: str) -> set[str]:
     """Return the names of the stores of a stage."""
-    return {path.name.removesuffix(".zarr.zip") for path in (clone / f"results/{study}/tiny/{stage}").glob("*.zip")}
+    return {
+        path.name.removesuffix(".zarr.zip")
+        for path in (clone / f"results/{study}/tiny/{stage}").glob("*.zip")
+    }
 
 
 def test_results_are_the_same_bit_for_bit_however_they_are_split(clone):
     assert names(clone, "whole", "minima") == {"rsgd", "sgd", "adam"}
-    assert names(clone, "fine", "minima") == {f"{arm}{block}" for arm in ("rsgd", "sgd", "adam") for block in ("", ".1")}
+    assert names(clone, "fine", "minima") == {
+        f"{arm}{block}" for arm in ("rsgd", "sgd", "adam") for block in ("", ".1")
+    }
     assert names(clone, "whole", "paths") == {"0"}
     assert names(clone, "fine", "paths") == {"0", "0.1", "0.1-1", "1", "1.1"}
     assert {"1.1_0", "1.1_1"} < names(clone, "fine", "paths/slices")
-    for stage in ("minima", "ledgers", "alignments", "distances", "paths", "chains", "flatness", "equilibria"):
+    for stage in (
+        "minima",
+        "ledgers",
+        "alignments",
+        "distances",
+        "paths",
+        "chains",
+        "flatness",
+        "equilibria",
+    ):
         one, many = (
-            open_study(folder, files=list((folder / "tiny" / stage).glob("*.zip")))[f"tiny/{stage}"].to_dataset()
+            open_study(folder, files=list((folder / "tiny" / stage).glob("*.zip")))[
+                f"tiny/{stage}"
+            ].to_dataset()
             for folder in (clone / "results/whole", clone / "results/fine")
         )
         xr.testing.assert_equal(one, many)
     for table in ("claims.csv", "barriers.csv"):
-        assert (clone / "results/whole" / table).read_bytes() == (clone / "results/fine" / table).read_bytes()
+        assert (clone / "results/whole" / table).read_bytes() == (
+            clone / "results/fine" / table
+        ).read_bytes()
 
 
 def test_new_seeds_are_trained_and_measured_and_nothing_else_is(clone, tmp_path):
@@ -69,7 +91,12 @@ def test_new_seeds_are_trained_and_measured_and_nothing_else_is(clone, tmp_path)
     assert {found.pop(rule) for rule in MEASURED} == {2}
     assert found.pop("evaluate_claims") == 1
     # Pairs with the new seed, three in a job. Aligned: 2 of rsgd and 5 + 2 of sgd, 10 + 2 of adam; paths: 2 and 7 (the star), 4.
-    counts = {"align_pairs": 3 + 4, "measure_distances": 3 + 4, "measure_paths": 3 + 2, "connect_chains": 2 + 1}
+    counts = {
+        "align_pairs": 3 + 4,
+        "measure_distances": 3 + 4,
+        "measure_paths": 3 + 2,
+        "connect_chains": 2 + 1,
+    }
     assert found == counts | {"measure_slices": 2 * counts["measure_paths"]}
 
 
@@ -87,13 +114,22 @@ def test_a_changed_learning_rate_runs_its_arm_and_what_depends_on_it(clone, tmp_
     assert found.pop("train_minima") == 2
     assert {found.pop(rule) for rule in MEASURED} == {2}
     assert found.pop("evaluate_claims") == 1
-    assert set(found) == {"align_pairs", "measure_distances", "measure_paths", "measure_slices", "connect_chains"}
-    assert found["align_pairs"] == len([name for name in names(clone, "fine", "alignments") if name.startswith("1")])
+    assert set(found) == {
+        "align_pairs",
+        "measure_distances",
+        "measure_paths",
+        "measure_slices",
+        "connect_chains",
+    }
+    assert found["align_pairs"] == len(
+        [name for name in names(clone, "fine", "alignments") if name.startswith("1")]
+    )
 
 
 def test_a_new_figure_is_drawn_and_nothing_else(clone, tmp_path):
     listed, drawn, told = (
-        clone / f"workflow/{name}" for name in ("rules/figures.smk", "../symgeom/study/figures", "report/captions")
+        clone / f"workflow/{name}"
+        for name in ("rules/figures.smk", "../symgeom/study/figures", "report/captions")
     )
     text, before = listed.read_text(), jobs(clone, tmp_path, target="report.html")
     mark = '    "training": ("Training: how were the minima reached?", ["minima"], {}),\n'
@@ -101,7 +137,9 @@ def test_a_new_figure_is_drawn_and_nothing_else(clone, tmp_path):
     listed.write_text(text.replace(mark, mark + mark.replace('"training"', '"mine"')))
     (drawn / "mine.py").write_text((drawn / "training.py").read_text())
     (told / "mine.rst").write_text((told / "training.rst").read_text())
-    assert jobs(clone, tmp_path, target="report.html") == before | {"draw_figure": before["draw_figure"] + 1}
+    assert jobs(clone, tmp_path, target="report.html") == before | {
+        "draw_figure": before["draw_figure"] + 1
+    }
     listed.write_text(text)
 
 
@@ -112,11 +150,20 @@ def test_an_arm_that_is_removed_is_gone_from_the_claims(clone, tmp_path):
     run = snakemake(clone, "results/fine/claims.csv", *change, "--cores", "2")
     assert run.returncode == 0, run.stderr
     assert "adam" in names(clone, "fine", "minima")  # its stores are still there
-    assert not [claim for claim in read_claims(clone / "results/fine/claims.csv") if "adam" in f"{claim}"]
+    assert not [
+        claim for claim in read_claims(clone / "results/fine/claims.csv") if "adam" in f"{claim}"
+    ]
     assert "adam" not in (clone / "results/fine/barriers.csv").read_text()
     for figure in ("flatness", "barriers"):
         words = snakemake(
-            clone, f"results/fine/figures/tiny/{figure}.svg", *change, "--dry-run", "--cores", "1", "--quiet", "host"
+            clone,
+            f"results/fine/figures/tiny/{figure}.svg",
+            *change,
+            "--dry-run",
+            "--cores",
+            "1",
+            "--quiet",
+            "host",
         )
         assert "minima/sgd.zarr.zip" in words.stdout
         assert "minima/adam" not in words.stdout

@@ -10,7 +10,17 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from clones import ROOT, alone, copy_repository, counted, draw_only, environment, first_jobs, override, snakemake
+from clones import (
+    ROOT,
+    alone,
+    copy_repository,
+    counted,
+    draw_only,
+    environment,
+    first_jobs,
+    override,
+    snakemake,
+)
 from safetensors.torch import load_file, save_file
 from sklearn.datasets import load_digits
 from torch import nn
@@ -19,7 +29,18 @@ from symgeom.store import dataset_to_parameters, open_study, read_store
 from symgeom.study.claims.record import read_claims
 
 MINE, KNOWN = (("--configfile", f"config/{name}.yaml") for name in ("mine", "known"))
-OWN = ("study", "data_root", "cases", "arms", "seeds", "valleys", "perceptron", "two_layer", "claims", "granularity")
+OWN = (
+    "study",
+    "data_root",
+    "cases",
+    "arms",
+    "seeds",
+    "valleys",
+    "perceptron",
+    "two_layer",
+    "claims",
+    "granularity",
+)
 """What the default study keeps when it is made small."""
 
 pytestmark = pytest.mark.workflow
@@ -56,14 +77,22 @@ def done(clone: Path, command: str) -> str:
 def yours(tmp_path_factory):
     """A copy of the repository in which README's section was done on a default study made small, and the plans on the whole."""
     clone, plans = copy_repository(tmp_path_factory.mktemp("yours") / "clone"), []
-    default, small = (yaml.safe_load((clone / name).read_text()) for name in ("config/config.yaml", "tests/small_study.yaml"))
-    text = yaml.safe_dump(default | {section: small[section] for section in small if section not in OWN}, sort_keys=False)
+    default, small = (
+        yaml.safe_load((clone / name).read_text())
+        for name in ("config/config.yaml", "tests/small_study.yaml")
+    )
+    text = yaml.safe_dump(
+        default | {section: small[section] for section in small if section not in OWN},
+        sort_keys=False,
+    )
     make_data, study, make_checkpoints, known = pasted(clone)
     for make, command in ((make_data, study), (make_checkpoints, known)):
         done(clone, make)
         plans.append(counted(done(clone, f"{command} --dry-run --quiet host")))
     (clone / "config/config.yaml").write_text(text)
-    draw_only(clone, "claims", "training", "measures", "maps", "charges", "equilibria")  # what differs for such minima
+    draw_only(
+        clone, "claims", "training", "measures", "maps", "charges", "equilibria"
+    )  # what differs for such minima
     for command in (study, known):
         done(clone, command)
     return clone, plans
@@ -71,11 +100,18 @@ def yours(tmp_path_factory):
 
 def test_on_the_default_study_one_trains_and_the_other_does_not(yours):
     for plan, learnt in zip(yours[1], ({"train_minima": 4}, {"import_minima": 2}), strict=True):
-        assert {rule: count for rule, count in plan.items() if rule.endswith("_minima") and rule[:5] != "canon"} == learnt
+        assert {
+            rule: count
+            for rule, count in plan.items()
+            if rule.endswith("_minima") and rule[:5] != "canon"
+        } == learnt
 
 
 def test_data_come_from_pictures_a_zarr_and_an_npz(yours):
-    digits, (mine, known) = load_digits(), (open_study(yours[0] / f"results/{study}") for study in ("mine", "known"))
+    digits, (mine, known) = (
+        load_digits(),
+        (open_study(yours[0] / f"results/{study}") for study in ("mine", "known")),
+    )
     data = {"pictures": mine["pictures/data"], "zarr": mine["zarr/data"], "npz": known["npz/data"]}
     levels = (15 * digits.images).astype(np.uint8)
     shapes = {"pictures": (1, 8, 8), "zarr": (64,), "npz": (1, 8, 8)}
@@ -84,7 +120,8 @@ def test_data_come_from_pictures_a_zarr_and_an_npz(yours):
     assert data["pictures"]["class"].values.tolist() == [f"class{label}" for label in range(10)]
     for each in data.values():
         inputs, targets = (
-            np.concatenate([each[f"{part}_{what}"].values for part in ("train", "test")]) for what in ("inputs", "targets")
+            np.concatenate([each[f"{part}_{what}"].values for part in ("train", "test")])
+            for what in ("inputs", "targets")
         )
         found = np.column_stack([np.rint(255 * inputs.reshape(-1, 64)), targets])
         expected = np.column_stack([levels.reshape(-1, 64), digits.target])
@@ -93,7 +130,10 @@ def test_data_come_from_pictures_a_zarr_and_an_npz(yours):
 
 def test_networks_take_their_options_and_optimizers_train_them(yours):
     study = open_study(yours[0] / "results/mine")
-    layers = {case: [tensor.shape[2:] for name, tensor in minima(study, case) if "weight" in name] for case in study.children}
+    layers = {
+        case: [tensor.shape[2:] for name, tensor in minima(study, case) if "weight" in name]
+        for case in study.children
+    }
     assert layers == {"pictures": [(16, 64), (16, 16), (10, 16)], "zarr": [(20, 64), (10, 20)]}
     for case in study.children:
         assert study[case]["minima"]["status"].values.tolist() == [["reached"] * 3] * 2
@@ -112,7 +152,11 @@ def minima(study, case):
 def test_both_studies_end_with_claims_and_a_report(yours):
     for name, cases, lead in (
         ("mine", {"pictures", "zarr"}, "2 optimizers trained 12 networks on 2 cases"),
-        ("known", {"npz"}, "6 were imported, trained elsewhere (used whatever their loss), and are compared here"),
+        (
+            "known",
+            {"npz"},
+            "6 were imported, trained elsewhere (used whatever their loss), and are compared here",
+        ),
     ):
         claims = read_claims(yours[0] / f"results/{name}/claims.csv")
         assert {claim.case for claim in claims} == cases
@@ -123,7 +167,11 @@ def test_both_studies_end_with_claims_and_a_report(yours):
 def saved(clone: Path, arm: str, seed: int) -> dict[str, torch.Tensor]:
     """Read a checkpoint as whoever made it would."""
     folder = clone / "checkpoints/npz" / arm
-    return load_file(folder / f"{seed}.safetensors") if arm == "adam" else torch.load(folder / f"{seed}.pt", weights_only=True)
+    return (
+        load_file(folder / f"{seed}.safetensors")
+        if arm == "adam"
+        else torch.load(folder / f"{seed}.pt", weights_only=True)
+    )
 
 
 def model(tensors: dict) -> nn.Module:
@@ -145,18 +193,33 @@ def test_imported_minima_are_the_files_and_everything_is_measured_of_them(yours,
         assert all(np.array_equal(kept[name], tensor.numpy()) for name, tensor in tensors.items())
         network = model(tensors)
         for split in ("train", "test"):
-            inputs, targets = (torch.from_numpy(data[f"{split}_{part}"].values) for part in ("inputs", "targets"))
+            inputs, targets = (
+                torch.from_numpy(data[f"{split}_{part}"].values) for part in ("inputs", "targets")
+            )
             outputs = network(inputs.double())
-            assert float(found[f"{split}_loss"]) == pytest.approx(nn.functional.cross_entropy(outputs, targets).item(), rel=1e-9)
-            assert float(found[f"{split}_error"]) == pytest.approx((outputs.argmax(1) != targets).double().mean().item())
+            assert float(found[f"{split}_loss"]) == pytest.approx(
+                nn.functional.cross_entropy(outputs, targets).item(), rel=1e-9
+            )
+            assert float(found[f"{split}_error"]) == pytest.approx(
+                (outputs.argmax(1) != targets).double().mean().item()
+            )
         for group, first, second in (("hidden1", 1, 3), ("hidden2", 3, 5)):
-            weight, bias, after = (tensors[name].double() for name in (f"{first}.weight", f"{first}.bias", f"{second}.weight"))
+            weight, bias, after = (
+                tensors[name].double()
+                for name in (f"{first}.weight", f"{first}.bias", f"{second}.weight")
+            )
             charge = weight.square().sum(1) + bias.square() - after.square().sum(0)
             stored = study["ledgers"][f"charge_{group}"].sel(arm=arm, seed=seed, step=0)
             np.testing.assert_allclose(stored, charge, rtol=1e-12)
-    for stage, name in (("canonical", "certificate"), ("flatness", "local_energy"), ("curvature", "eigenvalue")):
+    for stage, name in (
+        ("canonical", "certificate"),
+        ("flatness", "local_energy"),
+        ("curvature", "eigenvalue"),
+    ):
         assert np.isfinite(study[stage][name].sel(arm=arm)).all()
-    assert np.isfinite(study["paths"]["barrier"].sel(variant="geodesic both")).all()  # of pairs across arms no other is measured
+    assert np.isfinite(
+        study["paths"]["barrier"].sel(variant="geodesic both")
+    ).all()  # of pairs across arms no other is measured
     for stage, name in (("distances", "distance"), ("chains", "error"), ("maps", "error")):
         assert np.isfinite(study[stage][name]).all(), stage
     assert {stage: study[stage].sizes["pair"] for stage in ("distances", "paths", "chains")} == {
@@ -164,10 +227,17 @@ def test_imported_minima_are_the_files_and_everything_is_measured_of_them(yours,
         "paths": 9,
         "chains": 6,
     }
-    for stage, name in (("ledgers", "closure"), ("ledgers", "first_order"), ("equilibria", "displacement")):
+    for stage, name in (
+        ("ledgers", "closure"),
+        ("ledgers", "first_order"),
+        ("equilibria", "displacement"),
+    ):
         assert np.isnan(study[stage][name]).all()
     assert not study["ledgers"]["equivariant"].any()
-    assert all("imported, and used whatever their loss: adam, heavy_ball" in claim.note for claim in claims_of(yours[0], "known"))
+    assert all(
+        "imported, and used whatever their loss: adam, heavy_ball" in claim.note
+        for claim in claims_of(yours[0], "known")
+    )
 
 
 def claims_of(clone: Path, study: str) -> list:
@@ -187,12 +257,18 @@ claims: {roles: {flat: known, reference: sgd, sharp: lion, adaptive: lion}}
     ended = snakemake(yours[0], "results/beside/claims.csv", "--cores", "2", *KNOWN, beside[1])
     assert ended.returncode == 0, ended.stdout + ended.stderr
     ledgers = open_study(yours[0] / "results/beside")["npz/ledgers"]
-    assert ledgers["equivariant"].sel(arm=["known", "lion", "sgd"]).values.tolist() == [False, False, True]
+    assert ledgers["equivariant"].sel(arm=["known", "lion", "sgd"]).values.tolist() == [
+        False,
+        False,
+        True,
+    ]
     assert np.isfinite(ledgers["charge_hidden1"].sel(step=0)).all()
     assert np.isfinite(ledgers["closure"]).any("seed").values.tolist() == [False, True, True]
     claims = {claim.identifier: claim for claim in claims_of(yours[0], "beside")}
     assert claims["H1a"].n == 3
-    assert all("imported, and used whatever their loss: known" in claim.note for claim in claims.values())
+    assert all(
+        "imported, and used whatever their loss: known" in claim.note for claim in claims.values()
+    )
 
 
 def planned(clone: Path, *words: str) -> dict[str, int]:
@@ -225,23 +301,40 @@ def test_an_import_alone_gives_the_same_bytes(yours, tmp_path):
     again = alone(yours[0], clone, job, *KNOWN, "--allowed-rules", "import_minima")
     assert again.returncode == 0, again.stderr
     assert "checkpoints/npz/adam/0.safetensors" in job.inputs
-    assert all((clone / name).read_bytes() == (yours[0] / name).read_bytes() for name in job.outputs)
+    assert all(
+        (clone / name).read_bytes() == (yours[0] / name).read_bytes() for name in job.outputs
+    )
 
 
 def test_checkpoints_that_do_not_fit_stop_with_one_sentence(yours, tmp_path):
     for seed in range(3):
         tensors = saved(yours[0], "adam", seed)
         (tmp_path / "bad/wide").mkdir(parents=True, exist_ok=True)
-        save_file(tensors | {"1.weight": torch.zeros(9, 64)}, tmp_path / f"bad/wide/{seed}.safetensors")
-    words = *KNOWN, override(tmp_path, f"{{study: bad, arms: {{known: {{path: {tmp_path}/bad/*}}}}}}")[1]
+        save_file(
+            tensors | {"1.weight": torch.zeros(9, 64)}, tmp_path / f"bad/wide/{seed}.safetensors"
+        )
+    words = (
+        *KNOWN,
+        override(tmp_path, f"{{study: bad, arms: {{known: {{path: {tmp_path}/bad/*}}}}}}")[1],
+    )
     none = snakemake(yours[0], "--cores", "1", "--dry-run", *words)
     roles = "claims: {roles: {flat: wide, reference: wide, sharp: wide, adaptive: wide}}"
-    words = *KNOWN, override(tmp_path, f"{{study: bad, arms: {{known: {{path: {tmp_path}/bad/*}}}}, {roles}}}")[1]
+    words = (
+        *KNOWN,
+        override(tmp_path, f"{{study: bad, arms: {{known: {{path: {tmp_path}/bad/*}}}}, {roles}}}")[
+            1
+        ],
+    )
     wrong = snakemake(yours[0], "results/bad/npz/minima/wide.zarr.zip", "--cores", "1", *words)
-    few = snakemake(yours[0], "--cores", "1", "--dry-run", *KNOWN, override(tmp_path, "seeds: 4")[1])  # and stores exist
+    few = snakemake(
+        yours[0], "--cores", "1", "--dry-run", *KNOWN, override(tmp_path, "seeds: 4")[1]
+    )  # and stores exist
     found = f"Cannot use '{tmp_path}/bad/wide/0.safetensors': tensor '1.weight' has shape (9, 64), expected (16, 64)"
     assert f"Error in import_minima (case npz, arm wide): {found}" in wrong.stderr
-    assert "key 'claims.roles.flat' names the arm 'heavy_ball', which is not among the arms: wide" in none.stdout + none.stderr
+    assert (
+        "key 'claims.roles.flat' names the arm 'heavy_ball', which is not among the arms: wide"
+        in none.stdout + none.stderr
+    )
     assert "its folder 'checkpoints/npz/adam' holds 3 files" in few.stdout + few.stderr
     for failed in (none, wrong, few):
         assert failed.returncode != 0

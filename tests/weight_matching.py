@@ -1,8 +1,8 @@
 """Weight matching as git-re-basin describes it, plain and obvious: the oracle of alignment's quality, the baseline of its speed.
 
-Ainsworth et al. (2209.04836), algorithm 1, in our own words: from the identity, visit the groups in random order; gather every
-tensor of a group with the permutations of all other groups applied; add up the inner products of its units; solve the assignment;
-stop after a sweep that gained nothing.
+Ainsworth et al. (2209.04836), algorithm 1, in our own words: from the identity, visit the groups in
+random order; gather every tensor of a group with the permutations of all other groups applied; add
+up the inner products of its units; solve the assignment; stop after a sweep that gained nothing.
 """
 
 from dataclasses import dataclass
@@ -24,13 +24,22 @@ class Matched:
 
 
 def weight_matching(
-    spec: SymmetrySpec, first: Parameters, second: Parameters, *, generator: torch.Generator, sweeps: int = 100
+    spec: SymmetrySpec,
+    first: Parameters,
+    second: Parameters,
+    *,
+    generator: torch.Generator,
+    sweeps: int = 100,
 ) -> Matched:
     """Find permutations of the second network that bring it near the first."""
     groups = {group.name: group for group in spec.groups if group.permute}
     legs = {name: [leg for leg in group.legs if not leg.buffer] for name, group in groups.items()}
     sizes = {name: group.size for name, group in groups.items()}
-    permutations, names, assignments = {name: torch.arange(size) for name, size in sizes.items()}, list(groups), 0
+    permutations, names, assignments = (
+        {name: torch.arange(size) for name, size in sizes.items()},
+        list(groups),
+        0,
+    )
     for _ in range(sweeps):
         progress = False
         for place in torch.randperm(len(names), generator=generator).tolist():
@@ -43,7 +52,8 @@ def weight_matching(
                 scores += ours @ theirs.T
             found = torch.from_numpy(linear_sum_assignment(scores.numpy(), maximize=True)[1])
             before, after = (
-                torch.vdot(scores.flatten(), torch.eye(size).to(scores)[p].flatten()) for p in (permutations[name], found)
+                torch.vdot(scores.flatten(), torch.eye(size).to(scores)[p].flatten())
+                for p in (permutations[name], found)
             )
             progress, assignments = progress or bool(after > before + 1e-12), assignments + 1
             permutations[name] = found
@@ -52,7 +62,9 @@ def weight_matching(
     return Matched(permutations, assignments)
 
 
-def gathered(tensor: Tensor, skip: Leg | None, legs: dict[str, list[Leg]], permutations: dict[str, Tensor]) -> Tensor:
+def gathered(
+    tensor: Tensor, skip: Leg | None, legs: dict[str, list[Leg]], permutations: dict[str, Tensor]
+) -> Tensor:
     """Return a tensor with the permutations of all groups applied, but for one axis."""
     name = skip.tensor
     for group, its in legs.items():

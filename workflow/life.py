@@ -1,9 +1,10 @@
 """Whether a snakemake lives: the lock that a killed one leaves behind is removed, that of a living one never.
 
-Snakemake locks what it makes by files that say nothing of their owner, so that after ``kill -9`` or a power failure nobody can
-tell whether they still hold. Every snakemake of this workflow therefore also holds a lock of the operating system on one file,
-shared with the others, which ends with its process however that ends. Who gets it exclusively is alone in the folder, and what
-lock files are there belong to the dead.
+Snakemake locks what it makes by files that say nothing of their owner, so that after ``kill -9`` or
+a power failure nobody can tell whether they still hold. Every snakemake of this workflow therefore
+also holds a lock of the operating system on one file, shared with the others, which ends with its
+process however that ends. Who gets it exclusively is alone in the folder, and what lock files are
+there belong to the dead.
 """
 
 import fcntl
@@ -18,8 +19,9 @@ from snakemake.logging import logger
 def sign_of_life(folder: Path) -> TextIO:
     """Remove dead locks from the folder in which Snakemake keeps its state, and return a sign of life, to be kept open.
 
-    Lock files stay if anyone may live: another holder of the sign; no such locks on this file system; or the last holder was on
-    another machine, because not every network file system passes these locks on.
+    Lock files stay if anyone may live: another holder of the sign; no such locks on this file
+    system; or the last holder was on another machine, because not every network file system passes
+    these locks on.
     """
     folder.mkdir(exist_ok=True)
     sign = (folder / "life").open("a+")

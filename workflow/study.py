@@ -31,7 +31,10 @@ class ConfigError(Exception):
 def check_config(config: dict, files: Sequence[str | Path]) -> None:
     """Raise :class:`ConfigError` unless the configuration fits the schema; fill in nothing, accept nothing unknown."""
     schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
-    errors = sorted(jsonschema.Draft202012Validator(schema).iter_errors(config), key=lambda error: -len(error.absolute_path))
+    errors = sorted(
+        jsonschema.Draft202012Validator(schema).iter_errors(config),
+        key=lambda error: -len(error.absolute_path),
+    )
     if errors:
         raise ConfigError(_sentence(errors[0], config, files))
     if config["granularity"]["seeds_per_job"]:
@@ -41,13 +44,18 @@ def check_config(config: dict, files: Sequence[str | Path]) -> None:
         if arm not in config["arms"]:
             where = _origin(["claims", "roles", role], files)
             known = ", ".join(config["arms"])
-            raise ConfigError(f"{where}: key 'claims.roles.{role}' names the arm '{arm}', which is not among the arms: {known}.")
+            raise ConfigError(
+                f"{where}: key 'claims.roles.{role}' names the arm '{arm}', which is not among the arms: {known}."
+            )
 
 
 def _check_alone(config: Mapping, files: Sequence[str | Path]) -> None:
     """Raise if seeds are split into jobs and asked to be computed together: their last bits would depend on the split."""
     named = {("training", "together"): config["training"]}
-    named |= {("cases", case, "training", "together"): own.get("training", {}) for case, own in config["cases"].items()}
+    named |= {
+        ("cases", case, "training", "together"): own.get("training", {})
+        for case, own in config["cases"].items()
+    }
     for path, training in named.items():
         if training.get("together") == "batched":
             raise ConfigError(
@@ -56,7 +64,9 @@ def _check_alone(config: Mapping, files: Sequence[str | Path]) -> None:
             )
 
 
-def _sentence(error: jsonschema.ValidationError, config: Mapping, files: Sequence[str | Path]) -> str:
+def _sentence(
+    error: jsonschema.ValidationError, config: Mapping, files: Sequence[str | Path]
+) -> str:
     """Turn a schema error into one sentence that names the file and the key."""
     path = list(error.absolute_path)
     key = ".".join(map(str, path))
@@ -72,7 +82,9 @@ def _sentence(error: jsonschema.ValidationError, config: Mapping, files: Sequenc
         return f"{where}: key '{'.'.join(map(str, [*path, missing]))}' is missing. Add it (config/README.md tells what it means)."
     if error.validator == "enum":
         known = ", ".join(map(str, error.validator_value))
-        return f"{where}: key '{key}' is {error.instance!r}, which is unknown. Choose one of: {known}."
+        return (
+            f"{where}: key '{key}' is {error.instance!r}, which is unknown. Choose one of: {known}."
+        )
     expected = error.schema.get("description", "")
     found = f"it is {error.instance!r}, expected {expected}" if expected else error.message
     return f"{where}: key '{key}' cannot be used: {found}. config/README.md tells what is allowed."
@@ -97,11 +109,13 @@ def _origin(path: Sequence[str | int], files: Sequence[str | Path]) -> str:
 def merged_in_order(section: str, merged: Mapping, files: Sequence[str | Path]) -> dict:
     """Return what a section holds (arms, cases) in the order in which the files name it, what was set to null left out.
 
-    Snakemake puts the keys of later files first, which would shift every arm into another part. The last file that names all that
-    is left decides; else names come in the order of the files.
+    Snakemake puts the keys of later files first, which would shift every arm into another part. The
+    last file that names all that is left decides; else names come in the order of the files.
     """
     kept = given(merged)
-    named = [list((yaml.safe_load(Path(file).read_text()) or {}).get(section) or {}) for file in files]
+    named = [
+        list((yaml.safe_load(Path(file).read_text()) or {}).get(section) or {}) for file in files
+    ]
     complete = next((names for names in reversed(named) if set(names) >= set(kept)), [])
     order = dict.fromkeys([*complete, *itertools.chain(*named), *kept])
     return {name: kept[name] for name in order if name in kept}
@@ -110,8 +124,8 @@ def merged_in_order(section: str, merged: Mapping, files: Sequence[str | Path]) 
 def unfolded(config: Mapping) -> object:
     """Return the arms with those of checkpoints whose path ends in ``/*`` replaced: by an arm for each sub-folder, of its name.
 
-    Sub-folders are those of all cases together, in the order of their names; hidden ones are left out. What is no section is
-    returned as it is, for :func:`check_config` to refuse.
+    Sub-folders are those of all cases together, in the order of their names; hidden ones are left
+    out. What is no section is returned as it is, for :func:`check_config` to refuse.
     """
     arms, cases = config.get("arms"), config.get("cases")
     if not (isinstance(arms, Mapping) and isinstance(cases, Mapping)):
@@ -119,21 +133,38 @@ def unfolded(config: Mapping) -> object:
     whole = {name: recipe for name, recipe in arms.items() if not _is_folder(recipe)}
     found = {}
     for name, recipe in arms.items():
-        found |= {name: recipe} if name in whole else _in_folder(name, recipe, cases, {*whole, *found})
+        found |= (
+            {name: recipe} if name in whole else _in_folder(name, recipe, cases, {*whole, *found})
+        )
     return found
 
 
 def _is_folder(recipe: object) -> bool:
-    return isinstance(recipe, Mapping) and recipe.get("method") == IMPORTED and str(recipe.get("path")).endswith("/*")
+    return (
+        isinstance(recipe, Mapping)
+        and recipe.get("method") == IMPORTED
+        and str(recipe.get("path")).endswith("/*")
+    )
 
 
 def _in_folder(name: str, recipe: Mapping, cases: Iterable[str], taken: Collection[str]) -> dict:
     """Return an arm for each sub-folder of a folder of checkpoints."""
     folder = recipe["path"].removesuffix("/*")
-    inside = [place for case in cases for place in Path(folder.replace("{case}", case)).glob("[!.]*") if place.is_dir()]
+    inside = [
+        place
+        for case in cases
+        for place in Path(folder.replace("{case}", case)).glob("[!.]*")
+        if place.is_dir()
+    ]
     names = sorted({place.name for place in inside})
-    wrong = [f"its sub-folder '{each}' has the name of another arm" for each in names if each in taken]
-    wrong += [f"its sub-folder '{each}' cannot be the name of an arm" for each in names if not re.fullmatch(r"\w+", each, re.A)]
+    wrong = [
+        f"its sub-folder '{each}' has the name of another arm" for each in names if each in taken
+    ]
+    wrong += [
+        f"its sub-folder '{each}' cannot be the name of an arm"
+        for each in names
+        if not re.fullmatch(r"\w+", each, re.A)
+    ]
     wrong += [] if names else ["it has no sub-folder"]
     if wrong:
         raise ConfigError(
@@ -161,7 +192,11 @@ def gpus(config: Mapping) -> int:
 def measured(config: Mapping, section: str, case: str) -> dict:
     """Return the options of a measure on a case, which may have options of its own and limit the number of samples."""
     options = config[section] | config["cases"][case].get(section, {})
-    given = [number for number in (options["samples"], config["cases"][case].get("samples")) if number is not None]
+    given = [
+        number
+        for number in (options["samples"], config["cases"][case].get("samples"))
+        if number is not None
+    ]
     return options | {"samples": min(given, default=None)}
 
 
@@ -181,13 +216,16 @@ def options_of(files: Sequence[str | Path], *, cores: int | str) -> str:
 
 def arms_by(config: Mapping, *, imported: bool) -> list[str]:
     """Return the arms that were trained elsewhere, or those that are trained here."""
-    return [arm for arm, recipe in config["arms"].items() if (recipe["method"] == IMPORTED) == imported]
+    return [
+        arm for arm, recipe in config["arms"].items() if (recipe["method"] == IMPORTED) == imported
+    ]
 
 
 def training_of(config: Mapping, case: str, arm: str | None = None) -> dict:
     """Return how an arm trains on a case: what all do, what the case changes, what the arm changes.
 
-    Seeds that are split into jobs train one after another, so that no number depends on how they are split.
+    Seeds that are split into jobs train one after another, so that no number depends on how they
+    are split.
     """
     recipe = config["arms"].get(arm, {})
     alone = {"together": "one"} if config["granularity"]["seeds_per_job"] else {}
@@ -201,7 +239,11 @@ def checkpoints_of(config: Mapping, case: str, arm: str) -> dict[int, str]:
     found = sorted(str(file) for file in folder.glob("*") if file.suffix in WEIGHT_FILES)
     seeds = split.seeds_of(config)
     if len(found) <= max(seeds):
-        state = f"holds {len(found)} files that end in {', '.join(WEIGHT_FILES)}" if folder.is_dir() else "does not exist"
+        state = (
+            f"holds {len(found)} files that end in {', '.join(WEIGHT_FILES)}"
+            if folder.is_dir()
+            else "does not exist"
+        )
         raise ConfigError(
             f"Arm '{arm}' of case '{case}' needs a file for each of the seeds {seeds} (seed 0 is the first by name), but its "
             f"folder '{folder}' {state}. Correct 'arms.{arm}.path' (relative to '{Path.cwd()}'), or lower 'seeds'."
@@ -212,8 +254,9 @@ def checkpoints_of(config: Mapping, case: str, arm: str) -> dict[int, str]:
 def code_of(script: str, *modules: str, own: Sequence[str] = ()) -> list[str]:
     """Return every file that a script reaches by import, and itself, relative to the current folder.
 
-    These are files of symgeom and scripts; and, for ``own`` references ``package.module:name``, the user's modules in the current
-    folder and what they import there. Packages that are installed elsewhere are not looked into.
+    These are files of symgeom and scripts; and, for ``own`` references ``package.module:name``, the
+    user's modules in the current folder and what they import there. Packages that are installed
+    elsewhere are not looked into.
     """
     return [os.path.relpath(file) for file in _reached(script, modules, tuple(own), Path.cwd())]
 
@@ -232,11 +275,18 @@ def _digest(*reached: object) -> str:
 
 
 @cache
-def _reached(script: str, modules: tuple[str, ...], own: tuple[str, ...], _: Path) -> tuple[Path, ...]:
+def _reached(
+    script: str, modules: tuple[str, ...], own: tuple[str, ...], _: Path
+) -> tuple[Path, ...]:
     found: dict[Path, None] = {}
-    todo = [ROOT / "scripts" / f"{script}.py", *(ROOT / "symgeom" / f"{module}.py" for module in modules)]
+    todo = [
+        ROOT / "scripts" / f"{script}.py",
+        *(ROOT / "symgeom" / f"{module}.py" for module in modules),
+    ]
     for words in (reference.partition(":")[0].split(".") for reference in own if ":" in reference):
-        around = [".".join(words[:count]) for count in range(1, len(words) + 1)]  # importing a module runs its packages
+        around = [
+            ".".join(words[:count]) for count in range(1, len(words) + 1)
+        ]  # importing a module runs its packages
         todo += [place for name in around for place in _places(name) if place.is_file()]
     while todo:
         file = todo.pop()
@@ -264,7 +314,9 @@ def _imported(node: ast.AST, file: Path) -> Iterator[Path]:
     elif isinstance(node, ast.ImportFrom):
         base = [file.parents[node.level - 1]] if node.level else []
         module = [node.module] if node.module else []
-        for name in (".".join([*module, *tail]) for tail in ([], *([alias.name] for alias in node.names))):
+        for name in (
+            ".".join([*module, *tail]) for tail in ([], *([alias.name] for alias in node.names))
+        ):
             yield from _places(name, *base) if name else ()
 
 

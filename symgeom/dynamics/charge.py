@@ -1,25 +1,28 @@
 r"""The charges that gradient flow conserves, one per unit or one matrix per linear group, and the test that they should be.
 
-If the loss does not change when unit :math:`k` is scaled (its slice of leg :math:`\ell` multiplied by :math:`s^{p_\ell}`), the
-gradient is orthogonal to the generator :math:`M_k\theta` of that scaling, and gradient flow keeps the charge
+If the loss does not change when unit :math:`k` is scaled (its slice of leg :math:`\ell` multiplied
+by :math:`s^{p_\ell}`), the gradient is orthogonal to the generator :math:`M_k\theta` of that
+scaling, and gradient flow keeps the charge
 
 .. math:: Q_k = \langle\theta, M_k\theta\rangle = \sum_\ell p_\ell\,\lVert\theta_{\ell,k}\rVert^2 ,
           \qquad \frac{dQ_k}{dt} = -2\,\langle M_k\theta, \nabla L\rangle = 0 .
 
-For a ReLU unit this is the squared length of its incoming weights, bias included, minus that of its outgoing weights; for an
-activation of degree :math:`a` the outgoing power, and so the factor of the second term, is :math:`-a`. The bias of the layer that
-reads the units does not enter. Units that every invertible matrix may mix (two layers with no activation between them) keep a
-symmetric matrix, products of incoming weights and biases minus those of outgoing weights:
+For a ReLU unit this is the squared length of its incoming weights, bias included, minus that of its
+outgoing weights; for an activation of degree :math:`a` the outgoing power, and so the factor of the
+second term, is :math:`-a`. The bias of the layer that reads the units does not enter. Units that
+every invertible matrix may mix (two layers with no activation between them) keep a symmetric
+matrix, products of incoming weights and biases minus those of outgoing weights:
 
 .. math:: Q = \sum_{p_\ell = 1} \theta_\ell\theta_\ell^\top - \sum_{p_\ell = -1} \theta_\ell\theta_\ell^\top ,
 
-with :math:`\theta_\ell` the matrix of the units' slices on leg :math:`\ell`. Steps of finite size change the charges by an amount
-that :mod:`symgeom.dynamics.ledger` accounts for. How many laws there are in all, :mod:`symgeom.dynamics.laws.count` counts.
+with :math:`\theta_\ell` the matrix of the units' slices on leg :math:`\ell`. Steps of finite size
+change the charges by an amount that :mod:`symgeom.dynamics.ledger` accounts for. How many laws
+there are in all, :mod:`symgeom.dynamics.laws.count` counts.
 
 References
 ----------
-Zhao et al. (2210.17216), section 4 (their charge carries a factor 1/2); Du, Hu, Lee (1806.00900), theorem 2.1; Ziyin et al.
-(2402.07193), section 4, with the opposite sign (outgoing minus incoming).
+Zhao et al. (2210.17216), section 4 (their charge carries a factor 1/2); Du, Hu, Lee (1806.00900),
+theorem 2.1; Ziyin et al. (2402.07193), section 4, with the opposite sign (outgoing minus incoming).
 """
 
 import torch
@@ -44,8 +47,8 @@ def charges(spec: SymmetrySpec, params: Parameters) -> dict[str, Tensor]:
     Returns
     -------
     dict of str to Tensor, shape (size,) or (size, size)
-        For each group with a positive scale a number per unit, for each linear group a symmetric matrix; in float64 and squared
-        weight units.
+        For each group with a positive scale a number per unit, for each linear group a symmetric
+        matrix; in float64 and squared weight units.
 
     Raises
     ------
@@ -65,16 +68,19 @@ def charges(spec: SymmetrySpec, params: Parameters) -> dict[str, Tensor]:
     return pairing(exact, theta, theta)
 
 
-def invariance_defect(spec: SymmetrySpec, params: Parameters, gradient: Parameters) -> dict[str, Tensor]:
+def invariance_defect(
+    spec: SymmetrySpec, params: Parameters, gradient: Parameters
+) -> dict[str, Tensor]:
     r"""How far a gradient is from leaving the charge of every unit alone.
 
     .. math:: \frac{\lvert\sum_\ell p_\ell\langle\theta_\ell, g_\ell\rangle\rvert}
                    {\sum_\ell \lvert p_\ell\rvert\,\lVert\theta_\ell\rVert\,\lVert g_\ell\rVert}
 
-    lies between 0 (the scaling of this unit is a symmetry) and 1; for a linear group it is the ratio of every entry of the matrix
-    to its own bound. Rounding gives about 1e-15 for gradients computed in float64 (1e-7 in float32), on all data, any mini-batch,
-    or a single sample. The denominator bounds every term of the numerator, so that a unit whose terms are small by accident does
-    not look like a broken symmetry.
+    lies between 0 (the scaling of this unit is a symmetry) and 1; for a linear group it is the
+    ratio of every entry of the matrix to its own bound. Rounding gives about 1e-15 for gradients
+    computed in float64 (1e-7 in float32), on all data, any mini-batch, or a single sample. The
+    denominator bounds every term of the numerator, so that a unit whose terms are small by accident
+    does not look like a broken symmetry.
 
     Parameters
     ----------
@@ -93,7 +99,8 @@ def invariance_defect(spec: SymmetrySpec, params: Parameters, gradient: Paramete
     Raises
     ------
     SymgeomError
-        If spec, network and gradient do not belong together, or a tensor that enters a charge is not real.
+        If spec, network and gradient do not belong together, or a tensor that enters a charge is
+        not real.
 
     Examples
     --------
@@ -106,10 +113,15 @@ def invariance_defect(spec: SymmetrySpec, params: Parameters, gradient: Paramete
     exact = spec.exact()
     check_spec(exact, params)
     theta = _charged(exact, params)
-    check_same_tensors({name: gradient[name] for name in theta if name in gradient}, theta, "the gradient")
+    check_same_tensors(
+        {name: gradient[name] for name in theta if name in gradient}, theta, "the gradient"
+    )
     slope = _charged(exact, gradient)
     found, bounds = pairing(exact, theta, slope), pairing_bound(exact, theta, slope)
-    return {name: torch.where(bound > 0, found[name].abs() / bound, torch.zeros_like(bound)) for name, bound in bounds.items()}
+    return {
+        name: torch.where(bound > 0, found[name].abs() / bound, torch.zeros_like(bound))
+        for name, bound in bounds.items()
+    }
 
 
 def _charged(spec: SymmetrySpec, tensors: Parameters) -> dict[str, Tensor]:

@@ -1,22 +1,24 @@
 r"""Gradient flow, :math:`\dot\theta = -\nabla L(\theta)`, on all data in double precision, and how well its charges are kept.
 
-``RK45`` and ``DOP853`` (explicit Runge-Kutta pairs of order 5 and 8, scipy) adapt their steps to a tolerance: on a smooth
-network the sum of the charges then drifts by less than it, and more drift says that a charge is wrong, not the integrator. Where
-a ReLU has its kink the order is lost and the steps shrink.
+``RK45`` and ``DOP853`` (explicit Runge-Kutta pairs of order 5 and 8, scipy) adapt their steps to a
+tolerance: on a smooth network the sum of the charges then drifts by less than it, and more drift
+says that a charge is wrong, not the integrator. Where a ReLU has its kink the order is lost and the
+steps shrink.
 
 ``implicit_midpoint`` takes steps :math:`h` of its own,
 
 .. math:: \theta' = \theta - h\,\nabla L\!\left(\tfrac12(\theta + \theta')\right),
 
 and keeps every charge up to rounding whatever :math:`h` is, because the charges are quadratic:
-:math:`Q' - Q = 2\langle\bar\theta, M(\theta' - \theta)\rangle = -2h\langle\bar\theta, M\nabla L(\bar\theta)\rangle = 0`
-at the midpoint :math:`\bar\theta`. The equation is solved by iteration; across a kink it may have no solution, and the steps at
-which the iteration did not settle are counted.
+:math:`Q' - Q = 2\langle\bar\theta, M(\theta' - \theta)\rangle = -2h\langle\bar\theta, M\nabla
+L(\bar\theta)\rangle = 0` at the midpoint :math:`\bar\theta`. The equation is solved by iteration;
+across a kink it may have no solution, and the steps at which the iteration did not settle are
+counted.
 
 References
 ----------
-Hairer, Lubich, Wanner, "Geometric numerical integration", section IV.2 (quadratic invariants); Zhao et al. (2210.17216), section
-4 (the charges).
+Hairer, Lubich, Wanner, "Geometric numerical integration", section IV.2 (quadratic invariants); Zhao
+et al. (2210.17216), section 4 (the charges).
 """
 
 from collections.abc import Callable, Sequence
@@ -57,7 +59,8 @@ class FlowPlan:
     method : {"DOP853", "RK45", "implicit_midpoint"}
         The integrator.
     tolerance : float
-        Of the adaptive methods: local error of a weight in a step, of its size or of the root mean square weight at the start.
+        Of the adaptive methods: local error of a weight in a step, of its size or of the root mean
+        square weight at the start.
     step : float or None
         Of the implicit midpoint rule: its longest step.
     evaluations : int
@@ -78,11 +81,17 @@ class FlowPlan:
     def __post_init__(self) -> None:
         check_choice(self.method, (*ADAPTIVE, "implicit_midpoint"), "integrator of gradient flow")
         if not self.times or self.times[0] < 0 or not all(np.diff(self.times) > 0):
-            raise SymgeomError(f"Cannot record gradient flow at times {self.times}: give increasing ones, from 0 on.")
+            raise SymgeomError(
+                f"Cannot record gradient flow at times {self.times}: give increasing ones, from 0 on."
+            )
         if not 0 < self.tolerance < 1:
-            raise SymgeomError(f"Cannot follow gradient flow with tolerance {self.tolerance}: give a number between 0 and 1.")
+            raise SymgeomError(
+                f"Cannot follow gradient flow with tolerance {self.tolerance}: give a number between 0 and 1."
+            )
         if self.method == "implicit_midpoint" and not (self.step and self.step > 0):
-            raise SymgeomError(f"Cannot follow gradient flow in steps of {self.step}: 'implicit_midpoint' needs a positive step.")
+            raise SymgeomError(
+                f"Cannot follow gradient flow in steps of {self.step}: 'implicit_midpoint' needs a positive step."
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,8 +109,8 @@ class Flow:
     charge : dict of str to Tensor, shape (point, size) or (point, size, size)
         Its charges; empty without a spec.
     charge_error : dict of str to float
-        Largest change of a charge of each group, of the sum of squared lengths that it is the difference of at the start (largest
-        in the group).
+        Largest change of a charge of each group, of the sum of squared lengths that it is the
+        difference of at the start (largest in the group).
     evaluations : int
         Gradients computed.
     unsolved : int
@@ -120,7 +129,9 @@ class Flow:
     status: str
 
 
-def gradient_flow(problem: Problem, params: Parameters, plan: FlowPlan, *, spec: SymmetrySpec | None = None) -> Flow:
+def gradient_flow(
+    problem: Problem, params: Parameters, plan: FlowPlan, *, spec: SymmetrySpec | None = None
+) -> Flow:
     """Follow gradient flow from a network.
 
     Parameters
@@ -180,7 +191,10 @@ def gradient_flow(problem: Problem, params: Parameters, plan: FlowPlan, *, spec:
     losses = torch.stack([problem.loss(point) for point in points])[1:]
     found = {} if spec is None else stack([charges(spec, point) for point in points])
     bounds = {} if spec is None else pairing_bound(spec.exact(), points[0], points[0])
-    error = {name: float((charge - charge[0]).abs().max() / bounds[name].max()) for name, charge in found.items()}
+    error = {
+        name: float((charge - charge[0]).abs().max() / bounds[name].max())
+        for name, charge in found.items()
+    }
     kept = {name: charge[1:] for name, charge in found.items()}
     return Flow(time, stacked, losses, kept, error, field.count, field.unsolved, status)
 
@@ -205,10 +219,14 @@ class _Field:
         return value
 
 
-def _adaptive(field: _Field, at: np.ndarray, span: tuple[float, float], plan: FlowPlan) -> np.ndarray:
+def _adaptive(
+    field: _Field, at: np.ndarray, span: tuple[float, float], plan: FlowPlan
+) -> np.ndarray:
     """Follow the flow over a span of time with steps that scipy chooses."""
     absolute = plan.tolerance * field.size
-    solver = ADAPTIVE[plan.method](field, span[0], at, span[1], rtol=max(plan.tolerance, LEAST), atol=absolute)
+    solver = ADAPTIVE[plan.method](
+        field, span[0], at, span[1], rtol=max(plan.tolerance, LEAST), atol=absolute
+    )
     while solver.status == "running":
         solver.step()
     if solver.status == "failed":
@@ -216,7 +234,9 @@ def _adaptive(field: _Field, at: np.ndarray, span: tuple[float, float], plan: Fl
     return solver.y
 
 
-def _midpoint(field: _Field, at: np.ndarray, span: tuple[float, float], plan: FlowPlan) -> np.ndarray:
+def _midpoint(
+    field: _Field, at: np.ndarray, span: tuple[float, float], plan: FlowPlan
+) -> np.ndarray:
     """Follow the flow over a span of time with equal steps of the implicit midpoint rule."""
     steps = int(np.ceil((span[1] - span[0]) / plan.step))
     half = (span[1] - span[0]) / steps / 2

@@ -1,7 +1,8 @@
 """Say what cannot be done, what was found and where, and what to do.
 
-A caller's mistake raises :class:`SymgeomError` with one sentence that a person can act on. A numerical outcome (a run that
-diverged, a solver that stopped early) is no mistake: it is a field of the record that the function returns.
+A caller's mistake raises :class:`SymgeomError` with one sentence that a person can act on. A
+numerical outcome (a run that diverged, a solver that stopped early) is no mistake: it is a field of
+the record that the function returns.
 
 Torch is imported for annotations only, so that reading a store does not load it.
 """
@@ -41,7 +42,9 @@ def check_finite(tensors: Mapping[str, Tensor], what: str) -> None:
     >>> check_finite({"0.weight": torch.ones(2, 2)}, "the weights")
     """
     for name, tensor in tensors.items():
-        if not tensor.is_floating_point() or tensor.sum().isfinite():  # a finite sum has finite terms
+        if (
+            not tensor.is_floating_point() or tensor.sum().isfinite()
+        ):  # a finite sum has finite terms
             continue
         bad = (~tensor.isfinite()).sum().item()
         if bad:
@@ -51,7 +54,9 @@ def check_finite(tensors: Mapping[str, Tensor], what: str) -> None:
             )
 
 
-def check_same_tensors(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], what: str) -> None:
+def check_same_tensors(
+    found: Mapping[str, Tensor], expected: Mapping[str, Tensor], what: str
+) -> None:
     """Raise unless two networks have the same tensors with the same shapes.
 
     Parameters
@@ -108,4 +113,6 @@ def check_choice(value: object, choices: Iterable[object], what: str) -> None:
     """
     known = list(choices)
     if value not in known:
-        raise SymgeomError(f"Unknown {what} {value!r}: choose one of {', '.join(map(repr, known))}.")
+        raise SymgeomError(
+            f"Unknown {what} {value!r}: choose one of {', '.join(map(repr, known))}."
+        )

@@ -1,7 +1,8 @@
 """Values by key that are computed when they are asked for, so that many need not fit into memory at once.
 
-What several jobs do with many networks (read them, cast them, prepare them for alignment) is one kind of mapping: its keys are
-known, a value costs something, and the same few are asked for again soon.
+What several jobs do with many networks (read them, cast them, prepare them for alignment) is one
+kind of mapping: its keys are known, a value costs something, and the same few are asked for again
+soon.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
@@ -39,9 +40,19 @@ class OnDemand(Mapping[Key, Value], Generic[Key, Value]):
     """
 
     def __init__(
-        self, keys: Iterable[Key], compute: Callable[[Key], Value], *, size: Callable[[Value], int], limit: int = LIMIT
+        self,
+        keys: Iterable[Key],
+        compute: Callable[[Key], Value],
+        *,
+        size: Callable[[Value], int],
+        limit: int = LIMIT,
     ) -> None:
-        self._keys, self._compute, self._size, self._limit = dict.fromkeys(keys), compute, size, limit
+        self._keys, self._compute, self._size, self._limit = (
+            dict.fromkeys(keys),
+            compute,
+            size,
+            limit,
+        )
         self._kept: dict[Key, tuple[Value, int]] = {}  # the latest last
         self._bytes = 0
 
@@ -87,7 +98,12 @@ class OnDemand(Mapping[Key, Value], Generic[Key, Value]):
         >>> list(OnDemand(range(4), lambda number: number**2, size=lambda value: 1, limit=2).where(lambda value: value > 1))
         [2, 3]
         """
-        part = OnDemand([key for key in self if holds(self[key])], self._compute, size=self._size, limit=self._limit)
+        part = OnDemand(
+            [key for key in self if holds(self[key])],
+            self._compute,
+            size=self._size,
+            limit=self._limit,
+        )
         part._kept = {key: kept for key, kept in self._kept.items() if key in part}
         part._bytes = sum(size for _, size in part._kept.values())
         return part

@@ -1,6 +1,7 @@
 """The user's own code by where it is: ``package.module:name``, looked for in the working directory first.
 
-Networks and optimizers of a study may be the user's own; both are found and called here, and what goes wrong is one sentence.
+Networks and optimizers of a study may be the user's own; both are found and called here, and what
+goes wrong is one sentence.
 """
 
 import inspect
@@ -56,7 +57,12 @@ def find(where: str, what: str) -> Callable[..., object]:
 
 
 def call(
-    where: str, function: Callable[..., object], words: tuple, keywords: Mapping[str, object], *, advice: str = ""
+    where: str,
+    function: Callable[..., object],
+    words: tuple,
+    keywords: Mapping[str, object],
+    *,
+    advice: str = "",
 ) -> object:
     """Call a user's function, once it is certain that it takes what it is given.
 

@@ -1,7 +1,8 @@
 """Randomness by name: every random stream has its own generator, derived from words that say what it is for.
 
-Streams do not depend on how a study is split into jobs: seed 3's mini-batch order is the same stream whether seeds are trained
-together or one by one. The words are digested with SHA-256, so that streams are independent and the same on every machine.
+Streams do not depend on how a study is split into jobs: seed 3's mini-batch order is the same
+stream whether seeds are trained together or one by one. The words are digested with SHA-256, so
+that streams are independent and the same on every machine.
 """
 
 import hashlib

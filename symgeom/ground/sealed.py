@@ -1,7 +1,7 @@
 """A zip file with a seal: equal entries give equal bytes, and the sha256 of what it holds is written in its comment.
 
-The zip's own checksums (CRC-32, one per entry) find a flipped bit when the entry is read; the seal also finds entries that were
-removed, added, renamed, or replaced together with their checksum.
+The zip's own checksums (CRC-32, one per entry) find a flipped bit when the entry is read; the seal
+also finds entries that were removed, added, renamed, or replaced together with their checksum.
 """
 
 import hashlib
@@ -101,7 +101,9 @@ def entries_of(file: BinaryIO) -> dict[str, zipfile.ZipInfo]:
         return {info.filename: info for info in archive.infolist()}
 
 
-def read_entry(info: zipfile.ZipInfo, fetch: Callable[[int, int], bytes | memoryview]) -> memoryview:
+def read_entry(
+    info: zipfile.ZipInfo, fetch: Callable[[int, int], bytes | memoryview]
+) -> memoryview:
     """Read one uncompressed entry with one request, and check its sum.
 
     Parameters

@@ -1,9 +1,10 @@
 """The only door to torchvision.
 
-The torchvision wheel of the package index is built for CUDA. Beside a CPU-only torch its compiled operators do not load, and its
-import fails where it describes them, though data sets, transforms and models are pure Python. On exactly that failure it is
-imported again with the description of operators (``torch.library.register_fake``) replaced, for the duration of the import, by a
-decorator that does nothing. Where the two fit, nothing is replaced.
+The torchvision wheel of the package index is built for CUDA. Beside a CPU-only torch its compiled
+operators do not load, and its import fails where it describes them, though data sets, transforms
+and models are pure Python. On exactly that failure it is imported again with the description of
+operators (``torch.library.register_fake``) replaced, for the duration of the import, by a decorator
+that does nothing. Where the two fit, nothing is replaced.
 """
 
 import sys

@@ -1,7 +1,7 @@
 """One network is plain data: a mapping from tensor names to tensors.
 
-``Parameters`` is what ``torch.func.functional_call`` takes. Many networks are the same mapping with a leading axis
-(*stacked* parameters); there is no second class for a population.
+``Parameters`` is what ``torch.func.functional_call`` takes. Many networks are the same mapping with
+a leading axis (*stacked* parameters); there is no second class for a population.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,8 @@ def parameters(module: nn.Module) -> dict[str, Tensor]:
     Returns
     -------
     dict of str to Tensor
-        Names as in ``module.named_parameters()`` and ``module.named_buffers()``; the module is left as it is.
+        Names as in ``module.named_parameters()`` and ``module.named_buffers()``; the module is left
+        as it is.
 
     Examples
     --------
@@ -56,7 +57,10 @@ def cast(params: Parameters, dtype: torch.dtype) -> dict[str, Tensor]:
     >>> cast({"w": torch.ones(1)}, torch.float64)["w"].dtype
     torch.float64
     """
-    return {name: tensor.to(dtype) if tensor.is_floating_point() else tensor for name, tensor in params.items()}
+    return {
+        name: tensor.to(dtype) if tensor.is_floating_point() else tensor
+        for name, tensor in params.items()
+    }
 
 
 def size(params: Parameters) -> int:
@@ -170,4 +174,7 @@ def unravel(vector: Tensor, like: Parameters) -> dict[str, Tensor]:
     tensor([2.])
     """
     pieces = torch.split(vector, [tensor.numel() for tensor in like.values()])
-    return {name: piece.reshape(tensor.shape) for (name, tensor), piece in zip(like.items(), pieces, strict=True)}
+    return {
+        name: piece.reshape(tensor.shape)
+        for (name, tensor), piece in zip(like.items(), pieces, strict=True)
+    }

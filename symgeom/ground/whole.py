@@ -1,8 +1,9 @@
 """A file is written whole or not at all: under a partial name beside it, which becomes its name when it is complete.
 
-Whoever reads a file therefore finds all of it, however its writer ended, and also while another one writes it again. A writer
-that is killed leaves its partial file behind, which nobody reads; it goes when the work is done again. Two writers of one file
-do not meet: each has a partial name of its own, and the last to end is found.
+Whoever reads a file therefore finds all of it, however its writer ended, and also while another one
+writes it again. A writer that is killed leaves its partial file behind, which nobody reads; it goes
+when the work is done again. Two writers of one file do not meet: each has a partial name of its
+own, and the last to end is found.
 """
 
 import glob
@@ -24,7 +25,8 @@ def whole(path: str | Path) -> Iterator[Path]:
     Parameters
     ----------
     path : str or Path
-        The file; its folder is made if need be. What was there before stays until the new one is complete.
+        The file; its folder is made if need be. What was there before stays until the new one is
+        complete.
 
     Yields
     ------

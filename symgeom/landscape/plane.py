@@ -1,21 +1,25 @@
 r"""The plane through three networks, and maps of the landscape on it.
 
-With :math:`\langle\cdot,\cdot\rangle` the Euclidean inner product of the trainable tensors, the axes are
+With :math:`\langle\cdot,\cdot\rangle` the Euclidean inner product of the trainable tensors, the
+axes are
 
 .. math:: e_1 = \frac{b - a}{\lVert b - a\rVert}, \qquad
           e_2 = \frac{c - a - \langle c - a, e_1\rangle e_1}{\lVert c - a - \langle c - a, e_1\rangle e_1\rVert},
 
-and coordinates are true displacements from :math:`a`: the distance of two points of a map is that of their networks. A point of
-the plane is evaluated as a combination of the three networks whose weights add up to 1, so that at their coordinates the three
-are returned exactly, and buffers are combined alike. The three are no grid points but markers with values of their own.
+and coordinates are true displacements from :math:`a`: the distance of two points of a map is that
+of their networks. A point of the plane is evaluated as a combination of the three networks whose
+weights add up to 1, so that at their coordinates the three are returned exactly, and buffers are
+combined alike. The three are no grid points but markers with values of their own.
 
-On the torus (``torus`` given) every unit of a point of the plane is put back on its sphere: its direction is that of the
-combination, its length the geometric combination of the three networks' lengths. Distances on the map are then no distances.
+On the torus (``torus`` given) every unit of a point of the plane is put back on its sphere: its
+direction is that of the combination, its length the geometric combination of the three networks'
+lengths. Distances on the map are then no distances.
 
 References
 ----------
-Garipov et al., "Loss surfaces, mode connectivity, and fast ensembling of DNNs" (1802.10026): the plane through three networks
-and its axes. Pittorino et al., "Deep networks on toroids" (2202.03038): minima aligned and standardised first.
+Garipov et al., "Loss surfaces, mode connectivity, and fast ensembling of DNNs" (1802.10026): the
+plane through three networks and its axes. Pittorino et al., "Deep networks on toroids"
+(2202.03038): minima aligned and standardised first.
 """
 
 from collections.abc import Sequence
@@ -77,7 +81,11 @@ class Plane:
             check_same_tensors(network, self.a, f"the {name} network of the plane")
             check_finite(network, f"the {name} network of the plane")
         (_, _), (width, _), (along, height) = self.places.tolist()
-        sides = width, torch.tensor([along, height]).norm().item(), torch.tensor([along - width, height]).norm().item()
+        sides = (
+            width,
+            torch.tensor([along, height]).norm().item(),
+            torch.tensor([along - width, height]).norm().item(),
+        )
         if not height > COLLINEAR * max(sides):
             raise SymgeomError(
                 f"Cannot draw a plane through three networks on a line: the triangle with sides of length {sides[0]:.3g}, "
@@ -87,12 +95,23 @@ class Plane:
     @cached_property
     def places(self) -> Tensor:
         """Coordinates of the three networks, shape ``(3, 2)``, in float64."""
-        counted = self.tensors or [name for name, tensor in self.a.items() if tensor.is_floating_point()]
-        a, b, c = (ravel({name: network[name].double() for name in counted}) for network in (self.a, self.b, self.c))
+        counted = self.tensors or [
+            name for name, tensor in self.a.items() if tensor.is_floating_point()
+        ]
+        a, b, c = (
+            ravel({name: network[name].double() for name in counted})
+            for network in (self.a, self.b, self.c)
+        )
         width = torch.linalg.vector_norm(b - a)
         along = (c - a) @ (b - a) / width
         height = torch.linalg.vector_norm(c - a - along * (b - a) / width)
-        return torch.stack([torch.zeros_like(width).expand(2), torch.stack([width, 0 * width]), torch.stack([along, height])])
+        return torch.stack(
+            [
+                torch.zeros_like(width).expand(2),
+                torch.stack([width, 0 * width]),
+                torch.stack([along, height]),
+            ]
+        )
 
     def weights(self, x: float, y: float) -> Tensor:
         """Return the weights of the three networks in the point at some coordinates: shape ``(3,)``, their sum is 1."""
@@ -109,11 +128,15 @@ class Plane:
 
     def _put_back(self, network: Parameters, weights: Tensor) -> dict[str, Tensor]:
         spec, options = self.torus.spec, {"bias_in_norm": self.torus.bias_in_norm}
-        rows = {name: x.double() for name, x in sphere_coordinates(spec, network, **options).items()}
+        rows = {
+            name: x.double() for name, x in sphere_coordinates(spec, network, **options).items()
+        }
         for name, points in rows.items():
             logarithm = (weights.to(points) @ self._lengths[name].log()).exp()  # (unit,)
             factor = logarithm / torch.linalg.vector_norm(points, dim=1)
-            rows[name] = torch.where((self._lengths[name] > 0).all(0), factor, 1.0).unsqueeze(1) * points
+            rows[name] = (
+                torch.where((self._lengths[name] > 0).all(0), factor, 1.0).unsqueeze(1) * points
+            )
         return with_sphere_coordinates(spec, network, rows, **options)
 
     @cached_property
@@ -122,7 +145,10 @@ class Plane:
         spec, options = self.torus.spec, {"bias_in_norm": self.torus.bias_in_norm}
         networks = [cast(network, torch.float64) for network in (self.a, self.b, self.c)]
         found = [sphere_coordinates(spec, network, **options) for network in networks]
-        return {name: torch.stack([torch.linalg.vector_norm(rows[name], dim=1) for rows in found]) for name in found[0]}
+        return {
+            name: torch.stack([torch.linalg.vector_norm(rows[name], dim=1) for rows in found])
+            for name in found[0]
+        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,7 +191,8 @@ def error_map(problem: Problem, plane: Plane, *, points: int = 21, margin: float
     points : int
         Points of the grid along either axis.
     margin : float
-        What the grid shows beyond the three networks, on every side, as a part of their extent along that axis.
+        What the grid shows beyond the three networks, on every side, as a part of their extent
+        along that axis.
 
     Returns
     -------
@@ -194,10 +221,17 @@ def error_map(problem: Problem, plane: Plane, *, points: int = 21, margin: float
     problem = laid_out(problem)
     low, high = plane.places.amin(0), plane.places.amax(0)
     low, high = (low - margin * (high - low)).tolist(), (high + margin * (high - low)).tolist()
-    x, y = (torch.linspace(*ends, points, dtype=torch.float64) for ends in zip(low, high, strict=True))
-    rows = [torch.stack([_evaluate(problem, plane, here, there) for here in x.tolist()], dim=1) for there in y.tolist()]
+    x, y = (
+        torch.linspace(*ends, points, dtype=torch.float64) for ends in zip(low, high, strict=True)
+    )
+    rows = [
+        torch.stack([_evaluate(problem, plane, here, there) for here in x.tolist()], dim=1)
+        for there in y.tolist()
+    ]
     loss, error = torch.stack(rows, dim=1)  # (y, x)
-    place_loss, place_error = torch.stack([_evaluate(problem, plane, *place) for place in plane.places.tolist()], dim=1)
+    place_loss, place_error = torch.stack(
+        [_evaluate(problem, plane, *place) for place in plane.places.tolist()], dim=1
+    )
     return ErrorMap(x, y, loss, error, plane.places, place_loss, place_error, problem.batch_norm)
 
 

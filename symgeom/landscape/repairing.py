@@ -1,21 +1,24 @@
 r"""Variance repair: give the units of a network between two networks the statistics that lie between theirs.
 
-Between two networks the pre-activations of a unit are averages of imperfectly correlated ones, so that their variance is too
-small, layer after layer. Repair rescales and shifts every hidden unit :math:`k` such that, over training inputs (and positions),
+Between two networks the pre-activations of a unit are averages of imperfectly correlated ones, so
+that their variance is too small, layer after layer. Repair rescales and shifts every hidden unit
+:math:`k` such that, over training inputs (and positions),
 
 .. math:: \mathbb E[z_k] = (1-t)\,\mathbb E[z_k^{(0)}] + t\,\mathbb E[z_k^{(1)}], \qquad
           \mathrm{std}(z_k) = (1-t)\,\mathrm{std}(z_k^{(0)}) + t\,\mathrm{std}(z_k^{(1)}),
 
-from the first layer to the last, each measured behind the repaired ones before it. Rescaled incoming weights and shifted biases
-do it, so that what comes out are plain parameters of the same module. A layer without bias has its variance repaired and its mean
-only rescaled; a unit that does not vary is shifted and not rescaled. The head stays as it is. For networks with batch norm the
-natural form is to measure its statistics anew (``batch_norm="recompute"`` of :class:`~symgeom.landscape.problem.Problem`); folded networks
-are repaired like any other.
+from the first layer to the last, each measured behind the repaired ones before it. Rescaled
+incoming weights and shifted biases do it, so that what comes out are plain parameters of the same
+module. A layer without bias has its variance repaired and its mean only rescaled; a unit that does
+not vary is shifted and not rescaled. The head stays as it is. For networks with batch norm the
+natural form is to measure its statistics anew (``batch_norm="recompute"`` of
+:class:`~symgeom.landscape.problem.Problem`); folded networks are repaired like any other.
 
 References
 ----------
-Jordan et al., "REPAIR: renormalizing permuted activations for interpolation repair" (2211.08403), section 3. Differs from the
-source: exact statistics of one batch of inputs instead of running ones of batch norms that are added for it and folded again.
+Jordan et al., "REPAIR: renormalizing permuted activations for interpolation repair" (2211.08403),
+section 3. Differs from the source: exact statistics of one batch of inputs instead of running ones
+of batch norms that are added for it and folded again.
 """
 
 import copy
@@ -80,9 +83,19 @@ def hidden_layers(spec: SymmetrySpec, module: nn.Module) -> tuple[str, ...]:
             f"Cannot repair a network with batch norm ('{norms[0]}' is the first of {len(norms)}): measure its statistics anew "
             "instead, by a Problem with batch_norm='recompute', or fold it first (fold_batchnorm)."
         )
-    hidden = (leg for group in spec.groups if group.exact_for == "loss" for leg in group.incoming() if leg.axis == 0)
-    owners = {leg.tensor.rpartition(".")[0] for leg in hidden if leg.tensor.rpartition(".")[2] == "weight"}
-    found = tuple(path for path, layer in layers.items() if path in owners and type(layer) in _UNIT_AXIS)
+    hidden = (
+        leg
+        for group in spec.groups
+        if group.exact_for == "loss"
+        for leg in group.incoming()
+        if leg.axis == 0
+    )
+    owners = {
+        leg.tensor.rpartition(".")[0] for leg in hidden if leg.tensor.rpartition(".")[2] == "weight"
+    }
+    found = tuple(
+        path for path, layer in layers.items() if path in owners and type(layer) in _UNIT_AXIS
+    )
     if not found:
         raise SymgeomError(
             f"Cannot repair a network without hidden units behind linear or convolutional layers: the groups of its spec are "
@@ -91,7 +104,9 @@ def hidden_layers(spec: SymmetrySpec, module: nn.Module) -> tuple[str, ...]:
     return found
 
 
-def unit_statistics(spec: SymmetrySpec, module: nn.Module, *, network: Parameters, inputs: Tensor) -> dict[str, Statistics]:
+def unit_statistics(
+    spec: SymmetrySpec, module: nn.Module, *, network: Parameters, inputs: Tensor
+) -> dict[str, Statistics]:
     """Measure the mean and standard deviation of every hidden unit's pre-activations.
 
     Parameters
@@ -129,7 +144,13 @@ def unit_statistics(spec: SymmetrySpec, module: nn.Module, *, network: Parameter
 
 
 def repair(
-    spec: SymmetrySpec, module: nn.Module, *, network: Parameters, ends: tuple[Parameters, Parameters], t: float, inputs: Tensor
+    spec: SymmetrySpec,
+    module: nn.Module,
+    *,
+    network: Parameters,
+    ends: tuple[Parameters, Parameters],
+    t: float,
+    inputs: Tensor,
 ) -> dict[str, Tensor]:
     """Give a network between two networks unit statistics between theirs.
 
@@ -156,7 +177,8 @@ def repair(
     Raises
     ------
     SymgeomError
-        If the network has batch norm, no layer to repair, or one that is used twice; or if the networks differ.
+        If the network has batch norm, no layer to repair, or one that is used twice; or if the
+        networks differ.
 
     Examples
     --------
@@ -212,23 +234,34 @@ class RepairedPath:
         """Return the network at ``t``, or stacked networks."""
         times = torch.as_tensor(t, dtype=torch.float64)
         found = [
-            _repaired(self.module, self.path(at), _between(*self._ends, at), self.inputs) for at in times.reshape(-1).tolist()
+            _repaired(self.module, self.path(at), _between(*self._ends, at), self.inputs)
+            for at in times.reshape(-1).tolist()
         ]
         return stack(found) if times.ndim else found[0]
 
     @cached_property
     def _ends(self) -> tuple[dict[str, Statistics], dict[str, Statistics]]:
         first, second = (
-            unit_statistics(self.spec, self.module, network=self.path(end), inputs=self.inputs) for end in (0.0, 1.0)
+            unit_statistics(self.spec, self.module, network=self.path(end), inputs=self.inputs)
+            for end in (0.0, 1.0)
         )
         return first, second
 
 
-def _between(first: Mapping[str, Statistics], second: Mapping[str, Statistics], t: float) -> dict[str, Statistics]:
-    return {path: Statistics(*((1 - t) * a + t * b for a, b in zip(first[path], second[path], strict=True))) for path in first}
+def _between(
+    first: Mapping[str, Statistics], second: Mapping[str, Statistics], t: float
+) -> dict[str, Statistics]:
+    return {
+        path: Statistics(
+            *((1 - t) * a + t * b for a, b in zip(first[path], second[path], strict=True))
+        )
+        for path in first
+    }
 
 
-def _repaired(module: nn.Module, network: Parameters, wanted: Mapping[str, Statistics], inputs: Tensor) -> dict[str, Tensor]:
+def _repaired(
+    module: nn.Module, network: Parameters, wanted: Mapping[str, Statistics], inputs: Tensor
+) -> dict[str, Tensor]:
     """Repair layer after layer in one pass: each layer's outputs go on as they will be."""
     result, seen = dict(network), set()
 
@@ -241,15 +274,27 @@ def _repaired(module: nn.Module, network: Parameters, wanted: Mapping[str, Stati
             )
         seen.add(path)
         now = _statistics(layer, output)
-        constant = now.deviation <= 8 * torch.finfo(output.dtype).eps * (now.mean.abs() + now.deviation)
+        constant = now.deviation <= 8 * torch.finfo(output.dtype).eps * (
+            now.mean.abs() + now.deviation
+        )
         factor = torch.where(constant, 1.0, wanted[path].deviation / now.deviation)
-        shift = wanted[path].mean - factor * now.mean if layer.bias is not None else torch.zeros_like(factor)
+        shift = (
+            wanted[path].mean - factor * now.mean
+            if layer.bias is not None
+            else torch.zeros_like(factor)
+        )
         weight = network[names["weight"]]
-        result[names["weight"]] = (factor.reshape(-1, *[1] * (weight.ndim - 1)) * weight.double()).to(weight.dtype)
+        result[names["weight"]] = (
+            factor.reshape(-1, *[1] * (weight.ndim - 1)) * weight.double()
+        ).to(weight.dtype)
         if layer.bias is not None:
-            result[names["bias"]] = (factor * network[names["bias"]].double() + shift).to(weight.dtype)
+            result[names["bias"]] = (factor * network[names["bias"]].double() + shift).to(
+                weight.dtype
+            )
         axis = _UNIT_AXIS[type(layer)]
-        return (output.movedim(axis, -1) * factor.to(output.dtype) + shift.to(output.dtype)).movedim(-1, axis)
+        return (
+            output.movedim(axis, -1) * factor.to(output.dtype) + shift.to(output.dtype)
+        ).movedim(-1, axis)
 
     _run(module, tuple(wanted), network, inputs, mend)
     return result
@@ -274,5 +319,7 @@ def _run(
     tensors = [*module.parameters(), *module.buffers()]
     twin = copy.deepcopy(module, {id(tensor): tensor for tensor in tensors}).eval()
     for path in layers:
-        twin.get_submodule(path).register_forward_hook(lambda layer, _, output, path=path: see(path, layer, output))
+        twin.get_submodule(path).register_forward_hook(
+            lambda layer, _, output, path=path: see(path, layer, output)
+        )
     functional_call(twin, dict(network), (inputs,))

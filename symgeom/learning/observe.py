@@ -1,7 +1,8 @@
 """Keep a ledger while training runs: an observer for :func:`symgeom.learning.training.train`.
 
-The ledger opens with the weights before the first step, books every step, and measures the charges at steps that lie
-geometrically (many early, when most happens), and whenever a member leaves the stack.
+The ledger opens with the weights before the first step, books every step, and measures the charges
+at steps that lie geometrically (many early, when most happens), and whenever a member leaves the
+stack.
 """
 
 from collections.abc import Mapping
@@ -46,7 +47,9 @@ class LedgerObserver:
 
     def __init__(self, spec: SymmetrySpec, method: Method, *, steps: int, snapshots: int) -> None:
         self._spec, self._method = spec, method
-        self._measured = set(np.unique(np.geomspace(1, max(steps, 1), snapshots).astype(int)).tolist())
+        self._measured = set(
+            np.unique(np.geomspace(1, max(steps, 1), snapshots).astype(int)).tolist()
+        )
         self._ledger: Ledger | None = None
         self._last: tuple[int, Parameters, Tensor] | None = None
 
@@ -56,7 +59,13 @@ class LedgerObserver:
         return self._ledger is None or not self._method.equivariant
 
     def __call__(
-        self, step: int, before: Parameters, direction: Parameters, after: Parameters, learning_rate: float, members: Tensor
+        self,
+        step: int,
+        before: Parameters,
+        direction: Parameters,
+        after: Parameters,
+        learning_rate: float,
+        members: Tensor,
     ) -> None:
         """Book one step of the members that are still in training."""
         if self._ledger is None:
@@ -90,7 +99,12 @@ class LedgerObserver:
         if self._ledger is None:
             return {}
         step, params, members = self._last
-        return {"ledger": self._ledger.state(), "step": step, "params": dict(params), "members": members}
+        return {
+            "ledger": self._ledger.state(),
+            "step": step,
+            "params": dict(params),
+            "members": members,
+        }
 
     def restore(self, state: Mapping[str, object]) -> None:
         """Go on from a checkpoint of the same training.
@@ -104,18 +118,29 @@ class LedgerObserver:
             self._last = state["step"], state["params"], state["members"]
             count = len(state["ledger"]["charge"])
             # The account is replaced: the networks that it begins with only say how many there are, and of which shapes.
-            self._open({name: tensor[:1].expand(count, *tensor.shape[1:]) for name, tensor in state["params"].items()})
+            self._open(
+                {
+                    name: tensor[:1].expand(count, *tensor.shape[1:])
+                    for name, tensor in state["params"].items()
+                }
+            )
             self._ledger.restore(state["ledger"])
 
     def _open(self, start: Parameters) -> None:
         method = self._method
         # A preconditioned decay is no decay of the charge: all that such a method does first-order is booked as its own.
         decay = 0.0 if method.preconditioned else method.weight_decay
-        options = {"momentum": method.momentum, "weight_decay": decay, "equivariant": method.equivariant}
+        options = {
+            "momentum": method.momentum,
+            "weight_decay": decay,
+            "equivariant": method.equivariant,
+        }
         self._ledger = Ledger(self._spec, start, **options)
         self._ledger.snapshot(0, start)
 
     def _measure_last(self, *, gone_from: Tensor) -> None:
         step, params, members = self._last
         gone = ~torch.isin(members, gone_from)
-        self._ledger.snapshot(step, {name: tensor[gone] for name, tensor in params.items()}, members=members[gone])
+        self._ledger.snapshot(
+            step, {name: tensor[gone] for name, tensor in params.items()}, members=members[gone]
+        )

@@ -1,28 +1,32 @@
 r"""The spherical negative perceptron: a landscape whose geodesics are exact, as an anchor for those of networks.
 
-Weights :math:`w` on the sphere :math:`|w|^2 = N` must give each of :math:`P = \alpha N` standard normal patterns a *stability*
+Weights :math:`w` on the sphere :math:`|w|^2 = N` must give each of :math:`P = \alpha N` standard
+normal patterns a *stability*
 
 .. math:: \Delta_\mu(w) = \frac{w\cdot\xi_\mu}{|w|} \ge \kappa, \qquad \kappa < 0,
 
-and the energy is the fraction of patterns that fail. For :math:`\kappa \ge 0` solutions form one geodesically convex cap; for
-:math:`\kappa < 0` they need not: two solutions may be joined by a great circle that leaves them. The prediction is a star: robust
-solutions (those that keep a larger margin) have small barriers to most others, while typical ones have large barriers among
-themselves.
+and the energy is the fraction of patterns that fail. For :math:`\kappa \ge 0` solutions form one
+geodesically convex cap; for :math:`\kappa < 0` they need not: two solutions may be joined by a
+great circle that leaves them. The prediction is a star: robust solutions (those that keep a larger
+margin) have small barriers to most others, while typical ones have large barriers among themselves.
 
-Along the great circle from :math:`w_1` to :math:`w_2` at angle :math:`\theta`, every stability is one cosine,
+Along the great circle from :math:`w_1` to :math:`w_2` at angle :math:`\theta`, every stability is
+one cosine,
 
 .. math:: \Delta_\mu(\varphi) = \Delta_\mu(w_1)\cos\varphi + \frac{\Delta_\mu(w_2) -
           \Delta_\mu(w_1)\cos\theta}{\sin\theta}\sin\varphi = R_\mu \cos(\varphi - \varphi_\mu),
 
-so that pattern :math:`\mu` fails on the arc of half-width :math:`\arccos(-\kappa/R_\mu)` around :math:`\varphi_\mu + \pi` and
-nowhere else. The barrier is the largest number of such arcs that overlap: it is found by sorting their ends, without a grid.
+so that pattern :math:`\mu` fails on the arc of half-width :math:`\arccos(-\kappa/R_\mu)` around
+:math:`\varphi_\mu + \pi` and nowhere else. The barrier is the largest number of such arcs that
+overlap: it is found by sorting their ends, without a grid.
 
 References
 ----------
-Annesi, Lauditi, Lucibello, Malatesta, Perugini, Pittorino and Saglietti, "Star-shaped space of solutions of the spherical
-negative perceptron" (2305.10623): model, energy, and the claim; its path, the normalised convex combination, is the great circle
-at another speed. Differs from the source: solutions are what gradient descent finds from random starts, not draws from all
-solutions of a margin, and there are no replica calculations.
+Annesi, Lauditi, Lucibello, Malatesta, Perugini, Pittorino and Saglietti, "Star-shaped space of
+solutions of the spherical negative perceptron" (2305.10623): model, energy, and the claim; its
+path, the normalised convex combination, is the great circle at another speed. Differs from the
+source: solutions are what gradient descent finds from random starts, not draws from all solutions
+of a margin, and there are no replica calculations.
 """
 
 from dataclasses import dataclass
@@ -55,7 +59,11 @@ class Perceptron:
     kappa: float
 
     def __post_init__(self) -> None:
-        if self.patterns.ndim != 2 or 0 in self.patterns.shape or not self.patterns.is_floating_point():
+        if (
+            self.patterns.ndim != 2
+            or 0 in self.patterns.shape
+            or not self.patterns.is_floating_point()
+        ):
             raise SymgeomError(
                 f"Cannot make a perceptron of patterns of shape {tuple(self.patterns.shape)} and type {self.patterns.dtype}: "
                 "give real numbers of shape (pattern, feature)."
@@ -68,9 +76,13 @@ class Perceptron:
             )
 
     @classmethod
-    def gaussian(cls, features: int, *, alpha: float, kappa: float, generator: torch.Generator) -> "Perceptron":
+    def gaussian(
+        cls, features: int, *, alpha: float, kappa: float, generator: torch.Generator
+    ) -> "Perceptron":
         """Draw ``alpha * features`` standard normal patterns, in float64 on the CPU."""
-        patterns = torch.randn(round(alpha * features), features, generator=generator, dtype=torch.float64)
+        patterns = torch.randn(
+            round(alpha * features), features, generator=generator, dtype=torch.float64
+        )
         return cls(patterns, kappa)
 
     def stabilities(self, weights: Tensor) -> Tensor:
@@ -115,11 +127,19 @@ class Solution:
     solved: Tensor
 
 
-def solve(perceptron: Perceptron, *, margin: float, generator: torch.Generator, starts: int = 1, limit: int = 2000) -> Solution:
+def solve(
+    perceptron: Perceptron,
+    *,
+    margin: float,
+    generator: torch.Generator,
+    starts: int = 1,
+    limit: int = 2000,
+) -> Solution:
     r"""Descend from random points until every pattern has a margin.
 
-    The loss is :math:`\frac12 \sum_\mu \max(0, m - \Delta_\mu)^2` with :math:`m` the margin and a little slack; steps have
-    momentum, are as long as the largest curvature allows, and end on the sphere.
+    The loss is :math:`\frac12 \sum_\mu \max(0, m - \Delta_\mu)^2` with :math:`m` the margin and a
+    little slack; steps have momentum, are as long as the largest curvature allows, and end on the
+    sphere.
 
     Parameters
     ----------
@@ -153,15 +173,23 @@ def solve(perceptron: Perceptron, *, margin: float, generator: torch.Generator, 
     ([True, True], [0.0, 0.0])
     """
     if not margin >= perceptron.kappa:
-        raise SymgeomError(f"Cannot solve for the margin {margin}: it is less than kappa = {perceptron.kappa}. Give more.")
+        raise SymgeomError(
+            f"Cannot solve for the margin {margin}: it is less than kappa = {perceptron.kappa}. Give more."
+        )
     if starts < 1 or limit < 1:
-        raise SymgeomError(f"Cannot solve with {starts} starts and {limit} steps: give at least one of each.")
+        raise SymgeomError(
+            f"Cannot solve with {starts} starts and {limit} steps: give at least one of each."
+        )
     patterns = perceptron.patterns
     count, features = patterns.shape
     rate = (features**0.5 + count**0.5) ** -2
     start = torch.randn(starts, features, generator=generator, dtype=torch.float64)
     points, steps = normalise(start.to(patterns)), torch.full((starts,), limit)
-    velocity, reached, going = torch.zeros_like(points), torch.empty_like(points[:, 0]), torch.arange(starts)
+    velocity, reached, going = (
+        torch.zeros_like(points),
+        torch.empty_like(points[:, 0]),
+        torch.arange(starts),
+    )
     for step in range(limit + 1):
         stabilities = points[going] @ patterns.mT
         reached[going] = stabilities.min(1).values
@@ -235,9 +263,13 @@ def geodesic_barrier(perceptron: Perceptron, first: Tensor, second: Tensor) -> T
     """
     theta = angle(first, second).unsqueeze(-1)
     if (theta > torch.pi - ANTIPODAL_TOLERANCE).any():
-        raise SymgeomError("Cannot draw a geodesic between antipodal weights: no great circle is singled out. Choose other ends.")
+        raise SymgeomError(
+            "Cannot draw a geodesic between antipodal weights: no great circle is singled out. Choose other ends."
+        )
     start, end = perceptron.stabilities(first), perceptron.stabilities(second)
-    across = torch.where(theta > 0, (end - start * theta.cos()) / theta.sin(), torch.zeros_like(start))
+    across = torch.where(
+        theta > 0, (end - start * theta.cos()) / theta.sin(), torch.zeros_like(start)
+    )
     ratio = (-perceptron.kappa / torch.hypot(start, across)).clamp(max=1)
     centre, half = torch.atan2(across, start) + torch.pi, ratio.acos()
     opens, closes = [], []
@@ -248,6 +280,8 @@ def geodesic_barrier(perceptron: Perceptron, first: Tensor, second: Tensor) -> T
         closes.append(torch.where(fails, high, torch.inf))
     places, opened = torch.cat([*closes, *opens], -1), torch.ones_like(opens[0])
     change = torch.cat([-opened, -opened, opened, opened], -1) * places.isfinite()
-    overlap = change.gather(-1, places.argsort(dim=-1, stable=True)).cumsum(-1).amax(-1) / start.shape[-1]
+    overlap = (
+        change.gather(-1, places.argsort(dim=-1, stable=True)).cumsum(-1).amax(-1) / start.shape[-1]
+    )
     at_ends = ((side < perceptron.kappa).to(start.dtype).mean(-1) for side in (start, end))
     return torch.maximum(overlap, torch.maximum(*at_ends))

@@ -19,18 +19,28 @@ class _Joined(BackendArray):
     def __init__(self, parts: Sequence[xr.Variable], axis: int) -> None:
         self.parts, self.axis = list(parts), axis
         self.ends = np.cumsum([part.shape[axis] for part in parts])
-        self.shape = tuple(int(self.ends[-1]) if place == axis else n for place, n in enumerate(parts[0].shape))
+        self.shape = tuple(
+            int(self.ends[-1]) if place == axis else n for place, n in enumerate(parts[0].shape)
+        )
         self.dtype = np.result_type(*(part.dtype for part in parts))
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> np.ndarray:
-        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._select)
+        return indexing.explicit_indexing_adapter(
+            key, self.shape, indexing.IndexingSupport.OUTER, self._select
+        )
 
     def _select(self, key: tuple) -> np.ndarray:
         """Read what an index of every axis asks for: a number, a slice, or a list of places."""
-        before, asked, after = key[: self.axis], np.arange(self.shape[self.axis])[key[self.axis]], key[self.axis + 1 :]
+        before, asked, after = (
+            key[: self.axis],
+            np.arange(self.shape[self.axis])[key[self.axis]],
+            key[self.axis + 1 :],
+        )
         places = np.atleast_1d(asked)
         holders = np.searchsorted(self.ends, places, side="right")
-        axis = sum(np.ndim(np.arange(n)[index]) for n, index in zip(self.shape, before, strict=False))
+        axis = sum(
+            np.ndim(np.arange(n)[index]) for n, index in zip(self.shape, before, strict=False)
+        )
         found, order = [], []
         for holder in np.unique(holders):
             here = np.flatnonzero(holders == holder)
@@ -39,7 +49,9 @@ class _Joined(BackendArray):
             found.append(part[(*before, rows, *after)].values.astype(self.dtype, copy=False))
             order.append(here)
         if not found:
-            return self.parts[0][(*before, slice(0, 0), *after)].values.astype(self.dtype, copy=False)
+            return self.parts[0][(*before, slice(0, 0), *after)].values.astype(
+                self.dtype, copy=False
+            )
         whole = np.take(np.concatenate(found, axis), np.argsort(np.concatenate(order)), axis)
         return whole if np.ndim(asked) else whole.take(0, axis)
 
@@ -57,7 +69,8 @@ def joined(batches: Sequence[xr.Dataset], dim: str) -> dict[str, xr.Variable]:
     Returns
     -------
     dict of str to xr.Variable
-        The numbers along the dimension by name; nothing if the batches differ in other labels, so that there would be gaps.
+        The numbers along the dimension by name; nothing if the batches differ in other labels, so
+        that there would be gaps.
 
     Examples
     --------
@@ -67,7 +80,11 @@ def joined(batches: Sequence[xr.Dataset], dim: str) -> dict[str, xr.Variable]:
     """
     first = batches[0]
     labels = [name for name in first.indexes if name != dim]
-    if not all(name in batch.indexes and batch.indexes[name].equals(first.indexes[name]) for batch in batches for name in labels):
+    if not all(
+        name in batch.indexes and batch.indexes[name].equals(first.indexes[name])
+        for batch in batches
+        for name in labels
+    ):
         return {}
     found = {}
     for name, variable in first.data_vars.items():
@@ -75,5 +92,7 @@ def joined(batches: Sequence[xr.Dataset], dim: str) -> dict[str, xr.Variable]:
         fits = all(part.dims == variable.dims and part.dtype.kind not in "U" for part in parts)
         if dim in variable.dims and fits and len(parts) == len(batches):
             array = _Joined(parts, variable.dims.index(dim))
-            found[str(name)] = xr.Variable(variable.dims, indexing.LazilyIndexedArray(array), variable.attrs)
+            found[str(name)] = xr.Variable(
+                variable.dims, indexing.LazilyIndexedArray(array), variable.attrs
+            )
     return found

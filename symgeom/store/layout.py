@@ -1,11 +1,15 @@
 """What a store looks like inside.
 
-* Every variable says its ``units`` and ``long_name``; the coordinates that all studies share are described here once.
-* The tensors of networks are the variables ``parameter.<tensor>`` (zarr allows no slash in a name): one chunk per network,
-  uncompressed, because random weights do not compress. Everything else is compressed with zstd, in chunks of bounded size along
-  the first axes, so that a part can be read of an array that does not fit into memory.
-* An axis that one unit group covers whole is named after the group; any other axis is ``<tensor>.axis<i>``.
-* Text (arms, states of runs) is stored as zarr's variable-length ``string`` and read as fixed-width numpy text.
+* Every variable says its ``units`` and ``long_name``; the coordinates that all studies share are
+  described here once.
+* The tensors of networks are the variables ``parameter.<tensor>`` (zarr allows no slash in a name):
+  one chunk per network, uncompressed, because random weights do not compress. Everything else is
+  compressed with zstd, in chunks of bounded size along the first axes, so that a part can be read
+  of an array that does not fit into memory.
+* An axis that one unit group covers whole is named after the group; any other axis is
+  ``<tensor>.axis<i>``.
+* Text (arms, states of runs) is stored as zarr's variable-length ``string`` and read as fixed-width
+  numpy text.
 """
 
 from __future__ import annotations
@@ -30,7 +34,11 @@ COORDINATES = {
     "pair": "pair of minima",
     "t": "position along the path, 0 at its start and 1 at its end",
     "step": "optimizer step",
-} | {f"{which}_{what}": f"{what} of the {which} minimum of the pair" for which in ("first", "second") for what in ("arm", "seed")}
+} | {
+    f"{which}_{what}": f"{what} of the {which} minimum of the pair"
+    for which in ("first", "second")
+    for what in ("arm", "seed")
+}
 """Long names of the coordinates that all studies share; their units are 1."""
 
 
@@ -42,7 +50,8 @@ def encoding(name: str, variable: xr.Variable) -> dict:
     name : str
         Of the variable.
     variable : xr.Variable
-        Weights have the attribute ``tensor_axes``, the number of their last axes that belong to one network.
+        Weights have the attribute ``tensor_axes``, the number of their last axes that belong to one
+        network.
 
     Returns
     -------
@@ -57,7 +66,10 @@ def encoding(name: str, variable: xr.Variable) -> dict:
     """
     if name.startswith(PARAMETER):
         leading = variable.ndim - variable.attrs["tensor_axes"]
-        return {"chunks": (1,) * leading + tuple(max(1, n) for n in variable.shape[leading:]), "compressors": None}
+        return {
+            "chunks": (1,) * leading + tuple(max(1, n) for n in variable.shape[leading:]),
+            "compressors": None,
+        }
     chunks, room = [], CHUNK // variable.dtype.itemsize
     for n in reversed(variable.shape):
         chunks.append(max(1, min(n, room)))
@@ -87,8 +99,14 @@ def with_string_type(dataset: xr.Dataset, dtype: np.dtype | type) -> xr.Dataset:
     StringDType()
     """
     text = {
-        name: (variable.dims, np.array(variable.values.tolist(), dtype=dtype).reshape(variable.shape), variable.attrs)
+        name: (
+            variable.dims,
+            np.array(variable.values.tolist(), dtype=dtype).reshape(variable.shape),
+            variable.attrs,
+        )
         for name, variable in dataset.variables.items()
         if variable.dtype.kind in "OTU"
     }
-    return dataset.assign_coords({name: text.pop(name) for name in list(text) if name in dataset.coords}).assign(text)
+    return dataset.assign_coords(
+        {name: text.pop(name) for name in list(text) if name in dataset.coords}
+    ).assign(text)

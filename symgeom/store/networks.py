@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from symgeom.symmetry.spec import SymmetrySpec
 
 
-def parameters_to_variables(spec: SymmetrySpec, params: Parameters, *, leading: Sequence[str]) -> dict[str, xr.Variable]:
+def parameters_to_variables(
+    spec: SymmetrySpec, params: Parameters, *, leading: Sequence[str]
+) -> dict[str, xr.Variable]:
     """Label stacked networks, so that they can be put in a dataset.
 
     Parameters
@@ -47,7 +49,12 @@ def parameters_to_variables(spec: SymmetrySpec, params: Parameters, *, leading: 
         for axis, length in enumerate(array.shape[len(leading) :]):
             units = _units_of_axis(spec, name, axis, length)
             dims.append(units if units and units not in dims else f"{name}.axis{axis}")
-        attrs = {"units": "1", "long_name": f"tensor {name}", "position": position, "tensor_axes": len(dims) - len(leading)}
+        attrs = {
+            "units": "1",
+            "long_name": f"tensor {name}",
+            "position": position,
+            "tensor_axes": len(dims) - len(leading),
+        }
         variables[PARAMETER + name] = xr.Variable(dims, array, attrs)
     return variables
 
@@ -56,17 +63,24 @@ def _units_of_axis(spec: SymmetrySpec, tensor: str, axis: int, length: int) -> s
     """Return the group whose units are the entries of an axis, one for one, if there is exactly one."""
     whole = (tensor, axis, 0, 1, 1, ())
     legs = [(group, leg) for group in spec.groups if group.size == length for leg in group.legs]
-    names = {group.name for group, leg in legs if (leg.tensor, leg.axis, leg.start, leg.block, leg.outer, leg.region) == whole}
+    names = {
+        group.name
+        for group, leg in legs
+        if (leg.tensor, leg.axis, leg.start, leg.block, leg.outer, leg.region) == whole
+    }
     return names.pop() if len(names) == 1 else None
 
 
-def dataset_to_parameters(dataset: xr.Dataset, *, at: tuple[int, ...] = ()) -> dict[str, np.ndarray]:
+def dataset_to_parameters(
+    dataset: xr.Dataset, *, at: tuple[int, ...] = ()
+) -> dict[str, np.ndarray]:
     """Return the stacked networks of a dataset, or one of them.
 
     Parameters
     ----------
     dataset : xr.Dataset
-        With the variables of :func:`parameters_to_variables`; of one that was opened lazily, nothing else is read.
+        With the variables of :func:`parameters_to_variables`; of one that was opened lazily,
+        nothing else is read.
     at : tuple of int
         Places along the first dimensions, for instance those of an arm and a seed.
 
@@ -82,6 +96,10 @@ def dataset_to_parameters(dataset: xr.Dataset, *, at: tuple[int, ...] = ()) -> d
     >>> dataset_to_parameters(xr.Dataset(stacked), at=(1,))["bias"].tolist()
     [3.0, 4.0]
     """
-    variables = {str(name): variable for name, variable in dataset.variables.items() if str(name).startswith(PARAMETER)}
+    variables = {
+        str(name): variable
+        for name, variable in dataset.variables.items()
+        if str(name).startswith(PARAMETER)
+    }
     ordered = sorted(variables.items(), key=lambda item: item[1].attrs["position"])
     return {name.removeprefix(PARAMETER): variable[at].values for name, variable in ordered}

@@ -30,18 +30,22 @@ if TYPE_CHECKING:
 REMAKE = "Delete it and run snakemake again."
 
 
-def read_store(path: str | Path, *, only: Sequence[str] | None = None, lazy: bool = False) -> xr.Dataset:
+def read_store(
+    path: str | Path, *, only: Sequence[str] | None = None, lazy: bool = False
+) -> xr.Dataset:
     """Read a store into memory, or leave its numbers where they are until they are asked for.
 
     Parameters
     ----------
     path : str or Path
-        A file written by :func:`write_store`, or the URL of one (``s3://...``), if fsspec has the file system.
+        A file written by :func:`write_store`, or the URL of one (``s3://...``), if fsspec has the
+        file system.
     only : sequence of str, optional
         Read these variables (and all attributes), and nothing else; all by default.
     lazy : bool
-        Read numbers when they are asked for: a selection (``isel``, ``sel``) reads the chunks that it meets, ``.values`` of it
-        gives them, and nothing is kept. Labels and text are read at once. The file must stay as it is.
+        Read numbers when they are asked for: a selection (``isel``, ``sel``) reads the chunks that
+        it meets, ``.values`` of it gives them, and nothing is kept. Labels and text are read at
+        once. The file must stay as it is.
 
     Returns
     -------
@@ -51,13 +55,15 @@ def read_store(path: str | Path, *, only: Sequence[str] | None = None, lazy: boo
     Raises
     ------
     SymgeomError
-        If the file is missing, truncated, not a zarr store, not written by symgeom, or written in another schema version; of a
-        chunk that is read lazily and damaged, when it is read.
+        If the file is missing, truncated, not a zarr store, not written by symgeom, or written in
+        another schema version; of a chunk that is read lazily and damaged, when it is read.
     """
     with _reading(path):
         entries = _entries(path, only, whole=only is None and not lazy)
         store = MemoryStore(entries, read_only=True)
-        dataset = xr.open_dataset(store, engine="zarr", chunks=None, cache=not lazy, consolidated=False)
+        dataset = xr.open_dataset(
+            store, engine="zarr", chunks=None, cache=not lazy, consolidated=False
+        )
         dataset = dataset if lazy else dataset.load()
     version, writer = (dataset.attrs.get(f"{of}_version") for of in ("schema", "package"))
     if not version:
@@ -99,7 +105,9 @@ def file_system(path: str | Path) -> tuple[AbstractFileSystem, str]:
     try:
         return url_to_fs(str(path))
     except (ValueError, ImportError) as error:
-        raise SymgeomError(f"Cannot read '{path}': {error}. Install what is missing, or correct the path.") from error
+        raise SymgeomError(
+            f"Cannot read '{path}': {error}. Install what is missing, or correct the path."
+        ) from error
 
 
 @contextmanager
@@ -141,6 +149,11 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
     """Return the arrays at the top of a zarr group that anyone wrote (a folder, or a zip of one), or raise a SymgeomError."""
     try:
         with (ZipStore if zipfile.is_zipfile(path) else LocalStore)(path, read_only=True) as opened:
-            return {name: np.asarray(array[...]) for name, array in zarr.open_group(opened, mode="r").arrays()}
+            return {
+                name: np.asarray(array[...])
+                for name, array in zarr.open_group(opened, mode="r").arrays()
+            }
     except Exception as error:  # zarr raises many kinds
-        raise SymgeomError(f"Cannot read '{path}': {error}. Give a zarr group, or a zip of one, that holds arrays.") from error
+        raise SymgeomError(
+            f"Cannot read '{path}': {error}. Give a zarr group, or a zip of one, that holds arrays."
+        ) from error

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-def write_store(path: str | Path, dataset: xr.Dataset, *, config_digest: str, seeds: Sequence[int]) -> None:
+def write_store(
+    path: str | Path, dataset: xr.Dataset, *, config_digest: str, seeds: Sequence[int]
+) -> None:
     """Write a dataset so that equal data give equal bytes and a killed writer leaves nothing under the final name.
 
     Parameters
@@ -28,7 +30,8 @@ def write_store(path: str | Path, dataset: xr.Dataset, *, config_digest: str, se
     path : str or Path
         The file to write, ``<name>.zarr.zip``; its folder is made if need be.
     dataset : xr.Dataset
-        Labelled arrays; each variable has the attributes ``units`` and ``long_name``. Its own attributes are kept.
+        Labelled arrays; each variable has the attributes ``units`` and ``long_name``. Its own
+        attributes are kept.
     config_digest : str
         Digest of the part of the config that the data depend on.
     seeds : sequence of int
@@ -51,9 +54,13 @@ def write_store(path: str | Path, dataset: xr.Dataset, *, config_digest: str, se
     0.2
     """
     path = Path(path)
-    dataset = with_string_type(_described(dataset.copy(), path), np.dtypes.StringDType()).drop_encoding()
+    dataset = with_string_type(
+        _described(dataset.copy(), path), np.dtypes.StringDType()
+    ).drop_encoding()
     versions = {"schema_version": SCHEMA_VERSION, "package_version": __version__}
-    dataset = dataset.assign_attrs(versions, config_digest=config_digest, seeds=[int(seed) for seed in seeds])
+    dataset = dataset.assign_attrs(
+        versions, config_digest=config_digest, seeds=[int(seed) for seed in seeds]
+    )
     how = {str(name): encoding(str(name), variable) for name, variable in dataset.variables.items()}
     entries: dict = {}
     dataset.to_zarr(MemoryStore(entries), zarr_format=3, consolidated=False, encoding=how)

@@ -16,7 +16,17 @@ import numpy as np
 
 from symgeom import __version__
 
-PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "xarray", "zarr", "matplotlib", "snakemake")
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "xarray",
+    "zarr",
+    "matplotlib",
+    "snakemake",
+)
 """What the numbers may depend on."""
 
 ENDS = {"started": min, "ended": max}
@@ -34,15 +44,17 @@ def run_statistics(folder: str | Path) -> list[dict]:
     Returns
     -------
     list of dict
-        ``rule``, ``jobs``, ``seconds`` (sum), ``longest`` (s), ``memory`` (largest resident set, MB), ``started`` and ``ended``
-        (s since 1970), and ``spans``, the start and the end of each job; in the order in which the rules began. What was never
-        measured is NaN.
+        ``rule``, ``jobs``, ``seconds`` (sum), ``longest`` (s), ``memory`` (largest resident set,
+        MB), ``started`` and ``ended`` (s since 1970), and ``spans``, the start and the end of each
+        job; in the order in which the rules began. What was never measured is NaN.
     """
     rules: dict[str, list[tuple[float, float, float]]] = {}
     for file in sorted(Path(folder).glob("*/*.tsv")):
         with file.open(newline="") as lines:
             for row in csv.DictReader(lines, delimiter="\t"):
-                rules.setdefault(file.parent.name, []).append((_float(row["s"]), _float(row["max_rss"]), file.stat().st_mtime))
+                rules.setdefault(file.parent.name, []).append(
+                    (_float(row["s"]), _float(row["max_rss"]), file.stat().st_mtime)
+                )
     table = []
     for rule, jobs in rules.items():
         seconds, memory, ended = (np.array(column) for column in zip(*jobs, strict=True))
@@ -50,7 +62,9 @@ def run_statistics(folder: str | Path) -> list[dict]:
         times = {"seconds": float(seconds.sum()), "longest": float(seconds.max())}
         ends = {"started": float((ended - seconds).min()), "ended": float(ended.max())}
         spans = list(zip((ended - seconds).tolist(), ended.tolist(), strict=True))
-        table.append({"rule": rule, "jobs": len(jobs), **times, "memory": largest, **ends, "spans": spans})
+        table.append(
+            {"rule": rule, "jobs": len(jobs), **times, "memory": largest, **ends, "spans": spans}
+        )
     return sorted(table, key=lambda row: row["started"])
 
 
@@ -75,12 +89,21 @@ def describe_run(statistics: Sequence[Mapping], repository: str | Path) -> dict:
     Returns
     -------
     dict
-        Plain data for JSON; ``elapsed`` (s) leaves out pauses between runs. It differs from run to run: nothing else that a study
-        writes does.
+        Plain data for JSON; ``elapsed`` (s) leaves out pauses between runs. It differs from run to
+        run: nothing else that a study writes does.
     """
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    machine = {"system": platform.platform(), "processor": _processor(), "cores": os.cpu_count(), "memory_GB": round(memory, 1)}
-    ends = {name: choose(row[name] for row in statistics) for name, choose in ENDS.items()} if statistics else {}
+    machine = {
+        "system": platform.platform(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "memory_GB": round(memory, 1),
+    }
+    ends = (
+        {name: choose(row[name] for row in statistics) for name, choose in ENDS.items()}
+        if statistics
+        else {}
+    )
     changed = _git(repository, "status", "--porcelain", "--untracked-files=no")
     return {
         "commit": _git(repository, "rev-parse", "HEAD") or "unknown",
@@ -92,7 +115,10 @@ def describe_run(statistics: Sequence[Mapping], repository: str | Path) -> dict:
         **{name: _time(seconds) for name, seconds in ends.items()},
         "elapsed": _busy([span for row in statistics for span in row["spans"]]),
         "written": _time(datetime.now(UTC).timestamp()),
-        "rules": [{name: row[name] for name in ("rule", "jobs", "seconds", "longest", "memory")} for row in statistics],
+        "rules": [
+            {name: row[name] for name in ("rule", "jobs", "seconds", "longest", "memory")}
+            for row in statistics
+        ],
     }
 
 
@@ -112,7 +138,9 @@ def _time(seconds: float) -> str:
 def _git(repository: str | Path, *arguments: str) -> str:
     """Ask git; nothing if there is no git or no repository."""
     try:
-        return subprocess.run(["git", *arguments], cwd=repository, capture_output=True, text=True, check=False).stdout.strip()
+        return subprocess.run(
+            ["git", *arguments], cwd=repository, capture_output=True, text=True, check=False
+        ).stdout.strip()
     except OSError:
         return ""
 
@@ -126,6 +154,8 @@ def _version(package: str) -> str:
 
 def _processor() -> str:
     """Return the processor's name where the system tells it."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
+    lines = (
+        Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
+    )
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()

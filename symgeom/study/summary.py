@@ -1,6 +1,7 @@
 """A study in two small tables: one row per minimum, one row per pair of minima, all their single numbers as columns.
 
-The labelled arrays of a study hold weights, curves and histories; what is committed, mailed or opened in a spreadsheet is this.
+The labelled arrays of a study hold weights, curves and histories; what is committed, mailed or
+opened in a spreadsheet is this.
 """
 
 import csv
@@ -26,8 +27,9 @@ def minima_table(case: str, stages: Mapping[str, xr.Dataset]) -> list[dict]:
     case : str
         Name of the case, written into every row.
     stages : mapping of str to xr.Dataset
-        Any of the stages with the dimensions (arm, seed). Of curves over noise amplitudes the mean is kept, of quantiles
-        each, of ledgers the charges at both ends and what each term changed, averaged over units.
+        Any of the stages with the dimensions (arm, seed). Of curves over noise amplitudes the mean
+        is kept, of quantiles each, of ledgers the charges at both ends and what each term changed,
+        averaged over units.
 
     Returns
     -------
@@ -46,8 +48,12 @@ def minima_table(case: str, stages: Mapping[str, xr.Dataset]) -> list[dict]:
             columns |= dict(_single(str(name), array))
     rows: dict[tuple, dict] = {}
     for name, array in columns.items():
-        for arm, seed in ((arm, seed) for arm in array["arm"].values for seed in array["seed"].values):
-            row = rows.setdefault((str(arm), int(seed)), {"case": case, "arm": str(arm), "seed": int(seed)})
+        for arm, seed in (
+            (arm, seed) for arm in array["arm"].values for seed in array["seed"].values
+        ):
+            row = rows.setdefault(
+                (str(arm), int(seed)), {"case": case, "arm": str(arm), "seed": int(seed)}
+            )
             row[name] = array.sel(arm=arm, seed=seed).item()
     return [dict.fromkeys(["case", *MINIMUM, *columns], "") | row for row in rows.values()]
 
@@ -75,7 +81,9 @@ def _booked(name: str, means: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]
     if "term" in means.dims:
         yield from ((f"{name} {term}", last.sel(term=term)) for term in means["term"].values)
     else:
-        first = means.isel(step=0).where(seen.sum("step") > 1)  # of what was trained elsewhere the start is not known
+        first = means.isel(step=0).where(
+            seen.sum("step") > 1
+        )  # of what was trained elsewhere the start is not known
         yield from ((f"{name} start", first), (f"{name} end", last))
 
 
@@ -87,13 +95,14 @@ def pairs_table(case: str, stages: Mapping[str, xr.Dataset]) -> list[dict]:
     case : str
         Name of the case, written into every row.
     stages : mapping of str to xr.Dataset
-        Any of the stages with the dimension ``pair``. Arrays with one more dimension of names (variants, splits, stages) become
-        one column for each name; curves and units are left out.
+        Any of the stages with the dimension ``pair``. Arrays with one more dimension of names
+        (variants, splits, stages) become one column for each name; curves and units are left out.
 
     Returns
     -------
     list of dict
-        One row per pair, all with the same columns; empty text where a stage did not measure a pair.
+        One row per pair, all with the same columns; empty text where a stage did not measure a
+        pair.
     """
     rows: dict[tuple, dict] = {}
     names: list[str] = []
@@ -111,7 +120,9 @@ def pairs_table(case: str, stages: Mapping[str, xr.Dataset]) -> list[dict]:
 def _named(name: str, array: xr.DataArray) -> Iterator[tuple[str, list]]:
     """Yield a column for each combination of names along the further dimensions, if all of them are names."""
     more = [dim for dim in array.dims if dim != "pair"]
-    if "pair" not in array.dims or any(dim not in array.coords or array[dim].dtype.kind != "U" or dim == "group" for dim in more):
+    if "pair" not in array.dims or any(
+        dim not in array.coords or array[dim].dtype.kind != "U" or dim == "group" for dim in more
+    ):
         return
     if not more:
         yield name, array.values.tolist()

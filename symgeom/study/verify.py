@@ -64,10 +64,17 @@ def verify_study(path: str | Path) -> list[Verified]:
     ['data.zarr.zip.part7']
     """
     folder = Path(path)
-    files = sorted(file for kind in (f"*{SUFFIX}", f"*{PARTIAL}*") for file in folder.rglob(kind) if file.is_file())
+    files = sorted(
+        file
+        for kind in (f"*{SUFFIX}", f"*{PARTIAL}*")
+        for file in folder.rglob(kind)
+        if file.is_file()
+    )
     if not files:
         state = "holds no store" if folder.is_dir() else "does not exist"
-        raise SymgeomError(f"Cannot verify '{path}': the folder {state}. Correct the path, or run snakemake to make the study.")
+        raise SymgeomError(
+            f"Cannot verify '{path}': the folder {state}. Correct the path, or run snakemake to make the study."
+        )
     return [_verified(file, file.relative_to(folder)) for file in files]
 
 

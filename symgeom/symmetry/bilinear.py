@@ -2,22 +2,26 @@ r"""One bilinear form serves three chapters.
 
 .. math:: \langle u, v\rangle_M[k] = \sum_{\text{legs}} p\,\langle u, v\rangle_{\text{slice } k}
 
-is, unit by unit, the quadratic form of the generator :math:`M` of the unit's scaling (:math:`p` the leg's power). Units that any
-invertible matrix may mix (layers without activation between them, heads of attention) have a generator for every pair of units;
-with :math:`u_\ell` the matrix of the units' slices on leg :math:`\ell`,
+is, unit by unit, the quadratic form of the generator :math:`M` of the unit's scaling (:math:`p` the
+leg's power). Units that any invertible matrix may mix (layers without activation between them,
+heads of attention) have a generator for every pair of units; with :math:`u_\ell` the matrix of the
+units' slices on leg :math:`\ell`,
 
 .. math:: \langle u, v\rangle_M = \sum_{p_\ell = 1} u_\ell v_\ell^\top - \sum_{p_\ell = -1} v_\ell u_\ell^\top .
 
 Three readings:
 
-* ``pairing(theta, gradient) = 0``: the loss is invariant (a test of the symmetry, exact for every mini-batch);
-* ``pairing(theta, theta)``: the conserved charge of gradient flow, incoming minus outgoing squared norm (matrix of products);
+* ``pairing(theta, gradient) = 0``: the loss is invariant (a test of the symmetry, exact for every
+  mini-batch);
+* ``pairing(theta, theta)``: the conserved charge of gradient flow, incoming minus outgoing squared
+  norm (matrix of products);
 * the mean of ``pairing(g, g)`` over sample gradients: the force of SGD's noise on that charge.
 
 References
 ----------
-Zhao et al. (2210.17216), section 4 (``Q = |V_j|^2 + b_j^2 - a |U_j|^2`` and ``V V^T - U^T U``, without their factor 1/2);
-Ziyin et al. (2402.07193), equation 5, with their generator ``A`` of opposite sign (they count outgoing minus incoming).
+Zhao et al. (2210.17216), section 4 (``Q = |V_j|^2 + b_j^2 - a |U_j|^2`` and ``V V^T - U^T U``,
+without their factor 1/2); Ziyin et al. (2402.07193), equation 5, with their generator ``A`` of
+opposite sign (they count outgoing minus incoming).
 """
 
 from dataclasses import replace
@@ -43,7 +47,8 @@ def leg_products(spec: SymmetrySpec, u: Parameters, v: Parameters) -> dict[str, 
     Returns
     -------
     dict of str to Tensor, shape (leg, size)
-        For each group with a positive scale, one row per trainable leg, in the order of the group's legs.
+        For each group with a positive scale, one row per trainable leg, in the order of the group's
+        legs.
 
     Raises
     ------
@@ -63,7 +68,10 @@ def leg_products(spec: SymmetrySpec, u: Parameters, v: Parameters) -> dict[str, 
     scaled = charged_groups(spec, "positive")
     for vector in (u, v):
         check_spec(scaled, vector)
-    return {group.name: torch.stack([(left * right).sum(1) for left, right in _slices(group, u, v)]) for group in scaled.groups}
+    return {
+        group.name: torch.stack([(left * right).sum(1) for left, right in _slices(group, u, v)])
+        for group in scaled.groups
+    }
 
 
 def charged_groups(spec: SymmetrySpec, *scales: str) -> SymmetrySpec:
@@ -89,12 +97,20 @@ def charged_groups(spec: SymmetrySpec, *scales: str) -> SymmetrySpec:
     ['in']
     """
     groups = (group for group in spec.groups if group.scale in (scales or ("positive", "linear")))
-    return SymmetrySpec(tuple(replace(group, legs=tuple(leg for leg in group.legs if not leg.buffer)) for group in groups))
+    return SymmetrySpec(
+        tuple(
+            replace(group, legs=tuple(leg for leg in group.legs if not leg.buffer))
+            for group in groups
+        )
+    )
 
 
 def _slices(group: UnitGroup, u: Parameters, v: Parameters) -> list[tuple[Tensor, Tensor]]:
     """Return what the units own of two vectors, leg by leg."""
-    return [tuple(take(vector[leg.tensor], leg, group.size) for vector in (u, v)) for leg in _same_shape(group, u, v)]
+    return [
+        tuple(take(vector[leg.tensor], leg, group.size) for vector in (u, v))
+        for leg in _same_shape(group, u, v)
+    ]
 
 
 def _same_shape(group: UnitGroup, u: Parameters, v: Parameters) -> tuple[Leg, ...]:
@@ -122,8 +138,8 @@ def pairing(spec: SymmetrySpec, u: Parameters, v: Parameters) -> dict[str, Tenso
     Returns
     -------
     dict of str to Tensor, shape (size,) or (size, size)
-        For each group with a positive scale, the sum over its trainable legs of ``power * <u, v>``; for each linear group the
-        matrix of the module's second formula.
+        For each group with a positive scale, the sum over its trainable legs of ``power * <u, v>``;
+        for each linear group the matrix of the module's second formula.
 
     Examples
     --------
@@ -135,13 +151,17 @@ def pairing(spec: SymmetrySpec, u: Parameters, v: Parameters) -> dict[str, Tenso
     tensor([-8.,  4.])
     """
     products = leg_products(spec, u, v)
-    found = {name: (leg_powers(spec, name).to(rows) * rows).sum(0) for name, rows in products.items()}
+    found = {
+        name: (leg_powers(spec, name).to(rows) * rows).sum(0) for name, rows in products.items()
+    }
     mixed = charged_groups(spec, "linear")
     for vector in (u, v):
         check_spec(mixed, vector)
     for group in mixed.groups:
         pairs = zip(group.legs, _slices(group, u, v), strict=True)
-        found[group.name] = sum(left @ right.T if leg.power > 0 else -right @ left.T for leg, (left, right) in pairs)
+        found[group.name] = sum(
+            left @ right.T if leg.power > 0 else -right @ left.T for leg, (left, right) in pairs
+        )
     return found
 
 
@@ -158,7 +178,8 @@ def pairing_bound(spec: SymmetrySpec, u: Parameters, v: Parameters) -> dict[str,
     Returns
     -------
     dict of str to Tensor, shape (size,) or (size, size)
-        The same form with every inner product of two slices replaced by the product of their lengths, and powers by their size.
+        The same form with every inner product of two slices replaced by the product of their
+        lengths, and powers by their size.
 
     Examples
     --------
@@ -171,10 +192,15 @@ def pairing_bound(spec: SymmetrySpec, u: Parameters, v: Parameters) -> dict[str,
     """
     bounds = {}
     for group in charged_groups(spec).groups:
-        lengths = [tuple(torch.linalg.vector_norm(rows, dim=1) for rows in both) for both in _slices(group, u, v)]
+        lengths = [
+            tuple(torch.linalg.vector_norm(rows, dim=1) for rows in both)
+            for both in _slices(group, u, v)
+        ]
         if group.scale == "linear":
             pairs = zip(group.legs, lengths, strict=True)
-            bounds[group.name] = sum(torch.outer(*(both if leg.power > 0 else both[::-1])) for leg, both in pairs)
+            bounds[group.name] = sum(
+                torch.outer(*(both if leg.power > 0 else both[::-1])) for leg, both in pairs
+            )
         else:
             rows = torch.stack([left * right for left, right in lengths])
             bounds[group.name] = (leg_powers(spec, group.name).to(rows).abs() * rows).sum(0)

@@ -1,12 +1,14 @@
 r"""Prove a spec on a network: a random group element must leave the outputs as they are.
 
-With :math:`g` random elements of all groups that preserve the outputs, and :math:`f` the network in eval mode,
+With :math:`g` random elements of all groups that preserve the outputs, and :math:`f` the network in
+eval mode,
 
 .. math:: \mathrm{residual} = \max_g \frac{\max_x |f(g\theta, x) - f(\theta, x)|}{\max_x |f(\theta, x)|}.
 
-The identity holds at every point of weight space or it is no symmetry, so the first draw is made at the given weights and the
-others on a short random walk from there: zero biases and the untouched statistics of a new batch norm would hide a missing leg.
-The head (``exact_for="error"``) must leave the largest output the largest. A failing group is found by bisection.
+The identity holds at every point of weight space or it is no symmetry, so the first draw is made at
+the given weights and the others on a short random walk from there: zero biases and the untouched
+statistics of a new batch norm would hide a missing leg. The head (``exact_for="error"``) must leave
+the largest output the largest. A failing group is found by bisection.
 """
 
 from copy import deepcopy
@@ -43,7 +45,8 @@ class Certificate:
     tolerance : float
         What rounding explains, in the precision of the weights.
     head_unchanged : bool
-        Whether the head's scale left every predicted class as it was (also true if there is no head).
+        Whether the head's scale left every predicted class as it was (also true if there is no
+        head).
     worst_group : str or None
         The group that fails; None if all pass.
     draws : int
@@ -76,7 +79,11 @@ class Certificate:
         """
         if not self.passed:
             change = f"outputs change by {self.residual:.2g} of their size, rounding explains {self.tolerance:.2g}"
-            found = change if self.residual > self.tolerance or self.head_unchanged else "predicted classes change"
+            found = (
+                change
+                if self.residual > self.tolerance or self.head_unchanged
+                else "predicted classes change"
+            )
             raise SymgeomError(
                 f"Cannot certify the spec: group '{self.worst_group}' is not a symmetry of this network ({found}). Compare its "
                 "legs, powers and kind of scale with the network; leave the group out of the spec if it cannot be repaired."
@@ -85,7 +92,13 @@ class Certificate:
 
 
 def certify(
-    spec: SymmetrySpec, module: nn.Module, params: Parameters, *, inputs: Tensor, generator: torch.Generator, draws: int = 3
+    spec: SymmetrySpec,
+    module: nn.Module,
+    params: Parameters,
+    *,
+    inputs: Tensor,
+    generator: torch.Generator,
+    draws: int = 3,
 ) -> Certificate:
     """Test a spec with random group elements.
 
@@ -96,9 +109,11 @@ def certify(
     module : nn.Module
         The network; evaluated in eval mode, not modified.
     params : Parameters
-        Its weights and buffers, in the precision of the test (float64 is the sharper one); not modified.
+        Its weights and buffers, in the precision of the test (float64 is the sharper one); not
+        modified.
     inputs : Tensor, shape (sample, ...)
-        What the outputs are compared on; cast to the precision of ``params`` if it is floating-point.
+        What the outputs are compared on; cast to the precision of ``params`` if it is
+        floating-point.
     generator : torch.Generator
         The source of randomness.
     draws : int
@@ -112,8 +127,9 @@ def certify(
     Raises
     ------
     SymgeomError
-        If the spec or the module does not fit the tensors, the inputs do not fit the network, it is random in eval mode, its
-        outputs are zero or not finite, the precision is neither float32 nor float64, or there is no draw.
+        If the spec or the module does not fit the tensors, the inputs do not fit the network, it is
+        random in eval mode, its outputs are zero or not finite, the precision is neither float32
+        nor float64, or there is no draw.
 
     Examples
     --------
@@ -125,11 +141,16 @@ def certify(
     True
     """
     if draws < 1:
-        raise SymgeomError(f"Cannot certify with {draws} random elements: nothing would be proved. Give at least one draw.")
+        raise SymgeomError(
+            f"Cannot certify with {draws} random elements: nothing would be proved. Give at least one draw."
+        )
     _check_architecture(module, params)
     check_spec(spec, params)
     check_finite(params, "the network to certify")
-    call, point = _Evaluation(module, params, inputs), {name: tensor.clone() for name, tensor in params.items()}
+    call, point = (
+        _Evaluation(module, params, inputs),
+        {name: tensor.clone() for name, tensor in params.items()},
+    )
     exact = spec.exact()
     head = SymmetrySpec(tuple(group for group in spec.groups if group.exact_for == "error"))
     residual, failing, head_failing, before = 0.0, None, None, call.first(point)
@@ -137,7 +158,10 @@ def certify(
         if draw:
             _displace(point, module, generator)
             before = call.outputs(point)
-        element, scaled = random_element(exact, generator=generator), random_element(head, generator=generator)
+        element, scaled = (
+            random_element(exact, generator=generator),
+            random_element(head, generator=generator),
+        )
         change = _change(before, call.outputs(act(exact, element, point)))
         if not change <= residual:  # also if it is not a number
             residual = change
@@ -145,7 +169,9 @@ def certify(
                 failing = _bisect(call, exact, element, point)
         if head.groups and not _same_classes(before, call.outputs(act(head, scaled, point))):
             head_failing = " + ".join(group.name for group in head.groups)
-    return Certificate(residual, call.tolerance, head_failing is None, failing or head_failing, draws)
+    return Certificate(
+        residual, call.tolerance, head_failing is None, failing or head_failing, draws
+    )
 
 
 def _check_architecture(module: nn.Module, params: Parameters) -> None:
@@ -153,7 +179,11 @@ def _check_architecture(module: nn.Module, params: Parameters) -> None:
     weights = dict(module.named_parameters())
     named = weights | dict(module.named_buffers())
     missing, extra = sorted(weights.keys() - params.keys()), sorted(params.keys() - named.keys())
-    wrong = {name: tuple(params[name].shape) for name in named if name in params and params[name].shape != named[name].shape}
+    wrong = {
+        name: tuple(params[name].shape)
+        for name in named
+        if name in params and params[name].shape != named[name].shape
+    }
     if missing or extra or wrong:
         raise SymgeomError(
             f"Cannot certify the network ({type(module).__name__}) with these weights: tensors missing {missing}, tensors not "
@@ -174,7 +204,9 @@ class _Evaluation:
         (dtype,) = dtypes
         self.tolerance = TOLERANCE[dtype]
         # The copy shares its parameters, which every evaluation replaces, and has modes and buffers of its own.
-        self.module = deepcopy(module, {id(tensor): tensor for tensor in module.parameters()}).eval()
+        self.module = deepcopy(
+            module, {id(tensor): tensor for tensor in module.parameters()}
+        ).eval()
         self.inputs = inputs.to(dtype) if inputs.is_floating_point() else inputs
         self.what = f"Cannot certify the network ({type(module).__name__})"
 
@@ -207,7 +239,11 @@ class _Evaluation:
 
 def _change(before: list[Tensor], after: list[Tensor]) -> float:
     """Return the largest relative change of the outputs; not a number if an output is none."""
-    return float(torch.stack([(y - x).abs().max() / x.abs().max() for x, y in zip(before, after, strict=True)]).max())
+    return float(
+        torch.stack(
+            [(y - x).abs().max() / x.abs().max() for x, y in zip(before, after, strict=True)]
+        ).max()
+    )
 
 
 def _same_classes(before: list[Tensor], after: list[Tensor]) -> bool:
@@ -229,12 +265,19 @@ def _displace(point: dict[str, Tensor], module: nn.Module, generator: torch.Gene
                 piece.mul_(part.exp()) if positive else piece.add_(part, alpha=size)
 
 
-def _bisect(call: _Evaluation, spec: SymmetrySpec, element: GroupElement, params: Parameters) -> str:
+def _bisect(
+    call: _Evaluation, spec: SymmetrySpec, element: GroupElement, params: Parameters
+) -> str:
     """Name the group that changes the outputs: of two halves the worse one, until one group is left."""
     groups, before = spec.groups, call.outputs(params)
     while len(groups) > 1:
         halves = groups[: len(groups) // 2], groups[len(groups) // 2 :]
-        groups = max(halves, key=lambda half: _severity(before, call.outputs(act(spec, _restricted(element, half), params))))
+        groups = max(
+            halves,
+            key=lambda half: _severity(
+                before, call.outputs(act(spec, _restricted(element, half), params))
+            ),
+        )
     return groups[0].name
 
 

@@ -1,8 +1,8 @@
 r"""A look at the symmetries of a network: its groups as a table, and how many symmetries they are.
 
-The continuous symmetries have dimension :math:`\sum_g n_g` (positive scales) :math:`+ \sum_g n_g^2` (linear groups), and there
-are :math:`\prod_g n_g!` permutations beside these (those of linear groups are among the matrices), with :math:`n_g` units in
-group :math:`g`.
+The continuous symmetries have dimension :math:`\sum_g n_g` (positive scales) :math:`+ \sum_g n_g^2`
+(linear groups), and there are :math:`\prod_g n_g!` permutations beside these (those of linear
+groups are among the matrices), with :math:`n_g` units in group :math:`g`.
 """
 
 import math
@@ -76,17 +76,36 @@ def table(spec: SymmetrySpec, *, width: int, all_legs: bool = False) -> str:
     legs: tensor[axis]; ^p a scale s multiplies by s^p (not shown: s)
     """
     head = ("group", "units", "kind", "exact for")
-    cells = [head, *((group.name, str(group.size), _kind(group), _exact_for(group)) for group in spec.groups)]
+    cells = [
+        head,
+        *((group.name, str(group.size), _kind(group), _exact_for(group)) for group in spec.groups),
+    ]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     room = max(width - sum(widths) - 2 * len(widths), 20)
     lists = [["legs"], *(_leg_lines(group.legs, room, all_legs=all_legs) for group in spec.groups)]
     lines = []
     for (name, size, *rest), (first, *others) in zip(cells, lists, strict=True):
-        row = [name.ljust(widths[0]), size.rjust(widths[1]), *(c.ljust(w) for c, w in zip(rest, widths[2:], strict=True)), first]
-        lines += ["  ".join(row), *(" " * (sum(widths) + 2 * len(widths)) + other for other in others)]
+        row = [
+            name.ljust(widths[0]),
+            size.rjust(widths[1]),
+            *(c.ljust(w) for c, w in zip(rest, widths[2:], strict=True)),
+            first,
+        ]
+        lines += [
+            "  ".join(row),
+            *(" " * (sum(widths) + 2 * len(widths)) + other for other in others),
+        ]
     shown = " ".join(text for legs in lists[1:] for text in legs)
-    notation = "; ".join(["legs: tensor[axis]", *(text for mark, text in _NOTATION.items() if mark in shown)])
-    return "\n".join([*(line.rstrip() for line in lines), "", textwrap.fill(notation, width, subsequent_indent="  ")])
+    notation = "; ".join(
+        ["legs: tensor[axis]", *(text for mark, text in _NOTATION.items() if mark in shown)]
+    )
+    return "\n".join(
+        [
+            *(line.rstrip() for line in lines),
+            "",
+            textwrap.fill(notation, width, subsequent_indent="  "),
+        ]
+    )
 
 
 def _kind(group: UnitGroup) -> str:
@@ -101,10 +120,17 @@ def _exact_for(group: UnitGroup) -> str:
 def _leg_lines(legs: tuple[Leg, ...], room: int, *, all_legs: bool) -> list[str]:
     entries = _entries(legs)
     if all_legs:
-        return textwrap.wrap(" ".join(text for text, _ in entries), room, break_long_words=False, break_on_hyphens=False) or [""]
+        return textwrap.wrap(
+            " ".join(text for text, _ in entries),
+            room,
+            break_long_words=False,
+            break_on_hyphens=False,
+        ) or [""]
     for shown in range(len(entries), 0, -1):
         left_out = sum(count for _, count in entries[shown:])
-        line = " ".join([*(text for text, _ in entries[:shown]), *([f"... {left_out} more"] * (left_out > 0))])
+        line = " ".join(
+            [*(text for text, _ in entries[:shown]), *([f"... {left_out} more"] * (left_out > 0))]
+        )
         if len(line) <= room:
             return [line]
     return [f"{len(legs)} legs"]
@@ -115,7 +141,9 @@ def _entries(legs: tuple[Leg, ...]) -> list[tuple[str, int]]:
     tensors = [leg.tensor.rpartition(".") for leg in legs]
     places = [leg_text(leg).removeprefix(leg.tensor) for leg in legs]
     entries = []
-    for (module, place), members in groupby(range(len(legs)), key=lambda leg: ("".join(tensors[leg][:2]), places[leg])):
+    for (module, place), members in groupby(
+        range(len(legs)), key=lambda leg: ("".join(tensors[leg][:2]), places[leg])
+    ):
         last = [tensors[leg][2] for leg in members]
         entries.append((f"{module}{'+'.join(last)}{place}", len(last)))
     return entries
@@ -140,7 +168,9 @@ def dimension(spec: SymmetrySpec) -> int:
     13
     """
     each = {"positive": 1, "linear": 2}
-    return sum(group.size ** each[group.scale] for group in spec.exact().groups if group.scale in each)
+    return sum(
+        group.size ** each[group.scale] for group in spec.exact().groups if group.scale in each
+    )
 
 
 def log10_permutations(spec: SymmetrySpec) -> float:
@@ -190,13 +220,16 @@ def summary(spec: SymmetrySpec, certificate: Certificate) -> str:
     """
     exact, lines = spec.exact().groups, {}
     head = sum(group.size for group in spec.groups if group.exact_for == "error")
-    lines["continuous symmetries"] = f"dimension {dimension(spec):,}" + f", and {head} that keeps the classes only (head)" * (
-        head > 0
+    lines["continuous symmetries"] = (
+        f"dimension {dimension(spec):,}"
+        + f", and {head} that keeps the classes only (head)" * (head > 0)
     )
     if signs := sum(group.size for group in exact if group.scale == "sign"):
         lines["signs"] = f"2^{signs}"
     exponent = log10_permutations(spec)
-    lines["permutations"] = f"{round(10**exponent):,} = 10^{exponent:.1f}" if exponent < 7 else f"10^{exponent:,.1f}"
+    lines["permutations"] = (
+        f"{round(10**exponent):,} = 10^{exponent:.1f}" if exponent < 7 else f"10^{exponent:,.1f}"
+    )
     outcome = "passed" if certificate.passed else f"FAILED at group '{certificate.worst_group}'"
     kept = "" if certificate.head_unchanged else "; the head changes predicted classes"
     lines["certificate"] = (

@@ -5,12 +5,14 @@ For two directions :math:`u, v` (not necessarily unit) the angle is
 .. math:: \theta = 2\,\mathrm{atan2}\big(\lVert\,\lVert v\rVert u - \lVert u\rVert v\rVert,
                                   \lVert\,\lVert v\rVert u + \lVert u\rVert v\rVert\big),
 
-which is accurate at coincident, nearly coincident, orthogonal and antipodal directions, where ``acos`` of the inner product
-loses half of the digits (at 1e-8 rad in float64, all of them). The last axis holds the coordinates, those before it a batch.
+which is accurate at coincident, nearly coincident, orthogonal and antipodal directions, where
+``acos`` of the inner product loses half of the digits (at 1e-8 rad in float64, all of them). The
+last axis holds the coordinates, those before it a batch.
 
 References
 ----------
-W. Kahan, "How futile are mindless assessments of roundoff in floating-point computation?", section 12 (the angle formula).
+W. Kahan, "How futile are mindless assessments of roundoff in floating-point computation?", section
+12 (the angle formula).
 """
 
 import math
@@ -73,7 +75,10 @@ def angle(u: Tensor, v: Tensor) -> Tensor:
     """
     u, v = normalise(u), normalise(v)
     empty = (u == 0).all(-1) | (v == 0).all(-1)
-    difference, total = torch.linalg.vector_norm(u - v, dim=-1), torch.linalg.vector_norm(u + v, dim=-1)
+    difference, total = (
+        torch.linalg.vector_norm(u - v, dim=-1),
+        torch.linalg.vector_norm(u + v, dim=-1),
+    )
     return torch.where(empty, torch.zeros_like(total), 2 * torch.atan2(difference, total))
 
 
@@ -83,12 +88,14 @@ def slerp(u: Tensor, v: Tensor, t: float | Tensor) -> Tensor:
     .. math:: \lVert u\rVert^{1-t} \lVert v\rVert^t\;
               \frac{\mathrm{sinc}((1-t)\theta)(1-t)\,\hat u + \mathrm{sinc}(t\theta)\,t\,\hat v}{\mathrm{sinc}(\theta)}
 
-    with the unnormalised sinc, so that coincident points need no special case; lengths are interpolated geometrically.
+    with the unnormalised sinc, so that coincident points need no special case; lengths are
+    interpolated geometrically.
 
     Parameters
     ----------
     u, v : Tensor, shape (..., d)
-        Vectors. One that is zero has no direction: the point moves linearly along that of the other.
+        Vectors. One that is zero has no direction: the point moves linearly along that of the
+        other.
     t : float or Tensor
         0 gives ``u``, 1 gives ``v``.
 

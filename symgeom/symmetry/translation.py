@@ -1,21 +1,23 @@
 r"""Translations: numbers that may be added to weights, and the sums that gradient flow therefore conserves.
 
-If adding the same number to all entries of a weight along one axis changes no loss, the gradient sums to zero along that axis,
-and gradient flow keeps the sum of the weight:
+If adding the same number to all entries of a weight along one axis changes no loss, the gradient
+sums to zero along that axis, and gradient flow keeps the sum of the weight:
 
 .. math:: L(\theta + \epsilon\, 1_a) = L(\theta) \;\Rightarrow\; \sum_{i \in a} \frac{\partial L}{\partial\theta_i} = 0 ,
           \qquad Q = \sum_{i \in a}\theta_i .
 
-A softmax allows this of the last layer (over classes), a layer norm of what feeds it (over units); and a bias in front of a
-batch norm, or of the keys of attention, may be anything: its entries are conserved one by one. SGD with decay :math:`\lambda`
-keeps these laws too, :math:`Q \leftarrow (1 - \eta\lambda) Q`, whatever its noise.
+A softmax allows this of the last layer (over classes), a layer norm of what feeds it (over units);
+and a bias in front of a batch norm, or of the keys of attention, may be anything: its entries are
+conserved one by one. SGD with decay :math:`\lambda` keeps these laws too, :math:`Q \leftarrow (1 -
+\eta\lambda) Q`, whatever its noise.
 
-Unlike scalings they are no property of the outputs alone (a softmax is often part of the loss), so that they are found where they
-show: in the gradients of a loss, at random points of weight space.
+Unlike scalings they are no property of the outputs alone (a softmax is often part of the loss), so
+that they are found where they show: in the gradients of a loss, at random points of weight space.
 
 References
 ----------
-Kunin et al., "Neural mechanics" (2012.04728), section 3, translation symmetry. Finding them in gradients is ours.
+Kunin et al., "Neural mechanics" (2012.04728), section 3, translation symmetry. Finding them in
+gradients is ours.
 """
 
 from collections.abc import Callable
@@ -78,14 +80,16 @@ class Translation:
         return rows if self.axis is None else rows.sum(self.axis)
 
 
-def find_translations(loss: Loss, params: Parameters, *, generator: torch.Generator, draws: int = 3) -> tuple[Translation, ...]:
+def find_translations(
+    loss: Loss, params: Parameters, *, generator: torch.Generator, draws: int = 3
+) -> tuple[Translation, ...]:
     """Find the translations that leave a loss unchanged.
 
     Parameters
     ----------
     loss : callable
-        From parameters in float64 to a number, such as ``problem.loss``; in training mode, if batch norms shall use the
-        statistics of the batch.
+        From parameters in float64 to a number, such as ``problem.loss``; in training mode, if batch
+        norms shall use the statistics of the batch.
     params : Parameters
         The weights; what is not trained belongs into the loss.
     generator : torch.Generator
@@ -96,7 +100,8 @@ def find_translations(loss: Loss, params: Parameters, *, generator: torch.Genera
     Returns
     -------
     tuple of Translation
-        Runs of rows without a gradient, then axes along which the gradients of other weights sum to zero; not those of length 1.
+        Runs of rows without a gradient, then axes along which the gradients of other weights sum to
+        zero; not those of length 1.
 
     Raises
     ------
@@ -121,13 +126,24 @@ def find_translations(loss: Loss, params: Parameters, *, generator: torch.Genera
         raise SymgeomError(
             "Cannot look for translations: the loss does not depend on the weights. Give weights that it depends on."
         )
-    relative = {name: torch.stack([found[name] / size for found, size in zip(slopes, largest, strict=True)]) for name in params}
+    relative = {
+        name: torch.stack([found[name] / size for found, size in zip(slopes, largest, strict=True)])
+        for name in params
+    }
     entries, sums = [], []
     for name, slope in relative.items():
-        still = slope.abs().flatten(2).amax((0, 2)) <= TOLERANCE if slope.ndim > 2 else slope.abs().amax(0) <= TOLERANCE
+        still = (
+            slope.abs().flatten(2).amax((0, 2)) <= TOLERANCE
+            if slope.ndim > 2
+            else slope.abs().amax(0) <= TOLERANCE
+        )
         entries += [Translation(name, None, *run) for run in _runs(still.tolist())]
         if not bool(still.all()):
-            sums += [Translation(name, axis, 0, len(still)) for axis in range(slope.ndim - 1) if _sums_to_zero(slope, axis + 1)]
+            sums += [
+                Translation(name, axis, 0, len(still))
+                for axis in range(slope.ndim - 1)
+                if _sums_to_zero(slope, axis + 1)
+            ]
     return (*entries, *sums)
 
 
@@ -136,14 +152,18 @@ def _displaced(params: Parameters, generator: torch.Generator) -> dict[str, Tens
     point = {}
     for name, tensor in cast(params, torch.float64).items():
         size = float(tensor.square().mean().sqrt()) or 1.0
-        noise = torch.randn(tensor.shape, generator=generator, dtype=torch.float64).to(tensor.device)
+        noise = torch.randn(tensor.shape, generator=generator, dtype=torch.float64).to(
+            tensor.device
+        )
         point[name] = (tensor + NEARBY * size * noise).requires_grad_()
     return point
 
 
 def _gradient(loss: Loss, point: dict[str, Tensor]) -> dict[str, Tensor]:
     with torch.enable_grad():
-        slopes = torch.autograd.grad(loss(point), list(point.values()), allow_unused=True, materialize_grads=True)
+        slopes = torch.autograd.grad(
+            loss(point), list(point.values()), allow_unused=True, materialize_grads=True
+        )
     return dict(zip(point, slopes, strict=True))
 
 
@@ -155,6 +175,8 @@ def _sums_to_zero(slope: Tensor, axis: int) -> bool:
 def _runs(flags: list[bool]) -> list[tuple[int, int]]:
     """Return the ranges in which all flags are set."""
     edges = [
-        place for place in range(len(flags) + 1) if (place < len(flags) and flags[place]) != (place > 0 and flags[place - 1])
+        place
+        for place in range(len(flags) + 1)
+        if (place < len(flags) and flags[place]) != (place > 0 and flags[place - 1])
     ]
     return list(zip(edges[::2], edges[1::2], strict=True))

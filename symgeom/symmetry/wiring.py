@@ -1,8 +1,9 @@
 """Which weight connects which units: the symmetry groups of a network as a graph.
 
-A node is a family of units (``hidden3`` together with its further scalings ``hidden3.scale1``, ...), and an edge is one use of a
-weight tensor: a linear map that reads some families and writes others. A residual stream is one node that many edges write. Which
-axis a weight reads is a fact of the operation, not of the spec; so the ``torch.export`` graph is walked for it.
+A node is a family of units (``hidden3`` together with its further scalings ``hidden3.scale1``,
+...), and an edge is one use of a weight tensor: a linear map that reads some families and writes
+others. A residual stream is one node that many edges write. Which axis a weight reads is a fact of
+the operation, not of the spec; so the ``torch.export`` graph is walked for it.
 """
 
 import re
@@ -21,7 +22,9 @@ INPUTS, OUTPUTS, FIXED = "inputs", "outputs", "fixed axes"
 
 _MAPS = {
     **dict.fromkeys(["linear", "conv1d", "conv2d", "conv3d"], ("source", "weight", 1, 0)),
-    **dict.fromkeys(["conv_transpose1d", "conv_transpose2d", "conv_transpose3d"], ("source", "weight", 0, 1)),
+    **dict.fromkeys(
+        ["conv_transpose1d", "conv_transpose2d", "conv_transpose3d"], ("source", "weight", 0, 1)
+    ),
     **dict.fromkeys(["matmul", "mm", "bmm", "mv"], ("source", "other", -2, -1)),
     "addmm": ("mat1", "other", -2, -1),
     "embedding": ("indices", "weight", 0, 1),
@@ -48,7 +51,8 @@ class UnitNode:
     further : tuple of str
         Kinds of the further scalings of the same units; for the outputs those of the head.
     tensors : int
-        Number of tensors (buffers included) that belong to the units alone: biases, normalisations, depthwise filters.
+        Number of tensors (buffers included) that belong to the units alone: biases, normalisations,
+        depthwise filters.
     """
 
     name: str
@@ -110,8 +114,8 @@ def symmetry_graph(spec: SymmetrySpec, module: nn.Module, example: Tensor) -> Sy
     Returns
     -------
     SymmetryGraph
-        One node per family of units and end of the network, one edge per use of a weight (uses at the same step that connect the
-        same units are one edge).
+        One node per family of units and end of the network, one edge per use of a weight (uses at
+        the same step that connect the same units are one edge).
 
     Examples
     --------
@@ -127,7 +131,10 @@ def symmetry_graph(spec: SymmetrySpec, module: nn.Module, example: Tensor) -> Sy
     shapes = {name: tuple(tensor.shape) for name, tensor in parameters(module).items()}
     edges = {edge: None for use in uses for edge in _edges(use, spec, shapes[use.tensor])}
     weights = {edge.tensor for edge in edges}
-    nodes = [UnitNode(INPUTS), *(_family(group, spec, weights) for group in spec.exact().groups if not _further(group))]
+    nodes = [
+        UnitNode(INPUTS),
+        *(_family(group, spec, weights) for group in spec.exact().groups if not _further(group)),
+    ]
     nodes += [UnitNode(FIXED)] * any(FIXED in edge.reads + edge.writes for edge in edges)
     head = [group for group in spec.groups if group.exact_for == "error"]
     alone = {leg.tensor for group in head for leg in group.legs} - weights
@@ -141,9 +148,20 @@ def _further(group: UnitGroup) -> re.Match | None:
 
 
 def _family(group: UnitGroup, spec: SymmetrySpec, weights: set[str]) -> UnitNode:
-    further = [other for other in spec.groups if (end := _further(other)) and other.name[: end.start()] == group.name]
+    further = [
+        other
+        for other in spec.groups
+        if (end := _further(other)) and other.name[: end.start()] == group.name
+    ]
     alone = {leg.tensor for member in (group, *further) for leg in member.legs} - weights
-    return UnitNode(group.name, group.size, group.scale, group.permute, tuple(g.scale for g in further), len(alone))
+    return UnitNode(
+        group.name,
+        group.size,
+        group.scale,
+        group.permute,
+        tuple(g.scale for g in further),
+        len(alone),
+    )
 
 
 @dataclass(eq=False)
@@ -199,7 +217,9 @@ def _walk(program: ExportedProgram, module: nn.Module) -> list[_Use]:
 
 
 def _joined(data: list[_Data]) -> _Data:
-    return _Data(frozenset().union(*(value.origins for value in data)), max(value.step for value in data))
+    return _Data(
+        frozenset().union(*(value.origins for value in data)), max(value.step for value in data)
+    )
 
 
 def _made_of_weights(node: Node, sources: list[_Weight]) -> _Weight | None:
@@ -217,7 +237,9 @@ def _use(node: Node, values: dict[Node, _Data | _Weight | None]) -> _Use | None:
     if name not in _MAPS:
         return None
     first, second, read, write = _MAPS[name]
-    if read < 0 and isinstance(values[arguments[first]], _Weight):  # the weight stands on the left of a matrix product
+    if read < 0 and isinstance(
+        values[arguments[first]], _Weight
+    ):  # the weight stands on the left of a matrix product
         first, second, read, write = second, first, write, read
     data, weight = values[arguments[first]], values[arguments[second]]
     depthwise = arguments.get("groups", 1) > 1 and arguments[second].meta["val"].shape[1] == 1
@@ -232,7 +254,11 @@ def _edges(use: _Use, spec: SymmetrySpec, shape: tuple[int, ...]) -> list[Weight
     """Return the edge of a use, or one for each region of a grouped convolution."""
     read_axis, write_axis = use.read_axis % len(shape), use.write_axis % len(shape)
     legs = [
-        (group, leg) for group in spec.exact().groups if not _further(group) for leg in group.legs if leg.tensor == use.tensor
+        (group, leg)
+        for group in spec.exact().groups
+        if not _further(group)
+        for leg in group.legs
+        if leg.tensor == use.tensor
     ]
     reads = [(group, leg) for group, leg in legs if leg.axis == read_axis]
     writes = [(group, leg) for group, leg in legs if leg.axis != read_axis]
@@ -245,16 +271,24 @@ def _edges(use: _Use, spec: SymmetrySpec, shape: tuple[int, ...]) -> list[Weight
         written = _entries([(group, leg) for group, leg in writes if leg.axis == write_axis])
         if not targets or (not region and written < shape[write_axis]):
             targets.append(OUTPUTS if use.to_outputs else FIXED)
-        found.append(WeightEdge(use.tensor, use.step, tuple(dict.fromkeys(sources)), tuple(dict.fromkeys(targets))))
+        found.append(
+            WeightEdge(
+                use.tensor, use.step, tuple(dict.fromkeys(sources)), tuple(dict.fromkeys(targets))
+            )
+        )
     return found
 
 
 def _entries(legs: list[tuple[UnitGroup, Leg]]) -> int:
     """Count the entries of an axis that belong to units."""
-    spans = (range(leg.start, leg.start + leg.outer * group.size * leg.block) for group, leg in legs)
+    spans = (
+        range(leg.start, leg.start + leg.outer * group.size * leg.block) for group, leg in legs
+    )
     return len(set().union(*spans))
 
 
 def _overlaps(group: UnitGroup, leg: Leg, region: tuple[tuple[int, int, int], ...]) -> bool:
     stop = leg.start + leg.outer * group.size * leg.block
-    return all(axis != leg.axis or (first < stop and leg.start < last) for axis, first, last in region)
+    return all(
+        axis != leg.axis or (first < stop and leg.start < last) for axis, first, last in region
+    )

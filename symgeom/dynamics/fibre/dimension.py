@@ -1,11 +1,13 @@
 r"""How many dimensions of a minimum the symmetries explain.
 
-The orbit of a network under its continuous symmetries is part of the set of networks of the same loss; its dimension is the rank
-of the generators' directions :math:`M\theta`. At a minimum of a smooth loss all of these lie in the null space of the Hessian:
+The orbit of a network under its continuous symmetries is part of the set of networks of the same
+loss; its dimension is the rank of the generators' directions :math:`M\theta`. At a minimum of a
+smooth loss all of these lie in the null space of the Hessian:
 
 .. math:: \dim \mathrm{orbit} \le \dim \ker H .
 
-What the null space has beyond that are flat directions that no architecture promises: those that the data leave open.
+What the null space has beyond that are flat directions that no architecture promises: those that
+the data leave open.
 
 References
 ----------
@@ -46,7 +48,8 @@ def orbit_dimension(spec: SymmetrySpec, params: Parameters) -> int:
 
     Examples
     --------
-    Two linear layers of three units each, and one unit without weights: the orbit of a unit that is not there is a point.
+    Two linear layers of three units each, and one unit without weights: the orbit of a unit that is
+    not there is a point.
 
     >>> from symgeom.symmetry.spec import Leg, UnitGroup
     >>> spec = SymmetrySpec((UnitGroup("hidden1", 3, (Leg("in", 0), Leg("out", 1, power=-1))),))

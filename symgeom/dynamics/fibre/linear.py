@@ -1,16 +1,19 @@
 r"""Matrices that mix the units of a linear group: bring both sides to diagonal form, then scale each direction.
 
-A matrix :math:`g` takes the products of incoming weights :math:`A` to :math:`gAg^\top` and those of outgoing weights :math:`B` to
-:math:`g^{-\top}Bg^{-1}`; the charge is their difference. Some :math:`g_0` makes both diagonal at once: :math:`A` becomes ones on
-its range and zeros elsewhere, :math:`B` becomes :math:`\mu`, on that range the eigenvalues of :math:`AB`, which no :math:`g` can
-change. What is left is a problem of units. In a direction with weights on both sides, a scale with square :math:`d` gives the
-charge :math:`d - \mu/d`, so that the eigenvalue :math:`s` of the target asks for
+A matrix :math:`g` takes the products of incoming weights :math:`A` to :math:`gAg^\top` and those of
+outgoing weights :math:`B` to :math:`g^{-\top}Bg^{-1}`; the charge is their difference. Some
+:math:`g_0` makes both diagonal at once: :math:`A` becomes ones on its range and zeros elsewhere,
+:math:`B` becomes :math:`\mu`, on that range the eigenvalues of :math:`AB`, which no :math:`g` can
+change. What is left is a problem of units. In a direction with weights on both sides, a scale with
+square :math:`d` gives the charge :math:`d - \mu/d`, so that the eigenvalue :math:`s` of the target
+asks for
 
 .. math:: d = \tfrac12\big(s + \sqrt{s^2 + 4\mu}\big) .
 
-A direction that only incoming (outgoing) weights have can take any positive (negative) eigenvalue, one that neither has takes a
-zero. Or it takes, together with a direction that has both, one eigenvalue of each sign: there the incoming weights are a vector
-:math:`u`, the outgoing ones :math:`v`, and :math:`uu^\top - vv^\top` has the eigenvalues :math:`s_+ > 0 > s_-` if
+A direction that only incoming (outgoing) weights have can take any positive (negative) eigenvalue,
+one that neither has takes a zero. Or it takes, together with a direction that has both, one
+eigenvalue of each sign: there the incoming weights are a vector :math:`u`, the outgoing ones
+:math:`v`, and :math:`uu^\top - vv^\top` has the eigenvalues :math:`s_+ > 0 > s_-` if
 
 .. math:: |u|^2 - |v|^2 = s_+ + s_-, \qquad |u|^2|v|^2 = \mu - s_+s_-, \qquad u\cdot v = \sqrt\mu .
 
@@ -18,7 +21,8 @@ Many matrices lead to one charge; this is one of them.
 
 References
 ----------
-The diagonal form is that of balanced realisations in control theory (Moore 1981), with directions that one side does not reach.
+The diagonal form is that of balanced realisations in control theory (Moore 1981), with directions
+that one side does not reach.
 """
 
 import torch
@@ -50,7 +54,8 @@ def mixing_to(incoming: Tensor, outgoing: Tensor, goal: Tensor, *, what: str) ->
     Raises
     ------
     SymgeomError
-        If the target has too few positive, negative or zero eigenvalues for the ranks of the two sides.
+        If the target has too few positive, negative or zero eigenvalues for the ranks of the two
+        sides.
 
     Examples
     --------
@@ -76,15 +81,21 @@ def _diagonal_form(incoming: Tensor, outgoing: Tensor) -> tuple[Tensor, Tensor, 
     seen = inverse.T @ outgoing @ inverse
     # Within the range of the incoming weights: rotate.
     inner, rotation = torch.linalg.eigh(seen[:count, :count])
-    inner = torch.where(inner > RANK * max(float(seen.diagonal().max()), 0), inner, torch.zeros_like(inner))
+    inner = torch.where(
+        inner > RANK * max(float(seen.diagonal().max()), 0), inner, torch.zeros_like(inner)
+    )
     mixing = torch.cat([rotation.T @ mixing[:count], mixing[count:]])
     across = rotation.T @ seen[:count, count:]
     # Between the range and the rest: shear, which the incoming weights do not see.
-    shear = torch.where(inner.unsqueeze(1) > 0, across / inner.unsqueeze(1), torch.zeros_like(across))
+    shear = torch.where(
+        inner.unsqueeze(1) > 0, across / inner.unsqueeze(1), torch.zeros_like(across)
+    )
     mixing = torch.cat([mixing[:count] + shear @ mixing[count:], mixing[count:]])
     # In the rest: rotate.
     outer, rotation = torch.linalg.eigh(seen[count:, count:] - across.T @ shear)
-    outer = torch.where(outer > RANK * max(float(seen.diagonal().max()), 0), outer, torch.zeros_like(outer))
+    outer = torch.where(
+        outer > RANK * max(float(seen.diagonal().max()), 0), outer, torch.zeros_like(outer)
+    )
     mixing = torch.cat([mixing[:count], rotation.T @ mixing[count:]])
     return mixing, reached, torch.cat([inner, outer])
 
@@ -93,7 +104,12 @@ def _directions(values: Tensor, reached: Tensor, product: Tensor, what: str) -> 
     """Return the map from the diagonal form to the eigenvectors of the target, or raise if its eigenvalues do not suit."""
     both, alone, led, neither = (
         part.nonzero().flatten().tolist()
-        for part in (reached & (product > 0), reached & (product == 0), ~reached & (product > 0), ~reached & (product == 0))
+        for part in (
+            reached & (product > 0),
+            reached & (product == 0),
+            ~reached & (product > 0),
+            ~reached & (product == 0),
+        )
     )
     falling = values.argsort(descending=True).tolist()
     plus, zero = [j for j in falling if values[j] > 0], [j for j in falling if values[j] == 0]
@@ -115,7 +131,9 @@ def _directions(values: Tensor, reached: Tensor, product: Tensor, what: str) -> 
         result[place, direction] = (product[direction] / -values[place]).sqrt()
     for empty in neither[:pairs]:
         places, directions = [plus.pop(0), minus.pop(0)], [both.pop(0), empty]
-        result[torch.tensor(places).unsqueeze(1), torch.tensor(directions)] = _pair(*values[places], product[directions[0]])
+        result[torch.tensor(places).unsqueeze(1), torch.tensor(directions)] = _pair(
+            *values[places], product[directions[0]]
+        )
     for empty in neither[pairs:]:
         result[zero.pop(0), empty] = 1.0
     for direction, place in zip(both, plus + minus + zero, strict=True):

@@ -1,18 +1,21 @@
 r"""Move along the valley to chosen charges: other weights, the same function.
 
-The charges are coordinates along the orbit of a network. Scaling unit :math:`k` by :math:`e^{\lambda_k}` changes its charge
-to :math:`\sum_\ell p_\ell e^{2 p_\ell\lambda_k} T_{\ell k}` (:math:`T` the squared lengths on its legs), the derivative of
+The charges are coordinates along the orbit of a network. Scaling unit :math:`k` by
+:math:`e^{\lambda_k}` changes its charge to :math:`\sum_\ell p_\ell e^{2 p_\ell\lambda_k} T_{\ell
+k}` (:math:`T` the squared lengths on its legs), the derivative of
 
 .. math:: \Phi(\lambda) = \tfrac12\sum_{\text{weights}} \theta_w^2\, e^{2\,(\text{sum of } p\lambda \text{ over its units})} ,
 
-which is convex in all :math:`\lambda` together. The scales that lead to a target :math:`Q^*` therefore minimise
-:math:`\Phi(\lambda) - \langle Q^*, \lambda\rangle`; they are unique if they exist, and are found group by group, again and again,
-because neighbouring groups share a weight matrix. The target 0 gives the balanced network, the shortest of its orbit. For linear
-groups see :mod:`symgeom.dynamics.fibre.linear`.
+which is convex in all :math:`\lambda` together. The scales that lead to a target :math:`Q^*`
+therefore minimise :math:`\Phi(\lambda) - \langle Q^*, \lambda\rangle`; they are unique if they
+exist, and are found group by group, again and again, because neighbouring groups share a weight
+matrix. The target 0 gives the balanced network, the shortest of its orbit. For linear groups see
+:mod:`symgeom.dynamics.fibre.linear`.
 
 References
 ----------
-Zhao et al. (2210.17216), sections 4 and 5 (charges as coordinates of the minimum); the way there is ours.
+Zhao et al. (2210.17216), sections 4 and 5 (charges as coordinates of the minimum); the way there is
+ours.
 """
 
 from collections.abc import Mapping
@@ -36,7 +39,9 @@ SWEEPS = 2000
 """Most visits of every group."""
 
 
-def move_on_fibre(spec: SymmetrySpec, params: Parameters, target: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], GroupElement]:
+def move_on_fibre(
+    spec: SymmetrySpec, params: Parameters, target: Mapping[str, Tensor]
+) -> tuple[dict[str, Tensor], GroupElement]:
     """Move a network to chosen charges without changing its outputs.
 
     Parameters
@@ -46,8 +51,9 @@ def move_on_fibre(spec: SymmetrySpec, params: Parameters, target: Mapping[str, T
     params : Parameters
         One network; not modified.
     target : mapping of str to Tensor, shape (size,) or (size, size)
-        The charges to move to, as :func:`symgeom.dynamics.charge.charges` gives them; groups without an entry are not moved (their charges
-        change where they share weights with those that are). Zeros balance the network.
+        The charges to move to, as :func:`symgeom.dynamics.charge.charges` gives them; groups
+        without an entry are not moved (their charges change where they share weights with those
+        that are). Zeros balance the network.
 
     Returns
     -------
@@ -59,9 +65,10 @@ def move_on_fibre(spec: SymmetrySpec, params: Parameters, target: Mapping[str, T
     Raises
     ------
     SymgeomError
-        If the spec does not fit, the target is of no group with a charge, of another shape, not symmetric or not finite, or no
-        scale leads there: a unit without outgoing weights cannot lower its charge to zero, and a matrix can have no more positive
-        eigenvalues than its units have independent incoming weights.
+        If the spec does not fit, the target is of no group with a charge, of another shape, not
+        symmetric or not finite, or no scale leads there: a unit without outgoing weights cannot
+        lower its charge to zero, and a matrix can have no more positive eigenvalues than its units
+        have independent incoming weights.
 
     Examples
     --------
@@ -75,14 +82,19 @@ def move_on_fibre(spec: SymmetrySpec, params: Parameters, target: Mapping[str, T
     check_spec(exact, params)
     check_finite(params, "the network to move")
     wanted = _checked(exact, params, target)
-    start, moves = cast(params, torch.float64), {name: identity(exact).scales[name] for name in wanted}
+    start, moves = (
+        cast(params, torch.float64),
+        {name: identity(exact).scales[name] for name in wanted},
+    )
     moved = start
     for _ in range(SWEEPS):
         if _distance(exact, moved, wanted) <= TOLERANCE:
             break
         for name, goal in wanted.items():
             step = _scales(exact, moved, name, goal)
-            moves[name] = step @ moves[name] if exact[name].scale == "linear" else step * moves[name]
+            moves[name] = (
+                step @ moves[name] if exact[name].scale == "linear" else step * moves[name]
+            )
             moved = act(exact, _element(exact, moves), start)
     else:
         raise SymgeomError(
@@ -99,7 +111,12 @@ def _scales(spec: SymmetrySpec, params: Parameters, name: str, goal: Tensor) -> 
     alone = charged_groups(SymmetrySpec((spec[name],)))
     group = alone[name]
     if group.scale == "positive":
-        return scales_to(leg_powers(alone, name).flatten(), leg_products(alone, params, params)[name], goal, what=name)
+        return scales_to(
+            leg_powers(alone, name).flatten(),
+            leg_products(alone, params, params)[name],
+            goal,
+            what=name,
+        )
     sides = {1: [], -1: []}
     for leg in group.legs:
         rows = take(params[leg.tensor], leg, group.size)
@@ -115,14 +132,21 @@ def _element(spec: SymmetrySpec, moves: Mapping[str, Tensor]) -> GroupElement:
 
 def _distance(spec: SymmetrySpec, params: Parameters, wanted: Mapping[str, Tensor]) -> float:
     found, bounds = charges(spec, params), pairing_bound(spec, params, params)
-    return max(float((found[name] - goal).abs().max() / bounds[name].max()) for name, goal in wanted.items())
+    return max(
+        float((found[name] - goal).abs().max() / bounds[name].max())
+        for name, goal in wanted.items()
+    )
 
 
-def _checked(spec: SymmetrySpec, params: Parameters, target: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _checked(
+    spec: SymmetrySpec, params: Parameters, target: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
     """Return the target in float64, in the order of the spec's groups."""
     now = charges(spec, params)
     if not target or not target.keys() <= now.keys():
-        raise SymgeomError(f"Cannot move to charges of {sorted(target)}: give some of the groups that have them, {list(now)}.")
+        raise SymgeomError(
+            f"Cannot move to charges of {sorted(target)}: give some of the groups that have them, {list(now)}."
+        )
     check_finite(target, "the charges to move to")
     for name, goal in target.items():
         if goal.shape != now[name].shape:
@@ -131,5 +155,7 @@ def _checked(spec: SymmetrySpec, params: Parameters, target: Mapping[str, Tensor
                 f"{tuple(now[name].shape)}."
             )
         if goal.ndim == 2 and not torch.allclose(goal, goal.T):
-            raise SymgeomError(f"Cannot move group '{name}' to a matrix that is not symmetric: its charges always are.")
+            raise SymgeomError(
+                f"Cannot move group '{name}' to a matrix that is not symmetric: its charges always are."
+            )
     return {name: target[name].to(torch.float64) for name in now if name in target}

@@ -43,7 +43,11 @@ def scales_to(powers: Tensor, lengths: Tensor, goal: Tensor, *, what: str) -> Te
     """
     rising = (powers.clamp(min=0).unsqueeze(1).to(lengths) * lengths).sum(0)
     falling = ((-powers).clamp(min=0).unsqueeze(1).to(lengths) * lengths).sum(0)
-    missed = ((rising == 0) & (goal > 0)) | ((falling == 0) & (goal < 0)) | ((goal == 0) & ((rising == 0) != (falling == 0)))
+    missed = (
+        ((rising == 0) & (goal > 0))
+        | ((falling == 0) & (goal < 0))
+        | ((goal == 0) & ((rising == 0) != (falling == 0)))
+    )
     if bool(missed.any()):
         unit = int(missed.nonzero()[0])
         raise SymgeomError(
@@ -60,12 +64,18 @@ def scales_to(powers: Tensor, lengths: Tensor, goal: Tensor, *, what: str) -> Te
 
 
 def _scale(powers: list[float], lengths: list[float], goal: float) -> float:
-    terms = [(power, length) for power, length in zip(powers, lengths, strict=True) if power and length > 0]
+    terms = [
+        (power, length)
+        for power, length in zip(powers, lengths, strict=True)
+        if power and length > 0
+    ]
     if not terms:
         return 1.0
 
     def excess(exponent: float) -> float:
-        return sum(power * length * math.exp(2 * power * exponent) for power, length in terms) - goal
+        return (
+            sum(power * length * math.exp(2 * power * exponent) for power, length in terms) - goal
+        )
 
     reach, limit = 1.0, LARGEST / max(abs(power) for power, _ in terms)
     while reach < limit and (excess(-reach) > 0 or excess(reach) < 0):

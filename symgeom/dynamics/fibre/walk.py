@@ -1,17 +1,19 @@
 r"""Walk along the valley: one function at a row of charges, from unbalanced to balanced to unbalanced the other way.
 
-On the orbit of a network the product of what comes into a unit and what goes out is fixed, its charge is not. In the balanced
-network both have the squared length :math:`S_k`; the places of the walk are the charges
+On the orbit of a network the product of what comes into a unit and what goes out is fixed, its
+charge is not. In the balanced network both have the squared length :math:`S_k`; the places of the
+walk are the charges
 
 .. math:: Q_k = q \cdot 2 S_k,
 
-with one imbalance :math:`q` for all units (of a linear group: with the matrix :math:`S`). With :math:`q = \sinh 2u` a unit that
-shares no weights with others is scaled by :math:`e^u`, so that :math:`q` and :math:`-q` are mirror images.
+with one imbalance :math:`q` for all units (of a linear group: with the matrix :math:`S`). With
+:math:`q = \sinh 2u` a unit that shares no weights with others is scaled by :math:`e^u`, so that
+:math:`q` and :math:`-q` are mirror images.
 
 References
 ----------
-Zhao et al. (2210.17216), figures 6 and 9, vary the scale of the initialisation, and with it the function. This walk is ours: it
-varies nothing but the charge.
+Zhao et al. (2210.17216), figures 6 and 9, vary the scale of the initialisation, and with it the
+function. This walk is ours: it varies nothing but the charge.
 """
 
 from collections.abc import Iterable
@@ -27,7 +29,9 @@ from symgeom.symmetry.bilinear import charged_groups
 from symgeom.symmetry.spec import SymmetrySpec
 
 
-def walk_fibre(spec: SymmetrySpec, params: Parameters, imbalances: Iterable[float]) -> list[dict[str, Tensor]]:
+def walk_fibre(
+    spec: SymmetrySpec, params: Parameters, imbalances: Iterable[float]
+) -> list[dict[str, Tensor]]:
     """Move a network to several imbalances; its outputs stay.
 
     Parameters
@@ -37,8 +41,8 @@ def walk_fibre(spec: SymmetrySpec, params: Parameters, imbalances: Iterable[floa
     params : Parameters
         One network; not modified.
     imbalances : iterable of float
-        Charges over the sums of squared lengths of the balanced network. Units without incoming or without outgoing weights,
-        which cannot be balanced, keep their charge.
+        Charges over the sums of squared lengths of the balanced network. Units without incoming or
+        without outgoing weights, which cannot be balanced, keep their charge.
 
     Returns
     -------
@@ -63,8 +67,13 @@ def walk_fibre(spec: SymmetrySpec, params: Parameters, imbalances: Iterable[floa
     def target(sizes: dict[str, Tensor], imbalance: float) -> dict[str, Tensor]:
         """Return the goals; a unit whose charge is plus or minus its size has weights on one side only."""
         goals = {name: imbalance * size for name, size in sizes.items()}
-        one_sided = {name: (goal.ndim == 1) & (start[name].abs() == sums[name]) for name, goal in goals.items()}
-        return {name: torch.where(one_sided[name], start[name], goal) for name, goal in goals.items()}
+        one_sided = {
+            name: (goal.ndim == 1) & (start[name].abs() == sums[name])
+            for name, goal in goals.items()
+        }
+        return {
+            name: torch.where(one_sided[name], start[name], goal) for name, goal in goals.items()
+        }
 
     balanced, _ = move_on_fibre(spec, cast(params, torch.float64), target(start, 0.0))
     sizes = charges(unsigned(spec), balanced)
@@ -92,5 +101,8 @@ def unsigned(spec: SymmetrySpec) -> SymmetrySpec:
     [1, 1]
     """
     groups = charged_groups(spec.exact()).groups
-    positive = (replace(group, legs=tuple(replace(leg, power=abs(leg.power)) for leg in group.legs)) for group in groups)
+    positive = (
+        replace(group, legs=tuple(replace(leg, power=abs(leg.power)) for leg in group.legs))
+        for group in groups
+    )
     return SymmetrySpec(tuple(positive))

@@ -1,15 +1,18 @@
 r"""Certify the law of every unit by autograd, and name what breaks one.
 
-A charge is conserved exactly if the generator of its scaling is orthogonal to the gradient of *every* loss of the outputs,
-:math:`\langle M\theta, \nabla_\theta \sum_k c_k f_k\rangle = 0`. One backward pass with random :math:`c` tests all charges of a
-spec at once. Where a test fails, the spec is compared with what the graph of the network says, and the first of these that
-applies is named: weights that are used twice, a leg left out (a bias), another degree, units that an activation treats one by
-one, an activation without a degree, statistics that gradients do not move, the eps of a normalisation.
+A charge is conserved exactly if the generator of its scaling is orthogonal to the gradient of
+*every* loss of the outputs, :math:`\langle M\theta, \nabla_\theta \sum_k c_k f_k\rangle = 0`. One
+backward pass with random :math:`c` tests all charges of a spec at once. Where a test fails, the
+spec is compared with what the graph of the network says, and the first of these that applies is
+named: weights that are used twice, a leg left out (a bias), another degree, units that an
+activation treats one by one, an activation without a degree, statistics that gradients do not move,
+the eps of a normalisation.
 
 References
 ----------
-Zhao et al. (2210.17216), section 4, and Kunin et al., "Neural mechanics" (2012.04728), section 3, for the identity; that an eps
-breaks the law of a normalised layer by about its share of the variance is our measurement.
+Zhao et al. (2210.17216), section 4, and Kunin et al., "Neural mechanics" (2012.04728), section 3,
+for the identity; that an eps breaks the law of a normalised layer by about its share of the
+variance is our measurement.
 """
 
 from collections.abc import Sequence
@@ -42,7 +45,8 @@ class LawCheck:
     group : str
         The group.
     defect : float
-        Largest relative defect of its charges (see :func:`symgeom.dynamics.charge.invariance_defect`).
+        Largest relative defect of its charges (see
+        :func:`symgeom.dynamics.charge.invariance_defect`).
     reason : str or None
         What breaks the law, in words; None if it holds.
     """
@@ -81,7 +85,8 @@ def check_laws(
     generator : torch.Generator
         The source of the random loss.
     training : bool
-        Evaluate in training mode: batch norms use the statistics of the batch, which gradients move.
+        Evaluate in training mode: batch norms use the statistics of the batch, which gradients
+        move.
 
     Returns
     -------
@@ -105,7 +110,10 @@ def check_laws(
     check_finite(params, "the network whose laws are tested")
     exact, params = spec.exact(), cast(params, torch.float64)
     slope = _random_slope(module, params, inputs, generator, training=training)
-    defects = {name: float(values.max()) for name, values in invariance_defect(exact, params, slope).items()}
+    defects = {
+        name: float(values.max())
+        for name, values in invariance_defect(exact, params, slope).items()
+    }
     broken = [name for name, defect in defects.items() if defect > TOLERANCE]
     graph = _Graph(module, _as(next(module.parameters()).dtype, inputs)) if broken else None
     reasons = {name: graph.reason(exact[name], training) for name in broken}
@@ -113,18 +121,35 @@ def check_laws(
 
 
 def _random_slope(
-    module: nn.Module, params: Parameters, inputs: Tensor, generator: torch.Generator, *, training: bool
+    module: nn.Module,
+    params: Parameters,
+    inputs: Tensor,
+    generator: torch.Generator,
+    *,
+    training: bool,
 ) -> dict[str, Tensor]:
     """Return the gradient of a random sum of the outputs."""
     copy = deepcopy(module).train(training)
-    weights = {name: params[name].detach().clone().requires_grad_() for name, _ in module.named_parameters()}
+    weights = {
+        name: params[name].detach().clone().requires_grad_()
+        for name, _ in module.named_parameters()
+    }
     buffers = {name: params.get(name, buffer).clone() for name, buffer in module.named_buffers()}
     inputs = _as(torch.float64, inputs)
     with torch.enable_grad():
-        outputs = [part for part in tensors_of(functional_call(copy, weights | buffers, (inputs,))) if part.is_floating_point()]
-        shares = [torch.randn(part.shape, generator=generator, dtype=part.dtype).to(part.device) for part in outputs]
+        outputs = [
+            part
+            for part in tensors_of(functional_call(copy, weights | buffers, (inputs,)))
+            if part.is_floating_point()
+        ]
+        shares = [
+            torch.randn(part.shape, generator=generator, dtype=part.dtype).to(part.device)
+            for part in outputs
+        ]
         total = sum((share * part).sum() for share, part in zip(shares, outputs, strict=True))
-        slopes = torch.autograd.grad(total, list(weights.values()), allow_unused=True, materialize_grads=True)
+        slopes = torch.autograd.grad(
+            total, list(weights.values()), allow_unused=True, materialize_grads=True
+        )
     return dict(zip(weights, slopes, strict=True))
 
 
@@ -155,12 +180,19 @@ class _Graph:
     def _same_units(self, group: UnitGroup) -> UnitGroup | None:
         """Return the group of the graph that has most legs in common, incoming ones first."""
         wanted = {leg.place() for leg in group.incoming() or group.legs}
-        shared = [(len(wanted & {leg.place() for leg in other.legs}), other) for other in self.groups]
+        shared = [
+            (len(wanted & {leg.place() for leg in other.legs}), other) for other in self.groups
+        ]
         most = max((count for count, _ in shared), default=0)
         return next(other for count, other in shared if count == most) if most else None
 
     def _without_scale(self, legs: Sequence[Leg]) -> str:
-        found = next(filter(None, (obstacles(self.module, self.inputs, leg.tensor, leg.axis) for leg in legs)), [])
+        found = next(
+            filter(
+                None, (obstacles(self.module, self.inputs, leg.tensor, leg.axis) for leg in legs)
+            ),
+            [],
+        )
         if found:
             return f"no scale passes through {', '.join(found)}"
         return "its units have an identity (inputs, outputs, or what no rule describes)"

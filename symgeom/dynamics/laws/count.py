@@ -1,25 +1,28 @@
 r"""How many conservation laws gradient flow has, known ones or not.
 
-A function :math:`h` of the weights is conserved by gradient flow on every data set and under every loss of the outputs
-:math:`f_k(x; \theta)` exactly if its gradient is orthogonal to all fields :math:`\nabla_\theta f_k(x; \theta)`. It is
-constant along their flows, and so orthogonal to their Lie brackets
+A function :math:`h` of the weights is conserved by gradient flow on every data set and under every
+loss of the outputs :math:`f_k(x; \theta)` exactly if its gradient is orthogonal to all fields
+:math:`\nabla_\theta f_k(x; \theta)`. It is constant along their flows, and so orthogonal to their
+Lie brackets
 
 .. math:: [u, w](\theta) = Dw(\theta)\,u(\theta) - Du(\theta)\,w(\theta),
 
-to the brackets of those, and so on. With :math:`\mathrm{Lie}` the span of all of these at a generic point, there are near it
-(theorem of Frobenius)
+to the brackets of those, and so on. With :math:`\mathrm{Lie}` the span of all of these at a generic
+point, there are near it (theorem of Frobenius)
 
 .. math:: \#\{\text{independent laws}\} = D - \dim \mathrm{Lie}(\theta), \qquad D = \#\{\text{trainable weights}\}.
 
-Every field is the gradient of a random sum of outputs, brackets are directional derivatives, and a bracket of order :math:`k` is
-one of such a field with a random bracket of order :math:`k - 1`. With probability one these span what all fields would: an
-element that adds no dimension shows that its order adds none. Brackets are exact up to rounding, so that the vectors that count
-stand clear of those that do not; both sides of the gap are part of the result.
+Every field is the gradient of a random sum of outputs, brackets are directional derivatives, and a
+bracket of order :math:`k` is one of such a field with a random bracket of order :math:`k - 1`. With
+probability one these span what all fields would: an element that adds no dimension shows that its
+order adds none. Brackets are exact up to rounding, so that the vectors that count stand clear of
+those that do not; both sides of the gap are part of the result.
 
 References
 ----------
-Marcotte, Gribonval, Peyré, "Abide by the law and follow the flow" (2307.00144): the count. Differs from the source: there the
-fields are the gradients of a reparametrisation found by hand; here those of the outputs, which the network itself gives.
+Marcotte, Gribonval, Peyré, "Abide by the law and follow the flow" (2307.00144): the count. Differs
+from the source: there the fields are the gradients of a reparametrisation found by hand; here those
+of the outputs, which the network itself gives.
 """
 
 from collections.abc import Callable
@@ -52,13 +55,14 @@ class LawCount:
     weights : int
         Trainable weights.
     spanned : tuple of int
-        Dimension of the span of the fields alone, with their brackets, with brackets of brackets, ...; the last entry is that of
-        the Lie algebra.
+        Dimension of the span of the fields alone, with their brackets, with brackets of brackets,
+        ...; the last entry is that of the Lie algebra.
     known : int or None
         Independent charges of the spec at this point; None if no spec was given.
     smallest_kept, largest_dropped : float
-        How far, of its length (of a bracket: of its terms), a vector left the span of those before it: the least that added a
-        dimension, and the most that did not. A count is sound if orders of magnitude lie between them.
+        How far, of its length (of a bracket: of its terms), a vector left the span of those before
+        it: the least that added a dimension, and the most that did not. A count is sound if orders
+        of magnitude lie between them.
     """
 
     weights: int
@@ -79,21 +83,30 @@ class LawCount:
 
 
 def count_laws(
-    module: nn.Module, params: Parameters, *, inputs: Tensor, generator: torch.Generator, spec: SymmetrySpec | None = None
+    module: nn.Module,
+    params: Parameters,
+    *,
+    inputs: Tensor,
+    generator: torch.Generator,
+    spec: SymmetrySpec | None = None,
 ) -> LawCount:
     """Count the independent laws that gradient flow obeys whatever the loss of the outputs.
 
-    The cost grows fast with the number of weights: a field costs one backward pass, a bracket of order k about 6**k of them, and
-    as many are needed as there are dimensions. Meant for networks of up to a few hundred weights.
+    The cost grows fast with the number of weights: a field costs one backward pass, a bracket of
+    order k about 6**k of them, and as many are needed as there are dimensions. Meant for networks
+    of up to a few hundred weights.
 
     Parameters
     ----------
     module : nn.Module
-        The network, as it is evaluated; end it with a softmax to count the laws of losses that depend on probabilities only.
+        The network, as it is evaluated; end it with a softmax to count the laws of losses that
+        depend on probabilities only.
     params : Parameters
-        A generic point of its weight space: at special ones (a zero weight) the count may differ. Cast to float64.
+        A generic point of its weight space: at special ones (a zero weight) the count may differ.
+        Cast to float64.
     inputs : Tensor, shape (sample, ...)
-        The laws are those of data made of these samples: give enough of them that more would not change the count.
+        The laws are those of data made of these samples: give enough of them that more would not
+        change the count.
     generator : torch.Generator
         The source of the random sums.
     spec : SymmetrySpec or None
@@ -199,7 +212,12 @@ def _derivative(function: Field, at: Tensor, direction: Tensor) -> Tensor:
 
 def _independent_charges(spec: SymmetrySpec, params: Parameters, weights: Parameters) -> int:
     def all_charges(flat: Tensor) -> Tensor:
-        return torch.cat([values.flatten() for values in charges(spec, {**params, **unravel(flat, weights)}).values()])
+        return torch.cat(
+            [
+                values.flatten()
+                for values in charges(spec, {**params, **unravel(flat, weights)}).values()
+            ]
+        )
 
     span = _Span()
     if not charges(spec, params):

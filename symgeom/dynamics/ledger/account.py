@@ -1,32 +1,40 @@
 r"""The exact account of every charge along training: what changed it, step by step, and whether the account closes.
 
-Training moves :math:`\theta' = \theta - \eta v'` along :math:`v' = \beta v + \lambda\theta + f` with momentum :math:`\beta`,
-coupled weight decay :math:`\lambda` and the force :math:`f` of the loss. With :math:`Q = \langle\theta, M\theta\rangle` a charge,
-:math:`P = \langle\theta, Mv\rangle` and :math:`R = \langle v', Mv'\rangle`,
+Training moves :math:`\theta' = \theta - \eta v'` along :math:`v' = \beta v + \lambda\theta + f`
+with momentum :math:`\beta`, coupled weight decay :math:`\lambda` and the force :math:`f` of the
+loss. With :math:`Q = \langle\theta, M\theta\rangle` a charge, :math:`P = \langle\theta, Mv\rangle`
+and :math:`R = \langle v', Mv'\rangle`,
 
 .. math:: P' = \beta P + \lambda Q + \langle\theta, Mf\rangle, \qquad Q \leftarrow Q - 2\eta P' + \eta^2 R, \qquad
           P \leftarrow P' - \eta R
 
-is exact for every mini-batch and every learning rate, also one that changes from step to step. A charge changes by the sum of
+is exact for every mini-batch and every learning rate, also one that changes from step to step. A
+charge changes by the sum of
 
 * ``weight_decay``: :math:`-2\eta\lambda Q`;
-* ``momentum_memory``: :math:`-2\eta\beta P`, the work of the velocity carried over (past decay included);
-* ``noise`` and ``discretisation``: together :math:`\eta^2 R`, because steps are finite; which part of it is noise of the
-  mini-batches, consecutive steps tell (:mod:`symgeom.dynamics.ledger.noise`), their sum is exact;
-* ``optimizer``: :math:`-2\eta\langle\theta, Mf\rangle`. It is zero when :math:`f` is the gradient of the loss, or of a
-  mini-batch, at :math:`\theta`, and is then *not measured*. For other methods it is the measured first-order change
-  :math:`-2\eta\langle\theta, Mv'\rangle` minus the two terms above.
+* ``momentum_memory``: :math:`-2\eta\beta P`, the work of the velocity carried over (past decay
+  included);
+* ``noise`` and ``discretisation``: together :math:`\eta^2 R`, because steps are finite; which part
+  of it is noise of the mini-batches, consecutive steps tell (:mod:`symgeom.dynamics.ledger.noise`),
+  their sum is exact;
+* ``optimizer``: :math:`-2\eta\langle\theta, Mf\rangle`. It is zero when :math:`f` is the gradient
+  of the loss, or of a mini-batch, at :math:`\theta`, and is then *not measured*. For other methods
+  it is the measured first-order change :math:`-2\eta\langle\theta, Mv'\rangle` minus the two terms
+  above.
 
-The *defect* is the measured charge minus its start and all terms. For an equivariant method (SGD, heavy ball) the account follows
-the charge without measuring it again, so that a defect beyond rounding is a fault: of the optimizer, or of the spec. For other
-methods the defect only tests that the weights moved as they were said to. For groups that matrices mix the same holds of the
-matrices :math:`Q`, :math:`R` and the symmetric part of :math:`P`. A method whose decay passes through a preconditioner
-(Adam) is to be given ``weight_decay=0``: all its first-order change is then ``optimizer``.
+The *defect* is the measured charge minus its start and all terms. For an equivariant method (SGD,
+heavy ball) the account follows the charge without measuring it again, so that a defect beyond
+rounding is a fault: of the optimizer, or of the spec. For other methods the defect only tests that
+the weights moved as they were said to. For groups that matrices mix the same holds of the matrices
+:math:`Q`, :math:`R` and the symmetric part of :math:`P`. A method whose decay passes through a
+preconditioner (Adam) is to be given ``weight_decay=0``: all its first-order change is then
+``optimizer``.
 
 References
 ----------
-The recursion generalises Ziyin et al. (2402.07193), appendix D (one step of SGD), to momentum and coupled decay. Differs from
-Kunin et al., "Neural mechanics" (2012.04728): exact sums instead of the continuous-time oscillator.
+The recursion generalises Ziyin et al. (2402.07193), appendix D (one step of SGD), to momentum and
+coupled decay. Differs from Kunin et al., "Neural mechanics" (2012.04728): exact sums instead of the
+continuous-time oscillator.
 """
 
 from collections.abc import Mapping, Sequence
@@ -59,10 +67,11 @@ class LedgerRecord:
     step : Tensor of int64, shape (snapshot,)
         Training steps done at each snapshot.
     charge : dict of str to Tensor, shape (member, snapshot, unit)
-        Measured charges, in float64; of linear groups, here and below, (unit, unit) in the place of unit.
+        Measured charges, in float64; of linear groups, here and below, (unit, unit) in the place of
+        unit.
     scale : dict of str to Tensor, shape (member, snapshot, unit)
-        Sum of the squared lengths that a charge is the difference of, the largest at any snapshot so far: what a defect is
-        small against, also for a unit that has withered.
+        Sum of the squared lengths that a charge is the difference of, the largest at any snapshot
+        so far: what a defect is small against, also for a unit that has withered.
     terms : dict of str to Tensor, shape (member, snapshot, term, unit)
         Changes since the start, summed over steps, in the order of :data:`TERMS`.
     defect : dict of str to Tensor, shape (member, snapshot, unit)
@@ -79,13 +88,15 @@ class LedgerRecord:
 class Ledger:
     """Book the changes of every charge of stacked networks while they train.
 
-    A step costs one reduction over the weights, and on average up to 3/4 of another for the split of the noise; one more for a
-    method that is not equivariant. Charges are measured at snapshots only.
+    A step costs one reduction over the weights, and on average up to 3/4 of another for the split
+    of the noise; one more for a method that is not equivariant. Charges are measured at snapshots
+    only.
 
     Parameters
     ----------
     spec : SymmetrySpec
-        The architecture; groups with a positive scale that is exact for the loss, and linear groups, have charges.
+        The architecture; groups with a positive scale that is exact for the loss, and linear
+        groups, have charges.
     params : Parameters
         The stacked networks before the first step (leading axis: member).
     momentum : float
@@ -93,14 +104,17 @@ class Ledger:
     weight_decay : float
         Coupled decay: the multiple of the weights in the direction.
     equivariant : bool
-        Whether the rest of the direction is the gradient of a loss at the weights, so that it leaves every charge alone.
+        Whether the rest of the direction is the gradient of a loss at the weights, so that it
+        leaves every charge alone.
     noise_every : int
-        Steps from one measurement of the noise to the next (no other term depends on it but ``discretisation``).
+        Steps from one measurement of the noise to the next (no other term depends on it but
+        ``discretisation``).
 
     Raises
     ------
     SymgeomError
-        If the spec does not belong to the networks, or momentum, weight decay or the number of steps is out of range.
+        If the spec does not belong to the networks, or momentum, weight decay or the number of
+        steps is out of range.
 
     Examples
     --------
@@ -133,14 +147,23 @@ class Ledger:
                 "weight decay must not be negative."
             )
         if noise_every < 1:
-            raise SymgeomError(f"Cannot measure the noise at every {noise_every} steps: give 1 or more.")
+            raise SymgeomError(
+                f"Cannot measure the noise at every {noise_every} steps: give 1 or more."
+            )
         self._momentum, self._weight_decay, self._equivariant = momentum, weight_decay, equivariant
         self._pair = StackedPairing(spec, params)
         exact = cast(params, torch.float64)
         self._charge, self._scale = self._pair(exact, exact), self._pair.bound(exact)
-        self._memory = torch.zeros_like(self._charge)  # P: the pairing of the weights with the last direction
+        self._memory = torch.zeros_like(
+            self._charge
+        )  # P: the pairing of the weights with the last direction
         self._terms = torch.stack([self._memory] * len(TERMS))
-        options = {"names": tuple(self._pair.like), "momentum": momentum, "weight_decay": weight_decay, "every": noise_every}
+        options = {
+            "names": tuple(self._pair.like),
+            "momentum": momentum,
+            "weight_decay": weight_decay,
+            "every": noise_every,
+        }
         self._split = NoiseSplit(self._pair, self._memory, **options)
         self._snapshots: dict[int, dict[str, Tensor]] = {}
 
@@ -159,11 +182,13 @@ class Ledger:
         params : Parameters
             The stacked networks before the step (looked at only if the method is not equivariant).
         direction : Parameters
-            The stacked directions, momentum and weight decay included; kept until the step after next, and not to be changed.
+            The stacked directions, momentum and weight decay included; kept until the step after
+            next, and not to be changed.
         learning_rate : float
             Of this step.
         members : Tensor of int64 or bool, or sequence of int, optional
-            The members that take the step, one for each entry of the leading axis (or a mask of all members); all by default.
+            The members that take the step, one for each entry of the leading axis (or a mask of all
+            members); all by default.
 
         Raises
         ------
@@ -171,7 +196,10 @@ class Ledger:
             If the leading axis does not hold one direction per member.
         """
         rows = self._rows(direction, members)
-        decay, carried = self._weight_decay * self._charge[rows], self._momentum * self._memory[rows]
+        decay, carried = (
+            self._weight_decay * self._charge[rows],
+            self._momentum * self._memory[rows],
+        )
         if self._equivariant:
             force = torch.zeros_like(decay)
         else:
@@ -183,10 +211,14 @@ class Ledger:
         finite = [-0.5 * learning_rate * part for part in (noise, bend - noise)]
         changes = torch.stack([decay, carried, *finite, force]) * (-2 * learning_rate)
         self._terms[:, rows] += changes
-        self._charge[rows] += sum(changes)  # one after the other: a reduction rounds by the size of the stack
+        self._charge[rows] += sum(
+            changes
+        )  # one after the other: a reduction rounds by the size of the stack
         self._memory[rows] = work - learning_rate * bend
 
-    def snapshot(self, step: int, params: Parameters, *, members: Tensor | Sequence[int] | None = None) -> None:
+    def snapshot(
+        self, step: int, params: Parameters, *, members: Tensor | Sequence[int] | None = None
+    ) -> None:
         """Measure the charges and put them beside the account.
 
         Parameters
@@ -194,9 +226,11 @@ class Ledger:
         step : int
             Training steps done; a second snapshot of the same step adds its members to the first.
         params : Parameters
-            The stacked networks. A member that has left may be measured again with its last weights.
+            The stacked networks. A member that has left may be measured again with its last
+            weights.
         members : Tensor of int64 or bool, or sequence of int, optional
-            The members these are, one for each entry of the leading axis (or a mask of all members); all by default.
+            The members these are, one for each entry of the leading axis (or a mask of all
+            members); all by default.
 
         Raises
         ------
@@ -229,7 +263,10 @@ class Ledger:
         dict
             Nested dicts of tensors, copies.
         """
-        copies = {step: {name: tensor.clone() for name, tensor in entry.items()} for step, entry in self._snapshots.items()}
+        copies = {
+            step: {name: tensor.clone() for name, tensor in entry.items()}
+            for step, entry in self._snapshots.items()
+        }
         account = {name: getattr(self, f"_{name}").clone() for name in _ACCOUNT}
         return {**account, "split": self._split.state(), "snapshots": copies}
 
@@ -245,7 +282,10 @@ class Ledger:
         for name in _ACCOUNT:
             setattr(self, f"_{name}", state[name].to(device))
         self._split.restore(state["split"])
-        self._snapshots = {step: {name: t.to(device) for name, t in entry.items()} for step, entry in state["snapshots"].items()}
+        self._snapshots = {
+            step: {name: t.to(device) for name, t in entry.items()}
+            for step, entry in state["snapshots"].items()
+        }
 
     def result(self) -> LedgerRecord:
         """Return all snapshots, ordered by step.
@@ -268,16 +308,24 @@ class Ledger:
         entries = [self._snapshots[step] for step in steps]
 
         def by_group(field: str, order: tuple[int, ...]) -> dict[str, Tensor]:
-            return self._pair.by_group(torch.stack([entry[field] for entry in entries]).permute(order))
+            return self._pair.by_group(
+                torch.stack([entry[field] for entry in entries]).permute(order)
+            )
 
         plain = {field: by_group(field, (1, 0, 2)) for field in ("charge", "scale", "defect")}
-        return LedgerRecord(step=torch.tensor(steps), terms=by_group("terms", (2, 0, 1, 3)), **plain)
+        return LedgerRecord(
+            step=torch.tensor(steps), terms=by_group("terms", (2, 0, 1, 3)), **plain
+        )
 
     def _rows(self, stacked: Parameters, members: Tensor | Sequence[int] | None) -> slice | Tensor:
         rows = slice(None) if members is None else torch.as_tensor(members)
         count = len(self._charge) if members is None else len(self._charge[rows])
         like = self._pair.like
-        check_same_tensors({name: stacked[name][:0] for name in like if name in stacked}, like, "the step or snapshot")
+        check_same_tensors(
+            {name: stacked[name][:0] for name in like if name in stacked},
+            like,
+            "the step or snapshot",
+        )
         for name in like:
             if len(stacked[name]) != count:
                 raise SymgeomError(

@@ -1,8 +1,9 @@
 """The pairing of stacked networks, all groups side by side: what a ledger computes at every step.
 
-An independent, faster form of :func:`symgeom.symmetry.bilinear.pairing`, symmetrised for linear groups. Products are formed and added up in
-the precision of the vectors, without an array of products in between: a step costs the reading of the vectors. What is added up
-over steps is in float64.
+An independent, faster form of :func:`symgeom.symmetry.bilinear.pairing`, symmetrised for linear
+groups. Products are formed and added up in the precision of the vectors, without an array of
+products in between: a step costs the reading of the vectors. What is added up over steps is in
+float64.
 """
 
 from collections.abc import Sequence
@@ -49,8 +50,13 @@ class StackedPairing:
     def __init__(self, spec: SymmetrySpec, params: Parameters) -> None:
         charged = charged_groups(spec.exact())
         check_spec(charged, {name: tensor[0] for name, tensor in params.items()})
-        self._shapes = {group.name: (group.size,) * (2 if group.scale == "linear" else 1) for group in charged.groups}
-        self._legs: dict[str, list[tuple[Leg, slice]]] = {}  # tensor -> legs and their units' places among the columns
+        self._shapes = {
+            group.name: (group.size,) * (2 if group.scale == "linear" else 1)
+            for group in charged.groups
+        }
+        self._legs: dict[
+            str, list[tuple[Leg, slice]]
+        ] = {}  # tensor -> legs and their units' places among the columns
         self._linear: list[tuple[UnitGroup, slice]] = []
         first = 0
         for group in charged.groups:
@@ -82,7 +88,9 @@ class StackedPairing:
         result = self._empty(u)
         self._add_units(result, u, v, unsigned=False)
         for group, columns in self._linear:
-            matrix = sum(leg.power * _rows(u, leg, group) @ _rows(v, leg, group).mT for leg in group.legs)
+            matrix = sum(
+                leg.power * _rows(u, leg, group) @ _rows(v, leg, group).mT for leg in group.legs
+            )
             result[:, columns] = ((matrix + matrix.mT) / 2).flatten(1)
         return result
 
@@ -103,7 +111,9 @@ class StackedPairing:
         self._add_units(result, u, u, unsigned=True)
         for group, columns in self._linear:
             lengths = [torch.linalg.vector_norm(_rows(u, leg, group), dim=2) for leg in group.legs]
-            result[:, columns] = sum(length.unsqueeze(2) * length.unsqueeze(1) for length in lengths).flatten(1)
+            result[:, columns] = sum(
+                length.unsqueeze(2) * length.unsqueeze(1) for length in lengths
+            ).flatten(1)
         return result
 
     def by_group(self, values: Tensor) -> dict[str, Tensor]:
@@ -124,13 +134,17 @@ class StackedPairing:
         return {name: part.unflatten(-1, shape).contiguous() for part, (name, shape) in shaped}
 
     def _empty(self, u: Parameters) -> Tensor:
-        return torch.zeros(len(next(iter(u.values()))), self._columns, dtype=torch.float64, device=self._device)
+        return torch.zeros(
+            len(next(iter(u.values()))), self._columns, dtype=torch.float64, device=self._device
+        )
 
     def _add_units(self, result: Tensor, u: Parameters, v: Parameters, *, unsigned: bool) -> None:
         for name, legs in self._legs.items():
             for leg, units in legs:
                 power = abs(leg.power) if unsigned else leg.power
-                result[:, units].add_(_unit_sums(u[name], v[name], leg, units.stop - units.start), alpha=power)
+                result[:, units].add_(
+                    _unit_sums(u[name], v[name], leg, units.stop - units.start), alpha=power
+                )
 
 
 def _rows(stacked: Parameters, leg: Leg, group: UnitGroup) -> Tensor:
@@ -142,7 +156,11 @@ def _unit_sums(u: Tensor, v: Tensor, leg: Leg, size: int) -> Tensor:
     for axis, start, stop in leg.region:
         u, v = (tensor.narrow(axis + 1, start, stop - start) for tensor in (u, v))
     along = _contracted(u, v, (0, leg.axis + 1)).narrow(1, leg.start, leg.outer * size * leg.block)
-    return along if leg.outer == leg.block == 1 else along.unflatten(1, (leg.outer, size, leg.block)).sum((1, 3))
+    return (
+        along
+        if leg.outer == leg.block == 1
+        else along.unflatten(1, (leg.outer, size, leg.block)).sum((1, 3))
+    )
 
 
 def _contracted(u: Tensor, v: Tensor, kept: Sequence[int]) -> Tensor:
@@ -150,4 +168,6 @@ def _contracted(u: Tensor, v: Tensor, kept: Sequence[int]) -> Tensor:
     if u.device.type != "cpu":
         return torch.einsum(u, axes, v, axes, list(kept))
     # On a CPU torch lays out an array of products first, which takes three to seven times as long.
-    return torch.from_numpy(np.einsum(u.detach().numpy(), axes, v.detach().numpy(), axes, list(kept)))
+    return torch.from_numpy(
+        np.einsum(u.detach().numpy(), axes, v.detach().numpy(), axes, list(kept))
+    )

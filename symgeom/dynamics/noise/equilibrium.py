@@ -1,24 +1,28 @@
 r"""Where the noise of SGD pushes each unit along its orbit, and how far it is from the balance with weight decay.
 
-Scaling a unit by :math:`e^\lambda` multiplies its leg of power :math:`p` by :math:`e^{p\lambda}` and the gradient of every sample
-on that leg by :math:`e^{-p\lambda}`. With :math:`N_p` the variance of the sample gradients on the legs of power :math:`p`, summed
-over their entries, and :math:`T_p` the squared length of the weights there, SGD lets the charge drift in proportion to
+Scaling a unit by :math:`e^\lambda` multiplies its leg of power :math:`p` by :math:`e^{p\lambda}`
+and the gradient of every sample on that leg by :math:`e^{-p\lambda}`. With :math:`N_p` the variance
+of the sample gradients on the legs of power :math:`p`, summed over their entries, and :math:`T_p`
+the squared length of the weights there, SGD lets the charge drift in proportion to
 
 .. math:: G(\lambda) = \sum_p p\,\big(N_p e^{-2p\lambda} - c\,T_p e^{2p\lambda}\big), \qquad
           c = \frac{2\,\mathrm{weight\ decay}\cdot\mathrm{batch\ size}\,(1-\mathrm{momentum})}{\mathrm{learning\ rate}},
 
-which decreases in :math:`\lambda`. The *noise equilibrium* is its root :math:`\lambda^*`; for powers :math:`\pm1`
+which decreases in :math:`\lambda`. The *noise equilibrium* is its root :math:`\lambda^*`; for
+powers :math:`\pm1`
 
 .. math:: \lambda^* = \frac14 \log\frac{N_\mathrm{in} + c\,T_\mathrm{out}}{N_\mathrm{out} + c\,T_\mathrm{in}} .
 
-Sign: ours counts incoming weights as positive (:math:`\lambda^* > 0`: the incoming weights would grow); the paper's generator
-:math:`A` counts outgoing ones, so that its :math:`\lambda^*` is minus ours. Each unit is moved with all others at rest; the units
-of one group do not influence each other, but neighbouring groups share a weight matrix.
+Sign: ours counts incoming weights as positive (:math:`\lambda^* > 0`: the incoming weights would
+grow); the paper's generator :math:`A` counts outgoing ones, so that its :math:`\lambda^*` is minus
+ours. Each unit is moved with all others at rest; the units of one group do not influence each
+other, but neighbouring groups share a weight matrix.
 
 References
 ----------
-Ziyin et al., "Parameter symmetry and noise equilibrium of SGD" (2402.07193), theorem 4.3 and equation 7. Differs from the source:
-the noise term of equation 7 is twice what is printed there, and momentum enters as the step ``learning_rate / (1 - momentum)``.
+Ziyin et al., "Parameter symmetry and noise equilibrium of SGD" (2402.07193), theorem 4.3 and
+equation 7. Differs from the source: the noise term of equation 7 is twice what is printed there,
+and momentum enters as the step ``learning_rate / (1 - momentum)``.
 """
 
 import math
@@ -41,9 +45,10 @@ ROUNDING = 1e-13
 def gradient_variance(problem: Problem, params: Parameters) -> dict[str, Tensor]:
     r"""Variance over the samples of every entry of the gradient.
 
-    If every weight belongs to a linear layer that sees each sample once, a sample's gradient is an outer product
-    :math:`\delta_n a_n^\top` of the gradient at the layer's output and its input, so that the mean square is one product of two
-    matrices, :math:`(\delta^2)^\top a^2 / N`. Otherwise sample gradients are formed, a chunk at a time.
+    If every weight belongs to a linear layer that sees each sample once, a sample's gradient is an
+    outer product :math:`\delta_n a_n^\top` of the gradient at the layer's output and its input, so
+    that the mean square is one product of two matrices, :math:`(\delta^2)^\top a^2 / N`. Otherwise
+    sample gradients are formed, a chunk at a time.
 
     Parameters
     ----------
@@ -55,7 +60,8 @@ def gradient_variance(problem: Problem, params: Parameters) -> dict[str, Tensor]
     Returns
     -------
     dict of str to Tensor
-        Population variance (divided by the number of samples), one entry per trainable tensor, in float64.
+        Population variance (divided by the number of samples), one entry per trainable tensor, in
+        float64.
 
     Examples
     --------
@@ -66,7 +72,10 @@ def gradient_variance(problem: Problem, params: Parameters) -> dict[str, Tensor]
     problem, params = problem.cast(torch.float64), cast(params, torch.float64)
     mean, square = _linear_moments(problem, params) or _sample_moments(problem, params)
     variance = {name: square[name] - mean[name] ** 2 for name in mean}
-    return {name: torch.where(v > ROUNDING * square[name], v, torch.zeros_like(v)) for name, v in variance.items()}
+    return {
+        name: torch.where(v > ROUNDING * square[name], v, torch.zeros_like(v))
+        for name, v in variance.items()
+    }
 
 
 def noise_force(spec: SymmetrySpec, problem: Problem, params: Parameters) -> dict[str, Tensor]:
@@ -84,8 +93,9 @@ def noise_force(spec: SymmetrySpec, problem: Problem, params: Parameters) -> dic
     Returns
     -------
     dict of str to Tensor, shape (leg, size)
-        For each group with a charge, one row per trainable leg, in the order of the group's legs, in float64. The sum of
-        ``power * row / batch_size`` is the mean of ``pairing(g, g)`` over mini-batches minus that of the full gradient.
+        For each group with a charge, one row per trainable leg, in the order of the group's legs,
+        in float64. The sum of ``power * row / batch_size`` is the mean of ``pairing(g, g)`` over
+        mini-batches minus that of the full gradient.
 
     Raises
     ------
@@ -106,13 +116,21 @@ def noise_force(spec: SymmetrySpec, problem: Problem, params: Parameters) -> dic
     check_finite(params, "the network")
     variance = gradient_variance(problem, params)
     return {
-        group.name: torch.stack([take(variance[leg.tensor], leg, group.size).sum(1) for leg in group.legs if not leg.buffer])
+        group.name: torch.stack(
+            [
+                take(variance[leg.tensor], leg, group.size).sum(1)
+                for leg in group.legs
+                if not leg.buffer
+            ]
+        )
         for group in spec.exact().groups
         if group.scale == "positive"
     }
 
 
-def decay_ratio(*, learning_rate: float, batch_size: int, weight_decay: float, momentum: float = 0.0) -> float:
+def decay_ratio(
+    *, learning_rate: float, batch_size: int, weight_decay: float, momentum: float = 0.0
+) -> float:
     """Strength of weight decay relative to noise, the only way in which the recipe enters the equilibrium.
 
     Parameters
@@ -120,9 +138,11 @@ def decay_ratio(*, learning_rate: float, batch_size: int, weight_decay: float, m
     learning_rate : float
         Step of SGD.
     batch_size : int
-        Samples per mini-batch, drawn with replacement (without: multiply the ratio by ``(N - 1) / (N - batch_size)``).
+        Samples per mini-batch, drawn with replacement (without: multiply the ratio by ``(N - 1) /
+        (N - batch_size)``).
     weight_decay : float
-        Coupled decay: the multiple of the weights that is added to the gradient (the paper's 2 gamma).
+        Coupled decay: the multiple of the weights that is added to the gradient (the paper's 2
+        gamma).
     momentum : float
         Of the heavy ball, not dampened.
 
@@ -149,7 +169,9 @@ def decay_ratio(*, learning_rate: float, batch_size: int, weight_decay: float, m
     return 2 * weight_decay * batch_size * (1 - momentum) / learning_rate
 
 
-def noise_equilibrium(spec: SymmetrySpec, params: Parameters, force: dict[str, Tensor], *, decay: float) -> dict[str, Tensor]:
+def noise_equilibrium(
+    spec: SymmetrySpec, params: Parameters, force: dict[str, Tensor], *, decay: float
+) -> dict[str, Tensor]:
     """How far every unit has to move along its orbit to reach the noise equilibrium.
 
     Parameters
@@ -166,8 +188,9 @@ def noise_equilibrium(spec: SymmetrySpec, params: Parameters, force: dict[str, T
     Returns
     -------
     dict of str to Tensor, shape (size,)
-        Logarithm of the scale that leads there, in float64: 0 at equilibrium. Infinite where only one sign of power has any
-        weight (the noise pushes for ever); NaN where neither has (the unit never moves), which is undefined, not zero.
+        Logarithm of the scale that leads there, in float64: 0 at equilibrium. Infinite where only
+        one sign of power has any weight (the noise pushes for ever); NaN where neither has (the
+        unit never moves), which is undefined, not zero.
 
     Raises
     ------
@@ -183,17 +206,24 @@ def noise_equilibrium(spec: SymmetrySpec, params: Parameters, force: dict[str, T
     tensor([2.], dtype=torch.float64)
     """
     if not 0 <= decay < math.inf:
-        raise SymgeomError(f"Cannot balance noise with a decay ratio of {decay}: give a finite number that is not negative.")
+        raise SymgeomError(
+            f"Cannot balance noise with a decay ratio of {decay}: give a finite number that is not negative."
+        )
     exact = spec.exact()
     check_spec(exact, params)
     check_finite(force, "the noise force")
     lengths = leg_products(exact, *[cast(params, torch.float64)] * 2)
-    if {name: rows.shape for name, rows in force.items()} != {name: rows.shape for name, rows in lengths.items()}:
+    if {name: rows.shape for name, rows in force.items()} != {
+        name: rows.shape for name, rows in lengths.items()
+    }:
         raise SymgeomError(
             f"Cannot use a noise force of groups { ({name: tuple(rows.shape) for name, rows in force.items()}) } with a spec of "
             f"{ ({name: tuple(rows.shape) for name, rows in lengths.items()}) } (legs, units): compute it with this spec."
         )
-    return {name: _roots(leg_powers(exact, name).flatten(), force[name], decay * rows) for name, rows in lengths.items()}
+    return {
+        name: _roots(leg_powers(exact, name).flatten(), force[name], decay * rows)
+        for name, rows in lengths.items()
+    }
 
 
 def _roots(powers: Tensor, variances: Tensor, decays: Tensor) -> Tensor:
@@ -207,12 +237,17 @@ def _roots(powers: Tensor, variances: Tensor, decays: Tensor) -> Tensor:
     size = powers.abs().unsqueeze(1).to(variances)
     rates = torch.cat([2 * powers, -2 * powers]).tolist()
     amounts = torch.cat([size * variances, size * decays])
-    return torch.tensor([_root(rates, column.tolist()) for column in amounts.T], dtype=torch.float64)
+    return torch.tensor(
+        [_root(rates, column.tolist()) for column in amounts.T], dtype=torch.float64
+    )
 
 
 def _root(rates: list[float], amounts: list[float]) -> float:
     """Root of ``sum of sign(rate) * amount * exp(-rate * x)``, by its logarithm, which cannot overflow."""
-    rising, falling = ([(math.log(a), -r) for r, a in zip(rates, amounts, strict=True) if a > 0 and r * s > 0] for s in (1, -1))
+    rising, falling = (
+        [(math.log(a), -r) for r, a in zip(rates, amounts, strict=True) if a > 0 and r * s > 0]
+        for s in (1, -1)
+    )
     if not (rising and falling):
         return math.inf if rising else -math.inf if falling else math.nan
 
@@ -229,7 +264,9 @@ def _root(rates: list[float], amounts: list[float]) -> float:
     return brentq(imbalance, -reach, reach, xtol=1e-14, rtol=1e-15)
 
 
-def _sample_moments(problem: Problem, params: Parameters) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+def _sample_moments(
+    problem: Problem, params: Parameters
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Mean and mean square of the sample gradients, entry by entry."""
     mean, square = {}, {}
     for gradients in problem.sample_gradients(params):
@@ -237,17 +274,27 @@ def _sample_moments(problem: Problem, params: Parameters) -> tuple[dict[str, Ten
             mean[name] = mean.get(name, 0) + rows.sum(0)
             square[name] = square.get(name, 0) + rows.square_().sum(0)
     count = len(problem.targets)
-    return {name: x / count for name, x in mean.items()}, {name: x / count for name, x in square.items()}
+    return {name: x / count for name, x in mean.items()}, {
+        name: x / count for name, x in square.items()
+    }
 
 
-def _linear_moments(problem: Problem, params: Parameters) -> tuple[dict[str, Tensor], dict[str, Tensor]] | None:
+def _linear_moments(
+    problem: Problem, params: Parameters
+) -> tuple[dict[str, Tensor], dict[str, Tensor]] | None:
     """As :func:`_sample_moments`, from outer products; None if the network is more than linear layers used once per sample."""
-    layers = {name: layer for name, layer in problem.module.named_modules() if type(layer) is nn.Linear}
-    names = [_tensor(layer, kind) for layer in layers for kind, _ in layers[layer].named_parameters()]
+    layers = {
+        name: layer for name, layer in problem.module.named_modules() if type(layer) is nn.Linear
+    }
+    names = [
+        _tensor(layer, kind) for layer in layers for kind, _ in layers[layer].named_parameters()
+    ]
     if set(names) != {name for name, _ in problem.module.named_parameters()}:
         return None
     mean, square = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
-    for part in zip(problem.inputs.split(problem.chunk), problem.targets.split(problem.chunk), strict=True):
+    for part in zip(
+        problem.inputs.split(problem.chunk), problem.targets.split(problem.chunk), strict=True
+    ):
         factors = _outer_factors(problem, layers, params, part)
         if factors is None:
             return None
@@ -257,9 +304,13 @@ def _linear_moments(problem: Problem, params: Parameters) -> tuple[dict[str, Ten
                 name = _tensor(layer, kind)
                 if name in names:
                     mean[name] = mean[name] + (delta.T @ right).view_as(params[name])
-                    square[name] = square[name] + (delta.square().T @ right.square()).view_as(params[name])
+                    square[name] = square[name] + (delta.square().T @ right.square()).view_as(
+                        params[name]
+                    )
     count = len(problem.targets)
-    return {name: x / count for name, x in mean.items()}, {name: x / count for name, x in square.items()}
+    return {name: x / count for name, x in mean.items()}, {
+        name: x / count for name, x in square.items()
+    }
 
 
 def _outer_factors(
@@ -268,15 +319,21 @@ def _outer_factors(
     """Gradient at each layer's output and its input, shapes (sample, d); None unless their product is the weight's gradient."""
     inputs, targets = part
     trainable = {name for name, _ in problem.module.named_parameters()}
-    theta = {name: tensor.detach().requires_grad_(name in trainable) for name, tensor in params.items()}
+    theta = {
+        name: tensor.detach().requires_grad_(name in trainable) for name, tensor in params.items()
+    }
     calls: list[tuple[str, Tensor, Tensor]] = []
     hooks = [
-        layer.register_forward_hook(lambda _, given, output, name=name: calls.append((name, given[0], output)))
+        layer.register_forward_hook(
+            lambda _, given, output, name=name: calls.append((name, given[0], output))
+        )
         for name, layer in layers.items()
     ]
     try:
         with torch.enable_grad():
-            loss = problem.sample_loss(functional_call(problem.module, theta, (inputs,)), targets).sum()
+            loss = problem.sample_loss(
+                functional_call(problem.module, theta, (inputs,)), targets
+            ).sum()
     finally:
         for hook in hooks:
             hook.remove()
@@ -285,10 +342,15 @@ def _outer_factors(
         return None
     weights = [theta[_tensor(name, "weight")] for name, _, _ in calls]
     slopes = torch.autograd.grad(loss, [output for _, _, output in calls] + weights)
-    factors = {name: (slope, given.detach()) for (name, given, _), slope in zip(calls, slopes, strict=False)}
+    factors = {
+        name: (slope, given.detach())
+        for (name, given, _), slope in zip(calls, slopes, strict=False)
+    }
     for (delta, activation), expected in zip(factors.values(), slopes[len(calls) :], strict=True):
         # An activation that overwrites its input, or a weight that is used elsewhere too, is found here.
-        if not torch.allclose(delta.T @ activation, expected, rtol=1e-9, atol=1e-9 * float(expected.abs().max())):
+        if not torch.allclose(
+            delta.T @ activation, expected, rtol=1e-9, atol=1e-9 * float(expected.abs().max())
+        ):
             return None
     return factors
 

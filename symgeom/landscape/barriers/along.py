@@ -32,9 +32,11 @@ class Profile:
     t : Tensor, shape (t,)
         Points of the path.
     loss : Tensor, shape (t,) or (pair, t)
-        Mean loss in float64; NaN where the network's outputs are, or where only the error was asked for.
+        Mean loss in float64; NaN where the network's outputs are, or where only the error was asked
+        for.
     error : Tensor, shape (t,) or (pair, t)
-        Fraction misclassified in float64; NaN where the network's outputs are, for then no class is predicted.
+        Fraction misclassified in float64; NaN where the network's outputs are, for then no class is
+        predicted.
     batch_norm : None or {"carried", "recompute"}
         Which statistics the batch norms of the networks used; None without batch norm.
     """
@@ -45,7 +47,9 @@ class Profile:
     batch_norm: str | None
 
 
-def profile(problem: Problem, path: Path, t: Tensor, *, at_once: int | None = None, values: str = "both") -> Profile:
+def profile(
+    problem: Problem, path: Path, t: Tensor, *, at_once: int | None = None, values: str = "both"
+) -> Profile:
     """Evaluate loss and error along a path.
 
     Parameters
@@ -57,12 +61,14 @@ def profile(problem: Problem, path: Path, t: Tensor, *, at_once: int | None = No
     t : Tensor, shape (t,)
         Where to evaluate.
     at_once : int, optional
-        Networks evaluated together by ``torch.vmap``. By default 1 on a CPU, where that is fastest (an MLP 64-128-128-10 on
-        1437 samples, one thread: 2.3 ms per network in float32 and 2.8 ms in float64, against 2.7 and 3.9 ms for 4 at once,
-        3.9 and 10 ms for 25) and where the result of a pair is bit for bit that of the pair alone; 32 on other devices.
+        Networks evaluated together by ``torch.vmap``. By default 1 on a CPU, where that is fastest
+        (an MLP 64-128-128-10 on 1437 samples, one thread: 2.3 ms per network in float32 and 2.8 ms
+        in float64, against 2.7 and 3.9 ms for 4 at once, 3.9 and 10 ms for 25) and where the result
+        of a pair is bit for bit that of the pair alone; 32 on other devices.
     values : {"both", "error"}
-        Whether the loss is wanted. The error alone is faster on a CPU where the first layer of the network is dense and the path
-        is one of :mod:`symgeom.landscape.path`: the first layer is then evaluated at the path's points only.
+        Whether the loss is wanted. The error alone is faster on a CPU where the first layer of the
+        network is dense and the path is one of :mod:`symgeom.landscape.path`: the first layer is
+        then evaluated at the path's points only.
 
     Returns
     -------
@@ -85,18 +91,28 @@ def profile(problem: Problem, path: Path, t: Tensor, *, at_once: int | None = No
     """
     check_choice(values, VALUES, "choice of values")
     problem, pairs = laid_out(problem), pairs_of(problem, path)
-    if values == "error" and together(problem, at_once) == 1 and isinstance(path, Curve | GeodesicPath):
+    if (
+        values == "error"
+        and together(problem, at_once) == 1
+        and isinstance(path, Curve | GeodesicPath)
+    ):
         error = _errors(problem, path, t, pairs)
         if error is not None:
             return Profile(t, torch.full_like(error, torch.nan), error, problem.batch_norm)
     numbers = sum(parameter.numel() for parameter in problem.module.parameters())
-    held = min(NETWORKS_HELD, NUMBERS_HELD // numbers) if together(problem, at_once) == 1 else NETWORKS_HELD
+    held = (
+        min(NETWORKS_HELD, NUMBERS_HELD // numbers)
+        if together(problem, at_once) == 1
+        else NETWORKS_HELD
+    )
     found = []
     for part in t.split(max(1, held // math.prod(pairs))):
         flat = {name: tensor.flatten(0, len(pairs)) for name, tensor in path(part).items()}
         found.append(evaluate(problem, flat, at_once).unflatten(1, (len(part), *pairs)))
     loss, error = torch.cat(found, dim=1).movedim(1, -1)
-    return Profile(t, loss if values == "both" else torch.full_like(loss, torch.nan), error, problem.batch_norm)
+    return Profile(
+        t, loss if values == "both" else torch.full_like(loss, torch.nan), error, problem.batch_norm
+    )
 
 
 def pairs_of(problem: Problem, path: Path) -> tuple[int, ...]:
@@ -106,7 +122,9 @@ def pairs_of(problem: Problem, path: Path) -> tuple[int, ...]:
     return tuple(sample.shape[: sample.ndim - parameter.ndim])
 
 
-def _errors(problem: Problem, path: Curve | GeodesicPath, t: Tensor, pairs: tuple[int, ...]) -> Tensor | None:
+def _errors(
+    problem: Problem, path: Curve | GeodesicPath, t: Tensor, pairs: tuple[int, ...]
+) -> Tensor | None:
     """Errors of every pair, if the first layer can be shared."""
     shared = Shared.of(problem)
     if shared is None:

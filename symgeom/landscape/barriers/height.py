@@ -18,7 +18,8 @@ def barrier(t: Tensor, values: Tensor, *, definition: str = "above_line") -> Ten
     values : Tensor, shape (..., t)
         Loss or error along the path.
     definition : {"above_line", "maximum"}
-        The largest rise above the straight line between the values at the ends, or the largest value.
+        The largest rise above the straight line between the values at the ends, or the largest
+        value.
 
     Returns
     -------
@@ -28,7 +29,8 @@ def barrier(t: Tensor, values: Tensor, *, definition: str = "above_line") -> Ten
     Raises
     ------
     SymgeomError
-        If the definition is unknown, or if ``t`` is not an increasing grid from 0 to 1 with one point per value.
+        If the definition is unknown, or if ``t`` is not an increasing grid from 0 to 1 with one
+        point per value.
 
     Examples
     --------

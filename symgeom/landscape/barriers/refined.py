@@ -1,9 +1,11 @@
 """Profiles whose points gather where the profile peaks.
 
-An equidistant grid misses what is narrower than its spacing. Every refinement halves the two intervals beside the point where the
-error rises highest above the line between the ends, and the two beside the point where the loss does: the loss is smooth, so that
-its slopes lead to a peak of the error that no point of the grid has seen. The number of points is the same for all paths; where
-they lie is part of the record. Where intervals coincide, or a peak is at an end, the next ones to the error's peak are halved.
+An equidistant grid misses what is narrower than its spacing. Every refinement halves the two
+intervals beside the point where the error rises highest above the line between the ends, and the
+two beside the point where the loss does: the loss is smooth, so that its slopes lead to a peak of
+the error that no point of the grid has seen. The number of points is the same for all paths; where
+they lie is part of the record. Where intervals coincide, or a peak is at an end, the next ones to
+the error's peak are halved.
 """
 
 from collections.abc import Iterator
@@ -22,7 +24,12 @@ NEW_POINTS = 4
 
 
 def refined_profile(
-    problem: Problem, path: Path, *, points: int = 11, refinements: int = 3, at_once: int | None = None
+    problem: Problem,
+    path: Path,
+    *,
+    points: int = 11,
+    refinements: int = 3,
+    at_once: int | None = None,
 ) -> Profile:
     """Evaluate loss and error along a path, more densely where they peak.
 
@@ -42,7 +49,8 @@ def refined_profile(
     Returns
     -------
     Profile
-        On ``points + 4 * refinements`` values of ``t``, increasing from 0 to 1, the equidistant ones among them.
+        On ``points + 4 * refinements`` values of ``t``, increasing from 0 to 1, the equidistant
+        ones among them.
 
     Raises
     ------
@@ -59,11 +67,15 @@ def refined_profile(
     tensor([0.0000, 0.1250, 0.2500, 0.3750, 0.5000, 0.6250, 0.7500, 0.8750, 1.0000],
            dtype=torch.float64)
     """
-    grid = profile(problem, path, torch.linspace(0, 1, points, dtype=torch.float64), at_once=at_once)
+    grid = profile(
+        problem, path, torch.linspace(0, 1, points, dtype=torch.float64), at_once=at_once
+    )
     return refine(problem, path, grid, refinements=refinements, at_once=at_once)
 
 
-def refine(problem: Problem, path: Path, found: Profile, *, refinements: int, at_once: int | None = None) -> Profile:
+def refine(
+    problem: Problem, path: Path, found: Profile, *, refinements: int, at_once: int | None = None
+) -> Profile:
     """Add points to a profile where it peaks.
 
     Parameters
@@ -116,9 +128,15 @@ def refine(problem: Problem, path: Path, found: Profile, *, refinements: int, at
 
 def _between(found: Profile) -> Tensor:
     """Return the middles of the intervals to be halved."""
-    loss, error = (rise(found.t, values).nan_to_num(nan=-torch.inf).tolist() for values in (found.loss, found.error))
+    loss, error = (
+        rise(found.t, values).nan_to_num(nan=-torch.inf).tolist()
+        for values in (found.loss, found.error)
+    )
     places = range(len(found.t))
-    peaks = max(places, key=lambda place: (error[place], loss[place])), max(places, key=lambda place: loss[place])
+    peaks = (
+        max(places, key=lambda place: (error[place], loss[place])),
+        max(places, key=lambda place: loss[place]),
+    )
     chosen: list[int] = []
     for left in [*_beside(peaks[0], 1), *_beside(peaks[1], 1), *_beside(peaks[0], len(places))]:
         if left in places[:-1] and left not in chosen:

@@ -1,12 +1,13 @@
 r"""Errors along a path, for networks whose first layer is dense: what the ends do to the data is computed once.
 
-The rows of the first layer's weight are, at every ``t``, combinations of the rows of the path's points, with factors of their
-own (:meth:`factors` of the path). So are its outputs,
+The rows of the first layer's weight are, at every ``t``, combinations of the rows of the path's
+points, with factors of their own (:meth:`factors` of the path). So are its outputs,
 
 .. math:: W_k(t)\,x = \sum_j f_{jk}(t)\, W^{(j)}_k\, x,
 
-and the products :math:`W^{(j)} x` are the same for all ``t``. In a multilayer perceptron 784-256-256-10 the first layer is three
-quarters of the work. Errors differ from those of the networks themselves by rounding only: where two outputs tie.
+and the products :math:`W^{(j)} x` are the same for all ``t``. In a multilayer perceptron
+784-256-256-10 the first layer is three quarters of the work. Errors differ from those of the
+networks themselves by rounding only: where two outputs tie.
 """
 
 from dataclasses import dataclass
@@ -48,23 +49,40 @@ class Shared:
     @staticmethod
     def of(problem: Problem) -> "Shared | None":
         """Find the first layer of a network; None if it is not a dense layer that reads the inputs once and as they are."""
-        if problem.batch_norm == "recompute" or problem.targets.is_floating_point() or problem.inputs.device.type != "cpu":
+        if (
+            problem.batch_norm == "recompute"
+            or problem.targets.is_floating_point()
+            or problem.inputs.device.type != "cpu"
+        ):
             return None
         sample, calls = problem.inputs[:1], []
         borrower = Borrower(problem.module, sample.dtype)
         module = borrower.module
         dense = {layer: name for name, layer in module.named_modules() if type(layer) is nn.Linear}
-        hooks = [layer.register_forward_pre_hook(lambda layer, inputs: calls.append((layer, inputs[0]))) for layer in dense]
+        hooks = [
+            layer.register_forward_pre_hook(lambda layer, inputs: calls.append((layer, inputs[0])))
+            for layer in dense
+        ]
         with torch.no_grad():
             module(sample)
         for hook in hooks:
             hook.remove()
         layer, seen = calls[0] if calls else (None, sample)
-        as_it_is = seen.data_ptr() == sample.data_ptr() and seen.shape == (1, sample.numel()) and sample.is_contiguous()
+        as_it_is = (
+            seen.data_ptr() == sample.data_ptr()
+            and seen.shape == (1, sample.numel())
+            and sample.is_contiguous()
+        )
         if layer is None or not as_it_is or [one for one, _ in calls].count(layer) != 1:
             return None
         prefix = f"{dense[layer]}." if dense[layer] else ""
-        return Shared(problem, borrower, layer, f"{prefix}weight", f"{prefix}bias" if layer.bias is not None else None)
+        return Shared(
+            problem,
+            borrower,
+            layer,
+            f"{prefix}weight",
+            f"{prefix}bias" if layer.bias is not None else None,
+        )
 
     @torch.no_grad()
     def errors(self, path: Curve | GeodesicPath, t: Tensor) -> Tensor | None:
@@ -80,7 +98,8 @@ class Shared:
         Returns
         -------
         Tensor, shape (t,)
-            In float64; NaN where an output is not finite. None if the rows of the first layer are no combinations of rows.
+            In float64; NaN where an output is not finite. None if the rows of the first layer are
+            no combinations of rows.
         """
         factors = path.factors(self.weight, t)
         if factors is None:
@@ -92,7 +111,9 @@ class Shared:
         block = max(1, HELD_BYTES // size // chunk) * chunk
         wrong = torch.zeros(len(t), dtype=torch.float64)
         for start in range(0, len(inputs), block):
-            of_points = [nn.functional.linear(inputs[start : start + block], weight) for weight in weights]
+            of_points = [
+                nn.functional.linear(inputs[start : start + block], weight) for weight in weights
+            ]
             for place, at in enumerate(t.tolist()):
                 network = path.tensors(at, others)
                 self.borrower.lend(network)

@@ -30,9 +30,11 @@ class Fold:
     eps : float
         What it adds to the variance.
     tensors : dict of str to str
-        Names of its ``weight`` and ``bias`` (left out where it has none), ``running_mean`` and ``running_var``.
+        Names of its ``weight`` and ``bias`` (left out where it has none), ``running_mean`` and
+        ``running_var``.
     layers : tuple of (str, str or None)
-        Names of the weight and bias of each layer that took it in (None where a bias was added); empty for a layer of its own.
+        Names of the weight and bias of each layer that took it in (None where a bias was added);
+        empty for a layer of its own.
     """
 
     norm: str
@@ -97,7 +99,9 @@ def find_folds(module: nn.Module, example: Tensor) -> list[Fold]:
     return [_fold(path, nodes, module, names, uses) for path, nodes in calls.items()]
 
 
-def _fold(path: str, calls: list[Node], module: nn.Module, names: Mapping[Node, str], uses: Counter[str]) -> Fold:
+def _fold(
+    path: str, calls: list[Node], module: nn.Module, names: Mapping[Node, str], uses: Counter[str]
+) -> Fold:
     """Say where one batch norm goes: into the layers before all of its calls, or into a layer of its own."""
     arguments = operation(calls[0])[1]
     tensors = {key: names[arguments[key]] for key in _TENSORS if arguments[key] is not None}
@@ -105,7 +109,9 @@ def _fold(path: str, calls: list[Node], module: nn.Module, names: Mapping[Node, 
     return Fold(path, arguments["eps"], tensors, () if None in layers else tuple(layers))
 
 
-def _layer_before(call: Node, module: nn.Module, names: Mapping[Node, str], uses: Counter[str]) -> tuple[str, str | None] | None:
+def _layer_before(
+    call: Node, module: nn.Module, names: Mapping[Node, str], uses: Counter[str]
+) -> tuple[str, str | None] | None:
     """Return weight and bias of the layer that feeds a batch norm, if it feeds nothing else and can be changed for it."""
     source = operation(call)[1]["source"]
     name, arguments = operation(source) if source.op == "call_function" else ("", {})
@@ -115,7 +121,9 @@ def _layer_before(call: Node, module: nn.Module, names: Mapping[Node, str], uses
     parameters_used = [names.get(node) for node in (weight, bias) if node is not None]
     if any(tensor is None or uses[tensor] > 1 for tensor in parameters_used):
         return None
-    if source.meta["val"].ndim != weight.meta["val"].ndim:  # its channels are not those of the batch norm
+    if (
+        source.meta["val"].ndim != weight.meta["val"].ndim
+    ):  # its channels are not those of the batch norm
         return None
     owner = module.get_submodule(names[weight].rpartition(".")[0])
     if bias is None and not (type(owner).forward is _LAYERS[name].forward and owner.bias is None):

@@ -1,18 +1,21 @@
 r"""Fold batch norms into the layers before them.
 
-With running mean :math:`\mu` and variance :math:`v`, a batch norm in eval mode is an affine map of every channel,
+With running mean :math:`\mu` and variance :math:`v`, a batch norm in eval mode is an affine map of
+every channel,
 
 .. math:: y = a\,x + c, \qquad a = \frac{\gamma}{\sqrt{v + \epsilon}}, \qquad c = \beta - a\,\mu,
 
 and where :math:`x = W z + b` comes from a convolution or linear layer that nothing else reads,
-:math:`y = (a W) z + (a b + c)` is one layer. Any other batch norm (behind a sum or a concatenation, say) becomes the affine map
-itself: a layer with one weight and one bias per channel. A negative :math:`\gamma` needs no care. The pairs are read from the
-``torch.export`` graph, not from the order of the modules, and the result is compared with the network before it is returned.
+:math:`y = (a W) z + (a b + c)` is one layer. Any other batch norm (behind a sum or a concatenation,
+say) becomes the affine map itself: a layer with one weight and one bias per channel. A negative
+:math:`\gamma` needs no care. The pairs are read from the ``torch.export`` graph, not from the order
+of the modules, and the result is compared with the network before it is returned.
 
 References
 ----------
-Pittorino et al., "Deep networks on toroids" (2202.03038), section on normalisation: networks as functions, batch norm included.
-Jacob et al., "Quantization and training of neural networks" (1712.05877), section 3.2: the folded weights.
+Pittorino et al., "Deep networks on toroids" (2202.03038), section on normalisation: networks as
+functions, batch norm included. Jacob et al., "Quantization and training of neural networks"
+(1712.05877), section 3.2: the folded weights.
 """
 
 import copy
@@ -83,7 +86,8 @@ class Folded:
         Returns
         -------
         dict of str to Tensor
-            The network for :attr:`module`, computed in float64 and returned in the precision of its tensors.
+            The network for :attr:`module`, computed in float64 and returned in the precision of its
+            tensors.
 
         Raises
         ------
@@ -109,7 +113,9 @@ class Folded:
             for weight, bias in fold.layers:
                 before = params[weight]
                 shift = factor * params[bias].double() + term if bias else term
-                folded[weight] = (factor.reshape(-1, *[1] * (before.ndim - 1)) * before.double()).to(before.dtype)
+                folded[weight] = (
+                    factor.reshape(-1, *[1] * (before.ndim - 1)) * before.double()
+                ).to(before.dtype)
                 folded[bias or _bias_of(weight)] = shift.to(before.dtype)
         return {name: folded[name] for name in _tensors(self.module)}
 
@@ -127,13 +133,15 @@ def fold_batchnorm(module: nn.Module, example: Tensor) -> Folded:
     Returns
     -------
     Folded
-        The folded network, which computes the same function in eval mode. A batch norm that eval mode never reaches is dropped.
+        The folded network, which computes the same function in eval mode. A batch norm that eval
+        mode never reaches is dropped.
 
     Raises
     ------
     SymgeomError
-        If a batch norm keeps no running statistics, is not a module of its own, or does more than a batch norm does; if a weight
-        is not finite; or if the network cannot take the example or cannot be captured.
+        If a batch norm keeps no running statistics, is not a module of its own, or does more than a
+        batch norm does; if a weight is not finite; or if the network cannot take the example or
+        cannot be captured.
 
     Examples
     --------
@@ -152,7 +160,11 @@ def fold_batchnorm(module: nn.Module, example: Tensor) -> Folded:
     names = {id(tensor): name for name, tensor in tensors.items()}
     changed = {name for fold in folds for layer in fold.layers for name in layer}
     sources = {name: names.get(id(tensor)) for name, tensor in _tensors(twin).items()}
-    kept = {name: source for name, source in sources.items() if source is not None and source not in changed}
+    kept = {
+        name: source
+        for name, source in sources.items()
+        if source is not None and source not in changed
+    }
     original = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors.items()}
     folded = Folded(copy.deepcopy(twin), tuple(folds), kept, original)
     _compare(module, folded, example)
@@ -164,12 +176,16 @@ def fold_batchnorm(module: nn.Module, example: Tensor) -> Folded:
 
 def _twin(module: nn.Module) -> nn.Module:
     """Return a copy in eval mode that shares its tensors with the module."""
-    return copy.deepcopy(module, {id(tensor): tensor for tensor in _tensors(module).values()}).eval()
+    return copy.deepcopy(
+        module, {id(tensor): tensor for tensor in _tensors(module).values()}
+    ).eval()
 
 
 def _without_norms(twin: nn.Module, folds: list[Fold]) -> nn.Module:
     """Replace the batch norms of a copy, and add the biases that are missing."""
-    new: dict[int, nn.Module] = {id(layer): nn.Identity() for layer in twin.modules() if isinstance(layer, _BatchNorm)}
+    new: dict[int, nn.Module] = {
+        id(layer): nn.Identity() for layer in twin.modules() if isinstance(layer, _BatchNorm)
+    }
     for fold in folds:
         norm = twin.get_submodule(fold.norm)
         if not fold.layers:
@@ -192,7 +208,9 @@ def _compare(module: nn.Module, folded: Folded, example: Tensor) -> None:
     for fold in folded.folds:
         for key, name in fold.tensors.items():
             wave = (torch.arange(len(params[name])).to(params[name]) + len(key)).cos() / 2
-            params[name] = params[name].abs() + 1 + wave if key == "running_var" else params[name] + wave
+            params[name] = (
+                params[name].abs() + 1 + wave if key == "running_var" else params[name] + wave
+            )
     inputs = example.double() if example.is_floating_point() else example
     try:
         after = tensors_of(functional_call(folded.module, folded.parameters(params), (inputs,)))

@@ -1,18 +1,21 @@
 r"""The statistics of batch norms: which ones a network is evaluated with, and how to measure them anew.
 
-A chunk of :math:`n_c` training samples gives every channel the mean :math:`\mu_c` and the variance :math:`v_c` of the batch, as
-in training mode; the other layers are in eval mode. The statistics of the network are
+A chunk of :math:`n_c` training samples gives every channel the mean :math:`\mu_c` and the variance
+:math:`v_c` of the batch, as in training mode; the other layers are in eval mode. The statistics of
+the network are
 
 .. math:: \mu = \frac1N \sum_c n_c\, \mu_c, \qquad v = \frac1N \sum_c n_c\, v_c,
 
-over the :math:`\lceil N / \mathtt{chunk} \rceil` chunks, of equal size up to one sample. The variance is torch's ``running_var``:
-unbiased, and within chunks (what their means vary by is not part of it).
+over the :math:`\lceil N / \mathtt{chunk} \rceil` chunks, of equal size up to one sample. The
+variance is torch's ``running_var``: unbiased, and within chunks (what their means vary by is not
+part of it).
 
 References
 ----------
-Ioffe and Szegedy, "Batch normalization" (1502.03167), section 3.1. Izmailov et al., "Averaging weights leads to wider optima"
-(1803.05407), section 3.2: statistics measured anew after the weights were moved. Jordan et al., "REPAIR" (2211.08403): what
-carried statistics do to a network between two networks.
+Ioffe and Szegedy, "Batch normalization" (1502.03167), section 3.1. Izmailov et al., "Averaging
+weights leads to wider optima" (1803.05407), section 3.2: statistics measured anew after the weights
+were moved. Jordan et al., "REPAIR" (2211.08403): what carried statistics do to a network between
+two networks.
 """
 
 import copy
@@ -69,7 +72,9 @@ def tensor_name(path: str, tensor: str) -> str:
     return f"{path}.{tensor}" if path else tensor
 
 
-def check_policy(module: nn.Module, policy: str | None, training_inputs: Tensor | None) -> str | None:
+def check_policy(
+    module: nn.Module, policy: str | None, training_inputs: Tensor | None
+) -> str | None:
     """Raise unless it is said which statistics the batch norms of a network use.
 
     Parameters
@@ -89,7 +94,8 @@ def check_policy(module: nn.Module, policy: str | None, training_inputs: Tensor 
     Raises
     ------
     SymgeomError
-        If the network has batch norm and there is no policy, an unknown one, or no samples to measure statistics on.
+        If the network has batch norm and there is no policy, an unknown one, or no samples to
+        measure statistics on.
 
     Examples
     --------
@@ -108,7 +114,9 @@ def check_policy(module: nn.Module, policy: str | None, training_inputs: Tensor 
             "measure them for every network, or batch_norm='carried', to use those among the parameters."
         )
     if policy == "recompute" and (training_inputs is None or len(training_inputs) == 0):
-        raise SymgeomError("Cannot recompute the statistics of batch norms without samples: give the training_inputs.")
+        raise SymgeomError(
+            "Cannot recompute the statistics of batch norms without samples: give the training_inputs."
+        )
     return policy
 
 
@@ -134,7 +142,9 @@ class BatchMode:
         twin = copy.deepcopy(module, {id(tensor): tensor for tensor in tensors}).eval()
         norms = batch_norms(twin)
         for norm in norms.values():
-            norm.train().momentum = None  # averages over the calls of a layer that is used more than once
+            norm.train().momentum = (
+                None  # averages over the calls of a layer that is used more than once
+            )
         return BatchMode(twin, tuple(norms))
 
     def outputs(self, params: Parameters, inputs: Tensor) -> Tensor:
@@ -167,7 +177,10 @@ class BatchMode:
     def _run(self, params: Parameters, inputs: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Outputs, and the statistics of the batch: what the layers write into buffers that begin at zero."""
         statistics = {name: torch.zeros_like(params[name]) for name in self._statistics()}
-        counts = {tensor_name(path, "num_batches_tracked"): torch.zeros((), dtype=torch.int64) for path in self.norms}
+        counts = {
+            tensor_name(path, "num_batches_tracked"): torch.zeros((), dtype=torch.int64)
+            for path in self.norms
+        }
         try:
             outputs = functional_call(self.module, {**params, **statistics, **counts}, (inputs,))
         except ValueError as error:
@@ -184,7 +197,9 @@ class BatchMode:
             yield from (tensor_name(path, "running_mean"), tensor_name(path, "running_var"))
 
 
-def recompute_statistics(module: nn.Module, params: Parameters, inputs: Tensor, *, chunk: int = 2048) -> dict[str, Tensor]:
+def recompute_statistics(
+    module: nn.Module, params: Parameters, inputs: Tensor, *, chunk: int = 2048
+) -> dict[str, Tensor]:
     """Measure the running mean and variance of every batch norm for the given weights.
 
     Parameters
@@ -196,17 +211,20 @@ def recompute_statistics(module: nn.Module, params: Parameters, inputs: Tensor, 
     inputs : Tensor, shape (sample, ...)
         Training inputs, in the precision of the parameters.
     chunk : int
-        Samples per batch at most: a convention that changes numbers, because each batch is normalised by its own statistics.
+        Samples per batch at most: a convention that changes numbers, because each batch is
+        normalised by its own statistics.
 
     Returns
     -------
     dict of str to Tensor
-        The network with its ``running_mean`` and ``running_var`` replaced; constants to automatic differentiation.
+        The network with its ``running_mean`` and ``running_var`` replaced; constants to automatic
+        differentiation.
 
     Raises
     ------
     SymgeomError
-        If a batch norm keeps no statistics, there are no samples, or a batch has only one value per channel.
+        If a batch norm keeps no statistics, there are no samples, or a batch has only one value per
+        channel.
 
     Examples
     --------

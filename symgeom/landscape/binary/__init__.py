@@ -1,14 +1,20 @@
 """Binary networks: weights and activations of +1 and -1, for which a path flips weights and noise does too.
 
-Their symmetries are permutations and signs of units; discovery, canonical representatives and alignment are those of all networks
-(of binarised weights, so that every weight counts alike; the element found then acts on the latent ones).
+Their symmetries are permutations and signs of units; discovery, canonical representatives and
+alignment are those of all networks (of binarised weights, so that every weight counts alike; the
+element found then acts on the latent ones).
 """
 
 from symgeom.landscape.binary.chain import HammingChain, optimise_binary_chain
 from symgeom.landscape.binary.energy import Flips, flip_energy
 from symgeom.landscape.binary.layers import BinaryLinear, SignActivation, sign
 from symgeom.landscape.binary.path import HammingPath, LatentPath, random_order
-from symgeom.landscape.binary.weights import binarise, binary_tensors, hamming_distance, unit_hamming_distances
+from symgeom.landscape.binary.weights import (
+    binarise,
+    binary_tensors,
+    hamming_distance,
+    unit_hamming_distances,
+)
 
 __all__ = [
     "BinaryLinear",

@@ -2,13 +2,15 @@ r"""The local energy of binary networks: how many samples are lost when weights 
 
 .. math:: \delta E(p) = \mathbb E_z\,E(w \odot z) - E(w), \qquad z_i = -1 \text{ with probability } p, \text{ else } 1,
 
-with the error :math:`E`. A flip is a multiplication by -1, so that signs and permutations of units leave the local energy as it
-is. The flips of a draw at a small probability are among those at a larger one, which makes curves smooth (common random numbers);
-two networks that are given equal generators have the same flips.
+with the error :math:`E`. A flip is a multiplication by -1, so that signs and permutations of units
+leave the local energy as it is. The flips of a draw at a small probability are among those at a
+larger one, which makes curves smooth (common random numbers); two networks that are given equal
+generators have the same flips.
 
 References
 ----------
-Lucibello et al., "Deep learning via message passing algorithms based on belief propagation" (2110.14583), appendix B.5.
+Lucibello et al., "Deep learning via message passing algorithms based on belief propagation"
+(2110.14583), appendix B.5.
 """
 
 from collections.abc import Sequence
@@ -48,7 +50,8 @@ def flip_energy(
     problem : Problem
         The landscape.
     params : Parameters
-        One network, latent or binary, in the precision of the problem. Real tensors beside the binary ones stay as they are.
+        One network, latent or binary, in the precision of the problem. Real tensors beside the
+        binary ones stay as they are.
     probabilities : sequence of float
         Shares of the weights that flip, between 0 and 1.
     draws : int
@@ -59,7 +62,8 @@ def flip_energy(
     Returns
     -------
     LocalEnergy
-        Means over the draws and their standard errors; the amplitude is the probability of a flip, the noise :class:`Flips`.
+        Means over the draws and their standard errors; the amplitude is the probability of a flip,
+        the noise :class:`Flips`.
 
     Raises
     ------
@@ -76,20 +80,34 @@ def flip_energy(
     tensor([0., 1.], dtype=torch.float64)
     """
     if draws < 2:
-        raise SymgeomError(f"Cannot estimate a local energy from {draws} draws: its standard error needs at least 2.")
+        raise SymgeomError(
+            f"Cannot estimate a local energy from {draws} draws: its standard error needs at least 2."
+        )
     share = torch.as_tensor(probabilities, dtype=torch.float64)
     if not ((share >= 0) & (share <= 1)).all():
-        raise SymgeomError(f"Cannot flip weights with probabilities {share.tolist()}: give numbers from 0 to 1.")
+        raise SymgeomError(
+            f"Cannot flip weights with probabilities {share.tolist()}: give numbers from 0 to 1."
+        )
     binary = {name: sign(params[name]) for name in binary_tensors(problem.module)}
     values = torch.empty(draws, len(share), 2, dtype=torch.float64)
     for draw in range(draws):
-        chance = {name: torch.rand(tensor.shape, generator=generator, dtype=torch.float64) for name, tensor in binary.items()}
+        chance = {
+            name: torch.rand(tensor.shape, generator=generator, dtype=torch.float64)
+            for name, tensor in binary.items()
+        }
         for index, probability in enumerate(share.tolist()):
-            flips = {name: (numbers < probability).to(params[name].device) for name, numbers in chance.items()}
-            flipped = {name: torch.where(flips[name], -tensor, tensor) for name, tensor in binary.items()}
+            flips = {
+                name: (numbers < probability).to(params[name].device)
+                for name, numbers in chance.items()
+            }
+            flipped = {
+                name: torch.where(flips[name], -tensor, tensor) for name, tensor in binary.items()
+            }
             values[draw, index] = _loss_and_error(problem, {**params, **flipped})
     increase = values - _loss_and_error(problem, params)
-    if not all(tensor.isfinite().all() for tensor in params.values()):  # signs of what diverged would look like a network
+    if not all(
+        tensor.isfinite().all() for tensor in params.values()
+    ):  # signs of what diverged would look like a network
         increase = torch.full_like(increase, torch.nan)
     loss, error = increase.mean(0).unbind(-1)
     return LocalEnergy(

@@ -1,22 +1,26 @@
 r"""Layers with binary weights, and the sign as an activation, trained straight through.
 
-A binary layer keeps *latent* real weights :math:`w`; what it multiplies with is their sign, and its outputs are divided by the
-root of the number of inputs,
+A binary layer keeps *latent* real weights :math:`w`; what it multiplies with is their sign, and its
+outputs are divided by the root of the number of inputs,
 
 .. math:: z = \frac{\operatorname{sign}(w)\,x}{\sqrt n}.
 
-The derivative of the sign is taken to be that of the identity on :math:`[-1, 1]` (*straight through*): an activation hands its
-gradient on where its input is within, a latent weight where it is within or is led back there.
+The derivative of the sign is taken to be that of the identity on :math:`[-1, 1]` (*straight
+through*): an activation hands its gradient on where its input is within, a latent weight where it
+is within or is led back there.
 
-The sign of zero is that of its sign bit, so that no weight is zero and the sign of :math:`-w` is always the opposite one. With an
-odd number of inputs of :math:`\pm1` no pre-activation is zero either; for real inputs ties have no volume.
+The sign of zero is that of its sign bit, so that no weight is zero and the sign of :math:`-w` is
+always the opposite one. With an odd number of inputs of :math:`\pm1` no pre-activation is zero
+either; for real inputs ties have no volume.
 
 References
 ----------
-Courbariaux et al., "Binarized neural networks" (1602.02830), section 1: latent weights and the straight-through estimator.
-Lucibello et al., "Deep learning via message passing algorithms based on belief propagation" (2110.14583), appendix B.6: the
-recipe (no biases, no batch norm, pre-activations over the root of the fan-in). Differs from the source: latent weights are not
-clipped to :math:`[-1, 1]` after a step; a gradient that leads further out is not handed on, which makes it unnecessary.
+Courbariaux et al., "Binarized neural networks" (1602.02830), section 1: latent weights and the
+straight-through estimator. Lucibello et al., "Deep learning via message passing algorithms based on
+belief propagation" (2110.14583), appendix B.6: the recipe (no biases, no batch norm,
+pre-activations over the root of the fan-in). Differs from the source: latent weights are not
+clipped to :math:`[-1, 1]` after a step; a gradient that leads further out is not handed on, which
+makes it unnecessary.
 """
 
 import torch
@@ -33,7 +37,9 @@ class _Sign(torch.autograd.Function):
         return sign(x)
 
     @staticmethod
-    def setup_context(ctx: torch.autograd.function.FunctionCtx, inputs: tuple[Tensor, bool], output: Tensor) -> None:
+    def setup_context(
+        ctx: torch.autograd.function.FunctionCtx, inputs: tuple[Tensor, bool], output: Tensor
+    ) -> None:
         ctx.save_for_backward(inputs[0])
         ctx.leads_back = inputs[1]
 
@@ -89,7 +95,10 @@ class BinaryLinear(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the pre-activations."""
-        return nn.functional.linear(inputs, _Sign.apply(self.weight, True)) / self.weight.shape[1] ** 0.5
+        return (
+            nn.functional.linear(inputs, _Sign.apply(self.weight, True))
+            / self.weight.shape[1] ** 0.5
+        )
 
     def extra_repr(self) -> str:
         """Return the sizes, for printing."""

@@ -1,17 +1,19 @@
 r"""Paths between binary networks: every point is a binary network, and the path flips one weight after the other.
 
-A *Hamming geodesic* flips the :math:`n` weights in which its ends differ, in random order: at :math:`t` the first
-:math:`\operatorname{round}(tn)` of them have the value that they have at the second end. Every shortest path is one of these, so
-that a single path says little where there are few weights: average over orders. A *latent path* takes the signs of the linearly
-interpolated latent weights: a Hamming geodesic in one special order, in which weights flip early that are small in the first
-network and large in the second. They answer different questions.
+A *Hamming geodesic* flips the :math:`n` weights in which its ends differ, in random order: at
+:math:`t` the first :math:`\operatorname{round}(tn)` of them have the value that they have at the
+second end. Every shortest path is one of these, so that a single path says little where there are
+few weights: average over orders. A *latent path* takes the signs of the linearly interpolated
+latent weights: a Hamming geodesic in one special order, in which weights flip early that are small
+in the first network and large in the second. They answer different questions.
 
-Real tensors beside the binary ones are interpolated linearly. Calls, stacked pairs and ``t`` are as in :mod:`symgeom.landscape.path`.
+Real tensors beside the binary ones are interpolated linearly. Calls, stacked pairs and ``t`` are as
+in :mod:`symgeom.landscape.path`.
 
 References
 ----------
-Pittorino et al., "Deep networks on toroids" (2202.03038), which reports paths between binary networks. Differs from the source:
-its definition was not at hand; the random order is ours.
+Pittorino et al., "Deep networks on toroids" (2202.03038), which reports paths between binary
+networks. Differs from the source: its definition was not at hand; the random order is ours.
 """
 
 from collections.abc import Iterable, Sequence
@@ -29,7 +31,10 @@ from symgeom.landscape.path.weights import check_times
 
 
 def random_order(
-    like: Parameters, names: Iterable[str], *, generator: torch.Generator | Sequence[torch.Generator]
+    like: Parameters,
+    names: Iterable[str],
+    *,
+    generator: torch.Generator | Sequence[torch.Generator],
 ) -> dict[str, Tensor]:
     """Draw the order in which weights flip.
 
@@ -59,14 +64,23 @@ def random_order(
     """
     tensors = {name: like[name] for name in names}
     if isinstance(generator, torch.Generator):
-        return {name: _uniform(tensor.shape, generator).to(tensor.device) for name, tensor in tensors.items()}
+        return {
+            name: _uniform(tensor.shape, generator).to(tensor.device)
+            for name, tensor in tensors.items()
+        }
     for tensor in tensors.values():
         if len(tensor) != len(generator):
             raise SymgeomError(
                 f"Cannot draw orders for {len(tensor)} stacked networks with {len(generator)} generators: give one for each."
             )
-    drawn = [{name: _uniform(tensor.shape[1:], source) for name, tensor in tensors.items()} for source in generator]
-    return {name: torch.stack([numbers[name] for numbers in drawn]).to(tensor.device) for name, tensor in tensors.items()}
+    drawn = [
+        {name: _uniform(tensor.shape[1:], source) for name, tensor in tensors.items()}
+        for source in generator
+    ]
+    return {
+        name: torch.stack([numbers[name] for numbers in drawn]).to(tensor.device)
+        for name, tensor in tensors.items()
+    }
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +92,8 @@ class HammingPath:
     start, end : Parameters
         Two networks (or stacked ones), latent or binary.
     order : mapping of str to Tensor
-        For every binary tensor, numbers in its shape: smaller ones flip earlier (:func:`random_order`).
+        For every binary tensor, numbers in its shape: smaller ones flip earlier
+        (:func:`random_order`).
     stacked : bool
         Whether the ends are stacked networks.
 
@@ -98,7 +113,9 @@ class HammingPath:
         check_same_tensors(self.end, self.start, "the end of the path")
         for side in ("start", "end"):
             network = getattr(self, side)
-            object.__setattr__(self, side, {**network, **{name: sign(network[name]) for name in self.order}})
+            object.__setattr__(
+                self, side, {**network, **{name: sign(network[name]) for name in self.order}}
+            )
 
     def __call__(self, t: float | Tensor) -> dict[str, Tensor]:
         """Return the networks at ``t``.
@@ -116,7 +133,9 @@ class HammingPath:
         t = check_times(t)
         points = LinearPath(self.start, self.end)(t)
         ranks, count = self._ranks
-        flipped = (t.to(count.device).reshape(t.shape + (1,) * count.ndim) * count).round()  # (t, pair)
+        flipped = (
+            t.to(count.device).reshape(t.shape + (1,) * count.ndim) * count
+        ).round()  # (t, pair)
         for name, rank in ranks.items():
             passed = flipped.reshape(flipped.shape + (1,) * (rank.ndim - count.ndim))
             points[name] = torch.where(rank < passed, self.end[name], self.start[name])
@@ -135,7 +154,9 @@ class HammingPath:
         order = torch.where(differs, flat(self.order).double(), torch.inf)
         ranks = order.argsort(dim=-1, stable=True).argsort(dim=-1)
         pieces = ranks.split([shapes[name][lead:].numel() for name in names], dim=-1)
-        return {name: piece.reshape(shapes[name]) for name, piece in zip(names, pieces, strict=True)}, differs.sum(-1)
+        return {
+            name: piece.reshape(shapes[name]) for name, piece in zip(names, pieces, strict=True)
+        }, differs.sum(-1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +170,8 @@ class LatentPath:
     names : tuple of str
         The binary tensors.
     normalised : bool
-        Whether the latent weights of every unit (a row of a tensor) are first brought to length 1: this changes the order.
+        Whether the latent weights of every unit (a row of a tensor) are first brought to length 1:
+        this changes the order.
     stacked : bool
         Whether the ends are stacked networks.
 
@@ -180,11 +202,15 @@ class LatentPath:
             Binary weights of exactly +1 or -1.
         """
         points = self._line(t)
-        return {name: sign(tensor) if name in self.names else tensor for name, tensor in points.items()}
+        return {
+            name: sign(tensor) if name in self.names else tensor for name, tensor in points.items()
+        }
 
     @cached_property
     def _line(self) -> LinearPath:
-        return LinearPath(*(self._scaled(end) if self.normalised else end for end in (self.start, self.end)))
+        return LinearPath(
+            *(self._scaled(end) if self.normalised else end for end in (self.start, self.end))
+        )
 
     def _scaled(self, network: Parameters) -> dict[str, Tensor]:
         def unit(tensor: Tensor) -> Tensor:

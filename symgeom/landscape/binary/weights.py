@@ -1,7 +1,8 @@
 r"""Binary networks as parameters: which tensors are binary, their signs, and the share of weights in which two networks differ.
 
-The *Hamming distance* of two binary networks is the share :math:`d` of weights that differ. The inner product of two binary units
-over their number of weights is :math:`1 - 2d`, so that their angle on the torus is :math:`\arccos(1 - 2d)`.
+The *Hamming distance* of two binary networks is the share :math:`d` of weights that differ. The
+inner product of two binary units over their number of weights is :math:`1 - 2d`, so that their
+angle on the torus is :math:`\arccos(1 - 2d)`.
 """
 
 from collections.abc import Iterable
@@ -39,7 +40,9 @@ def binary_tensors(module: nn.Module) -> tuple[str, ...]:
     >>> binary_tensors(nn.Sequential(BinaryLinear(5, 3), nn.Linear(3, 2)))
     ('0.weight',)
     """
-    layers = {name: layer for name, layer in module.named_modules() if isinstance(layer, BinaryLinear)}
+    layers = {
+        name: layer for name, layer in module.named_modules() if isinstance(layer, BinaryLinear)
+    }
     if not layers:
         raise SymgeomError(
             f"Cannot treat the network ({type(module).__name__}) as binary: none of its layers is a BinaryLinear. Build it from "
@@ -84,7 +87,8 @@ def hamming_distance(first: Parameters, second: Parameters, names: Iterable[str]
     Parameters
     ----------
     first, second : Parameters
-        Two networks, latent or binary, aligned if permutations and signs shall not count. Use ``torch.vmap`` for stacked ones.
+        Two networks, latent or binary, aligned if permutations and signs shall not count. Use
+        ``torch.vmap`` for stacked ones.
     names : iterable of str
         The binary tensors that count (one, for the distance of one layer).
 
@@ -108,7 +112,9 @@ def hamming_distance(first: Parameters, second: Parameters, names: Iterable[str]
     return torch.cat([(sign(a[name]) != sign(b[name])).flatten() for name in a]).double().mean()
 
 
-def unit_hamming_distances(spec: SymmetrySpec, first: Parameters, second: Parameters) -> dict[str, Tensor]:
+def unit_hamming_distances(
+    spec: SymmetrySpec, first: Parameters, second: Parameters
+) -> dict[str, Tensor]:
     """Return the share of incoming weights in which the units of two networks differ, group by group.
 
     Parameters
@@ -116,7 +122,8 @@ def unit_hamming_distances(spec: SymmetrySpec, first: Parameters, second: Parame
     spec : SymmetrySpec
         The architecture.
     first, second : Parameters
-        Two networks all of whose weights are binary, latent or not, aligned if permutations and signs shall not count.
+        Two networks all of whose weights are binary, latent or not, aligned if permutations and
+        signs shall not count.
 
     Returns
     -------

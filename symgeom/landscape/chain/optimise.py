@@ -31,10 +31,11 @@ def optimise_path(
     Parameters
     ----------
     problem : Problem
-        The training landscape, in the precision of the networks. With ``batch_norm="recompute"`` mini-batches are normalised by
-        their own statistics, as in training.
+        The training landscape, in the precision of the networks. With ``batch_norm="recompute"``
+        mini-batches are normalised by their own statistics, as in training.
     chain : PolygonalPath or BezierPath
-        Three points or more (start, initial bends, end), each ``k`` stacked networks. Buffers are not trained.
+        Three points or more (start, initial bends, end), each ``k`` stacked networks. Buffers are
+        not trained.
     plan : ChainPlan
         How to train.
     generators : sequence of torch.Generator
@@ -66,14 +67,21 @@ def optimise_path(
     tensor([[1., 1.]], dtype=torch.float64)
     """
     if len(chain.points) < 3:
-        raise SymgeomError(f"Cannot train a chain of {len(chain.points)} points: give three or more, start, bends and end.")
+        raise SymgeomError(
+            f"Cannot train a chain of {len(chain.points)} points: give three or more, start, bends and end."
+        )
     pairs = len(next(iter(chain.points[0].values())))
     if len(generators) != pairs:
-        raise SymgeomError(f"Cannot train {pairs} chains with {len(generators)} generators: give one for each pair.")
+        raise SymgeomError(
+            f"Cannot train {pairs} chains with {len(generators)} generators: give one for each pair."
+        )
     start, *inner, end = chain.points
     inner = [{name: tensor.detach().clone() for name, tensor in point.items()} for point in inner]
     path = replace(chain, points=(start, *inner, end))  # its bends are trained in place
-    bends, seen = Bends.of(problem, path, torus, momentum=plan.momentum), _evaluated(problem, plan.evaluation_samples)
+    bends, seen = (
+        Bends.of(problem, path, torus, momentum=plan.momentum),
+        _evaluated(problem, plan.evaluation_samples),
+    )
     grid = torch.linspace(0, 1, plan.points, dtype=torch.float64)
     steps = -(-len(problem.targets) // plan.batch_size)
     epochs, errors = [], []
@@ -89,8 +97,12 @@ def optimise_path(
             connected = int((errors[-1].amax(-1) <= plan.limit(errors[0])).sum())
             progress(epoch, plan.epochs, f"{connected} of {pairs} chains connected")
     largest_error, epoch = torch.stack(errors, dim=1).amax(-1), torch.tensor(epochs)
-    needed = torch.where(largest_error <= plan.limit(errors[0]).unsqueeze(1), epoch.to(largest_error), math.inf).amin(1)
-    return Chains(path, epoch, largest_error, needed, needed * steps, _finite(inner), problem.batch_norm)
+    needed = torch.where(
+        largest_error <= plan.limit(errors[0]).unsqueeze(1), epoch.to(largest_error), math.inf
+    ).amin(1)
+    return Chains(
+        path, epoch, largest_error, needed, needed * steps, _finite(inner), problem.batch_norm
+    )
 
 
 def _evaluated(problem: Problem, samples: int | None) -> Problem:
@@ -101,4 +113,6 @@ def _evaluated(problem: Problem, samples: int | None) -> Problem:
 def _finite(points: list[dict[str, Tensor]]) -> Tensor:
     """Whether all numbers of each pair's networks are finite."""
     tensors = (tensor for point in points for tensor in point.values())
-    return torch.stack([tensor.reshape(len(tensor), -1).isfinite().all(1) for tensor in tensors]).all(0)
+    return torch.stack(
+        [tensor.reshape(len(tensor), -1).isfinite().all(1) for tensor in tensors]
+    ).all(0)

@@ -22,11 +22,13 @@ class ChainPlan:
     momentum : float
         Momentum of SGD.
     evaluate_every : int
-        Epochs between two evaluations of the training error along the chain; the first is before training, the last at its end.
+        Epochs between two evaluations of the training error along the chain; the first is before
+        training, the last at its end.
     points : int
         Points of the equidistant grid in ``t``, ends included, on which it is evaluated.
     threshold : float
-        How far above its worse end the training error along a chain may rise that counts as connected.
+        How far above its worse end the training error along a chain may rise that counts as
+        connected.
     evaluation_samples : int, optional
         Samples on which it is evaluated, the first of the data; all by default.
     """
@@ -54,7 +56,9 @@ class ChainPlan:
         for name, least in lowest.items():
             value = getattr(self, name)
             if not (value is None or value >= least):
-                raise SymgeomError(f"Cannot train a chain with {name} = {value}: it must be at least {least}.")
+                raise SymgeomError(
+                    f"Cannot train a chain with {name} = {value}: it must be at least {least}."
+                )
 
     def limit(self, errors: Tensor) -> Tensor:
         """Return up to which training error chains count as connected.

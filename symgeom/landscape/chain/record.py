@@ -23,7 +23,8 @@ class Chains:
     largest_error : Tensor, shape (pair, evaluation)
         Largest training error on the grid along the chain.
     epochs_needed : Tensor, shape (pair,)
-        Epoch of the first evaluation whose largest error is within the threshold; infinite where there is none.
+        Epoch of the first evaluation whose largest error is within the threshold; infinite where
+        there is none.
     steps_needed : Tensor, shape (pair,)
         The same in gradient steps (mini-batches).
     finite : Tensor of bool, shape (pair,)
@@ -59,8 +60,9 @@ def chain_shape(*points: Parameters) -> ChainShape:
     Returns
     -------
     ChainShape
-        ``(|m - a| + |b - m|) / |b - a|``, at least 1, and the angle between ``m - a`` and ``b - m``: 0 on the straight line,
-        pi where the chain turns back; the largest one of several bends (all: :func:`symgeom.landscape.path.bend_angles`). In float64.
+        ``(|m - a| + |b - m|) / |b - a|``, at least 1, and the angle between ``m - a`` and ``b -
+        m``: 0 on the straight line, pi where the chain turns back; the largest one of several bends
+        (all: :func:`symgeom.landscape.path.bend_angles`). In float64.
 
     Examples
     --------
@@ -69,4 +71,6 @@ def chain_shape(*points: Parameters) -> ChainShape:
     >>> [round(float(x), 4) for x in chain_shape(*corner)]
     [1.4142, 1.5708]
     """
-    return ChainShape(polygon_length(points) / polygon_length([points[0], points[-1]]), bend_angles(points).amax())
+    return ChainShape(
+        polygon_length(points) / polygon_length([points[0], points[-1]]), bend_angles(points).amax()
+    )

@@ -1,8 +1,9 @@
 """Steps of training along curves; bends and velocities change in place, which halves the memory traffic.
 
-On a CPU large and convolutional networks are trained one after the other: a step then costs little more than a step of plain
-training, where ``torch.vmap`` makes convolutions slower and one MLP 784-256-256-10 1.4 times as slow. Small networks are trained
-together: twice as fast per pair for 16 pairs of an MLP 64-128-128-10.
+On a CPU large and convolutional networks are trained one after the other: a step then costs little
+more than a step of plain training, where ``torch.vmap`` makes convolutions slower and one MLP
+784-256-256-10 1.4 times as slow. Small networks are trained together: twice as fast per pair for 16
+pairs of an MLP 64-128-128-10.
 """
 
 from collections.abc import Callable, Sequence
@@ -68,29 +69,69 @@ class Bends:
         inner, names = path.points[1:-1], [name for name, _ in problem.module.named_parameters()]
         velocity = [{name: torch.zeros_like(point[name]) for name in names} for point in inner]
         pairs = range(len(next(iter(inner[0].values()))))
-        spheres = [[s for point in one_pair(inner, pair) for s in spheres_of(torus, point)] if torus else [] for pair in pairs]
-        return Bends(problem, path, velocity, spheres, momentum, one_by_one(problem.module, problem.inputs.device))
+        spheres = [
+            [s for point in one_pair(inner, pair) for s in spheres_of(torus, point)]
+            if torus
+            else []
+            for pair in pairs
+        ]
+        return Bends(
+            problem,
+            path,
+            velocity,
+            spheres,
+            momentum,
+            one_by_one(problem.module, problem.inputs.device),
+        )
 
     @torch.no_grad()
-    def train_epoch(self, rates: Sequence[float], batch_size: int, generators: Sequence[torch.Generator]) -> None:
+    def train_epoch(
+        self, rates: Sequence[float], batch_size: int, generators: Sequence[torch.Generator]
+    ) -> None:
         """Take one pass over the data, with one learning rate per step."""
         device, samples = self.problem.inputs.device, len(self.problem.targets)
-        orders = [torch.randperm(samples, generator=generator).to(device) for generator in generators]
-        times = [torch.rand(len(rates), generator=generator, dtype=torch.float64).to(device) for generator in generators]
+        orders = [
+            torch.randperm(samples, generator=generator).to(device) for generator in generators
+        ]
+        times = [
+            torch.rand(len(rates), generator=generator, dtype=torch.float64).to(device)
+            for generator in generators
+        ]
         if self.alone:
             for pair, (order, t) in enumerate(zip(orders, times, strict=True)):
-                self._train(slice(pair, pair + 1), rates, order.unsqueeze(0).split(batch_size, dim=1), t.unsqueeze(1))
+                self._train(
+                    slice(pair, pair + 1),
+                    rates,
+                    order.unsqueeze(0).split(batch_size, dim=1),
+                    t.unsqueeze(1),
+                )
         else:
-            self._train(slice(None), rates, torch.stack(orders).split(batch_size, dim=1), torch.stack(times, dim=1))
+            self._train(
+                slice(None),
+                rates,
+                torch.stack(orders).split(batch_size, dim=1),
+                torch.stack(times, dim=1),
+            )
 
-    def _train(self, pairs: slice, rates: Sequence[float], batches: Sequence[Tensor], times: Tensor) -> None:
+    def _train(
+        self, pairs: slice, rates: Sequence[float], batches: Sequence[Tensor], times: Tensor
+    ) -> None:
         """Train some pairs; batches have shape ``(pair, sample)`` and times ``(step, pair)``."""
         points, velocity = (
-            [{n: x[pairs] for n, x in point.items()} for point in side] for side in (self.path.points, self.velocity)
+            [{n: x[pairs] for n, x in point.items()} for point in side]
+            for side in (self.path.points, self.velocity)
         )
-        network = {name: tensor.clone() for name, tensor in points[1].items()}  # buffers stay those of the first bend
-        gradient_at = _gradient_alone(self.problem, network) if self.alone else _gradient_together(self.problem, network)
-        for rate, index, weights in zip(rates, batches, self.path.weights(times).unbind(1), strict=True):  # (point, pair)
+        network = {
+            name: tensor.clone() for name, tensor in points[1].items()
+        }  # buffers stay those of the first bend
+        gradient_at = (
+            _gradient_alone(self.problem, network)
+            if self.alone
+            else _gradient_together(self.problem, network)
+        )
+        for rate, index, weights in zip(
+            rates, batches, self.path.weights(times).unbind(1), strict=True
+        ):  # (point, pair)
             _combine_into(network, points, weights, alone=self.alone)
             gradient = gradient_at(index)
             for weight, point, speed in zip(weights[1:-1], points[1:-1], velocity, strict=True):
@@ -99,7 +140,9 @@ class Bends:
                 if self.alone:
                     torch._foreach_add_(speeds, list(gradient.values()), alpha=float(weight))
                 else:
-                    torch._foreach_addcmul_(speeds, list(gradient.values()), [_over(weight, x) for x in speeds])
+                    torch._foreach_addcmul_(
+                        speeds, list(gradient.values()), [_over(weight, x) for x in speeds]
+                    )
                 torch._foreach_add_([point[name] for name in gradient], speeds, alpha=-rate)
             for spheres in self.spheres[pairs]:
                 for sphere in spheres:
@@ -146,27 +189,36 @@ def spheres_of(torus: Torus, network: Parameters) -> list[Sphere]:
     """
     found = []
     for group, legs in sphere_legs(torus.spec, network, bias_in_norm=torus.bias_in_norm).items():
-        views = [(view(network[leg.tensor], leg, torus.spec[group].size), leg.axis + 1) for leg in legs]
+        views = [
+            (view(network[leg.tensor], leg, torus.spec[group].size), leg.axis + 1) for leg in legs
+        ]
         found.append(Sphere(views, lengths(views)))
     return found
 
 
 def lengths(views: Sequence[tuple[Tensor, int]]) -> Tensor:
     """Return the length of every unit's vector, whose entries are in several tensors."""
-    norms = [torch.linalg.vector_norm(x, dim=[axis for axis in range(x.ndim) if axis != along]) for x, along in views]
+    norms = [
+        torch.linalg.vector_norm(x, dim=[axis for axis in range(x.ndim) if axis != along])
+        for x, along in views
+    ]
     return torch.linalg.vector_norm(torch.stack(norms), dim=0)
 
 
 def _gradient_together(problem: Problem, networks: Parameters) -> Gradient:
     """Return how to differentiate stacked networks, whose tensors change in place, each on a mini-batch of its own."""
-    return lambda index: torch.vmap(lambda network, samples: problem.gradient(network, index=samples))(networks, index)
+    return lambda index: torch.vmap(
+        lambda network, samples: problem.gradient(network, index=samples)
+    )(networks, index)
 
 
 def _gradient_alone(problem: Problem, networks: Parameters) -> Gradient:
     """Return how to differentiate the only one of stacked networks."""
     network = {name: tensor[0] for name, tensor in networks.items()}
     if problem.batch_norm == "recompute":
-        return lambda index: {name: x.unsqueeze(0) for name, x in problem.gradient(network, index=index[0]).items()}
+        return lambda index: {
+            name: x.unsqueeze(0) for name, x in problem.gradient(network, index=index[0]).items()
+        }
     borrower = Borrower(problem.module, problem.inputs.dtype)  # torch.func takes a fifth longer
     borrower.lend(network)
     leaves = {name: weight.requires_grad_() for name, weight in borrower.module.named_parameters()}
@@ -181,7 +233,9 @@ def _gradient_alone(problem: Problem, networks: Parameters) -> Gradient:
     return gradient
 
 
-def _combine_into(network: dict[str, Tensor], points: Sequence[Parameters], weights: Tensor, *, alone: bool) -> None:
+def _combine_into(
+    network: dict[str, Tensor], points: Sequence[Parameters], weights: Tensor, *, alone: bool
+) -> None:
     """Write the networks on the curve, in place: all floating-point tensors, carried statistics among them."""
     places = range(len(points))
     counting = [place for place in places if weights[place].any()] if alone else places
@@ -190,7 +244,9 @@ def _combine_into(network: dict[str, Tensor], points: Sequence[Parameters], weig
         if not tensor.is_floating_point():
             continue
         if alone and not others:  # the two ends of a segment: one pass over memory
-            torch.lerp(points[first][name], points[second][name], float(weights[second]), out=tensor)
+            torch.lerp(
+                points[first][name], points[second][name], float(weights[second]), out=tensor
+            )
             continue
         torch.mul(points[first][name], _over(weights[first], tensor), out=tensor)
         for place in (second, *others):

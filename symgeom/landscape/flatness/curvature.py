@@ -1,27 +1,30 @@
 r"""Curvature of the loss that no rescaling of the weights changes.
 
-A gauge :math:`\theta \to D\theta` with a diagonal :math:`D` that leaves the loss as it is takes the Hessian to
-:math:`D^{-1} H D^{-1}`, so that its eigenvalues and its trace can be given any value (Dinh et al.). Two operators do not change.
+A gauge :math:`\theta \to D\theta` with a diagonal :math:`D` that leaves the loss as it is takes the
+Hessian to :math:`D^{-1} H D^{-1}`, so that its eigenvalues and its trace can be given any value
+(Dinh et al.). Two operators do not change.
 
-*Relative curvature*, :math:`W H W` with :math:`W = \operatorname{diag}(w)`: the second derivative along changes in proportion to
-each weight. Because :math:`W \to D W`, it is the same matrix for all rescaled copies, signs included. The expected loss under
-multiplicative noise of amplitude :math:`\sigma` grows by :math:`\tfrac12\sigma^2 \operatorname{tr}(WHW) + O(\sigma^4)`.
+*Relative curvature*, :math:`W H W` with :math:`W = \operatorname{diag}(w)`: the second derivative
+along changes in proportion to each weight. Because :math:`W \to D W`, it is the same matrix for all
+rescaled copies, signs included. The expected loss under multiplicative noise of amplitude
+:math:`\sigma` grows by :math:`\tfrac12\sigma^2 \operatorname{tr}(WHW) + O(\sigma^4)`.
 
-*Curvature on the torus*: the Riemannian Hessian of the loss on the product of the spheres of the canonical representative. With
-the incoming vector :math:`u_k = r_k \hat u_k` of every unit and of the head, :math:`P_k = 1 - \hat u_k \hat u_k^T` and the
-gradient :math:`g_k`,
+*Curvature on the torus*: the Riemannian Hessian of the loss on the product of the spheres of the
+canonical representative. With the incoming vector :math:`u_k = r_k \hat u_k` of every unit and of
+the head, :math:`P_k = 1 - \hat u_k \hat u_k^T` and the gradient :math:`g_k`,
 
 .. math:: \operatorname{Hess}[v]_k = P_k \Big(r_k \sum_l H_{kl}\, r_l v_l\Big) - r_k (\hat u_k \cdot g_k)\, v_k
 
-for :math:`v_k \perp \hat u_k`, in units of the loss per squared radian; at a minimum the last term vanishes. It is invariant
-because the representative is. The scale of the head changes the loss and is kept; along it, and in tensors on no sphere, the
-curvature is not measured.
+for :math:`v_k \perp \hat u_k`, in units of the loss per squared radian; at a minimum the last term
+vanishes. It is invariant because the representative is. The scale of the head changes the loss and
+is kept; along it, and in tensors on no sphere, the curvature is not measured.
 
 References
 ----------
-Dinh et al., "Sharp minima can generalize for deep nets" (1703.04933). Rangamani et al., "A scale invariant measure of flatness
-for deep network minima" (1902.02434): the Hessian on the quotient by rescalings, there in a metric of the quotient; ours is that
-of the torus. Absil, Mahony and Trumpf, "An extrinsic look at the Riemannian Hessian" (2013), section 4.2 (spheres).
+Dinh et al., "Sharp minima can generalize for deep nets" (1703.04933). Rangamani et al., "A scale
+invariant measure of flatness for deep network minima" (1902.02434): the Hessian on the quotient by
+rescalings, there in a metric of the quotient; ours is that of the torus. Absil, Mahony and Trumpf,
+"An extrinsic look at the Riemannian Hessian" (2013), section 4.2 (spheres).
 """
 
 from collections.abc import Callable, Collection
@@ -33,7 +36,12 @@ from torch import Tensor
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.types import Parameters, cast, ravel
 from symgeom.landscape.flatness.eigenpairs import Product
-from symgeom.landscape.flatness.hessian import HessianEigenvalues, hessian_vector_product, leading_eigenvalues, trainable
+from symgeom.landscape.flatness.hessian import (
+    HessianEigenvalues,
+    hessian_vector_product,
+    leading_eigenvalues,
+    trainable,
+)
 from symgeom.landscape.flatness.layers import on_the_torus, sphere_indices
 from symgeom.landscape.flatness.trace import HessianTrace, trace_of
 from symgeom.landscape.problem import Problem
@@ -119,7 +127,9 @@ def relative_curvature(
 
     def operator(dtype: torch.dtype) -> Product:
         network = cast(params, dtype)
-        weights = ravel({name: network[name] for name in trainable(problem, network, tensors=tensors)})
+        weights = ravel(
+            {name: network[name] for name in trainable(problem, network, tensors=tensors)}
+        )
         product = hessian_vector_product(problem.cast(dtype), network, tensors=tensors)
         return lambda vector: weights * product(weights * vector)
 
@@ -151,13 +161,14 @@ def torus_curvature(
     generator : torch.Generator
         The source of start vector and probes.
     tensors : collection of str, optional
-        The tensors of a block, for instance those of one layer; all others are constants, and what is left of a sphere is one of
-        its own. All trainable ones by default.
+        The tensors of a block, for instance those of one layer; all others are constants, and what
+        is left of a sphere is one of its own. All trainable ones by default.
 
     Returns
     -------
     Curvature
-        In units of the loss per squared radian. The directions along the lengths count as zero eigenvalues.
+        In units of the loss per squared radian. The directions along the lengths count as zero
+        eigenvalues.
 
     Raises
     ------
@@ -177,8 +188,12 @@ def torus_curvature(
     0.2384
     """
     names = trainable(problem, params, tensors=tensors)
-    finite = all(tensor.isfinite().all() for tensor in params.values())  # a network that diverged has no representative
-    canonical = on_the_torus(torus.spec, params, bias_in_norm=torus.bias_in_norm) if finite else params
+    finite = all(
+        tensor.isfinite().all() for tensor in params.values()
+    )  # a network that diverged has no representative
+    canonical = (
+        on_the_torus(torus.spec, params, bias_in_norm=torus.bias_in_norm) if finite else params
+    )
     indices = sphere_indices(torus.spec, canonical, names, bias_in_norm=torus.bias_in_norm).values()
     size = sum(index.numel() for index in indices)
     if not size:
@@ -190,17 +205,27 @@ def torus_curvature(
         network, cast_problem = cast(canonical, dtype), problem.cast(dtype)
         product = hessian_vector_product(cast_problem, network, tensors=tensors)
         gradient = cast_problem.gradient(network)
-        flat, slope = (ravel({name: source[name] for name in names}) for source in (network, gradient))
+        flat, slope = (
+            ravel({name: source[name] for name in names}) for source in (network, gradient)
+        )
         spheres = [_Sphere(index, flat[index], slope[index]) for index in indices]
 
         def hessian(vector: Tensor) -> Tensor:
             parts = vector.split([sphere.index.numel() for sphere in spheres])
-            along = [sphere.tangent(part.view_as(sphere.index)) for sphere, part in zip(spheres, parts, strict=True)]
+            along = [
+                sphere.tangent(part.view_as(sphere.index))
+                for sphere, part in zip(spheres, parts, strict=True)
+            ]
             whole = torch.zeros_like(flat)
             for sphere, part in zip(spheres, along, strict=True):
                 whole[sphere.index] = sphere.length * part
             image = product(whole)
-            return torch.cat([sphere.curved(image, part).reshape(-1) for sphere, part in zip(spheres, along, strict=True)])
+            return torch.cat(
+                [
+                    sphere.curved(image, part).reshape(-1)
+                    for sphere, part in zip(spheres, along, strict=True)
+                ]
+            )
 
         return hessian
 
@@ -225,11 +250,23 @@ class _Sphere:
 
 
 def _measured(
-    operator: Callable[[torch.dtype], Product], problem: Problem, size: int, kind: str, effort: Effort, generator: torch.Generator
+    operator: Callable[[torch.dtype], Product],
+    problem: Problem,
+    size: int,
+    kind: str,
+    effort: Effort,
+    generator: torch.Generator,
 ) -> Curvature:
     like = torch.empty(size, dtype=torch.float64, device=problem.inputs.device)
     values = leading_eigenvalues(
-        operator, [like], problem.batch_norm, count=effort.count, tolerance=effort.tolerance, generator=generator
+        operator,
+        [like],
+        problem.batch_norm,
+        count=effort.count,
+        tolerance=effort.tolerance,
+        generator=generator,
     )
-    trace = trace_of(operator(torch.float64), like, problem.batch_norm, probes=effort.probes, generator=generator)
+    trace = trace_of(
+        operator(torch.float64), like, problem.batch_norm, probes=effort.probes, generator=generator
+    )
     return Curvature(values, trace, kind)

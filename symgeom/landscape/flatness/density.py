@@ -1,18 +1,21 @@
 r"""Density of the Hessian's eigenvalues, by stochastic Lanczos quadrature.
 
-For a unit vector :math:`v`, :math:`m` steps of Lanczos iteration from it give a tridiagonal matrix :math:`T`; with its
-eigenvalues :math:`\lambda_j` as nodes and the squared first entries of its eigenvectors as weights :math:`w_j`,
+For a unit vector :math:`v`, :math:`m` steps of Lanczos iteration from it give a tridiagonal matrix
+:math:`T`; with its eigenvalues :math:`\lambda_j` as nodes and the squared first entries of its
+eigenvectors as weights :math:`w_j`,
 
 .. math:: v^T f(H)\, v \approx \sum_j w_j f(\lambda_j),
 
 exactly for polynomials of degree below :math:`2m`. The mean over random sign vectors is
-:math:`\frac1P \operatorname{tr} f(H)` in expectation: the moments of the density of eigenvalues. A Gaussian for every
-node gives a curve. Vectors are orthogonalised against all earlier ones, without which converged eigenvalues come back as copies.
+:math:`\frac1P \operatorname{tr} f(H)` in expectation: the moments of the density of eigenvalues. A
+Gaussian for every node gives a curve. Vectors are orthogonalised against all earlier ones, without
+which converged eigenvalues come back as copies.
 
 References
 ----------
-Golub and Meurant, "Matrices, moments and quadrature with applications" (2010), chapters 3 and 7. Ghorbani, Krishnan and Xiao, "An
-investigation into neural net optimization via Hessian eigenvalue density" (1901.10159), section 2 and appendix A.
+Golub and Meurant, "Matrices, moments and quadrature with applications" (2010), chapters 3 and 7.
+Ghorbani, Krishnan and Xiao, "An investigation into neural net optimization via Hessian eigenvalue
+density" (1901.10159), section 2 and appendix A.
 """
 
 from collections.abc import Collection
@@ -44,7 +47,8 @@ class SpectralDensity:
     nodes : Tensor, shape (probe, step)
         Eigenvalues, ascending, in float64.
     weights : Tensor, shape (probe, step)
-        Their weights; 1 in total for every probe. An iteration that ended early leaves nodes of weight 0.
+        Their weights; 1 in total for every probe. An iteration that ended early leaves nodes of
+        weight 0.
     parameters : int
         Number of eigenvalues of the Hessian.
     batch_norm : None or {"carried"}
@@ -105,7 +109,8 @@ def spectral_density(
     generator : torch.Generator
         The source of the random signs.
     tensors : collection of str, optional
-        The tensors of a block of the Hessian, for instance those of one layer; all trainable ones by default.
+        The tensors of a block of the Hessian, for instance those of one layer; all trainable ones
+        by default.
 
     Returns
     -------
@@ -135,7 +140,10 @@ def spectral_density(
     params = cast(params, torch.float64)
     product = hessian_vector_product(problem.cast(torch.float64), params, tensors=tensors)
     like = ravel({name: params[name] for name in trainable(problem, params, tensors=tensors)})
-    found = [lanczos_quadrature(product, random_signs(like, generator), min(steps, len(like))) for _ in range(probes)]
+    found = [
+        lanczos_quadrature(product, random_signs(like, generator), min(steps, len(like)))
+        for _ in range(probes)
+    ]
     nodes, weights = (torch.stack(parts).cpu() for parts in zip(*found, strict=True))
     return SpectralDensity(nodes, weights, len(like), problem.batch_norm)
 
@@ -155,8 +163,8 @@ def lanczos_quadrature(product: Product, start: Tensor, steps: int) -> tuple[Ten
     Returns
     -------
     tuple of Tensor, shapes (step,) and (step,)
-        Nodes, ascending, and weights. If the vector spans an invariant space of fewer dimensions than steps, what is missing are
-        nodes of weight 0 at the end.
+        Nodes, ascending, and weights. If the vector spans an invariant space of fewer dimensions
+        than steps, what is missing are nodes of weight 0 at the end.
 
     Examples
     --------
@@ -172,7 +180,9 @@ def lanczos_quadrature(product: Product, start: Tensor, steps: int) -> tuple[Ten
         taken += 1
         largest = max(largest, float(torch.linalg.vector_norm(image)))
         within[taken - 1, taken - 1] = torch.dot(image, basis[taken - 1])
-        for _ in range(2):  # once more, because the first leaves rounding in proportion to what it removes
+        for _ in range(
+            2
+        ):  # once more, because the first leaves rounding in proportion to what it removes
             image = image - basis[:taken].T @ (basis[:taken] @ image)
         length = torch.linalg.vector_norm(image)
         if taken == steps or not length > INVARIANT * largest:
@@ -188,7 +198,9 @@ def lanczos_quadrature(product: Product, start: Tensor, steps: int) -> tuple[Ten
     return nodes, weights
 
 
-def smoothed(spectrum: SpectralDensity, *, width: float | None = None, points: int = POINTS) -> SmoothDensity:
+def smoothed(
+    spectrum: SpectralDensity, *, width: float | None = None, points: int = POINTS
+) -> SmoothDensity:
     """Broaden every node by a Gaussian.
 
     Parameters
@@ -227,4 +239,6 @@ def smoothed(spectrum: SpectralDensity, *, width: float | None = None, points: i
     density = grid.new_zeros(points)
     for nodes, weights in zip(spectrum.nodes, spectrum.weights, strict=True):
         density += torch.exp(-(((grid[:, None] - nodes) / width) ** 2) / 2) @ weights
-    return SmoothDensity(grid, density / (len(spectrum.nodes) * width * (2 * torch.pi) ** 0.5), width)
+    return SmoothDensity(
+        grid, density / (len(spectrum.nodes) * width * (2 * torch.pi) ** 0.5), width
+    )

@@ -1,24 +1,27 @@
 r"""Leading eigenpairs of a symmetric operator that is known by its products with vectors, each with its residual.
 
-The Rayleigh-Ritz method on a growing orthonormal basis :math:`V`: of the eigenpairs :math:`(\lambda, s)` of :math:`V^T H V`, the
-Ritz pairs :math:`(\lambda, y = Vs)` with the largest values are kept, and the basis grows by the largest of their residuals
+The Rayleigh-Ritz method on a growing orthonormal basis :math:`V`: of the eigenpairs
+:math:`(\lambda, s)` of :math:`V^T H V`, the Ritz pairs :math:`(\lambda, y = Vs)` with the largest
+values are kept, and the basis grows by the largest of their residuals
 
 .. math:: r = H y - \lambda y .
 
-From one start vector all residuals are parallel and the basis spans a Krylov space: this is Lanczos iteration with full
-reorthogonalisation. A basis that is full restarts with its best Ritz vectors. Because the images :math:`HV` are kept, residuals
-are always explicit, and any vectors will do to start: :func:`refined_eigenpairs` searches with products in single precision,
-which cost half, and then takes those in double precision for the vectors found. Their eigenvalues are good to the square of the
-residuals, whatever the rounding of the search.
+From one start vector all residuals are parallel and the basis spans a Krylov space: this is Lanczos
+iteration with full reorthogonalisation. A basis that is full restarts with its best Ritz vectors.
+Because the images :math:`HV` are kept, residuals are always explicit, and any vectors will do to
+start: :func:`refined_eigenpairs` searches with products in single precision, which cost half, and
+then takes those in double precision for the vectors found. Their eigenvalues are good to the square
+of the residuals, whatever the rounding of the search.
 
-An eigenvalue as large as another one of the same space is found only once the basis spans that space; a basis of fewer than
-``2 count + BASIS`` vectors is therefore never taken to be enough.
+An eigenvalue as large as another one of the same space is found only once the basis spans that
+space; a basis of fewer than ``2 count + BASIS`` vectors is therefore never taken to be enough.
 
 References
 ----------
-Wu and Simon, "Thick-restart Lanczos method for large symmetric eigenvalue problems" (SIAM J. Matrix Anal. Appl. 22, 2000).
-Differs from the source: images are kept beside the basis, so that the start may be several vectors. Parlett, "The symmetric
-eigenvalue problem" (SIAM, 1998), section 4.5 (an eigenvalue lies within the residual) and theorem 11.7.1 (its square).
+Wu and Simon, "Thick-restart Lanczos method for large symmetric eigenvalue problems" (SIAM J. Matrix
+Anal. Appl. 22, 2000). Differs from the source: images are kept beside the basis, so that the start
+may be several vectors. Parlett, "The symmetric eigenvalue problem" (SIAM, 1998), section 4.5 (an
+eigenvalue lies within the residual) and theorem 11.7.1 (its square).
 """
 
 from collections.abc import Callable
@@ -84,7 +87,9 @@ class Stop:
     least: int
 
 
-def leading_eigenpairs(product: Product, start: Tensor, *, count: int, stop: Stop, generator: torch.Generator) -> Eigenpairs:
+def leading_eigenpairs(
+    product: Product, start: Tensor, *, count: int, stop: Stop, generator: torch.Generator
+) -> Eigenpairs:
     """Find the eigenpairs of an operator with the algebraically largest values.
 
     Parameters
@@ -121,7 +126,10 @@ def leading_eigenpairs(product: Product, start: Tensor, *, count: int, stop: Sto
     while True:
         image, used = space.add(waiting.pop(0) if waiting else None, product, generator), used + 1
         if not image.isfinite().all():
-            values, vectors = start.new_full((count,), torch.nan), start.new_full((count, size), torch.nan)
+            values, vectors = (
+                start.new_full((count,), torch.nan),
+                start.new_full((count, size), torch.nan),
+            )
             return Eigenpairs(values, vectors, values, used, False)
         if waiting:
             continue
@@ -152,7 +160,12 @@ class _Space:
     @classmethod
     def empty(cls, most: int, like: Tensor) -> "_Space":
         """Return a space of no dimension, with room for ``most``."""
-        return cls(like.new_empty(most, like.shape[1]), like.new_empty(most, like.shape[1]), like.new_zeros(most, most), 0)
+        return cls(
+            like.new_empty(most, like.shape[1]),
+            like.new_empty(most, like.shape[1]),
+            like.new_zeros(most, most),
+            0,
+        )
 
     def add(self, vector: Tensor | None, product: Product, generator: torch.Generator) -> Tensor:
         """Add a direction, a random one if none is given or nothing is left of it, and return its image."""
@@ -171,7 +184,10 @@ class _Space:
         """Return the leading Ritz values, their vectors and the residual vectors."""
         values, coefficients = torch.linalg.eigh(self.within[: self.filled, : self.filled])
         values, coefficients = values.flip(0)[:count], coefficients.flip(1)[:, :count].T
-        vectors, images = coefficients @ self.basis[: self.filled], coefficients @ self.images[: self.filled]
+        vectors, images = (
+            coefficients @ self.basis[: self.filled],
+            coefficients @ self.images[: self.filled],
+        )
         return values, vectors, images - values[:, None] * vectors
 
     def restart(self, kept: int) -> None:
@@ -184,7 +200,9 @@ class _Space:
 def _outside(basis: Tensor, vector: Tensor) -> Tensor | None:
     """Return the unit vector along the part of a vector outside a space; None if only rounding is left of it."""
     vector = vector / torch.linalg.vector_norm(vector)
-    for _ in range(2):  # once more, because the first leaves rounding in proportion to what it removes
+    for _ in range(
+        2
+    ):  # once more, because the first leaves rounding in proportion to what it removes
         vector = vector - basis.T @ (basis @ vector)
         length = torch.linalg.vector_norm(vector)
         if not length > INVARIANT:
@@ -235,10 +253,20 @@ def refined_eigenpairs(
     single, double = operator(torch.float32), operator(torch.float64)
     search = Stop(tolerance / 2, 2 * least, least)
     guess = leading_eigenpairs(
-        lambda vector: single(vector.float()).double(), start[None], count=count, stop=search, generator=generator
+        lambda vector: single(vector.float()).double(),
+        start[None],
+        count=count,
+        stop=search,
+        generator=generator,
     )
     finite = bool(guess.residuals.isfinite().all())
     begin, least = (guess.vectors, count) if finite else (start[None], least)
     stop = Stop(tolerance, BUDGET * count, least)
     found = leading_eigenpairs(double, begin, count=count, stop=stop, generator=generator)
-    return Eigenpairs(found.values, found.vectors, found.residuals, guess.products + found.products, found.converged)
+    return Eigenpairs(
+        found.values,
+        found.vectors,
+        found.residuals,
+        guess.products + found.products,
+        found.converged,
+    )

@@ -1,23 +1,25 @@
 r"""Leading eigenvalues of the Hessian of the loss, by Rayleigh-Ritz iteration.
 
-The Hessian :math:`H = \nabla^2 L(\theta)` over all trainable tensors, or over some of them, is never formed: the iteration needs
-products
+The Hessian :math:`H = \nabla^2 L(\theta)` over all trainable tensors, or over some of them, is
+never formed: the iteration needs products
 
 .. math:: Hv = \nabla\big\langle \nabla L(\theta), v\big\rangle,
 
-each a second backward pass through the graph of the gradient. That graph depends on :math:`\theta` only: where the data fit in
-one chunk of the problem it is built once and kept for all products; otherwise it is rebuilt for each chunk of each product, so
-that memory is bounded by a chunk (raise ``chunk`` where memory allows: it saves a third of the time). Each chunk weighs as many
-samples as it has. Eigenvalues and residuals are those of the full, fixed data set in float64; only the search that precedes them
-uses products in float32.
+each a second backward pass through the graph of the gradient. That graph depends on :math:`\theta`
+only: where the data fit in one chunk of the problem it is built once and kept for all products;
+otherwise it is rebuilt for each chunk of each product, so that memory is bounded by a chunk (raise
+``chunk`` where memory allows: it saves a third of the time). Each chunk weighs as many samples as
+it has. Eigenvalues and residuals are those of the full, fixed data set in float64; only the search
+that precedes them uses products in float32.
 
-The eigenvalues are those of the given parameterisation: a rescaling of a unit changes them (Dinh et al.); see
-:mod:`symgeom.landscape.flatness.curvature` for some that it does not change.
+The eigenvalues are those of the given parameterisation: a rescaling of a unit changes them (Dinh et
+al.); see :mod:`symgeom.landscape.flatness.curvature` for some that it does not change.
 
 References
 ----------
-Pearlmutter, "Fast exact multiplication by the Hessian" (Neural Computation 6, 1994): the products. Dinh et al., "Sharp minima can
-generalize for deep nets" (1703.04933): the dependence on the parameterisation.
+Pearlmutter, "Fast exact multiplication by the Hessian" (Neural Computation 6, 1994): the products.
+Dinh et al., "Sharp minima can generalize for deep nets" (1703.04933): the dependence on the
+parameterisation.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -39,14 +41,16 @@ class HessianEigenvalues:
     Attributes
     ----------
     values : Tensor, shape (eigenvalue,)
-        The algebraically largest eigenvalues, descending, in float64; NaN for those that were not found within the tolerance.
+        The algebraically largest eigenvalues, descending, in float64; NaN for those that were not
+        found within the tolerance.
     residuals : Tensor, shape (eigenvalue,)
-        ``|H v - value v|`` for the unit vectors found, in float64; a true eigenvalue lies within it. NaN for a network that
-        diverged.
+        ``|H v - value v|`` for the unit vectors found, in float64; a true eigenvalue lies within
+        it. NaN for a network that diverged.
     matvecs : int
         Hessian-vector products that were taken.
     converged : bool
-        Whether all eigenvalues were found with residuals within the tolerance, relative to the largest of them.
+        Whether all eigenvalues were found with residuals within the tolerance, relative to the
+        largest of them.
     batch_norm : None or {"carried"}
         Which statistics the batch norms used; None without batch norm.
     """
@@ -58,7 +62,9 @@ class HessianEigenvalues:
     batch_norm: str | None
 
 
-def hessian_vector_product(problem: Problem, params: Parameters, *, tensors: Collection[str] | None = None) -> Product:
+def hessian_vector_product(
+    problem: Problem, params: Parameters, *, tensors: Collection[str] | None = None
+) -> Product:
     """Prepare products of the Hessian of the mean loss with vectors.
 
     Parameters
@@ -68,12 +74,14 @@ def hessian_vector_product(problem: Problem, params: Parameters, *, tensors: Col
     params : Parameters
         One network. Buffers are constants.
     tensors : collection of str, optional
-        The tensors of a block of the Hessian; all others are constants too. All trainable ones by default.
+        The tensors of a block of the Hessian; all others are constants too. All trainable ones by
+        default.
 
     Returns
     -------
     callable
-        From a vector of shape ``(parameter,)``, these tensors in the order of ``params``, to ``H v``.
+        From a vector of shape ``(parameter,)``, these tensors in the order of ``params``, to ``H
+        v``.
 
     Raises
     ------
@@ -98,7 +106,9 @@ def hessian_vector_product(problem: Problem, params: Parameters, *, tensors: Col
     network = {**params, **dict(zip(names, leaves, strict=True))}
     parts = [
         replace(problem, inputs=inputs, targets=targets)
-        for inputs, targets in zip(problem.inputs.split(problem.chunk), problem.targets.split(problem.chunk), strict=True)
+        for inputs, targets in zip(
+            problem.inputs.split(problem.chunk), problem.targets.split(problem.chunk), strict=True
+        )
     ]
 
     def gradient(part: Problem) -> tuple[Tensor, ...]:
@@ -108,10 +118,17 @@ def hessian_vector_product(problem: Problem, params: Parameters, *, tensors: Col
     kept = [gradient(parts[0])] if len(parts) == 1 else None
 
     def product(vector: Tensor) -> Tensor:
-        along = [part.view_as(leaf) for part, leaf in zip(vector.split([leaf.numel() for leaf in leaves]), leaves, strict=True)]
+        along = [
+            part.view_as(leaf)
+            for part, leaf in zip(
+                vector.split([leaf.numel() for leaf in leaves]), leaves, strict=True
+            )
+        ]
         total = torch.zeros_like(vector)
         for gradients in kept or map(gradient, parts):
-            curved = [(g, v) for g, v in zip(gradients, along, strict=True) if g.requires_grad]  # not where the loss is linear
+            curved = [
+                (g, v) for g, v in zip(gradients, along, strict=True) if g.requires_grad
+            ]  # not where the loss is linear
             if curved:
                 sources, vectors = zip(*curved, strict=True)
                 options = {"retain_graph": kept is not None, "materialize_grads": True}
@@ -122,7 +139,9 @@ def hessian_vector_product(problem: Problem, params: Parameters, *, tensors: Col
     return product
 
 
-def trainable(problem: Problem, params: Parameters, *, tensors: Collection[str] | None = None) -> list[str]:
+def trainable(
+    problem: Problem, params: Parameters, *, tensors: Collection[str] | None = None
+) -> list[str]:
     """Return the names of a network's trainable tensors, in its order: the coordinates of Hessian-vector products.
 
     Parameters
@@ -185,11 +204,13 @@ def hessian_eigenvalues(
     count : int
         How many eigenvalues.
     tolerance : float
-        Largest residual, relative to the largest eigenvalue. The error of an eigenvalue is of the order of its square.
+        Largest residual, relative to the largest eigenvalue. The error of an eigenvalue is of the
+        order of its square.
     generator : torch.Generator
         The source of the start vector; the result depends on nothing else.
     tensors : collection of str, optional
-        The tensors of a block of the Hessian, for instance those of one layer; all trainable ones by default.
+        The tensors of a block of the Hessian, for instance those of one layer; all trainable ones
+        by default.
 
     Returns
     -------
@@ -216,7 +237,9 @@ def hessian_eigenvalues(
         return hessian_vector_product(problem.cast(dtype), cast(params, dtype), tensors=tensors)
 
     chosen = [params[name] for name in trainable(problem, params, tensors=tensors)]
-    return leading_eigenvalues(operator, chosen, problem.batch_norm, count=count, tolerance=tolerance, generator=generator)
+    return leading_eigenvalues(
+        operator, chosen, problem.batch_norm, count=count, tolerance=tolerance, generator=generator
+    )
 
 
 def leading_eigenvalues(
@@ -264,10 +287,18 @@ def leading_eigenvalues(
     """
     size = sum(tensor.numel() for tensor in chosen)
     if not 0 < count <= size:
-        raise SymgeomError(f"Cannot find {count} eigenvalues of a Hessian of {size} parameters: ask for 1 to {size}.")
+        raise SymgeomError(
+            f"Cannot find {count} eigenvalues of a Hessian of {size} parameters: ask for 1 to {size}."
+        )
     start = torch.randn(size, generator=generator, dtype=torch.float64).to(chosen[0].device)
-    found = refined_eigenpairs(operator, start, count=count, tolerance=tolerance, generator=generator)
+    found = refined_eigenpairs(
+        operator, start, count=count, tolerance=tolerance, generator=generator
+    )
     near = found.residuals <= tolerance * found.values.abs().amax()
     return HessianEigenvalues(
-        torch.where(near, found.values, torch.nan), found.residuals, found.products, found.converged, batch_norm
+        torch.where(near, found.values, torch.nan),
+        found.residuals,
+        found.products,
+        found.converged,
+        batch_norm,
     )

@@ -1,7 +1,7 @@
 """Parts of a network: its layers, and the entries of its weights that lie on spheres.
 
-Every measure of flatness that takes ``tensors`` takes the lists that :func:`layers` returns: its value then belongs to one layer,
-all others being constants.
+Every measure of flatness that takes ``tensors`` takes the lists that :func:`layers` returns: its
+value then belongs to one layer, all others being constants.
 """
 
 from collections.abc import Collection
@@ -31,7 +31,8 @@ def layers(problem: Problem, params: Parameters) -> dict[str, list[str]]:
     Returns
     -------
     dict of str to list of str
-        From the path of each module to its own tensors (weight and bias, if it has both), in the order of the network.
+        From the path of each module to its own tensors (weight and bias, if it has both), in the
+        order of the network.
 
     Examples
     --------
@@ -47,10 +48,13 @@ def layers(problem: Problem, params: Parameters) -> dict[str, list[str]]:
     return found
 
 
-def on_the_torus(spec: SymmetrySpec, params: Parameters, *, bias_in_norm: bool = True) -> dict[str, Tensor]:
+def on_the_torus(
+    spec: SymmetrySpec, params: Parameters, *, bias_in_norm: bool = True
+) -> dict[str, Tensor]:
     """Return the representative on which measures on the torus are taken.
 
-    Scales that leave the loss unchanged are removed; the head, whose scale does not, keeps its length. Dead units are dropped.
+    Scales that leave the loss unchanged are removed; the head, whose scale does not, keeps its
+    length. Dead units are dropped.
 
     Parameters
     ----------
@@ -73,7 +77,9 @@ def on_the_torus(spec: SymmetrySpec, params: Parameters, *, bias_in_norm: bool =
     >>> on_the_torus(spec, {"in": torch.tensor([[3.0, 4.0]]), "out": torch.tensor([[2.0]])})["out"]
     tensor([[10.]], dtype=torch.float64)
     """
-    return canonicalise(spec.exact(), params, bias_in_norm=bias_in_norm, dead_units="drop").parameters
+    return canonicalise(
+        spec.exact(), params, bias_in_norm=bias_in_norm, dead_units="drop"
+    ).parameters
 
 
 def sphere_indices(
@@ -88,8 +94,8 @@ def sphere_indices(
     params : Parameters
         One network.
     names : collection of str
-        The tensors that are raveled, in the order of ``params``. The coordinates that a sphere has in others are constants, so
-        that the rest of them is a sphere of its own.
+        The tensors that are raveled, in the order of ``params``. The coordinates that a sphere has
+        in others are constants, so that the rest of them is a sphere of its own.
     bias_in_norm : bool
         Whether a unit's bias is one of its coordinates.
 
@@ -109,8 +115,14 @@ def sphere_indices(
     numbered, first = {}, 0
     for name in names:
         tensor = params[name]
-        numbered[name] = torch.arange(first, first + tensor.numel(), device=tensor.device).view(tensor.shape)
+        numbered[name] = torch.arange(first, first + tensor.numel(), device=tensor.device).view(
+            tensor.shape
+        )
         first += tensor.numel()
     legs = sphere_legs(spec, params, bias_in_norm=bias_in_norm)
-    chosen = {group: [leg for leg in found if leg.tensor in numbered] for group, found in legs.items()}
-    return {group: rows(numbered, found, spec[group].size) for group, found in chosen.items() if found}
+    chosen = {
+        group: [leg for leg in found if leg.tensor in numbered] for group, found in legs.items()
+    }
+    return {
+        group: rows(numbered, found, spec[group].size) for group, found in chosen.items() if found
+    }

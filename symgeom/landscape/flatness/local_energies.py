@@ -2,19 +2,22 @@ r"""Local energy: how many training samples are lost when the weights are pertur
 
 .. math:: \delta E(\sigma) = \mathbb E_z\,E(w + \sigma\, z\odot w) - E(w), \qquad z_i \sim N(0, 1),
 
-with the error :math:`E`, not the loss. The noise is *multiplicative*: each weight moves in proportion to its size. Elementwise
-multiplication commutes with every diagonal rescaling, so the local energy is a property of the function and not of the chosen
-representative: it is the same before and after :func:`~symgeom.quotient.gauge.canonicalise`. Noise on the *torus* is invariant because it
-acts on the canonical representative; raw *additive* noise :math:`w + \sigma z` is not, and is there to show it
-(:mod:`symgeom.landscape.flatness.noise`).
+with the error :math:`E`, not the loss. The noise is *multiplicative*: each weight moves in
+proportion to its size. Elementwise multiplication commutes with every diagonal rescaling, so the
+local energy is a property of the function and not of the chosen representative: it is the same
+before and after :func:`~symgeom.quotient.gauge.canonicalise`. Noise on the *torus* is invariant
+because it acts on the canonical representative; raw *additive* noise :math:`w + \sigma z` is not,
+and is there to show it (:mod:`symgeom.landscape.flatness.noise`).
 
-Every draw of the noise is used at all amplitudes, which makes curves over the amplitude smooth and the comparison of amplitudes
-sharp (common random numbers); so are the draws of two networks that are given equal generators.
+Every draw of the noise is used at all amplitudes, which makes curves over the amplitude smooth and
+the comparison of amplitudes sharp (common random numbers); so are the draws of two networks that
+are given equal generators.
 
 References
 ----------
-Pittorino et al., "Entropic gradient descent algorithms and wide flat minima" (2006.07897): the local energy with multiplicative
-noise. Dinh et al., "Sharp minima can generalize for deep nets" (1703.04933): why additive noise measures the representative.
+Pittorino et al., "Entropic gradient descent algorithms and wide flat minima" (2006.07897): the
+local energy with multiplicative noise. Dinh et al., "Sharp minima can generalize for deep nets"
+(1703.04933): why additive noise measures the representative.
 """
 
 from collections.abc import Sequence
@@ -37,12 +40,13 @@ class LocalEnergy:
     Attributes
     ----------
     amplitude : Tensor, shape (amplitude,)
-        Standard deviation of the noise: relative to each weight (multiplicative) or unit (torus), or in units of the weights
-        (additive).
+        Standard deviation of the noise: relative to each weight (multiplicative) or unit (torus),
+        or in units of the weights (additive).
     error_increase : Tensor, shape (amplitude,)
         Mean increase of the error (fraction of the samples) over the draws, in float64.
     standard_error : Tensor, shape (amplitude,)
-        Standard error of that mean; errors at different amplitudes are correlated, because the draws are shared.
+        Standard error of that mean; errors at different amplitudes are correlated, because the
+        draws are shared.
     loss_increase : Tensor, shape (amplitude,)
         Mean increase of the loss.
     noise : Noise
@@ -80,9 +84,11 @@ def local_energy(
     Parameters
     ----------
     problem : Problem
-        The landscape. Evaluation is in its precision: float32 is enough, float64 makes the invariance exact to the last sample.
+        The landscape. Evaluation is in its precision: float32 is enough, float64 makes the
+        invariance exact to the last sample.
     params : Parameters
-        One network in the precision of the problem. Weights and biases are perturbed, buffers are not.
+        One network in the precision of the problem. Weights and biases are perturbed, buffers are
+        not.
     amplitudes : sequence of float
         Standard deviations of the noise.
     draws : int
@@ -100,7 +106,8 @@ def local_energy(
     Raises
     ------
     SymgeomError
-        If the kind of noise is unknown or lacks its spec, a tensor is not known, or there are fewer than two draws.
+        If the kind of noise is unknown or lacks its spec, a tensor is not known, or there are fewer
+        than two draws.
 
     Examples
     --------
@@ -112,8 +119,13 @@ def local_energy(
     """
     noise = noise if isinstance(noise, Noise) else Noise(noise)
     if draws < 2:
-        raise SymgeomError(f"Cannot estimate a local energy from {draws} draws: its standard error needs at least 2.")
-    amplitude, names = torch.as_tensor(amplitudes, dtype=torch.float64), trainable(problem, params, tensors=noise.tensors)
+        raise SymgeomError(
+            f"Cannot estimate a local energy from {draws} draws: its standard error needs at least 2."
+        )
+    amplitude, names = (
+        torch.as_tensor(amplitudes, dtype=torch.float64),
+        trainable(problem, params, tensors=noise.tensors),
+    )
     values = torch.full((draws, len(amplitude), 2), torch.nan, dtype=torch.float64)
     if all(tensor.isfinite().all() for tensor in params.values()):
         start = noise.start(params)
@@ -124,7 +136,9 @@ def local_energy(
                 values[place, index] = _loss_and_error(problem, displaced(sigma)) - before
     loss, error = values.mean(0).unbind(-1)
     spread = values[..., 1].std(0) / draws**0.5
-    return LocalEnergy(amplitude, error, spread, loss, noise, draws, tuple(names), problem.batch_norm)
+    return LocalEnergy(
+        amplitude, error, spread, loss, noise, draws, tuple(names), problem.batch_norm
+    )
 
 
 def _loss_and_error(problem: Problem, params: Parameters) -> Tensor:

@@ -1,28 +1,32 @@
 r"""Margins of a classifier: how far its outputs are from another decision, in units that no rescaling changes.
 
-The margin of a sample of class :math:`y` is :math:`f_y - \max_{c \neq y} f_c`; it is positive where the network is right. Outputs
-can be scaled at will, so that margins are compared on the canonical network, where every unit's incoming vector and the whole
-head have length 1. A second normalisation divides by the spectral norms of its layers,
+The margin of a sample of class :math:`y` is :math:`f_y - \max_{c \neq y} f_c`; it is positive where
+the network is right. Outputs can be scaled at will, so that margins are compared on the canonical
+network, where every unit's incoming vector and the whole head have length 1. A second normalisation
+divides by the spectral norms of its layers,
 
 .. math:: \gamma = \frac{f_y - \max_{c\neq y} f_c}{\prod_l \lVert W_l\rVert_\sigma},
 
 roughly the share of its outputs' sensitivity to the inputs that a sample uses.
 
-The *relative margin* of a layer is, to first order, the smallest change of its weights, each relative to its own size, that takes
-the sample to the decision between its class and the best other,
+The *relative margin* of a layer is, to first order, the smallest change of its weights, each
+relative to its own size, that takes the sample to the decision between its class and the best
+other,
 
 .. math:: \gamma_l = \frac{m}{\lVert w_l \odot \nabla_{w_l} m \rVert}, \qquad m = f_y - \max_{c\neq y} f_c,
 
-which no rescaling of units or outputs changes: :math:`w \odot \nabla_w m` is carried along, and the outputs' scale divides out.
+which no rescaling of units or outputs changes: :math:`w \odot \nabla_w m` is carried along, and the
+outputs' scale divides out.
 
 References
 ----------
-Baldassi et al., "Unveiling the structure of wide flat minima" (2107.01163): flat minima surround those of high margin. Bartlett,
-Foster and Telgarsky, "Spectrally-normalized margin bounds for neural networks" (1706.08498), equation 1.2. Differs from the
-source: without the factor of the (2, 1) norms; a filter bank counts as the matrix of its filters, and norms are those of the
-canonical network, because rescalings of units change them. Elsayed et al., "Large margin deep networks for classification"
-(1803.05598), equation 5: the margin of a layer to first order. Differs from the source: theirs is the change of its activations,
-ours the relative change of its weights.
+Baldassi et al., "Unveiling the structure of wide flat minima" (2107.01163): flat minima surround
+those of high margin. Bartlett, Foster and Telgarsky, "Spectrally-normalized margin bounds for
+neural networks" (1706.08498), equation 1.2. Differs from the source: without the factor of the (2,
+1) norms; a filter bank counts as the matrix of its filters, and norms are those of the canonical
+network, because rescalings of units change them. Elsayed et al., "Large margin deep networks for
+classification" (1803.05598), equation 5: the margin of a layer to first order. Differs from the
+source: theirs is the change of its activations, ours the relative change of its weights.
 """
 
 from collections.abc import Mapping, Sequence
@@ -144,16 +148,26 @@ def normalised_margins(
     if not all(tensor.isfinite().all() for tensor in params.values()):
         return Margins(quantile, nothing, nothing, bias_in_norm, problem.batch_norm)
     problem = problem.cast(torch.float64)
-    canonical = canonicalise(spec, cast(params, torch.float64), bias_in_norm=bias_in_norm, dead_units="drop").parameters
+    canonical = canonicalise(
+        spec, cast(params, torch.float64), bias_in_norm=bias_in_norm, dead_units="drop"
+    ).parameters
     found = margins(problem.outputs(canonical), problem.targets)
     value = torch.quantile(found, quantile.to(found.device)).cpu()
-    weights = [canonical[name].flatten(1) for name in trainable(problem, canonical) if canonical[name].ndim > 1]
+    weights = [
+        canonical[name].flatten(1)
+        for name in trainable(problem, canonical)
+        if canonical[name].ndim > 1
+    ]
     norms = torch.stack([torch.linalg.matrix_norm(weight, ord=2) for weight in weights]).cpu()
     return Margins(quantile, value, value / norms.prod(), bias_in_norm, problem.batch_norm)
 
 
 def layer_margins(
-    problem: Problem, params: Parameters, parts: Mapping[str, Sequence[str]], *, quantiles: Sequence[float] = QUANTILES
+    problem: Problem,
+    params: Parameters,
+    parts: Mapping[str, Sequence[str]],
+    *,
+    quantiles: Sequence[float] = QUANTILES,
 ) -> Tensor:
     """Measure the relative margins of each layer.
 
@@ -164,15 +178,18 @@ def layer_margins(
     params : Parameters
         One network in any gauge.
     parts : mapping of str to sequence of str
-        The trainable tensors of each layer, as :func:`~symgeom.landscape.flatness.layers.layers` returns them.
+        The trainable tensors of each layer, as :func:`~symgeom.landscape.flatness.layers.layers`
+        returns them.
     quantiles : sequence of float
-        Which quantiles of the relative margins over the samples, from 0 to 1 (not interpolated: the next lower sample's).
+        Which quantiles of the relative margins over the samples, from 0 to 1 (not interpolated: the
+        next lower sample's).
 
     Returns
     -------
     Tensor, shape (layer, quantile)
-        In float64; infinite for a sample whose margin the layer does not change; NaN for a network that diverged, and where the
-        statistics of batch norms are recomputed, so that no sample has a margin of its own.
+        In float64; infinite for a sample whose margin the layer does not change; NaN for a network
+        that diverged, and where the statistics of batch norms are recomputed, so that no sample has
+        a margin of its own.
 
     Examples
     --------
@@ -183,13 +200,21 @@ def layer_margins(
     tensor([[1.4000]], dtype=torch.float64)
     """
     quantile = torch.as_tensor(quantiles, dtype=torch.float64)
-    if problem.batch_norm == "recompute" or not all(tensor.isfinite().all() for tensor in params.values()):
+    if problem.batch_norm == "recompute" or not all(
+        tensor.isfinite().all() for tensor in params.values()
+    ):
         return torch.full((len(parts), len(quantile)), torch.nan, dtype=torch.float64)
-    problem, network = replace(problem.cast(torch.float64), sample_loss=margins), cast(params, torch.float64)
+    problem, network = (
+        replace(problem.cast(torch.float64), sample_loss=margins),
+        cast(params, torch.float64),
+    )
     slopes = [[] for _ in parts]
     for gradients in problem.sample_gradients(network):
         for found, names in zip(slopes, parts.values(), strict=True):
-            squares = [gradients[name].square().flatten(1) @ network[name].square().flatten() for name in names]
+            squares = [
+                gradients[name].square().flatten(1) @ network[name].square().flatten()
+                for name in names
+            ]
             found.append(sum(squares).sqrt())
     with torch.no_grad():
         found = margins(problem.outputs(network), problem.targets)

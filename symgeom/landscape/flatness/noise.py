@@ -6,14 +6,17 @@ With amplitude :math:`\sigma` and standard normal :math:`z`,
           u_k \leftarrow |u_k| \frac{\hat u_k + \sigma \xi_k}{|\hat u_k + \sigma \xi_k|}, \; \xi_k = z_k / \sqrt{d_k}, \qquad
           w_i \leftarrow w_i + \sigma z_i
 
-are *multiplicative*, *torus* and *additive* noise. The first commutes with every diagonal rescaling. The second acts on the
-canonical representative of the network, on the incoming vector :math:`u_k` (of dimension :math:`d_k`) of every unit and on the
-head, and moves each by an angle of about :math:`\arctan\sigma`; tensors on no sphere stay. Both displace a unit by the share
-:math:`\sigma` of its length, so that they share an axis. The third does neither: what it measures depends on the representative.
+are *multiplicative*, *torus* and *additive* noise. The first commutes with every diagonal
+rescaling. The second acts on the canonical representative of the network, on the incoming vector
+:math:`u_k` (of dimension :math:`d_k`) of every unit and on the head, and moves each by an angle of
+about :math:`\arctan\sigma`; tensors on no sphere stay. Both displace a unit by the share
+:math:`\sigma` of its length, so that they share an axis. The third does neither: what it measures
+depends on the representative.
 
 References
 ----------
-Pittorino et al., "Deep networks on toroids" (2202.03038). How noise is made isotropic there is not stated; this is our choice.
+Pittorino et al., "Deep networks on toroids" (2202.03038). How noise is made isotropic there is not
+stated; this is our choice.
 """
 
 from collections.abc import Callable, Sequence
@@ -81,7 +84,9 @@ class Noise:
         found = on_the_torus(self.spec, params, bias_in_norm=self.bias_in_norm)
         return {name: tensor.to(params[name].dtype) for name, tensor in found.items()}
 
-    def around(self, network: Parameters, names: Sequence[str]) -> Callable[[torch.Generator], Displacement]:
+    def around(
+        self, network: Parameters, names: Sequence[str]
+    ) -> Callable[[torch.Generator], Displacement]:
         """Prepare displacements of a network.
 
         Parameters
@@ -94,7 +99,8 @@ class Noise:
         Returns
         -------
         callable
-            From a generator to one draw. Noise is drawn in float64, so that it does not depend on the precision.
+            From a generator to one draw. Noise is drawn in float64, so that it does not depend on
+            the precision.
 
         Examples
         --------
@@ -105,29 +111,43 @@ class Noise:
         return (_on_spheres if self.kind == "torus" else _everywhere)(self, network, names)
 
 
-def _everywhere(noise: Noise, network: Parameters, names: Sequence[str]) -> Callable[[torch.Generator], Displacement]:
+def _everywhere(
+    noise: Noise, network: Parameters, names: Sequence[str]
+) -> Callable[[torch.Generator], Displacement]:
     def draw(generator: torch.Generator) -> Displacement:
         change = {name: _normal(network[name], generator) for name in names}
         if noise.kind == "multiplicative":
             change = {name: z.mul_(network[name]) for name, z in change.items()}
-        return lambda sigma: {**network, **{name: torch.add(network[name], z, alpha=sigma) for name, z in change.items()}}
+        return lambda sigma: {
+            **network,
+            **{name: torch.add(network[name], z, alpha=sigma) for name, z in change.items()},
+        }
 
     return draw
 
 
-def _on_spheres(noise: Noise, network: Parameters, names: Sequence[str]) -> Callable[[torch.Generator], Displacement]:
+def _on_spheres(
+    noise: Noise, network: Parameters, names: Sequence[str]
+) -> Callable[[torch.Generator], Displacement]:
     weights = {name: network[name] for name in names}
     flat = ravel(weights)
-    indices = list(sphere_indices(noise.spec, network, names, bias_in_norm=noise.bias_in_norm).values())
+    indices = list(
+        sphere_indices(noise.spec, network, names, bias_in_norm=noise.bias_in_norm).values()
+    )
     lengths = [torch.linalg.vector_norm(flat[index], dim=1, keepdim=True) for index in indices]
     directions = [normalise(flat[index]) for index in indices]
 
     def draw(generator: torch.Generator) -> Displacement:
-        change = [_normal(direction, generator).div_(direction.shape[1] ** 0.5) for direction in directions]
+        change = [
+            _normal(direction, generator).div_(direction.shape[1] ** 0.5)
+            for direction in directions
+        ]
 
         def displaced(sigma: float) -> dict[str, Tensor]:
             moved = flat.clone()
-            for index, length, direction, z in zip(indices, lengths, directions, change, strict=True):
+            for index, length, direction, z in zip(
+                indices, lengths, directions, change, strict=True
+            ):
                 moved[index] = length * normalise(torch.add(direction, z, alpha=sigma))
             return {**network, **unravel(moved, weights)}
 

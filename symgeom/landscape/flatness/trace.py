@@ -1,20 +1,22 @@
 r"""Trace of the Hessian of the loss, with its standard error.
 
-Hutchinson's estimator is the mean over random sign vectors :math:`z` of :math:`z^T H z`, whose expectation is
-:math:`\operatorname{tr} H`. It is exact on a diagonal matrix; otherwise its variance is twice the squared off-diagonal entries.
-All probes that were asked for are taken: stopping once two running means agree stops too early.
+Hutchinson's estimator is the mean over random sign vectors :math:`z` of :math:`z^T H z`, whose
+expectation is :math:`\operatorname{tr} H`. It is exact on a diagonal matrix; otherwise its variance
+is twice the squared off-diagonal entries. All probes that were asked for are taken: stopping once
+two running means agree stops too early.
 
-``method="hutch++"`` spends a third of the products on a sketch :math:`Q` of the leading eigenspace, a third on the exact trace
-there, and the rest on what is left:
+``method="hutch++"`` spends a third of the products on a sketch :math:`Q` of the leading eigenspace,
+a third on the exact trace there, and the rest on what is left:
 
 .. math:: \operatorname{tr} H = \operatorname{tr} Q^T H Q + \operatorname{tr}\,(1 - QQ^T) H (1 - QQ^T) .
 
-It is exact on matrices of lower rank than the sketch, and better where few eigenvalues dominate, as at a trained network.
+It is exact on matrices of lower rank than the sketch, and better where few eigenvalues dominate, as
+at a trained network.
 
 References
 ----------
-Hutchinson, "A stochastic estimator of the trace of the influence matrix" (1990). Meyer, Musco, Musco and Woodruff, "Hutch++"
-(2010.09649), algorithm 1.
+Hutchinson, "A stochastic estimator of the trace of the influence matrix" (1990). Meyer, Musco,
+Musco and Woodruff, "Hutch++" (2010.09649), algorithm 1.
 """
 
 from collections.abc import Collection
@@ -79,7 +81,8 @@ def hessian_trace(
     generator : torch.Generator
         The source of the random signs.
     tensors : collection of str, optional
-        The tensors of a block of the Hessian, for instance those of one layer; all trainable ones by default.
+        The tensors of a block of the Hessian, for instance those of one layer; all trainable ones
+        by default.
     method : {"hutchinson", "hutch++"}
         The estimator.
 
@@ -106,11 +109,19 @@ def hessian_trace(
     params = cast(params, torch.float64)
     product = hessian_vector_product(problem.cast(torch.float64), params, tensors=tensors)
     like = ravel({name: params[name] for name in trainable(problem, params, tensors=tensors)})
-    return trace_of(product, like, problem.batch_norm, probes=probes, generator=generator, method=method)
+    return trace_of(
+        product, like, problem.batch_norm, probes=probes, generator=generator, method=method
+    )
 
 
 def trace_of(
-    product: Product, like: Tensor, batch_norm: str | None, *, probes: int, generator: torch.Generator, method: str = "hutchinson"
+    product: Product,
+    like: Tensor,
+    batch_norm: str | None,
+    *,
+    probes: int,
+    generator: torch.Generator,
+    method: str = "hutchinson",
 ) -> HessianTrace:
     """Estimate the trace of an operator.
 
@@ -153,7 +164,10 @@ def trace_of(
         )
     sketch, exact = like.new_empty(len(like), 0), 0.0
     if method == "hutch++":
-        images = torch.stack([product(random_signs(like, generator)) for _ in range(min(probes // 3, len(like)))], dim=1)
+        images = torch.stack(
+            [product(random_signs(like, generator)) for _ in range(min(probes // 3, len(like)))],
+            dim=1,
+        )
         sketch = torch.linalg.qr(images).Q if images.isfinite().all() else images
         exact = sum(torch.dot(vector, product(vector)) for vector in sketch.T)
     values = []
@@ -162,7 +176,9 @@ def trace_of(
         z -= sketch @ (sketch.T @ z)
         values.append(torch.dot(z, product(z)))
     found = torch.stack(values)
-    return HessianTrace(exact + found.mean(), found.std() / len(found) ** 0.5, probes, method, batch_norm)
+    return HessianTrace(
+        exact + found.mean(), found.std() / len(found) ** 0.5, probes, method, batch_norm
+    )
 
 
 def random_signs(like: Tensor, generator: torch.Generator) -> Tensor:

@@ -2,24 +2,26 @@ r"""Worst-case sharpness: the largest increase of the loss within a ball.
 
 .. math:: S(\rho) = \max_{|T_w^{-1}\epsilon|\,\le\,\rho} L(w + \epsilon) - L(w)
 
-with :math:`T_w = 1` (SAM), or :math:`T_w = \operatorname{diag}|w|` (adaptive, ASAM): the ball of relative changes is carried
-along by every rescaling of the weights, and so is the path to its worst point; the adaptive sharpness is invariant.
+with :math:`T_w = 1` (SAM), or :math:`T_w = \operatorname{diag}|w|` (adaptive, ASAM): the ball of
+relative changes is carried along by every rescaling of the weights, and so is the path to its worst
+point; the adaptive sharpness is invariant.
 
 With :math:`\epsilon = T_w u` the maximum is sought by projected gradient ascent,
 
 .. math:: u_k = \Pi_{|u|\le\rho}\Big(u_{k-1} + \frac{\rho}{\sqrt k}\,\frac{g}{|g|}\Big), \qquad
           g = T_w \nabla L(w + T_w u_{k-1}), \qquad u_0 = 0 .
 
-The first step leads to the point of SAM, :math:`\epsilon = \rho\, T_w^2\nabla L / |T_w \nabla L|`. On a convex loss no step
-decreases it; on any loss what is found is a lower bound of the maximum. Where the gradient vanishes there is no first step, and
-no increase is found.
+The first step leads to the point of SAM, :math:`\epsilon = \rho\, T_w^2\nabla L / |T_w \nabla L|`.
+On a convex loss no step decreases it; on any loss what is found is a lower bound of the maximum.
+Where the gradient vanishes there is no first step, and no increase is found.
 
 References
 ----------
-Foret et al., "Sharpness-aware minimization" (2010.01412), equation 2. Kwon et al., "ASAM" (2102.11600), equations 3 and 6, with
-their stabiliser :math:`\eta = 0`, without which nothing is invariant; a weight that is zero stays zero. Andriushchenko et al., "A
-modern look at the relationship between sharpness and generalization" (2302.07011), section 2.
-Differs from the source: one ball for all data, not one per mini-batch.
+Foret et al., "Sharpness-aware minimization" (2010.01412), equation 2. Kwon et al., "ASAM"
+(2102.11600), equations 3 and 6, with their stabiliser :math:`\eta = 0`, without which nothing is
+invariant; a weight that is zero stays zero. Andriushchenko et al., "A modern look at the
+relationship between sharpness and generalization" (2302.07011), section 2. Differs from the source:
+one ball for all data, not one per mini-batch.
 """
 
 from collections.abc import Collection
@@ -41,8 +43,8 @@ class Sharpness:
     Attributes
     ----------
     increase : Tensor, shape (step,)
-        The largest increase of the loss that was found up to each step of the ascent, in float64: that of SAM's step first, the
-        best bound last.
+        The largest increase of the loss that was found up to each step of the ascent, in float64:
+        that of SAM's step first, the best bound last.
     radius : float
         Of the ball: a length in weight space, or a relative change (adaptive).
     adaptive : bool
@@ -117,7 +119,9 @@ def sharpness(
         gradient = problem.gradient({**params, **unravel(centre + unit * place, weights)})
         ascent = unit * ravel({name: gradient[name] for name in names})
         place = _within(place + radius / step**0.5 * _direction(ascent), radius)
-        found.append(problem.loss({**params, **unravel(centre + unit * place, weights)}).double() - before)
+        found.append(
+            problem.loss({**params, **unravel(centre + unit * place, weights)}).double() - before
+        )
     increase = torch.stack(found).detach().cummax(0).values
     return Sharpness(increase, radius, adaptive, tuple(names), problem.batch_norm)
 

@@ -8,7 +8,15 @@ from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError, check_choice
 from symgeom.ground.types import Parameters
-from symgeom.landscape.path.weights import Path, bezier_weights, check_points, check_times, combine, one_pair, polygonal_weights
+from symgeom.landscape.path.weights import (
+    Path,
+    bezier_weights,
+    check_points,
+    check_times,
+    combine,
+    one_pair,
+    polygonal_weights,
+)
 
 
 class Curve(ABC):
@@ -25,7 +33,10 @@ class Curve(ABC):
 
     def tensors(self, t: float | Tensor, names: Iterable[str]) -> dict[str, Tensor]:
         """Return some tensors of the network at ``t``, or of stacked networks."""
-        return combine(self.weights(check_times(t)), [{name: point[name] for name in names} for point in self.points])
+        return combine(
+            self.weights(check_times(t)),
+            [{name: point[name] for name in names} for point in self.points],
+        )
 
     @abstractmethod
     def weights(self, t: Tensor) -> Tensor:
@@ -82,7 +93,8 @@ class PolygonalPath(Curve):
     Attributes
     ----------
     points : sequence of Parameters
-        At least two networks, or stacked networks; point ``j`` is at ``t = j / (points - 1)``. Three make a one-bend chain.
+        At least two networks, or stacked networks; point ``j`` is at ``t = j / (points - 1)``.
+        Three make a one-bend chain.
 
     Examples
     --------
@@ -135,14 +147,16 @@ def curve_along(path: Path, *, kind: str = "polygonal", bends: int = 1) -> Curve
     path : Path
         For instance a geodesic; one or ``k`` stacked pairs.
     kind : {"polygonal", "bezier"}
-        Straight segments between the points, or the Bezier curve that they control (which passes only the ends).
+        Straight segments between the points, or the Bezier curve that they control (which passes
+        only the ends).
     bends : int
         Number of points between the ends.
 
     Returns
     -------
     Curve
-        A :class:`PolygonalPath` or :class:`BezierPath` of ``bends + 2`` points, at ``t = j / (bends + 1)`` of the path.
+        A :class:`PolygonalPath` or :class:`BezierPath` of ``bends + 2`` points, at ``t = j / (bends
+        + 1)`` of the path.
 
     Raises
     ------
@@ -158,5 +172,7 @@ def curve_along(path: Path, *, kind: str = "polygonal", bends: int = 1) -> Curve
     """
     check_choice(kind, CURVES, "kind of curve")
     if bends < 1:
-        raise SymgeomError(f"Cannot draw a curve with {bends} bends along a path: give at least one.")
+        raise SymgeomError(
+            f"Cannot draw a curve with {bends} bends along a path: give at least one."
+        )
     return CURVES[kind]([path(j / (bends + 1)) for j in range(bends + 2)])

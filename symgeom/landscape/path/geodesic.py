@@ -1,6 +1,7 @@
 r"""Great circles of every unit at once.
 
-The weights of the two networks depend on ``t`` and on the sphere that an entry lies on; the formula is in :mod:`symgeom.landscape.path`.
+The weights of the two networks depend on ``t`` and on the sphere that an entry lies on; the formula
+is in :mod:`symgeom.landscape.path`.
 """
 
 import math
@@ -22,25 +23,29 @@ from symgeom.symmetry.sphere import ANTIPODAL_TOLERANCE, AntipodalError, angle, 
 class GeodesicPath:
     """Every unit on its great circle, lengths geometrically, all other tensors linearly.
 
-    A unit that is zero in both networks (a dropped unit) stays zero. A unit that is zero in one of them has no direction there;
-    it grows linearly along its direction in the other. Geometry is in float64, the result in the networks' precision.
+    A unit that is zero in both networks (a dropped unit) stays zero. A unit that is zero in one of
+    them has no direction there; it grows linearly along its direction in the other. Geometry is in
+    float64, the result in the networks' precision.
 
     Attributes
     ----------
     spec : SymmetrySpec
-        The architecture: one sphere for each unit of each group, the head included where the spec has it.
+        The architecture: one sphere for each unit of each group, the head included where the spec
+        has it.
     start, end : Parameters
-        The networks at ``t = 0`` and ``t = 1``, which are returned exactly. Align the second to the first.
+        The networks at ``t = 0`` and ``t = 1``, which are returned exactly. Align the second to the
+        first.
     bias_in_norm : bool
-        Whether a unit's bias is a coordinate of its sphere (the default); if not, biases are interpolated linearly.
+        Whether a unit's bias is a coordinate of its sphere (the default); if not, biases are
+        interpolated linearly.
     stacked : bool
         Whether ``start`` and ``end`` hold ``k`` pairs along a leading axis.
 
     Raises
     ------
     SymgeomError
-        If the networks or the spec do not fit each other, or (an AntipodalError) if a unit is antipodal to itself in
-        the other network.
+        If the networks or the spec do not fit each other, or (an AntipodalError) if a unit is
+        antipodal to itself in the other network.
 
     Examples
     --------
@@ -83,7 +88,11 @@ class GeodesicPath:
             if not start.is_floating_point():
                 return start.expand((*t.shape, *start.shape))
             entries = spheres.reshape(-1).expand(*weights.shape[:-1], -1)
-            here, there = weights.to(start.dtype).gather(-1, entries).reshape(*weights.shape[:-1], *spheres.shape)
+            here, there = (
+                weights.to(start.dtype)
+                .gather(-1, entries)
+                .reshape(*weights.shape[:-1], *spheres.shape)
+            )
             return here * start + there * end
 
         return {name: one(name) for name in names}
@@ -128,10 +137,15 @@ class GeodesicPath:
     def _angles_and_ratios(self) -> tuple[Tensor, Tensor]:
         """Angle and ratio of lengths on every sphere; an angle of 0 and a ratio of 1, last, make the tensors on none linear."""
         ends = self._coordinates.values()
-        u, v = (torch.cat([torch.linalg.vector_norm(pair[side], dim=-1) for pair in ends], -1) for side in (0, 1))
+        u, v = (
+            torch.cat([torch.linalg.vector_norm(pair[side], dim=-1) for pair in ends], -1)
+            for side in (0, 1)
+        )
         ratio = torch.where((u == 0) | (v == 0), 1.0, v / u)
         theta = torch.cat([angle(*pair) for pair in ends], -1)
-        return torch.nn.functional.pad(theta, (0, 1)), torch.nn.functional.pad(ratio, (0, 1), value=1.0)
+        return torch.nn.functional.pad(theta, (0, 1)), torch.nn.functional.pad(
+            ratio, (0, 1), value=1.0
+        )
 
     @cached_property
     def _spheres(self) -> dict[str, Tensor]:
@@ -139,8 +153,15 @@ class GeodesicPath:
         sizes = {name: ends[0].shape[-2:] for name, ends in self._coordinates.items()}
         count, rows, device = 0, {}, self._angles_and_ratios[0].device
         for name, (size, d) in sizes.items():
-            rows[name] = torch.arange(count, count + size, dtype=torch.float64, device=device).unsqueeze(1).expand(size, d)
+            rows[name] = (
+                torch.arange(count, count + size, dtype=torch.float64, device=device)
+                .unsqueeze(1)
+                .expand(size, d)
+            )
             count += size
-        nowhere = {name: torch.full_like(tensor, count, dtype=torch.float64) for name, tensor in self._one.items()}
+        nowhere = {
+            name: torch.full_like(tensor, count, dtype=torch.float64)
+            for name, tensor in self._one.items()
+        }
         numbers = with_sphere_coordinates(self.spec, nowhere, rows, bias_in_norm=self.bias_in_norm)
         return {name: tensor.long() for name, tensor in numbers.items()}

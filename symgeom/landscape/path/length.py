@@ -1,9 +1,10 @@
 r"""How long a path is, and how sharply it turns.
 
-Lengths are Euclidean, :math:`\sum_j \lVert\theta_{j+1}-\theta_j\rVert` over all floating-point tensors (or those that are
-named), or distances on the torus, :math:`\sum_j d(\theta_j, \theta_{j+1})`, which see directions only and are comparable with
-:meth:`symgeom.quotient.torus.Torus.distance` of the ends. A curve is measured by points on it, so that its length comes out short, by a
-relative error of order one over the square of their number.
+Lengths are Euclidean, :math:`\sum_j \lVert\theta_{j+1}-\theta_j\rVert` over all floating-point
+tensors (or those that are named), or distances on the torus, :math:`\sum_j d(\theta_j,
+\theta_{j+1})`, which see directions only and are comparable with
+:meth:`symgeom.quotient.torus.Torus.distance` of the ends. A curve is measured by points on it, so
+that its length comes out short, by a relative error of order one over the square of their number.
 """
 
 from collections.abc import Sequence
@@ -19,7 +20,9 @@ from symgeom.quotient.torus import Torus
 from symgeom.symmetry.sphere import angle
 
 
-def polygon_length(points: Sequence[Parameters], *, torus: Torus | None = None, kind: str = "rms") -> Tensor:
+def polygon_length(
+    points: Sequence[Parameters], *, torus: Torus | None = None, kind: str = "rms"
+) -> Tensor:
     """Length of the segments between networks.
 
     Parameters
@@ -47,13 +50,17 @@ def polygon_length(points: Sequence[Parameters], *, torus: Torus | None = None, 
     tensor(5., dtype=torch.float64)
     """
     if len(points) < 2:
-        raise SymgeomError(f"Cannot measure the length of a path of {len(points)} points: give at least two.")
+        raise SymgeomError(
+            f"Cannot measure the length of a path of {len(points)} points: give at least two."
+        )
     if torus is None:
         return torch.stack([torch.linalg.vector_norm(step) for step in _steps(points)]).sum()
     return torch.stack([torus.distance(*pair, kind=kind) for pair in pairwise(points)]).sum()
 
 
-def path_length(path: Path, *, torus: Torus | None = None, kind: str = "rms", samples: int = 129) -> Tensor:
+def path_length(
+    path: Path, *, torus: Torus | None = None, kind: str = "rms", samples: int = 129
+) -> Tensor:
     """Length of a path of one network.
 
     Parameters
@@ -65,8 +72,8 @@ def path_length(path: Path, *, torus: Torus | None = None, kind: str = "rms", sa
     kind : {"rms", "riemannian"}
         Which distance on the torus.
     samples : int
-        Equidistant points of the path between which distances are summed. A polygonal chain is exact if its corners are among
-        them.
+        Equidistant points of the path between which distances are summed. A polygonal chain is
+        exact if its corners are among them.
 
     Returns
     -------
@@ -83,7 +90,9 @@ def path_length(path: Path, *, torus: Torus | None = None, kind: str = "rms", sa
     total, before = torch.zeros((), dtype=torch.float64), None
     for t in torch.linspace(0, 1, samples, dtype=torch.float64).split(16):
         networks = unstack(path(t))
-        total = total + polygon_length([before, *networks] if before else networks, torus=torus, kind=kind)
+        total = total + polygon_length(
+            [before, *networks] if before else networks, torus=torus, kind=kind
+        )
         before = networks[-1]
     return total
 
@@ -112,11 +121,16 @@ def bend_angles(points: Sequence[Parameters]) -> Tensor:
     tensor([1.5708], dtype=torch.float64)
     """
     if len(points) < 3:
-        raise SymgeomError(f"Cannot measure the bends of a chain of {len(points)} points: give at least three.")
+        raise SymgeomError(
+            f"Cannot measure the bends of a chain of {len(points)} points: give at least three."
+        )
     steps = _steps(points)
     return torch.stack([angle(first, second) for first, second in pairwise(steps)])
 
 
 def _steps(points: Sequence[Parameters]) -> list[Tensor]:
-    vectors = [ravel({name: x.double() for name, x in point.items() if x.is_floating_point()}) for point in points]
+    vectors = [
+        ravel({name: x.double() for name, x in point.items() if x.is_floating_point()})
+        for point in points
+    ]
     return [there - here for here, there in pairwise(vectors)]

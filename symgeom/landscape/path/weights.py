@@ -28,14 +28,17 @@ def polygonal_weights(t: Tensor, points: int) -> Tensor:
     Returns
     -------
     Tensor, shape (points, ...)
-        Their sum over points is 1. No branch depends on ``t``, so that ``torch.vmap`` gives every pair its own ``t``.
+        Their sum over points is 1. No branch depends on ``t``, so that ``torch.vmap`` gives every
+        pair its own ``t``.
 
     Examples
     --------
     >>> polygonal_weights(torch.tensor(0.25), 3)
     tensor([0.5000, 0.5000, 0.0000])
     """
-    return torch.stack([(1 - (t * (points - 1) - index).abs()).clamp(min=0) for index in range(points)])
+    return torch.stack(
+        [(1 - (t * (points - 1) - index).abs()).clamp(min=0) for index in range(points)]
+    )
 
 
 def bezier_weights(t: Tensor, points: int) -> Tensor:
@@ -59,7 +62,12 @@ def bezier_weights(t: Tensor, points: int) -> Tensor:
     tensor([0.2500, 0.5000, 0.2500])
     """
     degree = points - 1
-    return torch.stack([math.comb(degree, index) * t**index * (1 - t) ** (degree - index) for index in range(points)])
+    return torch.stack(
+        [
+            math.comb(degree, index) * t**index * (1 - t) ** (degree - index)
+            for index in range(points)
+        ]
+    )
 
 
 def combine(weights: Tensor, points: Sequence[Parameters]) -> dict[str, Tensor]:
@@ -75,7 +83,8 @@ def combine(weights: Tensor, points: Sequence[Parameters]) -> dict[str, Tensor]:
     Returns
     -------
     dict of str to Tensor
-        In the precision of the points, with the leading axis ``t`` where the weights have it; integers are the first point's.
+        In the precision of the points, with the leading axis ``t`` where the weights have it;
+        integers are the first point's.
 
     Examples
     --------
@@ -88,7 +97,9 @@ def combine(weights: Tensor, points: Sequence[Parameters]) -> dict[str, Tensor]:
         if not tensors[0].is_floating_point():
             return tensors[0].expand((*weights.shape[1:], *tensors[0].shape))
         factors = weights.to(tensors[0]).reshape(*weights.shape, *[1] * tensors[0].ndim)
-        return reduce(operator.add, (factor * tensor for factor, tensor in zip(factors, tensors, strict=True)))
+        return reduce(
+            operator.add, (factor * tensor for factor, tensor in zip(factors, tensors, strict=True))
+        )
 
     return {name: one(name) for name in points[0]}
 
@@ -118,9 +129,13 @@ def check_times(t: float | Tensor) -> Tensor:
     """
     t = torch.as_tensor(t, dtype=torch.float64)
     if t.ndim > 1:
-        raise SymgeomError(f"Cannot evaluate a path at t of shape {tuple(t.shape)}: give a number, or a tensor with one axis.")
+        raise SymgeomError(
+            f"Cannot evaluate a path at t of shape {tuple(t.shape)}: give a number, or a tensor with one axis."
+        )
     if not ((t >= 0) & (t <= 1)).all():
-        raise SymgeomError(f"Cannot evaluate a path at t from {t.min():.6g} to {t.max():.6g}: a path runs from t = 0 to t = 1.")
+        raise SymgeomError(
+            f"Cannot evaluate a path at t from {t.min():.6g} to {t.max():.6g}: a path runs from t = 0 to t = 1."
+        )
     return t
 
 

@@ -1,7 +1,8 @@
 """A copy of a module that borrows the tensors of networks, where one module is evaluated many times in a row.
 
-``torch.func.functional_call`` walks over the module at every call, which for small batches takes as long as a layer does. What
-borrows is not differentiable with respect to the lent tensors' own history, and not for ``torch.vmap``.
+``torch.func.functional_call`` walks over the module at every call, which for small batches takes as
+long as a layer does. What borrows is not differentiable with respect to the lent tensors' own
+history, and not for ``torch.vmap``.
 """
 
 import copy

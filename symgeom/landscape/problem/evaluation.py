@@ -1,8 +1,9 @@
 """Evaluate networks quickly: one after the other on a CPU, together elsewhere.
 
-On a CPU the images of a convolutional network are laid out channels last, in which torch pools and convolves about twice as fast
-(LeNet, one thread: 0.20 s against 0.45 s for 2048 samples), and are visited 256 at a time, so that a layer's outputs stay in the
-cache; both change results by rounding only.
+On a CPU the images of a convolutional network are laid out channels last, in which torch pools and
+convolves about twice as fast (LeNet, one thread: 0.20 s against 0.45 s for 2048 samples), and are
+visited 256 at a time, so that a layer's outputs stay in the cache; both change results by rounding
+only.
 """
 
 from dataclasses import replace
@@ -28,7 +29,8 @@ def laid_out(problem: Problem) -> Problem:
     Returns
     -------
     Problem
-        The same landscape, its images (if the network has convolutions) channels last and in chunks that suit a CPU.
+        The same landscape, its images (if the network has convolutions) channels last and in chunks
+        that suit a CPU.
 
     Examples
     --------
@@ -39,12 +41,20 @@ def laid_out(problem: Problem) -> Problem:
     """
     if problem.inputs.device.type != "cpu":
         return problem
-    images = problem.inputs.ndim == 4 and any(isinstance(layer, nn.Conv2d) for layer in problem.module.modules())
-    chunk = problem.chunk if problem.batch_norm == "recompute" else min(problem.chunk, IMAGES if images else SAMPLES)
+    images = problem.inputs.ndim == 4 and any(
+        isinstance(layer, nn.Conv2d) for layer in problem.module.modules()
+    )
+    chunk = (
+        problem.chunk
+        if problem.batch_norm == "recompute"
+        else min(problem.chunk, IMAGES if images else SAMPLES)
+    )
     if not images:
         return problem if chunk == problem.chunk else replace(problem, chunk=chunk)
     training = None if problem.training_inputs is None else _channels_last(problem.training_inputs)
-    return replace(problem, inputs=_channels_last(problem.inputs), training_inputs=training, chunk=chunk)
+    return replace(
+        problem, inputs=_channels_last(problem.inputs), training_inputs=training, chunk=chunk
+    )
 
 
 def together(problem: Problem, at_once: int | None) -> int:
@@ -77,10 +87,15 @@ def evaluate(problem: Problem, networks: Parameters, at_once: int | None = None)
     tensor([1., 0.], dtype=torch.float64)
     """
     if together(problem, at_once) == 1:
-        values = [torch.stack([x.double() for x in problem.loss_and_error(network)]) for network in unstack(networks)]
+        values = [
+            torch.stack([x.double() for x in problem.loss_and_error(network)])
+            for network in unstack(networks)
+        ]
         loss, error = torch.stack(values, dim=1)
     else:
-        loss, error = torch.vmap(problem.loss_and_error, chunk_size=together(problem, at_once))(networks)
+        loss, error = torch.vmap(problem.loss_and_error, chunk_size=together(problem, at_once))(
+            networks
+        )
     return torch.stack([loss.double(), torch.where(loss.isnan(), torch.nan, error)])
 
 
@@ -88,4 +103,8 @@ def _channels_last(images: Tensor) -> Tensor:
     """Lay out images channels last, also where torch sees no difference (one channel) but its kernels do."""
     count, channels, height, width = images.shape
     strides = (channels * height * width, 1, width * channels, channels)
-    return images.permute(0, 2, 3, 1).contiguous().as_strided(images.shape, strides) if count else images
+    return (
+        images.permute(0, 2, 3, 1).contiguous().as_strided(images.shape, strides)
+        if count
+        else images
+    )

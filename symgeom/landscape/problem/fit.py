@@ -24,7 +24,8 @@ def check_fit(module: nn.Module, inputs: Tensor, targets: Tensor) -> None:
     Raises
     ------
     SymgeomError
-        If there is not one target for each sample, a layer cannot take the first sample, or a class has no output.
+        If there is not one target for each sample, a layer cannot take the first sample, or a class
+        has no output.
 
     Examples
     --------
@@ -43,9 +44,13 @@ def check_fit(module: nn.Module, inputs: Tensor, targets: Tensor) -> None:
 
 
 def _first_outputs(module: nn.Module, inputs: Tensor) -> Tensor:
-    weights = cast(parameters(module), inputs.dtype if inputs.is_floating_point() else torch.float32)
+    weights = cast(
+        parameters(module), inputs.dtype if inputs.is_floating_point() else torch.float32
+    )
     entered: list[tuple[nn.Module, tuple[object, ...]]] = []
-    watch = register_module_forward_pre_hook(lambda layer, arguments: entered.append((layer, arguments)))
+    watch = register_module_forward_pre_hook(
+        lambda layer, arguments: entered.append((layer, arguments))
+    )
     try:
         with torch.no_grad():
             return functional_call(module, weights, (inputs[:1],))

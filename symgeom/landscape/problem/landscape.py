@@ -1,15 +1,18 @@
 r"""A network, a loss and data, as pure functions of the network's parameters.
 
-The landscape is the mean loss (and the fraction of misclassified samples, the *error*) over a fixed data set,
+The landscape is the mean loss (and the fraction of misclassified samples, the *error*) over a fixed
+data set,
 
 .. math:: L(\theta) = \frac1N \sum_{i=1}^N \ell\big(f(\theta, x_i), y_i\big), \qquad
           E(\theta) = \frac1N \sum_{i=1}^N \big[\arg\max_c f_c(\theta, x_i) \ne y_i\big].
 
-Every method takes the parameters of one network and is pure, so that ``torch.vmap`` lifts it to stacked networks. Data are
-visited in chunks to bound memory; chunks are summed and divided by ``N`` once, so that a short last chunk weighs what it should.
-The network is used in evaluation mode: no dropout. Batch norm needs a choice of statistics: those among the parameters
-(``"carried"``), or those that the weights give on the training inputs (``"recompute"``), measured anew for every network that is
-evaluated. Gradients are then those of training: each batch is normalised by its own statistics.
+Every method takes the parameters of one network and is pure, so that ``torch.vmap`` lifts it to
+stacked networks. Data are visited in chunks to bound memory; chunks are summed and divided by ``N``
+once, so that a short last chunk weighs what it should. The network is used in evaluation mode: no
+dropout. Batch norm needs a choice of statistics: those among the parameters (``"carried"``), or
+those that the weights give on the training inputs (``"recompute"``), measured anew for every
+network that is evaluated. Gradients are then those of training: each batch is normalised by its own
+statistics.
 """
 
 import copy
@@ -24,7 +27,12 @@ from symgeom.ground.checks import SymgeomError
 from symgeom.ground.types import Parameters
 from symgeom.landscape.batchnorm import BatchMode, check_policy
 from symgeom.landscape.problem.fit import check_fit
-from symgeom.landscape.problem.losses import at_least_single, check_precision, cross_entropy, misclassified
+from symgeom.landscape.problem.losses import (
+    at_least_single,
+    check_precision,
+    cross_entropy,
+    misclassified,
+)
 
 GRADIENT_BYTES = 2**26
 """Memory (bytes) that one chunk of per-sample gradients of one network may take."""
@@ -37,7 +45,8 @@ class Problem:
     Attributes
     ----------
     module : nn.Module
-        The architecture; its own weights are not used. If any of it is in training mode, it is copied and put in evaluation mode.
+        The architecture; its own weights are not used. If any of it is in training mode, it is
+        copied and put in evaluation mode.
     inputs : Tensor, shape (sample, ...)
         In the precision of the parameters.
     targets : Tensor, shape (sample,)
@@ -47,9 +56,11 @@ class Problem:
     chunk : int
         Samples per forward pass.
     batch_norm : None or {"carried", "recompute"}
-        Which statistics batch norms use; to be chosen for a network that has them, None for one that has not.
+        Which statistics batch norms use; to be chosen for a network that has them, None for one
+        that has not.
     training_inputs : Tensor, shape (sample, ...), optional
-        What :func:`~symgeom.landscape.batchnorm.recompute_statistics` measures on, in chunks of at most ``chunk``.
+        What :func:`~symgeom.landscape.batchnorm.recompute_statistics` measures on, in chunks of at
+        most ``chunk``.
 
     Examples
     --------
@@ -68,13 +79,17 @@ class Problem:
     _batch_mode: BatchMode | None = field(init=False, default=None, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "batch_norm", check_policy(self.module, self.batch_norm, self.training_inputs))
+        object.__setattr__(
+            self, "batch_norm", check_policy(self.module, self.batch_norm, self.training_inputs)
+        )
         if self.batch_norm == "recompute":
             object.__setattr__(self, "_batch_mode", BatchMode.of(self.module))
         if any(layer.training for layer in self.module.modules()):
             object.__setattr__(self, "module", copy.deepcopy(self.module).eval())
         if self.chunk < 1:
-            raise SymgeomError(f"Cannot visit the data in chunks of {self.chunk} samples: give a positive number.")
+            raise SymgeomError(
+                f"Cannot visit the data in chunks of {self.chunk} samples: give a positive number."
+            )
         check_fit(self.module, self.inputs, self.targets)
 
     def outputs(self, params: Parameters, *, index: Tensor | None = None) -> Tensor:
@@ -96,7 +111,12 @@ class Problem:
         if self._batch_mode:
             params = self._batch_mode.recomputed(params, self.training_inputs, self.chunk)
         inputs = self.inputs if index is None else self.inputs[index]
-        return torch.cat([functional_call(self.module, dict(params), (part,)) for part in inputs.split(self.chunk)])
+        return torch.cat(
+            [
+                functional_call(self.module, dict(params), (part,))
+                for part in inputs.split(self.chunk)
+            ]
+        )
 
     def loss(self, params: Parameters, *, index: Tensor | None = None) -> Tensor:
         """Return the mean loss over the data, or over one mini-batch.
@@ -160,11 +180,15 @@ class Problem:
         Returns
         -------
         dict of str to Tensor
-            One entry per trainable tensor (buffers have none). With ``batch_norm="recompute"`` the samples are one batch,
-            whatever ``chunk`` is.
+            One entry per trainable tensor (buffers have none). With ``batch_norm="recompute"`` the
+            samples are one batch, whatever ``chunk`` is.
         """
         trainable, rest = self._split(params)
-        inputs, targets = (self.inputs, self.targets) if index is None else (self.inputs[index], self.targets[index])
+        inputs, targets = (
+            (self.inputs, self.targets)
+            if index is None
+            else (self.inputs[index], self.targets[index])
+        )
         chunk = len(targets) if self._batch_mode else self.chunk
         parts = list(zip(inputs.split(chunk), targets.split(chunk), strict=True))
         total = grad(self._total_loss)(trainable, rest, *parts[0])
@@ -181,7 +205,8 @@ class Problem:
         params : Parameters
             One network.
         inputs : Tensor, shape (sample, ...)
-            The batch; with ``batch_norm="recompute"`` it is normalised by its own statistics, and no average is kept of them.
+            The batch; with ``batch_norm="recompute"`` it is normalised by its own statistics, and
+            no average is kept of them.
 
         Returns
         -------
@@ -205,7 +230,8 @@ class Problem:
         Returns
         -------
         Tensor, shape ()
-            Its gradient at ``inputs[index]``, ``targets[index]`` is :meth:`gradient` of that mini-batch.
+            Its gradient at ``inputs[index]``, ``targets[index]`` is :meth:`gradient` of that
+            mini-batch.
         """
         return self.sample_loss(at_least_single(self.batch_outputs(params, inputs)), targets).mean()
 
@@ -239,7 +265,9 @@ class Problem:
         def one(inputs: Tensor, target: Tensor) -> dict[str, Tensor]:
             return grad(self._total_loss)(trainable, rest, inputs.unsqueeze(0), target.unsqueeze(0))
 
-        for inputs, targets in zip(self.inputs.split(count), self.targets.split(count), strict=True):
+        for inputs, targets in zip(
+            self.inputs.split(count), self.targets.split(count), strict=True
+        ):
             yield vmap(one)(inputs, targets)
 
     def mean_over_samples(
@@ -252,7 +280,8 @@ class Problem:
         params : Parameters
             One network.
         function : callable
-            From one sample's gradient to named tensors, for instance ``lambda g: pairing(spec, g, g)``.
+            From one sample's gradient to named tensors, for instance ``lambda g: pairing(spec, g,
+            g)``.
 
         Returns
         -------
@@ -279,14 +308,22 @@ class Problem:
         """Return the landscape with data in another precision; the parameters are the caller's to cast."""
         targets = self.targets.to(dtype) if self.targets.is_floating_point() else self.targets
         training = None if self.training_inputs is None else self.training_inputs.to(dtype)
-        return replace(self, inputs=self.inputs.to(dtype), targets=targets, training_inputs=training)
+        return replace(
+            self, inputs=self.inputs.to(dtype), targets=targets, training_inputs=training
+        )
 
     def to(self, device: torch.device | str) -> "Problem":
         """Return the landscape with network and data on another device; the parameters are the caller's to move."""
         moved, module = copy.copy(self), copy.deepcopy(self.module).to(device)
         training = None if self.training_inputs is None else self.training_inputs.to(device)
-        tensors = {"inputs": self.inputs.to(device), "targets": self.targets.to(device), "training_inputs": training}
-        vars(moved).update(module=module, _batch_mode=BatchMode.of(module) if self._batch_mode else None, **tensors)
+        tensors = {
+            "inputs": self.inputs.to(device),
+            "targets": self.targets.to(device),
+            "training_inputs": training,
+        }
+        vars(moved).update(
+            module=module, _batch_mode=BatchMode.of(module) if self._batch_mode else None, **tensors
+        )
         return moved
 
     def _split(self, params: Parameters) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
@@ -295,5 +332,7 @@ class Problem:
         trainable = {name: tensor for name, tensor in params.items() if name in names}
         return trainable, {name: tensor for name, tensor in params.items() if name not in names}
 
-    def _total_loss(self, trainable: Parameters, rest: Parameters, inputs: Tensor, targets: Tensor) -> Tensor:
+    def _total_loss(
+        self, trainable: Parameters, rest: Parameters, inputs: Tensor, targets: Tensor
+    ) -> Tensor:
         return self.sample_loss(self.batch_outputs({**trainable, **rest}, inputs), targets).sum()

@@ -77,7 +77,9 @@ def misclassified(outputs: Tensor, targets: Tensor) -> Tensor:
     tensor(0.5000, dtype=torch.float64)
     """
     if targets.is_floating_point():
-        raise SymgeomError("Cannot count misclassified samples: the targets are real numbers. Use the loss, or give classes.")
+        raise SymgeomError(
+            "Cannot count misclassified samples: the targets are real numbers. Use the loss, or give classes."
+        )
     return (outputs.argmax(-1) != targets).to(torch.float64).mean(-1)
 
 
@@ -101,7 +103,11 @@ def check_precision(params: Parameters, inputs: Tensor) -> None:
     >>> check_precision({"w": torch.ones(1)}, torch.zeros(3, 1))
     """
     for name, tensor in params.items():
-        if tensor.is_floating_point() and inputs.is_floating_point() and tensor.dtype != inputs.dtype:
+        if (
+            tensor.is_floating_point()
+            and inputs.is_floating_point()
+            and tensor.dtype != inputs.dtype
+        ):
             raise SymgeomError(
                 f"Cannot evaluate tensor '{name}' of {tensor.dtype} on inputs of {inputs.dtype}: "
                 f"use problem.cast({tensor.dtype}), or cast the parameters."

@@ -1,15 +1,18 @@
 r"""The binary multilayer perceptron: weights and activations of +1 and -1, no biases, no batch norm.
 
-The network computes with the signs of latent weights and is trained straight through (:mod:`symgeom.landscape.binary.layers`). Its
-symmetries are permutations and signs of hidden units; there is no scale to remove. Hidden layers have odd widths: with an even
-number of inputs of :math:`\pm1` a pre-activation could be zero, and the sign of a unit would then be no symmetry.
+The network computes with the signs of latent weights and is trained straight through
+(:mod:`symgeom.landscape.binary.layers`). Its symmetries are permutations and signs of hidden units;
+there is no scale to remove. Hidden layers have odd widths: with an even number of inputs of
+:math:`\pm1` a pre-activation could be zero, and the sign of a unit would then be no symmetry.
 
-Latent weights are drawn from :math:`N(0, 2/(n+m))`, with :math:`n` the fan-in and :math:`m` the fan-out.
+Latent weights are drawn from :math:`N(0, 2/(n+m))`, with :math:`n` the fan-in and :math:`m` the
+fan-out.
 
 References
 ----------
-Lucibello et al., "Deep learning via message passing algorithms based on belief propagation" (2110.14583), appendix B.6. It trains
-with plain SGD at learning rates of order 1 to 10, mini-batches of 128 and about 100 epochs.
+Lucibello et al., "Deep learning via message passing algorithms based on belief propagation"
+(2110.14583), appendix B.6. It trains with plain SGD at learning rates of order 1 to 10,
+mini-batches of 128 and about 100 epochs.
 """
 
 import math
@@ -28,18 +31,24 @@ DEFAULTS: dict[str, object] = {"widths": (101, 101), "binary_head": True}
 
 
 def binary_mlp(
-    input_shape: Sequence[int], classes: int, options: Mapping[str, object] | None = None, *, generator: torch.Generator
+    input_shape: Sequence[int],
+    classes: int,
+    options: Mapping[str, object] | None = None,
+    *,
+    generator: torch.Generator,
 ) -> nn.Sequential:
     """Build a binary multilayer perceptron.
 
     Parameters
     ----------
     input_shape : sequence of int
-        Shape of one sample, of real numbers; more than one axis is flattened first (and the tensors' numbers begin at 1).
+        Shape of one sample, of real numbers; more than one axis is flattened first (and the
+        tensors' numbers begin at 1).
     classes : int
         Number of outputs.
     options : mapping, optional
-        ``widths`` of the hidden layers, odd numbers; ``binary_head``, whether the last layer is binary too.
+        ``widths`` of the hidden layers, odd numbers; ``binary_head``, whether the last layer is
+        binary too.
     generator : torch.Generator
         The source of the initial latent weights.
 
@@ -73,7 +82,11 @@ def binary_mlp(
     for fan_in, fan_out in pairwise((math.prod(input_shape), *widths)):
         layers += [BinaryLinear(fan_in, fan_out), SignActivation()]
     last = (widths or (math.prod(input_shape),))[-1]
-    layers.append(BinaryLinear(last, classes) if chosen["binary_head"] else skip_init(nn.Linear, last, classes, bias=False))
+    layers.append(
+        BinaryLinear(last, classes)
+        if chosen["binary_head"]
+        else skip_init(nn.Linear, last, classes, bias=False)
+    )
     network = nn.Sequential(*layers)
     for tensor in network.parameters():
         nn.init.normal_(tensor, std=(2 / sum(tensor.shape)) ** 0.5, generator=generator)

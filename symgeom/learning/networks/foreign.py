@@ -1,7 +1,8 @@
 """Networks that others wrote: torchvision's models by name, and the user's own function by where it is.
 
-Their weights come from the global generator of PyTorch. It is seeded from the given generator while they are built, and put back
-afterwards, so that a study's weights depend on its seeds alone and nothing else in the process moves.
+Their weights come from the global generator of PyTorch. It is seeded from the given generator while
+they are built, and put back afterwards, so that a study's weights depend on its seeds alone and
+nothing else in the process moves.
 """
 
 import inspect
@@ -18,7 +19,11 @@ from symgeom.ground.torchvision_door import import_torchvision
 
 
 def torchvision(
-    input_shape: Sequence[int], classes: int, options: Mapping[str, object] | None = None, *, generator: torch.Generator
+    input_shape: Sequence[int],
+    classes: int,
+    options: Mapping[str, object] | None = None,
+    *,
+    generator: torch.Generator,
 ) -> nn.Module:
     """Build a classifier of torchvision by name, with random weights.
 
@@ -29,7 +34,8 @@ def torchvision(
     classes : int
         Number of outputs.
     options : mapping, optional
-        ``model``, a name in ``torchvision.models``, and what its function takes besides weights and the number of classes.
+        ``model``, a name in ``torchvision.models``, and what its function takes besides weights and
+        the number of classes.
     generator : torch.Generator
         The source of the initial weights, which are distributed as torchvision does it.
 
@@ -41,7 +47,8 @@ def torchvision(
     Raises
     ------
     SymgeomError
-        If there is no such model, it does not take an option, weights are asked for, or the images have not 3 channels.
+        If there is no such model, it does not take an option, weights are asked for, or the images
+        have not 3 channels.
 
     Examples
     --------
@@ -78,7 +85,12 @@ def torchvision(
 
 
 def own(
-    where: str, input_shape: Sequence[int], classes: int, options: Mapping[str, object] | None, *, generator: torch.Generator
+    where: str,
+    input_shape: Sequence[int],
+    classes: int,
+    options: Mapping[str, object] | None,
+    *,
+    generator: torch.Generator,
 ) -> nn.Module:
     """Build a network with the user's own function.
 
@@ -91,8 +103,8 @@ def own(
     classes : int
         Number of outputs.
     options : mapping, optional
-        A function that takes ``(input_shape, classes, options, *, generator)`` is called like that, any other one with the
-        options as keywords.
+        A function that takes ``(input_shape, classes, options, *, generator)`` is called like that,
+        any other one with the options as keywords.
     generator : torch.Generator
         The source of the initial weights.
 
@@ -117,7 +129,12 @@ def own(
             taken = (tuple(input_shape), classes, given), {"generator": generator}
         else:
             taken = (), given
-        network = call(where, function, *taken, advice=", or write it as (input_shape, classes, options, *, generator)")
+        network = call(
+            where,
+            function,
+            *taken,
+            advice=", or write it as (input_shape, classes, options, *, generator)",
+        )
     if not isinstance(network, nn.Module):
         raise SymgeomError(
             f"Cannot use network '{where}': the function returned a {type(network).__name__}. Return a torch.nn.Module."

@@ -1,16 +1,18 @@
 r"""Initial weights: every layer's, in the order of the network, from one generator.
 
-With :math:`n_\text{in}` (:math:`n_\text{out}`) the entries that one output reads (one input reaches), ``he`` draws weights of
-variance :math:`2/n_\text{in}`, ``glorot`` :math:`2/(n_\text{in} + n_\text{out})`, ``lecun`` :math:`1/n_\text{in}`, all normal
-(``he_uniform``, ``glorot_uniform``: uniform) and with zero biases; ``uniform``, as in PyTorch, draws weights and biases from
-:math:`U(\pm n_\text{in}^{-1/2})`; ``orthogonal`` weights are a random part of an orthogonal matrix, one row per output. Batch
-norms start with weight 1 and bias 0.
+With :math:`n_\text{in}` (:math:`n_\text{out}`) the entries that one output reads (one input
+reaches), ``he`` draws weights of variance :math:`2/n_\text{in}`, ``glorot`` :math:`2/(n_\text{in} +
+n_\text{out})`, ``lecun`` :math:`1/n_\text{in}`, all normal (``he_uniform``, ``glorot_uniform``:
+uniform) and with zero biases; ``uniform``, as in PyTorch, draws weights and biases from
+:math:`U(\pm n_\text{in}^{-1/2})`; ``orthogonal`` weights are a random part of an orthogonal matrix,
+one row per output. Batch norms start with weight 1 and bias 0.
 
 References
 ----------
-He et al., "Delving deep into rectifiers" (1502.01852), equation 10. Glorot and Bengio, "Understanding the difficulty of training
-deep feedforward neural networks" (2010), equations 12 and 16. Saxe et al., "Exact solutions to the nonlinear dynamics of learning
-in deep linear neural networks" (1312.6120), for orthogonal weights.
+He et al., "Delving deep into rectifiers" (1502.01852), equation 10. Glorot and Bengio,
+"Understanding the difficulty of training deep feedforward neural networks" (2010), equations 12 and
+16. Saxe et al., "Exact solutions to the nonlinear dynamics of learning in deep linear neural
+networks" (1312.6120), for orthogonal weights.
 """
 
 from collections.abc import Callable
@@ -33,7 +35,8 @@ class Law:
     kind : {"normal", "uniform", "orthogonal"}
         The distribution.
     variance : callable
-        Of an entry, from the numbers of entries that an output reads and that an input reaches (orthogonal: on average).
+        Of an entry, from the numbers of entries that an output reads and that an input reaches
+        (orthogonal: on average).
     biases : bool
         Whether biases have the same law (else they are zero).
     """
@@ -75,7 +78,9 @@ def fans(weight: Tensor) -> tuple[int, int]:
     return weight[0].numel(), weight[:, 0].numel()
 
 
-def initialise(network: nn.Module, initialisation: object, *, name: str, generator: torch.Generator) -> None:
+def initialise(
+    network: nn.Module, initialisation: object, *, name: str, generator: torch.Generator
+) -> None:
     """Draw the weights of all affine layers and convolutions, in place.
 
     Parameters
@@ -126,6 +131,8 @@ def affine(fan_in: int, fan_out: int, *, bias: bool) -> nn.Linear:
     return skip_init(nn.Linear, fan_in, fan_out, bias=bias)
 
 
-def convolution(fan_in: int, fan_out: int, *, kernel: int, bias: bool, stride: int = 1, padding: int = 0) -> nn.Conv2d:
+def convolution(
+    fan_in: int, fan_out: int, *, kernel: int, bias: bool, stride: int = 1, padding: int = 0
+) -> nn.Conv2d:
     """Return a convolution whose weights are not drawn yet, so that the global generator does not move."""
     return skip_init(nn.Conv2d, fan_in, fan_out, kernel, stride=stride, padding=padding, bias=bias)

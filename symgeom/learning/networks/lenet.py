@@ -1,12 +1,14 @@
 """LeNet: convolutions of 5 by 5 pixels without padding, each with a ReLU and a 2 by 2 maximum, then two affine layers.
 
-The form of SacredDNN, the code base of the authors of the toroids paper: 431,080 weights on images of 28 by 28 grey pixels. Its
-layers stand in an ``nn.Sequential``: "0.weight", "0.bias", "3.weight", ... from input to output.
+The form of SacredDNN, the code base of the authors of the toroids paper: 431,080 weights on images
+of 28 by 28 grey pixels. Its layers stand in an ``nn.Sequential``: "0.weight", "0.bias", "3.weight",
+... from input to output.
 
 References
 ----------
-LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to document recognition" (1998), section II.B. Differs from
-the source: 20 and 50 channels that are all connected, ReLU, maxima, and cross entropy.
+LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to document recognition" (1998),
+section II.B. Differs from the source: 20 and 50 channels that are all connected, ReLU, maxima, and
+cross entropy.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,12 +19,21 @@ from torch import nn
 from symgeom.learning.networks.initialise import affine, convolution, initialise
 from symgeom.learning.networks.options import check_image, check_sizes, merge
 
-DEFAULTS: dict[str, object] = {"channels": (20, 50), "hidden": 500, "bias": True, "initialisation": "he"}
+DEFAULTS: dict[str, object] = {
+    "channels": (20, 50),
+    "hidden": 500,
+    "bias": True,
+    "initialisation": "he",
+}
 KERNEL = 5
 
 
 def lenet(
-    input_shape: Sequence[int], classes: int, options: Mapping[str, object] | None = None, *, generator: torch.Generator
+    input_shape: Sequence[int],
+    classes: int,
+    options: Mapping[str, object] | None = None,
+    *,
+    generator: torch.Generator,
 ) -> nn.Sequential:
     """Build a LeNet.
 
@@ -33,7 +44,8 @@ def lenet(
     classes : int
         Number of outputs.
     options : mapping, optional
-        ``channels`` of the convolutions, units of the ``hidden`` affine layer, ``bias`` and ``initialisation``.
+        ``channels`` of the convolutions, units of the ``hidden`` affine layer, ``bias`` and
+        ``initialisation``.
     generator : torch.Generator
         The source of the initial weights.
 
@@ -60,9 +72,18 @@ def lenet(
     layers: list[nn.Module] = []
     height, width = input_shape[1:]
     for fan_out in channels:
-        layers += [convolution(fan_in, fan_out, kernel=KERNEL, bias=bias), nn.ReLU(), nn.MaxPool2d(2)]
+        layers += [
+            convolution(fan_in, fan_out, kernel=KERNEL, bias=bias),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+        ]
         fan_in, height, width = fan_out, (height - KERNEL + 1) // 2, (width - KERNEL + 1) // 2
-    layers += [nn.Flatten(), affine(fan_in * height * width, hidden, bias=bias), nn.ReLU(), affine(hidden, classes, bias=bias)]
+    layers += [
+        nn.Flatten(),
+        affine(fan_in * height * width, hidden, bias=bias),
+        nn.ReLU(),
+        affine(hidden, classes, bias=bias),
+    ]
     network = nn.Sequential(*layers)
     initialise(network, chosen["initialisation"], name="lenet", generator=generator)
     return network

@@ -1,6 +1,7 @@
 """The multilayer perceptron: affine layers with an activation between them.
 
-Its layers stand in an ``nn.Sequential``: the tensors are named "0.weight", "0.bias", "2.weight", ... from input to output.
+Its layers stand in an ``nn.Sequential``: the tensors are named "0.weight", "0.bias", "2.weight",
+... from input to output.
 """
 
 import math
@@ -21,23 +22,33 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "gelu": nn.GELU,
     "identity": nn.Identity,
 }
-DEFAULTS: dict[str, object] = {"widths": (128, 128), "bias": True, "activation": "relu", "initialisation": "uniform"}
+DEFAULTS: dict[str, object] = {
+    "widths": (128, 128),
+    "bias": True,
+    "activation": "relu",
+    "initialisation": "uniform",
+}
 
 
 def mlp(
-    input_shape: Sequence[int], classes: int, options: Mapping[str, object] | None = None, *, generator: torch.Generator
+    input_shape: Sequence[int],
+    classes: int,
+    options: Mapping[str, object] | None = None,
+    *,
+    generator: torch.Generator,
 ) -> nn.Sequential:
     """Build a multilayer perceptron.
 
     Parameters
     ----------
     input_shape : sequence of int
-        Shape of one sample; more than one axis is flattened first (and the tensors' numbers begin at 1).
+        Shape of one sample; more than one axis is flattened first (and the tensors' numbers begin
+        at 1).
     classes : int
         Number of outputs.
     options : mapping, optional
-        ``widths`` of the hidden layers, ``bias``, ``activation`` (relu, leaky_relu, tanh, gelu, identity) and ``initialisation``
-        (:mod:`symgeom.learning.networks.initialise`).
+        ``widths`` of the hidden layers, ``bias``, ``activation`` (relu, leaky_relu, tanh, gelu,
+        identity) and ``initialisation`` (:mod:`symgeom.learning.networks.initialise`).
     generator : torch.Generator
         The source of the initial weights.
 
@@ -62,7 +73,10 @@ def mlp(
     widths = check_sizes("mlp", "widths", chosen["widths"], "one per hidden layer")
     layers: list[nn.Module] = [nn.Flatten()] if len(input_shape) > 1 else []
     for fan_in, fan_out in pairwise((math.prod(input_shape), *widths, classes)):
-        layers += [affine(fan_in, fan_out, bias=chosen["bias"]), ACTIVATIONS[chosen["activation"]]()]
+        layers += [
+            affine(fan_in, fan_out, bias=chosen["bias"]),
+            ACTIVATIONS[chosen["activation"]](),
+        ]
     network = nn.Sequential(*layers[:-1])
     initialise(network, chosen["initialisation"], name="mlp", generator=generator)
     return network

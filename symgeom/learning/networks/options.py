@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from symgeom.ground.checks import SymgeomError, check_choice
 
 
-def merge(name: str, defaults: Mapping[str, object], options: Mapping[str, object] | None) -> dict[str, object]:
+def merge(
+    name: str, defaults: Mapping[str, object], options: Mapping[str, object] | None
+) -> dict[str, object]:
     """Return the options of a network with their defaults filled in.
 
     Parameters
@@ -13,7 +15,8 @@ def merge(name: str, defaults: Mapping[str, object], options: Mapping[str, objec
     name : str
         What the config calls the network.
     defaults : mapping
-        Every option with its default; an option whose default is true or false takes no other value.
+        Every option with its default; an option whose default is true or false takes no other
+        value.
     options : mapping, optional
         What is asked for.
 
@@ -35,7 +38,9 @@ def merge(name: str, defaults: Mapping[str, object], options: Mapping[str, objec
     for option, value in (options or {}).items():
         check_choice(option, defaults, f"option of network '{name}'")
         if isinstance(defaults[option], bool) and not isinstance(value, bool):
-            raise SymgeomError(f"Cannot build network '{name}' with {option} = {value!r}: give true or false.")
+            raise SymgeomError(
+                f"Cannot build network '{name}' with {option} = {value!r}: give true or false."
+            )
     return {**defaults, **(options or {})}
 
 
@@ -66,7 +71,9 @@ def check_sizes(name: str, option: str, sizes: object, each: str) -> tuple[int, 
     >>> check_sizes("mlp", "widths", [8, 4], "one per hidden layer")
     (8, 4)
     """
-    if not isinstance(sizes, (list, tuple)) or any(type(size) is not int or size < 1 for size in sizes):
+    if not isinstance(sizes, (list, tuple)) or any(
+        type(size) is not int or size < 1 for size in sizes
+    ):
         raise SymgeomError(
             f"Cannot build network '{name}' with {option} {sizes!r}: give a list of positive whole numbers, {each}."
         )
@@ -100,7 +107,9 @@ def scaled(name: str, sizes: Sequence[int], width: object) -> list[int]:
     >>> scaled("resnet20", [16, 32, 64], 0.25)
     [4, 8, 16]
     """
-    good = isinstance(width, (int, float)) and not isinstance(width, bool) and 0 < width < float("inf")
+    good = (
+        isinstance(width, (int, float)) and not isinstance(width, bool) and 0 < width < float("inf")
+    )
     channels = [round(size * width) for size in sizes] if good else [0]
     if min(channels) < 1:
         raise SymgeomError(

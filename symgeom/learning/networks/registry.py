@@ -1,8 +1,9 @@
 """Networks by name: what a study's config can ask for.
 
-A network is one file with one function ``(input_shape, classes, options, *, generator) -> nn.Module``; to add one, write the file
-and name it in ``NETWORKS``. A name with a colon is a function of the user's own, ``package.module:function``; and outside of
-studies every measure takes any ``torch.nn.Module``.
+A network is one file with one function ``(input_shape, classes, options, *, generator) ->
+nn.Module``; to add one, write the file and name it in ``NETWORKS``. A name with a colon is a
+function of the user's own, ``package.module:function``; and outside of studies every measure takes
+any ``torch.nn.Module``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +27,12 @@ NETWORKS: dict[str, str] = {
 
 
 def build(
-    name: str, *, input_shape: Sequence[int], classes: int, options: Mapping[str, object], generator: torch.Generator
+    name: str,
+    *,
+    input_shape: Sequence[int],
+    classes: int,
+    options: Mapping[str, object],
+    generator: torch.Generator,
 ) -> nn.Module:
     """Build a network by name, with weights drawn from the generator.
 

@@ -5,16 +5,16 @@ With :math:`g` the mini-batch gradient plus coupled weight decay, elementwise,
 .. math:: m' = \beta_1 m + (1-\beta_1) g, \quad v' = \beta_2 v + (1-\beta_2) g^2, \quad
           d = \frac{m'/(1-\beta_1^t)}{\sqrt{v'/(1-\beta_2^t)} + \epsilon}.
 
-*Decoupled* weight decay (AdamW) stays out of the moments: :math:`\lambda\theta` is added to the direction :math:`d`, so that a
-step shrinks every weight by the factor :math:`1 - \eta\lambda`.
+*Decoupled* weight decay (AdamW) stays out of the moments: :math:`\lambda\theta` is added to the
+direction :math:`d`, so that a step shrinks every weight by the factor :math:`1 - \eta\lambda`.
 
 It is not equivariant: the elementwise division breaks every continuous symmetry of the network.
 
 References
 ----------
-Kingma and Ba, "Adam: a method for stochastic optimization" (1412.6980), algorithm 1. Loshchilov and Hutter, "Decoupled weight
-decay regularization" (1711.05101), algorithm 2. Differs from the source: the decay is multiplied by the learning rate, as in
-PyTorch.
+Kingma and Ba, "Adam: a method for stochastic optimization" (1412.6980), algorithm 1. Loshchilov and
+Hutter, "Decoupled weight decay regularization" (1711.05101), algorithm 2. Differs from the source:
+the decay is multiplied by the learning rate, as in PyTorch.
 """
 
 from dataclasses import dataclass
@@ -39,7 +39,8 @@ class Adam(Method):
     beta1, beta2 : float
         Memory of the first and second moment.
     epsilon : float
-        Added to the root of the second moment, in the units of the gradient (part of the method, not a guard).
+        Added to the root of the second moment, in the units of the gradient (part of the method,
+        not a guard).
     decoupled : bool
         Whether the weight decay is AdamW's.
 
@@ -78,17 +79,27 @@ class Adam(Method):
         """Start without memory."""
         first = next(iter(params.values()))
         count = torch.zeros(len(first), dtype=torch.float64, device=first.device)
-        return {"first": zeros_like(params), "second": zeros_like(params), "steps": {"count": count}}
+        return {
+            "first": zeros_like(params),
+            "second": zeros_like(params),
+            "steps": {"count": count},
+        }
 
-    def direction(self, gradient_at: Gradient, params: Parameters, state: State) -> tuple[dict[str, Tensor], State]:
+    def direction(
+        self, gradient_at: Gradient, params: Parameters, state: State
+    ) -> tuple[dict[str, Tensor], State]:
         """Return the corrected first moment over the root of the corrected second, plus the weight decay if it is decoupled."""
-        gradient = decayed(gradient_at(params), params, 0.0 if self.decoupled else self.weight_decay)
+        gradient = decayed(
+            gradient_at(params), params, 0.0 if self.decoupled else self.weight_decay
+        )
         count = state["steps"]["count"] + 1
         steps = int(count[0])  # the same for all members
         direction, first, second = {}, {}, {}
         for name, tensor in gradient.items():
             first[name] = torch.lerp(state["first"][name], tensor, 1 - self.beta1)
-            second[name] = torch.mul(state["second"][name], self.beta2).addcmul_(tensor, tensor, value=1 - self.beta2)
+            second[name] = torch.mul(state["second"][name], self.beta2).addcmul_(
+                tensor, tensor, value=1 - self.beta2
+            )
             deviation = torch.div(second[name], 1 - self.beta2**steps).sqrt_().add_(self.epsilon)
             direction[name] = torch.div(first[name], deviation).div_(1 - self.beta1**steps)
         if self.decoupled:

@@ -1,10 +1,12 @@
 """Adversarial initialisation: SGD led into sharp minima that generalise badly.
 
-A first stage memorises random labels of the training inputs, each seed its own: uniform ones of all samples, or of a share of
-them (``pretraining_corruption``), to fill the range between these minima and those of SGD. From there plain SGD trains on the
-true labels to zero error, by default without momentum and weight decay, which would let it escape.
+A first stage memorises random labels of the training inputs, each seed its own: uniform ones of all
+samples, or of a share of them (``pretraining_corruption``), to fill the range between these minima
+and those of SGD. From there plain SGD trains on the true labels to zero error, by default without
+momentum and weight decay, which would let it escape.
 
-Differs from the source: the inputs of the first stage are not corrupted (there, a tenth of the pixels of each copy is zeroed).
+Differs from the source: the inputs of the first stage are not corrupted (there, a tenth of the
+pixels of each copy is zeroed).
 
 References
 ----------
@@ -70,7 +72,9 @@ class Adversarial(Method):
         """Start at rest."""
         return {"velocity": zeros_like(params)}
 
-    def direction(self, gradient_at: Gradient, params: Parameters, state: State) -> tuple[dict[str, Tensor], State]:
+    def direction(
+        self, gradient_at: Gradient, params: Parameters, state: State
+    ) -> tuple[dict[str, Tensor], State]:
         """Return the new velocity."""
         coefficients = {"momentum": self.momentum, "weight_decay": self.weight_decay}
         velocity = heavy_ball(state["velocity"], gradient_at(params), params, **coefficients)
@@ -78,11 +82,17 @@ class Adversarial(Method):
 
     def pretraining(self) -> Pretraining:
         """Return the stage on random labels."""
-        method = SGD(learning_rate=self.pretraining_learning_rate, momentum=self.pretraining_momentum)
-        return Pretraining(method, self.pretraining_epochs, self.pretraining_error, self.pretraining_corruption)
+        method = SGD(
+            learning_rate=self.pretraining_learning_rate, momentum=self.pretraining_momentum
+        )
+        return Pretraining(
+            method, self.pretraining_epochs, self.pretraining_error, self.pretraining_corruption
+        )
 
 
-def random_labels(targets: Tensor, classes: int, *, generator: torch.Generator, share: float = 1.0) -> Tensor:
+def random_labels(
+    targets: Tensor, classes: int, *, generator: torch.Generator, share: float = 1.0
+) -> Tensor:
     """Draw labels that say nothing about the inputs, for all samples or a share of them.
 
     Parameters
@@ -94,7 +104,8 @@ def random_labels(targets: Tensor, classes: int, *, generator: torch.Generator, 
     generator : torch.Generator
         The source of randomness.
     share : float
-        Of the samples, chosen at random, whose label is drawn; rounded to whole samples. A label drawn may be the true one.
+        Of the samples, chosen at random, whose label is drawn; rounded to whole samples. A label
+        drawn may be the true one.
 
     Returns
     -------
@@ -108,7 +119,9 @@ def random_labels(targets: Tensor, classes: int, *, generator: torch.Generator, 
     """
     drawn = torch.randint(classes, targets.shape, generator=generator).to(targets.device)
     count = round(share * len(targets))
-    if count == len(targets):  # no order is drawn: the labels of a whole share do not move the stream further
+    if count == len(
+        targets
+    ):  # no order is drawn: the labels of a whole share do not move the stream further
         return drawn
     chosen = torch.randperm(len(targets), generator=generator).to(targets.device)[:count]
     return targets.index_copy(0, chosen, drawn[chosen])

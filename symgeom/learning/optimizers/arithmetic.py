@@ -1,8 +1,9 @@
 """The arithmetic of one step, tensor by tensor, on stacked networks.
 
-Every operation is elementwise, or sums one member at a time: no bit of a member depends on the others. A step reads and writes
-every weight a few times and computes little, so that what it costs is memory traffic: multiplication and addition are one
-operation, and only tensors made here are overwritten, never an argument.
+Every operation is elementwise, or sums one member at a time: no bit of a member depends on the
+others. A step reads and writes every weight a few times and computes little, so that what it costs
+is memory traffic: multiplication and addition are one operation, and only tensors made here are
+overwritten, never an argument.
 """
 
 import torch
@@ -29,7 +30,11 @@ def zeros_like(params: Parameters) -> dict[str, Tensor]:
     >>> zeros_like({"w": torch.ones(1, 2)})
     {'w': tensor([[0., 0.]])}
     """
-    return {name: tensor.new_zeros(tensor.shape) for name, tensor in params.items() if tensor.is_floating_point()}
+    return {
+        name: tensor.new_zeros(tensor.shape)
+        for name, tensor in params.items()
+        if tensor.is_floating_point()
+    }
 
 
 def squared_norms(params: Parameters) -> Tensor:
@@ -43,14 +48,17 @@ def squared_norms(params: Parameters) -> Tensor:
     Returns
     -------
     Tensor, shape (member,)
-        Summed one member at a time: the order of summation, and so the last bit, does not depend on how many there are.
+        Summed one member at a time: the order of summation, and so the last bit, does not depend on
+        how many there are.
 
     Examples
     --------
     >>> squared_norms({"w": torch.tensor([[3.0, 4.0], [1.0, 0.0]])})
     tensor([25.,  1.])
     """
-    return sum(torch.stack([row.square().sum() for row in tensor.unbind()]) for tensor in params.values())
+    return sum(
+        torch.stack([row.square().sum() for row in tensor.unbind()]) for tensor in params.values()
+    )
 
 
 def decayed(gradient: Parameters, params: Parameters, weight_decay: float) -> dict[str, Tensor]:
@@ -75,11 +83,19 @@ def decayed(gradient: Parameters, params: Parameters, weight_decay: float) -> di
     """
     if weight_decay == 0:
         return dict(gradient)
-    return {name: torch.add(tensor, params[name], alpha=weight_decay) for name, tensor in gradient.items()}
+    return {
+        name: torch.add(tensor, params[name], alpha=weight_decay)
+        for name, tensor in gradient.items()
+    }
 
 
 def heavy_ball(
-    velocity: Parameters, gradient: Parameters, params: Parameters, *, momentum: float, weight_decay: float
+    velocity: Parameters,
+    gradient: Parameters,
+    params: Parameters,
+    *,
+    momentum: float,
+    weight_decay: float,
 ) -> dict[str, Tensor]:
     """Return the velocity after one step of the heavy ball.
 
@@ -105,7 +121,10 @@ def heavy_ball(
     if momentum == 0:
         return force
     if weight_decay == 0:  # the force is the caller's gradient
-        return {name: torch.add(tensor, velocity[name], alpha=momentum) for name, tensor in force.items()}
+        return {
+            name: torch.add(tensor, velocity[name], alpha=momentum)
+            for name, tensor in force.items()
+        }
     return {name: tensor.add_(velocity[name], alpha=momentum) for name, tensor in force.items()}
 
 

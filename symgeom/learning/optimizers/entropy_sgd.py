@@ -1,27 +1,31 @@
 r"""Entropy-SGD: descend on the local entropy, whose gradient points to the mean of a random walk nearby.
 
-Local entropy is the logarithm of the volume of low loss around a point :math:`x`, seen through a Gaussian window of scope
-:math:`\gamma`; its gradient is :math:`-\gamma\,(x - \langle x'\rangle)`, the mean being over
+Local entropy is the logarithm of the volume of low loss around a point :math:`x`, seen through a
+Gaussian window of scope :math:`\gamma`; its gradient is :math:`-\gamma\,(x - \langle x'\rangle)`,
+the mean being over
 
 .. math:: p(x') \propto \exp\Big(-L(x') - \frac\gamma2 \lVert x' - x\rVert^2\Big).
 
-An inner loop, a walk of some steps of Langevin dynamics with the heavy ball, each on a mini-batch of its own, estimates the mean
-by a running one; an outer step then moves :math:`x`, and the next walk begins there, at rest:
+An inner loop, a walk of some steps of Langevin dynamics with the heavy ball, each on a mini-batch
+of its own, estimates the mean by a running one; an outer step then moves :math:`x`, and the next
+walk begins there, at rest:
 
 .. math:: v' = \beta v + g(x') + \lambda x' + \gamma\,(x' - x), \quad x' \leftarrow x' - \eta'\,\big(v' + \epsilon\,
           \sqrt{2/\eta'}\;\xi\big), \quad \mu \leftarrow \alpha\mu + (1-\alpha)\,x'; \qquad x \leftarrow x - \eta\,(x - \mu).
 
-*Scoping*: :math:`\gamma` grows by a factor over all epochs, so that the window closes. Training yields :math:`x`. Every inner
-step costs a gradient: compare with other methods at an equal number of gradients.
+*Scoping*: :math:`\gamma` grows by a factor over all epochs, so that the window closes. Training
+yields :math:`x`. Every inner step costs a gradient: compare with other methods at an equal number
+of gradients.
 
 References
 ----------
-Chaudhari et al., "Entropy-SGD: biasing gradient descent into wide valleys" (1611.01838), algorithm 1. Pittorino et al., "Entropic
-gradient descent algorithms and wide flat minima" (2006.07897). Differs from the source: our :math:`\eta` is its
-:math:`\eta\gamma`, the share of the way to the mean; :math:`\gamma` grows by epoch, not by step, and never exceeds
-:math:`1/\eta'`, where one step without momentum leads back to :math:`x`; the running mean keeps the share :math:`\alpha` of
-itself, as in code that both groups use (the algorithm exchanges :math:`\alpha` and :math:`1-\alpha`); weight decay acts in the
-inner loop only, and the outer step has no momentum.
+Chaudhari et al., "Entropy-SGD: biasing gradient descent into wide valleys" (1611.01838), algorithm
+1. Pittorino et al., "Entropic gradient descent algorithms and wide flat minima" (2006.07897).
+Differs from the source: our :math:`\eta` is its :math:`\eta\gamma`, the share of the way to the
+mean; :math:`\gamma` grows by epoch, not by step, and never exceeds :math:`1/\eta'`, where one step
+without momentum leads back to :math:`x`; the running mean keeps the share :math:`\alpha` of itself,
+as in code that both groups use (the algorithm exchanges :math:`\alpha` and :math:`1-\alpha`);
+weight decay acts in the inner loop only, and the outer step has no momentum.
 """
 
 from collections.abc import Callable
@@ -107,7 +111,8 @@ class EntropySGD(Method):
         params : Parameters
             Stacked networks.
         seeds : Tensor of int64, shape (member,)
-            Where the noise of each member begins: it depends on the seed and the number of the step only.
+            Where the noise of each member begins: it depends on the seed and the number of the step
+            only.
 
         Returns
         -------
@@ -120,8 +125,12 @@ class EntropySGD(Method):
             If there are no seeds.
         """
         if seeds is None:
-            raise SymgeomError("Cannot start optimizer 'entropy_sgd' without seeds of its noise: give an integer per member.")
-        anchor = {name: tensor.clone() for name, tensor in params.items() if tensor.is_floating_point()}
+            raise SymgeomError(
+                "Cannot start optimizer 'entropy_sgd' without seeds of its noise: give an integer per member."
+            )
+        anchor = {
+            name: tensor.clone() for name, tensor in params.items() if tensor.is_floating_point()
+        }
         like = next(iter(anchor.values()))
         number = torch.zeros(len(like), dtype=torch.int64, device=like.device)
         options = {"scope": self.scope, "learning_rate": self.learning_rate}
@@ -129,24 +138,49 @@ class EntropySGD(Method):
             "anchor": anchor,
             "mean": anchor,
             "velocity": zeros_like(params),
-            "outer": {name: torch.full_like(number, value, dtype=torch.float64) for name, value in options.items()},
+            "outer": {
+                name: torch.full_like(number, value, dtype=torch.float64)
+                for name, value in options.items()
+            },
             "steps": {"inner": number, "total": number, "seed": seeds.to(like.device)},
         }
 
-    def begin_epoch(self, params: Parameters, state: State, *, progress: float, loss_at: Callable[[Parameters], Tensor]) -> State:
+    def begin_epoch(
+        self,
+        params: Parameters,
+        state: State,
+        *,
+        progress: float,
+        loss_at: Callable[[Parameters], Tensor],
+    ) -> State:
         """Set the scope and the learning rate of the outer steps."""
         scope = min(self.scope * self.scope_growth**progress, 1 / self.inner_learning_rate)
         now = {"scope": scope, "learning_rate": super().learning_rate_at(progress, 1)}
-        return {**state, "outer": {name: torch.full_like(tensor, now[name]) for name, tensor in state["outer"].items()}}
+        return {
+            **state,
+            "outer": {
+                name: torch.full_like(tensor, now[name]) for name, tensor in state["outer"].items()
+            },
+        }
 
-    def direction(self, gradient_at: Gradient, params: Parameters, state: State) -> tuple[dict[str, Tensor], State]:
+    def direction(
+        self, gradient_at: Gradient, params: Parameters, state: State
+    ) -> tuple[dict[str, Tensor], State]:
         """Return the direction of one step of the walk; the last one of a walk leads to the new outer point."""
-        steps = {**state["steps"], "total": state["steps"]["total"] + 1, "inner": state["steps"]["inner"] + 1}
+        steps = {
+            **state["steps"],
+            "total": state["steps"]["total"] + 1,
+            "inner": state["steps"]["inner"] + 1,
+        }
         anchor, scope = state["anchor"], state["outer"]["scope"]
         force = decayed(gradient_at(params), params, self.weight_decay)
         for name, tensor in force.items():
-            force[name] = torch.addcmul(tensor, per_member(scope, tensor), params[name] - anchor[name])
-        velocity = heavy_ball(state["velocity"], force, params, momentum=self.momentum, weight_decay=0.0)
+            force[name] = torch.addcmul(
+                tensor, per_member(scope, tensor), params[name] - anchor[name]
+            )
+        velocity = heavy_ball(
+            state["velocity"], force, params, momentum=self.momentum, weight_decay=0.0
+        )
         direction = self._shaken(velocity, state["steps"])
         mean = dict(state["mean"])
         for name, tensor in direction.items():
@@ -156,11 +190,19 @@ class EntropySGD(Method):
             return direction, {**state, "mean": mean, "velocity": velocity, "steps": steps}
         share, outer = state["outer"]["learning_rate"], dict(anchor)
         for name in direction:
-            outer[name] = torch.addcmul(anchor[name], per_member(share, mean[name]), mean[name] - anchor[name])
+            outer[name] = torch.addcmul(
+                anchor[name], per_member(share, mean[name]), mean[name] - anchor[name]
+            )
             direction[name] = (params[name] - outer[name]) / self.inner_learning_rate
         rest = {name: torch.zeros_like(tensor) for name, tensor in velocity.items()}
         steps["inner"] = torch.zeros_like(steps["inner"])
-        return direction, {**state, "anchor": outer, "mean": outer, "velocity": rest, "steps": steps}
+        return direction, {
+            **state,
+            "anchor": outer,
+            "mean": outer,
+            "velocity": rest,
+            "steps": steps,
+        }
 
     def output(self, params: Parameters, state: State) -> dict[str, Tensor]:
         """Return the outer points."""
@@ -171,10 +213,19 @@ class EntropySGD(Method):
         if self.noise == 0:
             return dict(velocity)
         amplitude = self.noise * (2 / self.inner_learning_rate) ** 0.5
-        sources = [stream("walk", *words) for words in zip(steps["seed"].tolist(), steps["total"].tolist(), strict=True)]
+        sources = [
+            stream("walk", *words)
+            for words in zip(steps["seed"].tolist(), steps["total"].tolist(), strict=True)
+        ]
 
         def noise(tensor: Tensor) -> Tensor:
-            draws = [torch.randn(tensor.shape[1:], generator=source, dtype=tensor.dtype) for source in sources]
+            draws = [
+                torch.randn(tensor.shape[1:], generator=source, dtype=tensor.dtype)
+                for source in sources
+            ]
             return torch.stack(draws).to(tensor.device)
 
-        return {name: torch.add(tensor, noise(tensor), alpha=amplitude) for name, tensor in velocity.items()}
+        return {
+            name: torch.add(tensor, noise(tensor), alpha=amplitude)
+            for name, tensor in velocity.items()
+        }

@@ -24,7 +24,8 @@ def own(where: str, options: Mapping[str, object]) -> Method:
     Returns
     -------
     Method
-        What it returns: a frozen dataclass derived from :class:`~symgeom.learning.optimizers.method.Method`.
+        What it returns: a frozen dataclass derived from
+        :class:`~symgeom.learning.optimizers.method.Method`.
 
     Raises
     ------
@@ -54,6 +55,8 @@ def own(where: str, options: Mapping[str, object]) -> Method:
         )
     missing = [name for name in NEEDED if not hasattr(method, name)]
     if missing:
-        raise SymgeomError(f"Cannot use optimizer '{where}': it does not say its {', '.join(missing)}. Add what is missing.")
+        raise SymgeomError(
+            f"Cannot use optimizer '{where}': it does not say its {', '.join(missing)}. Add what is missing."
+        )
     method.check()
     return method

@@ -1,9 +1,11 @@
 r"""What an optimizer is: a direction for stacked networks.
 
-One step of every method reads :math:`\theta' = \theta - \eta\,d`, with the learning rate :math:`\eta` a function of the epoch and
-the direction :math:`d` the method's own. A method is plain data (its options) and pure functions: what it remembers between steps
-is a *state* that the caller carries, named slots of stacked tensors whose leading axis is the member. A member is one network of
-the stack: one per seed, but for methods that train several replicas per seed (member = seed * replicas + replica).
+One step of every method reads :math:`\theta' = \theta - \eta\,d`, with the learning rate
+:math:`\eta` a function of the epoch and the direction :math:`d` the method's own. A method is plain
+data (its options) and pure functions: what it remembers between steps is a *state* that the caller
+carries, named slots of stacked tensors whose leading axis is the member. A member is one network of
+the stack: one per seed, but for methods that train several replicas per seed (member = seed *
+replicas + replica).
 """
 
 import math
@@ -61,13 +63,17 @@ class Method(ABC):
     momentum : float
         Of the heavy ball, 0 if there is none.
     weight_decay : float
-        Coupled: ``weight_decay * theta`` is added to the gradient (the gradient of half of it times the squared norm).
+        Coupled: ``weight_decay * theta`` is added to the gradient (the gradient of half of it times
+        the squared norm).
     schedule : {"constant", "cosine", "step"}
-        The learning rate over the epochs: constant, half a cosine to nearly 0, or divided by 5 after 1/2, 3/4 and 15/16 of them.
+        The learning rate over the epochs: constant, half a cosine to nearly 0, or divided by 5
+        after 1/2, 3/4 and 15/16 of them.
     equivariant : bool
-        Whether the direction is ``v' = momentum * v + g + weight_decay * theta`` with ``g`` the mini-batch gradient at ``theta``.
+        Whether the direction is ``v' = momentum * v + g + weight_decay * theta`` with ``g`` the
+        mini-batch gradient at ``theta``.
     preconditioned : bool
-        Whether the weight decay, too, passes through a preconditioner, so that it shrinks no charge by itself.
+        Whether the weight decay, too, passes through a preconditioner, so that it shrinks no charge
+        by itself.
     members_per_seed : int
         Networks that one seed trains together.
     draws_noise : bool
@@ -93,7 +99,8 @@ class Method(ABC):
         params : Parameters
             Stacked networks.
         seeds : Tensor of int64, shape (member,), optional
-            Where the noise of each member begins; only for a method that ``draws_noise``, which cannot do without.
+            Where the noise of each member begins; only for a method that ``draws_noise``, which
+            cannot do without.
 
         Returns
         -------
@@ -102,7 +109,9 @@ class Method(ABC):
         """
 
     @abstractmethod
-    def direction(self, gradient_at: Gradient, params: Parameters, state: State) -> tuple[dict[str, Tensor], State]:
+    def direction(
+        self, gradient_at: Gradient, params: Parameters, state: State
+    ) -> tuple[dict[str, Tensor], State]:
         """Return the direction of one step, and the state after it.
 
         Parameters
@@ -140,9 +149,18 @@ class Method(ABC):
         progress = epoch / epochs
         if self.schedule == "step":
             return self.learning_rate / 5 ** sum(progress >= milestone for milestone in MILESTONES)
-        return self.learning_rate * (0.5 * (1 + math.cos(math.pi * progress)) if self.schedule == "cosine" else 1.0)
+        return self.learning_rate * (
+            0.5 * (1 + math.cos(math.pi * progress)) if self.schedule == "cosine" else 1.0
+        )
 
-    def begin_epoch(self, params: Parameters, state: State, *, progress: float, loss_at: Callable[[Parameters], Tensor]) -> State:
+    def begin_epoch(
+        self,
+        params: Parameters,
+        state: State,
+        *,
+        progress: float,
+        loss_at: Callable[[Parameters], Tensor],
+    ) -> State:
         """Return the state with which an epoch begins (by default, unchanged).
 
         Parameters
@@ -226,7 +244,8 @@ class Method(ABC):
         Raises
         ------
         SymgeomError
-            If the learning rate is not positive, or the momentum, the weight decay or the schedule is out of range.
+            If the learning rate is not positive, or the momentum, the weight decay or the schedule
+            is out of range.
         """
         check_number(self, "learning_rate", above=0)
         check_number(self, "momentum", least=0, below=1)

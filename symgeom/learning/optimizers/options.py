@@ -40,10 +40,18 @@ def check_number(
     >>> check_number(SGD(learning_rate=0.1), "learning_rate", above=0)
     """
     value = getattr(method, option)
-    number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    number = (
+        isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    )
     if not number or not least <= value <= most or not above < value < below:
         low = f"at least {least:g}" if math.isfinite(least) else f"above {above:g}"
-        high = f" and below {below:g}" if math.isfinite(below) else f" and at most {most:g}" if math.isfinite(most) else ""
+        high = (
+            f" and below {below:g}"
+            if math.isfinite(below)
+            else f" and at most {most:g}"
+            if math.isfinite(most)
+            else ""
+        )
         raise SymgeomError(
             f"Cannot use optimizer '{method.name}' with {option} = {value!r}: it must be a number {low}{high} "
             "(in YAML write 1.0e-4, not 1e-4)."
@@ -104,4 +112,6 @@ def check_switch(method: "Method", option: str) -> None:
     """
     value = getattr(method, option)
     if type(value) is not bool:
-        raise SymgeomError(f"Cannot use optimizer '{method.name}' with {option} = {value!r}: write true or false.")
+        raise SymgeomError(
+            f"Cannot use optimizer '{method.name}' with {option} = {value!r}: write true or false."
+        )

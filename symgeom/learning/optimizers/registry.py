@@ -2,8 +2,9 @@
 
 A name with a colon is an optimizer of the user's own, ``package.module:name``.
 
-They sample minima of different flatness: replicated SGD, Entropy-SGD, weight averaging and sharpness-aware minimisation flat
-ones, adversarial initialisation sharp ones, SGD and Adam what lies between.
+They sample minima of different flatness: replicated SGD, Entropy-SGD, weight averaging and
+sharpness-aware minimisation flat ones, adversarial initialisation sharp ones, SGD and Adam what
+lies between.
 """
 
 from collections.abc import Mapping
@@ -21,7 +22,8 @@ from symgeom.learning.optimizers.sgd import SGD
 from symgeom.learning.optimizers.swa import AveragedSGD
 
 METHODS: dict[str, type[Method]] = {
-    method.name: method for method in (SGD, Adam, SAM, ReplicatedSGD, EntropySGD, AveragedSGD, Adversarial)
+    method.name: method
+    for method in (SGD, Adam, SAM, ReplicatedSGD, EntropySGD, AveragedSGD, Adversarial)
 }
 
 
@@ -43,7 +45,8 @@ def build(name: str, options: Mapping[str, object]) -> Method:
     Raises
     ------
     SymgeomError
-        If the name or an option is unknown, an option is out of range, or the user's own optimizer cannot be used.
+        If the name or an option is unknown, an option is out of range, or the user's own optimizer
+        cannot be used.
 
     Examples
     --------
@@ -54,5 +57,7 @@ def build(name: str, options: Mapping[str, object]) -> Method:
         return own(name, options)
     check_choice(name, METHODS, "optimizer")
     for option in options:
-        check_choice(option, [field.name for field in fields(METHODS[name])], f"option of optimizer '{name}'")
+        check_choice(
+            option, [field.name for field in fields(METHODS[name])], f"option of optimizer '{name}'"
+        )
     return METHODS[name](**options)

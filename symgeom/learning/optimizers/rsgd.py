@@ -1,22 +1,25 @@
 r"""Replicated SGD: replicas that attract each other find wide flat minima.
 
-Each seed trains :math:`y` replicas :math:`w_a`, from their own starts and on their own mini-batches, on the loss
+Each seed trains :math:`y` replicas :math:`w_a`, from their own starts and on their own
+mini-batches, on the loss
 
 .. math:: \frac1y \sum_a L_a(w_a) + \gamma\,\frac1y \sum_a \lVert w_a - \bar w\rVert^2, \qquad \bar w = \frac1y\sum_a w_a,
 
-with the learning rate multiplied by :math:`y`. The factors cancel: each replica follows heavy-ball SGD on
-:math:`g_a + 2\gamma\,(w_a - \bar w)`, and :math:`\gamma = 0` gives :math:`y` independent runs. *Focusing*: the coupling begins at
-:math:`\gamma_0`, by default such that both terms of the loss are equal, and is multiplied once per epoch so as to grow by the
-factor :math:`G` over all epochs. Training yields the centre of mass :math:`\bar w`.
+with the learning rate multiplied by :math:`y`. The factors cancel: each replica follows heavy-ball
+SGD on :math:`g_a + 2\gamma\,(w_a - \bar w)`, and :math:`\gamma = 0` gives :math:`y` independent
+runs. *Focusing*: the coupling begins at :math:`\gamma_0`, by default such that both terms of the
+loss are equal, and is multiplied once per epoch so as to grow by the factor :math:`G` over all
+epochs. Training yields the centre of mass :math:`\bar w`.
 
-Differs from the source: the coupling never exceeds :math:`1/(2\eta)`, where one step without momentum puts every replica on the
-centre (beyond :math:`(1+\beta)/\eta` explicit steps diverge); and the weight decay is not multiplied by :math:`y`.
+Differs from the source: the coupling never exceeds :math:`1/(2\eta)`, where one step without
+momentum puts every replica on the centre (beyond :math:`(1+\beta)/\eta` explicit steps diverge);
+and the weight decay is not multiplied by :math:`y`.
 
 References
 ----------
-Pittorino et al., "Entropic gradient descent algorithms and wide flat minima" (2006.07897); the factors, the focusing and the
-defaults are those of its authors' code, SacredDNN. Baldassi et al., "Unreasonable effectiveness of learning neural networks"
-(1605.06444), the replicated loss.
+Pittorino et al., "Entropic gradient descent algorithms and wide flat minima" (2006.07897); the
+factors, the focusing and the defaults are those of its authors' code, SacredDNN. Baldassi et al.,
+"Unreasonable effectiveness of learning neural networks" (1605.06444), the replicated loss.
 """
 
 from collections.abc import Callable
@@ -27,7 +30,13 @@ import torch
 from torch import Tensor
 
 from symgeom.ground.types import Parameters, cast
-from symgeom.learning.optimizers.arithmetic import decayed, heavy_ball, per_member, squared_norms, zeros_like
+from symgeom.learning.optimizers.arithmetic import (
+    decayed,
+    heavy_ball,
+    per_member,
+    squared_norms,
+    zeros_like,
+)
 from symgeom.learning.optimizers.method import Gradient, Method, State
 from symgeom.learning.optimizers.options import check_number, check_whole
 
@@ -42,7 +51,8 @@ class ReplicatedSGD(Method):
     replicas : int
         How many per seed, at least 2.
     coupling : float or None
-        The coupling at the first epoch; None: mean training loss of the replicas over their mean squared distance to the centre.
+        The coupling at the first epoch; None: mean training loss of the replicas over their mean
+        squared distance to the centre.
     growth : float
         Factor by which the coupling grows over the epochs.
 
@@ -82,20 +92,33 @@ class ReplicatedSGD(Method):
         none = torch.zeros(len(first), dtype=torch.float64, device=first.device)
         return {"velocity": zeros_like(params), "coupling": {"first": none, "now": none}}
 
-    def begin_epoch(self, params: Parameters, state: State, *, progress: float, loss_at: Callable[[Parameters], Tensor]) -> State:
+    def begin_epoch(
+        self,
+        params: Parameters,
+        state: State,
+        *,
+        progress: float,
+        loss_at: Callable[[Parameters], Tensor],
+    ) -> State:
         """Set the coupling of the epoch, one value per seed."""
-        first = self._first_coupling(params, loss_at) if progress == 0 else state["coupling"]["first"]
+        first = (
+            self._first_coupling(params, loss_at) if progress == 0 else state["coupling"]["first"]
+        )
         now = (first * self.growth**progress).clamp(max=1 / (2 * self.learning_rate))
         return {**state, "coupling": {"first": first, "now": now}}
 
-    def direction(self, gradient_at: Gradient, params: Parameters, state: State) -> tuple[dict[str, Tensor], State]:
+    def direction(
+        self, gradient_at: Gradient, params: Parameters, state: State
+    ) -> tuple[dict[str, Tensor], State]:
         """Return the new velocity, driven by the replica's gradient and its coupling to the centre."""
         force = decayed(gradient_at(params), params, self.weight_decay)
         away = self.displacement({name: params[name] for name in force})
         for name, tensor in away.items():
             coupling = per_member(state["coupling"]["now"], tensor)
             force[name] = torch.addcmul(force[name], coupling, tensor, value=2)
-        velocity = heavy_ball(state["velocity"], force, params, momentum=self.momentum, weight_decay=0.0)
+        velocity = heavy_ball(
+            state["velocity"], force, params, momentum=self.momentum, weight_decay=0.0
+        )
         return velocity, {**state, "velocity": velocity}
 
     def output(self, params: Parameters, state: State) -> dict[str, Tensor]:
@@ -104,7 +127,9 @@ class ReplicatedSGD(Method):
 
     def _centre(self, params: Parameters) -> dict[str, Tensor]:
         # Added one by one: a reduction may choose its order by the number of seeds, which would change the last bit.
-        return {name: sum(self._by_replica(tensor)) / self.replicas for name, tensor in params.items()}
+        return {
+            name: sum(self._by_replica(tensor)) / self.replicas for name, tensor in params.items()
+        }
 
     def displacement(self, params: Parameters) -> dict[str, Tensor]:
         """Return the replicas relative to their centres.
@@ -120,17 +145,26 @@ class ReplicatedSGD(Method):
             Stacked members; the sum over the replicas of a seed is zero.
         """
         centre = self._centre(params)
-        return {name: tensor - centre[name].repeat_interleave(self.replicas, 0) for name, tensor in params.items()}
+        return {
+            name: tensor - centre[name].repeat_interleave(self.replicas, 0)
+            for name, tensor in params.items()
+        }
 
     def _by_replica(self, tensor: Tensor) -> tuple[Tensor, ...]:
         return tensor.unflatten(0, (-1, self.replicas)).unbind(1)
 
-    def _first_coupling(self, params: Parameters, loss_at: Callable[[Parameters], Tensor]) -> Tensor:
+    def _first_coupling(
+        self, params: Parameters, loss_at: Callable[[Parameters], Tensor]
+    ) -> Tensor:
         if self.coupling is not None:
             first = next(iter(params.values()))
-            return torch.full((len(first),), self.coupling, dtype=torch.float64, device=first.device)
+            return torch.full(
+                (len(first),), self.coupling, dtype=torch.float64, device=first.device
+            )
         losses = loss_at(params).to(torch.float64)
         squares = squared_norms(self.displacement(cast(params, torch.float64)))
         ratio = sum(self._by_replica(losses)) / sum(self._by_replica(squares))
         # Replicas that start at one point need no attraction, and would ask for an infinite one.
-        return torch.where(torch.isfinite(ratio), ratio, torch.zeros_like(ratio)).repeat_interleave(self.replicas)
+        return torch.where(torch.isfinite(ratio), ratio, torch.zeros_like(ratio)).repeat_interleave(
+            self.replicas
+        )

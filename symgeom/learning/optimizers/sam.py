@@ -5,21 +5,23 @@ Each step takes two gradients of the same mini-batch,
 .. math:: \epsilon = \rho\, g(\theta) / \lVert g(\theta) \rVert, \qquad
           v' = \beta v + g(\theta + \epsilon) + \lambda\theta, \qquad \theta' = \theta - \eta v',
 
-the norm being that of one network's whole gradient, without weight decay. A network whose gradient is zero is not perturbed.
+the norm being that of one network's whole gradient, without weight decay. A network whose gradient
+is zero is not perturbed.
 
-*Adaptive* sharpness-aware minimisation measures the neighbourhood in proportion to the weights, :math:`T = |\theta| + \zeta`
-elementwise,
+*Adaptive* sharpness-aware minimisation measures the neighbourhood in proportion to the weights,
+:math:`T = |\theta| + \zeta` elementwise,
 
 .. math:: \epsilon = \rho\, T^2 g(\theta) / \lVert T g(\theta) \rVert .
 
-With :math:`\zeta = 0` the worst point of a rescaled network is the rescaled worst point: the radius does not depend on the
-representative.
+With :math:`\zeta = 0` the worst point of a rescaled network is the rescaled worst point: the radius
+does not depend on the representative.
 
 References
 ----------
-Foret et al., "Sharpness-aware minimization for efficiently improving generalization" (2010.01412), algorithm 1 with p = 2. Kwon
-et al., "ASAM: adaptive sharpness-aware minimization" (2102.11600), algorithm 1, with eta for our zeta (``offset``). Differs from
-the source: biases count like all weights (in its code, they do not), and the offset is 0 by default (there 0.01): for invariance.
+Foret et al., "Sharpness-aware minimization for efficiently improving generalization" (2010.01412),
+algorithm 1 with p = 2. Kwon et al., "ASAM: adaptive sharpness-aware minimization" (2102.11600),
+algorithm 1, with eta for our zeta (``offset``). Differs from the source: biases count like all
+weights (in its code, they do not), and the offset is 0 by default (there 0.01): for invariance.
 """
 
 from dataclasses import dataclass
@@ -42,7 +44,8 @@ class SAM(Method):
     Attributes
     ----------
     rho : float
-        Radius of the perturbation: in the units of the parameters, or relative to them if adaptive (0.5 is then usual).
+        Radius of the perturbation: in the units of the parameters, or relative to them if adaptive
+        (0.5 is then usual).
     adaptive : bool
         Whether the neighbourhood is measured in proportion to the weights.
     offset : float
@@ -76,7 +79,9 @@ class SAM(Method):
         """Start at rest."""
         return {"velocity": zeros_like(params)}
 
-    def direction(self, gradient_at: Gradient, params: Parameters, state: State) -> tuple[dict[str, Tensor], State]:
+    def direction(
+        self, gradient_at: Gradient, params: Parameters, state: State
+    ) -> tuple[dict[str, Tensor], State]:
         """Return the new velocity, driven by the gradient at the perturbed point."""
         gradient = gradient_at(self._perturbed(params, gradient_at(params)))
         coefficients = {"momentum": self.momentum, "weight_decay": self.weight_decay}
@@ -92,5 +97,8 @@ class SAM(Method):
             ascent = {name: size.mul_(gradient[name]) for name, size in sizes.items()}
         norm = squared_norms(gradient).sqrt()
         scale = torch.where(norm > 0, self.rho / norm, torch.zeros_like(norm))
-        moved = {name: torch.addcmul(params[name], per_member(scale, tensor), tensor) for name, tensor in ascent.items()}
+        moved = {
+            name: torch.addcmul(params[name], per_member(scale, tensor), tensor)
+            for name, tensor in ascent.items()
+        }
         return {**params, **moved}

@@ -2,16 +2,18 @@ r"""Stochastic gradient descent with the heavy ball.
 
 .. math:: v' = \beta v + g + \lambda\theta, \qquad \theta' = \theta - \eta v',
 
-with :math:`g` the mini-batch gradient, :math:`\beta` the momentum (no damping) and :math:`\lambda` the coupled weight decay:
-``torch.optim.SGD``. It is equivariant under every orthogonal symmetry and exactly accountable under rescaling.
+with :math:`g` the mini-batch gradient, :math:`\beta` the momentum (no damping) and :math:`\lambda`
+the coupled weight decay: ``torch.optim.SGD``. It is equivariant under every orthogonal symmetry and
+exactly accountable under rescaling.
 
-With Nesterov's momentum, :math:`\theta' = \theta - \eta\,(g + \lambda\theta + \beta v')`, it is no heavy ball: the ledger then
-books what it does to the charges as the optimizer's own.
+With Nesterov's momentum, :math:`\theta' = \theta - \eta\,(g + \lambda\theta + \beta v')`, it is no
+heavy ball: the ledger then books what it does to the charges as the optimizer's own.
 
 References
 ----------
-Polyak, "Some methods of speeding up the convergence of iteration methods" (1964). Sutskever et al., "On the importance of
-initialization and momentum in deep learning" (2013), section 2: Nesterov's momentum (in PyTorch's form).
+Polyak, "Some methods of speeding up the convergence of iteration methods" (1964). Sutskever et al.,
+"On the importance of initialization and momentum in deep learning" (2013), section 2: Nesterov's
+momentum (in PyTorch's form).
 """
 
 from dataclasses import dataclass
@@ -69,10 +71,14 @@ class SGD(Method):
         """Start at rest."""
         return {"velocity": zeros_like(params)}
 
-    def direction(self, gradient_at: Gradient, params: Parameters, state: State) -> tuple[dict[str, Tensor], State]:
+    def direction(
+        self, gradient_at: Gradient, params: Parameters, state: State
+    ) -> tuple[dict[str, Tensor], State]:
         """Return the new velocity; with Nesterov's momentum, what the next step would follow without a change of the gradient."""
         ahead, decay = {"momentum": self.momentum}, {"weight_decay": self.weight_decay}
         gradient = gradient_at(params)
         velocity = heavy_ball(state["velocity"], gradient, params, **ahead, **decay)
-        direction = heavy_ball(velocity, gradient, params, **ahead, **decay) if self.nesterov else velocity
+        direction = (
+            heavy_ball(velocity, gradient, params, **ahead, **decay) if self.nesterov else velocity
+        )
         return direction, {"velocity": velocity}

@@ -1,17 +1,19 @@
 r"""Stochastic weight averaging: the mean of the points that SGD visits at a high, constant learning rate.
 
-From a given share of the epochs on, the learning rate is constant, and after every so many of these epochs the weights
-:math:`\theta` enter the mean,
+From a given share of the epochs on, the learning rate is constant, and after every so many of these
+epochs the weights :math:`\theta` enter the mean,
 
 .. math:: \bar\theta \leftarrow \bar\theta + \frac{\theta - \bar\theta}{n + 1},
 
-:math:`n` being how many are in it. Training yields the mean, or before the first average the weights; SGD itself never sees it. A
-seed does not count as finished before its mean has enough terms.
+:math:`n` being how many are in it. Training yields the mean, or before the first average the
+weights; SGD itself never sees it. A seed does not count as finished before its mean has enough
+terms.
 
 References
 ----------
-Izmailov et al., "Averaging weights leads to wider optima and better generalization" (1803.05407), algorithm 1. Differs from the
-source: the mean begins with the first epoch at the constant learning rate, not with the weights before it.
+Izmailov et al., "Averaging weights leads to wider optima and better generalization" (1803.05407),
+algorithm 1. Differs from the source: the mean begins with the first epoch at the constant learning
+rate, not with the weights before it.
 """
 
 from collections.abc import Callable
@@ -71,7 +73,9 @@ class AveragedSGD(Method):
     def learning_rate_at(self, epoch: int, epochs: int) -> float:
         """Return the schedule's learning rate, and the constant one from the first epoch of averaging on."""
         averaging = epoch / epochs >= self.average_from
-        return self.averaging_learning_rate if averaging else super().learning_rate_at(epoch, epochs)
+        return (
+            self.averaging_learning_rate if averaging else super().learning_rate_at(epoch, epochs)
+        )
 
     def start(self, params: Parameters, seeds: Tensor | None = None) -> State:
         """Start at rest, with an empty mean."""
@@ -80,7 +84,14 @@ class AveragedSGD(Method):
         counts = {"terms": none, "epochs": none}
         return {"velocity": zeros_like(params), "mean": zeros_like(params), "counts": counts}
 
-    def begin_epoch(self, params: Parameters, state: State, *, progress: float, loss_at: Callable[[Parameters], Tensor]) -> State:
+    def begin_epoch(
+        self,
+        params: Parameters,
+        state: State,
+        *,
+        progress: float,
+        loss_at: Callable[[Parameters], Tensor],
+    ) -> State:
         """Take the weights of the last epoch's end into the mean, if they are due, and count the epochs of averaging."""
         counts, mean = dict(state["counts"]), state["mean"]
         if self._due(state):
@@ -89,7 +100,9 @@ class AveragedSGD(Method):
             counts["epochs"] = counts["epochs"] + 1
         return {**state, "mean": mean, "counts": counts}
 
-    def direction(self, gradient_at: Gradient, params: Parameters, state: State) -> tuple[dict[str, Tensor], State]:
+    def direction(
+        self, gradient_at: Gradient, params: Parameters, state: State
+    ) -> tuple[dict[str, Tensor], State]:
         """Return the new velocity."""
         coefficients = {"momentum": self.momentum, "weight_decay": self.weight_decay}
         velocity = heavy_ball(state["velocity"], gradient_at(params), params, **coefficients)
@@ -125,4 +138,7 @@ class AveragedSGD(Method):
 
     def _mean(self, params: Parameters, state: State) -> dict[str, Tensor]:
         share = 1 / (state["counts"]["terms"] + 1).to(torch.float64)
-        return {name: torch.addcmul(mean, per_member(share, mean), params[name] - mean) for name, mean in state["mean"].items()}
+        return {
+            name: torch.addcmul(mean, per_member(share, mean), params[name] - mean)
+            for name, mean in state["mean"].items()
+        }

@@ -1,7 +1,9 @@
 """Train many seeds at once: the plan, the loop, the populations, the checkpoints.
 
-:mod:`~symgeom.learning.training.plan` says how long and on how much, :mod:`~symgeom.learning.training.population` how stacked networks are differentiated
-and evaluated, :mod:`~symgeom.learning.training.engine` takes the steps, :mod:`~symgeom.learning.training.checkpoint` keeps them.
+:mod:`~symgeom.learning.training.plan` says how long and on how much,
+:mod:`~symgeom.learning.training.population` how stacked networks are differentiated and evaluated,
+:mod:`~symgeom.learning.training.engine` takes the steps,
+:mod:`~symgeom.learning.training.checkpoint` keeps them.
 """
 
 from symgeom.learning.training.checkpoint import Checkpoint

@@ -1,9 +1,10 @@
 """Keep what a killed training goes on from.
 
-A checkpoint is written at the end of an epoch, whole or not at all (:mod:`symgeom.ground.whole`). It holds
-everything: weights, the optimizer's state, the random generators, the labels, the history, what an observer knows, and the stage.
-Training that goes on from it ends as if it had never stopped, bit for bit on a CPU. The file belongs to whoever asked for it:
-training reads and rewrites it, also once more at its very end, and never removes it, because only the caller knows when the
+A checkpoint is written at the end of an epoch, whole or not at all (:mod:`symgeom.ground.whole`).
+It holds everything: weights, the optimizer's state, the random generators, the labels, the history,
+what an observer knows, and the stage. Training that goes on from it ends as if it had never
+stopped, bit for bit on a CPU. The file belongs to whoever asked for it: training reads and rewrites
+it, also once more at its very end, and never removes it, because only the caller knows when the
 outcome is safe elsewhere.
 """
 
@@ -33,8 +34,8 @@ class Checkpoint:
     every : int
         Epochs between two writes; the last epoch is always written.
     digest : str
-        Of all that training depends on and cannot see, for instance of the config. A checkpoint of another digest, optimizer,
-        plan or number of networks is set aside.
+        Of all that training depends on and cannot see, for instance of the config. A checkpoint of
+        another digest, optimizer, plan or number of networks is set aside.
 
     Examples
     --------
@@ -48,7 +49,9 @@ class Checkpoint:
 
     def __post_init__(self) -> None:
         if type(self.every) is not int or self.every < 1:
-            raise SymgeomError(f"Cannot write a checkpoint every {self.every!r} epochs: give a positive whole number.")
+            raise SymgeomError(
+                f"Cannot write a checkpoint every {self.every!r} epochs: give a positive whole number."
+            )
 
     def write(self, content: Mapping[str, object], key: str) -> None:
         """Write a checkpoint, whole or not at all.
@@ -69,7 +72,9 @@ class Checkpoint:
             try:
                 torch.save({"key": f"{self.digest}\n{key}", **content}, file)
             except RuntimeError as error:
-                raise (error.__context__ or error) from None  # torch hides behind a complaint of its own why writing failed
+                raise (
+                    error.__context__ or error
+                ) from None  # torch hides behind a complaint of its own why writing failed
 
     def read(self, key: str) -> tuple[dict[str, object] | None, str]:
         """Read a checkpoint; one that does not belong or cannot be read is renamed, so that it is neither used nor lost.

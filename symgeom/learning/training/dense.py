@@ -1,7 +1,8 @@
 r"""Chains of dense layers, for stacked networks at once.
 
-``torch.vmap`` over the weights takes a dense layer apart into a batched product, two multiplications and an addition, and its
-gradients are laid out across the weights, which makes all arithmetic with them slow. Here a layer is one operation,
+``torch.vmap`` over the weights takes a dense layer apart into a batched product, two
+multiplications and an addition, and its gradients are laid out across the weights, which makes all
+arithmetic with them slow. Here a layer is one operation,
 
 .. math:: h_{ms} = b_m + W_m x_{ms}, \qquad \partial W_m = \sum_s \partial h_{ms}\, x_{ms}^T, \quad
           \partial b_m = \sum_s \partial h_{ms}, \quad \partial x_{ms} = W_m^T\, \partial h_{ms}
@@ -16,7 +17,18 @@ from torch.autograd.function import FunctionCtx
 from symgeom.ground.types import Parameters
 
 ELEMENTWISE = (
-    *(nn.ReLU, nn.LeakyReLU, nn.ELU, nn.CELU, nn.SELU, nn.GELU, nn.SiLU, nn.Mish, nn.Softplus, nn.Softsign),
+    *(
+        nn.ReLU,
+        nn.LeakyReLU,
+        nn.ELU,
+        nn.CELU,
+        nn.SELU,
+        nn.GELU,
+        nn.SiLU,
+        nn.Mish,
+        nn.Softplus,
+        nn.Softsign,
+    ),
     *(nn.Tanh, nn.Sigmoid, nn.Hardtanh, nn.ReLU6, nn.Identity),
 )
 """Layers without weights that act on every entry alone."""
@@ -26,14 +38,18 @@ class _Dense(torch.autograd.Function):
     """One dense layer of every member, with or without bias."""
 
     @staticmethod
-    def forward(context: FunctionCtx, inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def forward(
+        context: FunctionCtx, inputs: Tensor, weight: Tensor, bias: Tensor | None
+    ) -> Tensor:
         context.save_for_backward(inputs, weight)
         if bias is None:
             return torch.bmm(inputs, weight.mT)
         return torch.baddbmm(bias.unsqueeze(1), inputs, weight.mT)
 
     @staticmethod
-    def backward(context: FunctionCtx, outer: Tensor) -> tuple[Tensor | None, Tensor, Tensor | None]:
+    def backward(
+        context: FunctionCtx, outer: Tensor
+    ) -> tuple[Tensor | None, Tensor, Tensor | None]:
         inputs, weight = context.saved_tensors
         needed = context.needs_input_grad
         into = torch.bmm(outer, weight) if needed[0] else None
@@ -63,7 +79,11 @@ def is_dense_chain(module: nn.Module, inputs: Tensor) -> bool:
     if type(module) is not nn.Sequential:
         return False
     layers, vectors = list(module), inputs.ndim == 2
-    if layers and type(layers[0]) is nn.Flatten and (layers[0].start_dim, layers[0].end_dim) == (1, -1):
+    if (
+        layers
+        and type(layers[0]) is nn.Flatten
+        and (layers[0].start_dim, layers[0].end_dim) == (1, -1)
+    ):
         layers, vectors = layers[1:], True
     return vectors and all(type(layer) in (nn.Linear, *ELEMENTWISE) for layer in layers)
 
@@ -78,7 +98,8 @@ def dense_outputs(module: nn.Sequential, params: Parameters, inputs: Tensor) -> 
     params : Parameters
         Stacked networks.
     inputs : Tensor, shape (member, sample, ...)
-        The samples; where they are ``expand``-ed from one set, the first layer is one product for all members.
+        The samples; where they are ``expand``-ed from one set, the first layer is one product for
+        all members.
 
     Returns
     -------
@@ -98,7 +119,9 @@ def dense_outputs(module: nn.Sequential, params: Parameters, inputs: Tensor) -> 
             values = values.flatten(1 if shared else 2)
         elif type(layer) is nn.Linear:
             weight, bias = params[f"{name}.weight"], params.get(f"{name}.bias")
-            values = _first_layer(values, weight, bias) if shared else _Dense.apply(values, weight, bias)
+            values = (
+                _first_layer(values, weight, bias) if shared else _Dense.apply(values, weight, bias)
+            )
             shared = False
         else:
             values = layer(values)
@@ -106,5 +129,7 @@ def dense_outputs(module: nn.Sequential, params: Parameters, inputs: Tensor) -> 
 
 
 def _first_layer(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    flat = nn.functional.linear(inputs, weight.flatten(0, 1), None if bias is None else bias.flatten())
+    flat = nn.functional.linear(
+        inputs, weight.flatten(0, 1), None if bias is None else bias.flatten()
+    )
     return flat.unflatten(1, weight.shape[:2]).transpose(0, 1)  # (member, sample, unit)

@@ -1,16 +1,20 @@
 """Train many seeds at once, each with its own start, data order and end.
 
-The seeds of one arm are stacked networks. A seed has its own start and its own generator for the order of its data, and it leaves
-the stack when it is done. Computed one after another (:func:`~symgeom.learning.training.trains_together` chooses), its result on a CPU is the
-same, bit for bit, whichever seeds train beside it (with as many threads); computed together it is the same up to rounding.
+The seeds of one arm are stacked networks. A seed has its own start and its own generator for the
+order of its data, and it leaves the stack when it is done. Computed one after another
+(:func:`~symgeom.learning.training.trains_together` chooses), its result on a CPU is the same, bit
+for bit, whichever seeds train beside it (with as many threads); computed together it is the same up
+to rounding.
 
-A seed ends with a status: ``reached`` (at an evaluation, error and loss on the whole training set met the stop rule), ``epoch
-limit``, or ``diverged`` (its loss, or the length of its weights, is not finite). Every epoch visits the samples in a fresh order;
-an incomplete last batch is left out, so that all mini-batches have the same size and the same noise.
+A seed ends with a status: ``reached`` (at an evaluation, error and loss on the whole training set
+met the stop rule), ``epoch limit``, or ``diverged`` (its loss, or the length of its weights, is not
+finite). Every epoch visits the samples in a fresh order; an incomplete last batch is left out, so
+that all mini-batches have the same size and the same noise.
 
-Where the statistics of batch norms are recomputed, each mini-batch is normalised by its own, and no step keeps running averages:
-methods that take two gradients of one mini-batch (SAM) leave no trace in them, and averages over networks (of replicas, or along
-the way) do not mix them. What training yields has the statistics that its weights give on the training inputs.
+Where the statistics of batch norms are recomputed, each mini-batch is normalised by its own, and no
+step keeps running averages: methods that take two gradients of one mini-batch (SAM) leave no trace
+in them, and averages over networks (of replicas, or along the way) do not mix them. What training
+yields has the statistics that its weights give on the training inputs.
 """
 
 import math
@@ -48,16 +52,19 @@ def train(
     problem : Problem
         The training set.
     start : Parameters
-        Stacked members: one network per seed, or ``method.members_per_seed`` of them (member = seed * replicas + replica).
+        Stacked members: one network per seed, or ``method.members_per_seed`` of them (member = seed
+        * replicas + replica).
     method : Method
         The optimizer.
     plan : Plan
         Batch size, stop rule, and how to compute.
     generators : sequence of torch.Generator
-        One per member, on the CPU: its random labels if the method begins with them, the seed of its noise if the method has any,
-        then for each epoch the order of its data and, batch by batch, what augmentation draws.
+        One per member, on the CPU: its random labels if the method begins with them, the seed of
+        its noise if the method has any, then for each epoch the order of its data and, batch by
+        batch, what augmentation draws.
     observe : callable, optional
-        Sees every step of the training on the true labels; ``members`` (int64) says which entries of ``start`` are in the stack.
+        Sees every step of the training on the true labels; ``members`` (int64) says which entries
+        of ``start`` are in the stack.
 
     Returns
     -------
@@ -67,8 +74,9 @@ def train(
     Raises
     ------
     SymgeomError
-        If there are no members, not one generator for each, fewer samples than a mini-batch holds, weights of another precision
-        than the data, or checkpoints with an observer that cannot keep its own.
+        If there are no members, not one generator for each, fewer samples than a mini-batch holds,
+        weights of another precision than the data, or checkpoints with an observer that cannot keep
+        its own.
 
     Examples
     --------
@@ -82,7 +90,9 @@ def train(
     _check(problem, start, method, plan, generators, observe)
     problem, together = laid_out(problem), trains_together(problem, len(generators), plan)
     key = f"{method} {plan} {tuple(problem.inputs.shape)} of {problem.inputs.dtype}, {len(generators)} networks, {together}"
-    run = _Run(Population(problem, together, plan.autocast), method, plan, list(generators), observe, key)
+    run = _Run(
+        Population(problem, together, plan.autocast), method, plan, list(generators), observe, key
+    )
     saved, first = run.saved(), method.pretraining()
     if first is None:
         return run.ended(start, problem.targets.expand(len(generators), -1), saved)
@@ -92,17 +102,32 @@ def train(
         earlier = Trained(**_on(saved["earlier"], problem.inputs.device))
     run = replace(run, earlier=earlier)
     trained = run.ended(earlier.parameters, problem.targets.expand(len(generators), -1), saved)
-    budget = {name: getattr(trained, name) + getattr(earlier, name) for name in ("gradients", "sample_gradients")}
+    budget = {
+        name: getattr(trained, name) + getattr(earlier, name)
+        for name in ("gradients", "sample_gradients")
+    }
     return replace(trained, **budget, pretraining=earlier)
 
 
-def _pretrain(run: "_Run", first: Pretraining, start: Parameters, saved: dict[str, object] | None) -> Trained:
-    limits = {"epochs": first.epochs, "stop_error": first.stop_error, "stop_loss": math.inf, "least_epochs": 1}
+def _pretrain(
+    run: "_Run", first: Pretraining, start: Parameters, saved: dict[str, object] | None
+) -> Trained:
+    limits = {
+        "epochs": first.epochs,
+        "stop_error": first.stop_error,
+        "stop_loss": math.inf,
+        "least_epochs": 1,
+    }
     targets = run.population.problem.targets
     classes, share = int(targets.max()) + 1, first.corruption
     labels = targets.expand(len(run.generators), -1)
     if saved is None:
-        labels = torch.stack([random_labels(targets, classes, generator=each, share=share) for each in run.generators])
+        labels = torch.stack(
+            [
+                random_labels(targets, classes, generator=each, share=share)
+                for each in run.generators
+            ]
+        )
     stage = replace(run, method=first.method, plan=replace(run.plan, **limits), observe=None)
     return stage.ended(start, labels, saved)
 
@@ -131,11 +156,18 @@ class _Run:
             if stacked.epoch:
                 record.gradients[seeds] += replicas * self._epoch(stacked)
             if stacked.epoch % plan.evaluate_every == 0 or stacked.epoch == plan.epochs:
-                evaluated = self.population.evaluate(self._output(stacked, start), stacked.labels[::replicas])
-                stay = record.note(stacked.epoch, seeds, evaluated, may_stop=self.method.may_stop(stacked.state))
+                evaluated = self.population.evaluate(
+                    self._output(stacked, start), stacked.labels[::replicas]
+                )
+                stay = record.note(
+                    stacked.epoch, seeds, evaluated, may_stop=self.method.may_stop(stacked.state)
+                )
                 stacked.keep(stay.repeat_interleave(replicas))
             self._keep(stacked, record)
-            self._say(stacked.epoch, f"{len(stacked.members) // replicas} of {len(record.status)} seeds train on")
+            self._say(
+                stacked.epoch,
+                f"{len(stacked.members) // replicas} of {len(record.status)} seeds train on",
+            )
         return record.trained(together=self.population.together, resumed_from=resumed_from)
 
     def saved(self) -> dict[str, object] | None:
@@ -161,10 +193,20 @@ class _Run:
         kept = self.plan.checkpoint
         if kept is None or (len(stacked.members) and stacked.epoch % kept.every):
             return
-        earlier = None if self.earlier is None else {field.name: getattr(self.earlier, field.name) for field in fields(Trained)}
+        earlier = (
+            None
+            if self.earlier is None
+            else {field.name: getattr(self.earlier, field.name) for field in fields(Trained)}
+        )
         observer = None if self.observe is None else self.observe.state()
-        content = {"generators": [generator.get_state() for generator in self.generators], "observer": observer}
-        kept.write({**content, "earlier": earlier, "record": record.state(), "stack": vars(stacked)}, self.key)
+        content = {
+            "generators": [generator.get_state() for generator in self.generators],
+            "observer": observer,
+        }
+        kept.write(
+            {**content, "earlier": earlier, "record": record.state(), "stack": vars(stacked)},
+            self.key,
+        )
 
     def _opened(self, start: Parameters, labels: Tensor) -> Stack:
         trainable = {name for name, _ in self.population.problem.module.named_parameters()}
@@ -173,8 +215,16 @@ class _Run:
         seeds = None
         if self.method.draws_noise:
             device = labels.device
-            seeds = torch.stack([torch.randint(2**62, (), generator=each) for each in self.generators]).to(device)
-        return Stack(weights, buffers, self.method.start(weights, seeds), labels, torch.arange(len(self.generators)))
+            seeds = torch.stack(
+                [torch.randint(2**62, (), generator=each) for each in self.generators]
+            ).to(device)
+        return Stack(
+            weights,
+            buffers,
+            self.method.start(weights, seeds),
+            labels,
+            torch.arange(len(self.generators)),
+        )
 
     def _resumed(self, record: Record, saved: dict[str, object]) -> Stack:
         device = self.population.problem.inputs.device
@@ -190,26 +240,46 @@ class _Run:
     def _epoch(self, stacked: Stack) -> int:
         """Take the steps of one epoch; return the gradients that each member evaluated."""
         plan, epoch, calls = self.plan, stacked.epoch - 1, 0
-        rate, generators = self.method.learning_rate_at(epoch, plan.epochs), [self.generators[each] for each in stacked.members]
+        rate, generators = (
+            self.method.learning_rate_at(epoch, plan.epochs),
+            [self.generators[each] for each in stacked.members],
+        )
         stacked.state = self.method.begin_epoch(
-            stacked.weights, stacked.state, progress=epoch / plan.epochs, loss_at=self._loss_at(stacked)
+            stacked.weights,
+            stacked.state,
+            progress=epoch / plan.epochs,
+            loss_at=self._loss_at(stacked),
         )
         samples, names = stacked.labels.shape[1], tuple(stacked.weights)
-        order = torch.stack([torch.randperm(samples, generator=generator) for generator in generators])
-        batches = order.to(stacked.labels.device).split(plan.batch_size, 1)[: samples // plan.batch_size]
+        order = torch.stack(
+            [torch.randperm(samples, generator=generator) for generator in generators]
+        )
+        batches = order.to(stacked.labels.device).split(plan.batch_size, 1)[
+            : samples // plan.batch_size
+        ]
         for number, index in enumerate(batches):
             batch = self._inputs(index, generators), stacked.labels.gather(1, index)
 
-            def gradient_at(weights: Parameters, batch: tuple[Sequence[Tensor], Tensor] = batch) -> dict[str, Tensor]:
+            def gradient_at(
+                weights: Parameters, batch: tuple[Sequence[Tensor], Tensor] = batch
+            ) -> dict[str, Tensor]:
                 nonlocal calls
                 calls += 1
                 return self.population.gradients({**weights, **stacked.buffers}, names, *batch)
 
             before = stacked.weights
             direction, stacked.state = self.method.direction(gradient_at, before, stacked.state)
-            stacked.move(direction, rate, in_place=not getattr(self.observe, "keeps_weights", self.observe is not None))
+            stacked.move(
+                direction,
+                rate,
+                in_place=not getattr(self.observe, "keeps_weights", self.observe is not None),
+            )
             if self.observe is not None:
-                seen = {**before, **stacked.buffers}, direction, {**stacked.weights, **stacked.buffers}
+                seen = (
+                    {**before, **stacked.buffers},
+                    direction,
+                    {**stacked.weights, **stacked.buffers},
+                )
                 self.observe(epoch * len(batches) + number, *seen, rate, stacked.members)
         return calls
 
@@ -217,15 +287,23 @@ class _Run:
         inputs = self.population.samples(index)
         if self.plan.augment is None:
             return inputs
-        changed = [self.plan.augment(batch, generator) for batch, generator in zip(inputs, generators, strict=True)]
+        changed = [
+            self.plan.augment(batch, generator)
+            for batch, generator in zip(inputs, generators, strict=True)
+        ]
         return torch.stack(changed) if self.population.together else changed
 
     def _loss_at(self, stacked: Stack) -> Callable[[Parameters], Tensor]:
-        return lambda weights: self.population.evaluate({**weights, **stacked.buffers}, stacked.labels)[1]
+        return lambda weights: self.population.evaluate(
+            {**weights, **stacked.buffers}, stacked.labels
+        )[1]
 
 
 def _on(saved: dict[str, object], device: torch.device) -> dict[str, object]:
-    return {**saved, "parameters": {name: tensor.to(device) for name, tensor in saved["parameters"].items()}}
+    return {
+        **saved,
+        "parameters": {name: tensor.to(device) for name, tensor in saved["parameters"].items()},
+    }
 
 
 def _check(
@@ -241,12 +319,22 @@ def _check(
         raise SymgeomError("Cannot train zero seeds: give at least one start.")
     if members % method.members_per_seed:
         each = f"{method.members_per_seed} replicas for each seed"
-        raise SymgeomError(f"Cannot train {members} stacked networks with '{method.name}': stack {each}.")
+        raise SymgeomError(
+            f"Cannot train {members} stacked networks with '{method.name}': stack {each}."
+        )
     if len(generators) != members:
-        raise SymgeomError(f"Cannot train {members} stacked networks with {len(generators)} generators: give one for each.")
+        raise SymgeomError(
+            f"Cannot train {members} stacked networks with {len(generators)} generators: give one for each."
+        )
     if plan.batch_size > len(problem.targets):
-        raise SymgeomError(f"Cannot draw {plan.batch_size} samples of {len(problem.targets)} for a mini-batch: lower batch_size.")
-    if plan.checkpoint is not None and observe is not None and not (hasattr(observe, "state") and hasattr(observe, "restore")):
+        raise SymgeomError(
+            f"Cannot draw {plan.batch_size} samples of {len(problem.targets)} for a mini-batch: lower batch_size."
+        )
+    if (
+        plan.checkpoint is not None
+        and observe is not None
+        and not (hasattr(observe, "state") and hasattr(observe, "restore"))
+    ):
         raise SymgeomError(
             f"Cannot keep checkpoints of a training watched by {observe!r}, which has no state() and restore(): give it both, or "
             "train without observer or without checkpoint."

@@ -13,7 +13,8 @@ from symgeom.learning.training.checkpoint import Checkpoint
 
 Observer = Callable[[int, Parameters, Parameters, Parameters, float, Tensor], None]
 """Called as ``observe(step, params_before, direction, params_after, learning_rate, members)``. Where checkpoints are kept it also
-has ``state()``, what it knows as nested dicts and lists of tensors and numbers, and ``restore(state)``. One that has a false
+has ``state()``, what it knows as nested dicts and lists of tensors and numbers, and
+``restore(state)``. One that has a false
 ``keeps_weights`` when a step begins lets the step overwrite the weights: ``params_before`` may then hold those after it."""
 
 TOGETHER = ("auto", "batched", "one")
@@ -30,18 +31,23 @@ class Plan:
     epochs : int
         At most so many.
     stop_error, stop_loss : float
-        A seed is done when, at an evaluation, its training error and its training loss are at most these.
+        A seed is done when, at an evaluation, its training error and its training loss are at most
+        these.
     least_epochs : int
         No seed stops before.
     evaluate_every : int
-        Epochs between evaluations on the whole training set, which the stop rule needs; the last epoch is always evaluated.
+        Epochs between evaluations on the whole training set, which the stop rule needs; the last
+        epoch is always evaluated.
     augment : callable, optional
-        Called as ``augment(inputs, generator)`` with each member's mini-batch and that member's own generator (on the CPU,
-        wherever the inputs are), which also draws the order of its data. Evaluation never sees it.
+        Called as ``augment(inputs, generator)`` with each member's mini-batch and that member's own
+        generator (on the CPU, wherever the inputs are), which also draws the order of its data.
+        Evaluation never sees it.
     together : {"auto", "batched", "one"}
-        Whether the stack is computed in one batched pass or network by network; see :func:`~symgeom.learning.training.trains_together`.
+        Whether the stack is computed in one batched pass or network by network; see
+        :func:`~symgeom.learning.training.trains_together`.
     autocast : None or torch.bfloat16
-        Precision of the forward pass in training; weights, losses, optimizer and evaluation keep that of the problem.
+        Precision of the forward pass in training; weights, losses, optimizer and evaluation keep
+        that of the problem.
     checkpoint : Checkpoint, optional
         Where to keep what a killed training goes on from.
     progress : callable, optional
@@ -58,20 +64,26 @@ class Plan:
     together: str = "auto"
     autocast: torch.dtype | None = None
     checkpoint: Checkpoint | None = field(default=None, compare=False, repr=False)
-    progress: Callable[[int, int, str], None] | None = field(default=None, compare=False, repr=False)
+    progress: Callable[[int, int, str], None] | None = field(
+        default=None, compare=False, repr=False
+    )
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "epochs", "least_epochs", "evaluate_every"):
             value = getattr(self, name)
             if type(value) is not int or value < 1:
-                raise SymgeomError(f"Cannot train with {name} = {value!r}: give a positive whole number.")
+                raise SymgeomError(
+                    f"Cannot train with {name} = {value!r}: give a positive whole number."
+                )
         for name in ("stop_error", "stop_loss"):
             if not getattr(self, name) >= 0:
                 raise SymgeomError(
                     f"Cannot train with {name} = {getattr(self, name)!r}: no seed could ever reach it; give 0 or more."
                 )
         if self.least_epochs > self.epochs:
-            raise SymgeomError(f"Cannot train at least {self.least_epochs} and at most {self.epochs} epochs: raise epochs.")
+            raise SymgeomError(
+                f"Cannot train at least {self.least_epochs} and at most {self.epochs} epochs: raise epochs."
+            )
         check_choice(self.together, TOGETHER, "way to train a population (together)")
         check_choice(self.autocast, (None, torch.bfloat16), "precision for autocast")
 
@@ -83,21 +95,24 @@ class Trained:
     Attributes
     ----------
     parameters : Parameters
-        Stacked networks, one per seed, each as it was when the seed ended (not finite if it diverged). Where statistics of batch
-        norms are recomputed, they are those of these weights on the training inputs.
+        Stacked networks, one per seed, each as it was when the seed ended (not finite if it
+        diverged). Where statistics of batch norms are recomputed, they are those of these weights
+        on the training inputs.
     status : tuple of {"reached", "epoch limit", "diverged"}
         How each seed ended.
     epochs : Tensor of int64, shape (seed,)
         Epochs run.
     gradients : Tensor of int64, shape (seed,)
-        Mini-batch gradients evaluated, of all replicas and of a first stage too: the budget by which methods compare.
+        Mini-batch gradients evaluated, of all replicas and of a first stage too: the budget by
+        which methods compare.
     sample_gradients : Tensor of int64, shape (seed,)
         The same budget in samples: gradients times batch size.
     loss, error : Tensor of float64, shape (seed, epoch)
-        On the whole training set as it is, before training (entry 0) and after each epoch; NaN where it was not
-        evaluated, and after the seed has ended.
+        On the whole training set as it is, before training (entry 0) and after each epoch; NaN
+        where it was not evaluated, and after the seed has ended.
     together : bool
-        Whether the seeds were computed in batched passes, so that their last bits depend on the company.
+        Whether the seeds were computed in batched passes, so that their last bits depend on the
+        company.
     resumed_from : int
         Epochs that were taken over from a checkpoint.
     pretraining : Trained or None

@@ -1,9 +1,10 @@
 """Stacked networks, differentiated and evaluated in one batched pass or one network after another.
 
-One after another, a network's result is the same, bit for bit, whichever others are in the stack. Batched passes are faster where
-networks are small or the device is wide, but the last bits of a batched product depend on the size of the batch and on the place
-in it (kernels are chosen by shape and by alignment in memory): there a seed's rounding depends on its company, while a rerun of
-the same stack is still exact on a CPU.
+One after another, a network's result is the same, bit for bit, whichever others are in the stack.
+Batched passes are faster where networks are small or the device is wide, but the last bits of a
+batched product depend on the size of the batch and on the place in it (kernels are chosen by shape
+and by alignment in memory): there a seed's rounding depends on its company, while a rerun of the
+same stack is still exact on a CPU.
 """
 
 from collections.abc import Iterator, Sequence
@@ -38,8 +39,9 @@ def trains_together(problem: Problem, members: int, plan: Plan) -> bool:
     Returns
     -------
     bool
-        Off the CPU, yes. On a CPU, yes for several networks in single precision all of whose weights are in dense layers
-        (``nn.Linear``, subclasses included) and batch norms: in double precision little is gained, and convolutions are slower.
+        Off the CPU, yes. On a CPU, yes for several networks in single precision all of whose
+        weights are in dense layers (``nn.Linear``, subclasses included) and batch norms: in double
+        precision little is gained, and convolutions are slower.
 
     Examples
     --------
@@ -51,7 +53,11 @@ def trains_together(problem: Problem, members: int, plan: Plan) -> bool:
         return plan.together == "batched"
     if problem.inputs.device.type != "cpu":
         return True
-    holders = [layer for layer in problem.module.modules() if any(True for _ in layer.parameters(recurse=False))]
+    holders = [
+        layer
+        for layer in problem.module.modules()
+        if any(True for _ in layer.parameters(recurse=False))
+    ]
     dense = all(isinstance(layer, (nn.Linear, nn.BatchNorm1d)) for layer in holders)
     return members > 1 and dense and problem.inputs.dtype == torch.float32
 
@@ -105,7 +111,9 @@ class Population:
             return self.problem.inputs.index_select(0, index.flatten()).unflatten(0, index.shape)
         return [self.problem.inputs[row] for row in index]
 
-    def gradients(self, params: Parameters, names: Sequence[str], inputs: Sequence[Tensor], targets: Tensor) -> dict[str, Tensor]:
+    def gradients(
+        self, params: Parameters, names: Sequence[str], inputs: Sequence[Tensor], targets: Tensor
+    ) -> dict[str, Tensor]:
         """Return the gradients of the mean losses of the members' mini-batches, as in training.
 
         Parameters
@@ -126,7 +134,9 @@ class Population:
             leaves = {name: params[name].detach().requires_grad_() for name in names}
             with self._forward_precision():
                 outputs = self._training_outputs({**params, **leaves}, inputs)
-            losses = self.problem.sample_loss(at_least_single(outputs).flatten(0, 1), targets.flatten())
+            losses = self.problem.sample_loss(
+                at_least_single(outputs).flatten(0, 1), targets.flatten()
+            )
             # One backward pass through the sum, whose terms share no weights: without the imports of torch.func.grad.
             return _differentiated(losses.unflatten(0, targets.shape).mean(1).sum(), leaves)
         found = []
@@ -138,7 +148,9 @@ class Population:
         return stack(found)
 
     @torch.no_grad()
-    def evaluate(self, params: Parameters, labels: Tensor) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+    def evaluate(
+        self, params: Parameters, labels: Tensor
+    ) -> tuple[dict[str, Tensor], Tensor, Tensor]:
         """Return the networks as they are evaluated, and what comes of it.
 
         Parameters
@@ -151,7 +163,8 @@ class Population:
         Returns
         -------
         networks : dict of str to Tensor
-            With the statistics that their weights give, where these are recomputed: evaluated as ``carried`` they are the same.
+            With the statistics that their weights give, where these are recomputed: evaluated as
+            ``carried`` they are the same.
         loss, error : Tensor, shape (member,)
             Over all samples, not augmented.
         """
@@ -159,13 +172,24 @@ class Population:
         if problem.batch_norm == "recompute":
 
             def measured(network: Parameters) -> dict[str, Tensor]:
-                return recompute_statistics(problem.module, network, problem.training_inputs, chunk=problem.chunk)
+                return recompute_statistics(
+                    problem.module, network, problem.training_inputs, chunk=problem.chunk
+                )
 
-            params = torch.vmap(measured)(params) if self.together else stack([measured(network) for network in _apart(params)])
-            problem = laid_out(replace(problem, batch_norm="carried", training_inputs=None))  # the statistics kept their chunks
+            params = (
+                torch.vmap(measured)(params)
+                if self.together
+                else stack([measured(network) for network in _apart(params)])
+            )
+            problem = laid_out(
+                replace(problem, batch_norm="carried", training_inputs=None)
+            )  # the statistics kept their chunks
         if self.together:
             return dict(params), *self._evaluated(problem, params, labels)
-        rows = [problem.relabel(own).loss_and_error(network) for network, own in zip(_apart(params), labels, strict=True)]
+        rows = [
+            problem.relabel(own).loss_and_error(network)
+            for network, own in zip(_apart(params), labels, strict=True)
+        ]
         return dict(params), *map(torch.stack, zip(*rows, strict=True))
 
     def _training_outputs(self, params: Parameters, inputs: Tensor) -> Tensor:
@@ -174,23 +198,44 @@ class Population:
             return dense_outputs(self.problem.module, params, inputs)
         return torch.vmap(self.problem.batch_outputs)(dict(params), inputs)
 
-    def _evaluated(self, problem: Problem, params: Parameters, labels: Tensor) -> tuple[Tensor, Tensor]:
-        chunk, chain = max(1, problem.chunk // len(labels)), is_dense_chain(problem.module, problem.inputs)
+    def _evaluated(
+        self, problem: Problem, params: Parameters, labels: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        chunk, chain = (
+            max(1, problem.chunk // len(labels)),
+            is_dense_chain(problem.module, problem.inputs),
+        )
         forward = torch.vmap(problem.batch_outputs, in_dims=(0, None))
         parts = []
         for part in problem.inputs.split(chunk):
             everyone = part.expand(len(labels), *part.shape)
-            parts.append(dense_outputs(problem.module, params, everyone) if chain else forward(dict(params), part))
+            parts.append(
+                dense_outputs(problem.module, params, everyone)
+                if chain
+                else forward(dict(params), part)
+            )
         outputs = torch.cat(parts, 1)
-        losses = problem.sample_loss(outputs.flatten(0, 1), labels.flatten()).unflatten(0, labels.shape)
+        losses = problem.sample_loss(outputs.flatten(0, 1), labels.flatten()).unflatten(
+            0, labels.shape
+        )
         return losses.mean(1), misclassified(outputs, labels)
 
     def _forward_precision(self) -> AbstractContextManager[object]:
-        return nullcontext() if self.autocast is None else torch.autocast(self.problem.inputs.device.type, self.autocast)
+        return (
+            nullcontext()
+            if self.autocast is None
+            else torch.autocast(self.problem.inputs.device.type, self.autocast)
+        )
 
 
 def _differentiated(loss: Tensor, leaves: Parameters) -> dict[str, Tensor]:
-    return dict(zip(leaves, torch.autograd.grad(loss, tuple(leaves.values()), materialize_grads=True), strict=True))
+    return dict(
+        zip(
+            leaves,
+            torch.autograd.grad(loss, tuple(leaves.values()), materialize_grads=True),
+            strict=True,
+        )
+    )
 
 
 def _apart(params: Parameters) -> Iterator[dict[str, Tensor]]:

@@ -52,7 +52,10 @@ class Stack:
             return
         self.weights = {name: tensor[stay] for name, tensor in self.weights.items()}
         self.buffers = {name: tensor[stay] for name, tensor in self.buffers.items()}
-        self.state = {slot: {name: tensor[stay] for name, tensor in held.items()} for slot, held in self.state.items()}
+        self.state = {
+            slot: {name: tensor[stay] for name, tensor in held.items()}
+            for slot, held in self.state.items()
+        }
         self.labels, self.members = self.labels[stay], self.members[stay]
 
     def move(self, direction: Parameters, learning_rate: float, *, in_place: bool) -> None:
@@ -65,11 +68,15 @@ class Stack:
         learning_rate : float
             Of this step.
         in_place : bool
-            Whether the weights before the step may be overwritten; they are not where the state shares their memory. The result
-            is the same, bit for bit.
+            Whether the weights before the step may be overwritten; they are not where the state
+            shares their memory. The result is the same, bit for bit.
         """
         old, by = [self.weights[name] for name in direction], list(direction.values())
-        held = {tensor.untyped_storage().data_ptr() for slot in self.state.values() for tensor in slot.values()}
+        held = {
+            tensor.untyped_storage().data_ptr()
+            for slot in self.state.values()
+            for tensor in slot.values()
+        }
         if in_place and held.isdisjoint(tensor.untyped_storage().data_ptr() for tensor in old):
             torch._foreach_add_(old, by, alpha=-learning_rate)
         else:
@@ -78,8 +85,14 @@ class Stack:
 
     def to(self, device: torch.device) -> "Stack":
         """Return the stack with its tensors on a device (the numbers of the members stay on the CPU)."""
-        state = {slot: {name: tensor.to(device) for name, tensor in held.items()} for slot, held in self.state.items()}
-        weights, buffers = ({name: tensor.to(device) for name, tensor in part.items()} for part in (self.weights, self.buffers))
+        state = {
+            slot: {name: tensor.to(device) for name, tensor in held.items()}
+            for slot, held in self.state.items()
+        }
+        weights, buffers = (
+            {name: tensor.to(device) for name, tensor in part.items()}
+            for part in (self.weights, self.buffers)
+        )
         return Stack(weights, buffers, state, self.labels.to(device), self.members, self.epoch)
 
 
@@ -99,9 +112,18 @@ class Record:
         self.status = ["epoch limit"] * seeds
         self.networks: list[dict[str, Tensor]] = [{}] * seeds  # of the seeds that have ended
         self.epochs, self.gradients = torch.zeros(2, seeds, dtype=torch.int64)
-        self.loss, self.error = torch.full((2, seeds, plan.epochs + 1), math.nan, dtype=torch.float64)
+        self.loss, self.error = torch.full(
+            (2, seeds, plan.epochs + 1), math.nan, dtype=torch.float64
+        )
 
-    def note(self, epoch: int, seeds: Tensor, evaluated: tuple[Parameters, Tensor, Tensor], *, may_stop: bool) -> Tensor:
+    def note(
+        self,
+        epoch: int,
+        seeds: Tensor,
+        evaluated: tuple[Parameters, Tensor, Tensor],
+        *,
+        may_stop: bool,
+    ) -> Tensor:
         """Write down the end of an epoch.
 
         Parameters
@@ -124,15 +146,30 @@ class Record:
         self.epochs[seeds] = epoch
         self.loss[seeds, epoch], self.error[seeds, epoch] = loss, error
         floating = [tensor for tensor in networks.values() if tensor.is_floating_point()]
-        squares = sum(tensor.double().square().reshape(len(seeds), -1).sum(1) for tensor in floating)
+        squares = sum(
+            tensor.double().square().reshape(len(seeds), -1).sum(1) for tensor in floating
+        )
         diverged = ~torch.isfinite(loss + squares.cpu())
         plan = self._plan
-        reached = (error <= plan.stop_error) & (loss <= plan.stop_loss) & (epoch >= plan.least_epochs) & may_stop
+        reached = (
+            (error <= plan.stop_error)
+            & (loss <= plan.stop_loss)
+            & (epoch >= plan.least_epochs)
+            & may_stop
+        )
         ended = diverged | reached | (epoch == plan.epochs)
-        for place, (seed, network) in enumerate(zip(seeds.tolist(), unstack(networks), strict=True)):
+        for place, (seed, network) in enumerate(
+            zip(seeds.tolist(), unstack(networks), strict=True)
+        ):
             if ended[place]:
                 self.networks[seed] = {name: tensor.clone() for name, tensor in network.items()}
-                self.status[seed] = "diverged" if diverged[place] else "reached" if reached[place] else "epoch limit"
+                self.status[seed] = (
+                    "diverged"
+                    if diverged[place]
+                    else "reached"
+                    if reached[place]
+                    else "epoch limit"
+                )
         return ~ended
 
     def trained(self, *, together: bool, resumed_from: int) -> Trained:
@@ -140,7 +177,14 @@ class Record:
         budget = self.gradients, self.gradients * self._plan.batch_size
         stacked = stack(self.networks)
         return Trained(
-            stacked, tuple(self.status), self.epochs, *budget, self.loss, self.error, together=together, resumed_from=resumed_from
+            stacked,
+            tuple(self.status),
+            self.epochs,
+            *budget,
+            self.loss,
+            self.error,
+            together=together,
+            resumed_from=resumed_from,
         )
 
     def state(self) -> dict[str, object]:
@@ -150,4 +194,7 @@ class Record:
     def restore(self, state: Mapping[str, object], device: torch.device) -> None:
         """Undo :meth:`state`."""
         vars(self).update(state)
-        self.networks = [{name: tensor.to(device) for name, tensor in network.items()} for network in self.networks]
+        self.networks = [
+            {name: tensor.to(device) for name, tensor in network.items()}
+            for network in self.networks
+        ]

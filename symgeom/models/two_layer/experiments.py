@@ -1,13 +1,14 @@
 """The experiments that were published of the two-layer model, with the controls that they lack.
 
-Each returns named arrays and coordinates with their dimensions, values, units and meanings. What is added to the source: double
-beside single precision; rescaled copies of one network, so that the charge varies alone, where the authors vary the scale of the
-start and with it function, loss and charge together; closed forms.
+Each returns named arrays and coordinates with their dimensions, values, units and meanings. What is
+added to the source: double beside single precision; rescaled copies of one network, so that the
+charge varies alone, where the authors vary the scale of the start and with it function, loss and
+charge together; closed forms.
 
 References
 ----------
-Zhao et al. (2210.17216), figures 3 to 7 and 9. Seeds and sizes are theirs where they are known; the starts of figures 4, 5 and 7
-are our reconstruction.
+Zhao et al. (2210.17216), figures 3 to 7 and 9. Seeds and sizes are theirs where they are known; the
+starts of figures 4, 5 and 7 are our reconstruction.
 """
 
 from collections.abc import Sequence
@@ -36,7 +37,12 @@ PLAN += [(RATES[-1], DEVIATION, factor) for factor in (0.25, 0.5, 2.0, 4.0)]
 
 PRECISIONS = {"double": np.float64, "single": np.float32}
 RADIAL_MEANS, RADIAL_RATE = (0.01, 0.1, 1.0, 10.0), 1e-5
-SHARP_SIZES, SHARP_DEVIATIONS, SHARP_RATE, SHARP_STEPS = (10, 5, 50), (0.001, 0.3, 0.6, 0.9), 0.1, 4000
+SHARP_SIZES, SHARP_DEVIATIONS, SHARP_RATE, SHARP_STEPS = (
+    (10, 5, 50),
+    (0.001, 0.3, 0.6, 0.9),
+    0.1,
+    4000,
+)
 START_SIZES = ((100, 100, 100), (100, 100, 200), (200, 100, 100))
 
 
@@ -77,8 +83,18 @@ def drifts(steps: int) -> Labelled:
         "step": (("activation", "record"), done, "1", "steps of descent"),
         "loss": (axes, loss, "1", "mean squared error"),
         "charge": (axes, charge, "weight^2", "sum of all charges"),
-        "largest_change": (axes, change, "weight^2", "largest change of the charge of a unit since the start"),
-        "size": (axes[1:3], sizes, "weight^2", "the sums that the charge is the difference of, added"),
+        "largest_change": (
+            axes,
+            change,
+            "weight^2",
+            "largest change of the charge of a unit since the start",
+        ),
+        "size": (
+            axes[1:3],
+            sizes,
+            "weight^2",
+            "the sums that the charge is the difference of, added",
+        ),
     }
     rate, deviation, factor = zip(*PLAN, strict=True)
     return arrays, {
@@ -86,7 +102,12 @@ def drifts(steps: int) -> Labelled:
         "precision": ("precision", list(PRECISIONS), "1", "of the arithmetic"),
         "learning_rate": ("network", list(rate), "1", "learning rate"),
         "deviation": ("network", list(deviation), "weight", "standard deviation of the start"),
-        "factor": ("network", list(factor), "1", "factor of the incoming weights, and divisor of the outgoing ones"),
+        "factor": (
+            "network",
+            list(factor),
+            "1",
+            "factor of the incoming weights, and divisor of the outgoing ones",
+        ),
     }
 
 
@@ -110,9 +131,13 @@ def _size(activation: str, targets: NDArray, outgoing: NDArray, incoming: NDArra
 
 def _descents(activation: str, plan: Sequence[tuple], records: NDArray, dtype: type) -> Descent:
     starts = [_rescaled(*rest) for _, *rest in plan]
-    outgoing, incoming = (np.stack([start[side] for start in starts]).astype(dtype) for side in (1, 2))
+    outgoing, incoming = (
+        np.stack([start[side] for start in starts]).astype(dtype) for side in (1, 2)
+    )
     rates = [rate for rate, *_ in plan]
-    return descend(activation, starts[0][0], outgoing, incoming, learning_rates=rates, records=records.tolist())
+    return descend(
+        activation, starts[0][0], outgoing, incoming, learning_rates=rates, records=records.tolist()
+    )
 
 
 def radial(steps: int) -> Labelled:
@@ -138,10 +163,26 @@ def radial(steps: int) -> Labelled:
     starts = [radial_start(*SIZES[:2], mean) for mean in RADIAL_MEANS]
     targets, sides = starts[0][0], [np.stack([start[side] for start in starts]) for side in (1, 2)]
     length = float(np.linalg.norm(targets))
-    found = descend("radial", targets, *sides, learning_rates=[RADIAL_RATE / length] * len(starts), records=records)
+    found = descend(
+        "radial",
+        targets,
+        *sides,
+        learning_rates=[RADIAL_RATE / length] * len(starts),
+        records=records,
+    )
     arrays = {
-        "radial_loss": (("mean", "radial_record"), found.loss / length, "1", "mean squared error over the length of the targets"),
-        "radial_charge": ("mean", found.charge[:, 0].sum(-1), "weight^2", "sum of all charges at the start"),
+        "radial_loss": (
+            ("mean", "radial_record"),
+            found.loss / length,
+            "1",
+            "mean squared error over the length of the targets",
+        ),
+        "radial_charge": (
+            "mean",
+            found.charge[:, 0].sum(-1),
+            "weight^2",
+            "sum of all charges at the start",
+        ),
     }
     return arrays, {
         "mean": ("mean", list(RADIAL_MEANS), "weight", "mean and deviation of the start"),
@@ -183,18 +224,38 @@ def minima(steps: int) -> Labelled:
     axes, square = ("activation", "scale"), "of the Hessian of the summed squared error"
     arrays = {
         "eigenvalue": ((*axes, "rank"), np.array(values), "1/weight^2", f"eigenvalues {square}"),
-        "orbit_dimension": ("activation", [_orbit(name) for name in POINTWISE], "1", "dimension of what symmetries reach"),
+        "orbit_dimension": (
+            "activation",
+            [_orbit(name) for name in POINTWISE],
+            "1",
+            "dimension of what symmetries reach",
+        ),
         "sharp_charge": (axes, np.array(charge), "weight^2", "sum of all charges at the start"),
-        "moved_eigenvalue": ("moved", [minimum_eigenvalues(*pair)[-1] for pair in moved], "1/weight^2", f"largest {square}"),
-        "moved_charge": ("moved", [charges_of("identity", *pair).sum() for pair in moved], "weight^2", "sum of all charges"),
+        "moved_eigenvalue": (
+            "moved",
+            [minimum_eigenvalues(*pair)[-1] for pair in moved],
+            "1/weight^2",
+            f"largest {square}",
+        ),
+        "moved_charge": (
+            "moved",
+            [charges_of("identity", *pair).sum() for pair in moved],
+            "weight^2",
+            "sum of all charges",
+        ),
     }
-    return arrays, {"scale": ("scale", list(SHARP_DEVIATIONS), "weight", "standard deviation of the start")}
+    return arrays, {
+        "scale": ("scale", list(SHARP_DEVIATIONS), "weight", "standard deviation of the start")
+    }
 
 
 def _orbit(activation: str) -> int:
     """Return the dimension of an orbit: matrices less those that fix a linear network, one scale per ReLU unit, else nothing."""
     outputs, samples, units = SHARP_SIZES
-    return {"identity": units**2 - max(units - outputs, 0) * max(units - samples, 0), "relu": units}.get(activation, 0)
+    return {
+        "identity": units**2 - max(units - outputs, 0) * max(units - samples, 0),
+        "relu": units,
+    }.get(activation, 0)
 
 
 def starts(draws: int) -> Labelled:
@@ -219,13 +280,20 @@ def starts(draws: int) -> Labelled:
     totals = np.zeros((len(POINTWISE), len(START_SIZES), draws))
     expected = np.zeros((*totals.shape[:2], 2))
     for s, (outputs, samples, units) in enumerate(START_SIZES):
-        generator = np.random.default_rng(stream("two layers", outputs, samples, units).initial_seed())
+        generator = np.random.default_rng(
+            stream("two layers", outputs, samples, units).initial_seed()
+        )
         for draw in range(draws):
             u = generator.standard_normal((outputs, units)) / units**0.5
             v = generator.standard_normal((units, samples)) / samples**0.5
             totals[:, s, draw] = [charges_of(activation, u, v).sum() for activation in POINTWISE]
-        expected[:, s] = [initial_moments(activation, outputs, samples, units) for activation in POINTWISE]
-    axes, words = ("activation", "network_size"), "of the sum of all charges at the start, in closed form"
+        expected[:, s] = [
+            initial_moments(activation, outputs, samples, units) for activation in POINTWISE
+        ]
+    axes, words = (
+        ("activation", "network_size"),
+        "of the sum of all charges at the start, in closed form",
+    )
     arrays = {
         "start_charge": ((*axes, "draw"), totals, "weight^2", "sum of all charges at the start"),
         "start_mean": (axes, expected[..., 0], "weight^2", f"mean {words}"),

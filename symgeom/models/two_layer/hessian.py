@@ -2,8 +2,8 @@
 
 References
 ----------
-Zhao et al. (2210.17216), figure 9. The closed form is ours; differs from the source, which takes general eigenvalues of a Hessian
-in single precision.
+Zhao et al. (2210.17216), figure 9. The closed form is ours; differs from the source, which takes
+general eigenvalues of a Hessian in single precision.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,9 @@ DERIVATIVES: dict[str, Derivatives] = {
 """First and second derivative, from pre-activations and activations."""
 
 
-def dense_eigenvalues(activation: str, targets: NDArray, outgoing: NDArray, incoming: NDArray) -> NDArray:
+def dense_eigenvalues(
+    activation: str, targets: NDArray, outgoing: NDArray, incoming: NDArray
+) -> NDArray:
     """Return all eigenvalues of the Hessian of the summed squared error.
 
     Parameters
@@ -58,9 +60,15 @@ def dense_eigenvalues(activation: str, targets: NDArray, outgoing: NDArray, inco
     (outputs, units), samples = outgoing.shape, targets.shape[1]
     same_output, same_unit, same_sample = (np.eye(size) for size in (outputs, units, samples))
     out = np.einsum("ik,ja,la->ijkl", same_output, values, values)
-    across = np.einsum("ja,la,il->ijla", values, slopes, outgoing) + np.einsum("jl,ia,ja->ijla", same_unit, error, slopes)
-    into = np.einsum("ab,ij,il,ja,lb->jalb", same_sample, outgoing, outgoing, slopes, slopes, optimize=True)
-    into += np.einsum("ab,jl,ia,ij,ja->jalb", same_sample, same_unit, error, outgoing, bends, optimize=True)
+    across = np.einsum("ja,la,il->ijla", values, slopes, outgoing) + np.einsum(
+        "jl,ia,ja->ijla", same_unit, error, slopes
+    )
+    into = np.einsum(
+        "ab,ij,il,ja,lb->jalb", same_sample, outgoing, outgoing, slopes, slopes, optimize=True
+    )
+    into += np.einsum(
+        "ab,jl,ia,ij,ja->jalb", same_sample, same_unit, error, outgoing, bends, optimize=True
+    )
     size = outgoing.size
     upper = across.reshape(size, incoming.size)
     rows = [[out.reshape(size, size), upper], [upper.T, into.reshape(incoming.size, incoming.size)]]
@@ -78,8 +86,8 @@ def minimum_eigenvalues(outgoing: NDArray, incoming: NDArray) -> NDArray:
     Returns
     -------
     array, shape (output * sample,)
-        :math:`2(\lambda_i + \mu_j)` in increasing order, with the eigenvalues :math:`\lambda` of :math:`UU^\top` and :math:`\mu`
-        of :math:`V^\top V`; all others are zero.
+        :math:`2(\lambda_i + \mu_j)` in increasing order, with the eigenvalues :math:`\lambda` of
+        :math:`UU^\top` and :math:`\mu` of :math:`V^\top V`; all others are zero.
 
     Examples
     --------

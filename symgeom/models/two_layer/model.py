@@ -1,21 +1,23 @@
 r"""Two layers on white data: a model in which every charge and every Hessian is known in closed form.
 
-The network is :math:`F = U\,\sigma(V)`, with outgoing weights :math:`U` (output, unit), incoming weights :math:`V` (unit,
-sample) and one sample per input direction, so that every pre-activation is a weight. On the mean squared error gradient flow
-conserves, for *every* pointwise :math:`\sigma`,
+The network is :math:`F = U\,\sigma(V)`, with outgoing weights :math:`U` (output, unit), incoming
+weights :math:`V` (unit, sample) and one sample per input direction, so that every pre-activation is
+a weight. On the mean squared error gradient flow conserves, for *every* pointwise :math:`\sigma`,
 
 .. math:: Q_j = 2\sum_a S(V_{ja}) - \sum_i U_{ij}^2, \qquad S(x) = \int_0^x \frac{\sigma}{\sigma'} ,
 
-where :math:`2S` is :math:`x^2` for the identity, :math:`\max(x, 0)^2` for ReLU, :math:`\sinh^2 x` for tanh and
-:math:`2(x + e^x - 1)` for the sigmoid. The ``radial`` activation divides every unit's row by its squared length; it has degree
--1, so that :math:`\lVert V_j\rVert^2 + \lVert U_j\rVert^2` is conserved. Steps of descent change the charges by an amount
-proportional to the learning rate, in double precision; in single precision rounding can be larger than that.
+where :math:`2S` is :math:`x^2` for the identity, :math:`\max(x, 0)^2` for ReLU, :math:`\sinh^2 x`
+for tanh and :math:`2(x + e^x - 1)` for the sigmoid. The ``radial`` activation divides every unit's
+row by its squared length; it has degree -1, so that :math:`\lVert V_j\rVert^2 + \lVert U_j\rVert^2`
+is conserved. Steps of descent change the charges by an amount proportional to the learning rate, in
+double precision; in single precision rounding can be larger than that.
 
 References
 ----------
-Zhao et al. (2210.17216), figures 3, 6, 7 and 9: their model, sizes and seeds. Differs from the source: there the potentials of
-tanh and sigmoid start at a constant (``cosh**2``, ``e**x``), which makes relative changes of Q look small, Q has the opposite
-sign, and the arithmetic is in single precision.
+Zhao et al. (2210.17216), figures 3, 6, 7 and 9: their model, sizes and seeds. Differs from the
+source: there the potentials of tanh and sigmoid start at a constant (``cosh**2``, ``e**x``), which
+makes relative changes of Q look small, Q has the opposite sign, and the arithmetic is in single
+precision.
 """
 
 from collections.abc import Callable, Sequence
@@ -37,7 +39,8 @@ class Activation:
     value : callable
         Pre-activations to activations, shape (..., unit, sample).
     pull : callable
-        Pre-activations, activations and the gradient at the activations to the gradient at the pre-activations.
+        Pre-activations, activations and the gradient at the activations to the gradient at the
+        pre-activations.
     potential : callable
         Pre-activations to the incoming part of the charge, entry by entry.
     outgoing : float
@@ -61,10 +64,14 @@ def _squares(x: NDArray) -> NDArray:
 ACTIVATIONS = {
     "identity": Activation(lambda x: x, lambda x, y, slope: slope, lambda x: x * x),
     "relu": Activation(
-        lambda x: np.maximum(x, 0), lambda x, y, slope: np.where(x > 0, slope, 0), lambda x: np.maximum(x, 0) ** 2
+        lambda x: np.maximum(x, 0),
+        lambda x, y, slope: np.where(x > 0, slope, 0),
+        lambda x: np.maximum(x, 0) ** 2,
     ),
     "tanh": Activation(np.tanh, lambda x, y, slope: slope * (1 - y * y), lambda x: np.sinh(x) ** 2),
-    "sigmoid": Activation(_sigmoid, lambda x, y, slope: slope * y * (1 - y), lambda x: 2 * (x + np.expm1(x))),
+    "sigmoid": Activation(
+        _sigmoid, lambda x, y, slope: slope * y * (1 - y), lambda x: 2 * (x + np.expm1(x))
+    ),
     "radial": Activation(
         lambda x: x / _squares(x),
         lambda x, y, slope: slope / _squares(x) - 2 * y * (slope * y).sum(-1, keepdims=True),
@@ -169,7 +176,9 @@ def descend(
             f"{outgoing.shape} and {incoming.shape}: give (network, output, unit) and (network, unit, sample)."
         )
     if not records or records[0] < 0 or any(np.diff(records) <= 0):
-        raise SymgeomError(f"Cannot record after steps {list(records)}: give increasing numbers, from 0 on.")
+        raise SymgeomError(
+            f"Cannot record after steps {list(records)}: give increasing numbers, from 0 on."
+        )
     law, (u, v) = ACTIVATIONS[activation], (outgoing.copy(), incoming.copy())
     targets = targets.astype(u.dtype)
     rates = np.asarray(learning_rates, u.dtype)[:, None, None] * u.dtype.type(2 / targets.size)

@@ -1,17 +1,19 @@
 r"""The charge of the whole network at a random start, in closed form.
 
-Outgoing weights have variance :math:`1/h` (:math:`h` units), incoming ones :math:`s^2 = 1/n` (:math:`n` samples), all normal. The
-sum of the charges has :math:`nh` incoming terms, with
+Outgoing weights have variance :math:`1/h` (:math:`h` units), incoming ones :math:`s^2 = 1/n`
+(:math:`n` samples), all normal. The sum of the charges has :math:`nh` incoming terms, with
 
 .. math::
 
     \text{identity: } x^2, \quad \text{ReLU: } \max(x, 0)^2, \quad \text{tanh: } \sinh^2 x, \quad \text{sigmoid: } 2(x + e^x - 1),
 
-and :math:`mh` outgoing terms :math:`-x^2`; the moments of each are integrals of powers and exponentials.
+and :math:`mh` outgoing terms :math:`-x^2`; the moments of each are integrals of powers and
+exponentials.
 
 References
 ----------
-Zhao et al. (2210.17216), figures 4 and 5; they call this initialisation Xavier. The moments are ours.
+Zhao et al. (2210.17216), figures 4 and 5; they call this initialisation Xavier. The moments are
+ours.
 """
 
 import math

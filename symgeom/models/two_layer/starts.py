@@ -21,8 +21,8 @@ def published_draw(shape: tuple[int, int], deviation: float) -> NDArray:
     Returns
     -------
     array of float32
-        Drawn as the authors' code does for every matrix: PyTorch's generator anew with seed 12345, uniform numbers first, which
-        are overwritten.
+        Drawn as the authors' code does for every matrix: PyTorch's generator anew with seed 12345,
+        uniform numbers first, which are overwritten.
 
     Examples
     --------
@@ -61,7 +61,8 @@ def normal_start(outputs: int, samples: int, units: int, deviation: float) -> St
 def radial_start(outputs: int, samples: int, mean: float) -> Start:
     """Return weights that are diagonal in the singular basis of the targets, for the radial activation (their figure 7).
 
-    Every unit has one singular direction, so that the units descend each on its own; means of all sizes start at one function.
+    Every unit has one singular direction, so that the units descend each on its own; means of all
+    sizes start at one function.
 
     Parameters
     ----------
@@ -81,7 +82,10 @@ def radial_start(outputs: int, samples: int, mean: float) -> Start:
     >>> outgoing.shape, incoming.shape
     ((5, 5), (5, 10))
     """
-    targets, units = published_draw((outputs, samples), 1.0).astype(np.float64), min(outputs, samples)
+    targets, units = (
+        published_draw((outputs, samples), 1.0).astype(np.float64),
+        min(outputs, samples),
+    )
     left, _, right = np.linalg.svd(targets, full_matrices=False)
     entries = mean * (1 + published_draw((2, units), 1.0).astype(np.float64))
     return targets, left * entries[0], entries[1][:, None] * right

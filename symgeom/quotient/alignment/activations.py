@@ -1,19 +1,20 @@
 r"""Match units by what they do on data instead of by their weights.
 
-The features of a unit are the pre-activations that the layers of its incoming legs compute on a batch of inputs, samples and
-positions (and the entries of a block) flattened, centred and brought to length 1 layer by layer. With :math:`C` the correlations
-between the units of two networks,
+The features of a unit are the pre-activations that the layers of its incoming legs compute on a
+batch of inputs, samples and positions (and the entries of a block) flattened, centred and brought
+to length 1 layer by layer. With :math:`C` the correlations between the units of two networks,
 
 .. math:: \max_\pi \sum_k C_{k\,\pi(k)} ,
 
-group by group: no group's match depends on another's. Correlations do not see scales or the shift of a bias; for odd activations
-the assignment is made on their magnitudes.
+group by group: no group's match depends on another's. Correlations do not see scales or the shift
+of a bias; for odd activations the assignment is made on their magnitudes.
 
 References
 ----------
-Ainsworth et al., "Git Re-Basin" (2209.04836), section 3.1 (activation matching; inner products there). Li et al., "Convergent
-learning" (1511.07543), section 3 (matching by correlation). Differs from the sources: before the activation, so that units that
-are rarely on still have a shape; features of all writers of a residual stream count.
+Ainsworth et al., "Git Re-Basin" (2209.04836), section 3.1 (activation matching; inner products
+there). Li et al., "Convergent learning" (1511.07543), section 3 (matching by correlation). Differs
+from the sources: before the activation, so that units that are rarely on still have a shape;
+features of all writers of a residual stream count.
 """
 
 from collections.abc import Mapping
@@ -31,12 +32,16 @@ from symgeom.symmetry.group import GroupElement, identity
 from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup, take
 
 UNIT_AXIS = (
-    {nn.Linear: -1} | dict.fromkeys([nn.Conv1d, nn.Conv2d, nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm], 1) | {nn.LayerNorm: -1}
+    {nn.Linear: -1}
+    | dict.fromkeys([nn.Conv1d, nn.Conv2d, nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm], 1)
+    | {nn.LayerNorm: -1}
 )
 """Layers whose output is indexed by the units of their weight's first axis, and where."""
 
 
-def unit_activations(spec: SymmetrySpec, module: nn.Module, params: Parameters, inputs: Tensor) -> dict[str, Tensor]:
+def unit_activations(
+    spec: SymmetrySpec, module: nn.Module, params: Parameters, inputs: Tensor
+) -> dict[str, Tensor]:
     """Evaluate the pre-activations of all units, without their mean and scale.
 
     Parameters
@@ -53,7 +58,8 @@ def unit_activations(spec: SymmetrySpec, module: nn.Module, params: Parameters, 
     Returns
     -------
     dict of str to Tensor, shape (size, feature)
-        For every permuting group; each layer's features have mean 0 and length 1 (0 for a unit that does not vary).
+        For every permuting group; each layer's features have mean 0 and length 1 (0 for a unit that
+        does not vary).
 
     Raises
     ------
@@ -74,7 +80,9 @@ def unit_activations(spec: SymmetrySpec, module: nn.Module, params: Parameters, 
     wanted = {group.name: _layers(group, owners) for group in spec.groups if group.permute}
     outputs: dict[str, Tensor] = {}
     hooks = [
-        owners[owner].register_forward_hook(lambda _, __, output, owner=owner: outputs.__setitem__(owner, output.detach()))
+        owners[owner].register_forward_hook(
+            lambda _, __, output, owner=owner: outputs.__setitem__(owner, output.detach())
+        )
         for owner in {owner for layers in wanted.values() for owner, _ in layers}
     ]
     try:
@@ -85,12 +93,17 @@ def unit_activations(spec: SymmetrySpec, module: nn.Module, params: Parameters, 
             hook.remove()
     for group in spec.groups:
         if group.permute:
-            parts = [_features(outputs[owner], UNIT_AXIS[type(owners[owner])], leg, group) for owner, leg in wanted[group.name]]
+            parts = [
+                _features(outputs[owner], UNIT_AXIS[type(owners[owner])], leg, group)
+                for owner, leg in wanted[group.name]
+            ]
             found[group.name] = torch.cat([_standardised(part) for part in parts], 1)
     return found
 
 
-def align_activations(spec: SymmetrySpec, reference: Mapping[str, Tensor], activations: Mapping[str, Tensor]) -> Alignment:
+def align_activations(
+    spec: SymmetrySpec, reference: Mapping[str, Tensor], activations: Mapping[str, Tensor]
+) -> Alignment:
     """Match the units of a network to those of a reference by the correlations of their activations.
 
     Parameters
@@ -103,7 +116,8 @@ def align_activations(spec: SymmetrySpec, reference: Mapping[str, Tensor], activ
     Returns
     -------
     Alignment
-        Its objective is the sum of the correlations of matched units (units that do not vary count as 0).
+        Its objective is the sum of the correlations of matched units (units that do not vary count
+        as 0).
 
     Raises
     ------
@@ -141,13 +155,24 @@ def align_activations(spec: SymmetrySpec, reference: Mapping[str, Tensor], activ
             scales[name] = torch.where(matched < 0, -1.0, 1.0).double()
         objective += float((matched.abs() if odd else matched).sum())
         unsure[name] = ties(worth, orders[name], torch.finfo(worth.dtype).eps * len(worth))
-    return Alignment(GroupElement(orders, scales), objective, (objective,), len(reference), converged=True, ties=unsure)
+    return Alignment(
+        GroupElement(orders, scales),
+        objective,
+        (objective,),
+        len(reference),
+        converged=True,
+        ties=unsure,
+    )
 
 
 def _layers(group: UnitGroup, owners: Mapping[str, nn.Module]) -> list[tuple[str, Leg]]:
     """Return the layers whose outputs are indexed by a group, with the leg that says where."""
     legs = [leg for leg in group.legs if leg.axis == 0 and not leg.buffer and leg.power >= 0]
-    found = {leg.tensor.rpartition(".")[0]: leg for leg in reversed(legs) if leg.tensor.rpartition(".")[0] in owners}
+    found = {
+        leg.tensor.rpartition(".")[0]: leg
+        for leg in reversed(legs)
+        if leg.tensor.rpartition(".")[0] in owners
+    }
     if not found:
         raise SymgeomError(
             f"Cannot match group '{group.name}' by activations: none of its tensors {sorted({leg.tensor for leg in group.legs})} "
@@ -157,7 +182,11 @@ def _layers(group: UnitGroup, owners: Mapping[str, nn.Module]) -> list[tuple[str
 
 
 def _features(output: Tensor, axis: int, leg: Leg, group: UnitGroup) -> Tensor:
-    return take(output, Leg(leg.tensor, axis % output.ndim, start=leg.start, block=leg.block, outer=leg.outer), group.size)
+    return take(
+        output,
+        Leg(leg.tensor, axis % output.ndim, start=leg.start, block=leg.block, outer=leg.outer),
+        group.size,
+    )
 
 
 def _standardised(features: Tensor) -> Tensor:

@@ -1,15 +1,17 @@
 r"""Match the units of one family: linear assignment, with signs for odd activations; orthogonal matrices for linear groups.
 
-For permutations :math:`\pi` and signs :math:`s` the sum :math:`\sum_k (E + s_k O)_{k\,\pi(k)}` is largest for
-:math:`s_k = \mathrm{sign}\,O_{k\pi(k)}`, so that the assignment is made on :math:`E + |O|`: ``E`` are similarities that a sign
-leaves alone, ``O`` those that it flips. Rows and columns are centred first, which changes no assignment and saves the solver work
-where units have much in common. For a linear group, the orthogonal matrix that maximises :math:`\langle Q, S\rangle` is that of
-the polar decomposition of :math:`S` (Procrustes).
+For permutations :math:`\pi` and signs :math:`s` the sum :math:`\sum_k (E + s_k O)_{k\,\pi(k)}` is
+largest for :math:`s_k = \mathrm{sign}\,O_{k\pi(k)}`, so that the assignment is made on :math:`E +
+|O|`: ``E`` are similarities that a sign leaves alone, ``O`` those that it flips. Rows and columns
+are centred first, which changes no assignment and saves the solver work where units have much in
+common. For a linear group, the orthogonal matrix that maximises :math:`\langle Q, S\rangle` is that
+of the polar decomposition of :math:`S` (Procrustes).
 
 References
 ----------
-Crouse, "On implementing 2D rectangular assignment algorithms" (2016): the solver behind scipy's ``linear_sum_assignment``.
-Schönemann, "A generalized solution of the orthogonal Procrustes problem" (1966).
+Crouse, "On implementing 2D rectangular assignment algorithms" (2016): the solver behind scipy's
+``linear_sum_assignment``. Schönemann, "A generalized solution of the orthogonal Procrustes problem"
+(1966).
 """
 
 import torch

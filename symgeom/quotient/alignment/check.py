@@ -27,7 +27,9 @@ def check_alignable(spec: SymmetrySpec, networks: Iterable[tuple[Hashable, Param
     first = None
     for name, params in networks:
         first = first or params
-        what = {"reference": "the reference", "network": "the network to align"}.get(name, f"network {name!r}")
+        what = {"reference": "the reference", "network": "the network to align"}.get(
+            name, f"network {name!r}"
+        )
         check_same_tensors(params, first, what)
         check_finite(params, what)
         other = next((t for t, tensor in params.items() if tensor.dtype != first[t].dtype), None)
@@ -38,7 +40,9 @@ def check_alignable(spec: SymmetrySpec, networks: Iterable[tuple[Hashable, Param
             )
     if first:
         check_spec(spec, first)
-        for tensor in (first[leg.tensor] for group in spec.groups for leg in group.legs if not leg.buffer):
+        for tensor in (
+            first[leg.tensor] for group in spec.groups for leg in group.legs if not leg.buffer
+        ):
             if tensor.dtype not in (torch.float32, torch.float64) or tensor.device.type != "cpu":
                 raise SymgeomError(
                     f"Cannot align networks of type {tensor.dtype} on device '{tensor.device}': they are matched on the CPU "

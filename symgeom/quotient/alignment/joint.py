@@ -1,16 +1,19 @@
 r"""Bring many networks into one frame, so that alignments agree around every cycle.
 
-Pairwise alignments are not transitive: going from A to B to C is not going from A to C. One element per network instead,
+Pairwise alignments are not transitive: going from A to B to C is not going from A to C. One element
+per network instead,
 
 .. math:: \max_{g_1 \dots g_K} \sum_{i<j} \langle g_i\theta_i, g_j\theta_j\rangle ,
 
-is found by coordinate ascent: each network in turn is matched to the sum of all others where they are. No step lowers the
-objective. The frame is that of the first network, whose element is the identity.
+is found by coordinate ascent: each network in turn is matched to the sum of all others where they
+are. No step lowers the objective. The frame is that of the first network, whose element is the
+identity.
 
 References
 ----------
-Ainsworth et al., "Git Re-Basin" (2209.04836), appendix A.10 (their MergeMany matches each model to the mean of the others).
-Crisostomi et al., "C2M3" (2405.17897), equation 4: cycle consistency by one permutation per model to a common frame.
+Ainsworth et al., "Git Re-Basin" (2209.04836), appendix A.10 (their MergeMany matches each model to
+the mean of the others). Crisostomi et al., "C2M3" (2405.17897), equation 4: cycle consistency by
+one permutation per model to a common frame.
 """
 
 from collections.abc import Hashable, Mapping
@@ -67,7 +70,8 @@ def align_jointly(spec: SymmetrySpec, networks: Mapping[Hashable, Parameters]) -
     spec : SymmetrySpec
         The architecture.
     networks : mapping of name to Parameters
-        At least two networks of one precision, canonical if scales shall not distort the match; not modified.
+        At least two networks of one precision, canonical if scales shall not distort the match; not
+        modified.
 
     Returns
     -------
@@ -77,7 +81,8 @@ def align_jointly(spec: SymmetrySpec, networks: Mapping[Hashable, Parameters]) -
     Raises
     ------
     SymgeomError
-        If there are fewer than two networks, or they differ in architecture or precision or hold values that are not finite.
+        If there are fewer than two networks, or they differ in architecture or precision or hold
+        values that are not finite.
 
     Examples
     --------
@@ -89,7 +94,9 @@ def align_jointly(spec: SymmetrySpec, networks: Mapping[Hashable, Parameters]) -
     tensor([1, 0])
     """
     if len(networks) < 2:
-        raise SymgeomError(f"Cannot align {len(networks)} networks to each other: give at least two.")
+        raise SymgeomError(
+            f"Cannot align {len(networks)} networks to each other: give at least two."
+        )
     check_alignable(spec, networks.items())
     first, plan, discrete = next(iter(networks)), make_plan(spec), without_scales(spec)
     prepared = {name: prepare(plan, params) for name, params in networks.items()}
@@ -102,13 +109,20 @@ def align_jointly(spec: SymmetrySpec, networks: Mapping[Hashable, Parameters]) -
     objectives, converged = [_mean_product(moved)], False
     while not converged and len(objectives) <= ROUNDS:
         for name in networks:
-            total = {tensor: sum(moved[other][tensor] for other in networks if other != name) for tensor in moved[name]}
-            searches[name] = _better(Search(plan, prepare(plan, total), prepared[name]), searches[name])
+            total = {
+                tensor: sum(moved[other][tensor] for other in networks if other != name)
+                for tensor in moved[name]
+            }
+            searches[name] = _better(
+                Search(plan, prepare(plan, total), prepared[name]), searches[name]
+            )
             moved[name] = act(discrete, searches[name].element(spec), networks[name])
         objectives.append(_mean_product(moved))
         converged = objectives[-1] - objectives[-2] <= GAIN * abs(objectives[-1])
     back = inverse(spec, searches[first].element(spec))
-    elements = {name: compose(spec, back, search.element(spec)) for name, search in searches.items()}
+    elements = {
+        name: compose(spec, back, search.element(spec)) for name, search in searches.items()
+    }
     return JointAlignment(spec, {**elements, first: identity(spec)}, tuple(objectives), converged)
 
 

@@ -1,22 +1,26 @@
 r"""Remove the permutations between networks: match the units of one to the units of another.
 
-On canonical weights every tensor is a set of sphere coordinates, so that the inner product of two networks is the sum of the
-cosines of their units. Alignment maximises it over the permutations (and signs, and rotations of linear groups) of the second,
+On canonical weights every tensor is a set of sphere coordinates, so that the inner product of two
+networks is the sum of the cosines of their units. Alignment maximises it over the permutations (and
+signs, and rotations of linear groups) of the second,
 
 .. math:: \max_{g}\ \langle \theta_\mathrm{ref},\, g\,\theta\rangle ,
 
-over all trainable tensors, biases and norm weights included. ``greedy`` is the single pass of the toroids paper: one linear
-assignment per group from input to output, on the incoming weights, with the groups already matched applied. ``iterated`` starts
-from what is known first and goes on until nothing changes (:mod:`symgeom.quotient.alignment.search`). It finds one local maximum of many;
-further starts show how far they scatter, and find higher ones. The second is git-re-basin's algorithm (from the identity, groups
-in random order), so that from two starts the objective is never below it; those that follow kick the best maximum so far.
+over all trainable tensors, biases and norm weights included. ``greedy`` is the single pass of the
+toroids paper: one linear assignment per group from input to output, on the incoming weights, with
+the groups already matched applied. ``iterated`` starts from what is known first and goes on until
+nothing changes (:mod:`symgeom.quotient.alignment.search`). It finds one local maximum of many;
+further starts show how far they scatter, and find higher ones. The second is git-re-basin's
+algorithm (from the identity, groups in random order), so that from two starts the objective is
+never below it; those that follow kick the best maximum so far.
 
 The search runs in the precision of the networks. Scales are not touched: align canonical
 networks (:func:`symgeom.quotient.gauge.canonicalise`), or scales distort the match.
 
 References
 ----------
-Pittorino et al. (2202.03038), alignment step; Ainsworth et al., "Git Re-Basin" (2209.04836), section 3.2 and algorithm 1.
+Pittorino et al. (2202.03038), alignment step; Ainsworth et al., "Git Re-Basin" (2209.04836),
+section 3.2 and algorithm 1.
 """
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
@@ -27,9 +31,23 @@ from symgeom.ground.checks import SymgeomError
 from symgeom.ground.on_demand import OnDemand
 from symgeom.ground.types import Parameters
 from symgeom.quotient.alignment.check import check_alignable
-from symgeom.quotient.alignment.plan import Plan, Prepared, make_plan, prepare, prepared_size, without_scales
+from symgeom.quotient.alignment.plan import (
+    Plan,
+    Prepared,
+    make_plan,
+    prepare,
+    prepared_size,
+    without_scales,
+)
 from symgeom.quotient.alignment.record import Alignment, Matching
-from symgeom.quotient.alignment.search import Search, ascend, kick, match_incoming, match_known_first, sweep_at_random
+from symgeom.quotient.alignment.search import (
+    Search,
+    ascend,
+    kick,
+    match_incoming,
+    match_known_first,
+    sweep_at_random,
+)
 from symgeom.symmetry.group import act
 from symgeom.symmetry.spec import SymmetrySpec
 
@@ -50,7 +68,8 @@ def align(
     spec : SymmetrySpec
         The architecture.
     reference, params : Parameters
-        Two networks of one precision, canonical if scales shall not distort the match; not modified.
+        Two networks of one precision, canonical if scales shall not distort the match; not
+        modified.
     method : {"iterated", "greedy"}
         To convergence, or the single pass of the toroids paper.
     starts : int
@@ -66,8 +85,8 @@ def align(
     Raises
     ------
     SymgeomError
-        If the networks differ in architecture or precision or hold values that are not finite, the method is unknown, or further
-        starts have no generator.
+        If the networks differ in architecture or precision or hold values that are not finite, the
+        method is unknown, or further starts have no generator.
 
     Examples
     --------
@@ -81,7 +100,9 @@ def align(
     """
     networks, pair = {"reference": reference, "network": params}, ("reference", "network")
     generators = {} if generator is None else {pair: generator}
-    ((_, found),) = align_pairs(spec, networks, [pair], matching=Matching(method, starts), generators=generators)
+    ((_, found),) = align_pairs(
+        spec, networks, [pair], matching=Matching(method, starts), generators=generators
+    )
     return found
 
 
@@ -100,19 +121,21 @@ def align_pairs(
     spec : SymmetrySpec
         The architecture.
     networks : mapping of name to Parameters
-        Networks of one precision; not modified. They need not fit into memory if the mapping reads them when asked for
-        (:class:`symgeom.ground.on_demand.OnDemand`).
+        Networks of one precision; not modified. They need not fit into memory if the mapping reads
+        them when asked for (:class:`symgeom.ground.on_demand.OnDemand`).
     pairs : iterable of (name, name)
         Which networks to align: the first is the reference.
     matching : Matching, optional
         How to search; iterated from one start unless given.
     generators : mapping of pair to torch.Generator, optional
-        The source of randomness of every pair, so that no pair depends on which others are asked for.
+        The source of randomness of every pair, so that no pair depends on which others are asked
+        for.
 
     Returns
     -------
     iterator of (pair, Alignment)
-        As :func:`align` returns them for each pair alone, in the order of the pairs, each when it is asked for.
+        As :func:`align` returns them for each pair alone, in the order of the pairs, each when it
+        is asked for.
 
     Raises
     ------
@@ -143,13 +166,23 @@ def align_pairs(
             )
 
     def alone(pair: tuple[Hashable, Hashable]) -> Alignment:
-        return _aligned(spec, plan, [(networks[name], prepared[name]) for name in pair], matching, generators.get(pair))
+        return _aligned(
+            spec,
+            plan,
+            [(networks[name], prepared[name]) for name in pair],
+            matching,
+            generators.get(pair),
+        )
 
     return ((pair, alone(pair)) for pair in pairs)
 
 
 def _aligned(
-    spec: SymmetrySpec, plan: Plan, pair: list[tuple[Parameters, Prepared]], matching: Matching, generator: torch.Generator | None
+    spec: SymmetrySpec,
+    plan: Plan,
+    pair: list[tuple[Parameters, Prepared]],
+    matching: Matching,
+    generator: torch.Generator | None,
 ) -> Alignment:
     """Search from every start and keep the best."""
     (reference, ours), (params, theirs) = pair
@@ -161,7 +194,12 @@ def _aligned(
         converged = _run(search, start, matching, generator)
         element = search.element(spec)
         moved = act(discrete, element, params)
-        objectives.append(sum(float(torch.dot(reference[name].flatten(), moved[name].flatten())) for name in touched))
+        objectives.append(
+            sum(
+                float(torch.dot(reference[name].flatten(), moved[name].flatten()))
+                for name in touched
+            )
+        )
         visits += search.visits
         if objectives[-1] >= max(objectives):
             best, kept = search, (element, converged)

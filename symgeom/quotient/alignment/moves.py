@@ -22,7 +22,11 @@ class Move:
         if self.matrix is not None:
             return torch.tensordot(rows, self.matrix, dims=([axis], [1])).movedim(-1, axis)
         moved = rows.index_select(axis, self.index)
-        return moved if self.sign is None else moved * self.sign.reshape(-1, *[1] * (rows.ndim - axis - 1))
+        return (
+            moved
+            if self.sign is None
+            else moved * self.sign.reshape(-1, *[1] * (rows.ndim - axis - 1))
+        )
 
     def changed(self, other: "Move") -> Tensor:
         """Return the places at which two moves differ."""
@@ -38,7 +42,12 @@ class Move:
         return Move(self.index[places], None if self.sign is None else self.sign[places])
 
 
-def move_of(neighbours: Sequence[Neighbour], size: int, places: Mapping[str, Tensor], flips: Mapping[str, Tensor]) -> Move:
+def move_of(
+    neighbours: Sequence[Neighbour],
+    size: int,
+    places: Mapping[str, Tensor],
+    flips: Mapping[str, Tensor],
+) -> Move:
     """Return the move of one axis of places.
 
     Parameters
@@ -65,7 +74,10 @@ def move_of(neighbours: Sequence[Neighbour], size: int, places: Mapping[str, Ten
     index, sign, matrix = torch.arange(size), None, None
     for at in neighbours:
         here = places[at.family]
-        entries = torch.arange(at.outer * len(here) * at.block).reshape(at.outer, len(here), at.block) + at.start
+        entries = (
+            torch.arange(at.outer * len(here) * at.block).reshape(at.outer, len(here), at.block)
+            + at.start
+        )
         if here.ndim == 2:
             matrix = torch.eye(size, dtype=here.dtype) if matrix is None else matrix
             matrix[entries.unsqueeze(2), entries.unsqueeze(1)] = here[:, :, None]

@@ -1,10 +1,11 @@
 """What a search for permutations needs to know of an architecture: families of units, their strands, and their neighbours.
 
-A *family* is a set of units that one permutation moves: a permuting group of the spec, with the sign groups of the same units. A
-*strand* is one trainable leg of a family together with what acts on the other axes of its tensor, its *neighbours*. The rows of a
-strand have the shape ``(unit, place, ..., d)``: one axis of places for every axis that neighbours move, the rest flattened, so
-that a neighbour's permutation is a selection along an axis and nothing is ever transposed again. Plans depend on shapes only,
-rows on one network: both are shared by all pairs and all starts.
+A *family* is a set of units that one permutation moves: a permuting group of the spec, with the
+sign groups of the same units. A *strand* is one trainable leg of a family together with what acts
+on the other axes of its tensor, its *neighbours*. The rows of a strand have the shape ``(unit,
+place, ..., d)``: one axis of places for every axis that neighbours move, the rest flattened, so
+that a neighbour's permutation is a selection along an axis and nothing is ever transposed again.
+Plans depend on shapes only, rows on one network: both are shared by all pairs and all starts.
 """
 
 from collections.abc import Mapping
@@ -99,7 +100,8 @@ def make_plan(spec: SymmetrySpec) -> Plan:
     Returns
     -------
     dict of str to Family
-        Groups that neither permute nor flip nor mix are left out: alignment does not touch positive scales.
+        Groups that neither permute nor flip nor mix are left out: alignment does not touch positive
+        scales.
 
     Examples
     --------
@@ -111,16 +113,25 @@ def make_plan(spec: SymmetrySpec) -> Plan:
     signs: dict[str, list[UnitGroup]] = {}
     for group in sorted(spec.groups, key=lambda group: not _moves(group)):
         if _moves(group) or group.scale == "sign":
-            signs.setdefault(spec.hosts[group.name], []).extend([group] if group.scale == "sign" else [])
+            signs.setdefault(spec.hosts[group.name], []).extend(
+                [group] if group.scale == "sign" else []
+            )
     named = {group.name: group for group in spec.groups if group.name in signs}
-    flips = {name: {leg.place(): g.name for g in flipped for leg in g.legs if leg.power % 2} for name, flipped in signs.items()}
+    flips = {
+        name: {leg.place(): g.name for g in flipped for leg in g.legs if leg.power % 2}
+        for name, flipped in signs.items()
+    }
     everywhere = [(name, leg) for name, group in named.items() for leg in _trainable(group)]
     return {
         name: Family(
             group,
             tuple(flipped.name for flipped in signs[name]),
             tuple(
-                Strand(leg, flips[name].get(leg.place()), _neighbours(named, flips, everywhere, (group, leg)))
+                Strand(
+                    leg,
+                    flips[name].get(leg.place()),
+                    _neighbours(named, flips, everywhere, (group, leg)),
+                )
                 for leg in _trainable(group)
             ),
         )
@@ -139,7 +150,8 @@ def without_scales(spec: SymmetrySpec) -> SymmetrySpec:
     Returns
     -------
     SymmetrySpec
-        An element of the whole spec without positive scales acts through it as through the spec, at less cost.
+        An element of the whole spec without positive scales acts through it as through the spec, at
+        less cost.
 
     Examples
     --------
@@ -148,7 +160,11 @@ def without_scales(spec: SymmetrySpec) -> SymmetrySpec:
     [('hidden1', 'none')]
     """
     kept = (group for group in spec.groups if group.permute or group.scale in ("sign", "linear"))
-    return SymmetrySpec(tuple(replace(group, scale="none") if group.scale == "positive" else group for group in kept))
+    return SymmetrySpec(
+        tuple(
+            replace(group, scale="none") if group.scale == "positive" else group for group in kept
+        )
+    )
 
 
 def strand_rows(strand: Strand, size: int, params: Parameters) -> Tensor:
@@ -168,7 +184,10 @@ def strand_rows(strand: Strand, size: int, params: Parameters) -> Tensor:
     Tensor, shape (size, places, ..., d)
         One axis of places for every axis with neighbours, in the order of the axes.
     """
-    axis, rows = strand.leg.axis, view(params[strand.leg.tensor], strand.leg, size)  # (..., outer, size, block, ...)
+    axis, rows = (
+        strand.leg.axis,
+        view(params[strand.leg.tensor], strand.leg, size),
+    )  # (..., outer, size, block, ...)
     free = [other + 2 * (other > axis) for other in sorted(strand.neighbours)]
     rest = [place for place in range(rows.ndim) if place not in (axis + 1, *free)]
     rows = rows.permute(axis + 1, *free, *rest)
@@ -190,8 +209,13 @@ def prepare(plan: Plan, params: Parameters) -> Prepared:
     Prepared
         In the precision of the network.
     """
-    rows = {name: [strand_rows(strand, family.group.size, params) for strand in family.strands] for name, family in plan.items()}
-    return Prepared(rows, {name: [information(part) for part in parts] for name, parts in rows.items()})
+    rows = {
+        name: [strand_rows(strand, family.group.size, params) for strand in family.strands]
+        for name, family in plan.items()
+    }
+    return Prepared(
+        rows, {name: [information(part) for part in parts] for name, parts in rows.items()}
+    )
 
 
 def prepared_size(prepared: Prepared) -> int:
@@ -228,7 +252,10 @@ def information(rows: Tensor) -> float:
     >>> information(torch.ones(3, 2)), information(torch.tensor([[3.0], [-3.0], [4.0], [-4.0]]))
     (0.0, 7.0710678118654755)
     """
-    total, common = torch.linalg.vector_norm(rows) ** 2, torch.linalg.vector_norm(rows.mean(0)) ** 2 * len(rows)
+    total, common = (
+        torch.linalg.vector_norm(rows) ** 2,
+        torch.linalg.vector_norm(rows.mean(0)) ** 2 * len(rows),
+    )
     own = float(total - common)
     return own**0.5 if own > ROUNDING * float(total) else 0.0
 
@@ -245,7 +272,9 @@ def _range(leg: Leg, size: int) -> tuple[int, int]:
     return leg.start, leg.start + leg.outer * size * leg.block
 
 
-def _neighbours(named: Mapping, flips: Mapping, everywhere: list, of: tuple[UnitGroup, Leg]) -> dict[int, tuple[Neighbour, ...]]:
+def _neighbours(
+    named: Mapping, flips: Mapping, everywhere: list, of: tuple[UnitGroup, Leg]
+) -> dict[int, tuple[Neighbour, ...]]:
     """Return what acts on the other axes of a leg's tensor, within the leg's region."""
     group, leg = of
     windows, found = {axis: (first, last) for axis, first, last in leg.region}, {}
@@ -258,7 +287,9 @@ def _neighbours(named: Mapping, flips: Mapping, everywhere: list, of: tuple[Unit
         inside = reach[0] >= window[0] and (window[1] is None or reach[1] <= window[1])
         around = its[0] <= own[0] and own[1] <= its[1]
         apart = (
-            its[1] <= own[0] or own[1] <= its[0] or (window[1] is not None and (reach[1] <= window[0] or window[1] <= reach[0]))
+            its[1] <= own[0]
+            or own[1] <= its[0]
+            or (window[1] is not None and (reach[1] <= window[0] or window[1] <= reach[0]))
         )
         if apart:
             continue

@@ -39,18 +39,21 @@ class Alignment:
     Attributes
     ----------
     element : GroupElement
-        To be applied to the network (or to another gauge of it): permutations, signs for odd activations, rotations of linear
-        groups.
+        To be applied to the network (or to another gauge of it): permutations, signs for odd
+        activations, rotations of linear groups.
     objective : float
-        Inner product of the reference with the aligned network (sum of cosines on canonical weights), the best of all starts.
+        Inner product of the reference with the aligned network (sum of cosines on canonical
+        weights), the best of all starts.
     objectives : tuple of float
         The same for every start, in order; their spread says how far the best can be trusted.
     visits : int
         Assignment problems solved, over all starts.
     converged : bool
-        Whether no single group could be matched better (a greedy pass is not iterated and counts as converged).
+        Whether no single group could be matched better (a greedy pass is not iterated and counts as
+        converged).
     ties : dict of str to tuple of int
-        For each group, the units of the reference whose partner could be exchanged at no loss: twin units, dead units.
+        For each group, the units of the reference whose partner could be exchanged at no loss: twin
+        units, dead units.
     """
 
     element: GroupElement

@@ -1,22 +1,27 @@
 r"""Coordinate ascent over families: one assignment at a time, on scores that are kept up to date.
 
-With everything but family :math:`f` in place the objective is linear in its permutation, with the scores
-:math:`S_f = \sum_\text{strands} A\,(T B)^\top`: ``A`` and ``B`` are the rows of the two networks, ``T`` what the neighbours do
-to the places. When a neighbour moves a few units, only their places change, and :math:`S_f` is corrected by a product as thin as
-they are few. Four things decide how good a maximum is found, and how soon:
+With everything but family :math:`f` in place the objective is linear in its permutation, with the
+scores :math:`S_f = \sum_\text{strands} A\,(T B)^\top`: ``A`` and ``B`` are the rows of the two
+networks, ``T`` what the neighbours do to the places. When a neighbour moves a few units, only their
+places change, and :math:`S_f` is corrected by a product as thin as they are few. Four things decide
+how good a maximum is found, and how soon:
 
-* **Known strands first.** At the start nothing is matched, and a strand whose neighbours are not yet matched is noise. The first
-  pass takes the families in the order of the share of their strands that is *known* (inputs, outputs and biases are; so are
-  strands whose neighbours were matched before), and matches each on its known strands alone.
-* **The stalest family next.** Afterwards the family whose scores have changed most since it was matched is matched again, until
-  no scores are stale.
-* **Kicks.** A maximum is left by scrambling a share of the units of every family, and kept if the ascent from there does not lead
-  higher (iterated local search): on trained networks this finds higher maxima than as many starts from the identity.
-* A family on both axes of one tensor (``x + Wx``) makes the objective quadratic; its step is taken only if the objective grows.
+* **Known strands first.** At the start nothing is matched, and a strand whose neighbours are not
+  yet matched is noise. The first pass takes the families in the order of the share of their strands
+  that is *known* (inputs, outputs and biases are; so are strands whose neighbours were matched
+  before), and matches each on its known strands alone.
+* **The stalest family next.** Afterwards the family whose scores have changed most since it was
+  matched is matched again, until no scores are stale.
+* **Kicks.** A maximum is left by scrambling a share of the units of every family, and kept if the
+  ascent from there does not lead higher (iterated local search): on trained networks this finds
+  higher maxima than as many starts from the identity.
+* A family on both axes of one tensor (``x + Wx``) makes the objective quadratic; its step is taken
+  only if the objective grows.
 
 References
 ----------
-Ainsworth et al., "Git Re-Basin" (2209.04836), algorithm 1: the same ascent from the identity, in sweeps of random order.
+Ainsworth et al., "Git Re-Basin" (2209.04836), algorithm 1: the same ascent from the identity, in
+sweeps of random order.
 """
 
 from copy import copy
@@ -46,7 +51,11 @@ class Search:
     def __init__(self, plan: Plan, reference: Prepared, params: Prepared) -> None:
         self.plan, self.reference, self.params = plan, reference.rows, params.rows
         self.weights = {
-            name: [a * b for a, b in zip(reference.information[name], params.information[name], strict=True)] for name in plan
+            name: [
+                a * b
+                for a, b in zip(reference.information[name], params.information[name], strict=True)
+            ]
+            for name in plan
         }
         self.visits = 0
         self.places, self.flips, self.scores = {}, {}, {}
@@ -56,8 +65,13 @@ class Search:
             linear = family.group.scale == "linear"
             self.places[name] = torch.eye(size, dtype=dtype) if linear else torch.arange(size)
             self.flips |= {sign: torch.ones(size, dtype=dtype) for sign in family.signs}
-            self.scores |= {(name, sign): torch.zeros(size, size, dtype=dtype) for sign in (None, *family.signs)}
-        self.readers = {name: [other for other, family in plan.items() if name in _read(family)] for name in plan}
+            self.scores |= {
+                (name, sign): torch.zeros(size, size, dtype=dtype) for sign in (None, *family.signs)
+            }
+        self.readers = {
+            name: [other for other, family in plan.items() if name in _read(family)]
+            for name in plan
+        }
 
     def copy(self) -> "Search":
         """Return a search that goes on from here by itself."""
@@ -75,7 +89,9 @@ class Search:
             (scales if family.group.scale == "linear" else orders)[name] = self.places[name].to(
                 torch.float64 if family.group.scale == "linear" else torch.int64
             )
-        return GroupElement(orders, scales | {name: sign.double() for name, sign in self.flips.items()})
+        return GroupElement(
+            orders, scales | {name: sign.double() for name, sign in self.flips.items()}
+        )
 
     def visit(self, name: str, strands: set[int] | None = None) -> bool:
         """Match one family on its strands (all, or those given), and return whether that moved a unit."""
@@ -99,13 +115,18 @@ class Search:
     def staleness(self, name: str) -> float:
         """Return how much of what the strands of a family say has changed since it was last matched."""
         total = 0.0
-        for number, (strand, weight) in enumerate(zip(self.plan[name].strands, self.weights[name], strict=True)):
+        for number, (strand, weight) in enumerate(
+            zip(self.plan[name].strands, self.weights[name], strict=True)
+        ):
             used = self.used.get((name, number))
             if used is None:
                 total += weight
             else:
                 wanted = self._moves(strand, name, number)
-                total += weight * max((len(w.changed(u)) / len(w.index) for w, u in zip(wanted, used, strict=True)), default=0.0)
+                total += weight * max(
+                    (len(w.changed(u)) / len(w.index) for w, u in zip(wanted, used, strict=True)),
+                    default=0.0,
+                )
         return total
 
     def ties(self) -> dict[str, tuple[int, ...]]:
@@ -137,7 +158,9 @@ class Search:
         elif not wanted or not any(len(w.changed(u)) for w, u in zip(wanted, used, strict=True)):
             return
         elif (
-            len(wanted) == 1 and wanted[0].matrix is None and len(few := wanted[0].changed(used[0])) < FULL * len(wanted[0].index)
+            len(wanted) == 1
+            and wanted[0].matrix is None
+            and len(few := wanted[0].changed(used[0])) < FULL * len(wanted[0].index)
         ):
             ours = ours.index_select(1, few)
             difference = wanted[0].at(few).apply(theirs, 1) - used[0].at(few).apply(theirs, 1)
@@ -158,7 +181,9 @@ class Search:
         theirs = moved(self.params[name][number], self._moves(strand, name, number))
         return self.reference[name][number].flatten(1) @ theirs.flatten(1).T
 
-    def _quadratic_gain(self, family: Family, scores: dict[str | None, Tensor], before: tuple) -> float:
+    def _quadratic_gain(
+        self, family: Family, scores: dict[str | None, Tensor], before: tuple
+    ) -> float:
         """Return what a step that was taken gains, the tensors with the family on two axes counted once and as they are."""
         after = self._scores(family)
         now = self.places[family.group.name], {sign: self.flips[sign] for sign in family.signs}
@@ -184,7 +209,9 @@ def _rounding(scores: dict[str | None, Tensor]) -> float:
     return torch.finfo(scores[None].dtype).eps * len(scores[None]) * largest
 
 
-def _best(family: Family, scores: dict[str | None, Tensor], now: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+def _best(
+    family: Family, scores: dict[str | None, Tensor], now: Tensor
+) -> tuple[Tensor, dict[str, Tensor]]:
     if family.group.scale == "linear":
         return best_rotation(scores[None]), {}
     places = best_permutation(_worth(scores)) if family.group.permute else now
@@ -192,7 +219,9 @@ def _best(family: Family, scores: dict[str | None, Tensor], now: Tensor) -> tupl
     return places, {sign: torch.where(odd < 0, -1.0, 1.0).to(odd) for sign, odd in chosen.items()}
 
 
-def _value(family: Family, scores: dict[str | None, Tensor], places: Tensor, flips: dict[str, Tensor]) -> float:
+def _value(
+    family: Family, scores: dict[str | None, Tensor], places: Tensor, flips: dict[str, Tensor]
+) -> float:
     """Return the part of the objective that a family decides, linear in its permutation and signs."""
     if family.group.scale == "linear":
         return float((places * scores[None]).sum(dtype=torch.float64))
@@ -206,7 +235,9 @@ def _value(family: Family, scores: dict[str | None, Tensor], places: Tensor, fli
 def match_incoming(search: Search) -> bool:
     """Match every family once, in order, on its incoming strands: the single pass of the toroids paper."""
     for name, family in search.plan.items():
-        search.visit(name, {number for number, strand in enumerate(family.strands) if strand.leg.power > 0})
+        search.visit(
+            name, {number for number, strand in enumerate(family.strands) if strand.leg.power > 0}
+        )
     return True
 
 
@@ -215,7 +246,11 @@ def match_known_first(search: Search) -> None:
     known: set[str] = set()
 
     def strands(name: str) -> set[int]:
-        return {number for number, strand in enumerate(search.plan[name].strands) if strand.families() <= known}
+        return {
+            number
+            for number, strand in enumerate(search.plan[name].strands)
+            if strand.families() <= known
+        }
 
     def share(name: str) -> float:
         weights, ready = search.weights[name], strands(name)
@@ -259,7 +294,11 @@ def kick(search: Search, generator: torch.Generator) -> None:
             continue
         size = family.group.size
         chosen = torch.randperm(size, generator=generator)[: round(KICKED * size)]
-        order = chosen[torch.randperm(len(chosen), generator=generator)] if family.group.permute else chosen
+        order = (
+            chosen[torch.randperm(len(chosen), generator=generator)]
+            if family.group.permute
+            else chosen
+        )
         search.places[name] = search.places[name].index_copy(0, chosen, search.places[name][order])
         for sign in family.signs:
             coins = 2 * torch.randint(2, (len(chosen),), generator=generator) - 1

@@ -36,7 +36,8 @@ class Canonical:
     element : GroupElement
         What was applied: ``act(spec, element, params)`` gives ``parameters`` (dropped units aside).
     dead : dict of str to list of int
-        For each group with a scale, the units whose incoming weights are all zero; they were dropped.
+        For each group with a scale, the units whose incoming weights are all zero; they were
+        dropped.
     weak : dict of str to list of int
         For each group with a scale, the units dropped because of their small importance.
     """
@@ -58,10 +59,10 @@ def canonicalise(
 ) -> Canonical:
     """Move a network along its orbit onto the torus.
 
-    The result is the same for all networks that differ by scalings of the spec (batch statistics of dropped units aside),
-    computes the same function (the head's scale and weak units aside), and is left as it is when it is canonicalised again.
-    Inputs that never change, such as border pixels, are no matter of the spec alone: see
-    :func:`symgeom.quotient.gauge.absorb_constant_inputs`.
+    The result is the same for all networks that differ by scalings of the spec (batch statistics of
+    dropped units aside), computes the same function (the head's scale and weak units aside), and is
+    left as it is when it is canonicalised again. Inputs that never change, such as border pixels,
+    are no matter of the spec alone: see :func:`symgeom.quotient.gauge.absorb_constant_inputs`.
 
     Parameters
     ----------
@@ -72,17 +73,20 @@ def canonicalise(
     bias_in_norm : bool
         Whether a unit's bias is part of its incoming vector.
     dead_units : {"error", "drop"}
-        What to do with a unit whose incoming weights are all zero: stop, or set its outgoing weights to zero as well (it
-        contributes nothing through an activation with f(0) = 0) and leave it out of all distances. In a linear group these are
-        directions: the units of the representative that are left over when the others span all incoming vectors.
+        What to do with a unit whose incoming weights are all zero: stop, or set its outgoing
+        weights to zero as well (it contributes nothing through an activation with f(0) = 0) and
+        leave it out of all distances. In a linear group these are directions: the units of the
+        representative that are left over when the others span all incoming vectors.
     importance_threshold : float
-        Drop the units (of groups with positive scales or signs, the head excepted) whose importance is below this share of the
-        largest in their group, until none is left. Importance is the length of the incoming times the length of the outgoing
-        weights of the representative; it does not depend on scales. Unlike all else, this changes the function slightly; 0
-        drops none.
+        Drop the units (of groups with positive scales or signs, the head excepted) whose importance
+        is below this share of the largest in their group, until none is left. Importance is the
+        length of the incoming times the length of the outgoing weights of the representative; it
+        does not depend on scales. Unlike all else, this changes the function slightly; 0 drops
+        none.
     stream : {"first", "all"}
-        What has length 1 in a residual stream: what its first writer sends (the weights that no later scale touches), or what
-        all writers send together, which is possible only if the blocks do not amplify.
+        What has length 1 in a residual stream: what its first writer sends (the weights that no
+        later scale touches), or what all writers send together, which is possible only if the
+        blocks do not amplify.
 
     Returns
     -------
@@ -92,8 +96,8 @@ def canonicalise(
     Raises
     ------
     SymgeomError
-        If a unit is dead (and not dropped), a scale is not fixed by the weights, a weight is not finite, the spec does not fit,
-        or an option is not known.
+        If a unit is dead (and not dropped), a scale is not fixed by the weights, a weight is not
+        finite, the spec does not fit, or an option is not known.
 
     Examples
     --------
@@ -104,16 +108,30 @@ def canonicalise(
     check_choice(dead_units, ("error", "drop"), "treatment of dead units")
     check_choice(stream, ("first", "all"), "gauge of residual streams")
     if not 0 <= importance_threshold < 1:
-        raise SymgeomError(f"Cannot use the importance threshold {importance_threshold!r}: give a share from 0 to below 1.")
+        raise SymgeomError(
+            f"Cannot use the importance threshold {importance_threshold!r}: give a share from 0 to below 1."
+        )
     check_spec(spec, params)
     check_finite(params, "the network")
     legs = fixing_legs(spec, params, bias_in_norm=bias_in_norm, stream=stream)
     dead, weak, nothing = {name: [] for name in legs}, {name: [] for name in legs}, identity(spec)
-    walk = _Walk(spec, legs, dead_units == "drop", cast(params, torch.float64), dict(nothing.scales), dead, weak)
+    walk = _Walk(
+        spec,
+        legs,
+        dead_units == "drop",
+        cast(params, torch.float64),
+        dict(nothing.scales),
+        dead,
+        weak,
+    )
     walk = _settled(walk, until_converged=stream == "all")
-    while importance_threshold and (found := find_weak(spec, walk.parameters, importance_threshold, walk.removed)):
+    while importance_threshold and (
+        found := find_weak(spec, walk.parameters, importance_threshold, walk.removed)
+    ):
         walk = _settled(walk.without_weak(found), until_converged=stream == "all")
-    return Canonical(walk.parameters, GroupElement(nothing.permutations, walk.scales), walk.dead, walk.weak)
+    return Canonical(
+        walk.parameters, GroupElement(nothing.permutations, walk.scales), walk.dead, walk.weak
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,7 +236,10 @@ def _linear(walk: _Walk, group: UnitGroup) -> tuple[_Walk, float]:
     """Fix a matrix, and drop the directions that receive nothing."""
     legs, everything = walk.legs[group.name], rows(walk.parameters, group.incoming(), group.size)
     matrix, rank = orthonormal_rows(rows(walk.parameters, legs, group.size))
-    step, null = float((matrix - torch.eye(group.size).to(matrix))[:rank].abs().max()) if rank else 0.0, range(rank, group.size)
+    step, null = (
+        float((matrix - torch.eye(group.size).to(matrix))[:rank].abs().max()) if rank else 0.0,
+        range(rank, group.size),
+    )
     if null and (matrix[rank:] @ everything).abs().max() > NULL * everything.abs().max():
         raise _not_fixed(group, legs, f"{len(null)} of its {group.size} directions")
     found = [unit for unit in null if unit not in walk.dead[group.name]]
@@ -231,7 +252,9 @@ def _linear(walk: _Walk, group: UnitGroup) -> tuple[_Walk, float]:
     walk = walk.moved(group, matrix)
     if null:
         params = without(group, group.incoming() + group.outgoing(), walk.parameters, list(null))
-        walk = replace(walk, parameters=params, dead=walk.dead | {group.name: list(null)}).without_dead()
+        walk = replace(
+            walk, parameters=params, dead=walk.dead | {group.name: list(null)}
+        ).without_dead()
     return walk, step
 
 

@@ -1,8 +1,9 @@
 """Inputs that never change say nothing: what they contribute to the first layer belongs to its bias.
 
-A border pixel that is 0 in all samples leaves its incoming weights undetermined: they stay where the initialisation put them and
-count as distance between networks that compute the same. A constant input :math:`x_j = c_j` contributes :math:`w_j c_j` to a
-unit, which moves into the bias; the weight becomes zero.
+A border pixel that is 0 in all samples leaves its incoming weights undetermined: they stay where
+the initialisation put them and count as distance between networks that compute the same. A constant
+input :math:`x_j = c_j` contributes :math:`w_j c_j` to a unit, which moves into the bias; the weight
+becomes zero.
 """
 
 from copy import deepcopy
@@ -26,9 +27,10 @@ def absorb_constant_inputs(
 ) -> tuple[dict[str, Tensor], list[int]]:
     """Move the contribution of inputs that have one value over all samples into the bias of the first layer.
 
-    The first layer is found in the spec: the matrices that feed the first group (and its further scalings) and whose other axis
-    has the length of the flattened inputs and belongs to no group. The function is kept on all data with the same constants, also
-    if the inputs are read again further on (by tensors that are left as they are), provided that these matrices read the inputs
+    The first layer is found in the spec: the matrices that feed the first group (and its further
+    scalings) and whose other axis has the length of the flattened inputs and belongs to no group.
+    The function is kept on all data with the same constants, also if the inputs are read again
+    further on (by tensors that are left as they are), provided that these matrices read the inputs
     as they are and nothing else; give the module to have that tested.
 
     Parameters
@@ -52,8 +54,9 @@ def absorb_constant_inputs(
     Raises
     ------
     SymgeomError
-        If no matrix reads the flattened inputs (a convolution, say), if there is no bias to take a constant other than zero, if
-        there are fewer than two samples, if weights or inputs are not finite, or if the outputs of the module change.
+        If no matrix reads the flattened inputs (a convolution, say), if there is no bias to take a
+        constant other than zero, if there are fewer than two samples, if weights or inputs are not
+        finite, or if the outputs of the module change.
 
     Examples
     --------
@@ -66,7 +69,9 @@ def absorb_constant_inputs(
     check_spec(spec, params)
     check_finite(dict(params) | {"inputs": inputs}, "the network and its inputs")
     if len(inputs) < 2:
-        raise SymgeomError(f"Cannot tell which inputs are constant from {len(inputs)} samples: give all of the data.")
+        raise SymgeomError(
+            f"Cannot tell which inputs are constant from {len(inputs)} samples: give all of the data."
+        )
     flat = inputs.flatten(1).double()
     constant = (flat == flat[0]).all(0)
     result, absorbed = cast(params, torch.float64), constant.nonzero().flatten().tolist()
@@ -90,16 +95,28 @@ def absorb_constant_inputs(
 def _readers(spec: SymmetrySpec, params: Parameters, features: int) -> list[tuple[Leg, str | None]]:
     """Return the matrices that read the inputs, each with its bias."""
     first = spec.groups[:1]
-    families = [group for group in spec.groups if group in first or group.name.startswith(f"{first[0].name}.scale")]
+    families = [
+        group
+        for group in spec.groups
+        if group in first or group.name.startswith(f"{first[0].name}.scale")
+    ]
     claimed = {(leg.tensor, leg.axis) for group in spec.groups for leg in group.legs}
     found: dict[str, tuple[Leg, str | None]] = {}
     for group in families:
         for leg in group.incoming():
             shape = params[leg.tensor].shape
-            if len(shape) == 2 and shape[1 - leg.axis] == features and (leg.tensor, 1 - leg.axis) not in claimed:
+            if (
+                len(shape) == 2
+                and shape[1 - leg.axis] == features
+                and (leg.tensor, 1 - leg.axis) not in claimed
+            ):
                 found[leg.tensor] = leg, _bias_of(leg, group, params)
     if not found:
-        shapes = {leg.tensor: tuple(params[leg.tensor].shape) for group in families for leg in group.incoming()}
+        shapes = {
+            leg.tensor: tuple(params[leg.tensor].shape)
+            for group in families
+            for leg in group.incoming()
+        }
         raise SymgeomError(
             f"Cannot absorb constant inputs: none of the tensors {shapes} that feed the first group is a matrix that reads the "
             f"{features} flattened inputs (the weights of a convolution read many pixels each). Keep these inputs as they are."
@@ -113,15 +130,28 @@ def _bias_of(weight: Leg, group: UnitGroup, params: Parameters) -> str | None:
     following = next((leg for leg in after if leg.tensor != weight.tensor), None)
     if following is None or not is_bias(following, params):
         return None
-    return following.tensor if len(params[following.tensor]) == params[weight.tensor].shape[weight.axis] else None
+    return (
+        following.tensor
+        if len(params[following.tensor]) == params[weight.tensor].shape[weight.axis]
+        else None
+    )
 
 
-def _check_outputs(module: nn.Module, before: Parameters, after: Parameters, inputs: Tensor) -> None:
+def _check_outputs(
+    module: nn.Module, before: Parameters, after: Parameters, inputs: Tensor
+) -> None:
     """Raise if the outputs on the inputs are not the same."""
     network = deepcopy(module).double().eval()
     with torch.no_grad():
         first, second = (
-            torch.cat([tensor.flatten() for tensor in tensors_of(functional_call(network, dict(theta), (inputs.double(),)))])
+            torch.cat(
+                [
+                    tensor.flatten()
+                    for tensor in tensors_of(
+                        functional_call(network, dict(theta), (inputs.double(),))
+                    )
+                ]
+            )
             for theta in (before, after)
         )
     change = float((second - first).abs().max() / first.abs().max())

@@ -80,8 +80,9 @@ def first_largest(values: Tensor) -> Tensor:
 def orthonormal_rows(rows: Tensor) -> tuple[Tensor, int]:
     r"""Matrix that makes vectors the orthonormal basis of their span that depends on the span alone.
 
-    Of the columns of the projector :math:`P` onto the span the longest comes first, then the longest of what is left of the
-    others, and so on (pivoted Gram-Schmidt), so that the entry at every pivot is positive.
+    Of the columns of the projector :math:`P` onto the span the longest comes first, then the
+    longest of what is left of the others, and so on (pivoted Gram-Schmidt), so that the entry at
+    every pivot is positive.
 
     Parameters
     ----------

@@ -10,7 +10,9 @@ Claim = tuple[int, Leg, int]
 """Rank of a group in the spec, a leg that its scale acts on, and its number of units."""
 
 
-def fixing_legs(spec: SymmetrySpec, params: Parameters, *, bias_in_norm: bool, stream: str) -> dict[str, tuple[Leg, ...]]:
+def fixing_legs(
+    spec: SymmetrySpec, params: Parameters, *, bias_in_norm: bool, stream: str
+) -> dict[str, tuple[Leg, ...]]:
     """Return the legs that fix the scale of each group.
 
     Parameters
@@ -69,7 +71,9 @@ def fixing_legs(spec: SymmetrySpec, params: Parameters, *, bias_in_norm: bool, s
     return result
 
 
-def _settled(rank: int, group: UnitGroup, claims: dict[str, list[Claim]], params: Parameters) -> list[Leg]:
+def _settled(
+    rank: int, group: UnitGroup, claims: dict[str, list[Claim]], params: Parameters
+) -> list[Leg]:
     """Return the settled incoming legs of a group; a bias is settled only together with the weight that it follows."""
 
     def settled(leg: Leg) -> bool:

@@ -37,7 +37,13 @@ def find_dead(spec: SymmetrySpec, params: Parameters, known: Units) -> Units:
     found = {}
     for group in spec.groups:
         if group.scale in ("positive", "sign") and group.incoming():
-            zero = (rows(params, group.incoming(), group.size) == 0).all(1).nonzero().flatten().tolist()
+            zero = (
+                (rows(params, group.incoming(), group.size) == 0)
+                .all(1)
+                .nonzero()
+                .flatten()
+                .tolist()
+            )
             if units := [unit for unit in zero if unit not in known[group.name]]:
                 found[group.name] = units
     return found
@@ -70,8 +76,15 @@ def find_weak(spec: SymmetrySpec, params: Parameters, threshold: float, known: U
     """
     found = {}
     for group in spec.groups:
-        if group.scale in ("positive", "sign") and group.exact_for == "loss" and group.incoming() and group.outgoing():
-            importance = _length(group.incoming(), group, params) * _length(group.outgoing(), group, params)
+        if (
+            group.scale in ("positive", "sign")
+            and group.exact_for == "loss"
+            and group.incoming()
+            and group.outgoing()
+        ):
+            importance = _length(group.incoming(), group, params) * _length(
+                group.outgoing(), group, params
+            )
             below = (importance < threshold * importance.max()).nonzero().flatten().tolist()
             if units := [unit for unit in below if unit not in known[group.name]]:
                 found[group.name] = units
@@ -80,11 +93,16 @@ def find_weak(spec: SymmetrySpec, params: Parameters, threshold: float, known: U
 
 def _length(legs: tuple[Leg, ...], group: UnitGroup, params: Parameters) -> Tensor:
     """Return the length of each unit's vector, every leg to the power that makes it scale as the unit does."""
-    lengths = [(torch.linalg.vector_norm(take(params[leg.tensor], leg, group.size), dim=1), leg.power) for leg in legs]
+    lengths = [
+        (torch.linalg.vector_norm(take(params[leg.tensor], leg, group.size), dim=1), leg.power)
+        for leg in legs
+    ]
     return torch.stack([length ** (2 / abs(power)) for length, power in lengths]).sum(0).sqrt()
 
 
-def without(group: UnitGroup, legs: tuple[Leg, ...], params: Parameters, units: list[int]) -> dict[str, Tensor]:
+def without(
+    group: UnitGroup, legs: tuple[Leg, ...], params: Parameters, units: list[int]
+) -> dict[str, Tensor]:
     """Return the network with some units' slices of some legs set to zero.
 
     Parameters

@@ -1,22 +1,38 @@
 r"""The product of unit spheres on which canonical networks live.
 
-After :func:`symgeom.quotient.gauge.canonicalise` the incoming weights of every hidden unit are a point on a unit sphere, and so is the
-whole last layer: a network is a point on :math:`\prod_k S^{d_k-1}`, a "hyper-toroid" (a product of spheres, not of circles).
-With :math:`\theta_k` the angle between the two networks on sphere :math:`k`,
+After :func:`symgeom.quotient.gauge.canonicalise` the incoming weights of every hidden unit are a
+point on a unit sphere, and so is the whole last layer: a network is a point on :math:`\prod_k
+S^{d_k-1}`, a "hyper-toroid" (a product of spheres, not of circles). With :math:`\theta_k` the angle
+between the two networks on sphere :math:`k`,
 
 .. math:: d_\mathrm{Riemann} = \Big(\sum_k \theta_k^2\Big)^{1/2}, \quad d_\mathrm{rms} = \Big(\frac1K\sum_k \theta_k^2\Big)^{1/2}.
 
-Angles do not depend on lengths: where a unit's vector has another length than 1 (units that no scaling moves; all writers of a
-residual stream, of which some fix its gauge), it stands for its direction. Distances are between representatives: align one
-network to the other first, or the permutations are counted as distance.
+Angles do not depend on lengths: where a unit's vector has another length than 1 (units that no
+scaling moves; all writers of a residual stream, of which some fix its gauge), it stands for its
+direction. Distances are between representatives: align one network to the other first, or the
+permutations are counted as distance.
 
 References
 ----------
-Pittorino et al., "Deep networks on toroids" (2202.03038), abstract and section on the geometry of the standardised space. The
-normalisation of the distance is not given there: both are reported, ``rms`` (radians) is our default.
+Pittorino et al., "Deep networks on toroids" (2202.03038), abstract and section on the geometry of
+the standardised space. The normalisation of the distance is not given there: both are reported,
+``rms`` (radians) is our default.
 """
 
-from symgeom.quotient.torus.coordinates import is_bias, shared_entries, sphere_coordinates, sphere_legs, with_sphere_coordinates
+from symgeom.quotient.torus.coordinates import (
+    is_bias,
+    shared_entries,
+    sphere_coordinates,
+    sphere_legs,
+    with_sphere_coordinates,
+)
 from symgeom.quotient.torus.distances import Torus
 
-__all__ = ["Torus", "is_bias", "shared_entries", "sphere_coordinates", "sphere_legs", "with_sphere_coordinates"]
+__all__ = [
+    "Torus",
+    "is_bias",
+    "shared_entries",
+    "sphere_coordinates",
+    "sphere_legs",
+    "with_sphere_coordinates",
+]

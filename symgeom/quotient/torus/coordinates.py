@@ -1,7 +1,8 @@
 """Which weights are the coordinates of which sphere: the incoming legs of every unit, each entry on one sphere only.
 
-An entry that two groups scale on their way in (the bias of a depthwise filter, which follows the scale before the filter and the
-scale after it) is a coordinate of the later one, so that spheres are independent of each other.
+An entry that two groups scale on their way in (the bias of a depthwise filter, which follows the
+scale before the filter and the scale after it) is a coordinate of the later one, so that spheres
+are independent of each other.
 """
 
 from collections.abc import Iterable, Mapping
@@ -61,7 +62,10 @@ def shared_entries(leg: Leg, size: int, other: Leg, other_size: int) -> bool:
     if leg.tensor != other.tensor:
         return False
     here, there = _box(leg, size), _box(other, other_size)
-    return all(max(here[axis][0], there[axis][0]) < min(here[axis][1], there[axis][1]) for axis in here.keys() & there.keys())
+    return all(
+        max(here[axis][0], there[axis][0]) < min(here[axis][1], there[axis][1])
+        for axis in here.keys() & there.keys()
+    )
 
 
 def _box(leg: Leg, size: int) -> dict[int, tuple[int, int]]:
@@ -69,7 +73,9 @@ def _box(leg: Leg, size: int) -> dict[int, tuple[int, int]]:
     return {leg.axis: run} | {axis: (start, stop) for axis, start, stop in leg.region}
 
 
-def sphere_legs(spec: SymmetrySpec, params: Parameters, *, bias_in_norm: bool = True) -> dict[str, tuple[Leg, ...]]:
+def sphere_legs(
+    spec: SymmetrySpec, params: Parameters, *, bias_in_norm: bool = True
+) -> dict[str, tuple[Leg, ...]]:
     """Return the legs that hold the coordinates of each group's spheres: its incoming legs, with or without the biases.
 
     Parameters
@@ -84,8 +90,8 @@ def sphere_legs(spec: SymmetrySpec, params: Parameters, *, bias_in_norm: bool = 
     Returns
     -------
     dict of str to tuple of Leg
-        For each group that has some, its legs in their order. No entry of a tensor belongs to two legs: the last group that
-        claims it has it.
+        For each group that has some, its legs in their order. No entry of a tensor belongs to two
+        legs: the last group that claims it has it.
 
     Examples
     --------
@@ -138,7 +144,9 @@ def counted(legs: Iterable[Leg], params: Parameters, *, bias_in_norm: bool) -> t
     return legs if bias_in_norm or not weights else weights
 
 
-def sphere_coordinates(spec: SymmetrySpec, params: Parameters, *, bias_in_norm: bool = True) -> dict[str, Tensor]:
+def sphere_coordinates(
+    spec: SymmetrySpec, params: Parameters, *, bias_in_norm: bool = True
+) -> dict[str, Tensor]:
     """Gather the incoming weights of every unit.
 
     Parameters
@@ -196,7 +204,11 @@ def rows(params: Parameters, legs: Iterable[Leg], size: int) -> Tensor:
 
 
 def with_sphere_coordinates(
-    spec: SymmetrySpec, params: Parameters, coordinates: Mapping[str, Tensor], *, bias_in_norm: bool = True
+    spec: SymmetrySpec,
+    params: Parameters,
+    coordinates: Mapping[str, Tensor],
+    *,
+    bias_in_norm: bool = True,
 ) -> dict[str, Tensor]:
     """Write sphere coordinates back into a network; the inverse of :func:`sphere_coordinates`.
 

@@ -21,7 +21,8 @@ class Torus:
     spec : SymmetrySpec
         The architecture; every group contributes one sphere per unit.
     bias_in_norm : bool
-        Whether a unit's bias is one of its coordinates (a convention that changes distances; the default is yes).
+        Whether a unit's bias is one of its coordinates (a convention that changes distances; the
+        default is yes).
     """
 
     spec: SymmetrySpec
@@ -38,7 +39,8 @@ class Torus:
         Returns
         -------
         dict of str to Tensor, shape (size,)
-            Radians, in float64; NaN for units that are zero in either network (dropped units have no direction).
+            Radians, in float64; NaN for units that are zero in either network (dropped units have
+            no direction).
 
         Examples
         --------
@@ -50,7 +52,10 @@ class Torus:
         """
         check_same_tensors(second, first, "the second network")
         u, v = self._coordinates(first), self._coordinates(second)
-        return {name: torch.where(_present(u[name], v[name]), angle(u[name], v[name]), torch.nan) for name in u}
+        return {
+            name: torch.where(_present(u[name], v[name]), angle(u[name], v[name]), torch.nan)
+            for name in u
+        }
 
     def distance(self, first: Parameters, second: Parameters, *, kind: str = "rms") -> Tensor:
         """Distance between two networks.
@@ -60,7 +65,8 @@ class Torus:
         first, second : Parameters
             Two networks, aligned if permutations shall not count.
         kind : {"rms", "riemannian"}
-            Root mean square of the angles (radians; NaN if there are no spheres), or the Riemannian length of the geodesic.
+            Root mean square of the angles (radians; NaN if there are no spheres), or the Riemannian
+            length of the geodesic.
 
         Returns
         -------
@@ -97,8 +103,8 @@ class Torus:
         Returns
         -------
         dict of str to Tensor, scalar
-            Root mean square of the angles of each group (radians), over the units that have a direction in both networks; NaN
-            if none has.
+            Root mean square of the angles of each group (radians), over the units that have a
+            direction in both networks; NaN if none has.
 
         Examples
         --------
@@ -108,7 +114,10 @@ class Torus:
         >>> Torus(spec).group_distances({"weight": torch.tensor([[1.0, 0.0]])}, {"weight": torch.tensor([[0.0, 5.0]])})
         {'hidden1': tensor(1.5708, dtype=torch.float64)}
         """
-        return {name: angles.square().nanmean().sqrt() for name, angles in self.angles(first, second).items()}
+        return {
+            name: angles.square().nanmean().sqrt()
+            for name, angles in self.angles(first, second).items()
+        }
 
     def geodesic(self, first: Parameters, second: Parameters, t: float) -> dict[str, Tensor]:
         """Point at parameter ``t`` of the geodesic; tensors on no sphere are interpolated linearly.
@@ -116,8 +125,9 @@ class Torus:
         Parameters
         ----------
         first, second : Parameters
-            Two canonical networks. Lengths that are not 1 are interpolated geometrically; a unit that is zero in one network
-            has no direction there and grows linearly along its direction in the other; integer buffers are those of the first.
+            Two canonical networks. Lengths that are not 1 are interpolated geometrically; a unit
+            that is zero in one network has no direction there and grows linearly along its
+            direction in the other; integer buffers are those of the first.
         t : float
             0 gives the first network, 1 the second.
 
@@ -144,7 +154,10 @@ class Torus:
         u, v = self._coordinates(first), self._coordinates(second)
         points = {name: _between(name, u[name], v[name], t) for name in u}
         ends = {name: (first[name], second[name]) for name in first}
-        linear = {name: torch.lerp(a.double(), b.double(), t) if a.is_floating_point() else a for name, (a, b) in ends.items()}
+        linear = {
+            name: torch.lerp(a.double(), b.double(), t) if a.is_floating_point() else a
+            for name, (a, b) in ends.items()
+        }
         return with_sphere_coordinates(self.spec, linear, points, bias_in_norm=self.bias_in_norm)
 
     def random_point(self, like: Parameters, *, generator: torch.Generator) -> dict[str, Tensor]:
@@ -171,11 +184,18 @@ class Torus:
         >>> round(float(point["weight"].norm()), 12)
         1.0
         """
-        rows = {name: random_direction(tuple(x.shape), generator=generator) for name, x in self._coordinates(like).items()}
-        return with_sphere_coordinates(self.spec, cast(like, torch.float64), rows, bias_in_norm=self.bias_in_norm)
+        rows = {
+            name: random_direction(tuple(x.shape), generator=generator)
+            for name, x in self._coordinates(like).items()
+        }
+        return with_sphere_coordinates(
+            self.spec, cast(like, torch.float64), rows, bias_in_norm=self.bias_in_norm
+        )
 
     def _coordinates(self, params: Parameters) -> dict[str, Tensor]:
-        return sphere_coordinates(self.spec, cast(params, torch.float64), bias_in_norm=self.bias_in_norm)
+        return sphere_coordinates(
+            self.spec, cast(params, torch.float64), bias_in_norm=self.bias_in_norm
+        )
 
 
 def _present(u: Tensor, v: Tensor) -> Tensor:

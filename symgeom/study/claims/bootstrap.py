@@ -1,25 +1,29 @@
 r"""Bootstrap over networks, with percentile intervals that are wide enough for six seeds.
 
-**What is resampled.** The independent units of a study are trained networks: within each arm, its :math:`n` networks are drawn
-:math:`n` times with replacement, so that network :math:`i` appears :math:`m_i` times. A statistic over networks weights them by
-:math:`m_i`. Pairs are not independent, because pairs share networks; a pair :math:`(i, j)` has weight :math:`m_i m_j` (node
-bootstrap), and pairs of a network with itself are left out. Resamples in which no pair is left are dropped.
+**What is resampled.** The independent units of a study are trained networks: within each arm, its
+:math:`n` networks are drawn :math:`n` times with replacement, so that network :math:`i` appears
+:math:`m_i` times. A statistic over networks weights them by :math:`m_i`. Pairs are not independent,
+because pairs share networks; a pair :math:`(i, j)` has weight :math:`m_i m_j` (node bootstrap), and
+pairs of a network with itself are left out. Resamples in which no pair is left are dropped.
 
-**The interval.** The percentile interval of a mean of few values is too narrow: its spread is that of the plug-in variance
-(:math:`1/n` instead of :math:`1/(n-1)`) and its quantiles are the normal ones. Hesterberg's *expanded* percentile interval takes
-the percentiles at the level :math:`\alpha'` with
+**The interval.** The percentile interval of a mean of few values is too narrow: its spread is that
+of the plug-in variance (:math:`1/n` instead of :math:`1/(n-1)`) and its quantiles are the normal
+ones. Hesterberg's *expanded* percentile interval takes the percentiles at the level :math:`\alpha'`
+with
 
 .. math:: \Phi^{-1}(\alpha') = \sqrt{n/(n-1)}\; t^{-1}_{\nu}(\alpha),
 
-which makes the interval of a mean that of Student's t, while it keeps the percentile interval's respect for the range of the
-statistic. Here :math:`n` is the size of the smallest arm and :math:`\nu` the number of networks minus that of arms.
+which makes the interval of a mean that of Student's t, while it keeps the percentile interval's
+respect for the range of the statistic. Here :math:`n` is the size of the smallest arm and
+:math:`\nu` the number of networks minus that of arms.
 
 References
 ----------
-T. Hesterberg, "What Teachers Should Know about the Bootstrap: Resampling in the Undergraduate Statistics Curriculum", The
-American Statistician 69, 371-386, 2015 (the expanded percentile interval).
-T. Snijders, S. Borgatti, "Non-Parametric Standard Errors and Tests for Network Statistics", Connections 22(2), 61-70, 1999 (nodes
-are resampled, not pairs). Differs from the source: a node paired with its own copy is left out, not filled in from other pairs.
+T. Hesterberg, "What Teachers Should Know about the Bootstrap: Resampling in the Undergraduate
+Statistics Curriculum", The American Statistician 69, 371-386, 2015 (the expanded percentile
+interval). T. Snijders, S. Borgatti, "Non-Parametric Standard Errors and Tests for Network
+Statistics", Connections 22(2), 61-70, 1999 (nodes are resampled, not pairs). Differs from the
+source: a node paired with its own copy is left out, not filled in from other pairs.
 """
 
 import hashlib
@@ -55,7 +59,9 @@ def numpy_stream(*words: str | int) -> np.random.Generator:
     return np.random.default_rng(int.from_bytes(digest[:16], "little"))
 
 
-def resample(strata: Sequence[str], *, generator: np.random.Generator, resamples: int = RESAMPLES) -> NDArray[np.int64]:
+def resample(
+    strata: Sequence[str], *, generator: np.random.Generator, resamples: int = RESAMPLES
+) -> NDArray[np.int64]:
     """Draw how often each network appears in each resample; arms keep their sizes.
 
     Parameters
@@ -81,7 +87,9 @@ def resample(strata: Sequence[str], *, generator: np.random.Generator, resamples
     counts = np.zeros((resamples, len(strata)), dtype=np.int64)
     for arm in np.unique(strata):
         members = np.flatnonzero(strata == arm)
-        counts[:, members] = generator.multinomial(len(members), np.full(len(members), 1 / len(members)), size=resamples)
+        counts[:, members] = generator.multinomial(
+            len(members), np.full(len(members), 1 / len(members)), size=resamples
+        )
     return counts
 
 
@@ -98,7 +106,8 @@ def interval(
     Parameters
     ----------
     statistic : callable
-        Takes multiplicities (resample, network), returns one number per resample; NaN where it is not defined.
+        Takes multiplicities (resample, network), returns one number per resample; NaN where it is
+        not defined.
     strata : sequence of str, shape (network,)
         The arm of each network; at least one arm has two.
     generator : numpy.random.Generator
@@ -111,7 +120,8 @@ def interval(
     Returns
     -------
     estimate, low, high : float
-        The statistic of the networks as they are, and the ends of its interval; NaN if it is not defined in any resample.
+        The statistic of the networks as they are, and the ends of its interval; NaN if it is not
+        defined in any resample.
 
     Examples
     --------
@@ -123,7 +133,9 @@ def interval(
     sizes = np.unique(np.asarray(strata), return_counts=True)[1]
     samples = statistic(resample(strata, generator=generator, resamples=resamples))
     smallest = sizes[sizes > 1].min()
-    tail = ndtr(np.sqrt(smallest / (smallest - 1)) * stdtrit(sizes.sum() - len(sizes), (1 - level) / 2))
+    tail = ndtr(
+        np.sqrt(smallest / (smallest - 1)) * stdtrit(sizes.sum() - len(sizes), (1 - level) / 2)
+    )
     samples = samples[np.isfinite(samples)]
     low, high = np.quantile(samples, [tail, 1 - tail]) if len(samples) else (np.nan, np.nan)
     return float(statistic(np.ones((1, len(strata)), dtype=np.int64))[0]), float(low), float(high)
@@ -205,7 +217,9 @@ def spearman(x: NDArray, y: NDArray, weights: NDArray) -> NDArray:
     def centred_ranks(values: NDArray) -> NDArray:
         lower, equal = values[:, None] > values[None, :], values[:, None] == values[None, :]
         ranks = weights @ lower.T + (weights @ equal.T + 1) / 2
-        return ranks - (weights * ranks).sum(1, keepdims=True) / np.maximum(weights.sum(1, keepdims=True), 1)
+        return ranks - (weights * ranks).sum(1, keepdims=True) / np.maximum(
+            weights.sum(1, keepdims=True), 1
+        )
 
     first, second = centred_ranks(x), centred_ranks(y)
     scale = np.sqrt((weights * first**2).sum(1) * (weights * second**2).sum(1))

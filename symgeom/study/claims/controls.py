@@ -1,8 +1,8 @@
 """Controls: what the claims would look like if another cause were at work.
 
-Flat and sharp optimizers differ in more than flatness (weight decay, step size), and networks could be near each other because
-they saw the data in the same order. Each control asks one such question with the arms that isolate it; it is asked only of
-studies that have these arms.
+Flat and sharp optimizers differ in more than flatness (weight decay, step size), and networks could
+be near each other because they saw the data in the same order. Each control asks one such question
+with the arms that isolate it; it is asked only of studies that have these arms.
 """
 
 import xarray as xr

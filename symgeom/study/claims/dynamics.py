@@ -2,10 +2,9 @@
 
 References
 ----------
-Zhao, Ganev, Walters, Yu, Dehmamy, "Symmetries, Flat Minima, and the Conserved Quantities of Gradient Flow", ICLR 2023
-(arXiv 2210.17216), section 4.
-Ziyin, Wang, Li, Wu, "Parameter Symmetry and Noise Equilibrium of Stochastic Gradient Descent", NeurIPS 2024 (arXiv 2402.07193),
-theorem 4.3.
+Zhao, Ganev, Walters, Yu, Dehmamy, "Symmetries, Flat Minima, and the Conserved Quantities of
+Gradient Flow", ICLR 2023 (arXiv 2210.17216), section 4. Ziyin, Wang, Li, Wu, "Parameter Symmetry
+and Noise Equilibrium of Stochastic Gradient Descent", NeurIPS 2024 (arXiv 2402.07193), theorem 4.3.
 """
 
 import numpy as np
@@ -23,14 +22,16 @@ def ledger_closes(ledgers: xr.Dataset, minima: xr.Dataset, roles: Roles) -> Ques
     Parameters
     ----------
     ledgers, minima : xr.Dataset
-        With ``closure(arm, seed)``, the largest defect over the scale of the charges, and ``usable(arm, seed)``.
+        With ``closure(arm, seed)``, the largest defect over the scale of the charges, and
+        ``usable(arm, seed)``.
     roles : mapping of str to str or sequence of str
         The arms of each role; "equivariant" is looked up.
 
     Returns
     -------
     Question
-        Supported if the largest closure is below 1e-10. A bootstrap of a maximum ends at the observed maximum.
+        Supported if the largest closure is below 1e-10. A bootstrap of a maximum ends at the
+        observed maximum.
     """
     claim = Claim(
         "C1",
@@ -57,7 +58,8 @@ def adaptive_breaks_conservation(ledgers: xr.Dataset, minima: xr.Dataset, roles:
     Parameters
     ----------
     ledgers, minima : xr.Dataset
-        With ``first_order(arm, seed)``, the share of the change booked as "optimizer", and ``usable(arm, seed)``.
+        With ``first_order(arm, seed)``, the share of the change booked as "optimizer", and
+        ``usable(arm, seed)``.
     roles : mapping of str to str or sequence of str
         The arms of each role; "adaptive" is looked up.
 
@@ -80,13 +82,16 @@ def adaptive_breaks_conservation(ledgers: xr.Dataset, minima: xr.Dataset, roles:
     return ask_mean(claim, selection, named(roles, "adaptive"))
 
 
-def noise_equilibrium_approached(equilibria: xr.Dataset, minima: xr.Dataset, roles: Roles) -> Question:
+def noise_equilibrium_approached(
+    equilibria: xr.Dataset, minima: xr.Dataset, roles: Roles
+) -> Question:
     """N1: SGD moves its units towards the noise equilibrium.
 
     Parameters
     ----------
     equilibria, minima : xr.Dataset
-        With ``displacement(arm, seed, moment)``, the median over units of ``|lambda*|``, and ``usable(arm, seed)``.
+        With ``displacement(arm, seed, moment)``, the median over units of ``|lambda*|``, and
+        ``usable(arm, seed)``.
     roles : mapping of str to str or sequence of str
         The arms of each role; "reference" is looked up.
 

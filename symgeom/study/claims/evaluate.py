@@ -31,8 +31,9 @@ def evaluate(
     stages : mapping of str to xr.Dataset
         The measurements, under the names :data:`STAGES`; and ``valleys``, if the study has them.
     roles : mapping of str to str or sequence of str
-        Which arms are "flat", "reference", "sharp", "equivariant" and "adaptive"; a role may be missing, and its claims are then
-        undecided. Controls are asked of studies that name "unregularised" or "same_order" arms.
+        Which arms are "flat", "reference", "sharp", "equivariant" and "adaptive"; a role may be
+        missing, and its claims are then undecided. Controls are asked of studies that name
+        "unregularised" or "same_order" arms.
     bend_threshold : float
         The training error (fraction) up to which a chain connects two minima.
     level : float
@@ -63,19 +64,30 @@ def evaluate(
         flatness.flatter("H1b", energies, minima, roles, first="reference", second="sharp"),
         flatness.flatness_predicts_test_error(energies, minima),
         geometry.nearer("H2a", distances, minima, roles, first="flat", second="sharp"),
-        geometry.nearer("H2a-reference", distances, minima, roles, first="flat", second="reference"),
+        geometry.nearer(
+            "H2a-reference", distances, minima, roles, first="flat", second="reference"
+        ),
         geometry.nearer_than_random(distances, minima),
         geometry.lower_barriers("H3a", paths, minima, roles, first="flat", second="sharp"),
-        geometry.lower_barriers("H3a-reference", paths, minima, roles, first="flat", second="reference"),
+        geometry.lower_barriers(
+            "H3a-reference", paths, minima, roles, first="flat", second="reference"
+        ),
         geometry.both_removals_needed(paths, minima),
         geometry.chains_connect(chains, minima, threshold=bend_threshold),
         geometry.bend_lowers_error(chains, minima),
         *_asked_of_some(stages, roles),
         *_asked_of_charges(stages, roles),
     ]
-    judged = [replace(answer(question, level=level, resamples=resamples), case=case) for question in questions]
+    judged = [
+        replace(answer(question, level=level, resamples=resamples), case=case)
+        for question in questions
+    ]
     judged = [_of_imported(claim, minima) for claim in judged]
-    return [_of_binary(claim) for claim in judged] if energies.attrs.get("noise") == "flips" else judged
+    return (
+        [_of_binary(claim) for claim in judged]
+        if energies.attrs.get("noise") == "flips"
+        else judged
+    )
 
 
 def _asked_of_charges(stages: Mapping[str, xr.Dataset], roles: Roles) -> Iterator[Question]:
@@ -110,7 +122,9 @@ def _of_binary(claim: Claim) -> Claim:
     """Name what H1 to H4 say of binary networks H5: that the same holds for them."""
     if not claim.identifier.startswith("H"):
         return claim
-    statement = f"With binary weights and activations, {claim.statement[0].lower()}{claim.statement[1:]}"
+    statement = (
+        f"With binary weights and activations, {claim.statement[0].lower()}{claim.statement[1:]}"
+    )
     return replace(claim, identifier=f"H5-{claim.identifier}", statement=statement)
 
 
@@ -124,7 +138,16 @@ def _asked_of_some(stages: Mapping[str, xr.Dataset], roles: Roles) -> Iterator[Q
     if "geodesic greedy" in paths["variant"].values:
         yield geometry.iterated_is_lower(paths, minima)
     if "unregularised" in roles:
-        yield flatness.flatter("K-regularisation", energies, minima, roles, first="flat", second="unregularised")
-        yield geometry.nearer("K-regularisation-distance", distances, minima, roles, first="flat", second="unregularised")
+        yield flatness.flatter(
+            "K-regularisation", energies, minima, roles, first="flat", second="unregularised"
+        )
+        yield geometry.nearer(
+            "K-regularisation-distance",
+            distances,
+            minima,
+            roles,
+            first="flat",
+            second="unregularised",
+        )
     if "same_order" in roles:
         yield controls.order_does_not_matter(distances, minima, roles)

@@ -2,9 +2,10 @@
 
 References
 ----------
-Pittorino, Ferraro, Perugini, Feinauer, Baldassi, Zecchina, "Deep Networks on Toroids: Removing Symmetries Reveals the Structure
-of Flat Regions in the Landscape Geometry", ICML 2022 (arXiv 2202.03038), abstract. Differs from the source: the statistics and
-thresholds are ours, because the paper states its findings in words and figures.
+Pittorino, Ferraro, Perugini, Feinauer, Baldassi, Zecchina, "Deep Networks on Toroids: Removing
+Symmetries Reveals the Structure of Flat Regions in the Landscape Geometry", ICML 2022 (arXiv
+2202.03038), abstract. Differs from the source: the statistics and thresholds are ours, because the
+paper states its findings in words and figures.
 """
 
 import xarray as xr
@@ -44,7 +45,15 @@ def mean_local_energy(flatness: xr.Dataset) -> xr.DataArray:
     return curve.integrate("amplitude") / (amplitude[-1] - amplitude[0])
 
 
-def flatter(identifier: str, flatness: xr.Dataset, minima: xr.Dataset, roles: Roles, *, first: str, second: str) -> Question:
+def flatter(
+    identifier: str,
+    flatness: xr.Dataset,
+    minima: xr.Dataset,
+    roles: Roles,
+    *,
+    first: str,
+    second: str,
+) -> Question:
     """H1a, H1b: minima of the first role have a lower local energy than those of the second.
 
     Parameters
@@ -82,7 +91,8 @@ def flatness_predicts_test_error(flatness: xr.Dataset, minima: xr.Dataset) -> Qu
     Parameters
     ----------
     flatness, minima : xr.Dataset
-        With ``local_energy(arm, seed, amplitude)``, ``usable(arm, seed)`` and ``test_error(arm, seed)``.
+        With ``local_energy(arm, seed, amplitude)``, ``usable(arm, seed)`` and ``test_error(arm,
+        seed)``.
 
     Returns
     -------
@@ -106,4 +116,6 @@ def flatness_predicts_test_error(flatness: xr.Dataset, minima: xr.Dataset) -> Qu
     def correlation(counts: NDArray) -> NDArray:
         return spearman(energy, error, counts)
 
-    return Question(claim, correlation, selection.strata, {"the study": len(energy)}, selection.left_out)
+    return Question(
+        claim, correlation, selection.strata, {"the study": len(energy)}, selection.left_out
+    )

@@ -47,7 +47,15 @@ def full_variant(paths: xr.Dataset) -> str:
     return next((name for name in FULL if name in paths["variant"].values), FULL[0])
 
 
-def nearer(identifier: str, distances: xr.Dataset, minima: xr.Dataset, roles: Roles, *, first: str, second: str) -> Question:
+def nearer(
+    identifier: str,
+    distances: xr.Dataset,
+    minima: xr.Dataset,
+    roles: Roles,
+    *,
+    first: str,
+    second: str,
+) -> Question:
     """H2a: aligned minima of the first role are closer to each other than those of the second.
 
     Parameters
@@ -84,17 +92,20 @@ def nearer(identifier: str, distances: xr.Dataset, minima: xr.Dataset, roles: Ro
 def nearer_than_random(distances: xr.Dataset, minima: xr.Dataset) -> Question:
     """H2b: alignment brings trained minima closer together than it brings random networks.
 
-    Alignment selects matching units and so shortens the distance of any two networks; the control says by how much.
+    Alignment selects matching units and so shortens the distance of any two networks; the control
+    says by how much.
 
     Parameters
     ----------
     distances, minima : xr.Dataset
-        With ``distance(pair, stage)``, ``random_distance(control, stage)`` (random networks) and ``usable(arm, seed)``.
+        With ``distance(pair, stage)``, ``random_distance(control, stage)`` (random networks) and
+        ``usable(arm, seed)``.
 
     Returns
     -------
     Question
-        Supported if the mean aligned distance over all pairs within an arm is below that of the control.
+        Supported if the mean aligned distance over all pairs within an arm is below that of the
+        control.
     """
     claim = Claim(
         "H2b",
@@ -107,18 +118,26 @@ def nearer_than_random(distances: xr.Dataset, minima: xr.Dataset) -> Question:
     )
     selection = select_pairs(distances["distance"].sel(stage="aligned", drop=True), minima)
     inside, networks = selection.within(selection.strata), len(selection.strata)
-    random = distances["random_distance"].sel(stage="aligned").values if "random_distance" in distances else np.zeros(0)
+    random = (
+        distances["random_distance"].sel(stage="aligned").values
+        if "random_distance" in distances
+        else np.zeros(0)
+    )
     control = random[np.isfinite(random)]
 
     def difference(counts: NDArray) -> NDArray:
-        return selection.mean_of(inside, counts[:, :networks])[:, 0] - mean(control, counts[:, networks:])
+        return selection.mean_of(inside, counts[:, :networks])[:, 0] - mean(
+            control, counts[:, networks:]
+        )
 
     strata = [*selection.strata, *["random control"] * len(control)]
     sizes = {"the study": int(inside.sum()), "the random control": len(control)}
     return Question(claim, difference, strata, sizes, selection.left_out)
 
 
-def lower_barriers(identifier: str, paths: xr.Dataset, minima: xr.Dataset, roles: Roles, *, first: str, second: str) -> Question:
+def lower_barriers(
+    identifier: str, paths: xr.Dataset, minima: xr.Dataset, roles: Roles, *, first: str, second: str
+) -> Question:
     """H3a: barriers between minima of the first role are lower than between those of the second.
 
     Parameters
@@ -164,7 +183,8 @@ def both_removals_needed(paths: xr.Dataset, minima: xr.Dataset) -> Question:
     Returns
     -------
     Question
-        Supported if the mean barrier with all removed is below the lowest of the means with some or none removed.
+        Supported if the mean barrier with all removed is below the lowest of the means with some or
+        none removed.
     """
     variant = full_variant(paths)
     claim = Claim(
@@ -186,7 +206,8 @@ def iterated_is_lower(paths: xr.Dataset, minima: xr.Dataset) -> Question:
     Parameters
     ----------
     paths, minima : xr.Dataset
-        With ``barrier(pair, variant, split)``, of which the variant "geodesic greedy" is matched by a single pass.
+        With ``barrier(pair, variant, split)``, of which the variant "geodesic greedy" is matched by
+        a single pass.
 
     Returns
     -------
@@ -205,8 +226,12 @@ def iterated_is_lower(paths: xr.Dataset, minima: xr.Dataset) -> Question:
     return _below_the_lowest(claim, paths, minima, "geodesic both", ("geodesic greedy",))
 
 
-def _below_the_lowest(claim: Claim, paths: xr.Dataset, minima: xr.Dataset, variant: str, others: Sequence[str]) -> Question:
-    within = np.flatnonzero(paths["first_arm"].values == paths["second_arm"].values)  # across arms one kind of path is measured
+def _below_the_lowest(
+    claim: Claim, paths: xr.Dataset, minima: xr.Dataset, variant: str, others: Sequence[str]
+) -> Question:
+    within = np.flatnonzero(
+        paths["first_arm"].values == paths["second_arm"].values
+    )  # across arms one kind of path is measured
     barrier = paths["barrier"].sel(split="train", drop=True).reindex(variant=[variant, *others])
     selection = select_pairs(barrier.isel(pair=within), minima)
     inside = selection.within(selection.strata)
@@ -215,7 +240,9 @@ def _below_the_lowest(claim: Claim, paths: xr.Dataset, minima: xr.Dataset, varia
         means = selection.mean_of(inside, counts)
         return means[:, 0] - means[:, 1:].min(axis=1)
 
-    return Question(claim, difference, selection.strata, {"the study": int(inside.sum())}, selection.left_out)
+    return Question(
+        claim, difference, selection.strata, {"the study": int(inside.sum())}, selection.left_out
+    )
 
 
 def chains_connect(chains: xr.Dataset, minima: xr.Dataset, *, threshold: float) -> Question:
@@ -224,10 +251,11 @@ def chains_connect(chains: xr.Dataset, minima: xr.Dataset, *, threshold: float) 
     Parameters
     ----------
     chains, minima : xr.Dataset
-        With ``bend_error(pair)``, the maximum of the training error along the chain, ``error(pair, split, t)`` along it, and
-        ``usable(arm, seed)``.
+        With ``bend_error(pair)``, the maximum of the training error along the chain, ``error(pair,
+        split, t)`` along it, and ``usable(arm, seed)``.
     threshold : float
-        How much above the training error of its worse end (fraction) a chain may rise to count as connecting.
+        How much above the training error of its worse end (fraction) a chain may rise to count as
+        connecting.
 
     Returns
     -------
@@ -257,7 +285,8 @@ def bend_lowers_error(chains: xr.Dataset, minima: xr.Dataset) -> Question:
     Parameters
     ----------
     chains, minima : xr.Dataset
-        With ``bend_error(pair)``, ``straight_error(pair)`` (before optimisation) and ``usable(arm, seed)``.
+        With ``bend_error(pair)``, ``straight_error(pair)`` (before optimisation) and ``usable(arm,
+        seed)``.
 
     Returns
     -------
@@ -273,4 +302,6 @@ def bend_lowers_error(chains: xr.Dataset, minima: xr.Dataset) -> Question:
         threshold=0.0,
         direction="above",
     )
-    return ask_mean(claim, select_pairs(chains["straight_error"] - chains["bend_error"], minima), "the study")
+    return ask_mean(
+        claim, select_pairs(chains["straight_error"] - chains["bend_error"], minima), "the study"
+    )

@@ -1,7 +1,8 @@
 """Barriers with intervals: the mean barrier of every kind of path between minima of every two arms.
 
-Where :mod:`symgeom.study.claims.evaluate` asks questions, this table only describes: one row per case, two arms, kind of path and part
-of the data, with the interval of the node bootstrap (pairs share networks).
+Where :mod:`symgeom.study.claims.evaluate` asks questions, this table only describes: one row per
+case, two arms, kind of path and part of the data, with the interval of the node bootstrap (pairs
+share networks).
 """
 
 import csv
@@ -16,12 +17,28 @@ from symgeom.ground.whole import whole
 from symgeom.study.claims.bootstrap import LEVEL, RESAMPLES, interval, numpy_stream
 from symgeom.study.claims.selection import Selection, select_pairs
 
-COLUMNS = ("case", "first_arm", "second_arm", "variant", "split", "mean", "low", "high", "level", "pairs")
+COLUMNS = (
+    "case",
+    "first_arm",
+    "second_arm",
+    "variant",
+    "split",
+    "mean",
+    "low",
+    "high",
+    "level",
+    "pairs",
+)
 """Columns of the table of barriers; barriers are fractions of the samples."""
 
 
 def barrier_intervals(
-    paths: xr.Dataset, minima: xr.Dataset, *, case: str = "", level: float = LEVEL, resamples: int = RESAMPLES
+    paths: xr.Dataset,
+    minima: xr.Dataset,
+    *,
+    case: str = "",
+    level: float = LEVEL,
+    resamples: int = RESAMPLES,
 ) -> list[dict]:
     """Summarise the barriers of a case.
 
@@ -39,17 +56,37 @@ def barrier_intervals(
     Returns
     -------
     list of dict
-        Rows under :data:`COLUMNS`; the ends of an interval are NaN where a kind has fewer than two pairs, or no arm two networks.
+        Rows under :data:`COLUMNS`; the ends of an interval are NaN where a kind has fewer than two
+        pairs, or no arm two networks.
     """
     columns, rows = paths["barrier"].stack(column=("variant", "split")), []
     for place, (variant, split) in enumerate(columns["column"].values):
-        selection = select_pairs(columns.isel(column=place), minima)  # of its own: most kinds are measured within arms only
+        selection = select_pairs(
+            columns.isel(column=place), minima
+        )  # of its own: most kinds are measured within arms only
         ends = np.sort(selection.strata[selection.members], axis=1)
         for first, second in sorted(set(map(tuple, ends.tolist()))):
             chosen = (ends == (first, second)).all(axis=1)
-            mean, low, high = _bounds(selection, chosen, (case, first, second), level=level, resamples=resamples)
-            words = {"case": case, "first_arm": first, "second_arm": second, "variant": str(variant), "split": str(split)}
-            rows.append(words | {"mean": mean, "low": low, "high": high, "level": level, "pairs": int(chosen.sum())})
+            mean, low, high = _bounds(
+                selection, chosen, (case, first, second), level=level, resamples=resamples
+            )
+            words = {
+                "case": case,
+                "first_arm": first,
+                "second_arm": second,
+                "variant": str(variant),
+                "split": str(split),
+            }
+            rows.append(
+                words
+                | {
+                    "mean": mean,
+                    "low": low,
+                    "high": high,
+                    "level": level,
+                    "pairs": int(chosen.sum()),
+                }
+            )
     return sorted(rows, key=lambda row: (row["first_arm"], row["second_arm"]))
 
 
@@ -65,7 +102,11 @@ def _bounds(
         return float(small.values.mean()), np.nan, np.nan
     generator = numpy_stream("barrier", *words)
     return interval(
-        lambda counts: small.mean_of(every, counts)[:, 0], strata, generator=generator, level=level, resamples=resamples
+        lambda counts: small.mean_of(every, counts)[:, 0],
+        strata,
+        generator=generator,
+        level=level,
+        resamples=resamples,
     )
 
 

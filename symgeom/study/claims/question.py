@@ -6,7 +6,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from symgeom.study.claims.bootstrap import LEVEL, RESAMPLES, binomial_interval, interval, numpy_stream
+from symgeom.study.claims.bootstrap import (
+    LEVEL,
+    RESAMPLES,
+    binomial_interval,
+    interval,
+    numpy_stream,
+)
 from symgeom.study.claims.record import Claim
 from symgeom.study.claims.selection import Roles, Selection, arms_of
 
@@ -30,8 +36,9 @@ class Question:
     left_out : sequence of str
         What was left out, by name.
     trials : tuple of (successes, n), optional
-        For a fraction. If all trials agree, so do all resamples, and the bootstrap interval has no width, whatever their number;
-        it is therefore widened to hold Clopper and Pearson's interval of as many independent trials.
+        For a fraction. If all trials agree, so do all resamples, and the bootstrap interval has no
+        width, whatever their number; it is therefore widened to hold Clopper and Pearson's interval
+        of as many independent trials.
     """
 
     claim: Claim
@@ -75,7 +82,9 @@ def answer(question: Question, *, level: float = LEVEL, resamples: int = RESAMPL
     if few:
         return claim
     generator = numpy_stream("claim", claim.identifier)
-    estimate, low, high = interval(question.statistic, strata, generator=generator, level=level, resamples=resamples)
+    estimate, low, high = interval(
+        question.statistic, strata, generator=generator, level=level, resamples=resamples
+    )
     if question.trials:
         least, most = binomial_interval(*question.trials, level)
         low, high = min(low, least), max(high, most)
@@ -107,7 +116,9 @@ def ask_mean(claim: Claim, selection: Selection, side: str) -> Question:
     return Question(claim, average, selection.strata, {side: len(every)}, selection.left_out)
 
 
-def ask_difference(claim: Claim, selection: Selection, roles: Roles, *, first: str, second: str) -> Question:
+def ask_difference(
+    claim: Claim, selection: Selection, roles: Roles, *, first: str, second: str
+) -> Question:
     """Ask for the mean over one role's units minus the mean over another's.
 
     Parameters
@@ -127,11 +138,15 @@ def ask_difference(claim: Claim, selection: Selection, roles: Roles, *, first: s
         The difference of the means.
     """
     return ask_contrast(
-        claim, selection, {named(roles, role): selection.within(arms_of(roles, role)) for role in (first, second)}
+        claim,
+        selection,
+        {named(roles, role): selection.within(arms_of(roles, role)) for role in (first, second)},
     )
 
 
-def ask_contrast(claim: Claim, selection: Selection, sides: Mapping[str, NDArray[np.bool_]]) -> Question:
+def ask_contrast(
+    claim: Claim, selection: Selection, sides: Mapping[str, NDArray[np.bool_]]
+) -> Question:
     """Ask for the mean over some units minus the mean over others.
 
     Parameters

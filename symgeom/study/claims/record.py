@@ -66,7 +66,11 @@ class Claim:
 
     def __post_init__(self) -> None:
         check_choice(self.direction, ["above", "below"], f"direction of claim {self.identifier}")
-        check_choice(self.unit_of_n, ["seeds", "pairs", "minima", "triples"], f"unit of n of claim {self.identifier}")
+        check_choice(
+            self.unit_of_n,
+            ["seeds", "pairs", "minima", "triples"],
+            f"unit of n of claim {self.identifier}",
+        )
 
     @property
     def verdict(self) -> str:
@@ -79,7 +83,18 @@ class Claim:
 
 COLUMNS = (
     *("case", "identifier", "verdict", "statement", "statistic"),
-    *("estimate", "low", "high", "level", "direction", "threshold", "n", "unit_of_n", "note", "source"),
+    *(
+        "estimate",
+        "low",
+        "high",
+        "level",
+        "direction",
+        "threshold",
+        "n",
+        "unit_of_n",
+        "note",
+        "source",
+    ),
 )
 """Columns of the claims table."""
 
@@ -97,7 +112,10 @@ def table(claims: Iterable[Claim]) -> list[dict[str, str | float | int]]:
     list of dict
         One row per claim under :data:`COLUMNS`.
     """
-    return [{name: (asdict(claim) | {"verdict": claim.verdict})[name] for name in COLUMNS} for claim in claims]
+    return [
+        {name: (asdict(claim) | {"verdict": claim.verdict})[name] for name in COLUMNS}
+        for claim in claims
+    ]
 
 
 def write_claims(path: str | Path, claims: Iterable[Claim]) -> None:

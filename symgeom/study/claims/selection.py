@@ -1,9 +1,9 @@
 """Which networks and pairs enter a claim.
 
-Measurements come as arrays over ``(arm, seed)`` or over ``pair``. Both are flattened to *units* that name the networks they
-consist of: a minimum has one member, a pair has two. A unit's weight in a bootstrap resample is the product of the multiplicities
-of its members. Minima that are not usable (diverged, or short of the stop rule) and units without a finite value are left out by
-name.
+Measurements come as arrays over ``(arm, seed)`` or over ``pair``. Both are flattened to *units*
+that name the networks they consist of: a minimum has one member, a pair has two. A unit's weight in
+a bootstrap resample is the product of the multiplicities of its members. Minima that are not usable
+(diverged, or short of the stop rule) and units without a finite value are left out by name.
 """
 
 import math
@@ -79,17 +79,23 @@ def arms_of(roles: Roles, *names: str) -> tuple[str, ...]:
     return tuple(arm for arms in found for arm in ([arms] if isinstance(arms, str) else arms))
 
 
-def _networks(minima: xr.Dataset, arms: Sequence[str] | None) -> tuple[list[tuple[str, int]], list[str]]:
+def _networks(
+    minima: xr.Dataset, arms: Sequence[str] | None
+) -> tuple[list[tuple[str, int]], list[str]]:
     """Return the usable networks (arm, seed) of some arms (None: of all), sorted, and the names of the others."""
     usable = minima["usable"].transpose("arm", "seed")
-    every = [(str(arm), int(seed)) for arm in usable["arm"].values for seed in usable["seed"].values]
+    every = [
+        (str(arm), int(seed)) for arm in usable["arm"].values for seed in usable["seed"].values
+    ]
     flags = dict(zip(every, usable.values.astype(bool).reshape(-1), strict=True))
     asked = sorted(network for network in every if arms is None or network[0] in arms)
     left_out = [f"{arm}/{seed} (not usable)" for arm, seed in asked if not flags[arm, seed]]
     return [network for network in asked if flags[network]], left_out
 
 
-def select_minima(array: xr.DataArray, minima: xr.Dataset, arms: Sequence[str] | None = None) -> Selection:
+def select_minima(
+    array: xr.DataArray, minima: xr.Dataset, arms: Sequence[str] | None = None
+) -> Selection:
     """Flatten a measurement of single minima.
 
     Parameters
@@ -108,21 +114,32 @@ def select_minima(array: xr.DataArray, minima: xr.Dataset, arms: Sequence[str] |
     """
     networks, left_out = _networks(minima, arms)
     measured = array.reindex(arm=minima["arm"], seed=minima["seed"]).transpose("arm", "seed", ...)
-    rows = np.array([measured.sel(arm=arm, seed=seed).values for arm, seed in networks], dtype=float)
+    rows = np.array(
+        [measured.sel(arm=arm, seed=seed).values for arm, seed in networks], dtype=float
+    )
     rows = rows.reshape(len(networks), math.prod(measured.shape[2:]))
     finite = np.isfinite(rows).all(axis=1)
-    left_out += [f"{arm}/{seed} (no finite value)" for (arm, seed), good in zip(networks, finite, strict=True) if not good]
-    strata = np.array([arm for (arm, _), good in zip(networks, finite, strict=True) if good], dtype=str)
+    left_out += [
+        f"{arm}/{seed} (no finite value)"
+        for (arm, seed), good in zip(networks, finite, strict=True)
+        if not good
+    ]
+    strata = np.array(
+        [arm for (arm, _), good in zip(networks, finite, strict=True) if good], dtype=str
+    )
     return Selection(strata, np.arange(len(strata))[:, None], rows[finite], tuple(left_out))
 
 
-def select_pairs(array: xr.DataArray, minima: xr.Dataset, arms: Sequence[str] | None = None) -> Selection:
+def select_pairs(
+    array: xr.DataArray, minima: xr.Dataset, arms: Sequence[str] | None = None
+) -> Selection:
     """Flatten a measurement of pairs of minima.
 
     Parameters
     ----------
     array : xr.DataArray, dims (pair) and at most one more
-        With the coordinates ``first_arm``, ``first_seed``, ``second_arm``, ``second_seed`` along ``pair``.
+        With the coordinates ``first_arm``, ``first_seed``, ``second_arm``, ``second_seed`` along
+        ``pair``.
     minima : xr.Dataset
         With ``usable(arm, seed)``.
     arms : sequence of str, optional
@@ -137,9 +154,14 @@ def select_pairs(array: xr.DataArray, minima: xr.Dataset, arms: Sequence[str] | 
     place = {network: index for index, network in enumerate(networks)}
     array = array.transpose("pair", ...)
     rows = array.values.reshape(array.sizes["pair"], math.prod(array.shape[1:])).astype(float)
-    columns = [array[name].values.tolist() for name in ("first_arm", "first_seed", "second_arm", "second_seed")]
+    columns = [
+        array[name].values.tolist()
+        for name in ("first_arm", "first_seed", "second_arm", "second_seed")
+    ]
     kept, members = [], []
-    for index, (first_arm, first_seed, second_arm, second_seed) in enumerate(zip(*columns, strict=True)):
+    for index, (first_arm, first_seed, second_arm, second_seed) in enumerate(
+        zip(*columns, strict=True)
+    ):
         ends = (first_arm, first_seed), (second_arm, second_seed)
         if not all(end in place for end in ends):
             continue
@@ -147,6 +169,10 @@ def select_pairs(array: xr.DataArray, minima: xr.Dataset, arms: Sequence[str] | 
             kept.append(index)
             members.append([place[end] for end in ends])
         else:
-            left_out.append(f"{first_arm}/{first_seed} to {second_arm}/{second_seed} (no finite value)")
+            left_out.append(
+                f"{first_arm}/{first_seed} to {second_arm}/{second_seed} (no finite value)"
+            )
     strata = np.array([arm for arm, _ in networks], dtype=str)
-    return Selection(strata, np.array(members, dtype=np.int64).reshape(-1, 2), rows[kept], tuple(left_out))
+    return Selection(
+        strata, np.array(members, dtype=np.int64).reshape(-1, 2), rows[kept], tuple(left_out)
+    )

@@ -1,14 +1,16 @@
 r"""The star shape (H6): flat minima see the others, and each other's neighbours see each other through them.
 
-For two minima :math:`a, b` of the reference arm and a flat minimum :math:`m`, the path :math:`a \to m \to b` of two geodesics has
-the barrier :math:`\max(B(a, m), B(m, b))`. If the solutions form a star with the flat ones in its core, it is lower than the
-barrier :math:`B(a, b)` of the direct geodesic. Nothing is optimised: the bend is a minimum that another optimizer found.
+For two minima :math:`a, b` of the reference arm and a flat minimum :math:`m`, the path :math:`a \to
+m \to b` of two geodesics has the barrier :math:`\max(B(a, m), B(m, b))`. If the solutions form a
+star with the flat ones in its core, it is lower than the barrier :math:`B(a, b)` of the direct
+geodesic. Nothing is optimised: the bend is a minimum that another optimizer found.
 
 References
 ----------
-Annesi, Lauditi, Lucibello, Malatesta, Perugini, Pittorino, Saglietti, "The star-shaped space of solutions of the spherical
-negative perceptron", Physical Review Letters 131, 227301, 2023 (arXiv 2305.10623): the prediction, for a shallow model. Differs
-from the source: here it is asked of deep networks, whose geodesics are those of the torus.
+Annesi, Lauditi, Lucibello, Malatesta, Perugini, Pittorino, Saglietti, "The star-shaped space of
+solutions of the spherical negative perceptron", Physical Review Letters 131, 227301, 2023 (arXiv
+2305.10623): the prediction, for a shallow model. Differs from the source: here it is asked of deep
+networks, whose geodesics are those of the torus.
 """
 
 from itertools import combinations
@@ -31,15 +33,16 @@ def star_shaped(paths: xr.Dataset, minima: xr.Dataset, roles: Roles) -> Question
     Parameters
     ----------
     paths, minima : xr.Dataset
-        With ``barrier(pair, variant, split)``, of which pairs between all minima of the two arms are needed, and
-        ``usable(arm, seed)``.
+        With ``barrier(pair, variant, split)``, of which pairs between all minima of the two arms
+        are needed, and ``usable(arm, seed)``.
     roles : mapping of str to str or sequence of str
         The arms of each role; "flat" and "reference" are looked up.
 
     Returns
     -------
     Question
-        Supported if the mean of the barrier over a flat minimum minus the direct barrier is below zero.
+        Supported if the mean of the barrier over a flat minimum minus the direct barrier is below
+        zero.
     """
     claim = Claim(
         "H6-star",
@@ -53,7 +56,9 @@ def star_shaped(paths: xr.Dataset, minima: xr.Dataset, roles: Roles) -> Question
     )
     barrier = paths["barrier"].sel(split="train", variant=full_variant(paths), drop=True)
     pairs = select_pairs(barrier, minima, arms_of(roles, "flat", "reference"))
-    return ask_mean(claim, triples(pairs, arms_of(roles, "flat"), arms_of(roles, "reference")), "the study")
+    return ask_mean(
+        claim, triples(pairs, arms_of(roles, "flat"), arms_of(roles, "reference")), "the study"
+    )
 
 
 def has_triples(paths: xr.Dataset, roles: Roles) -> bool:
@@ -72,7 +77,13 @@ def has_triples(paths: xr.Dataset, roles: Roles) -> bool:
         False if each seed met only its like, which makes no triple.
     """
     flat, reference = arms_of(roles, "flat"), arms_of(roles, "reference")
-    ends = zip(*(paths[name].values.tolist() for name in ("first_arm", "first_seed", "second_arm", "second_seed")), strict=True)
+    ends = zip(
+        *(
+            paths[name].values.tolist()
+            for name in ("first_arm", "first_seed", "second_arm", "second_seed")
+        ),
+        strict=True,
+    )
     return any(
         (first in flat and second in reference) or (first in reference and second in flat)
         for first, first_seed, second, second_seed in ends
@@ -96,16 +107,22 @@ def triples(pairs: Selection, hubs: tuple[str, ...], ends: tuple[str, ...]) -> S
         One unit per triple of which all three barriers are known; its members are hub and ends.
     """
     height: dict[frozenset[int], float] = {
-        frozenset(members): float(value) for members, (value,) in zip(pairs.members.tolist(), pairs.values, strict=True)
+        frozenset(members): float(value)
+        for members, (value,) in zip(pairs.members.tolist(), pairs.values, strict=True)
     }
     hub, end = (np.flatnonzero(np.isin(pairs.strata, list(arms))).tolist() for arms in (hubs, ends))
     members: list[tuple[int, int, int]] = []
     values: list[list[float]] = []
     for first, second in combinations(end, 2):
         for middle in hub:
-            legs = [height.get(frozenset(leg)) for leg in ((first, middle), (middle, second), (first, second))]
+            legs = [
+                height.get(frozenset(leg))
+                for leg in ((first, middle), (middle, second), (first, second))
+            ]
             if None not in legs and len({first, second, middle}) == 3:
                 members.append((middle, first, second))
                 values.append([max(legs[:2]) - legs[2]])
     shape: NDArray = np.array(values, dtype=float).reshape(-1, 1)
-    return Selection(pairs.strata, np.array(members, dtype=np.int64).reshape(-1, 3), shape, pairs.left_out)
+    return Selection(
+        pairs.strata, np.array(members, dtype=np.int64).reshape(-1, 3), shape, pairs.left_out
+    )

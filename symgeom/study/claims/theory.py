@@ -2,8 +2,9 @@
 
 References
 ----------
-Annesi, Lauditi, Lucibello, Malatesta, Perugini, Pittorino, Saglietti, "The star-shaped space of solutions of the spherical
-negative perceptron", Physical Review Letters 131, 227301, 2023 (arXiv 2305.10623).
+Annesi, Lauditi, Lucibello, Malatesta, Perugini, Pittorino, Saglietti, "The star-shaped space of
+solutions of the spherical negative perceptron", Physical Review Letters 131, 227301, 2023 (arXiv
+2305.10623).
 """
 
 import numpy as np
@@ -18,13 +19,16 @@ CASE = "perceptron"
 """What the claims table calls the model."""
 
 
-def judge_perceptron(solutions: xr.Dataset, *, level: float = LEVEL, resamples: int = RESAMPLES) -> Claim:
+def judge_perceptron(
+    solutions: xr.Dataset, *, level: float = LEVEL, resamples: int = RESAMPLES
+) -> Claim:
     """H6-anchor: solutions of large margin reach typical ones along great circles at a lower barrier than these reach each other.
 
     Parameters
     ----------
     solutions : xr.Dataset
-        With ``barrier``, ``first``, ``second`` and ``kind`` over pairs and ``solution_kind`` over solutions.
+        With ``barrier``, ``first``, ``second`` and ``kind`` over pairs and ``solution_kind`` over
+        solutions.
     level : float
         Coverage of the interval.
     resamples : int

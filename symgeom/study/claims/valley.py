@@ -2,8 +2,9 @@
 
 References
 ----------
-Zhao, Ganev, Walters, Yu, Dehmamy, "Symmetries, Flat Minima, and the Conserved Quantities of Gradient Flow", ICLR 2023
-(arXiv 2210.17216): charges are tied to sharpness and to the rate of convergence. The walks at one function are ours.
+Zhao, Ganev, Walters, Yu, Dehmamy, "Symmetries, Flat Minima, and the Conserved Quantities of
+Gradient Flow", ICLR 2023 (arXiv 2210.17216): charges are tied to sharpness and to the rate of
+convergence. The walks at one function are ours.
 """
 
 import numpy as np
@@ -67,16 +68,29 @@ def charge_distance(valleys: xr.Dataset, distances: xr.Dataset) -> xr.DataArray:
     Returns
     -------
     xr.DataArray, dims (pair)
-        Mean difference of the sorted charges, group by group (the first Wasserstein distance), in squared weight units.
+        Mean difference of the sorted charges, group by group (the first Wasserstein distance), in
+        squared weight units.
     """
     groups = charges_of(valleys)
-    ends = {end: {axis: distances[f"{end}_{axis}"] for axis in ("arm", "seed")} for end in ("first", "second")}
+    ends = {
+        end: {axis: distances[f"{end}_{axis}"] for axis in ("arm", "seed")}
+        for end in ("first", "second")
+    }
     apart = [
-        np.abs(np.subtract(*(np.sort(group.sel(place).transpose("pair", ...).values, axis=-1) for place in ends.values())))
+        np.abs(
+            np.subtract(
+                *(
+                    np.sort(group.sel(place).transpose("pair", ...).values, axis=-1)
+                    for place in ends.values()
+                )
+            )
+        )
         for group in groups
     ]
     mean = np.concatenate(apart, axis=-1).mean(-1)
-    of_pairs = {name: values for name, values in distances.coords.items() if values.dims == ("pair",)}
+    of_pairs = {
+        name: values for name, values in distances.coords.items() if values.dims == ("pair",)
+    }
     return xr.DataArray(mean, dims="pair", coords=of_pairs)
 
 
@@ -126,11 +140,25 @@ def unbalanced_starts_faster(valleys: xr.Dataset, minima: xr.Dataset) -> Questio
     )
 
 
-def _of_walk(identifier: str, statement: str, statistic: str, walked: xr.DataArray, minima: xr.Dataset) -> Question:
-    claim = Claim(identifier, statement, f"{SOURCE}; the walk is ours", statistic, "minima", threshold=0.0, direction="above")
+def _of_walk(
+    identifier: str, statement: str, statistic: str, walked: xr.DataArray, minima: xr.Dataset
+) -> Question:
+    claim = Claim(
+        identifier,
+        statement,
+        f"{SOURCE}; the walk is ours",
+        statistic,
+        "minima",
+        threshold=0.0,
+        direction="above",
+    )
     imbalances = walked["imbalance"].values
     outermost = walked.sel(imbalance=sorted({imbalances.min(), imbalances.max()} - {0.0}))
-    ratio = np.log2(outermost / walked.sel(imbalance=0.0, drop=True)).mean("imbalance", skipna=False).drop_vars("moment")
+    ratio = (
+        np.log2(outermost / walked.sel(imbalance=0.0, drop=True))
+        .mean("imbalance", skipna=False)
+        .drop_vars("moment")
+    )
     return ask_mean(claim, select_minima(ratio, minima), EVERY)
 
 
@@ -157,7 +185,9 @@ def charge_tells_sharpness(valleys: xr.Dataset, minima: xr.Dataset) -> Question:
         direction="above",
     )
     measured = [mean_charge(valleys), valleys["own_eigenvalue"].sel(moment="end", drop=True)]
-    selection = select_minima(xr.concat(measured, "column", coords="minimal", compat="override"), minima)
+    selection = select_minima(
+        xr.concat(measured, "column", coords="minimal", compat="override"), minima
+    )
     charge, sharp = selection.values.reshape(-1, 2).T
 
     def correlation(counts: NDArray) -> NDArray:
@@ -166,7 +196,9 @@ def charge_tells_sharpness(valleys: xr.Dataset, minima: xr.Dataset) -> Question:
     return Question(claim, correlation, selection.strata, {EVERY: len(charge)}, selection.left_out)
 
 
-def charge_tells_distance(valleys: xr.Dataset, distances: xr.Dataset, minima: xr.Dataset) -> Question:
+def charge_tells_distance(
+    valleys: xr.Dataset, distances: xr.Dataset, minima: xr.Dataset
+) -> Question:
     """C6: inside arms, minima of more different charges are further apart on the torus.
 
     Parameters
@@ -177,8 +209,8 @@ def charge_tells_distance(valleys: xr.Dataset, distances: xr.Dataset, minima: xr
     Returns
     -------
     Question
-        Supported if Spearman's correlation is above zero. The torus is blind to charges: a correlation comes from what the two
-        have in common.
+        Supported if Spearman's correlation is above zero. The torus is blind to charges: a
+        correlation comes from what the two have in common.
     """
     claim = Claim(
         "C6",
@@ -191,11 +223,18 @@ def charge_tells_distance(valleys: xr.Dataset, distances: xr.Dataset, minima: xr
     )
     distance = distances["distance"].sel(stage="aligned", drop=True)
     inside = np.flatnonzero(distances["first_arm"].values == distances["second_arm"].values)
-    both = xr.concat([charge_distance(valleys, distances), distance], "column", coords="minimal", compat="override")
+    both = xr.concat(
+        [charge_distance(valleys, distances), distance],
+        "column",
+        coords="minimal",
+        compat="override",
+    )
     selection = select_pairs(both.transpose("pair", "column").isel(pair=inside), minima)
     charge, apart = selection.values.reshape(-1, 2).T
 
     def correlation(counts: NDArray) -> NDArray:
         return spearman(charge, apart, selection.weights(counts))
 
-    return Question(claim, correlation, selection.strata, {"inside arms": len(charge)}, selection.left_out)
+    return Question(
+        claim, correlation, selection.strata, {"inside arms": len(charge)}, selection.left_out
+    )

@@ -1,7 +1,8 @@
 """Anyone's arrays: a ``.npz`` of numpy, a ``.zarr`` folder or a zip of one, with inputs and labels.
 
-Names are ``train_inputs``, ``train_targets``, ``test_inputs`` and ``test_targets``, or ``inputs`` and ``targets`` to be split
-here; the option ``names`` says what the file calls them. Nothing is unpickled.
+Names are ``train_inputs``, ``train_targets``, ``test_inputs`` and ``test_targets``, or ``inputs``
+and ``targets`` to be split here; the option ``names`` says what the file calls them. Nothing is
+unpickled.
 """
 
 import zipfile
@@ -19,7 +20,10 @@ from symgeom.store import read_arrays
 from symgeom.study.datasets.data import Choice, Data, stratified_split
 
 NAME = "arrays"
-SPLIT, WHOLE = ("train_inputs", "train_targets", "test_inputs", "test_targets"), ("inputs", "targets")
+SPLIT, WHOLE = (
+    ("train_inputs", "train_targets", "test_inputs", "test_targets"),
+    ("inputs", "targets"),
+)
 
 
 def arrays(
@@ -44,20 +48,22 @@ def arrays(
     names : mapping of str to str, optional
         What the file calls the arrays: ``{"train_inputs": "x_train"}``; their own names by default.
     channels : {"first", "last", "none"}
-        Where a sample has its channels: ``"last"`` is moved to the front, ``"none"`` puts one there.
+        Where a sample has its channels: ``"last"`` is moved to the front, ``"none"`` puts one
+        there.
     test_fraction : float, optional
         Share of each class that is kept for testing; needed where the file has no split.
 
     Returns
     -------
     Data
-        Inputs of float32 if a sample has two axes or more, else float64; levels of uint8 are divided by 255.
+        Inputs of float32 if a sample has two axes or more, else float64; levels of uint8 are
+        divided by 255.
 
     Raises
     ------
     SymgeomError
-        If the file or an array is not there or cannot be read, shapes do not fit, inputs are not finite, or labels are not whole
-        numbers from 0 on.
+        If the file or an array is not there or cannot be read, shapes do not fit, inputs are not
+        finite, or labels are not whole numbers from 0 on.
     """
     check_choice(channels, ("first", "last", "none"), "channels")
     for name in names or {}:
@@ -75,14 +81,26 @@ def arrays(
             f"Cannot split '{file}': it has '{called['inputs']}' and no '{called['train_inputs']}'. Give the option "
             "'test_fraction'."
         )
-    tensors = {name: _targets(values, called[name], file) for name, values in picked.items() if name.endswith("targets")}
-    tensors |= {name: _inputs(values, called[name], file, channels) for name, values in picked.items() if name.endswith("inputs")}
+    tensors = {
+        name: _targets(values, called[name], file)
+        for name, values in picked.items()
+        if name.endswith("targets")
+    }
+    tensors |= {
+        name: _inputs(values, called[name], file, channels)
+        for name, values in picked.items()
+        if name.endswith("inputs")
+    }
     if not split:
         _check_lengths(tensors, "", file)
         _classes(tensors["targets"], file)
-        parts = stratified_split(tensors["targets"], test_fraction, generator=stream("split", NAME, choice.split))
+        parts = stratified_split(
+            tensors["targets"], test_fraction, generator=stream("split", NAME, choice.split)
+        )
         tensors = {
-            f"{part}_{name}": tensors[name][index] for part, index in zip(("train", "test"), parts, strict=True) for name in WHOLE
+            f"{part}_{name}": tensors[name][index]
+            for part, index in zip(("train", "test"), parts, strict=True)
+            for name in WHOLE
         }
     return choice.normalised(_data(tensors, file, choice))
 
@@ -107,10 +125,15 @@ def _read(file: Path) -> Mapping[str, np.ndarray]:
     if file.suffix != ".npz":
         return read_arrays(file)
     try:
-        with zipfile.ZipFile(file), np.load(file, allow_pickle=False) as opened:  # numpy takes other files for pickles
+        with (
+            zipfile.ZipFile(file),
+            np.load(file, allow_pickle=False) as opened,
+        ):  # numpy takes other files for pickles
             return {name: opened[name] for name in opened.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise SymgeomError(f"Cannot read '{file}': {error}. Write it with numpy.savez, without Python objects.") from error
+        raise SymgeomError(
+            f"Cannot read '{file}': {error}. Write it with numpy.savez, without Python objects."
+        ) from error
 
 
 def _take(found: Mapping[str, np.ndarray], name: str, file: Path) -> np.ndarray:
@@ -138,12 +161,18 @@ def _inputs(values: np.ndarray, name: str, file: Path, channels: str) -> Tensor:
         values = values.astype(np.float64)
     if channels != "first" and values.ndim > 2:
         values = np.moveaxis(values, -1, 1) if channels == "last" else values[:, None]
-    return torch.from_numpy(np.ascontiguousarray(values.astype(values.dtype.newbyteorder("="), copy=False)))
+    return torch.from_numpy(
+        np.ascontiguousarray(values.astype(values.dtype.newbyteorder("="), copy=False))
+    )
 
 
 def _targets(values: np.ndarray, name: str, file: Path) -> Tensor:
     if values.ndim != 1 or values.dtype.kind not in "iu" or not len(values) or values.min() < 0:
-        least = f" and smallest value {values.min()}" if values.dtype.kind in "iu" and values.size else ""
+        least = (
+            f" and smallest value {values.min()}"
+            if values.dtype.kind in "iu" and values.size
+            else ""
+        )
         raise SymgeomError(
             f"Cannot use the array '{name}' of '{file}' as labels: it has shape {values.shape}, type {values.dtype}{least}. Give "
             "one whole number from 0 on per sample (astype(int), and the largest place of a one-hot code)."

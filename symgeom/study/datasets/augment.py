@@ -1,8 +1,9 @@
 """Random crops and reflections of images, for training: one gather for a whole batch.
 
-A crop is the image moved by up to 4 pixels in either direction, black coming in at the edges (as if it were padded by 4 and cut
-at random); a reflection swaps left and right with probability 1/2. Black is what a black pixel has become by the scaling of the
-inputs, channel by channel: :attr:`symgeom.study.datasets.data.Data.black`.
+A crop is the image moved by up to 4 pixels in either direction, black coming in at the edges (as if
+it were padded by 4 and cut at random); a reflection swaps left and right with probability 1/2.
+Black is what a black pixel has become by the scaling of the inputs, channel by channel:
+:attr:`symgeom.study.datasets.data.Data.black`.
 
 References
 ----------
@@ -35,13 +36,14 @@ def augmentation(name: str, *, black: Sequence[float]) -> Augmentation | None:
     Returns
     -------
     callable or None
-        ``(inputs, generator) -> inputs`` for inputs of shape (sample, channel, height, width) on any device and a generator on
-        the CPU; a new tensor. None for ``"none"``.
+        ``(inputs, generator) -> inputs`` for inputs of shape (sample, channel, height, width) on
+        any device and a generator on the CPU; a new tensor. None for ``"none"``.
 
     Raises
     ------
     SymgeomError
-        If the name is unknown; the function raises if its inputs are no images with that many channels.
+        If the name is unknown; the function raises if its inputs are no images with that many
+        channels.
 
     Examples
     --------
@@ -72,7 +74,11 @@ def _padded(inputs: Tensor, black: Sequence[float], move: int) -> Tensor:
     if not move:
         return inputs
     samples, _, height, width = inputs.shape
-    frame = inputs.new_tensor(black).view(1, -1, 1, 1).repeat(samples, 1, height + 2 * move, width + 2 * move)
+    frame = (
+        inputs.new_tensor(black)
+        .view(1, -1, 1, 1)
+        .repeat(samples, 1, height + 2 * move, width + 2 * move)
+    )
     frame[:, :, move:-move, move:-move] = inputs
     return frame
 

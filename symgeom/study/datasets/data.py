@@ -1,7 +1,7 @@
 """What a data set is: inputs and classes, split once, with a checksum.
 
-Splits and subsets are stratified (every class keeps its share) and deterministic: they depend on the named seed alone. Images are
-float32 (there are many), everything else is float64.
+Splits and subsets are stratified (every class keeps its share) and deterministic: they depend on
+the named seed alone. Images are float32 (there are many), everything else is float64.
 """
 
 import hashlib
@@ -29,7 +29,8 @@ class Data:
     name : str
         What the config calls the data set.
     mean, deviation : tuple of float
-        What was subtracted and then divided by, per channel: 0 and 1 unless the inputs are standardised.
+        What was subtracted and then divided by, per channel: 0 and 1 unless the inputs are
+        standardised.
     ignored : int
         Files that were no samples.
     class_names : tuple of str
@@ -59,13 +60,19 @@ class Data:
     @property
     def class_counts(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Return the samples per class, of training and of testing."""
-        train, test = (targets.bincount(minlength=self.classes) for targets in (self.train_targets, self.test_targets))
+        train, test = (
+            targets.bincount(minlength=self.classes)
+            for targets in (self.train_targets, self.test_targets)
+        )
         return tuple(train.tolist()), tuple(test.tolist())
 
     @property
     def black(self) -> tuple[float, ...]:
         """Return what an input of 0 has become, per channel."""
-        return tuple(0.0 - mean / deviation for mean, deviation in zip(self.mean, self.deviation, strict=True))
+        return tuple(
+            0.0 - mean / deviation
+            for mean, deviation in zip(self.mean, self.deviation, strict=True)
+        )
 
 
 @dataclass(frozen=True)
@@ -79,8 +86,9 @@ class Choice:
     subset, test_subset : int, optional
         Number of training and test samples, equally many of every class; all by default.
     normalise : {"none", "standard"}
-        ``"standard"`` gives the chosen training samples mean 0 and variance 1 in every channel (the first axis of a sample with
-        two axes or more; a sample with one axis is one channel), and moves the test samples alike.
+        ``"standard"`` gives the chosen training samples mean 0 and variance 1 in every channel (the
+        first axis of a sample with two axes or more; a sample with one axis is one channel), and
+        moves the test samples alike.
     """
 
     split: int = 0
@@ -155,7 +163,9 @@ class Choice:
                 f"Cannot standardise data set '{data.name}': channels {flat} have the same value in all {len(data.train_inputs)} "
                 "training samples. Choose normalise = 'none', or more samples."
             )
-        train, test = (_moved(inputs, mean, deviation) for inputs in (data.train_inputs, data.test_inputs))
+        train, test = (
+            _moved(inputs, mean, deviation) for inputs in (data.train_inputs, data.test_inputs)
+        )
         scale = {"mean": tuple(mean.tolist()), "deviation": tuple(deviation.tolist())}
         return replace(data, train_inputs=train, test_inputs=test, **scale)
 
@@ -166,16 +176,23 @@ def _moments(inputs: Tensor) -> tuple[Tensor, Tensor]:
     count, pieces = inputs.numel() / inputs.shape[1], inputs.split(1024)
     mean = torch.stack([piece.double().sum(axes) for piece in pieces]).sum(0) / count
     around = mean.view(-1, *[1] * (inputs.ndim - 2))
-    return mean, (torch.stack([(piece.double() - around).square().sum(axes) for piece in pieces]).sum(0) / count).sqrt()
+    return mean, (
+        torch.stack([(piece.double() - around).square().sum(axes) for piece in pieces]).sum(0)
+        / count
+    ).sqrt()
 
 
 def _moved(inputs: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
     flat = inputs.unflatten(1, (len(mean), -1))
-    around, scale = (values.to(inputs.dtype).view(-1, *[1] * (flat.ndim - 2)) for values in (mean, deviation))
+    around, scale = (
+        values.to(inputs.dtype).view(-1, *[1] * (flat.ndim - 2)) for values in (mean, deviation)
+    )
     return flat.sub(around).div_(scale).reshape(inputs.shape)
 
 
-def stratified_split(targets: Tensor, fraction: float, *, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def stratified_split(
+    targets: Tensor, fraction: float, *, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
     """Split samples in two parts with the same share of every class.
 
     Parameters
@@ -204,7 +221,9 @@ def stratified_split(targets: Tensor, fraction: float, *, generator: torch.Gener
     (2, 2)
     """
     if not isinstance(fraction, (int, float)) or not 0 < fraction < 1:
-        raise SymgeomError(f"Cannot split data with test_fraction = {fraction!r}: give a number between 0 and 1.")
+        raise SymgeomError(
+            f"Cannot split data with test_fraction = {fraction!r}: give a number between 0 and 1."
+        )
     first, second = [], []
     for members in _by_class(targets, generator):
         cut = round(fraction * len(members))
@@ -241,7 +260,9 @@ def balanced_subset(targets: Tensor, count: int, *, generator: torch.Generator) 
     tensor([0, 1, 2, 3])
     """
     if type(count) is not int or count < 1:
-        raise SymgeomError(f"Cannot take a subset of {count!r} samples: give a positive whole number.")
+        raise SymgeomError(
+            f"Cannot take a subset of {count!r} samples: give a positive whole number."
+        )
     groups = _by_class(targets, generator)
     chosen = []
     for label, members in enumerate(groups):

@@ -2,7 +2,8 @@
 
 References
 ----------
-Alpaydin and Kaynak, "Optical recognition of handwritten digits", UCI machine learning repository (1998).
+Alpaydin and Kaynak, "Optical recognition of handwritten digits", UCI machine learning repository
+(1998).
 """
 
 import torch
@@ -41,12 +42,21 @@ def digits(choice: Choice, *, test_fraction: float = 0.2, images: bool = False) 
     torch.Size([1438, 64])
     """
     if not isinstance(images, bool):
-        raise SymgeomError(f"Cannot load data set 'digits' with images = {images!r}: give true or false.")
+        raise SymgeomError(
+            f"Cannot load data set 'digits' with images = {images!r}: give true or false."
+        )
     raw, labels = load_digits(return_X_y=True)
-    inputs, targets = torch.tensor(raw, dtype=torch.float64) / 16, torch.tensor(labels, dtype=torch.int64)
+    inputs, targets = (
+        torch.tensor(raw, dtype=torch.float64) / 16,
+        torch.tensor(labels, dtype=torch.int64),
+    )
     if images:
         inputs = inputs.view(-1, 1, 8, 8).float()
-    train, test = stratified_split(targets, test_fraction, generator=stream("split", "digits", choice.split))
+    train, test = stratified_split(
+        targets, test_fraction, generator=stream("split", "digits", choice.split)
+    )
     first, second = choice.indices("digits", targets[train], targets[test])
     train, test = train[first], test[second]
-    return choice.normalised(Data(inputs[train], targets[train], inputs[test], targets[test], 10, "digits"))
+    return choice.normalised(
+        Data(inputs[train], targets[train], inputs[test], targets[test], 10, "digits")
+    )

@@ -1,6 +1,7 @@
 """Any folder of pictures, or a zip of one: a folder per class, below ``train`` and ``test`` or at the top.
 
-Classes are numbered in the order of their names, and pictures are taken in the order of theirs. Only the chosen ones are decoded.
+Classes are numbered in the order of their names, and pictures are taken in the order of theirs.
+Only the chosen ones are decoded.
 """
 
 from pathlib import Path
@@ -38,46 +39,57 @@ def image_folder(
     path : str
         The folder or the zip, absolute or below ``root``.
     test_fraction : float, optional
-        Share of each class that is kept for testing; needed where there is no ``train`` and ``test``.
+        Share of each class that is kept for testing; needed where there is no ``train`` and
+        ``test``.
     size : int, optional
-        Height and width (pixels): the shorter side of each picture is resized to it and the middle is cut out. As they are by
-        default; all must then be of one size.
+        Height and width (pixels): the shorter side of each picture is resized to it and the middle
+        is cut out. As they are by default; all must then be of one size.
     grayscale : bool
         Whether to turn colours to grey, for one channel in place of three.
 
     Returns
     -------
     Data
-        Inputs of float32, shape (sample, channel, height, width), the levels divided by 255. Files that are no pictures, or lie
-        in no class folder, are counted in ``ignored``.
+        Inputs of float32, shape (sample, channel, height, width), the levels divided by 255. Files
+        that are no pictures, or lie in no class folder, are counted in ``ignored``.
 
     Raises
     ------
     SymgeomError
-        If there is no such folder, it has not at least two classes with pictures, train and test have different classes, a chosen
-        picture cannot be decoded, or sizes differ.
+        If there is no such folder, it has not at least two classes with pictures, train and test
+        have different classes, a chosen picture cannot be decoded, or sizes differ.
     """
     if size is not None and (type(size) is not int or size < 1):
-        raise SymgeomError(f"Cannot read pictures with size = {size!r}: give a positive whole number of pixels.")
+        raise SymgeomError(
+            f"Cannot read pictures with size = {size!r}: give a positive whole number of pixels."
+        )
     if not isinstance(grayscale, bool):
-        raise SymgeomError(f"Cannot read pictures with grayscale = {grayscale!r}: give true or false.")
+        raise SymgeomError(
+            f"Cannot read pictures with grayscale = {grayscale!r}: give true or false."
+        )
     with shelf(root / path) as files:
         names, (train, test) = _listing(files, test_fraction, choice.split)
         ignored = len(files.files) - len(train[0]) - len(test[0])
         chosen = choice.indices(NAME, train[1], test[1])
         parts = []
         for (pictures, targets), index in zip((train, test), chosen, strict=True):
-            images = decode(files, [pictures[place] for place in index.tolist()], size=size, grayscale=grayscale)
+            images = decode(
+                files, [pictures[place] for place in index.tolist()], size=size, grayscale=grayscale
+            )
             parts += [images.to(torch.float32).div_(255), targets[index]]
     if parts[0].shape[1:] != parts[2].shape[1:]:
         raise SymgeomError(
             f"Cannot use the pictures of '{files.place}': those of training have shape {tuple(parts[0].shape[1:])}, those of "
             f"testing {tuple(parts[2].shape[1:])}. Give the option 'size'."
         )
-    return choice.normalised(Data(*parts, len(names), NAME, ignored=ignored, class_names=tuple(names)))
+    return choice.normalised(
+        Data(*parts, len(names), NAME, ignored=ignored, class_names=tuple(names))
+    )
 
 
-def _listing(files: Shelf, test_fraction: float | None, split: int) -> tuple[list[str], tuple[Files, Files]]:
+def _listing(
+    files: Shelf, test_fraction: float | None, split: int
+) -> tuple[list[str], tuple[Files, Files]]:
     """Return the names of the classes, and the pictures of training and of testing."""
     tops = {folder for folder in files.folders if "/" not in folder}
     parts = sorted(tops & {"train", "test"})
@@ -95,10 +107,14 @@ def _listing(files: Shelf, test_fraction: float | None, split: int) -> tuple[lis
         )
     names, (pictures, targets) = _classes(files, "")
     train, test = stratified_split(targets, test_fraction, generator=stream("split", NAME, split))
-    return names, tuple(([pictures[place] for place in index.tolist()], targets[index]) for index in (train, test))
+    return names, tuple(
+        ([pictures[place] for place in index.tolist()], targets[index]) for index in (train, test)
+    )
 
 
-def _given_split(files: Shelf, test_fraction: float | None) -> tuple[list[str], tuple[Files, Files]]:
+def _given_split(
+    files: Shelf, test_fraction: float | None
+) -> tuple[list[str], tuple[Files, Files]]:
     if test_fraction is not None:
         raise SymgeomError(
             f"Cannot split '{files.place}' with test_fraction = {test_fraction}: it is split into 'train' and 'test' already. "

@@ -1,7 +1,7 @@
 """Files of pictures, in a folder or in a zip of one: list them, read them, decode them. The only room that decodes.
 
-Pictures are decoded by Pillow, which torchvision brings with it. Transparency is dropped, and colour is turned to grey by the
-weights of ITU-R 601 (0.299, 0.587, 0.114).
+Pictures are decoded by Pillow, which torchvision brings with it. Transparency is dropped, and
+colour is turned to grey by the weights of ITU-R 601 (0.299, 0.587, 0.114).
 """
 
 import io
@@ -65,24 +65,39 @@ def shelf(place: Path) -> Iterator[Shelf]:
         If it is not there, or no zip.
     """
     if place.is_dir():
-        seen = [(Path(folder).relative_to(place), names, below) for folder, below, names in os.walk(place, followlinks=True)]
-        files, folders = ([(folder / name).as_posix() for folder, *kinds in seen for name in kinds[kind]] for kind in (0, 1))
+        seen = [
+            (Path(folder).relative_to(place), names, below)
+            for folder, below, names in os.walk(place, followlinks=True)
+        ]
+        files, folders = (
+            [(folder / name).as_posix() for folder, *kinds in seen for name in kinds[kind]]
+            for kind in (0, 1)
+        )
         yield _shelf(place, files, folders, lambda name: (place / name).read_bytes())
         return
     if not place.exists():
-        raise SymgeomError(f"Cannot read pictures from '{place}': there is no such folder or zip. Correct the option 'path'.")
+        raise SymgeomError(
+            f"Cannot read pictures from '{place}': there is no such folder or zip. Correct the option 'path'."
+        )
     try:
         archive = zipfile.ZipFile(place)
     except (zipfile.BadZipFile, OSError) as error:
-        raise SymgeomError(f"Cannot read pictures from '{place}': {error}. Give a folder, or a zip file of one.") from error
+        raise SymgeomError(
+            f"Cannot read pictures from '{place}': {error}. Give a folder, or a zip file of one."
+        ) from error
     with archive:
         names = archive.namelist()
-        files, folders = [name for name in names if not name.endswith("/")], {name.rpartition("/")[0] for name in names}
+        files, folders = (
+            [name for name in names if not name.endswith("/")],
+            {name.rpartition("/")[0] for name in names},
+        )
         folders |= {str(parent) for folder in folders for parent in PurePosixPath(folder).parents}
         yield _shelf(place, files, folders, archive.read)
 
 
-def _shelf(place: Path, files: Iterable[str], folders: Iterable[str], read: Callable[[str], bytes]) -> Shelf:
+def _shelf(
+    place: Path, files: Iterable[str], folders: Iterable[str], read: Callable[[str], bytes]
+) -> Shelf:
     seen = [sorted(name for name in names if not _hidden(name)) for names in (files, folders)]
     return Shelf(place, *map(tuple, seen), read)
 
@@ -106,8 +121,9 @@ def decode(shelf: Shelf, names: list[str], *, size: int | None, grayscale: bool)
     names : list of str
         Which ones, ``<class folder>/<file>``.
     size : int, optional
-        Height and width (pixels): the shorter side of a picture is resized to it (bilinear, antialiased) and the middle is cut
-        out. As it is by default; all pictures must then be of one size.
+        Height and width (pixels): the shorter side of a picture is resized to it (bilinear,
+        antialiased) and the middle is cut out. As it is by default; all pictures must then be of
+        one size.
     grayscale : bool
         Whether to turn colours to grey.
 
@@ -140,9 +156,18 @@ def _pixels(shelf: Shelf, name: str, size: int | None, mode: str) -> Tensor:
     try:
         with Image.open(io.BytesIO(shelf.read(name))) as image:
             if image.mode.startswith(("I", "F")):
-                raise ValueError(f"its pixels are of mode {image.mode}, more than 8 bits each; the data set 'arrays' takes any")
+                raise ValueError(
+                    f"its pixels are of mode {image.mode}, more than 8 bits each; the data set 'arrays' takes any"
+                )
             array = np.array(_cut(image.convert(mode), size))
-    except (OSError, SyntaxError, ValueError, EOFError, zipfile.BadZipFile, Image.DecompressionBombError) as error:
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        EOFError,
+        zipfile.BadZipFile,
+        Image.DecompressionBombError,
+    ) as error:
         raise SymgeomError(
             f"Cannot read the picture '{name}' of class '{folder}' in '{shelf.place}': {error}. Repair or remove that file."
         ) from error

@@ -1,7 +1,8 @@
 """Data sets by name: what a study's config can ask for.
 
-A data set is one function ``(root, choice, *, ...) -> Data`` with the options of its own as keywords, in a file of its own or
-with its kin; to add one, write the function and name it in ``DATASETS``. Which samples are used and how they are scaled
+A data set is one function ``(root, choice, *, ...) -> Data`` with the options of its own as
+keywords, in a file of its own or with its kin; to add one, write the function and name it in
+``DATASETS``. Which samples are used and how they are scaled
 (:class:`~symgeom.study.datasets.data.Choice`) is the same for all.
 """
 
@@ -37,7 +38,8 @@ def load(name: str, *, root: str | Path, options: Mapping[str, object]) -> Data:
     root : str or Path
         The folder where data sets lie, or are downloaded to.
     options : mapping
-        The keyword arguments of the data set's own function, and the fields of :class:`~symgeom.study.datasets.data.Choice`.
+        The keyword arguments of the data set's own function, and the fields of
+        :class:`~symgeom.study.datasets.data.Choice`.
 
     Returns
     -------
@@ -58,12 +60,23 @@ def load(name: str, *, root: str | Path, options: Mapping[str, object]) -> Data:
     check_choice(name, DATASETS, "data set")
     function = getattr(import_module(f"symgeom.study.datasets.{DATASETS[name]}"), name)
     taken, shared = inspect.signature(function).parameters, [field.name for field in fields(Choice)]
-    own = {option: parameter for option, parameter in taken.items() if option not in ("root", "choice")}
+    own = {
+        option: parameter for option, parameter in taken.items() if option not in ("root", "choice")
+    }
     for option in options:
         check_choice(option, [*own, *shared], f"option of data set '{name}'")
-    missing = [option for option, parameter in own.items() if parameter.default is parameter.empty and option not in options]
+    missing = [
+        option
+        for option, parameter in own.items()
+        if parameter.default is parameter.empty and option not in options
+    ]
     if missing:
-        raise SymgeomError(f"Cannot load data set '{name}' without the options {missing}: give them.")
+        raise SymgeomError(
+            f"Cannot load data set '{name}' without the options {missing}: give them."
+        )
     given = {option: value for option, value in options.items() if option in own}
     given |= {"root": Path(root)} if "root" in taken else {}
-    return function(choice=Choice(**{option: options[option] for option in shared if option in options}), **given)
+    return function(
+        choice=Choice(**{option: options[option] for option in shared if option in options}),
+        **given,
+    )

@@ -1,8 +1,8 @@
 r"""Synthetic data: standard normal inputs, labelled by a random network (the teacher).
 
-The teacher is a multilayer perceptron with ReLU, He's initial weights and no biases; the label is the largest output,
-:math:`\arg\max_c\,(f_c(x) - \bar f_c)`, after each output's mean over the training inputs was subtracted, so that classes are
-about equally frequent.
+The teacher is a multilayer perceptron with ReLU, He's initial weights and no biases; the label is
+the largest output, :math:`\arg\max_c\,(f_c(x) - \bar f_c)`, after each output's mean over the
+training inputs was subtracted, so that classes are about equally frequent.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,8 @@ def teacher(
     Parameters
     ----------
     choice : Choice
-        Which samples, and their scale; ``choice.split`` is the seed of the inputs and of the teacher.
+        Which samples, and their scale; ``choice.split`` is the seed of the inputs and of the
+        teacher.
     features : int
         Entries of an input.
     classes : int
@@ -47,17 +48,25 @@ def teacher(
     Raises
     ------
     SymgeomError
-        If a number is not a positive whole number, there is one class, or a class got no training sample.
+        If a number is not a positive whole number, there is one class, or a class got no training
+        sample.
 
     Examples
     --------
     >>> teacher(Choice(), features=5, samples=100).train_inputs.shape
     torch.Size([100, 5])
     """
-    counts = {"features": features, "classes": classes, "samples": samples, "test_samples": test_samples}
+    counts = {
+        "features": features,
+        "classes": classes,
+        "samples": samples,
+        "test_samples": test_samples,
+    }
     for name, count in counts.items():
         if type(count) is not int or count < (2 if name == "classes" else 1):
-            raise SymgeomError(f"Cannot make data set 'teacher' with {name} = {count!r}: give a whole number, 2 classes or more.")
+            raise SymgeomError(
+                f"Cannot make data set 'teacher' with {name} = {count!r}: give a whole number, 2 classes or more."
+            )
     generator = stream("teacher", choice.split)
     options = {"widths": widths, "bias": False, "initialisation": "he"}
     network = mlp((features,), classes, options, generator=generator).double()
@@ -73,4 +82,6 @@ def teacher(
         )
     train, test = choice.indices("teacher", targets[:samples], targets[samples:])
     test = test + samples
-    return choice.normalised(Data(inputs[train], targets[train], inputs[test], targets[test], classes, "teacher"))
+    return choice.normalised(
+        Data(inputs[train], targets[train], inputs[test], targets[test], classes, "teacher")
+    )

@@ -39,14 +39,27 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     """
     minima, paths = case["minima"].to_dataset(), case["paths"].to_dataset()
     barriers, kept = 100 * paths["barrier"].sel(variant=full_variant(paths)), usable(minima, arms)
-    matrices = {split: matrix(barriers.sel(split=split).values, paths, kept) for split in ("train", "test")}
+    matrices = {
+        split: matrix(barriers.sel(split=split).values, paths, kept) for split in ("train", "test")
+    }
     if not matrices["train"][0]:
-        return words("No barriers to show: there is no pair of usable minima. " + left_out(minima, arms))
+        return words(
+            "No barriers to show: there is no pair of usable minima. " + left_out(minima, arms)
+        )
     figure, panels = sheet([list(matrices)], width=PAGE, height=3.0)
     top = max(np.nanmax(means) for _, means, _ in matrices.values())
     for split, (found, means, numbers) in matrices.items():
-        table(panels[split], found, means, numbers, form="{:.2f}", scale=PowerNorm(0.4, vmin=0, vmax=top or 1))
-        panels[split].set_title(f"mean barrier of the {split}{'ing' if split == 'train' else ''} error (%)")
+        table(
+            panels[split],
+            found,
+            means,
+            numbers,
+            form="{:.2f}",
+            scale=PowerNorm(0.4, vmin=0, vmax=top or 1),
+        )
+        panels[split].set_title(
+            f"mean barrier of the {split}{'ing' if split == 'train' else ''} error (%)"
+        )
     letter(panels)
     note(figure, left_out(minima, arms))
     return figure

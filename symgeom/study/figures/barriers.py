@@ -61,20 +61,33 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
         A page wide.
     """
     minima, paths = stage(case, "minima"), stage(case, "paths")
-    kinds = [(first, members) for first, second, members in within(paths, usable(minima, arms)) if first == second]
+    kinds = [
+        (first, members)
+        for first, second, members in within(paths, usable(minima, arms))
+        if first == second
+    ]
     if not kinds:
         return words("No paths to show: no arm has two usable minima. " + left_out(minima, arms))
     figure, panels = _sheet(paths["variant"].values.tolist())
     for variant, panel in panels.items():
         error = paths["error"].sel(variant=variant)
         for arm, members in kinds:
-            train, test = (error.sel(split=split).isel(pair=members).transpose("pair", "t").values for split in ("train", "test"))
+            train, test = (
+                error.sel(split=split).isel(pair=members).transpose("pair", "t").values
+                for split in ("train", "test")
+            )
             profile(panel, paths["t"].values, train, test, looks(arms)[arm])
         panel.set_title(PANELS[variant])
         percent(panel, least=1e-3)
         panel.set_ylim(bottom=0)
     letter(panels)
-    key(figure, {arm: len(members) for arm, members in kinds}, arms, heading="arm (pairs)", extra=splits())
+    key(
+        figure,
+        {arm: len(members) for arm, members in kinds},
+        arms,
+        heading="arm (pairs)",
+        extra=splits(),
+    )
     note(figure, left_out(minima, arms))
     return figure
 
@@ -85,7 +98,9 @@ def _sheet(measured: Sequence[str]) -> tuple[Figure, dict[str, Axes]]:
     rows = [row for row in rows if row]
     across = max(map(len, rows))
     layout = [row + ["."] * (across - len(row)) for row in rows]
-    figure, panels = sheet(layout, width=PAGE, height=0.5 + 1.9 * len(rows), sharex=True, sharey=True)
+    figure, panels = sheet(
+        layout, width=PAGE, height=0.5 + 1.9 * len(rows), sharex=True, sharey=True
+    )
     for row, below in zip(layout, [*layout[1:], ["."] * across], strict=True):
         panels[row[0]].set_ylabel("error (%)")
         for column, variant in enumerate(row):

@@ -33,7 +33,8 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     arms : sequence of str
         All arms of the study, in order.
     settings : mapping
-        ``threshold`` (fraction): how far above its worse end a chain that counts as connecting may rise.
+        ``threshold`` (fraction): how far above its worse end a chain that counts as connecting may
+        rise.
 
     Returns
     -------
@@ -41,23 +42,36 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
         A page wide.
     """
     minima, chains = case["minima"].to_dataset(), case["chains"].to_dataset()
-    kinds = [(first, members) for first, second, members in within(chains, usable(minima, arms)) if first == second]
+    kinds = [
+        (first, members)
+        for first, second, members in within(chains, usable(minima, arms))
+        if first == second
+    ]
     if not kinds:
         return words("No chains to show: no arm has two usable minima. " + left_out(minima, arms))
     decade = 10.0 ** np.floor(np.log10(settings["threshold"]))
     figure, panels = sheet("abc", width=PAGE, height=2.9, width_ratios=[1.2, 1.1, 1])
     for column, (arm, members) in enumerate(kinds):
         look, own = looks(arms)[arm], chains.isel(pair=members)
-        train, test = (own["error"].sel(split=split).transpose("pair", "t").values for split in ("train", "test"))
+        train, test = (
+            own["error"].sel(split=split).transpose("pair", "t").values
+            for split in ("train", "test")
+        )
         profile(panels["a"], chains["t"].values, train, test, look)
         _slopes(panels["b"], column, own, look)
         _epochs(panels["c"], column, own["epochs_needed"].values, look)
-    panels["a"].set(title=_along(chains.attrs), xlabel="position along the chain, t", ylabel="error (%)")
+    panels["a"].set(
+        title=_along(chains.attrs), xlabel="position along the chain, t", ylabel="error (%)"
+    )
     panels["a"].set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
     percent(panels["a"], least=decade)
     panels["a"].set_ylim(bottom=0)
-    panels["b"].axhline(settings["threshold"], color=MUTED, linewidth=0.8, linestyle=(0, (4, 2)), zorder=0)
-    panels["b"].set(title="straight → bent", ylabel="largest training error\nabove the worse end (%)")
+    panels["b"].axhline(
+        settings["threshold"], color=MUTED, linewidth=0.8, linestyle=(0, (4, 2)), zorder=0
+    )
+    panels["b"].set(
+        title="straight → bent", ylabel="largest training error\nabove the worse end (%)"
+    )
     percent(panels["b"], least=decade)
     panels["b"].set_ylim(bottom=0)
     panels["c"].set(title="work", ylabel=f"epochs until ≤ {100 * settings['threshold']:g} % above")
@@ -66,7 +80,13 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     for panel in (panels["b"], panels["c"]):
         columns(panel, [arm for arm, _ in kinds])
     letter(panels)
-    key(figure, {arm: len(members) for arm, members in kinds}, arms, heading="arm (pairs)", extra=splits())
+    key(
+        figure,
+        {arm: len(members) for arm, members in kinds},
+        arms,
+        heading="arm (pairs)",
+        extra=splits(),
+    )
     note(figure, left_out(minima, arms))
     return figure
 
@@ -75,7 +95,10 @@ def _along(options: Mapping) -> str:
     """Say along what the error is shown: the kind of the chain, its bends if there are several, and what confines them."""
     kind = {"bezier": "Bézier curve"}.get(options.get("kind", ""), "bent chain")
     bends = options.get("bends", 1)
-    several, torus = f", {bends} bends" if bends > 1 else "", ", on the torus" if options.get("constraint") == "torus" else ""
+    several, torus = (
+        f", {bends} bends" if bends > 1 else "",
+        ", on the torus" if options.get("constraint") == "torus" else "",
+    )
     return f"along the {kind}{several}{torus}"
 
 
@@ -85,11 +108,27 @@ def _slopes(panel: Axes, column: int, chains: xr.Dataset, look: Look) -> None:
     before, after = ((chains[name] - worse_end).values for name in ("straight_error", "bend_error"))
     places = column + spread(len(before), 0.25)
     for place, start, end in zip(places, before, after, strict=True):
-        panel.plot([place - 0.14, place + 0.14], [start, end], color=look.colour, linewidth=0.5, alpha=0.5)
+        panel.plot(
+            [place - 0.14, place + 0.14], [start, end], color=look.colour, linewidth=0.5, alpha=0.5
+        )
     panel.plot(
-        places - 0.14, before, linestyle="none", marker=look.marker, color=look.colour, markerfacecolor="white", markersize=3
+        places - 0.14,
+        before,
+        linestyle="none",
+        marker=look.marker,
+        color=look.colour,
+        markerfacecolor="white",
+        markersize=3,
     )
-    panel.plot(places + 0.14, after, linestyle="none", marker=look.marker, color=look.colour, markersize=3, clip_on=False)
+    panel.plot(
+        places + 0.14,
+        after,
+        linestyle="none",
+        marker=look.marker,
+        color=look.colour,
+        markersize=3,
+        clip_on=False,
+    )
 
 
 def _epochs(panel: Axes, column: int, needed: NDArray, look: Look) -> None:
@@ -98,7 +137,13 @@ def _epochs(panel: Axes, column: int, needed: NDArray, look: Look) -> None:
     for epochs, count in zip(*np.unique(reached, return_counts=True), strict=True):
         places = column + spread(count, min(0.7, 0.12 * (count - 1)))
         panel.plot(
-            places, np.full(count, epochs), linestyle="none", marker=look.marker, color=look.colour, markersize=2.6, clip_on=False
+            places,
+            np.full(count, epochs),
+            linestyle="none",
+            marker=look.marker,
+            color=look.colour,
+            markersize=2.6,
+            clip_on=False,
         )
     style = {"xycoords": ("data", "axes fraction"), "ha": "center", "va": "top", "fontsize": 7}
     panel.annotate(f"{len(reached)}/{len(needed)}", (column, 0.99), **style)

@@ -35,8 +35,9 @@ LINE, GAP = 0.125, 0.11
 def draw(claims: Sequence, *, arms: Sequence[str], settings: Mapping) -> Figure:
     """Draw a forest plot with one row per claim.
 
-    The statistics have different units and sizes. Each row is therefore scaled by itself: zero is the claim's threshold, right is
-    the side that the claim asserts, and the farthest end of the row's interval lies at the edge. The numbers stand beside it.
+    The statistics have different units and sizes. Each row is therefore scaled by itself: zero is
+    the claim's threshold, right is the side that the claim asserts, and the farthest end of the
+    row's interval lies at the edge. The numbers stand beside it.
 
     Parameters
     ----------
@@ -62,7 +63,11 @@ def draw(claims: Sequence, *, arms: Sequence[str], settings: Mapping) -> Figure:
     panel.spines[:].set_visible(False)
     panel.plot([middle, middle], ends[[0, -1]], color=INK, linewidth=0.8, zorder=1)
     interval = f"estimate [{100 * settings['level']:g} % interval]; claim"
-    heads = (0, "left", "claim and statistic"), (middle, "center", "against ← threshold → for"), (NUMBERS, "left", interval)
+    heads = (
+        (0, "left", "claim and statistic"),
+        (middle, "center", "against ← threshold → for"),
+        (NUMBERS, "left", interval),
+    )
     for place, align, text in heads:
         panel.annotate(text, (place, 0.24), ha=align, va="center", fontsize=7, color=MUTED)
     for claim, lines, top, bottom in zip(claims, texts, ends[:-1], ends[1:], strict=True):
@@ -73,10 +78,14 @@ def draw(claims: Sequence, *, arms: Sequence[str], settings: Mapping) -> Figure:
         _interval(panel, (top + bottom) / 2, claim)
         _numbers(panel, (top + bottom) / 2, claim)
     handles = [
-        Line2D([], [], linestyle="none", marker=marker, color=colour, markerfacecolor=fill, label=name)
+        Line2D(
+            [], [], linestyle="none", marker=marker, color=colour, markerfacecolor=fill, label=name
+        )
         for name, (marker, colour, fill) in VERDICTS.items()
     ]
-    figure.legend(handles=handles, loc="outside upper center", ncols=3, handletextpad=0.2, borderpad=0.1)
+    figure.legend(
+        handles=handles, loc="outside upper center", ncols=3, handletextpad=0.2, borderpad=0.1
+    )
     return figure
 
 
@@ -84,7 +93,9 @@ def _lines(claim: object) -> list[tuple[str, dict]]:
     """Break the claim and, smaller, its statistic into lines."""
     sentence = textwrap.wrap(f"{claim.identifier}  {claim.statement}", 57)
     statistic = textwrap.wrap(claim.statistic, 68)
-    return [(line, {"fontsize": 7}) for line in sentence] + [(line, {"fontsize": 6, "color": MUTED}) for line in statistic]
+    return [(line, {"fontsize": 7}) for line in sentence] + [
+        (line, {"fontsize": 6, "color": MUTED}) for line in statistic
+    ]
 
 
 def _numbers(panel: Axes, height: float, claim: object) -> None:
@@ -94,22 +105,56 @@ def _numbers(panel: Axes, height: float, claim: object) -> None:
     measured = measured if math.isfinite(claim.estimate) else "too few data"
     strong = {"fontsize": 7.5, "color": VERDICTS[claim.verdict][1], "weight": "bold"}
     panel.annotate(claim.verdict, (NUMBERS, height - LINE / 2), va="center", **strong)
-    panel.annotate(f"n = {claim.n} {claim.unit_of_n}", (1, height - LINE / 2), ha="right", va="center", fontsize=6.5)
-    panel.annotate(f"{measured}; {sign} {number(claim.threshold)}", (NUMBERS, height + LINE / 2), va="center", fontsize=6.5)
+    panel.annotate(
+        f"n = {claim.n} {claim.unit_of_n}",
+        (1, height - LINE / 2),
+        ha="right",
+        va="center",
+        fontsize=6.5,
+    )
+    panel.annotate(
+        f"{measured}; {sign} {number(claim.threshold)}",
+        (NUMBERS, height + LINE / 2),
+        va="center",
+        fontsize=6.5,
+    )
 
 
 def _interval(panel: Axes, height: float, claim: object) -> None:
     """Draw the interval towards the side that the claim asserts."""
     marker, colour, fill = VERDICTS[claim.verdict]
-    ends, middle = [value - claim.threshold for value in (claim.low, claim.estimate, claim.high)], (LEFT + RIGHT) / 2
+    ends, middle = (
+        [value - claim.threshold for value in (claim.low, claim.estimate, claim.high)],
+        (LEFT + RIGHT) / 2,
+    )
     if not all(map(math.isfinite, ends)):
         box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
-        panel.annotate("no interval", (middle, height), ha="center", va="center", fontsize=7, color=MUTED, bbox=box)
+        panel.annotate(
+            "no interval",
+            (middle, height),
+            ha="center",
+            va="center",
+            fontsize=7,
+            color=MUTED,
+            bbox=box,
+        )
         return
-    scale = (1 if claim.direction == "above" else -1) * (RIGHT - LEFT) / 2 / (max(map(abs, ends)) or 1)
+    scale = (
+        (1 if claim.direction == "above" else -1) * (RIGHT - LEFT) / 2 / (max(map(abs, ends)) or 1)
+    )
     low, estimate, high = (middle + scale * end for end in ends)
-    panel.plot([low, high], [height, height], color=colour, linewidth=1.8, solid_capstyle="butt", zorder=2)
-    panel.plot(estimate, height, marker=marker, color=colour, markerfacecolor=fill, markersize=5.5, zorder=3)
+    panel.plot(
+        [low, high], [height, height], color=colour, linewidth=1.8, solid_capstyle="butt", zorder=2
+    )
+    panel.plot(
+        estimate,
+        height,
+        marker=marker,
+        color=colour,
+        markerfacecolor=fill,
+        markersize=5.5,
+        zorder=3,
+    )
 
 
 def number(value: float) -> str:

@@ -39,7 +39,10 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     minima, valleys, distances = (stage(case, name) for name in ("minima", "valleys", "distances"))
     kept = {arm: seeds for arm, seeds in usable(minima, arms).items() if seeds}
     if not kept or "own_eigenvalue" not in valleys:
-        return words("No charges to show: no usable minimum has a conserved charge. " + left_out(minima, arms))
+        return words(
+            "No charges to show: no usable minimum has a conserved charge. "
+            + left_out(minima, arms)
+        )
     figure, panels = sheet([["own", "balanced", "pairs"]], width=PAGE, height=2.8)
     ends = valleys.sel(moment="end")
     sharp = {"own": ends["own_eigenvalue"], "balanced": ends["eigenvalue"].sel(imbalance=0.0)}
@@ -49,14 +52,25 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
         styles[arm] = {"linestyle": "none", "marker": look.marker, "color": look.colour}
         for name, values in sharp.items():
             panels[name].plot(charge.sel(chosen), values.sel(chosen), **styles[arm])
-    apart, angle = charge_distance(valleys, distances).values, np.degrees(distances["distance"].sel(stage="aligned").values)
+    apart, angle = (
+        charge_distance(valleys, distances).values,
+        np.degrees(distances["distance"].sel(stage="aligned").values),
+    )
     for first, second, members in within(distances, kept):
         if first == second:
             panels["pairs"].plot(apart[members], angle[members], alpha=0.6, **styles[first])
     for name, title in (("own", "minima as trained"), ("balanced", "the same, balanced")):
-        panels[name].set(title=title, xlabel="mean size of a charge (weight²)", ylabel="largest Hessian eigenvalue")
+        panels[name].set(
+            title=title,
+            xlabel="mean size of a charge (weight²)",
+            ylabel="largest Hessian eigenvalue",
+        )
         logarithmic(panels[name])
-    panels["pairs"].set(title="pairs inside arms", xlabel="difference of charges (weight²)", ylabel="toroidal distance (degrees)")
+    panels["pairs"].set(
+        title="pairs inside arms",
+        xlabel="difference of charges (weight²)",
+        ylabel="toroidal distance (degrees)",
+    )
     letter(panels)
     key(figure, counts(kept), arms, lines=False)
     note(figure, left_out(minima, arms))

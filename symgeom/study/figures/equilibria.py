@@ -50,11 +50,20 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     lost = total = 0
     for group, panel in panels.items():
         for column, (arm, seeds) in enumerate(kept.items()):
-            units = np.abs(equilibria[f"displacement_{group}"].sel(arm=arm, seed=seeds).transpose("moment", "seed", group))
-            for shift, moment, fill in ((-0.17, "start", "white"), (0.17, "end", looks(arms)[arm].colour)):
+            units = np.abs(
+                equilibria[f"displacement_{group}"]
+                .sel(arm=arm, seed=seeds)
+                .transpose("moment", "seed", group)
+            )
+            for shift, moment, fill in (
+                (-0.17, "start", "white"),
+                (0.17, "end", looks(arms)[arm].colour),
+            ):
                 values = units.sel(moment=moment).values.ravel()
                 lost, total = lost + int((~np.isfinite(values)).sum()), total + values.size
-                _distribution(panel, column + shift, values[np.isfinite(values)], looks(arms)[arm], fill)
+                _distribution(
+                    panel, column + shift, values[np.isfinite(values)], looks(arms)[arm], fill
+                )
         panel.set_title(f"{group}: {equilibria.sizes[group]} units per network")
         logarithmic(panel)
         columns(panel, list(kept), rotation=0 if len(kept) < 6 else 35)
@@ -65,7 +74,11 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     ]
     letter(panels)
     key(figure, counts(kept), arms, lines=False, extra=moments)
-    infinite = f"{lost} of {total} values are left out: units without gradient noise on one side." if lost else ""
+    infinite = (
+        f"{lost} of {total} values are left out: units without gradient noise on one side."
+        if lost
+        else ""
+    )
     note(figure, " ".join(filter(None, [infinite, remark, left_out(minima, arms), elsewhere])))
     return figure
 
@@ -76,5 +89,20 @@ def _distribution(panel: Axes, place: float, values: NDArray, look: Look, fill: 
         return
     lowest, low, middle, high, highest = np.percentile(values, [5, 25, 50, 75, 95])
     panel.plot([place, place], [lowest, highest], color=look.colour, linewidth=0.8)
-    panel.plot([place, place], [low, high], color=look.colour, linewidth=3, alpha=0.55, solid_capstyle="butt")
-    panel.plot(place, middle, marker=look.marker, color=look.colour, markerfacecolor=fill, markersize=4.5, zorder=3)
+    panel.plot(
+        [place, place],
+        [low, high],
+        color=look.colour,
+        linewidth=3,
+        alpha=0.55,
+        solid_capstyle="butt",
+    )
+    panel.plot(
+        place,
+        middle,
+        marker=look.marker,
+        color=look.colour,
+        markerfacecolor=fill,
+        markersize=4.5,
+        zorder=3,
+    )

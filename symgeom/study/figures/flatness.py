@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from symgeom.study.figures.parts import columns, curve, key, letter, logarithmic, note, percent, spread
+from symgeom.study.figures.parts import (
+    columns,
+    curve,
+    key,
+    letter,
+    logarithmic,
+    note,
+    percent,
+    spread,
+)
 from symgeom.study.figures.selection import counts, left_out, stage, usable
 from symgeom.study.figures.style import COLUMN, PAGE, looks, paper, sheet, words
 
@@ -24,7 +33,10 @@ RESOLVED = 1e-3
 ROOM = 0.08
 """Share of the axis that the number of an amplitude takes."""
 
-AMPLITUDES = {"multiplicative": "amplitude of the multiplicative weight noise", "flips": "probability that a weight's sign flips"}
+AMPLITUDES = {
+    "multiplicative": "amplitude of the multiplicative weight noise",
+    "flips": "probability that a weight's sign flips",
+}
 """What the amplitude is, by the attribute ``noise`` of the stage."""
 
 
@@ -35,7 +47,8 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     Parameters
     ----------
     case : xr.DataTree
-        With the stages ``minima`` and ``flatness``, and ``curvature``, which binary networks do not have.
+        With the stages ``minima`` and ``flatness``, and ``curvature``, which binary networks do not
+        have.
     arms : sequence of str
         All arms of the study, in order.
     settings : mapping
@@ -46,7 +59,9 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     Figure
         A page wide; a column wide without curvatures.
     """
-    minima, flatness, curvature = (stage(case, name) for name in ("minima", "flatness", "curvature"))
+    minima, flatness, curvature = (
+        stage(case, name) for name in ("minima", "flatness", "curvature")
+    )
     kept = {arm: seeds for arm, seeds in usable(minima, arms).items() if seeds}
     if not kept:
         return words("No local energies to show: no minimum can be used. " + left_out(minima, arms))
@@ -54,7 +69,9 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     figure, panels = sheet("aab" if curved else "a", width=PAGE if curved else COLUMN, height=2.9)
     energies(panels["a"], flatness["local_energy"], kept, arms, level=settings["level"])
     noise = flatness.attrs.get("noise", "multiplicative")
-    panels["a"].set(title="local energy", xlabel=AMPLITUDES[noise], ylabel="increase of the training error (%)")
+    panels["a"].set(
+        title="local energy", xlabel=AMPLITUDES[noise], ylabel="increase of the training error (%)"
+    )
     if curved:
         _eigenvalues(panels["b"], curvature["eigenvalue"], kept, arms)
     letter(panels)
@@ -63,7 +80,14 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     return figure
 
 
-def energies(panel: Axes, energy: xr.DataArray, kept: Mapping[str, Sequence[int]], arms: Sequence[str], *, level: float) -> None:
+def energies(
+    panel: Axes,
+    energy: xr.DataArray,
+    kept: Mapping[str, Sequence[int]],
+    arms: Sequence[str],
+    *,
+    level: float,
+) -> None:
     """Draw the local energies of all arms against the amplitude.
 
     Parameters
@@ -82,20 +106,37 @@ def energies(panel: Axes, energy: xr.DataArray, kept: Mapping[str, Sequence[int]
     amplitude = energy["amplitude"].values
     for arm, seeds in kept.items():
         curve(
-            panel, amplitude, energy.sel(arm=arm, seed=seeds).transpose("seed", "amplitude").values, looks(arms)[arm], level=level
+            panel,
+            amplitude,
+            energy.sel(arm=arm, seed=seeds).transpose("seed", "amplitude").values,
+            looks(arms)[arm],
+            level=level,
         )
     percent(panel, least=RESOLVED)
     panel.set_ylim(0, min(1.0, panel.get_ylim()[1]))
     panel.set_xticks(_apart(amplitude))
 
 
-def _eigenvalues(panel: Axes, eigenvalue: xr.DataArray, kept: Mapping[str, Sequence[int]], arms: Sequence[str]) -> None:
+def _eigenvalues(
+    panel: Axes, eigenvalue: xr.DataArray, kept: Mapping[str, Sequence[int]], arms: Sequence[str]
+) -> None:
     """Draw one column per arm: a marker for the top eigenvalue of each minimum, dashes for the next ones."""
     for column, (arm, seeds) in enumerate(kept.items()):
-        look, values = looks(arms)[arm], eigenvalue.sel(arm=arm, seed=seeds).transpose("seed", "rank").values
+        look, values = (
+            looks(arms)[arm],
+            eigenvalue.sel(arm=arm, seed=seeds).transpose("seed", "rank").values,
+        )
         places = column + spread(len(seeds))
         for lower in values.T[1:]:
-            panel.plot(places, lower, linestyle="none", marker="_", markersize=4, color=look.colour, alpha=0.6)
+            panel.plot(
+                places,
+                lower,
+                linestyle="none",
+                marker="_",
+                markersize=4,
+                color=look.colour,
+                alpha=0.6,
+            )
         panel.plot(places, values[:, 0], linestyle="none", marker=look.marker, color=look.colour)
     panel.set(title="largest curvatures", ylabel="Hessian eigenvalues (nats/weight²)")
     logarithmic(panel)

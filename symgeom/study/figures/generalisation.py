@@ -50,7 +50,13 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     mean = mean_local_energy(flatness)
     energies = {arm: mean.sel(arm=arm, seed=seeds).values for arm, seeds in shown.items()}
     for arm, seeds in shown.items():
-        _cross(panel, energies[arm], minima["test_error"].sel(arm=arm, seed=seeds).values, looks(arms)[arm], settings["level"])
+        _cross(
+            panel,
+            energies[arm],
+            minima["test_error"].sel(arm=arm, seed=seeds).values,
+            looks(arms)[arm],
+            settings["level"],
+        )
     percent(panel)
     panel.set_ylim(bottom=max(0, panel.get_ylim()[0]))
     every = np.concatenate(list(energies.values()))
@@ -71,8 +77,24 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
 
 def _cross(panel: Axes, energy: NDArray, error: NDArray, look: Look, level: float) -> None:
     """Draw the minima of an arm, and their mean with its intervals."""
-    panel.plot(energy, error, linestyle="none", marker=look.marker, color=look.colour, alpha=0.55, markersize=3.2)
+    panel.plot(
+        energy,
+        error,
+        linestyle="none",
+        marker=look.marker,
+        color=look.colour,
+        alpha=0.55,
+        markersize=3.2,
+    )
     (x, left, right), (y, low, high) = (mean_interval(values, level) for values in (energy, error))
     panel.plot([left, right], [y, y], color=look.colour, linewidth=1.2)
     panel.plot([x, x], [low, high], color=look.colour, linewidth=1.2)
-    panel.plot(x, y, marker=look.marker, color=look.colour, markersize=6.5, markeredgecolor="white", zorder=3)
+    panel.plot(
+        x,
+        y,
+        marker=look.marker,
+        color=look.colour,
+        markersize=6.5,
+        markeredgecolor="white",
+        zorder=3,
+    )

@@ -19,8 +19,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MEASURES = {
-    "layer_energy": ("flatness", "noise on one layer at a time", "increase of the\ntraining error (%)"),
-    "layer_margin": ("flatness", "change of one layer's weights to the median sample's decision boundary", "relative margin"),
+    "layer_energy": (
+        "flatness",
+        "noise on one layer at a time",
+        "increase of the\ntraining error (%)",
+    ),
+    "layer_margin": (
+        "flatness",
+        "change of one layer's weights to the median sample's decision boundary",
+        "relative margin",
+    ),
     "layer_trace": ("curvature", "one layer's block of the Hessian", "trace (nats/weight²)"),
 }
 """Stage, title and axis of every measure."""
@@ -49,12 +57,18 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     """
     minima = stage(case, "minima")
     kept = {arm: seeds for arm, seeds in usable(minima, arms).items() if seeds}
-    found = {name: _median(stage(case, where)[name]) for name, (where, *_) in MEASURES.items() if name in stage(case, where)}
+    found = {
+        name: _median(stage(case, where)[name])
+        for name, (where, *_) in MEASURES.items()
+        if name in stage(case, where)
+    }
     if not kept:
         return words("No layers to compare: no minimum can be used. " + left_out(minima, arms))
     if not found:
         return words("No layers to compare: the study measured the network as a whole only.")
-    figure, panels = sheet([[name] for name in found], width=PAGE, height=0.9 + 1.9 * len(found), sharex=True)
+    figure, panels = sheet(
+        [[name] for name in found], width=PAGE, height=0.9 + 1.9 * len(found), sharex=True
+    )
     for name, panel in panels.items():
         _rows(panel, found[name], kept, arms, settings["level"])
         panel.set(title=MEASURES[name][1], ylabel=MEASURES[name][2])
@@ -77,7 +91,13 @@ def _median(measured: xr.DataArray) -> xr.DataArray:
     return measured.sel(quantile=0.5) if "quantile" in measured.dims else measured
 
 
-def _rows(panel: Axes, measured: xr.DataArray, kept: Mapping[str, Sequence[int]], arms: Sequence[str], level: float) -> None:
+def _rows(
+    panel: Axes,
+    measured: xr.DataArray,
+    kept: Mapping[str, Sequence[int]],
+    arms: Sequence[str],
+    level: float,
+) -> None:
     """Draw the arms beside each other at every layer."""
     places = np.arange(measured.sizes["layer"])
     for border in places[1:] - 0.5:
@@ -90,6 +110,10 @@ def _rows(panel: Axes, measured: xr.DataArray, kept: Mapping[str, Sequence[int]]
 
 def _names(panel: Axes, layers: Sequence[str]) -> None:
     """Name the layers below the last panel, slanted where they are many."""
-    style = {} if len(layers) <= ROOMY else {"rotation": 45, "ha": "right", "rotation_mode": "anchor", "fontsize": 6.5}
+    style = (
+        {}
+        if len(layers) <= ROOMY
+        else {"rotation": 45, "ha": "right", "rotation_mode": "anchor", "fontsize": 6.5}
+    )
     panel.set_xticks(range(len(layers)), layers, **style)
     panel.set_xlabel("layer, from input to output")

@@ -52,9 +52,16 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     minima, maps = stage(case, "minima"), stage(case, "maps")
     planes = [maps.isel(plane=plane) for plane in range(maps.sizes.get("plane", 0))]
     kept = usable(minima, arms)
-    shown = [plane for plane in planes if _measured(plane) and all(seed in kept[arm] for arm, seed in _vertices(plane))]
+    shown = [
+        plane
+        for plane in planes
+        if _measured(plane) and all(seed in kept[arm] for arm, seed in _vertices(plane))
+    ]
     if not shown:
-        return words("No map to show: no plane through three usable minima was measured. " + left_out(minima, arms))
+        return words(
+            "No map to show: no plane through three usable minima was measured. "
+            + left_out(minima, arms)
+        )
     shown.sort(key=lambda plane: (len(_arms(plane)), [arms.index(arm) for arm in _arms(plane)]))
     across, rows = min(ACROSS, len(shown)), -(-len(shown) // ACROSS)
     names = [str(place) if place < len(shown) else "." for place in range(rows * across)]
@@ -68,14 +75,19 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
         panel.set(xlabel="distance (weight)" if place + across >= len(shown) else "")
     _colours(figure, picture)
     letter(panels)
-    seen = {arm: len({seed for plane in shown for own, seed in _vertices(plane) if own == arm}) for arm in arms}
+    seen = {
+        arm: len({seed for plane in shown for own, seed in _vertices(plane) if own == arm})
+        for arm in arms
+    }
     key(figure, seen, arms, lines=False)
     note(figure, left_out(minima, arms))
     return figure
 
 
 def _vertices(plane: xr.Dataset) -> list[tuple[str, int]]:
-    return list(zip(plane["vertex_arm"].values.tolist(), plane["vertex_seed"].values.tolist(), strict=True))
+    return list(
+        zip(plane["vertex_arm"].values.tolist(), plane["vertex_seed"].values.tolist(), strict=True)
+    )
 
 
 def _measured(plane: xr.Dataset) -> bool:
@@ -88,17 +100,50 @@ def _arms(plane: xr.Dataset) -> list[str]:
 
 def _map(panel: Axes, plane: xr.Dataset, arms: Sequence[str], scale: SymLogNorm) -> ScalarMappable:
     """Draw the error in colour, its contours, and the three minima at their places with their seeds."""
-    x, y, error = plane["x"].values, plane["y"].values, plane["error"].transpose("row", "column").values
-    picture = panel.pcolormesh(x, y, error, norm=scale, cmap="cividis_r", shading="nearest", rasterized=True)
-    seen = {level: dashes for level, dashes in CONTOURS.items() if np.nanmin(error) < level < np.nanmax(error)}
+    x, y, error = (
+        plane["x"].values,
+        plane["y"].values,
+        plane["error"].transpose("row", "column").values,
+    )
+    picture = panel.pcolormesh(
+        x, y, error, norm=scale, cmap="cividis_r", shading="nearest", rasterized=True
+    )
+    seen = {
+        level: dashes
+        for level, dashes in CONTOURS.items()
+        if np.nanmin(error) < level < np.nanmax(error)
+    }
     if seen:
-        panel.contour(x, y, error, levels=list(seen), colors="white", linewidths=0.8, linestyles=list(seen.values()))
-    for (arm, seed), place in zip(_vertices(plane), plane["places"].transpose("vertex", "axis").values, strict=True):
+        panel.contour(
+            x,
+            y,
+            error,
+            levels=list(seen),
+            colors="white",
+            linewidths=0.8,
+            linestyles=list(seen.values()),
+        )
+    for (arm, seed), place in zip(
+        _vertices(plane), plane["places"].transpose("vertex", "axis").values, strict=True
+    ):
         look = looks(arms)[arm]
         panel.plot(*place, linestyle="none", marker=look.marker, color=INK, markersize=8.5)
-        panel.plot(*place, linestyle="none", marker=look.marker, color=look.colour, markeredgecolor="white", markersize=6)
+        panel.plot(
+            *place,
+            linestyle="none",
+            marker=look.marker,
+            color=look.colour,
+            markeredgecolor="white",
+            markersize=6,
+        )
         at = {"xytext": (6, 4), "textcoords": "offset points", "fontsize": 7, "weight": "bold"}
-        panel.annotate(str(seed), place, **at, color="white", path_effects=[withStroke(linewidth=1.8, foreground=INK)])
+        panel.annotate(
+            str(seed),
+            place,
+            **at,
+            color="white",
+            path_effects=[withStroke(linewidth=1.8, foreground=INK)],
+        )
     panel.set(title=_arms(plane)[0] if len(_arms(plane)) == 1 else "across arms", aspect="equal")
     for axis in (panel.xaxis, panel.yaxis):
         axis.set_major_locator(MaxNLocator(4))

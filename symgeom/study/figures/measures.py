@@ -1,7 +1,8 @@
 """Measures of flatness: which of them orders minima as their test errors do.
 
-A rank correlation over all minima mixes two things: that arms differ in both, and that the seeds of an arm do. The second column
-shows the correlation inside arms alone, where nothing but the seed differs.
+A rank correlation over all minima mixes two things: that arms differ in both, and that the seeds of
+an arm do. The second column shows the correlation inside arms alone, where nothing but the seed
+differs.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ class Measure:
     family : str
         Rows of one family stand together.
     invariant : bool
-        Whether all networks that compute the same function by a rescaling of units have the same value.
+        Whether all networks that compute the same function by a rescaling of units have the same
+        value.
     """
 
     name: str
@@ -92,14 +94,31 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     """
     minima = stage(case, "minima")
     columns = {_named(measure, case): _column(case, measure) for measure in MEASURES}
-    rows = {measure: _minima(column, minima) for measure, column in columns.items() if column is not None}
-    rows = {measure: found for measure, found in rows.items() if len(found[0]) >= FEWEST and len(set(found[0])) < len(found[0])}
+    rows = {
+        measure: _minima(column, minima)
+        for measure, column in columns.items()
+        if column is not None
+    }
+    rows = {
+        measure: found
+        for measure, found in rows.items()
+        if len(found[0]) >= FEWEST and len(set(found[0])) < len(found[0])
+    }
     if not rows:
-        return words(f"No measures to compare: fewer than {FEWEST} minima can be used. " + left_out(minima, arms))
-    figure, panels = sheet("ab", width=PAGE, height=1.3 + 0.2 * len(rows), sharey=True, width_ratios=[1.4, 1])
+        return words(
+            f"No measures to compare: fewer than {FEWEST} minima can be used. "
+            + left_out(minima, arms)
+        )
+    figure, panels = sheet(
+        "ab", width=PAGE, height=1.3 + 0.2 * len(rows), sharey=True, width_ratios=[1.4, 1]
+    )
     resamples = settings.get("resamples", RESAMPLES)
     for row, (measure, (strata, sharp, error)) in enumerate(rows.items()):
-        chosen = {"generator": numpy_stream("measures", measure.name), "level": settings["level"], "resamples": resamples}
+        chosen = {
+            "generator": numpy_stream("measures", measure.name),
+            "level": settings["level"],
+            "resamples": resamples,
+        }
         found = interval(lambda counts, x=sharp, y=error: spearman(x, y, counts), strata, **chosen)
         _point(panels["a"], row, found, measure.invariant)
         _inside(panels["b"], row, (strata, sharp, error), arms, measure.invariant)
@@ -109,7 +128,11 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     panels["b"].set_title("inside arms: each, and their mean")
     letter(panels)
     key(figure, counts(usable(minima, arms)), arms, lines=False, extra=_handles())
-    fewer = [f"{measure.label}: {len(strata)} minima." for measure, (strata, *_) in rows.items() if len(strata) < largest]
+    fewer = [
+        f"{measure.label}: {len(strata)} minima."
+        for measure, (strata, *_) in rows.items()
+        if len(strata) < largest
+    ]
     note(figure, " ".join(filter(None, [*fewer, left_out(minima, arms)])))
     return figure
 
@@ -122,7 +145,10 @@ def _named(measure: Measure, case: xr.DataTree) -> Measure:
 
 def _column(case: xr.DataTree, measure: Measure) -> xr.DataArray | None:
     """Return one number per minimum, larger where it is sharper; nothing if the study did not measure it."""
-    name, found = measure.name, next((arrays for arrays in _stages(case) if measure.name in arrays), None)
+    name, found = (
+        measure.name,
+        next((arrays for arrays in _stages(case) if measure.name in arrays), None),
+    )
     if found is None:
         return None
     if measure.family == "noise":
@@ -138,7 +164,9 @@ def _stages(case: xr.DataTree) -> list[xr.Dataset]:
 
 def _minima(column: xr.DataArray, minima: xr.Dataset) -> tuple[NDArray, NDArray, NDArray]:
     """Return the arm, the measure and the test error of all minima that can be used."""
-    both = xr.concat([column, minima["test_error"]], "column", join="outer", coords="minimal", compat="override")
+    both = xr.concat(
+        [column, minima["test_error"]], "column", join="outer", coords="minimal", compat="override"
+    )
     selection = select_minima(both, minima)
     return selection.strata, *selection.values.reshape(-1, 2).T
 
@@ -147,24 +175,55 @@ def _point(panel: Axes, row: int, found: tuple[float, float, float], invariant: 
     """Draw a correlation with its interval."""
     estimate, low, high = found
     panel.plot([low, high], [row, row], color=INK, linewidth=1.4, solid_capstyle="butt")
-    panel.plot(estimate, row, marker="o", color=INK, markerfacecolor=INK if invariant else "white", markersize=5)
+    panel.plot(
+        estimate,
+        row,
+        marker="o",
+        color=INK,
+        markerfacecolor=INK if invariant else "white",
+        markersize=5,
+    )
 
 
-def _inside(panel: Axes, row: int, data: tuple[NDArray, NDArray, NDArray], arms: Sequence[str], invariant: bool) -> None:
+def _inside(
+    panel: Axes,
+    row: int,
+    data: tuple[NDArray, NDArray, NDArray],
+    arms: Sequence[str],
+    invariant: bool,
+) -> None:
     """Draw the correlation inside every arm that has enough minima, and the mean of these."""
     strata, sharp, error = data
     found = {}
     for arm in arms:
         own = strata == arm
         if own.sum() >= FEWEST:
-            found[arm] = spearman(sharp[own], error[own], np.ones((1, own.sum()), dtype=np.int64))[0]
+            found[arm] = spearman(sharp[own], error[own], np.ones((1, own.sum()), dtype=np.int64))[
+                0
+            ]
     for shift, (arm, value) in zip(spread(len(found), 0.5), found.items(), strict=True):
         look = looks(arms)[arm]
-        panel.plot(value, row + shift, linestyle="none", marker=look.marker, color=look.colour, alpha=0.8, markersize=2.8)
+        panel.plot(
+            value,
+            row + shift,
+            linestyle="none",
+            marker=look.marker,
+            color=look.colour,
+            alpha=0.8,
+            markersize=2.8,
+        )
     values = [value for value in found.values() if np.isfinite(value)]
     if values:
         fill = INK if invariant else "white"
-        panel.plot(np.mean(values), row, marker="d", color=INK, markerfacecolor=fill, markersize=6, zorder=3)
+        panel.plot(
+            np.mean(values),
+            row,
+            marker="d",
+            color=INK,
+            markerfacecolor=fill,
+            markersize=6,
+            zorder=3,
+        )
 
 
 def _frame(panels: Mapping[str, Axes], measures: Sequence[Measure]) -> None:
@@ -174,7 +233,11 @@ def _frame(panels: Mapping[str, Axes], measures: Sequence[Measure]) -> None:
         for row in range(1, len(measures)):
             if measures[row].family != measures[row - 1].family:
                 panel.axhline(row - 0.5, color=FAINT, linewidth=0.6, zorder=0)
-        panel.set(xlabel="rank correlation with the test error", xlim=(-1.08, 1.08), xticks=[-1, -0.5, 0, 0.5, 1])
+        panel.set(
+            xlabel="rank correlation with the test error",
+            xlim=(-1.08, 1.08),
+            xticks=[-1, -0.5, 0, 0.5, 1],
+        )
         panel.set_xticklabels(["−1", "−0.5", "0", "0.5", "1"])
         panel.tick_params(axis="y", length=0)
     panels["a"].set_yticks(range(len(measures)), [measure.label for measure in measures])

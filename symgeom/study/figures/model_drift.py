@@ -46,7 +46,9 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     activations = [str(name) for name in descents["activation"].values]
     first, again = ([f"{row} {name}" for name in activations] for row in ("drift", "loss"))
     figure, panels = sheet([first, again], width=PAGE, height=3.9, sharex=True)
-    published = descents.isel(network=np.flatnonzero((descents["deviation"] == 0.1) & (descents["factor"] == 1)))
+    published = descents.isel(
+        network=np.flatnonzero((descents["deviation"] == 0.1) & (descents["factor"] == 1))
+    )
     rates = {f"{rate:g}": k for k, rate in enumerate(published["learning_rate"].values)}
     for name in activations:
         for rate, k in rates.items():
@@ -65,8 +67,17 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     panels[again[0]].set_ylabel("mean squared error")
     letter(panels)
     precisions = (("double", "-"), ("single", TEST))
-    lines = [Line2D([], [], color=INK, linestyle=dashes, label=f"{name} precision") for name, dashes in precisions]
-    key(figure, dict.fromkeys(rates, 1), list(rates), heading="learning rate (descents)", extra=lines)
+    lines = [
+        Line2D([], [], color=INK, linestyle=dashes, label=f"{name} precision")
+        for name, dashes in precisions
+    ]
+    key(
+        figure,
+        dict.fromkeys(rates, 1),
+        list(rates),
+        heading="learning rate (descents)",
+        extra=lines,
+    )
     note(
         figure,
         "Change of the sum of all charges, over the squares (tanh, sigmoid: potentials) that it is a difference of, added.",
@@ -79,7 +90,13 @@ def _course(drift: Axes, loss: Axes, descents: xr.Dataset, look: object) -> None
     steps = descents["step"].values[1:]
     for precision, dashes in (("double", "-"), ("single", TEST)):
         chosen = descents.sel(precision=precision)
-        moved = np.abs(chosen["charge"].values - chosen["charge"].values[0])[1:] / float(chosen["size"])
-        marker = {"marker": look.marker, "markevery": 0.25} if precision == "double" else {"linewidth": 0.8}
+        moved = np.abs(chosen["charge"].values - chosen["charge"].values[0])[1:] / float(
+            chosen["size"]
+        )
+        marker = (
+            {"marker": look.marker, "markevery": 0.25}
+            if precision == "double"
+            else {"linewidth": 0.8}
+        )
         drift.plot(steps, np.maximum(moved, FLOOR), color=look.colour, linestyle=dashes, **marker)
         loss.plot(steps, chosen["loss"].values[1:], color=look.colour, linestyle=dashes, **marker)

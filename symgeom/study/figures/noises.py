@@ -18,8 +18,14 @@ if TYPE_CHECKING:
 PANELS = {
     "local_energy": ("relative to each weight", "amplitude, relative to each weight"),
     "torus_energy": ("isotropic on the torus", "amplitude, relative to each unit's length"),
-    "additive_energy": ("raw, on the network as trained", "amplitude (root mean square weight as trained)"),
-    "rescaled_energy": ("raw, on a rescaled copy (same function)", "amplitude (root mean square weight as trained)"),
+    "additive_energy": (
+        "raw, on the network as trained",
+        "amplitude (root mean square weight as trained)",
+    ),
+    "rescaled_energy": (
+        "raw, on a rescaled copy (same function)",
+        "amplitude (root mean square weight as trained)",
+    ),
 }
 """Title and horizontal axis of every noise."""
 
@@ -48,7 +54,9 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     if not kept:
         return words("No noises to compare: no minimum can be used. " + left_out(minima, arms))
     if len(names) < 2:
-        return words("No noises to compare: the study measured the local energy under a single one.")
+        return words(
+            "No noises to compare: the study measured the local energy under a single one."
+        )
     layout = [names[:2], names[2:]] if len(names) == 4 else [names]
     figure, panels = sheet(layout, width=PAGE, height=0.6 + 2.2 * len(layout), sharey=True)
     for name, panel in panels.items():

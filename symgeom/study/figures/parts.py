@@ -48,13 +48,23 @@ def key(
     handles = [Line2D([], [], linestyle="none", label=f"{heading}:")]
     for arm, look in looks(arms).items():
         if numbers.get(arm):
-            style = {"color": look.colour, "marker": look.marker, "linestyle": look.dashes if lines else "none"}
+            style = {
+                "color": look.colour,
+                "marker": look.marker,
+                "linestyle": look.dashes if lines else "none",
+            }
             handles.append(Line2D([], [], **style, label=f"{arm} ({numbers[arm]})"))
     handles += extra
     inches = sum(0.35 + 0.058 * len(str(handle.get_label())) for handle in handles)
     across = math.ceil(len(handles) / math.ceil(inches / figure.get_figwidth()))
     by_column = [handle for column in range(across) for handle in handles[column::across]]
-    figure.legend(handles=by_column, loc="outside upper center", ncols=across, borderpad=0.1, handletextpad=0.5)
+    figure.legend(
+        handles=by_column,
+        loc="outside upper center",
+        ncols=across,
+        borderpad=0.1,
+        handletextpad=0.5,
+    )
 
 
 def splits() -> list[Line2D]:
@@ -65,7 +75,10 @@ def splits() -> list[Line2D]:
     list of Line2D
         Two handles.
     """
-    return [Line2D([], [], color=INK, linestyle=line, label=name) for name, line in (("train", "-"), ("test", TEST))]
+    return [
+        Line2D([], [], color=INK, linestyle=line, label=name)
+        for name, line in (("train", "-"), ("test", TEST))
+    ]
 
 
 def note(figure: Figure, text: str) -> None:
@@ -96,7 +109,15 @@ def letter(panels: Mapping[str, Axes]) -> None:
         panel.annotate(chr(ord("a") + place), (0, 1), (0, 6), **at, weight="bold")
 
 
-def table(panel: Axes, arms: Sequence[str], means: NDArray, numbers: NDArray, *, form: str, scale: Normalize) -> None:
+def table(
+    panel: Axes,
+    arms: Sequence[str],
+    means: NDArray,
+    numbers: NDArray,
+    *,
+    form: str,
+    scale: Normalize,
+) -> None:
     """Draw a symmetric matrix of arms: the mean of each cell in colour and in digits, with the number of pairs below it.
 
     Parameters
@@ -226,7 +247,13 @@ def profile(panel: Axes, t: NDArray, train: NDArray, test: NDArray, look: Look) 
     """
     low, high = np.percentile(train, MIDDLE, axis=0)
     panel.fill_between(t, low, high, color=look.colour, alpha=0.12, linewidth=0)
-    panel.plot(t, train.mean(0), color=look.colour, marker=look.marker, markevery=(len(t) // 8, max(1, len(t) // 4)))
+    panel.plot(
+        t,
+        train.mean(0),
+        color=look.colour,
+        marker=look.marker,
+        markevery=(len(t) // 8, max(1, len(t) // 4)),
+    )
     panel.plot(t, test.mean(0), color=look.colour, linestyle=TEST, linewidth=0.9)
 
 

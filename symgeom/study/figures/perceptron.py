@@ -55,7 +55,11 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
         look = looks(KINDS)[name]
         _course(panels["a"], solutions["t"].values, error[places], look, first=0.03 * column)
         _barriers(panels["b"], column, solutions["barrier"].values[places], look)
-    panels["a"].set(title="along great circles", xlabel="position along the great circle, t", xticks=[0, 0.25, 0.5, 0.75, 1])
+    panels["a"].set(
+        title="along great circles",
+        xlabel="position along the great circle, t",
+        xticks=[0, 0.25, 0.5, 0.75, 1],
+    )
     panels["a"].set_xticklabels(["0", "0.25", "0.5", "0.75", "1"])
     panels["a"].set_ylabel("violated constraints (%)")
     panels["b"].set(title="barriers", ylabel="largest fraction violated (%)")
@@ -66,10 +70,19 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
         percent(panel)
         panel.set_ylim(bottom=0)
     letter(panels)
-    key(figure, {name: len(places) for name, places in members.items()}, KINDS, heading="kind of pair (pairs)")
+    key(
+        figure,
+        {name: len(places) for name, places in members.items()},
+        KINDS,
+        heading="kind of pair (pairs)",
+    )
     size = "{dimension} weights, {density:g} constraints per weight, threshold {threshold:g}."
     missed = int((~solutions["solved"].values.astype(bool)).sum())
-    remark = f" Left out: {missed} of {solutions.sizes['solution']} solutions, which missed their margin." if missed else ""
+    remark = (
+        f" Left out: {missed} of {solutions.sizes['solution']} solutions, which missed their margin."
+        if missed
+        else ""
+    )
     note(figure, size.format(**solutions.attrs).replace("-", "−") + remark)
     return figure
 
@@ -79,14 +92,26 @@ def _course(panel: Axes, t: NDArray, error: NDArray, look: Look, *, first: float
     low, high = np.percentile(error, MIDDLE, axis=0)
     panel.fill_between(t, low, high, color=look.colour, alpha=0.15, linewidth=0)
     panel.plot(
-        t, error.mean(0), color=look.colour, linestyle=look.dashes, marker=look.marker, markevery=(first, 0.1), clip_on=False
+        t,
+        error.mean(0),
+        color=look.colour,
+        linestyle=look.dashes,
+        marker=look.marker,
+        markevery=(first, 0.1),
+        clip_on=False,
     )
 
 
 def _barriers(panel: Axes, column: int, barriers: NDArray, look: Look) -> None:
     """Draw one marker per pair, a thick line at the mean, and the middle 80 % of the pairs as a bar."""
     low, high = np.percentile(barriers, MIDDLE)
-    style = {"linestyle": "none", "marker": look.marker, "color": look.colour, "alpha": 0.5, "clip_on": False}
+    style = {
+        "linestyle": "none",
+        "marker": look.marker,
+        "color": look.colour,
+        "alpha": 0.5,
+        "clip_on": False,
+    }
     panel.plot(column + spread(len(barriers), 0.5), barriers, **style)
     panel.plot([column, column], [low, high], color=look.colour, linewidth=1.2)
     panel.plot([column - 0.3, column + 0.3], [barriers.mean()] * 2, color=look.colour, linewidth=2)

@@ -1,8 +1,9 @@
 """Which networks and pairs a figure shows, and how their spread is summarised.
 
-A minimum that diverged or missed the stop rule is in no curve; :func:`left_out` names it. Over seeds, which are independent, a
-figure shows the mean and Student's interval of it. Pairs share networks and are not independent; for them it shows the mean and
-the range in which the middle 80 % of the pairs lie, which describes them and claims nothing.
+A minimum that diverged or missed the stop rule is in no curve; :func:`left_out` names it. Over
+seeds, which are independent, a figure shows the mean and Student's interval of it. Pairs share
+networks and are not independent; for them it shows the mean and the range in which the middle 80 %
+of the pairs lie, which describes them and claims nothing.
 """
 
 from __future__ import annotations
@@ -62,7 +63,12 @@ def usable(minima: xr.Dataset, arms: Sequence[str]) -> dict[str, list[int]]:
     """
     known = set(minima["arm"].values.tolist())
     seeds = minima["seed"].values
-    return {arm: seeds[minima["usable"].sel(arm=arm).values.astype(bool)].tolist() if arm in known else [] for arm in arms}
+    return {
+        arm: seeds[minima["usable"].sel(arm=arm).values.astype(bool)].tolist()
+        if arm in known
+        else []
+        for arm in arms
+    }
 
 
 def seen(minima: xr.Dataset, arms: Sequence[str]) -> tuple[dict[str, list[int]], str]:
@@ -115,7 +121,8 @@ def left_out(minima: xr.Dataset, arms: Sequence[str]) -> str:
     Parameters
     ----------
     minima : xr.Dataset
-        With ``usable`` and ``status`` (arm, seed): in words, or nothing where there was no such run.
+        With ``usable`` and ``status`` (arm, seed): in words, or nothing where there was no such
+        run.
     arms : sequence of str
         All arms of the study, in order.
 
@@ -175,9 +182,15 @@ def grouped(stage: xr.Dataset, prefix: str) -> tuple[list[str], str]:
     remark : str
         That there are more, or nothing.
     """
-    found = [str(name).removeprefix(f"{prefix}_") for name in stage.data_vars if str(name).startswith(f"{prefix}_")]
+    found = [
+        str(name).removeprefix(f"{prefix}_")
+        for name in stage.data_vars
+        if str(name).startswith(f"{prefix}_")
+    ]
     groups = representative(found)
-    return groups, f"{len(groups)} of {len(found)} unit groups are shown." if len(groups) < len(found) else ""
+    return groups, f"{len(groups)} of {len(found)} unit groups are shown." if len(groups) < len(
+        found
+    ) else ""
 
 
 def within(pairs: xr.Dataset, usable: dict[str, list[int]]) -> Iterator[tuple[str, str, NDArray]]:
@@ -186,7 +199,8 @@ def within(pairs: xr.Dataset, usable: dict[str, list[int]]) -> Iterator[tuple[st
     Parameters
     ----------
     pairs : xr.Dataset
-        With the coordinates ``first_arm``, ``first_seed``, ``second_arm``, ``second_seed`` along ``pair``.
+        With the coordinates ``first_arm``, ``first_seed``, ``second_arm``, ``second_seed`` along
+        ``pair``.
     usable : dict of str to list of int
         As from :func:`usable`.
 
@@ -195,10 +209,17 @@ def within(pairs: xr.Dataset, usable: dict[str, list[int]]) -> Iterator[tuple[st
     first, second : str
         Two arms, in the order of the study; the same one for pairs within an arm.
     members : array of int
-        Positions along ``pair`` of the pairs of this kind whose two networks can be used; never empty.
+        Positions along ``pair`` of the pairs of this kind whose two networks can be used; never
+        empty.
     """
     ends = [
-        list(zip(pairs[f"{end}_arm"].values.tolist(), pairs[f"{end}_seed"].values.tolist(), strict=True))
+        list(
+            zip(
+                pairs[f"{end}_arm"].values.tolist(),
+                pairs[f"{end}_seed"].values.tolist(),
+                strict=True,
+            )
+        )
         for end in ("first", "second")
     ]
     arms = list(usable)
@@ -238,7 +259,9 @@ def mean_interval(values: NDArray, level: float) -> tuple[NDArray, NDArray, NDAr
     return middle, middle - half, middle + half
 
 
-def matrix(values: NDArray, pairs: xr.Dataset, usable: dict[str, list[int]]) -> tuple[list[str], NDArray, NDArray]:
+def matrix(
+    values: NDArray, pairs: xr.Dataset, usable: dict[str, list[int]]
+) -> tuple[list[str], NDArray, NDArray]:
     """Average over the pairs of each two arms.
 
     Parameters
@@ -259,8 +282,14 @@ def matrix(values: NDArray, pairs: xr.Dataset, usable: dict[str, list[int]]) -> 
     """
     kinds = list(within(pairs, usable))
     arms = [arm for arm in usable if any(arm in kind[:2] for kind in kinds)]
-    means, numbers = np.full((len(arms), len(arms)), np.nan), np.zeros((len(arms), len(arms)), dtype=int)
+    means, numbers = (
+        np.full((len(arms), len(arms)), np.nan),
+        np.zeros((len(arms), len(arms)), dtype=int),
+    )
     for first, second, members in kinds:
-        for place in ((arms.index(first), arms.index(second)), (arms.index(second), arms.index(first))):
+        for place in (
+            (arms.index(first), arms.index(second)),
+            (arms.index(second), arms.index(first)),
+        ):
             means[place], numbers[place] = values[members].mean(), len(members)
     return arms, means, numbers

@@ -1,7 +1,8 @@
 """Spectra: how the eigenvalues of the Hessian are distributed, by arm.
 
-Eigenvalues span decades and have both signs. They are broadened on the axis on which they are drawn, the inverse hyperbolic sine,
-which is linear near zero and logarithmic beyond, so that every decade is resolved alike.
+Eigenvalues span decades and have both signs. They are broadened on the axis on which they are
+drawn, the inverse hyperbolic sine, which is linear near zero and logarithmic beyond, so that every
+decade is resolved alike.
 """
 
 from __future__ import annotations
@@ -55,19 +56,32 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     """
     minima, curvature = stage(case, "minima"), stage(case, "curvature")
     if "density_node" not in curvature:
-        return words("No spectra to show: the study did not estimate the density of the Hessian's eigenvalues.")
-    found = {arm: _quadrature(curvature, arm, seeds) for arm, seeds in usable(minima, arms).items() if seeds}
+        return words(
+            "No spectra to show: the study did not estimate the density of the Hessian's eigenvalues."
+        )
+    found = {
+        arm: _quadrature(curvature, arm, seeds)
+        for arm, seeds in usable(minima, arms).items()
+        if seeds
+    }
     found = {arm: each for arm, each in found.items() if len(each[0])}
     if not found:
         return words("No spectra to show: no minimum can be used. " + left_out(minima, arms))
-    linear = 10.0 ** (np.floor(np.log10(max(np.abs(nodes).max() for nodes, _, _ in found.values()))) - DECADES)
+    linear = 10.0 ** (
+        np.floor(np.log10(max(np.abs(nodes).max() for nodes, _, _ in found.values()))) - DECADES
+    )
     figure, panels = sheet("a", width=PAGE, height=3.0)
     panel = panels["a"]
     curves = {arm: _density(nodes, weights, linear) for arm, (nodes, weights, _) in found.items()}
     top = max(density.max() for _, density in curves.values())
     for arm, (grid, density) in curves.items():
         look, seen = looks(arms)[arm], density > LEAST * top
-        style = {"color": look.colour, "linestyle": look.dashes, "marker": look.marker, "markevery": (0.03, 0.12)}
+        style = {
+            "color": look.colour,
+            "linestyle": look.dashes,
+            "marker": look.marker,
+            "markevery": (0.03, 0.12),
+        }
         panel.plot(grid[seen], density[seen], **style)
     _axes(panel, linear)
     key(figure, {arm: seeds for arm, (*_, seeds) in found.items()}, arms)
@@ -75,10 +89,15 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     return figure
 
 
-def _quadrature(curvature: xr.Dataset, arm: str, seeds: Sequence[int]) -> tuple[NDArray, NDArray, int]:
+def _quadrature(
+    curvature: xr.Dataset, arm: str, seeds: Sequence[int]
+) -> tuple[NDArray, NDArray, int]:
     """Return the nodes and weights of all probes of all seeds of an arm, and how many seeds have them."""
     own = curvature.sel(arm=arm, seed=seeds)
-    nodes, weights = (own[f"density_{name}"].transpose("seed", "probe", "step").values for name in ("node", "weight"))
+    nodes, weights = (
+        own[f"density_{name}"].transpose("seed", "probe", "step").values
+        for name in ("node", "weight")
+    )
     good = np.isfinite(nodes).all((1, 2))
     steps = nodes.shape[-1]
     return nodes[good].reshape(-1, steps), weights[good].reshape(-1, steps), int(good.sum())
@@ -100,7 +119,10 @@ def _axes(panel: Axes, linear: float) -> None:
     panel.xaxis.set_minor_locator(NullLocator())
     panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _signed(value)))
     panel.axvline(0, color=FAINT, linewidth=0.6, zorder=0)
-    panel.set(xlabel="eigenvalue of the Hessian (nats/weight²)", ylabel="share of the eigenvalues\nper decade")
+    panel.set(
+        xlabel="eigenvalue of the Hessian (nats/weight²)",
+        ylabel="share of the eigenvalues\nper decade",
+    )
 
 
 def _signed(value: float) -> str:

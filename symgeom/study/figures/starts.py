@@ -37,28 +37,47 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     Figure
         A page wide.
     """
-    minima, drawn, valleys = (stage(case, name) for name in ("minima", "initialisations", "valleys"))
+    minima, drawn, valleys = (
+        stage(case, name) for name in ("minima", "initialisations", "valleys")
+    )
     kept = {arm: seeds for arm, seeds in usable(minima, arms).items() if seeds}
     groups, remark = grouped(drawn, "charge")
     if not groups or not kept:
-        return words("No charges to show: no usable minimum has a conserved charge of its own. " + left_out(minima, arms))
+        return words(
+            "No charges to show: no usable minimum has a conserved charge of its own. "
+            + left_out(minima, arms)
+        )
     kinds = [str(kind) for kind in drawn["initialisation"].values]
-    figure, panels = sheet([groups], width=PAGE, height=1.1 + 0.19 * (len(kinds) + len(kept)), sharey=True)
+    figure, panels = sheet(
+        [groups], width=PAGE, height=1.1 + 0.19 * (len(kinds) + len(kept)), sharey=True
+    )
     for group, panel in panels.items():
         for row, kind in enumerate(kinds):
             _slice(panel, row, drawn[f"charge_{group}"].sel(initialisation=kind).values, MUTED, "o")
             mean, variance = (
-                drawn[f"{moment}_{group}"].sel(initialisation=kind).values.mean() for moment in ("mean", "variance")
+                drawn[f"{moment}_{group}"].sel(initialisation=kind).values.mean()
+                for moment in ("mean", "variance")
             )
-            panel.plot([mean - variance**0.5, mean + variance**0.5], [row + 0.32] * 2, color=INK, linewidth=0.8)
+            panel.plot(
+                [mean - variance**0.5, mean + variance**0.5],
+                [row + 0.32] * 2,
+                color=INK,
+                linewidth=0.8,
+            )
         for row, (arm, seeds) in enumerate(kept.items(), start=len(kinds)):
-            ended, look = valleys[f"charge_{group}"].sel(arm=arm, seed=seeds, moment="end").values, looks(arms)[arm]
+            ended, look = (
+                valleys[f"charge_{group}"].sel(arm=arm, seed=seeds, moment="end").values,
+                looks(arms)[arm],
+            )
             _slice(panel, row, ended[np.isfinite(ended)], look.colour, look.marker)
         panel.axvline(0, color=MUTED, linewidth=0.8)
         panel.axhline(len(kinds) - 0.5, color=MUTED, linewidth=0.8, linestyle=(0, (4, 2)))
         panel.set(title=group, xlabel="charge of a unit (weight²)")
     first = next(iter(panels.values()))
-    labels = [*(kind.replace("_", " ") for kind in kinds), *(f"after {arm} ({len(seeds)})" for arm, seeds in kept.items())]
+    labels = [
+        *(kind.replace("_", " ") for kind in kinds),
+        *(f"after {arm} ({len(seeds)})" for arm, seeds in kept.items()),
+    ]
     first.set_yticks(range(len(labels)), labels)
     first.invert_yaxis()
     letter(panels)

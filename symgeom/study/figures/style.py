@@ -1,12 +1,14 @@
 """One look for all figures: sizes of a printed page, type that is readable there, and colours that everybody can tell apart.
 
-An arm keeps its look in every figure: the colours of Okabe and Ito by the order of the arms in the configuration, with markers
-and dashes of other cycle lengths, so that colour is never the only code. Saved files depend on the figure alone: no dates, and
-identifiers from a fixed salt, so that equal runs give equal bytes.
+An arm keeps its look in every figure: the colours of Okabe and Ito by the order of the arms in the
+configuration, with markers and dashes of other cycle lengths, so that colour is never the only
+code. Saved files depend on the figure alone: no dates, and identifiers from a fixed salt, so that
+equal runs give equal bytes.
 
 References
 ----------
-M. Okabe, K. Ito, "Color Universal Design", 2008 (the palette; black and yellow come last, because they read badly on white).
+M. Okabe, K. Ito, "Color Universal Design", 2008 (the palette; black and yellow come last, because
+they read badly on white).
 """
 
 from collections.abc import Sequence
@@ -123,7 +125,11 @@ def looks(arms: Sequence[str]) -> dict[str, Look]:
     Look(colour='#D55E00', marker='s', dashes=(0, (5, 1.5)))
     """
     return {
-        arm: Look(COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)], DASHES[place % len(DASHES)])
+        arm: Look(
+            COLOURS[place % len(COLOURS)],
+            MARKERS[place % len(MARKERS)],
+            DASHES[place % len(DASHES)],
+        )
         for place, arm in enumerate(arms)
     }
 
@@ -199,7 +205,11 @@ def save(figure: Figure, *paths: str | Path) -> None:
     with paper():
         if engine := figure.get_layout_engine():
             engine.execute(figure)
-            figure.set_layout_engine("none")  # the layout is found once, and is the same in all formats
+            figure.set_layout_engine(
+                "none"
+            )  # the layout is found once, and is the same in all formats
         for path in map(Path, paths):
             with whole(path) as partial:
-                figure.savefig(partial, format=path.suffix[1:], dpi=200, metadata=_METADATA[path.suffix])
+                figure.savefig(
+                    partial, format=path.suffix[1:], dpi=200, metadata=_METADATA[path.suffix]
+                )

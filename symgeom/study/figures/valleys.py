@@ -39,15 +39,24 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     minima, valleys = stage(case, "minima"), stage(case, "valleys")
     kept = {arm: seeds for arm, seeds in usable(minima, arms).items() if seeds}
     if not kept or "eigenvalue" not in valleys:
-        return words("No valleys to show: no usable minimum could be moved to other charges. " + left_out(minima, arms))
+        return words(
+            "No valleys to show: no usable minimum could be moved to other charges. "
+            + left_out(minima, arms)
+        )
     figure, panels = sheet([["sharpness", "rate", "flow"]], width=PAGE, height=2.9)
     shown = {"sharpness": ("eigenvalue", "end"), "rate": ("rate", "start")}
     for name, (measure, moment) in shown.items():
         for arm, seeds in kept.items():
-            walked = valleys[measure].sel(arm=arm, seed=seeds, moment=moment).transpose("seed", "imbalance")
+            walked = (
+                valleys[measure]
+                .sel(arm=arm, seed=seeds, moment=moment)
+                .transpose("seed", "imbalance")
+            )
             _ratios(panels[name], walked, looks(arms)[arm], settings["level"])
         panels[name].axhline(0, color=MUTED, linewidth=0.8)
-    panels["sharpness"].set(title="after training: sharpness", ylabel="log₂ (eigenvalue / balanced)")
+    panels["sharpness"].set(
+        title="after training: sharpness", ylabel="log₂ (eigenvalue / balanced)"
+    )
     panels["rate"].set(title="before training: rate", ylabel="log₂ (rate of decrease / balanced)")
     if "flow_loss" in valleys:
         _flows(panels["flow"], valleys["flow_loss"].sel(moment="start"), kept)
@@ -58,7 +67,15 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
     letter(panels)
     key(figure, counts(kept), arms)
     largest = float(valleys["change"].max())
-    note(figure, " ".join(filter(None, [f"Outputs change by at most {largest:.1g} of their size.", left_out(minima, arms)])))
+    note(
+        figure,
+        " ".join(
+            filter(
+                None,
+                [f"Outputs change by at most {largest:.1g} of their size.", left_out(minima, arms)],
+            )
+        ),
+    )
     return figure
 
 
@@ -73,9 +90,17 @@ def _ratios(panel: Axes, walked: xr.DataArray, look: object, level: float) -> No
 def _flows(panel: Axes, losses: xr.DataArray, kept: Mapping[str, Sequence[int]]) -> None:
     """Draw the mean over all starts of the loss at each time of the flow; where a flow ended early there is nothing."""
     ordered = losses.transpose("arm", "seed", "imbalance", "time")
-    pooled = np.concatenate([ordered.sel(arm=arm, seed=seeds).values for arm, seeds in kept.items()])
+    pooled = np.concatenate(
+        [ordered.sel(arm=arm, seed=seeds).values for arm, seeds in kept.items()]
+    )
     for colour, (place, time) in zip(COLOURS, enumerate(losses["time"].values), strict=False):
-        panel.plot(losses["imbalance"].values, pooled[..., place].mean(0), color=colour, marker="o", label=f"time {time:g}")
+        panel.plot(
+            losses["imbalance"].values,
+            pooled[..., place].mean(0),
+            color=colour,
+            marker="o",
+            label=f"time {time:g}",
+        )
     logarithmic(panel)
     panel.legend(loc="best", fontsize=6.5)
 

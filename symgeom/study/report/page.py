@@ -33,7 +33,11 @@ def number(value: float, digits: int = 3) -> str:
     >>> number(-0.012345), number(1e-10), number(float("nan"))
     ('−0.0123', '1e−10', '–')
     """
-    return f"{value:.{digits}g}".replace("e-0", "e-").replace("-", "−") if math.isfinite(value) else "–"
+    return (
+        f"{value:.{digits}g}".replace("e-0", "e-").replace("-", "−")
+        if math.isfinite(value)
+        else "–"
+    )
 
 
 def markup(text: str) -> Markup:
@@ -58,7 +62,11 @@ def markup(text: str) -> Markup:
     html = []
     for paragraph in paragraphs:
         line = str(escape(re.sub(r"\\(.)", r"\1", paragraph)))
-        for pattern, tag in ((r"``(.+?)``", "code"), (r"\*\*(.+?)\*\*", "strong"), (r"(?<!\w)\*(\w.*?\w|\w)\*(?!\w)", "em")):
+        for pattern, tag in (
+            (r"``(.+?)``", "code"),
+            (r"\*\*(.+?)\*\*", "strong"),
+            (r"(?<!\w)\*(\w.*?\w|\w)\*(?!\w)", "em"),
+        ):
             line = re.sub(pattern, rf"<{tag}>\1</{tag}>", line)
         html.append(f"<p>{line}</p>")
     return Markup("\n".join(html))
@@ -81,7 +89,11 @@ def render(template: str | Path, **context: object) -> str:
     """
     loader = jinja2.FileSystemLoader(Path(template).parent)
     environment = jinja2.Environment(
-        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=loader,
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters |= {"number": number, "markup": markup}
     environment.globals["VERDICTS"] = VERDICTS

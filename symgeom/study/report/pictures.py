@@ -29,8 +29,9 @@ def embed(path: str | Path, captions: Mapping[str, str], shown: Mapping[str, Map
     Returns
     -------
     dict
-        ``case``, ``name``, ``path``, ``source`` and ``thumbnail`` (addresses that hold the picture), ``inches`` (its printed
-        width), ``title`` and ``caption`` (what follows the title), ``question``, ``stages``, ``stores`` (files of each stage).
+        ``case``, ``name``, ``path``, ``source`` and ``thumbnail`` (addresses that hold the
+        picture), ``inches`` (its printed width), ``title`` and ``caption`` (what follows the
+        title), ``question``, ``stages``, ``stores`` (files of each stage).
     """
     path = Path(path)
     content, (_, title, caption) = path.read_bytes(), captions[path.stem].split("**", 2)
@@ -71,7 +72,10 @@ def stores_of(folder: Path, stages: Sequence[str]) -> list[str]:
     ['results/digits/mlp/minima/*.zarr.zip']
     """
     single = {stage: folder / f"{stage}.zarr.zip" for stage in stages}
-    return [(file if file.is_file() else folder / stage / "*.zarr.zip").as_posix() for stage, file in single.items()]
+    return [
+        (file if file.is_file() else folder / stage / "*.zarr.zip").as_posix()
+        for stage, file in single.items()
+    ]
 
 
 def _thumbnail(path: Path) -> bytes:

@@ -18,7 +18,8 @@ def minima_rows(minima: Mapping, canonical: Mapping, arms: Sequence[str]) -> lis
     Parameters
     ----------
     minima : xr.Dataset
-        With ``status``, ``usable``, ``epochs``, both budgets of gradients, and the errors and losses over (arm, seed).
+        With ``status``, ``usable``, ``epochs``, both budgets of gradients, and the errors and
+        losses over (arm, seed).
     canonical : xr.Dataset
         With ``certificate`` over (arm, seed).
     arms : sequence of str
@@ -29,16 +30,31 @@ def minima_rows(minima: Mapping, canonical: Mapping, arms: Sequence[str]) -> lis
     list of dict
         One row per run, none left out.
     """
-    names = ("train_error", "test_error", "train_loss", "test_loss", "epochs", "gradient_evaluations", "sample_gradients")
+    names = (
+        "train_error",
+        "test_error",
+        "train_loss",
+        "test_loss",
+        "epochs",
+        "gradient_evaluations",
+        "sample_gradients",
+    )
     rows = []
     for arm in (arm for arm in arms if arm in minima["arm"].values):
         for seed in minima["seed"].values.tolist():
             run = {"arm": arm, "seed": seed}
-            status, certificate = str(minima["status"].sel(run).item()), canonical["certificate"].sel(run).item()
+            status, certificate = (
+                str(minima["status"].sel(run).item()),
+                canonical["certificate"].sel(run).item(),
+            )
             if status:
                 measured = {name: float(minima[name].sel(run)) for name in names}
                 usable = bool(minima["usable"].sel(run))
-                rows.append(run | {"status": status, "usable": usable, "certificate": certificate} | measured)
+                rows.append(
+                    run
+                    | {"status": status, "usable": usable, "certificate": certificate}
+                    | measured
+                )
     return rows
 
 
@@ -55,14 +71,21 @@ def arm_rows(rows: Sequence[Mapping], arms: Sequence[str]) -> list[dict]:
     Returns
     -------
     list of dict
-        One row per arm: ``runs``, ``usable``, means of errors, epochs and budget, and the deviation of the test error.
+        One row per arm: ``runs``, ``usable``, means of errors, epochs and budget, and the deviation
+        of the test error.
     """
     summary = []
     for arm in arms:
         runs = [row for row in rows if row["arm"] == arm]
         kept = [row for row in runs if row["usable"]]
-        names, errors = ("train_error", "test_error", "epochs", "sample_gradients"), [row["test_error"] for row in kept]
-        means = {name: float(np.mean([row[name] for row in kept])) if kept else math.nan for name in names}
+        names, errors = (
+            ("train_error", "test_error", "epochs", "sample_gradients"),
+            [row["test_error"] for row in kept],
+        )
+        means = {
+            name: float(np.mean([row[name] for row in kept])) if kept else math.nan
+            for name in names
+        }
         means["test_error_deviation"] = float(np.std(errors, ddof=1)) if len(kept) > 1 else math.nan
         summary.append({"arm": arm, "runs": len(runs), "usable": len(kept)} | means)
     return summary
@@ -74,19 +97,23 @@ def alignment_facts(alignments: Mapping) -> dict:
     Parameters
     ----------
     alignments : xr.Dataset
-        With ``start_objective`` over (pair, start), ``converged`` and ``ties`` (pair, group); NaN where a network is missing.
+        With ``start_objective`` over (pair, start), ``converged`` and ``ties`` (pair, group); NaN
+        where a network is missing.
 
     Returns
     -------
     dict
-        ``pairs`` and ``tied`` (numbers of pairs), ``unsettled`` (names of pairs that did not converge), ``starts``, ``improved``
-        (pairs whose later starts led higher than the first) and ``spread`` (median over pairs of the gap between best and worst
-        start, as a share of the best).
+        ``pairs`` and ``tied`` (numbers of pairs), ``unsettled`` (names of pairs that did not
+        converge), ``starts``, ``improved`` (pairs whose later starts led higher than the first) and
+        ``spread`` (median over pairs of the gap between best and worst start, as a share of the
+        best).
     """
     objectives = alignments["start_objective"].values
     there = np.isfinite(objectives).all(1)
     objectives, best = objectives[there], objectives[there].max(1)
-    spread = float(np.median((best - objectives.min(1)) / np.abs(best))) if there.any() else math.nan
+    spread = (
+        float(np.median((best - objectives.min(1)) / np.abs(best))) if there.any() else math.nan
+    )
     return {
         "pairs": int(there.sum()),
         "starts": objectives.shape[1],
@@ -103,7 +130,8 @@ def pair_names(pairs: Mapping, chosen: Sequence[bool]) -> list[str]:
     Parameters
     ----------
     pairs : xr.Dataset
-        With the coordinates ``first_arm``, ``first_seed``, ``second_arm`` and ``second_seed`` over pair.
+        With the coordinates ``first_arm``, ``first_seed``, ``second_arm`` and ``second_seed`` over
+        pair.
     chosen : sequence of bool
         Which pairs.
 
@@ -112,8 +140,15 @@ def pair_names(pairs: Mapping, chosen: Sequence[bool]) -> list[str]:
     list of str
         "sgd/0 and sgd/1", and so on.
     """
-    ends = zip(*(pairs[f"{end}_{what}"].values for end in ("first", "second") for what in ("arm", "seed")), strict=True)
-    return [f"{first}/{one} and {second}/{other}" for (first, one, second, other), put in zip(ends, chosen, strict=True) if put]
+    ends = zip(
+        *(pairs[f"{end}_{what}"].values for end in ("first", "second") for what in ("arm", "seed")),
+        strict=True,
+    )
+    return [
+        f"{first}/{one} and {second}/{other}"
+        for (first, one, second, other), put in zip(ends, chosen, strict=True)
+        if put
+    ]
 
 
 def diverged_chains(chains: Mapping) -> list[str]:
@@ -138,12 +173,14 @@ def data_facts(data: Mapping) -> dict:
     Parameters
     ----------
     data : xr.Dataset
-        With ``train_class_count`` and ``test_class_count`` over class, and the attributes that loading them gave.
+        With ``train_class_count`` and ``test_class_count`` over class, and the attributes that
+        loading them gave.
 
     Returns
     -------
     dict
-        ``name``, ``checksum``, ``ignored`` (files that were no samples), ``classes`` (name, counts), ``samples`` (both sums).
+        ``name``, ``checksum``, ``ignored`` (files that were no samples), ``classes`` (name,
+        counts), ``samples`` (both sums).
     """
     counts = [data[f"{split}_class_count"].values.tolist() for split in ("train", "test")]
     return {
@@ -172,13 +209,21 @@ def barrier_rows(path: str | Path, case: str, arms: Sequence[str]) -> tuple[str,
     variant : str
         The kind of path; empty if none was measured.
     rows : list of dict
-        ``first`` and ``second`` arm, ``mean``, ``low``, ``high`` (fractions of the samples; NaN: unknown), ``pairs``.
+        ``first`` and ``second`` arm, ``mean``, ``low``, ``high`` (fractions of the samples; NaN:
+        unknown), ``pairs``.
     """
     with open(path, newline="", encoding="utf-8") as file:
-        found = [row for row in csv.DictReader(file) if (row["case"], row["split"]) == (case, "train")]
-    variant, rows = next((name for name in FULL if name in {row["variant"] for row in found}), ""), []
+        found = [
+            row for row in csv.DictReader(file) if (row["case"], row["split"]) == (case, "train")
+        ]
+    variant, rows = (
+        next((name for name in FULL if name in {row["variant"] for row in found}), ""),
+        [],
+    )
     for row in (row for row in found if row["variant"] == variant):
         first, second = sorted((row["first_arm"], row["second_arm"]), key=arms.index)
         numbers = {name: float(row[name]) for name in ("mean", "low", "high")}
         rows.append({"first": first, "second": second, "pairs": int(row["pairs"])} | numbers)
-    return variant, sorted(rows, key=lambda row: (arms.index(row["first"]), arms.index(row["second"])))
+    return variant, sorted(
+        rows, key=lambda row: (arms.index(row["first"]), arms.index(row["second"]))
+    )

@@ -1,25 +1,29 @@
 """Find the symmetries of any network by itself.
 
-The ``torch.export`` graph of a module is a list of operations on tensors. Each says two things about the units that index its
-tensors: which axes are indexed by the same units (so that a permutation must move them together), and how scales pass through it
-(linear equations on exponents). One small rule per operation, in one table (:mod:`symgeom.symmetry.discovery.rules`), states both; labels
-are then unified (:mod:`symgeom.symmetry.discovery.labels`) and the equations solved (:mod:`symgeom.symmetry.discovery.exponents`). What is left free
-is the symmetry group; what cannot be decided is given up, so that the spec is never too large, and
+The ``torch.export`` graph of a module is a list of operations on tensors. Each says two things
+about the units that index its tensors: which axes are indexed by the same units (so that a
+permutation must move them together), and how scales pass through it (linear equations on
+exponents). One small rule per operation, in one table (:mod:`symgeom.symmetry.discovery.rules`),
+states both; labels are then unified (:mod:`symgeom.symmetry.discovery.labels`) and the equations
+solved (:mod:`symgeom.symmetry.discovery.exponents`). What is left free is the symmetry group; what
+cannot be decided is given up, so that the spec is never too large, and
 :func:`symgeom.symmetry.certificate.certify` proves it on every use.
 
-Heads of attention may be permuted, and an invertible matrix may act within each on its queries and keys, another on its values
-and what reads them. Permutations move what the matrices act on, so that a spec holds one or the other (``within_heads``).
+Heads of attention may be permuted, and an invertible matrix may act within each on its queries and
+keys, another on its values and what reads them. Permutations move what the matrices act on, so that
+a spec holds one or the other (``within_heads``).
 
-Not reported, though they are symmetries: matrices within heads whose queries, keys and values are cut from one tensor by an axis
-of their own (``reshape(..., 3, heads, width)``) or rotated by position, rotations of a residual stream without normalisation of
-single coordinates, signs of a batch norm's weight (its input and weight flipped together), exchanges of whole groups of a grouped
+Not reported, though they are symmetries: matrices within heads whose queries, keys and values are
+cut from one tensor by an axis of their own (``reshape(..., 3, heads, width)``) or rotated by
+position, rotations of a residual stream without normalisation of single coordinates, signs of a
+batch norm's weight (its input and weight flipped together), exchanges of whole groups of a grouped
 convolution, and the redundancies of the data or of particular weights (dead units, twin units).
 
 References
 ----------
-Godfrey et al., "On the symmetries of deep learning models and their internal representations" (2205.14258), section 3 (which
-groups commute with which activation). Ainsworth et al., "Git Re-Basin" (2209.04836), appendix A.4 (permutations per architecture,
-by hand).
+Godfrey et al., "On the symmetries of deep learning models and their internal representations"
+(2205.14258), section 3 (which groups commute with which activation). Ainsworth et al., "Git
+Re-Basin" (2209.04836), appendix A.4 (permutations per architecture, by hand).
 """
 
 from torch import Tensor, nn
@@ -40,21 +44,21 @@ def discover(module: nn.Module, example: Tensor, *, within_heads: bool = False) 
     example : Tensor, shape (sample, ...)
         A batch of inputs; only its shape and type matter.
     within_heads : bool
-        What to report of attention: permutations of its heads (to align networks), or the matrices within each (for their charges
-        and for moves along the valley).
+        What to report of attention: permutations of its heads (to align networks), or the matrices
+        within each (for their charges and for moves along the valley).
 
     Returns
     -------
     SymmetrySpec
-        Groups ``hidden1``, ``hidden2``, ... from input to output, further scalings of the same units as ``hidden1.scale1``,
-        coordinates of single heads as ``hidden1.head1``, and ``head`` if the output is a table (sample, class) from a last layer
-        with its own weights.
+        Groups ``hidden1``, ``hidden2``, ... from input to output, further scalings of the same
+        units as ``hidden1.scale1``, coordinates of single heads as ``hidden1.head1``, and ``head``
+        if the output is a table (sample, class) from a last layer with its own weights.
 
     Raises
     ------
     SymgeomError
-        If the network cannot take the example, is random in eval mode, cannot be captured, or holds an operation that no rule
-        describes.
+        If the network cannot take the example, is random in eval mode, cannot be captured, or holds
+        an operation that no rule describes.
 
     Examples
     --------
@@ -66,4 +70,6 @@ def discover(module: nn.Module, example: Tensor, *, within_heads: bool = False) 
     program = export(module, example)
     network = walk(program, module)
     head = head_group(program, network, tensor_names(program, module))
-    return SymmetrySpec((*unit_groups(network, within_heads=within_heads), *([head] if head else [])))
+    return SymmetrySpec(
+        (*unit_groups(network, within_heads=within_heads), *([head] if head else []))
+    )

@@ -1,13 +1,14 @@
 """Scales: the integer vectors of exponents that every operation allows.
 
-If unit ``k`` of a family is scaled by ``s``, its slice of tensor ``T`` is multiplied by ``s**e(T)``. Each operation is a linear
-equation on these exponents (an addition: equal; a product: their sum; a ReLU: unchanged; a GELU: zero). The scaling symmetries of
-a family are the null space of its equations: over the rationals for positive scales, over the field of two elements for signs.
+If unit ``k`` of a family is scaled by ``s``, its slice of tensor ``T`` is multiplied by
+``s**e(T)``. Each operation is a linear equation on these exponents (an addition: equal; a product:
+their sum; a ReLU: unchanged; a GELU: zero). The scaling symmetries of a family are the null space
+of its equations: over the rationals for positive scales, over the field of two elements for signs.
 
 References
 ----------
-Any text on Gauss-Jordan elimination; the reduced form is taken with the earliest unknowns free, so that each vector of the basis
-belongs to the first tensor that produces a scale.
+Any text on Gauss-Jordan elimination; the reduced form is taken with the earliest unknowns free, so
+that each vector of the basis belongs to the first tensor that produces a scale.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +21,10 @@ Row = dict[Unknown, Fraction]
 
 
 def null_space(
-    equations: Iterable[Mapping[Unknown, Fraction | int]], unknowns: Sequence[Unknown], *, modulus: int = 0
+    equations: Iterable[Mapping[Unknown, Fraction | int]],
+    unknowns: Sequence[Unknown],
+    *,
+    modulus: int = 0,
 ) -> list[dict[Unknown, int]]:
     """Return a basis of the solutions of homogeneous linear equations.
 
@@ -51,7 +55,11 @@ def null_space(
         row = _substituted(_reduced(equation, modulus), solved, modulus)
         if row:
             pivot = max(row, key=rank.__getitem__)
-            value = {name: -coefficient / row[pivot] for name, coefficient in row.items() if name != pivot}
+            value = {
+                name: -coefficient / row[pivot]
+                for name, coefficient in row.items()
+                if name != pivot
+            }
             solved[pivot] = _reduced(value, modulus)
     vectors: dict[Unknown, Row] = {name: {} for name in unknowns if name not in solved}
     for name in unknowns:
@@ -61,7 +69,10 @@ def null_space(
 
 
 def _reduced(row: Mapping[Unknown, Fraction | int], modulus: int) -> Row:
-    reduced = {name: Fraction(value) % modulus if modulus else Fraction(value) for name, value in row.items()}
+    reduced = {
+        name: Fraction(value) % modulus if modulus else Fraction(value)
+        for name, value in row.items()
+    }
     return {name: value for name, value in reduced.items() if value}
 
 

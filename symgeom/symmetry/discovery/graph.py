@@ -69,7 +69,8 @@ def export(module: nn.Module, example: Tensor) -> ExportedProgram:
     Raises
     ------
     SymgeomError
-        If the module cannot take the example, is random in eval mode, or has a control flow that export cannot capture.
+        If the module cannot take the example, is random in eval mode, or has a control flow that
+        export cannot capture.
     """
     copy = deepcopy(module).eval().requires_grad_(True)
     for layer in copy.modules():
@@ -101,14 +102,20 @@ def export(module: nn.Module, example: Tensor) -> ExportedProgram:
 def _told_apart(_: nn.Module, inputs: tuple, options: dict) -> tuple[tuple, dict]:
     """Hand queries, keys and values on as three tensors: then attention reads its packed weight in three runs of rows."""
     names = ("query", "key", "value")
-    given = dict(zip(names, inputs, strict=False)) | {name: options[name] for name in names if name in options}
+    given = dict(zip(names, inputs, strict=False)) | {
+        name: options[name] for name in names if name in options
+    }
     apart = tuple(torch.ops.aten.alias(given[name]) for name in names)
-    return (*apart, *inputs[3:]), {name: value for name, value in options.items() if name not in names}
+    return (*apart, *inputs[3:]), {
+        name: value for name, value in options.items() if name not in names
+    }
 
 
 def _same(first: Tensor, second: Tensor) -> bool:
     """Whether two tensors are equal, an undefined number being equal to another."""
-    return first.shape == second.shape and bool(((first == second) | ((first != first) & (second != second))).all())
+    return first.shape == second.shape and bool(
+        ((first == second) | ((first != first) & (second != second))).all()
+    )
 
 
 def tensors_of(outputs: object) -> list[Tensor]:
@@ -184,20 +191,28 @@ def tensor_names(program: ExportedProgram, module: nn.Module) -> dict[Node, str]
     program : ExportedProgram
         The graph.
     module : nn.Module
-        The network that was captured: a tensor with several names (tied weights) has the one that named_parameters gives it.
+        The network that was captured: a tensor with several names (tied weights) has the one that
+        named_parameters gives it.
 
     Returns
     -------
     dict of Node to str
         Inputs and constants are left out.
     """
-    every = [*module.named_parameters(remove_duplicate=False), *module.named_buffers(remove_duplicate=False)]
+    every = [
+        *module.named_parameters(remove_duplicate=False),
+        *module.named_buffers(remove_duplicate=False),
+    ]
     first = {id(tensor): name for name, tensor in reversed(every)}
     names = {name: first[id(tensor)] for name, tensor in every}
     specs = {spec.arg.name: spec for spec in program.graph_signature.input_specs}
     known = (InputKind.PARAMETER, InputKind.BUFFER)
     placeholders = [node for node in program.graph_module.graph.nodes if node.op == "placeholder"]
-    return {node: names[specs[node.name].target] for node in placeholders if specs[node.name].kind in known}
+    return {
+        node: names[specs[node.name].target]
+        for node in placeholders
+        if specs[node.name].kind in known
+    }
 
 
 def operation(node: Node) -> tuple[str, dict[str, object]]:
@@ -205,8 +220,14 @@ def operation(node: Node) -> tuple[str, dict[str, object]]:
     if not isinstance(node.target, torch._ops.OpOverload):
         return getattr(node.target, "__name__", str(node.target)), dict(enumerate(node.args))
     schema = node.target._schema
-    bound = {argument.name: argument.default_value for argument in schema.arguments if argument.has_default_value()}
-    bound |= {argument.name: value for argument, value in zip(schema.arguments, node.args, strict=False)} | node.kwargs
+    bound = {
+        argument.name: argument.default_value
+        for argument in schema.arguments
+        if argument.has_default_value()
+    }
+    bound |= {
+        argument.name: value for argument, value in zip(schema.arguments, node.args, strict=False)
+    } | node.kwargs
     name = schema.name.removeprefix("aten::")
     name = name.removesuffix("_") if schema.is_mutable else name
     return name, {_ALIASES.get(key, key): value for key, value in bound.items()}
@@ -218,7 +239,9 @@ def _axes(value: object) -> Axes | tuple[Axes, ...]:
     return tuple(_axes(part) for part in value) if isinstance(value, tuple | list) else ()
 
 
-def _apply(node: Node, axes: dict[Node, Axes], network: Network, names: dict[Node, str]) -> Axes | tuple[Axes, ...]:
+def _apply(
+    node: Node, axes: dict[Node, Axes], network: Network, names: dict[Node, str]
+) -> Axes | tuple[Axes, ...]:
     """Collect what one operation says, and return the axes of its result."""
     name, arguments = operation(node)
     if name == "getitem":
@@ -237,10 +260,14 @@ def _apply(node: Node, axes: dict[Node, Axes], network: Network, names: dict[Nod
             if arguments["running_var"] not in names:
                 raise UnsupportedError("batch normalisation with statistics that are no buffers")
             network.shifts[names[arguments["running_var"]]] = arguments["eps"]
-        values = {key: torch.fx.map_arg(value, axes.__getitem__) for key, value in arguments.items()}
+        values = {
+            key: torch.fx.map_arg(value, axes.__getitem__) for key, value in arguments.items()
+        }
         said = list(_registered(RULES[name](out, **values), network))
     except UnsupportedError as error:
-        raise SymgeomError(f"Cannot discover the symmetries through {error} in {_place(node)}. {_BY_HAND}") from None
+        raise SymgeomError(
+            f"Cannot discover the symmetries through {error} in {_place(node)}. {_BY_HAND}"
+        ) from None
     network.statements += said
     network.origins |= dict.fromkeys(said, f"{name} in {_place(node)}")
     if node.target._schema.is_mutable:  # later uses of the tensor see what was written

@@ -1,16 +1,19 @@
 """Permutations: which axes of which tensors are indexed by the same units.
 
-Every axis of every tensor carries a label. A label is a sum of products of *families* of units: a family of ``n`` units is the
-label of an axis of length ``n``; a product ``a * b`` labels the flattening of two axes (channels and pixels, heads and their
-coordinates); a sum ``a + b`` labels a concatenation. An operation says that two labels are equal, and :meth:`Labels.unify` makes
-them equal: unknown families are bound to what they turn out to be (a family, a product, a sum), as in the unification of types,
-of which union-find is the case without structure. A family whose units have an identity (inputs, outputs, pixels, anything that
-does not fit) is *pinned*: nothing about it may be permuted or scaled. Giving up on a label means pinning all that touches it, so
-that what remains free is always a symmetry.
+Every axis of every tensor carries a label. A label is a sum of products of *families* of units: a
+family of ``n`` units is the label of an axis of length ``n``; a product ``a * b`` labels the
+flattening of two axes (channels and pixels, heads and their coordinates); a sum ``a + b`` labels a
+concatenation. An operation says that two labels are equal, and :meth:`Labels.unify` makes them
+equal: unknown families are bound to what they turn out to be (a family, a product, a sum), as in
+the unification of types, of which union-find is the case without structure. A family whose units
+have an identity (inputs, outputs, pixels, anything that does not fit) is *pinned*: nothing about it
+may be permuted or scaled. Giving up on a label means pinning all that touches it, so that what
+remains free is always a symmetry.
 
 References
 ----------
-Baader and Snyder, "Unification theory", Handbook of Automated Reasoning (2001), section 2 (unification by substitution).
+Baader and Snyder, "Unification theory", Handbook of Automated Reasoning (2001), section 2
+(unification by substitution).
 """
 
 from collections import deque
@@ -103,7 +106,11 @@ class Labels:
         """Return what a family is, in terms of families that are bound to nothing."""
         if family.bound is None:
             return ((family,),)
-        family.bound = tuple(part for segment in family.bound for part in self._multiply([self.resolve(f) for f in segment]))
+        family.bound = tuple(
+            part
+            for segment in family.bound
+            for part in self._multiply([self.resolve(f) for f in segment])
+        )
         return family.bound
 
     def _multiply(self, labels: list[tuple[Segment, ...]]) -> list[Segment]:
@@ -113,7 +120,10 @@ class Labels:
             if len(label) > 1 and prod(sizes[:place]) > 1:
                 self.pin(f for other in labels for segment in other for f in segment)
                 return [(Family(prod(sizes), pinned=True),)]
-        return [_without_ones(tuple(f for segment in choice for f in segment)) for choice in product(*labels)]
+        return [
+            _without_ones(tuple(f for segment in choice for f in segment))
+            for choice in product(*labels)
+        ]
 
     def pin(self, families: Iterable[Family]) -> None:
         """Take the freedom from some families (bound to nothing)."""
@@ -124,7 +134,11 @@ class Labels:
 
     def segments(self, expression: Expression) -> list[Segment]:
         """Return the label of an expression of axes."""
-        return [part for factors in expression for part in self._multiply([self.resolve(axis.family) for axis in factors])]
+        return [
+            part
+            for factors in expression
+            for part in self._multiply([self.resolve(axis.family) for axis in factors])
+        ]
 
     def occurrences(self, expression: Expression) -> list[Occurrence]:
         """Return where the free families occur in an expression of axes."""
@@ -136,14 +150,21 @@ class Labels:
                 sizes = [family.size for family, _ in pairs]
                 for place, (family, key) in enumerate(pairs):
                     if not family.pinned:
-                        found.append(Occurrence(family, start, prod(sizes[place + 1 :]), prod(sizes[:place]), key))
+                        found.append(
+                            Occurrence(
+                                family, start, prod(sizes[place + 1 :]), prod(sizes[:place]), key
+                            )
+                        )
                 start += prod(sizes)
         return found
 
     def _named(self, axis: Axis) -> list[list[tuple[Family, Key]]]:
         """Return the label of an axis, every family with the key of its exponent."""
         label = self.resolve(axis.family)
-        return [[(family, (axis, s, f)) for f, family in enumerate(segment)] for s, segment in enumerate(label)]
+        return [
+            [(family, (axis, s, f)) for f, family in enumerate(segment)]
+            for s, segment in enumerate(label)
+        ]
 
     def unify(self, first: Expression, second: Expression) -> None:
         """Make the labels of two expressions equal, by binding unknown families or, where that fails, by pinning."""
@@ -154,9 +175,13 @@ class Labels:
                 continue
             difference = prod(f.size for f in a) - prod(f.size for f in b)
             if difference:
-                longer, longer_queue, shorter, shorter_queue = (a, left, b, right) if difference > 0 else (b, right, a, left)
+                longer, longer_queue, shorter, shorter_queue = (
+                    (a, left, b, right) if difference > 0 else (b, right, a, left)
+                )
                 shorter_queue.appendleft(shorter)
-                longer_queue.extendleft(reversed(self._split(longer, prod(f.size for f in shorter))))
+                longer_queue.extendleft(
+                    reversed(self._split(longer, prod(f.size for f in shorter)))
+                )
             else:
                 self._unify_products(a, b)
 

@@ -3,11 +3,24 @@
 from collections.abc import Iterator, Sequence
 
 from symgeom.symmetry.discovery.labels import Axis
-from symgeom.symmetry.discovery.relations import Axes, Mixed, Relation, Separate, Statement, equal, fixed, label, unscaled, whole
+from symgeom.symmetry.discovery.relations import (
+    Axes,
+    Mixed,
+    Relation,
+    Separate,
+    Statement,
+    equal,
+    fixed,
+    label,
+    unscaled,
+    whole,
+)
 from symgeom.symmetry.discovery.unsupported import UnsupportedError
 
 
-def batch_norm(out: Axes, *, source: Axes, weight: Axes | None, bias: Axes | None, **options: Axes | None) -> Iterator[Statement]:
+def batch_norm(
+    out: Axes, *, source: Axes, weight: Axes | None, bias: Axes | None, **options: Axes | None
+) -> Iterator[Statement]:
     """Scale the input with its mean and deviation (statistics kept), the output with weight and bias."""
     mean, variance = options["running_mean"], options["running_var"]
     yield from unscaled(source[:1] + source[2:], out[:1] + out[2:])
@@ -26,7 +39,9 @@ def batch_norm(out: Axes, *, source: Axes, weight: Axes | None, bias: Axes | Non
     yield from _affine(out[1:2], channel, weight, bias)
 
 
-def _affine(out: Axes, normalised: Axis, weight: Axes | None, bias: Axes | None) -> Iterator[Statement]:
+def _affine(
+    out: Axes, normalised: Axis, weight: Axes | None, bias: Axes | None
+) -> Iterator[Statement]:
     """Multiply a normalised tensor by a weight and add a bias, both over the same axes."""
     for target, factor in zip(out, weight or (), strict=bool(weight)):
         yield equal(factor, target, "p")
@@ -48,7 +63,9 @@ def layer_norm(
     first = len(out) - len(normalized_shape)
     yield from unscaled(source[:first], out[:first])
     yield Mixed(source[first:], source)
-    for before, after, *affine in zip(source[first:], out[first:], *(x for x in (weight, bias) if x), strict=True):
+    for before, after, *affine in zip(
+        source[first:], out[first:], *(x for x in (weight, bias) if x), strict=True
+    ):
         yield label(before, after)
         yield fixed(before)
         yield Separate((before,))
@@ -59,7 +76,13 @@ def layer_norm(
 
 
 def group_norm(
-    out: Axes, *, source: Axes, num_groups: int, weight: Axes | None = None, bias: Axes | None = None, **_: object
+    out: Axes,
+    *,
+    source: Axes,
+    num_groups: int,
+    weight: Axes | None = None,
+    bias: Axes | None = None,
+    **_: object,
 ) -> Iterator[Statement]:
     """Normalise over pixels and runs of channels: units stay within their run."""
     size = source[1].size // num_groups
@@ -69,7 +92,13 @@ def group_norm(
 
 
 def instance_norm(
-    out: Axes, *, source: Axes, weight: Axes | None, bias: Axes | None, use_input_stats: bool, **_: object
+    out: Axes,
+    *,
+    source: Axes,
+    weight: Axes | None,
+    bias: Axes | None,
+    use_input_stats: bool,
+    **_: object,
 ) -> Iterator[Statement]:
     """Normalise over pixels."""
     if not use_input_stats:
@@ -77,7 +106,11 @@ def instance_norm(
     yield from _normalised_channels(out, source, weight, bias)
 
 
-def _normalised_channels(out: Axes, source: Axes, weight: Axes | None, bias: Axes | None) -> Iterator[Statement]:
-    yield from layer_norm(out[1:2], source=source[1:2], normalized_shape=[out[1].size], weight=weight, bias=bias)
+def _normalised_channels(
+    out: Axes, source: Axes, weight: Axes | None, bias: Axes | None
+) -> Iterator[Statement]:
+    yield from layer_norm(
+        out[1:2], source=source[1:2], normalized_shape=[out[1].size], weight=weight, bias=bias
+    )
     yield from unscaled(source[:1] + source[2:], out[:1] + out[2:])
     yield Mixed(source[2:], source)

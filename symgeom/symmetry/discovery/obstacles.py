@@ -26,7 +26,8 @@ def obstacles(module: nn.Module, example: Tensor, tensor: str, axis: int) -> lis
     Returns
     -------
     list of str
-        Operations and their modules, in the order of use; empty if the units have an identity (inputs, outputs), or a scale.
+        Operations and their modules, in the order of use; empty if the units have an identity
+        (inputs, outputs), or a scale.
 
     Raises
     ------
@@ -44,6 +45,14 @@ def obstacles(module: nn.Module, example: Tensor, tensor: str, axis: int) -> lis
     check_choice(tensor, network.tensors, "tensor of the network")
     solve_labels(labels, network)
     families = {at.family for at in labels.occurrences(((network.tensors[tensor][axis],),))}
-    fixing = (s for s in network.statements if isinstance(s, Relation) and "p" in s.holds and len(s.terms) == 1)
-    named = (network.origins[s] for s in fixing if families & {at.family for at in labels.occurrences(s.terms[0][0])})
+    fixing = (
+        s
+        for s in network.statements
+        if isinstance(s, Relation) and "p" in s.holds and len(s.terms) == 1
+    )
+    named = (
+        network.origins[s]
+        for s in fixing
+        if families & {at.family for at in labels.occurrences(s.terms[0][0])}
+    )
     return list(dict.fromkeys(named))

@@ -24,7 +24,9 @@ from symgeom.symmetry.discovery.relations import (
 from symgeom.symmetry.discovery.unsupported import UnsupportedError
 
 
-def linear(out: Axes, *, source: Axes, weight: Axes, bias: Axes | None = None, **_: object) -> Iterator[Statement]:
+def linear(
+    out: Axes, *, source: Axes, weight: Axes, bias: Axes | None = None, **_: object
+) -> Iterator[Statement]:
     """Sum over the last axis with a weight (out, in)."""
     yield from _biased(out[:-1], source[:-1], out[-1], bias)
     yield from contracted(source, -1, weight[1])
@@ -102,16 +104,22 @@ def matrix_product(out: Axes, *, source: Axes, other: Axes, **_: object) -> Iter
     yield from (fixed(axis) for axis in (*source[:-2], *other[:-2], *out[:batches]))
 
 
-def affine_product(out: Axes, *, source: Axes, mat1: Axes, other: Axes, **_: object) -> Iterator[Statement]:
+def affine_product(
+    out: Axes, *, source: Axes, mat1: Axes, other: Axes, **_: object
+) -> Iterator[Statement]:
     """Add a matrix product to a bias (addmm)."""
     yield from matrix_product(out, source=mat1, other=other)
     yield from add(out, source=source, other=out)
 
 
-def attention(out: Axes, *, query: Axes, key: Axes, value: Axes, **options: object) -> Iterator[Statement]:
+def attention(
+    out: Axes, *, query: Axes, key: Axes, value: Axes, **options: object
+) -> Iterator[Statement]:
     """Weigh values by softmax(query key): heads match, positions are permuted, coordinates contract (see matrix_product)."""
     if options["enable_gqa"] or options["dropout_p"]:
-        raise UnsupportedError("attention with fewer key heads than query heads, or with dropout that is on in eval mode")
+        raise UnsupportedError(
+            "attention with fewer key heads than query heads, or with dropout that is on in eval mode"
+        )
     if options["attn_mask"]:
         yield Pin(options["attn_mask"])
     if options["attn_mask"] or options["is_causal"]:
@@ -125,7 +133,9 @@ def attention(out: Axes, *, query: Axes, key: Axes, value: Axes, **options: obje
     yield equal(value[-1], out[-1])
 
 
-def add(out: Axes, *, source: Axes, other: Axes | float, alpha: float = 1, **_: object) -> Iterator[Statement]:
+def add(
+    out: Axes, *, source: Axes, other: Axes | float, alpha: float = 1, **_: object
+) -> Iterator[Statement]:
     """Add (or subtract): equal scales; what is broadcast over units forbids their scale."""
     if not isinstance(other, tuple):
         yield from unscaled(source, out) if other else passed(source, out)
@@ -156,7 +166,9 @@ def gate(out: Axes, *, source: Axes, dim: int = -1, **_: object) -> Iterator[Sta
     yield from unscaled(source[:place] + source[place + 1 :], out[:place] + out[place + 1 :])
 
 
-def divide(out: Axes, *, source: Axes, other: Axes | float, rounding_mode: str | None = None, **_: object) -> Iterator[Statement]:
+def divide(
+    out: Axes, *, source: Axes, other: Axes | float, rounding_mode: str | None = None, **_: object
+) -> Iterator[Statement]:
     """Divide: scales divide."""
     if rounding_mode:
         raise UnsupportedError("division with rounding")
@@ -180,11 +192,17 @@ def _multiplied(out: Axes, source: Axes, other: Axes | float, degree: int) -> It
 
 def _stretched(out: Axes, source: Axes, other: Axes) -> Statement:
     """Pin the axes of length 1 that are stretched to the length of the result: they label nothing."""
-    pairs = ((axis, target) for axes in (source, other) for axis, target in zip(reversed(axes), reversed(out), strict=False))
+    pairs = (
+        (axis, target)
+        for axes in (source, other)
+        for axis, target in zip(reversed(axes), reversed(out), strict=False)
+    )
     return Pin(tuple(axis for axis, target in pairs if axis.size != target.size))
 
 
-def _broadcast(out: Axes, source: Axes, other: Axes) -> Iterator[tuple[Axis, Axis | None, Axis | None]]:
+def _broadcast(
+    out: Axes, source: Axes, other: Axes
+) -> Iterator[tuple[Axis, Axis | None, Axis | None]]:
     """Match axes from the last to the first; an axis that is stretched (or absent) is given as None."""
     for place in range(1, len(out) + 1):
         target = out[-place]

@@ -1,7 +1,7 @@
 """The words in which an operation says what it does to units.
 
-A rule (see :mod:`symgeom.symmetry.discovery.rules`) describes one operation by a few of these statements about axes; it never looks at
-labels or exponents itself.
+A rule (see :mod:`symgeom.symmetry.discovery.rules`) describes one operation by a few of these
+statements about axes; it never looks at labels or exponents itself.
 """
 
 from collections.abc import Iterable, Iterator
@@ -23,7 +23,8 @@ class Relation:
     terms : tuple of (Expression, coefficient)
         All expressions have one label; the sum of coefficient times exponent is zero.
     holds : str
-        Whether the equation holds for positive scales ("p"), signs ("s"), both ("ps"), or labels only ("").
+        Whether the equation holds for positive scales ("p"), signs ("s"), both ("ps"), or labels
+        only ("").
     reads : tuple of Axis
         Axes that read units which another tensor produces (the input axis of a weight).
     """

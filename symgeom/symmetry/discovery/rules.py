@@ -1,8 +1,9 @@
 """What every known operation does to units: one small rule per operation, in one table.
 
-A rule takes the axes of the result and the arguments of the operation under their ATen names (tensors as tuples of axes, the
-first one, ``self`` or ``input``, as ``source``), and yields statements. To teach discovery a new operation, add a line to the
-table, and a rule if no other will do; the certificate tells whether it is right.
+A rule takes the axes of the result and the arguments of the operation under their ATen names
+(tensors as tuples of axes, the first one, ``self`` or ``input``, as ``source``), and yields
+statements. To teach discovery a new operation, add a line to the table, and a rule if no other will
+do; the certificate tells whether it is right.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -69,7 +70,9 @@ def dropout(out: Axes, *, source: Axes, train: bool, **_: object) -> Iterator[St
     yield from passed(source, out)
 
 
-def homogeneous(out: Axes, *, source: Axes, training: bool = False, **_: object) -> Iterator[Statement]:
+def homogeneous(
+    out: Axes, *, source: Axes, training: bool = False, **_: object
+) -> Iterator[Statement]:
     """Commute with positive scales: f(s x) = s f(x)."""
     if training:
         raise UnsupportedError("an activation that is random in eval mode")
@@ -144,7 +147,9 @@ def reduce(
     **_: object,
 ) -> Iterator[Statement]:
     """Sum, average or take the maximum over some axes, whose units may be permuted and not scaled."""
-    dims = range(len(source)) if dim is None or dim == [] else [dim] if isinstance(dim, int) else dim
+    dims = (
+        range(len(source)) if dim is None or dim == [] else [dim] if isinstance(dim, int) else dim
+    )
     places = {d % len(source) for d in dims}
     yield Mixed(tuple(source[place] for place in places), source)
     for place in places:
@@ -152,7 +157,10 @@ def reduce(
         if keepdim:
             yield Pin((out[place],))
     kept = [place for place in range(len(source)) if place not in places]
-    yield from through(tuple(out[place] for place in kept) if keepdim else out, source=tuple(source[place] for place in kept))
+    yield from through(
+        tuple(out[place] for place in kept) if keepdim else out,
+        source=tuple(source[place] for place in kept),
+    )
 
 
 def softmax(out: Axes, *, source: Axes, dim: int, **_: object) -> Iterator[Statement]:
@@ -171,7 +179,11 @@ _POINTWISE = (
 
 
 def _windows(prefixes: str, rule: Rule) -> dict[str, Rule]:
-    return {f"{prefix}{window}d": partial(rule, window=window) for prefix in prefixes.split() for window in (1, 2, 3)}
+    return {
+        f"{prefix}{window}d": partial(rule, window=window)
+        for prefix in prefixes.split()
+        for window in (1, 2, 3)
+    }
 
 
 RULES: dict[str, Rule] = {
@@ -183,7 +195,9 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(["sign", "sgn"], sign),
     **dict.fromkeys(["softmax", "log_softmax", "_softmax", "_log_softmax"], softmax),
     **dict.fromkeys(["conv1d", "conv2d", "conv3d"], convolution),
-    **dict.fromkeys(["conv_transpose1d", "conv_transpose2d", "conv_transpose3d"], transposed_convolution),
+    **dict.fromkeys(
+        ["conv_transpose1d", "conv_transpose2d", "conv_transpose3d"], transposed_convolution
+    ),
     **dict.fromkeys(["view", "reshape", "flatten", "unflatten", "_unsafe_view"], reshape),
     **dict.fromkeys(["add", "sub", "rsub"], add),
     **dict.fromkeys(["matmul", "mm", "bmm", "mv"], matrix_product),

@@ -4,7 +4,15 @@ from collections.abc import Iterator, Sequence
 from math import prod
 
 from symgeom.symmetry.discovery.labels import Axis
-from symgeom.symmetry.discovery.relations import Axes, Pin, Statement, equal, passed, unscaled, whole
+from symgeom.symmetry.discovery.relations import (
+    Axes,
+    Pin,
+    Statement,
+    equal,
+    passed,
+    unscaled,
+    whole,
+)
 
 
 def reshape(out: Axes, *, source: Axes, **_: object) -> Iterator[Statement]:
@@ -13,7 +21,11 @@ def reshape(out: Axes, *, source: Axes, **_: object) -> Iterator[Statement]:
     while left and right:
         first, second = [left.pop(0)], [right.pop(0)]
         while prod(a.size for a in first) != prod(a.size for a in second):
-            shorter, rest = (first, left) if prod(a.size for a in first) < prod(a.size for a in second) else (second, right)
+            shorter, rest = (
+                (first, left)
+                if prod(a.size for a in first) < prod(a.size for a in second)
+                else (second, right)
+            )
             shorter.append(rest.pop(0))
         if not left or not right:  # what is left over on one side has length 1
             first, second, left, right = [*first, *left], [*second, *right], [], []
@@ -28,7 +40,9 @@ def unsqueeze(out: Axes, *, source: Axes, dim: int, **_: object) -> Iterator[Sta
     yield from passed(source, out[:place] + out[place + 1 :])
 
 
-def squeeze(out: Axes, *, source: Axes, dim: int | Sequence[int] | None = None, **_: object) -> Iterator[Statement]:
+def squeeze(
+    out: Axes, *, source: Axes, dim: int | Sequence[int] | None = None, **_: object
+) -> Iterator[Statement]:
     """Pin the axes that are dropped, hand on the others."""
     dims = range(len(source)) if dim is None else [dim] if isinstance(dim, int) else dim
     places = {d % len(source) for d in dims if source[d].size == 1}
@@ -41,7 +55,9 @@ def permute(out: Axes, *, source: Axes, dims: Sequence[int], **_: object) -> Ite
     yield from passed([source[d] for d in dims], out)
 
 
-def transpose(out: Axes, *, source: Axes, dim0: int = 0, dim1: int = 1, **_: object) -> Iterator[Statement]:
+def transpose(
+    out: Axes, *, source: Axes, dim0: int = 0, dim1: int = 1, **_: object
+) -> Iterator[Statement]:
     """Exchange two axes."""
     order = list(source)
     order[dim0], order[dim1] = order[dim1], order[dim0]
@@ -50,7 +66,9 @@ def transpose(out: Axes, *, source: Axes, dim0: int = 0, dim1: int = 1, **_: obj
 
 def adjoint(out: Axes, *, source: Axes, **_: object) -> Iterator[Statement]:
     """Exchange the last two axes (of a vector or a number: nothing)."""
-    yield from transpose(out, source=source, dim0=-2, dim1=-1) if len(source) > 1 else passed(source, out)
+    yield from (
+        transpose(out, source=source, dim0=-2, dim1=-1) if len(source) > 1 else passed(source, out)
+    )
 
 
 def expand(out: Axes, *, source: Axes, **_: object) -> Iterator[Statement]:
@@ -61,7 +79,9 @@ def expand(out: Axes, *, source: Axes, **_: object) -> Iterator[Statement]:
         yield equal(before, after) if before.size == after.size else Pin((before, after))
 
 
-def concatenate(out: Axes, *, tensors: Sequence[Axes], dim: int = 0, **_: object) -> Iterator[Statement]:
+def concatenate(
+    out: Axes, *, tensors: Sequence[Axes], dim: int = 0, **_: object
+) -> Iterator[Statement]:
     """Label the common axis with the sum of the labels."""
     place = dim % len(out)
     yield equal(tuple((axes[place],) for axes in tensors), out[place])
@@ -95,7 +115,9 @@ def split(out: Sequence[Axes], *, source: Axes, dim: int = 0, **_: object) -> It
     yield from concatenate(source, tensors=out, dim=dim)
 
 
-def cut(out: Axes, *, source: Axes, dim: int = 0, step: int = 1, **ends: int | None) -> Iterator[Statement]:
+def cut(
+    out: Axes, *, source: Axes, dim: int = 0, step: int = 1, **ends: int | None
+) -> Iterator[Statement]:
     """Take a range of an axis (slice)."""
     place = dim % len(source)
     begin = slice(ends["start"], ends["end"], step).indices(source[place].size)[0]
@@ -107,7 +129,13 @@ def cut(out: Axes, *, source: Axes, dim: int = 0, step: int = 1, **ends: int | N
 
 
 def pad(
-    out: Axes, *, source: Axes, pad: Sequence[int], value: float | None = None, mode: str = "constant", **_: object
+    out: Axes,
+    *,
+    source: Axes,
+    pad: Sequence[int],
+    value: float | None = None,
+    mode: str = "constant",
+    **_: object,
 ) -> Iterator[Statement]:
     """Add entries at the ends: zeros may carry any label, anything else pins the axis; a constant forbids scales."""
     for place, (short, long) in enumerate(zip(source, out, strict=True)):

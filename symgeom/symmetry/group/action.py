@@ -14,7 +14,8 @@ from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup, check_spec, put,
 def act(spec: SymmetrySpec, element: GroupElement, params: Parameters) -> dict[str, Tensor]:
     """Apply a group element to a network.
 
-    Groups that permute act first, so that the scales of all groups of some units are those at their new places.
+    Groups that permute act first, so that the scales of all groups of some units are those at their
+    new places.
 
     Parameters
     ----------
@@ -33,8 +34,8 @@ def act(spec: SymmetrySpec, element: GroupElement, params: Parameters) -> dict[s
     Raises
     ------
     SymgeomError
-        If the spec does not fit the network, a tensor that would move is not real or not finite, or a permutation or scale is not
-        one of its group.
+        If the spec does not fit the network, a tensor that would move is not real or not finite, or
+        a permutation or scale is not one of its group.
 
     Examples
     --------
@@ -74,8 +75,9 @@ def act(spec: SymmetrySpec, element: GroupElement, params: Parameters) -> dict[s
 def _permuted(tensor: Tensor, leg: Leg, permutation: Tensor, *, copy: bool) -> Tensor:
     """Return the tensor with permuted units: a new one, or itself, written on.
 
-    The units are read as (before, size, after), because axes of length one make index_select five times slower. Along the last
-    axis gather is faster, but its gradient keeps what it reads, so that this must not be written on.
+    The units are read as (before, size, after), because axes of length one make index_select five
+    times slower. Along the last axis gather is faster, but its gradient keeps what it reads, so
+    that this must not be written on.
 
     Returns
     -------
@@ -86,10 +88,16 @@ def _permuted(tensor: Tensor, leg: Leg, permutation: Tensor, *, copy: bool) -> T
     before, after = units.shape[: leg.axis + 1].numel(), units.shape[leg.axis + 2 :].numel()
     if units.numel() == tensor.numel():
         if after == 1:
-            return units.reshape(before, len(order)).gather(1, order.expand(before, -1)).reshape(tensor.shape)
+            return (
+                units.reshape(before, len(order))
+                .gather(1, order.expand(before, -1))
+                .reshape(tensor.shape)
+            )
         return _select(units, before, after, order).reshape(tensor.shape)
     tensor = tensor.clone() if copy else tensor
-    view(tensor, leg, len(permutation)).copy_(_select(units, before, after, order).reshape(units.shape))
+    view(tensor, leg, len(permutation)).copy_(
+        _select(units, before, after, order).reshape(units.shape)
+    )
     return tensor
 
 
@@ -126,8 +134,13 @@ def _check_tensor(name: str, tensor: Tensor) -> None:
 
 
 def _check_element(group: UnitGroup, permutation: Tensor, scale: Tensor) -> None:
-    shape, units = (group.size,) * (2 if group.scale == "linear" else 1), torch.arange(group.size, device=permutation.device)
-    if scale.shape != shape or not torch.equal(permutation.sort().values if group.permute else permutation, units):
+    shape, units = (
+        (group.size,) * (2 if group.scale == "linear" else 1),
+        torch.arange(group.size, device=permutation.device),
+    )
+    if scale.shape != shape or not torch.equal(
+        permutation.sort().values if group.permute else permutation, units
+    ):
         raise SymgeomError(
             f"Cannot act on group '{group.name}' with permutation {permutation.tolist()} and scales of shape "
             f"{tuple(scale.shape)}: give each of the numbers 0 to {group.size - 1} once{', in order,' * (not group.permute)} "

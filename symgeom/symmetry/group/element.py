@@ -19,7 +19,8 @@ class GroupElement:
     permutations : mapping of str to Tensor of int64, shape (size,)
         For each group, the unit that takes place ``k`` is the old unit ``permutations[group][k]``.
     scales : mapping of str to Tensor, shape (size,), or shape (size, size) for a linear group
-        For each group, the scales applied after the permutation (signs for odd activations), or the matrix.
+        For each group, the scales applied after the permutation (signs for odd activations), or the
+        matrix.
     """
 
     permutations: Mapping[str, Tensor]
@@ -48,14 +49,21 @@ def identity(spec: SymmetrySpec) -> GroupElement:
 
     def ones(group: UnitGroup) -> Tensor:
         kind = {"dtype": torch.float64}
-        return torch.eye(group.size, **kind) if group.scale == "linear" else torch.ones(group.size, **kind)
+        return (
+            torch.eye(group.size, **kind)
+            if group.scale == "linear"
+            else torch.ones(group.size, **kind)
+        )
 
     return GroupElement(
-        {group.name: torch.arange(group.size) for group in spec.groups}, {group.name: ones(group) for group in spec.groups}
+        {group.name: torch.arange(group.size) for group in spec.groups},
+        {group.name: ones(group) for group in spec.groups},
     )
 
 
-def random_element(spec: SymmetrySpec, *, generator: torch.Generator, spread: float = 0.5) -> GroupElement:
+def random_element(
+    spec: SymmetrySpec, *, generator: torch.Generator, spread: float = 0.5
+) -> GroupElement:
     """Draw a random element of the whole group.
 
     Parameters
@@ -65,7 +73,8 @@ def random_element(spec: SymmetrySpec, *, generator: torch.Generator, spread: fl
     generator : torch.Generator
         The source of randomness.
     spread : float
-        Standard deviation of the logarithm of positive scales; linear groups get ``expm`` of a matrix of that size.
+        Standard deviation of the logarithm of positive scales; linear groups get ``expm`` of a
+        matrix of that size.
 
     Returns
     -------
@@ -86,10 +95,16 @@ def random_element(spec: SymmetrySpec, *, generator: torch.Generator, spread: fl
             noise = torch.randn(group.size, group.size, generator=generator, dtype=torch.float64)
             return torch.linalg.matrix_exp(spread * noise / group.size**0.5)
         noise = torch.randn(group.size, generator=generator, dtype=torch.float64)
-        return {"positive": (spread * noise).exp(), "sign": noise.sign(), "none": torch.ones_like(noise)}[group.scale]
+        return {
+            "positive": (spread * noise).exp(),
+            "sign": noise.sign(),
+            "none": torch.ones_like(noise),
+        }[group.scale]
 
     permutations = {
-        group.name: torch.randperm(group.size, generator=generator) if group.permute else torch.arange(group.size)
+        group.name: torch.randperm(group.size, generator=generator)
+        if group.permute
+        else torch.arange(group.size)
         for group in spec.groups
     }
     return GroupElement(permutations, {group.name: draw(group) for group in spec.groups})
@@ -123,7 +138,9 @@ def compose(spec: SymmetrySpec, second: GroupElement, first: GroupElement) -> Gr
         permutations[group.name] = inner[outer]
         # The first scales, relabelled by the permutation of the same units that follows them: P G P^T for a matrix G.
         moved = part_of(spec[spec.hosts[group.name]], second)[0]
-        scales[group.name] = left @ right[moved][:, moved] if group.scale == "linear" else left * right[moved]
+        scales[group.name] = (
+            left @ right[moved][:, moved] if group.scale == "linear" else left * right[moved]
+        )
     return GroupElement(permutations, scales)
 
 
@@ -150,7 +167,9 @@ def extend(spec: SymmetrySpec, element: GroupElement) -> GroupElement:
     tensor([0, 1])
     """
     nothing = identity(spec)
-    return GroupElement(nothing.permutations | dict(element.permutations), nothing.scales | dict(element.scales))
+    return GroupElement(
+        nothing.permutations | dict(element.permutations), nothing.scales | dict(element.scales)
+    )
 
 
 def inverse(spec: SymmetrySpec, element: GroupElement) -> GroupElement:
@@ -182,7 +201,9 @@ def inverse(spec: SymmetrySpec, element: GroupElement) -> GroupElement:
         permutation, scale = part_of(group, element)
         permutations[group.name] = torch.argsort(permutation)
         back = torch.argsort(part_of(spec[spec.hosts[group.name]], element)[0])
-        scales[group.name] = torch.linalg.inv(scale)[back][:, back] if group.scale == "linear" else 1 / scale[back]
+        scales[group.name] = (
+            torch.linalg.inv(scale)[back][:, back] if group.scale == "linear" else 1 / scale[back]
+        )
     return GroupElement(permutations, scales)
 
 

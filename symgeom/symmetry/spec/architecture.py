@@ -14,8 +14,9 @@ SCALES = ("positive", "sign", "linear", "none")
 class Leg:
     """One axis of one tensor, indexed by the units of a group.
 
-    Along ``axis`` the units lie in the segment that begins at ``start``; the segment is read as an array of shape
-    ``(outer, size, block)``, so that each unit owns ``outer`` runs of ``block`` consecutive entries.
+    Along ``axis`` the units lie in the segment that begins at ``start``; the segment is read as an
+    array of shape ``(outer, size, block)``, so that each unit owns ``outer`` runs of ``block``
+    consecutive entries.
 
     Attributes
     ----------
@@ -34,9 +35,11 @@ class Leg:
     region : tuple of (axis, start, stop)
         Restriction of other axes for which the leg holds (grouped convolution).
     buffer : bool
-        Whether the tensor is a buffer: it moves with the unit but has no gradient and enters no charge.
+        Whether the tensor is a buffer: it moves with the unit but has no gradient and enters no
+        charge.
     shift : float
-        The slice transforms as ``s**power * (x + shift) - shift`` (a running variance with its eps).
+        The slice transforms as ``s**power * (x + shift) - shift`` (a running variance with its
+        eps).
     """
 
     tensor: str
@@ -67,8 +70,8 @@ class UnitGroup:
     legs : tuple of Leg
         Every slice that moves with the units.
     scale : {"positive", "sign", "linear", "none"}
-        Which scalings of a unit leave the function unchanged: any positive number, a sign, any invertible matrix across
-        the units, or none.
+        Which scalings of a unit leave the function unchanged: any positive number, a sign, any
+        invertible matrix across the units, or none.
     permute : bool
         Whether the units may be permuted.
     exact_for : {"loss", "error"}
@@ -113,7 +116,9 @@ class SymmetrySpec:
     @cached_property
     def hosts(self) -> dict[str, str]:
         """For each group, the name of the group that permutes its units: its own, or that of which it is a further scaling."""
-        permuting = {(g.size, leg.place()): g.name for g in self.groups if g.permute for leg in g.legs}
+        permuting = {
+            (g.size, leg.place()): g.name for g in self.groups if g.permute for leg in g.legs
+        }
 
         def host(group: UnitGroup) -> str:
             found = (permuting.get((group.size, leg.place())) for leg in group.legs)
@@ -142,4 +147,8 @@ class SymmetrySpec:
             return Leg(**(fields | {"region": tuple(tuple(part) for part in fields["region"])}))
 
         groups = json.loads(text)["groups"]
-        return cls(tuple(UnitGroup(**(group | {"legs": tuple(map(leg, group["legs"]))})) for group in groups))
+        return cls(
+            tuple(
+                UnitGroup(**(group | {"legs": tuple(map(leg, group["legs"]))})) for group in groups
+            )
+        )

@@ -29,9 +29,10 @@ def check_spec(spec: SymmetrySpec, params: Mapping[str, Tensor]) -> None:
     Raises
     ------
     SymgeomError
-        If a leg names a tensor, an axis or a range that is not there; if a group has no units, no legs or powers that its scale
-        does not allow; if two groups have one name; if one slice is claimed by two legs of a group, or by two groups that are
-        permuted (further scalings of the same units are groups with ``permute=False``).
+        If a leg names a tensor, an axis or a range that is not there; if a group has no units, no
+        legs or powers that its scale does not allow; if two groups have one name; if one slice is
+        claimed by two legs of a group, or by two groups that are permuted (further scalings of the
+        same units are groups with ``permute=False``).
 
     Examples
     --------
@@ -39,9 +40,13 @@ def check_spec(spec: SymmetrySpec, params: Mapping[str, Tensor]) -> None:
     >>> from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
     >>> check_spec(SymmetrySpec((UnitGroup("hidden1", 2, (Leg("w", 0),)),)), {"w": torch.ones(2, 3)})
     """
-    twice = [name for name, count in Counter(group.name for group in spec.groups).items() if count > 1]
+    twice = [
+        name for name, count in Counter(group.name for group in spec.groups).items() if count > 1
+    ]
     if twice:
-        raise SymgeomError(f"Cannot use the spec: it has several groups of the name {twice}. Give each group a name of its own.")
+        raise SymgeomError(
+            f"Cannot use the spec: it has several groups of the name {twice}. Give each group a name of its own."
+        )
     for group in spec.groups:
         _check_group(group)
         for leg in group.legs:
@@ -51,7 +56,9 @@ def check_spec(spec: SymmetrySpec, params: Mapping[str, Tensor]) -> None:
 
 
 def _fault(group: UnitGroup, leg: Leg, found: str) -> SymgeomError:
-    return SymgeomError(f"Cannot use group '{group.name}': leg on tensor '{leg.tensor}', axis {leg.axis}: {found}")
+    return SymgeomError(
+        f"Cannot use group '{group.name}': leg on tensor '{leg.tensor}', axis {leg.axis}: {found}"
+    )
 
 
 def _check_group(group: UnitGroup) -> None:
@@ -59,7 +66,9 @@ def _check_group(group: UnitGroup) -> None:
     check_choice(group.exact_for, ("loss", "error"), f"exact_for of group '{group.name}'")
     what = f"Cannot use group '{group.name}': it has {group.size} units and {len(group.legs)} legs"
     if group.size < 1 or not group.legs:
-        raise SymgeomError(f"{what}. A group has at least one of each; leave it out if there is nothing to move.")
+        raise SymgeomError(
+            f"{what}. A group has at least one of each; leave it out if there is nothing to move."
+        )
     if group.scale in ("positive", "sign") and not any(leg.power for leg in group.legs):
         raise SymgeomError(
             f"{what}, all of power 0, so that its scale '{group.scale}' does nothing. Give powers, or scale='none'."
@@ -71,7 +80,9 @@ def _check_leg(group: UnitGroup, leg: Leg, params: Mapping[str, Tensor]) -> None
         raise _fault(group, leg, f"the network has no such tensor; it has {sorted(params)}.")
     shape = tuple(params[leg.tensor].shape)
     if not 0 <= leg.axis < len(shape):
-        raise _fault(group, leg, f"the tensor has shape {shape}, so its axes are 0 to {len(shape) - 1}.")
+        raise _fault(
+            group, leg, f"the tensor has shape {shape}, so its axes are 0 to {len(shape) - 1}."
+        )
     start, stop = _entries(group, leg)
     if min(start, leg.block - 1, leg.outer - 1) < 0 or stop > shape[leg.axis]:
         raise _fault(
@@ -100,7 +111,9 @@ def _check_region(group: UnitGroup, leg: Leg, shape: tuple[int, ...]) -> None:
 def _check_power(group: UnitGroup, leg: Leg) -> None:
     if not leg.power and not group.permute:
         raise _fault(
-            group, leg, "its power is 0 and its group is not permuted, so that it never moves. Give a power, or remove it."
+            group,
+            leg,
+            "its power is 0 and its group is not permuted, so that it never moves. Give a power, or remove it.",
         )
     if group.scale == "linear" and (abs(leg.power) != 1 or leg.shift):
         raise _fault(
@@ -120,11 +133,19 @@ def _check_claims(spec: SymmetrySpec) -> None:
     claims: dict[tuple[str, int], list[Claim]] = {}
     for group in spec.groups:
         for leg in group.legs:
-            claims.setdefault((leg.tensor, leg.axis), []).append((*_entries(group, leg), group, leg))
+            claims.setdefault((leg.tensor, leg.axis), []).append(
+                (*_entries(group, leg), group, leg)
+            )
     for found in claims.values():
         for (start, stop, group, leg), (first, last, rival, other) in _overlapping(found):
-            if (rival is group or (group.permute and rival.permute)) and not _apart(leg.region, other.region):
-                what = "listed twice in the group" if rival is group else f"also permuted by group '{rival.name}'"
+            if (rival is group or (group.permute and rival.permute)) and not _apart(
+                leg.region, other.region
+            ):
+                what = (
+                    "listed twice in the group"
+                    if rival is group
+                    else f"also permuted by group '{rival.name}'"
+                )
                 raise _fault(
                     group,
                     leg,
@@ -145,4 +166,8 @@ def _overlapping(claims: list[Claim]) -> Iterator[tuple[Claim, Claim]]:
 
 def _apart(region: Region, other: Region) -> bool:
     """Whether two regions have nothing in common, along some axis that both restrict."""
-    return any(a == b and (stop <= first or last <= start) for a, start, stop in region for b, first, last in other)
+    return any(
+        a == b and (stop <= first or last <= start)
+        for a, start, stop in region
+        for b, first, last in other
+    )

@@ -20,8 +20,8 @@ def view(tensor: Tensor, leg: Leg, size: int) -> Tensor:
     Returns
     -------
     Tensor, shape (..., outer, size, block, ...)
-        Axis ``leg.axis`` is replaced by three, so that the units lie along axis ``leg.axis + 1``; all other axes stay where they
-        are. Writing on the view writes on the tensor.
+        Axis ``leg.axis`` is replaced by three, so that the units lie along axis ``leg.axis + 1``;
+        all other axes stay where they are. Writing on the view writes on the tensor.
 
     Examples
     --------
