@@ -1,0 +1,212 @@
+"""A case: its data, and its network as it was trained and as it is measured.
+
+The two networks differ where batch norms are folded before anything is measured.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+import xarray as xr
+from torch import Tensor, nn
+
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import Parameters, cast
+from symgeom.landscape.batchnorm import Folded, batch_norms, fold_batchnorm
+from symgeom.landscape.binary.layers import BinaryLinear
+from symgeom.landscape.binary.weights import binarise, binary_tensors
+from symgeom.landscape.problem import Problem
+from symgeom.learning import networks
+from symgeom.learning.training.device import choose_device
+from symgeom.store import read_store
+from symgeom.study.datasets.data import stratified_split
+
+SPLITS = ("train", "test")
+"""The parts of a data set."""
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A data set and a network.
+
+    Attributes
+    ----------
+    data : xr.Dataset
+        Inputs and targets of both splits.
+    options : mapping
+        The network's name and options, its policy for batch norm, and the device.
+    trained : nn.Module
+        The network as it is trained.
+    measured : nn.Module
+        The network as it is measured: without batch norms, if the policy is to fold them.
+    folded : Folded or None
+        What maps the one to the other, if they differ.
+    """
+
+    data: xr.Dataset
+    options: Mapping
+    trained: nn.Module
+    measured: nn.Module
+    folded: Folded | None
+
+    @classmethod
+    def read(cls, path: str, options: Mapping) -> "Case":
+        """Read a case's data from its store and build its network.
+
+        Parameters
+        ----------
+        path : str
+            The store of the data.
+        options : mapping
+            As the attribute.
+
+        Returns
+        -------
+        Case
+            The case.
+        """
+        data = read_store(path)
+        trained = build_network(data, options)
+        folded = None
+        if options["batch_norm"] == "fold" and batch_norms(trained):
+            example = torch.from_numpy(data["train_inputs"].values[:2]).float()
+            folded = fold_batchnorm(trained, example)
+        measured = folded.module if folded else trained
+        return cls(data, options, trained, measured, folded)
+
+    @property
+    def binary(self) -> tuple[str, ...]:
+        """Return the names of the tensors of which only the signs count."""
+        if any(isinstance(layer, BinaryLinear) for layer in self.trained.modules()):
+            return tuple(binary_tensors(self.trained))
+        return ()
+
+    def signed(self, params: Parameters) -> dict[str, Tensor]:
+        """Return a network with its latent weights replaced by their signs.
+
+        Parameters
+        ----------
+        params : Parameters
+            A network of the case.
+
+        Returns
+        -------
+        dict of str to Tensor
+            The same, if the network has no binary weights.
+        """
+        return binarise(params, self.binary) if self.binary else dict(params)
+
+    def prepared(self, params: Parameters, precision: str) -> dict[str, Tensor]:
+        """Return a trained network as it is measured.
+
+        Parameters
+        ----------
+        params : Parameters
+            A network as it was trained.
+        precision : str
+            Name of a floating point type of torch.
+
+        Returns
+        -------
+        dict of str to Tensor
+            Folded where the configuration says so, in that precision, on the case's device.
+        """
+        exact = cast(params, torch.float64)
+        if self.folded:
+            exact = self.folded.parameters(exact)
+        device = choose_device(self.options["device"])
+        rounded = cast(exact, getattr(torch, precision))
+        return {name: tensor.to(device) for name, tensor in rounded.items()}
+
+    def start(self, words: Sequence[str | int]) -> nn.Module:
+        """Return the network before training, drawn from the random stream of a member.
+
+        Parameters
+        ----------
+        words : sequence of str or int
+            Case, arm, seed and replica.
+
+        Returns
+        -------
+        nn.Module
+            As trained, with its initial weights.
+        """
+        return build_network(self.data, self.options, ("initialisation", *words))
+
+    def problems(
+        self, precision: str, *, samples: int | None = None, trained: bool = False
+    ) -> dict[str, Problem]:
+        """Return the landscape on each split.
+
+        The statistics of batch norms that are kept are measured anew for every network, on the
+        training samples of the problem.
+
+        Parameters
+        ----------
+        precision : str
+            Name of a floating point type of torch.
+        samples : int, optional
+            Take about so many samples of each split, evenly over the classes; by default all.
+        trained : bool
+            Whether of the network as trained, not as measured.
+
+        Returns
+        -------
+        dict of str to Problem
+            By the name of the split.
+        """
+        dtype = getattr(torch, precision)
+        device = choose_device(self.options["device"])
+        module = self.trained if trained else self.measured
+        module = module.to(dtype)
+        inputs_of, targets_of = {}, {}
+        for split in SPLITS:
+            inputs, targets = self._samples(split, samples)
+            inputs_of[split] = inputs.to(dtype)
+            targets_of[split] = targets
+        policy: dict = {}
+        if batch_norms(module):
+            policy = {"batch_norm": "recompute", "training_inputs": inputs_of["train"]}
+        problems = {}
+        for split in SPLITS:
+            problem = Problem(module, inputs_of[split], targets_of[split], **policy)
+            problems[split] = problem.to(device)
+        return problems
+
+    def _samples(self, split: str, count: int | None) -> tuple[Tensor, Tensor]:
+        inputs = torch.from_numpy(self.data[f"{split}_inputs"].values)
+        targets = torch.from_numpy(self.data[f"{split}_targets"].values)
+        if count is None or count >= len(targets):
+            return inputs, targets
+        generator = stream("samples", split)
+        _, rows = stratified_split(targets, count / len(targets), generator=generator)
+        return inputs[rows], targets[rows]
+
+
+def build_network(
+    data: xr.Dataset, options: Mapping, words: Sequence[str | int] = ("architecture",)
+) -> nn.Module:
+    """Build a case's network as it is trained.
+
+    Parameters
+    ----------
+    data : xr.Dataset
+        The case's data, whose shapes the network fits.
+    options : mapping
+        The network's name and options.
+    words : sequence of str or int
+        Name of the random stream of the weights.
+
+    Returns
+    -------
+    nn.Module
+        The network.
+    """
+    shape = options.get("input_shape", data["train_inputs"].shape[1:])
+    return networks.build(
+        options["name"],
+        input_shape=tuple(shape),
+        classes=data.attrs["classes"],
+        options=options.get("options", {}),
+        generator=stream(*words),
+    )

@@ -1,0 +1,306 @@
+"""The networks of a case with none, one or both kinds of symmetry removed, and the ways between them.
+
+What is removed has a name: "raw" is a network as trained, "normalised" has unit norms (scales are
+removed), "aligned" has its units matched to those of the other network (permutations are removed),
+"both" has both. Canonical networks have a head of length 1; between some of them all get the
+geometric mean of the lengths that their heads had, which changes no error and makes losses
+comparable.
+"""
+
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+
+import torch
+from torch import Tensor
+
+from symgeom.ground.on_demand import OnDemand
+from symgeom.ground.types import Parameters, size
+from symgeom.landscape.path import GeodesicPath, LinearPath, Path
+from symgeom.quotient.torus import Torus
+from symgeom.store import read_store
+from symgeom.study.cases import Case
+from symgeom.study.labels import ENDS, Pair
+from symgeom.study.networks import Key, listed, read_networks, read_records
+from symgeom.symmetry.group import GroupElement, act, identity
+from symgeom.symmetry.spec import SymmetrySpec
+from symgeom.symmetry.sphere import AntipodalError
+
+Ends = tuple[Parameters, Parameters]
+"""Two networks between which a path runs."""
+
+
+@dataclass(frozen=True, eq=False)
+class Gauges:
+    """Every network as trained and on the torus, and what aligns the pairs.
+
+    Attributes
+    ----------
+    spec : SymmetrySpec
+        The architecture.
+    raw : mapping of (str, int) to Parameters
+        The networks as trained, by arm and seed.
+    canonical : mapping of (str, int) to Parameters
+        The same on the torus.
+    records : mapping of (str, int) to dict of str to Tensor
+        What was removed: ``head_length``, and ``sign_<group>`` of groups with signs.
+    elements : mapping of Pair to GroupElement
+        What aligns the second network of a pair to the first.
+    """
+
+    spec: SymmetrySpec
+    raw: Mapping[Key, Parameters]
+    canonical: Mapping[Key, Parameters]
+    records: Mapping[Key, Mapping[str, Tensor]]
+    elements: Mapping[Pair, GroupElement]
+
+    @classmethod
+    def read(
+        cls, case: Case, spec: SymmetrySpec, stores: Mapping, pairs: Container[Pair]
+    ) -> "Gauges":
+        """Read the alignments of some pairs now, and their networks when they are asked for.
+
+        Parameters
+        ----------
+        case : Case
+            The case.
+        spec : SymmetrySpec
+            Its architecture.
+        stores : mapping of str to path or paths
+            ``canonical`` and ``alignments``, and ``minima`` if networks as trained are wanted.
+        pairs : container of Pair
+            The pairs.
+
+        Returns
+        -------
+        Gauges
+            The networks and alignments.
+        """
+        trained = read_networks(stores.get("minima", ()))
+        signs = [f"sign_{group.name}" for group in spec.groups]
+        return cls(
+            spec=spec,
+            raw=OnDemand(trained, lambda key: case.prepared(trained[key], "float64"), size=size),
+            canonical=read_networks(stores["canonical"]),
+            records=read_records(stores["canonical"], "head_length", *signs),
+            elements=read_elements(stores["alignments"], spec, pairs),
+        )
+
+    def ends(self, pair: Pair, element: GroupElement | None = None) -> dict[str, Ends] | None:
+        """Return both ends of a pair by what was removed from them.
+
+        Parameters
+        ----------
+        pair : Pair
+            Which pair.
+        element : GroupElement, optional
+            What aligns the second to the first; by default the element of the study.
+
+        Returns
+        -------
+        dict of str to Ends or None
+            "normalised" and "both"; "raw" and "aligned" too, if networks as trained are there.
+            None if one of the networks diverged.
+        """
+        keys = (pair[:2], pair[2:])
+        if not self._known(keys):
+            return None
+        if element is None:
+            element = self.elements[pair]
+        first, second = self._canonical(keys)
+        ends = {"normalised": (first, second), "both": (first, act(self.spec, element, second))}
+        if keys[0] in self.raw:
+            first, second = self._signed(keys)
+            ends["raw"] = (self.raw[keys[0]], self.raw[keys[1]])
+            ends["aligned"] = (first, act(self.spec, element, second))
+        return ends
+
+    def corners(self, pairs: tuple[Pair, Pair], *, latent: bool) -> list[Parameters] | None:
+        """Return three networks, the second and third aligned to the first.
+
+        Parameters
+        ----------
+        pairs : tuple of two Pair
+            The first network with the second, and with the third.
+        latent : bool
+            Whether the networks are wanted as trained (of binary networks: latent weights), not on
+            the torus.
+
+        Returns
+        -------
+        list of Parameters or None
+            None if one of them diverged.
+        """
+        keys = (pairs[0][:2], pairs[0][2:], pairs[1][2:])
+        if not self._known(keys):
+            return None
+        first, *others = self._signed(keys) if latent else self._canonical(keys)
+        corners = [first]
+        for pair, network in zip(pairs, others, strict=True):
+            corners.append(act(self.spec, self.elements[pair], network))
+        return corners
+
+    def _known(self, keys: Sequence[Key]) -> bool:
+        return all(key in self.canonical for key in keys)
+
+    def _signed(self, keys: Sequence[Key]) -> list[Parameters]:
+        """Return networks as trained, their units with the signs of the canonical ones."""
+        return [scaled(self.spec, self.raw[key], self.records[key]) for key in keys]
+
+    def _canonical(self, keys: Sequence[Key]) -> list[Parameters]:
+        """Return networks on the torus, with heads of one length."""
+        lengths = [float(self.records[key]["head_length"]) for key in keys]
+        head = {"error": prod(lengths) ** (1 / len(lengths))}
+        return [scaled(self.spec, self.canonical[key], head) for key in keys]
+
+
+def scaled(
+    spec: SymmetrySpec, network: Parameters, scales: Mapping[str, float | Tensor]
+) -> dict[str, Tensor]:
+    """Scale the head of a network, or give its units their signs.
+
+    Parameters
+    ----------
+    spec : SymmetrySpec
+        The architecture.
+    network : Parameters
+        The network.
+    scales : mapping of str to float or Tensor
+        The length of the head as "error" (its group is exact for the error only), and the signs of
+        a group as "sign_<group>"; groups without an entry stay as they are.
+
+    Returns
+    -------
+    dict of str to Tensor
+        The network, scaled.
+    """
+    neutral = identity(spec)
+    factors = dict(neutral.scales)
+    for group in spec.groups:
+        scale = scales.get(group.exact_for, scales.get(f"sign_{group.name}"))
+        if scale is not None:
+            factors[group.name] = factors[group.name] * scale
+    return act(spec, GroupElement(neutral.permutations, factors), network)
+
+
+def read_elements(
+    paths: str | Iterable[str], spec: SymmetrySpec, pairs: Container[Pair] | None = None
+) -> dict[Pair, GroupElement]:
+    """Read what aligns the second network of each pair to the first.
+
+    Parameters
+    ----------
+    paths : str or iterable of str
+        The stores of the alignments.
+    spec : SymmetrySpec
+        The architecture.
+    pairs : container of Pair, optional
+        Which pairs; by default all that the stores hold.
+
+    Returns
+    -------
+    dict of Pair to GroupElement
+        In the order of the stores.
+    """
+    groups = [group.name for group in spec.groups]
+    permutations = [f"permutation_{name}" for name in groups]
+    scales = [f"scale_{name}" for name in groups]
+    elements: dict[Pair, GroupElement] = {}
+    for path in listed(paths):
+        store = read_store(path, only=(*ENDS, *permutations, *scales), lazy=True)
+        columns = [store[name].values.tolist() for name in ENDS]
+        rows = {}
+        for row, pair in enumerate(zip(*columns, strict=True)):
+            if pairs is None or pair in pairs:
+                rows[pair] = row
+        part = store.isel(pair=list(rows.values())).load()
+        for row, pair in enumerate(rows):
+            arrays = part.isel(pair=row)
+            elements[pair] = GroupElement(
+                {name: _tensor(arrays[f"permutation_{name}"]) for name in groups},
+                {name: _tensor(arrays[f"scale_{name}"]) for name in groups},
+            )
+    return elements
+
+
+def geodesic_between(torus: Torus, ends: Ends) -> GeodesicPath | None:
+    """Return the geodesic between two canonical networks.
+
+    Parameters
+    ----------
+    torus : Torus
+        The torus, with the study's convention for biases.
+    ends : Ends
+        The networks.
+
+    Returns
+    -------
+    GeodesicPath or None
+        None if a unit is antipodal in the two, so that there is more than one geodesic.
+    """
+    try:
+        return GeodesicPath(torus.spec, *ends, bias_in_norm=torus.bias_in_norm)
+    except AntipodalError:
+        return None
+
+
+def first_path(case: Case, torus: Torus, ends: Ends) -> Path | None:
+    """Return the path along which a chain between two networks begins.
+
+    Parameters
+    ----------
+    case : Case
+        The case.
+    torus : Torus
+        As in :func:`geodesic_between`.
+    ends : Ends
+        The networks.
+
+    Returns
+    -------
+    Path or None
+        The geodesic; of binary networks the straight line of the latent weights. None if no
+        geodesic is singled out.
+    """
+    return LinearPath(*ends) if case.binary else geodesic_between(torus, ends)
+
+
+def connected_ends(
+    case: Case, torus: Torus, gauges: Gauges, pairs: Iterable[Pair]
+) -> OnDemand[Pair, Ends]:
+    """Return the ends of every pair that a chain can connect, with all symmetries removed.
+
+    Parameters
+    ----------
+    case : Case
+        The case.
+    torus : Torus
+        As in :func:`geodesic_between`.
+    gauges : Gauges
+        The networks.
+    pairs : iterable of Pair
+        The pairs.
+
+    Returns
+    -------
+    OnDemand
+        From the pair to its ends, made when they are asked for; without pairs of which a network
+        diverged or that have no geodesic.
+    """
+    removed = "aligned" if case.binary else "both"
+
+    def ends_of(pair: Pair) -> Ends | None:
+        ends = gauges.ends(pair)
+        return None if ends is None else ends[removed]
+
+    def size_of(ends: Ends | None) -> int:
+        return 0 if ends is None else sum(map(size, ends))
+
+    def has_path(ends: Ends | None) -> bool:
+        return ends is not None and first_path(case, torus, ends) is not None
+
+    return OnDemand(pairs, ends_of, size=size_of).where(has_path)
+
+
+def _tensor(array: object) -> Tensor:
+    return torch.from_numpy(array.values)

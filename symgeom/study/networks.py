@@ -1,0 +1,133 @@
+"""Networks of a study by arm and seed: what is stored of them, read when it is asked for."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+import xarray as xr
+from torch import Tensor
+
+from symgeom.ground.on_demand import OnDemand
+from symgeom.ground.types import size
+from symgeom.store import dataset_to_parameters, read_store
+from symgeom.symmetry.spec import SymmetrySpec
+
+Key = tuple[str, int]
+"""Arm and seed."""
+
+Networks = OnDemand[Key, dict[str, Tensor]]
+
+
+def read_symmetry(path: str) -> SymmetrySpec:
+    """Read the spec that was discovered for a case.
+
+    Parameters
+    ----------
+    path : str
+        The JSON file of the spec.
+
+    Returns
+    -------
+    SymmetrySpec
+        The spec.
+    """
+    return SymmetrySpec.from_json(Path(path).read_text())
+
+
+def listed(paths: str | Iterable[str]) -> list[str]:
+    """Return one path, or several, as a list.
+
+    Parameters
+    ----------
+    paths : str or iterable of str
+        As Snakemake hands over the inputs of one name.
+
+    Returns
+    -------
+    list of str
+        The paths.
+
+    Examples
+    --------
+    >>> listed("minima.zarr.zip")
+    ['minima.zarr.zip']
+    """
+    return [paths] if isinstance(paths, str) else list(paths)
+
+
+def read_networks(paths: str | Iterable[str]) -> Networks:
+    """Return the networks of some stores, read when they are asked for.
+
+    Parameters
+    ----------
+    paths : str or iterable of str
+        Stores of networks over arm and seed.
+
+    Returns
+    -------
+    OnDemand
+        From arm and seed to the network; networks that diverged are left out.
+    """
+    rows: dict[Key, tuple[xr.Dataset, tuple[int, int]]] = {}
+    for path in listed(paths):
+        store = read_store(path, lazy=True)
+        for row, arm in enumerate(store["arm"].values):
+            for column, seed in enumerate(store["seed"].values):
+                rows[str(arm), int(seed)] = store, (row, column)
+
+    def read(key: Key) -> dict[str, Tensor]:
+        store, index = rows[key]
+        arrays = dataset_to_parameters(store, at=index)
+        return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+    return OnDemand(rows, read, size=size).where(is_finite)
+
+
+def is_finite(network: dict[str, Tensor]) -> bool:
+    """Return whether a network has a finite length.
+
+    Parameters
+    ----------
+    network : dict of str to Tensor
+        The network.
+
+    Returns
+    -------
+    bool
+        False if training diverged.
+
+    Examples
+    --------
+    >>> is_finite({"weight": torch.tensor([1.0, torch.nan])})
+    False
+    """
+    lengths = [torch.linalg.vector_norm(tensor.double()) for tensor in network.values()]
+    return bool(torch.stack(lengths).isfinite().all())
+
+
+def read_records(paths: str | Iterable[str], *names: str) -> dict[Key, dict[str, Tensor]]:
+    """Read what some stores say of each network, beside its weights.
+
+    Parameters
+    ----------
+    paths : str or iterable of str
+        Stores over arm and seed.
+    *names : str
+        Variables; a name that a store does not have is left out.
+
+    Returns
+    -------
+    dict of (str, int) to dict of str to Tensor
+        By arm and seed, then by name.
+    """
+    records: dict[Key, dict[str, Tensor]] = {}
+    for path in listed(paths):
+        store = read_store(path, only=("arm", "seed", *names))
+        variables = [name for name in names if name in store]
+        for arm in store["arm"].values:
+            for seed in store["seed"].values:
+                row = store.sel(arm=arm, seed=seed)
+                records[str(arm), int(seed)] = {
+                    name: torch.as_tensor(row[name].values) for name in variables
+                }
+    return records

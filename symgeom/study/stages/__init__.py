@@ -1,0 +1,5 @@
+"""The stages of a study: one file each, whose ``measure`` takes what was computed before and returns labelled arrays.
+
+A script of the workflow reads the stores, calls a stage and writes what it returns; nothing here
+knows of Snakemake.
+"""
