@@ -37,8 +37,8 @@ class Gauges:
 
     Attributes
     ----------
-    spec : SymmetrySpec
-        The architecture.
+    torus : Torus
+        The torus, with the study's convention for biases.
     raw : mapping of (str, int) to Parameters
         The networks as trained, by arm and seed.
     canonical : mapping of (str, int) to Parameters
@@ -49,24 +49,22 @@ class Gauges:
         What aligns the second network of a pair to the first.
     """
 
-    spec: SymmetrySpec
+    torus: Torus
     raw: Mapping[Key, Parameters]
     canonical: Mapping[Key, Parameters]
     records: Mapping[Key, Mapping[str, Tensor]]
     elements: Mapping[Pair, GroupElement]
 
     @classmethod
-    def read(
-        cls, case: Case, spec: SymmetrySpec, stores: Mapping, pairs: Container[Pair]
-    ) -> "Gauges":
+    def read(cls, case: Case, torus: Torus, stores: Mapping, pairs: Container[Pair]) -> "Gauges":
         """Read the alignments of some pairs now, and their networks when they are asked for.
 
         Parameters
         ----------
         case : Case
             The case.
-        spec : SymmetrySpec
-            Its architecture.
+        torus : Torus
+            The torus of its architecture.
         stores : mapping of str to path or paths
             ``canonical`` and ``alignments``, and ``minima`` if networks as trained are wanted.
         pairs : container of Pair
@@ -78,14 +76,19 @@ class Gauges:
             The networks and alignments.
         """
         trained = read_networks(stores.get("minima", ()))
-        signs = [f"sign_{group.name}" for group in spec.groups]
+        signs = [f"sign_{group.name}" for group in torus.spec.groups]
         return cls(
-            spec=spec,
+            torus=torus,
             raw=OnDemand(trained, lambda key: case.prepared(trained[key], "float64"), size=size),
             canonical=read_networks(stores["canonical"]),
             records=read_records(stores["canonical"], "head_length", *signs),
-            elements=read_elements(stores["alignments"], spec, pairs),
+            elements=read_elements(stores["alignments"], torus.spec, pairs),
         )
+
+    @property
+    def spec(self) -> SymmetrySpec:
+        """The architecture."""
+        return self.torus.spec
 
     def has(self, *pairs: Pair) -> bool:
         """Return whether all networks of some pairs are there.
@@ -275,17 +278,13 @@ def first_path(case: Case, torus: Torus, ends: Ends) -> Path | None:
     return LinearPath(*ends) if case.binary else geodesic_between(torus, ends)
 
 
-def connected_ends(
-    case: Case, torus: Torus, gauges: Gauges, pairs: Iterable[Pair]
-) -> OnDemand[Pair, Ends]:
+def connected_ends(case: Case, gauges: Gauges, pairs: Iterable[Pair]) -> OnDemand[Pair, Ends]:
     """Return the ends of every pair that a chain can connect, with all symmetries removed.
 
     Parameters
     ----------
     case : Case
         The case.
-    torus : Torus
-        As in :func:`geodesic_between`.
     gauges : Gauges
         The networks.
     pairs : iterable of Pair
@@ -303,7 +302,7 @@ def connected_ends(
         return gauges.ends(pair)[removed]
 
     def has_path(pair: Pair) -> bool:
-        return gauges.has(pair) and first_path(case, torus, ends_of(pair)) is not None
+        return gauges.has(pair) and first_path(case, gauges.torus, ends_of(pair)) is not None
 
     def size_of(ends: Ends) -> int:
         return sum(map(size, ends))

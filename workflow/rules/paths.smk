@@ -27,7 +27,6 @@ rule measure_slices:
         pairs=pairs("paths"),
         points=lambda wildcards: SLICES[wildcards.slice],
         options=measured("paths"),
-        alignment=config["alignment"],
         bias_in_norm=config["symmetry"]["bias_in_norm"],
     script:
         "../../scripts/measure_paths.py"
@@ -60,7 +59,6 @@ rule measure_paths:
         pairs=pairs("paths"),
         points=None,
         options=measured("paths"),
-        alignment=config["alignment"],
         bias_in_norm=config["symmetry"]["bias_in_norm"],
     script:
         "../../scripts/measure_paths.py"

@@ -143,10 +143,7 @@ def _joined(problems: Mapping[str, Problem]) -> Problem:
 def _on_torus(
     spec: SymmetrySpec, params: Parameters, problem: Problem, options: Mapping, label: str
 ) -> tuple[Canonical, list[int]]:
-    """Canonicalise one network; return it, and which constant inputs were absorbed.
-
-    A complaint names the network and the keys that decide.
-    """
+    # A complaint names the network and the keys that decide.
     absorbed: list[int] = []
     gauge = {name: options[name] for name in GAUGE}
     try:

@@ -1,4 +1,4 @@
-"""Connect aligned minima by chains of straight segments, or Bezier curves, whose bends are trained."""
+"""Connect aligned minima by chains of segments, or Bezier curves, whose bends are trained."""
 
 from collections.abc import Mapping, Sequence
 
@@ -52,12 +52,12 @@ PLAN = (
 
 def measure(
     case: Case,
-    torus: Torus,
     gauges: Gauges,
     *,
     name: str,
     pairs: Sequence[Pair],
     options: Mapping,
+    at_once: int,
 ) -> xr.Dataset:
     """Train chains between pairs of minima, and measure them.
 
@@ -65,8 +65,6 @@ def measure(
     ----------
     case : Case
         The case.
-    torus : Torus
-        The torus, with the study's convention for biases.
     gauges : Gauges
         The networks, and what aligns the pairs.
     name : str
@@ -74,8 +72,9 @@ def measure(
     pairs : sequence of Pair
         The pairs.
     options : mapping
-        The section ``chains`` of the configuration, with ``pairs_at_once``: how many chains are
-        trained together.
+        The section ``chains`` of the configuration.
+    at_once : int
+        How many chains are trained together.
 
     Returns
     -------
@@ -84,14 +83,14 @@ def measure(
         chain can begin.
     """
     problems = case.problems(options["precision"], samples=options["samples"])
-    ends = connected_ends(case, torus, gauges, pairs)
+    torus = gauges.torus
+    ends = connected_ends(case, gauges, pairs)
     rows = [row for row, pair in enumerate(pairs) if pair in ends]
     t = torch.linspace(0, 1, options["points"]).double()
     columns = {column: np.full(len(pairs), np.nan) for column in COLUMNS}
     loss = np.full((len(pairs), len(problems), len(t)), np.nan)
     error = np.full((len(pairs), len(problems), len(t)), np.nan)
 
-    at_once = options["pairs_at_once"]
     with progress("connect chains", len(rows)) as bar:
         for first in range(0, len(rows), at_once):
             some_rows = rows[first : first + at_once]

@@ -9,6 +9,7 @@ from symgeom.ground.randomness import stream
 from symgeom.ground.types import Parameters
 from symgeom.quotient.torus import Torus
 from symgeom.study.cases import Case
+from symgeom.study.gauges import Ends
 from symgeom.study.labels import Pair, labelled, names, pairs_dataset
 from symgeom.study.matching import match
 from symgeom.study.networks import Networks
@@ -53,18 +54,15 @@ def measure(
     measured = np.full((len(pairs), 2, 1 + len(groups)), np.nan)
     for row, (pair, element) in enumerate(elements.items()):
         if pair[:2] in networks and pair[2:] in networks:
-            first = networks[pair[:2]]
-            second = networks[pair[2:]]
-            measured[row, 0] = _distances(torus, first, second)
-            measured[row, 1] = _distances(torus, first, act(spec, element, second))
+            minima = (networks[pair[:2]], networks[pair[2:]])
+            measured[row] = _before_and_after(torus, minima, element)
 
     random = np.full((options["random_controls"], 2, 1 + len(groups)), np.nan)
     example = next(iter(networks.values()), None)
     if example is not None:
         controls = _controls(case, torus, example, options)
-        for row, (first, second, element) in enumerate(controls):
-            random[row, 0] = _distances(torus, first, second)
-            random[row, 1] = _distances(torus, first, act(spec, element, second))
+        for row, (ends, element) in enumerate(controls):
+            random[row] = _before_and_after(torus, ends, element)
 
     variables = {
         "distance": labelled(("pair", "stage"), measured[..., 0], *DISTANCE),
@@ -82,6 +80,13 @@ def measure(
     return pairs_dataset(pairs, variables, coordinates=coordinates, attrs=attrs)
 
 
+def _before_and_after(torus: Torus, ends: Ends, element: GroupElement) -> list[list[float]]:
+    """Return the distances of two networks as they are, and with the second aligned."""
+    first, second = ends
+    aligned = act(torus.spec, element, second)
+    return [_distances(torus, first, second), _distances(torus, first, aligned)]
+
+
 def _distances(torus: Torus, first: Parameters, second: Parameters) -> list[float]:
     """Return the distance of two networks, and that in each group: NaN if it has no spheres."""
     of_group = torus.group_distances(first, second)
@@ -91,7 +96,7 @@ def _distances(torus: Torus, first: Parameters, second: Parameters) -> list[floa
 
 def _controls(
     case: Case, torus: Torus, example: Parameters, options: Mapping
-) -> Iterator[tuple[Parameters, Parameters, GroupElement]]:
+) -> Iterator[tuple[Ends, GroupElement]]:
     """Draw pairs of random points on the torus, and align the second of each to the first."""
     points = {}
     pairs = []
@@ -101,4 +106,4 @@ def _controls(
             points["random", 2 * number + end] = torus.random_point(example, generator=generator)
         pairs.append(("random", 2 * number, "random", 2 * number + 1))
     for pair, alignment in match(torus.spec, points, pairs, options=options, case=case):
-        yield points[pair[:2]], points[pair[2:]], alignment.element
+        yield (points[pair[:2]], points[pair[2:]]), alignment.element

@@ -7,7 +7,6 @@ import xarray as xr
 
 from symgeom.ground.types import cast
 from symgeom.landscape.plane import Plane, error_map
-from symgeom.quotient.torus import Torus
 from symgeom.study.cases import Case
 from symgeom.study.gauges import Gauges
 from symgeom.study.labels import Pair, filled, labelled
@@ -28,7 +27,6 @@ Triple = tuple[Pair, Pair]
 
 def measure(
     case: Case,
-    torus: Torus,
     gauges: Gauges,
     *,
     planes: Sequence[Triple],
@@ -40,15 +38,13 @@ def measure(
     ----------
     case : Case
         The case.
-    torus : Torus
-        The torus, with the study's convention for biases; points of a plane are put on it if the
-        option ``project`` says so.
     gauges : Gauges
         The networks, and what aligns the pairs.
     planes : sequence of two pairs each
         The planes.
     options : mapping
-        The section ``maps`` of the configuration.
+        The section ``maps`` of the configuration; with ``project``, points of a plane are put on
+        the torus.
 
     Returns
     -------
@@ -58,6 +54,7 @@ def measure(
     problem = case.problems(options["precision"], samples=options["samples"])["train"]
     trainable = [name for name, _ in problem.module.named_parameters()]
     projected = options["project"] and not case.binary
+    torus = gauges.torus if projected else None
     arrays: dict[str, np.ndarray] = {}
     with progress("map planes", len(planes)) as bar:
         for row, triple in enumerate(planes):
@@ -66,7 +63,7 @@ def measure(
                 continue
             corners = gauges.corners(triple, latent=bool(case.binary))
             a, b, c = (cast(corner, problem.inputs.dtype) for corner in corners)
-            plane = Plane(a, b, c, tensors=trainable, torus=torus if projected else None)
+            plane = Plane(a, b, c, tensors=trainable, torus=torus)
             mapped = error_map(problem, plane, points=options["points"], margin=options["margin"])
             for name in MAPS:
                 values = getattr(mapped, name)
@@ -97,7 +94,7 @@ def seeds_of_planes(planes: Sequence[Triple]) -> list[int]:
     >>> seeds_of_planes([(("sgd", 0, "sgd", 2), ("sgd", 0, "sgd", 1))])
     [0, 1, 2]
     """
-    seeds = set()
+    seeds: set[int] = set()
     for first, second in planes:
         seeds.update((first[1], first[3], second[3]))
     return sorted(seeds)

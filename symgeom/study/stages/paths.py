@@ -16,7 +16,6 @@ from symgeom.ground.types import Parameters, cast
 from symgeom.landscape.barriers import Profile, barrier, profile, refine
 from symgeom.landscape.path import Path
 from symgeom.landscape.problem import Problem
-from symgeom.quotient.torus import Torus
 from symgeom.store import read_store
 from symgeom.study.cases import Case
 from symgeom.study.gauges import Ends, Gauges
@@ -96,7 +95,6 @@ class Grid:
 
 def measure(
     case: Case,
-    torus: Torus,
     gauges: Gauges,
     *,
     pairs: Sequence[Pair],
@@ -109,8 +107,6 @@ def measure(
     ----------
     case : Case
         The case.
-    torus : Torus
-        The torus, with the study's convention for biases.
     gauges : Gauges
         The networks, and what aligns the pairs.
     pairs : sequence of Pair
@@ -144,7 +140,7 @@ def measure(
                 if pair[0] != pair[2] and not variant.across_arms:
                     continue
                 rounded = _rounded(ends[variant.removed], options["precision"])
-                between = Between(rounded, pair, case, torus, problems["train"], options)
+                between = Between(rounded, pair, case, gauges.torus, problems["train"], options)
                 paths = kind.paths(between)
                 if paths:
                     table.measure((row, column), paths, problems, options["refinements"])
