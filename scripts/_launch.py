@@ -1,4 +1,4 @@
-"""Run a script's ``main`` for a rule of Snakemake: log what it says, and say mistakes in a sentence.
+"""Run a script's ``main`` for a rule of Snakemake, log what it says, say mistakes in a sentence.
 
 ``main`` takes keyword-only arguments without defaults; each is looked up among the rule's outputs,
 inputs, parameters and wildcards. ``stores`` are all inputs by name, ``config_digest`` is the digest
@@ -55,8 +55,9 @@ def deterministic() -> None:
 
 
 def digest(snakemake: object) -> str:
-    """Return a digest of what the job depends on in the configuration; its code is no part of it."""
-    params = {name: value for name, value in snakemake.params.items() if name != "code"}
+    """Return a digest of what the job depends on in the configuration; not its code."""
+    told = snakemake.params.items()
+    params = {name: value for name, value in told if name not in ("code", "script")}
     wildcards = dict(snakemake.wildcards.items())
     text = json.dumps((params, wildcards), sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

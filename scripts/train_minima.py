@@ -28,7 +28,7 @@ def main(
     ledgers: str,
     config_digest: str,
 ) -> None:
-    folder = Path(minima).parents[1] / "checkpoints"
+    folder = Path(minima).parents[2] / "checkpoints" / case
     checkpoint = folder / Path(minima).name.replace(SUFFIX, ".checkpoint")
     outcome = measure(
         Case.read(stores["data"], network),

@@ -3,16 +3,14 @@
 import copy
 import os
 import re
-import sys
 
 import pytest
 import yaml
 from clones import ROOT
 from snakemake.utils import update_config
 
-sys.path.insert(0, str(ROOT / "workflow"))
-
-import study
+from symgeom.study.planning import checkpoints, code, configuration, options
+from symgeom.study.planning.configuration import ConfigError
 
 CONFIG = yaml.safe_load((ROOT / "config/config.yaml").read_text())
 
@@ -29,7 +27,7 @@ def changed(path, value):
 
 
 def test_the_default_configuration_is_valid_and_every_key_is_explained():
-    study.check_config(CONFIG, [ROOT / "config/config.yaml"])
+    configuration.check_config(CONFIG, [ROOT / "config/config.yaml"])
     handbook = (ROOT / "config/README.md").read_text()
     for section in (
         name
@@ -50,9 +48,9 @@ def test_every_shipped_study_is_valid(file):
     config, files = copy.deepcopy(CONFIG), [ROOT / "config/config.yaml", file]
     update_config(config, yaml.safe_load(file.read_text()))
     for section in ("arms", "cases"):
-        config[section] = study.merged_in_order(section, config[section], files)
-    config["claims"]["roles"] = study.given(config["claims"]["roles"])
-    study.check_config(config, files)
+        config[section] = configuration.in_order_of_files(section, config[section], files)
+    config["claims"]["roles"] = configuration.without_null(config["claims"]["roles"])
+    configuration.check_config(config, files)
 
 
 @pytest.mark.parametrize(
@@ -112,8 +110,8 @@ def test_every_shipped_study_is_valid(file):
     ],
 )
 def test_a_wrong_key_is_named_with_its_file(path, value, message):
-    with pytest.raises(study.ConfigError, match=message) as caught:
-        study.check_config(changed(path, value), [ROOT / "config/config.yaml"])
+    with pytest.raises(ConfigError, match=message) as caught:
+        configuration.check_config(changed(path, value), [ROOT / "config/config.yaml"])
     assert str(ROOT / "config/config.yaml") in str(caught.value)
 
 
@@ -121,12 +119,12 @@ def test_the_file_that_is_named_is_the_one_that_sets_the_key(tmp_path):
     mine = tmp_path / "mine.yaml"
     mine.write_text("flatness: {drawz: 3}\n")
     files = [ROOT / "config/config.yaml", mine]
-    with pytest.raises(study.ConfigError, match=f"^{mine}: unknown key 'flatness.drawz'"):
-        study.check_config(changed("flatness.drawz", 3), files)
+    with pytest.raises(ConfigError, match=f"^{mine}: unknown key 'flatness.drawz'"):
+        configuration.check_config(changed("flatness.drawz", 3), files)
     with pytest.raises(
-        study.ConfigError, match=rf"^{ROOT}/config/config.yaml: key 'arms.sgd.learning_rate'"
+        ConfigError, match=rf"^{ROOT}/config/config.yaml: key 'arms.sgd.learning_rate'"
     ):
-        study.check_config(changed("arms.sgd.learning_rate", 0), files)
+        configuration.check_config(changed("arms.sgd.learning_rate", 0), files)
 
 
 def test_arms_of_later_files_come_last_and_null_removes_one(tmp_path):
@@ -139,7 +137,11 @@ def test_arms_of_later_files_come_last_and_null_removes_one(tmp_path):
         "rsgd": {},
         "sgd": {},
     }  # the order in which Snakemake merges
-    assert list(study.merged_in_order("arms", merged, [first, second])) == ["rsgd", "sgd", "new"]
+    assert list(configuration.in_order_of_files("arms", merged, [first, second])) == [
+        "rsgd",
+        "sgd",
+        "new",
+    ]
 
 
 def test_a_file_that_names_every_arm_decides_their_order(tmp_path):
@@ -147,28 +149,36 @@ def test_a_file_that_names_every_arm_decides_their_order(tmp_path):
     first.write_text("arms: {rsgd: {}, sgd: {}, adam: {}}")
     second.write_text("arms: {new: {}, sgd: {}, rsgd: {}, adam: null}")
     merged = {"new": {}, "sgd": {}, "rsgd": {}, "adam": None}
-    assert list(study.merged_in_order("arms", merged, [first, second])) == ["new", "sgd", "rsgd"]
+    assert list(configuration.in_order_of_files("arms", merged, [first, second])) == [
+        "new",
+        "sgd",
+        "rsgd",
+    ]
 
 
 def test_a_job_depends_on_the_code_that_it_reaches():
-    training, paths = study.code_of("train_minima"), study.code_of("measure_paths")
+    training, paths = code.code_of("train_minima"), code.code_of("measure_paths")
     reached = [name.split("symgeom/", 1)[-1] for name in training]
-    assert {"train/engine.py", "ledger/pairs.py", "optimizers/sam.py"} <= set(reached)
+    assert {
+        "learning/training/engine.py",
+        "dynamics/ledger/pairs.py",
+        "learning/optimizers/sam.py",
+    } <= set(reached)
     assert not [
-        name for name in reached if name.startswith(("align/", "gauge/", "path/", "flatness/"))
+        name for name in reached if name.startswith(("quotient/alignment", "quotient/gauge", "landscape/path", "landscape/flatness"))
     ]
     assert any(name.endswith("symgeom/landscape/path/geodesic.py") for name in paths)
     assert not any("optimizers" in name for name in paths)
     assert not any("figures" in name for name in paths)
-    figure = study.code_of("draw_figure", "figures/flatness")
+    figure = code.code_of("draw_figure", "figures/flatness")
     assert any(name.endswith("figures/flatness.py") for name in figure)
     assert not any(name.endswith("figures/chains.py") for name in figure)
 
 
 def test_the_digest_of_code_is_that_of_the_files(home):
     """An edit of what a job reaches changes it (workflow tests edit files); where a file lies does not."""
-    digest = study.code_digest("draw_initialisations", own=["mine.networks:network"])
-    assert digest != study.code_digest("draw_initialisations") != study.code_digest("train_minima")
+    digest = code.code_digest("draw_initialisations", own=["mine.networks:network"])
+    assert digest != code.code_digest("draw_initialisations") != code.code_digest("train_minima")
     assert re.fullmatch("[0-9a-f]{16}", digest)
 
 
@@ -177,43 +187,46 @@ def test_a_case_may_limit_samples_and_train_its_chains_in_its_own_way():
     case = next(iter(config["cases"]))
     config["chains"] |= {"samples": 900, "learning_rate": 0.1}
     config["cases"][case] |= {"samples": 300, "chains": {"learning_rate": 0.001}}
-    study.check_config(config, [ROOT / "config/config.yaml"])
-    assert study.measured(config, "chains", case) == config["chains"] | {
+    configuration.check_config(config, [ROOT / "config/config.yaml"])
+    assert options.case_options(config, "chains", case) == config["chains"] | {
         "samples": 300,
         "learning_rate": 0.001,
     }
     del config["cases"][case]["samples"], config["cases"][case]["chains"]
-    assert study.measured(config, "chains", case) == config["chains"]
+    assert options.case_options(config, "chains", case) == config["chains"]
 
 
 def test_seeds_that_are_split_train_alone_whatever_a_case_says():
     config = changed("cases.mlp.training", {"together": "auto", "epochs": 3})
-    assert study.training_of(config, "mlp", "sgd") == config["training"] | {
+    assert options.training_of(config, "mlp", "sgd") == config["training"] | {
         "together": "one",
         "epochs": 3,
     }
     config["granularity"]["seeds_per_job"] = None
-    assert study.training_of(config, "mlp", "sgd") == config["training"] | {
+    assert options.training_of(config, "mlp", "sgd") == config["training"] | {
         "together": "auto",
         "epochs": 3,
     }
 
 
 def test_a_retried_job_asks_for_twice_as_much():
-    amount = study.growing(1500)
+    amount = options.growing(1500)
     assert [amount(None, attempt=attempt) for attempt in (1, 2, 3)] == [1500, 3000, 6000]
 
 
 @pytest.mark.parametrize(("device", "count"), [("auto", 0), ("cpu", 0), ("cuda", 1)])
 def test_a_gpu_is_asked_for_where_one_is_needed(device, count):
-    assert study.gpus(changed("device", device)) == count
+    assert options.gpus(changed("device", device)) == count
 
 
 def test_a_study_is_run_with_the_files_that_describe_it():
-    assert study.options_of(["config/config.yaml"], cores="all") == "--cores all"
+    assert options.command_options(["config/config.yaml"], cores="all") == "--cores all"
     files = ["config/config.yaml", "config/mnist.yaml", ROOT / "config/mine.yaml"]
     mine = os.path.relpath(ROOT / "config/mine.yaml")
-    assert study.options_of(files, cores=2) == f"--cores 2 --configfile config/mnist.yaml {mine}"
+    assert (
+        options.command_options(files, cores=2)
+        == f"--cores 2 --configfile config/mnist.yaml {mine}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -228,16 +241,16 @@ def test_no_name_leads_out_of_the_folder_of_the_study(name):
         config = changed("study", name) if path == "study" else copy.deepcopy(CONFIG)
         if path != "study":
             config[path][name] = next(iter(config[path].values()))
-        with pytest.raises(study.ConfigError, match=words):
-            study.check_config(config, [ROOT / "config/config.yaml"])
+        with pytest.raises(ConfigError, match=words):
+            configuration.check_config(config, [ROOT / "config/config.yaml"])
 
 
 @pytest.mark.parametrize("name", ["data", "reference"])
 def test_a_study_is_not_named_like_what_lies_beside_it(name):
     with pytest.raises(
-        study.ConfigError, match="key 'study' cannot be used: it is .* neither data nor reference"
+        ConfigError, match="key 'study' cannot be used: it is .* neither data nor reference"
     ):
-        study.check_config(changed("study", name), [ROOT / "config/config.yaml"])
+        configuration.check_config(changed("study", name), [ROOT / "config/config.yaml"])
 
 
 def test_rules_write_below_the_folder_of_the_study_alone():
@@ -301,11 +314,11 @@ def home(tmp_path, monkeypatch):
 
 
 def test_a_job_depends_on_the_users_code_that_it_reaches(home):
-    plain = set(study.code_of("draw_initialisations", own=["mlp"]))
-    assert plain == set(study.code_of("draw_initialisations"))
+    plain = set(code.code_of("draw_initialisations", own=["mlp"]))
+    assert plain == set(code.code_of("draw_initialisations"))
     own = (
         set(
-            study.code_of(
+            code.code_of(
                 "draw_initialisations", own=["mine.networks:network", "installed_elsewhere:network"]
             )
         )
@@ -328,14 +341,17 @@ def imports(seeds, path):
 
 def test_seeds_are_checkpoints_by_name(home):
     config = imports([2, 0], "weights/{case}")
-    assert study.checkpoints_of(config, "mlp", "known") == {
+    assert checkpoints.checkpoints_of(config, "mlp", "known") == {
         2: "weights/mlp/c.pth",
         0: "weights/mlp/a.safetensors",
     }
-    assert study.checkpoints_of(imports(3, str(home / "weights/mlp")), "mlp", "known")[1] == str(
-        home / "weights/mlp/b.pt"
-    )
-    assert (study.arms_by(config, imported=True), study.arms_by(config, imported=False)) == (
+    assert checkpoints.checkpoints_of(imports(3, str(home / "weights/mlp")), "mlp", "known")[
+        1
+    ] == str(home / "weights/mlp/b.pt")
+    assert (
+        checkpoints.arms_by(config, imported=True),
+        checkpoints.arms_by(config, imported=False),
+    ) == (
         ["known"],
         ["sgd"],
     )
@@ -347,19 +363,19 @@ def test_every_subfolder_of_a_folder_of_checkpoints_is_an_arm(home):
     config = imports(1, "weights/{case}/*")
     config["cases"]["lenet"] = config["cases"]["mlp"]
     config["arms"]["last"] = {"method": "adam"}
-    arms = study.unfolded(config)
+    arms = checkpoints.unfold_folders(config)
     assert list(arms) == ["sgd", "adam", "muon", "swa", "last"]
     assert arms["swa"] == {"method": "checkpoints", "path": "weights/{case}/swa"}
     assert {name: arms[name] for name in ("sgd", "last")} == {
         "sgd": {"method": "sgd"},
         "last": {"method": "adam"},
     }
-    assert study.unfolded({**config, "arms": arms}) == arms
+    assert checkpoints.unfold_folders({**config, "arms": arms}) == arms
     with pytest.raises(
-        study.ConfigError,
+        ConfigError,
         match="Arm 'muon' of case 'mlp' needs .* 'weights/mlp/muon' does not exist",
     ):
-        study.checkpoints_of({**config, "arms": arms}, "mlp", "muon")
+        checkpoints.checkpoints_of({**config, "arms": arms}, "mlp", "muon")
 
 
 @pytest.mark.parametrize(
@@ -378,17 +394,15 @@ def test_every_subfolder_of_a_folder_of_checkpoints_is_an_arm(home):
 )
 def test_subfolders_that_cannot_be_arms_are_named(home, folder, message):
     (home / "weights/mlp" / folder).mkdir(exist_ok=True)
-    with pytest.raises(
-        study.ConfigError, match=f"^Arm 'known' takes every sub-folder of .*{message}"
-    ):
-        study.unfolded(imports(1, "weights/{case}/*"))
+    with pytest.raises(ConfigError, match=f"^Arm 'known' takes every sub-folder of .*{message}"):
+        checkpoints.unfold_folders(imports(1, "weights/{case}/*"))
 
 
 @pytest.mark.parametrize(
     "arms", [None, {"sgd": None}, {"sgd": {"path": 3}}, {"known": {"method": "checkpoints"}}]
 )
 def test_what_is_no_folder_of_checkpoints_is_left_to_the_schema(arms):
-    assert study.unfolded({"arms": arms, "cases": {"mlp": {}}}) == arms
+    assert checkpoints.unfold_folders({"arms": arms, "cases": {"mlp": {}}}) == arms
 
 
 @pytest.mark.parametrize(
@@ -408,5 +422,5 @@ def test_what_is_no_folder_of_checkpoints_is_left_to_the_schema(arms):
     ],
 )
 def test_too_few_checkpoints_are_named(home, seeds, path, message):
-    with pytest.raises(study.ConfigError, match=message):
-        study.checkpoints_of(imports(seeds, path), "mlp", "known")
+    with pytest.raises(ConfigError, match=message):
+        checkpoints.checkpoints_of(imports(seeds, path), "mlp", "known")

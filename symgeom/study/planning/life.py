@@ -1,4 +1,4 @@
-"""Whether a snakemake lives: the lock that a killed one leaves behind is removed, that of a living one never.
+"""Whether a snakemake lives: the lock of a killed one is removed, that of a living one never.
 
 Snakemake locks what it makes by files that say nothing of their owner, so that after ``kill -9`` or
 a power failure nobody can tell whether they still hold. Every snakemake of this workflow therefore
@@ -17,11 +17,21 @@ from snakemake.logging import logger
 
 
 def sign_of_life(folder: Path) -> TextIO:
-    """Remove dead locks from the folder in which Snakemake keeps its state, and return a sign of life, to be kept open.
+    """Remove the locks of dead snakemakes from a folder, and give a sign of life.
 
     Lock files stay if anyone may live: another holder of the sign; no such locks on this file
     system; or the last holder was on another machine, because not every network file system passes
     these locks on.
+
+    Parameters
+    ----------
+    folder : Path
+        Where Snakemake keeps its state.
+
+    Returns
+    -------
+    TextIO
+        The sign, to be kept open.
     """
     folder.mkdir(exist_ok=True)
     sign = (folder / "life").open("a+")
@@ -40,7 +50,7 @@ def _held(sign: TextIO, how: int) -> bool:
 
 
 def _remove_dead(locks: Path, sign: TextIO) -> None:
-    """Remove locks of this machine, and unless others stay, note in the sign that the next ones will be of this machine."""
+    """Remove locks of this machine; unless others stay, sign the next ones with its name."""
     sign.seek(0)
     if locks.is_dir() and any(locks.iterdir()):
         if sign.read() != socket.gethostname():

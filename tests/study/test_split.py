@@ -2,15 +2,14 @@
 
 import copy
 import itertools
-import sys
 
 import pytest
 import yaml
 from clones import ROOT
 
-sys.path.insert(0, str(ROOT / "workflow"))
+from symgeom.study.planning import split
+from symgeom.study.planning.split import PairRule
 
-import split
 
 CONFIG = yaml.safe_load((ROOT / "config/config.yaml").read_text())
 KINDS = {"all": 30 * 29 // 2, "matched": 5 * 15 + 10 * 6, "none": 5 * 15}
@@ -29,8 +28,8 @@ def test_names_are_counted_from_the_second_on():
     assert split.blocks_of(config) == {"": [0, 1, 2, 3], ".1": [4, 5]}
     assert list(split.parts_of(config)) == ["0", "0.1", "1", "1.1", "2", "2.1"]
     assert split.parts_of(config)["1.1"] == (["sgd", "adam"], [4, 5])
-    assert split.minima_of(config)["sgd", 3] == "sgd"
-    assert split.minima_of(config)["sgd", 4] == "sgd.1"
+    assert split.stores_of_minima(config)["sgd", 3] == "sgd"
+    assert split.stores_of_minima(config)["sgd", 4] == "sgd.1"
     assert split.slices_of(cut(points=9, points_per_job=4)) == {
         "0": [0, 1, 2, 3],
         "1": [4, 5, 6, 7],
@@ -38,7 +37,9 @@ def test_names_are_counted_from_the_second_on():
     }
     assert split.slices_of(config) == {}
     pieces = split.pieces_of(
-        cut(seeds=3, arms_per_job=5, pairs_per_job=8), split.parts_of(cut(seeds=3)), "none"
+        cut(seeds=3, arms_per_job=5, pairs_per_job=8),
+        split.parts_of(cut(seeds=3)),
+        PairRule("none"),
     )
     assert {name: len(pairs) for name, pairs in pieces.items()} == {"0": 8, "0-1": 7}
 
@@ -53,32 +54,36 @@ def test_every_network_and_every_pair_is_there_once(seeds, counts):
         split.parts_of(config),
         list(itertools.product(config["arms"], split.seeds_of(config))),
     )
-    assert sorted(split.holders(parts)) == sorted(split.minima_of(config)) == sorted(networks)
+    assert (
+        sorted(split.parts_of_networks(parts))
+        == sorted(split.stores_of_minima(config))
+        == sorted(networks)
+    )
     whole, places = (
         cut(seeds, arms_per_job=5),
         {seed: place for place, seed in enumerate(split.seeds_of(config))},
     )
     for kind in (
-        {"cross_arm": "all"},
-        {"cross_arm": "matched"},
-        {"cross_arm": "none", "within": "ring"},
-        {"cross_arm": "none", "star": True},
+        PairRule("all"),
+        PairRule("matched"),
+        PairRule("none", within="ring"),
+        PairRule("none", star=True),
     ):
-        pairs = [pair for some in split.pieces_of(config, parts, **kind).values() for pair in some]
+        pairs = [pair for some in split.pieces_of(config, parts, kind).values() for pair in some]
         assert len(pairs) == len({frozenset([pair[:2], pair[2:]]) for pair in pairs})
         found = {
             pair: piece
-            for piece, some in split.pieces_of(config, parts, **kind).items()
+            for piece, some in split.pieces_of(config, parts, kind).items()
             for pair in some
         }
         assert all(
-            piece.split("-")[0] == split.holders(parts)[split.later_of(pair, places)]
+            piece.split("-")[0] == split.parts_of_networks(parts)[split.later_of(pair, places)]
             for pair, piece in found.items()
         )
-        assert set(pairs) == set(split.pairs_of(whole, split.parts_of(whole)["0"], **kind))
+        assert set(pairs) == set(split.pairs_of(whole, split.parts_of(whole)["0"], kind))
         assert all(
             len(some) <= (counts[2] or len(pairs))
-            for some in split.pieces_of(config, parts, **kind).values()
+            for some in split.pieces_of(config, parts, kind).values()
         )
     planes = [plane for part in parts.values() for plane in split.triples_of(config, part)]
     assert sorted(planes) == sorted(split.triples_of(whole, split.parts_of(whole)["0"]))
@@ -86,7 +91,7 @@ def test_every_network_and_every_pair_is_there_once(seeds, counts):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_number_of_pairs(kind):
-    assert len(split.pairs_of(cut(), split.parts_of(cut())["0"], kind)) == KINDS[kind]
+    assert len(split.pairs_of(cut(), split.parts_of(cut())["0"], PairRule(kind))) == KINDS[kind]
 
 
 def grown(before, after):
@@ -106,15 +111,15 @@ def test_seeds_and_arms_at_the_end_add_jobs_and_change_none(kind):
     assert grown(parts, split.parts_of(new)) == ["5", "5.1"]
     for after, names in ((more, ("0.2", "1.2", "2.2", "3.2", "4.2")), (new, ("5", "5.1"))):
         pieces = grown(
-            split.pieces_of(config, parts, kind),
-            split.pieces_of(after, split.parts_of(after), kind),
+            split.pieces_of(config, parts, PairRule(kind)),
+            split.pieces_of(after, split.parts_of(after), PairRule(kind)),
         )
         assert {piece.split("-")[0] for piece in pieces} == set(names)
 
 
 def test_the_star_needs_all_pairs_of_the_flat_and_the_reference_arm():
     config = cut(3)
-    pairs = split.pairs_of(config, split.parts_of(config)["0"], "none", star=True)
+    pairs = split.pairs_of(config, split.parts_of(config)["0"], PairRule("none", star=True))
     across = {pair for pair in pairs if pair[0] != pair[2]}
     assert across == {("rsgd", one, "sgd", other) for one in range(3) for other in range(3)}
     assert len(pairs) - len(across) == 5 * 3
@@ -134,5 +139,5 @@ def test_a_job_reads_what_its_pairs_lie_in_and_nothing_else():
     config = cut(4, arms_per_job=2, seeds_per_job=2)
     ends = split.ends_of([("rsgd", 0, "sgd", 3), ("rsgd", 0, "sgd", 2)])
     assert list(ends) == [("rsgd", 0), ("sgd", 3), ("sgd", 2)]
-    assert {split.holders(split.parts_of(config))[end] for end in ends} == {"0", "1.1"}
-    assert {split.minima_of(config)[end] for end in ends} == {"rsgd", "sgd.1"}
+    assert {split.parts_of_networks(split.parts_of(config))[end] for end in ends} == {"0", "1.1"}
+    assert {split.stores_of_minima(config)[end] for end in ends} == {"rsgd", "sgd.1"}
