@@ -83,12 +83,7 @@ def read_weights(path: str | Path, network: nn.Module) -> dict[str, Tensor]:
 
 def _read(path: Path) -> dict[str, Tensor]:
     """Return the tensors of a file by name."""
-    content = _content(path)
-    state = content
-    if isinstance(content, Mapping):
-        for name in reversed(WRAPPED):
-            if isinstance(content.get(name), Mapping):
-                state = content[name]
+    state = _state_dict(_content(path))
     if not isinstance(state, Mapping) or not _holds_tensors(state):
         raise SymgeomError(
             f"Cannot use '{path}': it holds {_described(state)}, and no state dict (tensors by "
@@ -109,6 +104,15 @@ def _content(path: Path) -> object:
             "truncated, or holds more than tensors (nothing in it is executed). "
             "Save network.state_dict() with torch.save, or with safetensors."
         ) from error
+
+
+def _state_dict(content: object) -> object:
+    """Return the state dict inside of a larger checkpoint, or the content itself."""
+    if isinstance(content, Mapping):
+        for name in WRAPPED:
+            if isinstance(content.get(name), Mapping):
+                return content[name]
+    return content
 
 
 def _holds_tensors(state: Mapping[object, object]) -> bool:
