@@ -298,7 +298,7 @@ def home(tmp_path, monkeypatch):
     (tmp_path / "mine/parts").mkdir(parents=True)
     texts = {
         "mine/__init__.py": "",
-        "mine/networks.py": "import torch\nfrom .parts import block\nfrom symgeom.learning.networks.mlp import mlp\n",
+        "mine/networks.py": "import torch\nfrom .parts import block\nfrom symgeom.learning.networks.mlp import build_mlp\n",
         "mine/parts/__init__.py": "from . import block",
         "mine/parts/block.py": "from mine import other",
         "mine/other.py": "def broken(:",

@@ -11,7 +11,7 @@ import torch
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.randomness import stream
-from symgeom.learning.networks.mlp import mlp
+from symgeom.learning.networks.mlp import build_mlp
 from symgeom.study.datasets.data import Choice, Data
 
 
@@ -69,7 +69,7 @@ def teacher(
             )
     generator = stream("teacher", choice.split)
     options = {"widths": widths, "bias": False, "initialisation": "he"}
-    network = mlp((features,), classes, options, generator=generator).double()
+    network = build_mlp((features,), classes, options, generator=generator).double()
     inputs = torch.randn(samples + test_samples, features, generator=generator, dtype=torch.float64)
     with torch.no_grad():
         outputs = network(inputs)

@@ -7,7 +7,7 @@ from symgeom.dynamics.charge import charges
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import parameters
 from symgeom.learning.networks.initial_charges import charge_moments
-from symgeom.learning.networks.initialise import INITIALISATIONS, initialise
+from symgeom.learning.networks.initialisation import INITIALISATIONS, initialise
 from symgeom.study.cases import Case
 from symgeom.study.labels import Labelled, filled, labelled, names
 from symgeom.study.progress import progress

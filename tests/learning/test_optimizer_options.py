@@ -5,7 +5,8 @@ import math
 import pytest
 
 from symgeom.ground.checks import SymgeomError
-from symgeom.learning.optimizers import build
+from symgeom.learning.optimizers import METHODS, Method, build
+from symgeom.learning.optimizers.registry import option_names
 
 
 @pytest.mark.parametrize(
@@ -105,3 +106,17 @@ from symgeom.learning.optimizers import build
 def test_bad_options_are_named(name, options, message):
     with pytest.raises(SymgeomError, match=message):
         build(name, options)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_optimizer_has_the_options_that_all_share(name):
+    common = {"learning_rate", "weight_decay", "schedule"}
+    assert common <= set(option_names(METHODS[name]))
+
+
+def test_an_optimizer_without_fields_has_no_options_to_read():
+    class Bare(Method):
+        """No dataclass."""
+
+    with pytest.raises(SymgeomError, match="options of optimizer 'Bare': it is no dataclass"):
+        option_names(Bare)

@@ -10,7 +10,7 @@ from symgeom.ground.checks import SymgeomError
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import parameters
 from symgeom.learning.networks.initial_charges import charge_moments
-from symgeom.learning.networks.initialise import INITIALISATIONS, initialise
+from symgeom.learning.networks.initialisation import INITIALISATIONS, initialise
 from symgeom.symmetry.discovery import discover
 
 DRAWS = 1000

@@ -15,7 +15,7 @@ SOURCE = """
 from dataclasses import dataclass
 from typing import ClassVar
 
-from symgeom.learning.optimizers.method import Method
+from symgeom.learning.optimizers import Method
 from symgeom.learning.optimizers.sgd import SGD
 
 
@@ -40,10 +40,12 @@ class Silent(Method):
     learning_rate: float = 0.01
     weight_decay: float = 0.0
     schedule: str = "constant"
+    equivariant = False
     start = direction = None
 
 
 class Loose(Method):
+    equivariant = False
     start = direction = None
 
 
@@ -120,18 +122,18 @@ def test_it_trains(home: Path):
         (
             "my_optimizers:Unfinished",
             {},
-            "fails with TypeError: Can't instantiate abstract class Unfinished",
+            "fails with TypeError: Can't instantiate abstract class Unfinished.*equivariant",
         ),
         (
             "my_optimizers:wrong",
             {},
-            "it gives a list. Give a dataclass derived from symgeom.learning.optimizers.method.Method",
+            "it gives a list. Give a dataclass derived from symgeom.learning.optimizers.Method",
         ),
         ("my_optimizers:Loose", {}, "it gives a Loose. Give a dataclass"),
         (
             "my_optimizers:Silent",
             {},
-            "it does not say its name, momentum, equivariant. Add what is missing",
+            "it does not say its name, momentum. Add what is missing",
         ),
         (
             "my_optimizers:Signs",

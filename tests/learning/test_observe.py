@@ -4,6 +4,7 @@ from cases import batch, mlp, mlp_spec
 
 from symgeom.dynamics.charge import charges
 from symgeom.dynamics.ledger import TERMS
+from symgeom.ground.checks import SymgeomError
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import parameters, stack
 from symgeom.landscape.problem import Problem
@@ -116,3 +117,9 @@ def test_only_equivariant_methods_leave_the_charge_alone_at_first_order():
     terms = {name: observed(name, momentum=0.5)[2].terms["hidden1"] for name in ("sgd", "sam")}
     assert float(terms["sgd"][:, :, TERMS.index("optimizer")].abs().max()) == 0
     assert float(terms["sam"][:, -1, TERMS.index("optimizer")].abs().max()) > 1e-4
+
+
+def test_a_ledger_without_steps_cannot_be_closed():
+    observer = LedgerObserver(SPEC, build("sgd", {}), steps=1, snapshots=1)
+    with pytest.raises(SymgeomError, match="a ledger in which no step was booked: give the obs"):
+        observer.close()

@@ -176,7 +176,7 @@ def test_a_process_killed_in_the_middle_of_an_epoch(tmp_path):
     epochs = (
         int(expected.pretraining.epochs.max()) + 1 + 3
     )  # with those before training: two of the second stage are done
-    folders = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[1])])
+    folders = os.pathsep.join(map(str, Path(__file__).parents[:3]))
     child = subprocess.run(
         [sys.executable, "-c", SCRIPT, path, str(epochs)],
         env={**os.environ, "PYTHONPATH": folders},
