@@ -7,7 +7,7 @@ from symgeom.ground.randomness import stream
 from symgeom.landscape.batchnorm import batch_norms
 from symgeom.landscape.problem import Problem
 from symgeom.learning.training.device import choose_device
-from symgeom.study.datasets.data import stratified_split
+from symgeom.study.datasets.splits import stratified_split
 
 
 def problems_of(
