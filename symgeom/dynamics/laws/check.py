@@ -100,7 +100,7 @@ def check_laws(
     >>> legs = (Leg("0.weight", 0), Leg("2.weight", 1, power=-1))
     >>> hasty = SymmetrySpec((UnitGroup("hidden1", 4, legs),))
     >>> inputs, generator = torch.ones(5, 3), torch.Generator().manual_seed(0)
-    >>> params = parameters(network)
+    >>> params = {name: torch.ones_like(tensor) for name, tensor in parameters(network).items()}
     >>> (check,) = check_laws(hasty, network, params, inputs=inputs, generator=generator)
     >>> check.reason
     "'0.bias' was left out: it moves with the units"
