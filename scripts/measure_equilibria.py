@@ -12,7 +12,7 @@ from _problems import problems_of
 from _stage import read_networks, read_symmetry
 from _training import strengths
 
-from symgeom.dynamics.noise.equilibrium import decay_ratio, noise_equilibrium, noise_force
+from symgeom.dynamics.noise import decay_ratio, noise_equilibrium, noise_force
 from symgeom.ground.types import cast, parameters
 
 MOMENTS = ("start", "end")
