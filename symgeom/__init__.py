@@ -76,17 +76,17 @@ _HOMES = {
     # dynamics
     "charges": "dynamics.charge",
     "Ledger": "dynamics.ledger",
-    "count_laws": "dynamics.laws.count",
-    "check_laws": "dynamics.laws.check",
+    "count_laws": "dynamics.laws",
+    "check_laws": "dynamics.laws",
     "find_translations": "symmetry.translation",
     "gradient_flow": "dynamics.flow",
     "move_on_fibre": "dynamics.fibre",
-    "walk_fibre": "dynamics.fibre.walk",
-    "orbit_dimension": "dynamics.fibre.dimension",
+    "walk_fibre": "dynamics.fibre",
+    "orbit_dimension": "dynamics.fibre",
     "charge_moments": "learning.networks.initial_charges",
     "FlowPlan": "dynamics.flow",
-    "noise_force": "dynamics.noise.equilibrium",
-    "noise_equilibrium": "dynamics.noise.equilibrium",
+    "noise_force": "dynamics.noise",
+    "noise_equilibrium": "dynamics.noise",
     # studies
     "open_study": "store",
 }

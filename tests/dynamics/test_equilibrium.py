@@ -9,7 +9,7 @@ from scipy.optimize import brentq
 from torch import nn
 
 from symgeom.dynamics.charge import charges
-from symgeom.dynamics.noise.equilibrium import (
+from symgeom.dynamics.noise import (
     decay_ratio,
     gradient_variance,
     noise_equilibrium,

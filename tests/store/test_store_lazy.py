@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from fsspec.implementations.local import LocalFileSystem
-from test_store import DESCRIBED, minima, pairs, write
+from synthetic_stores import DESCRIBED, minima, pairs, write
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.store import dataset_to_parameters, open_study, read_store

@@ -1,12 +1,14 @@
 """Data sets: splits, subsets, scales, checksums; the digits and the teacher."""
 
+from importlib import import_module
+
 import pytest
 import torch
 from sklearn.datasets import load_digits
 
 from symgeom.ground.checks import SymgeomError
-from symgeom.study.datasets import load
-from symgeom.study.datasets.data import Choice, Data, balanced_subset, stratified_split
+from symgeom.study.datasets import DATASETS, Choice, Data, load
+from symgeom.study.datasets.splits import balanced_subset, stratified_split
 
 
 def digits(**options):
@@ -69,6 +71,21 @@ def test_splits_and_subsets_of_a_small_class():
 def test_impossible_fractions_are_refused(fraction):
     with pytest.raises(SymgeomError, match="test_fraction = .*: give a number between 0 and 1"):
         digits(test_fraction=fraction)
+
+
+def test_a_part_without_samples_is_refused():
+    with pytest.raises(
+        SymgeomError, match="'digits' with 1797 training samples and 0 test samples"
+    ):
+        digits(test_fraction=1e-3)
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_a_data_set_says_once_what_it_is_called(name):
+    """The name of its module is that in its record, from which its random streams derive."""
+    module = import_module(f"symgeom.study.datasets.{name}")
+    record = module.ARCHIVE.name if hasattr(module, "ARCHIVE") else module.NAME
+    assert record == name
 
 
 @pytest.mark.parametrize("subset", [0, -5, 2.5])
@@ -211,7 +228,7 @@ def test_a_teacher_depends_on_the_named_seed_alone():
     ("options", "message"),
     [
         ({"features": 0}, "'teacher' with features = 0: give a whole number"),
-        ({"classes": 1}, "'teacher' with classes = 1: give a whole number, 2 classes or more"),
+        ({"classes": 1}, "'teacher' with classes = 1: give a whole number, 2 or more"),
         ({"samples": 2.0}, "'teacher' with samples = 2.0"),
         ({"classes": 5, "samples": 4}, r"classes \[.*\] of 5 got none of the 4 training samples"),
         ({"widths": [0]}, r"widths \[0\]: give a list of positive whole numbers"),

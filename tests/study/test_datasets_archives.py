@@ -17,7 +17,7 @@ import torch
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.torchvision_door import import_torchvision
-from symgeom.study.datasets import archives, load
+from symgeom.study.datasets import fashion_mnist, load, mnist
 
 
 def md5(content: bytes) -> str:
@@ -27,7 +27,7 @@ def md5(content: bytes) -> str:
 
 def write_mnist(root, monkeypatch, name="MNIST", *, train=20, labels=None):
     """Write image k as 28 rows of grey level k, labelled k modulo 10, in the layout of MNIST; and make it the original."""
-    constant = {"MNIST": "MNIST", "FashionMNIST": "FASHION_MNIST"}[name]
+    module = {"MNIST": mnist, "FashionMNIST": fashion_mnist}[name]
     folder, originals = root / name / "raw", {}
     folder.mkdir(parents=True)
     for part, count in (("train", train), ("t10k", 10)):
@@ -38,7 +38,7 @@ def write_mnist(root, monkeypatch, name="MNIST", *, train=20, labels=None):
     for file, content in originals.items():
         (folder / file).write_bytes(content)
     files = {file: md5(content) for file, content in originals.items()}
-    monkeypatch.setattr(archives, constant, replace(getattr(archives, constant), files=files))
+    monkeypatch.setattr(module, "ARCHIVE", replace(module.ARCHIVE, files=files))
     return folder
 
 
@@ -71,7 +71,7 @@ def mnist_mirror(mirror, tmp_path, monkeypatch):
     for file in write_mnist(tmp_path / "origin", monkeypatch).iterdir():
         (folder / f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes(), mtime=0))
     known = [
-        (f"{file}.gz", md5((folder / f"{file}.gz").read_bytes())) for file in archives.MNIST.files
+        (f"{file}.gz", md5((folder / f"{file}.gz").read_bytes())) for file in mnist.ARCHIVE.files
     ]
     monkeypatch.setattr(source, "resources", known)
     monkeypatch.setattr(source, "mirrors", [address])
@@ -97,28 +97,26 @@ def test_broken_mnist_files_are_named(tmp_path, monkeypatch):
         load("mnist", root=tmp_path, options={})
 
 
-@pytest.mark.parametrize("file", archives.MNIST.files)
-@pytest.mark.parametrize(
-    ("name", "constant"), [("MNIST", "MNIST"), ("FashionMNIST", "FASHION_MNIST")]
-)
+@pytest.mark.parametrize("file", mnist.ARCHIVE.files)
+@pytest.mark.parametrize(("name", "module"), [("MNIST", mnist), ("FashionMNIST", fashion_mnist)])
 def test_a_file_with_one_changed_byte_is_not_the_original(
-    tmp_path, monkeypatch, name, constant, file
+    tmp_path, monkeypatch, name, module, file
 ):
     """Also where it can be read: a grey level, a label."""
     place = write_mnist(tmp_path, monkeypatch, name) / file
     place.write_bytes(place.read_bytes()[:-1] + b"\x03")
-    expected = getattr(archives, constant).files[file]
+    expected = module.ARCHIVE.files[file]
     found = f"the file '{file}' is not the original \\(its MD5 is {md5(place.read_bytes())}, expected {expected}\\). Remove"
     with pytest.raises(
         SymgeomError, match=f"Cannot use .*MNIST in '{place.parent}': {found} the files, so that"
     ):
-        load(constant.lower(), root=tmp_path, options={})
+        load(module.ARCHIVE.name, root=tmp_path, options={})
 
 
 def test_the_originals_have_checksums_of_their_own():
     known = [
         digest
-        for archive in (archives.MNIST, archives.FASHION_MNIST)
+        for archive in (mnist.ARCHIVE, fashion_mnist.ARCHIVE)
         for digest in archive.files.values()
     ]
     assert len(set(known)) == 8
