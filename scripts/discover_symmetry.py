@@ -9,7 +9,7 @@ from _problems import problems_of
 
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import parameters
-from symgeom.ground.whole import write_text
+from symgeom.ground.whole_files import write_text
 from symgeom.symmetry.certificate import certify
 from symgeom.symmetry.discovery import discover
 
