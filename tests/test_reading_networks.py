@@ -96,7 +96,7 @@ def test_alignments_do_not_depend_on_what_is_held(monkeypatch: pytest.MonkeyPatc
 
     before = aligned()
     monkeypatch.setattr(
-        sys.modules["symgeom.quotient.alignment"], "OnDemand", functools.partial(OnDemand, limit=0)
+        sys.modules["symgeom.quotient.alignment.pairwise"], "OnDemand", functools.partial(OnDemand, limit=0)
     )
     assert aligned() == before
 
