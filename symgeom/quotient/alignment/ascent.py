@@ -78,7 +78,7 @@ def _known_strands(family: Family, matched: set[str]) -> set[int]:
     """Return the numbers of the strands whose neighbours are matched."""
     numbers = set()
     for number, strand in enumerate(family.strands):
-        if strand.families() <= matched:
+        if strand.families <= matched:
             numbers.add(number)
     return numbers
 

@@ -10,6 +10,7 @@ Plans depend on shapes only, rows on one network: both are shared by all pairs a
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from symgeom.quotient.alignment.neighbours import Neighbour, Occupant, neighbours_of
 from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
@@ -33,8 +34,9 @@ class Strand:
     sign: str | None
     neighbours: Mapping[int, tuple[Neighbour, ...]]
 
+    @cached_property
     def families(self) -> set[str]:
-        """Return the names of the families that act on its other axes."""
+        """The names of the families that act on its other axes."""
         return {neighbour.family for along in self.neighbours.values() for neighbour in along}
 
 
@@ -61,16 +63,17 @@ class Family:
         """Whether its units are mixed by a matrix instead of permuted."""
         return self.group.scale == "linear"
 
-    @property
+    @cached_property
     def coupled(self) -> bool:
         """Whether it acts on both axes of one tensor, so that the objective is quadratic in it."""
-        return self.group.name in self.read()
+        return self.group.name in self.read
 
+    @cached_property
     def read(self) -> set[str]:
-        """Return the names of the families that act on the other axes of its strands."""
+        """The names of the families that act on the other axes of its strands."""
         names: set[str] = set()
         for strand in self.strands:
-            names |= strand.families()
+            names |= strand.families
         return names
 
 

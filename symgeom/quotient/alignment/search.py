@@ -76,7 +76,7 @@ class Search:
         for name, family in plan.items():
             self._start(name, family)
             self.weights[name] = _products(reference.information[name], params.information[name])
-            for neighbour in family.read():
+            for neighbour in family.read:
                 self.readers[neighbour].append(name)
 
     def _start(self, name: str, family: Family) -> None:
@@ -176,7 +176,7 @@ class Search:
         wanted = self._moves(strand, name, number)
         used = self.used.get((name, number))
         self.used[name, number] = wanted
-        if name in strand.families():  # quadratic: computed afresh in _full_scores
+        if name in strand.families:  # quadratic: computed afresh in _full_scores
             return
         ours = self.reference[name][number]
         theirs = self.params[name][number]
@@ -199,7 +199,7 @@ class Search:
         name = family.group.name
         scores = self._linear_scores(family)
         for number, strand in enumerate(family.strands):
-            if name in strand.families() and (name, number) in self.used:
+            if name in strand.families and (name, number) in self.used:
                 moves = self._moves(strand, name, number)
                 theirs = moved(self.params[name][number], moves)
                 product = self.reference[name][number].flatten(1) @ theirs.flatten(1).T
