@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from symgeom.ground.checks import SymgeomError
-from symgeom.ground.whole import remove_partials
+from symgeom.ground.whole_files import remove_partials
 
 
 def launch(main: Callable[..., None], snakemake: object) -> None:

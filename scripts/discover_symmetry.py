@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from _launch import launch
 
-from symgeom.ground.whole import write_text
+from symgeom.ground.whole_files import write_text
 from symgeom.study.cases import Case
 from symgeom.study.stages.symmetry import measure
 

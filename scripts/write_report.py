@@ -6,7 +6,7 @@ from pathlib import Path
 
 from _launch import launch
 
-from symgeom.ground.whole import write_text
+from symgeom.ground.whole_files import write_text
 from symgeom.store import open_study, read_store
 from symgeom.study.claims.record import read_claims
 from symgeom.study.provenance import describe_run, run_statistics

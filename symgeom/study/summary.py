@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from symgeom.ground.whole import whole
+from symgeom.ground.whole_files import whole
 from symgeom.study.claims.flatness import mean_local_energy
 
 MINIMUM, PAIR = ("arm", "seed"), ("first_arm", "first_seed", "second_arm", "second_seed")

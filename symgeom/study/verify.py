@@ -7,7 +7,7 @@ from pathlib import Path
 from symgeom import __version__
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.sealed import broken_seal
-from symgeom.ground.whole import PARTIAL
+from symgeom.ground.whole_files import PARTIAL
 from symgeom.store import SUFFIX, read_store
 
 REMAKE = "Delete it and make it again: snakemake --cores all {file} (with the study's --configfile, if it has one)."

@@ -1,6 +1,6 @@
 """Keep what a killed training goes on from.
 
-A checkpoint is written at the end of an epoch, whole or not at all (:mod:`symgeom.ground.whole`).
+A checkpoint is written at the end of an epoch, whole or not at all (:mod:`symgeom.ground.whole_files`).
 It holds everything: weights, the optimizer's state, the random generators, the labels, the history,
 what an observer knows, and the stage. Training that goes on from it ends as if it had never
 stopped, bit for bit on a CPU.
@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 
 from symgeom.ground.checks import SymgeomError
-from symgeom.ground.whole import remove_partials, whole
+from symgeom.ground.whole_files import remove_partials, whole
 
 CANNOT_READ = (
     RuntimeError,

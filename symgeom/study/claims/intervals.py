@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from symgeom.ground.whole import whole
+from symgeom.ground.whole_files import whole
 from symgeom.study.claims.bootstrap import LEVEL, RESAMPLES, interval, numpy_stream
 from symgeom.study.claims.selection import Selection, select_pairs
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from symgeom.ground.checks import SymgeomError, check_choice
-from symgeom.ground.whole import whole
+from symgeom.ground.whole_files import whole
 
 
 @dataclass(frozen=True)

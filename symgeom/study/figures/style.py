@@ -20,7 +20,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from symgeom.ground.whole import whole
+from symgeom.ground.whole_files import whole
 
 COLUMN, PAGE = 3.4, 7.0
 """Widths of a column and of a page, in inches."""

@@ -1,5 +1,6 @@
-"""A file is written whole or not at all: under a partial name beside it, which becomes its name when it is complete.
+"""A file is written whole or not at all.
 
+It is written under a partial name beside it, which becomes its name when it is complete.
 Whoever reads a file therefore finds all of it, however its writer ended, and also while another one
 writes it again. A writer that is killed leaves its partial file behind, which nobody reads; it goes
 when the work is done again. Two writers of one file do not meet: each has a partial name of its
@@ -20,7 +21,7 @@ PARTIAL = ".part"
 
 @contextmanager
 def whole(path: str | Path) -> Iterator[Path]:
-    """Give a partial name to write to, and rename what was written there to its own name at the end of the block.
+    """Give a partial name to write to, which becomes the name of the file at the end of the block.
 
     Parameters
     ----------
@@ -31,7 +32,7 @@ def whole(path: str | Path) -> Iterator[Path]:
     Yields
     ------
     Path
-        Where to write; it is removed if anything goes wrong.
+        Where to write. It is removed if anything goes wrong.
 
     Raises
     ------
@@ -59,7 +60,8 @@ def whole(path: str | Path) -> Iterator[Path]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise SymgeomError(
-            f"Cannot write '{path}': {reason}. Nothing half-written is left; make room or correct the path, and run it again."
+            f"Cannot write '{path}': {reason}. Nothing half-written is left; make room or correct "
+            "the path, and run it again."
         ) from error
 
 
@@ -86,7 +88,7 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def remove_partials(path: str | Path) -> None:
-    """Remove what killed writers of a file have left behind; for the start of the work that writes it again.
+    """Remove what killed writers of a file have left behind, before the file is written again.
 
     Parameters
     ----------

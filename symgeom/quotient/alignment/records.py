@@ -1,11 +1,16 @@
-"""How to search, and what was found."""
+"""How to search for an alignment, and what the search gives."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from symgeom.ground.checks import SymgeomError, check_choice
 from symgeom.symmetry.group import GroupElement
 
 METHODS = ("iterated", "greedy")
+
+Name = TypeVar("Name", bound=Hashable)
+"""What networks are called by."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +22,7 @@ class Matching:
     method : {"iterated", "greedy"}
         To convergence, or the single pass of the toroids paper.
     starts : int
-        Number of searches, of which the best is kept; all but the first need a generator.
+        Number of searches, of which the best counts; all but the first need a generator.
     """
 
     method: str = "iterated"
@@ -27,14 +32,14 @@ class Matching:
         check_choice(self.method, METHODS, "alignment method")
         if self.starts < 1 or (self.starts > 1 and self.method == "greedy"):
             raise SymgeomError(
-                f"Cannot align from {self.starts} starts with method '{self.method}': give at least 1, and 1 for the greedy "
-                "pass, which has no random order."
+                f"Cannot align from {self.starts} starts with method '{self.method}': give at "
+                "least 1, and 1 for the greedy pass, which has no random order."
             )
 
 
 @dataclass(frozen=True, eq=False)
 class Alignment:
-    """The element that brings a network as close as found to its reference.
+    """The element that brings a network to its reference, as close as the search came.
 
     Attributes
     ----------

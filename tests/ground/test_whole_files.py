@@ -10,7 +10,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from symgeom.ground.checks import SymgeomError
-from symgeom.ground.whole import remove_partials, whole, write_text
+from symgeom.ground.whole_files import remove_partials, whole, write_text
 from symgeom.learning.training import Checkpoint
 from symgeom.store import write_store
 from symgeom.study.claims.intervals import write_barriers

@@ -21,9 +21,12 @@ from symgeom.quotient.alignment import (
     align_pairs,
     unit_activations,
 )
+from symgeom.quotient.alignment.ascent import ascend, kick, match_known_first
 from symgeom.quotient.alignment.moves import move_of
-from symgeom.quotient.alignment.plan import Neighbour, make_plan, prepare
-from symgeom.quotient.alignment.search import Search, ascend, kick, match_known_first
+from symgeom.quotient.alignment.neighbours import Neighbour
+from symgeom.quotient.alignment.plan import make_plan
+from symgeom.quotient.alignment.prepared import prepare
+from symgeom.quotient.alignment.search import Search
 from symgeom.quotient.gauge import canonicalise
 from symgeom.quotient.torus import Torus
 from symgeom.symmetry.discovery import discover
@@ -536,7 +539,7 @@ def test_inputs_are_not_modified():
 def test_the_limit_of_sweeps_is_reported(monkeypatch):
     spec = mlp_spec(*WIDTHS)
     first, second = (canonicalise(spec, network(*WIDTHS, seed=seed)).parameters for seed in (0, 1))
-    monkeypatch.setattr(import_module("symgeom.quotient.alignment.search"), "SWEEPS", 0)
+    monkeypatch.setattr(import_module("symgeom.quotient.alignment.ascent"), "SWEEPS", 0)
     limited = align(spec, first, second)
     assert (limited.visits, limited.converged) == (2, False)
 
