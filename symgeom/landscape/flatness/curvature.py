@@ -42,7 +42,7 @@ from symgeom.landscape.flatness.hessian import (
     leading_eigenvalues,
     trainable,
 )
-from symgeom.landscape.flatness.layers import on_the_torus, sphere_indices
+from symgeom.landscape.flatness.parts import on_the_torus, sphere_indices
 from symgeom.landscape.flatness.trace import HessianTrace, trace_of
 from symgeom.landscape.problem import Problem
 from symgeom.quotient.torus import Torus

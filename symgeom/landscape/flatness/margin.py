@@ -178,7 +178,7 @@ def layer_margins(
     params : Parameters
         One network in any gauge.
     parts : mapping of str to sequence of str
-        The trainable tensors of each layer, as :func:`~symgeom.landscape.flatness.layers.layers`
+        The trainable tensors of each layer, as :func:`~symgeom.landscape.flatness.parts.layers`
         returns them.
     quantiles : sequence of float
         Which quantiles of the relative margins over the samples, from 0 to 1 (not interpolated: the

@@ -27,7 +27,7 @@ from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError, check_choice
 from symgeom.ground.types import Parameters, ravel, unravel
-from symgeom.landscape.flatness.layers import on_the_torus, sphere_indices
+from symgeom.landscape.flatness.parts import on_the_torus, sphere_indices
 from symgeom.symmetry.spec import SymmetrySpec
 from symgeom.symmetry.sphere import normalise
 
