@@ -66,4 +66,3 @@ def panels(dim: str) -> dict[str, Panel]:
         if panel is not None and dim in dims[panel.array]:
             shown[panel.array] = panel
     return shown
-
