@@ -49,6 +49,27 @@ def layers(problem: Problem, params: Parameters) -> dict[str, list[str]]:
     return tensors_of
 
 
+def all_finite(params: Parameters) -> bool:
+    """Return whether a network did not diverge.
+
+    Parameters
+    ----------
+    params : Parameters
+        One network.
+
+    Returns
+    -------
+    bool
+        Whether no entry is NaN or infinite.
+
+    Examples
+    --------
+    >>> all_finite({"weight": torch.tensor([1.0, torch.nan])})
+    False
+    """
+    return all(bool(tensor.isfinite().all()) for tensor in params.values())
+
+
 def on_the_torus(
     spec: SymmetrySpec, params: Parameters, *, bias_in_norm: bool = True
 ) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""The curvature at every minimum: Hessian spectra, as trained and invariant, and worst-case sharpness."""
+"""The curvature at every minimum: Hessian spectra, and worst-case sharpness."""
 
 from collections.abc import Mapping
 

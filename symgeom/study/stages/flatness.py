@@ -1,4 +1,4 @@
-"""How flat every minimum is: local energies under several noises, of the network and of its layers, and margins."""
+"""How flat every minimum is: local energies under several noises, and margins."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""The local energy under raw noise, which depends on the representative, here the network as trained."""
+"""The local energy under raw noise on the network as trained, which depends on how it is scaled."""
 
 from __future__ import annotations
 

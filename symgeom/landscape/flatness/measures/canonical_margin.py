@@ -1,4 +1,4 @@
-"""The margins of the training samples on the canonical network, and the same over spectral norms."""
+"""The margins of the training samples on the canonical network, also over spectral norms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the stage ``curvature`` measures: Hessian spectra, as trained and invariant, and worst-case sharpness."""
+"""What the stage ``curvature`` measures: Hessian spectra, and worst-case sharpness."""
 
 from symgeom.landscape.flatness.measures import (
     eigenvalue_density,

@@ -1,4 +1,4 @@
-"""The relative margins of each layer: how far its weights are from another decision, relative to their size."""
+"""The relative margins of each layer: how far its weights are from another decision."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The local energy of each layer under relative noise, all others at rest, at the middle one of the amplitudes."""
+"""The local energy of each layer under relative noise, while all others are at rest."""
 
 from __future__ import annotations
 

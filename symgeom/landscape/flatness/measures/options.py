@@ -17,7 +17,7 @@ DRAWS = Option("draws", {"type": "integer", "minimum": 2}, "noise draws per ampl
 LAYERS = Option(
     "layers",
     SWITCH,
-    "also the margins of each layer alone, and its local energy at the middle one of the amplitudes",
+    "also the margins of each layer alone, and its local energy at the middle amplitude",
 )
 ASCENT_STEPS = Option(
     "ascent_steps",

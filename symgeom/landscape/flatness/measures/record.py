@@ -24,13 +24,17 @@ FAMILIES = ("noise", "curvature", "worst case", "margin")
 class Generators(Protocol):
     """From the name of a random stream, and words of its own, to its generator."""
 
-    def __call__(self, name: str, *words: str) -> torch.Generator: ...
+    def __call__(self, name: str, *words: str) -> torch.Generator:
+        """Return a generator that depends on the network and on these words alone."""
+        ...
 
 
 class Randomness(Protocol):
     """The random stream of one measure: from further words to a generator."""
 
-    def __call__(self, *words: str) -> torch.Generator: ...
+    def __call__(self, *words: str) -> torch.Generator:
+        """Return a generator that depends on the network, the measure and these words alone."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Worst-case sharpness within a ball of relative changes, which no rescaling of the weights changes."""
+"""Worst-case sharpness within a ball of relative changes: no rescaling of weights changes it."""
 
 from __future__ import annotations
 

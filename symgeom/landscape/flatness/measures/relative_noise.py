@@ -1,4 +1,4 @@
-"""The local energy under noise in proportion to each weight; of binary networks, under flips of signs."""
+"""The local energy under noise relative to each weight; of binary networks, under flips."""
 
 from __future__ import annotations
 

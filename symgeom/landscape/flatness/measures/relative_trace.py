@@ -1,4 +1,4 @@
-"""The trace and the largest eigenvalue of the curvature under changes in proportion to each weight."""
+"""Trace and largest eigenvalue of the curvature under changes in proportion to each weight."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The local energy under the same raw noise of a rescaled copy, which computes the same function."""
+"""The local energy of a rescaled copy, which computes the same function, under raw noise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The trace and the largest eigenvalue of the curvature on the torus."""
+"""Trace and largest eigenvalue of the curvature on the torus."""
 
 from __future__ import annotations
 
