@@ -1,6 +1,6 @@
 """Measure how flat every minimum is."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from _launch import launch
 
@@ -17,8 +17,8 @@ def main(
     case: str,
     stores: Mapping,
     network: Mapping,
-    arms: list,
-    seeds: list,
+    arms: Sequence[str],
+    seeds: Sequence[int],
     options: Mapping,
     bias_in_norm: bool,
     flatness: str,
