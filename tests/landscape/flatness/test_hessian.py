@@ -11,7 +11,7 @@ from symgeom.ground.randomness import stream
 from symgeom.ground.types import cast, parameters, ravel, unravel
 from symgeom.landscape.flatness import eigenpairs
 from symgeom.landscape.flatness.hessian import hessian_eigenvalues, hessian_vector_product
-from symgeom.landscape.flatness.layers import layers
+from symgeom.landscape.flatness.parts import layers
 from symgeom.landscape.problem import Problem
 from symgeom.symmetry.group import GroupElement, act, identity, random_element
 

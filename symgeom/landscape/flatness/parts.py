@@ -42,10 +42,32 @@ def layers(problem: Problem, params: Parameters) -> dict[str, list[str]]:
     >>> layers(Problem(network, torch.ones(1, 2), torch.tensor([0])), parameters(network))
     {'0': ['0.weight', '0.bias'], '2': ['2.weight']}
     """
-    found: dict[str, list[str]] = {}
+    tensors_of: dict[str, list[str]] = {}
     for name in trainable(problem, params):
-        found.setdefault(name.rpartition(".")[0], []).append(name)
-    return found
+        layer = name.rpartition(".")[0]
+        tensors_of.setdefault(layer, []).append(name)
+    return tensors_of
+
+
+def all_finite(params: Parameters) -> bool:
+    """Return whether a network did not diverge.
+
+    Parameters
+    ----------
+    params : Parameters
+        One network.
+
+    Returns
+    -------
+    bool
+        Whether no entry is NaN or infinite.
+
+    Examples
+    --------
+    >>> all_finite({"weight": torch.tensor([1.0, torch.nan])})
+    False
+    """
+    return all(bool(tensor.isfinite().all()) for tensor in params.values())
 
 
 def on_the_torus(
@@ -73,13 +95,13 @@ def on_the_torus(
     Examples
     --------
     >>> from symgeom.symmetry.spec import Leg, UnitGroup
-    >>> spec = SymmetrySpec((UnitGroup("hidden1", 1, (Leg("in", 0), Leg("out", 1, power=-1))),))
-    >>> on_the_torus(spec, {"in": torch.tensor([[3.0, 4.0]]), "out": torch.tensor([[2.0]])})["out"]
+    >>> hidden = UnitGroup("hidden1", 1, (Leg("in", 0), Leg("out", 1, power=-1)))
+    >>> network = {"in": torch.tensor([[3.0, 4.0]]), "out": torch.tensor([[2.0]])}
+    >>> on_the_torus(SymmetrySpec((hidden,)), network)["out"]
     tensor([[10.]], dtype=torch.float64)
     """
-    return canonicalise(
-        spec.exact(), params, bias_in_norm=bias_in_norm, dead_units="drop"
-    ).parameters
+    canonical = canonicalise(spec.exact(), params, bias_in_norm=bias_in_norm, dead_units="drop")
+    return canonical.parameters
 
 
 def sphere_indices(
@@ -112,17 +134,16 @@ def sphere_indices(
     {'hidden1': tensor([[0, 1, 4],
             [2, 3, 5]])}
     """
-    numbered, first = {}, 0
+    numbered = {}
+    first = 0
     for name in names:
         tensor = params[name]
-        numbered[name] = torch.arange(first, first + tensor.numel(), device=tensor.device).view(
-            tensor.shape
-        )
-        first += tensor.numel()
-    legs = sphere_legs(spec, params, bias_in_norm=bias_in_norm)
-    chosen = {
-        group: [leg for leg in found if leg.tensor in numbered] for group, found in legs.items()
-    }
-    return {
-        group: rows(numbered, found, spec[group].size) for group, found in chosen.items() if found
-    }
+        after = first + tensor.numel()
+        numbered[name] = torch.arange(first, after, device=tensor.device).view(tensor.shape)
+        first = after
+    indices = {}
+    for group, legs in sphere_legs(spec, params, bias_in_norm=bias_in_norm).items():
+        raveled = [leg for leg in legs if leg.tensor in numbered]
+        if raveled:
+            indices[group] = rows(numbered, raveled, spec[group].size)
+    return indices
