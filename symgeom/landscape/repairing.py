@@ -23,7 +23,7 @@ of batch norms that are added for it and folded again.
 
 import copy
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -35,7 +35,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from symgeom.ground.checks import SymgeomError, check_same_tensors
 from symgeom.ground.types import Parameters, stack
 from symgeom.landscape.batchnorm.statistics import tensor_name
-from symgeom.landscape.path import Path
+from symgeom.landscape.path import Path, PathFunction, as_path
 from symgeom.symmetry.spec import SymmetrySpec
 
 _UNIT_AXIS = {nn.Linear: -1, nn.Conv1d: 1, nn.Conv2d: 1, nn.Conv3d: 1}
@@ -198,7 +198,7 @@ def repair(
 
 
 @dataclass(frozen=True, eq=False)
-class RepairedPath:
+class RepairedPath(Path):
     """A path whose networks are repaired, each to the statistics between those of the ends.
 
     Attributes
@@ -227,7 +227,7 @@ class RepairedPath:
 
     spec: SymmetrySpec
     module: nn.Module
-    path: Path
+    path: PathFunction
     inputs: Tensor
 
     def __call__(self, t: float | Tensor) -> dict[str, Tensor]:
@@ -238,6 +238,10 @@ class RepairedPath:
             for at in times.reshape(-1).tolist()
         ]
         return stack(found) if times.ndim else found[0]
+
+    def pair(self, index: int) -> "RepairedPath":
+        """Return the path of one of the stacked pairs."""
+        return replace(self, path=as_path(self.path).pair(index))
 
     @cached_property
     def _ends(self) -> tuple[dict[str, Statistics], dict[str, Statistics]]:

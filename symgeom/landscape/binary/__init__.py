@@ -5,10 +5,10 @@ alignment are those of all networks (of binarised weights, so that every weight 
 element found then acts on the latent ones).
 """
 
-from symgeom.landscape.binary.chain import HammingChain, optimise_binary_chain
+from symgeom.landscape.binary.chain import optimise_binary_chain
 from symgeom.landscape.binary.energy import Flips, flip_energy
 from symgeom.landscape.binary.layers import BinaryLinear, SignActivation, sign
-from symgeom.landscape.binary.path import HammingPath, LatentPath, random_order
+from symgeom.landscape.binary.path import HammingChain, HammingPath, LatentPath, random_order
 from symgeom.landscape.binary.weights import (
     binarise,
     binary_tensors,

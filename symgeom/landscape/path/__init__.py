@@ -29,22 +29,37 @@ section 3: the polygonal chain and the Bezier curve, with their ``t`` in [0, 1].
 "Deep networks on toroids" (2202.03038): geodesics of the standardised networks.
 """
 
-from symgeom.landscape.path.curves import CURVES, BezierPath, LinearPath, PolygonalPath, curve_along
+from symgeom.landscape.path.abstract import Path, PathFunction, as_path, check_times
+from symgeom.landscape.path.curves import (
+    CURVES,
+    BezierPath,
+    Curve,
+    LinearPath,
+    PolygonalPath,
+    curve_along,
+)
 from symgeom.landscape.path.geodesic import GeodesicPath
 from symgeom.landscape.path.length import bend_angles, path_length, polygon_length
-from symgeom.landscape.path.weights import Path, bezier_weights, combine, polygonal_weights
+from symgeom.landscape.path.points import check_points, one_pair
+from symgeom.landscape.path.weights import bezier_weights, combine, polygonal_weights
 
 __all__ = [
     "CURVES",
     "BezierPath",
+    "Curve",
     "GeodesicPath",
     "LinearPath",
     "Path",
+    "PathFunction",
     "PolygonalPath",
+    "as_path",
     "bend_angles",
     "bezier_weights",
+    "check_points",
+    "check_times",
     "combine",
     "curve_along",
+    "one_pair",
     "path_length",
     "polygon_length",
     "polygonal_weights",

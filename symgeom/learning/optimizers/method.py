@@ -8,7 +8,6 @@ the stack: one per seed, but for methods that train several replicas per seed (m
 replicas + replica).
 """
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from symgeom.ground.checks import check_choice
+from symgeom.ground.schedule import cosine_decay
 from symgeom.ground.types import Parameters
 from symgeom.learning.optimizers.options import check_number
 
@@ -149,9 +149,9 @@ class Method(ABC):
         progress = epoch / epochs
         if self.schedule == "step":
             return self.learning_rate / 5 ** sum(progress >= milestone for milestone in MILESTONES)
-        return self.learning_rate * (
-            0.5 * (1 + math.cos(math.pi * progress)) if self.schedule == "cosine" else 1.0
-        )
+        if self.schedule == "cosine":
+            return self.learning_rate * cosine_decay(progress)
+        return self.learning_rate
 
     def begin_epoch(
         self,
