@@ -29,7 +29,7 @@ from symgeom.landscape.problem import Problem
 
 @dataclass(frozen=True)
 class Flips:
-    """The noise of binary weights, in the place of a :class:`~symgeom.landscape.flatness.noise.Noise` in the record."""
+    """The noise of binary weights, in the record of a local energy."""
 
     kind: str = "flips"
 
@@ -75,51 +75,60 @@ def flip_energy(
     >>> from symgeom.landscape.binary.layers import BinaryLinear
     >>> problem = Problem(BinaryLinear(1, 2), torch.ones(1, 1), torch.tensor([1]))
     >>> network = {"weight": torch.tensor([[-0.3], [0.3]])}
-    >>> generator = torch.Generator().manual_seed(0)
-    >>> flip_energy(problem, network, probabilities=[0.0, 1.0], draws=2, generator=generator).error_increase
+    >>> options = {"draws": 2, "generator": torch.Generator().manual_seed(0)}
+    >>> flip_energy(problem, network, probabilities=[0.0, 1.0], **options).error_increase
     tensor([0., 1.], dtype=torch.float64)
     """
     if draws < 2:
         raise SymgeomError(
-            f"Cannot estimate a local energy from {draws} draws: its standard error needs at least 2."
+            f"Cannot estimate a local energy from {draws} draws: "
+            "its standard error needs at least 2."
         )
-    share = torch.as_tensor(probabilities, dtype=torch.float64)
-    if not ((share >= 0) & (share <= 1)).all():
+    shares = torch.as_tensor(probabilities, dtype=torch.float64)
+    if not ((shares >= 0) & (shares <= 1)).all():
         raise SymgeomError(
-            f"Cannot flip weights with probabilities {share.tolist()}: give numbers from 0 to 1."
+            f"Cannot flip weights with probabilities {shares.tolist()}: give numbers from 0 to 1."
         )
     binary = {name: sign(params[name]) for name in binary_tensors(problem.module)}
-    values = torch.empty(draws, len(share), 2, dtype=torch.float64)
+    values = torch.empty(draws, len(shares), 2, dtype=torch.float64)
     for draw in range(draws):
-        chance = {
-            name: torch.rand(tensor.shape, generator=generator, dtype=torch.float64)
-            for name, tensor in binary.items()
-        }
-        for index, probability in enumerate(share.tolist()):
-            flips = {
-                name: (numbers < probability).to(params[name].device)
-                for name, numbers in chance.items()
-            }
-            flipped = {
-                name: torch.where(flips[name], -tensor, tensor) for name, tensor in binary.items()
-            }
+        chances = _chances(binary, generator)
+        for index, probability in enumerate(shares.tolist()):
+            flipped = _flipped(binary, chances, probability)
             values[draw, index] = _loss_and_error(problem, {**params, **flipped})
     increase = values - _loss_and_error(problem, params)
-    if not all(
-        tensor.isfinite().all() for tensor in params.values()
-    ):  # signs of what diverged would look like a network
+    # The signs of what diverged would look like a network.
+    if not all(tensor.isfinite().all() for tensor in params.values()):
         increase = torch.full_like(increase, torch.nan)
-    loss, error = increase.mean(0).unbind(-1)
+    loss_increase, error_increase = increase.mean(0).unbind(-1)
     return LocalEnergy(
-        amplitude=share,
-        error_increase=error,
+        amplitude=shares,
+        error_increase=error_increase,
         standard_error=increase[..., 1].std(0) / draws**0.5,
-        loss_increase=loss,
+        loss_increase=loss_increase,
         noise=Flips(),
         draws=draws,
         tensors=tuple(binary),
         batch_norm=problem.batch_norm,
     )
+
+
+def _chances(binary: Parameters, generator: torch.Generator) -> dict[str, Tensor]:
+    """Draw a number between 0 and 1 for every weight: it flips at all larger probabilities."""
+    chances = {}
+    for name, tensor in binary.items():
+        drawn = torch.rand(tensor.shape, generator=generator, dtype=torch.float64)
+        chances[name] = drawn
+    return chances
+
+
+def _flipped(binary: Parameters, chances: Parameters, probability: float) -> dict[str, Tensor]:
+    """Return the binary tensors with the weights flipped whose chance is below a probability."""
+    flipped = {}
+    for name, tensor in binary.items():
+        flips = (chances[name] < probability).to(tensor.device)
+        flipped[name] = torch.where(flips, -tensor, tensor)
+    return flipped
 
 
 def _loss_and_error(problem: Problem, params: Parameters) -> Tensor:
