@@ -42,7 +42,7 @@ _UNIT_AXIS = {nn.Linear: -1, nn.Conv1d: 1, nn.Conv2d: 1, nn.Conv3d: 1}
 
 
 class Statistics(NamedTuple):
-    """Mean and standard deviation of every unit's pre-activations, in float64, shape ``(unit,)``."""
+    """Mean and deviation of every unit's pre-activations, in float64, shape ``(unit,)``."""
 
     mean: Tensor
     deviation: Tensor

@@ -13,13 +13,13 @@ from symgeom.landscape.problem import Problem
 from symgeom.landscape.problem.evaluation import evaluate, laid_out, together
 
 VALUES = ("both", "error")
-"""What a profile evaluates: loss and error, or the error only, which is faster where the first layer is dense."""
+"""What a profile evaluates: loss and error, or the error only, which is often faster."""
 
 NETWORKS_HELD = 8
-"""Networks of a path that are held in memory at once: more bring nothing, for building one takes a tenth of evaluating it."""
+"""Networks of a path held in memory at once: more save no time."""
 
 NUMBERS_HELD = 2**18
-"""Weights held at once where networks are evaluated one by one on a CPU: larger networks are built one at a time, in memory just freed."""
+"""Weights held at once where networks are evaluated one by one: large networks reuse memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +117,7 @@ def profile(
 
 
 def pairs_of(problem: Problem, path: Path) -> tuple[int, ...]:
-    """Return the leading axes of a path's networks: ``()`` for one network, ``(k,)`` for ``k`` pairs."""
+    """Return the leading axes of a path's networks: ``()`` for one, ``(k,)`` for ``k`` pairs."""
     name, parameter = next(iter(problem.module.named_parameters()))
     tensor = path.tensors(0.0, [name])[name]
     return tuple(tensor.shape[: tensor.ndim - parameter.ndim])

@@ -5,7 +5,7 @@ from torch import Tensor
 from symgeom.ground.checks import SymgeomError, check_choice
 
 DEFINITIONS = ("above_line", "maximum")
-"""What counts as the height of a barrier: the largest rise above the line between the ends, or the largest value."""
+"""The height of a barrier: the largest rise above the line between the ends, or the maximum."""
 
 
 def barrier(t: Tensor, values: Tensor, *, definition: str = "above_line") -> Tensor:

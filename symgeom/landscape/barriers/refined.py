@@ -129,7 +129,7 @@ def refine(
 
 
 def _merged(first: Profile, second: Profile) -> Profile:
-    """Return the points of two profiles of one path, by increasing ``t``, on the first one's device."""
+    """Return the points of two profiles of one path by increasing ``t``, on the first's device."""
     t, order = torch.cat([first.t, second.t]).sort()
 
     def merged(values: Tensor, more: Tensor) -> Tensor:
@@ -162,7 +162,7 @@ def _points_to_add(profiled: Profile) -> Tensor:
 
 
 def _intervals_beside(peak: int, reach: int) -> Iterator[int]:
-    """Yield the left ends of the intervals around a point, the nearest first; they may be out of range."""
+    """Yield the left ends of the intervals around a point, nearest first, also beyond the grid."""
     for distance in range(reach):
         yield peak - 1 - distance
         yield peak + distance

@@ -1,4 +1,4 @@
-r"""Errors along a path, for networks whose first layer is dense: what the ends do to the data is computed once.
+r"""Errors along a path for networks with a dense first layer, whose products are computed once.
 
 At every ``t`` the rows of the first layer's weight are combinations of the rows of the path's
 points, each with factors of its own (:meth:`~symgeom.landscape.path.Path.factors`). So are its
@@ -50,7 +50,7 @@ class SharedLayer:
 
     @staticmethod
     def of(problem: Problem) -> "SharedLayer | None":
-        """Find the first layer of a network; None if it is not a dense layer that reads the inputs once and as they are."""
+        """Find the first layer; None if it is not dense or does not read the inputs as they are."""
         if (
             problem.batch_norm == "recompute"
             or problem.targets.is_floating_point()
@@ -102,7 +102,7 @@ class SharedLayer:
         return wrong / len(inputs)
 
     def _samples_held(self, weights: Sequence[Tensor]) -> int:
-        """Return for how many samples the outputs of all points are held: a multiple of the chunk."""
+        """Return how many samples to hold the outputs of: a multiple of the chunk."""
         chunk = self.problem.chunk
         bytes_per_sample = len(weights) * len(weights[0]) * self.problem.inputs.element_size()
         return max(1, HELD_BYTES // bytes_per_sample // chunk) * chunk
@@ -132,7 +132,7 @@ class SharedLayer:
 
 
 def _layer_that_reads(module: nn.Module, sample: Tensor) -> nn.Linear | None:
-    """Return the dense layer that reads a sample as it is, and runs once; None if there is no such layer."""
+    """Return the dense layer that reads a sample as it is and runs once, or None."""
     calls: list[tuple[nn.Linear, Tensor]] = []
 
     def record(layer: nn.Linear, arguments: tuple[Tensor]) -> None:

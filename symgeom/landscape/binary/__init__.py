@@ -1,4 +1,4 @@
-"""Binary networks: weights and activations of +1 and -1, for which a path flips weights and noise does too.
+"""Binary networks: weights and activations are +1 and -1; paths flip weights, and so does noise.
 
 Their symmetries are permutations and signs of units; discovery, canonical representatives and
 alignment are those of all networks (of binarised weights, so that every weight counts alike; the

@@ -1,16 +1,16 @@
-r"""One-bend chains between binary networks: two Hamming geodesics that meet in a trained binary network.
+r"""One-bend chains between binary networks: two Hamming geodesics that meet in a trained network.
 
 The bend has latent weights, trained straight through on the cross entropy at random points of the
 two geodesics. With :math:`s = 1 - |2t - 1|`, every binary weight at :math:`t` is the bend's with
 probability :math:`s`, else that of the end on this side of the bend,
 
-.. math:: \phi(t)_i = \begin{cases} m_i & \text{with probability } s\\ (\theta_1)_i \text{ or } (\theta_2)_i & \text{else,}
-          \end{cases} \qquad \frac{\partial}{\partial m_i} \text{ only where } \phi_i = m_i,
+.. math:: \phi(t)_i = \begin{cases} m_i & \text{with probability } s\\
+          (\theta_1)_i \text{ or } (\theta_2)_i & \text{else,} \end{cases} \qquad \frac{\partial}{\partial m_i} \text{ only where } \phi_i = m_i,
 
 which is a point of a random Hamming geodesic, but for the exact number of flips. All else
 (optimizer, pairs, record) is as for real networks that are trained together, see
-:mod:`symgeom.landscape.chain`. Errors are
-evaluated on one geodesic per segment whose order is drawn before training.
+:mod:`symgeom.landscape.chain`. Errors are evaluated on one geodesic per segment whose order is
+drawn before training.
 
 References
 ----------

@@ -1,6 +1,7 @@
 r"""The local energy of binary networks: how many samples are lost when weights flip.
 
-.. math:: \delta E(p) = \mathbb E_z\,E(w \odot z) - E(w), \qquad z_i = -1 \text{ with probability } p, \text{ else } 1,
+.. math:: \delta E(p) = \mathbb E_z\,E(w \odot z) - E(w), \qquad
+          z_i = -1 \text{ with probability } p, \text{ else } 1,
 
 with the error :math:`E`. A flip is a multiplication by -1, so that signs and permutations of units
 leave the local energy as it is. The flips of a draw at a small probability are among those at a

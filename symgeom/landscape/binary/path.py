@@ -134,7 +134,7 @@ class HammingPath(Path):
 
     @cached_property
     def _ranks(self) -> tuple[dict[str, Tensor], Tensor]:
-        """Where each weight comes in the order of those that flip (others come last), and how many flip."""
+        """Rank of each weight in the order of flips, and how many flip; the others come last."""
         pair_axes = 1 if self.stacked else 0
 
         def flat(tensors: Parameters) -> Tensor:
@@ -268,7 +268,7 @@ def _with_signs(network: Parameters, names: Iterable[str]) -> dict[str, Tensor]:
 
 
 def _uniform_like(tensors: Parameters, generator: torch.Generator) -> dict[str, Tensor]:
-    """Draw a number between 0 and 1 for every weight, on the CPU, and hand them to the weights' device."""
+    """Draw a number between 0 and 1 for every weight, on the CPU, then move it to its device."""
     drawn = {}
     for name, tensor in tensors.items():
         numbers = torch.rand(tensor.shape, generator=generator, dtype=torch.float64)

@@ -122,7 +122,7 @@ def hamming_distance(first: Parameters, second: Parameters, names: Iterable[str]
 def unit_hamming_distances(
     spec: SymmetrySpec, first: Parameters, second: Parameters
 ) -> dict[str, Tensor]:
-    """Return the share of incoming weights in which the units of two networks differ, group by group.
+    """Return the share of incoming weights in which the units of two networks differ, by group.
 
     Parameters
     ----------

@@ -1,4 +1,6 @@
-"""Steps of training along curves; bends and velocities change in place, which halves the memory traffic.
+"""Steps of training along curves.
+
+Bends and velocities change in place, which halves the memory traffic.
 
 On a CPU large and convolutional networks are trained one after the other: a step then costs little
 more than a step of plain training, where ``torch.vmap`` makes convolutions slower and one MLP
@@ -197,7 +199,7 @@ def _move(point: Parameters, velocity: Parameters, rate: float) -> None:
 
 
 def _gradient_together(problem: Problem, networks: Parameters) -> Gradient:
-    """Return the gradient of stacked networks, whose tensors change in place, each on a mini-batch of its own."""
+    """Return the gradient of stacked networks, each on a mini-batch of its own."""
 
     def gradient(network: Parameters, samples: Tensor) -> dict[str, Tensor]:
         return problem.gradient(network, index=samples)
@@ -234,9 +236,9 @@ def _stacked(network: Parameters) -> dict[str, Tensor]:
 def _combine_into(
     network: dict[str, Tensor], points: Sequence[Parameters], weights: Tensor, *, alone: bool
 ) -> None:
-    """Write the networks on the curve, in place: all floating-point tensors, carried statistics too.
+    """Write the networks on the curve, in place; weights have shape ``(point, pair)``.
 
-    Weights have shape ``(point, pair)``.
+    All floating-point tensors are combined, carried statistics among them.
     """
     first, second, *others = _points_that_count(weights, alone=alone)
     for name, tensor in network.items():
@@ -252,7 +254,7 @@ def _combine_into(
 
 
 def _points_that_count(weights: Tensor, *, alone: bool) -> list[int]:
-    """Return the points of the curve to combine, at least two: for one pair those whose weight is not zero."""
+    """Return two or more points to combine: for one pair those whose weight is not zero."""
     points = list(range(len(weights)))
     if not alone:
         return points

@@ -116,14 +116,14 @@ def check_generators(pairs: int, generators: Sequence[torch.Generator], kind: st
 
 
 def _first_samples(problem: Problem, samples: int | None) -> Problem:
-    """Return the landscape of the first samples; of all if there are no more, or None are asked for."""
+    """Return the landscape of the first samples, or of all."""
     if samples is None or samples >= len(problem.targets):
         return problem
     return problem.subset(torch.arange(samples, device=problem.inputs.device))
 
 
 def _epochs_needed(epochs: Tensor, largest_error: Tensor, limit: Tensor) -> Tensor:
-    """Return the epoch of each pair's first evaluation within its limit; infinite if there is none."""
+    """Return the epoch of each pair's first evaluation within its limit, infinite without one."""
     within = largest_error <= limit.unsqueeze(1)  # (pair, evaluation)
     return torch.where(within, epochs.to(largest_error), math.inf).amin(1)
 

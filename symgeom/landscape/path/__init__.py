@@ -10,7 +10,8 @@ A geodesic moves every unit on its own sphere: with :math:`\hat u_k, \hat v_k` t
 unit ``k``'s incoming weights in the two networks and ``slerp`` the great circle of
 :mod:`symgeom.symmetry.sphere` (whose weights of the ends are all that is computed),
 
-.. math:: u_k(t) = \lVert u_k\rVert^{1-t}\,\lVert v_k\rVert^{t}\;\mathrm{slerp}(\hat u_k, \hat v_k, t),
+.. math:: u_k(t) = \lVert u_k\rVert^{1-t}\,\lVert v_k\rVert^{t}\;
+          \mathrm{slerp}(\hat u_k, \hat v_k, t),
 
 so that unit vectors stay unit vectors and a common rescaling of a unit in both networks rescales
 its path.

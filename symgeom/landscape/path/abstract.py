@@ -1,4 +1,4 @@
-"""What a path is: a callable from ``t`` in [0, 1] to parameters, and what may be asked of it beside.
+"""What a path is: a callable from ``t`` in [0, 1] to parameters that can say more about itself.
 
 A new kind of path defines ``__call__``. All else has a default that is right for every path; a kind
 overrides it where it knows a faster way.
@@ -50,7 +50,7 @@ class Path(ABC):
 
     @cached_property
     def points(self) -> Sequence[Parameters]:
-        """The networks that the path is made of, its start first and its end last; by default these two."""
+        """The networks that the path is made of, from start to end; by default these two."""
         return self(0.0), self(1.0)
 
     def tensors(self, t: float | Tensor, names: Iterable[str]) -> dict[str, Tensor]:

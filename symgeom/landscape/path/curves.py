@@ -40,7 +40,7 @@ class Curve(Path):
         return combine(self.weights(check_times(t)), parts)
 
     def factors(self, name: str, t: Tensor) -> Tensor:
-        """Return how much of each point is in every row of a tensor at ``t``, shape ``(points, t, 1)``: the same in all rows."""
+        """Return how much of each point is in a tensor at ``t``, shape ``(points, t, 1)``."""
         return self.weights(t).unsqueeze(-1)
 
     def pair(self, index: int) -> "Curve":
@@ -145,7 +145,7 @@ CURVES: Mapping[str, Callable[[Sequence[Parameters]], Curve]] = {
     "polygonal": PolygonalPath,
     "bezier": BezierPath,
 }
-"""Curves that :func:`curve_along` draws and :func:`symgeom.landscape.chain.optimise_path` trains, by name."""
+"""Curves by name, to be drawn along a path and trained."""
 
 
 def curve_along(path: PathFunction, *, kind: str = "polygonal", bends: int = 1) -> Curve:

@@ -93,7 +93,7 @@ class GeodesicPath(Path):
         return {name: self._tensor(name, times, weights) for name in names}
 
     def factors(self, name: str, t: Tensor) -> Tensor | None:
-        """Return how much of each end is in the rows of a tensor at ``t``, shape ``(2, t, row)``; None if it differs in a row."""
+        """Return how much of each end is in the rows of a tensor, None if it differs in a row."""
         spheres = self._spheres[name]
         rows = spheres.shape[:1].numel()  # a scalar is one row
         spheres = spheres.reshape(rows, -1)
@@ -147,7 +147,7 @@ class GeodesicPath(Path):
     def _angles_and_ratios(self) -> tuple[Tensor, Tensor]:
         """Angle and ratio of lengths on every sphere.
 
-        An angle of 0 and a ratio of 1 come last: they make the tensors that lie on no sphere linear.
+        An angle of 0 and a ratio of 1 come last, for the tensors that lie on no sphere.
         """
         angles = []
         first_lengths = []

@@ -102,7 +102,9 @@ def path_length(
 
 
 def bend_angles(points: Sequence[Parameters]) -> Tensor:
-    """Return the angles by which a polygonal chain turns at its inner points, in the Euclidean metric of all floating-point tensors.
+    """Return the angles by which a polygonal chain turns at its inner points.
+
+    The metric is the Euclidean one of all floating-point tensors.
 
     Parameters
     ----------

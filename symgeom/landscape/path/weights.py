@@ -10,7 +10,9 @@ from symgeom.ground.types import Parameters
 
 
 def polygonal_weights(t: Tensor, points: int) -> Tensor:
-    """Return the weights of the points of a polygonal chain: hat functions, exactly 1 at their point and 0 at the others.
+    """Return the weights of the points of a polygonal chain: hat functions.
+
+    Each is exactly 1 at its point and 0 at the others.
 
     Parameters
     ----------
