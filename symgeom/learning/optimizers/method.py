@@ -8,7 +8,6 @@ the stack: there is one per seed, unless a method trains several replicas per se
 seed * replicas + replica).
 """
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from symgeom.ground.checks import check_choice
+from symgeom.ground.schedule import cosine_decay
 from symgeom.ground.types import Parameters
 from symgeom.learning.optimizers.options import BELOW_ONE, NOT_NEGATIVE, POSITIVE, check_number
 
@@ -167,7 +167,7 @@ class Method(ABC):
         if self.schedule == "step":
             return self.learning_rate / 5 ** sum(progress >= milestone for milestone in MILESTONES)
         if self.schedule == "cosine":
-            return self.learning_rate * (0.5 * (1 + math.cos(math.pi * progress)))
+            return self.learning_rate * cosine_decay(progress)
         return self.learning_rate
 
     def begin_epoch(

@@ -79,10 +79,9 @@ class Problem:
     _batch_mode: BatchMode | None = field(init=False, default=None, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(
-            self, "batch_norm", check_policy(self.module, self.batch_norm, self.training_inputs)
-        )
-        if self.batch_norm == "recompute":
+        policy = check_policy(self.module, self.batch_norm, self.training_inputs)
+        object.__setattr__(self, "batch_norm", policy)
+        if policy == "recompute":
             object.__setattr__(self, "_batch_mode", BatchMode.of(self.module))
         if any(layer.training for layer in self.module.modules()):
             object.__setattr__(self, "module", copy.deepcopy(self.module).eval())
@@ -108,15 +107,12 @@ class Problem:
             Logits.
         """
         check_precision(params, self.inputs)
-        if self._batch_mode:
-            params = self._batch_mode.recomputed(params, self.training_inputs, self.chunk)
+        network = self._with_statistics(params)
         inputs = self.inputs if index is None else self.inputs[index]
-        return torch.cat(
-            [
-                functional_call(self.module, dict(params), (part,))
-                for part in inputs.split(self.chunk)
-            ]
-        )
+        outputs = []
+        for part in inputs.split(self.chunk):
+            outputs.append(functional_call(self.module, network, (part,)))
+        return torch.cat(outputs)
 
     def loss(self, params: Parameters, *, index: Tensor | None = None) -> Tensor:
         """Return the mean loss over the data, or over one mini-batch.
@@ -165,7 +161,8 @@ class Problem:
             Loss and error.
         """
         outputs = self.outputs(params)
-        return self.sample_loss(outputs, self.targets).mean(), misclassified(outputs, self.targets)
+        loss = self.sample_loss(outputs, self.targets).mean()
+        return loss, misclassified(outputs, self.targets)
 
     def gradient(self, params: Parameters, *, index: Tensor | None = None) -> dict[str, Tensor]:
         """Return the gradient of the mean loss over the data, or over one mini-batch.
@@ -184,16 +181,17 @@ class Problem:
             samples are one batch, whatever ``chunk`` is.
         """
         trainable, rest = self._split(params)
-        inputs, targets = (
-            (self.inputs, self.targets)
-            if index is None
-            else (self.inputs[index], self.targets[index])
-        )
+        inputs = self.inputs
+        targets = self.targets
+        if index is not None:
+            inputs = inputs[index]
+            targets = targets[index]
         chunk = len(targets) if self._batch_mode else self.chunk
-        parts = list(zip(inputs.split(chunk), targets.split(chunk), strict=True))
-        total = grad(self._total_loss)(trainable, rest, *parts[0])
-        for part in parts[1:]:
-            for name, addend in grad(self._total_loss)(trainable, rest, *part).items():
+        first, *others = zip(inputs.split(chunk), targets.split(chunk), strict=True)
+        gradient_on = grad(self._total_loss)
+        total = gradient_on(trainable, rest, *first)
+        for part in others:
+            for name, addend in gradient_on(trainable, rest, *part).items():
                 total[name] = total[name] + addend
         return {name: tensor / len(targets) for name, tensor in total.items()}
 
@@ -218,7 +216,7 @@ class Problem:
         return functional_call(self.module, dict(params), (inputs,))
 
     def batch_loss(self, params: Parameters, inputs: Tensor, targets: Tensor) -> Tensor:
-        """Return the mean loss of one batch of any samples (augmented ones, for instance), as in training.
+        """Return the mean loss of one batch of any samples, augmented ones for instance.
 
         Parameters
         ----------
@@ -233,10 +231,11 @@ class Problem:
             Its gradient at ``inputs[index]``, ``targets[index]`` is :meth:`gradient` of that
             mini-batch.
         """
-        return self.sample_loss(at_least_single(self.batch_outputs(params, inputs)), targets).mean()
+        outputs = at_least_single(self.batch_outputs(params, inputs))
+        return self.sample_loss(outputs, targets).mean()
 
     def sample_gradients(self, params: Parameters) -> Iterator[dict[str, Tensor]]:
-        """Yield the gradients of the samples' losses, a chunk at a time, so that memory stays bounded.
+        """Yield the gradients of the samples' losses, chunk by chunk, so that memory is bounded.
 
         Parameters
         ----------
@@ -255,20 +254,21 @@ class Problem:
         """
         if self._batch_mode:
             raise SymgeomError(
-                "Cannot give the gradients of single samples: with batch_norm='recompute' the loss of one depends on all others. "
-                "Fold the network first (fold_batchnorm), or choose 'carried'."
+                "Cannot give the gradients of single samples: with batch_norm='recompute' the "
+                "loss of one depends on all others. Fold the network first (fold_batchnorm), or "
+                "choose 'carried'."
             )
         trainable, rest = self._split(params)
-        size = sum(tensor.numel() * tensor.element_size() for tensor in trainable.values())
-        count = max(1, min(self.chunk, GRADIENT_BYTES // size))
+        gradient_size = sum(tensor.nbytes for tensor in trainable.values())
+        count = max(1, min(self.chunk, GRADIENT_BYTES // gradient_size))
 
-        def one(inputs: Tensor, target: Tensor) -> dict[str, Tensor]:
-            return grad(self._total_loss)(trainable, rest, inputs.unsqueeze(0), target.unsqueeze(0))
+        def of_sample(sample: Tensor, target: Tensor) -> dict[str, Tensor]:
+            batch = sample.unsqueeze(0), target.unsqueeze(0)
+            return grad(self._total_loss)(trainable, rest, *batch)
 
-        for inputs, targets in zip(
-            self.inputs.split(count), self.targets.split(count), strict=True
-        ):
-            yield vmap(one)(inputs, targets)
+        chunks = zip(self.inputs.split(count), self.targets.split(count), strict=True)
+        for inputs, targets in chunks:
+            yield vmap(of_sample)(inputs, targets)
 
     def mean_over_samples(
         self, params: Parameters, function: Callable[[dict[str, Tensor]], dict[str, Tensor]]
@@ -291,7 +291,8 @@ class Problem:
         total: dict[str, Tensor] = {}
         for gradients in self.sample_gradients(params):
             for name, values in vmap(function)(gradients).items():
-                total[name] = total[name] + values.sum(0) if name in total else values.sum(0)
+                addend = values.sum(0)
+                total[name] = total[name] + addend if name in total else addend
         return {name: tensor / len(self.targets) for name, tensor in total.items()}
 
     def subset(self, index: Tensor) -> "Problem":
@@ -299,40 +300,61 @@ class Problem:
         return replace(self, inputs=self.inputs[index], targets=self.targets[index])
 
     def relabel(self, targets: Tensor) -> "Problem":
-        """Return the landscape of other targets of the same inputs, unchecked so that ``vmap`` may give each network its own."""
+        """Return the landscape of other targets of the same inputs.
+
+        They are not checked, so that ``vmap`` may give every network its own.
+
+        Parameters
+        ----------
+        targets : Tensor, shape (sample,)
+            The targets.
+
+        Returns
+        -------
+        Problem
+            The landscape.
+        """
         relabelled = copy.copy(self)
         object.__setattr__(relabelled, "targets", targets)
         return relabelled
 
     def cast(self, dtype: torch.dtype) -> "Problem":
-        """Return the landscape with data in another precision; the parameters are the caller's to cast."""
+        """Return the landscape with data in another precision (not parameters)."""
         targets = self.targets.to(dtype) if self.targets.is_floating_point() else self.targets
         training = None if self.training_inputs is None else self.training_inputs.to(dtype)
-        return replace(
-            self, inputs=self.inputs.to(dtype), targets=targets, training_inputs=training
-        )
+        inputs = self.inputs.to(dtype)
+        return replace(self, inputs=inputs, targets=targets, training_inputs=training)
 
     def to(self, device: torch.device | str) -> "Problem":
-        """Return the landscape with network and data on another device; the parameters are the caller's to move."""
-        moved, module = copy.copy(self), copy.deepcopy(self.module).to(device)
+        """Return the landscape with network and data on another device (not parameters)."""
+        module = copy.deepcopy(self.module).to(device)
         training = None if self.training_inputs is None else self.training_inputs.to(device)
-        tensors = {
-            "inputs": self.inputs.to(device),
-            "targets": self.targets.to(device),
-            "training_inputs": training,
-        }
+        moved = copy.copy(self)
         vars(moved).update(
-            module=module, _batch_mode=BatchMode.of(module) if self._batch_mode else None, **tensors
+            module=module,
+            inputs=self.inputs.to(device),
+            targets=self.targets.to(device),
+            training_inputs=training,
+            _batch_mode=BatchMode.of(module) if self._batch_mode else None,
         )
         return moved
 
+    def _with_statistics(self, params: Parameters) -> dict[str, Tensor]:
+        """Return a network with the statistics that its batch norms use."""
+        if self._batch_mode is None or self.training_inputs is None:
+            return dict(params)
+        return self._batch_mode.recomputed(params, self.training_inputs, self.chunk)
+
     def _split(self, params: Parameters) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Return the trainable tensors of a network, and the others."""
         check_precision(params, self.inputs)
         names = {name for name, _ in self.module.named_parameters()}
         trainable = {name: tensor for name, tensor in params.items() if name in names}
-        return trainable, {name: tensor for name, tensor in params.items() if name not in names}
+        rest = {name: tensor for name, tensor in params.items() if name not in names}
+        return trainable, rest
 
     def _total_loss(
         self, trainable: Parameters, rest: Parameters, inputs: Tensor, targets: Tensor
     ) -> Tensor:
-        return self.sample_loss(self.batch_outputs({**trainable, **rest}, inputs), targets).sum()
+        outputs = self.batch_outputs({**trainable, **rest}, inputs)
+        return self.sample_loss(outputs, targets).sum()
