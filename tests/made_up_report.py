@@ -14,7 +14,7 @@ from PIL import Image
 
 from symgeom.store import write_store
 from symgeom.study.claims.intervals import write_barriers
-from symgeom.study.claims.record import Claim, write_claims
+from symgeom.study.claims.record import Judgement, write_claims
 
 ROOT = Path(__file__).parents[1]
 CAPTIONS = ROOT / "workflow/report/captions"
@@ -22,7 +22,7 @@ STAGES = ("minima", "canonical", "alignments", "chains", "paths", "curvature")
 PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" width="252pt" height="72pt"><rect width="9" height="9"/></svg>'
 
 
-def claims() -> list[Claim]:
+def claims() -> list[Judgement]:
     words = {
         "source": "a paper",
         "statistic": "a difference",
@@ -30,7 +30,7 @@ def claims() -> list[Claim]:
         "direction": "below",
         "threshold": 0.0,
     }
-    first = Claim(
+    first = Judgement(
         "H1", "Flat & <small>.", **words, estimate=-2.0, low=-3.0, high=-1.0, n=3, case="mlp"
     )
     return [

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from symgeom.study.claims.geometry import FULL
+from symgeom.study.claims.barriers import FULL
 
 
 def minima_rows(minima: Mapping, canonical: Mapping, arms: Sequence[str]) -> list[dict]:

@@ -20,10 +20,10 @@ from symgeom.study.claims.bootstrap import (
     resample,
     spearman,
 )
-from symgeom.study.claims.evaluate import evaluate
+from symgeom.study.claims.evaluate import evaluate, evaluate_model
 from symgeom.study.claims.intervals import barrier_intervals, write_barriers
-from symgeom.study.claims.record import Claim, read_claims, table, write_claims
-from symgeom.study.claims.theory import judge_perceptron
+from symgeom.study.claims.measured import Measured
+from symgeom.study.claims.record import Judgement, read_claims, table, write_claims
 
 ARMS = ("rsgd", "sgd", "adam", "adversarial")
 SEEDS = tuple(range(6))
@@ -114,9 +114,9 @@ def stages(*, hold: bool) -> dict[str, xr.Dataset]:
     return {name: dataset.copy(deep=True) for name, dataset in study.items()}
 
 
-def judged(study: dict[str, xr.Dataset], roles: dict = ROLES) -> dict[str, Claim]:
+def judged(study: dict[str, xr.Dataset], roles: dict = ROLES) -> dict[str, Judgement]:
     """Return the claims by identifier."""
-    return {claim.identifier: claim for claim in evaluate(study, roles)}
+    return {claim.identifier: claim for claim in evaluate(Measured(study, roles))}
 
 
 @pytest.mark.parametrize(
@@ -136,10 +136,10 @@ def judged(study: dict[str, xr.Dataset], roles: dict = ROLES) -> dict[str, Claim
 )
 def test_verdict(direction: str, low: float, high: float, verdict: str):
     assert (
-        Claim("X", **WORDS, threshold=0.0, direction=direction, low=low, high=high).verdict
+        Judgement("X", **WORDS, threshold=0.0, direction=direction, low=low, high=high).verdict
         == verdict
     )
-    moved = Claim("X", **WORDS, threshold=5.0, direction=direction, low=low + 5, high=high + 5)
+    moved = Judgement("X", **WORDS, threshold=5.0, direction=direction, low=low + 5, high=high + 5)
     assert moved.verdict == verdict
 
 
@@ -147,13 +147,13 @@ def test_a_claim_with_other_words_is_refused():
     with pytest.raises(
         SymgeomError, match="Unknown direction of claim X 'less': choose one of 'above', 'below'"
     ):
-        Claim("X", **WORDS, threshold=0.0, direction="less")
+        Judgement("X", **WORDS, threshold=0.0, direction="less")
     with pytest.raises(SymgeomError, match="Unknown unit of n of claim X 'networks'"):
-        Claim("X", **(WORDS | {"unit_of_n": "networks"}), threshold=0.0, direction="below")
+        Judgement("X", **(WORDS | {"unit_of_n": "networks"}), threshold=0.0, direction="below")
 
 
 def test_claims_table_round_trip(tmp_path: Path):
-    undecided = Claim(
+    undecided = Judgement(
         "N",
         **WORDS,
         threshold=1e-10,
@@ -176,7 +176,9 @@ def test_claims_table_round_trip(tmp_path: Path):
 
 def test_a_typed_verdict_is_not_believed(tmp_path: Path):
     path = tmp_path / "claims.csv"
-    write_claims(path, [Claim("D", **WORDS, threshold=0.0, direction="below", low=1.0, high=2.0)])
+    write_claims(
+        path, [Judgement("D", **WORDS, threshold=0.0, direction="below", low=1.0, high=2.0)]
+    )
     path.write_text(path.read_text().replace("not supported", "supported"))
     assert [row["verdict"] for row in table(read_claims(path))] == ["not supported"]
 
@@ -385,7 +387,9 @@ def test_equal_studies_give_equal_claims_in_any_order():
         .isel(seed=[5, 4, 3, 2, 1, 0], arm=[3, 1, 0, 2])
         .transpose("seed", ..., "arm")
     )
-    for one, other in zip(evaluate(study, ROLES), evaluate(turned, ROLES), strict=True):
+    for one, other in zip(
+        evaluate(Measured(study, ROLES)), evaluate(Measured(turned, ROLES)), strict=True
+    ):
         assert (one.estimate, one.low, one.high) == pytest.approx(
             (other.estimate, other.low, other.high), rel=1e-9
         )
@@ -597,12 +601,12 @@ def test_a_missing_stage_is_named():
         SymgeomError,
         match=r"the stages \['chains'\] are missing, found \['distances', .*Give all of them",
     ):
-        evaluate(study, ROLES)
+        evaluate(Measured(study, ROLES))
 
 
 def test_case_and_level_are_written_into_every_claim():
     wide, narrow = (
-        evaluate(stages(hold=True), ROLES, case="mlp", level=level, resamples=400)
+        evaluate(Measured(stages(hold=True), ROLES), case="mlp", level=level, resamples=400)
         for level in (0.99, 0.8)
     )
     assert {(claim.case, claim.level) for claim in wide} == {("mlp", 0.99)}
@@ -638,7 +642,7 @@ def test_the_perceptron_is_judged_by_its_own_pairs():
         | {"solution_kind": ("solution", kinds)},
         attrs={"dimension": 1000, "density": 3.0, "threshold": -0.5},
     )
-    claim = judge_perceptron(solutions)
+    (claim,) = evaluate_model("solutions", solutions)
     assert (claim.identifier, claim.case, claim.verdict, claim.n) == (
         "H6-anchor",
         "perceptron",
