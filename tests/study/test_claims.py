@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.stats
+import synthetic_study
 import xarray as xr
 
 from symgeom.ground.checks import SymgeomError
+from symgeom.store import write_store
 from symgeom.study.claims.bootstrap import (
     binomial_interval,
     interval,
@@ -20,10 +22,12 @@ from symgeom.study.claims.bootstrap import (
     resample,
     spearman,
 )
-from symgeom.study.claims.evaluate import evaluate, evaluate_model
+from symgeom.study.claims.evaluate import STAGES, evaluate, evaluate_model
 from symgeom.study.claims.intervals import barrier_intervals, write_barriers
 from symgeom.study.claims.measured import Measured
+from symgeom.study.claims.reading import read_cases
 from symgeom.study.claims.record import Judgement, read_claims, table, write_claims
+from symgeom.study.claims.registry import CLAIMS, CLAIMS_OF_MODELS
 
 ARMS = ("rsgd", "sgd", "adam", "adversarial")
 SEEDS = tuple(range(6))
@@ -654,3 +658,75 @@ def test_the_perceptron_is_judged_by_its_own_pairs():
         [shifts[kind == each].mean() for each in ("robust-typical", "typical-typical")]
     )
     assert claim.estimate == pytest.approx(expected[0] - expected[1])
+
+
+def test_claims_have_names_of_their_own():
+    identifiers = [claim.identifier for claim in CLAIMS]
+    assert len(set(identifiers)) == len(identifiers)
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.identifier)
+def test_a_claim_reads_only_the_stages_that_it_names(claim):
+    """The statistic, the words and the condition are computed from these stages alone."""
+    study = {**stages(hold=True), **valleys_and_solutions()}
+    roles = ROLES | {"unregularised": "adam", "same_order": "adam"}
+    measured = Measured({name: study[name] for name in claim.stages}, roles)
+    assert claim.is_asked_of(measured)
+    question = claim.ask(measured)
+    assert min(question.sizes.values()) >= 2
+    for sentence in claim.about(measured):
+        assert not set("{}") & set(sentence)
+    one_stage_less = Measured({name: study[name] for name in claim.stages[1:]}, roles)
+    assert not claim.is_asked_of(one_stage_less)
+
+
+def valleys_and_solutions() -> dict[str, xr.Dataset]:
+    """Return the stages that only some studies have, of the same minima and of a model."""
+    walked = over_minima(dict.fromkeys(ARMS, 1.0)).expand_dims(
+        moment=["start", "end"], imbalance=[-1.0, 0.0, 1.0]
+    )
+    valleys = {name: walked for name in ("eigenvalue", "rate")}
+    at_ends = walked.isel(imbalance=0, drop=True)
+    valleys["own_eigenvalue"] = at_ends
+    valleys["charge_hidden1"] = at_ends.expand_dims(hidden1=3, axis=-1)
+    kinds = ["robust-typical", "typical-typical"] * 2
+    solutions = xr.Dataset(
+        {
+            "barrier": ("pair", [0.1, 0.2, 0.1, 0.2]),
+            "first": ("pair", [0, 1, 0, 1]),
+            "second": ("pair", [1, 2, 2, 3]),
+            "kind": ("pair", kinds),
+            "solution_kind": ("solution", ["robust", "typical", "typical", "typical"]),
+        },
+        attrs={"dimension": 1000, "density": 3.0, "threshold": -0.5},
+    )
+    return {"valleys": xr.Dataset(valleys), "solutions": solutions}
+
+
+def test_models_are_asked_their_own_claims_only():
+    solutions = valleys_and_solutions()["solutions"]
+    judgements = evaluate_model("solutions", solutions)
+    assert [judgement.identifier for judgement in judgements] == [
+        claim.identifier for claim in CLAIMS_OF_MODELS
+    ]
+    assert evaluate_model("descents", solutions) == []
+
+
+def test_stages_are_read_from_stores_with_the_arms_that_commute(tmp_path: Path):
+    study = synthetic_study.case([*STAGES])
+    stores = {}
+    for stage in STAGES:
+        arrays = study[stage].to_dataset()
+        if stage == "ledgers":
+            commutes = arrays["arm"].values != "adam"
+            meaning = {"units": "1", "long_name": "whether it commutes"}
+            arrays["equivariant"] = ("arm", commutes, meaning)
+        path = tmp_path / "mlp" / stage / "all.zarr.zip"
+        write_store(path, arrays, config_digest="0", seeds=[0, 1, 2])
+        stores[stage] = [str(path)]
+    stores["valleys"] = []  # this study walked along no valley
+    measured = read_cases(tmp_path, stores, ["mlp"], roles=ROLES, bend_threshold=0.1)["mlp"]
+    assert set(measured.stages) == {*STAGES} - {"valleys"}
+    assert measured.arms("equivariant") == ("adversarial", "rsgd", "sam", "sgd")
+    assert measured.arms("flat") == ("rsgd",)
+    assert evaluate(measured, case="mlp")
