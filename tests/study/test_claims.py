@@ -1,4 +1,4 @@
-"""Claims: the verdict follows from the interval, the interval covers the truth, and nothing is left out silently."""
+"""Claims: the verdict follows from the interval, which covers the truth; gaps are named."""
 
 import csv
 import itertools
@@ -49,7 +49,7 @@ WORDS = {"statement": "A.", "source": "B", "statistic": "c, 'd'", "unit_of_n": "
 
 
 def over_minima(levels: dict[str, float], jitter: np.ndarray = JITTER) -> xr.DataArray:
-    """Return an array over arm and seed: a level per arm, and a jitter per seed that does not change the level's mean."""
+    """Return an array over arm and seed: a level per arm, and a jitter per seed of mean zero."""
     values = [[levels[arm] + shift for shift in jitter] for arm in ARMS]
     return xr.DataArray(values, {"arm": list(ARMS), "seed": list(SEEDS)})
 
@@ -91,6 +91,10 @@ def stages(*, hold: bool) -> dict[str, xr.Dataset]:
     # The chains' worse ends have an error of 0.1.
     ends = xr.concat([0 * pair, 0 * pair + 0.1], "t").expand_dims(split=["train", "test"])
     bent, straight, control = (0.001, 0.2, 1.5) if hold else (0.05, 0.0, 0.05)
+    distance_stages = xr.IndexVariable("stage", ["normalised", "aligned"])
+    splits = xr.IndexVariable("split", ["train", "test"])
+    moments = xr.IndexVariable("moment", ["start", "end"])
+    random = [[9.0, control + shift] for shift in (-0.01, 0, 0.01, np.nan)]
     study = {
         "minima": xr.Dataset({"test_error": 0.5 + sign * energy / 2, "usable": energy > 0}),
         "flatness": xr.Dataset({
@@ -98,11 +102,15 @@ def stages(*, hold: bool) -> dict[str, xr.Dataset]:
             "margin": 1 - energy.expand_dims(quantile=[0.0, 0.1, 0.5]),
         }),
         "distances": xr.Dataset({
-            "distance": xr.concat([pair + 0.3, pair], xr.IndexVariable("stage", ["normalised", "aligned"])),
-            "random_distance": (("control", "stage"), [[9.0, control + shift] for shift in (-0.01, 0, 0.01, np.nan)]),
+            "distance": xr.concat([pair + 0.3, pair], distance_stages),
+            "random_distance": (("control", "stage"), random),
         }),
-        "paths": xr.Dataset({"barrier": xr.concat([train, 1 - train], xr.IndexVariable("split", ["train", "test"]))}),
-        "chains": xr.Dataset({"bend_error": 0.1 + 0 * pair + bent, "straight_error": 0.1 + 0 * pair + straight, "error": ends}),
+        "paths": xr.Dataset({"barrier": xr.concat([train, 1 - train], splits)}),
+        "chains": xr.Dataset({
+            "bend_error": 0.1 + 0 * pair + bent,
+            "straight_error": 0.1 + 0 * pair + straight,
+            "error": ends,
+        }),
         "ledgers": xr.Dataset({
             "closure": 0 * energy + (1e-14 if hold else 1e-6),
             "first_order": 0 * energy + (0.3 if hold else 0.001),
@@ -110,7 +118,7 @@ def stages(*, hold: bool) -> dict[str, xr.Dataset]:
         }),
         "equilibria": xr.Dataset({
             "displacement": xr.concat(
-                [over_minima(zero) + start, over_minima(zero, -JITTER) + end], xr.IndexVariable("moment", ["start", "end"])
+                [over_minima(zero) + start, over_minima(zero, -JITTER) + end], moments
             ),
             "displacement_hidden1": energy,
         }),
@@ -221,7 +229,7 @@ def test_weights_are_repetitions():
 
 
 def test_node_bootstrap_has_the_moments_of_all_draws():
-    """For three networks all 27 draws can be written out; draws with one network alone have no pair."""
+    """Of three networks all 27 draws can be written out; one network alone has no pair."""
     values, members = np.array([1.0, 2.0, 6.0]), np.array([(0, 1), (0, 2), (1, 2)])
     draws = []
     for draw in itertools.product(range(3), repeat=3):
@@ -256,7 +264,7 @@ def test_the_interval_of_a_mean_is_students():
 
 @pytest.mark.parametrize("pairs", [False, True], ids=["seeds", "pairs"])
 def test_intervals_cover_the_truth(pairs: bool):
-    """Difference of two arms of six networks each, 200 studies; pairs that share a network are correlated."""
+    """Two arms of six networks each, 200 studies; pairs that share a network are correlated."""
     generator = np.random.default_rng(1)
     strata = np.repeat(["a", "b"], 6)
     members = np.array(
@@ -346,7 +354,10 @@ def test_all_claims_of_a_study_in_which_the_opposite_holds():
 
 
 def test_all_claims_of_a_study_without_differences_are_undecided():
-    """Every measurement is noise about its claim's threshold (C1 asks for a largest value: its noise lies lower)."""
+    """Every measurement is noise about its claim's threshold.
+
+    C1 asks for a largest value: its noise lies lower.
+    """
     study = stages(hold=True)
     centres = {"test_error": 0.5, "closure": 6e-11, "first_order": 0.01, "random_distance": 0.5}
     for name in study:
@@ -400,7 +411,7 @@ def test_equal_studies_give_equal_claims_in_any_order():
 
 
 def test_what_is_not_usable_is_left_out_by_name():
-    """An unusable minimum with absurd values and a pair without a value change nothing but n and the note."""
+    """An unusable minimum and a pair without a value change nothing but n and the note."""
     study = stages(hold=True)
     study["minima"]["usable"].loc[{"arm": "sgd", "seed": 3}] = False
     study["flatness"]["local_energy"].loc[{"arm": "sgd", "seed": 3}] = -1e9
@@ -584,7 +595,7 @@ def test_few_pairs_that_all_agree_do_not_prove_that_nearly_all_do():
 
 
 def test_local_energy_is_the_area_under_its_curve():
-    """A curve that grows with the square of the amplitude, unevenly sampled: trapezia by hand; one amplitude: its value."""
+    """A square curve, unevenly sampled: trapezia by hand; of one amplitude: its value."""
     study = stages(hold=True)
     amplitude = [0.4, 0.0, 0.1]
     curve = xr.ones_like(study["ledgers"]["closure"]) * xr.DataArray(
@@ -685,7 +696,7 @@ def valleys_and_solutions() -> dict[str, xr.Dataset]:
     walked = over_minima(dict.fromkeys(ARMS, 1.0)).expand_dims(
         moment=["start", "end"], imbalance=[-1.0, 0.0, 1.0]
     )
-    valleys = {name: walked for name in ("eigenvalue", "rate")}
+    valleys = dict.fromkeys(("eigenvalue", "rate"), walked)
     at_ends = walked.isel(imbalance=0, drop=True)
     valleys["own_eigenvalue"] = at_ends
     valleys["charge_hidden1"] = at_ends.expand_dims(hidden1=3, axis=-1)

@@ -1,8 +1,9 @@
 """What the report says of every case: the facts of its tables, read from the stores of a study."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypedDict
 
 from symgeom.store import open_study, read_store
 from symgeom.study.report.tables import (
@@ -16,6 +17,23 @@ from symgeom.study.report.tables import (
 
 COUNTED = ("class", "train_class_count", "test_class_count")
 """What is read of a data set: the samples themselves are large."""
+
+
+class Stores(TypedDict):
+    """The files from which a report is written: those of the stages, the tables and the page."""
+
+    minima: list[str]
+    canonical: list[str]
+    alignments: list[str]
+    chains: list[str]
+    paths: list[str]
+    curvature: list[str]
+    data: list[str]
+    figures: list[str]
+    captions: list[str]
+    claims: str
+    barriers: str
+    template: str
 
 
 @dataclass
@@ -52,29 +70,19 @@ class Facts:
     data: dict[str, dict] = field(default_factory=dict)
 
 
-def read_facts(
-    folder: Path,
-    stores: Mapping[str, Sequence[str]],
-    cases: Sequence[str],
-    arms: Sequence[str],
-    *,
-    barriers: str | Path,
-) -> Facts:
+def read_facts(folder: Path, stores: Stores, cases: Sequence[str], arms: Sequence[str]) -> Facts:
     """Read the facts of all cases.
 
     Parameters
     ----------
     folder : Path
         The folder of the study.
-    stores : mapping of str to sequence of str
-        The files of the stages "minima", "canonical", "chains", "alignments", "paths" and
-        "curvature", and of "data", one per case.
+    stores : Stores
+        The files, by name; those of "data" are one per case, in their order.
     cases : sequence of str
         The cases of the study.
     arms : sequence of str
         Its arms, in order.
-    barriers : str or Path
-        The table of barriers, ``barriers.csv``.
 
     Returns
     -------
@@ -94,7 +102,7 @@ def read_facts(
         facts.arm_rows[case] = arm_rows(runs, arms)
         facts.alignments[case] = alignment_facts(matched[case]["alignments"].to_dataset())
         facts.diverged[case] = diverged_chains(study[case]["chains"].to_dataset())
-        facts.barriers[case] = barrier_rows(barriers, case, arms)
+        facts.barriers[case] = barrier_rows(stores["barriers"], case, arms)
         facts.data[case] = data_facts(read_store(data_file, only=COUNTED))
     _add_what_is_missing(facts, [*stores["paths"], *stores["curvature"]], cases)
     return facts

@@ -1,4 +1,4 @@
-"""The figures of the report: each as an address that holds the picture, with what it shows and how it is made again."""
+"""The figures of the report: each holds its picture, what it shows and how it is made again."""
 
 from __future__ import annotations
 
