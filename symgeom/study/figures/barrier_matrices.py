@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.colors import PowerNorm
 
-from symgeom.study.claims.geometry import full_variant
+from symgeom.study.claims.barriers import full_variant
 from symgeom.study.figures.parts import letter, note, table
 from symgeom.study.figures.selection import left_out, matrix, usable
 from symgeom.study.figures.style import PAGE, paper, sheet, words

@@ -15,8 +15,8 @@ import xarray as xr
 from matplotlib.lines import Line2D
 
 from symgeom.study.claims.bootstrap import RESAMPLES, interval, numpy_stream, spearman
-from symgeom.study.claims.controls import QUANTILE
 from symgeom.study.claims.flatness import mean_local_energy
+from symgeom.study.claims.margin import QUANTILE
 from symgeom.study.claims.selection import select_minima
 from symgeom.study.figures.parts import key, letter, note, spread
 from symgeom.study.figures.selection import counts, left_out, stage, usable

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from symgeom.study.claims.geometry import full_variant
-from symgeom.study.claims.selection import arms_of, select_pairs
+from symgeom.study.claims.barriers import full_variant
+from symgeom.study.claims.measured import arms_of
+from symgeom.study.claims.selection import select_pairs
 from symgeom.study.claims.star import triples
 from symgeom.study.figures.parts import letter, note, percent
 from symgeom.study.figures.selection import left_out, stage

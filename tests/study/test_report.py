@@ -48,8 +48,7 @@ class Page(HTMLParser):
 
 @pytest.fixture
 def study(tmp_path, monkeypatch):
-    """A made-up study of two cases, of which the report is written by its script."""
-    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    """A made-up study of two cases, and its report."""
     monkeypatch.chdir(tmp_path)
     shown = {"flatness": {"question": "Flatness: is it flat?", "stages": ["minima", "flatness"]}}
     shown["claims"] = {"question": "Connection: is there a way?", "stages": []}
@@ -99,8 +98,8 @@ def test_verdicts_stand_as_symbol_and_word_and_are_counted(study):
     text = re.sub(r"<[^>]+>", "", study[0])
     text = re.sub(r"\s+", " ", text)
     assert (
-        "Of 3 claims of the literature, 2 are supported, 0 not supported and 1 undecided at 95 % intervals."
-        in text
+        "Of 3 claims of the literature, 2 are supported, 0 not supported and 1 undecided "
+        "at 95 % intervals." in text
     )
     assert text.count("● supported") == 2
     assert text.count("◇ undecided") == 1
@@ -134,8 +133,8 @@ def test_figures_say_how_to_make_them_again(study):
         [str(file) for file in words.configfile] == ["config/made_up.yaml"] for words in asked
     )
     assert (
-        "<code>results/made_up/other/minima/*.zarr.zip</code>, <code>results/made_up/other/flatness/*.zarr.zip</code>"
-        in study[0]
+        "<code>results/made_up/other/minima/*.zarr.zip</code>, "
+        "<code>results/made_up/other/flatness/*.zarr.zip</code>" in study[0]
     )
     assert (
         'open_study("results/made_up")["other"]</code>: <code>minima</code>, <code>flatness</code>'
@@ -196,8 +195,8 @@ def test_alignments_are_summed_up():
 def test_alignments_stand_below_the_minima_and_those_that_did_not_converge_are_named(study):
     text, pairs = re.sub(r"\s+", " ", study[0]), len(synthetic_study.pairs(synthetic_study.SEEDS))
     assert (
-        f"Alignment: for {pairs - 12} of {pairs} pairs no single group could be matched better, and 0 had units"
-        in text
+        f"Alignment: for {pairs - 12} of {pairs} pairs no single group could be matched better, "
+        "and 0 had units" in text
     )
     assert "Of 2 searches per pair" in text
     names = [
@@ -215,8 +214,8 @@ def test_alignments_stand_below_the_minima_and_those_that_did_not_converge_are_n
 def test_data_are_described_without_reading_images(study, tmp_path):
     text = re.sub(r"\s+", " ", study[0])
     assert (
-        "image_folder, 9 samples to train on and 3 to test on, in 2 classes; 3 files in the folder were no samples"
-        in text
+        "image_folder, 9 samples to train on and 3 to test on, in 2 classes; "
+        "3 files in the folder were no samples" in text
     )
     assert text.count("Checksum <code>c0ffee</code>") == 2
     assert (

@@ -1,4 +1,4 @@
-"""Sealed zips, and whether a study's stores are whole: whatever is done to one of them is found and named."""
+"""Whether a study's stores are whole: whatever is done to one of them is noticed and named."""
 
 import shutil
 import zipfile
@@ -112,13 +112,13 @@ def test_what_is_broken_is_named_with_what_to_do(study: Path, capsys: pytest.Cap
     assert main(["verify", str(study)]) == 1
     shown = capsys.readouterr().out
     assert (
-        "case/paths/0.zarr.zip: truncated or no zip (File is not a zip file). Delete it and make it again:"
-        in shown
+        "case/paths/0.zarr.zip: truncated or no zip (File is not a zip file). "
+        "Delete it and make it again:" in shown
     )
     assert f"snakemake --cores all {path} (with" in shown
     assert (
-        "case/paths/1.zarr.zip.part77: left behind by a writer that was killed. Delete it, unless snakemake"
-        in shown
+        "case/paths/1.zarr.zip.part77: left behind by a writer that was killed. "
+        "Delete it, unless snakemake" in shown
     )
     assert shown.endswith("Files: 3, 2 of them not whole.\n")
 
@@ -128,7 +128,10 @@ def test_a_sealed_zip_that_is_no_store_of_this_layout_is_named(study: Path):
     written_by(study / "case/paths/0.zarr.zip", 9, "0.0.9")
     wrong = {each.file: each.wrong for each in verify_study(study) if each.wrong}
     assert wrong["case/other.zarr.zip"].startswith("was not written by symgeom. Delete it and run")
-    found = "has schema version 9 (of symgeom 0.0.9), not 1 (of symgeom 0.1.0), and versions are not mixed. Delete it and run"
+    found = (
+        "has schema version 9 (of symgeom 0.0.9), not 1 (of symgeom 0.1.0), and versions are not "
+        "mixed. Delete it and run"
+    )
     assert wrong["case/paths/0.zarr.zip"].startswith(found)
 
 

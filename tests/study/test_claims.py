@@ -1,4 +1,4 @@
-"""Claims: the verdict follows from the interval, the interval covers the truth, and nothing is left out silently."""
+"""Claims: the verdict follows from the interval, which covers the truth; gaps are named."""
 
 import csv
 import itertools
@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.stats
+import synthetic_study
 import xarray as xr
 
 from symgeom.ground.checks import SymgeomError
+from symgeom.store import write_store
 from symgeom.study.claims.bootstrap import (
     binomial_interval,
     interval,
@@ -20,10 +22,12 @@ from symgeom.study.claims.bootstrap import (
     resample,
     spearman,
 )
-from symgeom.study.claims.evaluate import evaluate
+from symgeom.study.claims.evaluate import STAGES, evaluate, evaluate_model
 from symgeom.study.claims.intervals import barrier_intervals, write_barriers
-from symgeom.study.claims.record import Claim, read_claims, table, write_claims
-from symgeom.study.claims.theory import judge_perceptron
+from symgeom.study.claims.measured import Measured
+from symgeom.study.claims.reading import read_cases
+from symgeom.study.claims.record import Judgement, read_claims, table, write_claims
+from symgeom.study.claims.registry import CLAIMS, CLAIMS_OF_MODELS
 
 ARMS = ("rsgd", "sgd", "adam", "adversarial")
 SEEDS = tuple(range(6))
@@ -45,7 +49,7 @@ WORDS = {"statement": "A.", "source": "B", "statistic": "c, 'd'", "unit_of_n": "
 
 
 def over_minima(levels: dict[str, float], jitter: np.ndarray = JITTER) -> xr.DataArray:
-    """Return an array over arm and seed: a level per arm, and a jitter per seed that does not change the level's mean."""
+    """Return an array over arm and seed: a level per arm, and a jitter per seed of mean zero."""
     values = [[levels[arm] + shift for shift in jitter] for arm in ARMS]
     return xr.DataArray(values, {"arm": list(ARMS), "seed": list(SEEDS)})
 
@@ -87,6 +91,10 @@ def stages(*, hold: bool) -> dict[str, xr.Dataset]:
     # The chains' worse ends have an error of 0.1.
     ends = xr.concat([0 * pair, 0 * pair + 0.1], "t").expand_dims(split=["train", "test"])
     bent, straight, control = (0.001, 0.2, 1.5) if hold else (0.05, 0.0, 0.05)
+    distance_stages = xr.IndexVariable("stage", ["normalised", "aligned"])
+    splits = xr.IndexVariable("split", ["train", "test"])
+    moments = xr.IndexVariable("moment", ["start", "end"])
+    random = [[9.0, control + shift] for shift in (-0.01, 0, 0.01, np.nan)]
     study = {
         "minima": xr.Dataset({"test_error": 0.5 + sign * energy / 2, "usable": energy > 0}),
         "flatness": xr.Dataset({
@@ -94,11 +102,15 @@ def stages(*, hold: bool) -> dict[str, xr.Dataset]:
             "margin": 1 - energy.expand_dims(quantile=[0.0, 0.1, 0.5]),
         }),
         "distances": xr.Dataset({
-            "distance": xr.concat([pair + 0.3, pair], xr.IndexVariable("stage", ["normalised", "aligned"])),
-            "random_distance": (("control", "stage"), [[9.0, control + shift] for shift in (-0.01, 0, 0.01, np.nan)]),
+            "distance": xr.concat([pair + 0.3, pair], distance_stages),
+            "random_distance": (("control", "stage"), random),
         }),
-        "paths": xr.Dataset({"barrier": xr.concat([train, 1 - train], xr.IndexVariable("split", ["train", "test"]))}),
-        "chains": xr.Dataset({"bend_error": 0.1 + 0 * pair + bent, "straight_error": 0.1 + 0 * pair + straight, "error": ends}),
+        "paths": xr.Dataset({"barrier": xr.concat([train, 1 - train], splits)}),
+        "chains": xr.Dataset({
+            "bend_error": 0.1 + 0 * pair + bent,
+            "straight_error": 0.1 + 0 * pair + straight,
+            "error": ends,
+        }),
         "ledgers": xr.Dataset({
             "closure": 0 * energy + (1e-14 if hold else 1e-6),
             "first_order": 0 * energy + (0.3 if hold else 0.001),
@@ -106,7 +118,7 @@ def stages(*, hold: bool) -> dict[str, xr.Dataset]:
         }),
         "equilibria": xr.Dataset({
             "displacement": xr.concat(
-                [over_minima(zero) + start, over_minima(zero, -JITTER) + end], xr.IndexVariable("moment", ["start", "end"])
+                [over_minima(zero) + start, over_minima(zero, -JITTER) + end], moments
             ),
             "displacement_hidden1": energy,
         }),
@@ -114,9 +126,9 @@ def stages(*, hold: bool) -> dict[str, xr.Dataset]:
     return {name: dataset.copy(deep=True) for name, dataset in study.items()}
 
 
-def judged(study: dict[str, xr.Dataset], roles: dict = ROLES) -> dict[str, Claim]:
+def judged(study: dict[str, xr.Dataset], roles: dict = ROLES) -> dict[str, Judgement]:
     """Return the claims by identifier."""
-    return {claim.identifier: claim for claim in evaluate(study, roles)}
+    return {claim.identifier: claim for claim in evaluate(Measured(study, roles))}
 
 
 @pytest.mark.parametrize(
@@ -136,10 +148,10 @@ def judged(study: dict[str, xr.Dataset], roles: dict = ROLES) -> dict[str, Claim
 )
 def test_verdict(direction: str, low: float, high: float, verdict: str):
     assert (
-        Claim("X", **WORDS, threshold=0.0, direction=direction, low=low, high=high).verdict
+        Judgement("X", **WORDS, threshold=0.0, direction=direction, low=low, high=high).verdict
         == verdict
     )
-    moved = Claim("X", **WORDS, threshold=5.0, direction=direction, low=low + 5, high=high + 5)
+    moved = Judgement("X", **WORDS, threshold=5.0, direction=direction, low=low + 5, high=high + 5)
     assert moved.verdict == verdict
 
 
@@ -147,13 +159,13 @@ def test_a_claim_with_other_words_is_refused():
     with pytest.raises(
         SymgeomError, match="Unknown direction of claim X 'less': choose one of 'above', 'below'"
     ):
-        Claim("X", **WORDS, threshold=0.0, direction="less")
+        Judgement("X", **WORDS, threshold=0.0, direction="less")
     with pytest.raises(SymgeomError, match="Unknown unit of n of claim X 'networks'"):
-        Claim("X", **(WORDS | {"unit_of_n": "networks"}), threshold=0.0, direction="below")
+        Judgement("X", **(WORDS | {"unit_of_n": "networks"}), threshold=0.0, direction="below")
 
 
 def test_claims_table_round_trip(tmp_path: Path):
-    undecided = Claim(
+    undecided = Judgement(
         "N",
         **WORDS,
         threshold=1e-10,
@@ -176,7 +188,9 @@ def test_claims_table_round_trip(tmp_path: Path):
 
 def test_a_typed_verdict_is_not_believed(tmp_path: Path):
     path = tmp_path / "claims.csv"
-    write_claims(path, [Claim("D", **WORDS, threshold=0.0, direction="below", low=1.0, high=2.0)])
+    write_claims(
+        path, [Judgement("D", **WORDS, threshold=0.0, direction="below", low=1.0, high=2.0)]
+    )
     path.write_text(path.read_text().replace("not supported", "supported"))
     assert [row["verdict"] for row in table(read_claims(path))] == ["not supported"]
 
@@ -215,7 +229,7 @@ def test_weights_are_repetitions():
 
 
 def test_node_bootstrap_has_the_moments_of_all_draws():
-    """For three networks all 27 draws can be written out; draws with one network alone have no pair."""
+    """Of three networks all 27 draws can be written out; one network alone has no pair."""
     values, members = np.array([1.0, 2.0, 6.0]), np.array([(0, 1), (0, 2), (1, 2)])
     draws = []
     for draw in itertools.product(range(3), repeat=3):
@@ -250,7 +264,7 @@ def test_the_interval_of_a_mean_is_students():
 
 @pytest.mark.parametrize("pairs", [False, True], ids=["seeds", "pairs"])
 def test_intervals_cover_the_truth(pairs: bool):
-    """Difference of two arms of six networks each, 200 studies; pairs that share a network are correlated."""
+    """Two arms of six networks each, 200 studies; pairs that share a network are correlated."""
     generator = np.random.default_rng(1)
     strata = np.repeat(["a", "b"], 6)
     members = np.array(
@@ -340,7 +354,10 @@ def test_all_claims_of_a_study_in_which_the_opposite_holds():
 
 
 def test_all_claims_of_a_study_without_differences_are_undecided():
-    """Every measurement is noise about its claim's threshold (C1 asks for a largest value: its noise lies lower)."""
+    """Every measurement is noise about its claim's threshold.
+
+    C1 asks for a largest value: its noise lies lower.
+    """
     study = stages(hold=True)
     centres = {"test_error": 0.5, "closure": 6e-11, "first_order": 0.01, "random_distance": 0.5}
     for name in study:
@@ -385,14 +402,16 @@ def test_equal_studies_give_equal_claims_in_any_order():
         .isel(seed=[5, 4, 3, 2, 1, 0], arm=[3, 1, 0, 2])
         .transpose("seed", ..., "arm")
     )
-    for one, other in zip(evaluate(study, ROLES), evaluate(turned, ROLES), strict=True):
+    for one, other in zip(
+        evaluate(Measured(study, ROLES)), evaluate(Measured(turned, ROLES)), strict=True
+    ):
         assert (one.estimate, one.low, one.high) == pytest.approx(
             (other.estimate, other.low, other.high), rel=1e-9
         )
 
 
 def test_what_is_not_usable_is_left_out_by_name():
-    """An unusable minimum with absurd values and a pair without a value change nothing but n and the note."""
+    """An unusable minimum and a pair without a value change nothing but n and the note."""
     study = stages(hold=True)
     study["minima"]["usable"].loc[{"arm": "sgd", "seed": 3}] = False
     study["flatness"]["local_energy"].loc[{"arm": "sgd", "seed": 3}] = -1e9
@@ -576,7 +595,7 @@ def test_few_pairs_that_all_agree_do_not_prove_that_nearly_all_do():
 
 
 def test_local_energy_is_the_area_under_its_curve():
-    """A curve that grows with the square of the amplitude, unevenly sampled: trapezia by hand; one amplitude: its value."""
+    """A square curve, unevenly sampled: trapezia by hand; of one amplitude: its value."""
     study = stages(hold=True)
     amplitude = [0.4, 0.0, 0.1]
     curve = xr.ones_like(study["ledgers"]["closure"]) * xr.DataArray(
@@ -597,12 +616,12 @@ def test_a_missing_stage_is_named():
         SymgeomError,
         match=r"the stages \['chains'\] are missing, found \['distances', .*Give all of them",
     ):
-        evaluate(study, ROLES)
+        evaluate(Measured(study, ROLES))
 
 
 def test_case_and_level_are_written_into_every_claim():
     wide, narrow = (
-        evaluate(stages(hold=True), ROLES, case="mlp", level=level, resamples=400)
+        evaluate(Measured(stages(hold=True), ROLES), case="mlp", level=level, resamples=400)
         for level in (0.99, 0.8)
     )
     assert {(claim.case, claim.level) for claim in wide} == {("mlp", 0.99)}
@@ -638,7 +657,7 @@ def test_the_perceptron_is_judged_by_its_own_pairs():
         | {"solution_kind": ("solution", kinds)},
         attrs={"dimension": 1000, "density": 3.0, "threshold": -0.5},
     )
-    claim = judge_perceptron(solutions)
+    (claim,) = evaluate_model("solutions", solutions)
     assert (claim.identifier, claim.case, claim.verdict, claim.n) == (
         "H6-anchor",
         "perceptron",
@@ -650,3 +669,75 @@ def test_the_perceptron_is_judged_by_its_own_pairs():
         [shifts[kind == each].mean() for each in ("robust-typical", "typical-typical")]
     )
     assert claim.estimate == pytest.approx(expected[0] - expected[1])
+
+
+def test_claims_have_names_of_their_own():
+    identifiers = [claim.identifier for claim in CLAIMS]
+    assert len(set(identifiers)) == len(identifiers)
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.identifier)
+def test_a_claim_reads_only_the_stages_that_it_names(claim):
+    """The statistic, the words and the condition are computed from these stages alone."""
+    study = {**stages(hold=True), **valleys_and_solutions()}
+    roles = ROLES | {"unregularised": "adam", "same_order": "adam"}
+    measured = Measured({name: study[name] for name in claim.stages}, roles)
+    assert claim.is_asked_of(measured)
+    question = claim.ask(measured)
+    assert min(question.sizes.values()) >= 2
+    for sentence in claim.about(measured):
+        assert not set("{}") & set(sentence)
+    one_stage_less = Measured({name: study[name] for name in claim.stages[1:]}, roles)
+    assert not claim.is_asked_of(one_stage_less)
+
+
+def valleys_and_solutions() -> dict[str, xr.Dataset]:
+    """Return the stages that only some studies have, of the same minima and of a model."""
+    walked = over_minima(dict.fromkeys(ARMS, 1.0)).expand_dims(
+        moment=["start", "end"], imbalance=[-1.0, 0.0, 1.0]
+    )
+    valleys = dict.fromkeys(("eigenvalue", "rate"), walked)
+    at_ends = walked.isel(imbalance=0, drop=True)
+    valleys["own_eigenvalue"] = at_ends
+    valleys["charge_hidden1"] = at_ends.expand_dims(hidden1=3, axis=-1)
+    kinds = ["robust-typical", "typical-typical"] * 2
+    solutions = xr.Dataset(
+        {
+            "barrier": ("pair", [0.1, 0.2, 0.1, 0.2]),
+            "first": ("pair", [0, 1, 0, 1]),
+            "second": ("pair", [1, 2, 2, 3]),
+            "kind": ("pair", kinds),
+            "solution_kind": ("solution", ["robust", "typical", "typical", "typical"]),
+        },
+        attrs={"dimension": 1000, "density": 3.0, "threshold": -0.5},
+    )
+    return {"valleys": xr.Dataset(valleys), "solutions": solutions}
+
+
+def test_models_are_asked_their_own_claims_only():
+    solutions = valleys_and_solutions()["solutions"]
+    judgements = evaluate_model("solutions", solutions)
+    assert [judgement.identifier for judgement in judgements] == [
+        claim.identifier for claim in CLAIMS_OF_MODELS
+    ]
+    assert evaluate_model("descents", solutions) == []
+
+
+def test_stages_are_read_from_stores_with_the_arms_that_commute(tmp_path: Path):
+    study = synthetic_study.case([*STAGES])
+    stores = {}
+    for stage in STAGES:
+        arrays = study[stage].to_dataset()
+        if stage == "ledgers":
+            commutes = arrays["arm"].values != "adam"
+            meaning = {"units": "1", "long_name": "whether it commutes"}
+            arrays["equivariant"] = ("arm", commutes, meaning)
+        path = tmp_path / "mlp" / stage / "all.zarr.zip"
+        write_store(path, arrays, config_digest="0", seeds=[0, 1, 2])
+        stores[stage] = [str(path)]
+    stores["valleys"] = []  # this study walked along no valley
+    measured = read_cases(tmp_path, stores, ["mlp"], roles=ROLES, bend_threshold=0.1)["mlp"]
+    assert set(measured.stages) == {*STAGES} - {"valleys"}
+    assert measured.arms("equivariant") == ("adversarial", "rsgd", "sam", "sgd")
+    assert measured.arms("flat") == ("rsgd",)
+    assert evaluate(measured, case="mlp")

@@ -5,15 +5,17 @@ import pytest
 import xarray as xr
 from synthetic_study import case
 
-from symgeom.study.claims.question import answer
-from symgeom.study.claims.valley import (
-    charge_distance,
-    charge_tells_distance,
-    charge_tells_sharpness,
-    mean_charge,
-    unbalanced_is_sharper,
-    unbalanced_starts_faster,
-)
+from symgeom.study.claims.evaluate import judge
+from symgeom.study.claims.measured import Measured
+from symgeom.study.claims.record import Judgement
+from symgeom.study.claims.registry import CLAIMS
+from symgeom.study.claims.valley import charge_distance, mean_charge
+
+
+def judged(identifier: str, study: dict[str, xr.Dataset]) -> Judgement:
+    """Return the judgement of one claim."""
+    (claim,) = [claim for claim in CLAIMS if claim.identifier == identifier]
+    return judge(claim, Measured(study))
 
 
 @pytest.fixture
@@ -24,8 +26,8 @@ def study():
 
 
 def test_walks_are_compared_with_the_balanced_network(study):
-    sharper = answer(unbalanced_is_sharper(study["valleys"], study["minima"]))
-    faster = answer(unbalanced_starts_faster(study["valleys"], study["minima"]))
+    sharper = judged("C3", study)
+    faster = judged("C4", study)
     assert (sharper.estimate, faster.estimate) == (pytest.approx(1), pytest.approx(np.log2(1.5)))
     assert (sharper.verdict, faster.verdict) == ("supported", "supported")
     assert "sgd/0 (no finite value)" in sharper.note
@@ -35,7 +37,7 @@ def test_walks_are_compared_with_the_balanced_network(study):
 def test_a_walk_without_effect_is_not_supported(study):
     valleys = study["valleys"].copy(deep=True)
     valleys["eigenvalue"][:] = 1.0 / (1 + abs(valleys["imbalance"]))
-    assert answer(unbalanced_is_sharper(valleys, study["minima"])).verdict == "not supported"
+    assert judged("C3", study | {"valleys": valleys}).verdict == "not supported"
 
 
 def test_the_mean_charge_is_over_the_units_of_all_groups(study):
@@ -73,8 +75,8 @@ def test_correlations_have_the_sign_of_the_study(study, sign, verdict):
     valleys, distances = study["valleys"].copy(deep=True), study["distances"].copy(deep=True)
     valleys["own_eigenvalue"].loc[{"moment": "end"}] = 10 + sign * mean_charge(valleys)
     distances["distance"].loc[{"stage": "aligned"}] = 2 + sign * charge_distance(valleys, distances)
-    sharp = answer(charge_tells_sharpness(valleys, study["minima"]))
-    apart = answer(charge_tells_distance(valleys, distances, study["minima"]))
+    sharp = judged("C5", study | {"valleys": valleys})
+    apart = judged("C6", study | {"valleys": valleys, "distances": distances})
     assert (sharp.estimate, sharp.verdict) == (pytest.approx(sign), verdict)
     assert (apart.estimate, apart.verdict) == (pytest.approx(sign), verdict)
     assert apart.unit_of_n == "pairs"
