@@ -20,7 +20,7 @@ from torch.func import functional_call
 
 from symgeom.ground.checks import SymgeomError, check_finite
 from symgeom.ground.types import Parameters
-from symgeom.symmetry.discovery.graph import tensors_of
+from symgeom.symmetry.discovery.capture import tensors_of
 from symgeom.symmetry.group import GroupElement, act, random_element
 from symgeom.symmetry.spec import SymmetrySpec, check_spec
 

@@ -28,7 +28,8 @@ from symgeom.ground.checks import check_finite
 from symgeom.ground.types import Parameters, cast
 from symgeom.symmetry.bilinear import charged_groups
 from symgeom.symmetry.discovery import discover
-from symgeom.symmetry.discovery.graph import export, tensors_of, walk
+from symgeom.symmetry.discovery.capture import export, tensors_of
+from symgeom.symmetry.discovery.graph import walk
 from symgeom.symmetry.discovery.obstacles import obstacles
 from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
 
