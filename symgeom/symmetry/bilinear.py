@@ -7,7 +7,8 @@ leg's power). Units that any invertible matrix may mix (layers without activatio
 heads of attention) have a generator for every pair of units; with :math:`u_\ell` the matrix of the
 units' slices on leg :math:`\ell`,
 
-.. math:: \langle u, v\rangle_M = \sum_{p_\ell = 1} u_\ell v_\ell^\top - \sum_{p_\ell = -1} v_\ell u_\ell^\top .
+.. math:: \langle u, v\rangle_M = \sum_{p_\ell = 1} u_\ell v_\ell^\top
+          - \sum_{p_\ell = -1} v_\ell u_\ell^\top .
 
 Three readings:
 
@@ -177,8 +178,8 @@ def pairing(spec: SymmetrySpec, u: Parameters, v: Parameters) -> dict[str, Tenso
 
 def _sum(terms: Sequence[Tensor]) -> Tensor:
     """Add tensors from the first to the last."""
-    total = terms[0]
-    for term in terms[1:]:
+    total = torch.zeros_like(terms[0])
+    for term in terms:
         total = total + term
     return total
 

@@ -183,10 +183,7 @@ def _gradient(loss: Loss, point: dict[str, Tensor]) -> dict[str, Tensor]:
 def _rows_without_gradient(slope: Tensor) -> list[bool]:
     """Return of each row of a tensor whether its gradient is zero at all points."""
     sizes = slope.abs()
-    if slope.ndim > 2:
-        largest = sizes.flatten(2).amax((0, 2))
-    else:
-        largest = sizes.amax(0)
+    largest = sizes.flatten(2).amax((0, 2)) if slope.ndim > 2 else sizes.amax(0)
     return (largest <= TOLERANCE).tolist()
 
 

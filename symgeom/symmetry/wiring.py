@@ -122,7 +122,8 @@ def symmetry_graph(spec: SymmetrySpec, module: nn.Module, example: Tensor) -> Sy
     --------
     >>> import torch
     >>> from symgeom.symmetry.discovery import discover
-    >>> network, example = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)), torch.zeros(1, 3)
+    >>> network = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+    >>> example = torch.zeros(1, 3)
     >>> for edge in symmetry_graph(discover(network, example), network, example).edges:
     ...     print(edge.reads, edge.tensor, edge.writes)
     ('inputs',) 0.weight ('hidden1',)
@@ -267,10 +268,7 @@ def _joined(data: list[_Data]) -> _Data:
 
 
 def _made_of_weights(node: Node, tensors: list[_Tensor]) -> _Tensor | None:
-    """Follow a weight through views and products with others (weight normalisation).
-
-    The largest one gives the name.
-    """
+    """Follow a weight through views and products with others; the largest one gives the name."""
     if not tensors:
         return None  # a constant
     largest = max(tensors, key=lambda tensor: tensor.elements)

@@ -76,7 +76,8 @@ def find_folds(module: nn.Module, example: Tensor) -> list[Fold]:
     Examples
     --------
     >>> import torch
-    >>> [fold.layers for fold in find_folds(nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)), torch.zeros(1, 2))]
+    >>> network = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+    >>> [fold.layers for fold in find_folds(network, torch.zeros(1, 2))]
     [(('0.weight', '0.bias'),)]
     """
     program = export(module, example)
@@ -127,10 +128,7 @@ class _Network:
         return tensors
 
     def fold(self, path: str, calls: list[Call]) -> Fold:
-        """Say where one batch norm goes.
-
-        Into the layers before all of its calls, or into a layer of its own.
-        """
+        """Say where one batch norm goes: into all layers that feed it, or into a layer of its own."""
         tensors: dict[str, str] = {}
         for argument, name in self.tensors_of(calls[0]).items():
             if name is not None:
@@ -147,10 +145,7 @@ class _Network:
         return Fold(path, eps, tensors, tuple(layers))
 
     def layer_before(self, call: Call) -> tuple[str, str | None] | None:
-        """Return weight and bias of the layer that feeds a batch norm.
-
-        None if it feeds something else too, or cannot be changed for the batch norm.
-        """
+        """Return weight and bias of the layer that feeds a batch norm alone, if it can change."""
         source = call.node("source")
         if source is None or len(source.users) > 1:
             return None

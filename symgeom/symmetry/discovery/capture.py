@@ -76,10 +76,8 @@ def _first_line(error: Exception) -> str:
 def _told_apart(
     _: nn.Module, inputs: tuple[object, ...], options: dict[str, object]
 ) -> tuple[tuple[object, ...], dict[str, object]]:
-    """Hand queries, keys and values on as three tensors.
-
-    Attention then reads its packed weight in three runs of rows.
-    """
+    """Hand queries, keys and values on as three tensors."""
+    # Attention then reads its packed weight in three runs of rows.
     names = ("query", "key", "value")
     tensors = dict(zip(names, inputs, strict=False))
     others = {}

@@ -4,9 +4,10 @@ The ``torch.export`` graph of a module is a list of operations on tensors. Each 
 about the units that index its tensors: which axes are indexed by the same units (so that a
 permutation must move them together), and how scales pass through it (linear equations on
 exponents). One small rule per operation, in its record
-(:mod:`symgeom.symmetry.discovery.operations`), states both; labels are then unified (:mod:`symgeom.symmetry.discovery.labels`) and the equations
-solved (:mod:`symgeom.symmetry.discovery.exponents`). What is left free is the symmetry group; what
-cannot be decided is given up, so that the spec is never too large, and
+(:mod:`symgeom.symmetry.discovery.operations`), states both; labels are then unified
+(:mod:`symgeom.symmetry.discovery.labels`) and the equations solved
+(:mod:`symgeom.symmetry.discovery.exponents`). What is left free is the symmetry group; what cannot
+be decided is given up, so that the spec is never too large, and
 :func:`symgeom.symmetry.certificate.certify` proves it on every use.
 
 Heads of attention may be permuted, and an invertible matrix may act within each on its queries and
@@ -65,7 +66,8 @@ def discover(module: nn.Module, example: Tensor, *, within_heads: bool = False) 
     Examples
     --------
     >>> import torch
-    >>> spec = discover(nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)), torch.zeros(5, 3))
+    >>> network = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+    >>> spec = discover(network, torch.zeros(5, 3))
     >>> [(group.name, group.size, group.scale) for group in spec.groups]
     [('hidden1', 4, 'positive'), ('head', 1, 'positive')]
     """

@@ -212,10 +212,7 @@ def _new_axes(value: object) -> Axes:
 
 
 def _pinned_buffers(names: Mapping[Node, str], network: Network) -> Iterator[Statement]:
-    """Pin the buffers that are constants of the architecture.
-
-    Statistics of normalisations are none: they move with their units.
-    """
+    """Pin the buffers that are constants; statistics of normalisations move with their units."""
     for node, name in names.items():
         if name not in network.buffers or name not in network.tensors:
             continue

@@ -55,11 +55,9 @@ def _is_table(node: Node) -> bool:
 
 
 def _carriers(table: Node) -> list[tuple[Node, int]]:
-    """Return what sets the scale of a table, each with an axis; nothing if no scale shows in it.
-
-    The operations are followed back from the table. One that keeps only the order of the classes
-    (a softmax) must be the last one that does more than move entries.
-    """
+    """Return what sets the scale of a table, each with an axis; nothing if no scale shows in it."""
+    # The operations are followed back from the table. One that keeps only the order of the classes
+    # (a softmax) must be the last one that does more than move entries.
     node: Node | None = table
     moved_only = True
     while node is not None:

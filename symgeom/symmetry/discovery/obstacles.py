@@ -7,13 +7,13 @@ from torch import Tensor, nn
 from symgeom.ground.checks import check_choice
 from symgeom.symmetry.discovery.capture import export
 from symgeom.symmetry.discovery.graph import walk
-from symgeom.symmetry.discovery.solving import solve_labels
 from symgeom.symmetry.discovery.labels import Expression, Family, Labels
 from symgeom.symmetry.discovery.relations import Relation, Statement, whole
+from symgeom.symmetry.discovery.solving import solve_labels
 
 
 def obstacles(module: nn.Module, example: Tensor, tensor: str, axis: int) -> list[str]:
-    """Return the operations that let the units along an axis of a tensor be permuted, and not scaled.
+    """Return the operations that let the units along an axis be permuted, and not scaled.
 
     Parameters
     ----------

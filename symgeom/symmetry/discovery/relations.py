@@ -127,7 +127,7 @@ def contracted(values: Axes, index: int, weights: Axis) -> Iterator[Statement]:
 
 
 def passed(inputs: Iterable[Axis], outputs: Iterable[Axis]) -> Iterator[Statement]:
-    """State that a tensor is handed on, as it is or through a map that any scaling commutes with."""
+    """State that a tensor is handed on, perhaps through a map that commutes with scalings."""
     for source, target in zip(inputs, outputs, strict=True):
         yield equal(source, target)
 

@@ -105,7 +105,6 @@ OPERATIONS = (
             "atanh",
             "asin",
             "erfinv",
-            "tanhshrink",
             "softshrink",
             "hardshrink",
         ),

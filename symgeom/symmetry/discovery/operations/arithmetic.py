@@ -75,7 +75,7 @@ def _multiplied(out: Axes, source: Axes, other: Axes | float, degree: int) -> It
 
 
 def _stretched(out: Axes, source: Axes, other: Axes) -> Statement:
-    """Pin the axes of length 1 that are stretched to the length of the result: they label nothing."""
+    """Pin the axes of length 1 that are stretched to another length: they label nothing."""
     stretched: list[Axis] = []
     for axes in (source, other):
         for axis, target in zip(reversed(axes), reversed(out), strict=False):
@@ -133,10 +133,8 @@ def raise_to_power(
 
 
 def give_sign(out: Axes, *, source: Axes, other: Axes | float, **_: object) -> Iterator[Statement]:
-    """Give a constant the sign of every entry.
-
-    The positive scales that it swallows are not reported: binary weights have none.
-    """
+    """Give a constant the sign of every entry."""
+    # The positive scales that it swallows are not reported: binary weights have none.
     if source or not isinstance(other, tuple):
         raise UnsupportedError("the sign of one tensor given to another")
     for before, after in zip(other, out, strict=True):

@@ -83,10 +83,7 @@ def pad(
     mode: str = "constant",
     **_: object,
 ) -> Iterator[Statement]:
-    """Add entries at the ends.
-
-    Zeros may have any label, anything else pins the axis; a constant forbids scales.
-    """
+    """Add entries at the ends: zeros may have any label, anything else pins the axis."""
     for index, (short, long) in enumerate(zip(source, out, strict=True)):
         before, after = _padding(pad, len(source) - 1 - index)
         padded = before or after
@@ -94,7 +91,7 @@ def pad(
             yield _inside(long, short, before)
         elif padded:
             yield Pin((short, long))
-        elif value:
+        elif value:  # a constant, which forbids the scales of the other axes
             yield from unscaled([short], [long])
         else:
             yield from passed([short], [long])

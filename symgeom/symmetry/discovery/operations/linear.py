@@ -53,11 +53,9 @@ def add_bias(out: Axes, source: Axes, units: Axis, bias: Axes | None) -> Iterato
 
 
 def multiply_matrices(out: Axes, *, source: Axes, other: Axes, **_: object) -> Iterator[Statement]:
-    """Sum over the last axis of the first factor and the last but one of the second.
-
-    The axes before these are batches (heads). A head could be scaled, as part of the matrices that
-    may act within it; neither is reported.
-    """
+    """Sum over the last axis of the first factor and the last but one of the second."""
+    # The axes before these are batches (heads). A head could be scaled, as part of the matrices
+    # that may act within it; neither is reported.
     rows = source[-2:-1]
     columns: Axes = ()
     summed = other[0]

@@ -30,11 +30,7 @@ def normalise_batch(
     running_var: Axes | None,
     **_: object,
 ) -> Iterator[Statement]:
-    """Scale the input with its mean and deviation, and the output with weight and bias.
-
-    Statistics that are kept move with the input. To those of a batch eps is added, so that no scale
-    passes.
-    """
+    """Scale the input with its mean and deviation, and the output with weight and bias."""
     channel = source[1]
     others = source[:1] + source[2:]
     yield from unscaled(others, out[:1] + out[2:])
@@ -44,7 +40,7 @@ def normalise_batch(
     if running_mean and running_var:
         yield equal(running_mean[0], channel)
         yield Relation(((whole(running_var[0]), 1), (whole(channel), -2)))
-    else:
+    else:  # statistics of the batch, to which eps is added: no scale
         yield fixed(channel)
     if weight:
         yield equal(weight[0], out[1], "p")
@@ -65,10 +61,7 @@ def normalise_last_axes(
     bias: Axes | None = None,
     **_: object,
 ) -> Iterator[Statement]:
-    """Normalise over the last axes, then multiply by a weight and add a bias, one per unit.
-
-    All units are normalised at once, so that they have no scale.
-    """
+    """Normalise over the last axes (all units at once: no scale), then use weight and bias."""
     first = len(out) - len(normalized_shape)
     yield from unscaled(source[:first], out[:first])
     yield Mixed(source[first:], source)

@@ -9,10 +9,7 @@ from symgeom.symmetry.discovery.relations import Axes, Pin, Statement, equal, pa
 
 
 def reshape(out: Axes, *, source: Axes, **_: object) -> Iterator[Statement]:
-    """Match runs of axes with equal products.
-
-    Merged axes are products of families, split axes are factors.
-    """
+    """Match runs of axes with equal products: merged axes are products of families."""
     left = list(source)
     right = list(out)
     while left and right:
