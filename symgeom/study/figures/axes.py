@@ -1,4 +1,4 @@
-"""Axes of panels: percent, powers of ten, columns of arms, and numbers that are written in plain characters."""
+"""Axes of panels: percent, powers of ten, columns of arms, and numbers in plain characters."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 def percent(panel: Axes, *, least: float | None = None) -> None:
-    """Show fractions as percent on the vertical axis; if asked, logarithmic above a least value and linear below.
+    """Show fractions as percent on the vertical axis.
 
     Parameters
     ----------
     panel : Axes
         Holds fractions.
     least : float, optional
-        Where the scale becomes linear, as a fraction.
+        As a fraction. If it is given, the axis is logarithmic above it and linear below.
     """
     from matplotlib.ticker import FuncFormatter, NullLocator
 
@@ -48,7 +48,9 @@ def percent_below(panel: Axes) -> None:
 
 
 def logarithmic(panel: Axes) -> None:
-    """Make the vertical axis logarithmic, labelled at powers of ten, or at 1, 2 and 5 where it spans less than one.
+    """Make the vertical axis logarithmic.
+
+    It is labelled at powers of ten, or at 1, 2 and 5 where it spans less than one decade.
 
     Parameters
     ----------
@@ -66,7 +68,7 @@ def logarithmic(panel: Axes) -> None:
 
 
 def power(value: float) -> str:
-    """Write a number of an axis: large and small ones with a raised power of ten, in plain characters.
+    """Write a number of an axis, large and small ones with a raised power of ten.
 
     Parameters
     ----------
@@ -76,7 +78,7 @@ def power(value: float) -> str:
     Returns
     -------
     str
-        Plain text; typeset formulas would double the time that a figure takes.
+        Plain characters; typeset formulas would double the time that a figure takes.
 
     Examples
     --------

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from symgeom.study.figures.axes import percent
 from symgeom.study.figures.keys import key, letter, note, splits
 from symgeom.study.figures.record import CONNECTION, Figure
-from symgeom.study.figures.selection import counts, pairs_inside
+from symgeom.study.figures.selection import pairs_inside
 from symgeom.study.figures.series import profile
 from symgeom.study.figures.style import PAGE, looks, sheet, words
 
@@ -52,7 +52,7 @@ REAL = [
     ["linear aligned", "linear both", "geodesic both"],
     ["geodesic greedy", "repaired both"],
 ]
-"""Rows of panels: permutations are removed in the second, scales to the right; the third compares."""
+"""Rows of panels: permutations are removed in the second, scales to the right."""
 
 BINARY = [["latent raw", "hamming raw"], ["latent aligned", "hamming aligned"]]
 """The same for binary networks, which have no scales."""
@@ -62,7 +62,7 @@ EMPTY = "."
 
 
 def draw(results: Results) -> Picture:
-    """Draw the error against the position along the path, a panel per variant, a line per arm and split.
+    """Draw the error against the position along the path: a panel per variant, a line per arm.
 
     Parameters
     ----------

@@ -39,7 +39,7 @@ SHIFT = 0.14
 
 
 def draw(results: Results) -> Picture:
-    """Draw the error along the bent chains, its maximum before and after the bends were optimised, and the epochs this took.
+    """Draw the error along the chains, its maximum before and after, and the epochs between.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def _frame(panels: Mapping[str, Axes], threshold: float, arms: Sequence[str]) ->
 
 
 def _kind(options: Mapping[Hashable, object]) -> str:
-    """Say along what the error is shown: the kind of the chain, its bends if there are several, and what confines them."""
+    """Name the kind of the chains, their bends if there are several, and what confines them."""
     kind = "Bézier curve" if options.get("kind") == "bezier" else "bent chain"
     words_of_title = [f"along the {kind}"]
     bends = options.get("bends", 1)
@@ -115,7 +115,7 @@ def _along(panel: Axes, chains: xr.Dataset, look: Look) -> None:
 
 
 def _rises(panel: Axes, column: int, chains: xr.Dataset, look: Look) -> None:
-    """Join, for each pair, how far the error rises above the worse end before (hollow) and after optimisation (filled)."""
+    """Join how far the error of each pair rises before (hollow) and after optimisation (filled)."""
     ends = chains["error"].sel(split="train").isel(t=[0, -1])
     worse_end = ends.max("t")
     before = (chains["straight_error"] - worse_end).values
@@ -130,7 +130,7 @@ def _rises(panel: Axes, column: int, chains: xr.Dataset, look: Look) -> None:
 
 
 def _epochs(panel: Axes, column: int, needed: NDArray, look: Look) -> None:
-    """Draw one marker per connected pair, pairs of equal work beside each other, and say how many were connected."""
+    """Draw one marker per connected pair, equal ones beside each other, and count them."""
     reached = needed[np.isfinite(needed)]
     work, numbers = np.unique(reached, return_counts=True)
     for epochs, number in zip(work, numbers, strict=True):

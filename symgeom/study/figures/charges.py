@@ -53,7 +53,7 @@ TERMS = {
 
 
 def draw(results: Results) -> Picture:
-    """Draw the change of the charges against the step, the booked causes of their change, and the defects of the accounts.
+    """Draw the change of the charges, its booked causes, and the defects of the accounts.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def draw(results: Results) -> Picture:
         terms = ledgers[f"term_{group}"].mean(group)
         _causes(panels[f"terms {group}"], terms, trained)
     _closure(panels["closure"], ledgers["closure"], trained, look_of)
-    # Between the panels and the page's edge: bars of either sign leave no corner that is free in every study.
+    # Below the panels: bars of either sign leave no corner that is free in every study.
     handles = _meanings()
     figure.legend(
         handles=handles,
@@ -136,7 +136,7 @@ def _meanings() -> list[Artist]:
 def _course(
     panel: Axes, steps: xr.DataArray, charge: xr.DataArray, look: Look, level: float
 ) -> None:
-    """Draw how the charge has changed, averaged over units: the mean over seeds while all of them train, and its interval."""
+    """Draw how the charge has changed: the mean over seeds while all train, and its interval."""
     values = charge.transpose("seed", _along(charge)).values
     everyone = np.isfinite(values).all(axis=0)
     x = np.broadcast_to(steps.values, values.shape)[:, everyone].mean(axis=0)
@@ -189,7 +189,7 @@ def _along(array: xr.DataArray) -> str:
 
 
 def _last(array: xr.DataArray) -> xr.DataArray:
-    """Return what each seed's last snapshot holds; seeds leave training at different steps, and are NaN afterwards."""
+    """Return what each seed's last snapshot holds: afterwards there is NaN."""
     along = _along(array)
     ordered = array.transpose(along, ...)
     others = [dim for dim in ordered.dims if dim not in (along, "seed")]

@@ -22,10 +22,9 @@ from symgeom.study.figures.record import VERDICTS, Figure
 from symgeom.study.figures.style import FAINT, INK, MUTED, PAGE, sheet, words
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Picture
+    from matplotlib.lines import Line2D
 
     from symgeom.study.claims.record import Claim
     from symgeom.study.figures.results import Results
@@ -37,17 +36,17 @@ MARKS = {
 }
 """Marker, colour and fill of each verdict."""
 
+# Where the intervals begin and end, their threshold, and the numbers: fractions of the width.
 LEFT = 0.47
 RIGHT = 0.67
 MIDDLE = (LEFT + RIGHT) / 2
 NUMBERS = 0.70
-"""Where the intervals begin and end, where the threshold is, and where the numbers begin, as fractions of the width."""
 
+# Height of a line of text, space between claims, and room above and below the rows: inches.
 LINE = 0.125
 GAP = 0.11
 HEAD = 0.36
 FOOT = 0.3
-"""Height of a line of text, space between claims, and what stands above and below the rows, in inches."""
 
 
 def draw(results: Results) -> Picture:
@@ -87,14 +86,22 @@ def draw(results: Results) -> Picture:
         _words(panel, middle, claim)
         _interval(panel, middle, claim)
         _numbers(panel, middle, claim)
-    handles = [
-        mark(marker, name, colour=colour, fill=fill)
-        for name, (marker, colour, fill) in MARKS.items()
-    ]
     figure.legend(
-        handles=handles, loc="outside upper center", ncols=3, handletextpad=0.2, borderpad=0.1
+        handles=_verdicts(),
+        loc="outside upper center",
+        ncols=3,
+        handletextpad=0.2,
+        borderpad=0.1,
     )
     return figure
+
+
+def _verdicts() -> list[Line2D]:
+    """Return the legend handles of the verdicts."""
+    handles = []
+    for verdict, (marker, colour, fill) in MARKS.items():
+        handles.append(mark(marker, verdict, colour=colour, fill=fill))
+    return handles
 
 
 def _heads(panel: Axes, level: float) -> None:

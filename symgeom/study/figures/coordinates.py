@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def draw(results: Results) -> Picture:
-    """Draw sharpness against the size of the charges, before and after they are balanced, and distance against their difference.
+    """Draw sharpness against the size of the charges, and distance against their difference.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def _pairs(
     usable: Mapping[str, Sequence[int]],
     look_of: Mapping[str, Look],
 ) -> None:
-    """Draw one marker per pair inside an arm: its distance against the difference of its charges."""
+    """Draw one marker per pair inside an arm: distance against difference of charges."""
     from symgeom.study.claims.valley import charge_distance
 
     apart = charge_distance(valleys, distances).values

@@ -44,7 +44,7 @@ AFTER: Dashes = BROKEN
 
 
 def draw(results: Results) -> Picture:
-    """Draw mean aligned distances between arms, and per unit group how alignment shortens the distances within an arm.
+    """Draw mean distances between arms, and by group how alignment shortens those within arms.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def _matrix(panel: Axes, distances: xr.Dataset, usable: Mapping[str, Sequence[in
 
 
 def _angles(distances: xr.Dataset, name: str) -> tuple[NDArray, NDArray]:
-    """Return the distances of all units, or of one group, in degrees: (pair, stage), and those of random networks."""
+    """Return distances in degrees, of all units or one group: (pair, stage), and random ones."""
     if name == "all":
         measured = distances["distance"]
         random = distances["random_distance"]
@@ -113,7 +113,7 @@ def _strip(
     pairs: Mapping[str, NDArray],
     look_of: Mapping[str, Look],
 ) -> None:
-    """Draw, per arm, the angle before (hollow) and after alignment (filled), with the middle 80 % of the pairs."""
+    """Draw, per arm, the angle before (hollow) and after alignment (filled)."""
     for column, (arm, members) in enumerate(pairs.items()):
         look = look_of[arm]
         angles = measured[members]

@@ -35,7 +35,7 @@ SHIFT = 0.17
 
 
 def draw(results: Results) -> Picture:
-    """Draw, per unit group and arm, how the displacements of the units are distributed at the start and at the end of training.
+    """Draw, per group and arm, the displacements of the units before and after training.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def draw(results: Results) -> Picture:
 def _displacements(
     equilibria: xr.Dataset, group: str, trained: Mapping[str, Sequence[int]]
 ) -> dict[str, NDArray]:
-    """Return the displacements of a group's units at the start and at the end, by arm: (moment, seed and unit)."""
+    """Return the displacements of a group's units by arm: (moment, seed and unit)."""
     units = {}
     for arm, seeds in trained.items():
         displacement = equilibria[f"displacement_{group}"].sel(arm=arm, seed=seeds)

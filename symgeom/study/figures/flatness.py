@@ -45,7 +45,7 @@ AMPLITUDES = {
 
 
 def draw(results: Results) -> Picture:
-    """Draw the local energy of each arm against the noise amplitude, and the top Hessian eigenvalues of each minimum.
+    """Draw the local energies against the amplitude, and the top Hessian eigenvalues.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def _eigenvalues(
     usable: Mapping[str, Sequence[int]],
     look_of: Mapping[str, Look],
 ) -> None:
-    """Draw one column per arm: a marker for the top eigenvalue of each minimum, dashes for the next ones."""
+    """Draw one column per arm: markers for the top eigenvalues, dashes for the next ones."""
     for column, (arm, seeds) in enumerate(usable.items()):
         look = look_of[arm]
         top, *others = eigenvalue.sel(arm=arm, seed=seeds).transpose("rank", "seed").values

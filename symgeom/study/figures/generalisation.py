@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def draw(results: Results) -> Picture:
-    """Draw the test error of each minimum against its local energy, averaged over the range of amplitudes.
+    """Draw the test error of each minimum against its mean local energy.
 
     Parameters
     ----------

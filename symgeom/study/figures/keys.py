@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from symgeom.study.figures.style import INK, MUTED, Dashes, looks
+from symgeom.study.figures.style import INK, MUTED, SOLID, Dashes, looks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -65,7 +65,7 @@ def key(
 
 
 def _fitting(handles: Sequence[Artist], width: float) -> int:
-    """Return how many handles to put into a row, so that rows of about equal length fit into a width."""
+    """Return how many handles to put into a row, so that about equal rows fit into a width."""
     inches = 0.0
     for handle in handles:
         inches += 0.35 + 0.058 * len(str(handle.get_label()))
@@ -74,7 +74,7 @@ def _fitting(handles: Sequence[Artist], width: float) -> int:
 
 
 def _by_column(handles: Sequence[Artist], across: int) -> list[Artist]:
-    """Return handles in the order in which matplotlib fills a legend, column by column, so that they read by row."""
+    """Sort handles by column, as matplotlib fills a legend, so that they read by row."""
     ordered: list[Artist] = []
     for column in range(across):
         ordered.extend(handles[column::across])
@@ -107,12 +107,12 @@ def mark(marker: str, label: str, *, colour: str = INK, fill: str | None = None)
     )
 
 
-def line(dashes: Dashes | str, label: str, *, colour: str = INK, width: float = 1.1) -> Line2D:
+def line(dashes: Dashes, label: str, *, colour: str = INK, width: float = 1.1) -> Line2D:
     """Return a legend handle: a line without a marker.
 
     Parameters
     ----------
-    dashes : tuple or str
+    dashes : tuple
         Matplotlib's line style.
     label : str
         What it means.
@@ -139,7 +139,7 @@ def splits() -> list[Line2D]:
     list of Line2D
         Two handles.
     """
-    return [line("-", "train"), line(TEST, "test")]
+    return [line(SOLID, "train"), line(TEST, "test")]
 
 
 def note(figure: Figure, *remarks: str) -> None:

@@ -85,7 +85,7 @@ ROOMY = 8
 
 
 def draw(results: Results) -> Picture:
-    """Draw the local energy, the relative margin and the trace of the Hessian by layer, one row each, one line per arm.
+    """Draw local energy, relative margin and trace of the Hessian by layer, a row each.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def draw(results: Results) -> Picture:
 
 
 def _measured(results: Results) -> dict[LayerMeasure, xr.DataArray]:
-    """Return the measures that the study has: for each arm, seed and layer, that of the median sample."""
+    """Return the measures that the study has, where they differ by sample of the median one."""
     measured = {}
     for measure in MEASURES:
         arrays = results.stage(measure.stage)

@@ -78,7 +78,7 @@ def draw(results: Results) -> Picture:
 
 
 def _planes(results: Results) -> list[xr.Dataset]:
-    """Return the planes that were measured through usable minima: those of one arm first, in the order of the arms."""
+    """Return the planes that were measured through usable minima: those of one arm first."""
     maps = results.stage("maps")
     usable = results.usable()
     arms = list(results.arms)
@@ -219,7 +219,7 @@ def _colours(figure: Picture, picture: ScalarMappable) -> None:
 
 
 def _asked(configuration: Configuration) -> bool:
-    """Tell whether a study has three seeds, or three arms with different roles, of which to make a plane."""
+    """Tell whether a study has three seeds, or three arms of different roles, for a plane."""
     seeds = setting(configuration, "seeds")
     count = len(seeds) if isinstance(seeds, list) else seeds
     roles = ("flat", "reference", "sharp")

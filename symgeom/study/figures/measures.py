@@ -115,7 +115,7 @@ class Sample:
 
 
 def draw(results: Results) -> Picture:
-    """Draw, for every measure, its rank correlation with the test error over all minima and inside arms.
+    """Draw the rank correlation of every measure with the test error.
 
     A rank correlation over all minima mixes two things: that arms differ in both, and that the
     seeds of an arm do. The second panel shows the correlation inside arms alone, where nothing but
@@ -169,7 +169,7 @@ def _samples(results: Results) -> dict[Measure, Sample]:
 
 
 def _named(measure: Measure, results: Results) -> Measure:
-    """Return the measure with the label that it has for binary networks, where the noise flips signs."""
+    """Return the measure with its label for binary networks, where the noise flips signs."""
     flips = results.stage("flatness").attrs.get("noise") == "flips"
     if flips and measure.name == "local_energy":
         return replace(measure, label="energy, flips")
@@ -177,10 +177,7 @@ def _named(measure: Measure, results: Results) -> Measure:
 
 
 def _column(results: Results, name: str, family: str) -> xr.DataArray | None:
-    """Return one number per minimum, larger where it is sharper; nothing if the study did not measure it.
-
-    Local energies are means over their amplitudes, eigenvalues the largest.
-    """
+    """Return one number per minimum, larger where it is sharper, if the study measured it."""
     from symgeom.study.claims.controls import QUANTILE
     from symgeom.study.claims.flatness import mean_local_energy
 
@@ -220,7 +217,7 @@ def _sample(column: xr.DataArray, minima: xr.Dataset) -> Sample:
 
 
 def _interval(measure: Measure, sample: Sample, results: Results) -> tuple[float, float, float]:
-    """Return the rank correlation over all minima, with its interval from the bootstrap over networks within arms."""
+    """Return the rank correlation over all minima, and its interval from the bootstrap."""
     from symgeom.study.claims.bootstrap import interval, numpy_stream, spearman
 
     def correlation(numbers: NDArray) -> NDArray:
@@ -228,7 +225,7 @@ def _interval(measure: Measure, sample: Sample, results: Results) -> tuple[float
 
     return interval(
         correlation,
-        sample.arm,
+        sample.arm.tolist(),
         generator=numpy_stream("measures", measure.name),
         level=results.number("level"),
         resamples=int(results.number("resamples")),

@@ -18,7 +18,7 @@ import numpy as np
 from symgeom.study.figures.axes import logarithmic
 from symgeom.study.figures.keys import TEST, key, letter, line, note
 from symgeom.study.figures.record import THEORY, Figure, asks_for
-from symgeom.study.figures.style import PAGE, looks, sheet, words
+from symgeom.study.figures.style import PAGE, SOLID, looks, sheet, words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ LEAST = 1e-18
 
 
 def draw(results: Results) -> Picture:
-    """Draw the drift of the sum of the charges against the step, at several learning rates and in two precisions, above the loss.
+    """Draw how far the charges drift, at several learning rates and in two precisions.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def draw(results: Results) -> Picture:
     _share(panels, above, "relative change of the charge")
     _share(panels, below, "mean squared error")
     letter(panels)
-    precisions = [line("-", "double precision"), line(TEST, "single precision")]
+    precisions = [line(SOLID, "double precision"), line(TEST, "single precision")]
     once = dict.fromkeys(rates, 1)
     key(figure, once, rates, heading="learning rate (descents)", extra=precisions)
     note(

@@ -38,7 +38,7 @@ ACTIVATIONS = {"identity": "linear", "relu": "ReLU"}
 
 
 def draw(results: Results) -> Picture:
-    """Draw the loss against the step for several charges: from starts of several scales, from one function, and the radial model.
+    """Draw the loss against the step for several charges.
 
     Parameters
     ----------
@@ -67,10 +67,8 @@ def draw(results: Results) -> Picture:
         _copies(panels[f"{name} function"], descended, name)
     _radial(panels, descents)
     letter(panels)
-    note(
-        figure,
-        "Q: sum of all charges at the start (weight²), incoming minus outgoing; radial: both added.",
-    )
+    start = "Q: sum of all charges at the start (weight²), incoming minus outgoing; "
+    note(figure, start + "radial: both added.")
     return figure
 
 

@@ -35,7 +35,7 @@ FLAT = 1e-6
 
 
 def draw(results: Results) -> Picture:
-    """Draw the largest Hessian eigenvalue against the charge, as published and at one function, and charges of random starts.
+    """Draw the largest Hessian eigenvalue against the charge, and charges of random starts.
 
     Parameters
     ----------
@@ -92,11 +92,11 @@ def _moved(panel: Axes, descents: xr.Dataset) -> None:
 
 
 def _starts(panel: Axes, descents: xr.Dataset) -> None:
-    """Draw what is left of the mean in closed form, in its standard deviations: the middle 90 % and the mean of the draws."""
+    """Draw the middle 90 % and the mean of the draws, standardised by their closed forms."""
     deviation = np.sqrt(descents["start_variance"])
     standardised = (descents["start_charge"] - descents["start_mean"]) / deviation
     look_of = looks(list(ACTIVATIONS))
-    labels = []
+    labels: list[str] = []
     for activation in descents["activation"].values.tolist():
         look = look_of[activation]
         for size in descents["network_size"].values:
@@ -113,9 +113,9 @@ def _starts(panel: Axes, descents: xr.Dataset) -> None:
 
 
 def _dimensions(descents: xr.Dataset) -> str:
-    """Say how many directions at a linear minimum are flat, and how many of them symmetries explain."""
-    eigenvalues = np.abs(descents["eigenvalue"].sel(activation="identity"))
-    flat = int((eigenvalues < FLAT).sum("rank").min())
+    """Say how many directions at a linear minimum are flat, and how many symmetries reach."""
+    eigenvalue = descents["eigenvalue"].sel(activation="identity")
+    flat = int((abs(eigenvalue) < FLAT).sum("rank").min())
     linear = int(descents["orbit_dimension"].sel(activation="identity"))
     relu = int(descents["orbit_dimension"].sel(activation="relu"))
     return (

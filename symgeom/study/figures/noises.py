@@ -41,7 +41,7 @@ PANELS = {
 
 
 def draw(results: Results) -> Picture:
-    """Draw the local energy of each arm under every noise that the study has, and of a rescaled copy under raw noise.
+    """Draw the local energy under every noise that the study has.
 
     Parameters
     ----------

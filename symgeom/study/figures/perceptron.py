@@ -36,7 +36,7 @@ KINDS = ("robust-robust", "robust-typical", "typical-typical")
 
 
 def draw(results: Results) -> Picture:
-    """Draw the fraction of violated constraints along great circles, and the barrier of every pair of solutions.
+    """Draw the violated constraints along great circles, and the barrier of every pair.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def _missed(solutions: xr.Dataset) -> str:
 
 
 def _course(panel: Axes, t: NDArray, error: NDArray, look: Look, *, first: float) -> None:
-    """Draw the mean over pairs, and the middle 80 % of them as a band; the first marker is where no other kind has one."""
+    """Draw the mean over pairs and their middle 80 %; kinds begin their markers apart."""
     low, high = np.percentile(error, MIDDLE, axis=0)
     panel.fill_between(t, low, high, color=look.colour, alpha=0.15, linewidth=0)
     panel.plot(
@@ -130,7 +130,7 @@ def _course(panel: Axes, t: NDArray, error: NDArray, look: Look, *, first: float
 
 
 def _barriers(panel: Axes, column: int, barriers: NDArray, look: Look) -> None:
-    """Draw one marker per pair, a thick line at the mean, and the middle 80 % of the pairs as a bar."""
+    """Draw one marker per pair, a thick line at the mean, and the middle 80 % as a bar."""
     low, high = np.percentile(barriers, MIDDLE)
     mean = barriers.mean()
     markers = dots(panel, column + spread(len(barriers), 0.5), barriers, look)

@@ -1,8 +1,8 @@
 """The record of a figure: what it shows, what it is drawn from, and which studies ask for it.
 
 Every figure is one module of this package that ends in such a record. The module's documentation is
-what a reader is told: its first line is the figure's title, the rest its caption, in a small part of
-reStructuredText.
+what a reader is told: its first line is the figure's title, the rest is its caption, in a small
+part of reStructuredText.
 
 A study asks for a figure by its configuration. What a study asks for and a network does not allow
 is drawn as a sentence that says so; what a study does not ask for is not drawn.

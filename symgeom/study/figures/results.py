@@ -1,4 +1,4 @@
-"""What a figure is drawn from: the stages of a case, the claims about it, the arms of the study and some settings."""
+"""What figures are drawn from: the stages of a case, the claims about it, and some settings."""
 
 from __future__ import annotations
 
@@ -105,8 +105,9 @@ class Results:
         if isinstance(value, int | float):
             return value
         raise SymgeomError(
-            f"Cannot draw the figure: it depends on the number '{setting}', which is {value!r} among "
-            f"the settings {sorted(self.settings)}. Name it in the settings of the figure's record."
+            f"Cannot draw the figure: it depends on the number '{setting}', which is {value!r} "
+            f"among the settings {sorted(self.settings)}. "
+            "Name it in the settings of the figure's record."
         )
 
     def roles(self) -> dict[str, str]:

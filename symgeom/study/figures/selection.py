@@ -129,7 +129,7 @@ def left_out(minima: xr.Dataset, arms: Sequence[str]) -> str:
 
 
 def representative(groups: Sequence[str]) -> list[str]:
-    """Choose the unit groups for which there is room: all of up to three, else the first, the middle and the last.
+    """Choose the unit groups for which there is room: the first, the middle and the last.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def representative(groups: Sequence[str]) -> list[str]:
     Returns
     -------
     list of str
-        At most three.
+        All of up to three.
 
     Examples
     --------
@@ -179,7 +179,7 @@ def grouped(stage: xr.Dataset, prefix: str) -> tuple[list[str], str]:
 
 @dataclass(frozen=True, eq=False)
 class PairKind:
-    """The pairs that have their first network in one arm and their second in another, or both in one.
+    """The pairs between the networks of two arms, or within one.
 
     Attributes
     ----------
@@ -195,7 +195,7 @@ class PairKind:
 
 
 def pair_kinds(pairs: xr.Dataset, usable: Mapping[str, Sequence[int]]) -> list[PairKind]:
-    """Sort pairs by the arms of their two networks, and leave out those of which a network cannot be used.
+    """Sort the pairs of usable networks by their two arms.
 
     Parameters
     ----------

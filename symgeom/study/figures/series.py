@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from symgeom.study.figures.selection import Matrix
 
 RESOLVED = 1e-3
-"""Increase of the error below which an axis is linear; a data set of thousands does not resolve less."""
+"""Error below which an axis is linear; a data set of thousands does not resolve less."""
 
 
 def spread(count: int, width: float = 0.36) -> NDArray:
@@ -92,7 +92,7 @@ def dots(
 
 
 def profile(panel: Axes, t: NDArray, train: NDArray, test: NDArray, look: Look) -> None:
-    """Draw the error along the paths of an arm: the mean over pairs, and for training the middle 80 % of the pairs as a band.
+    """Draw the error along the paths of an arm: means, and for training the middle 80 %.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def curve(panel: Axes, x: NDArray, values: NDArray, look: Look, *, level: float)
 
 
 def bars(panel: Axes, x: NDArray, values: NDArray, look: Look, *, level: float) -> None:
-    """Draw the mean over the seeds of an arm as markers that a thin line joins, and Student's interval of it as bars.
+    """Draw the mean over the seeds of an arm as markers, and Student's interval of it as bars.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ def bars(panel: Axes, x: NDArray, values: NDArray, look: Look, *, level: float) 
 
 
 def table(panel: Axes, matrix: Matrix, *, form: str, scale: Normalize) -> None:
-    """Draw a symmetric matrix of arms: the mean of each cell in colour and in digits, with the number of pairs below it.
+    """Draw a matrix of arms: means in colour and in digits, with the numbers of pairs.
 
     Parameters
     ----------

@@ -35,7 +35,7 @@ DECADES = 4
 """Decades below the largest eigenvalue at which the axis becomes linear."""
 
 WIDTH = 0.1
-"""Standard deviation of the broadening, in units of the axis (0.04 decades where it is logarithmic)."""
+"""Deviation of the broadening, in units of the axis (0.04 decades where it is logarithmic)."""
 
 LEAST = 1e-8
 """Densities below this share of the highest are not shown."""
@@ -78,8 +78,8 @@ def draw(results: Results) -> Picture:
     curvature = results.stage("curvature")
     if "density_node" not in curvature:
         return words(
-            "No spectra to show: this kind of network does not allow to estimate the density of the "
-            "Hessian's eigenvalues."
+            "No spectra to show: the study did not estimate the density of the Hessian's "
+            "eigenvalues."
         )
     quadratures = _quadratures(curvature, results.usable())
     if not quadratures:

@@ -55,7 +55,7 @@ class Detours:
 
 
 def draw(results: Results) -> Picture:
-    """Draw the barrier over a third minimum against the direct barrier: over flat minima, and over those of the same arm.
+    """Draw the barrier over a third minimum against the direct barrier.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def draw(results: Results) -> Picture:
 
 
 def _detours(results: Results) -> list[Detours]:
-    """Return the detours over flat minima and, for comparison, those over minima of the reference; none without the first."""
+    """Return the detours over flat minima and, if there are any, over those of the reference."""
     from symgeom.study.claims.geometry import full_variant
     from symgeom.study.claims.selection import arms_of
 
@@ -133,7 +133,7 @@ def _ways(
 
 
 def _triples(panel: Axes, way: Detours, look: Look) -> None:
-    """Draw one marker per triple, the diagonal and the mean, and count what lies below the diagonal."""
+    """Draw one marker per triple, the diagonal and the mean, and count what lies below it."""
     panel.axline((0, 0), slope=1, color=MUTED, linewidth=0.8, linestyle=BROKEN, zorder=0)
     markers = dots(panel, way.direct, way.over, look, size=3.4)
     markers.set_alpha(0.55)

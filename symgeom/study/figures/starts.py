@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def draw(results: Results) -> Picture:
-    """Draw, for each group, the charges of its units under every initialisation and after training with every arm.
+    """Draw the charges of single units under every initialisation and after training.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def draw(results: Results) -> Picture:
 
 
 def _start(panel: Axes, row: int, drawn: xr.Dataset, group: str) -> None:
-    """Draw the units of an initialisation, and below them the mean and standard deviation in closed form."""
+    """Draw the units of an initialisation, and below them the deviation in closed form."""
     _slice(panel, row, drawn[f"charge_{group}"].values, MUTED, "o")
     mean = drawn[f"mean_{group}"].values.mean()
     deviation = drawn[f"variance_{group}"].values.mean() ** 0.5

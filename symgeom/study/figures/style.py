@@ -1,4 +1,4 @@
-"""One look for all figures: sizes of a printed page, type that is readable there, and colours for all eyes.
+"""One look for all figures: sizes of a printed page, readable type, and colours for all eyes.
 
 An arm keeps its look in every figure: the colours of Okabe and Ito by the order of the arms in the
 configuration, with markers and dashes of other cycle lengths, so that colour is never the only
@@ -23,11 +23,12 @@ from typing import TYPE_CHECKING
 from symgeom.ground.whole import whole
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.typing import HashableList, RcKeyType
 
 COLUMN = 3.4
 """Width of a column, in inches."""
@@ -49,6 +50,9 @@ DASHES: tuple[Dashes, ...] = (
     (0, (2.5, 1)),
 )
 
+SOLID: Dashes = DASHES[0]
+"""A line without gaps."""
+
 BROKEN: Dashes = (0, (4, 2))
 """Dashes of thresholds and other lines of reference."""
 
@@ -56,10 +60,10 @@ INK = "#222222"
 MUTED = "#666666"
 FAINT = "#d9d9d9"
 
-_SETTINGS = {
+_SETTINGS: Mapping[RcKeyType, object] = {
     "font.family": "DejaVu Sans",
     "font.size": 8,
-    # With hinting, words are wider on the page than in the layout, which is found at another resolution.
+    # With hinting, words are wider on the page than in the layout, which has another resolution.
     "text.hinting": "none",
     "axes.titlesize": 8,
     "axes.labelsize": 8,
@@ -116,9 +120,10 @@ def paper() -> AbstractContextManager[None]:
     """
     import matplotlib as mpl
 
-    defaults = dict(mpl.rcParamsDefault)
-    del defaults["backend"]
-    return mpl.rc_context(defaults | _SETTINGS)
+    parameters: dict[RcKeyType, object] = dict(mpl.rcParamsDefault)
+    del parameters["backend"]
+    parameters.update(_SETTINGS)
+    return mpl.rc_context(parameters)
 
 
 @dataclass(frozen=True)
@@ -206,7 +211,9 @@ def sheet(
     """
     from matplotlib.figure import Figure
 
-    rows = [list(layout)] if isinstance(layout, str) else [list(row) for row in layout]
+    rows: list[HashableList[str]] = []
+    for row in [layout] if isinstance(layout, str) else layout:
+        rows.append(list(row))
     figure = Figure(figsize=(width, height), layout="constrained")
     panels = figure.subplot_mosaic(rows, sharex=sharex, sharey=sharey, width_ratios=width_ratios)
     return figure, panels

@@ -39,7 +39,7 @@ RESOLVED = 1e-3
 
 
 def draw(results: Results) -> Picture:
-    """Draw training loss and training error against the epoch, one line per seed, and what each run has cost.
+    """Draw training loss and error against the epoch, and what each run has cost.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def _losses(panel: Axes, minima: xr.Dataset, look_of: Mapping[str, Look], stop: 
 
 
 def _errors(panel: Axes, minima: xr.Dataset, look_of: Mapping[str, Look], stop: float) -> None:
-    """Draw the training error of every seed; the axis is linear below the decade of the least error."""
+    """Draw the training error of every seed, linear below the decade of the least error."""
     _histories(panel, minima, "history_error", look_of)
     panel.set(title="error", ylabel="training error (%)")
     errors = minima["history_error"].values
@@ -151,7 +151,7 @@ def _end(panel: Axes, epoch: float, value: float, look: Look, status: str) -> No
 
 
 def _costs(panel: Axes, minima: xr.Dataset, look_of: Mapping[str, Look]) -> None:
-    """Draw the gradients of single samples that each run evaluated, one marker per seed; a cross where it diverged."""
+    """Draw how many gradients of samples each seed evaluated; a cross where it diverged."""
     gradients = minima["sample_gradients"]
     spent = gradients.where((minima["status"] != "") & (gradients > 0))
     stored = minima["arm"].values

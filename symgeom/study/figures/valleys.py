@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 def draw(results: Results) -> Picture:
-    """Draw sharpness at the minima, rate at the start and the loss after gradient flow against the imbalance.
+    """Draw sharpness, rate at the start and loss after gradient flow against the imbalance.
 
     Parameters
     ----------
@@ -83,10 +83,11 @@ def _arms(
     look_of: Mapping[str, Look],
     level: float,
 ) -> None:
-    """Draw the mean over seeds of the logarithm of what was measured, over its value in the balanced network."""
+    """Draw the mean over seeds of the logarithm of the ratio to the balanced network."""
     for arm, seeds in usable.items():
         walked = measured.sel(arm=arm, seed=seeds).transpose("seed", "imbalance")
-        ratio = np.log2(walked / walked.sel(imbalance=0.0)).values
+        balanced = walked.sel(imbalance=0.0)
+        ratio = np.log2((walked / balanced).values)
         finite = ratio[np.isfinite(ratio).all(axis=1)]
         if len(finite):
             bars(panel, walked["imbalance"].values, finite, look_of[arm], level=level)
@@ -94,7 +95,7 @@ def _arms(
 
 
 def _flows(panel: Axes, losses: xr.DataArray, usable: Mapping[str, Sequence[int]]) -> None:
-    """Draw the mean over all starts of the loss at each time of the flow; where a flow ended early there is nothing."""
+    """Draw the mean loss over all starts at each time, where no flow ended early."""
     ordered = losses.transpose("arm", "seed", "imbalance", "time")
     starts = [ordered.sel(arm=arm, seed=seeds).values for arm, seeds in usable.items()]
     mean = np.concatenate(starts).mean(0)
@@ -107,7 +108,7 @@ def _flows(panel: Axes, losses: xr.DataArray, usable: Mapping[str, Sequence[int]
 
 
 def _imbalances(panel: Axes, imbalances: NDArray) -> None:
-    """Scale the horizontal axis so that equal distances are equal factors between what comes in and what goes out."""
+    """Scale the axis so that equal distances are equal factors between incoming and outgoing."""
     panel.set_xscale("function", functions=(np.arcsinh, np.sinh))
     panel.set_xticks(imbalances, [minus(f"{value:g}") for value in imbalances])
 
