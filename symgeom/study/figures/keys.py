@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from symgeom.study.figures.style import INK, MUTED, SOLID, Dashes, looks
 
@@ -107,12 +107,14 @@ def mark(marker: str, label: str, *, colour: str = INK, fill: str | None = None)
     )
 
 
-def line(dashes: Dashes, label: str, *, colour: str = INK, width: float = 1.1) -> Line2D:
+def line(
+    dashes: Dashes | Literal["-"], label: str, *, colour: str = INK, width: float = 1.1
+) -> Line2D:
     """Return a legend handle: a line without a marker.
 
     Parameters
     ----------
-    dashes : tuple
+    dashes : tuple or "-"
         Matplotlib's line style.
     label : str
         What it means.

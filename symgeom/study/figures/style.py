@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from symgeom.ground.whole import whole
 
@@ -50,7 +50,7 @@ DASHES: tuple[Dashes, ...] = (
     (0, (2.5, 1)),
 )
 
-SOLID: Dashes = DASHES[0]
+SOLID: Literal["-"] = "-"
 """A line without gaps."""
 
 BROKEN: Dashes = (0, (4, 2))
