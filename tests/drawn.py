@@ -1,42 +1,28 @@
 """The figures of the made-up study, and how to look at them."""
 
-from importlib import import_module
+from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
+import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from synthetic_dynamics import two_layer
 from synthetic_landscape import perceptron
 from synthetic_study import ARMS, CLAIMS, SETTINGS, binary_case, case
 
-FIGURES = {
-    "training": ["minima"],
-    "flatness": ["minima", "flatness", "curvature"],
-    "generalisation": ["minima", "flatness"],
-    "measures": ["minima", "flatness", "curvature"],
-    "noises": ["minima", "flatness"],
-    "layers": ["minima", "flatness", "curvature"],
-    "spectra": ["minima", "curvature"],
-    "distances": ["minima", "distances"],
-    "barriers": ["minima", "paths"],
-    "barrier_matrices": ["minima", "paths"],
-    "star": ["minima", "paths"],
-    "maps": ["minima", "maps"],
-    "chains": ["minima", "chains"],
-    "charges": ["minima", "ledgers"],
-    "equilibria": ["minima", "equilibria"],
-    "starts": ["minima", "valleys", "initialisations"],
-    "valleys": ["minima", "valleys"],
-    "coordinates": ["minima", "valleys", "distances"],
-    "perceptron": [],
-    "model_drift": [],
-    "model_rates": [],
-    "model_valley": [],
-    "claims": [],
-}
-OF_CASES = [name for name, stages in FIGURES.items() if stages]
-OF_TWO_LAYERS = ("model_drift", "model_rates", "model_valley")
+from symgeom.study.figures.catalogue import all_figures
+from symgeom.study.figures.results import Results
+
+RECORDS = {figure.name: figure for figure in all_figures()}
+FIGURES = {name: list(figure.stages) for name, figure in RECORDS.items()}
+"""The stages of each figure."""
+
+OF_CASES = [name for name, figure in RECORDS.items() if figure.stages and not figure.model]
+OF_TWO_LAYERS = [name for name, figure in RECORDS.items() if figure.model == "two_layer"]
+MODELS = {"perceptron": perceptron, "two_layer": two_layer}
+"""What makes up the results of each model."""
+
 BINARY = ("flatness", "barriers")
 """Figures that look otherwise for binary networks."""
 
@@ -51,17 +37,17 @@ KEPT = {
 
 
 def draw(
-    name: str, subject: object = None, arms: list[str] = ARMS, settings: dict = SETTINGS
+    name: str,
+    tree: xr.DataTree | None = None,
+    arms: list[str] = ARMS,
+    settings: dict = SETTINGS,
+    claims: Sequence = CLAIMS,
 ) -> Figure:
     """Draw a figure of the made-up study from the stages that its rule provides."""
-    if subject is None:
-        others = {"claims": lambda: CLAIMS, "perceptron": perceptron} | dict.fromkeys(
-            OF_TWO_LAYERS, two_layer
-        )
-        subject = case(FIGURES[name]) if FIGURES[name] else others[name]()
-    return import_module(f"symgeom.study.figures.{name}").draw(
-        subject, arms=arms, settings=settings
-    )
+    figure = RECORDS[name]
+    if tree is None:
+        tree = MODELS[figure.model]() if figure.model else case(figure.stages)
+    return figure.draw(Results(tree, arms, settings, claims))
 
 
 def draw_all() -> dict[str, Figure]:

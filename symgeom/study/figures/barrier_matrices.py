@@ -1,65 +1,77 @@
-"""Barriers between arms: how high the error rises between minima of any two arms, all symmetries removed."""
+"""Barriers between arms.
+
+How high the error rises above the straight line between its values at the two ends, along the path
+with all symmetries removed (geodesics on the torus; for binary networks, flips in random order);
+means over the pairs of each two arms, for the training (a) and the test error (b). On the diagonal
+are pairs within an arm. The claim is that pairs of flat minima have the lowest barriers, and that a
+flat and a sharp minimum have a lower barrier than two sharp ones.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.colors import PowerNorm
 
-from symgeom.study.claims.barriers import full_variant
-from symgeom.study.figures.parts import letter, note, table
-from symgeom.study.figures.selection import left_out, matrix, usable
-from symgeom.study.figures.style import PAGE, paper, sheet, words
+from symgeom.study.figures.keys import letter, note
+from symgeom.study.figures.record import CONNECTION, Figure
+from symgeom.study.figures.selection import matrix_of_arms
+from symgeom.study.figures.series import table
+from symgeom.study.figures.style import PAGE, sheet, words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from matplotlib.figure import Figure as Picture
 
-    import xarray as xr
-    from matplotlib.figure import Figure
+    from symgeom.study.figures.results import Results
+
+TITLES = {
+    "train": "mean barrier of the training error (%)",
+    "test": "mean barrier of the test error (%)",
+}
+"""Titles of the panels, by split."""
 
 
-@paper()
-def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure:
+def draw(results: Results) -> Picture:
     """Draw the mean barriers of the training and of the test error as matrices of arms.
 
     Parameters
     ----------
-    case : xr.DataTree
+    results : Results
         With the stages ``minima`` and ``paths``.
-    arms : sequence of str
-        All arms of the study, in order.
-    settings : mapping
-        Not used.
 
     Returns
     -------
-    Figure
+    Picture
         A page wide.
     """
-    minima, paths = case["minima"].to_dataset(), case["paths"].to_dataset()
-    barriers, kept = 100 * paths["barrier"].sel(variant=full_variant(paths)), usable(minima, arms)
-    matrices = {
-        split: matrix(barriers.sel(split=split).values, paths, kept) for split in ("train", "test")
-    }
-    if not matrices["train"][0]:
-        return words(
-            "No barriers to show: there is no pair of usable minima. " + left_out(minima, arms)
-        )
-    figure, panels = sheet([list(matrices)], width=PAGE, height=3.0)
-    top = max(np.nanmax(means) for _, means, _ in matrices.values())
-    for split, (found, means, numbers) in matrices.items():
-        table(
-            panels[split],
-            found,
-            means,
-            numbers,
-            form="{:.2f}",
-            scale=PowerNorm(0.4, vmin=0, vmax=top or 1),
-        )
-        panels[split].set_title(
-            f"mean barrier of the {split}{'ing' if split == 'train' else ''} error (%)"
-        )
+    from matplotlib.colors import PowerNorm
+
+    from symgeom.study.claims.barriers import full_variant
+
+    paths = results.stage("paths")
+    usable = results.usable()
+    barriers = 100 * paths["barrier"].sel(variant=full_variant(paths))
+    matrices = {}
+    for split in TITLES:
+        matrices[split] = matrix_of_arms(barriers.sel(split=split).values, paths, usable)
+    if not matrices["train"].arms:
+        nothing = "No barriers to show: there is no pair of usable minima. "
+        return words(nothing + results.left_out())
+    top = max(np.nanmax(matrix.means) for matrix in matrices.values())
+    figure, panels = sheet([list(TITLES)], width=PAGE, height=3.0)
+    for split, matrix in matrices.items():
+        scale = PowerNorm(0.4, vmin=0, vmax=top or 1)
+        table(panels[split], matrix, form="{:.2f}", scale=scale)
+        panels[split].set_title(TITLES[split])
     letter(panels)
-    note(figure, left_out(minima, arms))
+    note(figure, results.left_out())
     return figure
+
+
+FIGURE = Figure(
+    name="barrier_matrices",
+    text=__doc__,
+    question=CONNECTION,
+    stages=("minima", "paths"),
+    drawing=draw,
+)

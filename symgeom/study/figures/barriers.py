@@ -1,19 +1,35 @@
-"""Barriers: the error along paths between minima of an arm, for each kind of path and combination of removed symmetries."""
+"""Barriers between minima of one arm, for each kind of path and combination of removed symmetries.
+
+Error along the path between two minima, mean over pairs: solid for the training set (bands are the
+middle 80 % of the pairs), dashed for the test set. In the second row the permutations of units are
+removed; from left to right: raw weights, scales removed and straight paths, scales removed and
+geodesics on the torus. The claim is that both removals are needed: panel f should be the lowest.
+Compare the columns within a row to see what the scales do once the units are matched, and the
+colours within a panel to see which arms lie in one basin. A third row, where a study has one,
+varies panel f: units matched in a single pass from input to output, as in the paper, and geodesics
+along which the variance of every layer's activations is repaired. Binary networks have four panels:
+the signs of interpolated latent weights and flips in random order, as trained (above) and with
+units matched (below). The error axis is linear below 0.1 %.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from symgeom.study.figures.parts import key, letter, note, percent, profile, splits
-from symgeom.study.figures.selection import left_out, stage, usable, within
-from symgeom.study.figures.style import PAGE, looks, paper, sheet, words
+from symgeom.study.figures.axes import percent
+from symgeom.study.figures.keys import key, letter, note, splits
+from symgeom.study.figures.record import CONNECTION, Figure
+from symgeom.study.figures.selection import pairs_inside
+from symgeom.study.figures.series import profile
+from symgeom.study.figures.style import PAGE, looks, sheet, words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    import xarray as xr
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Picture
+
+    from symgeom.study.figures.results import Results
 
 PANELS = {
     "linear raw": "straight, raw",
@@ -36,76 +52,92 @@ REAL = [
     ["linear aligned", "linear both", "geodesic both"],
     ["geodesic greedy", "repaired both"],
 ]
-"""Which variant is where: in the second row, permutations are removed; to the right, scales; then what a study compares."""
+"""Rows of panels: permutations are removed in the second, scales to the right."""
 
 BINARY = [["latent raw", "hamming raw"], ["latent aligned", "hamming aligned"]]
 """The same for binary networks, which have no scales."""
 
+EMPTY = "."
+"""Where there is no panel."""
 
-@paper()
-def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure:
-    """Draw the error against the position along the path, one panel per variant, one line per arm and split.
+
+def draw(results: Results) -> Picture:
+    """Draw the error against the position along the path: a panel per variant, a line per arm.
 
     Parameters
     ----------
-    case : xr.DataTree
+    results : Results
         With the stages ``minima`` and ``paths``.
-    arms : sequence of str
-        All arms of the study, in order.
-    settings : mapping
-        Not used.
 
     Returns
     -------
-    Figure
+    Picture
         A page wide.
     """
-    minima, paths = stage(case, "minima"), stage(case, "paths")
-    kinds = [
-        (first, members)
-        for first, second, members in within(paths, usable(minima, arms))
-        if first == second
-    ]
-    if not kinds:
-        return words("No paths to show: no arm has two usable minima. " + left_out(minima, arms))
+    paths = results.stage("paths")
+    pairs = pairs_inside(paths, results.usable())
+    if not pairs:
+        nothing = "No paths to show: no arm has two usable minima. "
+        return words(nothing + results.left_out())
+    t = paths["t"].values
+    look_of = looks(results.arms)
     figure, panels = _sheet(paths["variant"].values.tolist())
     for variant, panel in panels.items():
-        error = paths["error"].sel(variant=variant)
-        for arm, members in kinds:
-            train, test = (
-                error.sel(split=split).isel(pair=members).transpose("pair", "t").values
-                for split in ("train", "test")
-            )
-            profile(panel, paths["t"].values, train, test, looks(arms)[arm])
+        error = paths["error"].sel(variant=variant).transpose("split", "pair", "t")
+        train = error.sel(split="train").values
+        test = error.sel(split="test").values
+        for arm, members in pairs.items():
+            profile(panel, t, train[members], test[members], look_of[arm])
         panel.set_title(PANELS[variant])
         percent(panel, least=1e-3)
         panel.set_ylim(bottom=0)
     letter(panels)
-    key(
-        figure,
-        {arm: len(members) for arm, members in kinds},
-        arms,
-        heading="arm (pairs)",
-        extra=splits(),
-    )
-    note(figure, left_out(minima, arms))
+    numbers = {arm: len(members) for arm, members in pairs.items()}
+    key(figure, numbers, results.arms, heading="arm (pairs)", extra=splits())
+    note(figure, results.left_out())
     return figure
 
 
-def _sheet(measured: Sequence[str]) -> tuple[Figure, dict[str, Axes]]:
+def _sheet(measured: Sequence[str]) -> tuple[Picture, dict[str, Axes]]:
     """Make the panels of the variants that were measured, with words at the outer axes only."""
-    rows = [[variant for variant in row if variant in measured] for row in (*REAL, *BINARY)]
-    rows = [row for row in rows if row]
-    across = max(map(len, rows))
-    layout = [row + ["."] * (across - len(row)) for row in rows]
-    figure, panels = sheet(
-        layout, width=PAGE, height=0.5 + 1.9 * len(rows), sharex=True, sharey=True
-    )
-    for row, below in zip(layout, [*layout[1:], ["."] * across], strict=True):
+    layout = _layout(measured)
+    height = 0.5 + 1.9 * len(layout)
+    figure, panels = sheet(layout, width=PAGE, height=height, sharex=True, sharey=True)
+    for row in layout:
         panels[row[0]].set_ylabel("error (%)")
-        for column, variant in enumerate(row):
-            if variant != "." and below[column] == ".":
-                panels[variant].set_xlabel("position along the path, t")
-                panels[variant].tick_params(labelbottom=True)
-    panels[rows[0][0]].set(xticks=[0, 0.5, 1], xticklabels=["0", "0.5", "1"])
+    for variant in _lowest(layout):
+        panels[variant].set_xlabel("position along the path, t")
+        panels[variant].tick_params(labelbottom=True)
+    first = panels[layout[0][0]]
+    first.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
     return figure, panels
+
+
+def _layout(measured: Sequence[str]) -> list[list[str]]:
+    """Return the rows of variants that were measured, all equally long."""
+    rows = []
+    for row in (*REAL, *BINARY):
+        present = [variant for variant in row if variant in measured]
+        if present:
+            rows.append(present)
+    across = max(len(row) for row in rows)
+    return [row + [EMPTY] * (across - len(row)) for row in rows]
+
+
+def _lowest(layout: Sequence[Sequence[str]]) -> list[str]:
+    """Return the variants with no panel below them."""
+    lowest = {}
+    for row in layout:
+        for column, variant in enumerate(row):
+            if variant != EMPTY:
+                lowest[column] = variant
+    return list(lowest.values())
+
+
+FIGURE = Figure(
+    name="barriers",
+    text=__doc__,
+    question=CONNECTION,
+    stages=("minima", "paths"),
+    drawing=draw,
+)

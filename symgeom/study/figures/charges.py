@@ -1,27 +1,46 @@
-"""Conserved charges: how they move along training, what moved them, and whether the account closes."""
+"""Conserved charges along training.
+
+Each rescaling symmetry of a hidden unit has a charge, the squared length of its incoming minus that
+of its outgoing weights, that gradient flow conserves. Above: how the charge has changed since the
+start, averaged over units; means over seeds while all of them train, bands are Student's intervals.
+Below: what moved the charges by the end of training, from the ledger kept at every step: weight
+decay, momentum carried over, noise of the mini-batches (estimated from consecutive steps), what
+finite steps would do in full batches too, and what the optimizer does at first order because it
+does not commute with the symmetry; the diamond is their sum. Right: what the ledger leaves
+unexplained, relative to the scale of the charge; below 1e-10 the account is closed, and the grey
+line is the rounding of one operation. For optimizers that do not commute with the symmetry the term
+is measured, and the defect only shows that the weights moved as they were said to.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
-from matplotlib.ticker import NullLocator
 
-from symgeom.study.figures.parts import columns, key, letter, logarithmic, note, spread
-from symgeom.study.figures.selection import counts, grouped, left_out, mean_interval, seen
-from symgeom.study.figures.style import FAINT, INK, MUTED, PAGE, looks, paper, sheet, words
+from symgeom.study.figures.axes import columns, logarithmic
+from symgeom.study.figures.keys import key, letter, mark, note, sentences
+from symgeom.study.figures.record import DYNAMICS, Configuration, Figure, asks_for, trains_networks
+from symgeom.study.figures.selection import counts, grouped, mean_interval, trained_seeds
+from symgeom.study.figures.series import dots, spread
+from symgeom.study.figures.style import BROKEN, FAINT, INK, MUTED, PAGE, looks, sheet, words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import xarray as xr
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Picture
+
+    from symgeom.study.figures.results import Results
+    from symgeom.study.figures.style import Look
 
 CLOSED = 1e-10
 """Relative defect below which an account counts as closed."""
+
+LEAST = 1.5e-17
+"""Smaller defects are drawn here, on the lower edge."""
 
 TERMS = {
     "weight_decay": ("weight decay", "#56B4E9", ""),
@@ -30,70 +49,44 @@ TERMS = {
     "discretisation": ("finite step", "#0072B2", "\\\\\\\\"),
     "optimizer": ("optimizer", "#CC79A7", "xxxx"),
 }
+"""Words, colour and hatching of each cause."""
 
 
-@paper()
-def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure:
-    """Draw the change of the charges against the step, the booked causes of their change, and the defects of the accounts.
+def draw(results: Results) -> Picture:
+    """Draw the change of the charges, its booked causes, and the defects of the accounts.
 
     Parameters
     ----------
-    case : xr.DataTree
-        With the stages ``minima`` and ``ledgers``.
-    arms : sequence of str
-        All arms of the study, in order.
-    settings : mapping
-        ``level`` of the intervals.
+    results : Results
+        With the stages ``minima`` and ``ledgers``, and the setting ``level``.
 
     Returns
     -------
-    Figure
+    Picture
         A page wide.
     """
-    minima, ledgers = case["minima"].to_dataset(), case["ledgers"].to_dataset()
-    kept, elsewhere = seen(minima, arms)
+    ledgers = results.stage("ledgers")
+    trained, elsewhere = trained_seeds(results.minima, results.arms)
     groups, remark = grouped(ledgers, "charge")
-    if not kept or not groups:
+    if not trained or not groups:
         nothing = (
             "No charges to show: no usable minimum that was trained here has a conserved charge."
         )
-        return words(" ".join(filter(None, [nothing, left_out(minima, arms), elsewhere])))
-    layout = [
-        [f"charge {group}" for group in groups] + ["closure"],
-        [f"terms {group}" for group in groups] + ["closure"],
-    ]
-    figure, panels = sheet(
-        layout, width=PAGE, height=4.6, width_ratios=[1.15] * len(groups) + [0.8]
-    )
+        return words(sentences(nothing, results.left_out(), elsewhere))
+    look_of = looks(results.arms)
+    figure, panels = _sheet(groups)
     for group in groups:
-        for arm, seeds in kept.items():
-            _course(
-                panels[f"charge {group}"],
-                ledgers.sel(arm=arm, seed=seeds),
-                group,
-                looks(arms)[arm],
-                settings["level"],
-            )
-        panels[f"charge {group}"].set(
-            title=f"change of the charge, {group}",
-            xlabel="optimizer step",
-            ylabel="change per unit (weight²)",
-        )
-        _causes(panels[f"terms {group}"], ledgers, group, kept)
-        panels[f"terms {group}"].set(
-            title=f"what moved it, {group}", ylabel="change per unit (weight²)"
-        )
-    _closure(panels["closure"], ledgers["closure"], kept, arms)
-    handles = [
-        Patch(facecolor=colour, edgecolor=INK, hatch=hatch, linewidth=0.4, label=label)
-        for label, colour, hatch in TERMS.values()
-    ]
-    handles.append(
-        Line2D(
-            [], [], linestyle="none", marker="D", color="white", markeredgecolor=INK, label="sum"
-        )
-    )
-    # Between the panels and the page's edge: bars of either sign leave no corner that is free in every study.
+        for arm, seeds in trained.items():
+            of_arm = ledgers.sel(arm=arm, seed=seeds)
+            charge = of_arm[f"charge_{group}"].mean(group)
+            steps = of_arm["step"]
+            level = results.number("level")
+            _course(panels[f"charge {group}"], steps, charge, look_of[arm], level)
+        terms = ledgers[f"term_{group}"].mean(group)
+        _causes(panels[f"terms {group}"], terms, trained)
+    _closure(panels["closure"], ledgers["closure"], trained, look_of)
+    # Below the panels: bars of either sign leave no corner that is free in every study.
+    handles = _meanings()
     figure.legend(
         handles=handles,
         loc="outside lower left",
@@ -102,48 +95,63 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
         columnspacing=1.2,
     )
     letter(panels)
-    key(figure, counts(kept), arms)
-    note(figure, " ".join(filter(None, [remark, left_out(minima, arms), elsewhere])))
+    key(figure, counts(trained), results.arms)
+    note(figure, remark, results.left_out(), elsewhere)
     return figure
 
 
-def _course(panel: Axes, ledgers: xr.Dataset, group: str, look: object, level: float) -> None:
-    """Draw how the charge has changed, averaged over units: the mean over seeds while all of them train, and its interval."""
-    along = _along(ledgers[f"charge_{group}"])
-    values = ledgers[f"charge_{group}"].mean(group).transpose("seed", along).values
-    steps = np.broadcast_to(ledgers["step"].values, values.shape)
-    everyone = np.isfinite(values).all(axis=0)
-    values = values[:, everyone]
-    mean, low, high = mean_interval(values - values[:, :1], level)
-    steps = steps[:, everyone].mean(axis=0)
-    panel.fill_between(steps, low, high, color=look.colour, alpha=0.2, linewidth=0)
-    panel.plot(
-        steps, mean, color=look.colour, linestyle=look.dashes, marker=look.marker, markevery=0.2
-    )
+def _sheet(groups: Sequence[str]) -> tuple[Picture, dict[str, Axes]]:
+    """Make two panels for each group, above each other, and one for all accounts beside them."""
+    above = [f"charge {group}" for group in groups]
+    below = [f"terms {group}" for group in groups]
+    layout = [[*above, "closure"], [*below, "closure"]]
+    widths = [1.15] * len(groups) + [0.8]
+    figure, panels = sheet(layout, width=PAGE, height=4.6, width_ratios=widths)
+    for group in groups:
+        panels[f"charge {group}"].set(
+            title=f"change of the charge, {group}",
+            xlabel="optimizer step",
+            ylabel="change per unit (weight²)",
+        )
+        panels[f"terms {group}"].set(
+            title=f"what moved it, {group}",
+            ylabel="change per unit (weight²)",
+        )
+    return figure, panels
 
 
-def _causes(
-    panel: Axes, ledgers: xr.Dataset, group: str, kept: Mapping[str, Sequence[int]]
+def _meanings() -> list[Artist]:
+    """Return legend handles of the causes and of their sum."""
+    from matplotlib.patches import Patch
+
+    handles: list[Artist] = []
+    for label, colour, hatch in TERMS.values():
+        patch = Patch(facecolor=colour, edgecolor=INK, hatch=hatch, linewidth=0.4, label=label)
+        handles.append(patch)
+    total = mark("D", "sum", colour="white")
+    total.set_markeredgecolor(INK)
+    return [*handles, total]
+
+
+def _course(
+    panel: Axes, steps: xr.DataArray, charge: xr.DataArray, look: Look, level: float
 ) -> None:
+    """Draw how the charge has changed: the mean over seeds while all train, and its interval."""
+    values = charge.transpose("seed", _along(charge)).values
+    everyone = np.isfinite(values).all(axis=0)
+    x = np.broadcast_to(steps.values, values.shape)[:, everyone].mean(axis=0)
+    moved = values[:, everyone] - values[:, everyone][:, :1]
+    mean, low, high = mean_interval(moved, level)
+    panel.fill_between(x, low, high, color=look.colour, alpha=0.2, linewidth=0)
+    panel.plot(x, mean, color=look.colour, linestyle=look.dashes, marker=look.marker, markevery=0.2)
+
+
+def _causes(panel: Axes, terms: xr.DataArray, trained: Mapping[str, Sequence[int]]) -> None:
     """Stack, per arm, the terms of the account at the end of training; a diamond is their sum."""
-    for column, (arm, seeds) in enumerate(kept.items()):
-        booked = ledgers[f"term_{group}"].sel(arm=arm, seed=seeds).mean(group)
+    for column, (arm, seeds) in enumerate(trained.items()):
+        booked = terms.sel(arm=arm, seed=seeds)
         last = _last(booked).mean("seed")
-        heights = {"up": 0.0, "down": 0.0}
-        for term, (_, colour, hatch) in TERMS.items():
-            height = float(last.sel(term=term))
-            side = "up" if height > 0 else "down"
-            panel.bar(
-                column,
-                height,
-                0.7,
-                heights[side],
-                color=colour,
-                hatch=hatch,
-                edgecolor=INK,
-                linewidth=0.4,
-            )
-            heights[side] += height
+        _stack(panel, column, last)
         panel.plot(
             column,
             float(last.sum("term")),
@@ -156,47 +164,80 @@ def _causes(
     panel.axhline(0, color=INK, linewidth=0.6)
     panel.margins(y=0.08)
     panel.use_sticky_edges = False
-    columns(panel, list(kept))
+    columns(panel, list(trained))
+
+
+def _stack(panel: Axes, column: int, last: xr.DataArray) -> None:
+    """Stack the positive terms upwards from zero, and the negative ones downwards."""
+    top = 0.0
+    bottom = 0.0
+    for term, (_, colour, hatch) in TERMS.items():
+        height = float(last.sel(term=term))
+        start = top if height > 0 else bottom
+        panel.bar(
+            column, height, 0.7, start, color=colour, hatch=hatch, edgecolor=INK, linewidth=0.4
+        )
+        if height > 0:
+            top += height
+        else:
+            bottom += height
 
 
 def _along(array: xr.DataArray) -> str:
     """Return the dimension of the snapshots."""
-    return next(str(dim) for dim in array.dims if dim in {"step", "snapshot"})
+    return "snapshot" if "snapshot" in array.dims else "step"
 
 
 def _last(array: xr.DataArray) -> xr.DataArray:
-    """Return what each seed's last snapshot holds; seeds leave training at different steps, and are NaN afterwards."""
+    """Return what each seed's last snapshot holds: afterwards there is NaN."""
     along = _along(array)
-    array = array.transpose(along, ...)
-    seen = array.notnull().all([dim for dim in array.dims if dim not in (along, "seed")])
-    return array.isel({along: seen.cumsum(along).argmax(along)})
+    ordered = array.transpose(along, ...)
+    others = [dim for dim in ordered.dims if dim not in (along, "seed")]
+    recorded = ordered.notnull().all(others)
+    return ordered.isel({along: recorded.cumsum(along).argmax(along)})
 
 
 def _closure(
-    panel: Axes, closure: xr.DataArray, kept: Mapping[str, Sequence[int]], arms: Sequence[str]
+    panel: Axes,
+    closure: xr.DataArray,
+    trained: Mapping[str, Sequence[int]],
+    look_of: Mapping[str, Look],
 ) -> None:
     """Draw the largest relative defect of each seed's account."""
-    for column, (arm, seeds) in enumerate(kept.items()):
-        look = looks(arms)[arm]
-        values = np.maximum(closure.sel(arm=arm, seed=seeds).values, 1.5e-17)
-        panel.plot(
-            column + spread(len(seeds)),
-            values,
-            linestyle="none",
-            marker=look.marker,
-            color=look.colour,
-        )
-    panel.axhline(CLOSED, color=MUTED, linewidth=0.9, linestyle=(0, (4, 2)))
-    at = {
-        "xy": (0.02, CLOSED),
-        "xycoords": ("axes fraction", "data"),
-        "xytext": (0, 2),
-        "textcoords": "offset points",
-    }
-    panel.annotate("closed below", **at, fontsize=7, color=MUTED)
+    for column, (arm, seeds) in enumerate(trained.items()):
+        defects = np.maximum(closure.sel(arm=arm, seed=seeds).values, LEAST)
+        dots(panel, column + spread(len(seeds)), defects, look_of[arm])
+    panel.axhline(CLOSED, color=MUTED, linewidth=0.9, linestyle=BROKEN)
+    panel.annotate(
+        "closed below",
+        (0.02, CLOSED),
+        xycoords=("axes fraction", "data"),
+        xytext=(0, 2),
+        textcoords="offset points",
+        fontsize=7,
+        color=MUTED,
+    )
     panel.axhline(np.finfo(float).eps, color=FAINT, linewidth=0.8)
     panel.set(title="left unexplained", ylabel="largest defect / scale of the charge")
     panel.set_ylim(1e-17, 10 * max(CLOSED, panel.dataLim.y1))
     logarithmic(panel)
-    panel.yaxis.set_minor_locator(NullLocator())
-    columns(panel, list(kept))
+    panel.set_yticks([], minor=True)
+    columns(panel, list(trained))
+
+
+def _asked(configuration: Configuration) -> bool:
+    """Tell whether a study keeps ledgers of networks that it trains."""
+    keeps_ledgers = asks_for("training.ledger_snapshots")
+    return keeps_ledgers(configuration) and trains_networks(configuration)
+
+
+FIGURE = Figure(
+    name="charges",
+    text=__doc__,
+    question=DYNAMICS,
+    stages=("minima", "ledgers"),
+    drawing=draw,
+    settings=("claims.level",),
+    asked=_asked,
+    kept=asks_for("valleys"),
+)

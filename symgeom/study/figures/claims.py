@@ -1,4 +1,12 @@
-"""Claims: every claim of the papers beside what was measured, with a verdict that the interval decides."""
+"""The claims of the papers, beside what this study measured.
+
+One row per claim. The point is the estimate, the bar its bootstrap interval over networks; pairs
+are resampled through the networks that they share. Each row is scaled by itself, so that the
+claim's threshold lies on the vertical line and the side that the claim asserts lies to the right:
+*supported* (filled circle) if the whole interval is to the right of the line, *not supported*
+(cross) if it is to the left, *undecided* (hollow diamond) otherwise. Lengths of bars must not be
+compared between rows; the numbers and their n stand at the right.
+"""
 
 from __future__ import annotations
 
@@ -7,32 +15,41 @@ import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.lines import Line2D
 
-from symgeom.study.figures.style import FAINT, INK, MUTED, PAGE, paper, sheet, words
+from symgeom.study.figures.axes import minus
+from symgeom.study.figures.keys import mark
+from symgeom.study.figures.record import VERDICTS, Figure
+from symgeom.study.figures.style import FAINT, INK, MUTED, PAGE, sheet, words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Picture
+    from matplotlib.lines import Line2D
 
-VERDICTS = {
+    from symgeom.study.claims.record import Judgement
+    from symgeom.study.figures.results import Results
+
+MARKS = {
     "supported": ("o", "#0072B2", "#0072B2"),
     "not supported": ("X", "#D55E00", "#D55E00"),
     "undecided": ("D", MUTED, "white"),
 }
 """Marker, colour and fill of each verdict."""
 
-LEFT, RIGHT, NUMBERS = 0.47, 0.67, 0.70
-"""Where the intervals begin and end, and where the numbers begin, as fractions of the width."""
+# Where the intervals begin and end, their threshold, and the numbers: fractions of the width.
+LEFT = 0.47
+RIGHT = 0.67
+MIDDLE = (LEFT + RIGHT) / 2
+NUMBERS = 0.70
 
-LINE, GAP = 0.125, 0.11
-"""Height of a line of text, and space between claims, in inches."""
+# Height of a line of text, space between claims, and room above and below the rows: inches.
+LINE = 0.125
+GAP = 0.11
+HEAD = 0.36
+FOOT = 0.3
 
 
-@paper()
-def draw(claims: Sequence, *, arms: Sequence[str], settings: Mapping) -> Figure:
+def draw(results: Results) -> Picture:
     """Draw a forest plot with one row per claim.
 
     The statistics have different units and sizes. Each row is therefore scaled by itself: zero is
@@ -41,108 +58,116 @@ def draw(claims: Sequence, *, arms: Sequence[str], settings: Mapping) -> Figure:
 
     Parameters
     ----------
-    claims : sequence of Claim
-        In the order of the table.
-    arms : sequence of str
-        Not used.
-    settings : mapping
-        ``level`` of the intervals.
+    results : Results
+        With the claims, in the order of the table, and the setting ``level``.
 
     Returns
     -------
-    Figure
+    Picture
         A page wide, as high as there are claims.
     """
+    claims = results.claims
     if not claims:
         return words("No claim was judged for this case.")
-    texts = [_lines(claim) for claim in claims]
-    ends = np.cumsum([0.36] + [GAP + LINE * max(2, len(lines)) for lines in texts])
-    figure, panels = sheet("a", width=PAGE, height=ends[-1] + 0.3)
-    panel, middle = panels["a"], (LEFT + RIGHT) / 2
-    panel.set(xlim=(0, 1), ylim=(ends[-1], 0), xticks=[], yticks=[])
+    heights = [HEAD]
+    for claim in claims:
+        lines = len(_sentence(claim)) + len(_statistic(claim))
+        heights.append(GAP + LINE * max(2, lines))
+    edges = np.cumsum(heights)
+    figure, panels = sheet("a", width=PAGE, height=edges[-1] + FOOT)
+    panel = panels["a"]
+    panel.set(xlim=(0, 1), ylim=(edges[-1], 0), xticks=[], yticks=[])
     panel.spines[:].set_visible(False)
-    panel.plot([middle, middle], ends[[0, -1]], color=INK, linewidth=0.8, zorder=1)
-    interval = f"estimate [{100 * settings['level']:g} % interval]; claim"
-    heads = (
-        (0, "left", "claim and statistic"),
-        (middle, "center", "against ← threshold → for"),
-        (NUMBERS, "left", interval),
-    )
-    for place, align, text in heads:
-        panel.annotate(text, (place, 0.24), ha=align, va="center", fontsize=7, color=MUTED)
-    for claim, lines, top, bottom in zip(claims, texts, ends[:-1], ends[1:], strict=True):
+    panel.plot([MIDDLE, MIDDLE], edges[[0, -1]], color=INK, linewidth=0.8, zorder=1)
+    _heads(panel, results.number("level"))
+    for claim, top, bottom in zip(claims, edges[:-1], edges[1:], strict=True):
         panel.plot([0, 1], [top, top], color=FAINT, linewidth=0.5, zorder=0)
-        for number_of_line, (line, style) in enumerate(lines):
-            height = (top + bottom) / 2 + LINE * (number_of_line - (len(lines) - 1) / 2)
-            panel.annotate(line, (0, height), va="center", **style)
-        _interval(panel, (top + bottom) / 2, claim)
-        _numbers(panel, (top + bottom) / 2, claim)
-    handles = [
-        Line2D(
-            [], [], linestyle="none", marker=marker, color=colour, markerfacecolor=fill, label=name
-        )
-        for name, (marker, colour, fill) in VERDICTS.items()
-    ]
+        middle = (top + bottom) / 2
+        _words(panel, middle, claim)
+        _interval(panel, middle, claim)
+        _numbers(panel, middle, claim)
     figure.legend(
-        handles=handles, loc="outside upper center", ncols=3, handletextpad=0.2, borderpad=0.1
+        handles=_verdicts(),
+        loc="outside upper center",
+        ncols=3,
+        handletextpad=0.2,
+        borderpad=0.1,
     )
     return figure
 
 
-def _lines(claim: object) -> list[tuple[str, dict]]:
-    """Break the claim and, smaller, its statistic into lines."""
-    sentence = textwrap.wrap(f"{claim.identifier}  {claim.statement}", 57)
-    statistic = textwrap.wrap(claim.statistic, 68)
-    return [(line, {"fontsize": 7}) for line in sentence] + [
-        (line, {"fontsize": 6, "color": MUTED}) for line in statistic
-    ]
+def _verdicts() -> list[Line2D]:
+    """Return the legend handles of the verdicts."""
+    handles = []
+    for verdict, (marker, colour, fill) in MARKS.items():
+        handles.append(mark(marker, verdict, colour=colour, fill=fill))
+    return handles
 
 
-def _numbers(panel: Axes, height: float, claim: object) -> None:
+def _heads(panel: Axes, level: float) -> None:
+    """Write what the columns hold."""
+    interval = f"estimate [{100 * level:g} % interval]; claim"
+    _head(panel, 0, "left", "claim and statistic")
+    _head(panel, MIDDLE, "center", "against ← threshold → for")
+    _head(panel, NUMBERS, "left", interval)
+
+
+def _head(panel: Axes, x: float, align: str, text: str) -> None:
+    panel.annotate(text, (x, 0.24), ha=align, va="center", fontsize=7, color=MUTED)
+
+
+def _sentence(claim: Claim) -> list[str]:
+    """Break the claim into lines."""
+    return textwrap.wrap(f"{claim.identifier}  {claim.statement}", 57)
+
+
+def _statistic(claim: Claim) -> list[str]:
+    """Break the claim's statistic, which is written smaller, into lines."""
+    return textwrap.wrap(claim.statistic, 68)
+
+
+def _words(panel: Axes, middle: float, claim: Claim) -> None:
+    """Write the claim and, smaller, its statistic."""
+    sentence = _sentence(claim)
+    statistic = _statistic(claim)
+    lines = [*sentence, *statistic]
+    for number_of_line, line in enumerate(lines):
+        height = middle + LINE * (number_of_line - (len(lines) - 1) / 2)
+        if number_of_line < len(sentence):
+            panel.annotate(line, (0, height), va="center", fontsize=7)
+        else:
+            panel.annotate(line, (0, height), va="center", fontsize=6, color=MUTED)
+
+
+def _numbers(panel: Axes, height: float, claim: Claim) -> None:
     """Write the verdict and the numbers that it follows from."""
     sign = "<" if claim.direction == "below" else ">"
-    measured = f"{number(claim.estimate)} [{number(claim.low)}, {number(claim.high)}]"
-    measured = measured if math.isfinite(claim.estimate) else "too few data"
-    strong = {"fontsize": 7.5, "color": VERDICTS[claim.verdict][1], "weight": "bold"}
-    panel.annotate(claim.verdict, (NUMBERS, height - LINE / 2), va="center", **strong)
+    measured = "too few data"
+    if math.isfinite(claim.estimate):
+        measured = f"{number(claim.estimate)} [{number(claim.low)}, {number(claim.high)}]"
+    _, colour, _ = MARKS[claim.verdict]
+    above = height - LINE / 2
+    below = height + LINE / 2
     panel.annotate(
-        f"n = {claim.n} {claim.unit_of_n}",
-        (1, height - LINE / 2),
-        ha="right",
-        va="center",
-        fontsize=6.5,
+        claim.verdict, (NUMBERS, above), va="center", fontsize=7.5, color=colour, weight="bold"
     )
-    panel.annotate(
-        f"{measured}; {sign} {number(claim.threshold)}",
-        (NUMBERS, height + LINE / 2),
-        va="center",
-        fontsize=6.5,
-    )
+    size = f"n = {claim.n} {claim.unit_of_n}"
+    panel.annotate(size, (1, above), ha="right", va="center", fontsize=6.5)
+    threshold = f"{sign} {number(claim.threshold)}"
+    panel.annotate(f"{measured}; {threshold}", (NUMBERS, below), va="center", fontsize=6.5)
 
 
-def _interval(panel: Axes, height: float, claim: object) -> None:
+def _interval(panel: Axes, height: float, claim: Claim) -> None:
     """Draw the interval towards the side that the claim asserts."""
-    marker, colour, fill = VERDICTS[claim.verdict]
-    ends, middle = (
-        [value - claim.threshold for value in (claim.low, claim.estimate, claim.high)],
-        (LEFT + RIGHT) / 2,
-    )
-    if not all(map(math.isfinite, ends)):
-        box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
-        panel.annotate(
-            "no interval",
-            (middle, height),
-            ha="center",
-            va="center",
-            fontsize=7,
-            color=MUTED,
-            bbox=box,
-        )
+    ends = [value - claim.threshold for value in (claim.low, claim.estimate, claim.high)]
+    if not all(math.isfinite(end) for end in ends):
+        _no_interval(panel, height)
         return
-    scale = (
-        (1 if claim.direction == "above" else -1) * (RIGHT - LEFT) / 2 / (max(map(abs, ends)) or 1)
-    )
-    low, estimate, high = (middle + scale * end for end in ends)
+    side = 1 if claim.direction == "above" else -1
+    farthest = max(abs(end) for end in ends)
+    scale = side * (RIGHT - LEFT) / 2 / (farthest or 1)
+    low, estimate, high = (MIDDLE + scale * end for end in ends)
+    marker, colour, fill = MARKS[claim.verdict]
     panel.plot(
         [low, high], [height, height], color=colour, linewidth=1.8, solid_capstyle="butt", zorder=2
     )
@@ -154,6 +179,20 @@ def _interval(panel: Axes, height: float, claim: object) -> None:
         markerfacecolor=fill,
         markersize=5.5,
         zorder=3,
+    )
+
+
+def _no_interval(panel: Axes, height: float) -> None:
+    """Say that there is no interval, over the line of the threshold."""
+    box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
+    panel.annotate(
+        "no interval",
+        (MIDDLE, height),
+        ha="center",
+        va="center",
+        fontsize=7,
+        color=MUTED,
+        bbox=box,
     )
 
 
@@ -175,4 +214,14 @@ def number(value: float) -> str:
     >>> number(-0.012345), number(1e-10)
     ('−0.0123', '1e−10')
     """
-    return f"{value:.3g}".replace("e-0", "e-").replace("-", "−")
+    return minus(f"{value:.3g}".replace("e-0", "e-"))
+
+
+FIGURE = Figure(
+    name="claims",
+    text=__doc__,
+    question=VERDICTS,
+    stages=(),
+    drawing=draw,
+    settings=("claims.level",),
+)

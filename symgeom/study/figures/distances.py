@@ -1,137 +1,169 @@
-"""Distances on the torus: between which arms minima lie close, and what alignment adds beyond mere selection."""
+"""How far minima are from each other, modulo symmetries.
+
+(a) Mean distance on the torus (root mean square angle between matched units) of minima from any two
+arms after alignment; n is the number of pairs. (b) Pairs within an arm, over all units and per unit
+group: hollow before, filled after the units were matched; bars are the middle 80 % of the pairs.
+Grey lines are the same for pairs of random networks, dotted before and dashed after alignment:
+matching shortens any distance by selection, and only what lies below the dashed line is a likeness
+of the trained networks.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.colors import Normalize
-from matplotlib.lines import Line2D
 
-from symgeom.study.figures.parts import columns, letter, note, table
-from symgeom.study.figures.selection import MIDDLE, left_out, matrix, representative, usable, within
-from symgeom.study.figures.style import FAINT, INK, MUTED, PAGE, looks, paper, sheet, words
+from symgeom.study.figures.axes import columns
+from symgeom.study.figures.keys import letter, line, mark, note
+from symgeom.study.figures.record import DISTANCES, Figure
+from symgeom.study.figures.selection import (
+    MIDDLE,
+    matrix_of_arms,
+    pairs_inside,
+    representative,
+)
+from symgeom.study.figures.series import table
+from symgeom.study.figures.style import BROKEN, FAINT, INK, MUTED, PAGE, Dashes, looks, sheet, words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import xarray as xr
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Picture
+    from matplotlib.lines import Line2D
     from numpy.typing import NDArray
 
-CONTROL = (0, (1, 1)), (0, (4, 2))
+    from symgeom.study.figures.results import Results
+    from symgeom.study.figures.style import Look
+
+BEFORE: Dashes = (0, (1, 1))
+AFTER: Dashes = BROKEN
 """Dashes of the random networks, before and after alignment."""
 
 
-@paper()
-def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure:
-    """Draw mean aligned distances between arms, and per unit group how alignment shortens the distances within an arm.
+def draw(results: Results) -> Picture:
+    """Draw mean distances between arms, and by group how alignment shortens those within arms.
 
     Parameters
     ----------
-    case : xr.DataTree
+    results : Results
         With the stages ``minima`` and ``distances``.
-    arms : sequence of str
-        All arms of the study, in order.
-    settings : mapping
-        Not used.
 
     Returns
     -------
-    Figure
+    Picture
         A page wide.
     """
-    minima, distances = case["minima"].to_dataset(), case["distances"].to_dataset()
-    kept = usable(minima, arms)
-    kinds = [
-        (first, members) for first, second, members in within(distances, kept) if first == second
-    ]
-    if not kinds:
-        return words(
-            "No distances to show: no arm has two usable minima. " + left_out(minima, arms)
-        )
+    distances = results.stage("distances")
+    usable = results.usable()
+    pairs = pairs_inside(distances, usable)
+    if not pairs:
+        nothing = "No distances to show: no arm has two usable minima. "
+        return words(nothing + results.left_out())
     groups = representative(distances["group"].values.tolist())
-    names = ["all", *groups]
+    widths = [2.2, *[1] * (1 + len(groups))]
     figure, panels = sheet(
-        [["matrix", *names]], width=PAGE, height=3.0, width_ratios=[2.2, *[1] * len(names)]
+        [["matrix", "all", *groups]], width=PAGE, height=3.0, width_ratios=widths
     )
-    aligned = np.degrees(distances["distance"].sel(stage="aligned").values)
-    found, means, numbers = matrix(aligned, distances, kept)
-    scale = Normalize(np.nanmin(means) - 1e-6, np.nanmax(means))
-    table(panels["matrix"], found, means, numbers, form="{:.1f}", scale=scale)
-    panels["matrix"].set_title("mean aligned distance (degrees)")
-    order = ["pair", "stage"]
-    _strip(
-        panels["all"],
-        distances["distance"].transpose(*order).values,
-        distances["random_distance"].values,
-        kinds,
-        arms,
-    )
-    for group in groups:
-        pairs = distances["group_distance"].sel(group=group).transpose(*order).values
-        _strip(
-            panels[group],
-            pairs,
-            distances["random_group_distance"].sel(group=group).values,
-            kinds,
-            arms,
-        )
-    for name in names:
-        panels[name].set_title("all units" if name == "all" else name)
-        panels[name].sharey(panels["all"])
-        if name != "all":
-            panels[name].tick_params(labelleft=False)
-    panels["all"].set_ylabel("rms angle (degrees)")
-    lowest, highest = (
-        min(panels[name].dataLim.y0 for name in names),
-        max(panels[name].dataLim.y1 for name in names),
-    )
-    panels["all"].set_ylim(10 * np.floor(lowest / 10), max(95, highest + 3))
+    _matrix(panels["matrix"], distances, usable)
+    strips = {name: panel for name, panel in panels.items() if name != "matrix"}
+    look_of = looks(results.arms)
+    for name, panel in strips.items():
+        measured, random = _angles(distances, name)
+        _strip(panel, measured, pairs, look_of)
+        _controls(panel, random)
+        columns(panel, list(pairs), rotation=60)
+    _frame(strips)
     figure.legend(
         handles=_meanings(), loc="outside upper right", ncols=4, borderpad=0.1, handletextpad=0.4
     )
     letter({"matrix": panels["matrix"], "all": panels["all"]})
-    note(figure, left_out(minima, arms))
+    note(figure, results.left_out())
     return figure
 
 
+def _matrix(panel: Axes, distances: xr.Dataset, usable: Mapping[str, Sequence[int]]) -> None:
+    """Draw the mean aligned distance between every two arms."""
+    from matplotlib.colors import Normalize
+
+    aligned = np.degrees(distances["distance"].sel(stage="aligned").values)
+    matrix = matrix_of_arms(aligned, distances, usable)
+    scale = Normalize(np.nanmin(matrix.means) - 1e-6, np.nanmax(matrix.means))
+    table(panel, matrix, form="{:.1f}", scale=scale)
+    panel.set_title("mean aligned distance (degrees)")
+
+
+def _angles(distances: xr.Dataset, name: str) -> tuple[NDArray, NDArray]:
+    """Return distances in degrees, of all units or one group: (pair, stage), and random ones."""
+    if name == "all":
+        measured = distances["distance"]
+        random = distances["random_distance"]
+    else:
+        measured = distances["group_distance"].sel(group=name)
+        random = distances["random_group_distance"].sel(group=name)
+    pairs = measured.transpose("pair", "stage").values
+    return np.degrees(pairs), np.degrees(random.values)
+
+
 def _strip(
-    panel: Axes, pairs: NDArray, control: NDArray, kinds: Sequence, arms: Sequence[str]
+    panel: Axes,
+    measured: NDArray,
+    pairs: Mapping[str, NDArray],
+    look_of: Mapping[str, Look],
 ) -> None:
-    """Draw, per arm, the angle before (hollow) and after alignment (filled), beside the same of random networks (bands)."""
-    for column, (arm, members) in enumerate(kinds):
-        look, values = looks(arms)[arm], np.degrees(pairs[members])
-        means, (low, high) = values.mean(0), np.percentile(values, MIDDLE, axis=0)
+    """Draw, per arm, the angle before (hollow) and after alignment (filled)."""
+    for column, (arm, members) in enumerate(pairs.items()):
+        look = look_of[arm]
+        angles = measured[members]
+        means = angles.mean(0)
+        low, high = np.percentile(angles, MIDDLE, axis=0)
         panel.plot([column, column], means, color=look.colour, linewidth=0.8, alpha=0.6)
         for stage, fill in enumerate(("white", look.colour)):
-            panel.plot(
-                [column, column], [low[stage], high[stage]], color=look.colour, linewidth=1.6
-            )
+            bar = [low[stage], high[stage]]
+            panel.plot([column, column], bar, color=look.colour, linewidth=1.6)
             panel.plot(
                 column, means[stage], marker=look.marker, color=look.colour, markerfacecolor=fill
             )
-    control = np.degrees(control)
-    for stage, dashes in enumerate(CONTROL):
-        panel.axhline(
-            control[:, stage].mean(), color=MUTED, linewidth=0.9, linestyle=dashes, zorder=0
-        )
+
+
+def _controls(panel: Axes, random: NDArray) -> None:
+    """Draw the mean angle of random networks before and after alignment, and the right angle."""
+    for stage, dashes in enumerate((BEFORE, AFTER)):
+        mean = random[:, stage].mean()
+        panel.axhline(mean, color=MUTED, linewidth=0.9, linestyle=dashes, zorder=0)
     panel.axhline(90, color=FAINT, linewidth=0.6, zorder=-1)
-    columns(panel, [arm for arm, _ in kinds], rotation=60)
+
+
+def _frame(strips: Mapping[str, Axes]) -> None:
+    """Give all strips one vertical axis, and name them."""
+    first = strips["all"]
+    for name, panel in strips.items():
+        panel.set_title("all units" if name == "all" else name)
+        panel.sharey(first)
+        if name != "all":
+            panel.tick_params(labelleft=False)
+    lowest = min(panel.dataLim.y0 for panel in strips.values())
+    highest = max(panel.dataLim.y1 for panel in strips.values())
+    first.set_ylabel("rms angle (degrees)")
+    first.set_ylim(10 * np.floor(lowest / 10), max(95, highest + 3))
 
 
 def _meanings() -> list[Line2D]:
     """Return legend handles for what is drawn before and after alignment."""
-    marks = [
-        Line2D([], [], marker="o", color=INK, linestyle="none", markerfacecolor=fill)
-        for fill in ("white", INK)
+    return [
+        mark("o", "before alignment", fill="white"),
+        mark("o", "after", fill=INK),
+        line(BEFORE, "random networks before", colour=MUTED, width=0.9),
+        line(AFTER, "random networks after", colour=MUTED, width=0.9),
     ]
-    lines = [Line2D([], [], color=MUTED, linestyle=dashes, linewidth=0.9) for dashes in CONTROL]
-    for handle, text in zip(
-        marks + lines,
-        ("before alignment", "after", "random networks before", "random networks after"),
-        strict=True,
-    ):
-        handle.set_label(text)
-    return marks + lines
+
+
+FIGURE = Figure(
+    name="distances",
+    text=__doc__,
+    question=DISTANCES,
+    stages=("minima", "distances"),
+    drawing=draw,
+)

@@ -1,104 +1,123 @@
-"""Noise equilibria: how far each unit's scale is from where the gradient noise would balance, before and after training."""
+r"""Distance to the noise equilibrium of SGD.
+
+For every hidden unit, \|λ*\| is the logarithm of the factor by which its incoming weights must be
+scaled (and its outgoing ones divided) until gradient noise and weight decay on both sides balance.
+Markers are medians over all units of all seeds, thick bars the middle half, thin bars the middle 90
+%; hollow at the start of training, filled at the end. SGD should move the units towards zero. Units
+without gradient noise on one side have no equilibrium and are counted below the figure.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.lines import Line2D
 
-from symgeom.study.figures.parts import columns, key, letter, logarithmic, note
-from symgeom.study.figures.selection import counts, grouped, left_out, seen
-from symgeom.study.figures.style import INK, PAGE, looks, paper, sheet, words
+from symgeom.study.figures.axes import columns, logarithmic
+from symgeom.study.figures.keys import key, letter, mark, note, sentences
+from symgeom.study.figures.record import DYNAMICS, Figure, asks_for, trains_networks
+from symgeom.study.figures.selection import counts, grouped, trained_seeds
+from symgeom.study.figures.style import INK, PAGE, looks, sheet, words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import xarray as xr
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Picture
     from numpy.typing import NDArray
 
+    from symgeom.study.figures.results import Results
     from symgeom.study.figures.style import Look
 
+SHIFT = 0.17
+"""How far start and end lie on either side of their arm."""
 
-@paper()
-def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure:
-    """Draw, per unit group and arm, how the displacements of the units are distributed at the start and at the end of training.
+
+def draw(results: Results) -> Picture:
+    """Draw, per group and arm, the displacements of the units before and after training.
 
     Parameters
     ----------
-    case : xr.DataTree
+    results : Results
         With the stages ``minima`` and ``equilibria``.
-    arms : sequence of str
-        All arms of the study, in order.
-    settings : mapping
-        Not used.
 
     Returns
     -------
-    Figure
+    Picture
         A page wide.
     """
-    minima, equilibria = case["minima"].to_dataset(), case["equilibria"].to_dataset()
-    kept, elsewhere = seen(minima, arms)
+    equilibria = results.stage("equilibria")
+    trained, elsewhere = trained_seeds(results.minima, results.arms)
     groups, remark = grouped(equilibria, "displacement")
-    if not kept or not groups:
-        nothing = "No noise equilibria to show: no usable minimum that was trained here has a rescaling symmetry."
-        return words(" ".join(filter(None, [nothing, left_out(minima, arms), elsewhere])))
+    if not trained or not groups:
+        nothing = (
+            "No noise equilibria to show: no usable minimum that was trained here has a rescaling "
+            "symmetry."
+        )
+        return words(sentences(nothing, results.left_out(), elsewhere))
+    look_of = looks(results.arms)
     figure, panels = sheet([groups], width=PAGE, height=2.9, sharey=True)
-    lost = total = 0
-    for group, panel in panels.items():
-        for column, (arm, seeds) in enumerate(kept.items()):
-            units = np.abs(
-                equilibria[f"displacement_{group}"]
-                .sel(arm=arm, seed=seeds)
-                .transpose("moment", "seed", group)
-            )
-            for shift, moment, fill in (
-                (-0.17, "start", "white"),
-                (0.17, "end", looks(arms)[arm].colour),
-            ):
-                values = units.sel(moment=moment).values.ravel()
-                lost, total = lost + int((~np.isfinite(values)).sum()), total + values.size
-                _distribution(
-                    panel, column + shift, values[np.isfinite(values)], looks(arms)[arm], fill
-                )
+    displacements = [_displacements(equilibria, group, trained) for group in groups]
+    for group, units in zip(groups, displacements, strict=True):
+        panel = panels[group]
+        _arms(panel, units, look_of)
         panel.set_title(f"{group}: {equilibria.sizes[group]} units per network")
         logarithmic(panel)
-        columns(panel, list(kept), rotation=0 if len(kept) < 6 else 35)
+        columns(panel, list(trained), rotation=0 if len(trained) < 6 else 35)
     panels[groups[0]].set_ylabel("|λ*|, distance to the equilibrium\n(log of the scale factor)")
-    moments = [
-        Line2D([], [], linestyle="none", marker="o", color=INK, markerfacecolor=fill, label=moment)
-        for moment, fill in (("start", "white"), ("end", INK))
-    ]
     letter(panels)
-    key(figure, counts(kept), arms, lines=False, extra=moments)
-    infinite = (
-        f"{lost} of {total} values are left out: units without gradient noise on one side."
-        if lost
-        else ""
-    )
-    note(figure, " ".join(filter(None, [infinite, remark, left_out(minima, arms), elsewhere])))
+    moments = [mark("o", "start", fill="white"), mark("o", "end", fill=INK)]
+    key(figure, counts(trained), results.arms, lines=False, extra=moments)
+    note(figure, _infinite(displacements), remark, results.left_out(), elsewhere)
     return figure
 
 
-def _distribution(panel: Axes, place: float, values: NDArray, look: Look, fill: str) -> None:
+def _displacements(
+    equilibria: xr.Dataset, group: str, trained: Mapping[str, Sequence[int]]
+) -> dict[str, NDArray]:
+    """Return the displacements of a group's units by arm: (moment, seed and unit)."""
+    units = {}
+    for arm, seeds in trained.items():
+        displacement = equilibria[f"displacement_{group}"].sel(arm=arm, seed=seeds)
+        ordered = displacement.sel(moment=["start", "end"]).transpose("moment", "seed", group)
+        units[arm] = np.abs(ordered.values).reshape(2, -1)
+    return units
+
+
+def _arms(panel: Axes, units: Mapping[str, NDArray], look_of: Mapping[str, Look]) -> None:
+    """Draw the units of every arm at the start (hollow) and at the end (filled)."""
+    for column, (arm, (start, end)) in enumerate(units.items()):
+        look = look_of[arm]
+        _distribution(panel, column - SHIFT, start, look, "white")
+        _distribution(panel, column + SHIFT, end, look, look.colour)
+
+
+def _infinite(displacements: Sequence[Mapping[str, NDArray]]) -> str:
+    """Say how many units have no equilibrium, if there are any."""
+    total = 0
+    lost = 0
+    for units in displacements:
+        for values in units.values():
+            total += values.size
+            lost += int((~np.isfinite(values)).sum())
+    if not lost:
+        return ""
+    return f"{lost} of {total} values are left out: units without gradient noise on one side."
+
+
+def _distribution(panel: Axes, x: float, displacements: NDArray, look: Look, fill: str) -> None:
     """Draw the median (marker), the middle half (thick) and the middle 90 % (thin) of the units."""
-    if len(values) == 0:
+    finite = displacements[np.isfinite(displacements)]
+    if len(finite) == 0:
         return
-    lowest, low, middle, high, highest = np.percentile(values, [5, 25, 50, 75, 95])
-    panel.plot([place, place], [lowest, highest], color=look.colour, linewidth=0.8)
+    lowest, low, middle, high, highest = np.percentile(finite, [5, 25, 50, 75, 95])
+    panel.plot([x, x], [lowest, highest], color=look.colour, linewidth=0.8)
     panel.plot(
-        [place, place],
-        [low, high],
-        color=look.colour,
-        linewidth=3,
-        alpha=0.55,
-        solid_capstyle="butt",
+        [x, x], [low, high], color=look.colour, linewidth=3, alpha=0.55, solid_capstyle="butt"
     )
     panel.plot(
-        place,
+        x,
         middle,
         marker=look.marker,
         color=look.colour,
@@ -106,3 +125,14 @@ def _distribution(panel: Axes, place: float, values: NDArray, look: Look, fill: 
         markersize=4.5,
         zorder=3,
     )
+
+
+FIGURE = Figure(
+    name="equilibria",
+    text=__doc__,
+    question=DYNAMICS,
+    stages=("minima", "equilibria"),
+    drawing=draw,
+    asked=trains_networks,
+    kept=asks_for("valleys"),
+)

@@ -1,4 +1,14 @@
-"""Flatness: how the training error rises with noise on the weights, and the largest curvatures."""
+"""How flat the minima are.
+
+(a) Local energy: the increase of the training error when every weight is multiplied by one plus
+Gaussian noise of the given relative amplitude; for binary networks, when every weight changes its
+sign with the given probability. Means over seeds, bands are Student's intervals of the mean over
+seeds. A lower curve is a flatter minimum; the axis is linear below 0.1 %. This measure does not
+change under the rescaling of units, so that it needs no normalisation. (b) The largest eigenvalues
+of the Hessian of the training loss: markers are the top eigenvalue of each seed, dashes the next
+ones. This curvature does depend on the scale of the weights, and may order the arms differently.
+Binary networks have no panel b, because their loss has no curvature in the weights that compute it.
+"""
 
 from __future__ import annotations
 
@@ -6,29 +16,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from symgeom.study.figures.parts import (
-    columns,
-    curve,
-    key,
-    letter,
-    logarithmic,
-    note,
-    percent,
-    spread,
-)
-from symgeom.study.figures.selection import counts, left_out, stage, usable
-from symgeom.study.figures.style import COLUMN, PAGE, looks, paper, sheet, words
+from symgeom.study.figures.axes import columns, logarithmic, percent
+from symgeom.study.figures.keys import key, letter, note
+from symgeom.study.figures.record import FLATNESS, Figure
+from symgeom.study.figures.selection import counts
+from symgeom.study.figures.series import RESOLVED, curve, dots, spread
+from symgeom.study.figures.style import COLUMN, PAGE, looks, sheet, words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import xarray as xr
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Picture
     from numpy.typing import NDArray
 
-RESOLVED = 1e-3
-"""Increase of the error below which the axis is linear; a data set of thousands does not resolve less."""
+    from symgeom.study.figures.results import Results
+    from symgeom.study.figures.style import Look
 
 ROOM = 0.08
 """Share of the axis that the number of an amplitude takes."""
@@ -40,51 +44,50 @@ AMPLITUDES = {
 """What the amplitude is, by the attribute ``noise`` of the stage."""
 
 
-@paper()
-def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure:
-    """Draw the local energy of each arm against the noise amplitude, and the top Hessian eigenvalues of each minimum.
+def draw(results: Results) -> Picture:
+    """Draw the local energies against the amplitude, and the top Hessian eigenvalues.
 
     Parameters
     ----------
-    case : xr.DataTree
+    results : Results
         With the stages ``minima`` and ``flatness``, and ``curvature``, which binary networks do not
-        have.
-    arms : sequence of str
-        All arms of the study, in order.
-    settings : mapping
-        ``level`` of the intervals.
+        have; and the setting ``level``.
 
     Returns
     -------
-    Figure
+    Picture
         A page wide; a column wide without curvatures.
     """
-    minima, flatness, curvature = (
-        stage(case, name) for name in ("minima", "flatness", "curvature")
-    )
-    kept = {arm: seeds for arm, seeds in usable(minima, arms).items() if seeds}
-    if not kept:
-        return words("No local energies to show: no minimum can be used. " + left_out(minima, arms))
-    curved = "eigenvalue" in curvature
-    figure, panels = sheet("aab" if curved else "a", width=PAGE if curved else COLUMN, height=2.9)
-    energies(panels["a"], flatness["local_energy"], kept, arms, level=settings["level"])
+    flatness = results.stage("flatness")
+    curvature = results.stage("curvature")
+    usable = results.usable()
+    if not usable:
+        nothing = "No local energies to show: no minimum can be used. "
+        return words(nothing + results.left_out())
+    look_of = looks(results.arms)
+    if "eigenvalue" in curvature:
+        figure, panels = sheet("aab", width=PAGE, height=2.9)
+        _eigenvalues(panels["b"], curvature["eigenvalue"], usable, look_of)
+    else:
+        figure, panels = sheet("a", width=COLUMN, height=2.9)
+    energies(panels["a"], flatness["local_energy"], usable, look_of, level=results.number("level"))
     noise = flatness.attrs.get("noise", "multiplicative")
     panels["a"].set(
-        title="local energy", xlabel=AMPLITUDES[noise], ylabel="increase of the training error (%)"
+        title="local energy",
+        xlabel=AMPLITUDES[noise],
+        ylabel="increase of the training error (%)",
     )
-    if curved:
-        _eigenvalues(panels["b"], curvature["eigenvalue"], kept, arms)
     letter(panels)
-    key(figure, counts(kept), arms)
-    note(figure, left_out(minima, arms))
+    key(figure, counts(usable), results.arms)
+    note(figure, results.left_out())
     return figure
 
 
 def energies(
     panel: Axes,
     energy: xr.DataArray,
-    kept: Mapping[str, Sequence[int]],
-    arms: Sequence[str],
+    usable: Mapping[str, Sequence[int]],
+    look_of: Mapping[str, Look],
     *,
     level: float,
 ) -> None:
@@ -96,61 +99,67 @@ def energies(
         Where.
     energy : xr.DataArray, dims (arm, seed, amplitude)
         Increases of the error, as fractions.
-    kept : mapping of str to sequence of int
+    usable : mapping of str to sequence of int
         The seeds to show of each arm.
-    arms : sequence of str
-        All arms of the study, in order.
+    look_of : mapping of str to Look
+        By arm.
     level : float
         Coverage of the intervals.
     """
     amplitude = energy["amplitude"].values
-    for arm, seeds in kept.items():
-        curve(
-            panel,
-            amplitude,
-            energy.sel(arm=arm, seed=seeds).transpose("seed", "amplitude").values,
-            looks(arms)[arm],
-            level=level,
-        )
+    for arm, seeds in usable.items():
+        curves = energy.sel(arm=arm, seed=seeds).transpose("seed", "amplitude")
+        curve(panel, amplitude, curves.values, look_of[arm], level=level)
     percent(panel, least=RESOLVED)
     panel.set_ylim(0, min(1.0, panel.get_ylim()[1]))
     panel.set_xticks(_apart(amplitude))
 
 
 def _eigenvalues(
-    panel: Axes, eigenvalue: xr.DataArray, kept: Mapping[str, Sequence[int]], arms: Sequence[str]
+    panel: Axes,
+    eigenvalue: xr.DataArray,
+    usable: Mapping[str, Sequence[int]],
+    look_of: Mapping[str, Look],
 ) -> None:
-    """Draw one column per arm: a marker for the top eigenvalue of each minimum, dashes for the next ones."""
-    for column, (arm, seeds) in enumerate(kept.items()):
-        look, values = (
-            looks(arms)[arm],
-            eigenvalue.sel(arm=arm, seed=seeds).transpose("seed", "rank").values,
-        )
-        places = column + spread(len(seeds))
-        for lower in values.T[1:]:
+    """Draw one column per arm: markers for the top eigenvalues, dashes for the next ones."""
+    for column, (arm, seeds) in enumerate(usable.items()):
+        look = look_of[arm]
+        top, *others = eigenvalue.sel(arm=arm, seed=seeds).transpose("rank", "seed").values
+        x = column + spread(len(seeds))
+        for lower in others:
             panel.plot(
-                places,
-                lower,
-                linestyle="none",
-                marker="_",
-                markersize=4,
-                color=look.colour,
-                alpha=0.6,
+                x, lower, linestyle="none", marker="_", markersize=4, color=look.colour, alpha=0.6
             )
-        panel.plot(places, values[:, 0], linestyle="none", marker=look.marker, color=look.colour)
+        dots(panel, x, top, look)
     panel.set(title="largest curvatures", ylabel="Hessian eigenvalues (nats/weight²)")
     logarithmic(panel)
-    columns(panel, list(kept))
-    spans = np.log10(panel.get_ylim())
-    if spans[1] - spans[0] < 1.5:
-        panel.set_ylim(10 ** np.floor(spans[0]), 10 ** np.ceil(spans[1]))
+    columns(panel, list(usable))
+    _whole_decades(panel)
+
+
+def _whole_decades(panel: Axes) -> None:
+    """Let an axis that spans less than one and a half decades begin and end at powers of ten."""
+    low, high = np.log10(panel.get_ylim())
+    if high - low < 1.5:
+        panel.set_ylim(10 ** np.floor(low), 10 ** np.ceil(high))
 
 
 def _apart(amplitude: NDArray) -> list[float]:
     """Return the amplitudes that have room for their numbers, from the largest."""
     *others, largest = sorted(amplitude.tolist())
-    kept = [largest]
-    for place in reversed(others):
-        if kept[-1] - place >= ROOM * (largest - others[0]):
-            kept.append(place)
-    return kept
+    room = ROOM * (largest - others[0])
+    named = [largest]
+    for value in reversed(others):
+        if named[-1] - value >= room:
+            named.append(value)
+    return named
+
+
+FIGURE = Figure(
+    name="flatness",
+    text=__doc__,
+    question=FLATNESS,
+    stages=("minima", "flatness", "curvature"),
+    drawing=draw,
+    settings=("claims.level",),
+)

@@ -1,92 +1,101 @@
-"""Generalisation: whether flatter minima have the lower test error."""
+"""Whether flatter minima generalise better.
+
+Test error against local energy (the mean of its curve over the amplitudes, or over the
+probabilities of a flip). The horizontal axis is logarithmic. Small markers are single minima; large
+markers are the means of the arms with Student's intervals over seeds, cut at the edges of the
+panel. The claim is a cloud that rises to the right. A test set of a few hundred samples makes steps
+of several tenths of a percent, so that the spread within an arm is partly the test set's.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.ticker import LogLocator, NullFormatter
 
-from symgeom.study.claims.flatness import mean_local_energy
-from symgeom.study.figures.parts import key, note, percent
-from symgeom.study.figures.selection import counts, left_out, mean_interval, usable
-from symgeom.study.figures.style import COLUMN, looks, paper, sheet, words
+from symgeom.study.figures.axes import percent, percent_below
+from symgeom.study.figures.keys import key, note
+from symgeom.study.figures.record import FLATNESS, Figure
+from symgeom.study.figures.selection import counts, mean_interval
+from symgeom.study.figures.series import dots
+from symgeom.study.figures.style import COLUMN, looks, sheet, words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     import xarray as xr
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Picture
     from numpy.typing import NDArray
 
+    from symgeom.study.figures.results import Results
     from symgeom.study.figures.style import Look
 
 
-@paper()
-def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure:
-    """Draw the test error of each minimum against its local energy, averaged over the range of amplitudes.
+def draw(results: Results) -> Picture:
+    """Draw the test error of each minimum against its mean local energy.
 
     Parameters
     ----------
-    case : xr.DataTree
-        With the stages ``minima`` and ``flatness``.
-    arms : sequence of str
-        All arms of the study, in order.
-    settings : mapping
-        ``level`` of the intervals.
+    results : Results
+        With the stages ``minima`` and ``flatness``, and the setting ``level``.
 
     Returns
     -------
-    Figure
+    Picture
         A column wide.
     """
-    minima, flatness = case["minima"].to_dataset(), case["flatness"].to_dataset()
-    kept = usable(minima, arms)
-    if not any(kept.values()):
-        return words("No minima to compare: none can be used. " + left_out(minima, arms))
-    figure, panels = sheet("a", width=COLUMN, height=3.0)
-    panel, shown = panels["a"], {arm: seeds for arm, seeds in kept.items() if seeds}
+    from symgeom.study.claims.flatness import mean_local_energy
+
+    minima = results.minima
+    flatness = results.stage("flatness")
+    usable = results.usable()
+    if not usable:
+        return words("No minima to compare: none can be used. " + results.left_out())
+    look_of = looks(results.arms)
     mean = mean_local_energy(flatness)
-    energies = {arm: mean.sel(arm=arm, seed=seeds).values for arm, seeds in shown.items()}
-    for arm, seeds in shown.items():
-        _cross(
-            panel,
-            energies[arm],
-            minima["test_error"].sel(arm=arm, seed=seeds).values,
-            looks(arms)[arm],
-            settings["level"],
-        )
+    figure, panels = sheet("a", width=COLUMN, height=3.0)
+    panel = panels["a"]
+    energies = []
+    for arm, seeds in usable.items():
+        energy = mean.sel(arm=arm, seed=seeds).values
+        error = minima["test_error"].sel(arm=arm, seed=seeds).values
+        _cross(panel, energy, error, look_of[arm], results.number("level"))
+        energies.append(energy)
     percent(panel)
     panel.set_ylim(bottom=max(0, panel.get_ylim()[0]))
-    every = np.concatenate(list(energies.values()))
-    if every.min() > 0:
+    _logarithmic_below(panel, np.concatenate(energies))
+    percent_below(panel)
+    panel.set(xlabel=_across(flatness), ylabel="test error (%)")
+    key(figure, counts(usable), results.arms, lines=False)
+    note(figure, results.left_out())
+    return figure
+
+
+def _across(flatness: xr.Dataset) -> str:
+    """Say over what the local energy is averaged."""
+    amplitude = flatness["amplitude"].values
+    flips = flatness.attrs.get("noise") == "flips"
+    noises = "probabilities" if flips else "amplitudes"
+    span = f"{amplitude.min():g} to {amplitude.max():g}"
+    return f"local energy, mean over {noises} {span} (%)"
+
+
+def _logarithmic_below(panel: Axes, energies: NDArray) -> None:
+    """Make the horizontal axis logarithmic, if all energies are positive."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    if energies.min() > 0:
         panel.set_xscale("log")
-        panel.set_xlim(every.min() / 1.5, every.max() * 1.5)
+        panel.set_xlim(energies.min() / 1.5, energies.max() * 1.5)
         panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         panel.xaxis.set_minor_formatter(NullFormatter())
-    panel.xaxis.set_major_formatter(panel.yaxis.get_major_formatter())
-    amplitude = flatness["amplitude"].values
-    what = "probabilities" if flatness.attrs.get("noise") == "flips" else "amplitudes"
-    span = f"{amplitude.min():g} to {amplitude.max():g}"
-    panel.set(xlabel=f"local energy, mean over {what} {span} (%)", ylabel="test error (%)")
-    key(figure, counts(kept), arms, lines=False)
-    note(figure, left_out(minima, arms))
-    return figure
 
 
 def _cross(panel: Axes, energy: NDArray, error: NDArray, look: Look, level: float) -> None:
     """Draw the minima of an arm, and their mean with its intervals."""
-    panel.plot(
-        energy,
-        error,
-        linestyle="none",
-        marker=look.marker,
-        color=look.colour,
-        alpha=0.55,
-        markersize=3.2,
-    )
-    (x, left, right), (y, low, high) = (mean_interval(values, level) for values in (energy, error))
+    minima = dots(panel, energy, error, look, size=3.2)
+    minima.set_alpha(0.55)
+    x, left, right = mean_interval(energy, level)
+    y, low, high = mean_interval(error, level)
     panel.plot([left, right], [y, y], color=look.colour, linewidth=1.2)
     panel.plot([x, x], [low, high], color=look.colour, linewidth=1.2)
     panel.plot(
@@ -98,3 +107,13 @@ def _cross(panel: Axes, energy: NDArray, error: NDArray, look: Look, level: floa
         markeredgecolor="white",
         zorder=3,
     )
+
+
+FIGURE = Figure(
+    name="generalisation",
+    text=__doc__,
+    question=FLATNESS,
+    stages=("minima", "flatness"),
+    drawing=draw,
+    settings=("claims.level",),
+)

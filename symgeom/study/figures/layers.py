@@ -1,119 +1,186 @@
-"""Layers: in which of them a minimum is flat."""
+"""In which layers the minima are flat.
+
+One column per layer, from input to output; arms beside each other, means over seeds, bars are
+Student's intervals of the mean over seeds. (a) Increase of the training error when the weights of
+this layer alone are multiplied by one plus Gaussian noise, at the middle one of the study's
+amplitudes; the axis is linear below 0.1 %. (b) To first order, the smallest change of this layer's
+weights, each relative to its own size, that takes the median training sample to another decision;
+higher is flatter. (c) Trace of this layer's block of the Hessian of the training loss. Panels a and
+b do not change when units are rescaled, panel c does: rescaling moves curvature from one layer to
+its neighbour. The lines between layers only guide the eye. See whether an arm is flatter in all
+layers, or in few.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from symgeom.study.figures.flatness import RESOLVED
-from symgeom.study.figures.parts import bars, key, letter, logarithmic, note, percent, spread
-from symgeom.study.figures.selection import counts, left_out, stage, usable
-from symgeom.study.figures.style import FAINT, PAGE, looks, paper, sheet, words
+from symgeom.study.figures.axes import logarithmic, percent
+from symgeom.study.figures.keys import key, letter, note
+from symgeom.study.figures.record import FLATNESS, Figure, asks_for, never
+from symgeom.study.figures.selection import counts
+from symgeom.study.figures.series import RESOLVED, bars, spread
+from symgeom.study.figures.style import FAINT, PAGE, looks, sheet, words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import xarray as xr
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Picture
 
-MEASURES = {
-    "layer_energy": (
-        "flatness",
-        "noise on one layer at a time",
-        "increase of the\ntraining error (%)",
+    from symgeom.study.figures.results import Results
+    from symgeom.study.figures.style import Look
+
+
+@dataclass(frozen=True)
+class LayerMeasure:
+    """A row of the figure: a measure that every layer has.
+
+    Attributes
+    ----------
+    name : str
+        Of its array.
+    stage : str
+        That holds it.
+    title : str
+        Above the panel.
+    axis : str
+        Beside the panel.
+    """
+
+    name: str
+    stage: str
+    title: str
+    axis: str
+
+
+MEASURES = (
+    LayerMeasure(
+        name="layer_energy",
+        stage="flatness",
+        title="noise on one layer at a time",
+        axis="increase of the\ntraining error (%)",
     ),
-    "layer_margin": (
-        "flatness",
-        "change of one layer's weights to the median sample's decision boundary",
-        "relative margin",
+    LayerMeasure(
+        name="layer_margin",
+        stage="flatness",
+        title="change of one layer's weights to the median sample's decision boundary",
+        axis="relative margin",
     ),
-    "layer_trace": ("curvature", "one layer's block of the Hessian", "trace (nats/weight²)"),
-}
-"""Stage, title and axis of every measure."""
+    LayerMeasure(
+        name="layer_trace",
+        stage="curvature",
+        title="one layer's block of the Hessian",
+        axis="trace (nats/weight²)",
+    ),
+)
+"""From top to bottom."""
 
 ROOMY = 8
 """Up to how many layers there is room for their names in upright letters."""
 
 
-@paper()
-def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure:
-    """Draw the local energy, the relative margin and the trace of the Hessian by layer, one row each, one line per arm.
+def draw(results: Results) -> Picture:
+    """Draw local energy, relative margin and trace of the Hessian by layer, a row each.
 
     Parameters
     ----------
-    case : xr.DataTree
-        With the stages ``minima``, ``flatness`` and ``curvature``.
-    arms : sequence of str
-        All arms of the study, in order.
-    settings : mapping
-        ``level`` of the intervals.
+    results : Results
+        With the stages ``minima``, ``flatness`` and ``curvature``, and the setting ``level``.
 
     Returns
     -------
-    Figure
+    Picture
         A page wide.
     """
-    minima = stage(case, "minima")
-    kept = {arm: seeds for arm, seeds in usable(minima, arms).items() if seeds}
-    found = {
-        name: _median(stage(case, where)[name])
-        for name, (where, *_) in MEASURES.items()
-        if name in stage(case, where)
-    }
-    if not kept:
-        return words("No layers to compare: no minimum can be used. " + left_out(minima, arms))
-    if not found:
+    usable = results.usable()
+    measured = _measured(results)
+    if not usable:
+        return words("No layers to compare: no minimum can be used. " + results.left_out())
+    if not measured:
         return words("No layers to compare: the study measured the network as a whole only.")
-    figure, panels = sheet(
-        [[name] for name in found], width=PAGE, height=0.9 + 1.9 * len(found), sharex=True
-    )
-    for name, panel in panels.items():
-        _rows(panel, found[name], kept, arms, settings["level"])
-        panel.set(title=MEASURES[name][1], ylabel=MEASURES[name][2])
-    if "layer_energy" in panels:
-        percent(panels["layer_energy"], least=RESOLVED)
-        panels["layer_energy"].set_ylim(bottom=0)
-    if "layer_margin" in panels and found["layer_margin"].where(minima["usable"]).notnull().any():
-        panels["layer_margin"].set_ylim(bottom=0)
-    if "layer_trace" in panels and (found["layer_trace"].where(minima["usable"]).min() > 0).item():
-        logarithmic(panels["layer_trace"])
-    _names(panel, found[name]["layer"].values.tolist())
+    rows = [[measure.name] for measure in measured]
+    height = 0.9 + 1.9 * len(rows)
+    figure, panels = sheet(rows, width=PAGE, height=height, sharex=True)
+    look_of = looks(results.arms)
+    good = results.minima["usable"]
+    for measure, values in measured.items():
+        panel = panels[measure.name]
+        _row(panel, values, usable, look_of, results.number("level"))
+        panel.set(title=measure.title, ylabel=measure.axis)
+        _scale(panel, measure.name, values.where(good))
+    _names(panel, values["layer"].values.tolist())
     letter(panels)
-    key(figure, counts(kept), arms)
-    note(figure, left_out(minima, arms))
+    key(figure, counts(usable), results.arms)
+    note(figure, results.left_out())
     return figure
 
 
-def _median(measured: xr.DataArray) -> xr.DataArray:
-    """Return a measure of the median sample, if it was measured at several quantiles."""
-    return measured.sel(quantile=0.5) if "quantile" in measured.dims else measured
+def _measured(results: Results) -> dict[LayerMeasure, xr.DataArray]:
+    """Return the measures that the study has, where they differ by sample of the median one."""
+    measured = {}
+    for measure in MEASURES:
+        arrays = results.stage(measure.stage)
+        if measure.name in arrays:
+            values = arrays[measure.name]
+            if "quantile" in values.dims:
+                values = values.sel(quantile=0.5)
+            measured[measure] = values
+    return measured
 
 
-def _rows(
+def _row(
     panel: Axes,
     measured: xr.DataArray,
-    kept: Mapping[str, Sequence[int]],
-    arms: Sequence[str],
+    usable: Mapping[str, Sequence[int]],
+    look_of: Mapping[str, Look],
     level: float,
 ) -> None:
     """Draw the arms beside each other at every layer."""
-    places = np.arange(measured.sizes["layer"])
-    for border in places[1:] - 0.5:
+    layers = np.arange(measured.sizes["layer"])
+    for border in layers[1:] - 0.5:
         panel.axvline(border, color=FAINT, linewidth=0.5, zorder=0)
-    for shift, (arm, seeds) in zip(spread(len(kept), 0.5), kept.items(), strict=True):
+    shifts = spread(len(usable), 0.5)
+    for shift, (arm, seeds) in zip(shifts, usable.items(), strict=True):
         values = measured.sel(arm=arm, seed=seeds).transpose("seed", "layer").values
-        bars(panel, places + shift, values, looks(arms)[arm], level=level)
-    panel.set_xlim(-0.5, len(places) - 0.5)
+        bars(panel, layers + shift, values, look_of[arm], level=level)
+    panel.set_xlim(-0.5, len(layers) - 0.5)
+
+
+def _scale(panel: Axes, name: str, shown: xr.DataArray) -> None:
+    """Scale the vertical axis of a measure; ``shown`` is NaN for minima that are not drawn."""
+    if name == "layer_energy":
+        percent(panel, least=RESOLVED)
+        panel.set_ylim(bottom=0)
+    elif name == "layer_margin" and shown.notnull().any():
+        panel.set_ylim(bottom=0)
+    elif name == "layer_trace" and shown.min() > 0:
+        logarithmic(panel)
 
 
 def _names(panel: Axes, layers: Sequence[str]) -> None:
     """Name the layers below the last panel, slanted where they are many."""
-    style = (
-        {}
-        if len(layers) <= ROOMY
-        else {"rotation": 45, "ha": "right", "rotation_mode": "anchor", "fontsize": 6.5}
-    )
-    panel.set_xticks(range(len(layers)), layers, **style)
+    columns = range(len(layers))
+    if len(layers) <= ROOMY:
+        panel.set_xticks(columns, layers)
+    else:
+        panel.set_xticks(
+            columns, layers, rotation=45, ha="right", rotation_mode="anchor", fontsize=6.5
+        )
     panel.set_xlabel("layer, from input to output")
+
+
+FIGURE = Figure(
+    name="layers",
+    text=__doc__,
+    question=FLATNESS,
+    stages=("minima", "flatness", "curvature"),
+    drawing=draw,
+    settings=("claims.level",),
+    asked=asks_for("flatness.layers", "curvature.layers"),
+    kept=never,
+)

@@ -1,17 +1,25 @@
-"""Maps: the training error on the plane through three minima, all symmetries removed."""
+"""Training error on planes through three minima, all symmetries removed.
+
+Each map is the plane through three canonical networks, the second and third aligned to the first:
+one map per arm, of its first three seeds, and one across arms, of the first seeds of the flat, the
+reference and the sharp arm. Axes are Euclidean distances between canonical weights (for binary
+networks, latent ones); markers with their seeds are the minima at their exact places. The colour is
+linear below 0.1 % and logarithmic above; white contours are at 1 % (solid) and 10 % (dashed). Look
+for whether the three minima lie in one bright basin or are separated by dark ridges. Pairwise
+alignment is not transitive: the second and third network are aligned to the first, not to each
+other, so that the ridge between them can be the alignment's.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.colors import SymLogNorm
-from matplotlib.patheffects import withStroke
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
-from symgeom.study.figures.parts import key, letter, note
-from symgeom.study.figures.selection import left_out, stage, usable
-from symgeom.study.figures.style import INK, PAGE, looks, paper, sheet, words
+from symgeom.study.figures.axes import plain_numbers
+from symgeom.study.figures.keys import key, letter, note
+from symgeom.study.figures.record import CONNECTION, Configuration, Figure, setting
+from symgeom.study.figures.style import INK, PAGE, Dashes, looks, sheet, words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,7 +27,12 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
     from matplotlib.cm import ScalarMappable
-    from matplotlib.figure import Figure
+    from matplotlib.colors import Normalize
+    from matplotlib.figure import Figure as Picture
+    from numpy.typing import NDArray
+
+    from symgeom.study.figures.results import Results
+    from symgeom.study.figures.style import Look
 
 ACROSS = 4
 """Maps in a row."""
@@ -27,135 +40,198 @@ ACROSS = 4
 STEPS = (0.0, 0.001, 0.01, 0.1, 1.0)
 """Errors (fractions) that are named at the colour bar; below the second the scale is linear."""
 
-CONTOURS = {0.01: "-", 0.1: (0, (3, 1.5))}
+CONTOURS: dict[float, Dashes | str] = {0.01: "-", 0.1: (0, (3, 1.5))}
 """Errors with a contour, and its dashes."""
 
 
-@paper()
-def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure:
+def draw(results: Results) -> Picture:
     """Draw one map for every three minima: of each arm, and one across arms.
 
     Parameters
     ----------
-    case : xr.DataTree
+    results : Results
         With the stages ``minima`` and ``maps``.
-    arms : sequence of str
-        All arms of the study, in order.
-    settings : mapping
-        Not used.
 
     Returns
     -------
-    Figure
+    Picture
         A page wide.
     """
-    minima, maps = stage(case, "minima"), stage(case, "maps")
-    planes = [maps.isel(plane=plane) for plane in range(maps.sizes.get("plane", 0))]
-    kept = usable(minima, arms)
-    shown = [
-        plane
-        for plane in planes
-        if _measured(plane) and all(seed in kept[arm] for arm, seed in _vertices(plane))
-    ]
-    if not shown:
-        return words(
-            "No map to show: no plane through three usable minima was measured. "
-            + left_out(minima, arms)
-        )
-    shown.sort(key=lambda plane: (len(_arms(plane)), [arms.index(arm) for arm in _arms(plane)]))
-    across, rows = min(ACROSS, len(shown)), -(-len(shown) // ACROSS)
-    names = [str(place) if place < len(shown) else "." for place in range(rows * across)]
-    grid = [names[row * across : (row + 1) * across] for row in range(rows)]
-    figure, panels = sheet(grid, width=PAGE, height=0.75 + 1.6 * rows)
+    from matplotlib.colors import SymLogNorm
+
+    planes = _planes(results)
+    if not planes:
+        nothing = "No map to show: no plane through three usable minima was measured. "
+        return words(nothing + results.left_out())
+    figure, panels = _sheet(len(planes))
+    look_of = looks(results.arms)
     scale = SymLogNorm(STEPS[1], vmin=0, vmax=1, base=10)
-    for panel, plane in zip(panels.values(), shown, strict=True):
-        picture = _map(panel, plane, arms, scale)
-    for place, panel in enumerate(panels.values()):
-        panel.set(ylabel="distance (weight)" if place % across == 0 else "")
-        panel.set(xlabel="distance (weight)" if place + across >= len(shown) else "")
+    for panel, plane in zip(panels, planes, strict=True):
+        picture = _map(panel, plane, scale)
+        _minima(panel, plane, look_of)
+        _frame(panel, plane)
     _colours(figure, picture)
-    letter(panels)
-    seen = {
-        arm: len({seed for plane in shown for own, seed in _vertices(plane) if own == arm})
-        for arm in arms
-    }
-    key(figure, seen, arms, lines=False)
-    note(figure, left_out(minima, arms))
+    letter({str(number): panel for number, panel in enumerate(panels)})
+    key(figure, _numbers(planes), results.arms, lines=False)
+    note(figure, results.left_out())
     return figure
 
 
+def _planes(results: Results) -> list[xr.Dataset]:
+    """Return the planes that were measured through usable minima: those of one arm first."""
+    maps = results.stage("maps")
+    usable = results.usable()
+    arms = list(results.arms)
+    planes = []
+    for number in range(maps.sizes.get("plane", 0)):
+        plane = maps.isel(plane=number)
+        if _measured(plane) and _through(plane, usable):
+            planes.append(plane)
+
+    def rank(plane: xr.Dataset) -> tuple[int, list[int]]:
+        present = _arms(plane)
+        return len(present), [arms.index(arm) for arm in present]
+
+    return sorted(planes, key=rank)
+
+
 def _vertices(plane: xr.Dataset) -> list[tuple[str, int]]:
-    return list(
-        zip(plane["vertex_arm"].values.tolist(), plane["vertex_seed"].values.tolist(), strict=True)
-    )
+    """Return the arm and the seed of the three minima."""
+    arms = plane["vertex_arm"].values.tolist()
+    seeds = plane["vertex_seed"].values.tolist()
+    return list(zip(arms, seeds, strict=True))
 
 
 def _measured(plane: xr.Dataset) -> bool:
     return "error" in plane and bool(np.isfinite(plane["error"].values).all())
 
 
+def _through(plane: xr.Dataset, usable: Mapping[str, Sequence[int]]) -> bool:
+    """Tell whether all three minima can be used."""
+    return all(seed in usable.get(arm, ()) for arm, seed in _vertices(plane))
+
+
 def _arms(plane: xr.Dataset) -> list[str]:
+    """Return the different arms of the three minima."""
     return list(dict.fromkeys(plane["vertex_arm"].values.tolist()))
 
 
-def _map(panel: Axes, plane: xr.Dataset, arms: Sequence[str], scale: SymLogNorm) -> ScalarMappable:
-    """Draw the error in colour, its contours, and the three minima at their places with their seeds."""
-    x, y, error = (
-        plane["x"].values,
-        plane["y"].values,
-        plane["error"].transpose("row", "column").values,
-    )
+def _numbers(planes: Sequence[xr.Dataset]) -> dict[str, int]:
+    """Count the minima of every arm that are on any map."""
+    seeds: dict[str, set[int]] = {}
+    for plane in planes:
+        for arm, seed in _vertices(plane):
+            seeds.setdefault(arm, set()).add(seed)
+    return {arm: len(members) for arm, members in seeds.items()}
+
+
+def _sheet(count: int) -> tuple[Picture, list[Axes]]:
+    """Make the panels, with words at the outer axes only."""
+    across = min(ACROSS, count)
+    rows = -(-count // ACROSS)
+    names = [str(number) for number in range(count)]
+    names += ["."] * (rows * across - count)
+    layout = [names[row * across : (row + 1) * across] for row in range(rows)]
+    figure, panels = sheet(layout, width=PAGE, height=0.75 + 1.6 * rows)
+    for number, panel in enumerate(panels.values()):
+        panel.set_ylabel("distance (weight)" if number % across == 0 else "")
+        panel.set_xlabel("distance (weight)" if number + across >= count else "")
+    return figure, list(panels.values())
+
+
+def _map(panel: Axes, plane: xr.Dataset, scale: Normalize) -> ScalarMappable:
+    """Draw the error in colour, and its contours."""
+    x = plane["x"].values
+    y = plane["y"].values
+    error = plane["error"].transpose("row", "column").values
     picture = panel.pcolormesh(
         x, y, error, norm=scale, cmap="cividis_r", shading="nearest", rasterized=True
     )
-    seen = {
-        level: dashes
-        for level, dashes in CONTOURS.items()
-        if np.nanmin(error) < level < np.nanmax(error)
-    }
-    if seen:
+    levels = _levels(error)
+    if levels:
         panel.contour(
             x,
             y,
             error,
-            levels=list(seen),
+            levels=levels,
             colors="white",
             linewidths=0.8,
-            linestyles=list(seen.values()),
+            linestyles=[CONTOURS[level] for level in levels],
         )
-    for (arm, seed), place in zip(
-        _vertices(plane), plane["places"].transpose("vertex", "axis").values, strict=True
-    ):
-        look = looks(arms)[arm]
-        panel.plot(*place, linestyle="none", marker=look.marker, color=INK, markersize=8.5)
+    return picture
+
+
+def _levels(error: NDArray) -> list[float]:
+    """Return the errors of the contours that a map has."""
+    lowest = np.nanmin(error)
+    highest = np.nanmax(error)
+    return [level for level in CONTOURS if lowest < level < highest]
+
+
+def _minima(panel: Axes, plane: xr.Dataset, look_of: Mapping[str, Look]) -> None:
+    """Draw the three minima at their places, with their seeds."""
+    from matplotlib.patheffects import withStroke
+
+    positions = plane["places"].transpose("vertex", "axis").values
+    for (arm, seed), (x, y) in zip(_vertices(plane), positions, strict=True):
+        look = look_of[arm]
+        panel.plot(x, y, linestyle="none", marker=look.marker, color=INK, markersize=8.5)
         panel.plot(
-            *place,
+            x,
+            y,
             linestyle="none",
             marker=look.marker,
             color=look.colour,
             markeredgecolor="white",
             markersize=6,
         )
-        at = {"xytext": (6, 4), "textcoords": "offset points", "fontsize": 7, "weight": "bold"}
         panel.annotate(
             str(seed),
-            place,
-            **at,
+            (x, y),
+            xytext=(6, 4),
+            textcoords="offset points",
+            fontsize=7,
+            weight="bold",
             color="white",
             path_effects=[withStroke(linewidth=1.8, foreground=INK)],
         )
-    panel.set(title=_arms(plane)[0] if len(_arms(plane)) == 1 else "across arms", aspect="equal")
+
+
+def _frame(panel: Axes, plane: xr.Dataset) -> None:
+    """Name a map, and scale its axes alike."""
+    arms = _arms(plane)
+    panel.set_title(arms[0] if len(arms) == 1 else "across arms")
+    panel.set_aspect("equal")
     for axis in (panel.xaxis, panel.yaxis):
-        axis.set_major_locator(MaxNLocator(4))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    return picture
+        plain_numbers(axis, most=4)
 
 
-def _colours(figure: Figure, picture: ScalarMappable) -> None:
+def _colours(figure: Picture, picture: ScalarMappable) -> None:
     """Draw the colour bar beside all maps, in percent, with the contours."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter
+
     bar = figure.colorbar(picture, ax=figure.axes, shrink=0.85, pad=0.02, aspect=28, panchor="N")
     bar.ax.yaxis.set_major_locator(FixedLocator(STEPS))
     bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda error, _: f"{100 * error:g}"))
     for level, dashes in CONTOURS.items():
         bar.ax.axhline(level, color="white", linewidth=0.8, linestyle=dashes)
     bar.set_label("training error (%)")
+
+
+def _asked(configuration: Configuration) -> bool:
+    """Tell whether a study has three seeds, or three arms of different roles, for a plane."""
+    seeds = setting(configuration, "seeds")
+    count = len(seeds) if isinstance(seeds, list) else seeds
+    roles = ("flat", "reference", "sharp")
+    mixed = {setting(configuration, f"claims.roles.{role}") for role in roles}
+    return len(mixed) == 3 or (isinstance(count, int) and count >= 3)
+
+
+FIGURE = Figure(
+    name="maps",
+    text=__doc__,
+    question=CONNECTION,
+    stages=("minima", "maps"),
+    drawing=draw,
+    asked=_asked,
+)

@@ -1,8 +1,16 @@
-"""Measures of flatness: which of them orders minima as their test errors do.
+"""Which measure of flatness predicts the test error.
 
-A rank correlation over all minima mixes two things: that arms differ in both, and that the seeds of
-an arm do. The second column shows the correlation inside arms alone, where nothing but the seed
-differs.
+Spearman's rank correlation of each measure with the test error; to the right, sharper minima
+generalise worse. (a) Over all minima of all arms that can be used (their number is in the title),
+with intervals from the bootstrap over networks within arms. (b) Inside arms: coloured markers are
+arms with at least three minima, diamonds the mean over arms; here nothing but the seed differs, and
+with few seeds a correlation takes few values. A measure that is high in a and not in b tells
+optimizers apart, which the optimizer's name does as well. Filled symbols are measures that do not
+change when units are rescaled; hollow ones depend on the representative that training left, so that
+their correlation could be given any value. Local energies are means over their amplitudes;
+eigenvalues are the largest; the margin is the one that 90 % of the training samples exceed on the
+canonical network, and counts negatively, because a large one is expected at a flat minimum. The
+order of the rows is fixed.
 """
 
 from __future__ import annotations
@@ -11,23 +19,25 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
-from matplotlib.lines import Line2D
 
-from symgeom.study.claims.bootstrap import RESAMPLES, interval, numpy_stream, spearman
-from symgeom.study.claims.flatness import mean_local_energy
-from symgeom.study.claims.margin import QUANTILE
-from symgeom.study.claims.selection import select_minima
-from symgeom.study.figures.parts import key, letter, note, spread
-from symgeom.study.figures.selection import counts, left_out, stage, usable
-from symgeom.study.figures.style import FAINT, INK, MUTED, PAGE, looks, paper, sheet, words
+from symgeom.study.figures.axes import minus
+from symgeom.study.figures.keys import key, letter, mark, note
+from symgeom.study.figures.record import FLATNESS, Figure
+from symgeom.study.figures.selection import counts
+from symgeom.study.figures.series import dots, spread
+from symgeom.study.figures.style import FAINT, INK, MUTED, PAGE, looks, sheet, words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import xarray as xr
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Picture
+    from matplotlib.lines import Line2D
     from numpy.typing import NDArray
+
+    from symgeom.study.figures.results import Results
+    from symgeom.study.figures.style import Look
 
 FEWEST = 3
 """Minima of which a rank correlation says anything."""
@@ -55,6 +65,11 @@ class Measure:
     family: str
     invariant: bool
 
+    @property
+    def fill(self) -> str:
+        """The colour inside its markers."""
+        return INK if self.invariant else "white"
+
 
 MEASURES = (
     Measure("local_energy", "energy, relative noise", "noise", True),
@@ -74,180 +89,228 @@ MEASURES = (
 """From top to bottom, whatever the study finds."""
 
 
-@paper()
-def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure:
-    """Draw, for every measure, its rank correlation with the test error over all minima and inside arms.
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """A measure and the test error of all minima that can be used.
+
+    Attributes
+    ----------
+    arm : array of str, shape (minimum,)
+        Their arms.
+    sharp : array, shape (minimum,)
+        The measure.
+    error : array, shape (minimum,)
+        The test error.
+    """
+
+    arm: NDArray
+    sharp: NDArray
+    error: NDArray
+
+    @property
+    def tells(self) -> bool:
+        """Whether there are enough minima, and several in one arm."""
+        count = len(self.arm)
+        return count >= FEWEST and len(set(self.arm)) < count
+
+
+def draw(results: Results) -> Picture:
+    """Draw the rank correlation of every measure with the test error.
+
+    A rank correlation over all minima mixes two things: that arms differ in both, and that the
+    seeds of an arm do. The second panel shows the correlation inside arms alone, where nothing but
+    the seed differs.
 
     Parameters
     ----------
-    case : xr.DataTree
-        With the stages ``minima``, ``flatness`` and ``curvature``.
-    arms : sequence of str
-        All arms of the study, in order.
-    settings : mapping
-        ``level`` of the intervals and, for their bootstrap, ``resamples``.
+    results : Results
+        With the stages ``minima``, ``flatness`` and ``curvature``, and the settings ``level`` and
+        ``resamples`` (of the bootstrap).
 
     Returns
     -------
-    Figure
+    Picture
         A page wide.
     """
-    minima = stage(case, "minima")
-    columns = {_named(measure, case): _column(case, measure) for measure in MEASURES}
-    rows = {
-        measure: _minima(column, minima)
-        for measure, column in columns.items()
-        if column is not None
-    }
-    rows = {
-        measure: found
-        for measure, found in rows.items()
-        if len(found[0]) >= FEWEST and len(set(found[0])) < len(found[0])
-    }
-    if not rows:
-        return words(
-            f"No measures to compare: fewer than {FEWEST} minima can be used. "
-            + left_out(minima, arms)
-        )
-    figure, panels = sheet(
-        "ab", width=PAGE, height=1.3 + 0.2 * len(rows), sharey=True, width_ratios=[1.4, 1]
-    )
-    resamples = settings.get("resamples", RESAMPLES)
-    for row, (measure, (strata, sharp, error)) in enumerate(rows.items()):
-        chosen = {
-            "generator": numpy_stream("measures", measure.name),
-            "level": settings["level"],
-            "resamples": resamples,
-        }
-        found = interval(lambda counts, x=sharp, y=error: spearman(x, y, counts), strata, **chosen)
-        _point(panels["a"], row, found, measure.invariant)
-        _inside(panels["b"], row, (strata, sharp, error), arms, measure.invariant)
-    _frame(panels, list(rows))
-    largest = max(len(strata) for strata, *_ in rows.values())
+    samples = _samples(results)
+    if not samples:
+        nothing = f"No measures to compare: fewer than {FEWEST} minima can be used. "
+        return words(nothing + results.left_out())
+    height = 1.3 + 0.2 * len(samples)
+    figure, panels = sheet("ab", width=PAGE, height=height, sharey=True, width_ratios=[1.4, 1])
+    look_of = looks(results.arms)
+    for row, (measure, sample) in enumerate(samples.items()):
+        _overall(panels["a"], row, measure, _interval(measure, sample, results))
+        _inside(panels["b"], row, measure, sample, look_of)
+    measures = list(samples)
+    for panel in panels.values():
+        _frame(panel, measures)
+    panels["a"].set_yticks(range(len(measures)), [measure.label for measure in measures])
+    panels["a"].set_ylim(len(measures) - 0.4, -0.6)
+    largest = max(len(sample.arm) for sample in samples.values())
     panels["a"].set_title(f"all minima (n = {largest})")
     panels["b"].set_title("inside arms: each, and their mean")
     letter(panels)
-    key(figure, counts(usable(minima, arms)), arms, lines=False, extra=_handles())
-    fewer = [
-        f"{measure.label}: {len(strata)} minima."
-        for measure, (strata, *_) in rows.items()
-        if len(strata) < largest
-    ]
-    note(figure, " ".join(filter(None, [*fewer, left_out(minima, arms)])))
+    key(figure, counts(results.usable()), results.arms, lines=False, extra=_meanings())
+    note(figure, *_fewer(samples, largest), results.left_out())
     return figure
 
 
-def _named(measure: Measure, case: xr.DataTree) -> Measure:
-    """Return the measure with the label that it has for binary networks, where the noise flips signs."""
-    flips = stage(case, "flatness").attrs.get("noise") == "flips" and measure.name == "local_energy"
-    return replace(measure, label="energy, flips") if flips else measure
+def _samples(results: Results) -> dict[Measure, Sample]:
+    """Return the samples of the measures that a study has, where they are large enough."""
+    samples = {}
+    for measure in MEASURES:
+        column = _column(results, measure.name, measure.family)
+        if column is not None:
+            sample = _sample(column, results.minima)
+            if sample.tells:
+                samples[_named(measure, results)] = sample
+    return samples
 
 
-def _column(case: xr.DataTree, measure: Measure) -> xr.DataArray | None:
-    """Return one number per minimum, larger where it is sharper; nothing if the study did not measure it."""
-    name, found = (
-        measure.name,
-        next((arrays for arrays in _stages(case) if measure.name in arrays), None),
-    )
-    if found is None:
+def _named(measure: Measure, results: Results) -> Measure:
+    """Return the measure with its label for binary networks, where the noise flips signs."""
+    flips = results.stage("flatness").attrs.get("noise") == "flips"
+    if flips and measure.name == "local_energy":
+        return replace(measure, label="energy, flips")
+    return measure
+
+
+def _column(results: Results, name: str, family: str) -> xr.DataArray | None:
+    """Return one number per minimum, larger where it is sharper, if the study measured it."""
+    from symgeom.study.claims.margin import QUANTILE
+    from symgeom.study.claims.flatness import mean_local_energy
+
+    values = _measured(results, name)
+    if values is None:
         return None
-    if measure.family == "noise":
-        return mean_local_energy(xr.Dataset({"local_energy": found[name]}))
+    if family == "noise":
+        return mean_local_energy(values.to_dataset(name="local_energy"))
     if name == "margin":
-        return -found[name].sel(quantile=QUANTILE, method="nearest", drop=True)
-    return found[name].isel(rank=0, drop=True) if "rank" in found[name].dims else found[name]
+        return -values.sel(quantile=QUANTILE, method="nearest", drop=True)
+    if "rank" in values.dims:
+        return values.isel(rank=0, drop=True)
+    return values
 
 
-def _stages(case: xr.DataTree) -> list[xr.Dataset]:
-    return [stage(case, "flatness"), stage(case, "curvature")]
+def _measured(results: Results, name: str) -> xr.DataArray | None:
+    """Return what a study has measured of a name."""
+    for stage in ("flatness", "curvature"):
+        arrays = results.stage(stage)
+        if name in arrays:
+            return arrays[name]
+    return None
 
 
-def _minima(column: xr.DataArray, minima: xr.Dataset) -> tuple[NDArray, NDArray, NDArray]:
-    """Return the arm, the measure and the test error of all minima that can be used."""
+def _sample(column: xr.DataArray, minima: xr.Dataset) -> Sample:
+    """Join a measure and the test error of all minima that can be used."""
+    import xarray as xr
+
+    from symgeom.study.claims.selection import select_minima
+
     both = xr.concat(
         [column, minima["test_error"]], "column", join="outer", coords="minimal", compat="override"
     )
     selection = select_minima(both, minima)
-    return selection.strata, *selection.values.reshape(-1, 2).T
+    sharp, error = selection.values.reshape(-1, 2).T
+    return Sample(selection.strata, sharp, error)
 
 
-def _point(panel: Axes, row: int, found: tuple[float, float, float], invariant: bool) -> None:
-    """Draw a correlation with its interval."""
-    estimate, low, high = found
-    panel.plot([low, high], [row, row], color=INK, linewidth=1.4, solid_capstyle="butt")
-    panel.plot(
-        estimate,
-        row,
-        marker="o",
-        color=INK,
-        markerfacecolor=INK if invariant else "white",
-        markersize=5,
+def _interval(measure: Measure, sample: Sample, results: Results) -> tuple[float, float, float]:
+    """Return the rank correlation over all minima, and its interval from the bootstrap."""
+    from symgeom.study.claims.bootstrap import interval, numpy_stream, spearman
+
+    def correlation(numbers: NDArray) -> NDArray:
+        return spearman(sample.sharp, sample.error, numbers)
+
+    return interval(
+        correlation,
+        sample.arm.tolist(),
+        generator=numpy_stream("measures", measure.name),
+        level=results.number("level"),
+        resamples=int(results.number("resamples")),
     )
 
 
+def _overall(
+    panel: Axes, row: int, measure: Measure, correlation: tuple[float, float, float]
+) -> None:
+    """Draw a correlation with its interval."""
+    estimate, low, high = correlation
+    panel.plot([low, high], [row, row], color=INK, linewidth=1.4, solid_capstyle="butt")
+    panel.plot(estimate, row, marker="o", color=INK, markerfacecolor=measure.fill, markersize=5)
+
+
 def _inside(
-    panel: Axes,
-    row: int,
-    data: tuple[NDArray, NDArray, NDArray],
-    arms: Sequence[str],
-    invariant: bool,
+    panel: Axes, row: int, measure: Measure, sample: Sample, look_of: Mapping[str, Look]
 ) -> None:
     """Draw the correlation inside every arm that has enough minima, and the mean of these."""
-    strata, sharp, error = data
-    found = {}
-    for arm in arms:
-        own = strata == arm
-        if own.sum() >= FEWEST:
-            found[arm] = spearman(sharp[own], error[own], np.ones((1, own.sum()), dtype=np.int64))[
-                0
-            ]
-    for shift, (arm, value) in zip(spread(len(found), 0.5), found.items(), strict=True):
-        look = looks(arms)[arm]
+    correlations = {}
+    for arm in look_of:
+        members = sample.arm == arm
+        if members.sum() >= FEWEST:
+            correlations[arm] = _correlation(sample.sharp[members], sample.error[members])
+    shifts = spread(len(correlations), 0.5)
+    for shift, (arm, value) in zip(shifts, correlations.items(), strict=True):
+        markers = dots(panel, value, row + shift, look_of[arm], size=2.8)
+        markers.set_alpha(0.8)
+    finite = [value for value in correlations.values() if np.isfinite(value)]
+    if finite:
         panel.plot(
-            value,
-            row + shift,
-            linestyle="none",
-            marker=look.marker,
-            color=look.colour,
-            alpha=0.8,
-            markersize=2.8,
-        )
-    values = [value for value in found.values() if np.isfinite(value)]
-    if values:
-        fill = INK if invariant else "white"
-        panel.plot(
-            np.mean(values),
+            np.mean(finite),
             row,
             marker="d",
             color=INK,
-            markerfacecolor=fill,
+            markerfacecolor=measure.fill,
             markersize=6,
             zorder=3,
         )
 
 
-def _frame(panels: Mapping[str, Axes], measures: Sequence[Measure]) -> None:
-    """Name the rows, and draw the lines at zero and between families."""
-    for panel in panels.values():
-        panel.axvline(0, color=MUTED, linewidth=0.8, zorder=0)
-        for row in range(1, len(measures)):
-            if measures[row].family != measures[row - 1].family:
-                panel.axhline(row - 0.5, color=FAINT, linewidth=0.6, zorder=0)
-        panel.set(
-            xlabel="rank correlation with the test error",
-            xlim=(-1.08, 1.08),
-            xticks=[-1, -0.5, 0, 0.5, 1],
-        )
-        panel.set_xticklabels(["−1", "−0.5", "0", "0.5", "1"])
-        panel.tick_params(axis="y", length=0)
-    panels["a"].set_yticks(range(len(measures)), [measure.label for measure in measures])
-    panels["a"].set_ylim(len(measures) - 0.4, -0.6)
+def _correlation(sharp: NDArray, error: NDArray) -> float:
+    """Return the rank correlation over some minima, each counted once."""
+    from symgeom.study.claims.bootstrap import spearman
+
+    once = np.ones((1, len(sharp)), dtype=np.int64)
+    return spearman(sharp, error, once)[0]
 
 
-def _handles() -> list[Line2D]:
-    """Return the legend of filled and hollow markers."""
-    style = {"linestyle": "none", "marker": "o", "color": INK, "markersize": 5}
-    return [
-        Line2D([], [], **style, label="invariant under rescaling"),
-        Line2D([], [], **style, markerfacecolor="white", label="not invariant"),
-    ]
+def _frame(panel: Axes, measures: Sequence[Measure]) -> None:
+    """Draw the lines at zero and between families, and name the axis."""
+    panel.axvline(0, color=MUTED, linewidth=0.8, zorder=0)
+    for row in range(1, len(measures)):
+        if measures[row].family != measures[row - 1].family:
+            panel.axhline(row - 0.5, color=FAINT, linewidth=0.6, zorder=0)
+    ticks = [-1, -0.5, 0, 0.5, 1]
+    panel.set(xlabel="rank correlation with the test error", xlim=(-1.08, 1.08))
+    panel.set_xticks(ticks, [minus(f"{value:g}") for value in ticks])
+    panel.tick_params(axis="y", length=0)
+
+
+def _fewer(samples: Mapping[Measure, Sample], largest: int) -> list[str]:
+    """Say which measures were taken of fewer minima than others."""
+    remarks = []
+    for measure, sample in samples.items():
+        count = len(sample.arm)
+        if count < largest:
+            remarks.append(f"{measure.label}: {count} minima.")
+    return remarks
+
+
+def _meanings() -> list[Line2D]:
+    """Return the legend handles of filled and hollow markers."""
+    filled = mark("o", "invariant under rescaling")
+    hollow = mark("o", "not invariant", fill="white")
+    for handle in (filled, hollow):
+        handle.set_markersize(5)
+    return [filled, hollow]
+
+
+FIGURE = Figure(
+    name="measures",
+    text=__doc__,
+    question=FLATNESS,
+    stages=("minima", "flatness", "curvature"),
+    drawing=draw,
+    settings=("claims.level", "claims.resamples"),
+)

@@ -1,4 +1,13 @@
-"""The two-layer model: does a larger charge converge faster? As published, and at the same function."""
+"""Whether a larger charge converges faster.
+
+Gradient descent of the two-layer model at one learning rate. (a, d) As published, from starts of
+several scales: the charge grows with the scale, but so do the function and the error at the start.
+(b, e) The control: one network, its incoming weights multiplied and its outgoing ones divided by
+one factor, so that function and error at the start are the same and the charge alone differs; the
+further the charge is from zero, on either side, the faster. (c) The radial model at one function:
+here a larger charge is slower; (f) against steps over charge all descents are one curve. Q is the
+sum of all charges at the start (weight²). Our reconstruction of figures 6 and 7 of Zhao et al.
+"""
 
 from __future__ import annotations
 
@@ -6,41 +15,42 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from symgeom.study.figures.parts import letter, logarithmic, note
-from symgeom.study.figures.selection import stage
-from symgeom.study.figures.style import PAGE, looks, paper, sheet, words
+from symgeom.study.figures.axes import logarithmic, minus
+from symgeom.study.figures.keys import letter, note
+from symgeom.study.figures.record import THEORY, Figure, asks_for
+from symgeom.study.figures.style import PAGE, looks, sheet, words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import xarray as xr
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Picture
     from numpy.typing import NDArray
+
+    from symgeom.study.figures.results import Results
 
 LEAST = 1e-14
 """Losses below this are rounding and are not drawn."""
 
+ACTIVATIONS = {"identity": "linear", "relu": "ReLU"}
+"""Words for the activations of the two rows."""
 
-@paper()
-def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure:
-    """Draw the loss against the step for several charges: from starts of several scales, from one function, and the radial model.
+
+def draw(results: Results) -> Picture:
+    """Draw the loss against the step for several charges.
 
     Parameters
     ----------
-    case : xr.DataTree
+    results : Results
         With the stage ``descents``.
-    arms : sequence of str
-        Not used: the model has none.
-    settings : mapping
-        Not used.
 
     Returns
     -------
-    Figure
+    Picture
         A page wide.
     """
-    descents = stage(case, "descents")
+    descents = results.stage("descents")
     if "loss" not in descents:
         return words("No descents to show: the two-layer model was not followed.")
     layout = [
@@ -48,62 +58,85 @@ def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure
         ["relu scale", "relu function", "collapsed"],
     ]
     figure, panels = sheet(layout, width=PAGE, height=4.6)
-    same_rate = np.flatnonzero(descents["learning_rate"] == descents["learning_rate"].min())
-    slowest = descents.sel(precision="double").isel(network=same_rate)
-    for name, shown in (("identity", "linear"), ("relu", "ReLU")):
-        chosen = slowest.sel(activation=name)
-        scales, copies = (
-            np.flatnonzero(chosen[fixed] == value)
-            for fixed, value in (("factor", 1.0), ("deviation", 0.1))
-        )
-        for kind, places, varied in (
-            ("scale", scales, "deviation"),
-            ("function", copies, "factor"),
-        ):
-            ordered = chosen.isel(network=places).sortby(varied)
-            labels = [
-                f"Q = {float(charge):.3g}".replace("-", "−")
-                for charge in ordered["charge"].isel(record=0)
-            ]
-            losses = ordered["loss"].transpose("network", "record").values
-            _losses(panels[f"{name} {kind}"], ordered["step"].values, losses, labels)
-        panels[f"{name} scale"].set(
-            title=f"{shown}, starts of several scales", ylabel="mean squared error"
-        )
-        panels[f"{name} function"].set(title=f"{shown}, one function")
-    steps, charge = descents["radial_step"].values, descents["radial_charge"].values
+    rate = descents["learning_rate"]
+    slowest = np.flatnonzero(rate == rate.min())
+    double = descents.sel(precision="double").isel(network=slowest)
+    for name in ACTIVATIONS:
+        descended = double.sel(activation=name)
+        _scales(panels[f"{name} scale"], descended, name)
+        _copies(panels[f"{name} function"], descended, name)
+    _radial(panels, descents)
+    letter(panels)
+    start = "Q: sum of all charges at the start (weight²), incoming minus outgoing; "
+    note(figure, start + "radial: both added.")
+    return figure
+
+
+def _scales(panel: Axes, descents: xr.Dataset, activation: str) -> None:
+    """Draw the descents from starts of several scales, as published."""
+    starts = np.flatnonzero(descents["factor"] == 1.0)
+    _descents(panel, descents.isel(network=starts).sortby("deviation"))
+    panel.set_title(f"{ACTIVATIONS[activation]}, starts of several scales")
+    panel.set_ylabel("mean squared error")
+
+
+def _copies(panel: Axes, descents: xr.Dataset, activation: str) -> None:
+    """Draw the descents from rescaled copies of one network."""
+    copies = np.flatnonzero(descents["deviation"] == 0.1)
+    _descents(panel, descents.isel(network=copies).sortby("factor"))
+    panel.set_title(f"{ACTIVATIONS[activation]}, one function")
+
+
+def _descents(panel: Axes, descents: xr.Dataset) -> None:
+    """Draw the loss of each network, with its charge at the start."""
+    losses = descents["loss"].transpose("network", "record").values
+    charges = descents["charge"].isel(record=0).values
+    labels = [minus(f"Q = {charge:.3g}") for charge in charges]
+    _losses(panel, descents["step"].values, losses, labels)
+    panel.set_xlabel("steps of descent")
+
+
+def _radial(panels: Mapping[str, Axes], descents: xr.Dataset) -> None:
+    """Draw the radial model against the steps, and against the steps over the charge."""
+    steps = descents["radial_step"].values
+    charge = descents["radial_charge"].values
+    losses = descents["radial_loss"].values
     labels = [f"Q = {value:.3g}" for value in charge]
-    _losses(panels["radial"], steps, descents["radial_loss"].values, labels)
-    _losses(
-        panels["collapsed"], steps[None] / charge[:, None], descents["radial_loss"].values, labels
-    )
-    panels["radial"].set(title="radial, one function")
+    _losses(panels["radial"], steps, losses, labels)
+    _losses(panels["collapsed"], steps[None] / charge[:, None], losses, labels)
+    panels["radial"].set(title="radial, one function", xlabel="steps of descent")
     panels["collapsed"].set(title="the same against steps / Q", xlabel="steps of descent / Q")
     for name in ("radial", "collapsed"):
         panels[name].set_ylabel("error / length of the targets")
-    for name, panel in panels.items():
-        if name != "collapsed":
-            panel.set_xlabel("steps of descent")
-    letter(panels)
-    note(
-        figure,
-        "Q: sum of all charges at the start (weight²), incoming minus outgoing; radial: both added.",
-    )
-    return figure
 
 
 def _losses(panel: Axes, steps: NDArray, losses: NDArray, labels: Sequence[str]) -> None:
     """Draw one line per charge, from the first step to where rounding begins."""
-    steps = np.broadcast_to(steps, losses.shape)
-    for look, at, loss, label in zip(looks(labels).values(), steps, losses, labels, strict=True):
-        shown = (loss > LEAST) & (at > 0)
-        style = {
-            "color": look.colour,
-            "linestyle": look.dashes,
-            "marker": look.marker,
-            "markevery": 0.2,
-        }
-        panel.plot(at[shown], loss[shown], label=label, **style)
+    look_of = looks(labels)
+    of_each = np.broadcast_to(steps, losses.shape)
+    for label, step, loss in zip(labels, of_each, losses, strict=True):
+        look = look_of[label]
+        shown = (loss > LEAST) & (step > 0)
+        panel.plot(
+            step[shown],
+            loss[shown],
+            label=label,
+            color=look.colour,
+            linestyle=look.dashes,
+            marker=look.marker,
+            markevery=0.2,
+        )
     panel.set_xscale("log")
     logarithmic(panel)
     panel.legend(loc="lower left", fontsize=6.5)
+
+
+FIGURE = Figure(
+    name="model_rates",
+    text=__doc__,
+    question=THEORY,
+    stages=("descents",),
+    drawing=draw,
+    asked=asks_for("two_layer"),
+    model="two_layer",
+)

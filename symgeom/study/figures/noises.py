@@ -1,19 +1,29 @@
-"""Noises: which one sees the function, and which one sees the representative that training happened to leave."""
+"""Which noise sees the function, and which one sees the representative.
+
+Increase of the training error under four kinds of noise on the weights, means over seeds with
+Student's intervals: in proportion to each weight (a), isotropic on the sphere of each unit's
+incoming weights (b), and the same absolute amount for all weights, on the network as trained (c)
+and on a copy with randomly rescaled units (d). The copy computes the same function, and the noises
+of c and d are the same draws. Relative noise and noise on the torus would give the copy the curves
+of a and b again. Compare c with d: whatever differs between them, also the order of the arms, is no
+property of the function. The axis is linear below 0.1 %; amplitudes of raw noise are in units of
+the root mean square weight as trained.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from symgeom.study.figures.flatness import energies
-from symgeom.study.figures.parts import key, letter, note
-from symgeom.study.figures.selection import counts, left_out, stage, usable
-from symgeom.study.figures.style import PAGE, paper, sheet, words
+from symgeom.study.figures.keys import key, letter, note
+from symgeom.study.figures.record import FLATNESS, Figure, asks_for
+from symgeom.study.figures.selection import counts
+from symgeom.study.figures.style import PAGE, looks, sheet, words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from matplotlib.figure import Figure as Picture
 
-    import xarray as xr
-    from matplotlib.figure import Figure
+    from symgeom.study.figures.results import Results
 
 PANELS = {
     "local_energy": ("relative to each weight", "amplitude, relative to each weight"),
@@ -30,42 +40,49 @@ PANELS = {
 """Title and horizontal axis of every noise."""
 
 
-@paper()
-def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure:
-    """Draw the local energy of each arm under every noise that the study has, and of a rescaled copy under raw noise.
+def draw(results: Results) -> Picture:
+    """Draw the local energy under every noise that the study has.
 
     Parameters
     ----------
-    case : xr.DataTree
-        With the stages ``minima`` and ``flatness``.
-    arms : sequence of str
-        All arms of the study, in order.
-    settings : mapping
-        ``level`` of the intervals.
+    results : Results
+        With the stages ``minima`` and ``flatness``, and the setting ``level``.
 
     Returns
     -------
-    Figure
+    Picture
         A page wide.
     """
-    minima, flatness = stage(case, "minima"), stage(case, "flatness")
-    kept = {arm: seeds for arm, seeds in usable(minima, arms).items() if seeds}
+    flatness = results.stage("flatness")
+    usable = results.usable()
     names = [name for name in PANELS if name in flatness]
-    if not kept:
-        return words("No noises to compare: no minimum can be used. " + left_out(minima, arms))
+    if not usable:
+        return words("No noises to compare: no minimum can be used. " + results.left_out())
     if len(names) < 2:
         return words(
             "No noises to compare: the study measured the local energy under a single one."
         )
-    layout = [names[:2], names[2:]] if len(names) == 4 else [names]
-    figure, panels = sheet(layout, width=PAGE, height=0.6 + 2.2 * len(layout), sharey=True)
+    rows = [names[:2], names[2:]] if len(names) == 4 else [names]
+    figure, panels = sheet(rows, width=PAGE, height=0.6 + 2.2 * len(rows), sharey=True)
+    look_of = looks(results.arms)
     for name, panel in panels.items():
-        energies(panel, flatness[name], kept, arms, level=settings["level"])
+        energies(panel, flatness[name], usable, look_of, level=results.number("level"))
         title, across = PANELS[name]
         panel.set(title=title, xlabel=across)
-    for row in layout:
+    for row in rows:
         panels[row[0]].set_ylabel("increase of the training error (%)")
     letter(panels)
-    key(figure, counts(kept), arms)
-    note(figure, left_out(minima, arms))
+    key(figure, counts(usable), results.arms)
+    note(figure, results.left_out())
     return figure
+
+
+FIGURE = Figure(
+    name="noises",
+    text=__doc__,
+    question=FLATNESS,
+    stages=("minima", "flatness"),
+    drawing=draw,
+    settings=("claims.level",),
+    asked=asks_for("flatness.noises"),
+)

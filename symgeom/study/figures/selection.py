@@ -8,46 +8,23 @@ of the pairs lie, which describes them and claims nothing.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
-from scipy.special import stdtrit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Mapping, Sequence
 
+    import xarray as xr
     from numpy.typing import NDArray
 
 MIDDLE = (10, 90)
 """Percentiles of pairs that bands and bars show."""
 
 
-def stage(case: xr.DataTree, name: str) -> xr.Dataset:
-    """Return the arrays of a stage; none if the study has no such stage.
-
-    Parameters
-    ----------
-    case : xr.DataTree
-        The case.
-    name : str
-        The stage.
-
-    Returns
-    -------
-    xr.Dataset
-        The arrays.
-
-    Examples
-    --------
-    >>> list(stage(xr.DataTree(), "maps"))
-    []
-    """
-    return case[name].to_dataset() if name in case.children else xr.Dataset()
-
-
-def usable(minima: xr.Dataset, arms: Sequence[str]) -> dict[str, list[int]]:
-    """List the seeds of each arm that reached the stop rule.
+def usable_seeds(minima: xr.Dataset, arms: Sequence[str]) -> dict[str, list[int]]:
+    """List the seeds that can be used, of each arm that has any.
 
     Parameters
     ----------
@@ -59,19 +36,20 @@ def usable(minima: xr.Dataset, arms: Sequence[str]) -> dict[str, list[int]]:
     Returns
     -------
     dict of str to list of int
-        Arms in order; an arm without data has none.
+        Arms in order.
     """
-    known = set(minima["arm"].values.tolist())
+    stored = set(minima["arm"].values.tolist())
     seeds = minima["seed"].values
-    return {
-        arm: seeds[minima["usable"].sel(arm=arm).values.astype(bool)].tolist()
-        if arm in known
-        else []
-        for arm in arms
-    }
+    usable = {}
+    for arm in arms:
+        if arm in stored:
+            good = minima["usable"].sel(arm=arm).values.astype(bool)
+            if good.any():
+                usable[arm] = seeds[good].tolist()
+    return usable
 
 
-def seen(minima: xr.Dataset, arms: Sequence[str]) -> tuple[dict[str, list[int]], str]:
+def trained_seeds(minima: xr.Dataset, arms: Sequence[str]) -> tuple[dict[str, list[int]], str]:
     """List the usable seeds of the arms that were trained here, for figures of what training did.
 
     Parameters
@@ -88,19 +66,25 @@ def seen(minima: xr.Dataset, arms: Sequence[str]) -> tuple[dict[str, list[int]],
     remark : str
         "Not shown: known (trained elsewhere).", or nothing.
     """
-    kept = {arm: seeds for arm, seeds in usable(minima, arms).items() if seeds}
-    elsewhere = [arm for arm in kept if (minima["status"].sel(arm=arm) == "imported").any()]
+    trained = {}
+    elsewhere = []
+    for arm, seeds in usable_seeds(minima, arms).items():
+        imported = bool((minima["status"].sel(arm=arm) == "imported").any())
+        if imported:
+            elsewhere.append(arm)
+        else:
+            trained[arm] = seeds
     remark = f"Not shown: {', '.join(elsewhere)} (trained elsewhere)." if elsewhere else ""
-    return {arm: seeds for arm, seeds in kept.items() if arm not in elsewhere}, remark
+    return trained, remark
 
 
-def counts(usable: dict[str, list[int]]) -> dict[str, int]:
-    """Count the seeds of each arm.
+def counts(members: Mapping[str, Sequence[int]]) -> dict[str, int]:
+    """Count the seeds, or pairs, of each arm.
 
     Parameters
     ----------
-    usable : dict of str to list of int
-        As from :func:`usable`.
+    members : mapping of str to sequence of int
+        As from :func:`usable_seeds`.
 
     Returns
     -------
@@ -109,10 +93,10 @@ def counts(usable: dict[str, list[int]]) -> dict[str, int]:
 
     Examples
     --------
-    >>> counts({"sgd": [0, 2], "sam": []})
-    {'sgd': 2, 'sam': 0}
+    >>> counts({"sgd": [0, 2], "sam": [1]})
+    {'sgd': 2, 'sam': 1}
     """
-    return {arm: len(seeds) for arm, seeds in usable.items()}
+    return {arm: len(seeds) for arm, seeds in members.items()}
 
 
 def left_out(minima: xr.Dataset, arms: Sequence[str]) -> str:
@@ -131,20 +115,21 @@ def left_out(minima: xr.Dataset, arms: Sequence[str]) -> str:
     str
         "Left out: sam seed 2 (diverged).", or nothing.
     """
-    ended, kept = (minima[name].transpose("arm", "seed").values for name in ("status", "usable"))
-    rows = {arm: row for row, arm in enumerate(minima["arm"].values.tolist())}
-    names = [
-        f"{arm} seed {seed} ({ended[rows[arm], column]})"
-        for arm in arms
-        if arm in rows
-        for column, seed in enumerate(minima["seed"].values.tolist())
-        if ended[rows[arm], column] and not kept[rows[arm], column]
-    ]
+    stored = set(minima["arm"].values.tolist())
+    seeds = minima["seed"].values.tolist()
+    names = []
+    for arm in arms:
+        if arm in stored:
+            endings = minima["status"].sel(arm=arm).values
+            usable = minima["usable"].sel(arm=arm).values
+            for seed, ended, good in zip(seeds, endings, usable, strict=True):
+                if ended and not good:
+                    names.append(f"{arm} seed {seed} ({ended})")
     return f"Left out: {', '.join(names)}." if names else ""
 
 
 def representative(groups: Sequence[str]) -> list[str]:
-    """Choose the unit groups for which there is room: all of up to three, else the first, the middle and the last.
+    """Choose the unit groups for which there is room: the first, the middle and the last.
 
     Parameters
     ----------
@@ -154,15 +139,16 @@ def representative(groups: Sequence[str]) -> list[str]:
     Returns
     -------
     list of str
-        At most three.
+        All of up to three.
 
     Examples
     --------
     >>> representative(["a", "b", "c", "d", "e"])
     ['a', 'c', 'e']
     """
-    chosen = {0, len(groups) // 2, len(groups) - 1} if len(groups) > 3 else range(len(groups))
-    return [groups[place] for place in sorted(chosen)]
+    if len(groups) <= 3:
+        return list(groups)
+    return [groups[0], groups[len(groups) // 2], groups[-1]]
 
 
 def grouped(stage: xr.Dataset, prefix: str) -> tuple[list[str], str]:
@@ -182,54 +168,98 @@ def grouped(stage: xr.Dataset, prefix: str) -> tuple[list[str], str]:
     remark : str
         That there are more, or nothing.
     """
-    found = [
-        str(name).removeprefix(f"{prefix}_")
-        for name in stage.data_vars
-        if str(name).startswith(f"{prefix}_")
-    ]
-    groups = representative(found)
-    return groups, f"{len(groups)} of {len(found)} unit groups are shown." if len(groups) < len(
-        found
-    ) else ""
+    names = [str(name) for name in stage.data_vars]
+    measured = [name for name in names if name.startswith(f"{prefix}_")]
+    groups = [name.removeprefix(f"{prefix}_") for name in measured]
+    shown = representative(groups)
+    if len(shown) == len(groups):
+        return shown, ""
+    return shown, f"{len(shown)} of {len(groups)} unit groups are shown."
 
 
-def within(pairs: xr.Dataset, usable: dict[str, list[int]]) -> Iterator[tuple[str, str, NDArray]]:
-    """Go through the kinds of pairs: which pairs have their first network in one arm and their second in another.
+@dataclass(frozen=True, eq=False)
+class PairKind:
+    """The pairs between the networks of two arms, or within one.
+
+    Attributes
+    ----------
+    first, second : str
+        Two arms, in the order of the study; the same one for pairs within an arm.
+    members : array of int
+        Positions of the pairs along ``pair``; never empty.
+    """
+
+    first: str
+    second: str
+    members: NDArray[np.intp]
+
+
+def pair_kinds(pairs: xr.Dataset, usable: Mapping[str, Sequence[int]]) -> list[PairKind]:
+    """Sort the pairs of usable networks by their two arms.
 
     Parameters
     ----------
     pairs : xr.Dataset
         With the coordinates ``first_arm``, ``first_seed``, ``second_arm``, ``second_seed`` along
         ``pair``.
-    usable : dict of str to list of int
-        As from :func:`usable`.
+    usable : mapping of str to sequence of int
+        As from :func:`usable_seeds`.
 
-    Yields
-    ------
-    first, second : str
-        Two arms, in the order of the study; the same one for pairs within an arm.
-    members : array of int
-        Positions along ``pair`` of the pairs of this kind whose two networks can be used; never
-        empty.
+    Returns
+    -------
+    list of PairKind
+        In the order of the study.
     """
-    ends = [
-        list(
-            zip(
-                pairs[f"{end}_arm"].values.tolist(),
-                pairs[f"{end}_seed"].values.tolist(),
-                strict=True,
-            )
-        )
-        for end in ("first", "second")
-    ]
     arms = list(usable)
-    kinds: dict[tuple[str, str], list[int]] = {}
-    for place, (first, second) in enumerate(zip(*ends, strict=True)):
-        if all(arm in usable and seed in usable[arm] for arm, seed in (first, second)):
-            kind = tuple(sorted((first[0], second[0]), key=arms.index))
-            kinds.setdefault(kind, []).append(place)
-    for first, second in sorted(kinds, key=lambda kind: (arms.index(kind[0]), arms.index(kind[1]))):
-        yield first, second, np.array(kinds[first, second])
+    members: dict[tuple[int, int], list[int]] = {}
+    for position, (first, second) in enumerate(zip(*_ends(pairs), strict=True)):
+        if _can_be_used(first, usable) and _can_be_used(second, usable):
+            ranks = sorted((arms.index(first[0]), arms.index(second[0])))
+            members.setdefault((ranks[0], ranks[1]), []).append(position)
+    kinds = []
+    for first_rank, second_rank in sorted(members):
+        positions = np.array(members[first_rank, second_rank])
+        kinds.append(PairKind(arms[first_rank], arms[second_rank], positions))
+    return kinds
+
+
+def _ends(pairs: xr.Dataset) -> tuple[list[tuple[str, int]], list[tuple[str, int]]]:
+    """Return the first and the second network of every pair: its arm and its seed."""
+    columns = []
+    for end in ("first", "second"):
+        arms = pairs[f"{end}_arm"].values.tolist()
+        seeds = pairs[f"{end}_seed"].values.tolist()
+        columns.append(list(zip(arms, seeds, strict=True)))
+    return columns[0], columns[1]
+
+
+def _can_be_used(network: tuple[str, int], usable: Mapping[str, Sequence[int]]) -> bool:
+    arm, seed = network
+    return seed in usable.get(arm, ())
+
+
+def pairs_inside(
+    pairs: xr.Dataset, usable: Mapping[str, Sequence[int]]
+) -> dict[str, NDArray[np.intp]]:
+    """Find the pairs inside each arm whose two networks can be used.
+
+    Parameters
+    ----------
+    pairs : xr.Dataset
+        As for :func:`pair_kinds`.
+    usable : mapping of str to sequence of int
+        As from :func:`usable_seeds`.
+
+    Returns
+    -------
+    dict of str to array of int
+        Positions along ``pair``, of each arm that has any.
+    """
+    inside = {}
+    for kind in pair_kinds(pairs, usable):
+        if kind.first == kind.second:
+            inside[kind.first] = kind.members
+    return inside
 
 
 def mean_interval(values: NDArray, level: float) -> tuple[NDArray, NDArray, NDArray]:
@@ -252,16 +282,38 @@ def mean_interval(values: NDArray, level: float) -> tuple[NDArray, NDArray, NDAr
     >>> [round(float(x), 3) for x in mean_interval(np.array([1.0, 2.0, 3.0]), 0.95)]
     [2.0, -0.484, 4.484]
     """
-    n, middle = len(values), values.mean(axis=0)
+    from scipy.special import stdtrit
+
+    n = len(values)
+    mean = values.mean(axis=0)
     if n < 2:
-        return middle, np.full_like(middle, np.nan), np.full_like(middle, np.nan)
-    half = stdtrit(n - 1, (1 + level) / 2) * values.std(axis=0, ddof=1) / np.sqrt(n)
-    return middle, middle - half, middle + half
+        unknown = np.full_like(mean, np.nan)
+        return mean, unknown, unknown
+    quantile = stdtrit(n - 1, (1 + level) / 2)
+    half = quantile * values.std(axis=0, ddof=1) / np.sqrt(n)
+    return mean, mean - half, mean + half
 
 
-def matrix(
-    values: NDArray, pairs: xr.Dataset, usable: dict[str, list[int]]
-) -> tuple[list[str], NDArray, NDArray]:
+@dataclass(frozen=True, eq=False)
+class Matrix:
+    """A number for each two arms.
+
+    Attributes
+    ----------
+    arms : list of str
+        Names of rows and columns.
+    means, numbers : array, shape (arm, arm)
+        Symmetric: means over pairs, NaN where there is none, and how many pairs there are.
+    """
+
+    arms: list[str]
+    means: NDArray[np.float64]
+    numbers: NDArray[np.int64]
+
+
+def matrix_of_arms(
+    values: NDArray, pairs: xr.Dataset, usable: Mapping[str, Sequence[int]]
+) -> Matrix:
     """Average over the pairs of each two arms.
 
     Parameters
@@ -269,27 +321,26 @@ def matrix(
     values : array, shape (pair,)
         One value per pair.
     pairs : xr.Dataset
-        The pairs' coordinates, as for :func:`within`.
-    usable : dict of str to list of int
-        As from :func:`usable`.
+        The pairs' coordinates, as for :func:`pair_kinds`.
+    usable : mapping of str to sequence of int
+        As from :func:`usable_seeds`.
 
     Returns
     -------
-    arms : list of str
-        Those with any pair.
-    means, numbers : array, shape (arm, arm)
-        Symmetric; the mean is NaN where there is no pair.
+    Matrix
+        Of the arms that have any pair.
     """
-    kinds = list(within(pairs, usable))
-    arms = [arm for arm in usable if any(arm in kind[:2] for kind in kinds)]
-    means, numbers = (
-        np.full((len(arms), len(arms)), np.nan),
-        np.zeros((len(arms), len(arms)), dtype=int),
-    )
-    for first, second, members in kinds:
-        for place in (
-            (arms.index(first), arms.index(second)),
-            (arms.index(second), arms.index(first)),
-        ):
-            means[place], numbers[place] = values[members].mean(), len(members)
-    return arms, means, numbers
+    kinds = pair_kinds(pairs, usable)
+    paired = {arm for kind in kinds for arm in (kind.first, kind.second)}
+    arms = [arm for arm in usable if arm in paired]
+    shape = (len(arms), len(arms))
+    means = np.full(shape, np.nan)
+    numbers = np.zeros(shape, dtype=np.int64)
+    for kind in kinds:
+        row = arms.index(kind.first)
+        column = arms.index(kind.second)
+        mean = values[kind.members].mean()
+        for cell in ((row, column), (column, row)):
+            means[cell] = mean
+            numbers[cell] = len(kind.members)
+    return Matrix(arms, means, numbers)

@@ -1,4 +1,12 @@
-"""Where on its valley a network starts and ends: a thin slice."""
+"""Where networks start and end on their valley.
+
+The charges of single units (squared length of incoming minus outgoing weights) under every
+initialisation, and after training with each arm. Thick bars: the middle 80 % of the units, of all
+draws (grey) or seeds (colour), markers at the median; thin lines: mean plus and minus one standard
+deviation in closed form. A unit can be brought to any charge without changing the function (the
+valley goes on for ever, to both sides), but random starts cover a thin slice of it, and training
+leaves it only as far as noise, decay and the size of steps push.
+"""
 
 from __future__ import annotations
 
@@ -6,87 +14,100 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from symgeom.study.figures.parts import letter, note
-from symgeom.study.figures.selection import MIDDLE, grouped, left_out, stage, usable
-from symgeom.study.figures.style import INK, MUTED, PAGE, looks, paper, sheet, words
+from symgeom.study.figures.keys import letter, note
+from symgeom.study.figures.record import DYNAMICS, Figure, asks_for
+from symgeom.study.figures.selection import MIDDLE, grouped
+from symgeom.study.figures.style import BROKEN, INK, MUTED, PAGE, looks, sheet, words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import xarray as xr
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Picture
     from numpy.typing import NDArray
 
+    from symgeom.study.figures.results import Results
+    from symgeom.study.figures.style import Look
 
-@paper()
-def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure:
-    """Draw, for each group, the charges of its units under every initialisation and after training with every arm.
+
+def draw(results: Results) -> Picture:
+    """Draw the charges of single units under every initialisation and after training.
 
     Parameters
     ----------
-    case : xr.DataTree
+    results : Results
         With the stages ``minima``, ``valleys`` and ``initialisations``.
-    arms : sequence of str
-        All arms of the study, in order.
-    settings : mapping
-        Not used.
 
     Returns
     -------
-    Figure
+    Picture
         A page wide.
     """
-    minima, drawn, valleys = (
-        stage(case, name) for name in ("minima", "initialisations", "valleys")
-    )
-    kept = {arm: seeds for arm, seeds in usable(minima, arms).items() if seeds}
-    groups, remark = grouped(drawn, "charge")
-    if not groups or not kept:
-        return words(
-            "No charges to show: no usable minimum has a conserved charge of its own. "
-            + left_out(minima, arms)
-        )
-    kinds = [str(kind) for kind in drawn["initialisation"].values]
-    figure, panels = sheet(
-        [groups], width=PAGE, height=1.1 + 0.19 * (len(kinds) + len(kept)), sharey=True
-    )
+    initialisations = results.stage("initialisations")
+    ended = results.stage("valleys")
+    usable = results.usable()
+    groups, remark = grouped(initialisations, "charge")
+    if not groups or not usable:
+        nothing = "No charges to show: no usable minimum has a conserved charge of its own. "
+        return words(nothing + results.left_out())
+    kinds = [str(kind) for kind in initialisations["initialisation"].values]
+    labels = [kind.replace("_", " ") for kind in kinds]
+    labels += [f"after {arm} ({len(seeds)})" for arm, seeds in usable.items()]
+    height = 1.1 + 0.19 * len(labels)
+    figure, panels = sheet([groups], width=PAGE, height=height, sharey=True)
+    look_of = looks(results.arms)
     for group, panel in panels.items():
         for row, kind in enumerate(kinds):
-            _slice(panel, row, drawn[f"charge_{group}"].sel(initialisation=kind).values, MUTED, "o")
-            mean, variance = (
-                drawn[f"{moment}_{group}"].sel(initialisation=kind).values.mean()
-                for moment in ("mean", "variance")
-            )
-            panel.plot(
-                [mean - variance**0.5, mean + variance**0.5],
-                [row + 0.32] * 2,
-                color=INK,
-                linewidth=0.8,
-            )
-        for row, (arm, seeds) in enumerate(kept.items(), start=len(kinds)):
-            ended, look = (
-                valleys[f"charge_{group}"].sel(arm=arm, seed=seeds, moment="end").values,
-                looks(arms)[arm],
-            )
-            _slice(panel, row, ended[np.isfinite(ended)], look.colour, look.marker)
+            _start(panel, row, initialisations.sel(initialisation=kind), group)
+        charge = ended[f"charge_{group}"].sel(moment="end")
+        _ends(panel, len(kinds), charge, usable, look_of)
         panel.axvline(0, color=MUTED, linewidth=0.8)
-        panel.axhline(len(kinds) - 0.5, color=MUTED, linewidth=0.8, linestyle=(0, (4, 2)))
+        panel.axhline(len(kinds) - 0.5, color=MUTED, linewidth=0.8, linestyle=BROKEN)
         panel.set(title=group, xlabel="charge of a unit (weight²)")
-    first = next(iter(panels.values()))
-    labels = [
-        *(kind.replace("_", " ") for kind in kinds),
-        *(f"after {arm} ({len(seeds)})" for arm, seeds in kept.items()),
-    ]
+    first = panels[groups[0]]
     first.set_yticks(range(len(labels)), labels)
     first.invert_yaxis()
     letter(panels)
-    note(figure, " ".join(filter(None, [remark, left_out(minima, arms)])))
+    note(figure, remark, results.left_out())
     return figure
 
 
-def _slice(panel: Axes, row: int, values: NDArray, colour: str, marker: str) -> None:
+def _start(panel: Axes, row: int, drawn: xr.Dataset, group: str) -> None:
+    """Draw the units of an initialisation, and below them the deviation in closed form."""
+    _slice(panel, row, drawn[f"charge_{group}"].values, MUTED, "o")
+    mean = drawn[f"mean_{group}"].values.mean()
+    deviation = drawn[f"variance_{group}"].values.mean() ** 0.5
+    below = row + 0.32
+    panel.plot([mean - deviation, mean + deviation], [below, below], color=INK, linewidth=0.8)
+
+
+def _ends(
+    panel: Axes,
+    first_row: int,
+    charge: xr.DataArray,
+    usable: Mapping[str, Sequence[int]],
+    look_of: Mapping[str, Look],
+) -> None:
+    """Draw the units after training with every arm."""
+    for row, (arm, seeds) in enumerate(usable.items(), start=first_row):
+        units = charge.sel(arm=arm, seed=seeds).values
+        look = look_of[arm]
+        _slice(panel, row, units[np.isfinite(units)], look.colour, look.marker)
+
+
+def _slice(panel: Axes, row: int, units: NDArray, colour: str, marker: str) -> None:
     """Draw the middle of the units as a bar and their median as a marker."""
-    low, middle, high = np.percentile(values, [MIDDLE[0], 50, MIDDLE[1]])
+    low, middle, high = np.percentile(units, [MIDDLE[0], 50, MIDDLE[1]])
     panel.plot([low, high], [row, row], color=colour, linewidth=2.2, solid_capstyle="butt")
     panel.plot(middle, row, color=colour, marker=marker, markersize=4)
+
+
+FIGURE = Figure(
+    name="starts",
+    text=__doc__,
+    question=DYNAMICS,
+    stages=("minima", "valleys", "initialisations"),
+    drawing=draw,
+    asked=asks_for("valleys"),
+)

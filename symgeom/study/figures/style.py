@@ -1,9 +1,12 @@
-"""One look for all figures: sizes of a printed page, type that is readable there, and colours that everybody can tell apart.
+"""One look for all figures: sizes of a printed page, readable type, and colours for all eyes.
 
 An arm keeps its look in every figure: the colours of Okabe and Ito by the order of the arms in the
 configuration, with markers and dashes of other cycle lengths, so that colour is never the only
-code. Saved files depend on the figure alone: no dates, and identifiers from a fixed salt, so that
-equal runs give equal bytes.
+code. Saved files depend on the figure alone: they hold no dates, and their identifiers come from a
+fixed salt, so that equal runs give equal bytes.
+
+Matplotlib is imported when something is drawn, and not before: the catalogue of the figures is read
+where nothing is drawn.
 
 References
 ----------
@@ -11,29 +14,57 @@ M. Okabe, K. Ito, "Color Universal Design", 2008 (the palette; black and yellow 
 they read badly on white).
 """
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import Path
-
-import matplotlib as mpl
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING, Literal
 
 from symgeom.ground.whole_files import whole
 
-COLUMN, PAGE = 3.4, 7.0
-"""Widths of a column and of a page, in inches."""
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.typing import HashableList, RcKeyType
+
+COLUMN = 3.4
+"""Width of a column, in inches."""
+
+PAGE = 7.0
+"""Width of a page, in inches."""
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#B8A800")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", "p")
-DASHES = ((0, ()), (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.2, 1, 1.2)), (0, (2.5, 1)))
-INK, MUTED, FAINT = "#222222", "#666666", "#d9d9d9"
 
-_SETTINGS = {
+Dashes = tuple[float, tuple[float, ...]]
+"""A line style of matplotlib: where the pattern begins, and the lengths of its lines and gaps."""
+
+DASHES: tuple[Dashes, ...] = (
+    (0, ()),
+    (0, (5, 1.5)),
+    (0, (1, 1)),
+    (0, (5, 1.2, 1, 1.2)),
+    (0, (2.5, 1)),
+)
+
+SOLID: Literal["-"] = "-"
+"""A line without gaps."""
+
+BROKEN: Dashes = (0, (4, 2))
+"""Dashes of thresholds and other lines of reference."""
+
+INK = "#222222"
+MUTED = "#666666"
+FAINT = "#d9d9d9"
+
+_SETTINGS: Mapping[RcKeyType, object] = {
     "font.family": "DejaVu Sans",
     "font.size": 8,
-    "text.hinting": "none",  # else words are wider on the page than in the layout, which is found at another resolution
+    # With hinting, words are wider on the page than in the layout, which has another resolution.
+    "text.hinting": "none",
     "axes.titlesize": 8,
     "axes.labelsize": 8,
     "xtick.labelsize": 7.5,
@@ -66,11 +97,16 @@ _SETTINGS = {
     "svg.hashsalt": "symgeom",
     "pdf.fonttype": 42,
 }
-_METADATA = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}, ".png": {}}
+
+_METADATA: dict[str, dict[str, str | None]] = {
+    ".svg": {"Date": None},
+    ".pdf": {"CreationDate": None},
+    ".png": {},
+}
 
 
-def paper() -> AbstractContextManager:
-    """Return the context, or decorator, within which a figure is drawn and saved.
+def paper() -> AbstractContextManager[None]:
+    """Return the context within which a figure is drawn and saved.
 
     Returns
     -------
@@ -79,12 +115,15 @@ def paper() -> AbstractContextManager:
 
     Examples
     --------
-    >>> @paper()
-    ... def draw() -> Figure:
-    ...     return Figure(figsize=(COLUMN, 2))
+    >>> with paper():
+    ...     figure, panels = sheet("a", width=COLUMN, height=2)
     """
-    defaults = {name: value for name, value in mpl.rcParamsDefault.items() if name != "backend"}
-    return mpl.rc_context(defaults | _SETTINGS)
+    import matplotlib as mpl
+
+    parameters: dict[RcKeyType, object] = dict(mpl.rcParamsDefault)
+    del parameters["backend"]
+    parameters.update(_SETTINGS)
+    return mpl.rc_context(parameters)
 
 
 @dataclass(frozen=True)
@@ -103,7 +142,7 @@ class Look:
 
     colour: str
     marker: str
-    dashes: tuple
+    dashes: Dashes
 
 
 def looks(arms: Sequence[str]) -> dict[str, Look]:
@@ -124,29 +163,38 @@ def looks(arms: Sequence[str]) -> dict[str, Look]:
     >>> looks(["rsgd", "sam"])["sam"]
     Look(colour='#D55E00', marker='s', dashes=(0, (5, 1.5)))
     """
-    return {
-        arm: Look(
-            COLOURS[place % len(COLOURS)],
-            MARKERS[place % len(MARKERS)],
-            DASHES[place % len(DASHES)],
+    look_of = {}
+    for number, arm in enumerate(arms):
+        look_of[arm] = Look(
+            colour=COLOURS[number % len(COLOURS)],
+            marker=MARKERS[number % len(MARKERS)],
+            dashes=DASHES[number % len(DASHES)],
         )
-        for place, arm in enumerate(arms)
-    }
+    return look_of
 
 
 def sheet(
-    layout: Sequence[Sequence[str]] | str, *, width: float, height: float, **options: object
+    layout: str | Sequence[Sequence[str]],
+    *,
+    width: float,
+    height: float,
+    width_ratios: Sequence[float] | None = None,
+    sharex: bool = False,
+    sharey: bool = False,
 ) -> tuple[Figure, dict[str, Axes]]:
     """Make a figure with named panels.
 
     Parameters
     ----------
     layout : str or nested sequence of str
-        As for :meth:`matplotlib.figure.Figure.subplot_mosaic`.
+        Names of the panels: a letter for each panel of a single row, or rows of names, with "."
+        where there is no panel.
     width, height : float
         In inches.
-    **options
-        Further options of ``subplot_mosaic``, such as ``width_ratios``.
+    width_ratios : sequence of float, optional
+        Relative widths of the columns.
+    sharex, sharey : bool
+        Whether all panels have the same horizontal, or vertical, axis.
 
     Returns
     -------
@@ -161,39 +209,47 @@ def sheet(
     >>> sorted(panels)
     ['a', 'b']
     """
+    from matplotlib.figure import Figure
+
+    rows: list[HashableList[str]] = []
+    for row in [layout] if isinstance(layout, str) else layout:
+        rows.append(list(row))
     figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, figure.subplot_mosaic(layout, **options)
+    panels = figure.subplot_mosaic(rows, sharex=sharex, sharey=sharey, width_ratios=width_ratios)
+    return figure, panels
 
 
-def words(text: str, *, width: float = COLUMN) -> Figure:
+def words(text: str) -> Figure:
     """Make a figure that says in words why there is nothing to see.
 
     Parameters
     ----------
     text : str
         One or two sentences.
-    width : float
-        In inches.
 
     Returns
     -------
     Figure
-        The text in a frame.
+        The text in a frame, a column wide.
 
     Examples
     --------
     >>> words("No minimum can be used.").texts[0].get_text()
     'No minimum can be used.'
     """
+    from matplotlib.figure import Figure
+
+    box = {"facecolor": "#f4f4f4", "edgecolor": FAINT, "boxstyle": "round,pad=0.8"}
     with paper():
-        figure = Figure(figsize=(width, 1.0))
-        box = {"facecolor": "#f4f4f4", "edgecolor": FAINT, "boxstyle": "round,pad=0.8"}
+        figure = Figure(figsize=(COLUMN, 1.0))
         figure.text(0.5, 0.5, text, ha="center", va="center", wrap=True, bbox=box)
     return figure
 
 
 def save(figure: Figure, *paths: str | Path) -> None:
-    """Write a figure; the file's ending says in which format.
+    """Write a figure; the ending of a file says in which format.
+
+    The layout is found once, so that it is the same in all formats.
 
     Parameters
     ----------
@@ -203,13 +259,11 @@ def save(figure: Figure, *paths: str | Path) -> None:
         Files that end in ``.svg``, ``.png`` (200 dots per inch) or ``.pdf``.
     """
     with paper():
-        if engine := figure.get_layout_engine():
+        engine = figure.get_layout_engine()
+        if engine is not None:
             engine.execute(figure)
-            figure.set_layout_engine(
-                "none"
-            )  # the layout is found once, and is the same in all formats
+            figure.set_layout_engine("none")
         for path in map(Path, paths):
+            metadata = _METADATA[path.suffix]
             with whole(path) as partial:
-                figure.savefig(
-                    partial, format=path.suffix[1:], dpi=200, metadata=_METADATA[path.suffix]
-                )
+                figure.savefig(partial, format=path.suffix[1:], dpi=200, metadata=metadata)

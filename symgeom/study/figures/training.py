@@ -1,4 +1,14 @@
-"""Training histories: how each seed of each arm came to its minimum, and where the stop rule let it go."""
+"""How the minima were reached, and at what cost.
+
+Training loss (a) and training error (b) over the whole training set, whenever it was evaluated, one
+line per seed; a marker is where the seed left training, a cross where it diverged; what grows far
+beyond the others leaves panel a at the top. The dashed lines are the stop rule: a seed leaves when
+both its error and its loss are at or below them. See whether all arms end at the same loss: only
+then does a difference in flatness say something about the optimizer, and not about how long it
+trained. The error axis is linear below its lowest decade, so that zero can be shown. (c) What each
+seed has cost, in gradients of single samples: optimizers that take several gradients per step, or
+train several replicas, pay for them here and not in the epochs of a and b.
+"""
 
 from __future__ import annotations
 
@@ -6,147 +16,164 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from symgeom.study.figures.parts import columns, key, letter, logarithmic, note, percent, spread
-from symgeom.study.figures.selection import left_out, seen
-from symgeom.study.figures.style import INK, PAGE, looks, paper, sheet, words
+from symgeom.study.figures.axes import columns, logarithmic, percent
+from symgeom.study.figures.keys import key, letter, note
+from symgeom.study.figures.record import TRAINING, Figure, trains_networks
+from symgeom.study.figures.selection import trained_seeds
+from symgeom.study.figures.series import spread
+from symgeom.study.figures.style import BROKEN, INK, PAGE, looks, sheet, words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     import xarray as xr
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Picture
     from numpy.typing import NDArray
 
+    from symgeom.study.figures.results import Results
     from symgeom.study.figures.style import Look
 
 RESOLVED = 1e-3
 """Where the error axis becomes linear if no error is above zero."""
 
 
-@paper()
-def draw(case: xr.DataTree, *, arms: Sequence[str], settings: Mapping) -> Figure:
-    """Draw training loss and training error against the epoch, one line per seed, and what each run has cost.
+def draw(results: Results) -> Picture:
+    """Draw training loss and error against the epoch, and what each run has cost.
 
     Parameters
     ----------
-    case : xr.DataTree
-        With the stage ``minima``.
-    arms : sequence of str
-        All arms of the study, in order.
-    settings : mapping
-        The stop rule: ``stop_loss`` (nats) and ``stop_error`` (fraction).
+    results : Results
+        With the stage ``minima``, and as settings the stop rule: ``stop_loss`` (nats) and
+        ``stop_error`` (fraction).
 
     Returns
     -------
-    Figure
+    Picture
         A page wide.
     """
-    minima = case["minima"].to_dataset()
+    minima = results.minima
     if not np.isfinite(minima["history_loss"]).any():
         return words("No training history to show: no seed was trained.")
-    layout = "abc" if "sample_gradients" in minima else "ab"
-    figure, panels = sheet(
-        layout, width=PAGE, height=2.8, width_ratios=[1.3, 1.3, 1][: len(layout)]
-    )
-    ended, known = minima["status"].transpose("arm", "seed").values, minima["arm"].values.tolist()
-    errors = minima["history_error"].values
-    least = min(errors[errors > 0], default=RESOLVED)
-    for panel, name in zip(
-        (panels["a"], panels["b"]), ("history_loss", "history_error"), strict=True
-    ):
-        curves = minima[name].transpose("arm", "seed", "epoch").values
-        for row, arm in enumerate(known):
-            _histories(
-                panel,
-                minima["epoch"].values,
-                curves[row],
-                ended[row] == "diverged",
-                looks(arms)[arm],
-            )
-    panels["a"].set(title="loss", ylabel="training loss (nats per sample)")
-    logarithmic(panels["a"])
-    panels["b"].set(title="error", ylabel="training error (%)")
-    losses = minima["history_loss"].where(minima["usable"])
-    if np.isfinite(losses).any():  # what diverges may leave the panel
-        panels["a"].set_ylim(top=min(panels["a"].get_ylim()[1], 10 * float(losses.max())))
-    percent(panels["b"], least=10.0 ** np.floor(np.log10(least)))
-    panels["b"].set_ylim(bottom=0)
-    for panel, stop in (
-        (panels["a"], settings["stop_loss"]),
-        (panels["b"], settings["stop_error"]),
-    ):
-        panel.axhline(stop, color=INK, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
-        at = {"xy": (0.01, stop), "xycoords": ("axes fraction", "data")}
-        panel.annotate(
-            "stop rule", **at, xytext=(2, 2), textcoords="offset points", va="bottom", fontsize=7
-        )
-        panel.set_xlabel("epoch")
-    if "c" in panels:
-        _costs(panels["c"], minima, arms)
+    look_of = looks(results.arms)
+    if "sample_gradients" in minima:
+        figure, panels = sheet("abc", width=PAGE, height=2.8, width_ratios=[1.3, 1.3, 1])
+        _costs(panels["c"], minima, look_of)
+    else:
+        figure, panels = sheet("ab", width=PAGE, height=2.8, width_ratios=[1.3, 1.3])
+    _losses(panels["a"], minima, look_of, results.number("stop_loss"))
+    _errors(panels["b"], minima, look_of, results.number("stop_error"))
     letter(panels)
-    trained = {
-        arm: int((ended[row] != "").sum())
-        for row, arm in enumerate(known)
-        if "imported" not in ended[row]
-    }
-    key(figure, trained, arms)
-    remark = " ".join(
-        filter(
-            None,
-            [
-                left_out(minima, arms).replace("Left out", "Shown here, left out elsewhere"),
-                seen(minima, arms)[1],
-            ],
-        )
+    key(figure, _trained(minima), results.arms)
+    diverged = bool((minima["status"] == "diverged").any())
+    _, elsewhere = trained_seeds(minima, results.arms)
+    note(
+        figure,
+        results.left_out().replace("Left out", "Shown here, left out elsewhere"),
+        elsewhere,
+        "A cross marks divergence." if diverged else "",
     )
-    note(figure, f"{remark} A cross marks divergence." if (ended == "diverged").any() else remark)
     return figure
 
 
-def _histories(panel: Axes, epoch: NDArray, curves: NDArray, diverged: NDArray, look: Look) -> None:
-    """Draw one line per seed and mark where it ends, also on the edge of the panel if that is zero."""
-    for curve, lost in zip(curves, diverged, strict=True):
-        seen = np.flatnonzero(np.isfinite(curve))
-        if len(seen):
-            panel.plot(
-                epoch[seen],
-                curve[seen],
-                color=look.colour,
-                linestyle=look.dashes,
-                linewidth=0.7,
-                alpha=0.75,
-            )
-            mark = (
-                {"marker": "x", "markersize": 6, "markeredgewidth": 1.4}
-                if lost
-                else {"marker": look.marker}
-            )
-            end = curve[seen[-1]]
-            panel.plot(
-                epoch[seen[-1]], end, color=look.colour, **mark, zorder=3, clip_on=bool(end > 0)
-            )
+def _trained(minima: xr.Dataset) -> dict[str, int]:
+    """Count the seeds of each arm that were trained here, whatever came of them."""
+    numbers = {}
+    for arm in minima["arm"].values.tolist():
+        ended = minima["status"].sel(arm=arm).values
+        if "imported" not in ended:
+            numbers[arm] = int((ended != "").sum())
+    return numbers
 
 
-def _costs(panel: Axes, minima: xr.Dataset, arms: Sequence[str]) -> None:
-    """Draw the gradients of single samples that each run evaluated, one marker per seed; a cross where it diverged."""
-    spent = minima["sample_gradients"].where(
-        (minima["status"] != "") & (minima["sample_gradients"] > 0)
+def _losses(panel: Axes, minima: xr.Dataset, look_of: Mapping[str, Look], stop: float) -> None:
+    """Draw the training loss of every seed; what diverges may leave the panel."""
+    _histories(panel, minima, "history_loss", look_of)
+    panel.set(title="loss", ylabel="training loss (nats per sample)")
+    logarithmic(panel)
+    losses = minima["history_loss"].where(minima["usable"])
+    if np.isfinite(losses).any():
+        top = panel.get_ylim()[1]
+        panel.set_ylim(top=min(top, 10 * float(losses.max())))
+    _stop_rule(panel, stop)
+
+
+def _errors(panel: Axes, minima: xr.Dataset, look_of: Mapping[str, Look], stop: float) -> None:
+    """Draw the training error of every seed, linear below the decade of the least error."""
+    _histories(panel, minima, "history_error", look_of)
+    panel.set(title="error", ylabel="training error (%)")
+    errors = minima["history_error"].values
+    least = min(errors[errors > 0], default=RESOLVED)
+    percent(panel, least=10.0 ** np.floor(np.log10(least)))
+    panel.set_ylim(bottom=0)
+    _stop_rule(panel, stop)
+
+
+def _stop_rule(panel: Axes, stop: float) -> None:
+    """Draw the value at or below which a seed leaves training."""
+    panel.axhline(stop, color=INK, linewidth=0.8, linestyle=BROKEN, zorder=1)
+    panel.annotate(
+        "stop rule",
+        (0.01, stop),
+        xycoords=("axes fraction", "data"),
+        xytext=(2, 2),
+        textcoords="offset points",
+        va="bottom",
+        fontsize=7,
     )
-    shown = [
-        arm for arm in arms if arm in minima["arm"].values and spent.sel(arm=arm).notnull().any()
-    ]
-    for column, arm in enumerate(shown):
-        own, lost = spent.sel(arm=arm), minima["status"].sel(arm=arm).values == "diverged"
-        places = column + spread(len(lost))
-        for runs, marker in ((~lost, looks(arms)[arm].marker), (lost, "x")):
-            panel.plot(
-                places[runs],
-                own.values[runs],
-                linestyle="none",
-                marker=marker,
-                color=looks(arms)[arm].colour,
-            )
+    panel.set_xlabel("epoch")
+
+
+def _histories(panel: Axes, minima: xr.Dataset, name: str, look_of: Mapping[str, Look]) -> None:
+    """Draw one line per seed."""
+    epoch = minima["epoch"].values
+    curves = minima[name].transpose("arm", "seed", "epoch")
+    for arm in minima["arm"].values.tolist():
+        ended = minima["status"].sel(arm=arm).values
+        for curve, status in zip(curves.sel(arm=arm).values, ended, strict=True):
+            seen = np.isfinite(curve)
+            if seen.any():
+                _history(panel, epoch[seen], curve[seen], look_of[arm])
+                _end(panel, epoch[seen][-1], curve[seen][-1], look_of[arm], status)
+
+
+def _history(panel: Axes, epoch: NDArray, curve: NDArray, look: Look) -> None:
+    """Draw the history of a seed."""
+    panel.plot(epoch, curve, color=look.colour, linestyle=look.dashes, linewidth=0.7, alpha=0.75)
+
+
+def _end(panel: Axes, epoch: float, value: float, look: Look, status: str) -> None:
+    """Mark where a seed left training, also on the edge of the panel if that is zero."""
+    (marker,) = panel.plot(epoch, value, color=look.colour, marker=look.marker, zorder=3)
+    marker.set_clip_on(bool(value > 0))
+    if status == "diverged":
+        marker.set(marker="x", markersize=6, markeredgewidth=1.4)
+
+
+def _costs(panel: Axes, minima: xr.Dataset, look_of: Mapping[str, Look]) -> None:
+    """Draw how many gradients of samples each seed evaluated; a cross where it diverged."""
+    gradients = minima["sample_gradients"]
+    spent = gradients.where((minima["status"] != "") & (gradients > 0))
+    stored = minima["arm"].values
+    arms = [arm for arm in look_of if arm in stored and spent.sel(arm=arm).notnull().any()]
+    for column, arm in enumerate(arms):
+        colour = look_of[arm].colour
+        costs = spent.sel(arm=arm).values
+        lost = minima["status"].sel(arm=arm).values == "diverged"
+        x = column + spread(len(lost))
+        for runs, marker in ((~lost, look_of[arm].marker), (lost, "x")):
+            panel.plot(x[runs], costs[runs], linestyle="none", marker=marker, color=colour)
     panel.set(title="cost", ylabel="gradients of single samples")
     logarithmic(panel)
-    columns(panel, shown)
+    columns(panel, arms)
+
+
+FIGURE = Figure(
+    name="training",
+    text=__doc__,
+    question=TRAINING,
+    stages=("minima",),
+    drawing=draw,
+    settings=("training.stop_loss", "training.stop_error"),
+    asked=trains_networks,
+)
