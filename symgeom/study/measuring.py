@@ -8,7 +8,7 @@ import torch
 
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import Parameters
-from symgeom.landscape.flatness.measures.record import Context, Measure
+from symgeom.landscape.flatness.measures.record import Context
 from symgeom.landscape.flatness.measures.section import Section
 from symgeom.landscape.flatness.parts import layers
 from symgeom.quotient.torus import Torus
@@ -92,13 +92,7 @@ def take_measures(
     """
     binary = bool(case.binary)
     problem = case.problems(precision, samples=options["samples"])["train"]
-    taken: list[Measure] = []
-    left_out: list[str] = []
-    for measure in section.asked(options):
-        if measure.obstacle(binary=binary, batch_norm=problem.batch_norm):
-            left_out.append(measure.name)
-        else:
-            taken.append(measure)
+    taken, left_out = section.divided(options, binary=binary, batch_norm=problem.batch_norm)
 
     def context_of(arm: str, seed: int) -> Context:
         def generators(name: str, *words: str) -> torch.Generator:
@@ -123,7 +117,7 @@ def take_measures(
     variables = _labelled(section, values_of)
     by_layer = any("layer" in variable.dims for variable in variables.values())
     coordinates = names("layer", layer_names, "layer") if by_layer else {}
-    return Measured(variables, coordinates, left_out)
+    return Measured(variables, coordinates, [measure.name for measure in left_out])
 
 
 def _labelled(section: Section, values_of: Mapping[str, np.ndarray]) -> Labelled:

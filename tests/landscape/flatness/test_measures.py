@@ -18,7 +18,13 @@ from symgeom.landscape.flatness.measures import (
     relative_noise,
     torus_noise,
 )
-from symgeom.landscape.flatness.measures.catalogue import SECTIONS, all_measures, panels, rows
+from symgeom.landscape.flatness.measures.catalogue import (
+    SECTIONS,
+    all_measures,
+    panels,
+    rows,
+    tabled_curves,
+)
 from symgeom.landscape.flatness.measures.record import FAMILIES, Context
 from symgeom.landscape.flatness.parts import layers
 from symgeom.landscape.problem import Problem
@@ -202,6 +208,10 @@ def test_panels_of_curves_and_of_layers():
         "rescaled_energy",
     ]
     assert list(panels("layer")) == ["layer_energy", "layer_margin", "layer_trace"]
+
+
+def test_tables_show_the_mean_of_energies_but_not_of_their_errors():
+    assert tabled_curves() == list(panels("amplitude"))
 
 
 def test_records_are_read_without_torch():

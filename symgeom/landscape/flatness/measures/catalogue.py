@@ -41,6 +41,27 @@ def rows() -> list[Row]:
     return sorted(listed, key=lambda row: (FAMILIES.index(row.family), not row.invariant))
 
 
+def tabled_curves() -> list[str]:
+    """Return the curves over the amplitude whose mean the table of minima shows.
+
+    Returns
+    -------
+    list of str
+        Names of arrays.
+
+    Examples
+    --------
+    >>> tabled_curves()
+    ['local_energy', 'torus_energy', 'additive_energy', 'rescaled_energy']
+    """
+    names = []
+    for section in SECTIONS:
+        for array in section.arrays().values():
+            if array.tabled and array.dims == ("amplitude",):
+                names.append(array.name)
+    return names
+
+
 def panels(dim: str) -> dict[str, Panel]:
     """Return the panels of one of the figures of curves and layers.
 

@@ -34,15 +34,14 @@ def energy_arrays(name: str, noise: str) -> tuple[Array, ...]:
     >>> [array.name for array in energy_arrays("torus_energy", "isotropic on the torus")]
     ['torus_energy', 'torus_energy_standard_error', 'torus_energy_loss']
     """
-    error = "increase of the training error"
-    loss = "increase of the training loss"
     under = f"under noise {noise}"
+    error = f"increase of the training error {under}"
+    loss = f"increase of the training loss {under}"
+    spread = f"standard error over draws of the {error}"
     return (
-        Array(name, "1", f"mean {error} {under}", DIMS),
-        Array(
-            f"{name}_standard_error", "1", f"standard error over draws of the {error} {under}", DIMS
-        ),
-        Array(f"{name}_loss", "nat", f"mean {loss} {under}", DIMS),
+        Array(name, "1", f"mean {error}", DIMS),
+        Array(f"{name}_standard_error", "1", spread, DIMS, tabled=False),
+        Array(f"{name}_loss", "nat", f"mean {loss}", DIMS, tabled=False),
     )
 
 

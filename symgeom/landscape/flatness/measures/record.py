@@ -79,12 +79,16 @@ class Array:
         In a few words: the attribute ``long_name``.
     dims : tuple of str
         Further dimensions, after those of the minima.
+    tabled : bool
+        Whether the table of minima shows it: of curves over the amplitude the mean, of quantiles
+        each. Values by rank, layer or probe are never shown there.
     """
 
     name: str
     units: str
     meaning: str
     dims: tuple[str, ...] = ()
+    tabled: bool = True
 
 
 @dataclass(frozen=True, eq=False)

@@ -39,6 +39,36 @@ class Section:
         """
         return [measure for measure in self.measures if measure.asked(options)]
 
+    def divided(
+        self, options: Mapping, *, binary: bool, batch_norm: str | None
+    ) -> tuple[list[Measure], list[Measure]]:
+        """Divide what a configuration asks for into what can be taken of a network and what cannot.
+
+        Parameters
+        ----------
+        options : mapping
+            The section of the configuration.
+        binary : bool
+            Whether of the weights only the signs count.
+        batch_norm : None or {"carried", "recompute"}
+            Which statistics the batch norms use; None without batch norm.
+
+        Returns
+        -------
+        taken : list of Measure
+            What nothing stands in the way of.
+        left_out : list of Measure
+            The others; :meth:`.record.Measure.obstacle` says why.
+        """
+        taken = []
+        left_out = []
+        for measure in self.asked(options):
+            if measure.obstacle(binary=binary, batch_norm=batch_norm):
+                left_out.append(measure)
+            else:
+                taken.append(measure)
+        return taken, left_out
+
     def arrays(self) -> dict[str, Array]:
         """Return everything that the stage may store.
 
