@@ -78,7 +78,9 @@ def test_relative_curvature_against_the_dense_hessian():
 
 
 def coordinates_in_a_chart(params, torus):
-    """Rows of a canonical network around which spheres are charted, and the loss on the chart: rows turned, lengths kept."""
+    """Rows of a canonical network around which spheres are charted, and the loss on the chart: rows
+    turned, lengths kept.
+    """
     rows = sphere_coordinates(torus.spec, params, bias_in_norm=torus.bias_in_norm)
     start = {name: torch.zeros_like(points) for name, points in rows.items()}
 
@@ -194,7 +196,8 @@ def test_relative_curvature_predicts_the_local_energy():
 
 
 def test_the_head_alone_is_a_sphere_of_its_length():
-    # Of two opposite weights of length r the loss is log(1 + exp(-sqrt(2) r cos a)) at the angle a from the best direction.
+    # Of two opposite weights of length r the loss is log(1 + exp(-sqrt(2) r cos a)) at the angle
+    # a from the best direction.
     length = 2.0
     head = UnitGroup("head", 1, (Leg("weight", 0, block=2),), permute=False, exact_for="error")
     problem = Problem(nn.Linear(1, 2, bias=False), torch.ones(1, 1), torch.tensor([1]))

@@ -60,7 +60,8 @@ def test_against_explicit_loops():
 
 @pytest.mark.parametrize("flip", [0.3, 0.05])
 def test_flip_probability_of_a_linear_classifier(flip):
-    # Outputs a (1 + s z1) and b (1 + s z2) of one sample: it flips where their difference, a Gaussian, changes sign.
+    # Outputs a (1 + s z1) and b (1 + s z2) of one sample: it flips where their difference, a
+    # Gaussian, changes sign.
     a, b, draws = 1.0, 1.5, 2000
     sigma = (
         (b - a)
@@ -89,7 +90,8 @@ def test_multiplicative_noise_does_not_see_the_gauge():
 
 
 def test_additive_noise_sees_the_gauge():
-    # Units whose incoming weights are small (and outgoing large) have their directions randomised by the same noise.
+    # Units whose incoming weights are small (and outgoing large) have their directions randomised
+    # by the same noise.
     spec = SPEC.exact()
     small = GroupElement(
         identity(spec).permutations,

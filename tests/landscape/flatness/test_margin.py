@@ -83,7 +83,8 @@ def test_other_architectures(name):
 
 
 def test_the_margin_of_a_linear_classifier_is_a_distance():
-    # Of two opposite unit normals, joint length 1, the margin is sqrt(2) times the distance from the plane; the matrix of one
+    # Of two opposite unit normals, joint length 1, the margin is sqrt(2) times the distance from
+    # the plane; the matrix of one
     # direction has spectral norm 1.
     classifier = Problem(
         nn.Linear(2, 2, bias=False), torch.tensor([[3.0, 4.0], [1.0, 0.0]]), torch.tensor([0, 0])
@@ -170,7 +171,9 @@ def test_relative_margins_of_layers_one_sample_at_a_time():
 
 
 def test_a_relative_margin_is_the_way_to_the_decision():
-    """The last layer is linear: along its relative gradient the decision lies where the relative margin says."""
+    """The last layer is linear: along its relative gradient the decision lies where the relative
+    margin says.
+    """
     sample = Problem(PROBLEM.module, PROBLEM.inputs[:1], PROBLEM.outputs(PARAMS).argmax(1)[:1])
     names = LAYERS["4"]
     radius = float(layer_margins(sample, PARAMS, {"4": names}, quantiles=[0.5]))

@@ -34,7 +34,9 @@ def quadratic(curvatures, place):
 
 
 def worst_in_ball(curvatures, gradient, radius):
-    """Maximum of g.e + 1/2 sum c_i e_i^2 over the ball: e_i = g_i / (m - c_i) with the multiplier m above all curvatures."""
+    """Maximum of g.e + 1/2 sum c_i e_i^2 over the ball: e_i = g_i / (m - c_i) with the multiplier m
+    above all curvatures.
+    """
     below, above = max(curvatures), max(curvatures) + 1e6
     for _ in range(200):
         middle = (below + above) / 2
@@ -149,7 +151,8 @@ def test_statistics_of_batch_norms_follow_the_policy():
     recompute = Problem(module, inputs, targets, batch_norm="recompute", training_inputs=inputs)
     found = sharpness(recompute, params, radius=0.2)
     assert (carried.batch_norm, found.batch_norm) == ("carried", "recompute")
-    # Normalised inputs do not depend on the length of the weights before them: the gradient there is along the sphere.
+    # Normalised inputs do not depend on the length of the weights before them: the gradient there
+    # is along the sphere.
     gradient = recompute.gradient(params)
     assert (
         abs((gradient["0.weight"] * params["0.weight"]).sum()) < 1e-4 * gradient["0.weight"].norm()

@@ -39,7 +39,9 @@ def histogram(points, width):
 
 
 def complete():
-    """Quadratures of as many steps as there are parameters from every unit vector: no estimate is left."""
+    """Quadratures of as many steps as there are parameters from every unit vector: no estimate is
+    left.
+    """
     found = [
         lanczos_quadrature(lambda v: DENSE @ v, unit, SIZE)
         for unit in torch.eye(SIZE, dtype=torch.float64)
@@ -136,7 +138,8 @@ def test_the_density_of_one_layer():
     )
     assert spectrum.nodes.shape == (40, 3)  # no more steps than parameters
     assert spectrum.parameters == 3
-    # Every sign vector but those along the zero eigenvalue, logits shifted together, sees the other two.
+    # Every sign vector but those along the zero eigenvalue, logits shifted together, sees the
+    # other two.
     best = spectrum.nodes[(spectrum.weights[:, 1:] > 1e-3).all(1)][0]
     assert torch.allclose(best, expected, atol=1e-12)
 
