@@ -113,15 +113,9 @@ def _add_what_is_missing(facts: Facts, files: Sequence[str], cases: Sequence[str
     left_out: dict[str, set[str]] = {case: set() for case in cases}
     facts.undefined = {case: [] for case in cases}
     for file in files:
-        case = _case_of(file, cases)
+        case = Path(file).parent.name
         attributes = read_store(file, only=()).attrs
         left_out[case].update(attributes["left_out"])
         facts.undefined[case] += attributes.get("undefined", [])
     for case in cases:
         facts.left_out[case] = sorted(left_out[case])
-
-
-def _case_of(file: str, cases: Sequence[str]) -> str:
-    """Return the case that a store belongs to: the innermost folder with the name of one."""
-    folders = [folder.name for folder in Path(file).parents]
-    return next(name for name in folders if name in cases)
