@@ -61,6 +61,7 @@ from .landscape.flatness.hessian import HessianEigenvalues as HessianEigenvalues
 from .landscape.flatness.hessian import hessian_eigenvalues as hessian_eigenvalues
 from .landscape.flatness.local_energies import LocalEnergy as LocalEnergy
 from .landscape.flatness.local_energies import local_energy as local_energy
+from .landscape.flatness.noise import KindOfNoise as KindOfNoise
 from .landscape.flatness.noise import Noise as Noise
 from .landscape.flatness.trace import HessianTrace as HessianTrace
 from .landscape.flatness.trace import hessian_trace as hessian_trace
@@ -86,6 +87,7 @@ from .dynamics.fibre import walk_fibre as walk_fibre
 from .dynamics.flow import Flow as Flow
 from .dynamics.flow import FlowPlan as FlowPlan
 from .dynamics.flow import gradient_flow as gradient_flow
+from .dynamics.flow.integrators import Steps as Steps
 from .dynamics.laws import LawCheck as LawCheck
 from .dynamics.laws import LawCount as LawCount
 from .dynamics.laws import check_laws as check_laws

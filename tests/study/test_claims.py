@@ -732,7 +732,7 @@ def test_stages_are_read_from_stores_with_the_arms_that_commute(tmp_path: Path):
             commutes = arrays["arm"].values != "adam"
             meaning = {"units": "1", "long_name": "whether it commutes"}
             arrays["equivariant"] = ("arm", commutes, meaning)
-        path = tmp_path / "mlp" / stage / "all.zarr.zip"
+        path = tmp_path / stage / "mlp" / "all.zarr.zip"
         write_store(path, arrays, config_digest="0", seeds=[0, 1, 2])
         stores[stage] = [str(path)]
     stores["valleys"] = []  # this study walked along no valley

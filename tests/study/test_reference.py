@@ -24,7 +24,7 @@ def test_tables_have_a_row_for_each_minimum_and_pair_of_each_case(tmp_path: Path
     stores: dict[str, list[str]] = {stage: [] for stage in stages}
     for case in ("mlp", "other"):
         for stage in stages:
-            path = tmp_path / case / stage / "all.zarr.zip"
+            path = tmp_path / stage / case / "all.zarr.zip"
             write_store(path, study[stage].to_dataset(), config_digest="0", seeds=[0, 1, 2])
             stores[stage].append(str(path))
     kept = tmp_path / "kept"

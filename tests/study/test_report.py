@@ -222,7 +222,7 @@ def test_data_are_described_without_reading_images(study, tmp_path):
         '<th scope="row">&lt;ant&gt;</th><td class="number">5</td><td class="number">2</td>' in text
     )
     counted = read_store(
-        tmp_path / "results/made_up/mlp/data.zarr.zip", only=("class", "train_class_count")
+        tmp_path / "results/made_up/data/mlp.zarr.zip", only=("class", "train_class_count")
     )
     assert set(counted.variables) == {"class", "train_class_count"}
 
