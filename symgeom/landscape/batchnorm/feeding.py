@@ -80,11 +80,11 @@ def find_folds(module: nn.Module, example: Tensor) -> list[Fold]:
     >>> [fold.layers for fold in find_folds(network, torch.zeros(1, 2))]
     [(('0.weight', '0.bias'),)]
     """
+    norms = batch_norms(module)
     program = export(module, example)
     graph = program.graph_module.graph
     graph.eliminate_dead_code()
-    names = tensor_names(program, module)
-    network = _Network(module, names)
+    network = _Network(module, set(norms), tensor_names(program, module))
     calls: dict[str, list[Call]] = {}
     for node in graph.nodes:
         call = read_call(node)
@@ -95,12 +95,12 @@ def find_folds(module: nn.Module, example: Tensor) -> list[Fold]:
 
 
 class _Network:
-    """A network and the names of the parameters in its graph."""
+    """A network, the paths of its batch norms, and the names of the parameters in its graph."""
 
-    def __init__(self, module: nn.Module, names: Mapping[Node, str]) -> None:
+    def __init__(self, module: nn.Module, norms: set[str], names: Mapping[Node, str]) -> None:
         self.module = module
+        self.norms = norms
         self.names = names
-        self.norms = batch_norms(module)
         self.uses: Counter[str] = Counter()
         for node, name in names.items():
             self.uses[name] += len(node.users)
