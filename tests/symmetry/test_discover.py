@@ -335,7 +335,7 @@ def test_a_squared_activation_doubles_the_exponent():
 
 @pytest.mark.parametrize("packed", [True, False])
 def test_heads_are_permuted_and_not_more(packed: bool):
-    """Queries, keys and values have a run each of a packed weight; units are runs of coordinates."""
+    """Queries, keys and values have a run each of a packed weight; units are blocks."""
     spec = proved(packed_attention() if packed else self_attention(6, 3), 4, 6)
     assert kinds(spec) == [(3, "none", True)]
     legs = {

@@ -128,7 +128,7 @@ class _Network:
         return tensors
 
     def fold(self, path: str, calls: list[Call]) -> Fold:
-        """Say where one batch norm goes: into all layers that feed it, or into a layer of its own."""
+        """Say where one batch norm goes: into the layers before it, or a layer of its own."""
         tensors: dict[str, str] = {}
         for argument, name in self.tensors_of(calls[0]).items():
             if name is not None:

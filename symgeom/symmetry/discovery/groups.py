@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from symgeom.symmetry.discovery.graph import Network
 from symgeom.symmetry.discovery.labels import Family, Labels
+from symgeom.symmetry.discovery.scalings import Powers, Scales, Scaling
 from symgeom.symmetry.discovery.sites import (
     Heads,
     Site,
@@ -12,7 +13,6 @@ from symgeom.symmetry.discovery.sites import (
     find_sites,
     inner_families,
 )
-from symgeom.symmetry.discovery.scalings import Powers, Scales, Scaling
 from symgeom.symmetry.discovery.solving import solve_labels
 from symgeom.symmetry.spec import Leg, UnitGroup
 
