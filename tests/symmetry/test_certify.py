@@ -55,7 +55,8 @@ def test_float32_has_its_own_bound():
 @pytest.mark.parametrize("wrong", ["hidden1", "hidden2", "hidden3"])
 @pytest.mark.parametrize("fault", ["power", "missing leg", "kind"])
 def test_the_wrong_group_is_named(wrong: str, fault: str):
-    """One group of four is wrong: a power, a bias left out, or a scale that the activation does not allow."""
+    """One group of four is wrong: a power, a bias left out, or a scale that the activation does not
+    allow."""
     activation = nn.GELU if fault == "kind" else nn.ReLU
     right = mlp_spec(*WIDTHS, scale="none" if fault == "kind" else "positive")
     weight, bias, outgoing = right[wrong].legs
@@ -142,7 +143,8 @@ def test_outputs_that_are_no_numbers_fail():
 
 
 class Stateful(nn.Module):
-    """A network that counts its calls in a buffer and clips its weights in place: unkind, and legal."""
+    """A network that counts its calls in a buffer and clips its weights in place: unkind, and
+    legal."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -197,7 +199,8 @@ def test_weights_that_are_not_finite(value: float):
 OTHER = {
     "widths": (
         (5, 6, 4, 8, 3),
-        r"missing \[\], .* not expected \[\], .* another shape {'4.weight': \(8, 4\), '4.bias': \(8,\)",
+        r"missing \[\], .* not expected \[\], .* another shape {'4.weight': \(8, 4\), "
+        r"'4.bias': \(8,\)",
     ),
     "depth": ((5, 6, 4, 7), r"missing \['6.bias', '6.weight'\], tensors not expected \[\]"),
     "more layers": (
@@ -222,7 +225,10 @@ def test_weights_of_another_architecture(other: str):
 
 def test_inputs_of_the_wrong_shape():
     network = mlp(*WIDTHS)
-    message = r"Cannot certify the network \(Sequential\) on inputs of shape \(4, 6\) and type torch.float64: .* Give a batch of"
+    message = (
+        r"Cannot certify the network \(Sequential\) on inputs of shape \(4, 6\) and type "
+        r"torch.float64: .* Give a batch of"
+    )
     with pytest.raises(SymgeomError, match=message):
         certify(
             mlp_spec(*WIDTHS),
@@ -254,7 +260,8 @@ def test_no_draw_proves_nothing():
 
 
 def test_the_walk_leaves_no_two_units_alike():
-    """Zero weights of a size beyond the noise's period: a permutation that forgets a leg must still be seen."""
+    """Zero weights of a size beyond the noise's period: a permutation that forgets a leg must still
+    be seen."""
     network = nn.Sequential(nn.Linear(2, 70_000), nn.ReLU(), nn.Linear(70_000, 2)).double()
     with torch.no_grad():
         for tensor in network.parameters():
@@ -288,7 +295,8 @@ def test_a_network_that_is_random_in_eval_mode():
     ).double()
     with pytest.raises(
         SymgeomError,
-        match=r"Cannot certify the network \(Block\): two evaluations on one input in eval mode differ",
+        match=r"Cannot certify the network \(Block\): two evaluations on one input in eval mode "
+        r"differ",
     ):
         certificate(SymmetrySpec(()), network)
 

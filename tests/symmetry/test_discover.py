@@ -1,4 +1,5 @@
-"""Discovery against specs and counts worked out by hand; every spec that is found is proved by its certificate."""
+"""Discovery against specs and counts worked out by hand; every spec that is found is proved by its
+certificate."""
 
 import pytest
 import torch
@@ -178,17 +179,23 @@ def torchvision_network(name: str) -> nn.Module:
 
 
 TORCHVISION = {
-    # 5 blocks with 2 families of 2 scalings, a stem of 2, streams fed by 2, 3, 2, 2 convolutions with one norm pair each.
+    # 5 blocks with 2 families of 2 scalings, a stem of 2, streams fed by 2, 3, 2, 2 convolutions
+    # with one norm pair each.
     "bottlenecks": (10 + 1 + 4, 20 + 2 + 9 + 4),
-    # As before with 4 blocks (streams fed by 2 each), but before and after the grouped layers the families are two runs each.
+    # As before with 4 blocks (streams fed by 2 each), but before and after the grouped layers the
+    # families are two runs each.
     "resnext": (4 * 4 + 1 + 4, 4 * 4 * 2 + 2 + 4 * 3),
-    # Stem (statistics, norm pair), 4 layers (a family inside with 2; the new channels with 1), a transition (1), and one scaling
-    # per segment that a batch norm reads: 1 + 2 in the first block, 3 in the transition, 1 + 2 in the second, 3 at the end.
+    # Stem (statistics, norm pair), 4 layers (a family inside with 2; the new channels with 1), a
+    # transition (1), and one scaling
+    # per segment that a batch norm reads: 1 + 2 in the first block, 3 in the transition, 1 + 2 in
+    # the second, 3 at the end.
     "densenet": (1 + 4 * 2 + 1, 2 + 4 * 3 + 1 + 12),
-    # The stem (its statistics, those of the depthwise filter), the stream of 16 (three statistics, norm pair), two expansions (as
+    # The stem (its statistics, those of the depthwise filter), the stream of 16 (three statistics,
+    # norm pair), two expansions (as
     # the stem), the last convolution (statistics); ReLU6 lets no scale through.
     "mobilenet_v2": (1 + 1 + 2 + 1, 2 + 4 + 2 * 2 + 1),
-    # The residual stream, and per block its heads and hidden units; one scaling for the weight and bias of each layer norm.
+    # The residual stream, and per block its heads and hidden units; one scaling for the weight and
+    # bias of each layer norm.
     "vit": (1 + 2 * 2, 2 * 2 + 1),
 }
 
@@ -207,7 +214,8 @@ def test_torchvision(name: str):
 
 
 def test_resnet18_unchanged():
-    """Eight blocks with two scalings inside each; four streams fed by three convolutions, with one norm pair; the head."""
+    """Eight blocks with two scalings inside each; four streams fed by three convolutions, with one
+    norm pair; the head."""
     spec = discover(torchvision_models().resnet18(num_classes=3), torch.zeros(2, 3, 32, 32))
     assert (sum(group.permute for group in spec.groups), len(spec.groups)) == (
         8 + 4,
@@ -315,7 +323,8 @@ def test_a_tensor_with_two_names_has_its_first():
         b=nn.Linear(4, 4),
     )
     network.b.weight = network.a.weight
-    # The outputs have an identity and are also hidden units, which are read by the weight that reads the stem: nothing is free.
+    # The outputs have an identity and are also hidden units, which are read by the weight that
+    # reads the stem: nothing is free.
     assert proved(network, 3).groups == ()
 
 
@@ -326,7 +335,7 @@ def test_a_squared_activation_doubles_the_exponent():
 
 @pytest.mark.parametrize("packed", [True, False])
 def test_heads_are_permuted_and_not_more(packed: bool):
-    """Queries, keys and values have a run each of a packed weight; units are blocks of coordinates."""
+    """Queries, keys and values have a run each of a packed weight; units are blocks."""
     spec = proved(packed_attention() if packed else self_attention(6, 3), 4, 6)
     assert kinds(spec) == [(3, "none", True)]
     legs = {
@@ -386,7 +395,8 @@ def test_without_heads_of_their_own_coordinates_nothing_changes():
 
 
 HEADS_MEET = {
-    # Two means over heads, and a layer that mixes heads: one matrix would have to act on all of them, which is not reported.
+    # Two means over heads, and a layer that mixes heads: one matrix would have to act on all of
+    # them, which is not reported.
     "values averaged": lambda self, x: self.out((_scores(self, x) @ _heads(self.value, x)).mean(1)),
     "queries averaged": lambda self, x: self.last(
         (
@@ -440,7 +450,8 @@ def test_transformer_stream_is_permuted_though_layer_norm_forbids_its_scale():
     spec = proved(network, 4, 3)
     assert spec["hidden1"].permute
     assert spec["hidden1"].scale == "none"
-    # Stream, heads, hidden units; the weight and bias of the last norm are read by the last layer only.
+    # Stream, heads, hidden units; the weight and bias of the last norm are read by the last layer
+    # only.
     assert [g.size for g in spec.exact().groups if g.permute] == [6, 2, 5]
 
 
@@ -466,7 +477,8 @@ def test_a_bias_along_other_units_forbids_their_scale():
 
 
 def test_embedding():
-    """Words have an identity; the coordinates of their vectors are units, read without an activation: a linear group."""
+    """Words have an identity; the coordinates of their vectors are units, read without an
+    activation: a linear group."""
     network = Block(
         lambda self, x: self.out(self.words(x).mean(1)),
         words=nn.Embedding(7, 4),
@@ -499,7 +511,8 @@ def test_an_addition_of_a_constant_forbids_scales():
 
 
 def test_writing_in_place_is_seen_by_later_uses():
-    """The first layer's result is read again after a ReLU was written over it: its units are not linear."""
+    """The first layer's result is read again after a ReLU was written over it: its units are not
+    linear."""
 
     def forward(self: Block, x: Tensor) -> Tensor:
         y = self.a(x)
@@ -533,7 +546,7 @@ def test_no_head_if_its_weight_is_used_elsewhere():
     assert discover(network, example(3)).groups == ()
 
 
-# -- what cannot be done -------------------------------------------------------------------------------------------------------
+# -- what cannot be done ---------------------------------------------------------------------------
 
 UNKNOWN = {
     "operation 'aten.cumsum.default'": lambda x: x.cumsum(-1),
@@ -558,7 +571,10 @@ def test_what_is_not_known_is_named_with_its_module(reason: str):
     network = nn.Sequential(
         nn.Linear(3, 4, bias=False), nn.Sequential(Block(lambda self, x: UNKNOWN[reason](x)))
     )
-    message = f"Cannot discover the symmetries through {reason}.* in module '1.0' .Block.. Write a SymmetrySpec .* by hand"
+    message = (
+        f"Cannot discover the symmetries through {reason}.* in module '1.0' .Block.. Write a "
+        f"SymmetrySpec .* by hand"
+    )
     with pytest.raises(SymgeomError, match=message):
         discover(network, torch.zeros(2, 3))
 
@@ -571,7 +587,8 @@ def test_an_unknown_operation_of_the_network_itself():
 def test_an_example_of_the_wrong_shape():
     with pytest.raises(
         SymgeomError,
-        match=r"Cannot run the network \(Sequential\) on an example of shape \(2, 5\).*Give a batch",
+        match=r"Cannot run the network \(Sequential\) on an example of shape \(2, 5\).*Give a "
+        r"batch",
     ):
         discover(mlp(3, 4, 2), torch.zeros(2, 5, dtype=torch.float64))
 

@@ -25,7 +25,8 @@ ROUNDING = 1e-12  # relative: inverses of matrices whose condition is below 1e3
 
 
 def assembled():
-    """Every kind of leg at once: maps flattened either way, regions, running statistics with eps, a second matrix group."""
+    """Every kind of leg at once: maps flattened either way, regions, running statistics with eps, a
+    second matrix group."""
     groups = (
         UnitGroup(
             "channels",
@@ -60,7 +61,8 @@ def assembled():
 
 
 def further_scalings():
-    """Units that one group permutes and two others scale: a kept batch norm, as discovered, and with the scaling listed first."""
+    """Units that one group permutes and two others scale: a kept batch norm, as discovered, and
+    with the scaling listed first."""
     kept = Leg("norm", 0, power=0), Leg("next", 1, power=0)
     rows = UnitGroup("rows", 5, (Leg("weight", 0), Leg("mean", 0, buffer=True), *kept), "positive")
     pair = UnitGroup(
@@ -349,7 +351,8 @@ def test_weights_that_are_not_finite_are_refused():
         params["2.weight"][1, 2] = value
         with pytest.raises(
             SymgeomError,
-            match="Cannot use the network to act on: tensor '2.weight' holds 1 values that are NaN or",
+            match="Cannot use the network to act on: tensor '2.weight' holds 1 values that are NaN "
+            "or",
         ):
             act(spec, elements(spec, 0, 1)[0], params)
     # What no leg moves is not looked at.
@@ -362,7 +365,8 @@ def test_weights_that_are_not_real_are_refused(dtype):
     params["2.bias"] = params["2.bias"].to(dtype)
     with pytest.raises(
         SymgeomError,
-        match=f"Cannot act on tensor '2.bias' of {dtype}: group elements move and scale real weights",
+        match=f"Cannot act on tensor '2.bias' of {dtype}: group elements move and scale real "
+        f"weights",
     ):
         act(spec, identity(spec), params)
 
@@ -372,7 +376,10 @@ def test_an_element_that_names_a_group_by_half_is_refused():
     whole = identity(spec)
     without_scales = GroupElement(whole.permutations, {"hidden1": whole.scales["hidden1"]})
     without_permutations = GroupElement({}, whole.scales)
-    message = r"Cannot use the group element on group 'hidden2': it has .* scales of \['hidden1'\]. Give both for every group"
+    message = (
+        r"Cannot use the group element on group 'hidden2': it has .* scales of \['hidden1'\]. "
+        r"Give both for every group"
+    )
     for fails in (
         lambda: act(spec, without_scales, params),
         lambda: compose(spec, whole, without_scales),

@@ -28,7 +28,8 @@ number = 3
 def small(widths=(3,), activation="relu", bias=True):
     layers, last = [], 4
     for width in widths:
-        layers += [nn.Linear(last, width, bias=bias), nn.ReLU() if activation == "relu" else nn.Tanh()]
+        layers.append(nn.Linear(last, width, bias=bias))
+        layers.append(nn.ReLU() if activation == "relu" else nn.Tanh())
         last = width
     return nn.Sequential(*layers, nn.Linear(last, 2))
 
@@ -249,8 +250,8 @@ def test_a_figure_that_cannot_be_written(here, capsys):
     assert main(["inspect", "factories:small", "--input", "4", "--figure", "file/graph.png"]) == 1
     said = capsys.readouterr().err
     assert (
-        "Cannot write 'file/graph.png': File exists. Nothing half-written is left; make room or correct the path"
-        in said
+        "Cannot write 'file/graph.png': File exists. Nothing half-written is left; make room "
+        "or correct the path" in said
     )
 
 

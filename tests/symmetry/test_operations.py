@@ -1,4 +1,7 @@
-"""The records of operations: that each is decided for all who read it, and that one more is one file and one line."""
+"""The records of operations.
+
+Every reader of a graph finds a decision there, and one more operation is one file and one line.
+"""
 
 import os
 import shutil

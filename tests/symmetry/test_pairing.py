@@ -39,7 +39,8 @@ def test_products_are_inner_products_of_slices():
 
 
 def test_the_pairing_is_the_derivative_of_the_action():
-    # <u, M v> with M v the derivative of the scaling exp(t p) of v at t = 0, by central differences.
+    # <u, M v> with M v the derivative of the scaling exp(t p) of v at t = 0, by central
+    # differences.
     legs = (Leg("in", 0), Leg("out", 1, power=-2), Leg("far", 0, power=3, block=2))
     spec = SymmetrySpec((UnitGroup("units", 3, legs),))
     generator = torch.Generator().manual_seed(0)
@@ -104,7 +105,10 @@ def test_stacked_networks(function):
 @pytest.mark.parametrize("function", [pairing, leg_products])
 def test_vectors_of_another_architecture_are_refused(function):
     u, wider = network(*WIDTHS), network(7, *WIDTHS[1:])
-    message = r"on group 'hidden1': tensor '0.weight' has shape \(5, 4\) in the first and \(5, 7\) in the second"
+    message = (
+        r"on group 'hidden1': tensor '0.weight' has shape \(5, 4\) in the first and \(5, 7\) "
+        r"in the second"
+    )
     with pytest.raises(SymgeomError, match=message):
         function(SPEC, u, wider)
     with pytest.raises(
@@ -120,7 +124,8 @@ def test_vectors_of_another_architecture_are_refused(function):
 
 
 def test_the_matrix_of_a_linear_group_is_the_derivative_of_its_action():
-    # <g, (d/dt) exp(t E_jk) v> for every pair of units, by central differences: what a gradient g loses along the orbit of v.
+    # <g, (d/dt) exp(t E_jk) v> for every pair of units, by central differences: what a gradient g
+    # loses along the orbit of v.
     spec = SymmetrySpec(
         tuple(replace(group, scale="linear") for group in mlp_spec(4, 3, 2).exact().groups)
     )

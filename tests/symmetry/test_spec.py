@@ -157,7 +157,10 @@ TWICE = {
 
 @pytest.mark.parametrize("fault", TWICE)
 def test_a_slice_listed_twice_is_refused(fault):
-    message = r"group 'g': leg on tensor 'w', axis [01]: its entries . to . are listed twice in the group \(entries . to .\)"
+    message = (
+        r"group 'g': leg on tensor 'w', axis [01]: its entries . to . are listed twice in the "
+        r"group \(entries . to .\)"
+    )
     for legs in (TWICE[fault], TWICE[fault][::-1]):
         with pytest.raises(SymgeomError, match=message):
             check_spec(SymmetrySpec((UnitGroup("g", 2, legs),)), {"w": torch.ones(4, 6)})
@@ -169,7 +172,8 @@ def test_a_slice_that_two_groups_permute_is_refused(fault):
     one, other = UnitGroup("one", 2, (first,)), UnitGroup("other", 2, (second,), "none")
     with pytest.raises(
         SymgeomError,
-        match=r"group '(one|other)': leg on tensor 'w', .* are also permuted by group '(one|other)'",
+        match=r"group '(one|other)': leg on tensor 'w', .* are also permuted by group "
+        r"'(one|other)'",
     ):
         check_spec(SymmetrySpec((one, other)), {"w": torch.ones(4, 6)})
     # Any number of scalings may act on units that one group permutes.
@@ -204,7 +208,8 @@ GROUPS = {
     "no legs": (UnitGroup("g", 2, ()), "group 'g': it has 2 units and 0 legs"),
     "a scale without powers": (
         UnitGroup("g", 2, (Leg("w", 0, power=0), Leg("v", 0, power=0))),
-        "group 'g': it has 2 units and 2 legs, all of power 0, so that its scale 'positive' does nothing",
+        "group 'g': it has 2 units and 2 legs, all of power 0, so that its scale 'positive' "
+        "does nothing",
     ),
     "a leg that never moves": (
         UnitGroup("g", 2, (Leg("w", 0), Leg("v", 0, power=0)), permute=False),

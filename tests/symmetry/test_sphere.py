@@ -30,7 +30,8 @@ def exact_angle(u, v):
 
 
 def pair(theta, dimension):
-    """Two vectors of different lengths in a random plane, at an angle close to theta (exactly where that is possible)."""
+    """Two vectors of different lengths in a random plane, at an angle close to theta (exactly where
+    that is possible)."""
     frame = torch.linalg.qr(
         torch.randn(dimension, 2, generator=stream("pair", dimension), dtype=torch.float64)
     ).Q
@@ -44,7 +45,8 @@ def pair(theta, dimension):
 @pytest.mark.parametrize("theta", ANGLES)
 def test_angles_are_right_to_rounding_everywhere(theta, dimension):
     u, v = pair(theta, dimension)
-    # The coordinates themselves are rounded: an absolute error of a few units in the last place of 1, at any angle.
+    # The coordinates themselves are rounded: an absolute error of a few units in the last place of
+    # 1, at any angle.
     assert abs(float(angle(u, v)) - exact_angle(u, v)) < 3 * UNIT_ROUNDING * (1 + theta)
     assert abs(float(angle(u, v)) - theta) < 5e-16 * (1 + theta)
 

@@ -1,4 +1,5 @@
-"""Translations found in gradients: the laws of softmax, norms and keys, and none where there are none."""
+"""Translations found in gradients: the laws of softmax, norms and keys, and none where there are
+none."""
 
 import pytest
 import torch

@@ -80,11 +80,11 @@ def find_folds(module: nn.Module, example: Tensor) -> list[Fold]:
     >>> [fold.layers for fold in find_folds(network, torch.zeros(1, 2))]
     [(('0.weight', '0.bias'),)]
     """
+    norms = batch_norms(module)
     program = export(module, example)
     graph = program.graph_module.graph
     graph.eliminate_dead_code()
-    names = tensor_names(program, module)
-    network = _Network(module, names)
+    network = _Network(module, set(norms), tensor_names(program, module))
     calls: dict[str, list[Call]] = {}
     for node in graph.nodes:
         call = read_call(node)
@@ -95,12 +95,12 @@ def find_folds(module: nn.Module, example: Tensor) -> list[Fold]:
 
 
 class _Network:
-    """A network and the names of the parameters in its graph."""
+    """A network, the paths of its batch norms, and the names of the parameters in its graph."""
 
-    def __init__(self, module: nn.Module, names: Mapping[Node, str]) -> None:
+    def __init__(self, module: nn.Module, norms: set[str], names: Mapping[Node, str]) -> None:
         self.module = module
+        self.norms = norms
         self.names = names
-        self.norms = batch_norms(module)
         self.uses: Counter[str] = Counter()
         for node, name in names.items():
             self.uses[name] += len(node.users)
@@ -128,7 +128,7 @@ class _Network:
         return tensors
 
     def fold(self, path: str, calls: list[Call]) -> Fold:
-        """Say where one batch norm goes: into all layers that feed it, or into a layer of its own."""
+        """Say where one batch norm goes: into the layers before it, or a layer of its own."""
         tensors: dict[str, str] = {}
         for argument, name in self.tensors_of(calls[0]).items():
             if name is not None:

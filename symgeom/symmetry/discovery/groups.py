@@ -4,15 +4,15 @@ from dataclasses import replace
 
 from symgeom.symmetry.discovery.graph import Network
 from symgeom.symmetry.discovery.labels import Family, Labels
-from symgeom.symmetry.discovery.places import (
+from symgeom.symmetry.discovery.scalings import Powers, Scales, Scaling
+from symgeom.symmetry.discovery.sites import (
     Heads,
-    Place,
-    Places,
+    Site,
+    Sites,
     find_heads,
-    find_places,
+    find_sites,
     inner_families,
 )
-from symgeom.symmetry.discovery.scalings import Powers, Scales, Scaling
 from symgeom.symmetry.discovery.solving import solve_labels
 from symgeom.symmetry.spec import Leg, UnitGroup
 
@@ -37,15 +37,15 @@ def unit_groups(network: Network, *, within_heads: bool = False) -> list[UnitGro
     """
     labels = Labels()
     solve_labels(labels, network)
-    places = find_places(labels, network)
-    inner = inner_families(places)
+    sites = find_sites(labels, network)
+    inner = inner_families(sites)
     heads: Heads = {}
     if within_heads:
-        heads = find_heads(labels, network, places, inner)
+        heads = find_heads(labels, network, sites, inner)
     scales = Scales(labels, network)
     families: list[list[UnitGroup]] = []
-    for family, family_places in _reported(places, set(inner), heads).items():
-        groups = _family_groups(network, family, family_places, scales)
+    for family, family_sites in _reported(sites, set(inner), heads).items():
+        groups = _family_groups(network, family, family_sites, scales)
         if family in heads:
             host, _ = heads[family]
             groups = _one_per_head(groups, host.size)
@@ -53,15 +53,15 @@ def unit_groups(network: Network, *, within_heads: bool = False) -> list[UnitGro
     return _named(families, _Order(network))
 
 
-def _reported(places: Places, inner: set[Family], heads: Heads) -> Places:
+def _reported(sites: Sites, inner: set[Family], heads: Heads) -> Sites:
     """Return the families that get groups: not the parts of units, unless they replace these."""
     hosts = {host for host, _ in heads.values()}
-    reported: Places = {}
-    for family, family_places in places.items():
+    reported: Sites = {}
+    for family, family_sites in sites.items():
         if family not in inner and family not in hosts:
-            reported[family] = family_places
-    for family, (_, first_places) in heads.items():
-        reported[family] = first_places
+            reported[family] = family_sites
+    for family, (_, first_sites) in heads.items():
+        reported[family] = first_sites
     return reported
 
 
@@ -106,7 +106,7 @@ def _moved(leg: Leg, units: int) -> Leg:
 
 
 def _family_groups(
-    network: Network, family: Family, places: list[Place], scales: Scales
+    network: Network, family: Family, sites: list[Site], scales: Scales
 ) -> list[UnitGroup]:
     """Return the group of a family's permutations, then its further scalings.
 
@@ -116,7 +116,7 @@ def _family_groups(
         Statements and parameters.
     family : Family
         The units.
-    places : list of Place
+    sites : list of Site
         Where they index parameters.
     scales : Scales
         How they may be scaled.
@@ -126,13 +126,13 @@ def _family_groups(
     list of UnitGroup
         Their names are only the endings that follow the name of the family.
     """
-    scalings = scales.of(family, places)
-    main = _main_scaling(scalings, scales.roles(places))
+    scalings = scales.of(family, sites)
+    main = _main_scaling(scalings, scales.roles(sites))
     further = [scaling for scaling in scalings if scaling is not main]
-    legs = _legs(network, places, main.powers)
+    legs = _legs(network, sites, main.powers)
     groups = [UnitGroup("", family.size, legs, main.kind)]
     for number, scaling in enumerate(further, start=1):
-        legs = tuple(leg for leg in _legs(network, places, scaling.powers) if leg.power)
+        legs = tuple(leg for leg in _legs(network, sites, scaling.powers) if leg.power)
         name = f".scale{number}"
         groups.append(UnitGroup(name, family.size, legs, scaling.kind, permute=False))
     return groups
@@ -150,10 +150,10 @@ def _main_scaling(scalings: list[Scaling], roles: Powers) -> Scaling:
     return Scaling(powers, "none")
 
 
-def _legs(network: Network, places: list[Place], powers: Powers) -> tuple[Leg, ...]:
+def _legs(network: Network, sites: list[Site], powers: Powers) -> tuple[Leg, ...]:
     """Return the legs of a family, with power 0 where a scaling does nothing."""
     legs: list[Leg] = []
-    for place in places:
-        power = powers.get(place.occurrence.key, 0)
-        legs.append(place.leg(network, power))
+    for site in sites:
+        power = powers.get(site.occurrence.key, 0)
+        legs.append(site.leg(network, power))
     return tuple(legs)

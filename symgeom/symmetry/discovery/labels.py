@@ -19,7 +19,7 @@ Baader and Snyder, "Unification theory", Handbook of Automated Reasoning (2001),
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import product
+from itertools import chain, product
 from math import prod
 
 
@@ -167,10 +167,11 @@ class Labels:
         occurrences: list[Occurrence] = []
         start = 0
         for factors in expression:
-            for choice in product(*(self._named(axis) for axis in factors)):
-                factors_of_segment = [named for segment in choice for named in segment]
-                occurrences += _occurrences_in(factors_of_segment, start)
-                start += prod(family.size for family, _ in factors_of_segment)
+            labels = [self._named(axis) for axis in factors]
+            for choice in product(*labels):
+                families = list(chain.from_iterable(choice))
+                occurrences += _occurrences_in(families, start)
+                start += prod(family.size for family, _ in families)
         return occurrences
 
     def _named(self, axis: Axis) -> list[list[Named]]:
@@ -194,10 +195,12 @@ class Labels:
                 self._unify_products(a, b)
             elif _entries(a) > _entries(b):
                 right.appendleft(b)
-                left.extendleft(reversed(self._split(a, _entries(b))))
+                parts = self._split(a, _entries(b))
+                left.extendleft(reversed(parts))
             else:
                 left.appendleft(a)
-                right.extendleft(reversed(self._split(b, _entries(a))))
+                parts = self._split(b, _entries(a))
+                right.extendleft(reversed(parts))
 
     def _front(self, queue: deque[Segment]) -> Segment:
         """Take the first segment, in terms of families that are bound to nothing."""

@@ -7,8 +7,8 @@ from fractions import Fraction
 from symgeom.symmetry.discovery.exponents import null_space
 from symgeom.symmetry.discovery.graph import Network
 from symgeom.symmetry.discovery.labels import Axis, Family, Key, Labels
-from symgeom.symmetry.discovery.places import Place
 from symgeom.symmetry.discovery.relations import Handed, Relation, Separate
+from symgeom.symmetry.discovery.sites import Site
 from symgeom.symmetry.discovery.solving import Position, position_of
 from symgeom.symmetry.spec import Scale
 
@@ -19,7 +19,7 @@ Powers = dict[Key, int]
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
-    """One way to scale the units of a family: a power per place."""
+    """One way to scale the units of a family: a power per site."""
 
     powers: Powers
     kind: Scale
@@ -34,14 +34,14 @@ class Scales:
         self.separate = _separate_families(labels, network)
         self.reads = _reading_axes(network)
 
-    def roles(self, places: list[Place]) -> Powers:
-        """Return for each place of a family 1 if it produces the units and -1 if it reads them."""
-        keys = [place.occurrence.key for place in places]
+    def roles(self, sites: list[Site]) -> Powers:
+        """Return for each site of a family 1 if it produces the units and -1 if it reads them."""
+        keys = [site.occurrence.key for site in sites]
         return {key: -1 if key[0] in self.reads else 1 for key in keys}
 
-    def of(self, family: Family, places: list[Place]) -> list[Scaling]:
+    def of(self, family: Family, sites: list[Site]) -> list[Scaling]:
         """Return a basis of the scalings of a family, those of the first tensors first."""
-        keys = list(self.roles(places))
+        keys = list(self.roles(sites))
         powers = _solutions(self.positive.get(family, []), keys, modulus=0)
         if family not in self.separate and _allows_matrices(powers, keys):
             return [Scaling(powers[0], "linear")]
@@ -49,7 +49,7 @@ class Scales:
         scaled: set[Key] = set()
         for vector in powers:
             scaled |= _multiplied(vector)
-        roles = self.roles(places)
+        roles = self.roles(sites)
         for vector in _solutions(self.signs.get(family, []), keys, modulus=2):
             flips = {key: roles[key] for key in vector}
             if scaled.isdisjoint(_multiplied(flips)):
@@ -58,7 +58,7 @@ class Scales:
 
 
 def _allows_matrices(vectors: list[Powers], keys: list[Key]) -> bool:
-    """Whether there is one scaling, by 1 or -1 at every place: then a matrix may act instead."""
+    """Whether there is one scaling, by 1 or -1 at every site: then a matrix may act instead."""
     if len(vectors) != 1:
         return False
     powers = vectors[0]

@@ -46,11 +46,12 @@ def _unify(labels: Labels, relation: Relation) -> None:
 
 def _pin_mismatches(labels: Labels, relation: Relation) -> None:
     """Pin families that are not at the same positions in all expressions of a relation."""
-    occurrences = [labels.occurrences(expression) for expression, _ in relation.terms]
-    positions = [{position_of(occurrence) for occurrence in row} for row in occurrences]
+    positions: list[set[Position]] = []
+    for expression, _ in relation.terms:
+        positions.append(set(map(position_of, labels.occurrences(expression))))
     common = set.intersection(*positions)
-    for row in occurrences:
-        labels.pin(occurrence.family for occurrence in row if position_of(occurrence) not in common)
+    for family, _, _ in set.union(*positions) - common:
+        labels.pin([family])
 
 
 def position_of(occurrence: Occurrence) -> Position:

@@ -30,5 +30,8 @@ def _records(namespace: Mapping[str, object]) -> Iterator[Operation]:
 OPERATIONS: tuple[Operation, ...] = tuple(_records(dict(globals())))
 """All operations."""
 
-BY_NAME: dict[str, Operation] = {name: record for record in OPERATIONS for name in record.names}
+BY_NAME: dict[str, Operation] = {}
 """The operation of every name."""
+
+for _operation in OPERATIONS:
+    BY_NAME |= dict.fromkeys(_operation.names, _operation)

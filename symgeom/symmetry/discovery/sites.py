@@ -12,7 +12,7 @@ Region = tuple[tuple[int, int, int], ...]
 
 
 @dataclass(frozen=True, eq=False)
-class Place:
+class Site:
     """Where a family indexes a parameter: a leg whose power is still to be found."""
 
     tensor: str
@@ -35,26 +35,26 @@ class Place:
         )
 
 
-Places = dict[Family, list[Place]]
+Sites = dict[Family, list[Site]]
 """Where each family indexes parameters, in the order of use."""
 
 Inner = dict[Family, set[Family]]
 """Families that only number the parts of other units, and these others."""
 
-Heads = dict[Family, tuple[Family, list[Place]]]
+Heads = dict[Family, tuple[Family, list[Site]]]
 """Families of coordinates, the units that they belong to, and where those of the first unit lie."""
 
 
-def find_places(labels: Labels, network: Network) -> Places:
+def find_sites(labels: Labels, network: Network) -> Sites:
     """Return where each family indexes parameters, in the order of use."""
-    places: Places = {}
+    sites: Sites = {}
     for tensor, axes in network.tensors.items():
         for index, axis in enumerate(axes):
             for piece, region in _pieces(axis, axes, network):
                 for occurrence in labels.occurrences(((piece,),)):
-                    place = Place(tensor, index, region, occurrence)
-                    places.setdefault(occurrence.family, []).append(place)
-    return places
+                    site = Site(tensor, index, region, occurrence)
+                    sites.setdefault(occurrence.family, []).append(site)
+    return sites
 
 
 def _pieces(axis: Axis, axes: Axes, network: Network) -> list[tuple[Axis, Region]]:
@@ -70,7 +70,7 @@ def _pieces(axis: Axis, axes: Axes, network: Network) -> list[tuple[Axis, Region
     return regions
 
 
-def inner_families(places: Places) -> Inner:
+def inner_families(sites: Sites) -> Inner:
     """Return the families that only number the parts of other units (coordinates within a head).
 
     They could be permuted only in all units at once, which is a small part of what is true: each
@@ -78,7 +78,7 @@ def inner_families(places: Places) -> Inner:
 
     Parameters
     ----------
-    places : dict of Family to list of Place
+    sites : dict of Family to list of Site
         Where all families index parameters.
 
     Returns
@@ -87,10 +87,10 @@ def inner_families(places: Places) -> Inner:
         What is not to be reported by itself, and the units that it is a part of.
     """
     segments: dict[tuple[str, int, Region, int], list[Occurrence]] = {}
-    for family_places in places.values():
-        for place in family_places:
-            segment = (place.tensor, place.axis, place.region, place.occurrence.start)
-            segments.setdefault(segment, []).append(place.occurrence)
+    for family_sites in sites.values():
+        for site in family_sites:
+            segment = (site.tensor, site.axis, site.region, site.occurrence.start)
+            segments.setdefault(segment, []).append(site.occurrence)
     inner: Inner = {}
     for occurrences in segments.values():
         outermost = _outermost(occurrences, inner)
@@ -110,7 +110,7 @@ def _outermost(occurrences: list[Occurrence], inner: Inner) -> Occurrence:
     return max(occurrences, key=rank)
 
 
-def find_heads(labels: Labels, network: Network, places: Places, inner: Inner) -> Heads:
+def find_heads(labels: Labels, network: Network, sites: Sites, inner: Inner) -> Heads:
     """Return the families of coordinates that belong to one unit each.
 
     Parameters
@@ -119,28 +119,28 @@ def find_heads(labels: Labels, network: Network, places: Places, inner: Inner) -
         Solved.
     network : Network
         Statements and parameters.
-    places : dict of Family to list of Place
+    sites : dict of Family to list of Site
         Where all families index parameters.
     inner : dict of Family to set of Family
         The families that are parts of other units.
 
     Returns
     -------
-    dict of Family to (Family, list of Place)
+    dict of Family to (Family, list of Site)
         The units, and where the coordinates of the first one lie.
     """
     heads: Heads = {}
     for family, hosts in inner.items():
         host = next(iter(hosts))
-        family_places = places[family]
-        in_all_units = all(place.occurrence.outer == host.size for place in family_places)
+        family_sites = sites[family]
+        in_all_units = all(site.occurrence.outer == host.size for site in family_sites)
         if len(hosts) == 1 and in_all_units and not _meet(labels, network, host, family):
-            heads[family] = (host, [_of_first_unit(place) for place in family_places])
+            heads[family] = (host, [_of_first_unit(site) for site in family_sites])
     return heads
 
 
-def _of_first_unit(place: Place) -> Place:
-    return replace(place, occurrence=replace(place.occurrence, outer=1))
+def _of_first_unit(site: Site) -> Site:
+    return replace(site, occurrence=replace(site.occurrence, outer=1))
 
 
 def _meet(labels: Labels, network: Network, host: Family, family: Family) -> bool:
