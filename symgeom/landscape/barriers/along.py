@@ -67,8 +67,8 @@ def profile(
     at_once : int, optional
         Networks evaluated together by ``torch.vmap``. By default 1 on a CPU, where that is fastest
         (an MLP 64-128-128-10 on 1437 samples, one thread: 2.3 ms per network in float32 and 2.8 ms
-        in float64, against 2.7 and 3.9 ms for 4 at once, 3.9 and 10 ms for 25) and where the result
-        of a pair is bit for bit that of the pair alone; 32 on other devices.
+        in float64, against 2.7 and 3.9 ms for 4 at once, 3.9 and 10 ms for 25); 32 on other
+        devices. The result of a pair is that of the pair alone but for rounding.
     values : {"both", "error"}
         Whether the loss is wanted. The error alone is faster on a CPU where the first layer of the
         network is dense and its rows are combinations of the rows of the path's points (see

@@ -204,7 +204,10 @@ def _add_bias(layer: nn.Module) -> None:
 
 def _unchanged_tensors(tensors: Parameters, twin: nn.Module, folds: list[Fold]) -> dict[str, str]:
     """Return the tensors that folding leaves alone: name in the copy, name in the original."""
-    changed = {name for fold in folds for layer in fold.layers for name in layer}
+    changed: set[str | None] = set()
+    for fold in folds:
+        for layer in fold.layers:
+            changed.update(layer)
     names = {id(tensor): name for name, tensor in tensors.items()}
     unchanged = {}
     for name, tensor in _tensors(twin).items():

@@ -5,7 +5,8 @@ two geodesics. With :math:`s = 1 - |2t - 1|`, every binary weight at :math:`t` i
 probability :math:`s`, else that of the end on this side of the bend,
 
 .. math:: \phi(t)_i = \begin{cases} m_i & \text{with probability } s\\
-          (\theta_1)_i \text{ or } (\theta_2)_i & \text{else,} \end{cases} \qquad \frac{\partial}{\partial m_i} \text{ only where } \phi_i = m_i,
+          (\theta_1)_i \text{ or } (\theta_2)_i & \text{else,} \end{cases} \qquad
+          \frac{\partial}{\partial m_i} \text{ only where } \phi_i = m_i,
 
 which is a point of a random Hamming geodesic, but for the exact number of flips. All else
 (optimizer, pairs, record) is as for real networks that are trained together, see

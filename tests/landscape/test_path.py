@@ -1,5 +1,4 @@
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,10 +22,10 @@ from symgeom.landscape.path import (
 )
 from symgeom.quotient.gauge import canonicalise
 from symgeom.quotient.torus import Torus, sphere_coordinates
+from symgeom.study.gauges import geodesic_between
 from symgeom.symmetry.group import act, random_element
 from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
 
-ROOT = Path(__file__).parents[1]
 WIDTHS = (5, 7, 6, 3)
 SPEC = mlp_spec(*WIDTHS)
 GRID = torch.tensor([0.0, 0.1, 0.25, 0.5, 0.8, 1.0], dtype=torch.float64)
@@ -339,17 +338,11 @@ def test_weights_of_a_bezier_curve_add_up():
         )
 
 
-def test_the_workflow_draws_geodesics_under_the_convention_of_the_study(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
-    from _geodesic import geodesic_of
-
-    start, end = point(0), point(1)
+def test_studies_draw_geodesics_under_their_convention_for_biases():
+    ends = point(0), point(1)
     for bias_in_norm in (True, False):
-        found, expected = (
-            geodesic_of(Torus(SPEC, bias_in_norm), (start, end)),
-            GeodesicPath(SPEC, start, end, bias_in_norm),
-        )
-        assert all(torch.equal(found(0.5)[name], tensor) for name, tensor in expected(0.5).items())
+        drawn = geodesic_between(Torus(SPEC, bias_in_norm), ends)
+        assert same(drawn(0.5), GeodesicPath(SPEC, *ends, bias_in_norm)(0.5))
     for name in ("2.weight", "2.bias"):
-        end[name][1] = -start[name][1]
-    assert geodesic_of(Torus(SPEC), (start, end)) is None
+        ends[1][name][1] = -ends[0][name][1]
+    assert geodesic_between(Torus(SPEC), ends) is None

@@ -50,7 +50,9 @@ def test_profile_of_a_classifier_that_flips_at_a_known_point():
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_profiles_of_stacked_pairs_are_those_of_the_pairs_bit_for_bit(dtype):
+def test_profiles_of_stacked_pairs_are_those_of_the_pairs_but_for_rounding(dtype):
+    """Matrix products of some CPUs round by where in memory a network lies."""
+    rounding = 100 * torch.finfo(dtype).eps
     ends = [
         [cast(network(*WIDTHS, seed=seed), dtype) for seed in seeds]
         for seeds in ((0, 1, 2), (3, 4, 5))
@@ -60,7 +62,7 @@ def test_profiles_of_stacked_pairs_are_those_of_the_pairs_bit_for_bit(dtype):
     assert together.error.shape == together.loss.shape == (3, len(T))
     for pair, (start, end) in enumerate(zip(*ends, strict=True)):
         alone = profile(problem, GeodesicPath(mlp_spec(*WIDTHS), start, end), T)
-        assert torch.equal(together.loss[pair], alone.loss)
+        assert torch.allclose(together.loss[pair], alone.loss, rtol=rounding)
         assert torch.equal(together.error[pair], alone.error)
 
 
@@ -166,12 +168,25 @@ class Sum(nn.Module):
         return self.b(torch.relu(self.a(inputs)) + torch.relu(self.a(-inputs)))
 
 
+class Tied(nn.Module):
+    """Uses the weight of the layer that reads the inputs once more, through another layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.head = nn.Linear(5, 5), nn.Linear(5, 5), nn.Linear(5, 3)
+        self.b.weight = self.a.weight
+
+    def forward(self, inputs):
+        return self.head(torch.relu(self.b(torch.relu(self.a(inputs)))))
+
+
 MODULES = {
     "mlp": (lambda seed: mlp(*WIDTHS, seed=seed), (5,)),
     "without biases": (lambda seed: mlp(*WIDTHS, seed=seed, bias=False), (5,)),
     "images": (with_images, (2, 3, 3)),
     "convolutions": (lambda seed: randomised(lenet(), seed), (1, 8, 8)),
     "a layer used twice": (lambda seed: randomised(Sum(), seed), (5,)),
+    "a weight used twice": (lambda seed: randomised(Tied(), seed), (5,)),
     "normalised inputs": (
         lambda seed: randomised(nn.Sequential(nn.LayerNorm(5), nn.Linear(5, 3)), seed),
         (5,),

@@ -171,13 +171,15 @@ def test_a_pair_does_not_depend_on_the_others_that_are_trained_before_and_after_
             fewer = trained(seeds, dtype)
             for place, seed in enumerate(seeds):
                 for point, of_all in zip(fewer.path.points, everyone.path.points, strict=True):
-                    assert all(torch.equal(point[name][place], of_all[name][seed]) for name in point)
+                    assert all(
+                        torch.equal(point[name][place], of_all[name][seed]) for name in point
+                    )
                 assert torch.equal(fewer.largest_error[place], everyone.largest_error[seed])
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_a_pair_depends_on_the_others_in_its_stack_by_rounding_only(dtype):
-    """Not bit for bit: the products of small matrices may round by where in memory a network lies."""
+    """Matrix products of some CPUs round by where in memory a network lies."""
     tolerance = 1000 * torch.finfo(dtype).eps
     everyone = trained([0, 1, 2, 3, 4], dtype)
     for seeds in ([2], [4, 2, 0]):
@@ -317,3 +319,12 @@ def test_mistakes():
         ChainPlan(evaluation_samples=0)
     with pytest.raises(SymgeomError, match="with points = 2: it must be at least 3"):
         ChainPlan(points=2)
+
+
+def test_learning_rates_of_an_epoch():
+    plan = ChainPlan(epochs=2, batch_size=30, learning_rate=0.4)
+    assert plan.steps(60) == 2
+    assert plan.steps(61) == 3
+    rates = plan.learning_rates(0, 2) + plan.learning_rates(1, 2)
+    half = math.sqrt(0.5)
+    assert rates == pytest.approx([0.4, 0.2 * (1 + half), 0.2, 0.2 * (1 - half)], rel=1e-12)

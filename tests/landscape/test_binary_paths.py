@@ -149,7 +149,7 @@ def test_the_bend_is_trained_by_its_own_weights_only():
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_a_chain_depends_on_the_others_in_its_stack_by_rounding_only(dtype):
-    """Not bit for bit: the products of small matrices may round by where in memory a network lies."""
+    """Matrix products of some CPUs round by where in memory a network lies."""
     tolerance = 1000 * torch.finfo(dtype).eps
     plan = ChainPlan(epochs=2, batch_size=16, learning_rate=0.5, points=3)
     together = trained([0, 1, 2], plan, dtype)
