@@ -22,7 +22,7 @@ from symgeom.learning.observe import LedgerObserver
 from symgeom.learning.optimizers.sgd import SGD
 from symgeom.learning.training import Plan, train
 from symgeom.models.two_layer import descend
-from symgeom.models.two_layer.experiments import POINTWISE, RATES, SIZES
+from symgeom.models.two_layer.experiments.drift import POINTWISE, RATES, SIZES
 from symgeom.models.two_layer.starts import normal_start
 from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
 

@@ -1,1 +1,5 @@
-"""Models whose theory is known: the spherical perceptron, and networks of two layers."""
+"""Models whose theory is known.
+
+* ``perceptron``: the spherical negative perceptron, whose geodesics are exact;
+* ``two_layer``: networks of two layers on white data, whose charges and Hessians have closed forms.
+"""

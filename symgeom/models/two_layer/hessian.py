@@ -1,4 +1,6 @@
-"""How sharp the minimum is: the Hessian of the summed squared error, dense, and in closed form for linear networks.
+"""How sharp a minimum is: the Hessian of the summed squared error.
+
+It is dense, and in closed form for linear networks.
 
 References
 ----------
@@ -12,17 +14,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symgeom.ground.checks import check_choice
-from symgeom.models.two_layer.model import ACTIVATIONS
+from symgeom.models.two_layer.activations import ACTIVATIONS
 
 Derivatives = Callable[[NDArray, NDArray], tuple[NDArray, NDArray]]
+"""First and second derivative, from pre-activations and activations."""
+
+
+def _identity(x: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
+    return np.ones_like(x), np.zeros_like(x)
+
+
+def _relu(x: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
+    return (x > 0).astype(x.dtype), np.zeros_like(x)
+
+
+def _tanh(x: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
+    return 1 - y * y, -2 * y * (1 - y * y)
+
+
+def _sigmoid(x: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
+    return y * (1 - y), y * (1 - y) * (1 - 2 * y)
+
 
 DERIVATIVES: dict[str, Derivatives] = {
-    "identity": lambda x, y: (np.ones_like(x), np.zeros_like(x)),
-    "relu": lambda x, y: ((x > 0).astype(x.dtype), np.zeros_like(x)),
-    "tanh": lambda x, y: (1 - y * y, -2 * y * (1 - y * y)),
-    "sigmoid": lambda x, y: (y * (1 - y), y * (1 - y) * (1 - 2 * y)),
+    "identity": _identity,
+    "relu": _relu,
+    "tanh": _tanh,
+    "sigmoid": _sigmoid,
 }
-"""First and second derivative, from pre-activations and activations."""
+"""Derivatives by the name of the activation."""
 
 
 def dense_eigenvalues(
@@ -50,33 +70,39 @@ def dense_eigenvalues(
     Examples
     --------
     >>> one = np.array([[1.0]])
-    >>> dense_eigenvalues("identity", 3 * one, one, 3 * one).round(6).tolist()  # at a minimum
+    >>> at_minimum = dense_eigenvalues("identity", 3 * one, one, 3 * one)
+    >>> at_minimum.round(6).tolist()
     [0.0, 20.0]
     """
     check_choice(activation, DERIVATIVES, "activation")
     values = ACTIVATIONS[activation].value(incoming)
     slopes, bends = DERIVATIVES[activation](incoming, values)
     error = outgoing @ values - targets
-    (outputs, units), samples = outgoing.shape, targets.shape[1]
-    same_output, same_unit, same_sample = (np.eye(size) for size in (outputs, units, samples))
+    outputs, units = outgoing.shape
+    samples = targets.shape[1]
+    same_output = np.eye(outputs)
+    same_unit = np.eye(units)
+    same_sample = np.eye(samples)
     out = np.einsum("ik,ja,la->ijkl", same_output, values, values)
-    across = np.einsum("ja,la,il->ijla", values, slopes, outgoing) + np.einsum(
-        "jl,ia,ja->ijla", same_unit, error, slopes
-    )
+    across = np.einsum("ja,la,il->ijla", values, slopes, outgoing)
+    across = across + np.einsum("jl,ia,ja->ijla", same_unit, error, slopes)
     into = np.einsum(
         "ab,ij,il,ja,lb->jalb", same_sample, outgoing, outgoing, slopes, slopes, optimize=True
     )
     into += np.einsum(
         "ab,jl,ia,ij,ja->jalb", same_sample, same_unit, error, outgoing, bends, optimize=True
     )
-    size = outgoing.size
-    upper = across.reshape(size, incoming.size)
-    rows = [[out.reshape(size, size), upper], [upper.T, into.reshape(incoming.size, incoming.size)]]
-    return np.linalg.eigvalsh(2 * np.block(rows))
+    upper_left = out.reshape(outgoing.size, outgoing.size)
+    upper_right = across.reshape(outgoing.size, incoming.size)
+    lower_right = into.reshape(incoming.size, incoming.size)
+    half_hessian = np.block([[upper_left, upper_right], [upper_right.T, lower_right]])
+    return np.linalg.eigvalsh(2 * half_hessian)
 
 
 def minimum_eigenvalues(outgoing: NDArray, incoming: NDArray) -> NDArray:
-    r"""Return the nonzero Hessian eigenvalues of a linear network at a minimum of the *summed* squared error.
+    r"""Return the nonzero Hessian eigenvalues of a linear network at a minimum.
+
+    The Hessian is that of the *summed* squared error.
 
     Parameters
     ----------
@@ -94,5 +120,7 @@ def minimum_eigenvalues(outgoing: NDArray, incoming: NDArray) -> NDArray:
     >>> minimum_eigenvalues(np.array([[1.0]]), np.array([[3.0]])).tolist()
     [20.0]
     """
-    lengths = np.linalg.eigvalsh(outgoing @ outgoing.T), np.linalg.eigvalsh(incoming.T @ incoming)
-    return np.sort(2 * np.add.outer(*lengths).ravel())
+    of_outgoing = np.linalg.eigvalsh(outgoing @ outgoing.T)
+    of_incoming = np.linalg.eigvalsh(incoming.T @ incoming)
+    sums = np.add.outer(of_outgoing, of_incoming)
+    return np.sort(2 * sums.ravel())

@@ -5,7 +5,8 @@ Outgoing weights have variance :math:`1/h` (:math:`h` units), incoming ones :mat
 
 .. math::
 
-    \text{identity: } x^2, \quad \text{ReLU: } \max(x, 0)^2, \quad \text{tanh: } \sinh^2 x, \quad \text{sigmoid: } 2(x + e^x - 1),
+    \text{identity: } x^2, \quad \text{ReLU: } \max(x, 0)^2, \quad
+    \text{tanh: } \sinh^2 x, \quad \text{sigmoid: } 2(x + e^x - 1),
 
 and :math:`mh` outgoing terms :math:`-x^2`; the moments of each are integrals of powers and
 exponentials.
@@ -30,13 +31,17 @@ def _relu(square: float) -> tuple[float, float]:
 
 
 def _tanh(square: float) -> tuple[float, float]:
-    cosh = math.exp(2 * square)  # of 2 x
-    return math.expm1(2 * square) / 2, ((math.exp(8 * square) + 1) / 2 - cosh**2) / 4
+    mean = math.expm1(2 * square) / 2
+    cosh = math.exp(2 * square)  # the mean of cosh(2 x)
+    cosh_variance = (math.exp(8 * square) + 1) / 2 - cosh**2
+    return mean, cosh_variance / 4
 
 
 def _sigmoid(square: float) -> tuple[float, float]:
-    spread = math.exp(2 * square) - math.exp(square)  # of e**x
-    return 2 * math.expm1(square / 2), 4 * (square + spread + 2 * square * math.exp(square / 2))
+    mean = 2 * math.expm1(square / 2)
+    exp_variance = math.exp(2 * square) - math.exp(square)
+    covariance = square * math.exp(square / 2)
+    return mean, 4 * (square + exp_variance + 2 * covariance)
 
 
 INCOMING = {"identity": _identity, "relu": _relu, "tanh": _tanh, "sigmoid": _sigmoid}
@@ -69,5 +74,7 @@ def initial_moments(activation: str, outputs: int, samples: int, units: int) -> 
     (100.0, 5.0)
     """
     check_choice(activation, INCOMING, "activation")
-    mean, variance = INCOMING[activation](1 / samples)
-    return samples * units * mean - outputs, samples * units * variance + 2 * outputs / units
+    term_mean, term_variance = INCOMING[activation](1 / samples)
+    mean = samples * units * term_mean - outputs
+    variance = samples * units * term_variance + 2 * outputs / units
+    return mean, variance

@@ -1,11 +1,29 @@
 """Where the published descents start: the authors' seed and sizes."""
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-Start = tuple[NDArray, NDArray, NDArray]
-"""Targets (output, sample), outgoing (output, unit) and incoming weights (unit, sample)."""
+SEED = 12345
+"""The seed of the authors."""
+
+
+class Start(NamedTuple):
+    """Where a descent starts.
+
+    Attributes
+    ----------
+    targets : array of float64, shape (output, sample)
+        The matrix to fit.
+    outgoing, incoming : arrays of float64, shapes (output, unit) and (unit, sample)
+        The weights.
+    """
+
+    targets: NDArray
+    outgoing: NDArray
+    incoming: NDArray
 
 
 def published_draw(shape: tuple[int, int], deviation: float) -> NDArray:
@@ -29,8 +47,10 @@ def published_draw(shape: tuple[int, int], deviation: float) -> NDArray:
     >>> published_draw((2, 1), 1.0).shape
     (2, 1)
     """
-    generator = torch.Generator().manual_seed(12345)
-    return torch.rand(shape, generator=generator).normal_(0, deviation, generator=generator).numpy()
+    generator = torch.Generator().manual_seed(SEED)
+    matrix = torch.rand(shape, generator=generator)
+    matrix.normal_(0, deviation, generator=generator)
+    return matrix.numpy()
 
 
 def normal_start(outputs: int, samples: int, units: int, deviation: float) -> Start:
@@ -45,7 +65,7 @@ def normal_start(outputs: int, samples: int, units: int, deviation: float) -> St
 
     Returns
     -------
-    targets, outgoing, incoming : arrays of float64
+    Start
         The matrix to fit and the weights.
 
     Examples
@@ -53,16 +73,17 @@ def normal_start(outputs: int, samples: int, units: int, deviation: float) -> St
     >>> [part.shape for part in normal_start(5, 10, 50, 0.1)]
     [(5, 10), (5, 50), (50, 10)]
     """
-    shapes = ((outputs, samples), 1.0), ((outputs, units), deviation), ((samples, units), deviation)
-    targets, outgoing, incoming = (published_draw(*shape).astype(np.float64) for shape in shapes)
-    return targets, outgoing, incoming.T.copy()
+    targets = published_draw((outputs, samples), 1.0).astype(np.float64)
+    outgoing = published_draw((outputs, units), deviation).astype(np.float64)
+    incoming = published_draw((samples, units), deviation).astype(np.float64)
+    return Start(targets, outgoing, incoming.T.copy())
 
 
 def radial_start(outputs: int, samples: int, mean: float) -> Start:
-    """Return weights that are diagonal in the singular basis of the targets, for the radial activation (their figure 7).
+    """Return weights that are diagonal in the singular basis of the targets.
 
-    Every unit has one singular direction, so that the units descend each on its own; means of all
-    sizes start at one function.
+    They are for the radial activation (the authors' figure 7). Every unit has one singular
+    direction, so that the units descend each on its own; means of all sizes start at one function.
 
     Parameters
     ----------
@@ -73,7 +94,7 @@ def radial_start(outputs: int, samples: int, mean: float) -> Start:
 
     Returns
     -------
-    targets, outgoing, incoming : arrays of float64
+    Start
         The matrix to fit and the weights.
 
     Examples
@@ -82,10 +103,10 @@ def radial_start(outputs: int, samples: int, mean: float) -> Start:
     >>> outgoing.shape, incoming.shape
     ((5, 5), (5, 10))
     """
-    targets, units = (
-        published_draw((outputs, samples), 1.0).astype(np.float64),
-        min(outputs, samples),
-    )
+    units = min(outputs, samples)
+    targets = published_draw((outputs, samples), 1.0).astype(np.float64)
     left, _, right = np.linalg.svd(targets, full_matrices=False)
     entries = mean * (1 + published_draw((2, units), 1.0).astype(np.float64))
-    return targets, left * entries[0], entries[1][:, None] * right
+    outgoing = left * entries[0]
+    incoming = entries[1][:, None] * right
+    return Start(targets, outgoing, incoming)

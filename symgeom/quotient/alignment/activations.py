@@ -196,9 +196,9 @@ def _outputs(
 ) -> dict[str, Tensor]:
     """Evaluate a network, and return the outputs of some of its layers."""
     outputs: dict[str, Tensor] = {}
-    hooks = [
-        layer.register_forward_hook(_recorder(outputs, name)) for name, layer in layers.items()
-    ]
+    hooks = []
+    for name, layer in layers.items():
+        hooks.append(layer.register_forward_hook(_recorder(outputs, name)))
     try:
         with torch.no_grad():
             functional_call(network, dict(params), (inputs,))

@@ -6,6 +6,7 @@ import torch
 
 from symgeom.ground.checks import SymgeomError, check_finite, check_same_tensors
 from symgeom.ground.types import Parameters
+from symgeom.quotient.alignment.plan import trainable_tensors
 from symgeom.symmetry.spec import SymmetrySpec, check_spec
 
 ROLES: dict[Hashable, str] = {
@@ -57,9 +58,8 @@ def _check_same_precision(params: Parameters, first: Parameters, what: str) -> N
 
 
 def _check_matchable(spec: SymmetrySpec, params: Parameters) -> None:
-    legs = [leg for group in spec.groups for leg in group.legs if not leg.buffer]
-    for leg in legs:
-        tensor = params[leg.tensor]
+    for tensor_name in trainable_tensors(spec):
+        tensor = params[tensor_name]
         if tensor.dtype not in PRECISIONS or tensor.device.type != "cpu":
             raise SymgeomError(
                 f"Cannot align networks of type {tensor.dtype} on device '{tensor.device}': they "

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 
 import torch
 
@@ -17,7 +18,7 @@ from symgeom.quotient.alignment.ascent import (
     match_known_first,
     sweep_at_random,
 )
-from symgeom.quotient.alignment.plan import Plan, make_plan, without_scales
+from symgeom.quotient.alignment.plan import Plan, make_plan, trainable_tensors, without_scales
 from symgeom.quotient.alignment.prepared import Prepared, prepare
 from symgeom.quotient.alignment.records import Alignment, Matching, Name
 from symgeom.quotient.alignment.search import Search
@@ -132,7 +133,7 @@ def align_pairs(
     pairs = list(pairs)
     matching = matching or Matching()
     generators = generators or {}
-    names = dict.fromkeys(name for pair in pairs for name in pair)
+    names = dict.fromkeys(chain.from_iterable(pairs))
     check_alignable(spec, ((name, networks[name]) for name in names))
     for pair in pairs:
         if matching.starts > 1 and pair not in generators:
@@ -200,7 +201,7 @@ class _Task:
         """Return the inner product of the reference with the moved network."""
         moved = act(self.discrete, element, self.moving.params)
         products = []
-        for name in _trainable_tensors(self.spec):
+        for name in trainable_tensors(self.spec):
             ours = self.reference.params[name].flatten()
             theirs = moved[name].flatten()
             products.append(float(torch.dot(ours, theirs)))
@@ -250,11 +251,3 @@ def _ascend_from_what_is_known(search: Search) -> bool:
 def _ascend_after_kick(search: Search, generator: torch.Generator) -> bool:
     kick(search, generator)
     return ascend(search)
-
-
-def _trainable_tensors(spec: SymmetrySpec) -> list[str]:
-    """Return the names of the trainable tensors that the spec acts on, in alphabetical order."""
-    names = set()
-    for group in spec.groups:
-        names |= {leg.tensor for leg in group.legs if not leg.buffer}
-    return sorted(names)

@@ -11,6 +11,7 @@ Plans depend on shapes only, rows on one network: both are shared by all pairs a
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain
 
 from symgeom.quotient.alignment.neighbours import Neighbour, Occupant, neighbours_of
 from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
@@ -37,7 +38,10 @@ class Strand:
     @cached_property
     def families(self) -> set[str]:
         """The names of the families that act on its other axes."""
-        return {neighbour.family for along in self.neighbours.values() for neighbour in along}
+        names: set[str] = set()
+        for along in self.neighbours.values():
+            names |= {neighbour.family for neighbour in along}
+        return names
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,7 @@ def make_plan(spec: SymmetrySpec) -> Plan:
     sign_groups = _sign_groups(spec)
     hosts = [group for group in spec.groups if group.name in sign_groups]
     occupants = {host.name: _occupants(host, sign_groups[host.name]) for host in hosts}
-    everywhere = [occupant for legs in occupants.values() for occupant in legs]
+    everywhere = list(chain.from_iterable(occupants.values()))
     plan = {}
     for host in hosts:
         strands = []
@@ -146,6 +150,31 @@ def without_scales(spec: SymmetrySpec) -> SymmetrySpec:
         elif group.permute:
             groups.append(replace(group, scale="none"))
     return SymmetrySpec(tuple(groups))
+
+
+def trainable_tensors(spec: SymmetrySpec) -> list[str]:
+    """Return the names of the trainable tensors that a spec acts on, in alphabetical order.
+
+    Parameters
+    ----------
+    spec : SymmetrySpec
+        The architecture.
+
+    Returns
+    -------
+    list of str
+        Each name once.
+
+    Examples
+    --------
+    >>> legs = Leg("b", 0), Leg("a", 0), Leg("a", 1, power=-1)
+    >>> trainable_tensors(SymmetrySpec((UnitGroup("hidden1", 4, legs),)))
+    ['a', 'b']
+    """
+    names = set()
+    for group in spec.groups:
+        names |= {leg.tensor for leg in group.legs if not leg.buffer}
+    return sorted(names)
 
 
 def _sign_groups(spec: SymmetrySpec) -> dict[str, list[UnitGroup]]:

@@ -115,7 +115,9 @@ class _Reader:
 
 def _readers(spec: SymmetrySpec, params: Parameters, features: int) -> list[_Reader]:
     """Return the matrices that read the inputs."""
-    claimed = {(leg.tensor, leg.axis) for group in spec.groups for leg in group.legs}
+    claimed = set()
+    for group in spec.groups:
+        claimed |= {(leg.tensor, leg.axis) for leg in group.legs}
     shapes: dict[str, tuple[int, ...]] = {}
     readers: dict[str, _Reader] = {}
     for group in _first_groups(spec):
