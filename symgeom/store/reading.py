@@ -215,7 +215,7 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
     try:
         with store_type(path, read_only=True) as store:
             group = zarr.open_group(store, mode="r")
-            return {name: np.asarray(array[...]) for name, array in group.arrays()}
+            return {name: np.asarray(array[...]) for name, array in sorted(group.arrays())}
     except Exception as error:  # zarr raises many kinds
         raise SymgeomError(
             f"Cannot read '{path}': {error}. Give a zarr group, or a zip of one, that holds arrays."

@@ -6,7 +6,7 @@ import torch
 from cases import mlp_spec, network
 
 from symgeom.dynamics.charge import charges
-from symgeom.dynamics.fibre.dimension import orbit_dimension
+from symgeom.dynamics.fibre import orbit_dimension
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.randomness import stream
 from symgeom.models.two_layer import descend

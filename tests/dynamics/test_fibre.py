@@ -6,10 +6,9 @@ from cases import batch, lenet, mlp, mlp_spec, network, randomised
 from torch import nn
 
 from symgeom.dynamics.charge import charges
-from symgeom.dynamics.fibre import move_on_fibre
-from symgeom.dynamics.fibre.linear import mixing_to
-from symgeom.dynamics.fibre.units import scales_to
-from symgeom.dynamics.fibre.walk import unsigned, walk_fibre
+from symgeom.dynamics.fibre import move_on_fibre, unsigned, walk_fibre
+from symgeom.dynamics.fibre.mixing_matrix import mixing_to
+from symgeom.dynamics.fibre.unit_scales import scales_to
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import cast, parameters

@@ -15,7 +15,7 @@ from cases import (
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from symgeom.dynamics.laws.check import check_laws
+from symgeom.dynamics.laws import check_laws
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import parameters

@@ -7,7 +7,7 @@ import torch
 from cases import batch, mlp, mlp_spec, network
 from torch import nn
 
-from symgeom.dynamics.laws.count import LawCount, count_laws
+from symgeom.dynamics.laws import LawCount, count_laws
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import parameters

@@ -14,6 +14,8 @@ References
 Zhao et al. (2210.17216), section 3, on the dimension of the minimum; the count by rank is ours.
 """
 
+from itertools import product
+
 import torch
 from torch import Tensor
 
@@ -53,15 +55,20 @@ def orbit_dimension(spec: SymmetrySpec, params: Parameters) -> int:
 
     >>> from symgeom.symmetry.spec import Leg, UnitGroup
     >>> spec = SymmetrySpec((UnitGroup("hidden1", 3, (Leg("in", 0), Leg("out", 1, power=-1))),))
-    >>> orbit_dimension(spec, {"in": torch.tensor([[1.0], [2.0], [0.0]]), "out": torch.tensor([[1.0, 3.0, 0.0]])})
+    >>> incoming, outgoing = torch.tensor([[1.0], [2.0], [0.0]]), torch.tensor([[1.0, 3.0, 0.0]])
+    >>> orbit_dimension(spec, {"in": incoming, "out": outgoing})
     2
     """
     charged = charged_groups(spec.exact())
     check_spec(charged, params)
     check_finite(params, "the network whose orbit is measured")
-    names = dict.fromkeys(leg.tensor for group in charged.groups for leg in group.legs)
-    theta = cast({name: params[name] for name in names}, torch.float64)
-    directions = [direction for group in charged.groups for direction in _directions(group, theta)]
+    moving: dict[str, Tensor] = {}
+    for group in charged.groups:
+        moving.update((leg.tensor, params[leg.tensor]) for leg in group.legs)
+    theta = cast(moving, torch.float64)
+    directions: list[Tensor] = []
+    for group in charged.groups:
+        directions += _directions(group, theta)
     if not directions:
         return 0
     values = torch.linalg.svdvals(torch.stack(directions))
@@ -69,22 +76,29 @@ def orbit_dimension(spec: SymmetrySpec, params: Parameters) -> int:
 
 
 def _directions(group: UnitGroup, theta: dict[str, Tensor]) -> list[Tensor]:
-    """Return the directions in which the generators of a group move the network: one per unit, or per entry of a matrix."""
-    size = group.size
+    """Return the directions in which the generators of a group move the network."""
+    units = range(group.size)
     if group.scale == "linear":
-        places = [(row, column) for row in range(size) for column in range(size)]
+        entries = list(product(units, units))
     else:
-        places = [(unit, unit) for unit in range(size)]
-    return [ravel(_moved(group, theta, *place)) for place in places]
+        entries = [(unit, unit) for unit in units]
+    return [ravel(_derivative(group, theta, row, column)) for row, column in entries]
 
 
-def _moved(group: UnitGroup, theta: dict[str, Tensor], row: int, column: int) -> dict[str, Tensor]:
-    """Return the derivative along the matrix with one entry: incoming rows M theta, outgoing ones minus its transpose."""
-    still = {name: torch.zeros_like(tensor) for name, tensor in theta.items()}
+def _derivative(
+    group: UnitGroup, theta: dict[str, Tensor], row: int, column: int
+) -> dict[str, Tensor]:
+    """Return how the network moves along the matrix M that has one entry."""
+    direction = {name: torch.zeros_like(tensor) for name, tensor in theta.items()}
     for leg in group.legs:
-        rows = take(theta[leg.tensor], leg, group.size)
-        slope = torch.zeros_like(rows)
-        target, source = (row, column) if leg.power > 0 else (column, row)
-        slope[target] = leg.power * rows[source]
-        still[leg.tensor] = still[leg.tensor] + put(torch.zeros_like(theta[leg.tensor]), leg, slope)
-    return still
+        tensor = theta[leg.tensor]
+        rows = take(tensor, leg, group.size)
+        moved = torch.zeros_like(rows)
+        # Incoming rows move along M theta, outgoing ones along minus its transpose.
+        if leg.power > 0:
+            moved[row] = leg.power * rows[column]
+        else:
+            moved[column] = leg.power * rows[row]
+        step = put(torch.zeros_like(tensor), leg, moved)
+        direction[leg.tensor] = direction[leg.tensor] + step
+    return direction

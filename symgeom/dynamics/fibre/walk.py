@@ -1,8 +1,9 @@
-r"""Walk along the valley: one function at a row of charges, from unbalanced to balanced to unbalanced the other way.
+r"""Walk along the valley: one function at a row of charges.
 
-On the orbit of a network the product of what comes into a unit and what goes out is fixed, its
-charge is not. In the balanced network both have the squared length :math:`S_k`; the places of the
-walk are the charges
+The walk leads from an unbalanced network to the balanced one and to one that is unbalanced the
+other way. On the orbit of a network the product of what comes into a unit and what goes out is
+fixed, its charge is not. In the balanced network both have the squared length :math:`S_k`; the
+walk stops at the charges
 
 .. math:: Q_k = q \cdot 2 S_k,
 
@@ -23,7 +24,7 @@ import torch
 from torch import Tensor
 
 from symgeom.dynamics.charge import charges
-from symgeom.dynamics.fibre.moves import move_on_fibre
+from symgeom.dynamics.fibre.move import move_on_fibre
 from symgeom.ground.types import Parameters, cast
 from symgeom.symmetry.bilinear import charged_groups
 from symgeom.symmetry.spec import SymmetrySpec
@@ -52,32 +53,41 @@ def walk_fibre(
     Raises
     ------
     SymgeomError
-        If the spec does not fit, no group has charges, or a place cannot be reached.
+        If the spec does not fit, no group has charges, or a charge cannot be reached.
 
     Examples
     --------
     >>> from symgeom.symmetry.spec import Leg, UnitGroup
     >>> spec = SymmetrySpec((UnitGroup("hidden1", 1, (Leg("in", 0), Leg("out", 1, power=-1))),))
     >>> params = {"in": torch.tensor([[4.0]]), "out": torch.tensor([[1.0]])}
-    >>> [place["in"].item() for place in walk_fibre(spec, params, [0.0, 15 / 8])]
+    >>> [network["in"].item() for network in walk_fibre(spec, params, [0.0, 15 / 8])]
     [2.0, 4.0]
     """
-    start, sums = charges(spec, params), charges(unsigned(spec), params)
+    start = charges(spec, params)
+    sums = charges(unsigned(spec), params)
+    fixed = {name: _one_sided(charge, sums[name]) for name, charge in start.items()}
 
-    def target(sizes: dict[str, Tensor], imbalance: float) -> dict[str, Tensor]:
-        """Return the goals; a unit whose charge is plus or minus its size has weights on one side only."""
-        goals = {name: imbalance * size for name, size in sizes.items()}
-        one_sided = {
-            name: (goal.ndim == 1) & (start[name].abs() == sums[name])
-            for name, goal in goals.items()
-        }
-        return {
-            name: torch.where(one_sided[name], start[name], goal) for name, goal in goals.items()
-        }
+    def at_imbalance(sizes: dict[str, Tensor], imbalance: float) -> dict[str, Tensor]:
+        target = {}
+        for name, size in sizes.items():
+            target[name] = torch.where(fixed[name], start[name], imbalance * size)
+        return target
 
-    balanced, _ = move_on_fibre(spec, cast(params, torch.float64), target(start, 0.0))
+    exact = cast(params, torch.float64)
+    balanced, _ = move_on_fibre(spec, exact, at_imbalance(start, 0.0))
     sizes = charges(unsigned(spec), balanced)
-    return [move_on_fibre(spec, params, target(sizes, imbalance))[0] for imbalance in imbalances]
+    networks = []
+    for imbalance in imbalances:
+        network, _ = move_on_fibre(spec, params, at_imbalance(sizes, imbalance))
+        networks.append(network)
+    return networks
+
+
+def _one_sided(charge: Tensor, size: Tensor) -> Tensor:
+    """Return which units have weights on one side only; of a linear group, none."""
+    if charge.ndim > 1:
+        return torch.zeros_like(charge, dtype=torch.bool)
+    return charge.abs() == size
 
 
 def unsigned(spec: SymmetrySpec) -> SymmetrySpec:
@@ -97,12 +107,12 @@ def unsigned(spec: SymmetrySpec) -> SymmetrySpec:
     --------
     >>> from symgeom.symmetry.spec import Leg, UnitGroup
     >>> legs = (Leg("in", 0), Leg("out", 1, power=-1))
-    >>> [leg.power for leg in unsigned(SymmetrySpec((UnitGroup("hidden1", 1, legs),)))["hidden1"].legs]
+    >>> spec = SymmetrySpec((UnitGroup("hidden1", 1, legs),))
+    >>> [leg.power for leg in unsigned(spec)["hidden1"].legs]
     [1, 1]
     """
-    groups = charged_groups(spec.exact()).groups
-    positive = (
-        replace(group, legs=tuple(replace(leg, power=abs(leg.power)) for leg in group.legs))
-        for group in groups
-    )
-    return SymmetrySpec(tuple(positive))
+    groups = []
+    for group in charged_groups(spec.exact()).groups:
+        legs = tuple(replace(leg, power=abs(leg.power)) for leg in group.legs)
+        groups.append(replace(group, legs=legs))
+    return SymmetrySpec(tuple(groups))

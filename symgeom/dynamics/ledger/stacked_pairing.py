@@ -6,7 +6,6 @@ products in between: a step costs the reading of the vectors. What is added up o
 float64.
 """
 
-from collections.abc import Sequence
 from math import prod
 
 import numpy as np
@@ -16,6 +15,9 @@ from torch import Tensor
 from symgeom.ground.types import Parameters
 from symgeom.symmetry.bilinear import charged_groups
 from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup, check_spec, take
+
+Columns = slice
+"""Where the pairings of a group stand among those of all groups, side by side."""
 
 
 class StackedPairing:
@@ -50,27 +52,29 @@ class StackedPairing:
     def __init__(self, spec: SymmetrySpec, params: Parameters) -> None:
         charged = charged_groups(spec.exact())
         check_spec(charged, {name: tensor[0] for name, tensor in params.items()})
-        self._shapes = {
-            group.name: (group.size,) * (2 if group.scale == "linear" else 1)
-            for group in charged.groups
-        }
-        self._legs: dict[
-            str, list[tuple[Leg, slice]]
-        ] = {}  # tensor -> legs and their units' places among the columns
-        self._linear: list[tuple[UnitGroup, slice]] = []
+        self.like: dict[str, Tensor] = {}
+        self._shapes: dict[str, tuple[int, ...]] = {}
+        by_tensor: dict[str, list[tuple[Leg, Columns]]] = {}
+        self._linear: list[tuple[UnitGroup, Columns]] = []
+        self._device = next(iter(params.values())).device
         first = 0
         for group in charged.groups:
-            columns = slice(first, first + prod(self._shapes[group.name]))
+            shape = (group.size, group.size) if group.scale == "linear" else (group.size,)
+            columns = slice(first, first + prod(shape))
             first = columns.stop
+            self._shapes[group.name] = shape
             if group.scale == "linear":
                 self._linear.append((group, columns))
-            else:
-                for leg in group.legs:
-                    self._legs.setdefault(leg.tensor, []).append((leg, columns))
+            for leg in group.legs:
+                tensor = params[leg.tensor]
+                self.like[leg.tensor] = tensor.new_empty((0, *tensor.shape[1:]))
+                if group.scale != "linear":
+                    by_tensor.setdefault(leg.tensor, []).append((leg, columns))
         self._columns = first
-        names = dict.fromkeys(leg.tensor for group in charged.groups for leg in group.legs)
-        self.like = {name: params[name].new_empty((0, *params[name].shape[1:])) for name in names}
-        self._device = next(iter(params.values())).device
+        # Tensor by tensor, so that a tensor of two groups is read from memory once.
+        self._legs: list[tuple[Leg, Columns]] = []
+        for legs in by_tensor.values():
+            self._legs.extend(legs)
 
     def __call__(self, u: Parameters, v: Parameters) -> Tensor:
         """Return the pairing of every member.
@@ -86,16 +90,15 @@ class StackedPairing:
             Groups side by side, the matrices of linear groups row by row.
         """
         result = self._empty(u)
-        self._add_units(result, u, v, unsigned=False)
+        for leg, columns in self._legs:
+            result[:, columns].add_(_unit_sums(u, v, leg, columns), alpha=leg.power)
         for group, columns in self._linear:
-            matrix = sum(
-                leg.power * _rows(u, leg, group) @ _rows(v, leg, group).mT for leg in group.legs
-            )
+            matrix = _signed_products(u, v, group)
             result[:, columns] = ((matrix + matrix.mT) / 2).flatten(1)
         return result
 
     def bound(self, u: Parameters) -> Tensor:
-        """Return the largest value that the pairing of a vector with another of its lengths could have.
+        """Return the largest value of the pairing of a vector with others of the same lengths.
 
         Parameters
         ----------
@@ -108,12 +111,10 @@ class StackedPairing:
             Sums of squared lengths, weighed with the sizes of the powers.
         """
         result = self._empty(u)
-        self._add_units(result, u, u, unsigned=True)
+        for leg, columns in self._legs:
+            result[:, columns].add_(_unit_sums(u, u, leg, columns), alpha=abs(leg.power))
         for group, columns in self._linear:
-            lengths = [torch.linalg.vector_norm(_rows(u, leg, group), dim=2) for leg in group.legs]
-            result[:, columns] = sum(
-                length.unsqueeze(2) * length.unsqueeze(1) for length in lengths
-            ).flatten(1)
+            result[:, columns] = _products_of_lengths(u, group).flatten(1)
         return result
 
     def by_group(self, values: Tensor) -> dict[str, Tensor]:
@@ -130,44 +131,59 @@ class StackedPairing:
             By group.
         """
         parts = torch.split(values, [prod(shape) for shape in self._shapes.values()], dim=-1)
-        shaped = zip(parts, self._shapes.items(), strict=True)
-        return {name: part.unflatten(-1, shape).contiguous() for part, (name, shape) in shaped}
+        groups = {}
+        for part, (name, shape) in zip(parts, self._shapes.items(), strict=True):
+            groups[name] = part.unflatten(-1, shape).contiguous()
+        return groups
 
     def _empty(self, u: Parameters) -> Tensor:
-        return torch.zeros(
-            len(next(iter(u.values()))), self._columns, dtype=torch.float64, device=self._device
-        )
+        members = len(next(iter(u.values())))
+        return torch.zeros(members, self._columns, dtype=torch.float64, device=self._device)
 
-    def _add_units(self, result: Tensor, u: Parameters, v: Parameters, *, unsigned: bool) -> None:
-        for name, legs in self._legs.items():
-            for leg, units in legs:
-                power = abs(leg.power) if unsigned else leg.power
-                result[:, units].add_(
-                    _unit_sums(u[name], v[name], leg, units.stop - units.start), alpha=power
-                )
+
+def _signed_products(u: Parameters, v: Parameters, group: UnitGroup) -> Tensor:
+    """Return the products of the units' slices of two vectors, incoming minus outgoing ones."""
+    products = []
+    for leg in group.legs:
+        products.append(leg.power * _rows(u, leg, group) @ _rows(v, leg, group).mT)
+    return sum(products[1:], start=products[0])
+
+
+def _products_of_lengths(u: Parameters, group: UnitGroup) -> Tensor:
+    """Return the products of the lengths of the units' slices, of every two units."""
+    products = []
+    for leg in group.legs:
+        length = torch.linalg.vector_norm(_rows(u, leg, group), dim=2)
+        products.append(length.unsqueeze(2) * length.unsqueeze(1))
+    return sum(products[1:], start=products[0])
 
 
 def _rows(stacked: Parameters, leg: Leg, group: UnitGroup) -> Tensor:
+    """Return the slices that the units have on a leg, shape (member, size, d)."""
     return torch.vmap(lambda tensor: take(tensor, leg, group.size))(stacked[leg.tensor]).double()
 
 
-def _unit_sums(u: Tensor, v: Tensor, leg: Leg, size: int) -> Tensor:
-    """Multiply the entries that :func:`symgeom.symmetry.spec.take` gives to each unit, for stacked tensors: shape (member, size)."""
+def _unit_sums(u: Parameters, v: Parameters, leg: Leg, columns: Columns) -> Tensor:
+    """Return the inner products of what ``take`` gives to each unit, shape (member, size)."""
+    size = columns.stop - columns.start
+    left = u[leg.tensor]
+    right = v[leg.tensor]
     for axis, start, stop in leg.region:
-        u, v = (tensor.narrow(axis + 1, start, stop - start) for tensor in (u, v))
-    along = _contracted(u, v, (0, leg.axis + 1)).narrow(1, leg.start, leg.outer * size * leg.block)
-    return (
-        along
-        if leg.outer == leg.block == 1
-        else along.unflatten(1, (leg.outer, size, leg.block)).sum((1, 3))
-    )
+        left = left.narrow(axis + 1, start, stop - start)
+        right = right.narrow(axis + 1, start, stop - start)
+    along_axis = _contracted(left, right, leg.axis + 1)
+    sums = along_axis.narrow(1, leg.start, leg.outer * size * leg.block)
+    if leg.outer == leg.block == 1:
+        return sums
+    return sums.unflatten(1, (leg.outer, size, leg.block)).sum((1, 3))
 
 
-def _contracted(u: Tensor, v: Tensor, kept: Sequence[int]) -> Tensor:
+def _contracted(u: Tensor, v: Tensor, axis: int) -> Tensor:
+    """Multiply two stacks and sum over all axes but that of the members and another."""
     axes = list(range(u.ndim))
     if u.device.type != "cpu":
-        return torch.einsum(u, axes, v, axes, list(kept))
+        return torch.einsum(u, axes, v, axes, [0, axis])
     # On a CPU torch lays out an array of products first, which takes three to seven times as long.
-    return torch.from_numpy(
-        np.einsum(u.detach().numpy(), axes, v.detach().numpy(), axes, list(kept))
-    )
+    left = u.detach().numpy()
+    right = v.detach().numpy()
+    return torch.from_numpy(np.einsum(left, axes, right, axes, [0, axis]))

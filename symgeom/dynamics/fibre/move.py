@@ -4,13 +4,14 @@ The charges are coordinates along the orbit of a network. Scaling unit :math:`k`
 :math:`e^{\lambda_k}` changes its charge to :math:`\sum_\ell p_\ell e^{2 p_\ell\lambda_k} T_{\ell
 k}` (:math:`T` the squared lengths on its legs), the derivative of
 
-.. math:: \Phi(\lambda) = \tfrac12\sum_{\text{weights}} \theta_w^2\, e^{2\,(\text{sum of } p\lambda \text{ over its units})} ,
+.. math:: \Phi(\lambda) = \tfrac12\sum_{\text{weights}} \theta_w^2\,
+          e^{2\,(\text{sum of } p\lambda \text{ over its units})} ,
 
 which is convex in all :math:`\lambda` together. The scales that lead to a target :math:`Q^*`
 therefore minimise :math:`\Phi(\lambda) - \langle Q^*, \lambda\rangle`; they are unique if they
 exist, and are found group by group, again and again, because neighbouring groups share a weight
 matrix. The target 0 gives the balanced network, the shortest of its orbit. For linear groups see
-:mod:`symgeom.dynamics.fibre.linear`.
+:mod:`symgeom.dynamics.fibre.mixing_matrix`.
 
 References
 ----------
@@ -24,16 +25,19 @@ import torch
 from torch import Tensor
 
 from symgeom.dynamics.charge import charges
-from symgeom.dynamics.fibre.linear import mixing_to
-from symgeom.dynamics.fibre.units import scales_to
+from symgeom.dynamics.fibre.mixing_matrix import mixing_to
+from symgeom.dynamics.fibre.unit_scales import scales_to
 from symgeom.ground.checks import SymgeomError, check_finite
 from symgeom.ground.types import Parameters, cast
 from symgeom.symmetry.bilinear import charged_groups, leg_powers, leg_products, pairing_bound
 from symgeom.symmetry.group import GroupElement, act, identity
-from symgeom.symmetry.spec import SymmetrySpec, check_spec, take
+from symgeom.symmetry.spec import SymmetrySpec, UnitGroup, check_spec, take
 
 TOLERANCE = 1e-13
-"""Charges are reached to this, of the sum of squared lengths that they are differences of (largest in the group)."""
+"""How near charges are reached.
+
+It is a share of the sum of squared lengths that they are differences of, the largest in the group.
+"""
 
 SWEEPS = 2000
 """Most visits of every group."""
@@ -75,67 +79,75 @@ def move_on_fibre(
     >>> from symgeom.symmetry.spec import Leg, UnitGroup
     >>> spec = SymmetrySpec((UnitGroup("hidden1", 1, (Leg("in", 0), Leg("out", 1, power=-1))),))
     >>> params = {"in": torch.tensor([[4.0]]), "out": torch.tensor([[1.0]])}
-    >>> move_on_fibre(spec, params, {"hidden1": torch.zeros(1)})[0]
+    >>> balanced, element = move_on_fibre(spec, params, {"hidden1": torch.zeros(1)})
+    >>> balanced
     {'in': tensor([[2.]]), 'out': tensor([[2.]])}
     """
     exact = spec.exact()
     check_spec(exact, params)
     check_finite(params, "the network to move")
-    wanted = _checked(exact, params, target)
-    start, moves = (
-        cast(params, torch.float64),
-        {name: identity(exact).scales[name] for name in wanted},
-    )
-    moved = start
-    for _ in range(SWEEPS):
-        if _distance(exact, moved, wanted) <= TOLERANCE:
-            break
-        for name, goal in wanted.items():
-            step = _scales(exact, moved, name, goal)
-            moves[name] = (
-                step @ moves[name] if exact[name].scale == "linear" else step * moves[name]
-            )
-            moved = act(exact, _element(exact, moves), start)
-    else:
-        raise SymgeomError(
-            f"Cannot move the network to the charges of {sorted(wanted)}: after {SWEEPS} rounds they are still "
-            f"{_distance(exact, moved, wanted):.1g} of their scale away. Either no scales lead there, or they are too far apart "
-            "to be found; move in smaller steps, or fewer groups."
-        )
-    element = _element(exact, moves)
+    goals = _checked(exact, params, target)
+    element = _element_to(exact, cast(params, torch.float64), goals)
     return act(exact, element, params), element
 
 
-def _scales(spec: SymmetrySpec, params: Parameters, name: str, goal: Tensor) -> Tensor:
+def _element_to(spec: SymmetrySpec, start: Parameters, goals: Mapping[str, Tensor]) -> GroupElement:
+    """Return the group element that moves a network to its goals, found group by group."""
+    scales = {name: identity(spec).scales[name] for name in goals}
+    moved: Parameters = start
+    for _ in range(SWEEPS):
+        if _distance(spec, moved, goals) <= TOLERANCE:
+            return _element(spec, scales)
+        for name, goal in goals.items():
+            step = _step(spec, moved, name, goal)
+            scales[name] = _composed(spec[name], step, scales[name])
+            moved = act(spec, _element(spec, scales), start)
+    raise SymgeomError(
+        f"Cannot move the network to the charges of {sorted(goals)}: after {SWEEPS} rounds they "
+        f"are still {_distance(spec, moved, goals):.1g} of their scale away. Either no scales lead "
+        "there, or they are too far apart to be found; move in smaller steps, or fewer groups."
+    )
+
+
+def _step(spec: SymmetrySpec, params: Parameters, name: str, goal: Tensor) -> Tensor:
     """Return the scales, or the matrix, that lead one group to its goal while the others rest."""
     alone = charged_groups(SymmetrySpec((spec[name],)))
     group = alone[name]
     if group.scale == "positive":
-        return scales_to(
-            leg_powers(alone, name).flatten(),
-            leg_products(alone, params, params)[name],
-            goal,
-            what=name,
-        )
-    sides = {1: [], -1: []}
+        powers = leg_powers(alone, name).flatten()
+        lengths = leg_products(alone, params, params)[name]
+        return scales_to(powers, lengths, goal, what=name)
+    incoming = torch.zeros(group.size, group.size, dtype=torch.float64)
+    outgoing = torch.zeros_like(incoming)
     for leg in group.legs:
         rows = take(params[leg.tensor], leg, group.size)
-        sides[1 if leg.power > 0 else -1].append(rows @ rows.T)
-    nothing = torch.zeros(group.size, group.size, dtype=torch.float64)
-    return mixing_to(sum(sides[1], nothing), sum(sides[-1], nothing), goal, what=name)
+        if leg.power > 0:
+            incoming = incoming + rows @ rows.T
+        else:
+            outgoing = outgoing + rows @ rows.T
+    return mixing_to(incoming, outgoing, goal, what=name)
 
 
-def _element(spec: SymmetrySpec, moves: Mapping[str, Tensor]) -> GroupElement:
-    still = identity(spec)
-    return GroupElement(still.permutations, {**still.scales, **moves})
+def _composed(group: UnitGroup, step: Tensor, scales: Tensor) -> Tensor:
+    """Return the scales, or the matrix, of one step after others."""
+    return step @ scales if group.scale == "linear" else step * scales
 
 
-def _distance(spec: SymmetrySpec, params: Parameters, wanted: Mapping[str, Tensor]) -> float:
-    found, bounds = charges(spec, params), pairing_bound(spec, params, params)
-    return max(
-        float((found[name] - goal).abs().max() / bounds[name].max())
-        for name, goal in wanted.items()
-    )
+def _element(spec: SymmetrySpec, scales: Mapping[str, Tensor]) -> GroupElement:
+    """Return the group element that scales some groups and leaves the others alone."""
+    rest = identity(spec)
+    return GroupElement(rest.permutations, {**rest.scales, **scales})
+
+
+def _distance(spec: SymmetrySpec, params: Parameters, goals: Mapping[str, Tensor]) -> float:
+    """Return how far a network is from its goals, of the scale of its charges."""
+    now = charges(spec, params)
+    bounds = pairing_bound(spec, params, params)
+    distances = []
+    for name, goal in goals.items():
+        largest = (now[name] - goal).abs().max()
+        distances.append(float(largest / bounds[name].max()))
+    return max(distances)
 
 
 def _checked(
@@ -145,17 +157,19 @@ def _checked(
     now = charges(spec, params)
     if not target or not target.keys() <= now.keys():
         raise SymgeomError(
-            f"Cannot move to charges of {sorted(target)}: give some of the groups that have them, {list(now)}."
+            f"Cannot move to charges of {sorted(target)}: give some of the groups that have them, "
+            f"{list(now)}."
         )
     check_finite(target, "the charges to move to")
     for name, goal in target.items():
         if goal.shape != now[name].shape:
             raise SymgeomError(
-                f"Cannot move to charges of shape {tuple(goal.shape)} in group '{name}': its charges have shape "
-                f"{tuple(now[name].shape)}."
+                f"Cannot move to charges of shape {tuple(goal.shape)} in group '{name}': its "
+                f"charges have shape {tuple(now[name].shape)}."
             )
         if goal.ndim == 2 and not torch.allclose(goal, goal.T):
             raise SymgeomError(
-                f"Cannot move group '{name}' to a matrix that is not symmetric: its charges always are."
+                f"Cannot move group '{name}' to a matrix that is not symmetric: its charges always "
+                "are."
             )
     return {name: target[name].to(torch.float64) for name in now if name in target}
