@@ -10,14 +10,15 @@ import xarray as xr
 from symgeom.store.layout import PARAMETER
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from symgeom.ground.types import Parameters
+    from torch import Tensor
+
     from symgeom.symmetry.spec import Leg, SymmetrySpec
 
 
 def parameters_to_variables(
-    spec: SymmetrySpec, params: Parameters, *, leading: Sequence[str]
+    spec: SymmetrySpec, params: Mapping[str, Tensor | np.ndarray], *, leading: Sequence[str]
 ) -> dict[str, xr.Variable]:
     """Label stacked networks, so that they can be put in a dataset.
 
@@ -25,8 +26,8 @@ def parameters_to_variables(
     ----------
     spec : SymmetrySpec
         The architecture; its unit groups name the axes.
-    params : Parameters
-        Stacked networks, tensors or numpy arrays.
+    params : mapping of str to Tensor or ndarray
+        Stacked networks.
     leading : sequence of str
         Dimensions of the stack, which come first in every tensor: ``("arm", "seed")``.
 
@@ -45,7 +46,7 @@ def parameters_to_variables(
     """
     variables = {}
     for position, (name, tensor) in enumerate(params.items()):
-        array = np.asarray(tensor.detach().cpu() if hasattr(tensor, "detach") else tensor)
+        array = tensor if isinstance(tensor, np.ndarray) else tensor.detach().cpu().numpy()
         tensor_shape = array.shape[len(leading) :]
         dims = list(leading)
         for axis, length in enumerate(tensor_shape):

@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 
 from symgeom.ground.whole_files import whole
+from symgeom.landscape.flatness.measures.catalogue import tabled_curves
 from symgeom.study.claims.flatness import mean_local_energy
 
 MINIMUM = ("arm", "seed")
@@ -75,7 +76,7 @@ def _single_values(name: str, array: xr.DataArray) -> Iterator[tuple[str, xr.Dat
     further = [str(dim) for dim in array.dims if dim not in MINIMUM]
     if not further:
         yield name, array
-    elif further == ["amplitude"] and name.endswith("_energy"):
+    elif name in tabled_curves() and further == ["amplitude"]:
         curves = xr.Dataset({"local_energy": array})
         yield f"mean_{name}", mean_local_energy(curves)
     elif further == ["quantile"]:
