@@ -222,16 +222,16 @@ def test_axes_covered_in_part_or_twice_stay_neutral():
 def test_a_stage_that_found_nothing_to_measure_is_empty(tmp_path: Path):
     """No plane passes through two minima; its labels have two axes."""
     labels = {"vertex_arm": (("plane", "vertex"), np.zeros((0, 3), "U3"), DESCRIBED)}
-    write(tmp_path / "study" / "digits-mlp" / "maps" / "0.zarr.zip", xr.Dataset(coords=labels))
+    write(tmp_path / "study" / "maps" / "digits-mlp" / "0.zarr.zip", xr.Dataset(coords=labels))
     assert open_study(tmp_path / "study")["digits-mlp/maps"].sizes == {"plane": 0, "vertex": 3}
 
 
 def test_a_study_is_one_tree(tmp_path: Path):
     study = tmp_path / "digits"
-    write(study / "digits-mlp" / "minima.zarr.zip", minima())
-    write(study / "digits-mlp" / "distances" / "0.zarr.zip", pairs([0, 0], [1, 2]))
-    write(study / "digits-mlp" / "distances" / "1.zarr.zip", pairs([1], [2]))
-    (study / "digits-mlp" / "distances" / "2.zarr.zip.part77").write_bytes(b"half a store")
+    write(study / "minima" / "digits-mlp.zarr.zip", minima())
+    write(study / "distances" / "digits-mlp" / "0.zarr.zip", pairs([0, 0], [1, 2]))
+    write(study / "distances" / "digits-mlp" / "1.zarr.zip", pairs([1], [2]))
+    (study / "distances" / "digits-mlp" / "2.zarr.zip.part77").write_bytes(b"half a store")
     (study / "logs").mkdir()
     tree = open_study(str(study))
     assert tree.attrs == {"study": "digits"}
@@ -253,7 +253,7 @@ def test_any_split_into_batches_gives_the_same_arrays(tmp_path: Path, batches: l
     whole = minima(("adam", "sgd"))
     for index, (arms, seeds) in enumerate(batches):
         write(
-            tmp_path / "case" / "minima" / f"{index}.zarr.zip",
+            tmp_path / "minima" / "case" / f"{index}.zarr.zip",
             whole.sel(arm=list(arms), seed=list(seeds)),
             seeds,
         )
@@ -266,8 +266,8 @@ def test_any_split_into_batches_gives_the_same_arrays(tmp_path: Path, batches: l
 
 
 def test_arms_with_different_seeds_leave_gaps(tmp_path: Path):
-    write(tmp_path / "case" / "minima" / "0.zarr.zip", minima(("adam",), (0, 1)), (0, 1))
-    write(tmp_path / "case" / "minima" / "1.zarr.zip", minima(("sgd",), (1, 2)), (1, 2))
+    write(tmp_path / "minima" / "case" / "0.zarr.zip", minima(("adam",), (0, 1)), (0, 1))
+    write(tmp_path / "minima" / "case" / "1.zarr.zip", minima(("sgd",), (1, 2)), (1, 2))
     joined = open_study(tmp_path)["case/minima"]
     assert joined["usable"].values.tolist() == [[True, True, False], [False, True, True]]
     assert np.isnan(joined["error"].sel(arm="adam", seed=2))
@@ -290,7 +290,7 @@ def test_batches_that_contradict_each_other_are_refused(
     tmp_path: Path, batches: list[xr.Dataset], found: str
 ):
     for index, batch in enumerate(batches):
-        write(tmp_path / "case" / "stage" / f"{index}.zarr.zip", batch)
+        write(tmp_path / "stage" / "case" / f"{index}.zarr.zip", batch)
     with pytest.raises(
         SymgeomError,
         match=rf"(?s)\['0.zarr.zip', '1.zarr.zip'\] of '.*stage': .*{found}.*delete that folder",
@@ -299,19 +299,20 @@ def test_batches_that_contradict_each_other_are_refused(
 
 
 def test_a_bad_store_stops_the_study(tmp_path: Path):
-    write(tmp_path / "case" / "minima.zarr.zip", minima())
-    (tmp_path / "case" / "paths.zarr.zip").write_bytes(b"not a zip")
-    with pytest.raises(SymgeomError, match=r"paths.zarr.zip': it is truncated or no zarr store"):
+    write(tmp_path / "minima" / "case.zarr.zip", minima())
+    (tmp_path / "paths").mkdir()
+    (tmp_path / "paths" / "case.zarr.zip").write_bytes(b"not a zip")
+    with pytest.raises(SymgeomError, match=r"case.zarr.zip': it is truncated or no zarr store"):
         open_study(tmp_path)
 
 
 def test_a_study_of_two_schema_versions_is_refused(tmp_path: Path):
     for stage in ("minima", "paths"):
-        write(tmp_path / "case" / f"{stage}.zarr.zip", minima())
-    written_by(tmp_path / "case/paths.zarr.zip", 2, "0.2.0")
+        write(tmp_path / stage / "case.zarr.zip", minima())
+    written_by(tmp_path / "paths/case.zarr.zip", 2, "0.2.0")
     with pytest.raises(
         SymgeomError,
-        match=r"case/paths.zarr.zip': it has schema version 2 .*, not 1 .*versions are not mixed",
+        match=r"paths/case.zarr.zip': it has schema version 2 .*, not 1 .*versions are not mixed",
     ):
         open_study(tmp_path)
 

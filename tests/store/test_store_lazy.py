@@ -22,9 +22,9 @@ from symgeom.store.layout import CHUNK
 def study(folder: Path) -> Path:
     """Write a study in batches: minima by arm, distances by parts of the pairs, out of order."""
     for arm in ("sgd", "adam"):
-        write(folder / "digits" / "mlp" / "minima" / f"{arm}.zarr.zip", minima((arm,)))
-    write(folder / "digits" / "mlp" / "distances" / "0.zarr.zip", pairs([1, 0], [2, 2]))
-    write(folder / "digits" / "mlp" / "distances" / "1.zarr.zip", pairs([0], [1]))
+        write(folder / "digits" / "minima" / "mlp" / f"{arm}.zarr.zip", minima((arm,)))
+    write(folder / "digits" / "distances" / "mlp" / "0.zarr.zip", pairs([1, 0], [2, 2]))
+    write(folder / "digits" / "distances" / "mlp" / "1.zarr.zip", pairs([0], [1]))
     return folder / "digits"
 
 
@@ -135,7 +135,7 @@ def test_of_a_lazy_study_only_what_is_asked_for_is_read(tmp_path: Path, requests
 
 def test_arms_with_different_seeds_leave_the_same_gaps(tmp_path: Path):
     for arm, seeds in (("adam", (0, 1)), ("sgd", (1, 2))):
-        write(tmp_path / "case" / "minima" / f"{arm}.zarr.zip", minima((arm,), seeds), seeds)
+        write(tmp_path / "minima" / "case" / f"{arm}.zarr.zip", minima((arm,), seeds), seeds)
     xr.testing.assert_identical(open_study(tmp_path, lazy=True).load(), open_study(tmp_path))
 
 
@@ -230,14 +230,14 @@ def test_a_study_elsewhere_is_the_local_one(
     local = open_study(tmp_path / "digits")
     xr.testing.assert_identical(open_study(url, lazy=lazy).load(), local)
     xr.testing.assert_identical(
-        open_study(f"{url}/", files=[f"{url}/mlp/distances/1.zarr.zip"])["mlp/distances"]
+        open_study(f"{url}/", files=[f"{url}/distances/mlp/1.zarr.zip"])["mlp/distances"]
         .load()
         .to_dataset(),
-        read_store(tmp_path / "digits/mlp/distances/1.zarr.zip"),
+        read_store(tmp_path / "digits/distances/mlp/1.zarr.zip"),
     )
-    store = read_store(f"{url}/mlp/minima/sgd.zarr.zip", lazy=lazy)
+    store = read_store(f"{url}/minima/mlp/sgd.zarr.zip", lazy=lazy)
     xr.testing.assert_identical(
-        store.load(), read_store(tmp_path / "digits/mlp/minima/sgd.zarr.zip")
+        store.load(), read_store(tmp_path / "digits/minima/mlp/sgd.zarr.zip")
     )
     with pytest.raises(SymgeomError, match=r"none.zarr.zip': there is no such file"):
         read_store(f"{url}/mlp/none.zarr.zip", lazy=lazy)

@@ -87,7 +87,7 @@ def study(tmp_path: Path) -> Path:
     for stage in ("minima", "paths"):
         error = xr.Variable("seed", np.arange(50) / 7, {"units": "1", "long_name": "error"})
         write_store(
-            tmp_path / f"case/{stage}/0.zarr.zip",
+            tmp_path / f"{stage}/case/0.zarr.zip",
             xr.Dataset({"error": error}),
             config_digest="",
             seeds=[0],
@@ -99,25 +99,25 @@ def test_a_whole_study_is_whole(study: Path, capsys: pytest.CaptureFixture):
     assert main(["verify", str(study)]) == 0
     shown = capsys.readouterr().out
     assert [line.split()[0] for line in shown.splitlines()[1:3]] == [
-        "case/minima/0.zarr.zip",
-        "case/paths/0.zarr.zip",
+        "minima/case/0.zarr.zip",
+        "paths/case/0.zarr.zip",
     ]
     assert shown.endswith("Files: 2, all whole.\n")
 
 
 def test_what_is_broken_is_named_with_what_to_do(study: Path, capsys: pytest.CaptureFixture):
-    path = study / "case/paths/0.zarr.zip"
+    path = study / "paths/case/0.zarr.zip"
     path.write_bytes(path.read_bytes()[:-100])
-    (study / "case/paths/1.zarr.zip.part77").write_bytes(b"half")
+    (study / "paths/case/1.zarr.zip.part77").write_bytes(b"half")
     assert main(["verify", str(study)]) == 1
     shown = capsys.readouterr().out
     assert (
-        "case/paths/0.zarr.zip: truncated or no zip (File is not a zip file). "
+        "paths/case/0.zarr.zip: truncated or no zip (File is not a zip file). "
         "Delete it and make it again:" in shown
     )
     assert f"snakemake --cores all {path} (with" in shown
     assert (
-        "case/paths/1.zarr.zip.part77: left behind by a writer that was killed. "
+        "paths/case/1.zarr.zip.part77: left behind by a writer that was killed. "
         "Delete it, unless snakemake" in shown
     )
     assert shown.endswith("Files: 3, 2 of them not whole.\n")
@@ -125,30 +125,30 @@ def test_what_is_broken_is_named_with_what_to_do(study: Path, capsys: pytest.Cap
 
 def test_a_sealed_zip_that_is_no_store_of_this_layout_is_named(study: Path):
     write_sealed(study / "case/other.zarr.zip", {"zarr.json": b"{}"})
-    written_by(study / "case/paths/0.zarr.zip", 9, "0.0.9")
+    written_by(study / "paths/case/0.zarr.zip", 9, "0.0.9")
     wrong = {each.file: each.wrong for each in verify_study(study) if each.wrong}
     assert wrong["case/other.zarr.zip"].startswith("was not written by symgeom. Delete it and run")
     found = (
         "has schema version 9 (of symgeom 0.0.9), not 1 (of symgeom 0.1.0), and versions are not "
         "mixed. Delete it and run"
     )
-    assert wrong["case/paths/0.zarr.zip"].startswith(found)
+    assert wrong["paths/case/0.zarr.zip"].startswith(found)
 
 
 def test_another_version_is_said_and_nothing_is_wrong(study: Path, capsys: pytest.CaptureFixture):
-    written_by(study / "case/paths/0.zarr.zip", 1, "0.0.9")
+    written_by(study / "paths/case/0.zarr.zip", 1, "0.0.9")
     assert main(["verify", str(study)]) == 0
     assert "Some were written by symgeom 0.0.9; this is 0.1.0." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
-    ("name", "state"), [("none", "does not exist"), ("case/minima", "holds no store")]
+    ("name", "state"), [("none", "does not exist"), ("minima/case", "holds no store")]
 )
 def test_a_folder_without_a_study_is_named(
     study: Path, name: str, state: str, capsys: pytest.CaptureFixture
 ):
-    shutil.rmtree(study / "case/paths")
-    (study / "case/minima/0.zarr.zip").unlink()
+    shutil.rmtree(study / "paths/case")
+    (study / "minima/case/0.zarr.zip").unlink()
     with pytest.raises(SymgeomError, match=f"Cannot verify .*the folder {state}. Correct the path"):
         verify_study(study / name)
     assert main(["verify", str(study / name)]) == 1
