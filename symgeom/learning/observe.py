@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from symgeom.dynamics.ledger import Ledger, LedgerRecord
+from symgeom.dynamics.ledger.bookkeeping import LedgerState
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.types import Parameters
 from symgeom.learning.optimizers.method import Method
@@ -30,7 +31,7 @@ class _Seen(NamedTuple):
 class _Booked(TypedDict):
     """What an observer keeps in a checkpoint: the account, and the last step."""
 
-    ledger: dict[str, Tensor]
+    ledger: LedgerState
     step: int
     params: Parameters
     members: Tensor
