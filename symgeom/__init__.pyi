@@ -95,6 +95,7 @@ from .dynamics.laws import count_laws as count_laws
 from .dynamics.ledger import Ledger as Ledger
 from .dynamics.ledger import LedgerRecord as LedgerRecord
 from .dynamics.ledger import LedgerState as LedgerState
+from .dynamics.ledger import SplitState as SplitState
 from .dynamics.noise import noise_equilibrium as noise_equilibrium
 from .dynamics.noise import noise_force as noise_force
 

@@ -5,8 +5,7 @@ import math
 import pytest
 
 from symgeom.ground.checks import SymgeomError
-from symgeom.learning.optimizers import METHODS, Method, build
-from symgeom.learning.optimizers.registry import option_names
+from symgeom.learning.optimizers import METHODS, Method, build, option_names
 
 
 @pytest.mark.parametrize(

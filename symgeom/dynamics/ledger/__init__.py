@@ -1,6 +1,7 @@
 """The ledger: what changed every charge along training, and whether the account closes."""
 
 from symgeom.dynamics.ledger.bookkeeping import Ledger, LedgerState
+from symgeom.dynamics.ledger.noise_split import SplitState
 from symgeom.dynamics.ledger.record import TERMS, LedgerRecord
 
-__all__ = ["TERMS", "Ledger", "LedgerRecord", "LedgerState"]
+__all__ = ["TERMS", "Ledger", "LedgerRecord", "LedgerState", "SplitState"]

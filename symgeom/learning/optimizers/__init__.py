@@ -4,6 +4,6 @@ An optimizer of your own derives from :class:`Method`, as those of this package 
 """
 
 from symgeom.learning.optimizers.method import Gradient, Method, Pretraining, State
-from symgeom.learning.optimizers.registry import METHODS, build
+from symgeom.learning.optimizers.registry import METHODS, build, option_names
 
-__all__ = ["METHODS", "Gradient", "Method", "Pretraining", "State", "build"]
+__all__ = ["METHODS", "Gradient", "Method", "Pretraining", "State", "build", "option_names"]
