@@ -1,5 +1,5 @@
 # make study   set up and run the default study       make test    set up and run the tests
-# make env     set up only                            make lint    style, types of imports, workflow checks
+# make env     set up only                            make lint    style, types, imports, workflow checks
 # make bench   speed and memory, as ratios            make clean   remove the environment and caches (not the results)
 # make test-slurm   run parts of a study through a Slurm that is installed on this machine for it (as root, on Debian)
 
@@ -39,6 +39,7 @@ test-slurm: env .venv/slurm
 lint: env
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/snakefmt --check workflow
 	$(BIN)/snakemake --lint
@@ -55,4 +56,4 @@ bench: env
 	$(BIN)/python tests/bench_size.py
 
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
+	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache *.egg-info

@@ -1,4 +1,4 @@
-"""Run a script's ``main`` for a Snakemake rule: hand it what it names, log what it says, and turn mistakes into one sentence.
+"""Run a script's ``main`` for a rule of Snakemake, log what it says, say mistakes in a sentence.
 
 ``main`` takes keyword-only arguments without defaults; each is looked up among the rule's outputs,
 inputs, parameters and wildcards. ``stores`` are all inputs by name, ``config_digest`` is the digest
@@ -12,27 +12,28 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-
-from _console import logged
+from typing import BinaryIO, TextIO
 
 from symgeom.ground.checks import SymgeomError
-from symgeom.ground.whole import remove_partials
+from symgeom.ground.whole_files import remove_partials
 
 
 def launch(main: Callable[..., None], snakemake: object) -> None:
-    """Call ``main`` with what the rule provides, and exit with status 1 and one sentence if it cannot be done."""
-    given = {"config_digest": digest(snakemake), "stores": dict(snakemake.input.items())}
+    """Call ``main`` with what the rule provides; exit with status 1 if it cannot be done."""
+    arguments = {"config_digest": digest(snakemake), "stores": dict(snakemake.input.items())}
     for part in (snakemake.wildcards, snakemake.params, snakemake.input, snakemake.output):
-        given |= dict(part.items())
+        arguments |= dict(part.items())
+    names = inspect.signature(main).parameters
     with logged(Path(snakemake.log[0])):
         if "torch" in sys.modules:
             deterministic()
         for path in snakemake.output:
             remove_partials(path)
         try:
-            main(**{name: given[name] for name in inspect.signature(main).parameters})
+            main(**{name: arguments[name] for name in names})
         except SymgeomError as mistake:
             if os.environ.get("SYMGEOM_DEBUG"):
                 raise
@@ -54,7 +55,37 @@ def deterministic() -> None:
 
 
 def digest(snakemake: object) -> str:
-    """Return a digest of everything in the configuration that the job depends on; its code is not."""
-    told = {name: value for name, value in snakemake.params.items() if name != "code"}
-    parts = told, dict(snakemake.wildcards.items())
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+    """Return a digest of what the job depends on in the configuration; not its code."""
+    told = snakemake.params.items()
+    params = {name: value for name, value in told if name not in ("code", "script")}
+    wildcards = dict(snakemake.wildcards.items())
+    text = json.dumps((params, wildcards), sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@contextmanager
+def logged(path: Path) -> Iterator[None]:
+    """Copy standard error into a log file at once: it is there however the job ends."""
+    terminal = sys.stderr
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb", buffering=0) as log:
+        sys.stderr = _Both(terminal, log)
+        try:
+            yield
+        finally:
+            sys.stderr = terminal
+
+
+class _Both:
+    """A text stream that writes to a terminal and a log."""
+
+    def __init__(self, terminal: TextIO, log: BinaryIO) -> None:
+        self.terminal, self.log = terminal, log
+
+    def write(self, text: str) -> None:
+        self.terminal.write(text)
+        with suppress(OSError):  # a full disk must not hide the sentence that says so
+            self.log.write(text.encode())
+
+    def flush(self) -> None:
+        self.terminal.flush()

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from _launch import launch
 
-from symgeom.store import open_study, read_store
-from symgeom.study.claims.evaluate import STAGES, evaluate
+from symgeom.store import read_store
+from symgeom.study.claims.evaluate import MODEL_STAGES, evaluate, evaluate_model
 from symgeom.study.claims.intervals import barrier_intervals, write_barriers
+from symgeom.study.claims.reading import read_cases
 from symgeom.study.claims.record import write_claims
-from symgeom.study.claims.theory import judge_perceptron
 
 
 def main(
@@ -21,21 +21,20 @@ def main(
     claims: str,
     barriers: str,
 ) -> None:
-    known = [stage for stage in (*STAGES, "valleys") if stores[stage]]
-    files, judged = [path for stage in known for path in stores[stage]], []
-    study = open_study(Path(claims).parent, files=files, weights=False)
-    chosen, rows = {"level": options["level"], "resamples": options["resamples"]}, []
-    for case in cases:
-        stages = {stage: study[case][stage].to_dataset() for stage in known}
-        moving = stages["ledgers"]["equivariant"]
-        roles = dict(options["roles"]) | {
-            "equivariant": [str(arm) for arm in moving["arm"].values[moving.values.astype(bool)]]
-        }
-        judged += evaluate(stages, roles, **chosen, bend_threshold=bend_threshold, case=case)
-        rows += barrier_intervals(stages["paths"], stages["minima"], **chosen, case=case)
-    for path in stores["solutions"]:
-        judged.append(judge_perceptron(read_store(path), **chosen))
-    write_claims(claims, judged)
+    folder = Path(claims).parent
+    roles = options["roles"]
+    bootstrap = {"level": options["level"], "resamples": options["resamples"]}
+    study = read_cases(folder, stores, cases, roles=roles, bend_threshold=bend_threshold)
+    judgements = []
+    rows = []
+    for case, measured in study.items():
+        paths = measured.stages["paths"]
+        judgements += evaluate(measured, **bootstrap, case=case)
+        rows += barrier_intervals(paths, measured.minima, **bootstrap, case=case)
+    for stage in MODEL_STAGES:
+        for path in stores[stage]:
+            judgements += evaluate_model(stage, read_store(path), **bootstrap)
+    write_claims(claims, judgements)
     write_barriers(barriers, rows)
 
 

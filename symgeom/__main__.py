@@ -1,4 +1,6 @@
-"""The command line: ``python -m symgeom inspect package.module:factory --input 1,28,28`` and ``verify results/<study>``.
+"""The command line: ``symgeom inspect package.module:factory`` and ``symgeom verify <folder>``.
+
+``python -m symgeom`` does the same where the package is not installed.
 
 ``inspect`` imports a network, finds and certifies its symmetries, prints them as a table and draws
 them as a graph. ``verify`` checks that every store of a study is whole, and exits with status 1 if
@@ -19,6 +21,7 @@ from importlib import import_module
 from pathlib import Path
 from time import perf_counter
 from types import ModuleType
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +29,7 @@ from torch import Tensor, nn
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.randomness import stream
 from symgeom.ground.torchvision_door import OPERATORS_MISSING, import_torchvision
-from symgeom.ground.types import Parameters, parameters
+from symgeom.ground.types import parameters
 from symgeom.study.verify import verified_table, verify_study
 from symgeom.symmetry.certificate import Certificate, certify
 from symgeom.symmetry.discovery import discover
@@ -36,6 +39,8 @@ from symgeom.symmetry.wiring import symmetry_graph
 
 SUFFIXES = (".png", ".pdf", ".svg")
 
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command.
@@ -43,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     arguments : sequence of str, optional
-        The words after ``python -m symgeom``; by default those that were typed.
+        The words after ``symgeom``; by default those that were typed.
 
     Returns
     -------
@@ -67,27 +72,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m symgeom", description="Look at a network, or check a study."
+        prog="symgeom", description="Look at a network, or check a study."
     )
     commands = parser.add_subparsers(required=True, metavar="command")
-    look = commands.add_parser(
+    _add_inspect(commands)
+    _add_verify(commands)
+    return parser
+
+
+def _add_inspect(commands: Commands) -> None:
+    """Add the command that looks at a network."""
+    command = commands.add_parser(
         "inspect", help="print and draw the symmetry groups of a network", allow_abbrev=False
     )
-    look.set_defaults(run=_inspect)
-    look.add_argument(
+    command.set_defaults(run=_inspect)
+    command.add_argument(
         "network",
         metavar="module:name",
         type=_reference,
         help="a network, or a function or class that makes one",
     )
-    look.add_argument(
+    command.add_argument(
         "--input",
         required=True,
         type=_shape,
         metavar="1,28,28",
         help="shape of one input, without the batch",
     )
-    look.add_argument(
+    command.add_argument(
         "--option",
         action="append",
         default=[],
@@ -95,25 +107,25 @@ def _parser() -> argparse.ArgumentParser:
         metavar="key=value",
         help="argument of the function",
     )
-    look.add_argument(
+    command.add_argument(
         "--tokens",
         type=_positive,
         metavar="N",
         help="inputs are whole numbers below N (for embeddings)",
     )
-    look.add_argument("--batch", type=_positive, default=2, help="number of inputs")
-    look.add_argument(
+    command.add_argument("--batch", type=_positive, default=2, help="number of inputs")
+    command.add_argument(
         "--seed",
         type=int,
         default=0,
         help="of the inputs, the random elements and the fresh weights",
     )
-    look.add_argument(
+    command.add_argument(
         "--all-legs",
         action="store_true",
         help="do not cut lists of legs to the width of the terminal",
     )
-    figure = look.add_mutually_exclusive_group()
+    figure = command.add_mutually_exclusive_group()
     figure.add_argument(
         "--figure",
         type=_picture,
@@ -123,12 +135,17 @@ def _parser() -> argparse.ArgumentParser:
     figure.add_argument(
         "--no-figure", action="store_const", const=None, dest="figure", help="draw nothing"
     )
-    check = commands.add_parser(
+
+
+def _add_verify(commands: Commands) -> None:
+    """Add the command that checks a study."""
+    command = commands.add_parser(
         "verify", help="check that every store of a study is whole", allow_abbrev=False
     )
-    check.set_defaults(run=_verify)
-    check.add_argument("study", type=Path, metavar="results/study", help="the folder of the study")
-    return parser
+    command.set_defaults(run=_verify)
+    command.add_argument(
+        "study", type=Path, metavar="results/study", help="the folder of the study"
+    )
 
 
 def _reference(text: str) -> tuple[str, str]:
@@ -176,31 +193,31 @@ def _picture(text: str) -> Path:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    found = verify_study(options.study)
-    sys.stdout.write(f"{verified_table(found)}\n")
-    return int(any(each.wrong for each in found))
+    files = verify_study(options.study)
+    sys.stdout.write(f"{verified_table(files)}\n")
+    is_whole = all(file.wrong == "" for file in files)
+    return 0 if is_whole else 1
 
 
 def _inspect(options: argparse.Namespace) -> int:
-    name = options.network[1]
-    network = (
-        deepcopy(_network(*options.network, dict(options.option), options.seed)).double().eval()
-    )
+    module, name = options.network
+    network = deepcopy(_network(module, name, dict(options.option), options.seed))
+    network = network.double().eval()
     generator = stream("inspect", options.seed)
-    shape = (options.batch, *options.input)
-    example = torch.randn(shape, generator=generator, dtype=torch.float64)
-    if options.tokens:
-        example = torch.randint(options.tokens, shape, generator=generator)
+    example = _example(options, generator)
     began = perf_counter()
     spec = discover(network, example)
-    found = perf_counter()
+    discovered = perf_counter()
     certificate = _certified(spec, network, example, generator)
-    proved = perf_counter()
+    certified = perf_counter()
     weights = sum(tensor.numel() for tensor in network.parameters())
+    width = shutil.get_terminal_size((130, 24)).columns
     sys.stdout.write(
-        f"{name} ({type(network).__name__}): {weights:,} parameters, inputs of shape {shape}; {len(spec.groups)} groups found in "
-        f"{found - began:.1f} s, certified in {proved - found:.1f} s\n\n"
-        f"{table(spec, width=shutil.get_terminal_size((130, 24)).columns, all_legs=options.all_legs)}\n\n"
+        f"{name} ({type(network).__name__}): {weights:,} parameters, "
+        f"inputs of shape {tuple(example.shape)}; "
+        f"{len(spec.groups)} groups found in {discovered - began:.1f} s, "
+        f"certified in {certified - discovered:.1f} s\n\n"
+        f"{table(spec, width=width, all_legs=options.all_legs)}\n\n"
         f"{summary(spec, certificate)}\n"
     )
     sys.stdout.flush()
@@ -210,50 +227,66 @@ def _inspect(options: argparse.Namespace) -> int:
     return 0
 
 
+def _example(options: argparse.Namespace, generator: torch.Generator) -> Tensor:
+    """Draw a batch of inputs: normal numbers, or tokens."""
+    shape = (options.batch, *options.input)
+    numbers = torch.randn(shape, generator=generator, dtype=torch.float64)
+    if options.tokens:
+        return torch.randint(options.tokens, shape, generator=generator)
+    return numbers
+
+
 def _network(module: str, name: str, options: dict[str, object], seed: int) -> nn.Module:
-    """Import a network, or make one; fresh weights come from the seed, since factories draw from the global generator."""
-    what = f"Cannot inspect '{module}:{name}'"
+    """Import a network, or make one whose weights come from the seed."""
+    failure = f"Cannot inspect '{module}:{name}'"
     try:
-        found = getattr(_import(module), name)
+        imported = getattr(_import(module), name)
     except Exception as error:  # the user's own code runs here
         raise SymgeomError(
-            f"{what}: {_cause(error)}. Give a module that can be imported from here, and a name in it."
+            f"{failure}: {_cause(error)}. Give a module that can be imported from here, and a name "
+            "in it."
         ) from error
-    if isinstance(found, nn.Module) and not options:
-        return found
-    if not callable(found) or isinstance(found, nn.Module):
+    is_network = isinstance(imported, nn.Module)
+    if is_network and not options:
+        return imported
+    if is_network or not callable(imported):
+        unused = " and takes no options" if options else ""
         raise SymgeomError(
-            f"{what}: it is an object of type {type(found).__name__}{' and takes no options' if options else ''}. Give a "
+            f"{failure}: it is an object of type {type(imported).__name__}{unused}. Give a "
             "function or class that returns a torch.nn.Module, or a network without options."
         )
+    # Factories draw from the global generator.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
-            network = found(**(_randomness(found, seed) | options))
+            network = imported(**(_randomness(imported, seed) | options))
         except Exception as error:  # and here
             raise SymgeomError(
-                f"{what}: calling it fails with {_cause(error)}. Correct --option key=value."
+                f"{failure}: calling it fails with {_cause(error)}. Correct --option key=value."
             ) from error
     if not isinstance(network, nn.Module):
         raise SymgeomError(
-            f"{what}: it returns an object of type {type(network).__name__}. Give a factory of a torch.nn.Module."
+            f"{failure}: it returns an object of type {type(network).__name__}. Give a factory of "
+            "a torch.nn.Module."
         )
     return network
 
 
-def _randomness(factory: Callable, seed: int) -> dict[str, torch.Generator]:
+def _randomness(factory: Callable, seed: int) -> dict[str, object]:
     """Return the generator that a factory of ours asks for."""
     try:
-        asked = "generator" in inspect.signature(factory).parameters
+        parameters_of_factory = inspect.signature(factory).parameters
     except ValueError:  # a builtin without a signature
-        asked = False
-    return {"generator": stream("weights", seed)} if asked else {}
+        return {}
+    if "generator" not in parameters_of_factory:
+        return {}
+    return {"generator": stream("weights", seed)}
 
 
 def _cause(error: Exception) -> str:
-    return f"{type(error).__name__}: {(str(error).strip().splitlines() or ['no reason given'])[0]}".rstrip(
-        "."
-    )
+    """Return the kind of an error, and the first line of what it says."""
+    lines = str(error).strip().splitlines() or ["no reason given"]
+    return f"{type(error).__name__}: {lines[0]}".rstrip(".")
 
 
 def _import(module: str) -> ModuleType:
@@ -272,17 +305,16 @@ def _import(module: str) -> ModuleType:
 def _certified(
     spec: SymmetrySpec, network: nn.Module, example: Tensor, generator: torch.Generator
 ) -> Certificate:
-    """Certify at ordinary weights: tensors that are all zero (fresh biases, heads that begin at zero) get random values."""
+    """Certify with random values in tensors that are all zero, as fresh biases and heads are."""
     trained = {name for name, _ in network.named_parameters()}
-
-    def ordinary(name: str, tensor: Tensor) -> Tensor:
-        if name not in trained or bool(tensor.any()):
-            return tensor
-        return 0.1 * torch.randn(tensor.shape, generator=generator, dtype=tensor.dtype)
-
-    weights: Parameters = {
-        name: ordinary(name, tensor) for name, tensor in parameters(network).items()
-    }
+    weights: dict[str, Tensor] = {}
+    for name, tensor in parameters(network).items():
+        is_fresh = name in trained and not bool(tensor.any())
+        if is_fresh:
+            noise = torch.randn(tensor.shape, generator=generator, dtype=tensor.dtype)
+            weights[name] = 0.1 * noise
+        else:
+            weights[name] = tensor
     return certify(spec, network, weights, inputs=example, generator=generator)
 
 

@@ -11,7 +11,7 @@ from torch.nn.functional import pad
 
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import cast, parameters
-from symgeom.learning.networks.binary_mlp import binary_mlp
+from symgeom.learning.networks.binary_mlp import build_binary_mlp
 from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
 
 
@@ -785,4 +785,6 @@ ARCHITECTURES = {
 def binary_module(*widths: int, seed: int = 0, **options: object) -> nn.Sequential:
     """Return a binary multilayer perceptron in float64 with reproducible latent weights."""
     options = {"widths": list(widths[1:-1]), **options}
-    return binary_mlp(widths[:1], widths[-1], options, generator=stream("binary", seed)).double()
+    return build_binary_mlp(
+        widths[:1], widths[-1], options, generator=stream("binary", seed)
+    ).double()

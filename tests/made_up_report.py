@@ -1,9 +1,8 @@
-"""A made-up study of two cases, with all that its report is written from, and the report as its script writes it."""
+"""A made-up study of two cases, with all that its report is written from, and its report."""
 
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +13,19 @@ from PIL import Image
 
 from symgeom.store import write_store
 from symgeom.study.claims.intervals import write_barriers
-from symgeom.study.claims.record import Claim, write_claims
+from symgeom.study.claims.record import Judgement, write_claims
+from symgeom.study.report import writing
 
 ROOT = Path(__file__).parents[1]
 CAPTIONS = ROOT / "workflow/report/captions"
 STAGES = ("minima", "canonical", "alignments", "chains", "paths", "curvature")
-PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" width="252pt" height="72pt"><rect width="9" height="9"/></svg>'
+PICTURE = (
+    '<svg xmlns="http://www.w3.org/2000/svg" width="252pt" height="72pt">'
+    '<rect width="9" height="9"/></svg>'
+)
 
 
-def claims() -> list[Claim]:
+def claims() -> list[Judgement]:
     words = {
         "source": "a paper",
         "statistic": "a difference",
@@ -30,7 +33,7 @@ def claims() -> list[Claim]:
         "direction": "below",
         "threshold": 0.0,
     }
-    first = Claim(
+    first = Judgement(
         "H1", "Flat & <small>.", **words, estimate=-2.0, low=-3.0, high=-1.0, n=3, case="mlp"
     )
     return [
@@ -86,7 +89,11 @@ def data() -> xr.Dataset:
 
 
 def troubled(stage: str, arrays: xr.Dataset) -> xr.Dataset:
-    """Let the first twelve alignments of a case not converge, the bend of its second chain diverge, and a measure be left out."""
+    """Let things go wrong in a case.
+
+    The first twelve alignments do not converge, the bend of the second chain diverges, and a
+    measure is left out.
+    """
     arrays.attrs["left_out"] = ["torus_trace"] if stage == "curvature" else []
     arrays.attrs["undefined"] = ["geodesic both: sgd/0 to sgd/1"] if stage == "paths" else []
     first = np.arange(arrays.sizes.get("pair", 0))
@@ -106,7 +113,7 @@ def outline(svg: Path) -> None:
 def write_inputs(
     folder: Path, figures: dict[str, list[str]], draw: Callable[[Path], None]
 ) -> dict[str, list[str] | str]:
-    """Write what the rule of the report reads, with these figures of every case, and return the files by name."""
+    """Write what a report is written from, with these figures, and return the files by name."""
     tree, stores = synthetic_study.case(STAGES), {name: [] for name in (*STAGES, "figures", "data")}
     for case in ("mlp", "other"):
         for stage in STAGES:
@@ -138,19 +145,19 @@ def write_inputs(
 def write_report(
     folder: Path, figures: dict[str, list[str]], shown: dict, draw: Callable[[Path], None] = outline
 ) -> Path:
-    """Write the report of the made-up study into a folder (relative to the current one), by the rule's own script."""
+    """Write the report of the made-up study into a folder, relative to the current one."""
     stores, report = write_inputs(folder, figures, draw), folder / "report.html"
     config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
     settings = config | {
         "study": "made_up",
         "cases": dict.fromkeys(("mlp", "other"), config["cases"]["mlp"]),
     }
-    import_module("write_report").main(
-        stores=stores,
+    writing.write_report(
+        report,
+        folder / "provenance.json",
+        stores,
         settings=settings,
         shown=shown,
         run_with="--cores all --configfile config/made_up.yaml",
-        report=str(report),
-        provenance=str(folder / "provenance.json"),
     )
     return report

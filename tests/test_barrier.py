@@ -9,7 +9,7 @@ from torch import nn
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.types import cast, parameters, stack, unstack
 from symgeom.landscape.barriers import NETWORKS_HELD, NEW_POINTS, barrier, profile, refined_profile
-from symgeom.landscape.barriers.shared import Shared
+from symgeom.landscape.barriers.shared import SharedLayer
 from symgeom.landscape.batchnorm import recompute_statistics
 from symgeom.landscape.path import BezierPath, GeodesicPath, LinearPath, PolygonalPath
 from symgeom.landscape.problem import Problem
@@ -185,7 +185,7 @@ def test_errors_alone_are_those_beside_the_loss(case):
     factory, shape = MODULES[case]
     inputs, targets = batch(101, math.prod(shape), 3)
     problem = Problem(factory(0), inputs.unflatten(1, shape), targets, chunk=32)
-    assert (Shared.of(problem) is not None) == (
+    assert (SharedLayer.of(problem) is not None) == (
         case in ("mlp", "without biases", "images", "one layer")
     )
     networks = [parameters(factory(seed)) for seed in (1, 2, 3)]

@@ -22,7 +22,7 @@ from symgeom.landscape.binary import (
     unit_hamming_distances,
 )
 from symgeom.landscape.problem import Problem
-from symgeom.learning.networks.binary_mlp import binary_mlp
+from symgeom.learning.networks.binary_mlp import build_binary_mlp
 from symgeom.learning.optimizers.sgd import SGD
 from symgeom.learning.training import Plan, train
 from symgeom.quotient.alignment import align
@@ -304,11 +304,11 @@ def test_a_binary_network_learns_what_a_teacher_of_its_kind_computes():
 )
 def test_networks_that_cannot_be_built(options, message):
     with pytest.raises(SymgeomError, match=message):
-        binary_mlp((4,), 2, options, generator=stream("none"))
+        build_binary_mlp((4,), 2, options, generator=stream("none"))
 
 
 def test_images_are_flattened_and_latent_weights_have_the_variance_of_glorot():
-    network = binary_mlp((1, 40, 40), 10, {"widths": [201]}, generator=stream("wide"))
+    network = build_binary_mlp((1, 40, 40), 10, {"widths": [201]}, generator=stream("wide"))
     assert [name for name, _ in network.named_parameters()] == ["1.weight", "3.weight"]
     assert network(torch.ones(2, 1, 40, 40)).shape == (2, 10)
     assert float(network[1].weight.detach().var()) == pytest.approx(2 / (1600 + 201), rel=0.02)

@@ -148,11 +148,16 @@ def test_the_bend_is_trained_by_its_own_weights_only():
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_a_chain_does_not_depend_on_the_others_in_the_stack(dtype):
+def test_a_chain_depends_on_the_others_in_its_stack_by_rounding_only(dtype):
+    """Not bit for bit: the products of small matrices may round by where in memory a network lies."""
+    tolerance = 1000 * torch.finfo(dtype).eps
     plan = ChainPlan(epochs=2, batch_size=16, learning_rate=0.5, points=3)
-    together, alone = trained([0, 1, 2], plan, dtype), trained([2], plan, dtype)
+    together = trained([0, 1, 2], plan, dtype)
+    alone = trained([2], plan, dtype)
     for name in NAMES:
-        assert torch.equal(together.path.points[1][name][2], alone.path.points[1][name][0])
+        bend = together.path.points[1][name][2]
+        bend_alone = alone.path.points[1][name][0]
+        torch.testing.assert_close(bend, bend_alone, rtol=tolerance, atol=tolerance)
     assert torch.equal(together.largest_error[2], alone.largest_error[0])
 
 

@@ -163,16 +163,32 @@ def test_convolutions_are_trained_one_after_the_other_with_the_same_result():
         torch.testing.assert_close(tensor, found[1][name], rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_a_pair_does_not_depend_on_the_others_in_the_stack(dtype):
-    together = trained([0, 1, 2, 3, 4], dtype)
+def test_a_pair_does_not_depend_on_the_others_that_are_trained_before_and_after_it(dtype):
+    with mock.patch("symgeom.landscape.chain.steps.SMALL", 0):
+        everyone = trained([0, 1, 2, 3, 4], dtype)
+        for seeds in ([2], [4, 2, 0]):
+            fewer = trained(seeds, dtype)
+            for place, seed in enumerate(seeds):
+                for point, of_all in zip(fewer.path.points, everyone.path.points, strict=True):
+                    assert all(torch.equal(point[name][place], of_all[name][seed]) for name in point)
+                assert torch.equal(fewer.largest_error[place], everyone.largest_error[seed])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_pair_depends_on_the_others_in_its_stack_by_rounding_only(dtype):
+    """Not bit for bit: the products of small matrices may round by where in memory a network lies."""
+    tolerance = 1000 * torch.finfo(dtype).eps
+    everyone = trained([0, 1, 2, 3, 4], dtype)
     for seeds in ([2], [4, 2, 0]):
         fewer = trained(seeds, dtype)
         for place, seed in enumerate(seeds):
-            for one, all_ in zip(fewer.path.points, together.path.points, strict=True):
-                assert all(torch.equal(one[name][place], all_[name][seed]) for name in one)
-            assert torch.equal(fewer.largest_error[place], together.largest_error[seed])
+            for point, of_all in zip(fewer.path.points, everyone.path.points, strict=True):
+                for name, tensor in point.items():
+                    torch.testing.assert_close(
+                        tensor[place], of_all[name][seed], rtol=tolerance, atol=tolerance
+                    )
+            assert torch.equal(fewer.largest_error[place], everyone.largest_error[seed])
 
 
 def test_the_record_is_the_error_along_the_chain():

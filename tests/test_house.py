@@ -5,12 +5,9 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 
 import pytest
-
-import symgeom
 
 ROOT = Path(__file__).parents[1]
 MODULES = sorted((ROOT / "symgeom").rglob("*.py"))
@@ -182,16 +179,3 @@ def test_every_script_has_its_rule():
     assert {rule: script for rule, script in found.items() if rule != script} == {
         "measure_slices": "measure_paths"
     }
-
-
-@pytest.mark.parametrize("public", symgeom._HOMES)
-def test_public_names_resolve(public: str):
-    """Also after their module was imported, which puts a module of the same name (align, barrier) into the package."""
-    home = import_module(f"symgeom.{symgeom._HOMES[public]}")
-    assert getattr(symgeom, public) is getattr(home, public)
-    assert public in dir(symgeom)
-
-
-def test_an_unknown_public_name_is_named():
-    with pytest.raises(AttributeError, match="module 'symgeom' has no attribute 'aline'"):
-        symgeom.aline  # noqa: B018

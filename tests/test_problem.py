@@ -9,7 +9,7 @@ from symgeom.ground.checks import SymgeomError
 from symgeom.ground.types import parameters, stack
 from symgeom.landscape.batchnorm import recompute_statistics
 from symgeom.landscape.problem import Problem
-from symgeom.landscape.problem import landscape as problem_module
+from symgeom.landscape.problem import problem as problem_module
 
 ROUNDING = {"rtol": 1e-12, "atol": 1e-14}
 WIDTHS = (5, 6, 3)

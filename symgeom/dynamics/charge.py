@@ -1,4 +1,4 @@
-r"""The charges that gradient flow conserves, one per unit or one matrix per linear group, and the test that they should be.
+r"""The charges that gradient flow conserves: one per unit, or one matrix per linear group.
 
 If the loss does not change when unit :math:`k` is scaled (its slice of leg :math:`\ell` multiplied
 by :math:`s^{p_\ell}`), the gradient is orthogonal to the generator :math:`M_k\theta` of that
@@ -13,7 +13,8 @@ second term, is :math:`-a`. The bias of the layer that reads the units does not 
 every invertible matrix may mix (two layers with no activation between them) keep a symmetric
 matrix, products of incoming weights and biases minus those of outgoing weights:
 
-.. math:: Q = \sum_{p_\ell = 1} \theta_\ell\theta_\ell^\top - \sum_{p_\ell = -1} \theta_\ell\theta_\ell^\top ,
+.. math:: Q = \sum_{p_\ell = 1} \theta_\ell\theta_\ell^\top
+              - \sum_{p_\ell = -1} \theta_\ell\theta_\ell^\top ,
 
 with :math:`\theta_\ell` the matrix of the units' slices on leg :math:`\ell`. Steps of finite size
 change the charges by an amount that :mod:`symgeom.dynamics.ledger` accounts for. How many laws
@@ -35,7 +36,9 @@ from symgeom.symmetry.spec import SymmetrySpec, check_spec
 
 
 def charges(spec: SymmetrySpec, params: Parameters) -> dict[str, Tensor]:
-    """Charges of the units whose scaling or mixing leaves the outputs unchanged (the head, exact for the error only, has none).
+    """Charges of the units whose scaling or mixing leaves the outputs unchanged.
+
+    The head, whose scaling is exact for the error only, has none.
 
     Parameters
     ----------
@@ -58,8 +61,10 @@ def charges(spec: SymmetrySpec, params: Parameters) -> dict[str, Tensor]:
     Examples
     --------
     >>> from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
-    >>> spec = SymmetrySpec((UnitGroup("hidden1", 1, (Leg("in", 0), Leg("bias", 0), Leg("out", 1, power=-1))),))
-    >>> charges(spec, {"in": torch.tensor([[2.0]]), "bias": torch.tensor([1.0]), "out": torch.tensor([[3.0]])})
+    >>> legs = (Leg("in", 0), Leg("bias", 0), Leg("out", 1, power=-1))
+    >>> spec = SymmetrySpec((UnitGroup("hidden1", 1, legs),))
+    >>> weights = {"in": torch.tensor([[2.0]]), "out": torch.tensor([[3.0]])}
+    >>> charges(spec, {**weights, "bias": torch.tensor([1.0])})
     {'hidden1': tensor([-4.], dtype=torch.float64)}
     """
     exact = spec.exact()
@@ -106,31 +111,37 @@ def invariance_defect(
     --------
     >>> from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
     >>> spec = SymmetrySpec((UnitGroup("hidden1", 1, (Leg("in", 0), Leg("out", 1, power=-1))),))
-    >>> params, gradient = ({"in": torch.tensor([[a]]), "out": torch.tensor([[b]])} for a, b in ((2.0, 3.0), (3.0, 2.0)))
+    >>> params = {"in": torch.tensor([[2.0]]), "out": torch.tensor([[3.0]])}
+    >>> gradient = {"in": torch.tensor([[3.0]]), "out": torch.tensor([[2.0]])}
     >>> invariance_defect(spec, params, gradient)  # of the loss in * out
     {'hidden1': tensor([0.], dtype=torch.float64)}
     """
     exact = spec.exact()
     check_spec(exact, params)
     theta = _charged(exact, params)
-    check_same_tensors(
-        {name: gradient[name] for name in theta if name in gradient}, theta, "the gradient"
-    )
+    entering = {name: gradient[name] for name in theta if name in gradient}
+    check_same_tensors(entering, theta, "the gradient")
     slope = _charged(exact, gradient)
-    found, bounds = pairing(exact, theta, slope), pairing_bound(exact, theta, slope)
-    return {
-        name: torch.where(bound > 0, found[name].abs() / bound, torch.zeros_like(bound))
-        for name, bound in bounds.items()
-    }
+    pairings = pairing(exact, theta, slope)
+    defects = {}
+    for name, bound in pairing_bound(exact, theta, slope).items():
+        ratio = pairings[name].abs() / bound
+        defects[name] = torch.where(bound > 0, ratio, torch.zeros_like(bound))
+    return defects
 
 
 def _charged(spec: SymmetrySpec, tensors: Parameters) -> dict[str, Tensor]:
     """Return the tensors that enter a charge, in float64."""
-    names = {leg.tensor for group in charged_groups(spec).groups for leg in group.legs}
+    names: set[str] = set()
+    for group in charged_groups(spec).groups:
+        names.update(leg.tensor for leg in group.legs)
+    charged = {}
     for name in sorted(names):
         if not tensors[name].is_floating_point():
             raise SymgeomError(
-                f"Cannot compute charges from tensor '{name}' of {tensors[name].dtype}: charges are defined for real weights. "
-                "Cast it to a floating-point type, or mark its leg as a buffer."
+                f"Cannot compute charges from tensor '{name}' of {tensors[name].dtype}: charges "
+                "are defined for real weights. Cast it to a floating-point type, or mark its leg "
+                "as a buffer."
             )
-    return {name: tensors[name].to(torch.float64) for name in sorted(names)}
+        charged[name] = tensors[name].to(torch.float64)
+    return charged

@@ -1,1 +1,11 @@
-"""Ground: what everything stands on. Types, checks, named random streams, whole files, the door to torchvision."""
+"""Ground: what everything stands on, and what knows nothing of symmetries.
+
+* ``types``: one network is a mapping of tensors;
+* ``checks``: errors that say what cannot be done, what was found, and what to do;
+* ``randomness``: random streams by name;
+* ``own_code``: the user's own code by its import path;
+* ``on_demand``: values that are computed when they are asked for;
+* ``whole_files``: a file is written whole or not at all;
+* ``sealed``: zip files with a checksum of their content;
+* ``torchvision_door``: the only import of torchvision.
+"""

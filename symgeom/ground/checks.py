@@ -42,26 +42,27 @@ def check_finite(tensors: Mapping[str, Tensor], what: str) -> None:
     >>> check_finite({"0.weight": torch.ones(2, 2)}, "the weights")
     """
     for name, tensor in tensors.items():
-        if (
-            not tensor.is_floating_point() or tensor.sum().isfinite()
-        ):  # a finite sum has finite terms
+        if not tensor.is_floating_point():
+            continue
+        if tensor.sum().isfinite():  # then its terms are, too
             continue
         bad = (~tensor.isfinite()).sum().item()
         if bad:
             raise SymgeomError(
-                f"Cannot use {what}: tensor '{name}' holds {bad} values that are NaN or infinite of {tensor.numel()}. "
-                "Leave this network out (a run that diverged is recorded as such), or repair the tensor."
+                f"Cannot use {what}: tensor '{name}' holds {bad} values that are NaN or infinite "
+                f"of {tensor.numel()}. Leave this network out (a run that diverged is recorded as "
+                "such), or repair the tensor."
             )
 
 
 def check_same_tensors(
-    found: Mapping[str, Tensor], expected: Mapping[str, Tensor], what: str
+    tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor], what: str
 ) -> None:
     """Raise unless two networks have the same tensors with the same shapes.
 
     Parameters
     ----------
-    found, expected : mapping of str to Tensor
+    tensors, expected : mapping of str to Tensor
         Two networks; only names and shapes are compared.
     what : str
         What is compared, for the message ("the network to align").
@@ -76,17 +77,20 @@ def check_same_tensors(
     >>> import torch
     >>> check_same_tensors({"w": torch.ones(2)}, {"w": torch.zeros(2)}, "the network to align")
     """
-    missing, extra = sorted(expected.keys() - found.keys()), sorted(found.keys() - expected.keys())
+    missing = sorted(expected.keys() - tensors.keys())
+    extra = sorted(tensors.keys() - expected.keys())
     if missing or extra:
         raise SymgeomError(
-            f"Cannot compare {what} with its reference: tensors missing {missing}, tensors not expected {extra}. "
-            "Both networks must have the same architecture."
+            f"Cannot compare {what} with its reference: tensors missing {missing}, tensors not "
+            f"expected {extra}. Both networks must have the same architecture."
         )
     for name, tensor in expected.items():
-        if found[name].shape != tensor.shape:
+        shape = tensors[name].shape
+        if shape != tensor.shape:
             raise SymgeomError(
-                f"Cannot compare {what} with its reference: tensor '{name}' has shape {tuple(found[name].shape)}, expected "
-                f"{tuple(tensor.shape)}. Both networks must have the same architecture."
+                f"Cannot compare {what} with its reference: tensor '{name}' has shape "
+                f"{tuple(shape)}, expected {tuple(tensor.shape)}. Both networks must have the "
+                "same architecture."
             )
 
 
@@ -111,8 +115,7 @@ def check_choice(value: object, choices: Iterable[object], what: str) -> None:
     --------
     >>> check_choice("sgd", ["sgd", "adam"], "optimizer")
     """
-    known = list(choices)
-    if value not in known:
-        raise SymgeomError(
-            f"Unknown {what} {value!r}: choose one of {', '.join(map(repr, known))}."
-        )
+    options = list(choices)
+    if value not in options:
+        listed = ", ".join(map(repr, options))
+        raise SymgeomError(f"Unknown {what} {value!r}: choose one of {listed}.")

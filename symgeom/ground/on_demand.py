@@ -1,4 +1,4 @@
-"""Values by key that are computed when they are asked for, so that many need not fit into memory at once.
+"""Values by key, computed when they are asked for, so that they need not fit into memory at once.
 
 What several jobs do with many networks (read them, cast them, prepare them for alignment) is one
 kind of mapping: its keys are known, a value costs something, and the same few are asked for again
@@ -12,12 +12,14 @@ Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
 LIMIT = 2**27
-"""Bytes that a mapping of networks keeps, fifty of 300,000 parameters in float64; freed and used memory interleave, so that the
-process may take a few times as much."""
+"""Bytes that a mapping of networks keeps: fifty networks of 300,000 parameters in float64.
+
+Freed and used memory interleave, so that the process may take a few times as much.
+"""
 
 
 class OnDemand(Mapping[Key, Value], Generic[Key, Value]):
-    """Values by key, each computed when it is asked for; the latest are kept while they fit into a number of bytes.
+    """Values by key, computed when they are asked for; the latest stay while they fit into a limit.
 
     Parameters
     ----------
@@ -28,7 +30,7 @@ class OnDemand(Mapping[Key, Value], Generic[Key, Value]):
     size : callable
         Bytes of a value, in whatever sense the limit has.
     limit : int
-        Bytes of the values that are kept; a value that is larger is not kept at all.
+        Bytes of the values that stay in memory; a value that is larger does not stay at all.
 
     Examples
     --------
@@ -47,13 +49,12 @@ class OnDemand(Mapping[Key, Value], Generic[Key, Value]):
         size: Callable[[Value], int],
         limit: int = LIMIT,
     ) -> None:
-        self._keys, self._compute, self._size, self._limit = (
-            dict.fromkeys(keys),
-            compute,
-            size,
-            limit,
-        )
-        self._kept: dict[Key, tuple[Value, int]] = {}  # the latest last
+        self._keys = dict.fromkeys(keys)
+        self._compute = compute
+        self._size = size
+        self._limit = limit
+        self._held: dict[Key, Value] = {}  # the latest last
+        self._sizes: dict[Key, int] = {}
         self._bytes = 0
 
     def __iter__(self) -> Iterator[Key]:
@@ -68,17 +69,26 @@ class OnDemand(Mapping[Key, Value], Generic[Key, Value]):
     def __getitem__(self, key: Key) -> Value:
         if key not in self._keys:
             raise KeyError(key)
-        if key in self._kept:
-            self._kept[key] = self._kept.pop(key)
-            return self._kept[key][0]
+        if key in self._held:
+            value = self._held.pop(key)
+            self._held[key] = value
+            return value
         value = self._compute(key)
-        size = self._size(value)
-        if size <= self._limit:
-            self._kept[key] = value, size
-            self._bytes += size
-            while self._bytes > self._limit:
-                self._bytes -= self._kept.pop(next(iter(self._kept)))[1]
+        self._hold(key, value)
         return value
+
+    def _hold(self, key: Key, value: Value) -> None:
+        """Hold a value if it fits, and let go of the oldest ones until all fit."""
+        size = self._size(value)
+        if size > self._limit:
+            return
+        self._held[key] = value
+        self._sizes[key] = size
+        self._bytes += size
+        while self._bytes > self._limit:
+            oldest = next(iter(self._held))
+            del self._held[oldest]
+            self._bytes -= self._sizes.pop(oldest)
 
     def where(self, holds: Callable[[Value], bool]) -> "OnDemand[Key, Value]":
         """Return the part whose values fulfil a condition.
@@ -91,19 +101,19 @@ class OnDemand(Mapping[Key, Value], Generic[Key, Value]):
         Returns
         -------
         OnDemand
-            The same values for fewer keys; what this one keeps it keeps, too.
+            The same values for fewer keys; what this one holds, it holds, too.
 
         Examples
         --------
-        >>> list(OnDemand(range(4), lambda number: number**2, size=lambda value: 1, limit=2).where(lambda value: value > 1))
+        >>> squares = OnDemand(range(4), lambda number: number**2, size=lambda value: 1, limit=2)
+        >>> list(squares.where(lambda value: value > 1))
         [2, 3]
         """
-        part = OnDemand(
-            [key for key in self if holds(self[key])],
-            self._compute,
-            size=self._size,
-            limit=self._limit,
-        )
-        part._kept = {key: kept for key, kept in self._kept.items() if key in part}
-        part._bytes = sum(size for _, size in part._kept.values())
+        keys = [key for key in self if holds(self[key])]
+        part = OnDemand(keys, self._compute, size=self._size, limit=self._limit)
+        for key, value in self._held.items():
+            if key in part:
+                part._held[key] = value
+                part._sizes[key] = self._sizes[key]
+        part._bytes = sum(part._sizes.values())
         return part

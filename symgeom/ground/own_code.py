@@ -1,7 +1,7 @@
-"""The user's own code by where it is: ``package.module:name``, looked for in the working directory first.
+"""The user's own code by where it is: ``package.module:name``, from the working directory first.
 
-Networks and optimizers of a study may be the user's own; both are found and called here, and what
-goes wrong is one sentence.
+Networks and optimizers of a study may be the user's own. Both are imported and called here, and
+what goes wrong is said in one sentence.
 """
 
 import inspect
@@ -39,18 +39,20 @@ def find(where: str, what: str) -> Callable[..., object]:
     >>> find("math:sqrt", "network")(9)
     3.0
     """
-    place, _, name = where.partition(":")
+    module_name, _, name = where.partition(":")
     try:
-        module = import_module(place)
+        module = import_module(module_name)
     except (ImportError, ValueError, TypeError, SyntaxError) as error:
         raise SymgeomError(
-            f"Cannot import '{place}' for {what} '{where}': {error}. It was looked for in the working directory '{Path.cwd()}' "
-            "and among the installed packages. Write 'package.module:function', and install what it needs."
+            f"Cannot import '{module_name}' for {what} '{where}': {error}. It was looked for in "
+            f"the working directory '{Path.cwd()}' and among the installed packages. Write "
+            "'package.module:function', and install what it needs."
         ) from error
     function = getattr(module, name, None)
     if not callable(function):
+        file = getattr(module, "__file__", "built in")
         raise SymgeomError(
-            f"Cannot use {what} '{where}': module '{place}' ({getattr(module, '__file__', 'built in')}) has no function "
+            f"Cannot use {what} '{where}': module '{module_name}' ({file}) has no function "
             f"'{name}'. Correct the name behind the colon."
         )
     return function
@@ -59,12 +61,12 @@ def find(where: str, what: str) -> Callable[..., object]:
 def call(
     where: str,
     function: Callable[..., object],
-    words: tuple,
+    positional: tuple[object, ...],
     keywords: Mapping[str, object],
     *,
     advice: str = "",
 ) -> object:
-    """Call a user's function, once it is certain that it takes what it is given.
+    """Call a user's function, once it is certain that it takes the arguments.
 
     Parameters
     ----------
@@ -72,7 +74,7 @@ def call(
         Where it is, for the message.
     function : callable
         What to call.
-    words, keywords : tuple and mapping
+    positional, keywords : tuple and mapping
         Its arguments.
     advice : str
         What else to do about arguments that do not fit.
@@ -95,14 +97,15 @@ def call(
     try:
         signature = inspect.signature(function)
     except ValueError:  # a builtin that does not say what it takes
-        return function(*words, **keywords)
+        return function(*positional, **keywords)
     try:
-        signature.bind(*words, **keywords)
+        signature.bind(*positional, **keywords)
     except TypeError as error:
         raise SymgeomError(
-            f"Cannot call '{where}' with options {sorted(keywords)}: {error}; it takes {signature}. Give those options{advice}."
+            f"Cannot call '{where}' with options {sorted(keywords)}: {error}; it takes "
+            f"{signature}. Give those options{advice}."
         ) from error
-    return function(*words, **keywords)
+    return function(*positional, **keywords)
 
 
 @contextmanager

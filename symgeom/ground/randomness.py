@@ -1,4 +1,4 @@
-"""Randomness by name: every random stream has its own generator, derived from words that say what it is for.
+"""Randomness by name: every stream has its own generator, derived from words that say its purpose.
 
 Streams do not depend on how a study is split into jobs: seed 3's mini-batch order is the same
 stream whether seeds are trained together or one by one. The words are digested with SHA-256, so
@@ -26,9 +26,12 @@ def stream(*words: str | int) -> torch.Generator:
     Examples
     --------
     >>> import torch
-    >>> a, b = (torch.rand(2, generator=stream("batches", 3)) for _ in range(2))
-    >>> bool((a == b).all())
+    >>> first = torch.rand(2, generator=stream("batches", 3))
+    >>> again = torch.rand(2, generator=stream("batches", 3))
+    >>> torch.equal(first, again)
     True
     """
-    digest = hashlib.sha256("/".join(map(str, words)).encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
+    text = "/".join(map(str, words))
+    digest = hashlib.sha256(text.encode()).digest()
+    seed = int.from_bytes(digest[:8], "little") >> 1
+    return torch.Generator().manual_seed(seed)

@@ -1,4 +1,4 @@
-"""A zip file with a seal: equal entries give equal bytes, and the sha256 of what it holds is written in its comment.
+"""A zip file with a seal: equal entries give equal bytes, and its comment holds their sha256.
 
 The zip's own checksums (CRC-32, one per entry) find a flipped bit when the entry is read; the seal
 also finds entries that were removed, added, renamed, or replaced together with their checksum.
@@ -12,16 +12,28 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from symgeom.ground.whole import whole
+from symgeom.ground.whole_files import whole
 
 PREFIX = b"sha256:"
 
-HEADER, MARK, EXTRA = struct.Struct("<4s22xHH"), b"PK\3\4", 64
-"""What precedes an entry: its mark, the lengths of its name and of what follows that; and how much that may be."""
+HEADER = struct.Struct("<4s22xHH")
+"""What precedes an entry: its mark, the length of its name, and the length of its extra field."""
+
+MARK = b"PK\3\4"
+"""The mark of an entry."""
+
+EXTRA = 64
+"""Bytes that an extra field has at most."""
+
+DATE = (1980, 1, 1, 0, 0, 0)
+"""The date of every entry, so that equal entries give equal bytes."""
+
+DAMAGES = (zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError)
+"""What reading a damaged entry raises."""
 
 
 def seal_of(entries: Mapping[str, bytes]) -> bytes:
-    """Return the seal of some entries: the sha256 of their names, lengths and contents, in the order of their names.
+    """Return the sha256 of the names, lengths and contents of entries, in the order of the names.
 
     Parameters
     ----------
@@ -47,7 +59,7 @@ def seal_of(entries: Mapping[str, bytes]) -> bytes:
 
 
 def write_sealed(path: Path, entries: Mapping[str, bytes]) -> None:
-    """Write the entries as an uncompressed zip with sorted names and a fixed date, whole or not at all.
+    """Write entries as an uncompressed zip with sorted names and a fixed date, whole or not at all.
 
     Parameters
     ----------
@@ -67,7 +79,7 @@ def write_sealed(path: Path, entries: Mapping[str, bytes]) -> None:
     with whole(path) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
         archive.comment = seal_of(entries)
         for name in sorted(entries):
-            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), entries[name])
+            archive.writestr(zipfile.ZipInfo(name, DATE), entries[name])
 
 
 def entries_of(file: BinaryIO) -> dict[str, zipfile.ZipInfo]:
@@ -133,11 +145,13 @@ def read_entry(
     >>> bytes(read_entry(info, lambda start, end: path.read_bytes()[start:end]))
     b'content'
     """
-    begin, longest = info.header_offset, HEADER.size + len(info.filename.encode()) + EXTRA
-    found = memoryview(fetch(begin, begin + longest + info.file_size))
-    if len(found) > HEADER.size and info.compress_type == zipfile.ZIP_STORED:
-        mark, name, extra = HEADER.unpack_from(found)
-        content = found[HEADER.size + name + extra :][: info.file_size]
+    start = info.header_offset
+    longest = HEADER.size + len(info.filename.encode()) + EXTRA
+    raw = memoryview(fetch(start, start + longest + info.file_size))
+    if len(raw) > HEADER.size and info.compress_type == zipfile.ZIP_STORED:
+        mark, name_length, extra_length = HEADER.unpack_from(raw)
+        begin = HEADER.size + name_length + extra_length
+        content = raw[begin : begin + info.file_size]
         if mark == MARK and zlib.crc32(content) == info.CRC:
             return content
     raise zipfile.BadZipFile(f"Entry '{info.filename}' is damaged or compressed.")
@@ -154,7 +168,7 @@ def broken_seal(path: Path) -> str:
     Returns
     -------
     str
-        What was found, or nothing; a zip without a seal is wrong, too.
+        What is wrong, or nothing; a zip without a seal is wrong, too.
 
     Examples
     --------
@@ -164,20 +178,28 @@ def broken_seal(path: Path) -> str:
     >>> broken_seal(path)
     'truncated or no zip (File is not a zip file)'
     """
-    entries: dict[str, bytes] = {}
     try:
         with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-            for name in names:
-                try:
-                    entries[name] = archive.read(name)  # checks its sum
-                except (zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError):
-                    return f"entry '{name}' is damaged: its checksum does not fit"
-            written = archive.comment
+            return _fault(archive)
     except (zipfile.BadZipFile, OSError, ValueError) as error:
         return f"truncated or no zip ({error})"
+
+
+def _fault(archive: zipfile.ZipFile) -> str:
+    """Say which entry is damaged, or that the seal does not fit the entries, or nothing."""
+    entries: dict[str, bytes] = {}
+    names = archive.namelist()
+    for name in names:
+        try:
+            entries[name] = archive.read(name)  # checks its sum
+        except DAMAGES:
+            return f"entry '{name}' is damaged: its checksum does not fit"
+    written = archive.comment
     if not written.startswith(PREFIX):
         return "has no checksum of its content: made before stores had one, or by another program"
-    if len(set(names)) < len(names) or written != seal_of(entries):
-        return "entries were changed, added or removed after it was written: the checksum of its content does not fit"
+    if len(entries) < len(names) or written != seal_of(entries):
+        return (
+            "entries were changed, added or removed after it was written: the checksum of its "
+            "content does not fit"
+        )
     return ""

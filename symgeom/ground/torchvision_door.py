@@ -40,14 +40,21 @@ def import_torchvision() -> ModuleType:
     except RuntimeError as error:
         if str(error) != OPERATORS_MISSING:
             raise
-    for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
-        del sys.modules[name]
+    _forget_torchvision()
     register_fake = torch.library.register_fake
     torch.library.register_fake = _describe_nothing
     try:
         return import_module("torchvision")
     finally:
         torch.library.register_fake = register_fake
+
+
+def _forget_torchvision() -> None:
+    """Forget the half of torchvision that was imported before it failed."""
+    for name in list(sys.modules):
+        package = name.partition(".")[0]
+        if package == "torchvision":
+            del sys.modules[name]
 
 
 def _describe_nothing(*_: object, **__: object) -> Callable[[object], object]:

@@ -32,8 +32,8 @@ def parameters(module: nn.Module) -> dict[str, Tensor]:
     >>> sorted(parameters(nn.Linear(3, 2)))
     ['bias', 'weight']
     """
-    named = dict(module.named_parameters()) | dict(module.named_buffers())
-    return {name: tensor.detach().clone() for name, tensor in named.items()}
+    tensors = dict(module.named_parameters()) | dict(module.named_buffers())
+    return {name: tensor.detach().clone() for name, tensor in tensors.items()}
 
 
 def cast(params: Parameters, dtype: torch.dtype) -> dict[str, Tensor]:
@@ -57,14 +57,15 @@ def cast(params: Parameters, dtype: torch.dtype) -> dict[str, Tensor]:
     >>> cast({"w": torch.ones(1)}, torch.float64)["w"].dtype
     torch.float64
     """
-    return {
-        name: tensor.to(dtype) if tensor.is_floating_point() else tensor
-        for name, tensor in params.items()
-    }
+    result = dict(params)
+    for name, tensor in params.items():
+        if tensor.is_floating_point():
+            result[name] = tensor.to(dtype)
+    return result
 
 
 def size(params: Parameters) -> int:
-    """Return how large a network is.
+    """Return how much memory a network takes.
 
     Parameters
     ----------
@@ -104,7 +105,11 @@ def stack(networks: Sequence[Parameters]) -> dict[str, Tensor]:
     >>> stack([{"w": torch.ones(3)}, {"w": torch.zeros(3)}])["w"].shape
     torch.Size([2, 3])
     """
-    return {name: torch.stack([network[name] for network in networks]) for name in networks[0]}
+    stacked = {}
+    for name in networks[0]:
+        tensors = [network[name] for network in networks]
+        stacked[name] = torch.stack(tensors)
+    return stacked
 
 
 def unstack(stacked: Parameters) -> list[dict[str, Tensor]]:
@@ -127,7 +132,11 @@ def unstack(stacked: Parameters) -> list[dict[str, Tensor]]:
     2
     """
     count = len(next(iter(stacked.values())))
-    return [{name: tensor[index] for name, tensor in stacked.items()} for index in range(count)]
+    networks = []
+    for index in range(count):
+        network = {name: tensor[index] for name, tensor in stacked.items()}
+        networks.append(network)
+    return networks
 
 
 def ravel(params: Parameters) -> Tensor:
@@ -173,8 +182,9 @@ def unravel(vector: Tensor, like: Parameters) -> dict[str, Tensor]:
     >>> unravel(torch.arange(3.0), {"w": torch.ones(2), "b": torch.ones(1)})["b"]
     tensor([2.])
     """
-    pieces = torch.split(vector, [tensor.numel() for tensor in like.values()])
-    return {
-        name: piece.reshape(tensor.shape)
-        for (name, tensor), piece in zip(like.items(), pieces, strict=True)
-    }
+    lengths = [tensor.numel() for tensor in like.values()]
+    pieces = torch.split(vector, lengths)
+    network = {}
+    for name, piece in zip(like, pieces, strict=True):
+        network[name] = piece.reshape(like[name].shape)
+    return network

@@ -4,7 +4,7 @@ With :math:`\langle\cdot,\cdot\rangle` the Euclidean inner product of the traina
 axes are
 
 .. math:: e_1 = \frac{b - a}{\lVert b - a\rVert}, \qquad
-          e_2 = \frac{c - a - \langle c - a, e_1\rangle e_1}{\lVert c - a - \langle c - a, e_1\rangle e_1\rVert},
+          e_2 = \frac{h}{\lVert h\rVert}, \qquad h = c - a - \langle c - a, e_1\rangle\, e_1,
 
 and coordinates are true displacements from :math:`a`: the distance of two points of a map is that
 of their networks. A point of the plane is evaluated as a combination of the three networks whose
@@ -38,7 +38,7 @@ from symgeom.landscape.problem.evaluation import laid_out
 from symgeom.quotient.torus import Torus, sphere_coordinates, with_sphere_coordinates
 
 COLLINEAR = 1e-6
-"""Height of the triangle over its longest side below which three networks are said to lie on a line."""
+"""Height of the triangle over its longest side below which three networks lie on a line."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +61,8 @@ class Plane:
 
     Examples
     --------
-    >>> plane = Plane(*({"w": torch.tensor(point)} for point in ([1.0, 1.0], [5.0, 1.0], [4.0, 3.0])))
+    >>> corners = [1.0, 1.0], [5.0, 1.0], [4.0, 3.0]
+    >>> plane = Plane(*({"w": torch.tensor(corner)} for corner in corners))
     >>> plane.places
     tensor([[0., 0.],
             [4., 0.],
@@ -77,44 +78,45 @@ class Plane:
     torus: Torus | None = None
 
     def __post_init__(self) -> None:
-        for network, name in ((self.a, "first"), (self.b, "second"), (self.c, "third")):
+        for network, name in zip(self.networks, ("first", "second", "third"), strict=True):
             check_same_tensors(network, self.a, f"the {name} network of the plane")
             check_finite(network, f"the {name} network of the plane")
         (_, _), (width, _), (along, height) = self.places.tolist()
-        sides = (
-            width,
-            torch.tensor([along, height]).norm().item(),
-            torch.tensor([along - width, height]).norm().item(),
-        )
-        if not height > COLLINEAR * max(sides):
+        second_side = torch.tensor([along, height]).norm().item()
+        third_side = torch.tensor([along - width, height]).norm().item()
+        if not height > COLLINEAR * max(width, second_side, third_side):
             raise SymgeomError(
-                f"Cannot draw a plane through three networks on a line: the triangle with sides of length {sides[0]:.3g}, "
-                f"{sides[1]:.3g} and {sides[2]:.3g} has height {height:.3g} over the first. Choose three different minima."
+                "Cannot draw a plane through three networks on a line: the triangle with sides of "
+                f"length {width:.3g}, {second_side:.3g} and {third_side:.3g} has height "
+                f"{height:.3g} over the first. Choose three different minima."
             )
+
+    @property
+    def networks(self) -> tuple[Parameters, Parameters, Parameters]:
+        """The three networks."""
+        return self.a, self.b, self.c
 
     @cached_property
     def places(self) -> Tensor:
         """Coordinates of the three networks, shape ``(3, 2)``, in float64."""
-        counted = self.tensors or [
-            name for name, tensor in self.a.items() if tensor.is_floating_point()
-        ]
-        a, b, c = (
-            ravel({name: network[name].double() for name in counted})
-            for network in (self.a, self.b, self.c)
-        )
+        names = self.tensors
+        if not names:
+            names = [name for name, tensor in self.a.items() if tensor.is_floating_point()]
+        vectors = []
+        for network in self.networks:
+            vectors.append(ravel({name: network[name].double() for name in names}))
+        a, b, c = vectors
         width = torch.linalg.vector_norm(b - a)
         along = (c - a) @ (b - a) / width
         height = torch.linalg.vector_norm(c - a - along * (b - a) / width)
-        return torch.stack(
-            [
-                torch.zeros_like(width).expand(2),
-                torch.stack([width, 0 * width]),
-                torch.stack([along, height]),
-            ]
-        )
+        zero = torch.zeros_like(width)
+        first = torch.stack([zero, zero])
+        second = torch.stack([width, 0 * width])
+        third = torch.stack([along, height])
+        return torch.stack([first, second, third])
 
     def weights(self, x: float, y: float) -> Tensor:
-        """Return the weights of the three networks in the point at some coordinates: shape ``(3,)``, their sum is 1."""
+        """Return the weights of the three networks in a point, shape ``(3,)``: their sum is 1."""
         (_, _), (width, _), (along, height) = self.places.tolist()
         third = y / height
         second = (x - third * along) / width
@@ -123,32 +125,40 @@ class Plane:
     def __call__(self, x: float, y: float) -> dict[str, Tensor]:
         """Return the network at some coordinates."""
         weights = self.weights(x, y)
-        network = combine(weights, (self.a, self.b, self.c))
-        return network if self.torus is None else self._put_back(network, weights)
+        network = combine(weights, self.networks)
+        if self.torus is None:
+            return network
+        return self._put_back(network, weights, self.torus)
 
-    def _put_back(self, network: Parameters, weights: Tensor) -> dict[str, Tensor]:
-        spec, options = self.torus.spec, {"bias_in_norm": self.torus.bias_in_norm}
-        rows = {
-            name: x.double() for name, x in sphere_coordinates(spec, network, **options).items()
-        }
-        for name, points in rows.items():
-            logarithm = (weights.to(points) @ self._lengths[name].log()).exp()  # (unit,)
-            factor = logarithm / torch.linalg.vector_norm(points, dim=1)
-            rows[name] = (
-                torch.where((self._lengths[name] > 0).all(0), factor, 1.0).unsqueeze(1) * points
-            )
-        return with_sphere_coordinates(spec, network, rows, **options)
+    def _put_back(self, network: Parameters, weights: Tensor, torus: Torus) -> dict[str, Tensor]:
+        """Put the units of a point of the plane back on their spheres."""
+        bias_in_norm = torus.bias_in_norm
+        coordinates = sphere_coordinates(torus.spec, network, bias_in_norm=bias_in_norm)
+        put_back = {}
+        for group, points in coordinates.items():
+            vectors = points.double()
+            lengths = self._lengths[group]  # (3, unit)
+            length = (weights.to(vectors) @ lengths.log()).exp()  # (unit,)
+            factor = length / torch.linalg.vector_norm(vectors, dim=1)
+            on_sphere = (lengths > 0).all(0)
+            put_back[group] = torch.where(on_sphere, factor, 1.0).unsqueeze(1) * vectors
+        return with_sphere_coordinates(torus.spec, network, put_back, bias_in_norm=bias_in_norm)
 
     @cached_property
     def _lengths(self) -> dict[str, Tensor]:
-        """Lengths of the units in the three networks, shape ``(3, unit)``."""
-        spec, options = self.torus.spec, {"bias_in_norm": self.torus.bias_in_norm}
-        networks = [cast(network, torch.float64) for network in (self.a, self.b, self.c)]
-        found = [sphere_coordinates(spec, network, **options) for network in networks]
-        return {
-            name: torch.stack([torch.linalg.vector_norm(rows[name], dim=1) for rows in found])
-            for name in found[0]
-        }
+        """Lengths of the units in the three networks by group, shape ``(3, unit)``."""
+        if self.torus is None:
+            return {}
+        lengths: dict[str, list[Tensor]] = {}
+        for network in self.networks:
+            coordinates = sphere_coordinates(
+                self.torus.spec,
+                cast(network, torch.float64),
+                bias_in_norm=self.torus.bias_in_norm,
+            )
+            for group, points in coordinates.items():
+                lengths.setdefault(group, []).append(torch.linalg.vector_norm(points, dim=1))
+        return {group: torch.stack(of_networks) for group, of_networks in lengths.items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,32 +218,35 @@ def error_map(problem: Problem, plane: Plane, *, points: int = 21, margin: float
     --------
     >>> from torch import nn
     >>> problem = Problem(nn.Linear(1, 2, bias=False), torch.ones(1, 1), torch.tensor([1]))
-    >>> networks = ({"weight": torch.tensor(point).reshape(2, 1)} for point in ([0.0, 2.0], [2.0, 0.0], [0.0, 0.0]))
-    >>> found = error_map(problem, Plane(*networks), points=3, margin=0)
-    >>> found.x, found.error.shape, found.place_error
-    (tensor([0.0000, 1.4142, 2.8284], dtype=torch.float64), torch.Size([3, 3]), tensor([0., 1., 1.], dtype=torch.float64))
+    >>> corners = [0.0, 2.0], [2.0, 0.0], [0.0, 0.0]
+    >>> networks = [{"weight": torch.tensor(corner).reshape(2, 1)} for corner in corners]
+    >>> error_map(problem, Plane(*networks), points=3, margin=0).place_error
+    tensor([0., 1., 1.], dtype=torch.float64)
     """
     if points < 2 or not margin >= 0:
         raise SymgeomError(
-            f"Cannot draw a map with {points} points per axis and a margin of {margin}: give at least two, and a margin that is "
-            "not negative."
+            f"Cannot draw a map with {points} points per axis and a margin of {margin}: "
+            "give at least two, and a margin that is not negative."
         )
     problem = laid_out(problem)
-    low, high = plane.places.amin(0), plane.places.amax(0)
-    low, high = (low - margin * (high - low)).tolist(), (high + margin * (high - low)).tolist()
-    x, y = (
-        torch.linspace(*ends, points, dtype=torch.float64) for ends in zip(low, high, strict=True)
-    )
-    rows = [
-        torch.stack([_evaluate(problem, plane, here, there) for here in x.tolist()], dim=1)
-        for there in y.tolist()
-    ]
+    low = plane.places.amin(0)
+    high = plane.places.amax(0)
+    beyond = margin * (high - low)
+    corners = zip((low - beyond).tolist(), (high + beyond).tolist(), strict=True)
+    x, y = (torch.linspace(*ends, points, dtype=torch.float64) for ends in corners)
+    rows = []
+    for height in y.tolist():
+        row = [(width, height) for width in x.tolist()]
+        rows.append(_evaluate(problem, plane, row))
     loss, error = torch.stack(rows, dim=1)  # (y, x)
-    place_loss, place_error = torch.stack(
-        [_evaluate(problem, plane, *place) for place in plane.places.tolist()], dim=1
-    )
+    place_loss, place_error = _evaluate(problem, plane, plane.places.tolist())
     return ErrorMap(x, y, loss, error, plane.places, place_loss, place_error, problem.batch_norm)
 
 
-def _evaluate(problem: Problem, plane: Plane, x: float, y: float) -> Tensor:
-    return evaluate(problem, stack([plane(x, y)]))[:, 0]
+def _evaluate(problem: Problem, plane: Plane, places: Sequence[Sequence[float]]) -> Tensor:
+    """Return loss and error at some coordinates, shape ``(2, place)``, one network at a time."""
+    values = []
+    for x, y in places:
+        network = stack([plane(x, y)])
+        values.append(evaluate(problem, network)[:, 0])
+    return torch.stack(values, dim=1)

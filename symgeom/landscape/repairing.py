@@ -1,4 +1,4 @@
-r"""Variance repair: give the units of a network between two networks the statistics that lie between theirs.
+r"""Variance repair: the units of a network between two networks get statistics between theirs.
 
 Between two networks the pre-activations of a unit are averages of imperfectly correlated ones, so
 that their variance is too small, layer after layer. Repair rescales and shifts every hidden unit
@@ -21,9 +21,8 @@ section 3. Differs from the source: exact statistics of one batch of inputs inst
 of batch norms that are added for it and folded again.
 """
 
-import copy
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -34,8 +33,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from symgeom.ground.checks import SymgeomError, check_same_tensors
 from symgeom.ground.types import Parameters, stack
-from symgeom.landscape.batchnorm.statistics import tensor_name
-from symgeom.landscape.path import Path
+from symgeom.landscape.batchnorm.statistics import sharing_copy, tensor_name
+from symgeom.landscape.path import Path, PathFunction, as_path, check_times
 from symgeom.symmetry.spec import SymmetrySpec
 
 _UNIT_AXIS = {nn.Linear: -1, nn.Conv1d: 1, nn.Conv2d: 1, nn.Conv3d: 1}
@@ -43,7 +42,7 @@ _UNIT_AXIS = {nn.Linear: -1, nn.Conv1d: 1, nn.Conv2d: 1, nn.Conv3d: 1}
 
 
 class Statistics(NamedTuple):
-    """Mean and standard deviation of every unit's pre-activations, in float64: each of shape ``(unit,)``."""
+    """Mean and deviation of every unit's pre-activations, in float64, shape ``(unit,)``."""
 
     mean: Tensor
     deviation: Tensor
@@ -72,36 +71,43 @@ def hidden_layers(spec: SymmetrySpec, module: nn.Module) -> tuple[str, ...]:
     Examples
     --------
     >>> from symgeom.symmetry.discovery import discover
-    >>> network = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 2))
+    >>> network = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
     >>> hidden_layers(discover(network, torch.zeros(2, 3)), network)
-    ('0', '2')
+    ('0',)
     """
     layers = dict(module.named_modules())
     norms = [path for path, layer in layers.items() if isinstance(layer, _BatchNorm)]
     if norms:
         raise SymgeomError(
-            f"Cannot repair a network with batch norm ('{norms[0]}' is the first of {len(norms)}): measure its statistics anew "
-            "instead, by a Problem with batch_norm='recompute', or fold it first (fold_batchnorm)."
+            f"Cannot repair a network with batch norm ('{norms[0]}' is the first of {len(norms)}): "
+            "measure its statistics anew instead, by a Problem with batch_norm='recompute', or "
+            "fold it first (fold_batchnorm)."
         )
-    hidden = (
-        leg
-        for group in spec.groups
-        if group.exact_for == "loss"
-        for leg in group.incoming()
-        if leg.axis == 0
-    )
-    owners = {
-        leg.tensor.rpartition(".")[0] for leg in hidden if leg.tensor.rpartition(".")[2] == "weight"
-    }
-    found = tuple(
-        path for path, layer in layers.items() if path in owners and type(layer) in _UNIT_AXIS
-    )
-    if not found:
+    feeding = _layers_with_unit_rows(spec)
+    hidden = []
+    for path, layer in layers.items():
+        if path in feeding and type(layer) in _UNIT_AXIS:
+            hidden.append(path)
+    if not hidden:
         raise SymgeomError(
-            f"Cannot repair a network without hidden units behind linear or convolutional layers: the groups of its spec are "
-            f"{[group.name for group in spec.groups]}. Profile it as it is."
+            "Cannot repair a network without hidden units behind linear or convolutional layers: "
+            f"the groups of its spec are {[group.name for group in spec.groups]}. "
+            "Profile it as it is."
         )
-    return found
+    return tuple(hidden)
+
+
+def _layers_with_unit_rows(spec: SymmetrySpec) -> set[str]:
+    """Return the paths of the layers whose weight has a row for every hidden unit of a group."""
+    paths = set()
+    for group in spec.groups:
+        if group.exact_for != "loss":
+            continue
+        for leg in group.incoming():
+            path, _, tensor = leg.tensor.rpartition(".")
+            if tensor == "weight" and leg.axis == 0:
+                paths.add(path)
+    return paths
 
 
 def unit_statistics(
@@ -130,17 +136,19 @@ def unit_statistics(
     >>> from symgeom.symmetry.discovery import discover
     >>> from symgeom.ground.types import parameters
     >>> module = nn.Sequential(nn.Linear(1, 1, bias=False), nn.ReLU(), nn.Linear(1, 2))
-    >>> params = parameters(module) | {"0.weight": torch.tensor([[2.0]])}
-    >>> unit_statistics(discover(module, torch.zeros(2, 1)), module, network=params, inputs=torch.tensor([[1.0], [2.0]]))
-    {'0': Statistics(mean=tensor([3.], dtype=torch.float64), deviation=tensor([1.], dtype=torch.float64))}
+    >>> network = parameters(module) | {"0.weight": torch.tensor([[2.0]])}
+    >>> spec, inputs = discover(module, torch.zeros(2, 1)), torch.tensor([[1.0], [2.0]])
+    >>> statistics = unit_statistics(spec, module, network=network, inputs=inputs)
+    >>> float(statistics["0"].mean), float(statistics["0"].deviation)
+    (3.0, 1.0)
     """
-    found: dict[str, Statistics] = {}
+    statistics: dict[str, Statistics] = {}
 
     def measure(path: str, layer: nn.Module, output: Tensor) -> None:
-        found[path] = _statistics(layer, output)
+        statistics[path] = _statistics(layer, output)
 
     _run(module, hidden_layers(spec, module), network, inputs, measure)
-    return found
+    return statistics
 
 
 def repair(
@@ -152,7 +160,7 @@ def repair(
     t: float,
     inputs: Tensor,
 ) -> dict[str, Tensor]:
-    """Give a network between two networks unit statistics between theirs.
+    """Give a network between two networks the unit statistics between theirs.
 
     Parameters
     ----------
@@ -186,9 +194,11 @@ def repair(
     >>> from symgeom.ground.types import parameters
     >>> module = nn.Sequential(nn.Linear(1, 1), nn.ReLU(), nn.Linear(1, 2))
     >>> spec, params = discover(module, torch.zeros(2, 1)), parameters(module)
-    >>> ends = [params | {"0.weight": torch.tensor([[w]]), "0.bias": torch.zeros(1)} for w in (1.0, 3.0)]
-    >>> found = repair(spec, module, network=ends[0], ends=ends, t=0.5, inputs=torch.tensor([[1.0], [2.0]]))
-    >>> found["0.weight"], found["0.bias"]
+    >>> params |= {"0.weight": torch.tensor([[1.0]]), "0.bias": torch.zeros(1)}
+    >>> ends = params, params | {"0.weight": torch.tensor([[3.0]])}
+    >>> inputs = torch.tensor([[1.0], [2.0]])
+    >>> repaired = repair(spec, module, network=params, ends=ends, t=0.5, inputs=inputs)
+    >>> repaired["0.weight"], repaired["0.bias"]
     (tensor([[2.]]), tensor([0.]))
     """
     for end in ends:
@@ -198,7 +208,7 @@ def repair(
 
 
 @dataclass(frozen=True, eq=False)
-class RepairedPath:
+class RepairedPath(Path):
     """A path whose networks are repaired, each to the statistics between those of the ends.
 
     Attributes
@@ -207,7 +217,7 @@ class RepairedPath:
         The architecture.
     module : nn.Module
         The network; not modified.
-    path : Path
+    path : Path, or function of ``t``
         Of one network (one of stacked pairs is ``path.pair(index)``).
     inputs : Tensor, shape (sample, ...)
         Training inputs, in the precision of the path's networks; some thousand are enough.
@@ -219,89 +229,102 @@ class RepairedPath:
     >>> from symgeom.ground.types import parameters
     >>> module = nn.Sequential(nn.Linear(1, 1), nn.ReLU(), nn.Linear(1, 2))
     >>> spec, params = discover(module, torch.zeros(2, 1)), parameters(module)
-    >>> ends = [params | {"0.weight": torch.tensor([[w]]), "0.bias": torch.zeros(1)} for w in (1.0, -1.0)]
-    >>> path = RepairedPath(spec, module, LinearPath(*ends), torch.tensor([[1.0], [2.0]]))
-    >>> path(0.25)["0.weight"], LinearPath(*ends)(0.25)["0.weight"]
+    >>> params |= {"0.weight": torch.tensor([[1.0]]), "0.bias": torch.zeros(1)}
+    >>> line = LinearPath(params, params | {"0.weight": torch.tensor([[-1.0]])})
+    >>> repaired = RepairedPath(spec, module, line, torch.tensor([[1.0], [2.0]]))
+    >>> repaired(0.25)["0.weight"], line(0.25)["0.weight"]
     (tensor([[1.]]), tensor([[0.5000]]))
     """
 
     spec: SymmetrySpec
     module: nn.Module
-    path: Path
+    path: PathFunction
     inputs: Tensor
 
     def __call__(self, t: float | Tensor) -> dict[str, Tensor]:
         """Return the network at ``t``, or stacked networks."""
-        times = torch.as_tensor(t, dtype=torch.float64)
-        found = [
-            _repaired(self.module, self.path(at), _between(*self._ends, at), self.inputs)
-            for at in times.reshape(-1).tolist()
-        ]
-        return stack(found) if times.ndim else found[0]
+        times = check_times(t)
+        if times.ndim:
+            return stack([self._at(time) for time in times.tolist()])
+        return self._at(float(times))
+
+    def pair(self, index: int) -> "RepairedPath":
+        """Return the path of one of the stacked pairs."""
+        return replace(self, path=as_path(self.path).pair(index))
+
+    def _at(self, t: float) -> dict[str, Tensor]:
+        wanted = _between(*self._ends, t)
+        return _repaired(self.module, self.path(t), wanted, self.inputs)
 
     @cached_property
     def _ends(self) -> tuple[dict[str, Statistics], dict[str, Statistics]]:
-        first, second = (
-            unit_statistics(self.spec, self.module, network=self.path(end), inputs=self.inputs)
-            for end in (0.0, 1.0)
-        )
-        return first, second
+        """The unit statistics of both ends."""
+        return self._statistics_at(0.0), self._statistics_at(1.0)
+
+    def _statistics_at(self, t: float) -> dict[str, Statistics]:
+        return unit_statistics(self.spec, self.module, network=self.path(t), inputs=self.inputs)
 
 
 def _between(
     first: Mapping[str, Statistics], second: Mapping[str, Statistics], t: float
 ) -> dict[str, Statistics]:
-    return {
-        path: Statistics(
-            *((1 - t) * a + t * b for a, b in zip(first[path], second[path], strict=True))
+    """Return the statistics between those of two networks, layer by layer."""
+    between = {}
+    for path, (mean, deviation) in first.items():
+        between[path] = Statistics(
+            mean=(1 - t) * mean + t * second[path].mean,
+            deviation=(1 - t) * deviation + t * second[path].deviation,
         )
-        for path in first
-    }
+    return between
 
 
 def _repaired(
     module: nn.Module, network: Parameters, wanted: Mapping[str, Statistics], inputs: Tensor
 ) -> dict[str, Tensor]:
     """Repair layer after layer in one pass: each layer's outputs go on as they will be."""
-    result, seen = dict(network), set()
+    repaired = dict(network)
+    visited = set()
 
     def mend(path: str, layer: nn.Module, output: Tensor) -> Tensor:
-        names = {name: tensor_name(path, name) for name in ("weight", "bias")}
-        if path in seen or names["weight"] not in network:
+        weight_name = tensor_name(path, "weight")
+        bias_name = tensor_name(path, "bias")
+        if path in visited or weight_name not in network:
             raise SymgeomError(
-                f"Cannot repair layer '{path}' {layer}: its weight is used twice, with statistics of its own each time. Leave "
-                "its units out of the spec, or profile the network as it is."
+                f"Cannot repair layer '{path}' {layer}: its weight is used twice, with statistics "
+                "of its own each time. Leave its units out of the spec, or profile the network as "
+                "it is."
             )
-        seen.add(path)
+        visited.add(path)
+        weight = network[weight_name]
+        bias = network[bias_name] if layer.bias is not None else None
         now = _statistics(layer, output)
-        constant = now.deviation <= 8 * torch.finfo(output.dtype).eps * (
-            now.mean.abs() + now.deviation
-        )
-        factor = torch.where(constant, 1.0, wanted[path].deviation / now.deviation)
-        shift = (
-            wanted[path].mean - factor * now.mean
-            if layer.bias is not None
-            else torch.zeros_like(factor)
-        )
-        weight = network[names["weight"]]
-        result[names["weight"]] = (
-            factor.reshape(-1, *[1] * (weight.ndim - 1)) * weight.double()
-        ).to(weight.dtype)
-        if layer.bias is not None:
-            result[names["bias"]] = (factor * network[names["bias"]].double() + shift).to(
-                weight.dtype
-            )
-        axis = _UNIT_AXIS[type(layer)]
-        return (
-            output.movedim(axis, -1) * factor.to(output.dtype) + shift.to(output.dtype)
-        ).movedim(-1, axis)
+        factor, shift = _correction(now, wanted[path], output.dtype)
+        if bias is None:
+            shift = torch.zeros_like(factor)
+        else:
+            repaired[bias_name] = (factor * bias.double() + shift).to(weight.dtype)
+        factors = factor.reshape(-1, *[1] * (weight.ndim - 1))
+        repaired[weight_name] = (factors * weight.double()).to(weight.dtype)
+        units_last = output.movedim(_UNIT_AXIS[type(layer)], -1)
+        mended = units_last * factor.to(output.dtype) + shift.to(output.dtype)
+        return mended.movedim(-1, _UNIT_AXIS[type(layer)])
 
     _run(module, tuple(wanted), network, inputs, mend)
-    return result
+    return repaired
+
+
+def _correction(
+    now: Statistics, wanted: Statistics, precision: torch.dtype
+) -> tuple[Tensor, Tensor]:
+    """Return the factor and the shift of every unit that take its statistics to the wanted ones."""
+    rounding = 8 * torch.finfo(precision).eps
+    constant = now.deviation <= rounding * (now.mean.abs() + now.deviation)
+    factor = torch.where(constant, 1.0, wanted.deviation / now.deviation)
+    return factor, wanted.mean - factor * now.mean
 
 
 def _statistics(layer: nn.Module, output: Tensor) -> Statistics:
-    """Mean and standard deviation over samples and positions."""
+    """Return mean and standard deviation over samples and positions."""
     units = output.movedim(_UNIT_AXIS[type(layer)], 0).flatten(1).double()
     variance, mean = torch.var_mean(units, dim=1, correction=0)
     return Statistics(mean, variance.sqrt())
@@ -310,16 +333,19 @@ def _statistics(layer: nn.Module, output: Tensor) -> Statistics:
 @torch.no_grad()
 def _run(
     module: nn.Module,
-    layers: tuple[str, ...],
+    layers: Sequence[str],
     network: Parameters,
     inputs: Tensor,
-    see: Callable[[str, nn.Module, Tensor], object],
+    see: Callable[[str, nn.Module, Tensor], Tensor | None],
 ) -> None:
-    """Evaluate a network; ``see`` is shown the outputs of some layers in their order, and may return others in their place."""
-    tensors = [*module.parameters(), *module.buffers()]
-    twin = copy.deepcopy(module, {id(tensor): tensor for tensor in tensors}).eval()
+    """Evaluate a network and show ``see`` the outputs of some layers, which it may replace."""
+    twin = sharing_copy(module)
     for path in layers:
-        twin.get_submodule(path).register_forward_hook(
-            lambda layer, _, output, path=path: see(path, layer, output)
-        )
+        twin.get_submodule(path).register_forward_hook(_shown_to(see, path))
     functional_call(twin, dict(network), (inputs,))
+
+
+def _shown_to(
+    see: Callable[[str, nn.Module, Tensor], Tensor | None], path: str
+) -> Callable[[nn.Module, object, Tensor], Tensor | None]:
+    return lambda layer, _, output: see(path, layer, output)

@@ -1,24 +1,45 @@
 """Keep a ledger while training runs: an observer for :func:`symgeom.learning.training.train`.
 
-The ledger opens with the weights before the first step, books every step, and measures the charges
-at steps that lie geometrically (many early, when most happens), and whenever a member leaves the
-stack.
+The ledger opens with the weights before the first step and books every step. It measures the
+charges at steps that lie geometrically, with many early when most happens, and whenever a member
+leaves the stack.
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple, TypedDict, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from symgeom.dynamics.ledger import Ledger, LedgerRecord
+from symgeom.ground.checks import SymgeomError
 from symgeom.ground.types import Parameters
 from symgeom.learning.optimizers.method import Method
 from symgeom.symmetry.spec import SymmetrySpec
 
 
+class _Seen(NamedTuple):
+    """The last step that was booked: its number, the weights after it, and whose they are."""
+
+    step: int
+    params: Parameters
+    members: Tensor
+
+
+class _Booked(TypedDict):
+    """What an observer keeps in a checkpoint: the account, and the last step."""
+
+    ledger: dict[str, Tensor]
+    step: int
+    params: Parameters
+    members: Tensor
+
+
 class LedgerObserver:
-    """Book every training step; give it to ``train(..., observe=...)`` and call :meth:`close` afterwards.
+    """Book every training step.
+
+    Give the observer to ``train(..., observe=...)``, and call :meth:`close` afterwards.
 
     Parameters
     ----------
@@ -27,7 +48,7 @@ class LedgerObserver:
     method : Method
         The optimizer.
     steps : int
-        Training steps at most.
+        The most steps that the training can take.
     snapshots : int
         About how many times to measure the charges, apart from the start and the ends.
 
@@ -35,7 +56,8 @@ class LedgerObserver:
     --------
     >>> from symgeom.learning.optimizers.sgd import SGD
     >>> from symgeom.symmetry.spec import Leg, UnitGroup
-    >>> spec = SymmetrySpec((UnitGroup("hidden1", 1, (Leg("in", 0), Leg("out", 1, power=-1))),))
+    >>> legs = (Leg("in", 0), Leg("out", 1, power=-1))
+    >>> spec = SymmetrySpec((UnitGroup("hidden1", 1, legs),))
     >>> observe = LedgerObserver(spec, SGD(momentum=0.0), steps=1, snapshots=2)
     >>> before = {"in": torch.tensor([[[2.0]]]), "out": torch.tensor([[[3.0]]])}
     >>> direction = {"in": before["out"], "out": before["in"]}  # the gradient of in * out
@@ -46,16 +68,24 @@ class LedgerObserver:
     """
 
     def __init__(self, spec: SymmetrySpec, method: Method, *, steps: int, snapshots: int) -> None:
-        self._spec, self._method = spec, method
-        self._measured = set(
-            np.unique(np.geomspace(1, max(steps, 1), snapshots).astype(int)).tolist()
-        )
+        self._spec = spec
+        self._method = method
+        numbers = np.geomspace(1, max(steps, 1), snapshots).astype(int)
+        self._measured = set(numbers.tolist())
         self._ledger: Ledger | None = None
-        self._last: tuple[int, Parameters, Tensor] | None = None
+        self._last: _Seen | None = None
 
     @property
     def keeps_weights(self) -> bool:
-        """Return whether the weights before a step are needed after it: they open the account, or are paired with the step."""
+        """Return whether the weights before a step are needed after it.
+
+        They open the account; and a method that is not equivariant needs them in every step.
+
+        Returns
+        -------
+        bool
+            If not, the step may overwrite them.
+        """
         return self._ledger is None or not self._method.equivariant
 
     def __call__(
@@ -69,13 +99,13 @@ class LedgerObserver:
     ) -> None:
         """Book one step of the members that are still in training."""
         if self._ledger is None:
-            self._open(before)
-        elif len(members) < len(self._last[2]):
-            self._measure_last(gone_from=members)
+            self._ledger = self._opened(before)
+        elif self._last is not None and len(members) < len(self._last.members):
+            _measure_last(self._ledger, self._last, remaining=members)
         self._ledger.record(before, direction, learning_rate=learning_rate, members=members)
         if step + 1 in self._measured:
             self._ledger.snapshot(step + 1, after, members=members)
-        self._last = step + 1, after, members
+        self._last = _Seen(step + 1, after, members)
 
     def close(self) -> LedgerRecord:
         """Measure the members that trained to the end and return the ledger.
@@ -84,8 +114,19 @@ class LedgerObserver:
         -------
         LedgerRecord
             One entry per member of the training.
+
+        Raises
+        ------
+        SymgeomError
+            If no step was booked.
         """
-        self._measure_last(gone_from=torch.tensor([], dtype=torch.int64))
+        if self._ledger is None or self._last is None:
+            raise SymgeomError(
+                "Cannot close a ledger in which no step was booked: give the observer to "
+                "train(..., observe=...) first."
+            )
+        nobody = torch.tensor([], dtype=torch.int64)
+        _measure_last(self._ledger, self._last, remaining=nobody)
         return self._ledger.result()
 
     def state(self) -> dict[str, object]:
@@ -96,14 +137,13 @@ class LedgerObserver:
         dict
             Nested dicts of tensors and numbers; empty before the first step.
         """
-        if self._ledger is None:
+        if self._ledger is None or self._last is None:
             return {}
-        step, params, members = self._last
         return {
             "ledger": self._ledger.state(),
-            "step": step,
-            "params": dict(params),
-            "members": members,
+            "step": self._last.step,
+            "params": dict(self._last.params),
+            "members": self._last.members,
         }
 
     def restore(self, state: Mapping[str, object]) -> None:
@@ -114,33 +154,38 @@ class LedgerObserver:
         state : mapping
             What :meth:`state` returned, on any device.
         """
-        if state:
-            self._last = state["step"], state["params"], state["members"]
-            count = len(state["ledger"]["charge"])
-            # The account is replaced: the networks that it begins with only say how many there are, and of which shapes.
-            self._open(
-                {
-                    name: tensor[:1].expand(count, *tensor.shape[1:])
-                    for name, tensor in state["params"].items()
-                }
-            )
-            self._ledger.restore(state["ledger"])
+        if not state:
+            return
+        booked = cast(_Booked, state)
+        self._last = _Seen(booked["step"], booked["params"], booked["members"])
+        # The account is replaced: the networks that it begins with only say how many there are,
+        # and of which shapes.
+        members = len(booked["ledger"]["charge"])
+        networks = {}
+        for name, tensor in booked["params"].items():
+            networks[name] = tensor[:1].expand(members, *tensor.shape[1:])
+        self._ledger = self._opened(networks)
+        self._ledger.restore(booked["ledger"])
 
-    def _open(self, start: Parameters) -> None:
+    def _opened(self, start: Parameters) -> Ledger:
+        """Return a ledger that begins with some networks."""
         method = self._method
-        # A preconditioned decay is no decay of the charge: all that such a method does first-order is booked as its own.
-        decay = 0.0 if method.preconditioned else method.weight_decay
-        options = {
-            "momentum": method.momentum,
-            "weight_decay": decay,
-            "equivariant": method.equivariant,
-        }
-        self._ledger = Ledger(self._spec, start, **options)
-        self._ledger.snapshot(0, start)
-
-    def _measure_last(self, *, gone_from: Tensor) -> None:
-        step, params, members = self._last
-        gone = ~torch.isin(members, gone_from)
-        self._ledger.snapshot(
-            step, {name: tensor[gone] for name, tensor in params.items()}, members=members[gone]
+        # A preconditioned decay is no decay of the charge: all that such a method does to first
+        # order is booked as its own.
+        weight_decay = 0.0 if method.preconditioned else method.weight_decay
+        ledger = Ledger(
+            self._spec,
+            start,
+            momentum=method.momentum,
+            weight_decay=weight_decay,
+            equivariant=method.equivariant,
         )
+        ledger.snapshot(0, start)
+        return ledger
+
+
+def _measure_last(ledger: Ledger, last: _Seen, *, remaining: Tensor) -> None:
+    """Measure the members that left after the last step."""
+    gone = ~torch.isin(last.members, remaining)
+    networks = {name: tensor[gone] for name, tensor in last.params.items()}
+    ledger.snapshot(last.step, networks, members=last.members[gone])

@@ -1,9 +1,9 @@
-"""Weights that were trained elsewhere: read from a file, and checked against the network that they are for.
+"""Weights that were trained elsewhere: read from a file and checked against their network.
 
 A file is a safetensors file, or a state dict as ``torch.save(network.state_dict(), path)`` writes
 it, alone or under the name ``state_dict`` or ``model`` of a larger checkpoint. Nothing in it is
-executed. What the file does not need to hold is taken from the network: tensors that share their
-memory with one that it holds, and buffers that no state dict keeps.
+executed. A file need not hold tensors that share their memory with one that it holds, nor buffers
+that no state dict keeps: they are taken from the network.
 """
 
 import pickle
@@ -30,7 +30,10 @@ CANNOT_READ = (
     KeyError,
     pickle.UnpicklingError,
 )
-ADVICE = "Give a file of this network: its tensors and their shapes must be those of network.state_dict()."
+ADVICE = (
+    "Give a file of this network: its tensors and their shapes must be those of "
+    "network.state_dict()."
+)
 
 
 def read_weights(path: str | Path, network: nn.Module) -> dict[str, Tensor]:
@@ -46,7 +49,7 @@ def read_weights(path: str | Path, network: nn.Module) -> dict[str, Tensor]:
     Returns
     -------
     dict of str to Tensor
-        As of :func:`~symgeom.ground.types.parameters`, in the precision of the file.
+        Names as :func:`~symgeom.ground.types.parameters` gives them, in the precision of the file.
 
     Raises
     ------
@@ -64,79 +67,116 @@ def read_weights(path: str | Path, network: nn.Module) -> dict[str, Tensor]:
     >>> bool((read_weights(path, network)["weight"] == network.weight).all())
     True
     """
-    found, expected = _read(Path(path)), network.state_dict(keep_vars=True)
-    held = {id(expected[name]) for name in found if name in expected}
-    missing, extra = (
-        [name for name, tensor in expected.items() if id(tensor) not in held],
-        sorted(found.keys() - expected.keys()),
-    )
-    if missing or extra:
-        raise SymgeomError(
-            f"Cannot use '{path}': tensors missing {missing}, tensors not expected {extra}. {ADVICE}"
-        )
-    for name in (name for name in expected if name in found):  # the order of the network
-        _check_tensor(path, name, found[name], expected[name])
-    check_finite(found, f"'{path}'")
-    filled = deepcopy(network).to(torch.promote_types(torch.float32, _precision(found)))
-    filled.load_state_dict(found, strict=False)
-    for name, tensor in filled.state_dict().items():
-        if name in found and not torch.equal(tensor, found[name].to(tensor.dtype)):
-            raise SymgeomError(
-                f"Cannot use '{path}': tensor '{name}' shares its memory with another tensor of the network, for which the file "
-                f"holds other values. {ADVICE}"
-            )
+    tensors = _read(Path(path))
+    expected = network.state_dict(keep_vars=True)
+    _check_names(path, tensors, expected)
+    for name, tensor in expected.items():
+        if name in tensors:
+            _check_tensor(path, name, tensors[name], tensor)
+    check_finite(tensors, f"'{path}'")
+    precision = torch.promote_types(torch.float32, _finest_precision(tensors))
+    filled = deepcopy(network).to(precision)
+    filled.load_state_dict(tensors, strict=False)
+    _check_shared(path, tensors, filled.state_dict())
     return parameters(filled)
-
-
-def _precision(found: Mapping[str, Tensor]) -> torch.dtype:
-    """Return the finest precision among the tensors."""
-    kinds = [tensor.dtype for tensor in found.values() if tensor.is_floating_point()]
-    return max(kinds, key=lambda kind: torch.finfo(kind).bits, default=torch.float32)
-
-
-def _check_tensor(path: str | Path, name: str, found: Tensor, expected: Tensor) -> None:
-    if found.shape != expected.shape:
-        raise SymgeomError(
-            f"Cannot use '{path}': tensor '{name}' has shape {tuple(found.shape)}, expected {tuple(expected.shape)}. {ADVICE}"
-        )
-    if (
-        found.is_floating_point() != expected.is_floating_point()
-        or found.is_complex() != expected.is_complex()
-    ):
-        raise SymgeomError(
-            f"Cannot use '{path}': tensor '{name}' holds {found.dtype}, where the network has {expected.dtype}. {ADVICE}"
-        )
 
 
 def _read(path: Path) -> dict[str, Tensor]:
     """Return the tensors of a file by name."""
-    try:
-        content = (
-            load_file(path)
-            if path.suffix == ".safetensors"
-            else torch.load(path, map_location="cpu", weights_only=True)
-        )
-    except CANNOT_READ as error:
+    state = _state_dict(_content(path))
+    if not isinstance(state, Mapping) or not _holds_tensors(state):
         raise SymgeomError(
-            f"Cannot read the weights in '{path}' ({type(error).__name__}): it is missing or truncated, or holds more than "
-            "tensors (nothing in it is executed). Save network.state_dict() with torch.save, or with safetensors."
-        ) from error
-    inner = [
-        content[name]
-        for name in WRAPPED
-        if isinstance(content, Mapping) and isinstance(content.get(name), Mapping)
-    ]
-    state = inner[0] if inner else content
-    if (
-        not isinstance(state, Mapping)
-        or not state
-        or not all(isinstance(tensor, Tensor) for tensor in state.values())
-    ):
-        kind = f"a {type(state).__name__}" + (
-            f" with {[str(name) for name in state][:5]}" if isinstance(state, Mapping) else ""
-        )
-        raise SymgeomError(
-            f"Cannot use '{path}': it holds {kind}, and no state dict (tensors by name, alone or under {' or '.join(WRAPPED)}). "
-            "Save network.state_dict()."
+            f"Cannot use '{path}': it holds {_described(state)}, and no state dict (tensors by "
+            f"name, alone or under {' or '.join(WRAPPED)}). Save network.state_dict()."
         )
     return {str(name): tensor.detach() for name, tensor in state.items()}
+
+
+def _content(path: Path) -> object:
+    """Return what a file holds, without executing any of it."""
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except CANNOT_READ as error:
+        raise SymgeomError(
+            f"Cannot read the weights in '{path}' ({type(error).__name__}): it is missing or "
+            "truncated, or holds more than tensors (nothing in it is executed). "
+            "Save network.state_dict() with torch.save, or with safetensors."
+        ) from error
+
+
+def _state_dict(content: object) -> object:
+    """Return the state dict inside of a larger checkpoint, or the content itself."""
+    if isinstance(content, Mapping):
+        for name in WRAPPED:
+            if isinstance(content.get(name), Mapping):
+                return content[name]
+    return content
+
+
+def _holds_tensors(state: Mapping[object, object]) -> bool:
+    return bool(state) and all(isinstance(tensor, Tensor) for tensor in state.values())
+
+
+def _described(state: object) -> str:
+    """Return in words what a file holds."""
+    kind = f"a {type(state).__name__}"
+    if not isinstance(state, Mapping):
+        return kind
+    return f"{kind} with {[str(name) for name in state][:5]}"
+
+
+def _check_names(
+    path: str | Path, tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor]
+) -> None:
+    """Raise unless the file holds every tensor, or one that shares its memory, and no other."""
+    held = {id(expected[name]) for name in tensors if name in expected}
+    missing = [name for name, tensor in expected.items() if id(tensor) not in held]
+    extra = sorted(tensors.keys() - expected.keys())
+    if missing or extra:
+        raise SymgeomError(
+            f"Cannot use '{path}': tensors missing {missing}, tensors not expected {extra}. "
+            f"{ADVICE}"
+        )
+
+
+def _check_tensor(path: str | Path, name: str, tensor: Tensor, expected: Tensor) -> None:
+    """Raise unless a tensor has the shape and the kind of numbers of the network's."""
+    if tensor.shape != expected.shape:
+        raise SymgeomError(
+            f"Cannot use '{path}': tensor '{name}' has shape {tuple(tensor.shape)}, "
+            f"expected {tuple(expected.shape)}. {ADVICE}"
+        )
+    if _kind(tensor) != _kind(expected):
+        raise SymgeomError(
+            f"Cannot use '{path}': tensor '{name}' holds {tensor.dtype}, "
+            f"where the network has {expected.dtype}. {ADVICE}"
+        )
+
+
+def _check_shared(
+    path: str | Path, tensors: Mapping[str, Tensor], filled: Mapping[str, Tensor]
+) -> None:
+    """Raise unless tensors that share their memory have the same values in the file."""
+    for name, tensor in filled.items():
+        if name in tensors and not torch.equal(tensor, tensors[name].to(tensor.dtype)):
+            raise SymgeomError(
+                f"Cannot use '{path}': tensor '{name}' shares its memory with another tensor of "
+                f"the network, for which the file holds other values. {ADVICE}"
+            )
+
+
+def _finest_precision(tensors: Mapping[str, Tensor]) -> torch.dtype:
+    """Return the finest precision among the tensors."""
+    precisions = [tensor.dtype for tensor in tensors.values() if tensor.is_floating_point()]
+    return max(precisions, key=lambda kind: torch.finfo(kind).bits, default=torch.float32)
+
+
+def _kind(tensor: Tensor) -> str:
+    """Return what kind of numbers a tensor holds."""
+    if tensor.is_complex():
+        return "complex"
+    if tensor.is_floating_point():
+        return "real"
+    return "whole"

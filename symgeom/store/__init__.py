@@ -1,4 +1,4 @@
-"""Labelled arrays on disk: one deterministic zip per stage and batch, and a whole study as one tree.
+"""Labelled arrays on disk: one deterministic zip per stage and batch, a whole study as one tree.
 
 A store is an :class:`xarray.Dataset` in zarr format 3 inside an uncompressed zip (``.zarr.zip``).
 Its bytes depend on the data alone (no machine, commit or time), with their sha256 in the comment of

@@ -1,4 +1,7 @@
-"""Arrays of several batches as one that is not read: a selection of it reads the batches that it meets."""
+"""Arrays of several batches as one that is not read.
+
+A selection of it reads the batches that it meets.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +20,13 @@ class _Joined(BackendArray):
     """One variable of several batches, along an axis."""
 
     def __init__(self, parts: Sequence[xr.Variable], axis: int) -> None:
-        self.parts, self.axis = list(parts), axis
-        self.ends = np.cumsum([part.shape[axis] for part in parts])
-        self.shape = tuple(
-            int(self.ends[-1]) if place == axis else n for place, n in enumerate(parts[0].shape)
-        )
+        lengths = [part.shape[axis] for part in parts]
+        shape = list(parts[0].shape)
+        shape[axis] = sum(lengths)
+        self.parts = list(parts)
+        self.axis = axis
+        self.ends = np.cumsum(lengths)
+        self.shape = tuple(shape)
         self.dtype = np.result_type(*(part.dtype for part in parts))
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> np.ndarray:
@@ -30,30 +35,35 @@ class _Joined(BackendArray):
         )
 
     def _select(self, key: tuple) -> np.ndarray:
-        """Read what an index of every axis asks for: a number, a slice, or a list of places."""
-        before, asked, after = (
-            key[: self.axis],
-            np.arange(self.shape[self.axis])[key[self.axis]],
-            key[self.axis + 1 :],
-        )
-        places = np.atleast_1d(asked)
-        holders = np.searchsorted(self.ends, places, side="right")
-        axis = sum(
-            np.ndim(np.arange(n)[index]) for n, index in zip(self.shape, before, strict=False)
-        )
-        found, order = [], []
-        for holder in np.unique(holders):
-            here = np.flatnonzero(holders == holder)
-            part = self.parts[holder]
-            rows = places[here] - (self.ends[holder] - part.shape[self.axis])
-            found.append(part[(*before, rows, *after)].values.astype(self.dtype, copy=False))
-            order.append(here)
-        if not found:
-            return self.parts[0][(*before, slice(0, 0), *after)].values.astype(
-                self.dtype, copy=False
-            )
-        whole = np.take(np.concatenate(found, axis), np.argsort(np.concatenate(order)), axis)
-        return whole if np.ndim(asked) else whole.take(0, axis)
+        """Read what an index of every axis asks for: a number, a slice, or a list of numbers."""
+        asked = np.arange(self.shape[self.axis])[key[self.axis]]
+        numbers = np.atleast_1d(asked)
+        batches = np.searchsorted(self.ends, numbers, side="right")
+        pieces = []
+        origins = []
+        for batch in np.unique(batches):
+            origin = np.flatnonzero(batches == batch)
+            first = self.ends[batch] - self.parts[batch].shape[self.axis]
+            pieces.append(self._read(batch, key, numbers[origin] - first))
+            origins.append(origin)
+        if not pieces:
+            return self._read(0, key, slice(0, 0))
+        axis = self._axis_of_selection(key)
+        order = np.argsort(np.concatenate(origins))
+        selection = np.take(np.concatenate(pieces, axis), order, axis)
+        return selection if np.ndim(asked) else selection.take(0, axis)
+
+    def _read(self, batch: int, key: tuple, rows: np.ndarray | slice) -> np.ndarray:
+        """Read what is asked for of one batch, of which ``rows`` along the axis."""
+        batch_key = (*key[: self.axis], rows, *key[self.axis + 1 :])
+        return self.parts[batch][batch_key].values.astype(self.dtype, copy=False)
+
+    def _axis_of_selection(self, key: tuple) -> int:
+        """Return which axis of a selection ours is: a number in the place of an axis removes it."""
+        axis = 0
+        for length, index in zip(self.shape[: self.axis], key, strict=False):
+            axis += np.ndim(np.arange(length)[index])
+        return axis
 
 
 def joined(batches: Sequence[xr.Dataset], dim: str) -> dict[str, xr.Variable]:
@@ -74,25 +84,36 @@ def joined(batches: Sequence[xr.Dataset], dim: str) -> dict[str, xr.Variable]:
 
     Examples
     --------
-    >>> batches = [xr.Dataset({"loss": ("pair", [0.5, 0.1])}), xr.Dataset({"loss": ("pair", [0.2])})]
-    >>> joined(batches, "pair")["loss"][1:].values.tolist()
+    >>> first = xr.Dataset({"loss": ("pair", [0.5, 0.1])})
+    >>> second = xr.Dataset({"loss": ("pair", [0.2])})
+    >>> joined([first, second], "pair")["loss"][1:].values.tolist()
     [0.1, 0.2]
     """
-    first = batches[0]
-    labels = [name for name in first.indexes if name != dim]
-    if not all(
-        name in batch.indexes and batch.indexes[name].equals(first.indexes[name])
-        for batch in batches
-        for name in labels
-    ):
+    if not _same_labels(batches, dim):
         return {}
-    found = {}
-    for name, variable in first.data_vars.items():
+    variables = {}
+    for name, variable in batches[0].data_vars.items():
         parts = [batch[name].variable for batch in batches if name in batch]
-        fits = all(part.dims == variable.dims and part.dtype.kind not in "U" for part in parts)
-        if dim in variable.dims and fits and len(parts) == len(batches):
+        if dim in variable.dims and len(parts) == len(batches) and _can_be_joined(parts):
             array = _Joined(parts, variable.dims.index(dim))
-            found[str(name)] = xr.Variable(
-                variable.dims, indexing.LazilyIndexedArray(array), variable.attrs
-            )
-    return found
+            unread = indexing.LazilyIndexedArray(array)
+            variables[str(name)] = xr.Variable(variable.dims, unread, variable.attrs)
+    return variables
+
+
+def _same_labels(batches: Sequence[xr.Dataset], dim: str) -> bool:
+    """Return whether all batches have the labels of the first along all other dimensions."""
+    first = batches[0]
+    for name in first.indexes:
+        if name == dim:
+            continue
+        for batch in batches:
+            if name not in batch.indexes or not batch.indexes[name].equals(first.indexes[name]):
+                return False
+    return True
+
+
+def _can_be_joined(parts: Sequence[xr.Variable]) -> bool:
+    """Return whether the parts of a variable have the same axes, and none is text."""
+    dims = parts[0].dims
+    return all(part.dims == dims and part.dtype.kind != "U" for part in parts)

@@ -22,8 +22,14 @@ from zarr.codecs import ZstdCodec
 if TYPE_CHECKING:
     import xarray as xr
 
-SCHEMA_VERSION = 1  # raised whenever a reader of the old layout would misread the new one
-SUFFIX, PARAMETER = ".zarr.zip", "parameter."
+SCHEMA_VERSION = 1
+"""Raised whenever a reader of the old layout would misread the new one."""
+
+SUFFIX = ".zarr.zip"
+"""What the name of a store ends with."""
+
+PARAMETER = "parameter."
+"""What the name of a variable begins with that is a tensor of networks."""
 
 CHUNK = 2**23
 """Bytes of the largest chunk of what is no network, before compression."""
@@ -34,16 +40,18 @@ COORDINATES = {
     "pair": "pair of minima",
     "t": "position along the path, 0 at its start and 1 at its end",
     "step": "optimizer step",
-} | {
-    f"{which}_{what}": f"{what} of the {which} minimum of the pair"
-    for which in ("first", "second")
-    for what in ("arm", "seed")
+    "first_arm": "arm of the first minimum of the pair",
+    "first_seed": "seed of the first minimum of the pair",
+    "second_arm": "arm of the second minimum of the pair",
+    "second_seed": "seed of the second minimum of the pair",
 }
 """Long names of the coordinates that all studies share; their units are 1."""
 
 
-def encoding(name: str, variable: xr.Variable) -> dict:
-    """Return chunks and compressors: of weights one uncompressed chunk per network, of the rest chunks of bounded size.
+def encoding(name: str, variable: xr.Variable) -> dict[str, object]:
+    """Return chunks and compressors of a variable.
+
+    Weights have one uncompressed chunk per network, all else has chunks of bounded size.
 
     Parameters
     ----------
@@ -66,19 +74,27 @@ def encoding(name: str, variable: xr.Variable) -> dict:
     """
     if name.startswith(PARAMETER):
         leading = variable.ndim - variable.attrs["tensor_axes"]
-        return {
-            "chunks": (1,) * leading + tuple(max(1, n) for n in variable.shape[leading:]),
-            "compressors": None,
-        }
-    chunks, room = [], CHUNK // variable.dtype.itemsize
-    for n in reversed(variable.shape):
-        chunks.append(max(1, min(n, room)))
-        room //= chunks[-1]
-    return {"chunks": tuple(reversed(chunks)), "compressors": (ZstdCodec(),)}
+        tensor_shape = variable.shape[leading:]
+        chunks = [1] * leading + [max(1, length) for length in tensor_shape]
+        return {"chunks": tuple(chunks), "compressors": None}
+    bounded = _bounded_chunks(variable.shape, CHUNK // variable.dtype.itemsize)
+    return {"chunks": bounded, "compressors": (ZstdCodec(),)}
+
+
+def _bounded_chunks(shape: tuple[int, ...], entries: int) -> tuple[int, ...]:
+    """Return chunks of at most so many entries, as long as possible along the last axes."""
+    chunks: list[int] = []
+    for length in reversed(shape):
+        chunk = max(1, min(length, entries))
+        chunks.insert(0, chunk)
+        entries //= chunk
+    return tuple(chunks)
 
 
 def with_string_type(dataset: xr.Dataset, dtype: np.dtype | type) -> xr.Dataset:
-    """Give all text one type: variable-length on disk, because zarr specifies no other, and fixed-width in memory.
+    """Give all text one type.
+
+    It is variable-length on disk, because zarr specifies no other, and fixed-width in memory.
 
     Parameters
     ----------
@@ -95,18 +111,19 @@ def with_string_type(dataset: xr.Dataset, dtype: np.dtype | type) -> xr.Dataset:
     Examples
     --------
     >>> import xarray as xr
-    >>> with_string_type(xr.Dataset({"state": ("run", ["reached"])}), np.dtypes.StringDType())["state"].dtype
+    >>> dataset = xr.Dataset({"state": ("run", ["reached"])})
+    >>> with_string_type(dataset, np.dtypes.StringDType())["state"].dtype
     StringDType()
     """
-    text = {
-        name: (
-            variable.dims,
-            np.array(variable.values.tolist(), dtype=dtype).reshape(variable.shape),
-            variable.attrs,
-        )
-        for name, variable in dataset.variables.items()
-        if variable.dtype.kind in "OTU"
-    }
-    return dataset.assign_coords(
-        {name: text.pop(name) for name in list(text) if name in dataset.coords}
-    ).assign(text)
+    coordinates = {}
+    variables = {}
+    for name, variable in dataset.variables.items():
+        if variable.dtype.kind not in "OTU":
+            continue
+        text = np.array(variable.values.tolist(), dtype=dtype).reshape(variable.shape)
+        converted = (variable.dims, text, variable.attrs)
+        if name in dataset.coords:
+            coordinates[name] = converted
+        else:
+            variables[name] = converted
+    return dataset.assign_coords(coordinates).assign(variables)

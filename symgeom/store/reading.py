@@ -1,4 +1,4 @@
-"""Read a store, from the local disk or through fsspec: whole, or each chunk when it is asked for."""
+"""Read a store, from the local disk or through fsspec: whole, or chunk by chunk when asked."""
 
 from __future__ import annotations
 
@@ -22,12 +22,15 @@ from symgeom.ground.sealed import entries_of, read_entry
 from symgeom.store.layout import SCHEMA_VERSION, with_string_type
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from pathlib import Path
 
     from fsspec import AbstractFileSystem
 
 REMAKE = "Delete it and run snakemake again."
+
+HEADER = "zarr.json"
+"""The entry of a store that describes all its variables."""
 
 
 def read_store(
@@ -58,23 +61,42 @@ def read_store(
         If the file is missing, truncated, not a zarr store, not written by symgeom, or written in
         another schema version; of a chunk that is read lazily and damaged, when it is read.
     """
-    with _reading(path):
+    with _faults_in_words(path):
         entries = _entries(path, only, whole=only is None and not lazy)
-        store = MemoryStore(entries, read_only=True)
-        dataset = xr.open_dataset(
-            store, engine="zarr", chunks=None, cache=not lazy, consolidated=False
-        )
-        dataset = dataset if lazy else dataset.load()
-    version, writer = (dataset.attrs.get(f"{of}_version") for of in ("schema", "package"))
+        dataset = _open_dataset(entries, lazy=lazy)
+        if not lazy:
+            dataset = dataset.load()
+    _check_version(path, dataset)
+    return with_string_type(dataset[sorted(map(str, dataset.variables))], str)
+
+
+def _open_dataset(entries: OnDemand[str, Buffer], *, lazy: bool) -> xr.Dataset:
+    """Open the entries of a store as a dataset whose numbers are not read yet."""
+    # zarr asks for a mapping that can be changed, and changes it in no store that is read only.
+    store = MemoryStore(entries, read_only=True)  # type: ignore[arg-type]
+    # xarray does not say that its engine for zarr takes the stores of zarr.
+    return xr.open_dataset(
+        store,  # type: ignore[arg-type]
+        engine="zarr",
+        chunks=None,
+        cache=not lazy,
+        consolidated=False,
+    )
+
+
+def _check_version(path: str | Path, dataset: xr.Dataset) -> None:
+    """Raise unless a store was written by symgeom in the layout of this version."""
+    version = dataset.attrs.get("schema_version")
+    writer = dataset.attrs.get("package_version")
     if not version:
         raise SymgeomError(f"Cannot read '{path}': it was not written by symgeom. {REMAKE}")
     if version != SCHEMA_VERSION:
         raise SymgeomError(
-            f"Cannot read '{path}': it has schema version {version} (of symgeom {writer}), not {SCHEMA_VERSION} (of symgeom "
-            f"{__version__}), and versions are not mixed. Delete it and run snakemake again, which makes it anew (there is no "
-            f"migration), or go back to symgeom {writer}."
+            f"Cannot read '{path}': it has schema version {version} (of symgeom {writer}), not "
+            f"{SCHEMA_VERSION} (of symgeom {__version__}), and versions are not mixed. Delete it "
+            "and run snakemake again, which makes it anew (there is no migration), or go back to "
+            f"symgeom {writer}."
         )
-    return with_string_type(dataset[sorted(map(str, dataset.variables))], str)
 
 
 def file_system(path: str | Path) -> tuple[AbstractFileSystem, str]:
@@ -89,7 +111,7 @@ def file_system(path: str | Path) -> tuple[AbstractFileSystem, str]:
     -------
     files : AbstractFileSystem
         Where it is.
-    place : str
+    name : str
         Its name there.
 
     Raises
@@ -111,48 +133,89 @@ def file_system(path: str | Path) -> tuple[AbstractFileSystem, str]:
 
 
 @contextmanager
-def _reading(path: str | Path) -> Iterator[None]:
-    """Turn what a file that is truncated, or none of ours, makes zipfile and zarr raise into a sentence."""
+def _faults_in_words(path: str | Path) -> Iterator[None]:
+    """Say in a sentence what zipfile and zarr raise of a file that is truncated or not ours."""
     try:
         yield
     except SymgeomError:
         raise
     except (zipfile.BadZipFile, OSError, ValueError, KeyError, RuntimeError) as error:
         raise SymgeomError(
-            f"Cannot read '{path}': it is truncated or no zarr store ({type(error).__name__}). {REMAKE}"
+            f"Cannot read '{path}': it is truncated or no zarr store ({type(error).__name__}). "
+            f"{REMAKE}"
         ) from error
 
 
 def _entries(path: str | Path, only: Sequence[str] | None, *, whole: bool) -> OnDemand[str, Buffer]:
-    """Return the entries of a store by name: from the whole file, or each with a request of its own when it is asked for."""
-    files, place = file_system(path)
+    """Return the entries of a store: from the whole file, or each when it is asked for."""
+    files, name = file_system(path)
+    fetch: Callable[[int, int], bytes | memoryview]
     try:
-        content = files.cat_file(place) if whole else b""
-        with io.BytesIO(content) if whole else files.open(place) as opened:
-            found = entries_of(opened)
+        if whole:
+            content = files.cat_file(name)
+            infos = entries_of(io.BytesIO(content))
+            fetch = partial(_part, memoryview(content))
+        else:
+            with files.open(name) as file:
+                infos = entries_of(file)
+            fetch = partial(files.cat_file, name)
     except (FileNotFoundError, IsADirectoryError):
         raise SymgeomError(
-            f"Cannot read '{path}': there is no such file. Run snakemake to make it, or correct the path."
+            f"Cannot read '{path}': there is no such file. Run snakemake to make it, or correct "
+            "the path."
         ) from None
-    view = memoryview(content)
-    fetch = (lambda start, end: view[start:end]) if whole else partial(files.cat_file, place)
 
-    def buffer(name: str) -> Buffer:
-        with _reading(path):
-            return Buffer.from_bytes(read_entry(found[name], fetch))
+    def buffer(entry: str) -> Buffer:
+        with _faults_in_words(path):
+            return Buffer.from_bytes(read_entry(infos[entry], fetch))
 
-    wanted = (name for name in found if only is None or name.split("/")[0] in ("zarr.json", *only))
-    return OnDemand(wanted, buffer, size=len, limit=0)
+    return OnDemand(_entries_of_variables(infos, only), buffer, size=len, limit=0)
+
+
+def _part(content: memoryview, start: int, end: int) -> memoryview:
+    return content[start:end]
+
+
+def _entries_of_variables(names: Collection[str], only: Sequence[str] | None) -> list[str]:
+    """Return the names of the entries that some variables need; without a list, all names."""
+    if only is None:
+        return list(names)
+    needed = {HEADER, *only}
+    return [name for name in names if name.split("/")[0] in needed]
 
 
 def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
-    """Return the arrays at the top of a zarr group that anyone wrote (a folder, or a zip of one), or raise a SymgeomError."""
+    """Return the arrays at the top of a zarr group that anyone wrote.
+
+    Parameters
+    ----------
+    path : str or Path
+        A folder, or a zip of one.
+
+    Returns
+    -------
+    dict of str to array
+        By name.
+
+    Raises
+    ------
+    SymgeomError
+        If it cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> group = zarr.create_group(folder, overwrite=True)
+    >>> _ = group.create_array("bias", data=np.array([1.0, 2.0]))
+    >>> read_arrays(folder)["bias"].tolist()
+    [1.0, 2.0]
+    """
+    store_type = ZipStore if zipfile.is_zipfile(path) else LocalStore
     try:
-        with (ZipStore if zipfile.is_zipfile(path) else LocalStore)(path, read_only=True) as opened:
-            return {
-                name: np.asarray(array[...])
-                for name, array in zarr.open_group(opened, mode="r").arrays()
-            }
+        with store_type(path, read_only=True) as store:
+            group = zarr.open_group(store, mode="r")
+            return {name: np.asarray(array[...]) for name, array in group.arrays()}
     except Exception as error:  # zarr raises many kinds
         raise SymgeomError(
             f"Cannot read '{path}': {error}. Give a zarr group, or a zip of one, that holds arrays."

@@ -18,12 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import xarray as xr
+    from zarr.abc.buffer import Buffer
 
 
 def write_store(
     path: str | Path, dataset: xr.Dataset, *, config_digest: str, seeds: Sequence[int]
 ) -> None:
-    """Write a dataset so that equal data give equal bytes and a killed writer leaves nothing under the final name.
+    """Write a dataset so that equal data give equal bytes.
+
+    A writer that is killed leaves nothing under the final name.
 
     Parameters
     ----------
@@ -48,33 +51,46 @@ def write_store(
     >>> import xarray as xr
     >>> from symgeom.store import read_store
     >>> error = xr.Variable("seed", [0.1, 0.2], {"units": "1", "long_name": "test error"})
+    >>> dataset = xr.Dataset({"error": error}, {"seed": [0, 1]})
     >>> path = Path(tempfile.mkdtemp()) / "minima.zarr.zip"
-    >>> write_store(path, xr.Dataset({"error": error}, {"seed": [0, 1]}), config_digest="ab12", seeds=[0, 1])
+    >>> write_store(path, dataset, config_digest="ab12", seeds=[0, 1])
     >>> float(read_store(path).error.sel(seed=1))
     0.2
     """
     path = Path(path)
-    dataset = with_string_type(
-        _described(dataset.copy(), path), np.dtypes.StringDType()
-    ).drop_encoding()
-    versions = {"schema_version": SCHEMA_VERSION, "package_version": __version__}
-    dataset = dataset.assign_attrs(
-        versions, config_digest=config_digest, seeds=[int(seed) for seed in seeds]
+    described = _described(dataset, path)
+    stored = with_string_type(described, np.dtypes.StringDType()).drop_encoding()
+    stored = stored.assign_attrs(
+        schema_version=SCHEMA_VERSION,
+        package_version=__version__,
+        config_digest=config_digest,
+        seeds=[int(seed) for seed in seeds],
     )
-    how = {str(name): encoding(str(name), variable) for name, variable in dataset.variables.items()}
-    entries: dict = {}
-    dataset.to_zarr(MemoryStore(entries), zarr_format=3, consolidated=False, encoding=how)
-    write_sealed(path, OnDemand(entries, lambda name: entries[name].to_bytes(), size=len, limit=0))
+    encodings = {}
+    for name, variable in stored.variables.items():
+        encodings[str(name)] = encoding(str(name), variable)
+    entries: dict[str, Buffer] = {}
+    store = MemoryStore(entries)
+    stored.to_zarr(store, zarr_format=3, consolidated=False, encoding=encodings)
+
+    def content(name: str) -> bytes:
+        return entries[name].to_bytes()
+
+    write_sealed(path, OnDemand(entries, content, size=len, limit=0))
 
 
 def _described(dataset: xr.Dataset, path: Path) -> xr.Dataset:
-    """Describe the shared coordinates in place; raise if any other variable has no units or long name."""
+    """Describe the shared coordinates; raise if any other variable has no units or long name."""
+    described = dataset.copy()
     for name, variable in dataset.variables.items():
-        shared = {"units": "1", "long_name": COORDINATES[name]} if name in COORDINATES else {}
-        dataset[name].attrs = shared | variable.attrs
-        if not {"units", "long_name"} <= dataset[name].attrs.keys():
+        attrs = dict(variable.attrs)
+        if name in COORDINATES:
+            attrs = {"units": "1", "long_name": COORDINATES[str(name)], **attrs}
+        if not {"units", "long_name"} <= attrs.keys():
             raise SymgeomError(
-                f"Cannot write '{path}': variable '{name}' has the attributes {sorted(variable.attrs)} and needs both 'units' "
-                "('1' for a pure number) and 'long_name'. Set them."
+                f"Cannot write '{path}': variable '{name}' has the attributes "
+                f"{sorted(variable.attrs)} and needs both 'units' ('1' for a pure number) and "
+                "'long_name'. Set them."
             )
-    return dataset
+        described[name].attrs = attrs
+    return described

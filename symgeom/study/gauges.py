@@ -1,4 +1,4 @@
-"""The networks of a case with none, one or both kinds of symmetry removed, and the ways between them.
+"""The networks of a case with none, one or both kinds of symmetry removed.
 
 What is removed has a name: "raw" is a network as trained, "normalised" has unit norms (scales are
 removed), "aligned" has its units matched to those of the other network (permutations are removed),
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from math import prod
 
 import torch
+import xarray as xr
 from torch import Tensor
 
 from symgeom.ground.on_demand import OnDemand
@@ -36,8 +37,8 @@ class Gauges:
 
     Attributes
     ----------
-    spec : SymmetrySpec
-        The architecture.
+    torus : Torus
+        The torus, with the study's convention for biases.
     raw : mapping of (str, int) to Parameters
         The networks as trained, by arm and seed.
     canonical : mapping of (str, int) to Parameters
@@ -48,24 +49,22 @@ class Gauges:
         What aligns the second network of a pair to the first.
     """
 
-    spec: SymmetrySpec
+    torus: Torus
     raw: Mapping[Key, Parameters]
     canonical: Mapping[Key, Parameters]
     records: Mapping[Key, Mapping[str, Tensor]]
     elements: Mapping[Pair, GroupElement]
 
     @classmethod
-    def read(
-        cls, case: Case, spec: SymmetrySpec, stores: Mapping, pairs: Container[Pair]
-    ) -> "Gauges":
+    def read(cls, case: Case, torus: Torus, stores: Mapping, pairs: Container[Pair]) -> "Gauges":
         """Read the alignments of some pairs now, and their networks when they are asked for.
 
         Parameters
         ----------
         case : Case
             The case.
-        spec : SymmetrySpec
-            Its architecture.
+        torus : Torus
+            The torus of its architecture.
         stores : mapping of str to path or paths
             ``canonical`` and ``alignments``, and ``minima`` if networks as trained are wanted.
         pairs : container of Pair
@@ -77,34 +76,52 @@ class Gauges:
             The networks and alignments.
         """
         trained = read_networks(stores.get("minima", ()))
-        signs = [f"sign_{group.name}" for group in spec.groups]
+        signs = [f"sign_{group.name}" for group in torus.spec.groups]
         return cls(
-            spec=spec,
+            torus=torus,
             raw=OnDemand(trained, lambda key: case.prepared(trained[key], "float64"), size=size),
             canonical=read_networks(stores["canonical"]),
             records=read_records(stores["canonical"], "head_length", *signs),
-            elements=read_elements(stores["alignments"], spec, pairs),
+            elements=read_elements(stores["alignments"], torus.spec, pairs),
         )
 
-    def ends(self, pair: Pair, element: GroupElement | None = None) -> dict[str, Ends] | None:
+    @property
+    def spec(self) -> SymmetrySpec:
+        """The architecture."""
+        return self.torus.spec
+
+    def has(self, *pairs: Pair) -> bool:
+        """Return whether all networks of some pairs are there.
+
+        Parameters
+        ----------
+        *pairs : Pair
+            The pairs.
+
+        Returns
+        -------
+        bool
+            False if one of the networks diverged in training.
+        """
+        keys = [pair[:2] for pair in pairs] + [pair[2:] for pair in pairs]
+        return all(key in self.canonical for key in keys)
+
+    def ends(self, pair: Pair, element: GroupElement | None = None) -> dict[str, Ends]:
         """Return both ends of a pair by what was removed from them.
 
         Parameters
         ----------
         pair : Pair
-            Which pair.
+            Which pair; :meth:`has` it.
         element : GroupElement, optional
             What aligns the second to the first; by default the element of the study.
 
         Returns
         -------
-        dict of str to Ends or None
+        dict of str to Ends
             "normalised" and "both"; "raw" and "aligned" too, if networks as trained are there.
-            None if one of the networks diverged.
         """
         keys = (pair[:2], pair[2:])
-        if not self._known(keys):
-            return None
         if element is None:
             element = self.elements[pair]
         first, second = self._canonical(keys)
@@ -115,33 +132,28 @@ class Gauges:
             ends["aligned"] = (first, act(self.spec, element, second))
         return ends
 
-    def corners(self, pairs: tuple[Pair, Pair], *, latent: bool) -> list[Parameters] | None:
+    def corners(self, pairs: tuple[Pair, Pair], *, latent: bool) -> list[Parameters]:
         """Return three networks, the second and third aligned to the first.
 
         Parameters
         ----------
         pairs : tuple of two Pair
-            The first network with the second, and with the third.
+            The first network with the second, and with the third; :meth:`has` both.
         latent : bool
             Whether the networks are wanted as trained (of binary networks: latent weights), not on
             the torus.
 
         Returns
         -------
-        list of Parameters or None
-            None if one of them diverged.
+        list of Parameters
+            The three networks.
         """
         keys = (pairs[0][:2], pairs[0][2:], pairs[1][2:])
-        if not self._known(keys):
-            return None
         first, *others = self._signed(keys) if latent else self._canonical(keys)
         corners = [first]
         for pair, network in zip(pairs, others, strict=True):
             corners.append(act(self.spec, self.elements[pair], network))
         return corners
-
-    def _known(self, keys: Sequence[Key]) -> bool:
-        return all(key in self.canonical for key in keys)
 
     def _signed(self, keys: Sequence[Key]) -> list[Parameters]:
         """Return networks as trained, their units with the signs of the canonical ones."""
@@ -214,11 +226,12 @@ def read_elements(
             if pairs is None or pair in pairs:
                 rows[pair] = row
         part = store.isel(pair=list(rows.values())).load()
+        orders = {name: _tensor(part[f"permutation_{name}"]) for name in groups}
+        factors = {name: _tensor(part[f"scale_{name}"]) for name in groups}
         for row, pair in enumerate(rows):
-            arrays = part.isel(pair=row)
             elements[pair] = GroupElement(
-                {name: _tensor(arrays[f"permutation_{name}"]) for name in groups},
-                {name: _tensor(arrays[f"scale_{name}"]) for name in groups},
+                {name: order[row] for name, order in orders.items()},
+                {name: factor[row] for name, factor in factors.items()},
             )
     return elements
 
@@ -265,17 +278,13 @@ def first_path(case: Case, torus: Torus, ends: Ends) -> Path | None:
     return LinearPath(*ends) if case.binary else geodesic_between(torus, ends)
 
 
-def connected_ends(
-    case: Case, torus: Torus, gauges: Gauges, pairs: Iterable[Pair]
-) -> OnDemand[Pair, Ends]:
+def connected_ends(case: Case, gauges: Gauges, pairs: Iterable[Pair]) -> OnDemand[Pair, Ends]:
     """Return the ends of every pair that a chain can connect, with all symmetries removed.
 
     Parameters
     ----------
     case : Case
         The case.
-    torus : Torus
-        As in :func:`geodesic_between`.
     gauges : Gauges
         The networks.
     pairs : iterable of Pair
@@ -289,18 +298,17 @@ def connected_ends(
     """
     removed = "aligned" if case.binary else "both"
 
-    def ends_of(pair: Pair) -> Ends | None:
-        ends = gauges.ends(pair)
-        return None if ends is None else ends[removed]
+    def ends_of(pair: Pair) -> Ends:
+        return gauges.ends(pair)[removed]
 
-    def size_of(ends: Ends | None) -> int:
-        return 0 if ends is None else sum(map(size, ends))
+    def has_path(pair: Pair) -> bool:
+        return gauges.has(pair) and first_path(case, gauges.torus, ends_of(pair)) is not None
 
-    def has_path(ends: Ends | None) -> bool:
-        return ends is not None and first_path(case, torus, ends) is not None
+    def size_of(ends: Ends) -> int:
+        return sum(map(size, ends))
 
-    return OnDemand(pairs, ends_of, size=size_of).where(has_path)
+    return OnDemand(filter(has_path, pairs), ends_of, size=size_of)
 
 
-def _tensor(array: object) -> Tensor:
+def _tensor(array: xr.DataArray) -> Tensor:
     return torch.from_numpy(array.values)

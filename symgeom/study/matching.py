@@ -1,6 +1,6 @@
-"""Match units of pairs of networks as the configuration asks: by weights, or by what they do on training data."""
+"""Match units of pairs of networks as the configuration asks: by weights, or by activations."""
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from torch import Tensor
 
@@ -16,6 +16,7 @@ from symgeom.quotient.alignment import (
 )
 from symgeom.study.cases import Case
 from symgeom.study.labels import Pair
+from symgeom.study.networks import Key
 from symgeom.symmetry.spec import SymmetrySpec
 
 
@@ -42,7 +43,7 @@ def starts_of(options: Mapping) -> int:
 
 def match(
     spec: SymmetrySpec,
-    networks: Mapping[tuple, Parameters],
+    networks: Mapping[Key, Parameters],
     pairs: Sequence[Pair],
     *,
     options: Mapping,
@@ -83,15 +84,15 @@ def match(
 
 def _by_activations(
     spec: SymmetrySpec,
-    networks: Mapping[tuple, Parameters],
-    pairs: Mapping[tuple, Pair],
+    networks: Mapping[Key, Parameters],
+    pairs: Iterable[tuple[Key, Key]],
     *,
     options: Mapping,
     case: Case,
-) -> Iterator[tuple[tuple[Hashable, Hashable], Alignment]]:
+) -> Iterator[tuple[tuple[Key, Key], Alignment]]:
     problem = case.problems("float64", samples=options["activation_samples"])["train"]
 
-    def activations(key: tuple) -> dict[str, Tensor]:
+    def activations(key: Key) -> dict[str, Tensor]:
         return unit_activations(spec, problem.module, networks[key], problem.inputs)
 
     features = OnDemand(networks, activations, size=size)

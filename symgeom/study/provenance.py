@@ -1,9 +1,8 @@
-"""Where a study comes from: with which code, on which machine and when it was made, and what its jobs took."""
-
-from __future__ import annotations
+"""Where a study comes from: its code, its machine, when it was made, and what its jobs took."""
 
 import csv
 import importlib.metadata
+import json
 import math
 import os
 import platform
@@ -15,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from symgeom import __version__
+from symgeom.ground.whole import write_text
 
 PACKAGES = (
     "torch",
@@ -29,8 +29,44 @@ PACKAGES = (
 )
 """What the numbers may depend on."""
 
-ENDS = {"started": min, "ended": max}
-"""When the first job of a study started, and when the last one ended."""
+SHOWN = ("rule", "jobs", "seconds", "longest", "memory")
+"""What is told of each rule."""
+
+Job = tuple[float, float, float]
+"""How long a job took (s), its largest resident set (MB), and when it ended (s since 1970)."""
+
+
+def describe_study(folder: str | Path, *, repository: str | Path) -> dict:
+    """Say where a study comes from, while its report is written.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The folder of the study, which holds the ``benchmarks`` of its jobs.
+    repository : str or Path
+        The checkout that ran.
+
+    Returns
+    -------
+    dict
+        As from :func:`describe_run`, without the rule that writes the report.
+    """
+    statistics = run_statistics(Path(folder) / "benchmarks")
+    finished = [row for row in statistics if row["rule"] != "write_report"]
+    return describe_run(finished, repository)
+
+
+def write_provenance(path: str | Path, made: Mapping[str, object]) -> None:
+    """Write where a study comes from as JSON.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to write.
+    made : mapping of str to object
+        As from :func:`describe_study`.
+    """
+    write_text(path, json.dumps(made, indent=2) + "\n")
 
 
 def run_statistics(folder: str | Path) -> list[dict]:
@@ -48,24 +84,40 @@ def run_statistics(folder: str | Path) -> list[dict]:
         MB), ``started`` and ``ended`` (s since 1970), and ``spans``, the start and the end of each
         job; in the order in which the rules began. What was never measured is NaN.
     """
-    rules: dict[str, list[tuple[float, float, float]]] = {}
+    jobs_of_rules: dict[str, list[Job]] = {}
     for file in sorted(Path(folder).glob("*/*.tsv")):
-        with file.open(newline="") as lines:
-            for row in csv.DictReader(lines, delimiter="\t"):
-                rules.setdefault(file.parent.name, []).append(
-                    (_float(row["s"]), _float(row["max_rss"]), file.stat().st_mtime)
-                )
-    table = []
-    for rule, jobs in rules.items():
-        seconds, memory, ended = (np.array(column) for column in zip(*jobs, strict=True))
-        largest = float(np.nanmax(memory)) if np.isfinite(memory).any() else math.nan
-        times = {"seconds": float(seconds.sum()), "longest": float(seconds.max())}
-        ends = {"started": float((ended - seconds).min()), "ended": float(ended.max())}
-        spans = list(zip((ended - seconds).tolist(), ended.tolist(), strict=True))
-        table.append(
-            {"rule": rule, "jobs": len(jobs), **times, "memory": largest, **ends, "spans": spans}
-        )
-    return sorted(table, key=lambda row: row["started"])
+        jobs_of_rules.setdefault(file.parent.name, []).extend(_jobs(file))
+    table = [_sum_of_jobs(rule, jobs) for rule, jobs in jobs_of_rules.items()]
+
+    def beginning(row: Mapping[str, float]) -> float:
+        return row["started"]
+
+    return sorted(table, key=beginning)
+
+
+def _jobs(file: Path) -> list[Job]:
+    """Read the benchmark of a job, which has one row unless it was repeated."""
+    ended = file.stat().st_mtime
+    with file.open(newline="") as lines:
+        rows = list(csv.DictReader(lines, delimiter="\t"))
+    return [(_float(row["s"]), _float(row["max_rss"]), ended) for row in rows]
+
+
+def _sum_of_jobs(rule: str, jobs: Sequence[Job]) -> dict:
+    """Sum up the jobs of a rule."""
+    seconds, memory, ended = (np.array(column) for column in zip(*jobs, strict=True))
+    started = ended - seconds
+    has_memory = np.isfinite(memory).any()
+    return {
+        "rule": rule,
+        "jobs": len(jobs),
+        "seconds": float(seconds.sum()),
+        "longest": float(seconds.max()),
+        "memory": float(np.nanmax(memory)) if has_memory else math.nan,
+        "started": float(started.min()),
+        "ended": float(ended.max()),
+        "spans": list(zip(started.tolist(), ended.tolist(), strict=True)),
+    }
 
 
 def _float(text: str) -> float:
@@ -92,39 +144,42 @@ def describe_run(statistics: Sequence[Mapping], repository: str | Path) -> dict:
         Plain data for JSON; ``elapsed`` (s) leaves out pauses between runs. It differs from run to
         run: nothing else that a study writes does.
     """
+    changed_files = _git(repository, "status", "--porcelain", "--untracked-files=no").splitlines()
+    made = {
+        "commit": _git(repository, "rev-parse", "HEAD") or "unknown",
+        "changed_files": len(changed_files),
+        "symgeom": __version__,
+        "python": platform.python_version(),
+        "packages": _packages(),
+        "machine": _machine(),
+    }
+    spans = []
+    if statistics:
+        made["started"] = _time(min(row["started"] for row in statistics))
+        made["ended"] = _time(max(row["ended"] for row in statistics))
+    for row in statistics:
+        spans.extend(row["spans"])
+    made["elapsed"] = _busy(spans)
+    made["written"] = _time(datetime.now(UTC).timestamp())
+    made["rules"] = [{name: row[name] for name in SHOWN} for row in statistics]
+    return made
+
+
+def _machine() -> dict[str, object]:
+    """Describe this machine."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    machine = {
+    return {
         "system": platform.platform(),
         "processor": _processor(),
         "cores": os.cpu_count(),
         "memory_GB": round(memory, 1),
     }
-    ends = (
-        {name: choose(row[name] for row in statistics) for name, choose in ENDS.items()}
-        if statistics
-        else {}
-    )
-    changed = _git(repository, "status", "--porcelain", "--untracked-files=no")
-    return {
-        "commit": _git(repository, "rev-parse", "HEAD") or "unknown",
-        "changed_files": len(changed.splitlines()),
-        "symgeom": __version__,
-        "python": platform.python_version(),
-        "packages": {name: version for name in PACKAGES if (version := _version(name))},
-        "machine": machine,
-        **{name: _time(seconds) for name, seconds in ends.items()},
-        "elapsed": _busy([span for row in statistics for span in row["spans"]]),
-        "written": _time(datetime.now(UTC).timestamp()),
-        "rules": [
-            {name: row[name] for name in ("rule", "jobs", "seconds", "longest", "memory")}
-            for row in statistics
-        ],
-    }
 
 
 def _busy(spans: Sequence[tuple[float, float]]) -> float:
     """Return for how long at least one job ran: a study may be made in several runs."""
-    total, until = 0.0, -math.inf
+    total = 0.0
+    until = -math.inf
     for start, end in sorted(spans):
         total += max(0.0, end - max(start, until))
         until = max(until, end)
@@ -137,25 +192,32 @@ def _time(seconds: float) -> str:
 
 def _git(repository: str | Path, *arguments: str) -> str:
     """Ask git; nothing if there is no git or no repository."""
+    command = ["git", *arguments]
     try:
-        return subprocess.run(
-            ["git", *arguments], cwd=repository, capture_output=True, text=True, check=False
-        ).stdout.strip()
+        answer = subprocess.run(
+            command, cwd=repository, capture_output=True, text=True, check=False
+        )
     except OSError:
         return ""
+    return answer.stdout.strip()
 
 
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return ""
+def _packages() -> dict[str, str]:
+    """Return the versions of the packages that are installed."""
+    versions = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
 
 
 def _processor() -> str:
     """Return the processor's name where the system tells it."""
-    lines = (
-        Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
-    )
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+    information = Path("/proc/cpuinfo")
+    if information.is_file():
+        for line in information.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()

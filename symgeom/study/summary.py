@@ -1,20 +1,22 @@
-"""A study in two small tables: one row per minimum, one row per pair of minima, all their single numbers as columns.
+"""A study in two small tables: one row per minimum and one per pair, with all single numbers.
 
 The labelled arrays of a study hold weights, curves and histories; what is committed, mailed or
 opened in a spreadsheet is this.
 """
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
-from symgeom.ground.whole import whole
+from symgeom.ground.whole_files import whole
 from symgeom.study.claims.flatness import mean_local_energy
 
-MINIMUM, PAIR = ("arm", "seed"), ("first_arm", "first_seed", "second_arm", "second_seed")
+MINIMUM = ("arm", "seed")
+PAIR = ("first_arm", "first_seed", "second_arm", "second_seed")
+
 DIGITS = 6
 """Significant digits of a number in a table."""
 
@@ -45,46 +47,58 @@ def minima_table(case: str, stages: Mapping[str, xr.Dataset]) -> list[dict]:
     columns: dict[str, xr.DataArray] = {}
     for stage in stages.values():
         for name, array in stage.data_vars.items():
-            columns |= dict(_single(str(name), array))
-    rows: dict[tuple, dict] = {}
+            columns.update(_single_values(str(name), array))
+    rows: dict[tuple[str, int], dict] = {}
     for name, array in columns.items():
-        for arm, seed in (
-            (arm, seed) for arm in array["arm"].values for seed in array["seed"].values
-        ):
-            row = rows.setdefault(
-                (str(arm), int(seed)), {"case": case, "arm": str(arm), "seed": int(seed)}
-            )
-            row[name] = array.sel(arm=arm, seed=seed).item()
-    return [dict.fromkeys(["case", *MINIMUM, *columns], "") | row for row in rows.values()]
+        for (arm, seed), value in _values_of_minima(array):
+            if (arm, seed) not in rows:
+                rows[arm, seed] = {"case": case, "arm": arm, "seed": seed}
+            rows[arm, seed][name] = value
+    empty = dict.fromkeys(["case", *MINIMUM, *columns], "")
+    return [empty | row for row in rows.values()]
 
 
-def _single(name: str, array: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
-    """Yield what is one value per minimum: the array itself, or the mean of its curves, or its quantiles."""
-    more = [str(dim) for dim in array.dims if dim not in MINIMUM]
+def _values_of_minima(array: xr.DataArray) -> Iterator[tuple[tuple[str, int], object]]:
+    """Yield the arm and the seed of each minimum, with its value."""
+    values = array.transpose(*MINIMUM).values.tolist()
+    arms = array["arm"].values.tolist()
+    seeds = array["seed"].values.tolist()
+    for arm, row in zip(arms, values, strict=True):
+        for seed, value in zip(seeds, row, strict=True):
+            yield (str(arm), int(seed)), value
+
+
+def _single_values(name: str, array: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
+    """Yield what is one value per minimum: the array, the mean of its curves, or its quantiles."""
     if not set(MINIMUM) <= set(array.dims):
         return
-    if not more:
+    further = [str(dim) for dim in array.dims if dim not in MINIMUM]
+    if not further:
         yield name, array
-    elif more == ["amplitude"] and name.endswith("_energy"):
-        yield f"mean_{name}", mean_local_energy(xr.Dataset({"local_energy": array}))
-    elif more == ["quantile"]:
+    elif further == ["amplitude"] and name.endswith("_energy"):
+        curves = xr.Dataset({"local_energy": array})
+        yield f"mean_{name}", mean_local_energy(curves)
+    elif further == ["quantile"]:
         for share in array["quantile"].values:
             yield f"{name}_{share:g}", array.sel(quantile=share)
-    elif "step" in more and name.startswith(("charge_", "term_")):
-        yield from _booked(name, array.mean([dim for dim in more if dim not in ("step", "term")]))
+    elif "step" in further and name.startswith(("charge_", "term_")):
+        units = [dim for dim in further if dim not in ("step", "term")]
+        yield from _booked(name, array.mean(units))
 
 
 def _booked(name: str, means: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
-    """Yield the account of a group's charges, averaged over units: start and end, or what each term had changed at the end."""
-    seen = means.notnull()
-    last = means.isel(step=seen.cumsum("step").argmax("step"))  # seeds end at different steps
+    """Yield the start and the end of the mean charge, or what each term had changed at the end."""
+    recorded = means.notnull()
+    last_step = recorded.cumsum("step").argmax("step")  # seeds end at different steps
+    last = means.isel(step=last_step)
     if "term" in means.dims:
-        yield from ((f"{name} {term}", last.sel(term=term)) for term in means["term"].values)
+        for term in means["term"].values:
+            yield f"{name} {term}", last.sel(term=term)
     else:
-        first = means.isel(step=0).where(
-            seen.sum("step") > 1
-        )  # of what was trained elsewhere the start is not known
-        yield from ((f"{name} start", first), (f"{name} end", last))
+        # Of what was trained elsewhere the start is not known.
+        has_start = recorded.sum("step") > 1
+        yield f"{name} start", means.isel(step=0).where(has_start)
+        yield f"{name} end", last
 
 
 def pairs_table(case: str, stages: Mapping[str, xr.Dataset]) -> list[dict]:
@@ -105,32 +119,43 @@ def pairs_table(case: str, stages: Mapping[str, xr.Dataset]) -> list[dict]:
         pair.
     """
     rows: dict[tuple, dict] = {}
-    names: list[str] = []
+    columns: list[str] = []
     for stage in stages.values():
-        keys = list(zip(*(stage[name].values.tolist() for name in PAIR), strict=True))
+        ends = [stage[name].values.tolist() for name in PAIR]
+        pairs = list(zip(*ends, strict=True))
         for name, array in stage.data_vars.items():
-            for column, values in _named(str(name), array):
-                names.append(column)
-                for key, value in zip(keys, values, strict=True):
-                    row = rows.setdefault(key, {"case": case} | dict(zip(PAIR, key, strict=True)))
-                    row[column] = value
-    return [dict.fromkeys(["case", *PAIR, *names], "") | row for row in rows.values()]
+            for column, values in _named_columns(str(name), array):
+                columns.append(column)
+                for pair, value in zip(pairs, values, strict=True):
+                    if pair not in rows:
+                        rows[pair] = {"case": case, **dict(zip(PAIR, pair, strict=True))}
+                    rows[pair][column] = value
+    empty = dict.fromkeys(["case", *PAIR, *columns], "")
+    return [empty | row for row in rows.values()]
 
 
-def _named(name: str, array: xr.DataArray) -> Iterator[tuple[str, list]]:
-    """Yield a column for each combination of names along the further dimensions, if all of them are names."""
-    more = [dim for dim in array.dims if dim != "pair"]
-    if "pair" not in array.dims or any(
-        dim not in array.coords or array[dim].dtype.kind != "U" or dim == "group" for dim in more
-    ):
+def _named_columns(name: str, array: xr.DataArray) -> Iterator[tuple[str, list]]:
+    """Yield a column for each combination of names, if all further dimensions have names."""
+    if "pair" not in array.dims:
         return
-    if not more:
+    further = [dim for dim in array.dims if dim != "pair"]
+    if not all(_is_named(array, dim) for dim in further):
+        return
+    if not further:
         yield name, array.values.tolist()
         return
-    flat = array.transpose("pair", *more).stack(column=more)
-    for place, label in enumerate(flat["column"].values):
-        words = [str(word) for word in np.atleast_1d(np.array(label, dtype=object))]
-        yield f"{name} {' '.join(words)}", flat.values[:, place].tolist()
+    flat = array.transpose("pair", *further).stack(column=further)
+    for index, label in enumerate(flat["column"].values):
+        parts = np.atleast_1d(np.array(label, dtype=object))
+        words = " ".join(str(part) for part in parts)
+        yield f"{name} {words}", flat.values[:, index].tolist()
+
+
+def _is_named(array: xr.DataArray, dim: Hashable) -> bool:
+    """Say whether a dimension has names of a fixed set; groups of units are too many."""
+    if dim == "group" or dim not in array.coords:
+        return False
+    return array[dim].dtype.kind == "U"
 
 
 def write_table(path: str | Path, rows: Sequence[Mapping]) -> None:
@@ -143,12 +168,16 @@ def write_table(path: str | Path, rows: Sequence[Mapping]) -> None:
     rows : sequence of mapping
         As from :func:`minima_table` or :func:`pairs_table`; columns that a row lacks stay empty.
     """
-    names = list(dict.fromkeys(name for row in rows for name in row))
+    columns: dict[str, None] = {}
+    for row in rows:
+        columns |= dict.fromkeys(row)
     with whole(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, names, lineterminator="\n", restval="")
+        writer = csv.DictWriter(file, list(columns), lineterminator="\n", restval="")
         writer.writeheader()
-        writer.writerows({name: _short(value) for name, value in row.items()} for row in rows)
+        for row in rows:
+            writer.writerow({name: _short(value) for name, value in row.items()})
 
 
 def _short(value: object) -> object:
+    """Return a number with few digits, and everything else as it is."""
     return f"{value:.{DIGITS}g}" if isinstance(value, float) else value

@@ -1,4 +1,7 @@
-"""Whether the stores of a study are whole: every checksum, the layout, who wrote them, and what killed writers left behind."""
+"""Whether the stores of a study are whole.
+
+Checked are every checksum, the layout, who wrote them, and what killed writers left behind.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,17 +10,21 @@ from pathlib import Path
 from symgeom import __version__
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.sealed import broken_seal
-from symgeom.ground.whole import PARTIAL
+from symgeom.ground.whole_files import PARTIAL
 from symgeom.store import SUFFIX, read_store
 
-REMAKE = "Delete it and make it again: snakemake --cores all {file} (with the study's --configfile, if it has one)."
+REMAKE = (
+    "Delete it and make it again: snakemake --cores all {file} "
+    "(with the study's --configfile, if it has one)."
+)
 """By name, because snakemake does not miss a store when all that is made from it is there."""
+
 LEFTOVER = "left behind by a writer that was killed. Delete it, unless snakemake is running now."
 
 
 @dataclass(frozen=True)
 class Verified:
-    """What was found of one file.
+    """The state of one file.
 
     Attributes
     ----------
@@ -60,42 +67,50 @@ def verify_study(path: str | Path) -> list[Verified]:
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
     >>> _ = (folder / "data.zarr.zip.part7").write_bytes(b"")
-    >>> [found.file for found in verify_study(folder)]
+    >>> [verified.file for verified in verify_study(folder)]
     ['data.zarr.zip.part7']
     """
     folder = Path(path)
-    files = sorted(
-        file
-        for kind in (f"*{SUFFIX}", f"*{PARTIAL}*")
-        for file in folder.rglob(kind)
-        if file.is_file()
-    )
+    files = [file for file in sorted(folder.rglob("*")) if _is_checked(file)]
     if not files:
         state = "holds no store" if folder.is_dir() else "does not exist"
         raise SymgeomError(
-            f"Cannot verify '{path}': the folder {state}. Correct the path, or run snakemake to make the study."
+            f"Cannot verify '{path}': the folder {state}. Correct the path, or run snakemake to "
+            "make the study."
         )
-    return [_verified(file, file.relative_to(folder)) for file in files]
+    return [_verified(file, folder) for file in files]
 
 
-def _verified(file: Path, name: Path) -> Verified:
+def _is_checked(file: Path) -> bool:
+    """Say whether a file is a store or what a writer left behind."""
+    is_store = file.name.endswith(SUFFIX)
+    is_leftover = PARTIAL in file.name
+    return (is_store or is_leftover) and file.is_file()
+
+
+def _verified(file: Path, folder: Path) -> Verified:
+    """Check one file."""
+    name = file.relative_to(folder).as_posix()
+    size = file.stat().st_size
     if not file.name.endswith(SUFFIX):
-        return Verified(name.as_posix(), file.stat().st_size, "?", LEFTOVER)
-    version, wrong = "?", broken_seal(file)
-    wrong = wrong and f"{wrong}. {REMAKE.format(file=file)}"
+        return Verified(name, size, "?", LEFTOVER)
+    broken = broken_seal(file)
+    wrong = f"{broken}. {REMAKE.format(file=file)}" if broken else ""
+    version = "?"
     try:
         version = str(read_store(file).attrs["package_version"])
     except SymgeomError as error:
-        wrong = wrong or str(error).split(": it ", 1)[-1]
-    return Verified(name.as_posix(), file.stat().st_size, version, wrong)
+        if not wrong:
+            wrong = str(error).split(": it ", 1)[-1]
+    return Verified(name, size, version, wrong)
 
 
-def verified_table(found: Sequence[Verified]) -> str:
-    """Return what was found as text: a row for each file, then what is wrong, then the sum.
+def verified_table(files: Sequence[Verified]) -> str:
+    """Return the state of files as text: a row for each, then what is wrong, then the sum.
 
     Parameters
     ----------
-    found : sequence of Verified
+    files : sequence of Verified
         From :func:`verify_study`.
 
     Returns
@@ -111,16 +126,20 @@ def verified_table(found: Sequence[Verified]) -> str:
     <BLANKLINE>
     Files: 1, all whole.
     """
-    wide = max(len(each.file) for each in found)
-    lines = [f"{'file':<{wide}}  {'kB':>9}  written by  state"]
-    for each in found:
-        state = "NOT WHOLE" if each.wrong else "whole"
-        lines.append(f"{each.file:<{wide}}  {each.size / 1e3:>9.1f}  {each.version:>10}  {state}")
-    broken = [each for each in found if each.wrong]
-    others = sorted({each.version for each in found} - {__version__, "?"})
+    width = max(len(file.file) for file in files)
+    lines = [f"{'file':<{width}}  {'kB':>9}  written by  state"]
+    for file in files:
+        state = "NOT WHOLE" if file.wrong else "whole"
+        kilobytes = file.size / 1e3
+        lines.append(f"{file.file:<{width}}  {kilobytes:>9.1f}  {file.version:>10}  {state}")
     lines.append("")
-    lines += [f"{each.file}: {each.wrong}" for each in broken]
-    if others:
-        lines.append(f"Some were written by symgeom {', '.join(others)}; this is {__version__}.")
-    lines.append(f"Files: {len(found)}, {f'{len(broken)} of them not' if broken else 'all'} whole.")
+    broken = [file for file in files if file.wrong]
+    for file in broken:
+        lines.append(f"{file.file}: {file.wrong}")
+    other_versions = {file.version for file in files} - {__version__, "?"}
+    if other_versions:
+        versions = ", ".join(sorted(other_versions))
+        lines.append(f"Some were written by symgeom {versions}; this is {__version__}.")
+    share = f"{len(broken)} of them not" if broken else "all"
+    lines.append(f"Files: {len(files)}, {share} whole.")
     return "\n".join(lines)

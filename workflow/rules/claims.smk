@@ -1,37 +1,38 @@
 """The claims of the papers, judged from all measurements."""
 
 
-rule evaluate_claims:
+use rule job as evaluate_claims with:
     input:
-        minima=everything("minima"),
-        flatness=everything("flatness"),
-        distances=everything("distances"),
-        paths=everything("paths"),
-        chains=everything("chains"),
-        ledgers=everything("ledgers"),
-        equilibria=everything("equilibria"),
-        valleys=everything("valleys") if config["valleys"] else [],
+        minima=all_stores("minima"),
+        flatness=all_stores("flatness"),
+        distances=all_stores("distances"),
+        paths=all_stores("paths"),
+        chains=all_stores("chains"),
+        ledgers=all_stores("ledgers"),
+        equilibria=all_stores("equilibria"),
+        valleys=all_stores("valleys") if config["valleys"] else [],
         solutions=model_stores("solutions"),
     output:
-        claims=report("<results>/claims.csv", caption="../report/claims.rst", category="tables", labels={"table": "claims"}),
+        claims=report(
+            "<results>/claims.csv",
+            caption="../report/claims.rst",
+            category="tables",
+            labels={"table": "claims"},
+        ),
         barriers=report(
-            "<results>/barriers.csv", caption="../report/barriers.rst", category="tables", labels={"table": "barriers"}
+            "<results>/barriers.csv",
+            caption="../report/barriers.rst",
+            category="tables",
+            labels={"table": "barriers"},
         ),
     log:
         "<results>/logs/evaluate_claims.log",
     benchmark:
         "<results>/benchmarks/evaluate_claims/all.tsv"
-    conda:
-        "../envs/symgeom.yaml"
-    threads: 1
     resources:
-        mem_mb=study.growing(2000),
-        runtime=study.growing(20),
-        gpu=0,
+        **needs(minutes=20, gpu=0),
     params:
-        code=study.code_digest("evaluate_claims"),
+        **runs("evaluate_claims", of_networks=False),
         cases=list(config["cases"]),
         options=config["claims"],
         bend_threshold=config["chains"]["threshold"],
-    script:
-        "../../scripts/evaluate_claims.py"

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-REPORT = os.path.relpath(study.ROOT / "workflow/report")
+REPORT = os.path.relpath(ROOT / "workflow/report")
 
 FLATNESS = "Flatness: are some minima flatter, and do they generalise better?"
 CONNECTION = "Connection: is there a way between two minima at almost no error?"
@@ -23,7 +23,11 @@ FIGURES = {
     "noises": (FLATNESS, ["minima", "flatness"], LEVEL),
     "layers": (FLATNESS, ["minima", "flatness", "curvature"], LEVEL),
     "spectra": (FLATNESS, ["minima", "curvature"], LEVEL),
-    "distances": ("Distances: how far apart are minima, modulo symmetries?", ["minima", "distances"], {}),
+    "distances": (
+        "Distances: how far apart are minima, modulo symmetries?",
+        ["minima", "distances"],
+        {},
+    ),
     "barriers": (CONNECTION, ["minima", "paths"], {}),
     "barrier_matrices": (CONNECTION, ["minima", "paths"], {}),
     "star": (CONNECTION, ["minima", "paths"], {"roles": config["claims"]["roles"]}),
@@ -39,18 +43,41 @@ FIGURES = {
     "model_rates": (THEORY, ["descents"], {}),
     "model_valley": (THEORY, ["descents"], {}),
 }
-OF_MODELS = {figure: model for figure, (_, stages, _) in FIGURES.items() for model, stage in MODELS.items() if stage in stages}
+OF_MODELS = {
+    figure: model
+    for figure, (_, stages, _) in FIGURES.items()
+    for model, stage in ASKED_MODELS.items()
+    if stage in stages
+}
 LEFT_OUT = [] if config["valleys"] else ["starts", "valleys", "coordinates"]
-OF_CASES = [figure for figure, (question, *_) in FIGURES.items() if question != THEORY and figure not in LEFT_OUT]
+OF_CASES = [
+    figure
+    for figure, (question, *_) in FIGURES.items()
+    if question != THEORY and figure not in LEFT_OUT
+]
 DRAWN = [(case, figure) for case in config["cases"] for figure in OF_CASES]
 DRAWN += [(model, figure) for figure, model in OF_MODELS.items()]
+
+
+def arrays_of(figure):
+    """List the stores that a figure is drawn from."""
+    stages = FIGURES[figure][1]
+    return [
+        path for stage in stages for path in model_stores(stage) or stores(stage, batches(stage))
+    ]
+
+
+def stop_rule(wildcards):
+    """Return the stop rule that the figure of the training shows."""
+    training = training_of(config, wildcards.case) if wildcards.figure == "training" else {}
+    return {key: training[key] for key in ("stop_error", "stop_loss") if training}
 
 
 wildcard_constraints:
     figure="|".join(FIGURES),
 
 
-rule draw_figure:
+use rule job as draw_figure with:
     input:
         arrays=lambda wildcards: arrays_of(wildcards.figure),
         claims=lambda wildcards: [] if FIGURES[wildcards.figure][1] else ["<results>/claims.csv"],
@@ -69,19 +96,13 @@ rule draw_figure:
     benchmark:
         "<results>/benchmarks/draw_figure/{case}-{figure}.tsv"
     wildcard_constraints:
-        case="|".join([*config["cases"], *MODELS]),
-    conda:
-        "../envs/symgeom.yaml"
-    threads: 1
+        case="|".join([*config["cases"], *ASKED_MODELS]),
     resources:
-        mem_mb=study.growing(1000),
-        runtime=study.growing(10),
-        gpu=0,
+        **needs(memory=1000, minutes=10, gpu=0),
     params:
-        code=lambda wildcards: study.code_digest("draw_figure", f"figures/{wildcards.figure}"),
+        script="draw_figure",
+        code=lambda wildcards: code_digest("draw_figure", f"study/figures/{wildcards.figure}"),
         arms=list(config["arms"]),
         settings=lambda wildcards: FIGURES[wildcards.figure][2] | stop_rule(wildcards),
         # A path is not compared with that of the last run, nor is its text: a figure is not drawn again for its caption.
         caption=lambda wildcards: Path(f"{REPORT}/captions/{wildcards.figure}.rst"),
-    script:
-        "../../scripts/draw_figure.py"

@@ -1,108 +1,78 @@
 """Data, architecture and training: from a configuration to minima and the ledgers of their charges, or minima trained elsewhere."""
 
 
-rule prepare_data:
+use rule job as prepare_data with:
     output:
-        data="<results>/{case}/data.zarr.zip",
+        data="<results>/data/{case}.zarr.zip",
     log:
         "<results>/logs/prepare_data/{case}.log",
     benchmark:
         "<results>/benchmarks/prepare_data/{case}.tsv"
-    conda:
-        "../envs/symgeom.yaml"
-    threads: 1
     resources:
-        mem_mb=study.growing(1500),
-        runtime=study.growing(30),
-        gpu=0,
+        **needs(memory=1500, minutes=30, gpu=0),
     params:
-        code=study.code_digest("prepare_data"),
+        **runs("prepare_data", of_networks=False),
         recipe=lambda wildcards: config["cases"][wildcards.case]["data"],
         root=config["data_root"],
-    script:
-        "../../scripts/prepare_data.py"
 
 
-rule discover_symmetry:
+use rule job as discover_symmetry with:
     input:
-        data="<results>/{case}/data.zarr.zip",
+        data="<results>/data/{case}.zarr.zip",
     output:
-        symmetry="<results>/{case}/symmetry.json",
-        trained="<results>/{case}/symmetry_as_trained.json",
+        symmetry="<results>/symmetry/{case}.json",
+        trained="<results>/symmetry/{case}.as_trained.json",
     log:
         "<results>/logs/discover_symmetry/{case}.log",
     benchmark:
         "<results>/benchmarks/discover_symmetry/{case}.tsv"
-    conda:
-        "../envs/symgeom.yaml"
-    threads: 1
     resources:
-        mem_mb=study.growing(2000),
-        runtime=study.growing(10),
-        gpu=study.gpus(config),
+        **needs(minutes=10),
     params:
-        code=code_of("discover_symmetry"),
+        **runs("discover_symmetry"),
         network=network,
-    script:
-        "../../scripts/discover_symmetry.py"
 
 
-rule train_minima:
+use rule job_on_case as train_minima with:
     input:
-        data="<results>/{case}/data.zarr.zip",
-        symmetry="<results>/{case}/symmetry_as_trained.json",
+        data="<results>/data/{case}.zarr.zip",
+        symmetry="<results>/symmetry/{case}.as_trained.json",
     output:
-        minima="<results>/{case}/minima/{arm}{block}.zarr.zip",
-        ledgers="<results>/{case}/ledgers/{arm}{block}.zarr.zip",
+        minima="<results>/minima/{case}/{arm}{block}.zarr.zip",
+        ledgers="<results>/ledgers/{case}/{arm}{block}.zarr.zip",
     log:
         "<results>/logs/train_minima/{case}-{arm}{block}.log",
     benchmark:
         "<results>/benchmarks/train_minima/{case}-{arm}{block}.tsv"
     wildcard_constraints:
-        arm="|".join(TRAINED) or NONE,
+        arm="|".join(TRAINED) or NO_ARM,
     priority: 2  # the longest jobs: begun last, they would run on when other cores are idle
-    conda:
-        "../envs/symgeom.yaml"
-    threads: 1
     resources:
-        mem_mb=study.growing(2000),
-        runtime=study.growing(120),
-        gpu=study.gpus(config),
+        **needs(minutes=120),
     params:
-        code=code_of("train_minima", lambda wildcards: [wildcards.arm]),
-        network=network,
-        recipe=lambda wildcards: study.recipe_of(config, wildcards.arm),
-        training=lambda wildcards: study.training_of(config, wildcards.case, wildcards.arm),
+        **runs("train_minima", arms=lambda wildcards: [wildcards.arm]),
+        recipe=lambda wildcards: recipe_of(config, wildcards.arm),
+        training=lambda wildcards: training_of(config, wildcards.case, wildcards.arm),
         seeds=lambda wildcards: BLOCKS[wildcards.block],
-    script:
-        "../../scripts/train_minima.py"
 
 
-rule import_minima:
+use rule job_on_case as import_minima with:
     input:
-        data="<results>/{case}/data.zarr.zip",
-        symmetry="<results>/{case}/symmetry_as_trained.json",
-        checkpoints=checkpoints,
+        data="<results>/data/{case}.zarr.zip",
+        symmetry="<results>/symmetry/{case}.as_trained.json",
+        checkpoints=checkpoint_files,
     output:
-        minima="<results>/{case}/minima/{arm}{block}.zarr.zip",
-        ledgers="<results>/{case}/ledgers/{arm}{block}.zarr.zip",
+        minima="<results>/minima/{case}/{arm}{block}.zarr.zip",
+        ledgers="<results>/ledgers/{case}/{arm}{block}.zarr.zip",
     log:
         "<results>/logs/import_minima/{case}-{arm}{block}.log",
     benchmark:
         "<results>/benchmarks/import_minima/{case}-{arm}{block}.tsv"
     wildcard_constraints:
-        arm="|".join(IMPORTED) or NONE,
-    conda:
-        "../envs/symgeom.yaml"
-    threads: 1
+        arm="|".join(IMPORTED) or NO_ARM,
     resources:
-        mem_mb=study.growing(2000),
-        runtime=study.growing(20),
-        gpu=0,
+        **needs(minutes=20, gpu=0),
     params:
-        code=code_of("import_minima"),
-        network=network,
-        precision=lambda wildcards: study.training_of(config, wildcards.case)["precision"],
+        **runs("import_minima"),
+        precision=lambda wildcards: training_of(config, wildcards.case)["precision"],
         seeds=lambda wildcards: BLOCKS[wildcards.block],
-    script:
-        "../../scripts/import_minima.py"

@@ -1,43 +1,29 @@
 """Models whose theory is known, beside the networks: the spherical perceptron, and two layers."""
 
 
-rule solve_perceptron:
+use rule job as solve_perceptron with:
     output:
-        solutions="<results>/perceptron/solutions.zarr.zip",
+        solutions="<results>/solutions/perceptron.zarr.zip",
     log:
         "<results>/logs/solve_perceptron.log",
     benchmark:
         "<results>/benchmarks/solve_perceptron/all.tsv"
-    conda:
-        "../envs/symgeom.yaml"
-    threads: 1
     resources:
-        mem_mb=study.growing(1000),
-        runtime=study.growing(30),
-        gpu=0,
+        **needs(memory=1000, minutes=30, gpu=0),
     params:
-        code=study.code_digest("solve_perceptron"),
+        **runs("solve_perceptron", of_networks=False),
         options=config["perceptron"],
-    script:
-        "../../scripts/solve_perceptron.py"
 
 
-rule descend_two_layer:
+use rule job as descend_two_layer with:
     output:
-        descents="<results>/two_layer/descents.zarr.zip",
+        descents="<results>/descents/two_layer.zarr.zip",
     log:
         "<results>/logs/descend_two_layer.log",
     benchmark:
         "<results>/benchmarks/descend_two_layer/all.tsv"
-    conda:
-        "../envs/symgeom.yaml"
-    threads: 1
     resources:
-        mem_mb=study.growing(1000),
-        runtime=study.growing(60),
-        gpu=0,
+        **needs(memory=1000, gpu=0),
     params:
-        code=study.code_digest("descend_two_layer"),
+        **runs("descend_two_layer", of_networks=False),
         options=config["two_layer"],
-    script:
-        "../../scripts/descend_two_layer.py"

@@ -1,78 +1,100 @@
 """Which networks and which pairs of networks a job needs, found when it is planned: of many seeds there are many pairs."""
 
-import itertools
-from functools import cache
+from typing import NamedTuple
 
-# stage: the arms and seeds whose pairs share a job, which pairs across arms, and which others
+
+class Paired(NamedTuple):
+    """A stage on pairs: the arms and seeds whose pairs share a job, and which pairs it measures."""
+
+    parts: dict
+    measured: split.PairRule
+
+
 PAIRED = {
-    "alignments": (PARTS, "all", {}),
-    "distances": (PARTS, "all", {}),
-    "paths": (PARTS, config["paths"]["cross_arm"], {"star": config["paths"]["star"]}),
-    "chains": (CHAIN_PARTS, config["chains"]["cross_arm"], {"within": config["chains"]["within"]}),
+    "alignments": Paired(PARTS, split.PairRule("all")),
+    "distances": Paired(PARTS, split.PairRule("all")),
+    "paths": Paired(
+        PARTS, split.PairRule(config["paths"]["cross_arm"], star=config["paths"]["star"])
+    ),
+    "chains": Paired(
+        CHAIN_PARTS,
+        split.PairRule(config["chains"]["cross_arm"], within=config["chains"]["within"]),
+    ),
 }
-PLACES = {seed: place for place, seed in enumerate(split.seeds_of(config))}
+POSITIONS = {seed: position for position, seed in enumerate(split.seeds_of(config))}
 
 
 @cache
 def pieces(stage, part):
     """Split the pairs of a part into pieces, by their names."""
-    parts, cross_arm, kinds = PAIRED[stage]
-    return split.pieces_of(config, {part: parts[part]}, cross_arm, **kinds)
+    parts, measured = PAIRED[stage]
+    return split.pieces_of(config, {part: parts[part]}, measured)
 
 
-def pairs(stage):
+def pairs_of(stage):
     """List the pairs of a piece."""
     return lambda wildcards: pieces(stage, wildcards.piece.partition("-")[0])[wildcards.piece]
 
 
 @cache
-def matched(part):
+def pieces_of_pairs(part):
     """Return the piece of every pair of a part in which it is aligned."""
-    return {pair: piece for piece, some in pieces("alignments", part).items() for pair in some}
+    return {pair: piece for piece, pairs in pieces("alignments", part).items() for pair in pairs}
 
 
 @cache
-def held(stage):
-    """Return the store of a stage that holds a network."""
-    return split.minima_of(config) if stage == "minima" else split.holders(PARTS)
+def stores_of_networks(stage):
+    """Return the name of the store of a stage that holds each network."""
+    return split.stores_of_minima(config) if stage == "minima" else split.parts_of_networks(PARTS)
 
 
-def holding(stage, keys):
+def stores_with(stage, networks):
     """List the stores of a stage that hold some networks."""
-    return stores(stage, dict.fromkeys(held(stage)[key] for key in keys))
+    names = stores_of_networks(stage)
+    return stores(stage, dict.fromkeys(names[network] for network in networks))
 
 
-def aligning(some):
+def alignments_of_pairs(pairs):
     """List the stores that hold the alignments of some pairs."""
-    found = {pair: matched(held("canonical")[split.later_of(pair, PLACES)])[pair] for pair in some}
-    return stores("alignments", dict.fromkeys(found.values()))
+    names = {}
+    for pair in pairs:
+        part = stores_of_networks("canonical")[split.later_of(pair, POSITIONS)]
+        names[pieces_of_pairs(part)[pair]] = None
+    return stores("alignments", names)
 
 
-def minima(wildcards):
-    """List the trained networks of a part."""
-    return holding("minima", itertools.product(*PARTS[wildcards.part]))
+def minima_of_part(wildcards):
+    """List the stores that hold the trained networks of a part."""
+    return stores_with("minima", itertools.product(*PARTS[wildcards.part]))
 
 
 def ends(stage, of):
     """List the stores of a stage that hold the networks of a piece's pairs."""
-    return lambda wildcards: holding(stage, split.ends_of(pairs(of)(wildcards)))
+    return lambda wildcards: stores_with(stage, split.ends_of(pairs_of(of)(wildcards)))
 
 
-def aligned(of):
-    """List the alignments of a piece's pairs."""
-    return lambda wildcards: aligning(pairs(of)(wildcards))
+def alignments(of):
+    """List the stores that hold the alignments of a piece's pairs."""
+    return lambda wildcards: alignments_of_pairs(pairs_of(of)(wildcards))
 
 
-def planes(wildcards):
-    """List the planes that a part is responsible for."""
+def planes_of_part(wildcards):
+    """List the planes that a part maps."""
     return split.triples_of(config, PARTS[wildcards.part])
 
 
 def corners(stage):
     """List the stores of a stage that hold the networks of a part's planes."""
-    return lambda wildcards: holding(stage, split.ends_of(itertools.chain(*planes(wildcards))))
+    return lambda wildcards: stores_with(
+        stage, split.ends_of(itertools.chain(*planes_of_part(wildcards)))
+    )
 
 
-def slices(wildcards):
-    """List the slices of a piece's paths, if they are measured in slices."""
-    return [f"<results>/{{case}}/paths/slices/{wildcards.piece}_{number}.zarr.zip" for number in SLICES]
+def alignments_of_planes(wildcards):
+    """List the stores that hold the alignments of a part's planes."""
+    return alignments_of_pairs(itertools.chain(*planes_of_part(wildcards)))
+
+
+def slices_of_piece(wildcards):
+    """List the stores of the slices of a piece's paths, if they are measured in slices."""
+    return stores("slices/paths", [f"{wildcards.piece}_{number}" for number in SLICES])

@@ -1,39 +1,36 @@
 """What is kept of a study when its arrays are gone: asked for by name, `snakemake keep_reference`."""
 
-KEPT = {*FIGURES} - {"layers", "spectra"} - (set() if config["valleys"] else {"charges", "equilibria"})
+KEPT = (
+    {*FIGURES} - {"layers", "spectra"} - (set() if config["valleys"] else {"charges", "equilibria"})
+)
 
 
-rule keep_reference:
+use rule job as keep_reference with:
     input:
         claims="<results>/claims.csv",
         barriers="<results>/barriers.csv",
         provenance="<results>/provenance.json",
-        pictures=[f"<results>/figures/{case}/{figure}.png" for case, figure in DRAWN if figure in KEPT],
-        minima=everything("minima"),
-        flatness=everything("flatness"),
-        curvature=everything("curvature"),
-        canonical=everything("canonical"),
-        ledgers=everything("ledgers"),
-        distances=everything("distances"),
-        alignments=everything("alignments"),
-        paths=everything("paths"),
-        chains=everything("chains"),
+        pictures=[
+            f"<results>/figures/{case}/{figure}.png" for case, figure in DRAWN if figure in KEPT
+        ],
+        minima=all_stores("minima"),
+        flatness=all_stores("flatness"),
+        curvature=all_stores("curvature"),
+        canonical=all_stores("canonical"),
+        ledgers=all_stores("ledgers"),
+        distances=all_stores("distances"),
+        alignments=all_stores("alignments"),
+        paths=all_stores("paths"),
+        chains=all_stores("chains"),
     output:
         kept=local(f"results/reference/{config['study']}/README.md"),
     log:
         "<results>/logs/keep_reference.log",
     benchmark:
         "<results>/benchmarks/keep_reference/all.tsv"
-    conda:
-        "../envs/symgeom.yaml"
-    threads: 1
     resources:
-        mem_mb=study.growing(2000),
-        runtime=study.growing(20),
-        gpu=0,
+        **needs(minutes=20, gpu=0),
     params:
-        code=study.code_digest("keep_reference"),
+        **runs("keep_reference", of_networks=False),
         cases=list(config["cases"]),
-        command=f"snakemake {study.options_of(FILES, cores=2)}",
-    script:
-        "../../scripts/keep_reference.py"
+        command=f"snakemake {command_options(FILES, cores=2)}",

@@ -3,25 +3,29 @@
 import os
 
 # Where results lie in a default storage, what belongs to the repository does not: local() below.
-PAGE = [os.path.relpath(file) for file in sorted((study.ROOT / "workflow/report").glob("*.*")) if file.suffix != ".rst"]
+PAGE = [
+    os.path.relpath(file)
+    for file in sorted((ROOT / "workflow/report").glob("*.*"))
+    if file.suffix != ".rst"
+]
 
 
 report: "../report/workflow.rst"
 
 
-rule write_report:
+use rule job as write_report with:
     input:
         figures=[f"<results>/figures/{case}/{figure}.svg" for case, figure in DRAWN],
         thumbnails=[f"<results>/figures/{case}/{figure}.png" for case, figure in DRAWN],
         claims="<results>/claims.csv",
         barriers="<results>/barriers.csv",
-        minima=everything("minima"),
-        canonical=everything("canonical"),
-        alignments=everything("alignments"),
-        chains=everything("chains"),
-        paths=everything("paths"),
-        curvature=everything("curvature"),
-        data=expand("<results>/{case}/data.zarr.zip", case=config["cases"]),
+        minima=all_stores("minima"),
+        canonical=all_stores("canonical"),
+        alignments=all_stores("alignments"),
+        chains=all_stores("chains"),
+        paths=all_stores("paths"),
+        curvature=all_stores("curvature"),
+        data=expand("<results>/data/{case}.zarr.zip", case=config["cases"]),
         models=model_stores(*MODELS.values()),
         captions=local(expand(f"{REPORT}/captions/{{figure}}.rst", figure=FIGURES)),
         template=local(f"{REPORT}/report.html.j2"),
@@ -33,17 +37,15 @@ rule write_report:
         "<results>/logs/write_report.log",
     benchmark:
         "<results>/benchmarks/write_report/all.tsv"
-    conda:
-        "../envs/symgeom.yaml"
-    threads: 1
     resources:
-        mem_mb=study.growing(1000),
-        runtime=study.growing(10),
-        gpu=0,
+        **needs(memory=1000, minutes=10, gpu=0),
     params:
-        code=study.code_digest("write_report"),
-        run_with=study.options_of(FILES, cores="all"),
-        settings={key: value for key, value in config.items() if key not in ("data_root", "granularity")},
-        shown={figure: {"question": question, "stages": stages} for figure, (question, stages, _) in FIGURES.items()},
-    script:
-        "../../scripts/write_report.py"
+        **runs("write_report", of_networks=False),
+        run_with=command_options(FILES, cores="all"),
+        settings={
+            key: value for key, value in config.items() if key not in ("data_root", "granularity")
+        },
+        shown={
+            figure: {"question": question, "stages": stages}
+            for figure, (question, stages, _) in FIGURES.items()
+        },

@@ -1,10 +1,6 @@
-"""The noise of SGD: the force with which it pushes every unit along its orbit, and where that vanishes."""
+"""The noise of SGD: the force with which it pushes every unit, and where that force vanishes."""
 
-from symgeom.dynamics.noise.equilibrium import (
-    decay_ratio,
-    gradient_variance,
-    noise_equilibrium,
-    noise_force,
-)
+from symgeom.dynamics.noise.equilibrium import decay_ratio, noise_equilibrium
+from symgeom.dynamics.noise.force import gradient_variance, noise_force
 
 __all__ = ["decay_ratio", "gradient_variance", "noise_equilibrium", "noise_force"]

@@ -7,20 +7,19 @@ import torch
 from torch import Tensor
 
 from symgeom.ground.checks import check_choice
-from symgeom.landscape.barriers.shared import Shared
-from symgeom.landscape.path import GeodesicPath, Path
-from symgeom.landscape.path.curves import Curve
+from symgeom.landscape.barriers.shared import SharedLayer
+from symgeom.landscape.path import Path, PathFunction, as_path
 from symgeom.landscape.problem import Problem
 from symgeom.landscape.problem.evaluation import evaluate, laid_out, together
 
 VALUES = ("both", "error")
-"""What a profile evaluates: loss and error, or the error only, which is faster where the first layer is dense."""
+"""What a profile evaluates: loss and error, or the error only, which is often faster."""
 
 NETWORKS_HELD = 8
-"""Networks of a path that are held in memory at once; more bring nothing (building one is a tenth of evaluating it)."""
+"""Networks of a path held in memory at once: more save no time."""
 
 NUMBERS_HELD = 2**18
-"""Numbers in them where they are evaluated one by one on a CPU: larger networks are built one at a time, in memory just freed."""
+"""Weights held at once where networks are evaluated one by one: large networks reuse memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +47,12 @@ class Profile:
 
 
 def profile(
-    problem: Problem, path: Path, t: Tensor, *, at_once: int | None = None, values: str = "both"
+    problem: Problem,
+    path: PathFunction,
+    t: Tensor,
+    *,
+    at_once: int | None = None,
+    values: str = "both",
 ) -> Profile:
     """Evaluate loss and error along a path.
 
@@ -56,7 +60,7 @@ def profile(
     ----------
     problem : Problem
         The landscape, in the precision of the path's networks.
-    path : Path
+    path : Path, or function of ``t``
         From ``t`` to parameters of one network, or of ``k`` stacked networks (one per pair).
     t : Tensor, shape (t,)
         Where to evaluate.
@@ -67,8 +71,9 @@ def profile(
         of a pair is bit for bit that of the pair alone; 32 on other devices.
     values : {"both", "error"}
         Whether the loss is wanted. The error alone is faster on a CPU where the first layer of the
-        network is dense and the path is one of :mod:`symgeom.landscape.path`: the first layer is
-        then evaluated at the path's points only.
+        network is dense and its rows are combinations of the rows of the path's points (see
+        :meth:`~symgeom.landscape.path.Path.factors`): the first layer is then evaluated at these
+        points only.
 
     Returns
     -------
@@ -85,52 +90,58 @@ def profile(
     >>> from torch import nn
     >>> from symgeom.landscape.path import LinearPath
     >>> problem = Problem(nn.Linear(1, 2, bias=False), torch.ones(1, 1), torch.tensor([1]))
-    >>> path = LinearPath({"weight": torch.tensor([[1.0], [0.0]])}, {"weight": torch.tensor([[0.0], [1.0]])})
-    >>> profile(problem, path, torch.tensor([0.0, 0.25, 0.75, 1.0])).error
+    >>> ends = {"weight": torch.tensor([[1.0], [0.0]])}, {"weight": torch.tensor([[0.0], [1.0]])}
+    >>> profile(problem, LinearPath(*ends), torch.tensor([0.0, 0.25, 0.75, 1.0])).error
     tensor([1., 1., 0., 0.], dtype=torch.float64)
     """
     check_choice(values, VALUES, "choice of values")
-    problem, pairs = laid_out(problem), pairs_of(problem, path)
-    if (
-        values == "error"
-        and together(problem, at_once) == 1
-        and isinstance(path, Curve | GeodesicPath)
-    ):
-        error = _errors(problem, path, t, pairs)
-        if error is not None:
-            return Profile(t, torch.full_like(error, torch.nan), error, problem.batch_norm)
-    numbers = sum(parameter.numel() for parameter in problem.module.parameters())
-    held = (
-        min(NETWORKS_HELD, NUMBERS_HELD // numbers)
-        if together(problem, at_once) == 1
-        else NETWORKS_HELD
-    )
-    found = []
-    for part in t.split(max(1, held // math.prod(pairs))):
-        flat = {name: tensor.flatten(0, len(pairs)) for name, tensor in path(part).items()}
-        found.append(evaluate(problem, flat, at_once).unflatten(1, (len(part), *pairs)))
-    loss, error = torch.cat(found, dim=1).movedim(1, -1)
-    return Profile(
-        t, loss if values == "both" else torch.full_like(loss, torch.nan), error, problem.batch_norm
-    )
+    path = as_path(path)
+    problem = laid_out(problem)
+    pairs = pairs_of(problem, path)
+    one_by_one = together(problem, at_once) == 1
+    if values == "error" and one_by_one:
+        shared_error = _errors_by_shared_layer(problem, path, t, pairs)
+        if shared_error is not None:
+            no_loss = torch.full_like(shared_error, torch.nan)
+            return Profile(t, no_loss, shared_error, problem.batch_norm)
+    networks_held = _networks_held(problem) if one_by_one else NETWORKS_HELD
+    evaluated = []
+    for times in t.split(max(1, networks_held // math.prod(pairs))):
+        networks = {name: tensor.flatten(0, len(pairs)) for name, tensor in path(times).items()}
+        loss_and_error = evaluate(problem, networks, at_once)
+        evaluated.append(loss_and_error.unflatten(1, (len(times), *pairs)))
+    loss, error = torch.cat(evaluated, dim=1).movedim(1, -1)
+    if values == "error":
+        loss = torch.full_like(loss, torch.nan)
+    return Profile(t, loss, error, problem.batch_norm)
 
 
 def pairs_of(problem: Problem, path: Path) -> tuple[int, ...]:
-    """Return the leading axes of a path's networks: ``()`` for one network, ``(k,)`` for ``k`` pairs."""
+    """Return the leading axes of a path's networks: ``()`` for one, ``(k,)`` for ``k`` pairs."""
     name, parameter = next(iter(problem.module.named_parameters()))
-    sample = path(0.0)[name]
-    return tuple(sample.shape[: sample.ndim - parameter.ndim])
+    tensor = path.tensors(0.0, [name])[name]
+    return tuple(tensor.shape[: tensor.ndim - parameter.ndim])
 
 
-def _errors(
-    problem: Problem, path: Curve | GeodesicPath, t: Tensor, pairs: tuple[int, ...]
+def _networks_held(problem: Problem) -> int:
+    """Return how many networks to hold at once where they are evaluated one by one."""
+    numbers = sum(parameter.numel() for parameter in problem.module.parameters())
+    return min(NETWORKS_HELD, NUMBERS_HELD // numbers)
+
+
+def _errors_by_shared_layer(
+    problem: Problem, path: Path, t: Tensor, pairs: tuple[int, ...]
 ) -> Tensor | None:
-    """Errors of every pair, if the first layer can be shared."""
-    shared = Shared.of(problem)
+    """Return the errors of every pair; None unless the first layer can be shared."""
+    shared = SharedLayer.of(problem)
     if shared is None:
         return None
-    singles = [path.pair(index) for index in range(*pairs)] if pairs else [path]
-    errors = [shared.errors(single, t) for single in singles]
-    if any(error is None for error in errors):
-        return None
-    return torch.stack(errors) if pairs else errors[0]
+    if not pairs:
+        return shared.errors(path, t)
+    errors = []
+    for index in range(*pairs):
+        errors_of_pair = shared.errors(path.pair(index), t)
+        if errors_of_pair is None:
+            return None
+        errors.append(errors_of_pair)
+    return torch.stack(errors)

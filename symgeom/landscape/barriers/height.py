@@ -5,11 +5,11 @@ from torch import Tensor
 from symgeom.ground.checks import SymgeomError, check_choice
 
 DEFINITIONS = ("above_line", "maximum")
-"""What is called the barrier: the largest value above the line between the ends, or the largest value."""
+"""The height of a barrier: the largest rise above the line between the ends, or the maximum."""
 
 
 def barrier(t: Tensor, values: Tensor, *, definition: str = "above_line") -> Tensor:
-    """Height of the barrier along a path.
+    """Return the height of the barrier along a path.
 
     Parameters
     ----------
@@ -35,23 +35,18 @@ def barrier(t: Tensor, values: Tensor, *, definition: str = "above_line") -> Ten
     Examples
     --------
     >>> import torch
-    >>> t = torch.tensor([0.0, 0.5, 1.0])
-    >>> barrier(t, torch.tensor([0.0, 0.5, 0.5])), barrier(t, torch.tensor([0.0, 0.5, 0.5]), definition="maximum")
+    >>> t, error = torch.tensor([0.0, 0.5, 1.0]), torch.tensor([0.0, 0.5, 0.5])
+    >>> barrier(t, error), barrier(t, error, definition="maximum")
     (tensor(0.2500), tensor(0.5000))
     """
     check_choice(definition, DEFINITIONS, "definition of the barrier")
-    fits = t.shape in (values.shape, values.shape[-1:])
-    if not (fits and (t[..., 0] == 0).all() and (t[..., -1] == 1).all() and (t.diff() > 0).all()):
-        raise SymgeomError(
-            f"Cannot measure a barrier on a grid of shape {tuple(t.shape)} from t = {t[..., 0].min():.6g} to "
-            f"{t[..., -1].max():.6g} with values of shape {tuple(values.shape)}: give one value for each point of a grid that "
-            "increases from 0 to 1."
-        )
-    return (rise(t, values) if definition == "above_line" else values).amax(-1)
+    _check_grid(t, values)
+    heights = rise(t, values) if definition == "above_line" else values
+    return heights.amax(-1)
 
 
 def rise(t: Tensor, values: Tensor) -> Tensor:
-    """Height of values above the straight line between those at the ends.
+    """Return the height of values above the straight line between those at the ends.
 
     Parameters
     ----------
@@ -71,5 +66,19 @@ def rise(t: Tensor, values: Tensor) -> Tensor:
     >>> rise(torch.tensor([0.0, 0.5, 1.0]), torch.tensor([1.0, 5.0, 3.0]))
     tensor([0., 3., 0.])
     """
-    t = t.to(values)
-    return values - ((1 - t) * values[..., :1] + t * values[..., -1:])
+    times = t.to(values)
+    first = values[..., :1]
+    last = values[..., -1:]
+    return values - ((1 - times) * first + times * last)
+
+
+def _check_grid(t: Tensor, values: Tensor) -> None:
+    """Raise unless there is one value for each point of a grid that increases from 0 to 1."""
+    fits = t.shape in (values.shape, values.shape[-1:])
+    if not fits or (t[..., 0] != 0).any() or (t[..., -1] != 1).any() or not (t.diff() > 0).all():
+        raise SymgeomError(
+            f"Cannot measure a barrier on a grid of shape {tuple(t.shape)} from "
+            f"t = {t[..., 0].min():.6g} to {t[..., -1].max():.6g} with values of shape "
+            f"{tuple(values.shape)}: give one value for each point of a grid that increases "
+            "from 0 to 1."
+        )

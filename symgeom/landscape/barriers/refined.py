@@ -16,7 +16,7 @@ from torch import Tensor
 from symgeom.ground.checks import SymgeomError
 from symgeom.landscape.barriers.along import Profile, pairs_of, profile
 from symgeom.landscape.barriers.height import rise
-from symgeom.landscape.path import Path
+from symgeom.landscape.path import PathFunction, as_path
 from symgeom.landscape.problem import Problem
 
 NEW_POINTS = 4
@@ -25,7 +25,7 @@ NEW_POINTS = 4
 
 def refined_profile(
     problem: Problem,
-    path: Path,
+    path: PathFunction,
     *,
     points: int = 11,
     refinements: int = 3,
@@ -37,7 +37,7 @@ def refined_profile(
     ----------
     problem : Problem
         The landscape, in the precision of the path's networks.
-    path : Path
+    path : Path, or function of ``t``
         From ``t`` to parameters of one network; one of stacked pairs is ``path.pair(index)``.
     points : int
         Points of the equidistant grid to begin with, ends included; at least 5.
@@ -62,19 +62,23 @@ def refined_profile(
     >>> from torch import nn
     >>> from symgeom.landscape.path import LinearPath
     >>> problem = Problem(nn.Linear(1, 2, bias=False), torch.ones(1, 1), torch.tensor([1]))
-    >>> path = LinearPath({"weight": torch.tensor([[1.0], [0.0]])}, {"weight": torch.tensor([[0.0], [1.0]])})
-    >>> refined_profile(problem, path, points=5, refinements=1).t
+    >>> ends = {"weight": torch.tensor([[1.0], [0.0]])}, {"weight": torch.tensor([[0.0], [1.0]])}
+    >>> refined_profile(problem, LinearPath(*ends), points=5, refinements=1).t
     tensor([0.0000, 0.1250, 0.2500, 0.3750, 0.5000, 0.6250, 0.7500, 0.8750, 1.0000],
            dtype=torch.float64)
     """
-    grid = profile(
-        problem, path, torch.linspace(0, 1, points, dtype=torch.float64), at_once=at_once
-    )
-    return refine(problem, path, grid, refinements=refinements, at_once=at_once)
+    grid = torch.linspace(0, 1, points, dtype=torch.float64)
+    coarse = profile(problem, path, grid, at_once=at_once)
+    return refine(problem, path, coarse, refinements=refinements, at_once=at_once)
 
 
 def refine(
-    problem: Problem, path: Path, found: Profile, *, refinements: int, at_once: int | None = None
+    problem: Problem,
+    path: PathFunction,
+    coarse: Profile,
+    *,
+    refinements: int,
+    at_once: int | None = None,
 ) -> Profile:
     """Add points to a profile where it peaks.
 
@@ -82,13 +86,13 @@ def refine(
     ----------
     problem, path, refinements, at_once
         As in :func:`refined_profile`.
-    found : Profile
+    coarse : Profile
         Of this path, on a grid from 0 to 1 of at least 5 points, however it was computed.
 
     Returns
     -------
     Profile
-        With four points more for each refinement, on the device of the given values.
+        With four points more for each refinement, on the device of the coarse values.
 
     Raises
     ------
@@ -100,52 +104,65 @@ def refine(
     >>> from torch import nn
     >>> from symgeom.landscape.path import LinearPath
     >>> problem = Problem(nn.Linear(1, 2, bias=False), torch.ones(1, 1), torch.tensor([1]))
-    >>> path = LinearPath({"weight": torch.tensor([[1.0], [0.0]])}, {"weight": torch.tensor([[0.0], [1.0]])})
-    >>> found = profile(problem, path, torch.linspace(0, 1, 5, dtype=torch.float64))
-    >>> refine(problem, path, found, refinements=1).error.tolist()
+    >>> ends = {"weight": torch.tensor([[1.0], [0.0]])}, {"weight": torch.tensor([[0.0], [1.0]])}
+    >>> path = LinearPath(*ends)
+    >>> coarse = profile(problem, path, torch.linspace(0, 1, 5, dtype=torch.float64))
+    >>> refine(problem, path, coarse, refinements=1).error.tolist()
     [1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]
     """
-    if len(found.t) < NEW_POINTS + 1 or refinements < 0:
+    if len(coarse.t) < NEW_POINTS + 1 or refinements < 0:
         raise SymgeomError(
-            f"Cannot refine a grid of {len(found.t)} points {refinements} times: begin with at least {NEW_POINTS + 1} points, "
-            "and give a number of refinements that is not negative."
+            f"Cannot refine a grid of {len(coarse.t)} points {refinements} times: begin with at "
+            f"least {NEW_POINTS + 1} points, and give a number of refinements that is not negative."
         )
-    if pairs := pairs_of(problem, path):
+    pairs = pairs_of(problem, as_path(path))
+    if pairs:
         raise SymgeomError(
-            f"Cannot refine the profiles of {pairs[0]} stacked pairs together, for each peaks elsewhere: take them one by one, "
-            "with path.pair(index)."
+            f"Cannot refine the profiles of {pairs[0]} stacked pairs together, for each peaks "
+            "elsewhere: take them one by one, with path.pair(index)."
         )
+    refined = coarse
     for _ in range(refinements):
-        more = profile(problem, path, _between(found), at_once=at_once)
-        t, order = torch.cat([found.t, more.t]).sort()
-        loss, error = (
-            torch.cat([old, new.to(old.device)])[order.to(old.device)]
-            for old, new in ((found.loss, more.loss), (found.error, more.error))
-        )
-        found = Profile(t, loss, error, found.batch_norm)
-    return found
+        added = profile(problem, path, _points_to_add(refined), at_once=at_once)
+        refined = _merged(refined, added)
+    return refined
 
 
-def _between(found: Profile) -> Tensor:
+def _merged(first: Profile, second: Profile) -> Profile:
+    """Return the points of two profiles of one path by increasing ``t``, on the first's device."""
+    t, order = torch.cat([first.t, second.t]).sort()
+
+    def merged(values: Tensor, more: Tensor) -> Tensor:
+        together = torch.cat([values, more.to(values.device)])
+        return together[order.to(values.device)]
+
+    loss = merged(first.loss, second.loss)
+    error = merged(first.error, second.error)
+    return Profile(t, loss, error, first.batch_norm)
+
+
+def _points_to_add(profiled: Profile) -> Tensor:
     """Return the middles of the intervals to be halved."""
-    loss, error = (
-        rise(found.t, values).nan_to_num(nan=-torch.inf).tolist()
-        for values in (found.loss, found.error)
-    )
-    places = range(len(found.t))
-    peaks = (
-        max(places, key=lambda place: (error[place], loss[place])),
-        max(places, key=lambda place: loss[place]),
-    )
-    chosen: list[int] = []
-    for left in [*_beside(peaks[0], 1), *_beside(peaks[1], 1), *_beside(peaks[0], len(places))]:
-        if left in places[:-1] and left not in chosen:
-            chosen.append(left)
-    left = torch.tensor(chosen[:NEW_POINTS])
-    return (found.t[left] + found.t[left + 1]) / 2
+    error = rise(profiled.t, profiled.error).nan_to_num(nan=-torch.inf).tolist()
+    loss = rise(profiled.t, profiled.loss).nan_to_num(nan=-torch.inf).tolist()
+    points = range(len(profiled.t))
+    error_peak = max(points, key=lambda point: (error[point], loss[point]))
+    loss_peak = max(points, key=lambda point: loss[point])
+    by_preference = [
+        *_intervals_beside(error_peak, 1),
+        *_intervals_beside(loss_peak, 1),
+        *_intervals_beside(error_peak, len(points)),
+    ]
+    intervals: list[int] = []
+    for interval in by_preference:
+        if interval in points[:-1] and interval not in intervals:
+            intervals.append(interval)
+    left = torch.tensor(intervals[:NEW_POINTS])
+    return (profiled.t[left] + profiled.t[left + 1]) / 2
 
 
-def _beside(peak: int, reach: int) -> Iterator[int]:
-    """Yield the left ends of the intervals around a point, the nearest first; some may be out of range."""
+def _intervals_beside(peak: int, reach: int) -> Iterator[int]:
+    """Yield the left ends of the intervals around a point, nearest first, also beyond the grid."""
     for distance in range(reach):
-        yield from (peak - 1 - distance, peak + distance)
+        yield peak - 1 - distance
+        yield peak + distance

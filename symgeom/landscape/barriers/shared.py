@@ -1,7 +1,8 @@
-r"""Errors along a path, for networks whose first layer is dense: what the ends do to the data is computed once.
+r"""Errors along a path for networks with a dense first layer, whose products are computed once.
 
-The rows of the first layer's weight are, at every ``t``, combinations of the rows of the path's
-points, with factors of their own (:meth:`factors` of the path). So are its outputs,
+At every ``t`` the rows of the first layer's weight are combinations of the rows of the path's
+points, each with factors of its own (:meth:`~symgeom.landscape.path.Path.factors`). So are its
+outputs,
 
 .. math:: W_k(t)\,x = \sum_j f_{jk}(t)\, W^{(j)}_k\, x,
 
@@ -10,13 +11,14 @@ and the products :math:`W^{(j)} x` are the same for all ``t``. In a multilayer p
 networks themselves by rounding only: where two outputs tie.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from symgeom.landscape.path import GeodesicPath
-from symgeom.landscape.path.curves import Curve
+from symgeom.ground.types import Parameters
+from symgeom.landscape.path import Path
 from symgeom.landscape.problem import Problem
 from symgeom.landscape.problem.borrow import Borrower
 
@@ -25,7 +27,7 @@ HELD_BYTES = 2**26
 
 
 @dataclass(frozen=True, eq=False)
-class Shared:
+class SharedLayer:
     """A network whose first layer is told its outputs.
 
     Attributes
@@ -35,7 +37,7 @@ class Shared:
     borrower : Borrower
         A copy of its network.
     layer : nn.Linear
-        The copy's first layer; its ``forward`` is to be replaced.
+        The copy's first layer; its ``forward`` is replaced.
     weight, bias : str, str or None
         Names of its tensors.
     """
@@ -47,50 +49,30 @@ class Shared:
     bias: str | None
 
     @staticmethod
-    def of(problem: Problem) -> "Shared | None":
-        """Find the first layer of a network; None if it is not a dense layer that reads the inputs once and as they are."""
+    def of(problem: Problem) -> "SharedLayer | None":
+        """Find the first layer; None if it is not dense or does not read the inputs as they are."""
         if (
             problem.batch_norm == "recompute"
             or problem.targets.is_floating_point()
             or problem.inputs.device.type != "cpu"
         ):
             return None
-        sample, calls = problem.inputs[:1], []
-        borrower = Borrower(problem.module, sample.dtype)
-        module = borrower.module
-        dense = {layer: name for name, layer in module.named_modules() if type(layer) is nn.Linear}
-        hooks = [
-            layer.register_forward_pre_hook(lambda layer, inputs: calls.append((layer, inputs[0])))
-            for layer in dense
-        ]
-        with torch.no_grad():
-            module(sample)
-        for hook in hooks:
-            hook.remove()
-        layer, seen = calls[0] if calls else (None, sample)
-        as_it_is = (
-            seen.data_ptr() == sample.data_ptr()
-            and seen.shape == (1, sample.numel())
-            and sample.is_contiguous()
-        )
-        if layer is None or not as_it_is or [one for one, _ in calls].count(layer) != 1:
+        borrower = Borrower(problem.module, problem.inputs.dtype)
+        layer = _layer_that_reads(borrower.module, problem.inputs[:1])
+        if layer is None:
             return None
-        prefix = f"{dense[layer]}." if dense[layer] else ""
-        return Shared(
-            problem,
-            borrower,
-            layer,
-            f"{prefix}weight",
-            f"{prefix}bias" if layer.bias is not None else None,
-        )
+        paths = {module: path for path, module in borrower.module.named_modules()}
+        prefix = f"{paths[layer]}." if paths[layer] else ""
+        bias = None if layer.bias is None else f"{prefix}bias"
+        return SharedLayer(problem, borrower, layer, f"{prefix}weight", bias)
 
     @torch.no_grad()
-    def errors(self, path: Curve | GeodesicPath, t: Tensor) -> Tensor | None:
+    def errors(self, path: Path, t: Tensor) -> Tensor | None:
         """Evaluate the error along a path of one network.
 
         Parameters
         ----------
-        path : Curve or GeodesicPath
+        path : Path
             Of one network.
         t : Tensor, shape (t,)
             Where to evaluate.
@@ -104,37 +86,87 @@ class Shared:
         factors = path.factors(self.weight, t)
         if factors is None:
             return None
-        problem, weights = self.problem, [point[self.weight] for point in path.points]
-        inputs, factors = problem.inputs.flatten(1), factors.to(weights[0])
-        others = [name for name in path.points[0] if name != self.weight]
-        size, chunk = len(weights) * len(weights[0]) * inputs.element_size(), problem.chunk
-        block = max(1, HELD_BYTES // size // chunk) * chunk
+        weights = [point[self.weight] for point in path.points]
+        factors = factors.to(weights[0])
+        other_names = [name for name in path.points[0] if name != self.weight]
+        inputs = self.problem.inputs.flatten(1)
+        block = self._samples_held(weights)
         wrong = torch.zeros(len(t), dtype=torch.float64)
         for start in range(0, len(inputs), block):
-            of_points = [
-                nn.functional.linear(inputs[start : start + block], weight) for weight in weights
-            ]
-            for place, at in enumerate(t.tolist()):
-                network = path.tensors(at, others)
-                self.borrower.lend(network)
-                for first in range(0, len(of_points[0]), chunk):
-                    part = slice(first, first + chunk)
-                    given = _combined([rows[part] for rows in of_points], factors[:, place])
-                    if self.bias:
-                        given += network[self.bias]
-                    samples = slice(start + first, start + first + len(given))
-                    wrong[place] += self._wrong(given, samples)
+            samples = inputs[start : start + block]
+            outputs_of_points = [nn.functional.linear(samples, weight) for weight in weights]
+            for index, time in enumerate(t.tolist()):
+                others = path.tensors(time, other_names)
+                factors_here = factors[:, index]
+                wrong[index] += self._wrong_in_block(start, outputs_of_points, factors_here, others)
         return wrong / len(inputs)
 
-    def _wrong(self, given: Tensor, samples: slice) -> Tensor:
+    def _samples_held(self, weights: Sequence[Tensor]) -> int:
+        """Return how many samples to hold the outputs of: a multiple of the chunk."""
+        chunk = self.problem.chunk
+        bytes_per_sample = len(weights) * len(weights[0]) * self.problem.inputs.element_size()
+        return max(1, HELD_BYTES // bytes_per_sample // chunk) * chunk
+
+    def _wrong_in_block(
+        self, start: int, outputs_of_points: Sequence[Tensor], factors: Tensor, others: Parameters
+    ) -> Tensor:
+        """Count the misclassified samples from ``start`` on, of one network, or return NaN."""
+        self.borrower.lend(others)
+        chunk = self.problem.chunk
+        wrong = torch.zeros((), dtype=torch.float64)
+        for first in range(0, len(outputs_of_points[0]), chunk):
+            parts = [outputs[first : first + chunk] for outputs in outputs_of_points]
+            combined = _combined(parts, factors)
+            if self.bias:
+                combined += others[self.bias]
+            samples = slice(start + first, start + first + len(combined))
+            wrong += self._wrong(combined, samples)
+        return wrong
+
+    def _wrong(self, layer_outputs: Tensor, samples: slice) -> Tensor:
         """Count the misclassified samples, or return NaN."""
-        self.layer.forward = lambda _: given
+        vars(self.layer)["forward"] = lambda _: layer_outputs
         outputs = self.borrower.module(self.problem.inputs[samples])
         wrong = (outputs.argmax(-1) != self.problem.targets[samples]).sum().double()
         return torch.where(outputs.isfinite().all(), wrong, torch.nan)
 
 
-def _combined(parts: list[Tensor], factors: Tensor) -> Tensor:
+def _layer_that_reads(module: nn.Module, sample: Tensor) -> nn.Linear | None:
+    """Return the dense layer that reads a sample as it is and runs once, or None."""
+    calls: list[tuple[nn.Linear, Tensor]] = []
+
+    def record(layer: nn.Linear, arguments: tuple[Tensor]) -> None:
+        calls.append((layer, arguments[0]))
+
+    dense = [layer for layer in module.modules() if type(layer) is nn.Linear]
+    hooks = [layer.register_forward_pre_hook(record) for layer in dense]
+    with torch.no_grad():
+        module(sample)
+    for hook in hooks:
+        hook.remove()
+    if not calls:
+        return None
+    layer, seen = calls[0]
+    as_it_is = (
+        seen.data_ptr() == sample.data_ptr()
+        and seen.shape == (1, sample.numel())
+        and sample.is_contiguous()
+    )
+    runs = sum(called is layer for called, _ in calls)
+    if not as_it_is or runs != 1 or _owners(module, layer.weight) != 1:
+        return None
+    return layer
+
+
+def _owners(module: nn.Module, weight: Tensor) -> int:
+    """Return how many layers use a weight."""
+    count = 0
+    for layer in module.modules():
+        count += sum(parameter is weight for parameter in layer.parameters(recurse=False))
+    return count
+
+
+def _combined(parts: Sequence[Tensor], factors: Tensor) -> Tensor:
     """Combine outputs, with a factor per row of the layer (or one for all)."""
     total = parts[0] * factors[0]
     for part, factor in zip(parts[1:], factors[1:], strict=True):

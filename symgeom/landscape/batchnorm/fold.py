@@ -19,8 +19,9 @@ functions, batch norm included. Jacob et al., "Quantization and training of neur
 """
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -30,7 +31,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from symgeom.ground.checks import SymgeomError, check_finite, check_same_tensors
 from symgeom.ground.types import Parameters, cast, parameters
 from symgeom.landscape.batchnorm.feeding import Fold, find_folds
-from symgeom.landscape.batchnorm.statistics import tensor_name
+from symgeom.landscape.batchnorm.statistics import sharing_copy, tensor_name
 from symgeom.symmetry.certificate import TOLERANCE
 from symgeom.symmetry.discovery.graph import tensors_of
 
@@ -46,7 +47,8 @@ class ChannelAffine(nn.Module):
 
     def __init__(self, weight: Tensor, bias: Tensor) -> None:
         super().__init__()
-        self.weight, self.bias = nn.Parameter(weight), nn.Parameter(bias)
+        self.weight = nn.Parameter(weight)
+        self.bias = nn.Parameter(bias)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return ``weight * inputs + bias``."""
@@ -64,7 +66,7 @@ class Folded:
         The folded network in eval mode, with the folded weights of the module it was made from.
     folds : tuple of Fold
         Where every batch norm went.
-    kept : dict of str to str
+    unchanged : dict of str to str
         Tensors that are as they were: name in the folded network, name in the original one.
     original : dict of str to Tensor
         Names and shapes of the original tensors (on the meta device).
@@ -72,7 +74,7 @@ class Folded:
 
     module: nn.Module
     folds: tuple[Fold, ...]
-    kept: Mapping[str, str]
+    unchanged: Mapping[str, str]
     original: Parameters
 
     def parameters(self, params: Parameters) -> dict[str, Tensor]:
@@ -98,12 +100,13 @@ class Folded:
         --------
         >>> network = nn.Sequential(nn.Linear(1, 1, bias=False), nn.BatchNorm1d(1, eps=1.0))
         >>> folded = fold_batchnorm(network, torch.ones(2, 1))
-        >>> statistics = {"1.running_mean": torch.tensor([5.0]), "1.running_var": torch.tensor([3.0])}
-        >>> folded.parameters(parameters(network) | {"0.weight": torch.tensor([[8.0]])} | statistics)
+        >>> params = parameters(network) | {"0.weight": torch.tensor([[8.0]])}
+        >>> params |= {"1.running_mean": torch.tensor([5.0]), "1.running_var": torch.tensor([3.0])}
+        >>> folded.parameters(params)
         {'0.weight': tensor([[4.]]), '0.bias': tensor([-2.5000])}
         """
         check_same_tensors(params, self.original, "the network to fold")
-        folded = {name: params[source] for name, source in self.kept.items()}
+        folded = {name: params[source] for name, source in self.unchanged.items()}
         for fold in self.folds:
             factor, term = fold.affine(params)
             if not fold.layers:
@@ -112,10 +115,9 @@ class Folded:
                 folded[tensor_name(fold.norm, "bias")] = term.to(dtype)
             for weight, bias in fold.layers:
                 before = params[weight]
+                factors = factor.reshape(-1, *[1] * (before.ndim - 1))
+                folded[weight] = (factors * before.double()).to(before.dtype)
                 shift = factor * params[bias].double() + term if bias else term
-                folded[weight] = (
-                    factor.reshape(-1, *[1] * (before.ndim - 1)) * before.double()
-                ).to(before.dtype)
                 folded[bias or _bias_of(weight)] = shift.to(before.dtype)
         return {name: folded[name] for name in _tensors(self.module)}
 
@@ -156,17 +158,10 @@ def fold_batchnorm(module: nn.Module, example: Tensor) -> Folded:
     tensors = _tensors(module)
     check_finite(tensors, "the network to fold")
     folds = find_folds(module, example)
-    twin = _without_norms(_twin(module), folds)
-    names = {id(tensor): name for name, tensor in tensors.items()}
-    changed = {name for fold in folds for layer in fold.layers for name in layer}
-    sources = {name: names.get(id(tensor)) for name, tensor in _tensors(twin).items()}
-    kept = {
-        name: source
-        for name, source in sources.items()
-        if source is not None and source not in changed
-    }
+    twin = _without_norms(sharing_copy(module), folds)
     original = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors.items()}
-    folded = Folded(copy.deepcopy(twin), tuple(folds), kept, original)
+    unchanged = _unchanged_tensors(tensors, twin, folds)
+    folded = Folded(copy.deepcopy(twin), tuple(folds), unchanged, original)
     _compare(module, folded, example)
     with torch.no_grad():
         for name, tensor in folded.parameters(parameters(module)).items():
@@ -174,58 +169,94 @@ def fold_batchnorm(module: nn.Module, example: Tensor) -> Folded:
     return folded
 
 
-def _twin(module: nn.Module) -> nn.Module:
-    """Return a copy in eval mode that shares its tensors with the module."""
-    return copy.deepcopy(
-        module, {id(tensor): tensor for tensor in _tensors(module).values()}
-    ).eval()
-
-
 def _without_norms(twin: nn.Module, folds: list[Fold]) -> nn.Module:
     """Replace the batch norms of a copy, and add the biases that are missing."""
-    new: dict[int, nn.Module] = {
-        id(layer): nn.Identity() for layer in twin.modules() if isinstance(layer, _BatchNorm)
-    }
+    replacements: dict[int, nn.Module] = {}
+    for layer in twin.modules():
+        if isinstance(layer, _BatchNorm):
+            replacements[id(layer)] = nn.Identity()
     for fold in folds:
         norm = twin.get_submodule(fold.norm)
         if not fold.layers:
-            new[id(norm)] = ChannelAffine(norm.running_var.clone(), norm.running_mean.clone())
+            replacements[id(norm)] = _affine_like(norm)
         for weight, bias in fold.layers:
             if bias is None:
-                owner = twin.get_submodule(weight.rpartition(".")[0])
-                owner.bias = nn.Parameter(owner.weight.detach().new_zeros(len(owner.weight)))
+                _add_bias(twin.get_submodule(weight.rpartition(".")[0]))
     for layer in list(twin.modules()):
         for name, child in list(layer._modules.items()):
-            if id(child) in new:
-                setattr(layer, name, new[id(child)])
-    return new.get(id(twin), twin)
+            if id(child) in replacements:
+                setattr(layer, name, replacements[id(child)])
+    return replacements.get(id(twin), twin)
+
+
+def _affine_like(norm: nn.Module) -> ChannelAffine:
+    """Return the layer of its own that a batch norm becomes."""
+    return ChannelAffine(
+        norm.get_buffer("running_var").clone(), norm.get_buffer("running_mean").clone()
+    )
+
+
+def _add_bias(layer: nn.Module) -> None:
+    """Give a layer a bias of zeros."""
+    weight = layer.get_parameter("weight").detach()
+    layer.bias = nn.Parameter(weight.new_zeros(len(weight)))
+
+
+def _unchanged_tensors(tensors: Parameters, twin: nn.Module, folds: list[Fold]) -> dict[str, str]:
+    """Return the tensors that folding leaves alone: name in the copy, name in the original."""
+    changed = {name for fold in folds for layer in fold.layers for name in layer}
+    names = {id(tensor): name for name, tensor in tensors.items()}
+    unchanged = {}
+    for name, tensor in _tensors(twin).items():
+        source = names.get(id(tensor))
+        if source is not None and source not in changed:
+            unchanged[name] = source
+    return unchanged
 
 
 @torch.no_grad()
 def _compare(module: nn.Module, folded: Folded, example: Tensor) -> None:
-    """Raise unless both networks compute the same, also where no batch norm is as it was initialised."""
-    params = cast(parameters(module), torch.float64)
-    for fold in folded.folds:
-        for key, name in fold.tensors.items():
-            wave = (torch.arange(len(params[name])).to(params[name]) + len(key)).cos() / 2
-            params[name] = (
-                params[name].abs() + 1 + wave if key == "running_var" else params[name] + wave
-            )
+    """Raise unless both networks compute the same, with statistics that no new network has."""
+    params = _with_waves(cast(parameters(module), torch.float64), folded.folds)
     inputs = example.double() if example.is_floating_point() else example
     try:
         after = tensors_of(functional_call(folded.module, folded.parameters(params), (inputs,)))
     except AttributeError as error:
-        found = str(error)
-    else:
-        before = tensors_of(functional_call(_twin(module), params, (inputs,)))
-        pairs = [(x, y) for x, y in zip(before, after, strict=True) if x.is_floating_point()]
-        gaps = [float((y - x).norm() / x.norm()) if x.any() or y.any() else 0.0 for x, y in pairs]
-        if all(gap <= TOLERANCE[torch.float64] for gap in gaps):  # false if one is not a number
-            return
-        found = f"outputs would change by {max(gaps):.2g} of their size"
+        _refuse(module, str(error))
+    before = tensors_of(functional_call(sharing_copy(module), params, (inputs,)))
+    gaps = []
+    for x, y in zip(before, after, strict=True):
+        if x.is_floating_point():
+            gaps.append(_relative_gap(x, y))
+    if not all(gap <= TOLERANCE[torch.float64] for gap in gaps):  # true if one is not a number
+        _refuse(module, f"outputs would change by {max(gaps):.2g} of their size")
+
+
+def _with_waves(params: dict[str, Tensor], folds: Sequence[Fold]) -> dict[str, Tensor]:
+    """Return a network whose batch norms' tensors differ from channel to channel."""
+    changed = dict(params)
+    for fold in folds:
+        for key, name in fold.tensors.items():
+            tensor = changed[name]
+            wave = (torch.arange(len(tensor)).to(tensor) + len(key)).cos() / 2
+            if key == "running_var":
+                changed[name] = tensor.abs() + 1 + wave
+            else:
+                changed[name] = tensor + wave
+    return changed
+
+
+def _relative_gap(before: Tensor, after: Tensor) -> float:
+    if not before.any() and not after.any():
+        return 0.0
+    return float((after - before).norm() / before.norm())
+
+
+def _refuse(module: nn.Module, reason: str) -> NoReturn:
     raise SymgeomError(
-        f"Cannot fold the batch norms of the network ({type(module).__name__}): {found}. One of them is no plain batch norm (a "
-        "subclass with a forward of its own?), or its tensors are read elsewhere; replace it by nn.BatchNorm1d, 2d or 3d."
+        f"Cannot fold the batch norms of the network ({type(module).__name__}): {reason}. One of "
+        "them is no plain batch norm (a subclass with a forward of its own?), or its tensors are "
+        "read elsewhere; replace it by nn.BatchNorm1d, 2d or 3d."
     )
 
 

@@ -1,4 +1,4 @@
-r"""The statistics of batch norms: which ones a network is evaluated with, and how to measure them anew.
+r"""The statistics of batch norms: which ones a network uses, and how to measure them anew.
 
 A chunk of :math:`n_c` training samples gives every channel the mean :math:`\mu_c` and the variance
 :math:`v_c` of the batch, as in training mode; the other layers are in eval mode. The statistics of
@@ -19,7 +19,7 @@ two networks.
 """
 
 import copy
-from collections.abc import Iterator
+import math
 from dataclasses import dataclass
 
 import torch
@@ -31,7 +31,7 @@ from symgeom.ground.checks import SymgeomError, check_choice
 from symgeom.ground.types import Parameters
 
 POLICIES = ("carried", "recompute")
-"""Batch norm by the statistics among the parameters, or by statistics measured anew for every network."""
+"""Batch norms use the statistics among the parameters, or those measured anew for every network."""
 
 
 def batch_norms(module: nn.Module) -> dict[str, _BatchNorm]:
@@ -57,13 +57,17 @@ def batch_norms(module: nn.Module) -> dict[str, _BatchNorm]:
     >>> list(batch_norms(nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))))
     ['1']
     """
-    norms = {path: layer for path, layer in module.named_modules() if isinstance(layer, _BatchNorm)}
-    for path, norm in norms.items():
-        if norm.running_mean is None or norm.running_var is None:
+    norms = {}
+    for path, layer in module.named_modules():
+        if not isinstance(layer, _BatchNorm):
+            continue
+        if layer.running_mean is None or layer.running_var is None:
             raise SymgeomError(
-                f"Cannot fold or evaluate batch norm '{path}' {norm}: it keeps no running statistics, so that its outputs depend "
-                "on the batch. Build it with track_running_stats=True."
+                f"Cannot fold or evaluate batch norm '{path}' {layer}: it keeps no running "
+                "statistics, so that its outputs depend on the batch. "
+                "Build it with track_running_stats=True."
             )
+        norms[path] = layer
     return norms
 
 
@@ -72,17 +76,40 @@ def tensor_name(path: str, tensor: str) -> str:
     return f"{path}.{tensor}" if path else tensor
 
 
+def sharing_copy(module: nn.Module) -> nn.Module:
+    """Return a copy of a module in eval mode that shares its tensors with the module.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Any network; not modified.
+
+    Returns
+    -------
+    nn.Module
+        The copy.
+
+    Examples
+    --------
+    >>> layer = nn.Linear(2, 2)
+    >>> sharing_copy(layer).weight is layer.weight
+    True
+    """
+    tensors = [*module.parameters(), *module.buffers()]
+    return copy.deepcopy(module, {id(tensor): tensor for tensor in tensors}).eval()
+
+
 def check_policy(
     module: nn.Module, policy: str | None, training_inputs: Tensor | None
 ) -> str | None:
-    """Raise unless it is said which statistics the batch norms of a network use.
+    """Raise unless the policy says which statistics the batch norms of a network use.
 
     Parameters
     ----------
     module : nn.Module
         Any network.
     policy : None or {"carried", "recompute"}
-        What was chosen.
+        Where the statistics come from.
     training_inputs : Tensor or None
         The samples on which statistics are measured.
 
@@ -99,7 +126,8 @@ def check_policy(
 
     Examples
     --------
-    >>> check_policy(nn.Sequential(nn.BatchNorm1d(2)), "carried", None), check_policy(nn.ReLU(), "carried", None)
+    >>> network = nn.Sequential(nn.BatchNorm1d(2))
+    >>> check_policy(network, "carried", None), check_policy(nn.ReLU(), "carried", None)
     ('carried', None)
     """
     if policy is not None:
@@ -108,21 +136,24 @@ def check_policy(
     if not norms:
         return None
     if policy is None:
+        first = next(iter(norms))
         raise SymgeomError(
-            f"Cannot evaluate a network with batch norm ('{next(iter(norms))}' is the first of {len(norms)}) before it is said "
-            "which statistics it uses. Fold it first (fold_batchnorm), or choose batch_norm='recompute' with training_inputs, to "
-            "measure them for every network, or batch_norm='carried', to use those among the parameters."
+            f"Cannot evaluate a network with batch norm ('{first}' is the first of {len(norms)}) "
+            "before it is said which statistics it uses. Fold it first (fold_batchnorm), or choose "
+            "batch_norm='recompute' with training_inputs, to measure them for every network, or "
+            "batch_norm='carried', to use those among the parameters."
         )
     if policy == "recompute" and (training_inputs is None or len(training_inputs) == 0):
         raise SymgeomError(
-            "Cannot recompute the statistics of batch norms without samples: give the training_inputs."
+            "Cannot recompute the statistics of batch norms without samples: "
+            "give the training_inputs."
         )
     return policy
 
 
 @dataclass(frozen=True, eq=False)
 class BatchMode:
-    """A network that normalises by the statistics of its batch, as in training; all other layers are in eval mode.
+    """A network that normalises by the statistics of its batch; all else is in eval mode.
 
     Attributes
     ----------
@@ -138,13 +169,11 @@ class BatchMode:
     @staticmethod
     def of(module: nn.Module) -> "BatchMode":
         """Return a network in batch mode; the module itself is left as it is."""
-        tensors = [*module.parameters(), *module.buffers()]
-        twin = copy.deepcopy(module, {id(tensor): tensor for tensor in tensors}).eval()
+        twin = sharing_copy(module)
         norms = batch_norms(twin)
         for norm in norms.values():
-            norm.train().momentum = (
-                None  # averages over the calls of a layer that is used more than once
-            )
+            norm.train()
+            norm.momentum = None  # averages over the calls of a layer that is used more than once
         return BatchMode(twin, tuple(norms))
 
     def outputs(self, params: Parameters, inputs: Tensor) -> Tensor:
@@ -166,35 +195,36 @@ class BatchMode:
 
     @torch.no_grad()
     def recomputed(self, params: Parameters, inputs: Tensor, chunk: int) -> dict[str, Tensor]:
-        """Return the network with the statistics that its weights give; see :func:`recompute_statistics`."""
+        """Return the network with the statistics of its weights (:func:`recompute_statistics`)."""
         mean: dict[str, Tensor] = {}
-        for part in inputs.tensor_split(-(-len(inputs) // chunk)):
-            for name, values in self._run(params, part)[1].items():
+        for part in inputs.tensor_split(math.ceil(len(inputs) / chunk)):
+            _, statistics = self._run(params, part)
+            for name, values in statistics.items():
                 share = values * (len(part) / len(inputs))
                 mean[name] = mean[name] + share if name in mean else share
         return {**params, **mean}
 
     def _run(self, params: Parameters, inputs: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Outputs, and the statistics of the batch: what the layers write into buffers that begin at zero."""
-        statistics = {name: torch.zeros_like(params[name]) for name in self._statistics()}
-        counts = {
-            tensor_name(path, "num_batches_tracked"): torch.zeros((), dtype=torch.int64)
-            for path in self.norms
-        }
+        """Return outputs and statistics: what the layers write into buffers that begin at zero."""
+        statistics = {}
+        counts = {}
+        for path in self.norms:
+            for statistic in ("running_mean", "running_var"):
+                name = tensor_name(path, statistic)
+                statistics[name] = torch.zeros_like(params[name])
+            counted = tensor_name(path, "num_batches_tracked")
+            counts[counted] = torch.zeros((), dtype=torch.int64)
+        network = {**params, **statistics, **counts}
         try:
-            outputs = functional_call(self.module, {**params, **statistics, **counts}, (inputs,))
+            outputs = functional_call(self.module, network, (inputs,))
         except ValueError as error:
             if "more than 1 value per channel" not in str(error):
                 raise
             raise SymgeomError(
-                f"Cannot take the statistics of a batch of {len(inputs)} sample for batch norm: a channel has one value there. "
-                "Give larger batches (or chunks)."
+                f"Cannot take the statistics of a batch of {len(inputs)} sample for batch norm: "
+                "a channel has one value there. Give larger batches (or chunks)."
             ) from None
         return outputs, statistics
-
-    def _statistics(self) -> Iterator[str]:
-        for path in self.norms:
-            yield from (tensor_name(path, "running_mean"), tensor_name(path, "running_var"))
 
 
 def recompute_statistics(
@@ -229,14 +259,14 @@ def recompute_statistics(
     Examples
     --------
     >>> from symgeom.ground.types import parameters
-    >>> network = nn.Sequential(nn.BatchNorm1d(1))
-    >>> found = recompute_statistics(network, parameters(network), torch.tensor([[1.0], [2.0], [6.0]]))
-    >>> found["0.running_mean"], found["0.running_var"]
+    >>> module, inputs = nn.Sequential(nn.BatchNorm1d(1)), torch.tensor([[1.0], [2.0], [6.0]])
+    >>> network = recompute_statistics(module, parameters(module), inputs)
+    >>> network["0.running_mean"], network["0.running_var"]
     (tensor([3.]), tensor([7.]))
     """
     if chunk < 1 or len(inputs) == 0:
         raise SymgeomError(
-            f"Cannot measure the statistics of batch norms on {len(inputs)} samples in chunks of {chunk}: give a positive number "
-            "of each."
+            f"Cannot measure the statistics of batch norms on {len(inputs)} samples in chunks of "
+            f"{chunk}: give a positive number of each."
         )
     return BatchMode.of(module).recomputed(params, inputs, chunk)

@@ -1,14 +1,14 @@
-"""Binary networks: weights and activations of +1 and -1, for which a path flips weights and noise does too.
+"""Binary networks: weights and activations are +1 and -1; paths flip weights, and so does noise.
 
 Their symmetries are permutations and signs of units; discovery, canonical representatives and
 alignment are those of all networks (of binarised weights, so that every weight counts alike; the
 element found then acts on the latent ones).
 """
 
-from symgeom.landscape.binary.chain import HammingChain, optimise_binary_chain
+from symgeom.landscape.binary.chain import optimise_binary_chain
 from symgeom.landscape.binary.energy import Flips, flip_energy
 from symgeom.landscape.binary.layers import BinaryLinear, SignActivation, sign
-from symgeom.landscape.binary.path import HammingPath, LatentPath, random_order
+from symgeom.landscape.binary.path import HammingChain, HammingPath, LatentPath, random_order
 from symgeom.landscape.binary.weights import (
     binarise,
     binary_tensors,

@@ -1,15 +1,16 @@
-r"""One-bend chains between binary networks: two Hamming geodesics that meet in a trained binary network.
+r"""One-bend chains between binary networks: two Hamming geodesics that meet in a trained network.
 
 The bend has latent weights, trained straight through on the cross entropy at random points of the
 two geodesics. With :math:`s = 1 - |2t - 1|`, every binary weight at :math:`t` is the bend's with
 probability :math:`s`, else that of the end on this side of the bend,
 
-.. math:: \phi(t)_i = \begin{cases} m_i & \text{with probability } s\\ (\theta_1)_i \text{ or } (\theta_2)_i & \text{else,}
-          \end{cases} \qquad \frac{\partial}{\partial m_i} \text{ only where } \phi_i = m_i,
+.. math:: \phi(t)_i = \begin{cases} m_i & \text{with probability } s\\
+          (\theta_1)_i \text{ or } (\theta_2)_i & \text{else,} \end{cases} \qquad \frac{\partial}{\partial m_i} \text{ only where } \phi_i = m_i,
 
 which is a point of a random Hamming geodesic, but for the exact number of flips. All else
-(optimizer, pairs, record) is as for real networks, see :mod:`symgeom.landscape.chain`. Errors are
-evaluated on one geodesic per segment whose order is drawn before training.
+(optimizer, pairs, record) is as for real networks that are trained together, see
+:mod:`symgeom.landscape.chain`. Errors are evaluated on one geodesic per segment whose order is
+drawn before training.
 
 References
 ----------
@@ -17,78 +18,26 @@ Pittorino et al., "Deep networks on toroids" (2202.03038) reports such chains. D
 source: its recipe was not at hand; this one is ours.
 """
 
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.types import Parameters
-from symgeom.landscape.barriers import profile
-from symgeom.landscape.binary.path import HammingPath, random_order
+from symgeom.landscape.binary.path import HammingChain, random_order
 from symgeom.landscape.binary.weights import binary_tensors
-from symgeom.landscape.chain import ChainPlan, Chains
-from symgeom.landscape.path.weights import check_times
+from symgeom.landscape.chain import (
+    BendTraining,
+    ChainPlan,
+    Chains,
+    check_generators,
+    train_chains,
+)
+from symgeom.landscape.chain.training import Progress
 from symgeom.landscape.problem import Problem
-
-
-@dataclass(frozen=True, eq=False)
-class HammingChain:
-    """Hamming geodesics one after the other, each with the same share of ``t``.
-
-    Attributes
-    ----------
-    points : sequence of Parameters
-        Networks (or stacked ones), latent or binary.
-    orders : sequence of mappings of str to Tensor
-        The order of flips on each segment (:func:`~symgeom.landscape.binary.path.random_order`).
-    stacked : bool
-        Whether the points are stacked networks.
-
-    Examples
-    --------
-    >>> points = [{"w": torch.tensor([w, 1.0])} for w in (1.0, -1.0, 1.0)]
-    >>> chain = HammingChain(points, [{"w": torch.tensor([0.1, 0.2])}] * 2)
-    >>> chain(torch.tensor([0.0, 0.5, 1.0]))["w"][:, 0]
-    tensor([ 1., -1.,  1.])
-    """
-
-    points: Sequence[Parameters]
-    orders: Sequence[Mapping[str, Tensor]]
-    stacked: bool = False
-
-    def __call__(self, t: float | Tensor) -> dict[str, Tensor]:
-        """Return the networks at ``t``.
-
-        Parameters
-        ----------
-        t : float or Tensor, shape (t,)
-            In [0, 1].
-
-        Returns
-        -------
-        dict of str to Tensor
-            Binary weights of exactly +1 or -1.
-        """
-        t = check_times(t)
-        if t.ndim:
-            found = [self(time) for time in t]
-            return {
-                name: torch.stack([network[name] for network in found]) for name in self.points[0]
-            }
-        place = float(t) * len(self._segments)
-        segment = min(int(place), len(self._segments) - 1)
-        return self._segments[segment](place - segment)
-
-    @cached_property
-    def _segments(self) -> list[HammingPath]:
-        starts = zip(self.points[:-1], self.points[1:], self.orders, strict=True)
-        return [
-            HammingPath(start, end, order, stacked=self.stacked) for start, end, order in starts
-        ]
 
 
 def optimise_binary_chain(
@@ -97,7 +46,7 @@ def optimise_binary_chain(
     *,
     plan: ChainPlan,
     generators: Sequence[torch.Generator],
-    progress: Callable[[int, int, str], None] | None = None,
+    progress: Progress | None = None,
 ) -> Chains:
     """Train the bends of one-bend chains between ``k`` pairs of binary networks.
 
@@ -134,7 +83,9 @@ def optimise_binary_chain(
     >>> from symgeom.ground.randomness import stream
     >>> problem = Problem(BinaryLinear(1, 2), torch.ones(1, 1), torch.tensor([1]))
     >>> points = [{"weight": torch.tensor([[[-w], [w]]])} for w in (1.0, 0.1, 1.0)]
-    >>> optimise_binary_chain(problem, points, plan=ChainPlan(epochs=1), generators=[stream("chain", 0)]).largest_error
+    >>> plan = ChainPlan(epochs=1)
+    >>> chains = optimise_binary_chain(problem, points, plan=plan, generators=[stream("chain")])
+    >>> chains.largest_error
     tensor([[0., 0.]], dtype=torch.float64)
     """
     if len(points) != 3:
@@ -142,112 +93,112 @@ def optimise_binary_chain(
             f"Cannot train a binary chain of {len(points)} points: give three, start, bend and end."
         )
     names = binary_tensors(problem.module)
-    pairs = len(points[0][names[0]])
-    if len(generators) != pairs:
-        raise SymgeomError(
-            f"Cannot train {pairs} binary chains with {len(generators)} generators: give one for each pair."
-        )
-    orders = [random_order(points[0], names, generator=generators) for _ in range(2)]
-    bend = {name: tensor.detach().clone() for name, tensor in points[1].items()}
-    training = _Training(problem, (points[0], bend, points[2]), names, plan)
-    grid, seen = (
-        torch.linspace(0, 1, plan.points, dtype=torch.float64),
-        _evaluated(problem, plan.evaluation_samples),
+    start, bend, end = points
+    check_generators(len(start[names[0]]), generators, "binary chains")
+    first_order = random_order(start, names, generator=generators)
+    second_order = random_order(start, names, generator=generators)
+    training = BinaryTraining(
+        problem=problem,
+        plan=plan,
+        generators=generators,
+        start=start,
+        bend={name: tensor.detach().clone() for name, tensor in bend.items()},
+        end=end,
+        orders=(first_order, second_order),
+        velocity={},
     )
-    epochs, errors = [], []
-    for epoch in range(plan.epochs + 1):
-        if epoch > 0:
-            training.epoch(epoch, generators)
-        chain = HammingChain(training.points, orders, stacked=True)
-        if epoch % plan.evaluate_every == 0 or epoch == plan.epochs:
-            epochs.append(epoch)
-            errors.append(profile(seen, chain, grid).error)
-        if progress and epoch > 0:
-            connected = int((errors[-1].amax(-1) <= plan.limit(errors[0])).sum())
-            progress(epoch, plan.epochs, f"{connected} of {pairs} chains connected")
-    largest, evaluated = torch.stack(errors, dim=1).amax(-1), torch.tensor(epochs)
-    needed = torch.where(
-        largest <= plan.limit(errors[0]).unsqueeze(1), evaluated.to(largest), math.inf
-    ).amin(1)
-    return Chains(
-        path=chain,
-        epoch=evaluated,
-        largest_error=largest,
-        epochs_needed=needed,
-        steps_needed=needed * -(-len(problem.targets) // plan.batch_size),
-        finite=torch.stack([tensor.flatten(1).isfinite().all(1) for tensor in bend.values()]).all(
-            0
-        ),
-        batch_norm=problem.batch_norm,
-    )
+    return train_chains(problem, training, plan=plan, progress=progress)
 
 
-def _evaluated(problem: Problem, samples: int | None) -> Problem:
-    index = torch.arange(len(problem.targets), device=problem.inputs.device)
-    return problem if samples is None else problem.subset(index[:samples])
+class _Points(NamedTuple):
+    """One point of every chain, and the share that the bend has in each of its entries."""
+
+    networks: dict[str, Tensor]
+    shares: dict[str, Tensor]
 
 
-class _Training:
-    """The bends in training, changed in place, and their velocities."""
+@dataclass(frozen=True, eq=False)
+class BinaryTraining(BendTraining):
+    """The bends of binary chains in training, changed in place.
 
-    def __init__(
-        self,
-        problem: Problem,
-        points: tuple[Parameters, dict[str, Tensor], Parameters],
-        names: Sequence[str],
-        plan: ChainPlan,
-    ) -> None:
-        self.problem, self.points, self.names, self.plan = problem, points, names, plan
-        self.velocity: dict[str, Tensor] = {}
+    Attributes
+    ----------
+    problem : Problem
+        The training landscape.
+    plan : ChainPlan
+        How to train.
+    generators : sequence of torch.Generator
+        One per pair.
+    start, bend, end : Parameters
+        Stacked networks; the bend is latent.
+    orders : sequence of mappings of str to Tensor
+        The order of flips on both segments, for the evaluation.
+    velocity : dict of str to Tensor
+        Of the bend, empty at first.
+    """
+
+    problem: Problem
+    plan: ChainPlan
+    generators: Sequence[torch.Generator]
+    start: Parameters
+    bend: dict[str, Tensor]
+    end: Parameters
+    orders: Sequence[Mapping[str, Tensor]]
+    velocity: dict[str, Tensor]
+
+    @property
+    def path(self) -> HammingChain:
+        """The chains as they are now, stacked."""
+        return HammingChain((self.start, self.bend, self.end), self.orders, stacked=True)
+
+    @property
+    def bends(self) -> Sequence[Parameters]:
+        """The bends, of stacked pairs."""
+        return (self.bend,)
 
     @torch.no_grad()
-    def epoch(self, epoch: int, generators: Sequence[torch.Generator]) -> None:
-        """Take one pass over the data."""
-        plan, device = self.plan, self.problem.inputs.device
-        samples = torch.stack(
-            [
-                torch.randperm(len(self.problem.targets), generator=generator)
-                for generator in generators
-            ]
-        )
-        batches = samples.to(device).split(plan.batch_size, dim=1)
-        gradient = torch.vmap(lambda network, index: self.problem.gradient(network, index=index))
-        for step, index in enumerate(batches):
-            network, share = self._point(generators)
-            done = (epoch - 1 + step / len(batches)) / plan.epochs
-            learning_rate = plan.learning_rate * (1 + math.cos(math.pi * done)) / 2
-            for name, slope in gradient(network, index).items():
-                speed = self.velocity.setdefault(name, torch.zeros_like(slope))
-                speed.mul_(plan.momentum).addcmul_(slope, share[name])
-                self.points[1][name].sub_(speed, alpha=learning_rate)
+    def train_epoch(self, rates: Sequence[float]) -> None:
+        """Take one pass over the data, with one learning rate per step."""
+        samples = len(self.problem.targets)
+        orders = [torch.randperm(samples, generator=source) for source in self.generators]
+        order = torch.stack(orders).to(self.problem.inputs.device)
+        batches = order.split(self.plan.batch_size, dim=1)
+        gradients_of = torch.vmap(self._gradient)
+        for rate, batch in zip(rates, batches, strict=True):
+            points = self._draw_points()
+            for name, slope in gradients_of(points.networks, batch).items():
+                velocity = self.velocity.setdefault(name, torch.zeros_like(slope))
+                velocity.mul_(self.plan.momentum).addcmul_(slope, points.shares[name])
+                self.bend[name].sub_(velocity, alpha=rate)
 
-    def _point(
-        self, generators: Sequence[torch.Generator]
-    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Draw a point of every chain; return also the share that the bend has in each entry."""
-        start, bend, end = self.points
-        t = torch.stack(
-            [torch.rand((), generator=generator, dtype=torch.float64) for generator in generators]
-        )
-        weight, chances = (
-            1 - (2 * t - 1).abs(),
-            random_order(bend, self.names, generator=generators),
-        )
-        network, share = dict(bend), {}
-        for name, latent in self._floating(bend):
-            over = [
-                values.to(latent.device).reshape((-1,) + (1,) * (latent.ndim - 1))
-                for values in (t, weight)
-            ]
-            outer = torch.where(over[0] < 0.5, start[name], end[name])
-            share[name] = (chances[name] < over[1] if name in chances else over[1]).to(latent.dtype)
-            network[name] = (
-                torch.where(share[name] == 1, latent, outer)
-                if name in chances
-                else outer.lerp(latent, share[name])
-            )
-        return network, share
+    def _gradient(self, network: Parameters, samples: Tensor) -> dict[str, Tensor]:
+        return self.problem.gradient(network, index=samples)
 
-    @staticmethod
-    def _floating(network: Parameters) -> Iterator[tuple[str, Tensor]]:
-        return ((name, tensor) for name, tensor in network.items() if tensor.is_floating_point())
+    def _draw_points(self) -> _Points:
+        """Draw a point of every chain."""
+        drawn = []
+        for generator in self.generators:
+            drawn.append(torch.rand((), generator=generator, dtype=torch.float64))
+        t = torch.stack(drawn)
+        chance_of_bend = 1 - (2 * t - 1).abs()
+        thresholds = random_order(self.bend, self.orders[0], generator=self.generators)
+        networks = dict(self.bend)
+        shares = {}
+        for name, latent in self.bend.items():
+            if not latent.is_floating_point():
+                continue
+            share = _over(chance_of_bend, latent)
+            on_first_segment = _over(t, latent) < 0.5
+            outer = torch.where(on_first_segment, self.start[name], self.end[name])
+            if name in thresholds:
+                shares[name] = (thresholds[name] < share).to(latent.dtype)
+                networks[name] = torch.where(shares[name] == 1, latent, outer)
+            else:
+                shares[name] = share.to(latent.dtype)
+                networks[name] = outer.lerp(latent, shares[name])
+        return _Points(networks, shares)
+
+
+def _over(values: Tensor, stacked: Tensor) -> Tensor:
+    """Return one value per pair, shaped to broadcast over the pairs' tensors."""
+    return values.to(stacked.device).reshape(-1, *[1] * (stacked.ndim - 1))

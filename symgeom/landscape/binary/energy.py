@@ -1,6 +1,7 @@
 r"""The local energy of binary networks: how many samples are lost when weights flip.
 
-.. math:: \delta E(p) = \mathbb E_z\,E(w \odot z) - E(w), \qquad z_i = -1 \text{ with probability } p, \text{ else } 1,
+.. math:: \delta E(p) = \mathbb E_z\,E(w \odot z) - E(w), \qquad
+          z_i = -1 \text{ with probability } p, \text{ else } 1,
 
 with the error :math:`E`. A flip is a multiplication by -1, so that signs and permutations of units
 leave the local energy as it is. The flips of a draw at a small probability are among those at a
@@ -23,13 +24,23 @@ from symgeom.ground.checks import SymgeomError
 from symgeom.ground.types import Parameters
 from symgeom.landscape.binary.layers import sign
 from symgeom.landscape.binary.weights import binary_tensors
-from symgeom.landscape.flatness.local_energies import LocalEnergy
+from symgeom.landscape.flatness.local_energies import LocalEnergy, check_draws
+from symgeom.landscape.flatness.parts import all_finite
 from symgeom.landscape.problem import Problem
 
 
 @dataclass(frozen=True)
 class Flips:
-    """The noise of binary weights, in the place of a :class:`~symgeom.landscape.flatness.noise.Noise` in the record."""
+    """The noise of binary weights.
+
+    In the record of a local energy it stands where networks of real weights have a
+    :class:`~symgeom.landscape.flatness.noise.Noise`.
+
+    Attributes
+    ----------
+    kind : str
+        Its name.
+    """
 
     kind: str = "flips"
 
@@ -68,58 +79,61 @@ def flip_energy(
     Raises
     ------
     SymgeomError
-        If no tensor is binary, a probability is none, or there are fewer than two draws.
+        If no tensor is binary, a probability is not one, or there are fewer than two draws.
 
     Examples
     --------
     >>> from symgeom.landscape.binary.layers import BinaryLinear
     >>> problem = Problem(BinaryLinear(1, 2), torch.ones(1, 1), torch.tensor([1]))
     >>> network = {"weight": torch.tensor([[-0.3], [0.3]])}
-    >>> generator = torch.Generator().manual_seed(0)
-    >>> flip_energy(problem, network, probabilities=[0.0, 1.0], draws=2, generator=generator).error_increase
+    >>> options = {"draws": 2, "generator": torch.Generator().manual_seed(0)}
+    >>> flip_energy(problem, network, probabilities=[0.0, 1.0], **options).error_increase
     tensor([0., 1.], dtype=torch.float64)
     """
-    if draws < 2:
-        raise SymgeomError(
-            f"Cannot estimate a local energy from {draws} draws: its standard error needs at least 2."
-        )
+    check_draws(draws)
     share = torch.as_tensor(probabilities, dtype=torch.float64)
     if not ((share >= 0) & (share <= 1)).all():
         raise SymgeomError(
             f"Cannot flip weights with probabilities {share.tolist()}: give numbers from 0 to 1."
         )
-    binary = {name: sign(params[name]) for name in binary_tensors(problem.module)}
-    values = torch.empty(draws, len(share), 2, dtype=torch.float64)
-    for draw in range(draws):
-        chance = {
-            name: torch.rand(tensor.shape, generator=generator, dtype=torch.float64)
-            for name, tensor in binary.items()
-        }
-        for index, probability in enumerate(share.tolist()):
-            flips = {
-                name: (numbers < probability).to(params[name].device)
-                for name, numbers in chance.items()
-            }
-            flipped = {
-                name: torch.where(flips[name], -tensor, tensor) for name, tensor in binary.items()
-            }
-            values[draw, index] = _loss_and_error(problem, {**params, **flipped})
-    increase = values - _loss_and_error(problem, params)
-    if not all(
-        tensor.isfinite().all() for tensor in params.values()
-    ):  # signs of what diverged would look like a network
+    signs = {name: sign(params[name]) for name in binary_tensors(problem.module)}
+    after = torch.empty(draws, len(share), 2, dtype=torch.float64)
+    for row in range(draws):
+        numbers = _uniform(signs, generator)
+        for column, probability in enumerate(share.tolist()):
+            flipped = _flipped(signs, numbers, probability)
+            after[row, column] = _loss_and_error(problem, {**params, **flipped})
+    increase = after - _loss_and_error(problem, params)
+    if not all_finite(params):  # the signs of what diverged would look like a network
         increase = torch.full_like(increase, torch.nan)
-    loss, error = increase.mean(0).unbind(-1)
+    mean = increase.mean(0)
     return LocalEnergy(
         amplitude=share,
-        error_increase=error,
+        error_increase=mean[:, 1],
         standard_error=increase[..., 1].std(0) / draws**0.5,
-        loss_increase=loss,
+        loss_increase=mean[:, 0],
         noise=Flips(),
         draws=draws,
-        tensors=tuple(binary),
+        tensors=tuple(signs),
         batch_norm=problem.batch_norm,
     )
+
+
+def _uniform(signs: Parameters, generator: torch.Generator) -> dict[str, Tensor]:
+    """Draw a number between 0 and 1 for every weight."""
+    numbers = {}
+    for name, tensor in signs.items():
+        numbers[name] = torch.rand(tensor.shape, generator=generator, dtype=torch.float64)
+    return numbers
+
+
+def _flipped(signs: Parameters, numbers: Parameters, probability: float) -> dict[str, Tensor]:
+    """Flip the weights whose number is below the probability."""
+    flipped = {}
+    for name, tensor in signs.items():
+        flips = (numbers[name] < probability).to(tensor.device)
+        flipped[name] = torch.where(flips, -tensor, tensor)
+    return flipped
 
 
 def _loss_and_error(problem: Problem, params: Parameters) -> Tensor:

@@ -23,12 +23,28 @@ clipped to :math:`[-1, 1]` after a step; a gradient that leads further out is no
 makes it unnecessary.
 """
 
+from typing import Protocol
+
 import torch
 from torch import Tensor, nn
 
 
+class _Context(Protocol):
+    """What autograd remembers of a call."""
+
+    leads_back: bool
+
+    @property
+    def saved_tensors(self) -> tuple[Tensor, ...]: ...
+
+    def save_for_backward(self, *tensors: Tensor) -> None: ...
+
+
 class _Sign(torch.autograd.Function):
-    """The sign, whose gradient passes where the input is within [-1, 1], or (if it may lead back) is led there."""
+    """The sign, whose gradient passes where the input is within [-1, 1].
+
+    It passes also where a step leads the input back there, if ``leads_back`` says so.
+    """
 
     generate_vmap_rule = True
 
@@ -37,14 +53,13 @@ class _Sign(torch.autograd.Function):
         return sign(x)
 
     @staticmethod
-    def setup_context(
-        ctx: torch.autograd.function.FunctionCtx, inputs: tuple[Tensor, bool], output: Tensor
-    ) -> None:
-        ctx.save_for_backward(inputs[0])
-        ctx.leads_back = inputs[1]
+    def setup_context(ctx: _Context, inputs: tuple[Tensor, bool], output: Tensor) -> None:
+        x, leads_back = inputs
+        ctx.save_for_backward(x)
+        ctx.leads_back = leads_back
 
     @staticmethod
-    def backward(ctx: torch.autograd.function.FunctionCtx, gradient: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: _Context, gradient: Tensor) -> tuple[Tensor, None]:
         (x,) = ctx.saved_tensors
         passes = x.abs() <= 1
         if ctx.leads_back:
@@ -74,7 +89,9 @@ def sign(x: Tensor) -> Tensor:
 
 
 class BinaryLinear(nn.Module):
-    """A linear layer without bias whose weights are the signs of latent ones; its outputs are divided by the root of the fan-in.
+    """A linear layer without bias whose weights are the signs of latent ones.
+
+    Its outputs are divided by the root of the fan-in.
 
     Parameters
     ----------
@@ -95,14 +112,14 @@ class BinaryLinear(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the pre-activations."""
-        return (
-            nn.functional.linear(inputs, _Sign.apply(self.weight, True))
-            / self.weight.shape[1] ** 0.5
-        )
+        weight = _Sign.apply(self.weight, True)
+        fan_in = self.weight.shape[1]
+        return nn.functional.linear(inputs, weight) / fan_in**0.5
 
     def extra_repr(self) -> str:
         """Return the sizes, for printing."""
-        return f"{self.weight.shape[1]}, {self.weight.shape[0]}"
+        fan_out, fan_in = self.weight.shape
+        return f"{fan_in}, {fan_out}"
 
 
 class SignActivation(nn.Module):

@@ -1,4 +1,4 @@
-r"""Binary networks as parameters: which tensors are binary, their signs, and the share of weights in which two networks differ.
+r"""Binary networks as parameters: which tensors are binary, their signs, and how two differ.
 
 The *Hamming distance* of two binary networks is the share :math:`d` of weights that differ. The
 inner product of two binary units over their number of weights is :math:`1 - 2d`, so that their
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from symgeom.ground.checks import SymgeomError, check_finite, check_same_tensors
 from symgeom.ground.types import Parameters
+from symgeom.landscape.batchnorm.statistics import tensor_name
 from symgeom.landscape.binary.layers import BinaryLinear, sign
 from symgeom.quotient.torus import sphere_coordinates
 from symgeom.symmetry.spec import SymmetrySpec
@@ -40,15 +41,16 @@ def binary_tensors(module: nn.Module) -> tuple[str, ...]:
     >>> binary_tensors(nn.Sequential(BinaryLinear(5, 3), nn.Linear(3, 2)))
     ('0.weight',)
     """
-    layers = {
-        name: layer for name, layer in module.named_modules() if isinstance(layer, BinaryLinear)
-    }
-    if not layers:
+    names = []
+    for path, layer in module.named_modules():
+        if isinstance(layer, BinaryLinear):
+            names.append(tensor_name(path, "weight"))
+    if not names:
         raise SymgeomError(
-            f"Cannot treat the network ({type(module).__name__}) as binary: none of its layers is a BinaryLinear. Build it from "
-            "these, or use the measures for real weights."
+            f"Cannot treat the network ({type(module).__name__}) as binary: none of its layers is "
+            "a BinaryLinear. Build it from these, or use the measures for real weights."
         )
-    return tuple(f"{name}.weight" if name else "weight" for name in layers)
+    return tuple(names)
 
 
 def binarise(params: Parameters, names: Iterable[str]) -> dict[str, Tensor]:
@@ -76,9 +78,10 @@ def binarise(params: Parameters, names: Iterable[str]) -> dict[str, Tensor]:
     >>> binarise({"weight": torch.tensor([0.2, -0.7])}, ["weight"])
     {'weight': tensor([ 1., -1.])}
     """
-    binary = _chosen(params, names)
+    binary = _binary_part(params, names)
     check_finite(binary, "the network to binarise")
-    return {**params, **{name: sign(tensor) for name, tensor in binary.items()}}
+    signs = {name: sign(tensor) for name, tensor in binary.items()}
+    return {**params, **signs}
 
 
 def hamming_distance(first: Parameters, second: Parameters, names: Iterable[str]) -> Tensor:
@@ -104,18 +107,22 @@ def hamming_distance(first: Parameters, second: Parameters, names: Iterable[str]
 
     Examples
     --------
-    >>> hamming_distance({"weight": torch.ones(4)}, {"weight": torch.tensor([0.1, 3.0, 1.0, -1.0])}, ["weight"])
+    >>> first, second = torch.ones(4), torch.tensor([0.1, 3.0, 1.0, -1.0])
+    >>> hamming_distance({"weight": first}, {"weight": second}, ["weight"])
     tensor(0.2500, dtype=torch.float64)
     """
     check_same_tensors(second, first, "the second network")
-    a, b = (_chosen(network, names) for network in (first, second))
-    return torch.cat([(sign(a[name]) != sign(b[name])).flatten() for name in a]).double().mean()
+    differences = []
+    for name, tensor in _binary_part(first, names).items():
+        differs = sign(tensor) != sign(second[name])
+        differences.append(differs.flatten())
+    return torch.cat(differences).double().mean()
 
 
 def unit_hamming_distances(
     spec: SymmetrySpec, first: Parameters, second: Parameters
 ) -> dict[str, Tensor]:
-    """Return the share of incoming weights in which the units of two networks differ, group by group.
+    """Return the share of incoming weights in which the units of two networks differ, by group.
 
     Parameters
     ----------
@@ -134,20 +141,27 @@ def unit_hamming_distances(
     --------
     >>> from symgeom.symmetry.spec import Leg, UnitGroup
     >>> spec = SymmetrySpec((UnitGroup("hidden1", 2, (Leg("weight", 0),), "sign"),))
-    >>> unit_hamming_distances(spec, {"weight": torch.ones(2, 2)}, {"weight": torch.tensor([[1.0, 1.0], [1.0, -1.0]])})
+    >>> first, second = torch.ones(2, 2), torch.tensor([[1.0, 1.0], [1.0, -1.0]])
+    >>> unit_hamming_distances(spec, {"weight": first}, {"weight": second})
     {'hidden1': tensor([0.0000, 0.5000], dtype=torch.float64)}
     """
     check_same_tensors(second, first, "the second network")
-    a, b = (sphere_coordinates(spec, network) for network in (first, second))
-    return {name: (sign(a[name]) != sign(b[name])).double().mean(1) for name in a}
+    units = sphere_coordinates(spec, first)
+    units_of_second = sphere_coordinates(spec, second)
+    distances = {}
+    for group, weights in units.items():
+        differs = sign(weights) != sign(units_of_second[group])
+        distances[group] = differs.double().mean(1)
+    return distances
 
 
-def _chosen(params: Parameters, names: Iterable[str]) -> dict[str, Tensor]:
-    names = tuple(names)
-    missing = [name for name in names if name not in params]
-    if missing or not names:
+def _binary_part(params: Parameters, names: Iterable[str]) -> dict[str, Tensor]:
+    """Return the named tensors of a network, which has to have them."""
+    wanted = list(names)
+    missing = [name for name in wanted if name not in params]
+    if missing or not wanted:
         raise SymgeomError(
-            f"Cannot find the binary tensors {missing or list(names)} in a network with {sorted(params)}: name those that "
-            "binary_tensors(module) gives."
+            f"Cannot find the binary tensors {missing} in a network with {sorted(params)}: "
+            "name those that binary_tensors(module) gives."
         )
-    return {name: params[name] for name in names}
+    return {name: params[name] for name in wanted}

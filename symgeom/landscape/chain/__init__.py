@@ -7,9 +7,11 @@ its *bends*, minimise the mean loss along the curve,
           \nabla_{\theta_j} = w_j(t)\,\nabla L(\phi(t)).
 
 Each mini-batch draws one ``t``. The optimizer is SGD with momentum and a cosine learning rate to
-zero, without weight decay. Every pair has its own generator, so that on a CPU its result is bit for
-bit the same whatever pairs it is trained with. Small networks are trained together, on stacked
-parameters; on a CPU large or convolutional ones one after the other.
+zero, without weight decay. Small networks are trained together, on stacked parameters; on a CPU
+large or convolutional ones one after the other. Every pair has its own generator, so that its
+result does not depend on the pairs that it is trained with: bit for bit where pairs are trained one
+after the other, and up to rounding where they are trained together, because matrix products of some
+CPUs round by where a network lies in memory, that is, by its place in the stack.
 
 With a torus, the bends are put back on it after every step: each unit's incoming weights (and the
 head) get the length back that they had when training began. Then the distances of a bend from both
@@ -31,5 +33,15 @@ minima.
 from symgeom.landscape.chain.optimise import optimise_path
 from symgeom.landscape.chain.plan import ChainPlan
 from symgeom.landscape.chain.record import Chains, ChainShape, chain_shape
+from symgeom.landscape.chain.training import BendTraining, check_generators, train_chains
 
-__all__ = ["ChainPlan", "ChainShape", "Chains", "chain_shape", "optimise_path"]
+__all__ = [
+    "BendTraining",
+    "ChainPlan",
+    "ChainShape",
+    "Chains",
+    "chain_shape",
+    "check_generators",
+    "optimise_path",
+    "train_chains",
+]

@@ -1,10 +1,24 @@
 """How the bends of chains are trained."""
 
+import math
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError
+from symgeom.ground.schedule import cosine_decay
+
+LOWEST = {
+    "epochs": 1,
+    "batch_size": 1,
+    "learning_rate": 0,
+    "momentum": 0,
+    "evaluate_every": 1,
+    "points": 3,
+    "threshold": 0,
+    "evaluation_samples": 1,
+}
+"""The smallest value of every number of a plan."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +41,10 @@ class ChainPlan:
     points : int
         Points of the equidistant grid in ``t``, ends included, on which it is evaluated.
     threshold : float
-        How far above its worse end the training error along a chain may rise that counts as
-        connected.
+        How far the training error along a chain that counts as connected may rise above that of
+        the worse end.
     evaluation_samples : int, optional
-        Samples on which it is evaluated, the first of the data; all by default.
+        Number of samples on which the error is evaluated, the first of the data; all by default.
     """
 
     epochs: int = 20
@@ -43,25 +57,61 @@ class ChainPlan:
     evaluation_samples: int | None = None
 
     def __post_init__(self) -> None:
-        lowest = {
-            "epochs": 1,
-            "batch_size": 1,
-            "learning_rate": 0,
-            "momentum": 0,
-            "evaluate_every": 1,
-            "points": 3,
-            "threshold": 0,
-            "evaluation_samples": 1,
-        }
-        for name, least in lowest.items():
+        for name, least in LOWEST.items():
             value = getattr(self, name)
-            if not (value is None or value >= least):
+            if value is not None and not value >= least:
                 raise SymgeomError(
                     f"Cannot train a chain with {name} = {value}: it must be at least {least}."
                 )
 
+    def steps(self, samples: int) -> int:
+        """Return the number of mini-batches in an epoch.
+
+        Parameters
+        ----------
+        samples : int
+            How many samples there are.
+
+        Returns
+        -------
+        int
+            The last mini-batch, which may be smaller, included.
+
+        Examples
+        --------
+        >>> ChainPlan(batch_size=32).steps(75)
+        3
+        """
+        return math.ceil(samples / self.batch_size)
+
+    def learning_rates(self, epoch: int, steps: int) -> list[float]:
+        """Return the learning rates of an epoch.
+
+        Parameters
+        ----------
+        epoch : int
+            Which one, counted from 0.
+        steps : int
+            Steps in an epoch.
+
+        Returns
+        -------
+        list of float
+            One per step.
+
+        Examples
+        --------
+        >>> ChainPlan(epochs=2, learning_rate=1.0).learning_rates(1, 1)
+        [0.5]
+        """
+        rates = []
+        for step in range(steps):
+            progress = (epoch + step / steps) / self.epochs
+            rates.append(self.learning_rate * cosine_decay(progress))
+        return rates
+
     def limit(self, errors: Tensor) -> Tensor:
-        """Return up to which training error chains count as connected.
+        """Return the largest training error at which a chain counts as connected.
 
         Parameters
         ----------
@@ -71,7 +121,7 @@ class ChainPlan:
         Returns
         -------
         Tensor, shape (pair,)
-            The error of the worse end, and the threshold.
+            The error of the worse end plus the threshold.
 
         Examples
         --------

@@ -1,4 +1,4 @@
-"""What is known of a trained chain: its points, how hard it was to find, and its shape."""
+"""What a trained chain is remembered by: its points, how hard it was to find, and its shape."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -6,18 +6,19 @@ from typing import NamedTuple
 from torch import Tensor
 
 from symgeom.ground.types import Parameters
-from symgeom.landscape.path import bend_angles, polygon_length
-from symgeom.landscape.path.curves import Curve
+from symgeom.landscape.path import Path, bend_angles, polygon_length
 
 
 @dataclass(frozen=True, eq=False)
 class Chains:
-    """Trained chains of ``k`` pairs. A pair whose bends diverged keeps its place: NaN errors, ``finite`` false.
+    """Trained chains of ``k`` pairs.
+
+    A pair whose bends diverged stays among them: its errors are NaN, and ``finite`` is false.
 
     Attributes
     ----------
-    path : PolygonalPath or BezierPath
-        Start, bends and end of every pair, stacked.
+    path : Path
+        The chains, stacked: start, bends and end of every pair are its ``points``.
     epoch : Tensor of int64, shape (evaluation,)
         Epochs of training before each evaluation, from 0 to the last.
     largest_error : Tensor, shape (pair, evaluation)
@@ -33,7 +34,7 @@ class Chains:
         Which statistics the batch norms of the networks used; None without batch norm.
     """
 
-    path: Curve
+    path: Path
     epoch: Tensor
     largest_error: Tensor
     epochs_needed: Tensor
@@ -43,19 +44,28 @@ class Chains:
 
 
 class ChainShape(NamedTuple):
-    """Length of a chain over the distance of its ends, and the largest angle by which it turns at a bend (radians)."""
+    """The shape of a polygonal chain.
+
+    Attributes
+    ----------
+    length_ratio : Tensor, shape ()
+        Length of the chain over the distance of its ends.
+    angle : Tensor, shape ()
+        The largest angle by which it turns at a bend, in radians.
+    """
 
     length_ratio: Tensor
     angle: Tensor
 
 
 def chain_shape(*points: Parameters) -> ChainShape:
-    """Measure how far a polygonal chain departs from the straight line, in the Euclidean metric of all floating-point tensors.
+    """Measure how far a polygonal chain departs from the straight line.
 
     Parameters
     ----------
     *points : Parameters
-        The points of one chain: start, bends, end. Use ``torch.vmap`` for stacked pairs.
+        The points of one chain: start, bends, end. Use ``torch.vmap`` for stacked pairs. The metric
+        is the Euclidean one of all floating-point tensors.
 
     Returns
     -------
@@ -67,10 +77,10 @@ def chain_shape(*points: Parameters) -> ChainShape:
     Examples
     --------
     >>> import torch
-    >>> corner = [{"w": torch.tensor(point)} for point in ([0.0, 0.0], [1.0, 0.0], [1.0, 1.0])]
-    >>> [round(float(x), 4) for x in chain_shape(*corner)]
+    >>> corners = [{"w": torch.tensor(w)} for w in ([0.0, 0.0], [1.0, 0.0], [1.0, 1.0])]
+    >>> [round(float(x), 4) for x in chain_shape(*corners)]
     [1.4142, 1.5708]
     """
-    return ChainShape(
-        polygon_length(points) / polygon_length([points[0], points[-1]]), bend_angles(points).amax()
-    )
+    distance_of_ends = polygon_length([points[0], points[-1]])
+    length_ratio = polygon_length(points) / distance_of_ends
+    return ChainShape(length_ratio, bend_angles(points).amax())

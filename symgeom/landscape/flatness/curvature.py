@@ -13,7 +13,8 @@ rescaled copies, signs included. The expected loss under multiplicative noise of
 canonical representative. With the incoming vector :math:`u_k = r_k \hat u_k` of every unit and of
 the head, :math:`P_k = 1 - \hat u_k \hat u_k^T` and the gradient :math:`g_k`,
 
-.. math:: \operatorname{Hess}[v]_k = P_k \Big(r_k \sum_l H_{kl}\, r_l v_l\Big) - r_k (\hat u_k \cdot g_k)\, v_k
+.. math:: \operatorname{Hess}[v]_k = P_k \Big(r_k \sum_l H_{kl}\, r_l v_l\Big)
+          - r_k (\hat u_k \cdot g_k)\, v_k
 
 for :math:`v_k \perp \hat u_k`, in units of the loss per squared radian; at a minimum the last term
 vanishes. It is invariant because the representative is. The scale of the head changes the loss and
@@ -42,7 +43,7 @@ from symgeom.landscape.flatness.hessian import (
     leading_eigenvalues,
     trainable,
 )
-from symgeom.landscape.flatness.layers import on_the_torus, sphere_indices
+from symgeom.landscape.flatness.parts import all_finite, on_the_torus, sphere_indices
 from symgeom.landscape.flatness.trace import HessianTrace, trace_of
 from symgeom.landscape.problem import Problem
 from symgeom.quotient.torus import Torus
@@ -119,21 +120,22 @@ def relative_curvature(
     --------
     >>> from torch import nn
     >>> square = lambda outputs, targets: ((outputs - targets) ** 2).sum(1)
-    >>> quadratic = Problem(nn.Linear(1, 1, bias=False), torch.ones(1, 1), torch.zeros(1, 1), square)
+    >>> linear = nn.Linear(1, 1, bias=False)
+    >>> quadratic = Problem(linear, torch.ones(1, 1), torch.zeros(1, 1), square)
+    >>> network = {"weight": torch.tensor([[3.0]])}
     >>> options = {"effort": Effort(probes=2), "generator": torch.Generator().manual_seed(0)}
-    >>> float(relative_curvature(quadratic, {"weight": torch.tensor([[3.0]])}, **options).trace.trace)
+    >>> float(relative_curvature(quadratic, network, **options).trace.trace)
     18.0
     """
+    names = trainable(problem, params, tensors=tensors)
 
     def operator(dtype: torch.dtype) -> Product:
         network = cast(params, dtype)
-        weights = ravel(
-            {name: network[name] for name in trainable(problem, network, tensors=tensors)}
-        )
+        weights = ravel({name: network[name] for name in names})
         product = hessian_vector_product(problem.cast(dtype), network, tensors=tensors)
         return lambda vector: weights * product(weights * vector)
 
-    size = sum(params[name].numel() for name in trainable(problem, params, tensors=tensors))
+    size = sum(params[name].numel() for name in names)
     return _measured(operator, problem, size, "relative", effort, generator)
 
 
@@ -183,70 +185,73 @@ def torus_curvature(
     >>> problem = Problem(nn.Linear(1, 2, bias=False), torch.ones(1, 1), torch.tensor([1]))
     >>> options = {"effort": Effort(probes=2), "generator": torch.Generator().manual_seed(0)}
     >>> network = {"weight": torch.tensor([[-1.0], [1.0]])}  # the best point of its circle
-    >>> found = torus_curvature(Torus(SymmetrySpec((head,))), problem, network, **options)
-    >>> round(float(found.eigenvalues.values), 4)  # 2 / (1 + exp(2))
+    >>> curvature = torus_curvature(Torus(SymmetrySpec((head,))), problem, network, **options)
+    >>> round(float(curvature.eigenvalues.values), 4)  # 2 / (1 + exp(2))
     0.2384
     """
     names = trainable(problem, params, tensors=tensors)
-    finite = all(
-        tensor.isfinite().all() for tensor in params.values()
-    )  # a network that diverged has no representative
-    canonical = (
-        on_the_torus(torus.spec, params, bias_in_norm=torus.bias_in_norm) if finite else params
-    )
-    indices = sphere_indices(torus.spec, canonical, names, bias_in_norm=torus.bias_in_norm).values()
-    size = sum(index.numel() for index in indices)
+    canonical = params
+    if all_finite(params):  # a network that diverged has no representative
+        canonical = on_the_torus(torus.spec, params, bias_in_norm=torus.bias_in_norm)
+    indices = sphere_indices(torus.spec, canonical, names, bias_in_norm=torus.bias_in_norm)
+    size = sum(index.numel() for index in indices.values())
     if not size:
         raise SymgeomError(
-            f"Cannot measure the curvature on the torus: none of the tensors {names} lies on a sphere. Add others."
+            f"Cannot measure the curvature on the torus: none of the tensors {names} lies on a "
+            "sphere. Add others."
         )
 
     def operator(dtype: torch.dtype) -> Product:
-        network, cast_problem = cast(canonical, dtype), problem.cast(dtype)
+        network = cast(canonical, dtype)
+        cast_problem = problem.cast(dtype)
         product = hessian_vector_product(cast_problem, network, tensors=tensors)
         gradient = cast_problem.gradient(network)
-        flat, slope = (
-            ravel({name: source[name] for name in names}) for source in (network, gradient)
-        )
-        spheres = [_Sphere(index, flat[index], slope[index]) for index in indices]
-
-        def hessian(vector: Tensor) -> Tensor:
-            parts = vector.split([sphere.index.numel() for sphere in spheres])
-            along = [
-                sphere.tangent(part.view_as(sphere.index))
-                for sphere, part in zip(spheres, parts, strict=True)
-            ]
-            whole = torch.zeros_like(flat)
-            for sphere, part in zip(spheres, along, strict=True):
-                whole[sphere.index] = sphere.length * part
-            image = product(whole)
-            return torch.cat(
-                [
-                    sphere.curved(image, part).reshape(-1)
-                    for sphere, part in zip(spheres, along, strict=True)
-                ]
-            )
-
-        return hessian
+        point = ravel({name: network[name] for name in names})
+        slope = ravel({name: gradient[name] for name in names})
+        spheres = []
+        for index in indices.values():
+            spheres.append(_Sphere(index, point[index], slope[index]))
+        return lambda vector: _riemannian(spheres, product, vector, len(point))
 
     return _measured(operator, problem, size, "torus", effort, generator)
 
 
 class _Sphere:
-    """The spheres of one group: where their coordinates stand, and the network and the gradient there."""
+    """The spheres of one group.
+
+    Where their coordinates stand in the raveled network, and the network and the gradient there.
+    """
 
     def __init__(self, index: Tensor, point: Tensor, gradient: Tensor) -> None:
-        self.index, self.direction = index, normalise(point)
+        self.index = index
+        self.direction = normalise(point)
         self.length = torch.linalg.vector_norm(point, dim=1, keepdim=True)
         self.slope = (point * gradient).sum(1, keepdim=True)
 
     def tangent(self, vectors: Tensor) -> Tensor:
         """Return the parts of vectors along the spheres."""
-        return vectors - self.direction * (self.direction * vectors).sum(1, keepdim=True)
+        radial = (self.direction * vectors).sum(1, keepdim=True)
+        return vectors - self.direction * radial
 
     def curved(self, image: Tensor, along: Tensor) -> Tensor:
-        """Return the Riemannian Hessian along tangent vectors from what the Hessian makes of all of them."""
+        """Return the Riemannian Hessian along tangent vectors, from the image of all of them."""
         return self.tangent(self.length * image[self.index]) - self.slope * along
+
+
+def _riemannian(spheres: list[_Sphere], product: Product, vector: Tensor, size: int) -> Tensor:
+    """Return the Riemannian Hessian along a vector of the coordinates of all spheres."""
+    coordinates = vector.split([sphere.index.numel() for sphere in spheres])
+    tangents = []
+    whole = vector.new_zeros(size)
+    for sphere, part in zip(spheres, coordinates, strict=True):
+        tangent = sphere.tangent(part.view_as(sphere.index))
+        whole[sphere.index] = sphere.length * tangent
+        tangents.append(tangent)
+    image = product(whole)
+    curved = []
+    for sphere, tangent in zip(spheres, tangents, strict=True):
+        curved.append(sphere.curved(image, tangent).reshape(-1))
+    return torch.cat(curved)
 
 
 def _measured(
@@ -258,7 +263,7 @@ def _measured(
     generator: torch.Generator,
 ) -> Curvature:
     like = torch.empty(size, dtype=torch.float64, device=problem.inputs.device)
-    values = leading_eigenvalues(
+    eigenvalues = leading_eigenvalues(
         operator,
         [like],
         problem.batch_norm,
@@ -269,4 +274,4 @@ def _measured(
     trace = trace_of(
         operator(torch.float64), like, problem.batch_norm, probes=effort.probes, generator=generator
     )
-    return Curvature(values, trace, kind)
+    return Curvature(eigenvalues, trace, kind)

@@ -26,7 +26,7 @@ from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.types import Parameters, cast, ravel
-from symgeom.landscape.flatness.eigenpairs import INVARIANT, Product
+from symgeom.landscape.flatness.eigenpairs import INVARIANT, PROJECTIONS, Product
 from symgeom.landscape.flatness.hessian import hessian_vector_product, trainable
 from symgeom.landscape.flatness.trace import random_signs
 from symgeom.landscape.problem import Problem
@@ -35,7 +35,7 @@ POINTS = 1000
 """Points of the grid of a smoothed density."""
 
 RESOLUTION = 100
-"""Widths of the broadening that fit between the smallest and the largest node, unless another width is asked for."""
+"""Widths of the broadening between the smallest and the largest node, unless one is asked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +61,18 @@ class SpectralDensity:
     batch_norm: str | None
 
     def moment(self, power: int) -> tuple[Tensor, Tensor]:
-        """Return an estimate of ``trace(H**power)`` over the number of parameters, and its standard error over the probes."""
+        """Estimate a moment of the density, ``trace(H**power)`` over the number of parameters.
+
+        Parameters
+        ----------
+        power : int
+            Of the Hessian.
+
+        Returns
+        -------
+        tuple of Tensor, shapes () and ()
+            The estimate, and its standard error over the probes.
+        """
         values = (self.weights * self.nodes**power).sum(1)
         return values.mean(), values.std() / len(values) ** 0.5
 
@@ -129,23 +140,31 @@ def spectral_density(
     >>> inputs = torch.diag(torch.tensor([1.0, 2.0, 3.0]))
     >>> quadratic = Problem(nn.Linear(3, 1, bias=False), inputs, torch.zeros(3, 1), square)
     >>> options = {"probes": 2, "steps": 3, "generator": torch.Generator().manual_seed(0)}
-    >>> found = spectral_density(quadratic, {"weight": torch.ones(1, 3)}, **options)
-    >>> [round(float(node), 9) for node in found.nodes[0]], round(float(found.weights[0, 0]), 9)
-    ([1.0, 4.0, 9.0], 0.333333333)
+    >>> spectrum = spectral_density(quadratic, {"weight": torch.ones(1, 3)}, **options)
+    >>> [round(float(node), 9) for node in spectrum.nodes[0]]
+    [1.0, 4.0, 9.0]
+    >>> round(float(spectrum.weights[0, 0]), 9)
+    0.333333333
     """
     if probes < 2 or steps < 1:
         raise SymgeomError(
-            f"Cannot estimate a density of eigenvalues with {probes} probes of {steps} steps: give at least 2 probes of 1 step."
+            f"Cannot estimate a density of eigenvalues with {probes} probes of {steps} steps: "
+            "give at least 2 probes of 1 step."
         )
-    params = cast(params, torch.float64)
-    product = hessian_vector_product(problem.cast(torch.float64), params, tensors=tensors)
-    like = ravel({name: params[name] for name in trainable(problem, params, tensors=tensors)})
-    found = [
-        lanczos_quadrature(product, random_signs(like, generator), min(steps, len(like)))
-        for _ in range(probes)
-    ]
-    nodes, weights = (torch.stack(parts).cpu() for parts in zip(*found, strict=True))
-    return SpectralDensity(nodes, weights, len(like), problem.batch_norm)
+    network = cast(params, torch.float64)
+    product = hessian_vector_product(problem.cast(torch.float64), network, tensors=tensors)
+    names = trainable(problem, network, tensors=tensors)
+    like = ravel({name: network[name] for name in names})
+    nodes = []
+    weights = []
+    for _ in range(probes):
+        start = random_signs(like, generator)
+        quadrature = lanczos_quadrature(product, start, min(steps, len(like)))
+        nodes.append(quadrature[0])
+        weights.append(quadrature[1])
+    return SpectralDensity(
+        torch.stack(nodes).cpu(), torch.stack(weights).cpu(), len(like), problem.batch_norm
+    )
 
 
 def lanczos_quadrature(product: Product, start: Tensor, steps: int) -> tuple[Tensor, Tensor]:
@@ -169,33 +188,44 @@ def lanczos_quadrature(product: Product, start: Tensor, steps: int) -> tuple[Ten
     Examples
     --------
     >>> curvatures = torch.tensor([1.0, 3.0], dtype=torch.float64)
-    >>> nodes, weights = lanczos_quadrature(lambda v: curvatures * v, torch.ones(2, dtype=torch.float64), 2)
+    >>> start = torch.ones_like(curvatures)
+    >>> nodes, weights = lanczos_quadrature(lambda v: curvatures * v, start, 2)
     >>> [round(float(node), 9) for node in nodes], [round(float(weight), 9) for weight in weights]
     ([1.0, 3.0], [0.5, 0.5])
     """
-    basis, within = start.new_zeros(steps, len(start)), start.new_zeros(steps, steps)
-    basis[0], taken, largest = start / torch.linalg.vector_norm(start), 0, 0.0
-    while taken < steps:
-        image = product(basis[taken])
-        taken += 1
-        largest = max(largest, float(torch.linalg.vector_norm(image)))
-        within[taken - 1, taken - 1] = torch.dot(image, basis[taken - 1])
-        for _ in range(
-            2
-        ):  # once more, because the first leaves rounding in proportion to what it removes
-            image = image - basis[:taken].T @ (basis[:taken] @ image)
-        length = torch.linalg.vector_norm(image)
-        if taken == steps or not length > INVARIANT * largest:
-            break
-        basis[taken] = image / length
-        within[taken, taken - 1] = within[taken - 1, taken] = length
-    nodes, weights = start.new_zeros(2, steps)
-    if not within.isfinite().all():
-        return nodes + torch.nan, weights + torch.nan
-    values, vectors = torch.linalg.eigh(within[:taken, :taken])
-    nodes[:taken], weights[:taken] = values, vectors[0] ** 2
+    tridiagonal = _lanczos(product, start, steps)
+    nodes = start.new_full((steps,), torch.nan)
+    if not tridiagonal.isfinite().all():
+        return nodes, nodes.clone()
+    values, vectors = torch.linalg.eigh(tridiagonal)
+    taken = len(values)
+    nodes[:taken] = values
     nodes[taken:] = values[-1]
+    weights = start.new_zeros(steps)
+    weights[:taken] = vectors[0] ** 2
     return nodes, weights
+
+
+def _lanczos(product: Product, start: Tensor, steps: int) -> Tensor:
+    """Return the operator within the space of some steps, or of fewer if the space is invariant."""
+    basis = start.new_zeros(steps, len(start))
+    basis[0] = start / torch.linalg.vector_norm(start)
+    within = start.new_zeros(steps, steps)
+    largest = 0.0
+    for step in range(steps):
+        image = product(basis[step])
+        largest = max(largest, float(torch.linalg.vector_norm(image)))
+        within[step, step] = torch.dot(image, basis[step])
+        for _ in range(PROJECTIONS):
+            image = image - basis[: step + 1].T @ (basis[: step + 1] @ image)
+        length = torch.linalg.vector_norm(image)
+        last = step + 1 == steps
+        if last or not length > INVARIANT * largest:
+            return within[: step + 1, : step + 1]
+        basis[step + 1] = image / length
+        within[step, step + 1] = length
+        within[step + 1, step] = length
+    return within
 
 
 def smoothed(
@@ -225,20 +255,24 @@ def smoothed(
     Examples
     --------
     >>> nodes = torch.tensor([[0.0, 1.0], [0.0, 1.0]])
-    >>> curve = smoothed(SpectralDensity(nodes, torch.full((2, 2), 0.5), 2, None), width=0.1)
+    >>> spectrum = SpectralDensity(nodes, torch.full((2, 2), 0.5), 2, None)
+    >>> curve = smoothed(spectrum, width=0.1)
     >>> round(float(torch.trapezoid(curve.density, curve.grid)), 3)
     1.0
     """
-    least, most = (float(bound) for bound in spectrum.nodes.aminmax())
-    width = (most - least) / RESOLUTION if width is None else width
+    least = float(spectrum.nodes.amin())
+    most = float(spectrum.nodes.amax())
+    if width is None:
+        width = (most - least) / RESOLUTION
     if width <= 0:
         raise SymgeomError(
-            f"Cannot broaden eigenvalues from {least:.3g} to {most:.3g} by the width {width}: give a positive width."
+            f"Cannot broaden eigenvalues from {least:.3g} to {most:.3g} by the width {width}: "
+            "give a positive width."
         )
     grid = torch.linspace(least - 4 * width, most + 4 * width, points, dtype=spectrum.nodes.dtype)
     density = grid.new_zeros(points)
     for nodes, weights in zip(spectrum.nodes, spectrum.weights, strict=True):
-        density += torch.exp(-(((grid[:, None] - nodes) / width) ** 2) / 2) @ weights
-    return SmoothDensity(
-        grid, density / (len(spectrum.nodes) * width * (2 * torch.pi) ** 0.5), width
-    )
+        bells = torch.exp(-(((grid[:, None] - nodes) / width) ** 2) / 2)
+        density += bells @ weights
+    area = len(spectrum.nodes) * width * (2 * torch.pi) ** 0.5
+    return SmoothDensity(grid, density / area, width)

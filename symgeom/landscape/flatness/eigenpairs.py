@@ -1,6 +1,6 @@
-r"""Leading eigenpairs of a symmetric operator that is known by its products with vectors, each with its residual.
+r"""Leading eigenpairs of a symmetric operator that is known by its products with vectors.
 
-The Rayleigh-Ritz method on a growing orthonormal basis :math:`V`: of the eigenpairs
+This is the Rayleigh-Ritz method on a growing orthonormal basis :math:`V`: of the eigenpairs
 :math:`(\lambda, s)` of :math:`V^T H V`, the Ritz pairs :math:`(\lambda, y = Vs)` with the largest
 values are kept, and the basis grows by the largest of their residuals
 
@@ -25,7 +25,7 @@ eigenvalue lies within the residual) and theorem 11.7.1 (its square).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -34,10 +34,19 @@ Product = Callable[[Tensor], Tensor]
 """From a vector of shape ``(parameter,)`` to its image."""
 
 BASIS = 4
-"""Vectors in the basis beyond twice the eigenpairs asked for, before convergence is believed and after a restart."""
+"""Vectors in the basis beyond twice the eigenpairs asked for.
+
+So many are needed before convergence is believed, and so many stay after a restart.
+"""
 
 INVARIANT = 1e-12
-"""Residuals below this share of the largest eigenvalue are rounding: the basis spans an invariant space."""
+"""Residuals below this share of the largest eigenvalue are rounding.
+
+The basis then spans an invariant space.
+"""
+
+PROJECTIONS = 2
+"""How often a vector is made orthogonal to a space: once leaves the rounding of what it removes."""
 
 BUDGET = 100
 """Products per eigenpair after which the iteration stops without having converged."""
@@ -115,37 +124,44 @@ def leading_eigenpairs(
     >>> weights = torch.tensor([3.0, 1.0, 2.0], dtype=torch.float64)
     >>> start = torch.ones(1, 3, dtype=torch.float64)
     >>> stop = Stop(tolerance=1e-9, products=10, least=3)
-    >>> found = leading_eigenpairs(lambda v: weights * v, start, count=2, stop=stop, generator=torch.Generator())
-    >>> [round(float(value), 9) for value in found.values]
+    >>> options = {"count": 2, "stop": stop, "generator": torch.Generator()}
+    >>> pairs = leading_eigenpairs(lambda v: weights * v, start, **options)
+    >>> [round(float(value), 9) for value in pairs.values]
     [3.0, 2.0]
     """
     size = start.shape[1]
-    kept = min(size, 2 * count + BASIS)
-    space = _Space.empty(min(size, 2 * kept), start)
-    waiting, used = list(start), 0
+    after_restart = min(size, 2 * count + BASIS)
+    space = _Space.empty(min(size, 2 * after_restart), start)
+    waiting = list(start)
+    products = 0
     while True:
-        image, used = space.add(waiting.pop(0) if waiting else None, product, generator), used + 1
+        direction = waiting.pop(0) if waiting else None
+        image = space.add(direction, product, generator)
+        products += 1
         if not image.isfinite().all():
-            values, vectors = (
-                start.new_full((count,), torch.nan),
-                start.new_full((count, size), torch.nan),
-            )
-            return Eigenpairs(values, vectors, values, used, False)
+            return _diverged(start, count, products)
         if waiting:
             continue
-        if space.filled < min(stop.least, size) and used < stop.products:
+        if space.filled < min(stop.least, size) and products < stop.products:
             waiting = [image]
             continue
         values, vectors, residuals = space.ritz(count)
         lengths = torch.linalg.vector_norm(residuals, dim=1)
         unit = values.abs().amax()
         converged = len(values) == count and bool((lengths <= stop.tolerance * unit).all())
-        if converged or space.filled == size or used >= stop.products:
-            return Eigenpairs(values, vectors, lengths, used, converged)
+        if converged or space.filled == size or products >= stop.products:
+            return Eigenpairs(values, vectors, lengths, products, converged)
         if lengths.amax() > INVARIANT * unit:
             waiting = [residuals[lengths.argmax()]]
         if space.filled == len(space.basis):
-            space.restart(kept)
+            space.restart(after_restart)
+
+
+def _diverged(like: Tensor, count: int, products: int) -> Eigenpairs:
+    """Return the record of an iteration that met NaN or infinity."""
+    values = like.new_full((count,), torch.nan)
+    vectors = like.new_full((count, like.shape[1]), torch.nan)
+    return Eigenpairs(values, vectors, values, products, False)
 
 
 @dataclass(eq=False)
@@ -160,49 +176,48 @@ class _Space:
     @classmethod
     def empty(cls, most: int, like: Tensor) -> "_Space":
         """Return a space of no dimension, with room for ``most``."""
-        return cls(
-            like.new_empty(most, like.shape[1]),
-            like.new_empty(most, like.shape[1]),
-            like.new_zeros(most, most),
-            0,
-        )
+        size = like.shape[1]
+        basis = like.new_empty(most, size)
+        images = like.new_empty(most, size)
+        return cls(basis, images, within=like.new_zeros(most, most), filled=0)
 
     def add(self, vector: Tensor | None, product: Product, generator: torch.Generator) -> Tensor:
-        """Add a direction, a random one if none is given or nothing is left of it, and return its image."""
-        place, basis = self.filled, self.basis[: self.filled]
+        """Add the new direction of a vector, or a random one if there is none; return its image."""
+        last = self.filled
+        basis = self.basis[:last]
         direction = None if vector is None else _outside(basis, vector)
         while direction is None:
             noise = torch.randn(self.basis.shape[1], generator=generator, dtype=torch.float64)
             direction = _outside(basis, noise.to(self.basis))
-        self.basis[place], self.images[place] = direction, product(direction)
+        self.basis[last] = direction
+        self.images[last] = product(direction)
         self.filled += 1
-        self.within[place, : place + 1] = self.basis[: place + 1] @ self.images[place]
-        self.within[:place, place] = self.within[place, :place]
-        return self.images[place]
+        self.within[last, : last + 1] = self.basis[: last + 1] @ self.images[last]
+        self.within[:last, last] = self.within[last, :last]
+        return self.images[last]
 
     def ritz(self, count: int) -> tuple[Tensor, Tensor, Tensor]:
         """Return the leading Ritz values, their vectors and the residual vectors."""
-        values, coefficients = torch.linalg.eigh(self.within[: self.filled, : self.filled])
-        values, coefficients = values.flip(0)[:count], coefficients.flip(1)[:, :count].T
-        vectors, images = (
-            coefficients @ self.basis[: self.filled],
-            coefficients @ self.images[: self.filled],
-        )
+        ascending, columns = torch.linalg.eigh(self.within[: self.filled, : self.filled])
+        values = ascending.flip(0)[:count]
+        coefficients = columns.flip(1)[:, :count].T
+        vectors = coefficients @ self.basis[: self.filled]
+        images = coefficients @ self.images[: self.filled]
         return values, vectors, images - values[:, None] * vectors
 
-    def restart(self, kept: int) -> None:
-        """Keep the leading Ritz vectors only."""
-        values, vectors, residuals = self.ritz(kept)
-        self.basis[:kept], self.images[:kept] = vectors, residuals + values[:, None] * vectors
-        self.within[:kept, :kept], self.filled = torch.diag(values), kept
+    def restart(self, count: int) -> None:
+        """Keep some leading Ritz vectors only."""
+        values, vectors, residuals = self.ritz(count)
+        self.basis[:count] = vectors
+        self.images[:count] = residuals + values[:, None] * vectors
+        self.within[:count, :count] = torch.diag(values)
+        self.filled = count
 
 
 def _outside(basis: Tensor, vector: Tensor) -> Tensor | None:
-    """Return the unit vector along the part of a vector outside a space; None if only rounding is left of it."""
+    """Return the direction of a vector outside a space; None if only rounding is left of it."""
     vector = vector / torch.linalg.vector_norm(vector)
-    for _ in range(
-        2
-    ):  # once more, because the first leaves rounding in proportion to what it removes
+    for _ in range(PROJECTIONS):
         vector = vector - basis.T @ (basis @ vector)
         length = torch.linalg.vector_norm(vector)
         if not length > INVARIANT:
@@ -244,29 +259,26 @@ def refined_eigenpairs(
     >>> def operator(dtype):
     ...     return lambda v: torch.tensor([3.0, 1.0, 2.0], dtype=dtype) * v
     >>> start = torch.ones(3, dtype=torch.float64)
-    >>> found = refined_eigenpairs(operator, start, count=1, tolerance=1e-9, generator=torch.Generator())
-    >>> round(float(found.values), 9), found.converged
+    >>> options = {"count": 1, "tolerance": 1e-9, "generator": torch.Generator()}
+    >>> pairs = refined_eigenpairs(operator, start, **options)
+    >>> round(float(pairs.values), 9), pairs.converged
     (3.0, True)
     """
-    size = len(start)
-    least = min(size, 2 * count + BASIS)
-    single, double = operator(torch.float32), operator(torch.float64)
-    search = Stop(tolerance / 2, 2 * least, least)
+    single = operator(torch.float32)
+    double = operator(torch.float64)
+    start = start[None]
+    least = min(start.shape[1], 2 * count + BASIS)
+    search = Stop(tolerance / 2, products=2 * least, least=least)
     guess = leading_eigenpairs(
         lambda vector: single(vector.float()).double(),
-        start[None],
+        start,
         count=count,
         stop=search,
         generator=generator,
     )
-    finite = bool(guess.residuals.isfinite().all())
-    begin, least = (guess.vectors, count) if finite else (start[None], least)
-    stop = Stop(tolerance, BUDGET * count, least)
-    found = leading_eigenpairs(double, begin, count=count, stop=stop, generator=generator)
-    return Eigenpairs(
-        found.values,
-        found.vectors,
-        found.residuals,
-        guess.products + found.products,
-        found.converged,
-    )
+    if guess.residuals.isfinite().all():
+        start = guess.vectors
+        least = count
+    stop = Stop(tolerance, products=BUDGET * count, least=least)
+    pairs = leading_eigenpairs(double, start, count=count, stop=stop, generator=generator)
+    return replace(pairs, products=guess.products + pairs.products)

@@ -29,7 +29,7 @@ import torch
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError
-from symgeom.ground.types import Parameters, cast
+from symgeom.ground.types import Parameters, cast, unravel
 from symgeom.landscape.flatness.eigenpairs import Product, refined_eigenpairs
 from symgeom.landscape.problem import Problem
 
@@ -92,57 +92,75 @@ def hessian_vector_product(
     --------
     >>> from torch import nn
     >>> square = lambda outputs, targets: ((outputs - targets) ** 2).sum(1)
-    >>> quadratic = Problem(nn.Linear(1, 1, bias=False), torch.tensor([[3.0]]), torch.zeros(1, 1), square)
+    >>> inputs, targets = torch.tensor([[3.0]]), torch.zeros(1, 1)
+    >>> quadratic = Problem(nn.Linear(1, 1, bias=False), inputs, targets, square)
     >>> hessian_vector_product(quadratic, {"weight": torch.ones(1, 1)})(torch.tensor([1.0]))
     tensor([18.])
     """
     if problem.batch_norm == "recompute":
         raise SymgeomError(
-            "Cannot differentiate a loss twice whose batch norms use recomputed statistics. Fold the network first "
-            "(fold_batchnorm), or measure the statistics once (recompute_statistics) and choose batch_norm='carried'."
+            "Cannot differentiate a loss twice whose batch norms use recomputed statistics. "
+            "Fold the network first (fold_batchnorm), or measure the statistics once "
+            "(recompute_statistics) and choose batch_norm='carried'."
         )
     names = trainable(problem, params, tensors=tensors)
-    leaves = [params[name].detach().clone().requires_grad_() for name in names]
-    network = {**params, **dict(zip(names, leaves, strict=True))}
-    parts = [
-        replace(problem, inputs=inputs, targets=targets)
-        for inputs, targets in zip(
-            problem.inputs.split(problem.chunk), problem.targets.split(problem.chunk), strict=True
+    leaves = {name: params[name].detach().clone().requires_grad_() for name in names}
+    chunks = _chunks(problem)
+
+    def gradient(chunk: Problem) -> dict[str, Tensor]:
+        share = len(chunk.targets) / len(problem.targets)
+        loss = chunk.loss({**params, **leaves}) * share
+        gradients = torch.autograd.grad(
+            loss, list(leaves.values()), create_graph=True, materialize_grads=True
         )
-    ]
+        return dict(zip(names, gradients, strict=True))
 
-    def gradient(part: Problem) -> tuple[Tensor, ...]:
-        loss = part.loss(network) * (len(part.targets) / len(problem.targets))
-        return torch.autograd.grad(loss, leaves, create_graph=True, materialize_grads=True)
-
-    kept = [gradient(parts[0])] if len(parts) == 1 else None
+    graph = gradient(chunks[0]) if len(chunks) == 1 else None
 
     def product(vector: Tensor) -> Tensor:
-        along = [
-            part.view_as(leaf)
-            for part, leaf in zip(
-                vector.split([leaf.numel() for leaf in leaves]), leaves, strict=True
-            )
-        ]
         total = torch.zeros_like(vector)
-        for gradients in kept or map(gradient, parts):
-            curved = [
-                (g, v) for g, v in zip(gradients, along, strict=True) if g.requires_grad
-            ]  # not where the loss is linear
-            if curved:
-                sources, vectors = zip(*curved, strict=True)
-                options = {"retain_graph": kept is not None, "materialize_grads": True}
-                second = torch.autograd.grad(sources, leaves, vectors, **options)
-                total += torch.cat([tensor.reshape(-1) for tensor in second])
+        for chunk in chunks:
+            slopes = gradient(chunk) if graph is None else graph
+            total += _second_backward(slopes, leaves, vector, keep_graph=graph is not None)
         return total
 
     return product
 
 
+def _chunks(problem: Problem) -> list[Problem]:
+    """Return the landscapes of the data's chunks."""
+    inputs = problem.inputs.split(problem.chunk)
+    targets = problem.targets.split(problem.chunk)
+    chunks = []
+    for chunk_inputs, chunk_targets in zip(inputs, targets, strict=True):
+        chunks.append(replace(problem, inputs=chunk_inputs, targets=chunk_targets))
+    return chunks
+
+
+def _second_backward(
+    gradient: Parameters, leaves: Parameters, vector: Tensor, *, keep_graph: bool
+) -> Tensor:
+    """Return the derivative of a gradient along a vector; zero where the loss is linear."""
+    along = unravel(vector, leaves)
+    curved = [name for name in leaves if gradient[name].requires_grad]
+    if not curved:
+        return torch.zeros_like(vector)
+    second = torch.autograd.grad(
+        [gradient[name] for name in curved],
+        list(leaves.values()),
+        [along[name] for name in curved],
+        retain_graph=keep_graph,
+        materialize_grads=True,
+    )
+    return torch.cat([tensor.reshape(-1) for tensor in second])
+
+
 def trainable(
     problem: Problem, params: Parameters, *, tensors: Collection[str] | None = None
 ) -> list[str]:
-    """Return the names of a network's trainable tensors, in its order: the coordinates of Hessian-vector products.
+    """Return the names of a network's trainable tensors, in its order.
+
+    They are the coordinates of products with the Hessian.
 
     Parameters
     ----------
@@ -171,15 +189,15 @@ def trainable(
     >>> trainable(problem, network), trainable(problem, network, tensors=["weight"])
     (['bias', 'weight'], ['weight'])
     """
-    known = {name for name, _ in problem.module.named_parameters()}
-    names = [name for name in params if name in known]
+    weights = dict(problem.module.named_parameters())
+    names = [name for name in params if name in weights]
     if tensors is None:
         return names
     unknown = sorted(set(tensors) - set(names))
     if unknown or not tensors:
         raise SymgeomError(
-            f"Cannot restrict a measure to the tensors {sorted(tensors)}: the network has no trainable ones named "
-            f"{unknown}. Choose some from {names}."
+            f"Cannot restrict a measure to the tensors {sorted(tensors)}: the network has no "
+            f"trainable ones named {unknown}. Choose some from {names}."
         )
     return [name for name in names if name in tensors]
 
@@ -228,23 +246,29 @@ def hessian_eigenvalues(
     >>> square = lambda outputs, targets: 1.5 * ((outputs - targets) ** 2).sum(1)
     >>> inputs = torch.diag(torch.tensor([1.0, 2.0, 3.0]))
     >>> quadratic = Problem(nn.Linear(3, 1, bias=False), inputs, torch.zeros(3, 1), square)
-    >>> found = hessian_eigenvalues(quadratic, {"weight": torch.ones(1, 3)}, count=2, generator=torch.Generator().manual_seed(0))
-    >>> [round(float(value), 6) for value in found.values], found.converged
+    >>> options = {"count": 2, "generator": torch.Generator().manual_seed(0)}
+    >>> leading = hessian_eigenvalues(quadratic, {"weight": torch.ones(1, 3)}, **options)
+    >>> [round(float(value), 6) for value in leading.values], leading.converged
     ([9.0, 4.0], True)
     """
 
     def operator(dtype: torch.dtype) -> Product:
         return hessian_vector_product(problem.cast(dtype), cast(params, dtype), tensors=tensors)
 
-    chosen = [params[name] for name in trainable(problem, params, tensors=tensors)]
+    names = trainable(problem, params, tensors=tensors)
     return leading_eigenvalues(
-        operator, chosen, problem.batch_norm, count=count, tolerance=tolerance, generator=generator
+        operator,
+        [params[name] for name in names],
+        problem.batch_norm,
+        count=count,
+        tolerance=tolerance,
+        generator=generator,
     )
 
 
 def leading_eigenvalues(
     operator: Callable[[torch.dtype], Product],
-    chosen: Sequence[Tensor],
+    tensors: Sequence[Tensor],
     batch_norm: str | None,
     *,
     count: int,
@@ -257,8 +281,8 @@ def leading_eigenvalues(
     ----------
     operator : callable
         From a precision to products in it.
-    chosen : sequence of Tensor
-        The tensors; only sizes and device matter.
+    tensors : sequence of Tensor
+        Those tensors; only sizes and device matter.
     batch_norm : None or {"carried"}
         For the record.
     count : int
@@ -282,23 +306,30 @@ def leading_eigenvalues(
     --------
     >>> doubled = lambda dtype: lambda vector: 2 * vector
     >>> options = {"count": 1, "tolerance": 1e-3, "generator": torch.Generator().manual_seed(0)}
-    >>> leading_eigenvalues(doubled, [torch.ones(3)], None, **options).values
-    tensor([2.], dtype=torch.float64)
+    >>> leading = leading_eigenvalues(doubled, [torch.ones(3)], None, **options)
+    >>> [round(float(value), 9) for value in leading.values]
+    [2.0]
     """
-    size = sum(tensor.numel() for tensor in chosen)
+    size = sum(tensor.numel() for tensor in tensors)
     if not 0 < count <= size:
         raise SymgeomError(
-            f"Cannot find {count} eigenvalues of a Hessian of {size} parameters: ask for 1 to {size}."
+            f"Cannot find {count} eigenvalues of a Hessian of {size} parameters: "
+            f"ask for 1 to {size}."
         )
-    start = torch.randn(size, generator=generator, dtype=torch.float64).to(chosen[0].device)
-    found = refined_eigenpairs(
-        operator, start, count=count, tolerance=tolerance, generator=generator
+    noise = torch.randn(size, generator=generator, dtype=torch.float64)
+    pairs = refined_eigenpairs(
+        operator,
+        noise.to(tensors[0].device),
+        count=count,
+        tolerance=tolerance,
+        generator=generator,
     )
-    near = found.residuals <= tolerance * found.values.abs().amax()
+    largest = pairs.values.abs().amax()
+    exact = pairs.residuals <= tolerance * largest
     return HessianEigenvalues(
-        torch.where(near, found.values, torch.nan),
-        found.residuals,
-        found.products,
-        found.converged,
-        batch_norm,
+        values=torch.where(exact, pairs.values, torch.nan),
+        residuals=pairs.residuals,
+        matvecs=pairs.products,
+        converged=pairs.converged,
+        batch_norm=batch_norm,
     )

@@ -29,13 +29,16 @@ from torch import Tensor
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.types import Parameters
 from symgeom.landscape.flatness.hessian import trainable
-from symgeom.landscape.flatness.noise import Noise
+from symgeom.landscape.flatness.noise import KindOfNoise, Noise
+from symgeom.landscape.flatness.parts import all_finite
 from symgeom.landscape.problem import Problem
 
 
 @dataclass(frozen=True, eq=False)
 class LocalEnergy:
-    """The local energy of one network as a function of the amplitude of the noise; NaN for a network that diverged.
+    """The local energy of one network as a function of the amplitude of the noise.
+
+    It is NaN for a network that diverged.
 
     Attributes
     ----------
@@ -49,7 +52,7 @@ class LocalEnergy:
         draws are shared.
     loss_increase : Tensor, shape (amplitude,)
         Mean increase of the loss.
-    noise : Noise
+    noise : Noise or Flips
         Kind of the noise, with its conventions.
     draws : int
         Number of draws.
@@ -63,7 +66,7 @@ class LocalEnergy:
     error_increase: Tensor
     standard_error: Tensor
     loss_increase: Tensor
-    noise: Noise
+    noise: KindOfNoise
     draws: int
     tensors: tuple[str, ...]
     batch_norm: str | None
@@ -114,34 +117,64 @@ def local_energy(
     >>> from torch import nn
     >>> problem = Problem(nn.Linear(1, 2, bias=False), torch.ones(1, 1), torch.tensor([1]))
     >>> network = {"weight": torch.tensor([[0.0], [1.0]])}
-    >>> local_energy(problem, network, amplitudes=[0.0, 0.1], draws=3, generator=torch.Generator().manual_seed(0)).error_increase
+    >>> options = {"draws": 3, "generator": torch.Generator().manual_seed(0)}
+    >>> local_energy(problem, network, amplitudes=[0.0, 0.1], **options).error_increase
     tensor([0., 0.], dtype=torch.float64)
     """
-    noise = noise if isinstance(noise, Noise) else Noise(noise)
+    if isinstance(noise, str):
+        noise = Noise(noise)
+    check_draws(draws)
+    names = trainable(problem, params, tensors=noise.tensors)
+    amplitude = torch.as_tensor(amplitudes, dtype=torch.float64)
+    increase = torch.full((draws, len(amplitude), 2), torch.nan, dtype=torch.float64)
+    if all_finite(params):
+        start = noise.start(params)
+        draw = noise.around(start, names)
+        before = _loss_and_error(problem, start)
+        for row in range(draws):
+            displaced = draw(generator)
+            for column, sigma in enumerate(amplitude.tolist()):
+                increase[row, column] = _loss_and_error(problem, displaced(sigma)) - before
+    mean = increase.mean(0)
+    return LocalEnergy(
+        amplitude=amplitude,
+        error_increase=mean[:, 1],
+        standard_error=increase[..., 1].std(0) / draws**0.5,
+        loss_increase=mean[:, 0],
+        noise=noise,
+        draws=draws,
+        tensors=tuple(names),
+        batch_norm=problem.batch_norm,
+    )
+
+
+def check_draws(draws: int) -> None:
+    """Raise unless there are enough draws for a standard error.
+
+    Parameters
+    ----------
+    draws : int
+        Draws of the noise.
+
+    Raises
+    ------
+    SymgeomError
+        If there are fewer than two.
+
+    Examples
+    --------
+    >>> check_draws(2)
+    """
     if draws < 2:
         raise SymgeomError(
-            f"Cannot estimate a local energy from {draws} draws: its standard error needs at least 2."
+            f"Cannot estimate a local energy from {draws} draws: "
+            "its standard error needs at least 2."
         )
-    amplitude, names = (
-        torch.as_tensor(amplitudes, dtype=torch.float64),
-        trainable(problem, params, tensors=noise.tensors),
-    )
-    values = torch.full((draws, len(amplitude), 2), torch.nan, dtype=torch.float64)
-    if all(tensor.isfinite().all() for tensor in params.values()):
-        start = noise.start(params)
-        draw, before = noise.around(start, names), _loss_and_error(problem, start)
-        for place in range(draws):
-            displaced = draw(generator)
-            for index, sigma in enumerate(amplitude.tolist()):
-                values[place, index] = _loss_and_error(problem, displaced(sigma)) - before
-    loss, error = values.mean(0).unbind(-1)
-    spread = values[..., 1].std(0) / draws**0.5
-    return LocalEnergy(
-        amplitude, error, spread, loss, noise, draws, tuple(names), problem.batch_norm
-    )
 
 
 def _loss_and_error(problem: Problem, params: Parameters) -> Tensor:
-    """Loss and error, both NaN where the outputs are: a network that predicts no class has no error."""
-    loss, error = (value.double().cpu() for value in problem.loss_and_error(params))
+    """Return loss and error; a network that predicts no class has neither, and both are NaN."""
+    loss, error = problem.loss_and_error(params)
+    loss = loss.double().cpu()
+    error = error.double().cpu()
     return torch.stack([loss, torch.where(loss.isnan(), loss, error)])

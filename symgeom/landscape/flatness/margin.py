@@ -1,4 +1,4 @@
-r"""Margins of a classifier: how far its outputs are from another decision, in units that no rescaling changes.
+r"""Margins of a classifier: how far its outputs are from another decision.
 
 The margin of a sample of class :math:`y` is :math:`f_y - \max_{c \neq y} f_c`; it is positive where
 the network is right. Outputs can be scaled at will, so that margins are compared on the canonical
@@ -13,7 +13,8 @@ The *relative margin* of a layer is, to first order, the smallest change of its 
 relative to its own size, that takes the sample to the decision between its class and the best
 other,
 
-.. math:: \gamma_l = \frac{m}{\lVert w_l \odot \nabla_{w_l} m \rVert}, \qquad m = f_y - \max_{c\neq y} f_c,
+.. math:: \gamma_l = \frac{m}{\lVert w_l \odot \nabla_{w_l} m \rVert}, \qquad
+          m = f_y - \max_{c\neq y} f_c,
 
 which no rescaling of units or outputs changes: :math:`w \odot \nabla_w m` is carried along, and the
 outputs' scale divides out.
@@ -38,6 +39,7 @@ from torch import Tensor
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.types import Parameters, cast
 from symgeom.landscape.flatness.hessian import trainable
+from symgeom.landscape.flatness.parts import all_finite
 from symgeom.landscape.problem import Problem
 from symgeom.quotient.gauge import canonicalise
 from symgeom.symmetry.spec import SymmetrySpec
@@ -98,10 +100,13 @@ def margins(outputs: Tensor, targets: Tensor) -> Tensor:
     """
     if outputs.ndim != 2 or outputs.shape[1] < 2:
         raise SymgeomError(
-            f"Cannot compute margins from outputs of shape {tuple(outputs.shape)}: give one row of at least 2 logits per sample."
+            f"Cannot compute margins from outputs of shape {tuple(outputs.shape)}: "
+            "give one row of at least 2 logits per sample."
         )
-    own = outputs.gather(1, targets[:, None]).squeeze(1)
-    return own - outputs.scatter(1, targets[:, None], -torch.inf).amax(1)
+    labels = targets[:, None]
+    right = outputs.gather(1, labels).squeeze(1)
+    best_wrong = outputs.scatter(1, labels, -torch.inf).amax(1)
+    return right - best_wrong
 
 
 @torch.no_grad()
@@ -144,22 +149,27 @@ def normalised_margins(
     tensor([1.4000], dtype=torch.float64)
     """
     quantile = torch.as_tensor(quantiles, dtype=torch.float64)
-    nothing = torch.full_like(quantile, torch.nan)
-    if not all(tensor.isfinite().all() for tensor in params.values()):
+    if not all_finite(params):
+        nothing = torch.full_like(quantile, torch.nan)
         return Margins(quantile, nothing, nothing, bias_in_norm, problem.batch_norm)
-    problem = problem.cast(torch.float64)
+    exact = problem.cast(torch.float64)
     canonical = canonicalise(
         spec, cast(params, torch.float64), bias_in_norm=bias_in_norm, dead_units="drop"
     ).parameters
-    found = margins(problem.outputs(canonical), problem.targets)
-    value = torch.quantile(found, quantile.to(found.device)).cpu()
-    weights = [
-        canonical[name].flatten(1)
-        for name in trainable(problem, canonical)
-        if canonical[name].ndim > 1
-    ]
-    norms = torch.stack([torch.linalg.matrix_norm(weight, ord=2) for weight in weights]).cpu()
-    return Margins(quantile, value, value / norms.prod(), bias_in_norm, problem.batch_norm)
+    margin = margins(exact.outputs(canonical), exact.targets)
+    value = torch.quantile(margin, quantile.to(margin.device)).cpu()
+    spectral = value / _product_of_norms(exact, canonical)
+    return Margins(quantile, value, spectral, bias_in_norm, exact.batch_norm)
+
+
+def _product_of_norms(problem: Problem, params: Parameters) -> Tensor:
+    """Return the product of the spectral norms of the layers' weights, biases aside."""
+    norms = []
+    for name in trainable(problem, params):
+        weight = params[name]
+        if weight.ndim > 1:
+            norms.append(torch.linalg.matrix_norm(weight.flatten(1), ord=2))
+    return torch.stack(norms).cpu().prod()
 
 
 def layer_margins(
@@ -178,7 +188,7 @@ def layer_margins(
     params : Parameters
         One network in any gauge.
     parts : mapping of str to sequence of str
-        The trainable tensors of each layer, as :func:`~symgeom.landscape.flatness.layers.layers`
+        The trainable tensors of each layer, as :func:`~symgeom.landscape.flatness.parts.layers`
         returns them.
     quantiles : sequence of float
         Which quantiles of the relative margins over the samples, from 0 to 1 (not interpolated: the
@@ -200,23 +210,26 @@ def layer_margins(
     tensor([[1.4000]], dtype=torch.float64)
     """
     quantile = torch.as_tensor(quantiles, dtype=torch.float64)
-    if problem.batch_norm == "recompute" or not all(
-        tensor.isfinite().all() for tensor in params.values()
-    ):
+    if problem.batch_norm == "recompute" or not all_finite(params):
         return torch.full((len(parts), len(quantile)), torch.nan, dtype=torch.float64)
-    problem, network = (
-        replace(problem.cast(torch.float64), sample_loss=margins),
-        cast(params, torch.float64),
-    )
-    slopes = [[] for _ in parts]
-    for gradients in problem.sample_gradients(network):
-        for found, names in zip(slopes, parts.values(), strict=True):
-            squares = [
-                gradients[name].square().flatten(1) @ network[name].square().flatten()
-                for name in names
-            ]
-            found.append(sum(squares).sqrt())
+    exact = replace(problem.cast(torch.float64), sample_loss=margins)
+    network = cast(params, torch.float64)
+    slopes: list[list[Tensor]] = [[] for _ in parts]
+    for gradients in exact.sample_gradients(network):
+        for slope, names in zip(slopes, parts.values(), strict=True):
+            slope.append(_relative_slopes(gradients, network, names))
     with torch.no_grad():
-        found = margins(problem.outputs(network), problem.targets)
-    ratios = found / torch.stack([torch.cat(slope) for slope in slopes])
-    return torch.quantile(ratios, quantile.to(ratios.device), dim=1, interpolation="lower").T.cpu()
+        margin = margins(exact.outputs(network), exact.targets)
+    ratios = margin / torch.stack([torch.cat(slope) for slope in slopes])
+    quantile = quantile.to(ratios.device)
+    return torch.quantile(ratios, quantile, dim=1, interpolation="lower").T.cpu()
+
+
+def _relative_slopes(gradients: Parameters, network: Parameters, names: Sequence[str]) -> Tensor:
+    """Return the length of every sample's gradient over some tensors, times the weights."""
+    squares = torch.zeros((), dtype=torch.float64)
+    for name in names:
+        gradient = gradients[name].square().flatten(1)
+        weight = network[name].square().flatten()
+        squares = squares + gradient @ weight
+    return squares.sqrt()

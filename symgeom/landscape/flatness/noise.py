@@ -3,7 +3,8 @@ r"""Random displacements of a network: relative to each weight, isotropic on the
 With amplitude :math:`\sigma` and standard normal :math:`z`,
 
 .. math:: w_i \leftarrow w_i (1 + \sigma z_i), \qquad
-          u_k \leftarrow |u_k| \frac{\hat u_k + \sigma \xi_k}{|\hat u_k + \sigma \xi_k|}, \; \xi_k = z_k / \sqrt{d_k}, \qquad
+          u_k \leftarrow |u_k| \frac{\hat u_k + \sigma \xi_k}{|\hat u_k + \sigma \xi_k|}, \;
+          \xi_k = z_k / \sqrt{d_k}, \qquad
           w_i \leftarrow w_i + \sigma z_i
 
 are *multiplicative*, *torus* and *additive* noise. The first commutes with every diagonal
@@ -21,13 +22,14 @@ stated; this is our choice.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError, check_choice
 from symgeom.ground.types import Parameters, ravel, unravel
-from symgeom.landscape.flatness.layers import on_the_torus, sphere_indices
+from symgeom.landscape.flatness.parts import on_the_torus, sphere_indices
 from symgeom.symmetry.spec import SymmetrySpec
 from symgeom.symmetry.sphere import normalise
 
@@ -36,6 +38,17 @@ KINDS = ("multiplicative", "torus", "additive")
 
 Displacement = Callable[[float], dict[str, Tensor]]
 """From an amplitude to the displaced network."""
+
+Draw = Callable[[torch.Generator], Displacement]
+"""From a generator to one draw of the noise."""
+
+
+class KindOfNoise(Protocol):
+    """What the record of a local energy says of its noise."""
+
+    @property
+    def kind(self) -> str:
+        """The kind's name."""
 
 
 @dataclass(frozen=True)
@@ -61,13 +74,13 @@ class Noise:
 
     def __post_init__(self) -> None:
         check_choice(self.kind, KINDS, "noise")
-        if self.kind == "torus" and self.spec is None:
-            raise SymgeomError(
-                "Cannot draw noise on the torus without knowing its spheres: give the architecture, Noise('torus', spec)."
-            )
+        if self.kind == "torus":
+            _architecture(self)
 
     def start(self, params: Parameters) -> Parameters:
-        """Return the network that is displaced: the canonical representative for "torus", the network itself otherwise.
+        """Return the network that is displaced.
+
+        It is the canonical representative for "torus", and the network itself otherwise.
 
         Parameters
         ----------
@@ -81,12 +94,10 @@ class Noise:
         """
         if self.kind != "torus":
             return params
-        found = on_the_torus(self.spec, params, bias_in_norm=self.bias_in_norm)
-        return {name: tensor.to(params[name].dtype) for name, tensor in found.items()}
+        canonical = on_the_torus(_architecture(self), params, bias_in_norm=self.bias_in_norm)
+        return {name: tensor.to(params[name].dtype) for name, tensor in canonical.items()}
 
-    def around(
-        self, network: Parameters, names: Sequence[str]
-    ) -> Callable[[torch.Generator], Displacement]:
+    def around(self, network: Parameters, names: Sequence[str]) -> Draw:
         """Prepare displacements of a network.
 
         Parameters
@@ -108,47 +119,64 @@ class Noise:
         >>> draw(torch.Generator().manual_seed(0))(0.0)
         {'weight': tensor([1.])}
         """
-        return (_on_spheres if self.kind == "torus" else _everywhere)(self, network, names)
+        if self.kind == "torus":
+            return _on_spheres(self, network, names)
+        return _everywhere(self, network, names)
 
 
-def _everywhere(
-    noise: Noise, network: Parameters, names: Sequence[str]
-) -> Callable[[torch.Generator], Displacement]:
+def _architecture(noise: Noise) -> SymmetrySpec:
+    """Return the architecture that noise on the torus needs."""
+    if noise.spec is None:
+        raise SymgeomError(
+            "Cannot draw noise on the torus without knowing its spheres: "
+            "give the architecture, Noise('torus', spec)."
+        )
+    return noise.spec
+
+
+def _everywhere(noise: Noise, network: Parameters, names: Sequence[str]) -> Draw:
+    """Prepare noise on every weight of some tensors."""
+
     def draw(generator: torch.Generator) -> Displacement:
-        change = {name: _normal(network[name], generator) for name in names}
-        if noise.kind == "multiplicative":
-            change = {name: z.mul_(network[name]) for name, z in change.items()}
-        return lambda sigma: {
-            **network,
-            **{name: torch.add(network[name], z, alpha=sigma) for name, z in change.items()},
-        }
+        change = {}
+        for name in names:
+            z = _normal(network[name], generator)
+            if noise.kind == "multiplicative":
+                z.mul_(network[name])
+            change[name] = z
+
+        def displaced(sigma: float) -> dict[str, Tensor]:
+            moved = dict(network)
+            for name, z in change.items():
+                moved[name] = torch.add(network[name], z, alpha=sigma)
+            return moved
+
+        return displaced
 
     return draw
 
 
-def _on_spheres(
-    noise: Noise, network: Parameters, names: Sequence[str]
-) -> Callable[[torch.Generator], Displacement]:
+def _on_spheres(noise: Noise, network: Parameters, names: Sequence[str]) -> Draw:
+    """Prepare noise on the spheres to which some tensors belong."""
     weights = {name: network[name] for name in names}
     flat = ravel(weights)
-    indices = list(
-        sphere_indices(noise.spec, network, names, bias_in_norm=noise.bias_in_norm).values()
-    )
+    spheres = sphere_indices(_architecture(noise), network, names, bias_in_norm=noise.bias_in_norm)
+    indices = list(spheres.values())
     lengths = [torch.linalg.vector_norm(flat[index], dim=1, keepdim=True) for index in indices]
     directions = [normalise(flat[index]) for index in indices]
 
     def draw(generator: torch.Generator) -> Displacement:
-        change = [
-            _normal(direction, generator).div_(direction.shape[1] ** 0.5)
-            for direction in directions
-        ]
+        change = []
+        for direction in directions:
+            z = _normal(direction, generator)
+            change.append(z.div_(direction.shape[1] ** 0.5))
 
         def displaced(sigma: float) -> dict[str, Tensor]:
             moved = flat.clone()
-            for index, length, direction, z in zip(
+            for index, length, direction, xi in zip(
                 indices, lengths, directions, change, strict=True
             ):
-                moved[index] = length * normalise(torch.add(direction, z, alpha=sigma))
+                moved[index] = length * normalise(torch.add(direction, xi, alpha=sigma))
             return {**network, **unravel(moved, weights)}
 
         return displaced
@@ -157,4 +185,5 @@ def _on_spheres(
 
 
 def _normal(like: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw standard normal numbers in float64, and round them to the precision of a tensor."""
     return torch.randn(like.shape, generator=generator, dtype=torch.float64).to(like)

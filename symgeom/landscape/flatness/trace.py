@@ -8,7 +8,8 @@ two running means agree stops too early.
 ``method="hutch++"`` spends a third of the products on a sketch :math:`Q` of the leading eigenspace,
 a third on the exact trace there, and the rest on what is left:
 
-.. math:: \operatorname{tr} H = \operatorname{tr} Q^T H Q + \operatorname{tr}\,(1 - QQ^T) H (1 - QQ^T) .
+.. math:: \operatorname{tr} H = \operatorname{tr} Q^T H Q
+          + \operatorname{tr}\,(1 - QQ^T) H (1 - QQ^T) .
 
 It is exact on matrices of lower rank than the sketch, and better where few eigenvalues dominate, as
 at a trained network.
@@ -32,6 +33,8 @@ from symgeom.landscape.flatness.hessian import hessian_vector_product, trainable
 from symgeom.landscape.problem import Problem
 
 METHODS = ("hutchinson", "hutch++")
+FEWEST = {"hutchinson": 2, "hutch++": 4}
+"""Probes that the standard error of each method needs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,15 +105,21 @@ def hessian_trace(
     >>> square = lambda outputs, targets: 1.5 * ((outputs - targets) ** 2).sum(1)
     >>> inputs = torch.diag(torch.tensor([1.0, 2.0, 3.0]))
     >>> quadratic = Problem(nn.Linear(3, 1, bias=False), inputs, torch.zeros(3, 1), square)
-    >>> found = hessian_trace(quadratic, {"weight": torch.ones(1, 3)}, probes=2, generator=torch.Generator().manual_seed(0))
-    >>> float(found.trace), float(found.standard_error)
+    >>> options = {"probes": 2, "generator": torch.Generator().manual_seed(0)}
+    >>> estimate = hessian_trace(quadratic, {"weight": torch.ones(1, 3)}, **options)
+    >>> float(estimate.trace), float(estimate.standard_error)
     (14.0, 0.0)
     """
-    params = cast(params, torch.float64)
-    product = hessian_vector_product(problem.cast(torch.float64), params, tensors=tensors)
-    like = ravel({name: params[name] for name in trainable(problem, params, tensors=tensors)})
+    network = cast(params, torch.float64)
+    product = hessian_vector_product(problem.cast(torch.float64), network, tensors=tensors)
+    names = trainable(problem, network, tensors=tensors)
     return trace_of(
-        product, like, problem.batch_norm, probes=probes, generator=generator, method=method
+        product,
+        ravel({name: network[name] for name in names}),
+        problem.batch_norm,
+        probes=probes,
+        generator=generator,
+        method=method,
     )
 
 
@@ -153,32 +162,45 @@ def trace_of(
     Examples
     --------
     >>> like = torch.ones(5, dtype=torch.float64)
-    >>> float(trace_of(lambda vector: 2 * vector, like, None, probes=2, generator=torch.Generator()).trace)
+    >>> options = {"probes": 2, "generator": torch.Generator()}
+    >>> float(trace_of(lambda vector: 2 * vector, like, None, **options).trace)
     10.0
     """
     check_choice(method, METHODS, "estimator of traces")
-    least = 2 if method == "hutchinson" else 4
+    least = FEWEST[method]
     if probes < least:
         raise SymgeomError(
-            f"Cannot estimate a trace from {probes} probes by {method}: its standard error needs at least {least}."
+            f"Cannot estimate a trace from {probes} probes by {method}: "
+            f"its standard error needs at least {least}."
         )
-    sketch, exact = like.new_empty(len(like), 0), 0.0
+    sketch = like.new_empty(len(like), 0)
     if method == "hutch++":
-        images = torch.stack(
-            [product(random_signs(like, generator)) for _ in range(min(probes // 3, len(like)))],
-            dim=1,
-        )
-        sketch = torch.linalg.qr(images).Q if images.isfinite().all() else images
-        exact = sum(torch.dot(vector, product(vector)) for vector in sketch.T)
-    values = []
+        sketch = _sketch(product, like, min(probes // 3, len(like)), generator)
+    exact = like.new_zeros(())
+    for direction in sketch.T:
+        exact += torch.dot(direction, product(direction))
+    samples = []
     for _ in range(probes - 2 * sketch.shape[1]):
         z = random_signs(like, generator)
         z -= sketch @ (sketch.T @ z)
-        values.append(torch.dot(z, product(z)))
-    found = torch.stack(values)
+        samples.append(torch.dot(z, product(z)))
+    values = torch.stack(samples)
     return HessianTrace(
-        exact + found.mean(), found.std() / len(found) ** 0.5, probes, method, batch_norm
+        trace=exact + values.mean(),
+        standard_error=values.std() / len(values) ** 0.5,
+        probes=probes,
+        method=method,
+        batch_norm=batch_norm,
     )
+
+
+def _sketch(product: Product, like: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """Return an orthonormal basis near the leading eigenspace, as columns."""
+    images = []
+    for _ in range(count):
+        images.append(product(random_signs(like, generator)))
+    columns = torch.stack(images, dim=1)
+    return torch.linalg.qr(columns).Q if columns.isfinite().all() else columns
 
 
 def random_signs(like: Tensor, generator: torch.Generator) -> Tensor:
@@ -201,4 +223,5 @@ def random_signs(like: Tensor, generator: torch.Generator) -> Tensor:
     >>> random_signs(torch.zeros(50), torch.Generator()).abs().sum()
     tensor(50.)
     """
-    return (2 * torch.randint(2, like.shape, generator=generator) - 1).to(like)
+    bits = torch.randint(2, like.shape, generator=generator)
+    return (2 * bits - 1).to(like)

@@ -102,34 +102,42 @@ def sharpness(
     --------
     >>> from torch import nn
     >>> square = lambda outputs, targets: ((outputs - targets) ** 2).sum(1)
-    >>> quadratic = Problem(nn.Linear(1, 1, bias=False), torch.ones(1, 1), torch.zeros(1, 1), square)
+    >>> linear = nn.Linear(1, 1, bias=False)
+    >>> quadratic = Problem(linear, torch.ones(1, 1), torch.zeros(1, 1), square)
     >>> sharpness(quadratic, {"weight": torch.tensor([[2.0]])}, radius=1.0).increase
     tensor([5.], dtype=torch.float64)
     """
     if not radius > 0 or steps < 1:
         raise SymgeomError(
-            f"Cannot measure the sharpness within radius {radius} in {steps} steps: give a positive radius and at least 1 step."
+            f"Cannot measure the sharpness within radius {radius} in {steps} steps: "
+            "give a positive radius and at least 1 step."
         )
     names = trainable(problem, params, tensors=tensors)
     weights = {name: params[name].detach() for name in names}
     centre = ravel(weights)
     unit = centre.abs() if adaptive else torch.ones_like(centre)
-    place, before, found = torch.zeros_like(centre), problem.loss(params).double(), []
+
+    def displaced(change: Tensor) -> Parameters:
+        return {**params, **unravel(centre + unit * change, weights)}
+
+    change = torch.zeros_like(centre)
+    before = problem.loss(params).double()
+    increases = []
     for step in range(1, steps + 1):
-        gradient = problem.gradient({**params, **unravel(centre + unit * place, weights)})
+        gradient = problem.gradient(displaced(change))
         ascent = unit * ravel({name: gradient[name] for name in names})
-        place = _within(place + radius / step**0.5 * _direction(ascent), radius)
-        found.append(
-            problem.loss({**params, **unravel(centre + unit * place, weights)}).double() - before
-        )
-    increase = torch.stack(found).detach().cummax(0).values
-    return Sharpness(increase, radius, adaptive, tuple(names), problem.batch_norm)
+        change = _within(change + radius / step**0.5 * _direction(ascent), radius)
+        loss = problem.loss(displaced(change)).double()
+        increases.append(loss - before)
+    largest = torch.stack(increases).detach().cummax(0).values
+    return Sharpness(largest, radius, adaptive, tuple(names), problem.batch_norm)
 
 
 def _direction(vector: Tensor) -> Tensor:
     """Return the unit vector; zero stays zero, and NaN stays NaN."""
     length = torch.linalg.vector_norm(vector)
-    return vector / torch.where(length == 0, torch.ones_like(length), length)
+    divisor = torch.where(length == 0, torch.ones_like(length), length)
+    return vector / divisor
 
 
 def _within(vector: Tensor, radius: float) -> Tensor:

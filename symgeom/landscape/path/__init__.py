@@ -10,7 +10,8 @@ A geodesic moves every unit on its own sphere: with :math:`\hat u_k, \hat v_k` t
 unit ``k``'s incoming weights in the two networks and ``slerp`` the great circle of
 :mod:`symgeom.symmetry.sphere` (whose weights of the ends are all that is computed),
 
-.. math:: u_k(t) = \lVert u_k\rVert^{1-t}\,\lVert v_k\rVert^{t}\;\mathrm{slerp}(\hat u_k, \hat v_k, t),
+.. math:: u_k(t) = \lVert u_k\rVert^{1-t}\,\lVert v_k\rVert^{t}\;
+          \mathrm{slerp}(\hat u_k, \hat v_k, t),
 
 so that unit vectors stay unit vectors and a common rescaling of a unit in both networks rescales
 its path.
@@ -29,22 +30,37 @@ section 3: the polygonal chain and the Bezier curve, with their ``t`` in [0, 1].
 "Deep networks on toroids" (2202.03038): geodesics of the standardised networks.
 """
 
-from symgeom.landscape.path.curves import CURVES, BezierPath, LinearPath, PolygonalPath, curve_along
+from symgeom.landscape.path.abstract import Path, PathFunction, as_path, check_times
+from symgeom.landscape.path.curves import (
+    CURVES,
+    BezierPath,
+    Curve,
+    LinearPath,
+    PolygonalPath,
+    curve_along,
+)
 from symgeom.landscape.path.geodesic import GeodesicPath
 from symgeom.landscape.path.length import bend_angles, path_length, polygon_length
-from symgeom.landscape.path.weights import Path, bezier_weights, combine, polygonal_weights
+from symgeom.landscape.path.points import check_points, one_pair
+from symgeom.landscape.path.weights import bezier_weights, combine, polygonal_weights
 
 __all__ = [
     "CURVES",
     "BezierPath",
+    "Curve",
     "GeodesicPath",
     "LinearPath",
     "Path",
+    "PathFunction",
     "PolygonalPath",
+    "as_path",
     "bend_angles",
     "bezier_weights",
+    "check_points",
+    "check_times",
     "combine",
     "curve_along",
+    "one_pair",
     "path_length",
     "polygon_length",
     "polygonal_weights",

@@ -1,31 +1,31 @@
 """Straight lines, polygonal chains and Bezier curves: combinations of fixed points."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError, check_choice
 from symgeom.ground.types import Parameters
-from symgeom.landscape.path.weights import (
-    Path,
-    bezier_weights,
-    check_points,
-    check_times,
-    combine,
-    one_pair,
-    polygonal_weights,
-)
+from symgeom.landscape.path.abstract import Path, PathFunction, check_times
+from symgeom.landscape.path.points import check_points, one_pair
+from symgeom.landscape.path.weights import bezier_weights, combine, polygonal_weights
 
 
-class Curve(ABC):
+class Curve(Path):
     """A combination of fixed points, single or stacked; what it combines is in ``points``."""
-
-    points: Sequence[Parameters]
 
     def __post_init__(self) -> None:
         check_points(self.points)
+
+    @abstractmethod
+    def weights(self, t: Tensor) -> Tensor:
+        """Return the weights of the points at ``t``, shape ``(points, ...)``."""
+
+    @abstractmethod
+    def through(self, points: Sequence[Parameters]) -> "Curve":
+        """Return the curve of this kind that combines other points."""
 
     def __call__(self, t: float | Tensor) -> dict[str, Tensor]:
         """Return the network at ``t``, or stacked networks."""
@@ -33,22 +33,19 @@ class Curve(ABC):
 
     def tensors(self, t: float | Tensor, names: Iterable[str]) -> dict[str, Tensor]:
         """Return some tensors of the network at ``t``, or of stacked networks."""
-        return combine(
-            self.weights(check_times(t)),
-            [{name: point[name] for name in names} for point in self.points],
-        )
-
-    @abstractmethod
-    def weights(self, t: Tensor) -> Tensor:
-        """Return the weights of the points at ``t``, shape ``(points, ...)``."""
+        wanted = list(names)
+        parts = []
+        for point in self.points:
+            parts.append({name: point[name] for name in wanted})
+        return combine(self.weights(check_times(t)), parts)
 
     def factors(self, name: str, t: Tensor) -> Tensor:
-        """Return how much of each point is in the rows of a tensor at ``t``, shape ``(points, t, 1)``: the same in all rows."""
+        """Return how much of each point is in a tensor at ``t``, shape ``(points, t, 1)``."""
         return self.weights(t).unsqueeze(-1)
 
     def pair(self, index: int) -> "Curve":
         """Return the path of one of the stacked pairs."""
-        return replace(self, points=one_pair(self.points, index))
+        return self.through(one_pair(self.points, index))
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +70,7 @@ class LinearPath(Curve):
     end: Parameters
 
     @property
-    def points(self) -> tuple[Parameters, Parameters]:
+    def points(self) -> Sequence[Parameters]:
         """Both ends."""
         return self.start, self.end
 
@@ -81,9 +78,10 @@ class LinearPath(Curve):
         """Return the weights of the ends at ``t``, shape ``(2, ...)``."""
         return polygonal_weights(t, 2)
 
-    def pair(self, index: int) -> "LinearPath":
-        """Return the path of one of the stacked pairs."""
-        return LinearPath(*one_pair(self.points, index))
+    def through(self, points: Sequence[Parameters]) -> "LinearPath":
+        """Return the line between two other networks."""
+        start, end = points
+        return LinearPath(start, end)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,11 +102,15 @@ class PolygonalPath(Curve):
     {'w': tensor([3.])}
     """
 
-    points: Sequence[Parameters]
+    points: Sequence[Parameters] = field()  # without a default, though paths have one
 
     def weights(self, t: Tensor) -> Tensor:
         """Return the hat functions of the points at ``t``, shape ``(points, ...)``."""
         return polygonal_weights(t, len(self.points))
+
+    def through(self, points: Sequence[Parameters]) -> "PolygonalPath":
+        """Return the chain of other points."""
+        return PolygonalPath(points)
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,23 +130,30 @@ class BezierPath(Curve):
     {'w': tensor([0.5000])}
     """
 
-    points: Sequence[Parameters]
+    points: Sequence[Parameters] = field()  # without a default, though paths have one
 
     def weights(self, t: Tensor) -> Tensor:
         """Return the Bernstein polynomials of the points at ``t``, shape ``(points, ...)``."""
         return bezier_weights(t, len(self.points))
 
+    def through(self, points: Sequence[Parameters]) -> "BezierPath":
+        """Return the curve of other control points."""
+        return BezierPath(points)
 
-CURVES = {"polygonal": PolygonalPath, "bezier": BezierPath}
-"""Curves that :func:`curve_along` draws and :func:`symgeom.landscape.chain.optimise_path` trains, by name."""
+
+CURVES: Mapping[str, Callable[[Sequence[Parameters]], Curve]] = {
+    "polygonal": PolygonalPath,
+    "bezier": BezierPath,
+}
+"""Curves by name, to be drawn along a path and trained."""
 
 
-def curve_along(path: Path, *, kind: str = "polygonal", bends: int = 1) -> Curve:
+def curve_along(path: PathFunction, *, kind: str = "polygonal", bends: int = 1) -> Curve:
     """Draw a curve through equidistant points of a path: where the training of a chain begins.
 
     Parameters
     ----------
-    path : Path
+    path : Path, or function of ``t``
         For instance a geodesic; one or ``k`` stacked pairs.
     kind : {"polygonal", "bezier"}
         Straight segments between the points, or the Bezier curve that they control (which passes
@@ -166,8 +175,8 @@ def curve_along(path: Path, *, kind: str = "polygonal", bends: int = 1) -> Curve
     Examples
     --------
     >>> import torch
-    >>> chain = curve_along(LinearPath({"w": torch.tensor([0.0])}, {"w": torch.tensor([3.0])}), bends=2)
-    >>> [float(point["w"]) for point in chain.points]
+    >>> line = LinearPath({"w": torch.tensor([0.0])}, {"w": torch.tensor([3.0])})
+    >>> [float(point["w"]) for point in curve_along(line, bends=2).points]
     [0.0, 1.0, 2.0, 3.0]
     """
     check_choice(kind, CURVES, "kind of curve")
@@ -175,4 +184,6 @@ def curve_along(path: Path, *, kind: str = "polygonal", bends: int = 1) -> Curve
         raise SymgeomError(
             f"Cannot draw a curve with {bends} bends along a path: give at least one."
         )
-    return CURVES[kind]([path(j / (bends + 1)) for j in range(bends + 2)])
+    segments = bends + 1
+    points = [path(j / segments) for j in range(segments + 1)]
+    return CURVES[kind](points)

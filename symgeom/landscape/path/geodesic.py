@@ -5,22 +5,24 @@ is in :mod:`symgeom.landscape.path`.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from symgeom.ground.types import Parameters, cast, unstack
-from symgeom.landscape.path.weights import check_points, check_times, one_pair
+from symgeom.landscape.path.abstract import Path, check_times
+from symgeom.landscape.path.points import check_points, one_pair
 from symgeom.quotient.torus import sphere_coordinates, with_sphere_coordinates
 from symgeom.symmetry.spec import SymmetrySpec, check_spec
 from symgeom.symmetry.sphere import ANTIPODAL_TOLERANCE, AntipodalError, angle, slerp_weights
 
 
 @dataclass(frozen=True, eq=False)
-class GeodesicPath:
+class GeodesicPath(Path):
     """Every unit on its great circle, lengths geometrically, all other tensors linearly.
 
     A unit that is zero in both networks (a dropped unit) stays zero. A unit that is zero in one of
@@ -51,8 +53,8 @@ class GeodesicPath:
     --------
     >>> from symgeom.symmetry.spec import Leg, UnitGroup
     >>> spec = SymmetrySpec((UnitGroup("hidden1", 1, (Leg("weight", 0),)),))
-    >>> path = GeodesicPath(spec, {"weight": torch.tensor([[1.0, 0.0]])}, {"weight": torch.tensor([[0.0, 4.0]])})
-    >>> path(0.5)["weight"]
+    >>> start, end = {"weight": torch.tensor([[1.0, 0.0]])}, {"weight": torch.tensor([[0.0, 4.0]])}
+    >>> GeodesicPath(spec, start, end)(0.5)["weight"]
     tensor([[1.4142, 1.4142]])
     """
 
@@ -63,16 +65,22 @@ class GeodesicPath:
     stacked: bool = False
 
     def __post_init__(self) -> None:
-        check_points((self.start, self.end))
-        check_spec(self.spec, self._one)
-        for name, (u, v) in self._coordinates.items():
+        check_points(self.points)
+        check_spec(self.spec, self._one_network)
+        for group, (u, v) in self._coordinates.items():
             antipodal = angle(u, v) > math.pi - ANTIPODAL_TOLERANCE  # (unit,) or (pair, unit)
             if antipodal.any():
                 units = sorted(set(antipodal.nonzero()[:, -1].tolist()))
                 raise AntipodalError(
-                    f"Cannot draw a geodesic: units {units} of group '{name}' are antipodal in the two networks (angle pi), so "
-                    "that no great circle is singled out. Align the networks first, or move one of them."
+                    f"Cannot draw a geodesic: units {units} of group '{group}' are antipodal in "
+                    "the two networks (angle pi), so that no great circle is singled out. "
+                    "Align the networks first, or move one of them."
                 )
+
+    @property
+    def points(self) -> Sequence[Parameters]:
+        """Both ends."""
+        return self.start, self.end
 
     def __call__(self, t: float | Tensor) -> dict[str, Tensor]:
         """Return the network at ``t``, or stacked networks."""
@@ -80,88 +88,94 @@ class GeodesicPath:
 
     def tensors(self, t: float | Tensor, names: Iterable[str]) -> dict[str, Tensor]:
         """Return some tensors of the network at ``t``, or of stacked networks."""
-        t = check_times(t)
-        weights = self._weights(t)
-
-        def one(name: str) -> Tensor:
-            start, end, spheres = self.start[name], self.end[name], self._spheres[name]
-            if not start.is_floating_point():
-                return start.expand((*t.shape, *start.shape))
-            entries = spheres.reshape(-1).expand(*weights.shape[:-1], -1)
-            here, there = (
-                weights.to(start.dtype)
-                .gather(-1, entries)
-                .reshape(*weights.shape[:-1], *spheres.shape)
-            )
-            return here * start + there * end
-
-        return {name: one(name) for name in names}
-
-    @property
-    def points(self) -> tuple[Parameters, Parameters]:
-        """Both ends."""
-        return self.start, self.end
+        times = check_times(t)
+        weights = self._weights(times)
+        return {name: self._tensor(name, times, weights) for name in names}
 
     def factors(self, name: str, t: Tensor) -> Tensor | None:
-        """Return how much of each end is in the rows of a tensor at ``t``, shape ``(2, t, row)``; None if it differs in a row."""
+        """Return how much of each end is in the rows of a tensor, None if it differs in a row."""
         spheres = self._spheres[name]
-        spheres = spheres.reshape(spheres.shape[:1].numel(), -1)  # a scalar is one row
-        return self._weights(t)[..., spheres[:, 0]] if (spheres == spheres[:, :1]).all() else None
+        rows = spheres.shape[:1].numel()  # a scalar is one row
+        spheres = spheres.reshape(rows, -1)
+        if (spheres != spheres[:, :1]).any():
+            return None
+        return self._weights(t)[..., spheres[:, 0]]
 
     def pair(self, index: int) -> "GeodesicPath":
         """Return the path of one of the stacked pairs."""
         start, end = one_pair(self.points, index)
         return replace(self, start=start, end=end, stacked=False)
 
+    def _tensor(self, name: str, times: Tensor, weights: Tensor) -> Tensor:
+        """Return one tensor at ``times``; weights have shape ``(2, t, pair, sphere)``."""
+        start = self.start[name]
+        if not start.is_floating_point():
+            return start.expand((*times.shape, *start.shape))
+        spheres = self._spheres[name]
+        leading = weights.shape[:-1]
+        entries = spheres.reshape(-1).expand(*leading, -1)
+        of_entries = weights.to(start.dtype).gather(-1, entries)
+        of_start, of_end = of_entries.reshape(*leading, *spheres.shape)
+        return of_start * start + of_end * self.end[name]
+
     def _weights(self, t: Tensor) -> Tensor:
-        """Weights of the ends on every sphere, shape ``(2, t, pair, sphere)``."""
-        theta, ratio = self._angles_and_ratios
-        over = t.to(theta).reshape(*t.shape, *[1] * theta.ndim)
-        first, second = slerp_weights(theta, over)
-        return torch.stack([first * ratio**over, second * ratio ** (over - 1)])
+        """Return the weights of the ends on every sphere, shape ``(2, t, pair, sphere)``."""
+        angles, ratios = self._angles_and_ratios
+        times = t.to(angles).reshape(*t.shape, *[1] * angles.ndim)
+        first, second = slerp_weights(angles, times)
+        return torch.stack([first * ratios**times, second * ratios ** (times - 1)])
 
     @property
-    def _one(self) -> Parameters:
-        return unstack(self.start)[0] if self.stacked else self.start
+    def _one_network(self) -> Parameters:
+        if not self.stacked:
+            return self.start
+        return unstack(self.start)[0]
 
     @cached_property
     def _coordinates(self) -> dict[str, tuple[Tensor, Tensor]]:
-        def gather(network: Parameters) -> dict[str, Tensor]:
+        """The units of both ends as vectors, in float64, by group."""
+
+        def vectors(network: Parameters) -> dict[str, Tensor]:
             return sphere_coordinates(self.spec, network, bias_in_norm=self.bias_in_norm)
 
-        gather = torch.vmap(gather) if self.stacked else gather
-        first, second = (gather(cast(network, torch.float64)) for network in (self.start, self.end))
-        return {name: (first[name], second[name]) for name in first}
+        vectors_of = torch.vmap(vectors) if self.stacked else vectors
+        first = vectors_of(cast(self.start, torch.float64))
+        second = vectors_of(cast(self.end, torch.float64))
+        return {group: (first[group], second[group]) for group in first}
 
     @cached_property
     def _angles_and_ratios(self) -> tuple[Tensor, Tensor]:
-        """Angle and ratio of lengths on every sphere; an angle of 0 and a ratio of 1, last, make the tensors on none linear."""
-        ends = self._coordinates.values()
-        u, v = (
-            torch.cat([torch.linalg.vector_norm(pair[side], dim=-1) for pair in ends], -1)
-            for side in (0, 1)
-        )
-        ratio = torch.where((u == 0) | (v == 0), 1.0, v / u)
-        theta = torch.cat([angle(*pair) for pair in ends], -1)
-        return torch.nn.functional.pad(theta, (0, 1)), torch.nn.functional.pad(
-            ratio, (0, 1), value=1.0
-        )
+        """Angle and ratio of lengths on every sphere.
+
+        An angle of 0 and a ratio of 1 come last, for the tensors that lie on no sphere.
+        """
+        angles = []
+        first_lengths = []
+        second_lengths = []
+        for u, v in self._coordinates.values():
+            angles.append(angle(u, v))
+            first_lengths.append(torch.linalg.vector_norm(u, dim=-1))
+            second_lengths.append(torch.linalg.vector_norm(v, dim=-1))
+        first = torch.cat(first_lengths, -1)
+        second = torch.cat(second_lengths, -1)
+        ratios = torch.where((first == 0) | (second == 0), 1.0, second / first)
+        return pad(torch.cat(angles, -1), (0, 1)), pad(ratios, (0, 1), value=1.0)
 
     @cached_property
     def _spheres(self) -> dict[str, Tensor]:
         """Number of the sphere on which each entry of each tensor lies."""
-        sizes = {name: ends[0].shape[-2:] for name, ends in self._coordinates.items()}
-        count, rows, device = 0, {}, self._angles_and_ratios[0].device
-        for name, (size, d) in sizes.items():
-            rows[name] = (
-                torch.arange(count, count + size, dtype=torch.float64, device=device)
-                .unsqueeze(1)
-                .expand(size, d)
-            )
+        device = self._angles_and_ratios[0].device
+        count = 0
+        numbers = {}
+        for group, (u, _) in self._coordinates.items():
+            size, dimension = u.shape[-2:]
+            units = torch.arange(count, count + size, dtype=torch.float64, device=device)
+            numbers[group] = units.unsqueeze(1).expand(size, dimension)
             count += size
-        nowhere = {
-            name: torch.full_like(tensor, count, dtype=torch.float64)
-            for name, tensor in self._one.items()
-        }
-        numbers = with_sphere_coordinates(self.spec, nowhere, rows, bias_in_norm=self.bias_in_norm)
-        return {name: tensor.long() for name, tensor in numbers.items()}
+        on_no_sphere = {}
+        for name, tensor in self._one_network.items():
+            on_no_sphere[name] = torch.full_like(tensor, count, dtype=torch.float64)
+        by_tensor = with_sphere_coordinates(
+            self.spec, on_no_sphere, numbers, bias_in_norm=self.bias_in_norm
+        )
+        return {name: tensor.long() for name, tensor in by_tensor.items()}

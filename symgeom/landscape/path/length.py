@@ -15,15 +15,18 @@ from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.types import Parameters, ravel, unstack
-from symgeom.landscape.path.weights import Path
+from symgeom.landscape.path.abstract import PathFunction
 from symgeom.quotient.torus import Torus
 from symgeom.symmetry.sphere import angle
+
+NETWORKS_HELD = 16
+"""Networks of a path that are held in memory at once."""
 
 
 def polygon_length(
     points: Sequence[Parameters], *, torus: Torus | None = None, kind: str = "rms"
 ) -> Tensor:
-    """Length of the segments between networks.
+    """Return the length of the segments between networks.
 
     Parameters
     ----------
@@ -54,18 +57,20 @@ def polygon_length(
             f"Cannot measure the length of a path of {len(points)} points: give at least two."
         )
     if torus is None:
-        return torch.stack([torch.linalg.vector_norm(step) for step in _steps(points)]).sum()
-    return torch.stack([torus.distance(*pair, kind=kind) for pair in pairwise(points)]).sum()
+        lengths = [torch.linalg.vector_norm(step) for step in _steps(points)]
+    else:
+        lengths = [torus.distance(*ends, kind=kind) for ends in pairwise(points)]
+    return torch.stack(lengths).sum()
 
 
 def path_length(
-    path: Path, *, torus: Torus | None = None, kind: str = "rms", samples: int = 129
+    path: PathFunction, *, torus: Torus | None = None, kind: str = "rms", samples: int = 129
 ) -> Tensor:
-    """Length of a path of one network.
+    """Return the length of a path of one network.
 
     Parameters
     ----------
-    path : Path
+    path : Path, or function of ``t``
         Any path; one of stacked pairs is ``path.pair(index)``.
     torus : Torus, optional
         Measure there; by default in the Euclidean metric of all floating-point tensors.
@@ -83,22 +88,23 @@ def path_length(
     Examples
     --------
     >>> from symgeom.landscape.path import BezierPath
-    >>> half = path_length(BezierPath([{"w": torch.tensor(point)} for point in ([0.0, 0.0], [1.0, 0.0], [1.0, 1.0])]))
-    >>> round(float(half), 3)
+    >>> corners = [{"w": torch.tensor(w)} for w in ([0.0, 0.0], [1.0, 0.0], [1.0, 1.0])]
+    >>> round(float(path_length(BezierPath(corners))), 3)
     1.623
     """
-    total, before = torch.zeros((), dtype=torch.float64), None
-    for t in torch.linspace(0, 1, samples, dtype=torch.float64).split(16):
-        networks = unstack(path(t))
-        total = total + polygon_length(
-            [before, *networks] if before else networks, torus=torus, kind=kind
-        )
-        before = networks[-1]
+    total = torch.zeros((), dtype=torch.float64)
+    last: list[Parameters] = []
+    for times in torch.linspace(0, 1, samples, dtype=torch.float64).split(NETWORKS_HELD):
+        networks = unstack(path(times))
+        total = total + polygon_length([*last, *networks], torus=torus, kind=kind)
+        last = [networks[-1]]
     return total
 
 
 def bend_angles(points: Sequence[Parameters]) -> Tensor:
-    """Angles by which a polygonal chain turns at its inner points, in the Euclidean metric of all floating-point tensors.
+    """Return the angles by which a polygonal chain turns at its inner points.
+
+    The metric is the Euclidean one of all floating-point tensors.
 
     Parameters
     ----------
@@ -117,20 +123,22 @@ def bend_angles(points: Sequence[Parameters]) -> Tensor:
 
     Examples
     --------
-    >>> bend_angles([{"w": torch.tensor(point)} for point in ([0.0, 0.0], [1.0, 0.0], [1.0, 1.0])])
+    >>> corners = [{"w": torch.tensor(w)} for w in ([0.0, 0.0], [1.0, 0.0], [1.0, 1.0])]
+    >>> bend_angles(corners)
     tensor([1.5708], dtype=torch.float64)
     """
     if len(points) < 3:
         raise SymgeomError(
             f"Cannot measure the bends of a chain of {len(points)} points: give at least three."
         )
-    steps = _steps(points)
-    return torch.stack([angle(first, second) for first, second in pairwise(steps)])
+    turns = [angle(before, after) for before, after in pairwise(_steps(points))]
+    return torch.stack(turns)
 
 
 def _steps(points: Sequence[Parameters]) -> list[Tensor]:
-    vectors = [
-        ravel({name: x.double() for name, x in point.items() if x.is_floating_point()})
-        for point in points
-    ]
+    """Return the differences of neighbours, each as one vector in float64."""
+    vectors = []
+    for point in points:
+        numbers = {name: x.double() for name, x in point.items() if x.is_floating_point()}
+        vectors.append(ravel(numbers))
     return [there - here for here, there in pairwise(vectors)]

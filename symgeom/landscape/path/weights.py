@@ -1,22 +1,18 @@
-"""Combinations of networks whose weights depend on ``t`` only, and the weights of polygonal and Bezier curves."""
+"""Combinations of networks: the weights of polygonal and Bezier curves, and the weighted sum."""
 
 import math
-import operator
-from collections.abc import Callable, Sequence
-from functools import reduce
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from symgeom.ground.checks import SymgeomError, check_same_tensors
 from symgeom.ground.types import Parameters
-
-Path = Callable[[float | Tensor], dict[str, Tensor]]
-"""From ``t`` in [0, 1] to parameters; a tensor of shape ``(t,)`` gives stacked parameters."""
 
 
 def polygonal_weights(t: Tensor, points: int) -> Tensor:
-    """Weights of the points of a polygonal chain: hat functions, exactly 1 at their point and 0 at the others.
+    """Return the weights of the points of a polygonal chain: hat functions.
+
+    Each is exactly 1 at its point and 0 at the others.
 
     Parameters
     ----------
@@ -36,13 +32,15 @@ def polygonal_weights(t: Tensor, points: int) -> Tensor:
     >>> polygonal_weights(torch.tensor(0.25), 3)
     tensor([0.5000, 0.5000, 0.0000])
     """
-    return torch.stack(
-        [(1 - (t * (points - 1) - index).abs()).clamp(min=0) for index in range(points)]
-    )
+    hats = []
+    for index in range(points):
+        segments_away = (t * (points - 1) - index).abs()
+        hats.append((1 - segments_away).clamp(min=0))
+    return torch.stack(hats)
 
 
 def bezier_weights(t: Tensor, points: int) -> Tensor:
-    """Weights of the control points of a Bezier curve: Bernstein polynomials.
+    """Return the weights of the control points of a Bezier curve: Bernstein polynomials.
 
     Parameters
     ----------
@@ -62,12 +60,11 @@ def bezier_weights(t: Tensor, points: int) -> Tensor:
     tensor([0.2500, 0.5000, 0.2500])
     """
     degree = points - 1
-    return torch.stack(
-        [
-            math.comb(degree, index) * t**index * (1 - t) ** (degree - index)
-            for index in range(points)
-        ]
-    )
+    polynomials = []
+    for index in range(points):
+        coefficient = math.comb(degree, index)
+        polynomials.append(coefficient * t**index * (1 - t) ** (degree - index))
+    return torch.stack(polynomials)
 
 
 def combine(weights: Tensor, points: Sequence[Parameters]) -> dict[str, Tensor]:
@@ -91,95 +88,20 @@ def combine(weights: Tensor, points: Sequence[Parameters]) -> dict[str, Tensor]:
     >>> combine(torch.tensor([0.25, 0.75]), [{"w": torch.zeros(2)}, {"w": torch.ones(2)}])
     {'w': tensor([0.7500, 0.7500])}
     """
-
-    def one(name: str) -> Tensor:
+    combined = {}
+    for name in points[0]:
         tensors = [point[name] for point in points]
-        if not tensors[0].is_floating_point():
-            return tensors[0].expand((*weights.shape[1:], *tensors[0].shape))
-        factors = weights.to(tensors[0]).reshape(*weights.shape, *[1] * tensors[0].ndim)
-        return reduce(
-            operator.add, (factor * tensor for factor, tensor in zip(factors, tensors, strict=True))
-        )
-
-    return {name: one(name) for name in points[0]}
+        combined[name] = _weighted_sum(weights, tensors)
+    return combined
 
 
-def check_times(t: float | Tensor) -> Tensor:
-    """Return ``t`` as a tensor in float64.
-
-    Parameters
-    ----------
-    t : float or Tensor, shape () or (t,)
-        Where a path is evaluated.
-
-    Returns
-    -------
-    Tensor, shape () or (t,)
-        The same.
-
-    Raises
-    ------
-    SymgeomError
-        If ``t`` has more than one axis, or leaves [0, 1].
-
-    Examples
-    --------
-    >>> check_times(0.5)
-    tensor(0.5000, dtype=torch.float64)
-    """
-    t = torch.as_tensor(t, dtype=torch.float64)
-    if t.ndim > 1:
-        raise SymgeomError(
-            f"Cannot evaluate a path at t of shape {tuple(t.shape)}: give a number, or a tensor with one axis."
-        )
-    if not ((t >= 0) & (t <= 1)).all():
-        raise SymgeomError(
-            f"Cannot evaluate a path at t from {t.min():.6g} to {t.max():.6g}: a path runs from t = 0 to t = 1."
-        )
-    return t
-
-
-def check_points(points: Sequence[Parameters]) -> None:
-    """Raise unless a path can be drawn through some networks.
-
-    Parameters
-    ----------
-    points : sequence of Parameters
-        The networks.
-
-    Raises
-    ------
-    SymgeomError
-        If there are fewer than two, or they differ in their tensors.
-
-    Examples
-    --------
-    >>> check_points([{"w": torch.zeros(1)}, {"w": torch.ones(1)}])
-    """
-    if len(points) < 2:
-        raise SymgeomError(f"Cannot draw a path through {len(points)} networks: give at least two.")
-    for index, point in enumerate(points[1:], start=1):
-        check_same_tensors(point, points[0], f"point {index} of the path")
-
-
-def one_pair(points: Sequence[Parameters], index: int) -> list[dict[str, Tensor]]:
-    """Return the points of one of the stacked pairs.
-
-    Parameters
-    ----------
-    points : sequence of Parameters
-        Stacked networks.
-    index : int
-        Which pair.
-
-    Returns
-    -------
-    list of dict
-        Its networks (views, not copies).
-
-    Examples
-    --------
-    >>> one_pair([{"w": torch.zeros(2, 1)}, {"w": torch.tensor([[1.0], [2.0]])}], 1)
-    [{'w': tensor([0.])}, {'w': tensor([2.])}]
-    """
-    return [{name: tensor[index] for name, tensor in point.items()} for point in points]
+def _weighted_sum(weights: Tensor, tensors: Sequence[Tensor]) -> Tensor:
+    """Return the weighted sum of one tensor of several networks."""
+    first = tensors[0]
+    if not first.is_floating_point():
+        return first.expand((*weights.shape[1:], *first.shape))
+    factors = weights.to(first).reshape(*weights.shape, *[1] * first.ndim)
+    total = factors[0] * first
+    for factor, tensor in zip(factors[1:], tensors[1:], strict=True):
+        total = total + factor * tensor
+    return total

@@ -1,4 +1,4 @@
-"""A copy of a module that borrows the tensors of networks, where one module is evaluated many times in a row.
+"""A copy of a module that borrows the tensors of networks, to be evaluated many times in a row.
 
 ``torch.func.functional_call`` walks over the module at every call, which for small batches takes as
 long as a layer does. What borrows is not differentiable with respect to the lent tensors' own
@@ -39,9 +39,10 @@ class Borrower:
 
     def __init__(self, module: nn.Module, dtype: torch.dtype) -> None:
         self.module = copy.deepcopy(module).eval().to(dtype)
-        self._places = {**dict(self.module.named_parameters()), **dict(self.module.named_buffers())}
+        parameters = dict(self.module.named_parameters())
+        self._tensors: dict[str, Tensor] = {**parameters, **dict(self.module.named_buffers())}
 
     def lend(self, network: Mapping[str, Tensor]) -> None:
-        """Let the module use the tensors of a network (or some of them) until others are lent; nothing is copied."""
+        """Let the module use tensors of a network until others are lent; nothing is copied."""
         for name, tensor in network.items():
-            self._places[name].data = tensor
+            self._tensors[name].data = tensor

@@ -14,8 +14,11 @@ from torch import Tensor, nn
 from symgeom.ground.types import Parameters, unstack
 from symgeom.landscape.problem import Problem
 
-IMAGES, SAMPLES = 256, 512
-"""Images, and other samples, in one forward pass on a CPU: what the layers pass on stays in the cache."""
+IMAGES = 256
+"""Images in one forward pass on a CPU: what the layers pass on stays in the cache."""
+
+SAMPLES = 512
+"""Other samples in one forward pass on a CPU."""
 
 
 def laid_out(problem: Problem) -> Problem:
@@ -41,25 +44,41 @@ def laid_out(problem: Problem) -> Problem:
     """
     if problem.inputs.device.type != "cpu":
         return problem
-    images = problem.inputs.ndim == 4 and any(
-        isinstance(layer, nn.Conv2d) for layer in problem.module.modules()
-    )
-    chunk = (
-        problem.chunk
-        if problem.batch_norm == "recompute"
-        else min(problem.chunk, IMAGES if images else SAMPLES)
-    )
-    if not images:
-        return problem if chunk == problem.chunk else replace(problem, chunk=chunk)
-    training = None if problem.training_inputs is None else _channels_last(problem.training_inputs)
-    return replace(
-        problem, inputs=_channels_last(problem.inputs), training_inputs=training, chunk=chunk
-    )
+    images = _reads_images(problem)
+    chunk = problem.chunk
+    if problem.batch_norm != "recompute":
+        chunk = min(chunk, IMAGES if images else SAMPLES)
+    if images:
+        training = problem.training_inputs
+        return replace(
+            problem,
+            inputs=_channels_last(problem.inputs),
+            training_inputs=None if training is None else _channels_last(training),
+            chunk=chunk,
+        )
+    if chunk == problem.chunk:
+        return problem
+    return replace(problem, chunk=chunk)
 
 
 def together(problem: Problem, at_once: int | None) -> int:
-    """Return how many networks to evaluate together: what was asked for, else 1 on a CPU and 32 elsewhere."""
-    return at_once or (1 if problem.inputs.device.type == "cpu" else 32)
+    """Return how many networks to evaluate together.
+
+    Parameters
+    ----------
+    problem : Problem
+        The landscape.
+    at_once : int or None
+        What was asked for.
+
+    Returns
+    -------
+    int
+        If nothing was asked for, 1 on a CPU and 32 elsewhere.
+    """
+    if at_once:
+        return at_once
+    return 1 if problem.inputs.device.type == "cpu" else 32
 
 
 @torch.no_grad()
@@ -86,25 +105,34 @@ def evaluate(problem: Problem, networks: Parameters, at_once: int | None = None)
     >>> evaluate(problem, {"weight": torch.tensor([[[1.0], [0.0]], [[0.0], [1.0]]])})[1]
     tensor([1., 0.], dtype=torch.float64)
     """
-    if together(problem, at_once) == 1:
-        values = [
-            torch.stack([x.double() for x in problem.loss_and_error(network)])
-            for network in unstack(networks)
-        ]
-        loss, error = torch.stack(values, dim=1)
+    count = together(problem, at_once)
+    if count == 1:
+        losses = []
+        errors = []
+        for network in unstack(networks):
+            loss_of_network, error_of_network = problem.loss_and_error(network)
+            losses.append(loss_of_network.double())
+            errors.append(error_of_network)
+        loss = torch.stack(losses)
+        error = torch.stack(errors)
     else:
-        loss, error = torch.vmap(problem.loss_and_error, chunk_size=together(problem, at_once))(
-            networks
-        )
-    return torch.stack([loss.double(), torch.where(loss.isnan(), torch.nan, error)])
+        loss, error = torch.vmap(problem.loss_and_error, chunk_size=count)(networks)
+        loss = loss.double()
+    return torch.stack([loss, torch.where(loss.isnan(), torch.nan, error)])
+
+
+def _reads_images(problem: Problem) -> bool:
+    """Return whether the network has convolutions and the samples are images."""
+    if problem.inputs.ndim != 4:
+        return False
+    return any(isinstance(layer, nn.Conv2d) for layer in problem.module.modules())
 
 
 def _channels_last(images: Tensor) -> Tensor:
-    """Lay out images channels last, also where torch sees no difference (one channel) but its kernels do."""
+    """Lay out images channels last, also those of one channel: torch's kernels tell them apart."""
     count, channels, height, width = images.shape
+    if count == 0:
+        return images
     strides = (channels * height * width, 1, width * channels, channels)
-    return (
-        images.permute(0, 2, 3, 1).contiguous().as_strided(images.shape, strides)
-        if count
-        else images
-    )
+    pixels = images.permute(0, 2, 3, 1).contiguous()
+    return pixels.as_strided(images.shape, strides)

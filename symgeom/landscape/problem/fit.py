@@ -1,4 +1,4 @@
-"""Do a network and its data fit together? Feed it one sample, and name the layer that cannot take it."""
+"""Do a network and its data fit? Feed it one sample, and name the layer that cannot take it."""
 
 import torch
 from torch import Tensor, nn
@@ -33,33 +33,44 @@ def check_fit(module: nn.Module, inputs: Tensor, targets: Tensor) -> None:
     """
     if len(inputs) != len(targets) or len(inputs) == 0:
         raise SymgeomError(
-            f"Cannot pair {len(inputs)} inputs with {len(targets)} targets: give one target to each of the samples."
+            f"Cannot pair {len(inputs)} inputs with {len(targets)} targets: "
+            "give one target to each of the samples."
         )
-    outputs = _first_outputs(module, inputs)
-    low, high = targets.min().item(), targets.max().item()
-    if not targets.is_floating_point() and not 0 <= low <= high < outputs.shape[-1]:
+    classes = _first_outputs(module, inputs).shape[-1]
+    low = targets.min().item()
+    high = targets.max().item()
+    if not targets.is_floating_point() and not 0 <= low <= high < classes:
         raise SymgeomError(
-            f"Cannot use a network with {outputs.shape[-1]} outputs for classes {low} to {high}: build it with one per class."
+            f"Cannot use a network with {classes} outputs for classes {low} to {high}: "
+            "build it with one per class."
         )
 
 
 def _first_outputs(module: nn.Module, inputs: Tensor) -> Tensor:
-    weights = cast(
-        parameters(module), inputs.dtype if inputs.is_floating_point() else torch.float32
-    )
-    entered: list[tuple[nn.Module, tuple[object, ...]]] = []
-    watch = register_module_forward_pre_hook(
-        lambda layer, arguments: entered.append((layer, arguments))
-    )
+    """Return the outputs of the first sample, or name the layer that cannot take it."""
+    dtype = inputs.dtype if inputs.is_floating_point() else torch.float32
+    weights = cast(parameters(module), dtype)
+    entered: list[tuple[nn.Module, tuple[Tensor, ...]]] = []
+
+    def note(layer: nn.Module, arguments: tuple[Tensor, ...]) -> None:
+        entered.append((layer, arguments))
+
+    watch = register_module_forward_pre_hook(note)
     try:
         with torch.no_grad():
             return functional_call(module, weights, (inputs[:1],))
     except (RuntimeError, ValueError, IndexError, TypeError) as error:
-        layer, (found, *_) = entered[-1]
-        name = next(name for name, candidate in module.named_modules() if candidate is layer)
+        layer, arguments = entered[-1]
+        reason = str(error).splitlines()[0]
         raise SymgeomError(
-            f"Cannot feed samples of shape {tuple(inputs.shape[1:])} to the network: layer '{name}' {layer} cannot take "
-            f"{tuple(found.shape)} ({str(error).splitlines()[0]}). Build it for this input shape, or reshape the data."
+            f"Cannot feed samples of shape {tuple(inputs.shape[1:])} to the network: "
+            f"layer '{_name_of(layer, module)}' {layer} cannot take {tuple(arguments[0].shape)} "
+            f"({reason}). Build it for this input shape, or reshape the data."
         ) from error
     finally:
         watch.remove()
+
+
+def _name_of(layer: nn.Module, module: nn.Module) -> str:
+    names = {candidate: name for name, candidate in module.named_modules()}
+    return names[layer]

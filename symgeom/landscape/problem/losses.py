@@ -1,4 +1,4 @@
-"""What a network's outputs are worth: the loss of each sample, the fraction of wrong ones, and in which precision."""
+"""What a network's outputs are worth: the losses of the samples and the fraction of wrong ones."""
 
 import torch
 from torch import Tensor, nn
@@ -8,7 +8,7 @@ from symgeom.ground.types import Parameters
 
 
 def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Cross entropy of each sample, in nats.
+    """Return the cross entropy of each sample, in nats.
 
     Parameters
     ----------
@@ -31,7 +31,9 @@ def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def at_least_single(outputs: Tensor) -> Tensor:
-    """Return logits in single precision if theirs is lower: a loss is not taken of numbers with three digits.
+    """Return logits in single precision if theirs is lower.
+
+    A loss of numbers with three digits would be too coarse.
 
     Parameters
     ----------
@@ -78,7 +80,8 @@ def misclassified(outputs: Tensor, targets: Tensor) -> Tensor:
     """
     if targets.is_floating_point():
         raise SymgeomError(
-            "Cannot count misclassified samples: the targets are real numbers. Use the loss, or give classes."
+            "Cannot count misclassified samples: the targets are real numbers. "
+            "Use the loss, or give classes."
         )
     return (outputs.argmax(-1) != targets).to(torch.float64).mean(-1)
 
@@ -102,12 +105,10 @@ def check_precision(params: Parameters, inputs: Tensor) -> None:
     --------
     >>> check_precision({"w": torch.ones(1)}, torch.zeros(3, 1))
     """
+    if not inputs.is_floating_point():
+        return
     for name, tensor in params.items():
-        if (
-            tensor.is_floating_point()
-            and inputs.is_floating_point()
-            and tensor.dtype != inputs.dtype
-        ):
+        if tensor.is_floating_point() and tensor.dtype != inputs.dtype:
             raise SymgeomError(
                 f"Cannot evaluate tensor '{name}' of {tensor.dtype} on inputs of {inputs.dtype}: "
                 f"use problem.cast({tensor.dtype}), or cast the parameters."

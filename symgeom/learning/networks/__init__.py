@@ -1,4 +1,4 @@
-"""Networks by name."""
+"""Networks by name, one file each."""
 
 from symgeom.learning.networks.registry import NETWORKS, build
 

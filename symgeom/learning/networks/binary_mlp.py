@@ -1,9 +1,10 @@
-r"""The binary multilayer perceptron: weights and activations of +1 and -1, no biases, no batch norm.
+r"""The binary multilayer perceptron: weights and activations of +1 and -1, without biases.
 
 The network computes with the signs of latent weights and is trained straight through
-(:mod:`symgeom.landscape.binary.layers`). Its symmetries are permutations and signs of hidden units;
-there is no scale to remove. Hidden layers have odd widths: with an even number of inputs of
-:math:`\pm1` a pre-activation could be zero, and the sign of a unit would then be no symmetry.
+(:mod:`symgeom.landscape.binary.layers`). It has no batch norm. Its symmetries are permutations and
+signs of hidden units; there is no scale to remove. Hidden layers have odd widths: with an even
+number of inputs of :math:`\pm1` a pre-activation could be zero, and the sign of a unit would then
+be no symmetry.
 
 Latent weights are drawn from :math:`N(0, 2/(n+m))`, with :math:`n` the fan-in and :math:`m` the
 fan-out.
@@ -17,20 +18,34 @@ mini-batches of 128 and about 100 epochs.
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.nn.utils import skip_init
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.landscape.binary.layers import BinaryLinear, SignActivation
-from symgeom.learning.networks.options import check_sizes, merge
+from symgeom.learning.networks.initialisation import affine
+from symgeom.learning.networks.options import NetworkOptions, check_sizes, read_options
 
-DEFAULTS: dict[str, object] = {"widths": (101, 101), "binary_head": True}
+
+@dataclass(frozen=True)
+class BinaryMLPOptions(NetworkOptions):
+    """The options of a binary multilayer perceptron.
+
+    Attributes
+    ----------
+    widths : sequence of int
+        Units of the hidden layers, odd numbers.
+    binary_head : bool
+        Whether the weights of the last layer are signs too.
+    """
+
+    widths: Sequence[int] = (101, 101)
+    binary_head: bool = True
 
 
-def binary_mlp(
+def build_binary_mlp(
     input_shape: Sequence[int],
     classes: int,
     options: Mapping[str, object] | None = None,
@@ -47,8 +62,7 @@ def binary_mlp(
     classes : int
         Number of outputs.
     options : mapping, optional
-        ``widths`` of the hidden layers, odd numbers; ``binary_head``, whether the last layer is
-        binary too.
+        The attributes of :class:`BinaryMLPOptions`; what is left out keeps its default.
     generator : torch.Generator
         The source of the initial latent weights.
 
@@ -64,30 +78,35 @@ def binary_mlp(
 
     Examples
     --------
-    >>> binary_mlp((4,), 2, {"widths": [3]}, generator=torch.Generator().manual_seed(0))
+    >>> build_binary_mlp((4,), 2, {"widths": [3]}, generator=torch.Generator().manual_seed(0))
     Sequential(
       (0): BinaryLinear(4, 3)
       (1): SignActivation()
       (2): BinaryLinear(3, 2)
     )
     """
-    chosen = merge("binary_mlp", DEFAULTS, options)
-    widths = check_sizes("binary_mlp", "widths", chosen["widths"], "one per hidden layer")
-    if even := [width for width in widths if width % 2 == 0]:
+    wanted = read_options("binary_mlp", BinaryMLPOptions, options)
+    widths = check_sizes("binary_mlp", "widths", wanted.widths, "one per hidden layer")
+    even = [width for width in widths if width % 2 == 0]
+    if even:
         raise SymgeomError(
-            f"Cannot build network 'binary_mlp' with even widths {even}: a sum of an even number of signs can be zero, which has "
-            "no sign; give odd widths."
+            f"Cannot build network 'binary_mlp' with even widths {even}: "
+            "a sum of an even number of signs can be zero, which has no sign; give odd widths."
         )
-    layers: list[nn.Module] = [nn.Flatten()] if len(input_shape) > 1 else []
-    for fan_in, fan_out in pairwise((math.prod(input_shape), *widths)):
-        layers += [BinaryLinear(fan_in, fan_out), SignActivation()]
-    last = (widths or (math.prod(input_shape),))[-1]
-    layers.append(
-        BinaryLinear(last, classes)
-        if chosen["binary_head"]
-        else skip_init(nn.Linear, last, classes, bias=False)
-    )
+    layers: list[nn.Module] = []
+    if len(input_shape) > 1:
+        layers.append(nn.Flatten())
+    fan_in = math.prod(input_shape)
+    for fan_out in widths:
+        layers.append(BinaryLinear(fan_in, fan_out))
+        layers.append(SignActivation())
+        fan_in = fan_out
+    if wanted.binary_head:
+        layers.append(BinaryLinear(fan_in, classes))
+    else:
+        layers.append(affine(fan_in, classes, bias=False))
     network = nn.Sequential(*layers)
     for tensor in network.parameters():
-        nn.init.normal_(tensor, std=(2 / sum(tensor.shape)) ** 0.5, generator=generator)
+        deviation = (2 / sum(tensor.shape)) ** 0.5
+        nn.init.normal_(tensor, std=deviation, generator=generator)
     return network

@@ -1,8 +1,8 @@
-"""Networks that others wrote: torchvision's models by name, and the user's own function by where it is.
+"""Networks that others wrote: torchvision's models by name, and functions of the user's own.
 
-Their weights come from the global generator of PyTorch. It is seeded from the given generator while
-they are built, and put back afterwards, so that a study's weights depend on its seeds alone and
-nothing else in the process moves.
+Their weights come from the global generator of PyTorch. While they are built, it is seeded from the
+generator that the caller gives; afterwards it is put back. So the weights of a study depend on its
+seeds alone, and nothing else in the process moves.
 """
 
 import inspect
@@ -18,7 +18,7 @@ from symgeom.ground.own_code import call, find, working_directory
 from symgeom.ground.torchvision_door import import_torchvision
 
 
-def torchvision(
+def build_torchvision(
     input_shape: Sequence[int],
     classes: int,
     options: Mapping[str, object] | None = None,
@@ -37,7 +37,7 @@ def torchvision(
         ``model``, a name in ``torchvision.models``, and what its function takes besides weights and
         the number of classes.
     generator : torch.Generator
-        The source of the initial weights, which are distributed as torchvision does it.
+        The source of the initial weights, whose distribution is that of torchvision.
 
     Returns
     -------
@@ -48,44 +48,57 @@ def torchvision(
     ------
     SymgeomError
         If there is no such model, it does not take an option, weights are asked for, or the images
-        have not 3 channels.
+        do not have 3 channels.
 
     Examples
     --------
-    >>> network = torchvision((3, 32, 32), 7, {"model": "resnet18"}, generator=torch.Generator().manual_seed(0))
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> network = build_torchvision((3, 32, 32), 7, {"model": "resnet18"}, generator=generator)
     >>> network.fc
     Linear(in_features=512, out_features=7, bias=True)
     """
-    models, given = import_torchvision().models, dict(options or {})
-    model = given.pop("model", None)
-    known = models.list_models(module=models)
-    if model not in known:
-        near = get_close_matches(str(model), known, n=3) or ["resnet18", "vgg11", "mobilenet_v2"]
+    models = import_torchvision().models
+    model_options = dict(options or {})
+    model = model_options.pop("model", None)
+    available = models.list_models(module=models)
+    if model not in available:
+        raise SymgeomError(_no_such_model(model, available))
+    if "weights" in model_options or "num_classes" in model_options:
         raise SymgeomError(
-            f"Cannot build network 'torchvision' with model {model!r}: torchvision has no such classifier. Give the "
-            f"option 'model' a name of torchvision.models, for instance {', '.join(map(repr, near))}."
-        )
-    if given.keys() & {"weights", "num_classes"}:
-        raise SymgeomError(
-            f"Cannot build torchvision's '{model}' with options {sorted(given)}: a minimum starts from random weights, and the "
-            "data give the number of classes. Leave out 'weights' and 'num_classes'."
+            f"Cannot build torchvision's '{model}' with options {sorted(model_options)}: a minimum "
+            "starts from random weights, and the data give the number of classes. "
+            "Leave out 'weights' and 'num_classes'."
         )
     if len(input_shape) != 3 or input_shape[0] != 3:
         raise SymgeomError(
-            f"Cannot build torchvision's '{model}' for samples of shape {tuple(input_shape)}: it takes images of 3 channels "
-            "(channel, height, width). Choose a data set of such images, or another network."
+            f"Cannot build torchvision's '{model}' for samples of shape {tuple(input_shape)}: it "
+            "takes images of 3 channels (channel, height, width). "
+            "Choose a data set of such images, or another network."
         )
     with _seeded(generator):
         try:
-            return models.get_model(model, weights=None, num_classes=classes, **given)
+            return models.get_model(model, weights=None, num_classes=classes, **model_options)
         except (TypeError, ValueError) as error:
             raise SymgeomError(
-                f"Cannot build torchvision's '{model}' with options {given}: {error}. Give what its function takes."
+                f"Cannot build torchvision's '{model}' with options {model_options}: {error}. "
+                "Give what its function takes."
             ) from error
 
 
-def own(
-    where: str,
+def _no_such_model(model: object, available: Sequence[str]) -> str:
+    """Return the message about a model that torchvision does not have."""
+    near = get_close_matches(str(model), available, n=3)
+    if not near:
+        near = ["resnet18", "vgg11", "mobilenet_v2"]
+    return (
+        f"Cannot build network 'torchvision' with model {model!r}: torchvision has no such "
+        "classifier. Give the option 'model' a name of torchvision.models, "
+        f"for instance {', '.join(map(repr, near))}."
+    )
+
+
+def build_users_network(
+    reference: str,
     input_shape: Sequence[int],
     classes: int,
     options: Mapping[str, object] | None,
@@ -96,15 +109,15 @@ def own(
 
     Parameters
     ----------
-    where : str
+    reference : str
         ``package.module:function``; the working directory is searched first.
     input_shape : sequence of int
         Shape of one sample.
     classes : int
         Number of outputs.
     options : mapping, optional
-        A function that takes ``(input_shape, classes, options, *, generator)`` is called like that,
-        any other one with the options as keywords.
+        A function that takes ``(input_shape, classes, options, *, generator)`` is called like that;
+        any other is called with the options as keywords.
     generator : torch.Generator
         The source of the initial weights.
 
@@ -120,24 +133,24 @@ def own(
 
     Examples
     --------
-    >>> own("torch.nn:Linear", (3,), 2, {"in_features": 3, "out_features": 2}, generator=torch.Generator().manual_seed(0))
+    >>> options = {"in_features": 3, "out_features": 2}
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> build_users_network("torch.nn:Linear", (3,), 2, options, generator=generator)
     Linear(in_features=3, out_features=2, bias=True)
     """
+    words: tuple[object, ...] = ()
+    keywords = dict(options or {})
     with working_directory(), _seeded(generator):
-        function, given = find(where, "network"), dict(options or {})
+        function = find(reference, "network")
         if "generator" in inspect.signature(function).parameters:
-            taken = (tuple(input_shape), classes, given), {"generator": generator}
-        else:
-            taken = (), given
-        network = call(
-            where,
-            function,
-            *taken,
-            advice=", or write it as (input_shape, classes, options, *, generator)",
-        )
+            words = (tuple(input_shape), classes, keywords)
+            keywords = {"generator": generator}
+        advice = ", or write it as (input_shape, classes, options, *, generator)"
+        network = call(reference, function, words, keywords, advice=advice)
     if not isinstance(network, nn.Module):
         raise SymgeomError(
-            f"Cannot use network '{where}': the function returned a {type(network).__name__}. Return a torch.nn.Module."
+            f"Cannot use network '{reference}': the function returned a {type(network).__name__}. "
+            "Return a torch.nn.Module."
         )
     return network
 

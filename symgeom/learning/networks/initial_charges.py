@@ -1,5 +1,6 @@
-r"""Where a network starts along its valley: mean and variance of every charge under a random initialisation, in closed form.
+r"""Where a network starts along its valley: the moments of its charges at initialisation.
 
+Mean and variance of every charge under a random initialisation are known in closed form.
 A charge is a sum of squares, :math:`Q_k = \sum_\ell p_\ell \lVert\theta_{\ell,k}\rVert^2`. With
 independent entries of variance :math:`\sigma_\ell^2` and kurtosis :math:`\kappa` (3 if normal, 9/5
 if uniform), :math:`d_\ell` of them per unit,
@@ -23,16 +24,20 @@ Xavier); other laws and the charges of single units are ours. The moments of the
 the Jacobi ensemble of random matrices.
 """
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
 from symgeom.ground.checks import check_choice
-from symgeom.ground.types import parameters
-from symgeom.learning.networks.initialise import INITIALISATIONS, Law, fans
-from symgeom.symmetry.spec import Leg, SymmetrySpec, check_spec, take
+from symgeom.ground.types import Parameters, parameters
+from symgeom.learning.networks.initialisation import INITIALISATIONS, Law, fans
+from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup, check_spec, take
 
 EXCESS = {"normal": 2.0, "uniform": 4 / 5}
 """Kurtosis minus one."""
+
+Layer = nn.Linear | nn.Conv2d
 
 
 def charge_moments(
@@ -45,8 +50,8 @@ def charge_moments(
     spec : SymmetrySpec
         The architecture.
     network : nn.Module
-        Its affine layers and convolutions (``nn.Linear``, ``nn.Conv2d``) are taken to be drawn,
-        each on its own; other weights (of norms) are taken as they are.
+        Its affine layers and convolutions (``nn.Linear``, ``nn.Conv2d``) are taken to be drawn
+        independently; other weights (of norms) are taken as they are.
     initialisation : str
         A key of ``INITIALISATIONS``.
 
@@ -66,56 +71,77 @@ def charge_moments(
     Glorot's weights are balanced on average where as many weights come in as go out.
 
     >>> from symgeom.symmetry.spec import UnitGroup
-    >>> spec = SymmetrySpec((UnitGroup("h", 2, (Leg("0.weight", 0), Leg("2.weight", 1, power=-1))),))
+    >>> legs = (Leg("0.weight", 0), Leg("2.weight", 1, power=-1))
+    >>> spec = SymmetrySpec((UnitGroup("hidden", 2, legs),))
     >>> network = nn.Sequential(nn.Linear(6, 2), nn.ReLU(), nn.Linear(2, 6))
-    >>> mean, variance = charge_moments(spec, network, "glorot")["h"]
-    >>> mean.tolist(), variance.tolist()  # 6 + 6 entries, each with 2 * (1/4)**2
+    >>> mean, variance = charge_moments(spec, network, "glorot")["hidden"]
+    >>> mean.tolist(), variance.tolist()  # 6 + 6 entries, each of which adds 2 * (1/4)**2
     ([0.0, 0.0], [1.5, 1.5])
     """
     check_choice(initialisation, INITIALISATIONS, "initialisation")
-    exact, params, law = spec.exact(), parameters(network), INITIALISATIONS[initialisation]
+    exact = spec.exact()
+    params = parameters(network)
     check_spec(exact, params)
-    layers = {
-        f"{name}.{kind}".lstrip("."): (layer, kind)
-        for name, layer in network.named_modules()
-        if isinstance(layer, (nn.Linear, nn.Conv2d))
-        for kind, _ in layer.named_parameters()
-    }
+    law = INITIALISATIONS[initialisation]
+    layers = _drawn_layers(network)
     moments = {}
     for group in exact.groups:
         if group.scale == "positive":
-            total = torch.zeros(2, group.size, dtype=torch.float64)
-            for leg in group.legs:
-                if not leg.buffer:
-                    squares = take(params[leg.tensor].double(), leg, group.size).square()
-                    drawn = leg.tensor in layers
-                    mean, variance = (
-                        _drawn(leg, squares, law, *layers[leg.tensor])
-                        if drawn
-                        else (squares.sum(1), 0.0)
-                    )
-                    total += torch.stack(
-                        [leg.power * mean, leg.power**2 * variance * torch.ones_like(squares[:, 0])]
-                    )
-            moments[group.name] = (total[0], total[1])
+            moments[group.name] = _group_moments(group, params, layers, law)
     return moments
 
 
-def _drawn(
-    leg: Leg, squares: Tensor, law: Law, layer: nn.Module, kind: str
-) -> tuple[Tensor, float]:
+def _drawn_layers(network: nn.Module) -> dict[str, Layer]:
+    """Return the layers whose weights are drawn, by the names of their tensors."""
+    layers: dict[str, Layer] = {}
+    for name, layer in network.named_modules():
+        if isinstance(layer, (nn.Linear, nn.Conv2d)):
+            for kind, _ in layer.named_parameters():
+                layers[f"{name}.{kind}".lstrip(".")] = layer
+    return layers
+
+
+def _group_moments(
+    group: UnitGroup, params: Parameters, layers: Mapping[str, Layer], law: Law
+) -> tuple[Tensor, Tensor]:
+    """Return the mean and the variance of the charges of a group."""
+    total = torch.zeros(2, group.size, dtype=torch.float64)
+    for leg in group.legs:
+        if leg.buffer:
+            continue
+        squares = take(params[leg.tensor].double(), leg, group.size).square()
+        mean = squares.sum(1)
+        variance = 0.0
+        if leg.tensor in layers:
+            mean, variance = _drawn_moments(leg, squares, law, layers[leg.tensor])
+        spread = leg.power**2 * variance * torch.ones_like(mean)
+        total += torch.stack([leg.power * mean, spread])
+    return total[0], total[1]
+
+
+def _drawn_moments(leg: Leg, squares: Tensor, law: Law, layer: Layer) -> tuple[Tensor, float]:
     """Return the mean and the variance of a unit's squared length on one leg."""
-    entries, ones = squares.shape[1], torch.ones_like(squares[:, 0])
-    if kind == "bias" and not law.biases:
+    entries = squares.shape[1]
+    ones = torch.ones_like(squares[:, 0])
+    if leg.tensor.endswith("bias") and not law.biases:
         return 0 * ones, 0.0
     fan_in, fan_out = fans(layer.weight)
-    if law.kind != "orthogonal":
-        variance = law.variance(fan_in, fan_out)
-        return entries * variance * ones, entries * EXCESS[law.kind] * variance**2
-    rows, columns = len(layer.weight), fan_in
-    tall, wide = (entries // columns, columns) if leg.axis == 0 else (rows, entries // rows)
+    if law.kind == "orthogonal":
+        mean, variance = _block_moments(leg, entries, rows=len(layer.weight), columns=fan_in)
+        return mean * ones, variance
+    variance = law.variance(fan_in, fan_out)
+    return entries * variance * ones, entries * EXCESS[law.kind] * variance**2
+
+
+def _block_moments(leg: Leg, entries: int, *, rows: int, columns: int) -> tuple[float, float]:
+    """Return the moments of the squared length of a block of a random orthogonal matrix."""
+    if leg.axis == 0:
+        tall = entries // columns
+        wide = columns
+    else:
+        tall = rows
+        wide = entries // rows
     size = max(rows, columns)
-    spread = (
-        2 * tall * wide * (size - tall) * (size - wide) / (size**2 * max(size - 1, 1) * (size + 2))
-    )
-    return tall * wide / size * ones, spread
+    numerator = 2 * tall * wide * (size - tall) * (size - wide)
+    denominator = size**2 * max(size - 1, 1) * (size + 2)
+    return tall * wide / size, numerator / denominator

@@ -6,14 +6,14 @@ Its layers stand in an ``nn.Sequential``: the tensors are named "0.weight", "0.b
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 from symgeom.ground.checks import check_choice
-from symgeom.learning.networks.initialise import affine, initialise
-from symgeom.learning.networks.options import check_sizes, merge
+from symgeom.learning.networks.initialisation import affine, initialise
+from symgeom.learning.networks.options import NetworkOptions, check_sizes, read_options
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
@@ -22,15 +22,31 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "gelu": nn.GELU,
     "identity": nn.Identity,
 }
-DEFAULTS: dict[str, object] = {
-    "widths": (128, 128),
-    "bias": True,
-    "activation": "relu",
-    "initialisation": "uniform",
-}
 
 
-def mlp(
+@dataclass(frozen=True)
+class MLPOptions(NetworkOptions):
+    """The options of a multilayer perceptron.
+
+    Attributes
+    ----------
+    widths : sequence of int
+        Units of the hidden layers.
+    bias : bool
+        Whether the affine layers have biases.
+    activation : {"relu", "leaky_relu", "tanh", "gelu", "identity"}
+        What follows every layer but the last.
+    initialisation : str
+        How weights are drawn (:mod:`symgeom.learning.networks.initialisation`).
+    """
+
+    widths: Sequence[int] = (128, 128)
+    bias: bool = True
+    activation: str = "relu"
+    initialisation: str = "uniform"
+
+
+def build_mlp(
     input_shape: Sequence[int],
     classes: int,
     options: Mapping[str, object] | None = None,
@@ -47,8 +63,7 @@ def mlp(
     classes : int
         Number of outputs.
     options : mapping, optional
-        ``widths`` of the hidden layers, ``bias``, ``activation`` (relu, leaky_relu, tanh, gelu,
-        identity) and ``initialisation`` (:mod:`symgeom.learning.networks.initialise`).
+        The attributes of :class:`MLPOptions`; what is left out keeps its default.
     generator : torch.Generator
         The source of the initial weights.
 
@@ -64,19 +79,23 @@ def mlp(
 
     Examples
     --------
-    >>> network = mlp((8, 8), 10, {"widths": [16], "bias": False}, generator=torch.Generator().manual_seed(0))
+    >>> options = {"widths": [16], "bias": False}
+    >>> network = build_mlp((8, 8), 10, options, generator=torch.Generator().manual_seed(0))
     >>> [name for name, _ in network.named_parameters()]
     ['1.weight', '3.weight']
     """
-    chosen = merge("mlp", DEFAULTS, options)
-    check_choice(chosen["activation"], ACTIVATIONS, "activation of network 'mlp'")
-    widths = check_sizes("mlp", "widths", chosen["widths"], "one per hidden layer")
-    layers: list[nn.Module] = [nn.Flatten()] if len(input_shape) > 1 else []
-    for fan_in, fan_out in pairwise((math.prod(input_shape), *widths, classes)):
-        layers += [
-            affine(fan_in, fan_out, bias=chosen["bias"]),
-            ACTIVATIONS[chosen["activation"]](),
-        ]
-    network = nn.Sequential(*layers[:-1])
-    initialise(network, chosen["initialisation"], name="mlp", generator=generator)
+    wanted = read_options("mlp", MLPOptions, options)
+    check_choice(wanted.activation, ACTIVATIONS, "activation of network 'mlp'")
+    widths = check_sizes("mlp", "widths", wanted.widths, "one per hidden layer")
+    layers: list[nn.Module] = []
+    if len(input_shape) > 1:
+        layers.append(nn.Flatten())
+    fan_in = math.prod(input_shape)
+    for fan_out in widths:
+        layers.append(affine(fan_in, fan_out, bias=wanted.bias))
+        layers.append(ACTIVATIONS[wanted.activation]())
+        fan_in = fan_out
+    layers.append(affine(fan_in, classes, bias=wanted.bias))
+    network = nn.Sequential(*layers)
+    initialise(network, wanted.initialisation, name="mlp", generator=generator)
     return network

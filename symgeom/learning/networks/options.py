@@ -1,28 +1,39 @@
-"""The options of networks, checked: what is unknown or makes no network is one sentence."""
+"""The options of networks, and their checks: what makes no network is named in one sentence."""
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import TypeVar
 
 from symgeom.ground.checks import SymgeomError, check_choice
 
 
-def merge(
-    name: str, defaults: Mapping[str, object], options: Mapping[str, object] | None
-) -> dict[str, object]:
-    """Return the options of a network with their defaults filled in.
+@dataclass(frozen=True)
+class NetworkOptions:
+    """What the options of every network derive from: a field with a default for every option."""
+
+
+Options = TypeVar("Options", bound=NetworkOptions)
+
+
+def read_options(
+    network: str, kind: type[Options], options: Mapping[str, object] | None
+) -> Options:
+    """Return the options of a network, with defaults for those that are left out.
 
     Parameters
     ----------
-    name : str
+    network : str
         What the config calls the network.
-    defaults : mapping
-        Every option with its default; an option whose default is true or false takes no other
-        value.
+    kind : type of NetworkOptions
+        The options that the network has. Where the default is true or false, the option takes no
+        other value.
     options : mapping, optional
         What is asked for.
 
     Returns
     -------
-    dict of str to object
+    NetworkOptions
         One value per option.
 
     Raises
@@ -32,28 +43,34 @@ def merge(
 
     Examples
     --------
-    >>> merge("mlp", {"bias": True, "widths": (8,)}, {"bias": False})
-    {'bias': False, 'widths': (8,)}
+    >>> @dataclass(frozen=True)
+    ... class LineOptions(NetworkOptions):
+    ...     bias: bool = True
+    ...     width: float = 1.0
+    >>> read_options("line", LineOptions, {"bias": False})
+    LineOptions(bias=False, width=1.0)
     """
-    for option, value in (options or {}).items():
-        check_choice(option, defaults, f"option of network '{name}'")
-        if isinstance(defaults[option], bool) and not isinstance(value, bool):
+    values = dict(options or {})
+    defaults = {option.name: option.default for option in fields(kind)}
+    for name, value in values.items():
+        check_choice(name, defaults, f"option of network '{network}'")
+        if isinstance(defaults[name], bool) and not isinstance(value, bool):
             raise SymgeomError(
-                f"Cannot build network '{name}' with {option} = {value!r}: give true or false."
+                f"Cannot build network '{network}' with {name} = {value!r}: give true or false."
             )
-    return {**defaults, **(options or {})}
+    return kind(**values)
 
 
-def check_sizes(name: str, option: str, sizes: object, each: str) -> tuple[int, ...]:
+def check_sizes(network: str, option: str, sizes: object, meaning: str) -> tuple[int, ...]:
     """Return a list of sizes, or raise unless it is one of positive whole numbers.
 
     Parameters
     ----------
-    name, option : str
+    network, option : str
         The network and its option, for the message.
     sizes : object
-        What was given.
-    each : str
+        The value of the option.
+    meaning : str
         What a number of the list stands for, for the message ("one per hidden layer").
 
     Returns
@@ -71,26 +88,25 @@ def check_sizes(name: str, option: str, sizes: object, each: str) -> tuple[int, 
     >>> check_sizes("mlp", "widths", [8, 4], "one per hidden layer")
     (8, 4)
     """
-    if not isinstance(sizes, (list, tuple)) or any(
-        type(size) is not int or size < 1 for size in sizes
-    ):
-        raise SymgeomError(
-            f"Cannot build network '{name}' with {option} {sizes!r}: give a list of positive whole numbers, {each}."
-        )
-    return tuple(sizes)
+    if isinstance(sizes, (list, tuple)) and all(_is_size(size) for size in sizes):
+        return tuple(sizes)
+    raise SymgeomError(
+        f"Cannot build network '{network}' with {option} {sizes!r}: "
+        f"give a list of positive whole numbers, {meaning}."
+    )
 
 
-def scaled(name: str, sizes: Sequence[int], width: object) -> list[int]:
+def scaled_channels(network: str, sizes: Sequence[int], width: object) -> list[int]:
     """Multiply numbers of channels by a width factor, rounded to whole channels.
 
     Parameters
     ----------
-    name : str
+    network : str
         The network, for the message.
     sizes : sequence of int
         Channels at a factor of 1.
     width : object
-        The factor that was given.
+        The factor.
 
     Returns
     -------
@@ -104,27 +120,25 @@ def scaled(name: str, sizes: Sequence[int], width: object) -> list[int]:
 
     Examples
     --------
-    >>> scaled("resnet20", [16, 32, 64], 0.25)
+    >>> scaled_channels("resnet20", [16, 32, 64], 0.25)
     [4, 8, 16]
     """
-    good = (
-        isinstance(width, (int, float)) and not isinstance(width, bool) and 0 < width < float("inf")
+    if isinstance(width, (int, float)) and _is_factor(width):
+        channels = [round(size * width) for size in sizes]
+        if min(channels) >= 1:
+            return channels
+    raise SymgeomError(
+        f"Cannot build network '{network}' with width {width!r}: give a factor on its "
+        f"{min(sizes)} to {max(sizes)} channels that leaves every layer at least one."
     )
-    channels = [round(size * width) for size in sizes] if good else [0]
-    if min(channels) < 1:
-        raise SymgeomError(
-            f"Cannot build network '{name}' with width {width!r}: give a factor on its {min(sizes)} to {max(sizes)} channels "
-            "that leaves every layer at least one."
-        )
-    return channels
 
 
-def check_image(name: str, input_shape: Sequence[int], pixels: int) -> int:
+def check_image(network: str, input_shape: Sequence[int], pixels: int) -> int:
     """Return the number of channels of an image, or raise if the network does not take it.
 
     Parameters
     ----------
-    name : str
+    network : str
         The network, for the message.
     input_shape : sequence of int
         Shape of one sample.
@@ -146,9 +160,18 @@ def check_image(name: str, input_shape: Sequence[int], pixels: int) -> int:
     >>> check_image("lenet", (3, 32, 32), 16)
     3
     """
-    if len(input_shape) != 3 or min(input_shape[1:]) < pixels:
-        raise SymgeomError(
-            f"Cannot build network '{name}' for samples of shape {tuple(input_shape)}: it takes images (channel, height, width) "
-            f"of at least {pixels} by {pixels} pixels. Choose a data set of such images, or another network."
-        )
-    return input_shape[0]
+    if len(input_shape) == 3 and min(input_shape[1:]) >= pixels:
+        return input_shape[0]
+    raise SymgeomError(
+        f"Cannot build network '{network}' for samples of shape {tuple(input_shape)}: it takes "
+        f"images (channel, height, width) of at least {pixels} by {pixels} pixels. "
+        "Choose a data set of such images, or another network."
+    )
+
+
+def _is_size(size: object) -> bool:
+    return type(size) is int and size >= 1
+
+
+def _is_factor(width: float) -> bool:
+    return not isinstance(width, bool) and 0 < width < math.inf

@@ -1,13 +1,14 @@
-"""Networks by name: what a study's config can ask for.
+"""Networks by name: what the config of a study can ask for.
 
-A network is one file with one function ``(input_shape, classes, options, *, generator) ->
-nn.Module``; to add one, write the file and name it in ``NETWORKS``. A name with a colon is a
-function of the user's own, ``package.module:function``; and outside of studies every measure takes
-any ``torch.nn.Module``.
+A network is one file with a dataclass of its options and one function ``build_<name>(input_shape,
+classes, options, *, generator) -> nn.Module``. To add one, write the file and name it in
+``NETWORKS``. A name with a colon, ``package.module:function``, is a function of the user's own; and
+outside of studies every measure takes any ``torch.nn.Module``.
 """
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from types import ModuleType
 
 import torch
 from torch import nn
@@ -23,7 +24,7 @@ NETWORKS: dict[str, str] = {
     "binary_mlp": "binary_mlp",
     "torchvision": "foreign",
 }
-"""The module of this package that defines each network; imported when it is asked for."""
+"""The module of this package that builds each network; it is imported when it is asked for."""
 
 
 def build(
@@ -45,7 +46,7 @@ def build(
     classes : int
         Number of outputs.
     options : mapping
-        What the network's own function takes.
+        The options of the network.
     generator : torch.Generator
         The source of the initial weights; the global generator is not moved.
 
@@ -61,21 +62,28 @@ def build(
 
     Examples
     --------
-    >>> build("mlp", input_shape=(4,), classes=2, options={"widths": [3]}, generator=torch.Generator().manual_seed(0))
+    >>> options = {"widths": [3]}
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> build("mlp", input_shape=(4,), classes=2, options=options, generator=generator)
     Sequential(
       (0): Linear(in_features=4, out_features=3, bias=True)
       (1): ReLU()
       (2): Linear(in_features=3, out_features=2, bias=True)
     )
     """
+    shape = tuple(input_shape)
     if ":" in name:
-        return import_module("symgeom.learning.networks.foreign").own(
-            name, tuple(input_shape), classes, options, generator=generator
-        )
+        foreign = _module("foreign")
+        return foreign.build_users_network(name, shape, classes, options, generator=generator)
     if name not in NETWORKS:
         raise SymgeomError(
-            f"Unknown network {name!r}: choose one of {', '.join(map(repr, NETWORKS))}, or name a function of your own as "
-            "'package.module:function'."
+            f"Unknown network {name!r}: choose one of {', '.join(map(repr, NETWORKS))}, or name a "
+            "function of your own as 'package.module:function'."
         )
-    function = getattr(import_module(f"symgeom.learning.networks.{NETWORKS[name]}"), name)
-    return function(tuple(input_shape), classes, options, generator=generator)
+    builder = getattr(_module(NETWORKS[name]), f"build_{name}")
+    return builder(shape, classes, options, generator=generator)
+
+
+def _module(name: str) -> ModuleType:
+    """Import a module of this package."""
+    return import_module(f"symgeom.learning.networks.{name}")

@@ -1,6 +1,9 @@
-"""Optimizers by name, one file each."""
+"""Optimizers by name, one file each.
 
-from symgeom.learning.optimizers.method import Method
+An optimizer of your own derives from :class:`Method`, as those of this package do.
+"""
+
+from symgeom.learning.optimizers.method import Gradient, Method, Pretraining, State
 from symgeom.learning.optimizers.registry import METHODS, build
 
-__all__ = ["METHODS", "Method", "build"]
+__all__ = ["METHODS", "Gradient", "Method", "Pretraining", "State", "build"]

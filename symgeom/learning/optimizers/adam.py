@@ -26,7 +26,7 @@ from torch import Tensor
 from symgeom.ground.types import Parameters
 from symgeom.learning.optimizers.arithmetic import decayed, zeros_like
 from symgeom.learning.optimizers.method import Gradient, Method, State
-from symgeom.learning.optimizers.options import check_number, check_switch
+from symgeom.learning.optimizers.options import BELOW_ONE, POSITIVE, check_number, check_switch
 
 
 @final
@@ -54,7 +54,7 @@ class Adam(Method):
 
     name: ClassVar[str] = "adam"
     equivariant: ClassVar[bool] = False
-    momentum: ClassVar[float] = 0.0
+    momentum = 0.0
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
     schedule: str = "constant"
@@ -65,10 +65,10 @@ class Adam(Method):
 
     def __post_init__(self) -> None:
         self.check()
-        check_number(self, "beta1", least=0, below=1)
-        check_number(self, "beta2", least=0, below=1)
-        check_number(self, "epsilon", above=0)
-        check_switch(self, "decoupled")
+        check_number(self.name, "beta1", self.beta1, BELOW_ONE)
+        check_number(self.name, "beta2", self.beta2, BELOW_ONE)
+        check_number(self.name, "epsilon", self.epsilon, POSITIVE)
+        check_switch(self.name, "decoupled", self.decoupled)
 
     @property
     def preconditioned(self) -> bool:
@@ -88,20 +88,30 @@ class Adam(Method):
     def direction(
         self, gradient_at: Gradient, params: Parameters, state: State
     ) -> tuple[dict[str, Tensor], State]:
-        """Return the corrected first moment over the root of the corrected second, plus the weight decay if it is decoupled."""
-        gradient = decayed(
-            gradient_at(params), params, 0.0 if self.decoupled else self.weight_decay
-        )
+        """Return the corrected first moment over the root of the corrected second one."""
+        gradient = gradient_at(params)
+        if not self.decoupled:
+            gradient = decayed(gradient, params, self.weight_decay)
         count = state["steps"]["count"] + 1
         steps = int(count[0])  # the same for all members
-        direction, first, second = {}, {}, {}
+        first = {}
+        second = {}
+        direction = {}
         for name, tensor in gradient.items():
             first[name] = torch.lerp(state["first"][name], tensor, 1 - self.beta1)
-            second[name] = torch.mul(state["second"][name], self.beta2).addcmul_(
-                tensor, tensor, value=1 - self.beta2
-            )
-            deviation = torch.div(second[name], 1 - self.beta2**steps).sqrt_().add_(self.epsilon)
-            direction[name] = torch.div(first[name], deviation).div_(1 - self.beta1**steps)
+            second[name] = self._second_moment(state["second"][name], tensor)
+            direction[name] = self._corrected(first[name], second[name], steps)
         if self.decoupled:
             direction = decayed(direction, params, self.weight_decay)
         return direction, {"first": first, "second": second, "steps": {"count": count}}
+
+    def _second_moment(self, before: Tensor, gradient: Tensor) -> Tensor:
+        """Return the running mean of the squared gradient after one more gradient."""
+        remembered = torch.mul(before, self.beta2)
+        return remembered.addcmul_(gradient, gradient, value=1 - self.beta2)
+
+    def _corrected(self, first: Tensor, second: Tensor, steps: int) -> Tensor:
+        """Return the direction, corrected for moments that began at zero."""
+        variance = torch.div(second, 1 - self.beta2**steps)
+        deviation = variance.sqrt_().add_(self.epsilon)
+        return torch.div(first, deviation).div_(1 - self.beta1**steps)

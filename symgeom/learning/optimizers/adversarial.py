@@ -1,9 +1,9 @@
 """Adversarial initialisation: SGD led into sharp minima that generalise badly.
 
-A first stage memorises random labels of the training inputs, each seed its own: uniform ones of all
-samples, or of a share of them (``pretraining_corruption``), to fill the range between these minima
-and those of SGD. From there plain SGD trains on the true labels to zero error, by default without
-momentum and weight decay, which would let it escape.
+A first stage memorises random labels of the training inputs; every seed has labels of its own. All
+samples have a random label, or a share of them (``pretraining_corruption``), which fills the range
+between these minima and those of SGD. From there plain SGD trains on the true labels to zero error,
+by default without momentum and weight decay, which would let it escape.
 
 Differs from the source: the inputs of the first stage are not corrupted (there, a tenth of the
 pixels of each copy is zeroed).
@@ -22,7 +22,13 @@ from torch import Tensor
 from symgeom.ground.types import Parameters
 from symgeom.learning.optimizers.arithmetic import heavy_ball, zeros_like
 from symgeom.learning.optimizers.method import Gradient, Method, Pretraining, State
-from symgeom.learning.optimizers.options import check_number, check_whole
+from symgeom.learning.optimizers.options import (
+    BELOW_ONE,
+    POSITIVE,
+    Range,
+    check_number,
+    check_whole,
+)
 from symgeom.learning.optimizers.sgd import SGD
 
 
@@ -34,9 +40,9 @@ class Adversarial(Method):
     Attributes
     ----------
     pretraining_learning_rate, pretraining_momentum : float
-        Of the first stage, SGD too.
+        The options of SGD in the first stage.
     pretraining_epochs : int
-        The first stage takes at most so many.
+        The first stage takes at most this many.
     pretraining_error : float
         The first stage ends for a seed whose error on its random labels is at most this.
     pretraining_corruption : float
@@ -62,11 +68,14 @@ class Adversarial(Method):
 
     def __post_init__(self) -> None:
         self.check()
-        check_number(self, "pretraining_learning_rate", above=0)
-        check_number(self, "pretraining_momentum", least=0, below=1)
-        check_number(self, "pretraining_error", least=0, below=1)
-        check_whole(self, "pretraining_epochs", least=1, otherwise="use 'sgd'")
-        check_number(self, "pretraining_corruption", least=0, most=1)
+        rate = self.pretraining_learning_rate
+        epochs = self.pretraining_epochs
+        share = self.pretraining_corruption
+        check_number(self.name, "pretraining_learning_rate", rate, POSITIVE)
+        check_number(self.name, "pretraining_momentum", self.pretraining_momentum, BELOW_ONE)
+        check_number(self.name, "pretraining_error", self.pretraining_error, BELOW_ONE)
+        check_whole(self.name, "pretraining_epochs", epochs, least=1, otherwise="use 'sgd'")
+        check_number(self.name, "pretraining_corruption", share, Range(least=0, most=1))
 
     def start(self, params: Parameters, seeds: Tensor | None = None) -> State:
         """Start at rest."""
@@ -76,17 +85,26 @@ class Adversarial(Method):
         self, gradient_at: Gradient, params: Parameters, state: State
     ) -> tuple[dict[str, Tensor], State]:
         """Return the new velocity."""
-        coefficients = {"momentum": self.momentum, "weight_decay": self.weight_decay}
-        velocity = heavy_ball(state["velocity"], gradient_at(params), params, **coefficients)
+        velocity = heavy_ball(
+            state["velocity"],
+            gradient_at(params),
+            params,
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+        )
         return velocity, {"velocity": velocity}
 
     def pretraining(self) -> Pretraining:
         """Return the stage on random labels."""
         method = SGD(
-            learning_rate=self.pretraining_learning_rate, momentum=self.pretraining_momentum
+            learning_rate=self.pretraining_learning_rate,
+            momentum=self.pretraining_momentum,
         )
         return Pretraining(
-            method, self.pretraining_epochs, self.pretraining_error, self.pretraining_corruption
+            method=method,
+            epochs=self.pretraining_epochs,
+            stop_error=self.pretraining_error,
+            corruption=self.pretraining_corruption,
         )
 
 
@@ -104,8 +122,8 @@ def random_labels(
     generator : torch.Generator
         The source of randomness.
     share : float
-        Of the samples, chosen at random, whose label is drawn; rounded to whole samples. A label
-        drawn may be the true one.
+        Share of the samples whose label is drawn, rounded to whole samples, which are chosen at
+        random. A drawn label may be the true one.
 
     Returns
     -------
@@ -114,14 +132,15 @@ def random_labels(
 
     Examples
     --------
-    >>> random_labels(torch.zeros(4, dtype=torch.int64), 10, generator=torch.Generator().manual_seed(0)).shape
+    >>> targets = torch.zeros(4, dtype=torch.int64)
+    >>> random_labels(targets, 10, generator=torch.Generator().manual_seed(0)).shape
     torch.Size([4])
     """
-    drawn = torch.randint(classes, targets.shape, generator=generator).to(targets.device)
+    labels = torch.randint(classes, targets.shape, generator=generator).to(targets.device)
     count = round(share * len(targets))
-    if count == len(
-        targets
-    ):  # no order is drawn: the labels of a whole share do not move the stream further
-        return drawn
-    chosen = torch.randperm(len(targets), generator=generator).to(targets.device)[:count]
-    return targets.index_copy(0, chosen, drawn[chosen])
+    # Where all labels are random no order of the samples is drawn: the stream moves no further.
+    if count == len(targets):
+        return labels
+    order = torch.randperm(len(targets), generator=generator).to(targets.device)
+    corrupted = order[:count]
+    return targets.index_copy(0, corrupted, labels[corrupted])

@@ -30,11 +30,11 @@ def zeros_like(params: Parameters) -> dict[str, Tensor]:
     >>> zeros_like({"w": torch.ones(1, 2)})
     {'w': tensor([[0., 0.]])}
     """
-    return {
-        name: tensor.new_zeros(tensor.shape)
-        for name, tensor in params.items()
-        if tensor.is_floating_point()
-    }
+    zeros = {}
+    for name, tensor in params.items():
+        if tensor.is_floating_point():
+            zeros[name] = tensor.new_zeros(tensor.shape)
+    return zeros
 
 
 def squared_norms(params: Parameters) -> Tensor:
@@ -56,9 +56,13 @@ def squared_norms(params: Parameters) -> Tensor:
     >>> squared_norms({"w": torch.tensor([[3.0, 4.0], [1.0, 0.0]])})
     tensor([25.,  1.])
     """
-    return sum(
-        torch.stack([row.square().sum() for row in tensor.unbind()]) for tensor in params.values()
-    )
+    first, *others = [_squared_lengths(tensor) for tensor in params.values()]
+    return sum(others, start=first)
+
+
+def _squared_lengths(tensor: Tensor) -> Tensor:
+    """Return the squared length of every member's part of a stacked tensor."""
+    return torch.stack([row.square().sum() for row in tensor.unbind()])
 
 
 def decayed(gradient: Parameters, params: Parameters, weight_decay: float) -> dict[str, Tensor]:
@@ -83,10 +87,10 @@ def decayed(gradient: Parameters, params: Parameters, weight_decay: float) -> di
     """
     if weight_decay == 0:
         return dict(gradient)
-    return {
-        name: torch.add(tensor, params[name], alpha=weight_decay)
-        for name, tensor in gradient.items()
-    }
+    forces = {}
+    for name, tensor in gradient.items():
+        forces[name] = torch.add(tensor, params[name], alpha=weight_decay)
+    return forces
 
 
 def heavy_ball(
@@ -117,15 +121,18 @@ def heavy_ball(
     >>> heavy_ball(one, one, one, momentum=0.5, weight_decay=0.25)
     {'w': tensor([1.7500])}
     """
-    force = decayed(gradient, params, weight_decay)
+    forces = decayed(gradient, params, weight_decay)
     if momentum == 0:
-        return force
-    if weight_decay == 0:  # the force is the caller's gradient
-        return {
-            name: torch.add(tensor, velocity[name], alpha=momentum)
-            for name, tensor in force.items()
-        }
-    return {name: tensor.add_(velocity[name], alpha=momentum) for name, tensor in force.items()}
+        return forces
+    # Without weight decay the forces are the caller's gradients, which must not be overwritten.
+    overwrite = weight_decay != 0
+    velocities = {}
+    for name, force in forces.items():
+        if overwrite:
+            velocities[name] = force.add_(velocity[name], alpha=momentum)
+        else:
+            velocities[name] = torch.add(force, velocity[name], alpha=momentum)
+    return velocities
 
 
 def per_member(values: Tensor, like: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Optimizers that others wrote: the user's own function or class, by where it is."""
+"""Optimizers that others wrote: a function or class of the user's own, found by its reference."""
 
 from collections.abc import Mapping
 from dataclasses import is_dataclass
@@ -7,19 +7,19 @@ from symgeom.ground.checks import SymgeomError
 from symgeom.ground.own_code import call, find, working_directory
 from symgeom.learning.optimizers.method import Method
 
-NEEDED = ("name", "learning_rate", "momentum", "weight_decay", "schedule", "equivariant")
-"""What every optimizer must say of itself; ``Method`` explains it."""
+NEEDED = ("name", "learning_rate", "momentum", "weight_decay", "schedule")
+"""What every optimizer must say of itself, beside what ``Method`` declares abstract."""
 
 
-def own(where: str, options: Mapping[str, object]) -> Method:
+def build_users_optimizer(reference: str, options: Mapping[str, object]) -> Method:
     """Build an optimizer with the user's own function or class.
 
     Parameters
     ----------
-    where : str
+    reference : str
         ``package.module:name``; the working directory is searched first.
     options : mapping
-        Given to it as keywords.
+        The keywords with which it is called.
 
     Returns
     -------
@@ -34,29 +34,37 @@ def own(where: str, options: Mapping[str, object]) -> Method:
 
     Examples
     --------
-    >>> own("symgeom.learning.optimizers.sgd:SGD", {"learning_rate": 0.05, "momentum": 0.0}).learning_rate
+    >>> options = {"learning_rate": 0.05, "momentum": 0.0}
+    >>> build_users_optimizer("symgeom.learning.optimizers.sgd:SGD", options).learning_rate
     0.05
     """
-    with working_directory():
-        function = find(where, "optimizer")
-        try:
-            method = call(where, function, (), dict(options))
-        except SymgeomError:
-            raise
-        except Exception as error:  # the user's own code runs here
-            raise SymgeomError(
-                f"Cannot use optimizer '{where}': calling it with {dict(options)} fails with {type(error).__name__}: {error}. "
-                "Correct it, or the options of its arm."
-            ) from error
+    method = _called(reference, options)
     if not isinstance(method, Method) or not is_dataclass(method):
         raise SymgeomError(
-            f"Cannot use optimizer '{where}': it gives a {type(method).__name__}. Give a dataclass derived from "
-            "symgeom.learning.optimizers.method.Method: its fields are its options, by which a checkpoint of its training is recognised."
+            f"Cannot use optimizer '{reference}': it gives a {type(method).__name__}. "
+            "Give a dataclass derived from symgeom.learning.optimizers.Method: its fields are "
+            "its options, by which a checkpoint of its training is recognised."
         )
     missing = [name for name in NEEDED if not hasattr(method, name)]
     if missing:
         raise SymgeomError(
-            f"Cannot use optimizer '{where}': it does not say its {', '.join(missing)}. Add what is missing."
+            f"Cannot use optimizer '{reference}': it does not say its {', '.join(missing)}. "
+            "Add what is missing."
         )
     method.check()
     return method
+
+
+def _called(reference: str, options: Mapping[str, object]) -> object:
+    """Return what the user's function or class gives."""
+    with working_directory():
+        function = find(reference, "optimizer")
+        try:
+            return call(reference, function, (), dict(options))
+        except SymgeomError:
+            raise
+        except Exception as error:  # the user's own code runs here
+            raise SymgeomError(
+                f"Cannot use optimizer '{reference}': calling it with {dict(options)} fails with "
+                f"{type(error).__name__}: {error}. Correct it, or the options of its arm."
+            ) from error

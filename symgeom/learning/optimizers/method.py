@@ -4,11 +4,10 @@ One step of every method reads :math:`\theta' = \theta - \eta\,d`, with the lear
 :math:`\eta` a function of the epoch and the direction :math:`d` the method's own. A method is plain
 data (its options) and pure functions: what it remembers between steps is a *state* that the caller
 carries, named slots of stacked tensors whose leading axis is the member. A member is one network of
-the stack: one per seed, but for methods that train several replicas per seed (member = seed *
-replicas + replica).
+the stack: there is one per seed, unless a method trains several replicas per seed (then member =
+seed * replicas + replica).
 """
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,16 +16,22 @@ from typing import ClassVar
 from torch import Tensor
 
 from symgeom.ground.checks import check_choice
+from symgeom.ground.schedule import cosine_decay
 from symgeom.ground.types import Parameters
-from symgeom.learning.optimizers.options import check_number
+from symgeom.learning.optimizers.options import BELOW_ONE, NOT_NEGATIVE, POSITIVE, check_number
 
 State = Mapping[str, Parameters]
+"""What a method remembers between steps: slots by name, of stacked tensors by name."""
+
 Gradient = Callable[[Parameters], dict[str, Tensor]]
 """From stacked networks to the stacked gradients of this step's mini-batches."""
 
 SCHEDULES = ("constant", "cosine", "step")
 MILESTONES = (1 / 2, 3 / 4, 15 / 16)
-"""Shares of the epochs after which the schedule "step" divides the learning rate by 5 (those of SacredDNN, see rsgd)."""
+"""Shares of the epochs after which the schedule "step" divides the learning rate by 5.
+
+They are those of SacredDNN (:mod:`symgeom.learning.optimizers.rsgd`).
+"""
 
 
 @dataclass(frozen=True)
@@ -69,26 +74,38 @@ class Method(ABC):
         The learning rate over the epochs: constant, half a cosine to nearly 0, or divided by 5
         after 1/2, 3/4 and 15/16 of them.
     equivariant : bool
-        Whether the direction is ``v' = momentum * v + g + weight_decay * theta`` with ``g`` the
-        mini-batch gradient at ``theta``.
+        Whether the direction is ``v' = momentum * v + g + weight_decay * theta``, where ``g`` is
+        the mini-batch gradient at ``theta``.
     preconditioned : bool
         Whether the weight decay, too, passes through a preconditioner, so that it shrinks no charge
         by itself.
     members_per_seed : int
-        Networks that one seed trains together.
+        How many networks one seed trains together.
     draws_noise : bool
         Whether :meth:`start` needs a noise seed for every member.
     """
 
     name: ClassVar[str]
-    equivariant: bool
-    preconditioned: bool = False
     draws_noise: ClassVar[bool] = False
     learning_rate: float
     momentum: float
     weight_decay: float
     schedule: str
-    members_per_seed = 1
+
+    @property
+    @abstractmethod
+    def equivariant(self) -> bool:
+        """Return whether the direction is that of the heavy ball (a class attribute will do)."""
+
+    @property
+    def preconditioned(self) -> bool:
+        """Return whether the weight decay passes through a preconditioner (by default, no)."""
+        return False
+
+    @property
+    def members_per_seed(self) -> int:
+        """Return how many networks one seed trains together (by default, one)."""
+        return 1
 
     @abstractmethod
     def start(self, params: Parameters, seeds: Tensor | None = None) -> State:
@@ -131,12 +148,12 @@ class Method(ABC):
             For the next step.
         """
 
-    def learning_rate_at(self, epoch: int, epochs: int) -> float:
-        """Return the factor of the direction in an epoch: ``learning_rate`` times what the schedule makes of it.
+    def learning_rate_at(self, epoch: float, epochs: int) -> float:
+        """Return the factor of the direction in an epoch: the learning rate as scheduled.
 
         Parameters
         ----------
-        epoch : int
+        epoch : float
             Counted from 0.
         epochs : int
             How many there are at most.
@@ -149,9 +166,9 @@ class Method(ABC):
         progress = epoch / epochs
         if self.schedule == "step":
             return self.learning_rate / 5 ** sum(progress >= milestone for milestone in MILESTONES)
-        return self.learning_rate * (
-            0.5 * (1 + math.cos(math.pi * progress)) if self.schedule == "cosine" else 1.0
-        )
+        if self.schedule == "cosine":
+            return self.learning_rate * cosine_decay(progress)
+        return self.learning_rate
 
     def begin_epoch(
         self,
@@ -199,7 +216,7 @@ class Method(ABC):
         return dict(params)
 
     def never_finishes(self, epochs: int) -> str | None:
-        """Return why no training of so many epochs could count as finished (by default None: any could).
+        """Return why no training of so many epochs could count as finished (by default, None).
 
         Parameters
         ----------
@@ -209,7 +226,7 @@ class Method(ABC):
         Returns
         -------
         str or None
-            What stands in the way, and which option or limit to change.
+            What stands in the way, and which option or limit to change; None if nothing does.
         """
         return None
 
@@ -239,7 +256,7 @@ class Method(ABC):
         return None
 
     def check(self) -> None:
-        """Raise if an option that every method has makes no sense.
+        """Raise if one of the options that every method has makes no sense.
 
         Raises
         ------
@@ -247,7 +264,7 @@ class Method(ABC):
             If the learning rate is not positive, or the momentum, the weight decay or the schedule
             is out of range.
         """
-        check_number(self, "learning_rate", above=0)
-        check_number(self, "momentum", least=0, below=1)
-        check_number(self, "weight_decay", least=0)
+        check_number(self.name, "learning_rate", self.learning_rate, POSITIVE)
+        check_number(self.name, "momentum", self.momentum, BELOW_ONE)
+        check_number(self.name, "weight_decay", self.weight_decay, NOT_NEGATIVE)
         check_choice(self.schedule, SCHEDULES, f"schedule of optimizer '{self.name}'")

@@ -3,7 +3,8 @@ r"""Replicated SGD: replicas that attract each other find wide flat minima.
 Each seed trains :math:`y` replicas :math:`w_a`, from their own starts and on their own
 mini-batches, on the loss
 
-.. math:: \frac1y \sum_a L_a(w_a) + \gamma\,\frac1y \sum_a \lVert w_a - \bar w\rVert^2, \qquad \bar w = \frac1y\sum_a w_a,
+.. math:: \frac1y \sum_a L_a(w_a) + \gamma\,\frac1y \sum_a \lVert w_a - \bar w\rVert^2,
+          \qquad \bar w = \frac1y\sum_a w_a,
 
 with the learning rate multiplied by :math:`y`. The factors cancel: each replica follows heavy-ball
 SGD on :math:`g_a + 2\gamma\,(w_a - \bar w)`, and :math:`\gamma = 0` gives :math:`y` independent
@@ -38,7 +39,12 @@ from symgeom.learning.optimizers.arithmetic import (
     zeros_like,
 )
 from symgeom.learning.optimizers.method import Gradient, Method, State
-from symgeom.learning.optimizers.options import check_number, check_whole
+from symgeom.learning.optimizers.options import (
+    NOT_NEGATIVE,
+    POSITIVE,
+    check_number,
+    check_whole,
+)
 
 
 @final
@@ -49,10 +55,10 @@ class ReplicatedSGD(Method):
     Attributes
     ----------
     replicas : int
-        How many per seed, at least 2.
+        Replicas of a seed, at least 2.
     coupling : float or None
-        The coupling at the first epoch; None: mean training loss of the replicas over their mean
-        squared distance to the centre.
+        The coupling at the first epoch. If None, it is the mean training loss of the replicas over
+        their mean squared distance to the centre.
     growth : float
         Factor by which the coupling grows over the epochs.
 
@@ -76,10 +82,10 @@ class ReplicatedSGD(Method):
 
     def __post_init__(self) -> None:
         self.check()
-        check_number(self, "growth", above=0)
+        check_number(self.name, "growth", self.growth, POSITIVE)
         if self.coupling is not None:
-            check_number(self, "coupling", least=0)
-        check_whole(self, "replicas", least=2, otherwise="use 'sgd'")
+            check_number(self.name, "coupling", self.coupling, NOT_NEGATIVE)
+        check_whole(self.name, "replicas", self.replicas, least=2, otherwise="use 'sgd'")
 
     @property
     def members_per_seed(self) -> int:
@@ -101,23 +107,27 @@ class ReplicatedSGD(Method):
         loss_at: Callable[[Parameters], Tensor],
     ) -> State:
         """Set the coupling of the epoch, one value per seed."""
-        first = (
-            self._first_coupling(params, loss_at) if progress == 0 else state["coupling"]["first"]
-        )
+        first = state["coupling"]["first"]
+        if progress == 0:
+            first = self._first_coupling(params, loss_at)
         now = (first * self.growth**progress).clamp(max=1 / (2 * self.learning_rate))
         return {**state, "coupling": {"first": first, "now": now}}
 
     def direction(
         self, gradient_at: Gradient, params: Parameters, state: State
     ) -> tuple[dict[str, Tensor], State]:
-        """Return the new velocity, driven by the replica's gradient and its coupling to the centre."""
+        """Return the new velocity, driven by the gradient and by the coupling to the centre."""
         force = decayed(gradient_at(params), params, self.weight_decay)
         away = self.displacement({name: params[name] for name in force})
-        for name, tensor in away.items():
-            coupling = per_member(state["coupling"]["now"], tensor)
-            force[name] = torch.addcmul(force[name], coupling, tensor, value=2)
+        for name, distance in away.items():
+            coupling = per_member(state["coupling"]["now"], distance)
+            force[name] = torch.addcmul(force[name], coupling, distance, value=2)
         velocity = heavy_ball(
-            state["velocity"], force, params, momentum=self.momentum, weight_decay=0.0
+            state["velocity"],
+            force,
+            params,
+            momentum=self.momentum,
+            weight_decay=0.0,
         )
         return velocity, {**state, "velocity": velocity}
 
@@ -126,10 +136,8 @@ class ReplicatedSGD(Method):
         return self._centre(params)
 
     def _centre(self, params: Parameters) -> dict[str, Tensor]:
-        # Added one by one: a reduction may choose its order by the number of seeds, which would change the last bit.
-        return {
-            name: sum(self._by_replica(tensor)) / self.replicas for name, tensor in params.items()
-        }
+        """Return the mean of the replicas of every seed."""
+        return {name: self._sum(tensor) / self.replicas for name, tensor in params.items()}
 
     def displacement(self, params: Parameters) -> dict[str, Tensor]:
         """Return the replicas relative to their centres.
@@ -144,27 +152,32 @@ class ReplicatedSGD(Method):
         dict of str to Tensor
             Stacked members; the sum over the replicas of a seed is zero.
         """
-        centre = self._centre(params)
-        return {
-            name: tensor - centre[name].repeat_interleave(self.replicas, 0)
-            for name, tensor in params.items()
-        }
+        displacements = {}
+        for name, centre in self._centre(params).items():
+            centres = centre.repeat_interleave(self.replicas, 0)
+            displacements[name] = params[name] - centres
+        return displacements
 
-    def _by_replica(self, tensor: Tensor) -> tuple[Tensor, ...]:
-        return tensor.unflatten(0, (-1, self.replicas)).unbind(1)
+    def _sum(self, tensor: Tensor) -> Tensor:
+        """Return the sums over the replicas of every seed."""
+        # A reduction might choose its order by the number of seeds, which would change the last
+        # bit; so the replicas are added one by one.
+        total = tensor.new_zeros(())
+        for replica in tensor.unflatten(0, (-1, self.replicas)).unbind(1):
+            total = total + replica
+        return total
 
     def _first_coupling(
         self, params: Parameters, loss_at: Callable[[Parameters], Tensor]
     ) -> Tensor:
+        """Return the coupling at the first epoch, one value per member."""
         if self.coupling is not None:
             first = next(iter(params.values()))
-            return torch.full(
-                (len(first),), self.coupling, dtype=torch.float64, device=first.device
-            )
+            couplings = torch.full((len(first),), self.coupling, dtype=torch.float64)
+            return couplings.to(first.device)
         losses = loss_at(params).to(torch.float64)
         squares = squared_norms(self.displacement(cast(params, torch.float64)))
-        ratio = sum(self._by_replica(losses)) / sum(self._by_replica(squares))
+        ratio = self._sum(losses) / self._sum(squares)
         # Replicas that start at one point need no attraction, and would ask for an infinite one.
-        return torch.where(torch.isfinite(ratio), ratio, torch.zeros_like(ratio)).repeat_interleave(
-            self.replicas
-        )
+        finite = torch.where(torch.isfinite(ratio), ratio, torch.zeros_like(ratio))
+        return finite.repeat_interleave(self.replicas)

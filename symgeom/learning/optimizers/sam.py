@@ -33,7 +33,7 @@ from torch import Tensor
 from symgeom.ground.types import Parameters
 from symgeom.learning.optimizers.arithmetic import heavy_ball, per_member, squared_norms, zeros_like
 from symgeom.learning.optimizers.method import Gradient, Method, State
-from symgeom.learning.optimizers.options import check_number, check_switch
+from symgeom.learning.optimizers.options import NOT_NEGATIVE, check_number, check_switch
 
 
 @final
@@ -71,9 +71,9 @@ class SAM(Method):
 
     def __post_init__(self) -> None:
         self.check()
-        check_number(self, "rho", least=0)
-        check_number(self, "offset", least=0)
-        check_switch(self, "adaptive")
+        check_number(self.name, "rho", self.rho, NOT_NEGATIVE)
+        check_number(self.name, "offset", self.offset, NOT_NEGATIVE)
+        check_switch(self.name, "adaptive", self.adaptive)
 
     def start(self, params: Parameters, seeds: Tensor | None = None) -> State:
         """Start at rest."""
@@ -83,22 +83,37 @@ class SAM(Method):
         self, gradient_at: Gradient, params: Parameters, state: State
     ) -> tuple[dict[str, Tensor], State]:
         """Return the new velocity, driven by the gradient at the perturbed point."""
-        gradient = gradient_at(self._perturbed(params, gradient_at(params)))
-        coefficients = {"momentum": self.momentum, "weight_decay": self.weight_decay}
-        velocity = heavy_ball(state["velocity"], gradient, params, **coefficients)
+        worst = self._perturbed(params, gradient_at(params))
+        velocity = heavy_ball(
+            state["velocity"],
+            gradient_at(worst),
+            params,
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+        )
         return velocity, {"velocity": velocity}
 
     def _perturbed(self, params: Parameters, gradient: Parameters) -> dict[str, Tensor]:
         """Return the worst point nearby, to first order."""
+        measured = gradient  # its norm is the slope, measured in the metric of the neighbourhood
         ascent = gradient
         if self.adaptive:
-            sizes = {name: params[name].abs().add_(self.offset) for name in gradient}
-            gradient = {name: sizes[name] * tensor for name, tensor in gradient.items()}
-            ascent = {name: size.mul_(gradient[name]) for name, size in sizes.items()}
-        norm = squared_norms(gradient).sqrt()
+            measured, ascent = self._adapted(params, gradient)
+        norm = squared_norms(measured).sqrt()
         scale = torch.where(norm > 0, self.rho / norm, torch.zeros_like(norm))
-        moved = {
-            name: torch.addcmul(params[name], per_member(scale, tensor), tensor)
-            for name, tensor in ascent.items()
-        }
-        return {**params, **moved}
+        perturbed = dict(params)
+        for name, tensor in ascent.items():
+            perturbed[name] = torch.addcmul(params[name], per_member(scale, tensor), tensor)
+        return perturbed
+
+    def _adapted(
+        self, params: Parameters, gradient: Parameters
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Return the gradient multiplied by the sizes of the weights, once and twice."""
+        once = {}
+        twice = {}
+        for name, tensor in gradient.items():
+            sizes = params[name].abs().add_(self.offset)
+            once[name] = sizes * tensor
+            twice[name] = sizes.mul_(once[name])
+        return once, twice

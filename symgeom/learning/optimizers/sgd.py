@@ -56,10 +56,11 @@ class SGD(Method):
 
     def __post_init__(self) -> None:
         self.check()
-        check_switch(self, "nesterov")
+        check_switch(self.name, "nesterov", self.nesterov)
         if self.nesterov and self.momentum == 0:
             raise SymgeomError(
-                "Cannot use optimizer 'sgd' with nesterov = True and momentum = 0: give it a momentum, or leave nesterov out."
+                "Cannot use optimizer 'sgd' with nesterov = True and momentum = 0: "
+                "give it a momentum, or leave nesterov out."
             )
 
     @property
@@ -74,11 +75,23 @@ class SGD(Method):
     def direction(
         self, gradient_at: Gradient, params: Parameters, state: State
     ) -> tuple[dict[str, Tensor], State]:
-        """Return the new velocity; with Nesterov's momentum, what the next step would follow without a change of the gradient."""
-        ahead, decay = {"momentum": self.momentum}, {"weight_decay": self.weight_decay}
+        """Return the new velocity, or what Nesterov's momentum makes of it."""
         gradient = gradient_at(params)
-        velocity = heavy_ball(state["velocity"], gradient, params, **ahead, **decay)
-        direction = (
-            heavy_ball(velocity, gradient, params, **ahead, **decay) if self.nesterov else velocity
-        )
+        velocity = self._pushed(state["velocity"], gradient, params)
+        direction = velocity
+        if self.nesterov:
+            # The velocity that the next step would have if the gradient did not change.
+            direction = self._pushed(velocity, gradient, params)
         return direction, {"velocity": velocity}
+
+    def _pushed(
+        self, velocity: Parameters, gradient: Parameters, params: Parameters
+    ) -> dict[str, Tensor]:
+        """Return a velocity after one step of the heavy ball."""
+        return heavy_ball(
+            velocity,
+            gradient,
+            params,
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+        )

@@ -1,13 +1,13 @@
-r"""Stochastic weight averaging: the mean of the points that SGD visits at a high, constant learning rate.
+r"""Stochastic weight averaging: the mean of what SGD visits at a high, constant learning rate.
 
-From a given share of the epochs on, the learning rate is constant, and after every so many of these
-epochs the weights :math:`\theta` enter the mean,
+From a certain share of the epochs on, the learning rate is constant, and after every so many of
+these epochs the weights :math:`\theta` enter the mean,
 
 .. math:: \bar\theta \leftarrow \bar\theta + \frac{\theta - \bar\theta}{n + 1},
 
-:math:`n` being how many are in it. Training yields the mean, or before the first average the
-weights; SGD itself never sees it. A seed does not count as finished before its mean has enough
-terms.
+where :math:`n` is the number of terms that it has. Training yields the mean, or before its first
+term the weights; SGD itself never sees the mean. A seed does not count as finished before its mean
+has enough terms.
 
 References
 ----------
@@ -26,7 +26,7 @@ from torch import Tensor
 from symgeom.ground.types import Parameters
 from symgeom.learning.optimizers.arithmetic import heavy_ball, per_member, zeros_like
 from symgeom.learning.optimizers.method import Gradient, Method, State
-from symgeom.learning.optimizers.options import check_number, check_whole
+from symgeom.learning.optimizers.options import BELOW_ONE, POSITIVE, check_number, check_whole
 
 
 @final
@@ -65,24 +65,27 @@ class AveragedSGD(Method):
 
     def __post_init__(self) -> None:
         self.check()
-        check_number(self, "average_from", least=0, below=1)
-        check_number(self, "averaging_learning_rate", above=0)
-        check_whole(self, "average_every", least=1)
-        check_whole(self, "averages_least", least=1)
+        rate = self.averaging_learning_rate
+        check_number(self.name, "average_from", self.average_from, BELOW_ONE)
+        check_number(self.name, "averaging_learning_rate", rate, POSITIVE)
+        check_whole(self.name, "average_every", self.average_every, least=1)
+        check_whole(self.name, "averages_least", self.averages_least, least=1)
 
-    def learning_rate_at(self, epoch: int, epochs: int) -> float:
-        """Return the schedule's learning rate, and the constant one from the first epoch of averaging on."""
-        averaging = epoch / epochs >= self.average_from
-        return (
-            self.averaging_learning_rate if averaging else super().learning_rate_at(epoch, epochs)
-        )
+    def learning_rate_at(self, epoch: float, epochs: int) -> float:
+        """Return the scheduled learning rate, or the constant one once averaging has begun."""
+        if epoch / epochs >= self.average_from:
+            return self.averaging_learning_rate
+        return super().learning_rate_at(epoch, epochs)
 
     def start(self, params: Parameters, seeds: Tensor | None = None) -> State:
         """Start at rest, with an empty mean."""
         first = next(iter(params.values()))
         none = torch.zeros(len(first), dtype=torch.int64, device=first.device)
-        counts = {"terms": none, "epochs": none}
-        return {"velocity": zeros_like(params), "mean": zeros_like(params), "counts": counts}
+        return {
+            "velocity": zeros_like(params),
+            "mean": zeros_like(params),
+            "counts": {"terms": none, "epochs": none},
+        }
 
     def begin_epoch(
         self,
@@ -92,10 +95,12 @@ class AveragedSGD(Method):
         progress: float,
         loss_at: Callable[[Parameters], Tensor],
     ) -> State:
-        """Take the weights of the last epoch's end into the mean, if they are due, and count the epochs of averaging."""
-        counts, mean = dict(state["counts"]), state["mean"]
+        """Take the last epoch's end into the mean if it is due, and count the epoch."""
+        counts = dict(state["counts"])
+        mean = state["mean"]
         if self._due(state):
-            mean, counts["terms"] = self._mean(params, state), counts["terms"] + 1
+            mean = self._mean(params, state)
+            counts["terms"] = counts["terms"] + 1
         if progress >= self.average_from:
             counts["epochs"] = counts["epochs"] + 1
         return {**state, "mean": mean, "counts": counts}
@@ -104,41 +109,59 @@ class AveragedSGD(Method):
         self, gradient_at: Gradient, params: Parameters, state: State
     ) -> tuple[dict[str, Tensor], State]:
         """Return the new velocity."""
-        coefficients = {"momentum": self.momentum, "weight_decay": self.weight_decay}
-        velocity = heavy_ball(state["velocity"], gradient_at(params), params, **coefficients)
+        velocity = heavy_ball(
+            state["velocity"],
+            gradient_at(params),
+            params,
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+        )
         return velocity, {**state, "velocity": velocity}
 
     def output(self, params: Parameters, state: State) -> dict[str, Tensor]:
-        """Return the means, with the weights at an epoch's end if they are due; without terms, the weights."""
+        """Return the means, with this epoch's end if it is due; or the weights, if none is."""
         if self._due(state):
             return {**params, **self._mean(params, state)}
-        return {**params, **state["mean"]} if int(state["counts"]["terms"][0]) else dict(params)
+        if _count(state, "terms") > 0:
+            return {**params, **state["mean"]}
+        return dict(params)
 
     def never_finishes(self, epochs: int) -> str | None:
         """Return why the mean could never have enough terms, if so."""
-        first = next(epoch for epoch in range(epochs + 1) if epoch / epochs >= self.average_from)
+        first = 0
+        while first / epochs < self.average_from:
+            first += 1
         terms = (epochs - first) // self.average_every
         if terms >= self.averages_least:
             return None
         return (
-            f"averaging begins after epoch {first} (average_from = {self.average_from}), so that the mean has {terms} terms in "
-            f"the end, and averages_least = {self.averages_least}. Raise epochs, or lower average_from, average_every or "
+            f"averaging begins after epoch {first} (average_from = {self.average_from}), "
+            f"so that the mean has {terms} terms in the end, and averages_least = "
+            f"{self.averages_least}. Raise epochs, or lower average_from, average_every or "
             "averages_least."
         )
 
     def may_stop(self, state: State) -> bool:
         """Return whether the means have enough terms."""
-        return int(state["counts"]["terms"][0]) + self._due(state) >= self.averages_least
+        terms = _count(state, "terms")
+        if self._due(state):
+            terms += 1
+        return terms >= self.averages_least
 
     def _due(self, state: State) -> bool:
-        """Whether the weights at the end of this epoch are a term of the mean that is not in it yet."""
-        # The counts are the same for all members.
-        terms, epochs = (int(state["counts"][name][0]) for name in ("terms", "epochs"))
-        return epochs == (terms + 1) * self.average_every
+        """Return whether the weights at the end of this epoch are to enter the mean."""
+        terms = _count(state, "terms")
+        return _count(state, "epochs") == (terms + 1) * self.average_every
 
     def _mean(self, params: Parameters, state: State) -> dict[str, Tensor]:
+        """Return the means with the weights as one more term."""
         share = 1 / (state["counts"]["terms"] + 1).to(torch.float64)
-        return {
-            name: torch.addcmul(mean, per_member(share, mean), params[name] - mean)
-            for name, mean in state["mean"].items()
-        }
+        means = {}
+        for name, mean in state["mean"].items():
+            means[name] = torch.addcmul(mean, per_member(share, mean), params[name] - mean)
+        return means
+
+
+def _count(state: State, name: str) -> int:
+    """Return a count, which is the same for all members."""
+    return int(state["counts"][name][0])

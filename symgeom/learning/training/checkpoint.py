@@ -1,11 +1,12 @@
 """Keep what a killed training goes on from.
 
-A checkpoint is written at the end of an epoch, whole or not at all (:mod:`symgeom.ground.whole`).
+A checkpoint is written at the end of an epoch, whole or not at all (:mod:`symgeom.ground.whole_files`).
 It holds everything: weights, the optimizer's state, the random generators, the labels, the history,
 what an observer knows, and the stage. Training that goes on from it ends as if it had never
-stopped, bit for bit on a CPU. The file belongs to whoever asked for it: training reads and rewrites
-it, also once more at its very end, and never removes it, because only the caller knows when the
-outcome is safe elsewhere.
+stopped, bit for bit on a CPU.
+
+The file belongs to whoever asked for it. Training reads and rewrites it, also once more at its very
+end, and never removes it, because only the caller knows when the outcome is safe elsewhere.
 """
 
 import os
@@ -17,9 +18,16 @@ from pathlib import Path
 import torch
 
 from symgeom.ground.checks import SymgeomError
-from symgeom.ground.whole import remove_partials, whole
+from symgeom.ground.whole_files import remove_partials, whole
 
-CANNOT_READ = (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError)
+CANNOT_READ = (
+    RuntimeError,
+    EOFError,
+    OSError,
+    ValueError,
+    KeyError,
+    pickle.UnpicklingError,
+)
 """What ``torch.load`` raises on files that are truncated or no checkpoints."""
 
 
@@ -34,8 +42,8 @@ class Checkpoint:
     every : int
         Epochs between two writes; the last epoch is always written.
     digest : str
-        Of all that training depends on and cannot see, for instance of the config. A checkpoint of
-        another digest, optimizer, plan or number of networks is set aside.
+        A digest of all that training depends on and cannot see, for instance of the config. A
+        checkpoint of another digest, optimizer, plan or number of networks is set aside.
 
     Examples
     --------
@@ -50,7 +58,8 @@ class Checkpoint:
     def __post_init__(self) -> None:
         if type(self.every) is not int or self.every < 1:
             raise SymgeomError(
-                f"Cannot write a checkpoint every {self.every!r} epochs: give a positive whole number."
+                f"Cannot write a checkpoint every {self.every!r} epochs: "
+                "give a positive whole number."
             )
 
     def write(self, content: Mapping[str, object], key: str) -> None:
@@ -68,18 +77,20 @@ class Checkpoint:
         SymgeomError
             If it cannot be written: a full disk, no such place, no rights.
         """
+        keyed = {"key": self._full_key(key), **content}
         with whole(self.path) as partial, open(partial, "wb") as file:
             try:
-                torch.save({"key": f"{self.digest}\n{key}", **content}, file)
+                torch.save(keyed, file)
             except RuntimeError as error:
-                raise (
-                    error.__context__ or error
-                ) from None  # torch hides behind a complaint of its own why writing failed
+                # Behind a complaint of its own, torch hides why writing failed.
+                reason = error.__context__ or error
+                raise reason from None
 
     def read(self, key: str) -> tuple[dict[str, object] | None, str]:
-        """Read a checkpoint; one that does not belong or cannot be read is renamed, so that it is neither used nor lost.
+        """Read a checkpoint.
 
-        What a killed writer left of one is removed.
+        One that does not belong, or that cannot be read, is renamed, so that it is neither used nor
+        lost. What a killed writer left of one is removed.
 
         Parameters
         ----------
@@ -91,13 +102,13 @@ class Checkpoint:
         content : dict or None
             What was written, on the CPU; None if there is nothing to go on from.
         why : str
-            Why a file was set aside, and how it is called now; empty if none was.
+            Why a file was set aside, and its new name; empty if none was.
         """
         path = Path(self.path)
         remove_partials(path)
         try:
             content = torch.load(path, map_location="cpu", weights_only=True)
-            if content["key"] == f"{self.digest}\n{key}":
+            if content["key"] == self._full_key(key):
                 return content, ""
             why = "it belongs to another training"
         except FileNotFoundError:
@@ -107,3 +118,6 @@ class Checkpoint:
         aside = path.with_name(f"{path.name}.aside")
         os.replace(path, aside)
         return None, f"checkpoint {path.name} set aside as {aside.name}: {why}"
+
+    def _full_key(self, key: str) -> str:
+        return f"{self.digest}\n{key}"

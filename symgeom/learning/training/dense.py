@@ -10,54 +10,65 @@ arithmetic with them slow. Here a layer is one operation,
 (member :math:`m`, sample :math:`s`), and gradients lie in memory as the weights do.
 """
 
+from typing import Protocol, TypeGuard
+
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import FunctionCtx
 
 from symgeom.ground.types import Parameters
 
 ELEMENTWISE = (
-    *(
-        nn.ReLU,
-        nn.LeakyReLU,
-        nn.ELU,
-        nn.CELU,
-        nn.SELU,
-        nn.GELU,
-        nn.SiLU,
-        nn.Mish,
-        nn.Softplus,
-        nn.Softsign,
-    ),
-    *(nn.Tanh, nn.Sigmoid, nn.Hardtanh, nn.ReLU6, nn.Identity),
+    nn.ReLU,
+    nn.LeakyReLU,
+    nn.ELU,
+    nn.CELU,
+    nn.SELU,
+    nn.GELU,
+    nn.SiLU,
+    nn.Mish,
+    nn.Softplus,
+    nn.Softsign,
+    nn.Tanh,
+    nn.Sigmoid,
+    nn.Hardtanh,
+    nn.ReLU6,
+    nn.Identity,
 )
 """Layers without weights that act on every entry alone."""
+
+
+class _Context(Protocol):
+    """What autograd hands from the forward to the backward pass (torch does not type it)."""
+
+    saved_tensors: tuple[Tensor, ...]
+    needs_input_grad: tuple[bool, ...]
+
+    def save_for_backward(self, *tensors: Tensor) -> None: ...
 
 
 class _Dense(torch.autograd.Function):
     """One dense layer of every member, with or without bias."""
 
     @staticmethod
-    def forward(
-        context: FunctionCtx, inputs: Tensor, weight: Tensor, bias: Tensor | None
-    ) -> Tensor:
+    def forward(context: _Context, inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         context.save_for_backward(inputs, weight)
         if bias is None:
             return torch.bmm(inputs, weight.mT)
         return torch.baddbmm(bias.unsqueeze(1), inputs, weight.mT)
 
     @staticmethod
-    def backward(
-        context: FunctionCtx, outer: Tensor
-    ) -> tuple[Tensor | None, Tensor, Tensor | None]:
+    def backward(context: _Context, outer: Tensor) -> tuple[Tensor | None, Tensor, Tensor | None]:
         inputs, weight = context.saved_tensors
-        needed = context.needs_input_grad
-        into = torch.bmm(outer, weight) if needed[0] else None
-        return into, torch.bmm(outer.mT, inputs), outer.sum(1) if needed[2] else None
+        to_inputs, _, to_bias = context.needs_input_grad
+        inner = torch.bmm(outer, weight) if to_inputs else None
+        bias = outer.sum(1) if to_bias else None
+        return inner, torch.bmm(outer.mT, inputs), bias
 
 
-def is_dense_chain(module: nn.Module, inputs: Tensor) -> bool:
-    """Return whether a network is a sequence of dense and elementwise layers on vectors, or on what its first layer flattens.
+def is_dense_chain(module: nn.Module, inputs: Tensor) -> TypeGuard[nn.Sequential]:
+    """Return whether a network is a chain of dense and elementwise layers.
+
+    Its inputs are vectors, or its first layer flattens them.
 
     Parameters
     ----------
@@ -78,14 +89,17 @@ def is_dense_chain(module: nn.Module, inputs: Tensor) -> bool:
     """
     if type(module) is not nn.Sequential:
         return False
-    layers, vectors = list(module), inputs.ndim == 2
-    if (
-        layers
-        and type(layers[0]) is nn.Flatten
-        and (layers[0].start_dim, layers[0].end_dim) == (1, -1)
-    ):
-        layers, vectors = layers[1:], True
+    layers = list(module)
+    vectors = inputs.ndim == 2
+    if layers and _flattens(layers[0]):
+        layers = layers[1:]
+        vectors = True
     return vectors and all(type(layer) in (nn.Linear, *ELEMENTWISE) for layer in layers)
+
+
+def _flattens(layer: nn.Module) -> bool:
+    """Return whether a layer makes a vector of every sample."""
+    return type(layer) is nn.Flatten and (layer.start_dim, layer.end_dim) == (1, -1)
 
 
 def dense_outputs(module: nn.Sequential, params: Parameters, inputs: Tensor) -> Tensor:
@@ -116,12 +130,15 @@ def dense_outputs(module: nn.Sequential, params: Parameters, inputs: Tensor) -> 
     values = inputs[0] if shared else inputs
     for name, layer in module.named_children():
         if type(layer) is nn.Flatten:
-            values = values.flatten(1 if shared else 2)
+            first_axis = 1 if shared else 2
+            values = values.flatten(first_axis)
         elif type(layer) is nn.Linear:
-            weight, bias = params[f"{name}.weight"], params.get(f"{name}.bias")
-            values = (
-                _first_layer(values, weight, bias) if shared else _Dense.apply(values, weight, bias)
-            )
+            weight = params[f"{name}.weight"]
+            bias = params.get(f"{name}.bias")
+            if shared:
+                values = _first_layer(values, weight, bias)
+            else:
+                values = _Dense.apply(values, weight, bias)
             shared = False
         else:
             values = layer(values)
@@ -129,7 +146,7 @@ def dense_outputs(module: nn.Sequential, params: Parameters, inputs: Tensor) -> 
 
 
 def _first_layer(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    flat = nn.functional.linear(
-        inputs, weight.flatten(0, 1), None if bias is None else bias.flatten()
-    )
+    """Return what the first layers of all members make of the same samples."""
+    all_biases = None if bias is None else bias.flatten()
+    flat = nn.functional.linear(inputs, weight.flatten(0, 1), all_biases)
     return flat.unflatten(1, weight.shape[:2]).transpose(0, 1)  # (member, sample, unit)

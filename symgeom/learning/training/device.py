@@ -16,7 +16,7 @@ def choose_device(name: str) -> torch.device:
     Returns
     -------
     torch.device
-        For ``Problem.to`` and the weights.
+        Where the problem and the weights belong.
 
     Raises
     ------
@@ -32,7 +32,9 @@ def choose_device(name: str) -> torch.device:
     usable = torch.cuda.is_available()
     if name == "cuda" and not usable:
         raise SymgeomError(
-            f"Cannot compute on device 'cuda': torch {torch.__version__} finds no GPU that it can use. Choose 'auto' or 'cpu', "
-            "or install a build of torch for the GPU."
+            f"Cannot compute on device 'cuda': torch {torch.__version__} finds no GPU that it can "
+            "use. Choose 'auto' or 'cpu', or install a build of torch for the GPU."
         )
-    return torch.device("cuda" if usable and name != "cpu" else "cpu")
+    if usable and name != "cpu":
+        return torch.device("cuda")
+    return torch.device("cpu")

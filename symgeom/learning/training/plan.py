@@ -1,8 +1,9 @@
 """How to train, and what comes of it: records without behaviour."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -11,13 +12,38 @@ from symgeom.ground.checks import SymgeomError, check_choice
 from symgeom.ground.types import Parameters
 from symgeom.learning.training.checkpoint import Checkpoint
 
-Observer = Callable[[int, Parameters, Parameters, Parameters, float, Tensor], None]
-"""Called as ``observe(step, params_before, direction, params_after, learning_rate, members)``. Where checkpoints are kept it also
-has ``state()``, what it knows as nested dicts and lists of tensors and numbers, and
-``restore(state)``. One that has a false
-``keeps_weights`` when a step begins lets the step overwrite the weights: ``params_before`` may then hold those after it."""
-
 TOGETHER = ("auto", "batched", "one")
+
+
+class Observer(Protocol):
+    """What sees every step of a training: a function, or an object that can be called like one.
+
+    An observer that has a false attribute ``keeps_weights`` when a step begins lets the step
+    overwrite the weights: ``before`` may then hold the weights after it.
+    """
+
+    def __call__(
+        self,
+        step: int,
+        before: Parameters,
+        direction: Parameters,
+        after: Parameters,
+        learning_rate: float,
+        members: Tensor,
+        /,
+    ) -> None:
+        """Look at one step, with the stacked networks before and after it."""
+
+
+@runtime_checkable
+class RestorableObserver(Protocol):
+    """What an observer must have, too, where checkpoints are kept."""
+
+    def state(self) -> dict[str, object]:
+        """Return what the observer knows, as nested dicts and lists of tensors and numbers."""
+
+    def restore(self, state: Mapping[str, object], /) -> None:
+        """Go on from what :meth:`state` returned."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +55,12 @@ class Plan:
     batch_size : int
         Samples per mini-batch.
     epochs : int
-        At most so many.
+        The limit of epochs.
     stop_error, stop_loss : float
         A seed is done when, at an evaluation, its training error and its training loss are at most
         these.
     least_epochs : int
-        No seed stops before.
+        No seed stops before this many.
     evaluate_every : int
         Epochs between evaluations on the whole training set, which the stop rule needs; the last
         epoch is always evaluated.
@@ -70,19 +96,22 @@ class Plan:
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "epochs", "least_epochs", "evaluate_every"):
-            value = getattr(self, name)
-            if type(value) is not int or value < 1:
+            count = getattr(self, name)
+            if type(count) is not int or count < 1:
                 raise SymgeomError(
-                    f"Cannot train with {name} = {value!r}: give a positive whole number."
+                    f"Cannot train with {name} = {count!r}: give a positive whole number."
                 )
         for name in ("stop_error", "stop_loss"):
-            if not getattr(self, name) >= 0:
+            threshold = getattr(self, name)
+            if not threshold >= 0:
                 raise SymgeomError(
-                    f"Cannot train with {name} = {getattr(self, name)!r}: no seed could ever reach it; give 0 or more."
+                    f"Cannot train with {name} = {threshold!r}: "
+                    "no seed could ever reach it; give 0 or more."
                 )
         if self.least_epochs > self.epochs:
             raise SymgeomError(
-                f"Cannot train at least {self.least_epochs} and at most {self.epochs} epochs: raise epochs."
+                f"Cannot train at least {self.least_epochs} and at most {self.epochs} epochs: "
+                "raise epochs."
             )
         check_choice(self.together, TOGETHER, "way to train a population (together)")
         check_choice(self.autocast, (None, torch.bfloat16), "precision for autocast")
@@ -103,8 +132,8 @@ class Trained:
     epochs : Tensor of int64, shape (seed,)
         Epochs run.
     gradients : Tensor of int64, shape (seed,)
-        Mini-batch gradients evaluated, of all replicas and of a first stage too: the budget by
-        which methods compare.
+        Mini-batch gradients evaluated, those of all replicas and of a first stage included: the
+        budget by which methods are compared.
     sample_gradients : Tensor of int64, shape (seed,)
         The same budget in samples: gradients times batch size.
     loss, error : Tensor of float64, shape (seed, epoch)

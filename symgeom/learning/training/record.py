@@ -1,128 +1,75 @@
-"""What a training carries along: the networks still in it, and what is known of every seed."""
+"""What is recorded of every seed, whether it is still in training or not."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple, TypedDict
 
 import torch
 from torch import Tensor
 
-from symgeom.ground.types import Parameters, stack, unstack
-from symgeom.learning.optimizers.method import State
+from symgeom.ground.types import stack, unstack
 from symgeom.learning.training.plan import Plan, Trained
 
 
-@dataclass
-class Stack:
-    """The members still in training, and all that each of them carries.
+class Evaluation(NamedTuple):
+    """Networks as they were evaluated, and what came of it.
 
     Attributes
     ----------
-    weights : dict of str to Tensor
-        Trainable tensors, stacked; their memory is the stack's own.
-    buffers : dict of str to Tensor
-        The other tensors, stacked; no step changes them.
-    state : State
-        Of the optimizer.
-    labels : Tensor of int64, shape (member, sample)
-        Classes.
-    members : Tensor of int64, shape (member,)
-        Numbers in the start.
-    epoch : int
-        Epochs done; -1 before the start has been evaluated.
-
-    Examples
-    --------
-    >>> stacked = Stack({"w": torch.ones(2, 1)}, {}, {}, torch.zeros(2, 1), torch.arange(2))
-    >>> stacked.keep(torch.tensor([False, True]))
-    >>> stacked.members
-    tensor([1])
+    networks : dict of str to Tensor
+        Stacked networks.
+    loss, error : Tensor, shape (member,)
+        Over all samples.
     """
 
-    weights: dict[str, Tensor]
-    buffers: dict[str, Tensor]
-    state: State
-    labels: Tensor
-    members: Tensor
-    epoch: int = -1
+    networks: dict[str, Tensor]
+    loss: Tensor
+    error: Tensor
 
-    def keep(self, stay: Tensor) -> None:
-        """Drop the members for which ``stay`` is false."""
-        if stay.all():
-            return
-        self.weights = {name: tensor[stay] for name, tensor in self.weights.items()}
-        self.buffers = {name: tensor[stay] for name, tensor in self.buffers.items()}
-        self.state = {
-            slot: {name: tensor[stay] for name, tensor in held.items()}
-            for slot, held in self.state.items()
-        }
-        self.labels, self.members = self.labels[stay], self.members[stay]
 
-    def move(self, direction: Parameters, learning_rate: float, *, in_place: bool) -> None:
-        """Take a step ``weights - learning_rate * direction``.
+class RecordState(TypedDict):
+    """A record as a checkpoint keeps it; see :class:`Record` for what its entries mean."""
 
-        Parameters
-        ----------
-        direction : Parameters
-            Stacked directions.
-        learning_rate : float
-            Of this step.
-        in_place : bool
-            Whether the weights before the step may be overwritten; they are not where the state
-            shares their memory. The result is the same, bit for bit.
-        """
-        old, by = [self.weights[name] for name in direction], list(direction.values())
-        held = {
-            tensor.untyped_storage().data_ptr()
-            for slot in self.state.values()
-            for tensor in slot.values()
-        }
-        if in_place and held.isdisjoint(tensor.untyped_storage().data_ptr() for tensor in old):
-            torch._foreach_add_(old, by, alpha=-learning_rate)
-        else:
-            moved = torch._foreach_add(old, by, alpha=-learning_rate)
-            self.weights = {**self.weights, **dict(zip(direction, moved, strict=True))}
-
-    def to(self, device: torch.device) -> "Stack":
-        """Return the stack with its tensors on a device (the numbers of the members stay on the CPU)."""
-        state = {
-            slot: {name: tensor.to(device) for name, tensor in held.items()}
-            for slot, held in self.state.items()
-        }
-        weights, buffers = (
-            {name: tensor.to(device) for name, tensor in part.items()}
-            for part in (self.weights, self.buffers)
-        )
-        return Stack(weights, buffers, state, self.labels.to(device), self.members, self.epoch)
+    status: list[str]
+    networks: list[dict[str, Tensor]]
+    epochs: Tensor
+    gradients: Tensor
+    loss: Tensor
+    error: Tensor
 
 
 class Record:
-    """What is known of every seed, in training or not.
+    """What is recorded of every seed.
 
     Parameters
     ----------
     seeds : int
-        How many.
+        How many there are.
     plan : Plan
         The stop rule.
+
+    Attributes
+    ----------
+    status : list of str
+        How the seeds ended; "epoch limit" until they do.
+    networks : list of dict
+        The networks of the seeds that have ended; empty for the others.
+    epochs, gradients : Tensor of int64, shape (seed,)
+        Epochs run, and mini-batch gradients evaluated.
+    loss, error : Tensor of float64, shape (seed, epoch)
+        The history.
     """
 
     def __init__(self, seeds: int, plan: Plan) -> None:
         self._plan = plan
         self.status = ["epoch limit"] * seeds
-        self.networks: list[dict[str, Tensor]] = [{}] * seeds  # of the seeds that have ended
-        self.epochs, self.gradients = torch.zeros(2, seeds, dtype=torch.int64)
-        self.loss, self.error = torch.full(
-            (2, seeds, plan.epochs + 1), math.nan, dtype=torch.float64
-        )
+        self.networks: list[dict[str, Tensor]] = [{}] * seeds
+        self.epochs = torch.zeros(seeds, dtype=torch.int64)
+        self.gradients = torch.zeros(seeds, dtype=torch.int64)
+        self.loss = torch.full((seeds, plan.epochs + 1), math.nan, dtype=torch.float64)
+        self.error = torch.full((seeds, plan.epochs + 1), math.nan, dtype=torch.float64)
 
-    def note(
-        self,
-        epoch: int,
-        seeds: Tensor,
-        evaluated: tuple[Parameters, Tensor, Tensor],
-        *,
-        may_stop: bool,
+    def write_epoch(
+        self, epoch: int, seeds: Tensor, evaluation: Evaluation, *, may_stop: bool
     ) -> Tensor:
         """Write down the end of an epoch.
 
@@ -131,9 +78,9 @@ class Record:
         epoch : int
             Epochs done.
         seeds : Tensor of int64, shape (seed,)
-            Those still in training.
-        evaluated : tuple
-            Their stacked networks, losses and errors.
+            The seeds still in training.
+        evaluation : Evaluation
+            Their networks, losses and errors.
         may_stop : bool
             Whether a seed that meets the stop rule may end.
 
@@ -142,59 +89,78 @@ class Record:
         Tensor of bool, shape (seed,)
             Whether each of them trains on.
         """
-        networks, loss, error = evaluated[0], evaluated[1].cpu().double(), evaluated[2].cpu()
+        loss = evaluation.loss.cpu().double()
+        error = evaluation.error.cpu()
         self.epochs[seeds] = epoch
-        self.loss[seeds, epoch], self.error[seeds, epoch] = loss, error
-        floating = [tensor for tensor in networks.values() if tensor.is_floating_point()]
-        squares = sum(
-            tensor.double().square().reshape(len(seeds), -1).sum(1) for tensor in floating
-        )
-        diverged = ~torch.isfinite(loss + squares.cpu())
-        plan = self._plan
-        reached = (
-            (error <= plan.stop_error)
-            & (loss <= plan.stop_loss)
-            & (epoch >= plan.least_epochs)
-            & may_stop
-        )
-        ended = diverged | reached | (epoch == plan.epochs)
-        for place, (seed, network) in enumerate(
-            zip(seeds.tolist(), unstack(networks), strict=True)
-        ):
-            if ended[place]:
-                self.networks[seed] = {name: tensor.clone() for name, tensor in network.items()}
-                self.status[seed] = (
-                    "diverged"
-                    if diverged[place]
-                    else "reached"
-                    if reached[place]
-                    else "epoch limit"
-                )
+        self.loss[seeds, epoch] = loss
+        self.error[seeds, epoch] = error
+        diverged = ~torch.isfinite(loss + _squared_lengths(evaluation.networks).cpu())
+        reached = self._reached(epoch, loss, error) & may_stop
+        ended = diverged | reached | (epoch == self._plan.epochs)
+        networks = unstack(evaluation.networks)
+        for row, seed in enumerate(seeds.tolist()):
+            if not ended[row]:
+                continue
+            self.networks[seed] = _copied(networks[row])
+            if diverged[row]:
+                self.status[seed] = "diverged"
+            elif reached[row]:
+                self.status[seed] = "reached"
         return ~ended
 
     def trained(self, *, together: bool, resumed_from: int) -> Trained:
         """Return the record of a training that has ended."""
-        budget = self.gradients, self.gradients * self._plan.batch_size
-        stacked = stack(self.networks)
         return Trained(
-            stacked,
-            tuple(self.status),
-            self.epochs,
-            *budget,
-            self.loss,
-            self.error,
+            parameters=stack(self.networks),
+            status=tuple(self.status),
+            epochs=self.epochs,
+            gradients=self.gradients,
+            sample_gradients=self.gradients * self._plan.batch_size,
+            loss=self.loss,
+            error=self.error,
             together=together,
             resumed_from=resumed_from,
         )
 
-    def state(self) -> dict[str, object]:
-        """Return all that is known, for a checkpoint."""
-        return {name: value for name, value in vars(self).items() if name != "_plan"}
+    def saved(self) -> RecordState:
+        """Return all that is recorded, for a checkpoint."""
+        return {
+            "status": self.status,
+            "networks": self.networks,
+            "epochs": self.epochs,
+            "gradients": self.gradients,
+            "loss": self.loss,
+            "error": self.error,
+        }
 
-    def restore(self, state: Mapping[str, object], device: torch.device) -> None:
-        """Undo :meth:`state`."""
-        vars(self).update(state)
-        self.networks = [
-            {name: tensor.to(device) for name, tensor in network.items()}
-            for network in self.networks
-        ]
+    def restore(self, saved: RecordState, device: torch.device) -> None:
+        """Undo :meth:`saved`."""
+        self.status = saved["status"]
+        self.epochs = saved["epochs"]
+        self.gradients = saved["gradients"]
+        self.loss = saved["loss"]
+        self.error = saved["error"]
+        self.networks = []
+        for network in saved["networks"]:
+            moved = {name: tensor.to(device) for name, tensor in network.items()}
+            self.networks.append(moved)
+
+    def _reached(self, epoch: int, loss: Tensor, error: Tensor) -> Tensor:
+        """Return whether each seed meets the stop rule."""
+        plan = self._plan
+        good_enough = (error <= plan.stop_error) & (loss <= plan.stop_loss)
+        return good_enough & (epoch >= plan.least_epochs)
+
+
+def _squared_lengths(networks: dict[str, Tensor]) -> Tensor:
+    """Return the squared lengths of stacked networks, to see whether they are finite."""
+    lengths = []
+    for tensor in networks.values():
+        if tensor.is_floating_point():
+            squares = tensor.double().square()
+            lengths.append(squares.reshape(len(tensor), -1).sum(1))
+    return sum(lengths[1:], start=lengths[0])
+
+
+def _copied(network: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in network.items()}

@@ -17,8 +17,9 @@ from the sources: before the activation, so that units that are rarely on still 
 features of all writers of a residual stream count.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -27,16 +28,20 @@ from torch.func import functional_call
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.types import Parameters
 from symgeom.quotient.alignment.assignment import best_permutation, ties
-from symgeom.quotient.alignment.record import Alignment
+from symgeom.quotient.alignment.records import Alignment
 from symgeom.symmetry.group import GroupElement, identity
 from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup, take
 
-UNIT_AXIS = (
-    {nn.Linear: -1}
-    | dict.fromkeys([nn.Conv1d, nn.Conv2d, nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm], 1)
-    | {nn.LayerNorm: -1}
-)
-"""Layers whose output is indexed by the units of their weight's first axis, and where."""
+UNIT_AXIS: dict[type[nn.Module], int] = {
+    nn.Linear: -1,
+    nn.LayerNorm: -1,
+    nn.Conv1d: 1,
+    nn.Conv2d: 1,
+    nn.BatchNorm1d: 1,
+    nn.BatchNorm2d: 1,
+    nn.GroupNorm: 1,
+}
+"""Layers whose output is indexed by the units of their weight's first axis, and on which axis."""
 
 
 def unit_activations(
@@ -75,36 +80,28 @@ def unit_activations(
     >>> unit_activations(spec, network, parameters(network), torch.ones(5, 3))["hidden1"].shape
     torch.Size([4, 5])
     """
-    copy, found = deepcopy(module).eval(), {}
-    owners = {name: layer for name, layer in copy.named_modules() if type(layer) in UNIT_AXIS}
-    wanted = {group.name: _layers(group, owners) for group in spec.groups if group.permute}
-    outputs: dict[str, Tensor] = {}
-    hooks = [
-        owners[owner].register_forward_hook(
-            lambda _, __, output, owner=owner: outputs.__setitem__(owner, output.detach())
-        )
-        for owner in {owner for layers in wanted.values() for owner, _ in layers}
-    ]
-    try:
-        with torch.no_grad():
-            functional_call(copy, dict(params), (inputs,))
-    finally:
-        for hook in hooks:
-            hook.remove()
-    for group in spec.groups:
-        if group.permute:
-            parts = [
-                _features(outputs[owner], UNIT_AXIS[type(owners[owner])], leg, group)
-                for owner, leg in wanted[group.name]
-            ]
-            found[group.name] = torch.cat([_standardised(part) for part in parts], 1)
-    return found
+    network = deepcopy(module).eval()
+    layers = {name: layer for name, layer in network.named_modules() if type(layer) in UNIT_AXIS}
+    groups = [group for group in spec.groups if group.permute]
+    legs_by_group = {group.name: _legs_by_layer(group, layers) for group in groups}
+    wanted = set().union(*legs_by_group.values())
+    recorded = {name: layers[name] for name in wanted}
+    outputs = _outputs(network, recorded, params, inputs)
+    activations = {}
+    for group in groups:
+        parts = []
+        for name, leg in legs_by_group[group.name].items():
+            axis = UNIT_AXIS[type(layers[name])]
+            features = _features(outputs[name], axis, leg, group.size)
+            parts.append(_standardised(features))
+        activations[group.name] = torch.cat(parts, 1)
+    return activations
 
 
 def align_activations(
     spec: SymmetrySpec, reference: Mapping[str, Tensor], activations: Mapping[str, Tensor]
 ) -> Alignment:
-    """Match the units of a network to those of a reference by the correlations of their activations.
+    """Match the units of a network to those of a reference by correlations of activations.
 
     Parameters
     ----------
@@ -129,67 +126,105 @@ def align_activations(
     >>> from symgeom.symmetry.spec import SymmetrySpec
     >>> spec = SymmetrySpec((UnitGroup("hidden1", 2, (Leg("in", 0),)),))
     >>> ours = {"hidden1": torch.tensor([[0.0, 1.0, 2.0], [0.0, 3.0, 1.0]])}
-    >>> align_activations(spec, ours, {"hidden1": ours["hidden1"].flip(0)}).element.permutations["hidden1"]
+    >>> theirs = {"hidden1": ours["hidden1"].flip(0)}
+    >>> align_activations(spec, ours, theirs).element.permutations["hidden1"]
     tensor([1, 0])
     """
-    start, objective, unsure = identity(spec), 0.0, {}
-    orders, scales = dict(start.permutations), dict(start.scales)
+    start = identity(spec)
+    permutations = dict(start.permutations)
+    scales = dict(start.scales)
+    ties_by_group = {}
+    objective = 0.0
     for name, ours in reference.items():
         theirs = activations[name]
-        if ours.shape != theirs.shape:
-            raise SymgeomError(
-                f"Cannot match group '{name}' by activations of shapes {tuple(ours.shape)} and {tuple(theirs.shape)} (unit, "
-                "feature): evaluate both networks on the same inputs."
-            )
-        if spec[name].scale == "linear":
-            raise SymgeomError(
-                f"Cannot match group '{name}' by activations: no activation acts on its units, so that they may be mixed and "
-                "their correlations say nothing. Match it by weights (align)."
-            )
-        correlation = _standardised(ours) @ _standardised(theirs).T
         odd = spec[name].scale == "sign"
+        _check_comparable(spec[name], ours, theirs)
+        correlation = _standardised(ours) @ _standardised(theirs).T
         worth = correlation.abs() if odd else correlation
-        orders[name] = best_permutation(worth)
-        matched = correlation.gather(1, orders[name].unsqueeze(1)).squeeze(1)
+        order = best_permutation(worth)
+        permutations[name] = order
         if odd:
+            matched = correlation.gather(1, order.unsqueeze(1)).squeeze(1)
             scales[name] = torch.where(matched < 0, -1.0, 1.0).double()
-        objective += float((matched.abs() if odd else matched).sum())
-        unsure[name] = ties(worth, orders[name], torch.finfo(worth.dtype).eps * len(worth))
+        objective += float(worth.gather(1, order.unsqueeze(1)).squeeze(1).sum())
+        rounding = torch.finfo(worth.dtype).eps * len(worth)
+        ties_by_group[name] = ties(worth, order, rounding)
     return Alignment(
-        GroupElement(orders, scales),
-        objective,
-        (objective,),
-        len(reference),
+        element=GroupElement(permutations, scales),
+        objective=objective,
+        objectives=(objective,),
+        visits=len(reference),
         converged=True,
-        ties=unsure,
+        ties=ties_by_group,
     )
 
 
-def _layers(group: UnitGroup, owners: Mapping[str, nn.Module]) -> list[tuple[str, Leg]]:
-    """Return the layers whose outputs are indexed by a group, with the leg that says where."""
-    legs = [leg for leg in group.legs if leg.axis == 0 and not leg.buffer and leg.power >= 0]
-    found = {
-        leg.tensor.rpartition(".")[0]: leg
-        for leg in reversed(legs)
-        if leg.tensor.rpartition(".")[0] in owners
-    }
-    if not found:
+def _check_comparable(group: UnitGroup, ours: Tensor, theirs: Tensor) -> None:
+    """Raise unless the units of a group can be matched by their activations."""
+    if ours.shape != theirs.shape:
         raise SymgeomError(
-            f"Cannot match group '{group.name}' by activations: none of its tensors {sorted({leg.tensor for leg in group.legs})} "
-            "is the weight of a linear, convolutional or normalising layer. Match it by weights (align)."
+            f"Cannot match group '{group.name}' by activations of shapes {tuple(ours.shape)} and "
+            f"{tuple(theirs.shape)} (unit, feature): evaluate both networks on the same inputs."
         )
-    return [(owner, found[owner]) for owner in sorted(found)]
+    if group.scale == "linear":
+        raise SymgeomError(
+            f"Cannot match group '{group.name}' by activations: no activation acts on its units, "
+            "so that they may be mixed and their correlations say nothing. Match it by weights "
+            "(align)."
+        )
 
 
-def _features(output: Tensor, axis: int, leg: Leg, group: UnitGroup) -> Tensor:
-    return take(
-        output,
-        Leg(leg.tensor, axis % output.ndim, start=leg.start, block=leg.block, outer=leg.outer),
-        group.size,
-    )
+def _legs_by_layer(group: UnitGroup, layers: Mapping[str, nn.Module]) -> dict[str, Leg]:
+    """Return the layers whose outputs are indexed by a group, each with the leg that says where."""
+    legs: dict[str, Leg] = {}
+    for leg in group.legs:
+        layer = leg.tensor.rpartition(".")[0]
+        if leg.axis == 0 and leg.power >= 0 and not leg.buffer and layer in layers:
+            legs.setdefault(layer, leg)
+    if not legs:
+        tensors = sorted({leg.tensor for leg in group.legs})
+        raise SymgeomError(
+            f"Cannot match group '{group.name}' by activations: none of its tensors {tensors} is "
+            "the weight of a linear, convolutional or normalising layer. Match it by weights "
+            "(align)."
+        )
+    return dict(sorted(legs.items()))
+
+
+def _outputs(
+    network: nn.Module, layers: Mapping[str, nn.Module], params: Parameters, inputs: Tensor
+) -> dict[str, Tensor]:
+    """Evaluate a network, and return the outputs of some of its layers."""
+    outputs: dict[str, Tensor] = {}
+    hooks = [
+        layer.register_forward_hook(_recorder(outputs, name)) for name, layer in layers.items()
+    ]
+    try:
+        with torch.no_grad():
+            functional_call(network, dict(params), (inputs,))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return outputs
+
+
+def _recorder(outputs: dict[str, Tensor], name: str) -> Callable[..., None]:
+    """Return a hook that puts the output of a layer under a name."""
+
+    def record(_layer: nn.Module, _inputs: object, output: Tensor) -> None:
+        outputs[name] = output.detach()
+
+    return record
+
+
+def _features(output: Tensor, axis: int, leg: Leg, size: int) -> Tensor:
+    """Return what a layer computes, one row per unit."""
+    units = replace(leg, axis=axis % output.ndim, region=())
+    return take(output, units, size)
 
 
 def _standardised(features: Tensor) -> Tensor:
+    """Return features with mean 0 and length 1, or 0 for a unit that does not vary."""
     centred = features - features.mean(1, keepdim=True)
     norm = torch.linalg.vector_norm(centred, dim=1, keepdim=True)
     return torch.where(norm > 0, centred / norm, torch.zeros_like(centred))

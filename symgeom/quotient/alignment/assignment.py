@@ -1,4 +1,4 @@
-r"""Match the units of one family: linear assignment, with signs for odd activations; orthogonal matrices for linear groups.
+r"""Match the units of one family: linear assignment, or an orthogonal matrix for linear groups.
 
 For permutations :math:`\pi` and signs :math:`s` the sum :math:`\sum_k (E + s_k O)_{k\,\pi(k)}` is
 largest for :math:`s_k = \mathrm{sign}\,O_{k\pi(k)}`, so that the assignment is made on :math:`E +
@@ -39,7 +39,8 @@ def best_permutation(worth: Tensor) -> Tensor:
     """
     centred = worth - worth.mean(1, keepdim=True)
     centred -= centred.mean(0)
-    return torch.from_numpy(linear_sum_assignment(centred.numpy(), maximize=True)[1])
+    _, units = linear_sum_assignment(centred.numpy(), maximize=True)
+    return torch.from_numpy(units)
 
 
 def best_rotation(scores: Tensor) -> Tensor:
@@ -84,10 +85,14 @@ def ties(worth: Tensor, permutation: Tensor, tolerance: float) -> tuple[int, ...
 
     Examples
     --------
-    >>> ties(torch.tensor([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]), torch.tensor([0, 1, 2]), 1e-9)
+    >>> worth = torch.tensor([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    >>> ties(worth, torch.arange(3), 1e-9)
     (0, 1)
     """
     matched = worth.index_select(1, permutation)
-    own = matched.diagonal().clone()
-    gain = (matched + matched.T).sub_(own).sub_(own.unsqueeze(1)).fill_diagonal_(-torch.inf)
-    return tuple((gain.amax(1) >= -tolerance).nonzero().reshape(-1).tolist())
+    as_matched = matched.diagonal().clone()
+    gain = matched + matched.T
+    gain.sub_(as_matched).sub_(as_matched.unsqueeze(1))
+    gain.fill_diagonal_(-torch.inf)
+    at_no_loss = gain.amax(1) >= -tolerance
+    return tuple(at_no_loss.nonzero().reshape(-1).tolist())

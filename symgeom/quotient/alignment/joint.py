@@ -16,16 +16,21 @@ the mean of the others). Crisostomi et al., "C2M3" (2405.17897), equation 4: cyc
 one permutation per model to a common frame.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Generic
 
 import torch
+from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.types import Parameters
-from symgeom.quotient.alignment.check import check_alignable
-from symgeom.quotient.alignment.plan import make_plan, prepare, without_scales
-from symgeom.quotient.alignment.search import Search, ascend, match_known_first
+from symgeom.quotient.alignment.alignable import check_alignable
+from symgeom.quotient.alignment.ascent import ascend, match_known_first
+from symgeom.quotient.alignment.plan import make_plan, without_scales
+from symgeom.quotient.alignment.prepared import prepare
+from symgeom.quotient.alignment.records import Name
+from symgeom.quotient.alignment.search import Search
 from symgeom.symmetry.group import GroupElement, act, compose, identity, inverse
 from symgeom.symmetry.spec import SymmetrySpec
 
@@ -37,7 +42,7 @@ GAIN = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
-class JointAlignment:
+class JointAlignment(Generic[Name]):
     """One element per network, to a common frame.
 
     Attributes
@@ -53,16 +58,17 @@ class JointAlignment:
     """
 
     spec: SymmetrySpec
-    elements: dict[Hashable, GroupElement]
+    elements: dict[Name, GroupElement]
     objectives: tuple[float, ...]
     converged: bool
 
-    def between(self, first: Hashable, second: Hashable) -> GroupElement:
-        """Return the element that brings the second network to the first: consistent around every cycle."""
-        return compose(self.spec, inverse(self.spec, self.elements[first]), self.elements[second])
+    def between(self, first: Name, second: Name) -> GroupElement:
+        """Return the element that brings the second network to the first, by way of the frame."""
+        from_frame = inverse(self.spec, self.elements[first])
+        return compose(self.spec, from_frame, self.elements[second])
 
 
-def align_jointly(spec: SymmetrySpec, networks: Mapping[Hashable, Parameters]) -> JointAlignment:
+def align_jointly(spec: SymmetrySpec, networks: Mapping[Name, Parameters]) -> JointAlignment[Name]:
     """Align many networks to one frame.
 
     Parameters
@@ -98,47 +104,70 @@ def align_jointly(spec: SymmetrySpec, networks: Mapping[Hashable, Parameters]) -
             f"Cannot align {len(networks)} networks to each other: give at least two."
         )
     check_alignable(spec, networks.items())
-    first, plan, discrete = next(iter(networks)), make_plan(spec), without_scales(spec)
+    first = next(iter(networks))
+    plan = make_plan(spec)
+    discrete = without_scales(spec)
     prepared = {name: prepare(plan, params) for name, params in networks.items()}
     searches = {name: Search(plan, prepared[first], prepared[name]) for name in networks}
     for name in networks:
         if name != first:
             match_known_first(searches[name])
             ascend(searches[name])
-    moved = {name: act(discrete, searches[name].element(spec), networks[name]) for name in networks}
-    objectives, converged = [_mean_product(moved)], False
+    moved = {}
+    for name, params in networks.items():
+        moved[name] = act(discrete, searches[name].element(spec), params)
+    objectives = [_mean_product(moved)]
+    converged = False
     while not converged and len(objectives) <= ROUNDS:
-        for name in networks:
-            total = {
-                tensor: sum(moved[other][tensor] for other in networks if other != name)
-                for tensor in moved[name]
-            }
-            searches[name] = _better(
-                Search(plan, prepare(plan, total), prepared[name]), searches[name]
-            )
-            moved[name] = act(discrete, searches[name].element(spec), networks[name])
+        for name, params in networks.items():
+            others = [moved[other] for other in networks if other != name]
+            total = prepare(plan, _sum(others))
+            searches[name] = _continued(Search(plan, total, prepared[name]), searches[name])
+            moved[name] = act(discrete, searches[name].element(spec), params)
         objectives.append(_mean_product(moved))
-        converged = objectives[-1] - objectives[-2] <= GAIN * abs(objectives[-1])
-    back = inverse(spec, searches[first].element(spec))
-    elements = {
-        name: compose(spec, back, search.element(spec)) for name, search in searches.items()
-    }
-    return JointAlignment(spec, {**elements, first: identity(spec)}, tuple(objectives), converged)
+        gain = objectives[-1] - objectives[-2]
+        converged = gain <= GAIN * abs(objectives[-1])
+    elements = _relative(spec, searches, first)
+    return JointAlignment(spec, elements, tuple(objectives), converged)
 
 
-def _better(search: Search, before: Search) -> Search:
-    """Return where the ascent leads from the position of an earlier search (to another reference)."""
-    search.places, search.flips = dict(before.places), dict(before.flips)
+def _sum(networks: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Return the sum of networks, tensor by tensor."""
+    total = {name: 0 + tensor for name, tensor in networks[0].items()}
+    for network in networks[1:]:
+        for name, tensor in network.items():
+            total[name] = total[name] + tensor
+    return total
+
+
+def _continued(search: Search, before: Search) -> Search:
+    """Return where the ascent leads from the position of an earlier search."""
+    search.places = dict(before.places)
+    search.flips = dict(before.flips)
     ascend(search)
     return search
 
 
-def _mean_product(networks: Mapping[Hashable, Parameters]) -> float:
+def _relative(
+    spec: SymmetrySpec, searches: Mapping[Name, Search], first: Name
+) -> dict[Name, GroupElement]:
+    """Return the elements of all searches, so that the one of the first network is the identity."""
+    back = inverse(spec, searches[first].element(spec))
+    elements = {}
+    for name, search in searches.items():
+        elements[name] = compose(spec, back, search.element(spec))
+    elements[first] = identity(spec)
+    return elements
+
+
+def _mean_product(networks: Mapping[Name, dict[str, Tensor]]) -> float:
     """Return the mean inner product over pairs, from the norm of the sum."""
-    rows, count = list(networks.values()), len(networks)
-    squares = 0.0
-    for tensor in rows[0]:
-        if rows[0][tensor].is_floating_point():
-            stacked = torch.stack([params[tensor] for params in rows]).double()
-            squares += float(stacked.sum(0).square().sum() - stacked.square().sum())
-    return squares / (count * (count - 1))
+    members = list(networks.values())
+    count = len(members)
+    products = 0.0
+    for name, tensor in members[0].items():
+        if tensor.is_floating_point():
+            stacked = torch.stack([member[name] for member in members]).double()
+            of_sum = stacked.sum(0).square().sum()
+            products += float(of_sum - stacked.square().sum())
+    return products / (count * (count - 1))

@@ -1,4 +1,4 @@
-"""What the neighbours of a strand do to its places: select them, flip them, or mix them (next to linear groups)."""
+"""What the neighbours of a strand do to its places: select, flip, or mix them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,12 +6,22 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from symgeom.quotient.alignment.plan import Neighbour
+from symgeom.quotient.alignment.neighbours import Neighbour
 
 
 @dataclass(eq=False)
 class Move:
-    """What the neighbours do to one axis of places: a selection with signs, or a matrix (next to linear groups)."""
+    """What the neighbours do to one axis of places.
+
+    Attributes
+    ----------
+    index : Tensor of int64, shape (place,)
+        Which place each one is taken from.
+    sign : Tensor, shape (place,), optional
+        The sign of each place.
+    matrix : Tensor, shape (place, place), optional
+        What mixes the places, next to linear groups; it includes the selection and the signs.
+    """
 
     index: Tensor
     sign: Tensor | None = None
@@ -20,26 +30,29 @@ class Move:
     def apply(self, rows: Tensor, axis: int) -> Tensor:
         """Return the rows as moved."""
         if self.matrix is not None:
-            return torch.tensordot(rows, self.matrix, dims=([axis], [1])).movedim(-1, axis)
-        moved = rows.index_select(axis, self.index)
-        return (
-            moved
-            if self.sign is None
-            else moved * self.sign.reshape(-1, *[1] * (rows.ndim - axis - 1))
-        )
+            mixed = torch.tensordot(rows, self.matrix, dims=([axis], [1]))
+            return mixed.movedim(-1, axis)
+        selected = rows.index_select(axis, self.index)
+        if self.sign is None:
+            return selected
+        later_axes = rows.ndim - axis - 1
+        ones = (1,) * later_axes
+        return selected * self.sign.reshape(-1, *ones)
 
     def changed(self, other: "Move") -> Tensor:
-        """Return the places at which two moves differ."""
-        if self.matrix is not None:
-            return (self.matrix != other.matrix).any(1).nonzero().reshape(-1)
-        differ = self.index != other.index
-        if self.sign is not None:
-            differ = differ | (self.sign != other.sign)
+        """Return the places at which two moves of one axis differ."""
+        if self.matrix is not None and other.matrix is not None:
+            differ = (self.matrix != other.matrix).any(1)
+        else:
+            differ = self.index != other.index
+            if self.sign is not None and other.sign is not None:
+                differ = differ | (self.sign != other.sign)
         return differ.nonzero().reshape(-1)
 
     def at(self, places: Tensor) -> "Move":
-        """Return the move of some places alone."""
-        return Move(self.index[places], None if self.sign is None else self.sign[places])
+        """Return the move of a few places alone."""
+        sign = None if self.sign is None else self.sign[places]
+        return Move(self.index[places], sign)
 
 
 def move_of(
@@ -68,27 +81,37 @@ def move_of(
 
     Examples
     --------
-    >>> move_of([Neighbour("hidden1", 1, 1, 1, None)], 3, {"hidden1": torch.tensor([1, 0])}, {}).index
+    >>> neighbour = Neighbour("hidden1", start=1, outer=1, block=1, sign=None)
+    >>> move_of([neighbour], 3, {"hidden1": torch.tensor([1, 0])}, {}).index
     tensor([0, 2, 1])
     """
-    index, sign, matrix = torch.arange(size), None, None
-    for at in neighbours:
-        here = places[at.family]
-        entries = (
-            torch.arange(at.outer * len(here) * at.block).reshape(at.outer, len(here), at.block)
-            + at.start
-        )
-        if here.ndim == 2:
-            matrix = torch.eye(size, dtype=here.dtype) if matrix is None else matrix
-            matrix[entries.unsqueeze(2), entries.unsqueeze(1)] = here[:, :, None]
+    index = torch.arange(size)
+    sign: Tensor | None = None
+    matrix: Tensor | None = None
+    for neighbour in neighbours:
+        units = places[neighbour.family]
+        entries = _entries(neighbour, len(units))
+        if units.ndim == 2:
+            if matrix is None:
+                matrix = torch.eye(size, dtype=units.dtype)
+            matrix[entries.unsqueeze(2), entries.unsqueeze(1)] = units[:, :, None]
             continue
-        index[entries] = entries[:, here]
-        if at.sign is not None:
-            sign = torch.ones(size, dtype=flips[at.sign].dtype) if sign is None else sign
-            sign[entries] = flips[at.sign][:, None].expand(at.outer, -1, at.block)
+        index[entries] = entries[:, units]
+        if neighbour.sign is not None:
+            flip = flips[neighbour.sign]
+            if sign is None:
+                sign = torch.ones(size, dtype=flip.dtype)
+            sign[entries] = flip[:, None].expand(neighbour.outer, -1, neighbour.block)
     if matrix is not None:
         matrix = matrix[index] if sign is None else sign[:, None] * matrix[index]
     return Move(index, sign, matrix)
+
+
+def _entries(neighbour: Neighbour, units: int) -> Tensor:
+    """Return the places of each unit of a neighbour, shape (outer, unit, block)."""
+    shape = (neighbour.outer, units, neighbour.block)
+    count = neighbour.outer * units * neighbour.block
+    return torch.arange(count).reshape(shape) + neighbour.start
 
 
 def moved(rows: Tensor, moves: Sequence[Move]) -> Tensor:
@@ -114,3 +137,27 @@ def moved(rows: Tensor, moves: Sequence[Move]) -> Tensor:
     for axis, move in enumerate(moves, start=1):
         rows = move.apply(rows, axis)
     return rows
+
+
+def share_changed(moves: Sequence[Move], others: Sequence[Move]) -> float:
+    """Return the largest share of places at which moves of the same axes differ.
+
+    Parameters
+    ----------
+    moves, others : sequence of Move
+        One per axis of places.
+
+    Returns
+    -------
+    float
+        From 0 to 1.
+
+    Examples
+    --------
+    >>> share_changed([Move(torch.tensor([0, 1, 2]))], [Move(torch.tensor([0, 2, 1]))])
+    0.6666666666666666
+    """
+    shares = [0.0]
+    for move, other in zip(moves, others, strict=True):
+        shares.append(len(move.changed(other)) / len(move.index))
+    return max(shares)

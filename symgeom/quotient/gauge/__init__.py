@@ -23,7 +23,8 @@ The other convention (``stream="all"``) asks for joint length 1 of all writers o
 :math:`x_c = s_c^{-2}` of the stream and :math:`y_k = t_k^{-2}` of the units within the blocks the
 conditions are linear,
 
-.. math:: x_c = \sum_j (W_0)_{cj}^2 + \sum_k (W_2)_{ck}^2\, y_k, \quad y_k = \sum_c (W_1)_{kc}^2\, x_c,
+.. math:: x_c = \sum_j (W_0)_{cj}^2 + \sum_k (W_2)_{ck}^2\, y_k, \quad
+          y_k = \sum_c (W_1)_{kc}^2\, x_c,
 
 that is :math:`x = a + Mx` with :math:`M = (W_2^{\circ 2})(W_1^{\circ 2})`: with :math:`a > 0` a
 positive solution exists if and only if the blocks do not amplify (spectral radius of :math:`M`
@@ -38,6 +39,6 @@ for the groups that commute with an activation.
 """
 
 from symgeom.quotient.gauge.canonical import Canonical, canonicalise
-from symgeom.quotient.gauge.constants import absorb_constant_inputs
+from symgeom.quotient.gauge.constant_inputs import absorb_constant_inputs
 
 __all__ = ["Canonical", "absorb_constant_inputs", "canonicalise"]

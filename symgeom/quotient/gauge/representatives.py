@@ -1,17 +1,17 @@
-"""The element that brings the units of one group to their representatives, from their incoming vectors alone."""
+"""What brings the units of a group to their representatives, from their incoming vectors alone."""
 
 import torch
 from torch import Tensor
 
 TIE = 1e-6
-"""Relative difference below which two magnitudes count as equal, so that rounding does not choose between them."""
+"""Relative difference below which two magnitudes are equal, so that rounding does not decide."""
 
 RANK = 1e-10
-"""Singular values below this share of the largest are zero: the incoming vectors of a linear group do not span more."""
+"""Share of the largest singular value below which another one is zero."""
 
 
 def unit_lengths(rows: Tensor, power: int) -> Tensor:
-    """Scales that bring vectors to length 1; 1 for zero vectors.
+    """Return the scales that bring vectors to length 1; 1 for zero vectors.
 
     Parameters
     ----------
@@ -30,12 +30,15 @@ def unit_lengths(rows: Tensor, power: int) -> Tensor:
     >>> unit_lengths(torch.tensor([[3.0, 4.0], [0.0, 0.0]]), 1)
     tensor([0.2000, 1.0000])
     """
-    length = torch.linalg.vector_norm(rows, dim=1)
-    return torch.where(length > 0, length ** (-1 / power), torch.ones_like(length))
+    lengths = torch.linalg.vector_norm(rows, dim=1)
+    scales = lengths ** (-1 / power)
+    return torch.where(lengths > 0, scales, torch.ones_like(lengths))
 
 
 def positive_signs(rows: Tensor) -> Tensor:
-    """Signs that make the coordinate of largest magnitude positive; of equal ones, the first.
+    """Return the signs that make the coordinate of largest magnitude positive.
+
+    Of coordinates of equal magnitude the first one counts.
 
     Parameters
     ----------
@@ -52,12 +55,13 @@ def positive_signs(rows: Tensor) -> Tensor:
     >>> positive_signs(torch.tensor([[1.0, -2.0], [1.0, -1.0]]))
     tensor([-1.,  1.])
     """
-    largest = rows.gather(1, first_largest(rows.abs()).unsqueeze(1)).squeeze(1)
+    columns = first_largest(rows.abs()).unsqueeze(1)
+    largest = rows.gather(1, columns).squeeze(1)
     return torch.where(largest < 0, -1.0, 1.0).to(rows)
 
 
 def first_largest(values: Tensor) -> Tensor:
-    """Place of the first of the largest values, those that differ by rounding counted as equal.
+    """Return where the first of the largest values is; values that differ by rounding are equal.
 
     Parameters
     ----------
@@ -67,22 +71,23 @@ def first_largest(values: Tensor) -> Tensor:
     Returns
     -------
     Tensor of int64, shape (...)
-        Places on the last axis.
+        Indices on the last axis.
 
     Examples
     --------
     >>> first_largest(torch.tensor([0.0, 1.0, 1.0 + 1e-7]))
     tensor(1)
     """
-    return (values >= (1 - TIE) * values.amax(-1, keepdim=True)).int().argmax(-1)
+    threshold = (1 - TIE) * values.amax(-1, keepdim=True)
+    return (values >= threshold).int().argmax(-1)
 
 
 def orthonormal_rows(rows: Tensor) -> tuple[Tensor, int]:
-    r"""Matrix that makes vectors the orthonormal basis of their span that depends on the span alone.
+    r"""Return the matrix that makes vectors an orthonormal basis of their span.
 
-    Of the columns of the projector :math:`P` onto the span the longest comes first, then the
-    longest of what is left of the others, and so on (pivoted Gram-Schmidt), so that the entry at
-    every pivot is positive.
+    The basis depends on the span alone. Of the columns of the projector :math:`P` onto the span the
+    longest comes first, then the longest of what is left of the others, and so on (pivoted
+    Gram-Schmidt), so that the entry at every pivot is positive.
 
     Parameters
     ----------
@@ -98,23 +103,30 @@ def orthonormal_rows(rows: Tensor) -> tuple[Tensor, int]:
 
     Examples
     --------
-    >>> matrix, rank = orthonormal_rows(torch.tensor([[0.0, 2.0], [0.0, 3.0]], dtype=torch.float64))
-    >>> rank, (matrix @ torch.tensor([0.0, 2.0], dtype=torch.float64)).shape
-    (1, torch.Size([2]))
+    >>> vectors = torch.tensor([[0.0, 2.0], [0.0, 3.0]], dtype=torch.float64)
+    >>> matrix, rank = orthonormal_rows(vectors)
+    >>> rank, (matrix @ vectors).round(decimals=6).abs()
+    (1, tensor([[0., 1.],
+            [0., 0.]], dtype=torch.float64))
     """
-    left, singular, right = torch.linalg.svd(rows, full_matrices=rows.shape[0] > rows.shape[1])
+    size, length = rows.shape
+    left, singular, right = torch.linalg.svd(rows, full_matrices=size > length)
     rank = int((singular > RANK * singular[:1]).sum())
-    top = _pivoted_rotation(right[:rank]) @ (left[:, :rank] / singular[:rank]).T
-    return torch.cat([top, left[:, rank:].T]), rank
+    to_basis = (left[:, :rank] / singular[:rank]).T
+    spanning = _pivoted_rotation(right[:rank]) @ to_basis
+    null = left[:, rank:].T
+    return torch.cat([spanning, null]), rank
 
 
 def _pivoted_rotation(basis: Tensor) -> Tensor:
-    """Return the orthogonal matrix that brings an orthonormal basis (rank, d) of a space to the one of its pivots."""
-    remaining, found = basis.clone(), torch.zeros(len(basis), len(basis), dtype=basis.dtype)
-    for place in range(len(basis)):
+    """Return the rotation that brings an orthonormal basis (rank, d) to the one of its pivots."""
+    rank = len(basis)
+    remaining = basis.clone()
+    rotation = torch.zeros(rank, rank, dtype=basis.dtype)
+    for index in range(rank):
         pivot = int(first_largest(remaining.square().sum(0)))
         direction = remaining[:, pivot]
-        direction = direction - found.T @ (found @ direction)  # once more, against rounding
-        found[place] = direction / torch.linalg.vector_norm(direction)
-        remaining -= torch.outer(found[place], found[place] @ remaining)
-    return found
+        direction = direction - rotation.T @ (rotation @ direction)  # again, against rounding
+        rotation[index] = direction / torch.linalg.vector_norm(direction)
+        remaining -= torch.outer(rotation[index], rotation[index] @ remaining)
+    return rotation

@@ -5,7 +5,8 @@ point on a unit sphere, and so is the whole last layer: a network is a point on 
 S^{d_k-1}`, a "hyper-toroid" (a product of spheres, not of circles). With :math:`\theta_k` the angle
 between the two networks on sphere :math:`k`,
 
-.. math:: d_\mathrm{Riemann} = \Big(\sum_k \theta_k^2\Big)^{1/2}, \quad d_\mathrm{rms} = \Big(\frac1K\sum_k \theta_k^2\Big)^{1/2}.
+.. math:: d_\mathrm{Riemann} = \Big(\sum_k \theta_k^2\Big)^{1/2}, \quad
+          d_\mathrm{rms} = \Big(\frac1K\sum_k \theta_k^2\Big)^{1/2}.
 
 Angles do not depend on lengths: where a unit's vector has another length than 1 (units that no
 scaling moves; all writers of a residual stream, of which some fix its gauge), it stands for its
@@ -21,18 +22,22 @@ the standardised space. The normalisation of the distance is not given there: bo
 
 from symgeom.quotient.torus.coordinates import (
     is_bias,
+    rows,
     shared_entries,
     sphere_coordinates,
     sphere_legs,
     with_sphere_coordinates,
+    without_biases,
 )
 from symgeom.quotient.torus.distances import Torus
 
 __all__ = [
     "Torus",
     "is_bias",
+    "rows",
     "shared_entries",
     "sphere_coordinates",
     "sphere_legs",
     "with_sphere_coordinates",
+    "without_biases",
 ]

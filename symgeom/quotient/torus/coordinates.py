@@ -1,8 +1,8 @@
-"""Which weights are the coordinates of which sphere: the incoming legs of every unit, each entry on one sphere only.
+"""Which weights are the coordinates of which sphere: the incoming legs of every unit.
 
-An entry that two groups scale on their way in (the bias of a depthwise filter, which follows the
-scale before the filter and the scale after it) is a coordinate of the later one, so that spheres
-are independent of each other.
+Every entry lies on one sphere only. An entry that two groups scale on their way in (the bias of a
+depthwise filter, which follows the scale before the filter and the scale after it) is a coordinate
+of the later one, so that spheres are independent of each other.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,10 @@ import torch
 from torch import Tensor
 
 from symgeom.ground.types import Parameters
-from symgeom.symmetry.spec import Leg, SymmetrySpec, put, take
+from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup, put, take
+
+Box = dict[int, tuple[int, int]]
+"""First entry and end of a range, for each axis that the range restricts."""
 
 
 def is_bias(leg: Leg, params: Parameters) -> bool:
@@ -36,7 +39,8 @@ def is_bias(leg: Leg, params: Parameters) -> bool:
     >>> [is_bias(Leg(name, 0), network) for name in network]
     [False, True]
     """
-    return params[leg.tensor].ndim == 1 and "bias" in leg.tensor.rpartition(".")[2]
+    last_word = leg.tensor.rpartition(".")[2]
+    return params[leg.tensor].ndim == 1 and "bias" in last_word
 
 
 def shared_entries(leg: Leg, size: int, other: Leg, other_size: int) -> bool:
@@ -56,27 +60,38 @@ def shared_entries(leg: Leg, size: int, other: Leg, other_size: int) -> bool:
 
     Examples
     --------
-    >>> shared_entries(Leg("w", 0), 4, Leg("w", 1), 3), shared_entries(Leg("w", 0), 4, Leg("w", 0, start=4), 3)
-    (True, False)
+    >>> shared_entries(Leg("w", 0), 4, Leg("w", 1), 3)
+    True
+    >>> shared_entries(Leg("w", 0), 4, Leg("w", 0, start=4), 3)
+    False
     """
     if leg.tensor != other.tensor:
         return False
-    here, there = _box(leg, size), _box(other, other_size)
-    return all(
-        max(here[axis][0], there[axis][0]) < min(here[axis][1], there[axis][1])
-        for axis in here.keys() & there.keys()
-    )
+    box = _box(leg, size)
+    other_box = _box(other, other_size)
+    for axis in box.keys() & other_box.keys():
+        start = max(box[axis][0], other_box[axis][0])
+        stop = min(box[axis][1], other_box[axis][1])
+        if start >= stop:
+            return False
+    return True
 
 
-def _box(leg: Leg, size: int) -> dict[int, tuple[int, int]]:
-    run = (leg.start, leg.start + leg.outer * size * leg.block)
-    return {leg.axis: run} | {axis: (start, stop) for axis, start, stop in leg.region}
+def _box(leg: Leg, size: int) -> Box:
+    """Return which part of its tensor a leg takes, along the axes that it restricts."""
+    stop = leg.start + leg.outer * size * leg.block
+    box = {leg.axis: (leg.start, stop)}
+    for axis, first, last in leg.region:
+        box[axis] = (first, last)
+    return box
 
 
 def sphere_legs(
     spec: SymmetrySpec, params: Parameters, *, bias_in_norm: bool = True
 ) -> dict[str, tuple[Leg, ...]]:
-    """Return the legs that hold the coordinates of each group's spheres: its incoming legs, with or without the biases.
+    """Return the legs that hold the coordinates of each group's spheres.
+
+    These are its incoming legs, with or without the biases.
 
     Parameters
     ----------
@@ -102,22 +117,33 @@ def sphere_legs(
     >>> [leg.tensor for leg in sphere_legs(spec, network, bias_in_norm=False)["hidden1"]]
     ['weight']
     """
-    taken: dict[str, list[tuple[Leg, int]]] = {}
-    found = {}
+    claims: dict[str, list[tuple[Leg, int]]] = {}
+    legs_by_group = {}
     for group in reversed(spec.groups):
-        legs = []
-        for leg in counted(group.incoming(), params, bias_in_norm=bias_in_norm):
-            claims = taken.setdefault(leg.tensor, [])
-            if not any(shared_entries(leg, group.size, other, size) for other, size in claims):
-                legs.append(leg)
-                claims.append((leg, group.size))
+        incoming = group.incoming()
+        if not bias_in_norm:
+            incoming = without_biases(incoming, params)
+        legs = _unclaimed(group, incoming, claims)
         if legs:
-            found[group.name] = tuple(legs)
-    return dict(reversed(found.items()))
+            legs_by_group[group.name] = tuple(legs)
+    return dict(reversed(legs_by_group.items()))
 
 
-def counted(legs: Iterable[Leg], params: Parameters, *, bias_in_norm: bool) -> tuple[Leg, ...]:
-    """Leave the biases out unless they count, or are all there is.
+def _unclaimed(
+    group: UnitGroup, legs: Iterable[Leg], claims: dict[str, list[tuple[Leg, int]]]
+) -> list[Leg]:
+    """Claim the entries of those legs of a group that nobody has claimed, and return these legs."""
+    unclaimed = []
+    for leg in legs:
+        rivals = claims.setdefault(leg.tensor, [])
+        if not any(shared_entries(leg, group.size, rival, size) for rival, size in rivals):
+            unclaimed.append(leg)
+            rivals.append((leg, group.size))
+    return unclaimed
+
+
+def without_biases(legs: Iterable[Leg], params: Parameters) -> tuple[Leg, ...]:
+    """Leave out the biases of a group, unless it has nothing else.
 
     Parameters
     ----------
@@ -125,23 +151,25 @@ def counted(legs: Iterable[Leg], params: Parameters, *, bias_in_norm: bool) -> t
         Incoming legs of one group.
     params : Parameters
         One network of the architecture.
-    bias_in_norm : bool
-        Whether biases count.
 
     Returns
     -------
     tuple of Leg
-        The legs that count.
+        The legs that are no bias, or all of them.
 
     Examples
     --------
     >>> import torch
-    >>> counted([Leg("bias", 0)], {"bias": torch.ones(2)}, bias_in_norm=False) == (Leg("bias", 0),)
-    True
+    >>> legs = [Leg("weight", 0), Leg("bias", 0)]
+    >>> network = {"weight": torch.ones(2, 3), "bias": torch.ones(2)}
+    >>> [leg.tensor for leg in without_biases(legs, network)]
+    ['weight']
+    >>> [leg.tensor for leg in without_biases(legs[1:], network)]
+    ['bias']
     """
     legs = tuple(legs)
     weights = tuple(leg for leg in legs if not is_bias(leg, params))
-    return legs if bias_in_norm or not weights else weights
+    return weights or legs
 
 
 def sphere_coordinates(
@@ -172,12 +200,15 @@ def sphere_coordinates(
     tensor([[1., 1., 1., 0.],
             [1., 1., 1., 0.]])
     """
-    legs = sphere_legs(spec, params, bias_in_norm=bias_in_norm)
-    return {name: rows(params, found, spec[name].size) for name, found in legs.items()}
+    legs_by_group = sphere_legs(spec, params, bias_in_norm=bias_in_norm)
+    coordinates = {}
+    for name, legs in legs_by_group.items():
+        coordinates[name] = rows(params, legs, spec[name].size)
+    return coordinates
 
 
 def rows(params: Parameters, legs: Iterable[Leg], size: int) -> Tensor:
-    """Gather some legs of a group.
+    """Gather the entries of legs of a group, one row per unit.
 
     Parameters
     ----------
@@ -200,7 +231,8 @@ def rows(params: Parameters, legs: Iterable[Leg], size: int) -> Tensor:
     tensor([[1., 0., 0.],
             [0., 1., 0.]])
     """
-    return torch.cat([take(params[leg.tensor], leg, size) for leg in legs], dim=1)
+    parts = [take(params[leg.tensor], leg, size) for leg in legs]
+    return torch.cat(parts, dim=1)
 
 
 def with_sphere_coordinates(
@@ -236,10 +268,14 @@ def with_sphere_coordinates(
     >>> with_sphere_coordinates(spec, {"weight": torch.zeros(1, 2)}, {"hidden1": torch.ones(1, 2)})
     {'weight': tensor([[1., 1.]])}
     """
-    result, legs = dict(params), sphere_legs(spec, params, bias_in_norm=bias_in_norm)
+    legs_by_group = sphere_legs(spec, params, bias_in_norm=bias_in_norm)
+    result = dict(params)
     for name, points in coordinates.items():
         size = spec[name].size
-        widths = [take(result[leg.tensor], leg, size).shape[1] for leg in legs[name]]
-        for leg, part in zip(legs[name], torch.split(points, widths, dim=1), strict=True):
-            result[leg.tensor] = put(result[leg.tensor], leg, part.to(result[leg.tensor].dtype))
+        legs = legs_by_group[name]
+        widths = [take(result[leg.tensor], leg, size).shape[1] for leg in legs]
+        parts = torch.split(points, widths, dim=1)
+        for leg, part in zip(legs, parts, strict=True):
+            tensor = result[leg.tensor]
+            result[leg.tensor] = put(tensor, leg, part.to(tensor.dtype))
     return result

@@ -29,7 +29,7 @@ class Torus:
     bias_in_norm: bool = True
 
     def angles(self, first: Parameters, second: Parameters) -> dict[str, Tensor]:
-        """Angles between two networks, sphere by sphere.
+        """Return the angles between two networks, sphere by sphere.
 
         Parameters
         ----------
@@ -47,18 +47,22 @@ class Torus:
         >>> import torch
         >>> from symgeom.symmetry.spec import Leg, UnitGroup
         >>> spec = SymmetrySpec((UnitGroup("hidden1", 1, (Leg("weight", 0),)),))
-        >>> Torus(spec).angles({"weight": torch.tensor([[1.0, 0.0]])}, {"weight": torch.tensor([[0.0, 5.0]])})
+        >>> first = {"weight": torch.tensor([[1.0, 0.0]])}
+        >>> second = {"weight": torch.tensor([[0.0, 5.0]])}
+        >>> Torus(spec).angles(first, second)
         {'hidden1': tensor([1.5708], dtype=torch.float64)}
         """
         check_same_tensors(second, first, "the second network")
-        u, v = self._coordinates(first), self._coordinates(second)
-        return {
-            name: torch.where(_present(u[name], v[name]), angle(u[name], v[name]), torch.nan)
-            for name in u
-        }
+        first_points = self._coordinates(first)
+        second_points = self._coordinates(second)
+        angles = {}
+        for name, u in first_points.items():
+            v = second_points[name]
+            angles[name] = torch.where(_have_directions(u, v), angle(u, v), torch.nan)
+        return angles
 
     def distance(self, first: Parameters, second: Parameters, *, kind: str = "rms") -> Tensor:
-        """Distance between two networks.
+        """Return the distance between two networks.
 
         Parameters
         ----------
@@ -88,12 +92,15 @@ class Torus:
         0.0
         """
         check_choice(kind, ("rms", "riemannian"), "kind of distance")
+        angles = self.angles(first, second)
         none = torch.zeros(0, dtype=torch.float64)
-        squares = torch.cat([*self.angles(first, second).values(), none]) ** 2
-        return (squares.nanmean() if kind == "rms" else squares.nansum()).sqrt()
+        squares = torch.cat([*angles.values(), none]) ** 2
+        if kind == "rms":
+            return squares.nanmean().sqrt()
+        return squares.nansum().sqrt()
 
     def group_distances(self, first: Parameters, second: Parameters) -> dict[str, Tensor]:
-        """Distance between two networks, group by group.
+        """Return the distance between two networks, group by group.
 
         Parameters
         ----------
@@ -111,16 +118,18 @@ class Torus:
         >>> import torch
         >>> from symgeom.symmetry.spec import Leg, UnitGroup
         >>> spec = SymmetrySpec((UnitGroup("hidden1", 1, (Leg("weight", 0),)),))
-        >>> Torus(spec).group_distances({"weight": torch.tensor([[1.0, 0.0]])}, {"weight": torch.tensor([[0.0, 5.0]])})
+        >>> first = {"weight": torch.tensor([[1.0, 0.0]])}
+        >>> second = {"weight": torch.tensor([[0.0, 5.0]])}
+        >>> Torus(spec).group_distances(first, second)
         {'hidden1': tensor(1.5708, dtype=torch.float64)}
         """
-        return {
-            name: angles.square().nanmean().sqrt()
-            for name, angles in self.angles(first, second).items()
-        }
+        distances = {}
+        for name, angles in self.angles(first, second).items():
+            distances[name] = angles.square().nanmean().sqrt()
+        return distances
 
     def geodesic(self, first: Parameters, second: Parameters, t: float) -> dict[str, Tensor]:
-        """Point at parameter ``t`` of the geodesic; tensors on no sphere are interpolated linearly.
+        """Return a point of the geodesic; tensors on no sphere are interpolated linearly.
 
         Parameters
         ----------
@@ -146,27 +155,29 @@ class Torus:
         >>> import torch
         >>> from symgeom.symmetry.spec import Leg, UnitGroup
         >>> spec = SymmetrySpec((UnitGroup("hidden1", 1, (Leg("weight", 0),)),))
-        >>> ends = {"weight": torch.tensor([[1.0, 0.0]])}, {"weight": torch.tensor([[0.0, 1.0]])}
-        >>> Torus(spec).geodesic(*ends, 0.5)["weight"]
+        >>> first = {"weight": torch.tensor([[1.0, 0.0]])}
+        >>> second = {"weight": torch.tensor([[0.0, 1.0]])}
+        >>> Torus(spec).geodesic(first, second, 0.5)["weight"]
         tensor([[0.7071, 0.7071]], dtype=torch.float64)
         """
         check_same_tensors(second, first, "the second network")
-        u, v = self._coordinates(first), self._coordinates(second)
-        points = {name: _between(name, u[name], v[name], t) for name in u}
-        ends = {name: (first[name], second[name]) for name in first}
-        linear = {
-            name: torch.lerp(a.double(), b.double(), t) if a.is_floating_point() else a
-            for name, (a, b) in ends.items()
-        }
-        return with_sphere_coordinates(self.spec, linear, points, bias_in_norm=self.bias_in_norm)
+        first_points = self._coordinates(first)
+        second_points = self._coordinates(second)
+        points = {}
+        for name, u in first_points.items():
+            points[name] = _between(name, u, second_points[name], t)
+        linear = _interpolated(first, second, t)
+        return self._network(linear, points)
 
     def random_point(self, like: Parameters, *, generator: torch.Generator) -> dict[str, Tensor]:
-        """Draw a network uniformly on the torus: the control that shows what alignment finds by selection alone.
+        """Draw a network uniformly on the torus.
+
+        It is the control that shows what alignment finds by selection alone.
 
         Parameters
         ----------
         like : Parameters
-            A network of the architecture; its tensors on no sphere are kept.
+            A network of the architecture, which supplies the tensors that lie on no sphere.
         generator : torch.Generator
             The source of randomness.
 
@@ -180,26 +191,39 @@ class Torus:
         >>> import torch
         >>> from symgeom.symmetry.spec import Leg, UnitGroup
         >>> torus = Torus(SymmetrySpec((UnitGroup("hidden1", 1, (Leg("weight", 0),)),)))
-        >>> point = torus.random_point({"weight": torch.ones(1, 9)}, generator=torch.Generator().manual_seed(0))
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> point = torus.random_point({"weight": torch.ones(1, 9)}, generator=generator)
         >>> round(float(point["weight"].norm()), 12)
         1.0
         """
-        rows = {
-            name: random_direction(tuple(x.shape), generator=generator)
-            for name, x in self._coordinates(like).items()
-        }
-        return with_sphere_coordinates(
-            self.spec, cast(like, torch.float64), rows, bias_in_norm=self.bias_in_norm
-        )
+        points = {}
+        for name, coordinates in self._coordinates(like).items():
+            shape = tuple(coordinates.shape)
+            points[name] = random_direction(shape, generator=generator)
+        return self._network(cast(like, torch.float64), points)
 
     def _coordinates(self, params: Parameters) -> dict[str, Tensor]:
-        return sphere_coordinates(
-            self.spec, cast(params, torch.float64), bias_in_norm=self.bias_in_norm
-        )
+        """Return the coordinates of a network, in float64."""
+        double = cast(params, torch.float64)
+        return sphere_coordinates(self.spec, double, bias_in_norm=self.bias_in_norm)
+
+    def _network(self, like: Parameters, points: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return the network at points of the spheres, with all other tensors of another one."""
+        return with_sphere_coordinates(self.spec, like, points, bias_in_norm=self.bias_in_norm)
 
 
-def _present(u: Tensor, v: Tensor) -> Tensor:
+def _have_directions(u: Tensor, v: Tensor) -> Tensor:
+    """Whether the unit is zero in neither network, shape (size,)."""
     return (u != 0).any(-1) & (v != 0).any(-1)
+
+
+def _interpolated(first: Parameters, second: Parameters, t: float) -> dict[str, Tensor]:
+    """Interpolate all weights linearly, in float64; integer buffers are those of the first."""
+    result = dict(first)
+    for name, tensor in first.items():
+        if tensor.is_floating_point():
+            result[name] = torch.lerp(tensor.double(), second[name].double(), t)
+    return result
 
 
 def _between(name: str, u: Tensor, v: Tensor, t: float) -> Tensor:

@@ -1,9 +1,13 @@
 """What the papers claim, and what a study's numbers say about it.
 
-A claim is one number with an interval and a threshold, and its verdict follows from the interval
-(``record``). Intervals are bootstrapped over networks (``bootstrap``), also where the unit is a
-pair, because pairs share networks (``selection``, ``question``). The claims themselves are small
-functions of labelled arrays: ``flatness`` (H1), ``geometry`` (H2 to H4: distances, barriers,
-chains) and ``dynamics`` (C1, C2, N1: charges, the noise equilibrium). ``evaluate`` judges all of
-them.
+A :class:`~symgeom.study.claims.claim.Claim` is a record: a sentence, its source, the number that
+decides it, a threshold, the stages that it needs and the function that computes the number from
+them. Each file of claims holds those of one question: ``flatness`` (H1), ``distances`` (H2),
+``barriers`` (H3), ``chains`` (H4), ``margin``, ``star`` (H6), ``matching``, ``controls``,
+``dynamics`` (C1, C2, N1: charges, the noise equilibrium), ``valley`` (C3 to C6) and ``theory`` (a
+model that can be solved). ``registry`` lists them in the order of the table.
+
+``evaluate`` makes a :class:`~symgeom.study.claims.record.Judgement` of each: an estimate with an
+interval, from which the verdict follows. Intervals are bootstrapped over networks (``bootstrap``),
+also where the unit is a pair, because pairs share networks (``selection``, ``question``).
 """

@@ -36,6 +36,12 @@ from scipy.special import betaincinv, ndtr, stdtrit
 RESAMPLES = 2000
 LEVEL = 0.95
 
+Strata = Sequence[str] | NDArray[np.str_]
+"""The arm of each network."""
+
+Statistic = Callable[[NDArray[np.int64]], NDArray[np.float64]]
+"""From the multiplicities (resample, network) to one number per resample; NaN: not defined."""
+
 
 def numpy_stream(*words: str | int) -> np.random.Generator:
     """Return a numpy generator that depends on the words alone.
@@ -52,15 +58,18 @@ def numpy_stream(*words: str | int) -> np.random.Generator:
 
     Examples
     --------
-    >>> float(numpy_stream("claim", "H1a").random()) == float(numpy_stream("claim", "H1a").random())
+    >>> first, second = numpy_stream("claim", "H1a"), numpy_stream("claim", "H1a")
+    >>> first.random() == second.random()
     True
     """
-    digest = hashlib.sha256("/".join(map(str, words)).encode()).digest()
-    return np.random.default_rng(int.from_bytes(digest[:16], "little"))
+    text = "/".join(map(str, words))
+    digest = hashlib.sha256(text.encode()).digest()
+    seed = int.from_bytes(digest[:16], "little")
+    return np.random.default_rng(seed)
 
 
 def resample(
-    strata: Sequence[str], *, generator: np.random.Generator, resamples: int = RESAMPLES
+    strata: Strata, *, generator: np.random.Generator, resamples: int = RESAMPLES
 ) -> NDArray[np.int64]:
     """Draw how often each network appears in each resample; arms keep their sizes.
 
@@ -83,19 +92,19 @@ def resample(
     >>> resample(["a", "a", "b"], generator=numpy_stream("example"), resamples=2)[:, 2]
     array([1, 1])
     """
-    strata = np.asarray(strata)
-    counts = np.zeros((resamples, len(strata)), dtype=np.int64)
-    for arm in np.unique(strata):
-        members = np.flatnonzero(strata == arm)
-        counts[:, members] = generator.multinomial(
-            len(members), np.full(len(members), 1 / len(members)), size=resamples
-        )
+    arms = np.asarray(strata)
+    counts = np.zeros((resamples, len(arms)), dtype=np.int64)
+    for arm in np.unique(arms):
+        members = np.flatnonzero(arms == arm)
+        size = len(members)
+        chances = np.full(size, 1 / size)
+        counts[:, members] = generator.multinomial(size, chances, size=resamples)
     return counts
 
 
 def interval(
-    statistic: Callable[[NDArray], NDArray],
-    strata: Sequence[str],
+    statistic: Statistic,
+    strata: Strata,
     *,
     generator: np.random.Generator,
     level: float = LEVEL,
@@ -126,23 +135,36 @@ def interval(
     Examples
     --------
     >>> values = np.array([1.0, 2.0, 3.0, 4.0])
-    >>> estimate, low, high = interval(lambda m: mean(values, m), ["a"] * 4, generator=numpy_stream("example"))
+    >>> def average(counts):
+    ...     return mean(values, counts)
+    >>> estimate, low, high = interval(average, ["a"] * 4, generator=numpy_stream("example"))
     >>> estimate, low < estimate < high
     (2.5, True)
     """
     sizes = np.unique(np.asarray(strata), return_counts=True)[1]
     samples = statistic(resample(strata, generator=generator, resamples=resamples))
-    smallest = sizes[sizes > 1].min()
-    tail = ndtr(
-        np.sqrt(smallest / (smallest - 1)) * stdtrit(sizes.sum() - len(sizes), (1 - level) / 2)
-    )
     samples = samples[np.isfinite(samples)]
-    low, high = np.quantile(samples, [tail, 1 - tail]) if len(samples) else (np.nan, np.nan)
-    return float(statistic(np.ones((1, len(strata)), dtype=np.int64))[0]), float(low), float(high)
+    as_they_are = np.ones((1, len(strata)), dtype=np.int64)
+    estimate = float(statistic(as_they_are)[0])
+    if len(samples) == 0:
+        return estimate, np.nan, np.nan
+    tail = _expanded_tail(sizes, level)
+    low, high = np.quantile(samples, [tail, 1 - tail])
+    return estimate, float(low), float(high)
+
+
+def _expanded_tail(sizes: NDArray[np.int64], level: float) -> float:
+    """Return the level at which the lower percentile is taken, from the sizes of the arms."""
+    smallest = sizes[sizes > 1].min()
+    widening = np.sqrt(smallest / (smallest - 1))
+    freedom = sizes.sum() - len(sizes)
+    return float(ndtr(widening * stdtrit(freedom, (1 - level) / 2)))
 
 
 def binomial_interval(successes: int, n: int, level: float = LEVEL) -> tuple[float, float]:
-    """Return Clopper and Pearson's exact interval of a fraction, which has a width even where all trials agree.
+    """Return the exact interval of a fraction, which has a width even where all trials agree.
+
+    It is that of Clopper and Pearson.
 
     Parameters
     ----------
@@ -162,9 +184,14 @@ def binomial_interval(successes: int, n: int, level: float = LEVEL) -> tuple[flo
     [0.6915, 1.0]
     """
     tail = (1 - level) / 2
-    low = betaincinv(successes, n - successes + 1, tail) if successes > 0 else 0.0
-    high = betaincinv(successes + 1, n - successes, 1 - tail) if successes < n else 1.0
-    return float(low), float(high)
+    failures = n - successes
+    low = 0.0
+    high = 1.0
+    if successes > 0:
+        low = float(betaincinv(successes, failures + 1, tail))
+    if failures > 0:
+        high = float(betaincinv(successes + 1, failures, 1 - tail))
+    return low, high
 
 
 def mean(values: NDArray, weights: NDArray) -> NDArray:
@@ -189,11 +216,13 @@ def mean(values: NDArray, weights: NDArray) -> NDArray:
     """
     total = weights.sum(axis=1).astype(float)
     total[total == 0] = np.nan
-    return (weights @ values / total.reshape(-1, *[1] * (values.ndim - 1))).astype(float)
+    further_axes = tuple(range(1, values.ndim))
+    means = weights @ values / np.expand_dims(total, further_axes)
+    return means.astype(float)
 
 
 def spearman(x: NDArray, y: NDArray, weights: NDArray) -> NDArray:
-    """Return Spearman's rank correlation of data in which each unit appears as often as its weight says.
+    """Return Spearman's rank correlation where each unit appears as often as its weight says.
 
     Parameters
     ----------
@@ -213,14 +242,17 @@ def spearman(x: NDArray, y: NDArray, weights: NDArray) -> NDArray:
     >>> spearman(x, x**3, np.ones((1, 3), int))
     array([1.])
     """
-
-    def centred_ranks(values: NDArray) -> NDArray:
-        lower, equal = values[:, None] > values[None, :], values[:, None] == values[None, :]
-        ranks = weights @ lower.T + (weights @ equal.T + 1) / 2
-        return ranks - (weights * ranks).sum(1, keepdims=True) / np.maximum(
-            weights.sum(1, keepdims=True), 1
-        )
-
-    first, second = centred_ranks(x), centred_ranks(y)
-    scale = np.sqrt((weights * first**2).sum(1) * (weights * second**2).sum(1))
+    first = _centred_ranks(x, weights)
+    second = _centred_ranks(y, weights)
+    squares = (weights * first**2).sum(1) * (weights * second**2).sum(1)
+    scale = np.sqrt(squares)
     return (weights * first * second).sum(1) / np.where(scale > 0, scale, np.nan)
+
+
+def _centred_ranks(values: NDArray, weights: NDArray) -> NDArray:
+    """Return the mid-ranks in each resample minus their mean, shape (resample, unit)."""
+    lower = values[:, None] > values[None, :]
+    equal = values[:, None] == values[None, :]
+    ranks = weights @ lower.T + (weights @ equal.T + 1) / 2
+    totals = np.maximum(weights.sum(1, keepdims=True), 1)
+    return ranks - (weights * ranks).sum(1, keepdims=True) / totals

@@ -8,108 +8,166 @@ and Noise Equilibrium of Stochastic Gradient Descent", NeurIPS 2024 (arXiv 2402.
 """
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
-from symgeom.study.claims.question import Question, ask_mean, named
-from symgeom.study.claims.record import Claim
-from symgeom.study.claims.selection import Roles, arms_of, select_minima
+from symgeom.study.claims.claim import Claim
+from symgeom.study.claims.measured import Measured
+from symgeom.study.claims.question import Question, ask_mean
+from symgeom.study.claims.selection import select_minima
 
 
-def ledger_closes(ledgers: xr.Dataset, minima: xr.Dataset, roles: Roles) -> Question:
-    """C1: for optimizers that commute with the symmetry every change of a charge is accounted for, exactly.
+def largest_defect(measured: Measured) -> Question:
+    """Ask for the largest defect of the ledgers of optimizers that commute with the symmetry.
 
     Parameters
     ----------
-    ledgers, minima : xr.Dataset
-        With ``closure(arm, seed)``, the largest defect over the scale of the charges, and
-        ``usable(arm, seed)``.
-    roles : mapping of str to str or sequence of str
-        The arms of each role; "equivariant" is looked up.
+    measured : Measured
+        With ``closure(arm, seed)``, the largest defect over the scale of the charges, in the stage
+        "ledgers".
 
     Returns
     -------
     Question
-        Supported if the largest closure is below 1e-10. A bootstrap of a maximum ends at the
-        observed maximum.
+        The largest closure. A bootstrap of a maximum ends at the observed maximum.
     """
-    claim = Claim(
-        "C1",
-        "The ledger of every conserved charge closes for optimizers that commute with the symmetry.",
-        "Zhao et al., ICLR 2023 (arXiv 2210.17216), section 4, for gradient flow; the ledger of finite steps is ours",
-        f"largest defect over the scale of the charges, over all minima of {named(roles, 'equivariant')}",
-        "minima",
-        threshold=1e-10,
-        direction="below",
-    )
-    selection = select_minima(ledgers["closure"], minima, arms_of(roles, "equivariant"))
+    ledgers = measured.stages["ledgers"]
+    arms = measured.arms("equivariant")
+    selection = select_minima(ledgers["closure"], measured.minima, arms)
     closure = selection.values.reshape(-1)
 
     def largest(counts: NDArray) -> NDArray:
         return np.where(counts > 0, closure, -np.inf).max(axis=1)
 
-    sizes = {named(roles, "equivariant"): len(closure)}
-    return Question(claim, largest, selection.strata, sizes, selection.left_out)
+    sizes = {measured.named("equivariant"): len(closure)}
+    return Question(largest, selection.strata, sizes, selection.left_out)
 
 
-def adaptive_breaks_conservation(ledgers: xr.Dataset, minima: xr.Dataset, roles: Roles) -> Question:
-    """C2, the control of C1: an adaptive optimizer moves the charges at first order.
+def share_of_first_order(measured: Measured) -> Question:
+    """Ask how much of the change of the charges an adaptive optimizer makes at first order.
 
     Parameters
     ----------
-    ledgers, minima : xr.Dataset
-        With ``first_order(arm, seed)``, the share of the change booked as "optimizer", and
-        ``usable(arm, seed)``.
-    roles : mapping of str to str or sequence of str
-        The arms of each role; "adaptive" is looked up.
+    measured : Measured
+        With ``first_order(arm, seed)``, the share of the change booked as "optimizer", in the stage
+        "ledgers".
 
     Returns
     -------
     Question
-        Supported if the mean share is above 0.01.
+        The mean share.
     """
-    claim = Claim(
-        "C2",
-        f"An adaptive optimizer, {named(roles, 'adaptive')}, does not commute with the symmetry: it moves the charges at first "
-        "order in the learning rate.",
-        "control of C1, ours; Ziyin et al., NeurIPS 2024 (arXiv 2402.07193), state their theory for SGD",
-        "mean share of the change of the charges that is booked as 'optimizer'",
-        "seeds",
+    ledgers = measured.stages["ledgers"]
+    arms = measured.arms("adaptive")
+    selection = select_minima(ledgers["first_order"], measured.minima, arms)
+    return ask_mean(selection, measured.named("adaptive"))
+
+
+def change_of_displacement(measured: Measured) -> Question:
+    """Ask whether SGD moves its units towards the noise equilibrium.
+
+    Parameters
+    ----------
+    measured : Measured
+        With ``displacement(arm, seed, moment)``, the median over units of ``|lambda*|``, in the
+        stage "equilibria".
+
+    Returns
+    -------
+    Question
+        The mean of end minus start.
+    """
+    displacement = measured.stages["equilibria"]["displacement"]
+    at_end = displacement.sel(moment="end", drop=True)
+    at_start = displacement.sel(moment="start", drop=True)
+    arms = measured.arms("reference")
+    selection = select_minima(at_end - at_start, measured.minima, arms)
+    return ask_mean(selection, measured.named("reference"))
+
+
+def has_charges(measured: Measured) -> bool:
+    """Say whether the networks have charges and their ledgers were kept.
+
+    Parameters
+    ----------
+    measured : Measured
+        With the stage "ledgers".
+
+    Returns
+    -------
+    bool
+        Whether any group has a charge.
+    """
+    return measured.has_any("ledgers", "charge_")
+
+
+def has_equilibria(measured: Measured) -> bool:
+    """Say whether the networks have a noise equilibrium.
+
+    Parameters
+    ----------
+    measured : Measured
+        With the stage "equilibria".
+
+    Returns
+    -------
+    bool
+        Whether any group has a displacement from it.
+    """
+    return measured.has_any("equilibria", "displacement_")
+
+
+CLAIMS = (
+    Claim(
+        identifier="C1",
+        statement=(
+            "The ledger of every conserved charge closes for optimizers that commute with the "
+            "symmetry."
+        ),
+        source=(
+            "Zhao et al., ICLR 2023 (arXiv 2210.17216), section 4, for gradient flow; the ledger "
+            "of finite steps is ours"
+        ),
+        statistic=(
+            "largest defect over the scale of the charges, over all minima of {equivariant}"
+        ),
+        unit_of_n="minima",
+        threshold=1e-10,
+        direction="below",
+        stages=("minima", "ledgers"),
+        ask=largest_defect,
+        applies=has_charges,
+    ),
+    Claim(
+        identifier="C2",
+        statement=(
+            "An adaptive optimizer, {adaptive}, does not commute with the symmetry: it moves the "
+            "charges at first order in the learning rate."
+        ),
+        source=(
+            "control of C1, ours; Ziyin et al., NeurIPS 2024 (arXiv 2402.07193), state their "
+            "theory for SGD"
+        ),
+        statistic="mean share of the change of the charges that is booked as 'optimizer'",
+        unit_of_n="seeds",
         threshold=0.01,
         direction="above",
-    )
-    selection = select_minima(ledgers["first_order"], minima, arms_of(roles, "adaptive"))
-    return ask_mean(claim, selection, named(roles, "adaptive"))
-
-
-def noise_equilibrium_approached(
-    equilibria: xr.Dataset, minima: xr.Dataset, roles: Roles
-) -> Question:
-    """N1: SGD moves its units towards the noise equilibrium.
-
-    Parameters
-    ----------
-    equilibria, minima : xr.Dataset
-        With ``displacement(arm, seed, moment)``, the median over units of ``|lambda*|``, and
-        ``usable(arm, seed)``.
-    roles : mapping of str to str or sequence of str
-        The arms of each role; "reference" is looked up.
-
-    Returns
-    -------
-    Question
-        Supported if the mean of end minus start is below zero.
-    """
-    claim = Claim(
-        "N1",
-        f"Training with {named(roles, 'reference')} moves the units towards the noise equilibrium.",
-        "Ziyin et al., NeurIPS 2024 (arXiv 2402.07193), theorem 4.3",
-        "mean over seeds of the median over units of |lambda*| (log scale factor to the equilibrium), end minus start",
-        "seeds",
+        stages=("minima", "ledgers"),
+        ask=share_of_first_order,
+        applies=has_charges,
+    ),
+    Claim(
+        identifier="N1",
+        statement="Training with {reference} moves the units towards the noise equilibrium.",
+        source="Ziyin et al., NeurIPS 2024 (arXiv 2402.07193), theorem 4.3",
+        statistic=(
+            "mean over seeds of the median over units of |lambda*| (log scale factor to the "
+            "equilibrium), end minus start"
+        ),
+        unit_of_n="seeds",
         threshold=0.0,
         direction="below",
-    )
-    displacement = equilibria["displacement"]
-    change = displacement.sel(moment="end", drop=True) - displacement.sel(moment="start", drop=True)
-    selection = select_minima(change, minima, arms_of(roles, "reference"))
-    return ask_mean(claim, selection, named(roles, "reference"))
+        stages=("minima", "equilibria"),
+        ask=change_of_displacement,
+        applies=has_equilibria,
+    ),
+)

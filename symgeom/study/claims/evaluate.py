@@ -1,51 +1,77 @@
-"""Every claim of a study, judged in the order of the table."""
+"""Judge every claim, in the order of the table."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 
 import xarray as xr
 
 from symgeom.ground.checks import SymgeomError
-from symgeom.study.claims import controls, dynamics, flatness, geometry, star, valley
-from symgeom.study.claims.bootstrap import LEVEL, RESAMPLES
-from symgeom.study.claims.question import Question, answer
-from symgeom.study.claims.record import Claim
-from symgeom.study.claims.selection import Roles
+from symgeom.study.claims.bootstrap import (
+    LEVEL,
+    RESAMPLES,
+    binomial_interval,
+    interval,
+    numpy_stream,
+)
+from symgeom.study.claims.claim import Claim
+from symgeom.study.claims.measured import Measured
+from symgeom.study.claims.question import Question
+from symgeom.study.claims.record import Judgement
+from symgeom.study.claims.registry import CLAIMS_OF_CASES, CLAIMS_OF_MODELS
 
-STAGES = ("minima", "flatness", "distances", "paths", "chains", "ledgers", "equilibria")
+OPTIONAL = ("valleys",)
+"""Stages that not every study has."""
+
+SINGULAR = {"seeds": "seed", "pairs": "pair", "minima": "minimum", "triples": "triple"}
 
 
-def evaluate(
-    stages: Mapping[str, xr.Dataset],
-    roles: Roles,
-    *,
-    bend_threshold: float = 0.01,
-    level: float = LEVEL,
-    resamples: int = RESAMPLES,
-    case: str = "",
-) -> list[Claim]:
-    """Judge all claims from the stages of one case.
+def stages_of(claims: Iterable[Claim]) -> tuple[str, ...]:
+    """Return the stages that some claims need, each once.
 
     Parameters
     ----------
-    stages : mapping of str to xr.Dataset
-        The measurements, under the names :data:`STAGES`; and ``valleys``, if the study has them.
-    roles : mapping of str to str or sequence of str
-        Which arms are "flat", "reference", "sharp", "equivariant" and "adaptive"; a role may be
-        missing, and its claims are then undecided. Controls are asked of studies that name
+    claims : iterable of Claim
+        The claims.
+
+    Returns
+    -------
+    tuple of str
+        In the order in which the claims name them.
+    """
+    stages: dict[str, None] = {}
+    for claim in claims:
+        stages |= dict.fromkeys(claim.stages)
+    return tuple(stages)
+
+
+STAGES = stages_of(CLAIMS_OF_CASES)
+"""The stages that the claims about a case need."""
+
+MODEL_STAGES = stages_of(CLAIMS_OF_MODELS)
+"""The stages that the claims about models need."""
+
+
+def evaluate(
+    measured: Measured, *, level: float = LEVEL, resamples: int = RESAMPLES, case: str = ""
+) -> list[Judgement]:
+    """Judge all claims about one case.
+
+    Parameters
+    ----------
+    measured : Measured
+        The stages :data:`STAGES`, of which those in :data:`OPTIONAL` may be missing. A role may be
+        missing, too; its claims are then undecided. Controls are asked of studies that name
         "unregularised" or "same_order" arms.
-    bend_threshold : float
-        The training error (fraction) up to which a chain connects two minima.
     level : float
         Coverage of the intervals.
     resamples : int
         How many bootstrap resamples.
     case : str
-        Name of the case, written into every claim.
+        Name of the case, written into every judgement.
 
     Returns
     -------
-    list of Claim
+    list of Judgement
         In the order of the table.
 
     Raises
@@ -53,101 +79,144 @@ def evaluate(
     SymgeomError
         If a stage is missing.
     """
-    missing = [name for name in STAGES if name not in stages]
+    needed = [name for name in STAGES if name not in OPTIONAL]
+    missing = [name for name in needed if name not in measured.stages]
     if missing:
         raise SymgeomError(
-            f"Cannot judge the claims: the stages {missing} are missing, found {sorted(stages)}. Give all of them."
+            f"Cannot judge the claims: the stages {missing} are missing, found "
+            f"{sorted(measured.stages)}. Give all of them."
         )
-    minima, energies, distances, paths, chains = (stages[name] for name in STAGES[:5])
-    questions = [
-        flatness.flatter("H1a", energies, minima, roles, first="flat", second="reference"),
-        flatness.flatter("H1b", energies, minima, roles, first="reference", second="sharp"),
-        flatness.flatness_predicts_test_error(energies, minima),
-        geometry.nearer("H2a", distances, minima, roles, first="flat", second="sharp"),
-        geometry.nearer(
-            "H2a-reference", distances, minima, roles, first="flat", second="reference"
-        ),
-        geometry.nearer_than_random(distances, minima),
-        geometry.lower_barriers("H3a", paths, minima, roles, first="flat", second="sharp"),
-        geometry.lower_barriers(
-            "H3a-reference", paths, minima, roles, first="flat", second="reference"
-        ),
-        geometry.both_removals_needed(paths, minima),
-        geometry.chains_connect(chains, minima, threshold=bend_threshold),
-        geometry.bend_lowers_error(chains, minima),
-        *_asked_of_some(stages, roles),
-        *_asked_of_charges(stages, roles),
-    ]
-    judged = [
-        replace(answer(question, level=level, resamples=resamples), case=case)
-        for question in questions
-    ]
-    judged = [_of_imported(claim, minima) for claim in judged]
-    return (
-        [_of_binary(claim) for claim in judged]
-        if energies.attrs.get("noise") == "flips"
-        else judged
+    is_binary = measured.stages["flatness"].attrs.get("noise") == "flips"
+    judgements = []
+    for claim in CLAIMS_OF_CASES:
+        if not claim.is_asked_of(measured):
+            continue
+        judgement = judge(claim, measured, level=level, resamples=resamples)
+        judgement = _with_imported(judgement, measured.minima)
+        if is_binary:
+            judgement = _of_binary(judgement)
+        judgements.append(replace(judgement, case=case))
+    return judgements
+
+
+def evaluate_model(
+    stage: str, arrays: xr.Dataset, *, level: float = LEVEL, resamples: int = RESAMPLES
+) -> list[Judgement]:
+    """Judge all claims about a model with known theory.
+
+    Parameters
+    ----------
+    stage : str
+        What was measured of it ("solutions").
+    arrays : xr.Dataset
+        The measurements.
+    level : float
+        Coverage of the intervals.
+    resamples : int
+        How many bootstrap resamples.
+
+    Returns
+    -------
+    list of Judgement
+        In the order of the table; their case is the name of the model.
+    """
+    measured = Measured({stage: arrays})
+    judgements = []
+    for claim in CLAIMS_OF_MODELS:
+        if claim.is_asked_of(measured):
+            judgement = judge(claim, measured, level=level, resamples=resamples)
+            judgements.append(replace(judgement, case=claim.model))
+    return judgements
+
+
+def judge(
+    claim: Claim, measured: Measured, *, level: float = LEVEL, resamples: int = RESAMPLES
+) -> Judgement:
+    """Judge one claim.
+
+    It stays undecided if a side has fewer than two units or no arm has two networks.
+
+    Parameters
+    ----------
+    claim : Claim
+        The claim.
+    measured : Measured
+        The stages that it needs.
+    level : float
+        Coverage of the interval.
+    resamples : int
+        How many resamples; they depend on the claim's identifier alone.
+
+    Returns
+    -------
+    Judgement
+        With estimate, interval, n and note.
+    """
+    question = claim.ask(measured)
+    statement, statistic = claim.about(measured)
+    too_few = _too_few(claim, question)
+    notes = []
+    if too_few:
+        notes.append(f"too few data: {', '.join(too_few)}")
+    if question.left_out:
+        notes.append(f"left out: {', '.join(question.left_out)}")
+    judgement = Judgement(
+        identifier=claim.identifier,
+        statement=statement,
+        source=claim.source,
+        statistic=statistic,
+        unit_of_n=claim.unit_of_n,
+        threshold=claim.threshold,
+        direction=claim.direction,
+        level=level,
+        n=min(question.sizes.values()),
+        note="; ".join(notes),
     )
+    if too_few:
+        return judgement
+    generator = numpy_stream("claim", claim.identifier)
+    estimate, low, high = interval(
+        question.statistic, question.strata, generator=generator, level=level, resamples=resamples
+    )
+    if question.trials:
+        least, most = binomial_interval(*question.trials, level)
+        low = min(low, least)
+        high = max(high, most)
+    return replace(judgement, estimate=estimate, low=low, high=high)
 
 
-def _asked_of_charges(stages: Mapping[str, xr.Dataset], roles: Roles) -> Iterator[Question]:
-    """Yield the questions about charges, if the networks have any and they were measured."""
-    minima, ledgers, equilibria = (stages[name] for name in ("minima", "ledgers", "equilibria"))
-    if _measured(ledgers, "charge_"):
-        yield dynamics.ledger_closes(ledgers, minima, roles)
-        yield dynamics.adaptive_breaks_conservation(ledgers, minima, roles)
-    if _measured(equilibria, "displacement_"):
-        yield dynamics.noise_equilibrium_approached(equilibria, minima, roles)
-    valleys = stages.get("valleys", xr.Dataset())
-    if "eigenvalue" in valleys:
-        yield valley.unbalanced_is_sharper(valleys, minima)
-        yield valley.unbalanced_starts_faster(valleys, minima)
-        yield valley.charge_tells_sharpness(valleys, minima)
-        yield valley.charge_tells_distance(valleys, stages["distances"], minima)
+def _too_few(claim: Claim, question: Question) -> list[str]:
+    """Say which sides have too few units for an interval."""
+    too_few = []
+    for side, size in question.sizes.items():
+        if size < 2:
+            units = SINGULAR[claim.unit_of_n] if size == 1 else claim.unit_of_n
+            too_few.append(f"{side} has {size} {units}")
+    if too_few:
+        return too_few
+    arms = set(question.strata)
+    if len(arms) == len(question.strata):
+        return ["no arm has two networks"]
+    return []
 
 
-def _measured(stage: xr.Dataset, prefix: str) -> bool:
-    return any(str(name).startswith(prefix) for name in stage.data_vars)
+def _with_imported(judgement: Judgement, minima: xr.Dataset) -> Judgement:
+    """Say which arms were trained elsewhere: the stop rule was not asked of them."""
+    if "status" not in minima:
+        return judgement
+    imported = (minima["status"] == "imported").any("seed")
+    arms = [str(arm) for arm in minima["arm"].values[imported.values]]
+    if not arms:
+        return judgement
+    words = f"imported, and used whatever their loss: {', '.join(arms)}"
+    note = f"{judgement.note}; {words}" if judgement.note else words
+    return replace(judgement, note=note)
 
 
-def _of_imported(claim: Claim, minima: xr.Dataset) -> Claim:
-    """Say which arms were trained elsewhere: the stop rule, by which others count, was not asked of them."""
-    known = minima["arm"].values if "status" in minima else ()
-    arms = [str(arm) for arm in known if (minima["status"].sel(arm=arm) == "imported").any()]
-    said = f"imported, and used whatever their loss: {', '.join(arms)}" if arms else ""
-    return replace(claim, note="; ".join(filter(None, [claim.note, said])))
-
-
-def _of_binary(claim: Claim) -> Claim:
+def _of_binary(judgement: Judgement) -> Judgement:
     """Name what H1 to H4 say of binary networks H5: that the same holds for them."""
-    if not claim.identifier.startswith("H"):
-        return claim
-    statement = (
-        f"With binary weights and activations, {claim.statement[0].lower()}{claim.statement[1:]}"
-    )
-    return replace(claim, identifier=f"H5-{claim.identifier}", statement=statement)
-
-
-def _asked_of_some(stages: Mapping[str, xr.Dataset], roles: Roles) -> Iterator[Question]:
-    """Yield the questions for which a study needs arms, paths or measures that not every study has."""
-    minima, energies, distances, paths = (stages[name] for name in STAGES[:4])
-    if "margin" in energies:
-        yield controls.larger_margin(energies, minima, roles)
-    if star.has_triples(paths, roles):
-        yield star.star_shaped(paths, minima, roles)
-    if "geodesic greedy" in paths["variant"].values:
-        yield geometry.iterated_is_lower(paths, minima)
-    if "unregularised" in roles:
-        yield flatness.flatter(
-            "K-regularisation", energies, minima, roles, first="flat", second="unregularised"
-        )
-        yield geometry.nearer(
-            "K-regularisation-distance",
-            distances,
-            minima,
-            roles,
-            first="flat",
-            second="unregularised",
-        )
-    if "same_order" in roles:
-        yield controls.order_does_not_matter(distances, minima, roles)
+    if not judgement.identifier.startswith("H"):
+        return judgement
+    first_letter = judgement.statement[0].lower()
+    statement = f"With binary weights and activations, {first_letter}{judgement.statement[1:]}"
+    return replace(judgement, identifier=f"H5-{judgement.identifier}", statement=statement)

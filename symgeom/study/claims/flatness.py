@@ -8,19 +8,25 @@ Symmetries Reveals the Structure of Flat Regions in the Landscape Geometry", ICM
 paper states its findings in words and figures.
 """
 
+from functools import partial
+
 import xarray as xr
 from numpy.typing import NDArray
 
 from symgeom.study.claims.bootstrap import spearman
-from symgeom.study.claims.question import Question, ask_difference, named
-from symgeom.study.claims.record import Claim
-from symgeom.study.claims.selection import Roles, arms_of, select_minima
+from symgeom.study.claims.claim import Claim
+from symgeom.study.claims.measured import Measured
+from symgeom.study.claims.question import Question, ask_difference
+from symgeom.study.claims.selection import select_minima
 
-SOURCE = "Pittorino et al., ICML 2022 (arXiv 2202.03038), abstract"
+PAPER = "Pittorino et al., ICML 2022 (arXiv 2202.03038)"
+SOURCE = f"{PAPER}, abstract"
 
 
 def mean_local_energy(flatness: xr.Dataset) -> xr.DataArray:
-    """Return the area under the curve of local energy over the noise amplitude, divided by the range of amplitudes.
+    """Return the area under the curve of local energy over the noise amplitude.
+
+    It is divided by the range of the amplitudes, so that it is a mean.
 
     Parameters
     ----------
@@ -34,7 +40,8 @@ def mean_local_energy(flatness: xr.Dataset) -> xr.DataArray:
 
     Examples
     --------
-    >>> curve = xr.DataArray([[[0.0, 0.2, 0.4]]], {"arm": ["sgd"], "seed": [0], "amplitude": [0.0, 0.1, 0.2]})
+    >>> coordinates = {"arm": ["sgd"], "seed": [0], "amplitude": [0.0, 0.1, 0.2]}
+    >>> curve = xr.DataArray([[[0.0, 0.2, 0.4]]], coordinates)
     >>> round(mean_local_energy(xr.Dataset({"local_energy": curve})).item(), 6)
     0.2
     """
@@ -45,77 +52,97 @@ def mean_local_energy(flatness: xr.Dataset) -> xr.DataArray:
     return curve.integrate("amplitude") / (amplitude[-1] - amplitude[0])
 
 
-def flatter(
-    identifier: str,
-    flatness: xr.Dataset,
-    minima: xr.Dataset,
-    roles: Roles,
-    *,
-    first: str,
-    second: str,
-) -> Question:
-    """H1a, H1b: minima of the first role have a lower local energy than those of the second.
+def difference_of_energies(measured: Measured, *, first: str, second: str) -> Question:
+    """Ask for the mean local energy of one role's minima minus that of another's.
 
     Parameters
     ----------
-    identifier : str
-        Name of the claim: "H1a" for flat and reference, "H1b" for reference and sharp.
-    flatness, minima : xr.Dataset
-        With ``local_energy(arm, seed, amplitude)`` and ``usable(arm, seed)``.
-    roles : mapping of str to str or sequence of str
-        The arms of each role.
+    measured : Measured
+        With ``local_energy(arm, seed, amplitude)`` in the stage "flatness".
     first, second : str
         The two roles.
 
     Returns
     -------
     Question
-        Supported if the difference of the mean local energies is below zero.
+        The difference of the mean local energies.
     """
-    claim = Claim(
-        identifier,
-        f"Minima of {named(roles, first)} are flatter than those of {named(roles, second)}.",
-        SOURCE,
-        f"mean local energy (error fraction), {first} minus {second}",
-        "seeds",
-        threshold=0.0,
-        direction="below",
-    )
-    selection = select_minima(mean_local_energy(flatness), minima, arms_of(roles, first, second))
-    return ask_difference(claim, selection, roles, first=first, second=second)
+    energy = mean_local_energy(measured.stages["flatness"])
+    selection = select_minima(energy, measured.minima, measured.arms(first, second))
+    return ask_difference(selection, measured, first=first, second=second)
 
 
-def flatness_predicts_test_error(flatness: xr.Dataset, minima: xr.Dataset) -> Question:
-    """H1c: local energy and test error rank the minima of all arms alike.
+def energy_and_test_error(measured: Measured) -> Question:
+    """Ask how local energy and test error rank the minima of all arms.
 
     Parameters
     ----------
-    flatness, minima : xr.Dataset
-        With ``local_energy(arm, seed, amplitude)``, ``usable(arm, seed)`` and ``test_error(arm,
-        seed)``.
+    measured : Measured
+        With ``local_energy(arm, seed, amplitude)`` in the stage "flatness", and ``test_error(arm,
+        seed)`` of the minima.
 
     Returns
     -------
     Question
-        Supported if Spearman's correlation is above zero.
+        Spearman's correlation.
     """
-    claim = Claim(
-        "H1c",
-        "Flatter minima generalise better, across all arms.",
-        SOURCE,
-        "Spearman correlation of local energy with test error over all minima",
-        "minima",
-        threshold=0.0,
-        direction="above",
+    columns = xr.concat(
+        [mean_local_energy(measured.stages["flatness"]), measured.minima["test_error"]],
+        "column",
+        join="outer",
+        coords="minimal",
+        compat="override",
     )
-    measured = [mean_local_energy(flatness), minima["test_error"]]
-    columns = xr.concat(measured, "column", join="outer", coords="minimal", compat="override")
-    selection = select_minima(columns, minima)
+    selection = select_minima(columns, measured.minima)
     energy, error = selection.values.reshape(-1, 2).T
 
     def correlation(counts: NDArray) -> NDArray:
         return spearman(energy, error, counts)
 
-    return Question(
-        claim, correlation, selection.strata, {"the study": len(energy)}, selection.left_out
+    sizes = {"the study": len(energy)}
+    return Question(correlation, selection.strata, sizes, selection.left_out)
+
+
+def flatter(identifier: str, first: str, second: str) -> Claim:
+    """Claim that one role's minima have a lower local energy than another's.
+
+    Parameters
+    ----------
+    identifier : str
+        Name of the claim.
+    first, second : str
+        The two roles.
+
+    Returns
+    -------
+    Claim
+        Supported if the difference of the mean local energies is below zero.
+    """
+    return Claim(
+        identifier=identifier,
+        statement=f"Minima of {{{first}}} are flatter than those of {{{second}}}.",
+        source=SOURCE,
+        statistic=f"mean local energy (error fraction), {first} minus {second}",
+        unit_of_n="seeds",
+        threshold=0.0,
+        direction="below",
+        stages=("minima", "flatness"),
+        ask=partial(difference_of_energies, first=first, second=second),
     )
+
+
+CLAIMS = (
+    flatter("H1a", "flat", "reference"),
+    flatter("H1b", "reference", "sharp"),
+    Claim(
+        identifier="H1c",
+        statement="Flatter minima generalise better, across all arms.",
+        source=SOURCE,
+        statistic="Spearman correlation of local energy with test error over all minima",
+        unit_of_n="minima",
+        threshold=0.0,
+        direction="above",
+        stages=("minima", "flatness"),
+        ask=energy_and_test_error,
+    ),
+)

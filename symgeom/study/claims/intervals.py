@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from symgeom.ground.whole import whole
+from symgeom.ground.whole_files import whole
 from symgeom.study.claims.bootstrap import LEVEL, RESAMPLES, interval, numpy_stream
 from symgeom.study.claims.selection import Selection, select_pairs
 
@@ -59,55 +59,61 @@ def barrier_intervals(
         Rows under :data:`COLUMNS`; the ends of an interval are NaN where a kind has fewer than two
         pairs, or no arm two networks.
     """
-    columns, rows = paths["barrier"].stack(column=("variant", "split")), []
-    for place, (variant, split) in enumerate(columns["column"].values):
-        selection = select_pairs(
-            columns.isel(column=place), minima
-        )  # of its own: most kinds are measured within arms only
-        ends = np.sort(selection.strata[selection.members], axis=1)
-        for first, second in sorted(set(map(tuple, ends.tolist()))):
-            chosen = (ends == (first, second)).all(axis=1)
+    columns = paths["barrier"].stack(column=("variant", "split"))
+    rows = []
+    for index, (variant, split) in enumerate(columns["column"].values):
+        # Selected column by column: most kinds are measured within arms only.
+        selection = select_pairs(columns.isel(column=index), minima)
+        arms = np.sort(selection.strata[selection.members], axis=1)
+        for first, second in sorted(set(map(tuple, arms.tolist()))):
+            of_arms = (arms == (first, second)).all(axis=1)
+            stream_words = ("barrier", case, first, second)
             mean, low, high = _bounds(
-                selection, chosen, (case, first, second), level=level, resamples=resamples
+                selection, of_arms, stream_words, level=level, resamples=resamples
             )
-            words = {
+            row = {
                 "case": case,
                 "first_arm": first,
                 "second_arm": second,
                 "variant": str(variant),
                 "split": str(split),
+                "mean": mean,
+                "low": low,
+                "high": high,
+                "level": level,
+                "pairs": int(of_arms.sum()),
             }
-            rows.append(
-                words
-                | {
-                    "mean": mean,
-                    "low": low,
-                    "high": high,
-                    "level": level,
-                    "pairs": int(chosen.sum()),
-                }
-            )
-    return sorted(rows, key=lambda row: (row["first_arm"], row["second_arm"]))
+            rows.append(row)
+    return sorted(rows, key=_arms_of_row)
+
+
+def _arms_of_row(row: Mapping[str, object]) -> tuple[object, object]:
+    return row["first_arm"], row["second_arm"]
 
 
 def _bounds(
-    selection: Selection, chosen: NDArray, words: tuple[str, ...], *, level: float, resamples: int
+    selection: Selection,
+    pairs: NDArray[np.bool_],
+    stream_words: tuple[str, ...],
+    *,
+    level: float,
+    resamples: int,
 ) -> tuple[float, float, float]:
     """Return mean, low and high over some pairs."""
-    inside = np.unique(selection.members[chosen])
-    strata, places = selection.strata[inside], np.searchsorted(inside, selection.members[chosen])
-    small = Selection(strata, places, selection.values[chosen], ())
-    every = np.ones(len(places), dtype=bool)
-    if len(places) < 2 or len(set(strata)) == len(strata):
-        return float(small.values.mean()), np.nan, np.nan
-    generator = numpy_stream("barrier", *words)
-    return interval(
-        lambda counts: small.mean_of(every, counts)[:, 0],
-        strata,
-        generator=generator,
-        level=level,
-        resamples=resamples,
-    )
+    networks = np.unique(selection.members[pairs])
+    strata = selection.strata[networks]
+    members = np.searchsorted(networks, selection.members[pairs])
+    part = Selection(strata, members, selection.values[pairs], ())
+    no_arm_has_two = len(set(strata)) == len(strata)
+    if len(members) < 2 or no_arm_has_two:
+        return float(part.values.mean()), np.nan, np.nan
+    all_pairs = np.ones(len(members), dtype=bool)
+
+    def average(counts: NDArray) -> NDArray:
+        return part.mean_of(all_pairs, counts)[:, 0]
+
+    generator = numpy_stream(*stream_words)
+    return interval(average, strata, generator=generator, level=level, resamples=resamples)
 
 
 def write_barriers(path: str | Path, rows: Iterable[Mapping]) -> None:

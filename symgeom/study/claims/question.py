@@ -1,22 +1,14 @@
-"""A question: a claim in words, with the statistic that decides it; and its answer by the bootstrap."""
+"""A question: the statistic that decides a claim, with the networks over which it is resampled."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from symgeom.study.claims.bootstrap import (
-    LEVEL,
-    RESAMPLES,
-    binomial_interval,
-    interval,
-    numpy_stream,
-)
-from symgeom.study.claims.record import Claim
-from symgeom.study.claims.selection import Roles, Selection, arms_of
-
-ONE = {"seeds": "seed", "pairs": "pair", "minima": "minimum", "triples": "triple"}
+from symgeom.study.claims.bootstrap import Statistic, Strata
+from symgeom.study.claims.measured import Measured
+from symgeom.study.claims.selection import Selection
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,8 +17,6 @@ class Question:
 
     Attributes
     ----------
-    claim : Claim
-        The words, without numbers.
     statistic : callable
         From the multiplicities of the networks (resample, network) to one number per resample.
     strata : sequence of str, shape (network,)
@@ -41,63 +31,18 @@ class Question:
         of as many independent trials.
     """
 
-    claim: Claim
-    statistic: Callable[[NDArray], NDArray]
-    strata: Sequence[str]
+    statistic: Statistic
+    strata: Strata
     sizes: Mapping[str, int]
     left_out: Sequence[str]
     trials: tuple[int, int] | None = None
 
 
-def named(roles: Roles, role: str) -> str:
-    """Return a role with its arms: "flat (rsgd)"."""
-    return f"{role} ({', '.join(arms_of(roles, role)) or 'no arm'})"
-
-
-def answer(question: Question, *, level: float = LEVEL, resamples: int = RESAMPLES) -> Claim:
-    """Fill in a claim's numbers, or leave it undecided if a side has fewer than two units or no arm has two networks.
-
-    Parameters
-    ----------
-    question : Question
-        What is asked.
-    level : float
-        Coverage of the interval.
-    resamples : int
-        How many resamples; they depend on the claim's identifier alone.
-
-    Returns
-    -------
-    Claim
-        With estimate, interval, n and note.
-    """
-    claim, sizes, strata = question.claim, question.sizes, question.strata
-    words = {0: claim.unit_of_n, 1: ONE[claim.unit_of_n]}
-    few = [f"{side} has {size} {words[size]}" for side, size in sizes.items() if size < 2]
-    if not few and len(set(strata)) == len(strata):
-        few = ["no arm has two networks"]
-    notes = [f"too few data: {', '.join(few)}"] * bool(few)
-    notes += [f"left out: {', '.join(question.left_out)}"] * bool(question.left_out)
-    claim = replace(claim, n=min(sizes.values()), note="; ".join(notes), level=level)
-    if few:
-        return claim
-    generator = numpy_stream("claim", claim.identifier)
-    estimate, low, high = interval(
-        question.statistic, strata, generator=generator, level=level, resamples=resamples
-    )
-    if question.trials:
-        least, most = binomial_interval(*question.trials, level)
-        low, high = min(low, least), max(high, most)
-    return replace(claim, estimate=estimate, low=low, high=high)
-
-
-def ask_mean(claim: Claim, selection: Selection, side: str) -> Question:
+def ask_mean(selection: Selection, side: str) -> Question:
     """Ask for the mean over all units of a selection.
 
     Parameters
     ----------
-    claim : Claim
-        The words.
     selection : Selection
         Minima or pairs, with one column.
     side : str
@@ -108,27 +53,26 @@ def ask_mean(claim: Claim, selection: Selection, side: str) -> Question:
     Question
         The mean.
     """
-    every = np.ones(len(selection.values), dtype=bool)
+    all_units = np.ones(len(selection.values), dtype=bool)
 
     def average(counts: NDArray) -> NDArray:
-        return selection.mean_of(every, counts)[:, 0]
+        return selection.mean_of(all_units, counts)[:, 0]
 
-    return Question(claim, average, selection.strata, {side: len(every)}, selection.left_out)
+    sizes = {side: len(all_units)}
+    return Question(average, selection.strata, sizes, selection.left_out)
 
 
 def ask_difference(
-    claim: Claim, selection: Selection, roles: Roles, *, first: str, second: str
+    selection: Selection, measured: Measured, *, first: str, second: str
 ) -> Question:
     """Ask for the mean over one role's units minus the mean over another's.
 
     Parameters
     ----------
-    claim : Claim
-        The words.
     selection : Selection
         Minima, or pairs (of which those within an arm are used), with one column.
-    roles : mapping of str to str or sequence of str
-        The arms of each role.
+    measured : Measured
+        With the arms of each role.
     first, second : str
         The two roles.
 
@@ -137,22 +81,17 @@ def ask_difference(
     Question
         The difference of the means.
     """
-    return ask_contrast(
-        claim,
-        selection,
-        {named(roles, role): selection.within(arms_of(roles, role)) for role in (first, second)},
-    )
+    sides = {}
+    for role in (first, second):
+        sides[measured.named(role)] = selection.within(measured.arms(role))
+    return ask_contrast(selection, sides)
 
 
-def ask_contrast(
-    claim: Claim, selection: Selection, sides: Mapping[str, NDArray[np.bool_]]
-) -> Question:
+def ask_contrast(selection: Selection, sides: Mapping[str, NDArray[np.bool_]]) -> Question:
     """Ask for the mean over some units minus the mean over others.
 
     Parameters
     ----------
-    claim : Claim
-        The words.
     selection : Selection
         Minima or pairs, with one column.
     sides : mapping of str to array of bool, shape (unit,)
@@ -166,7 +105,9 @@ def ask_contrast(
     first, second = sides.values()
 
     def difference(counts: NDArray) -> NDArray:
-        return (selection.mean_of(first, counts) - selection.mean_of(second, counts))[:, 0]
+        first_mean = selection.mean_of(first, counts)
+        second_mean = selection.mean_of(second, counts)
+        return (first_mean - second_mean)[:, 0]
 
     sizes = {name: int(units.sum()) for name, units in sides.items()}
-    return Question(claim, difference, selection.strata, sizes, selection.left_out)
+    return Question(difference, selection.strata, sizes, selection.left_out)

@@ -1,18 +1,27 @@
-"""One claim of a paper beside what was measured; the verdict is computed from the interval and never typed in."""
+"""A judgement: a claim beside what was measured.
+
+The verdict is computed from the interval and never typed in.
+"""
 
 import csv
 import math
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 from symgeom.ground.checks import SymgeomError, check_choice
-from symgeom.ground.whole import whole
+from symgeom.ground.whole_files import whole
+
+Direction = Literal["above", "below"]
+Unit = Literal["seeds", "pairs", "minima", "triples"]
+
+DIRECTIONS = ("above", "below")
+UNITS = ("seeds", "pairs", "minima", "triples")
 
 
 @dataclass(frozen=True)
-class Claim:
+class Judgement:
     """A claim, its statistic, and the interval that decides it.
 
     Attributes
@@ -44,8 +53,9 @@ class Claim:
 
     Examples
     --------
-    >>> words = {"statement": "Flat is flatter.", "source": "a paper", "statistic": "a difference", "unit_of_n": "seeds"}
-    >>> Claim("H0", **words, threshold=0.0, direction="below", estimate=-2.0, low=-3.0, high=-1.0, n=6).verdict
+    >>> words = {"statement": "Flat is flatter.", "source": "a paper", "statistic": "a difference"}
+    >>> side = {"unit_of_n": "seeds", "threshold": 0.0, "direction": "below"}
+    >>> Judgement("H0", **words, **side, estimate=-2.0, low=-3.0, high=-1.0, n=6).verdict
     'supported'
     """
 
@@ -53,9 +63,9 @@ class Claim:
     statement: str
     source: str
     statistic: str
-    unit_of_n: Literal["seeds", "pairs", "minima", "triples"]
+    unit_of_n: Unit
     threshold: float
-    direction: Literal["above", "below"]
+    direction: Direction
     estimate: float = math.nan
     low: float = math.nan
     high: float = math.nan
@@ -65,46 +75,52 @@ class Claim:
     case: str = ""
 
     def __post_init__(self) -> None:
-        check_choice(self.direction, ["above", "below"], f"direction of claim {self.identifier}")
-        check_choice(
-            self.unit_of_n,
-            ["seeds", "pairs", "minima", "triples"],
-            f"unit of n of claim {self.identifier}",
-        )
+        check_choice(self.direction, DIRECTIONS, f"direction of claim {self.identifier}")
+        check_choice(self.unit_of_n, UNITS, f"unit of n of claim {self.identifier}")
 
     @property
     def verdict(self) -> str:
-        """Say "supported" or "not supported" if the whole interval lies on one side of the threshold, else "undecided"."""
-        above, below = self.low > self.threshold, self.high < self.threshold
+        """Say on which side of the threshold the whole interval lies.
+
+        Returns
+        -------
+        str
+            "supported" on the claimed side, "not supported" on the other, "undecided" on both.
+        """
+        above = self.low > self.threshold
+        below = self.high < self.threshold
         if not (above or below):
             return "undecided"
-        return "supported" if above == (self.direction == "above") else "not supported"
+        claimed_above = self.direction == "above"
+        return "supported" if above == claimed_above else "not supported"
 
 
 COLUMNS = (
-    *("case", "identifier", "verdict", "statement", "statistic"),
-    *(
-        "estimate",
-        "low",
-        "high",
-        "level",
-        "direction",
-        "threshold",
-        "n",
-        "unit_of_n",
-        "note",
-        "source",
-    ),
+    "case",
+    "identifier",
+    "verdict",
+    "statement",
+    "statistic",
+    "estimate",
+    "low",
+    "high",
+    "level",
+    "direction",
+    "threshold",
+    "n",
+    "unit_of_n",
+    "note",
+    "source",
 )
 """Columns of the claims table."""
 
 
-def table(claims: Iterable[Claim]) -> list[dict[str, str | float | int]]:
-    """Return the claims as rows, with their verdicts.
+def table(judgements: Iterable[Judgement]) -> list[dict[str, str | float | int]]:
+    """Return judgements as rows, with their verdicts.
 
     Parameters
     ----------
-    claims : iterable of Claim
+    judgements : iterable of Judgement
         In the order of the table.
 
     Returns
@@ -112,29 +128,30 @@ def table(claims: Iterable[Claim]) -> list[dict[str, str | float | int]]:
     list of dict
         One row per claim under :data:`COLUMNS`.
     """
-    return [
-        {name: (asdict(claim) | {"verdict": claim.verdict})[name] for name in COLUMNS}
-        for claim in claims
-    ]
+    rows = []
+    for judgement in judgements:
+        values = asdict(judgement) | {"verdict": judgement.verdict}
+        rows.append({name: values[name] for name in COLUMNS})
+    return rows
 
 
-def write_claims(path: str | Path, claims: Iterable[Claim]) -> None:
+def write_claims(path: str | Path, judgements: Iterable[Judgement]) -> None:
     """Write the claims table as CSV; numbers keep all their digits.
 
     Parameters
     ----------
     path : str or Path
         The file to write.
-    claims : iterable of Claim
+    judgements : iterable of Judgement
         In the order of the table.
     """
     with whole(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(table(claims))
+        writer.writerows(table(judgements))
 
 
-def read_claims(path: str | Path) -> list[Claim]:
+def read_claims(path: str | Path) -> list[Judgement]:
     """Read a claims table; verdicts are computed again, whatever the file says.
 
     Parameters
@@ -144,7 +161,7 @@ def read_claims(path: str | Path) -> list[Claim]:
 
     Returns
     -------
-    list of Claim
+    list of Judgement
         In the order of the table.
 
     Raises
@@ -154,11 +171,30 @@ def read_claims(path: str | Path) -> list[Claim]:
     """
     with open(path, newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
-        if tuple(reader.fieldnames or ()) != COLUMNS:
+        columns = tuple(reader.fieldnames or ())
+        if columns != COLUMNS:
             raise SymgeomError(
-                f"Cannot read '{path}' as a claims table: its columns are {reader.fieldnames}, expected {list(COLUMNS)}. Delete "
-                "it and run snakemake again."
+                f"Cannot read '{path}' as a claims table: its columns are {reader.fieldnames}, "
+                f"expected {list(COLUMNS)}. Delete it and run snakemake again."
             )
-        types = {field.name: field.type for field in fields(Claim)}
-        convert = {name: types[name] if types[name] in (int, float) else str for name in types}
-        return [Claim(**{name: convert[name](row[name]) for name in types}) for row in reader]
+        return [_judgement(row) for row in reader]
+
+
+def _judgement(row: Mapping[str, str]) -> Judgement:
+    """Return a row of the table as a record; it checks its unit and direction itself."""
+    return Judgement(
+        identifier=row["identifier"],
+        statement=row["statement"],
+        source=row["source"],
+        statistic=row["statistic"],
+        unit_of_n=cast(Unit, row["unit_of_n"]),
+        threshold=float(row["threshold"]),
+        direction=cast(Direction, row["direction"]),
+        estimate=float(row["estimate"]),
+        low=float(row["low"]),
+        high=float(row["high"]),
+        level=float(row["level"]),
+        n=int(row["n"]),
+        note=row["note"],
+        case=row["case"],
+    )

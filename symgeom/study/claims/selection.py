@@ -7,17 +7,17 @@ a bootstrap resample is the product of the multiplicities of its members. Minima
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from symgeom.study.claims.bootstrap import mean
+from symgeom.study.claims.bootstrap import Strata, mean
 
-Roles = Mapping[str, str | Sequence[str]]
-"""Which arms play which part: ``{"flat": "rsgd", "reference": "sgd", "sharp": "adversarial", "equivariant": ["sgd", ...]}``."""
+Network = tuple[str, int]
+"""The arm and the seed of a trained network."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +28,7 @@ class Selection:
     ----------
     strata : array of str, shape (network,)
         The arm of each usable network.
-    members : array of int, shape (unit, 1) or (unit, 2)
+    members : array of int, shape (unit, member)
         The networks of each unit.
     values : array, shape (unit, column)
         What was measured.
@@ -42,55 +42,54 @@ class Selection:
     left_out: tuple[str, ...]
 
     def weights(self, counts: NDArray) -> NDArray:
-        """Return the weight of each unit, shape (resample, unit), from the multiplicities of the networks."""
+        """Return the weight of each unit, shape (resample, unit).
+
+        Parameters
+        ----------
+        counts : array of int, shape (resample, network)
+            The multiplicities of the networks.
+
+        Returns
+        -------
+        array of int, shape (resample, unit)
+            The products over the members of each unit.
+        """
         return counts[:, self.members].prod(axis=-1)
 
-    def within(self, arms: Sequence[str]) -> NDArray[np.bool_]:
-        """Return which units have all their members in one and the same of these arms, shape (unit,)."""
-        arm = self.strata[self.members]
-        return (arm == arm[:, :1]).all(axis=1) & np.isin(arm[:, 0], list(arms))
+    def within(self, arms: Strata) -> NDArray[np.bool_]:
+        """Return which units have all their members in one and the same of these arms.
+
+        Parameters
+        ----------
+        arms : sequence of str
+            Names of arms.
+
+        Returns
+        -------
+        array of bool, shape (unit,)
+            Which units.
+        """
+        member_arms = self.strata[self.members]
+        first_arm = member_arms[:, 0]
+        alike = (member_arms == member_arms[:, :1]).all(axis=1)
+        return alike & np.isin(first_arm, list(arms))
 
     def mean_of(self, units: NDArray[np.bool_], counts: NDArray) -> NDArray:
-        """Return the mean of each column over some units, shape (resample, column)."""
+        """Return the mean of each column over some units.
+
+        Parameters
+        ----------
+        units : array of bool, shape (unit,)
+            Which units.
+        counts : array of int, shape (resample, network)
+            The multiplicities of the networks.
+
+        Returns
+        -------
+        array, shape (resample, column)
+            The means.
+        """
         return mean(self.values[units], self.weights(counts)[:, units])
-
-
-def arms_of(roles: Roles, *names: str) -> tuple[str, ...]:
-    """Return the arms that play a role; none if the study has no such role.
-
-    Parameters
-    ----------
-    roles : mapping of str to str or sequence of str
-        The roles of the study.
-    *names : str
-        Which roles.
-
-    Returns
-    -------
-    tuple of str
-        Their arms.
-
-    Examples
-    --------
-    >>> arms_of({"flat": "rsgd", "equivariant": ["sgd", "rsgd"]}, "flat", "equivariant", "sharp")
-    ('rsgd', 'sgd', 'rsgd')
-    """
-    found = [roles.get(name, ()) for name in names]
-    return tuple(arm for arms in found for arm in ([arms] if isinstance(arms, str) else arms))
-
-
-def _networks(
-    minima: xr.Dataset, arms: Sequence[str] | None
-) -> tuple[list[tuple[str, int]], list[str]]:
-    """Return the usable networks (arm, seed) of some arms (None: of all), sorted, and the names of the others."""
-    usable = minima["usable"].transpose("arm", "seed")
-    every = [
-        (str(arm), int(seed)) for arm in usable["arm"].values for seed in usable["seed"].values
-    ]
-    flags = dict(zip(every, usable.values.astype(bool).reshape(-1), strict=True))
-    asked = sorted(network for network in every if arms is None or network[0] in arms)
-    left_out = [f"{arm}/{seed} (not usable)" for arm, seed in asked if not flags[arm, seed]]
-    return [network for network in asked if flags[network]], left_out
 
 
 def select_minima(
@@ -113,21 +112,21 @@ def select_minima(
         One unit per usable minimum with finite values.
     """
     networks, left_out = _networks(minima, arms)
-    measured = array.reindex(arm=minima["arm"], seed=minima["seed"]).transpose("arm", "seed", ...)
-    rows = np.array(
-        [measured.sel(arm=arm, seed=seed).values for arm, seed in networks], dtype=float
-    )
-    rows = rows.reshape(len(networks), math.prod(measured.shape[2:]))
+    reindexed = array.reindex(arm=minima["arm"], seed=minima["seed"])
+    measured = reindexed.transpose("arm", "seed", ...)
+    columns = math.prod(measured.shape[2:])
+    values = [measured.sel(arm=arm, seed=seed).values for arm, seed in networks]
+    rows = np.array(values, dtype=float).reshape(len(networks), columns)
     finite = np.isfinite(rows).all(axis=1)
-    left_out += [
-        f"{arm}/{seed} (no finite value)"
-        for (arm, seed), good in zip(networks, finite, strict=True)
-        if not good
-    ]
-    strata = np.array(
-        [arm for (arm, _), good in zip(networks, finite, strict=True) if good], dtype=str
-    )
-    return Selection(strata, np.arange(len(strata))[:, None], rows[finite], tuple(left_out))
+    finite_arms = []
+    for (arm, seed), is_finite in zip(networks, finite, strict=True):
+        if is_finite:
+            finite_arms.append(arm)
+        else:
+            left_out.append(f"{arm}/{seed} (no finite value)")
+    strata = np.array(finite_arms, dtype=str)
+    members = np.arange(len(strata))[:, None]
+    return Selection(strata, members, rows[finite], tuple(left_out))
 
 
 def select_pairs(
@@ -151,28 +150,64 @@ def select_pairs(
         One unit per pair of usable minima with finite values.
     """
     networks, left_out = _networks(minima, arms)
-    place = {network: index for index, network in enumerate(networks)}
+    index_of = {network: index for index, network in enumerate(networks)}
     array = array.transpose("pair", ...)
-    rows = array.values.reshape(array.sizes["pair"], math.prod(array.shape[1:])).astype(float)
-    columns = [
-        array[name].values.tolist()
-        for name in ("first_arm", "first_seed", "second_arm", "second_seed")
-    ]
-    kept, members = [], []
-    for index, (first_arm, first_seed, second_arm, second_seed) in enumerate(
-        zip(*columns, strict=True)
-    ):
-        ends = (first_arm, first_seed), (second_arm, second_seed)
-        if not all(end in place for end in ends):
+    columns = math.prod(array.shape[1:])
+    rows = array.values.reshape(array.sizes["pair"], columns).astype(float)
+    used_rows = []
+    members = []
+    for row, (first, second) in enumerate(pair_ends(array)):
+        if first not in index_of or second not in index_of:
             continue
-        if np.isfinite(rows[index]).all():
-            kept.append(index)
-            members.append([place[end] for end in ends])
+        if np.isfinite(rows[row]).all():
+            used_rows.append(row)
+            members.append([index_of[first], index_of[second]])
         else:
-            left_out.append(
-                f"{first_arm}/{first_seed} to {second_arm}/{second_seed} (no finite value)"
-            )
+            name = f"{first[0]}/{first[1]} to {second[0]}/{second[1]}"
+            left_out.append(f"{name} (no finite value)")
     strata = np.array([arm for arm, _ in networks], dtype=str)
-    return Selection(
-        strata, np.array(members, dtype=np.int64).reshape(-1, 2), rows[kept], tuple(left_out)
-    )
+    pairs = np.array(members, dtype=np.int64).reshape(-1, 2)
+    return Selection(strata, pairs, rows[used_rows], tuple(left_out))
+
+
+def pair_ends(pairs: xr.DataArray | xr.Dataset) -> list[tuple[Network, Network]]:
+    """Return the two networks of each pair.
+
+    Parameters
+    ----------
+    pairs : xr.DataArray or xr.Dataset
+        With the coordinates ``first_arm``, ``first_seed``, ``second_arm``, ``second_seed`` along
+        ``pair``.
+
+    Returns
+    -------
+    list of tuple
+        In the order of the pairs.
+    """
+    first_arms = pairs["first_arm"].values.tolist()
+    first_seeds = pairs["first_seed"].values.tolist()
+    second_arms = pairs["second_arm"].values.tolist()
+    second_seeds = pairs["second_seed"].values.tolist()
+    firsts = zip(first_arms, first_seeds, strict=True)
+    seconds = zip(second_arms, second_seeds, strict=True)
+    return list(zip(firsts, seconds, strict=True))
+
+
+def _networks(minima: xr.Dataset, arms: Sequence[str] | None) -> tuple[list[Network], list[str]]:
+    """Return the usable networks of some arms (None: of all), sorted, and the others by name."""
+    usable = minima["usable"].transpose("arm", "seed")
+    flags = usable.values.astype(bool)
+    is_usable = {}
+    for row, arm in enumerate(usable["arm"].values):
+        for column, seed in enumerate(usable["seed"].values):
+            is_usable[str(arm), int(seed)] = bool(flags[row, column])
+    networks = []
+    left_out = []
+    for arm, seed in sorted(is_usable):
+        if arms is not None and arm not in arms:
+            continue
+        if is_usable[arm, seed]:
+            networks.append((arm, seed))
+        else:
+            left_out.append(f"{arm}/{seed} (not usable)")
+    return networks, left_out

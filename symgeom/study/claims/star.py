@@ -1,4 +1,4 @@
-r"""The star shape (H6): flat minima see the others, and each other's neighbours see each other through them.
+r"""The claim about the star shape (H6-star): over a flat minimum the way is easier than directly.
 
 For two minima :math:`a, b` of the reference arm and a flat minimum :math:`m`, the path :math:`a \to
 m \to b` of two geodesics has the barrier :math:`\max(B(a, m), B(m, b))`. If the solutions form a
@@ -13,82 +13,65 @@ solutions of the spherical negative perceptron", Physical Review Letters 131, 22
 networks, whose geodesics are those of the torus.
 """
 
+from collections.abc import Mapping
 from itertools import combinations
 
 import numpy as np
-import xarray as xr
-from numpy.typing import NDArray
 
-from symgeom.study.claims.geometry import full_variant
-from symgeom.study.claims.question import Question, ask_mean, named
-from symgeom.study.claims.record import Claim
-from symgeom.study.claims.selection import Roles, Selection, arms_of, select_pairs
-
-SOURCE = "Annesi et al., PRL 2023 (arXiv 2305.10623), for the spherical negative perceptron; asked of deep networks by us"
+from symgeom.study.claims.barriers import full_variant
+from symgeom.study.claims.claim import Claim
+from symgeom.study.claims.measured import Measured
+from symgeom.study.claims.question import Question, ask_mean
+from symgeom.study.claims.selection import Selection, pair_ends, select_pairs
 
 
-def star_shaped(paths: xr.Dataset, minima: xr.Dataset, roles: Roles) -> Question:
-    """H6-star: two reference minima are joined over a flat minimum at a lower barrier than directly.
+def detour_over_flat(measured: Measured) -> Question:
+    """Ask for the barrier over a flat minimum minus the direct one between two reference minima.
 
     Parameters
     ----------
-    paths, minima : xr.Dataset
-        With ``barrier(pair, variant, split)``, of which pairs between all minima of the two arms
-        are needed, and ``usable(arm, seed)``.
-    roles : mapping of str to str or sequence of str
-        The arms of each role; "flat" and "reference" are looked up.
+    measured : Measured
+        With ``barrier(pair, variant, split)`` in the stage "paths", of which pairs between all
+        minima of the two arms are needed.
 
     Returns
     -------
     Question
-        Supported if the mean of the barrier over a flat minimum minus the direct barrier is below
-        zero.
+        The mean of the difference over all triples.
     """
-    claim = Claim(
-        "H6-star",
-        f"Two minima of {named(roles, 'reference')} are joined over a minimum of {named(roles, 'flat')} at a lower barrier than "
-        "along their own geodesic.",
-        SOURCE,
-        "mean over triples of the larger of the two barriers over the flat minimum, minus the direct barrier (fraction)",
-        "triples",
-        threshold=0.0,
-        direction="below",
-    )
-    barrier = paths["barrier"].sel(split="train", variant=full_variant(paths), drop=True)
-    pairs = select_pairs(barrier, minima, arms_of(roles, "flat", "reference"))
-    return ask_mean(
-        claim, triples(pairs, arms_of(roles, "flat"), arms_of(roles, "reference")), "the study"
-    )
+    paths = measured.stages["paths"]
+    variant = full_variant(paths)
+    barrier = paths["barrier"].sel(split="train", variant=variant, drop=True)
+    pairs = select_pairs(barrier, measured.minima, measured.arms("flat", "reference"))
+    detours = triples(pairs, measured.arms("flat"), measured.arms("reference"))
+    return ask_mean(detours, "the study")
 
 
-def has_triples(paths: xr.Dataset, roles: Roles) -> bool:
-    """Say whether paths were measured between networks of different seeds of the flat and the reference arm.
+def has_triples(measured: Measured) -> bool:
+    """Say whether paths join networks of different seeds of the flat and the reference arm.
 
     Parameters
     ----------
-    paths : xr.Dataset
-        With the coordinates of pairs.
-    roles : mapping of str to str or sequence of str
-        The arms of each role.
+    measured : Measured
+        With the ends of the pairs in the stage "paths".
 
     Returns
     -------
     bool
         False if each seed met only its like, which makes no triple.
     """
-    flat, reference = arms_of(roles, "flat"), arms_of(roles, "reference")
-    ends = zip(
-        *(
-            paths[name].values.tolist()
-            for name in ("first_arm", "first_seed", "second_arm", "second_seed")
-        ),
-        strict=True,
-    )
-    return any(
-        (first in flat and second in reference) or (first in reference and second in flat)
-        for first, first_seed, second, second_seed in ends
-        if first_seed != second_seed and first != second
-    )
+    flat = measured.arms("flat")
+    reference = measured.arms("reference")
+    for first, second in pair_ends(measured.stages["paths"]):
+        first_arm, first_seed = first
+        second_arm, second_seed = second
+        if first_arm == second_arm or first_seed == second_seed:
+            continue
+        outward = first_arm in flat and second_arm in reference
+        inward = first_arm in reference and second_arm in flat
+        if outward or inward:
+            return True
+    return False
 
 
 def triples(pairs: Selection, hubs: tuple[str, ...], ends: tuple[str, ...]) -> Selection:
@@ -106,23 +89,61 @@ def triples(pairs: Selection, hubs: tuple[str, ...], ends: tuple[str, ...]) -> S
     Selection
         One unit per triple of which all three barriers are known; its members are hub and ends.
     """
-    height: dict[frozenset[int], float] = {
-        frozenset(members): float(value)
-        for members, (value,) in zip(pairs.members.tolist(), pairs.values, strict=True)
-    }
-    hub, end = (np.flatnonzero(np.isin(pairs.strata, list(arms))).tolist() for arms in (hubs, ends))
-    members: list[tuple[int, int, int]] = []
-    values: list[list[float]] = []
-    for first, second in combinations(end, 2):
-        for middle in hub:
-            legs = [
-                height.get(frozenset(leg))
-                for leg in ((first, middle), (middle, second), (first, second))
-            ]
-            if None not in legs and len({first, second, middle}) == 3:
+    heights = {}
+    for networks, (height,) in zip(pairs.members.tolist(), pairs.values, strict=True):
+        heights[frozenset(networks)] = float(height)
+    hub_networks = np.flatnonzero(np.isin(pairs.strata, list(hubs))).tolist()
+    end_networks = np.flatnonzero(np.isin(pairs.strata, list(ends))).tolist()
+    members = []
+    detours = []
+    for first, second in combinations(end_networks, 2):
+        for middle in hub_networks:
+            detour = _detour(heights, first, middle, second)
+            if detour is not None:
                 members.append((middle, first, second))
-                values.append([max(legs[:2]) - legs[2]])
-    shape: NDArray = np.array(values, dtype=float).reshape(-1, 1)
+                detours.append([detour])
     return Selection(
-        pairs.strata, np.array(members, dtype=np.int64).reshape(-1, 3), shape, pairs.left_out
+        pairs.strata,
+        np.array(members, dtype=np.int64).reshape(-1, 3),
+        np.array(detours, dtype=float).reshape(-1, 1),
+        pairs.left_out,
     )
+
+
+def _detour(
+    heights: Mapping[frozenset[int], float], first: int, middle: int, second: int
+) -> float | None:
+    """Return how much higher the way over a network is, if there are three of them to compare."""
+    if middle in (first, second):
+        return None
+    there = heights.get(frozenset((first, middle)))
+    back = heights.get(frozenset((middle, second)))
+    direct = heights.get(frozenset((first, second)))
+    if there is None or back is None or direct is None:
+        return None
+    return max(there, back) - direct
+
+
+CLAIMS = (
+    Claim(
+        identifier="H6-star",
+        statement=(
+            "Two minima of {reference} are joined over a minimum of {flat} at a lower barrier than "
+            "along their own geodesic."
+        ),
+        source=(
+            "Annesi et al., PRL 2023 (arXiv 2305.10623), for the spherical negative perceptron; "
+            "asked of deep networks by us"
+        ),
+        statistic=(
+            "mean over triples of the larger of the two barriers over the flat minimum, minus the "
+            "direct barrier (fraction)"
+        ),
+        unit_of_n="triples",
+        threshold=0.0,
+        direction="below",
+        stages=("minima", "paths"),
+        ask=detour_over_flat,
+        applies=has_triples,
+    ),
+)

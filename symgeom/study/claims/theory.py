@@ -1,4 +1,6 @@
-"""The claim that can be checked on a model with known theory: the star shape of the spherical negative perceptron (H6).
+"""The claim that is asked of a model with known theory (H6-anchor): its star shape.
+
+The model is the spherical negative perceptron.
 
 References
 ----------
@@ -7,55 +9,80 @@ solutions of the spherical negative perceptron", Physical Review Letters 131, 22
 2305.10623).
 """
 
-import numpy as np
-import xarray as xr
+from collections.abc import Mapping
 
-from symgeom.study.claims.bootstrap import LEVEL, RESAMPLES
-from symgeom.study.claims.question import answer, ask_contrast
-from symgeom.study.claims.record import Claim
+import numpy as np
+
+from symgeom.study.claims.claim import Claim
+from symgeom.study.claims.measured import Measured
+from symgeom.study.claims.question import Question, ask_contrast
 from symgeom.study.claims.selection import Selection
 
-CASE = "perceptron"
-"""What the claims table calls the model."""
+KINDS = ("robust-typical", "typical-typical")
+"""The two kinds of pairs that are compared: of large margin and typical, and both typical."""
 
 
-def judge_perceptron(
-    solutions: xr.Dataset, *, level: float = LEVEL, resamples: int = RESAMPLES
-) -> Claim:
-    """H6-anchor: solutions of large margin reach typical ones along great circles at a lower barrier than these reach each other.
+def difference_of_kinds(measured: Measured) -> Question:
+    """Ask for the barrier from robust to typical solutions minus that between typical ones.
 
     Parameters
     ----------
-    solutions : xr.Dataset
+    measured : Measured
         With ``barrier``, ``first``, ``second`` and ``kind`` over pairs and ``solution_kind`` over
-        solutions.
-    level : float
-        Coverage of the interval.
-    resamples : int
-        How many bootstrap resamples, over solutions.
+        solutions in the stage "solutions".
 
     Returns
     -------
-    Claim
-        Supported if the difference of the mean barriers is below zero.
+    Question
+        The difference of the mean barriers; solutions are resampled.
     """
-    attrs = solutions.attrs
-    claim = Claim(
-        "H6-anchor",
-        "In the spherical negative perceptron, robust solutions reach typical ones along great circles at a lower barrier than "
-        "typical ones reach each other.",
-        "Annesi et al., PRL 2023 (arXiv 2305.10623)",
-        "mean barrier (fraction of violated constraints), robust-typical minus typical-typical; "
-        f"{attrs['dimension']} dimensions, {attrs['density']:g} constraints per dimension, threshold {attrs['threshold']:g}",
-        "pairs",
+    solutions = measured.stages["solutions"]
+    barriers = solutions["barrier"].values
+    finite = np.isfinite(barriers)
+    ends = [solutions["first"].values, solutions["second"].values]
+    members = np.stack(ends, axis=1)[finite]
+    strata = solutions["solution_kind"].values.astype(str)
+    selection = Selection(strata, members, barriers[finite][:, None], ())
+    kind = solutions["kind"].values[finite]
+    return ask_contrast(selection, {name: kind == name for name in KINDS})
+
+
+def size_of_model(measured: Measured) -> Mapping[str, object]:
+    """Name the size of the perceptron.
+
+    Parameters
+    ----------
+    measured : Measured
+        With the stage "solutions".
+
+    Returns
+    -------
+    mapping of str to object
+        ``dimension``, ``density`` and ``threshold``.
+    """
+    attributes = measured.stages["solutions"].attrs
+    return {name: attributes[name] for name in ("dimension", "density", "threshold")}
+
+
+CLAIMS = (
+    Claim(
+        identifier="H6-anchor",
+        statement=(
+            "In the spherical negative perceptron, robust solutions reach typical ones along great "
+            "circles at a lower barrier than typical ones reach each other."
+        ),
+        source="Annesi et al., PRL 2023 (arXiv 2305.10623)",
+        statistic=(
+            "mean barrier (fraction of violated constraints), robust-typical minus "
+            "typical-typical; {dimension} dimensions, {density:g} constraints per dimension, "
+            "threshold {threshold:g}"
+        ),
+        unit_of_n="pairs",
         threshold=0.0,
         direction="below",
-        case=CASE,
-    )
-    found = np.isfinite(solutions["barrier"].values)
-    members = np.stack([solutions[end].values for end in ("first", "second")], axis=1)[found]
-    strata = solutions["solution_kind"].values.astype(str)
-    selection = Selection(strata, members, solutions["barrier"].values[found][:, None], ())
-    kind = solutions["kind"].values[found]
-    sides = {name: kind == name for name in ("robust-typical", "typical-typical")}
-    return answer(ask_contrast(claim, selection, sides), level=level, resamples=resamples)
+        stages=("solutions",),
+        ask=difference_of_kinds,
+        words=size_of_model,
+        model="perceptron",
+    ),
+)

@@ -1,4 +1,6 @@
-"""Claims about charges as coordinates of the valley (C3 to C6): each beside a control in which nothing but the charge differs.
+"""Claims about charges as coordinates of the valley (C3 to C6).
+
+Each stands beside a control in which nothing but the charge differs.
 
 References
 ----------
@@ -7,17 +9,20 @@ Gradient Flow", ICLR 2023 (arXiv 2210.17216): charges are tied to sharpness and 
 convergence. The walks at one function are ours.
 """
 
+from functools import partial
+from typing import cast
+
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from symgeom.study.claims.bootstrap import spearman
+from symgeom.study.claims.claim import Claim
+from symgeom.study.claims.measured import Measured
 from symgeom.study.claims.question import Question, ask_mean
-from symgeom.study.claims.record import Claim
 from symgeom.study.claims.selection import select_minima, select_pairs
 
 SOURCE = "Zhao et al., ICLR 2023 (arXiv 2210.17216)"
-EVERY = "all minima"
 
 
 def charges_of(valleys: xr.Dataset) -> list[xr.DataArray]:
@@ -33,8 +38,11 @@ def charges_of(valleys: xr.Dataset) -> list[xr.DataArray]:
     list of xr.DataArray, dims (arm, seed, <group>)
         In the order of the groups.
     """
-    names = [name for name in valleys.data_vars if str(name).startswith("charge_")]
-    return [valleys[name].sel(moment="end", drop=True) for name in names]
+    groups = []
+    for name, charges in valleys.data_vars.items():
+        if str(name).startswith("charge_"):
+            groups.append(charges.sel(moment="end", drop=True))
+    return groups
 
 
 def mean_charge(valleys: xr.Dataset) -> xr.DataArray:
@@ -50,9 +58,13 @@ def mean_charge(valleys: xr.Dataset) -> xr.DataArray:
     xr.DataArray, dims (arm, seed)
         In squared weight units.
     """
-    groups = charges_of(valleys)
-    total = sum(abs(group).sum(group.dims[-1], skipna=False) for group in groups)
-    return total / sum(group.sizes[group.dims[-1]] for group in groups)
+    total = xr.DataArray(0)
+    units = 0
+    for group in charges_of(valleys):
+        dimension = str(group.dims[-1])
+        total = total + abs(group).sum(dimension, skipna=False)
+        units += group.sizes[dimension]
+    return total / units
 
 
 def charge_distance(valleys: xr.Dataset, distances: xr.Dataset) -> xr.DataArray:
@@ -71,170 +83,199 @@ def charge_distance(valleys: xr.Dataset, distances: xr.Dataset) -> xr.DataArray:
         Mean difference of the sorted charges, group by group (the first Wasserstein distance), in
         squared weight units.
     """
-    groups = charges_of(valleys)
-    ends = {
-        end: {axis: distances[f"{end}_{axis}"] for axis in ("arm", "seed")}
-        for end in ("first", "second")
-    }
-    apart = [
-        np.abs(
-            np.subtract(
-                *(
-                    np.sort(group.sel(place).transpose("pair", ...).values, axis=-1)
-                    for place in ends.values()
-                )
-            )
-        )
-        for group in groups
-    ]
-    mean = np.concatenate(apart, axis=-1).mean(-1)
-    of_pairs = {
-        name: values for name, values in distances.coords.items() if values.dims == ("pair",)
-    }
-    return xr.DataArray(mean, dims="pair", coords=of_pairs)
+    differences = []
+    for group in charges_of(valleys):
+        first = _sorted_charges(group, distances, "first")
+        second = _sorted_charges(group, distances, "second")
+        differences.append(np.abs(np.subtract(first, second)))
+    mean = np.concatenate(differences, axis=-1).mean(-1)
+    coordinates = {}
+    for name, values in distances.coords.items():
+        if values.dims == ("pair",):
+            coordinates[name] = values
+    return xr.DataArray(mean, dims="pair", coords=coordinates)
 
 
-def unbalanced_is_sharper(valleys: xr.Dataset, minima: xr.Dataset) -> Question:
-    """C3: moved away from balance along its valley, a minimum becomes sharper.
+def _sorted_charges(group: xr.DataArray, distances: xr.Dataset, end: str) -> NDArray:
+    """Return the charges of one end of every pair in ascending order, shape (pair, unit)."""
+    networks = {"arm": distances[f"{end}_arm"], "seed": distances[f"{end}_seed"]}
+    charges = group.sel(networks).transpose("pair", ...)
+    return np.sort(charges.values, axis=-1)
+
+
+def ratio_to_balanced(measured: Measured, *, variable: str, moment: str) -> Question:
+    """Ask how much larger a measure is away from balance than in the balanced network.
 
     Parameters
     ----------
-    valleys, minima : xr.Dataset
-        With ``eigenvalue(arm, seed, moment, imbalance)`` and ``usable(arm, seed)``.
+    measured : Measured
+        With the variable over (arm, seed, moment, imbalance) in the stage "valleys".
+    variable : str
+        What was measured along the walk.
+    moment : {"start", "end"}
+        Of training.
 
     Returns
     -------
     Question
-        Supported if the mean logarithm of the ratio is above zero.
+        The mean logarithm (base 2) of the ratio, at the outermost imbalances.
     """
-    statistic = "mean log2 of the largest Hessian eigenvalue over that of the balanced network, at the outermost imbalances"
-    return _of_walk(
-        "C3",
-        "At one function, minima are sharper the further their charges are from balance.",
-        statistic,
-        valleys["eigenvalue"].sel(moment="end"),
-        minima,
-    )
-
-
-def unbalanced_starts_faster(valleys: xr.Dataset, minima: xr.Dataset) -> Question:
-    """C4: moved away from balance along its valley, an untrained network learns faster at first.
-
-    Parameters
-    ----------
-    valleys, minima : xr.Dataset
-        With ``rate(arm, seed, moment, imbalance)`` and ``usable(arm, seed)``.
-
-    Returns
-    -------
-    Question
-        Supported if the mean logarithm of the ratio is above zero.
-    """
-    statistic = "mean log2 of the rate at which gradient flow lowers the loss at the start over that of the balanced network"
-    return _of_walk(
-        "C4",
-        "From one function, gradient flow starts faster the further the charges are from balance.",
-        statistic,
-        valleys["rate"].sel(moment="start"),
-        minima,
-    )
-
-
-def _of_walk(
-    identifier: str, statement: str, statistic: str, walked: xr.DataArray, minima: xr.Dataset
-) -> Question:
-    claim = Claim(
-        identifier,
-        statement,
-        f"{SOURCE}; the walk is ours",
-        statistic,
-        "minima",
-        threshold=0.0,
-        direction="above",
-    )
+    walked = measured.stages["valleys"][variable].sel(moment=moment)
     imbalances = walked["imbalance"].values
-    outermost = walked.sel(imbalance=sorted({imbalances.min(), imbalances.max()} - {0.0}))
-    ratio = (
-        np.log2(outermost / walked.sel(imbalance=0.0, drop=True))
-        .mean("imbalance", skipna=False)
-        .drop_vars("moment")
-    )
-    return ask_mean(claim, select_minima(ratio, minima), EVERY)
+    outermost = sorted({imbalances.min(), imbalances.max()} - {0.0})
+    unbalanced = walked.sel(imbalance=outermost)
+    balanced = walked.sel(imbalance=0.0, drop=True)
+    octaves = cast(xr.DataArray, np.log2(unbalanced / balanced))
+    ratio = octaves.mean("imbalance", skipna=False).drop_vars("moment")
+    return ask_mean(select_minima(ratio, measured.minima), "all minima")
 
 
-def charge_tells_sharpness(valleys: xr.Dataset, minima: xr.Dataset) -> Question:
-    """C5: over all minima, those of larger charges are sharper.
+def charge_and_sharpness(measured: Measured) -> Question:
+    """Ask whether minima of larger charges are sharper.
 
     Parameters
     ----------
-    valleys, minima : xr.Dataset
-        With charges, ``own_eigenvalue(arm, seed, moment)`` and ``usable(arm, seed)``.
+    measured : Measured
+        With charges and ``own_eigenvalue(arm, seed, moment)`` in the stage "valleys".
 
     Returns
     -------
     Question
-        Supported if Spearman's correlation is above zero.
+        Spearman's correlation over all minima.
     """
-    claim = Claim(
-        "C5",
-        "Minima whose charges are larger are sharper.",
-        SOURCE,
-        "Spearman correlation of the mean size of a charge with the largest Hessian eigenvalue, over all minima",
-        "minima",
-        threshold=0.0,
-        direction="above",
+    valleys = measured.stages["valleys"]
+    eigenvalue = valleys["own_eigenvalue"].sel(moment="end", drop=True)
+    columns = xr.concat(
+        [mean_charge(valleys), eigenvalue], "column", coords="minimal", compat="override"
     )
-    measured = [mean_charge(valleys), valleys["own_eigenvalue"].sel(moment="end", drop=True)]
-    selection = select_minima(
-        xr.concat(measured, "column", coords="minimal", compat="override"), minima
-    )
-    charge, sharp = selection.values.reshape(-1, 2).T
+    selection = select_minima(columns, measured.minima)
+    charge, sharpness = selection.values.reshape(-1, 2).T
 
     def correlation(counts: NDArray) -> NDArray:
-        return spearman(charge, sharp, counts)
+        return spearman(charge, sharpness, counts)
 
-    return Question(claim, correlation, selection.strata, {EVERY: len(charge)}, selection.left_out)
+    sizes = {"all minima": len(charge)}
+    return Question(correlation, selection.strata, sizes, selection.left_out)
 
 
-def charge_tells_distance(
-    valleys: xr.Dataset, distances: xr.Dataset, minima: xr.Dataset
-) -> Question:
-    """C6: inside arms, minima of more different charges are further apart on the torus.
+def charge_and_distance(measured: Measured) -> Question:
+    """Ask whether minima of one arm whose charges differ more are further apart on the torus.
+
+    The torus is blind to charges: a correlation comes from what the two have in common.
 
     Parameters
     ----------
-    valleys, distances, minima : xr.Dataset
-        With charges, ``distance(pair, stage)`` and ``usable(arm, seed)``.
+    measured : Measured
+        With charges in the stage "valleys" and ``distance(pair, stage)`` in "distances".
 
     Returns
     -------
     Question
-        Supported if Spearman's correlation is above zero. The torus is blind to charges: a
-        correlation comes from what the two have in common.
+        Spearman's correlation over the pairs inside arms.
     """
-    claim = Claim(
-        "C6",
-        "Minima of one arm whose charges differ more are further apart on the torus, which is blind to charges.",
-        f"ours, after {SOURCE}",
-        "Spearman correlation of the difference of the charges with the toroidal distance, over pairs inside arms",
-        "pairs",
-        threshold=0.0,
-        direction="above",
-    )
-    distance = distances["distance"].sel(stage="aligned", drop=True)
-    inside = np.flatnonzero(distances["first_arm"].values == distances["second_arm"].values)
-    both = xr.concat(
-        [charge_distance(valleys, distances), distance],
+    distances = measured.stages["distances"]
+    toroidal = distances["distance"].sel(stage="aligned", drop=True)
+    columns = xr.concat(
+        [charge_distance(measured.stages["valleys"], distances), toroidal],
         "column",
         coords="minimal",
         compat="override",
     )
-    selection = select_pairs(both.transpose("pair", "column").isel(pair=inside), minima)
-    charge, apart = selection.values.reshape(-1, 2).T
+    inside_arms = distances["first_arm"].values == distances["second_arm"].values
+    pairs = columns.transpose("pair", "column").isel(pair=np.flatnonzero(inside_arms))
+    selection = select_pairs(pairs, measured.minima)
+    charge, distance = selection.values.reshape(-1, 2).T
 
     def correlation(counts: NDArray) -> NDArray:
-        return spearman(charge, apart, selection.weights(counts))
+        return spearman(charge, distance, selection.weights(counts))
 
-    return Question(
-        claim, correlation, selection.strata, {"inside arms": len(charge)}, selection.left_out
-    )
+    sizes = {"inside arms": len(charge)}
+    return Question(correlation, selection.strata, sizes, selection.left_out)
+
+
+def has_walks(measured: Measured) -> bool:
+    """Say whether the networks could be moved along their valleys.
+
+    Parameters
+    ----------
+    measured : Measured
+        With the stage "valleys".
+
+    Returns
+    -------
+    bool
+        Whether anything was measured along a walk.
+    """
+    return "eigenvalue" in measured.stages["valleys"]
+
+
+CLAIMS = (
+    Claim(
+        identifier="C3",
+        statement=(
+            "At one function, minima are sharper the further their charges are from balance."
+        ),
+        source=f"{SOURCE}; the walk is ours",
+        statistic=(
+            "mean log2 of the largest Hessian eigenvalue over that of the balanced network, at the "
+            "outermost imbalances"
+        ),
+        unit_of_n="minima",
+        threshold=0.0,
+        direction="above",
+        stages=("minima", "valleys"),
+        ask=partial(ratio_to_balanced, variable="eigenvalue", moment="end"),
+        applies=has_walks,
+    ),
+    Claim(
+        identifier="C4",
+        statement=(
+            "From one function, gradient flow starts faster the further the charges are from "
+            "balance."
+        ),
+        source=f"{SOURCE}; the walk is ours",
+        statistic=(
+            "mean log2 of the rate at which gradient flow lowers the loss at the start over that "
+            "of the balanced network"
+        ),
+        unit_of_n="minima",
+        threshold=0.0,
+        direction="above",
+        stages=("minima", "valleys"),
+        ask=partial(ratio_to_balanced, variable="rate", moment="start"),
+        applies=has_walks,
+    ),
+    Claim(
+        identifier="C5",
+        statement="Minima whose charges are larger are sharper.",
+        source=SOURCE,
+        statistic=(
+            "Spearman correlation of the mean size of a charge with the largest Hessian "
+            "eigenvalue, over all minima"
+        ),
+        unit_of_n="minima",
+        threshold=0.0,
+        direction="above",
+        stages=("minima", "valleys"),
+        ask=charge_and_sharpness,
+        applies=has_walks,
+    ),
+    Claim(
+        identifier="C6",
+        statement=(
+            "Minima of one arm whose charges differ more are further apart on the torus, which is "
+            "blind to charges."
+        ),
+        source=f"ours, after {SOURCE}",
+        statistic=(
+            "Spearman correlation of the difference of the charges with the toroidal distance, "
+            "over pairs inside arms"
+        ),
+        unit_of_n="pairs",
+        threshold=0.0,
+        direction="above",
+        stages=("minima", "valleys", "distances"),
+        ask=charge_and_distance,
+        applies=has_walks,
+    ),
+)

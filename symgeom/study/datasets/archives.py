@@ -1,29 +1,28 @@
-"""Image sets in the split of their authors, as torchvision reads or downloads them: MNIST, Fashion-MNIST, CIFAR-10, CIFAR-100.
+"""Image sets in the split of their authors, as torchvision reads or downloads them.
 
 Inputs are float32, the levels divided by 255. Nothing but the originals is read. torchvision
 compares what it downloads, and the files of CIFAR each time (pickles, which could hold any
-program), with the checksums of the originals; of MNIST's files, once they are unpacked, it asks
-only whether they are there, and they are compared here.
-
-References
-----------
-LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to document recognition" (1998).
-Xiao, Rasul and Vollgraf, "Fashion-MNIST" (1708.07747). Krizhevsky, "Learning multiple layers of
-features from tiny images" (2009).
+program), with the checksums of the originals. Of the files of MNIST, once they are unpacked, it
+asks only whether they are there; they are compared here.
 """
 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
 import torch
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.torchvision_door import import_torchvision
-from symgeom.study.datasets.data import Choice, Data
+from symgeom.study.datasets.choice import Choice
+from symgeom.study.datasets.data import Data
+
+AGAIN = "Remove the files, so that they are fetched again."
+
+FAULTS = (RuntimeError, ValueError, TypeError, AssertionError, IndexError, OSError)
+"""What torchvision raises where files are damaged, or cannot be downloaded."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +34,13 @@ class Archive:
     name : str
         What the config calls it.
     title : str
-        What it is called.
+        What its authors call it.
     source : str
         Its class in ``torchvision.datasets``.
     folder : str
         Where its files lie, below the folder of data sets.
-    files : mapping of str to str
-        Their names, and the MD5 of the originals where torchvision does not compare it.
+    files : mapping of str to (str or None)
+        Their names, and the MD5 of the originals; None where torchvision compares it.
     classes : int
         How many there are.
     """
@@ -50,71 +49,8 @@ class Archive:
     title: str
     source: str
     folder: str
-    files: Mapping[str, str]
+    files: Mapping[str, str | None]
     classes: int
-
-
-_IDX = (
-    "train-images-idx3-ubyte",
-    "train-labels-idx1-ubyte",
-    "t10k-images-idx3-ubyte",
-    "t10k-labels-idx1-ubyte",
-)
-_DIGITS = (
-    "6bbc9ace898e44ae57da46a324031adb",
-    "a25bea736e30d166cdddb491f175f624",
-    "2646ac647ad5339dbf082846283269ea",
-    "27ae3e4e09519cfbb04c329615203637",
-)
-_CLOTHES = (
-    "f4a8712d7a061bf5bd6d2ca38dc4d50a",
-    "9018921c3c673c538a1fc5bad174d6f9",
-    "8181f5470baa50b63fa0f6fddb340f0a",
-    "15d484375f8d13e6eb1aabb0c3f46965",
-)
-_BATCHES = dict.fromkeys(
-    [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch", "batches.meta"], ""
-)
-MNIST = Archive("mnist", "MNIST", "MNIST", "MNIST/raw", dict(zip(_IDX, _DIGITS, strict=True)), 10)
-FASHION_MNIST = Archive(
-    "fashion_mnist",
-    "Fashion-MNIST",
-    "FashionMNIST",
-    "FashionMNIST/raw",
-    dict(zip(_IDX, _CLOTHES, strict=True)),
-    10,
-)
-CIFAR10 = Archive("cifar10", "CIFAR-10", "CIFAR10", "cifar-10-batches-py", _BATCHES, 10)
-CIFAR100 = Archive(
-    "cifar100",
-    "CIFAR-100",
-    "CIFAR100",
-    "cifar-100-python",
-    dict.fromkeys(["train", "test", "meta"], ""),
-    100,
-)
-
-AGAIN = "Remove the files, so that they are fetched again."
-
-
-def mnist(root: Path, choice: Choice) -> Data:
-    """Load 70 000 handwritten digits, 28 by 28 grey pixels, zero on the border; see :func:`read_archive`."""
-    return read_archive(MNIST, root, choice)
-
-
-def fashion_mnist(root: Path, choice: Choice) -> Data:
-    """Load 70 000 pieces of clothing, 28 by 28 grey pixels; see :func:`read_archive`."""
-    return read_archive(FASHION_MNIST, root, choice)
-
-
-def cifar10(root: Path, choice: Choice) -> Data:
-    """Load 60 000 photographs of 10 kinds, 32 by 32 colour pixels; see :func:`read_archive`."""
-    return read_archive(CIFAR10, root, choice)
-
-
-def cifar100(root: Path, choice: Choice) -> Data:
-    """Load 60 000 photographs of 100 kinds, 32 by 32 colour pixels; see :func:`read_archive`."""
-    return read_archive(CIFAR100, root, choice)
 
 
 def read_archive(archive: Archive, root: Path, choice: Choice) -> Data:
@@ -140,10 +76,8 @@ def read_archive(archive: Archive, root: Path, choice: Choice) -> Data:
         If the files are not there and cannot be downloaded, cannot be read, or are not the
         originals.
     """
-    torchvision = import_torchvision()
-    (train_images, train_targets), (test_images, test_targets) = (
-        _read(torchvision, archive, root, train=train) for train in (True, False)
-    )
+    train_images, train_targets = _read_part(archive, root, train=True)
+    test_images, test_targets = _read_part(archive, root, train=False)
     _check_originals(archive, root)
     train, test = choice.indices(archive.name, train_targets, test_targets)
     data = Data(
@@ -157,50 +91,50 @@ def read_archive(archive: Archive, root: Path, choice: Choice) -> Data:
     return choice.normalised(data)
 
 
-def _read(
-    torchvision: ModuleType, archive: Archive, root: Path, *, train: bool
-) -> tuple[Tensor, Tensor]:
+def _read_part(archive: Archive, root: Path, *, train: bool) -> tuple[Tensor, Tensor]:
     """Return images (sample, channel, height, width) of uint8 and targets."""
     folder = root / archive.folder
-    kept = all((folder / file).is_file() for file in archive.files)
+    complete = all((folder / file).is_file() for file in archive.files)
+    source = getattr(import_torchvision().datasets, archive.source)
     try:
-        found = getattr(torchvision.datasets, archive.source)(
-            root=root, train=train, download=not kept
-        )
-    except (RuntimeError, ValueError, TypeError, AssertionError, IndexError, OSError) as error:
+        dataset = source(root=root, train=train, download=not complete)
+    except FAULTS as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        if kept:
+        if complete:
             raise SymgeomError(
                 f"Cannot read {archive.title} in '{folder}': {reason}. {AGAIN}"
             ) from error
         raise SymgeomError(
-            f"Cannot download {archive.title} to '{folder}': {reason}. Connect this machine to the network, or put the "
-            f"{len(archive.files)} files {', '.join(archive.files)} there."
+            f"Cannot download {archive.title} to '{folder}': {reason}. Connect this machine to the "
+            f"network, or put the {len(archive.files)} files {', '.join(archive.files)} there."
         ) from error
-    images, targets = torch.as_tensor(found.data), torch.as_tensor(found.targets)
+    images = torch.as_tensor(dataset.data)
+    targets = torch.as_tensor(dataset.targets)
     if len(images) != len(targets):
         raise SymgeomError(
-            f"Cannot read {archive.title} in '{folder}': {len(images)} images and {len(targets)} labels. {AGAIN}"
+            f"Cannot read {archive.title} in '{folder}': {len(images)} images and {len(targets)} "
+            f"labels. {AGAIN}"
         )
-    return (images.movedim(-1, 1) if images.ndim == 4 else images.unsqueeze(1)), targets
+    if images.ndim == 4:
+        return images.movedim(-1, 1), targets
+    return images.unsqueeze(1), targets
 
 
 def _check_originals(archive: Archive, root: Path) -> None:
     """Raise unless the files that torchvision does not compare are the originals."""
+    folder = root / archive.folder
     for file, original in archive.files.items():
-        found = (
-            hashlib.md5(
-                (root / archive.folder / file).read_bytes(), usedforsecurity=False
-            ).hexdigest()
-            if original
-            else ""
-        )
-        if found != original:
+        if original is None:
+            continue
+        content = (folder / file).read_bytes()
+        digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        if digest != original:
             raise SymgeomError(
-                f"Cannot use {archive.title} in '{root / archive.folder}': the file '{file}' is not the original (its MD5 is "
-                f"{found}, expected {original}). {AGAIN}"
+                f"Cannot use {archive.title} in '{folder}': the file '{file}' is not the original "
+                f"(its MD5 is {digest}, expected {original}). {AGAIN}"
             )
 
 
 def _scaled(images: Tensor) -> Tensor:
+    """Return levels of 0 to 255 as numbers from 0 to 1."""
     return images.to(torch.float32).div_(255)

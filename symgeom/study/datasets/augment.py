@@ -47,7 +47,8 @@ def augmentation(name: str, *, black: Sequence[float]) -> Augmentation | None:
 
     Examples
     --------
-    >>> flip, images = augmentation("flip", black=(0.0,)), torch.tensor([[[[1.0, 2.0]]]]).expand(3, 1, 1, 2)
+    >>> flip = augmentation("flip", black=(0.0,))
+    >>> images = torch.tensor([[[[1.0, 2.0]]]]).expand(3, 1, 1, 2)
     >>> flip(images, torch.Generator().manual_seed(3)).tolist()
     [[[[1.0, 2.0]]], [[[2.0, 1.0]]], [[[2.0, 1.0]]]]
     """
@@ -59,36 +60,38 @@ def augmentation(name: str, *, black: Sequence[float]) -> Augmentation | None:
     def augmented(inputs: Tensor, generator: torch.Generator) -> Tensor:
         if inputs.ndim != 4 or inputs.shape[1] != len(black):
             raise SymgeomError(
-                f"Cannot augment inputs of shape {tuple(inputs.shape)} by '{name}': they are no images (sample, channel, height, "
-                f"width) of {len(black)} channels, as 'black' says. Choose augmentation 'none', or a data set of images."
+                f"Cannot augment inputs of shape {tuple(inputs.shape)} by '{name}': they are no "
+                f"images (sample, channel, height, width) of {len(black)} channels, as 'black' "
+                "says. Choose augmentation 'none', or a data set of images."
             )
-        places = _places(inputs.shape, move, reflect, generator).to(inputs.device)
-        images = _padded(inputs, black, move).flatten(2)
-        return images.gather(2, places.expand(-1, images.shape[1], -1)).view(inputs.shape)
+        origins = _origins(inputs.shape, move, reflect, generator).to(inputs.device)
+        pixels = _framed(inputs, black, move).flatten(2)
+        moved = pixels.gather(2, origins.expand(-1, pixels.shape[1], -1))
+        return moved.view(inputs.shape)
 
     return augmented
 
 
-def _padded(inputs: Tensor, black: Sequence[float], move: int) -> Tensor:
+def _framed(inputs: Tensor, black: Sequence[float], move: int) -> Tensor:
     """Return the images in a frame of black."""
     if not move:
         return inputs
     samples, _, height, width = inputs.shape
-    frame = (
-        inputs.new_tensor(black)
-        .view(1, -1, 1, 1)
-        .repeat(samples, 1, height + 2 * move, width + 2 * move)
-    )
-    frame[:, :, move:-move, move:-move] = inputs
-    return frame
+    pixel = inputs.new_tensor(black).view(1, -1, 1, 1)
+    framed = pixel.repeat(samples, 1, height + 2 * move, width + 2 * move)
+    framed[:, :, move:-move, move:-move] = inputs
+    return framed
 
 
-def _places(shape: torch.Size, move: int, reflect: bool, generator: torch.Generator) -> Tensor:
+def _origins(shape: torch.Size, move: int, reflect: bool, generator: torch.Generator) -> Tensor:
     """Return where in its framed image each pixel comes from, shape (sample, 1, pixel)."""
     samples, _, height, width = shape
     top, left = torch.randint(2 * move + 1, (2, samples, 1), generator=generator)
-    rows, columns = top + torch.arange(height), left + torch.arange(width)
+    rows = top + torch.arange(height)
+    columns = left + torch.arange(width)
     if reflect:
         reflected = torch.randint(2, (samples, 1), generator=generator).bool()
         columns = torch.where(reflected, columns.flip(1), columns)
-    return (rows[:, :, None] * (width + 2 * move) + columns[:, None, :]).flatten(1).unsqueeze(1)
+    framed_width = width + 2 * move
+    origins = rows[:, :, None] * framed_width + columns[:, None, :]
+    return origins.flatten(1).unsqueeze(1)

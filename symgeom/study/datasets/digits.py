@@ -11,10 +11,18 @@ from sklearn.datasets import load_digits
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.randomness import stream
-from symgeom.study.datasets.data import Choice, Data, stratified_split
+from symgeom.study.datasets.choice import Choice
+from symgeom.study.datasets.data import Data
+from symgeom.study.datasets.splits import stratified_split
+
+NAME = "digits"
+CLASSES = 10
+
+LEVELS = 16
+"""The level of the brightest pixel."""
 
 
-def digits(choice: Choice, *, test_fraction: float = 0.2, images: bool = False) -> Data:
+def read(choice: Choice, *, test_fraction: float = 0.2, images: bool = False) -> Data:
     """Load the digits; nothing is read from or written to disk.
 
     Parameters
@@ -38,25 +46,22 @@ def digits(choice: Choice, *, test_fraction: float = 0.2, images: bool = False) 
 
     Examples
     --------
-    >>> digits(Choice()).train_inputs.shape
+    >>> read(Choice()).train_inputs.shape
     torch.Size([1438, 64])
     """
     if not isinstance(images, bool):
         raise SymgeomError(
-            f"Cannot load data set 'digits' with images = {images!r}: give true or false."
+            f"Cannot load data set '{NAME}' with images = {images!r}: give true or false."
         )
-    raw, labels = load_digits(return_X_y=True)
-    inputs, targets = (
-        torch.tensor(raw, dtype=torch.float64) / 16,
-        torch.tensor(labels, dtype=torch.int64),
-    )
+    pixels, labels = load_digits(return_X_y=True)
+    inputs = torch.tensor(pixels, dtype=torch.float64) / LEVELS
+    targets = torch.tensor(labels, dtype=torch.int64)
     if images:
         inputs = inputs.view(-1, 1, 8, 8).float()
-    train, test = stratified_split(
-        targets, test_fraction, generator=stream("split", "digits", choice.split)
-    )
-    first, second = choice.indices("digits", targets[train], targets[test])
-    train, test = train[first], test[second]
-    return choice.normalised(
-        Data(inputs[train], targets[train], inputs[test], targets[test], 10, "digits")
-    )
+    generator = stream("split", NAME, choice.split)
+    train, test = stratified_split(targets, test_fraction, generator=generator)
+    train_subset, test_subset = choice.indices(NAME, targets[train], targets[test])
+    train = train[train_subset]
+    test = test[test_subset]
+    data = Data(inputs[train], targets[train], inputs[test], targets[test], CLASSES, NAME)
+    return choice.normalised(data)

@@ -1,9 +1,11 @@
-"""Any folder of pictures, or a zip of one: a folder per class, below ``train`` and ``test`` or at the top.
+"""Any folder of pictures, or a zip of one.
 
-Classes are numbered in the order of their names, and pictures are taken in the order of theirs.
-Only the chosen ones are decoded.
+There is a folder per class, below ``train`` and ``test`` or at the top. Classes are numbered in the
+order of their names, and pictures are taken in the order of theirs. Only the pictures that are used
+are decoded.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -11,15 +13,31 @@ from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.randomness import stream
-from symgeom.study.datasets.data import Choice, Data, stratified_split
-from symgeom.study.datasets.pictures import Shelf, decode, is_picture, shelf
+from symgeom.study.datasets.choice import Choice
+from symgeom.study.datasets.data import Data
+from symgeom.study.datasets.pictures import Shelf, decode, is_picture, open_shelf
+from symgeom.study.datasets.splits import stratified_split
 
 NAME = "image_folder"
-Files = tuple[list[str], Tensor]
-"""Names of pictures and their classes."""
 
 
-def image_folder(
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """The names of pictures, and the class of each."""
+
+    names: list[str]
+    targets: Tensor
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: Tensor) -> "Pictures":
+        """Return some of them."""
+        names = [self.names[sample] for sample in index.tolist()]
+        return Pictures(names, self.targets[index])
+
+
+def read(
     root: Path,
     choice: Choice,
     *,
@@ -57,7 +75,7 @@ def image_folder(
     ------
     SymgeomError
         If there is no such folder, it has not at least two classes with pictures, train and test
-        have different classes, a chosen picture cannot be decoded, or sizes differ.
+        have different classes, a picture that is used cannot be decoded, or sizes differ.
     """
     if size is not None and (type(size) is not int or size < 1):
         raise SymgeomError(
@@ -67,87 +85,117 @@ def image_folder(
         raise SymgeomError(
             f"Cannot read pictures with grayscale = {grayscale!r}: give true or false."
         )
-    with shelf(root / path) as files:
-        names, (train, test) = _listing(files, test_fraction, choice.split)
-        ignored = len(files.files) - len(train[0]) - len(test[0])
-        chosen = choice.indices(NAME, train[1], test[1])
-        parts = []
-        for (pictures, targets), index in zip((train, test), chosen, strict=True):
-            images = decode(
-                files, [pictures[place] for place in index.tolist()], size=size, grayscale=grayscale
-            )
-            parts += [images.to(torch.float32).div_(255), targets[index]]
-    if parts[0].shape[1:] != parts[2].shape[1:]:
-        raise SymgeomError(
-            f"Cannot use the pictures of '{files.place}': those of training have shape {tuple(parts[0].shape[1:])}, those of "
-            f"testing {tuple(parts[2].shape[1:])}. Give the option 'size'."
-        )
-    return choice.normalised(
-        Data(*parts, len(names), NAME, ignored=ignored, class_names=tuple(names))
+    with open_shelf(root / path) as shelf:
+        class_names, train, test = _listing(shelf, test_fraction, choice.split)
+        ignored = len(shelf.files) - len(train) - len(test)
+        train_index, test_index = choice.indices(NAME, train.targets, test.targets)
+        train = train[train_index]
+        test = test[test_index]
+        train_inputs = _inputs(shelf, train, size, grayscale)
+        test_inputs = _inputs(shelf, test, size, grayscale)
+    _check_same_shape(shelf, train_inputs, test_inputs)
+    data = Data(
+        train_inputs,
+        train.targets,
+        test_inputs,
+        test.targets,
+        len(class_names),
+        NAME,
+        ignored=ignored,
+        class_names=tuple(class_names),
     )
+    return choice.normalised(data)
+
+
+def _inputs(shelf: Shelf, pictures: Pictures, size: int | None, grayscale: bool) -> Tensor:
+    """Decode pictures, levels as numbers from 0 to 1."""
+    levels = decode(shelf, pictures.names, size=size, grayscale=grayscale)
+    return levels.to(torch.float32).div_(255)
+
+
+def _check_same_shape(shelf: Shelf, train_inputs: Tensor, test_inputs: Tensor) -> None:
+    train_shape = tuple(train_inputs.shape[1:])
+    test_shape = tuple(test_inputs.shape[1:])
+    if train_shape != test_shape:
+        raise SymgeomError(
+            f"Cannot use the pictures of '{shelf.path}': those of training have shape "
+            f"{train_shape}, those of testing {test_shape}. Give the option 'size'."
+        )
 
 
 def _listing(
-    files: Shelf, test_fraction: float | None, split: int
-) -> tuple[list[str], tuple[Files, Files]]:
+    shelf: Shelf, test_fraction: float | None, split: int
+) -> tuple[list[str], Pictures, Pictures]:
     """Return the names of the classes, and the pictures of training and of testing."""
-    tops = {folder for folder in files.folders if "/" not in folder}
-    parts = sorted(tops & {"train", "test"})
+    top_folders = {folder for folder in shelf.folders if "/" not in folder}
+    parts = top_folders & {"train", "test"}
     if len(parts) == 1:
+        (there,) = parts
+        absent = "test" if there == "train" else "train"
         raise SymgeomError(
-            f"Cannot read '{files.place}': it has a folder '{parts[0]}' and no '{'test' if parts == ['train'] else 'train'}'. "
-            "Give both, or class folders only and the option 'test_fraction'."
+            f"Cannot read '{shelf.path}': it has a folder '{there}' and no '{absent}'. Give both, "
+            "or class folders only and the option 'test_fraction'."
         )
     if parts:
-        return _given_split(files, test_fraction)
+        return _listing_of_parts(shelf, test_fraction)
     if test_fraction is None:
         raise SymgeomError(
-            f"Cannot split '{files.place}': it has no folders 'train' and 'test' (but {sorted(tops)[:5]}). Give the option "
-            "'test_fraction'."
+            f"Cannot split '{shelf.path}': it has no folders 'train' and 'test' (but "
+            f"{sorted(top_folders)[:5]}). Give the option 'test_fraction'."
         )
-    names, (pictures, targets) = _classes(files, "")
-    train, test = stratified_split(targets, test_fraction, generator=stream("split", NAME, split))
-    return names, tuple(
-        ([pictures[place] for place in index.tolist()], targets[index]) for index in (train, test)
-    )
+    class_names, pictures = _classes(shelf, "")
+    generator = stream("split", NAME, split)
+    train, test = stratified_split(pictures.targets, test_fraction, generator=generator)
+    return class_names, pictures[train], pictures[test]
 
 
-def _given_split(
-    files: Shelf, test_fraction: float | None
-) -> tuple[list[str], tuple[Files, Files]]:
+def _listing_of_parts(
+    shelf: Shelf, test_fraction: float | None
+) -> tuple[list[str], Pictures, Pictures]:
+    """As :func:`_listing`, of folders ``train`` and ``test``."""
     if test_fraction is not None:
         raise SymgeomError(
-            f"Cannot split '{files.place}' with test_fraction = {test_fraction}: it is split into 'train' and 'test' already. "
-            "Leave the option out."
+            f"Cannot split '{shelf.path}' with test_fraction = {test_fraction}: it is split into "
+            "'train' and 'test' already. Leave the option out."
         )
-    (names, train), (others, test) = _classes(files, "train/"), _classes(files, "test/")
-    if names != others:
+    class_names, train = _classes(shelf, "train/")
+    test_class_names, test = _classes(shelf, "test/")
+    if class_names != test_class_names:
+        different = sorted(set(class_names) ^ set(test_class_names))
         raise SymgeomError(
-            f"Cannot read '{files.place}': classes {sorted(set(names) ^ set(others))} are in one of 'train' and 'test' only. "
-            "Give both the same class folders."
+            f"Cannot read '{shelf.path}': classes {different} are in one of 'train' and 'test' "
+            "only. Give both the same class folders."
         )
-    return names, (train, test)
+    return class_names, train, test
 
 
-def _classes(files: Shelf, prefix: str) -> tuple[list[str], Files]:
+def _classes(shelf: Shelf, prefix: str) -> tuple[list[str], Pictures]:
     """List the class folders below a prefix, and all pictures with their classes."""
-    below = [folder.removeprefix(prefix) for folder in files.folders if folder.startswith(prefix)]
-    names = [folder for folder in below if folder and "/" not in folder]
-    where = f"{files.place}/{prefix}".rstrip("/")
-    if len(names) < 2:
+    class_names = []
+    for folder in shelf.folders:
+        below = folder.removeprefix(prefix)
+        if folder.startswith(prefix) and below and "/" not in below:
+            class_names.append(below)
+    where = f"{shelf.path}/{prefix}".rstrip("/")
+    if len(class_names) < 2:
         raise SymgeomError(
-            f"Cannot classify the pictures of '{where}': it has {len(names)} class folders {names}. Give at least two, each with "
-            "the pictures of one class."
+            f"Cannot classify the pictures of '{where}': it has {len(class_names)} class folders "
+            f"{class_names}. Give at least two, each with the pictures of one class."
         )
-    members: dict[str, list[str]] = {name: [] for name in names}
-    for file in files.files:
-        folder, below, _ = file.removeprefix(prefix).partition("/")
+    members: dict[str, list[str]] = {name: [] for name in class_names}
+    for file in shelf.files:
+        class_name, below, _ = file.removeprefix(prefix).partition("/")
         if below and file.startswith(prefix) and is_picture(file):
-            members[folder].append(file)
-    empty = [name for name in names if not members[name]]
+            members[class_name].append(file)
+    empty = [name for name in class_names if not members[name]]
     if empty:
         raise SymgeomError(
-            f"Cannot use the class folders {empty} of '{where}': they hold no pictures. Fill them, or remove them."
+            f"Cannot use the class folders {empty} of '{where}': they hold no pictures. Fill them, "
+            "or remove them."
         )
-    targets = torch.tensor([label for label, name in enumerate(names) for _ in members[name]])
-    return names, ([file for name in names for file in members[name]], targets)
+    names = []
+    labels = []
+    for label, class_name in enumerate(class_names):
+        names += members[class_name]
+        labels += [label] * len(members[class_name])
+    return class_names, Pictures(names, torch.tensor(labels))

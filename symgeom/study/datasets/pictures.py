@@ -1,4 +1,4 @@
-"""Files of pictures, in a folder or in a zip of one: list them, read them, decode them. The only room that decodes.
+"""Files of pictures, in a folder or in a zip of one: list them, read them, decode them.
 
 Pictures are decoded by Pillow, which torchvision brings with it. Transparency is dropped, and
 colour is turned to grey by the weights of ITU-R 601 (0.299, 0.587, 0.114).
@@ -7,7 +7,7 @@ colour is turned to grey by the weights of ITU-R 601 (0.299, 0.587, 0.114).
 import io
 import os
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -22,6 +22,16 @@ from symgeom.ground.checks import SymgeomError
 FORMATS = frozenset({"png", "jpg", "jpeg", "bmp", "gif", "webp", "tif", "tiff", "ppm", "pgm"})
 """What a picture's name ends with behind the dot, in small or capital letters."""
 
+FAULTS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    zipfile.BadZipFile,
+    Image.DecompressionBombError,
+)
+"""What reading and decoding a picture raises where it cannot be done."""
+
 
 @dataclass(frozen=True, eq=False)
 class Shelf:
@@ -29,7 +39,7 @@ class Shelf:
 
     Attributes
     ----------
-    place : Path
+    path : Path
         The folder or the zip.
     files : tuple of str
         Names relative to it, with slashes, sorted; hidden ones are left out.
@@ -39,19 +49,19 @@ class Shelf:
         From a name to the bytes of the file.
     """
 
-    place: Path
+    path: Path
     files: tuple[str, ...]
     folders: tuple[str, ...]
     read: Callable[[str], bytes]
 
 
 @contextmanager
-def shelf(place: Path) -> Iterator[Shelf]:
+def open_shelf(path: Path) -> Iterator[Shelf]:
     """Open a folder or a zip.
 
     Parameters
     ----------
-    place : Path
+    path : Path
         The folder or the zip.
 
     Yields
@@ -64,45 +74,56 @@ def shelf(place: Path) -> Iterator[Shelf]:
     SymgeomError
         If it is not there, or no zip.
     """
-    if place.is_dir():
-        seen = [
-            (Path(folder).relative_to(place), names, below)
-            for folder, below, names in os.walk(place, followlinks=True)
-        ]
-        files, folders = (
-            [(folder / name).as_posix() for folder, *kinds in seen for name in kinds[kind]]
-            for kind in (0, 1)
-        )
-        yield _shelf(place, files, folders, lambda name: (place / name).read_bytes())
+    if path.is_dir():
+        yield _folder_shelf(path)
         return
-    if not place.exists():
+    if not path.exists():
         raise SymgeomError(
-            f"Cannot read pictures from '{place}': there is no such folder or zip. Correct the option 'path'."
+            f"Cannot read pictures from '{path}': there is no such folder or zip. Correct the "
+            "option 'path'."
         )
     try:
-        archive = zipfile.ZipFile(place)
+        archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError) as error:
         raise SymgeomError(
-            f"Cannot read pictures from '{place}': {error}. Give a folder, or a zip file of one."
+            f"Cannot read pictures from '{path}': {error}. Give a folder, or a zip file of one."
         ) from error
     with archive:
-        names = archive.namelist()
-        files, folders = (
-            [name for name in names if not name.endswith("/")],
-            {name.rpartition("/")[0] for name in names},
-        )
-        folders |= {str(parent) for folder in folders for parent in PurePosixPath(folder).parents}
-        yield _shelf(place, files, folders, archive.read)
+        yield _zip_shelf(path, archive)
 
 
-def _shelf(
-    place: Path, files: Iterable[str], folders: Iterable[str], read: Callable[[str], bytes]
-) -> Shelf:
-    seen = [sorted(name for name in names if not _hidden(name)) for names in (files, folders)]
-    return Shelf(place, *map(tuple, seen), read)
+def _folder_shelf(path: Path) -> Shelf:
+    files = []
+    folders = []
+    for parent, folder_names, file_names in os.walk(path, followlinks=True):
+        below = Path(parent).relative_to(path)
+        files += [(below / name).as_posix() for name in file_names]
+        folders += [(below / name).as_posix() for name in folder_names]
+
+    def read(name: str) -> bytes:
+        return (path / name).read_bytes()
+
+    return Shelf(path, _visible(files), _visible(folders), read)
 
 
-def _hidden(name: str) -> bool:
+def _zip_shelf(path: Path, archive: zipfile.ZipFile) -> Shelf:
+    """Return the files of a zip; a folder is there if it is listed, or if anything lies in it."""
+    files = []
+    folders = set()
+    for name in archive.namelist():
+        if not name.endswith("/"):
+            files.append(name)
+        folder = name.rpartition("/")[0]
+        folders.add(folder)
+        folders.update(str(parent) for parent in PurePosixPath(folder).parents)
+    return Shelf(path, _visible(files), _visible(folders), archive.read)
+
+
+def _visible(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(name for name in names if not _is_hidden(name)))
+
+
+def _is_hidden(name: str) -> bool:
     return name in ("", ".") or name.startswith((".", "__MACOSX")) or "/." in name
 
 
@@ -111,15 +132,15 @@ def is_picture(name: str) -> bool:
     return name.rpartition(".")[2].lower() in FORMATS
 
 
-def decode(shelf: Shelf, names: list[str], *, size: int | None, grayscale: bool) -> Tensor:
+def decode(shelf: Shelf, names: Sequence[str], *, size: int | None, grayscale: bool) -> Tensor:
     """Decode pictures to one array.
 
     Parameters
     ----------
     shelf : Shelf
         Where they are.
-    names : list of str
-        Which ones, ``<class folder>/<file>``.
+    names : sequence of str
+        Which ones, ``<class folder>/<file>``; at least one.
     size : int, optional
         Height and width (pixels): the shorter side of a picture is resized to it (bilinear,
         antialiased) and the middle is cut out. As it is by default; all pictures must then be of
@@ -137,41 +158,41 @@ def decode(shelf: Shelf, names: list[str], *, size: int | None, grayscale: bool)
     SymgeomError
         If a file cannot be decoded, or has another size than the first.
     """
-    images: Tensor | None = None
-    for place, name in enumerate(names):
-        pixels = _pixels(shelf, name, size, "L" if grayscale else "RGB")
-        if images is None:
-            images = torch.empty(len(names), *pixels.shape, dtype=torch.uint8)
-        if pixels.shape != images.shape[1:]:
+    mode = "L" if grayscale else "RGB"
+    first = _pixels(shelf, names[0], size, mode)
+    images = torch.empty(len(names), *first.shape, dtype=torch.uint8)
+    images[0] = first
+    for sample, name in enumerate(names[1:], start=1):
+        pixels = _pixels(shelf, name, size, mode)
+        if pixels.shape != first.shape:
             raise SymgeomError(
-                f"Cannot put the pictures of '{shelf.place}' in one array: '{name}' has {pixels.shape[1]} by {pixels.shape[2]} "
-                f"pixels, '{names[0]}' {images.shape[2]} by {images.shape[3]}. Give the option 'size'."
+                f"Cannot put the pictures of '{shelf.path}' in one array: '{name}' has "
+                f"{pixels.shape[1]} by {pixels.shape[2]} pixels, '{names[0]}' {first.shape[1]} by "
+                f"{first.shape[2]}. Give the option 'size'."
             )
-        images[place] = pixels
+        images[sample] = pixels
     return images
 
 
 def _pixels(shelf: Shelf, name: str, size: int | None, mode: str) -> Tensor:
-    folder = PurePosixPath(name).parent.name
+    """Return the levels of one picture, shape (channel, height, width)."""
     try:
         with Image.open(io.BytesIO(shelf.read(name))) as image:
             if image.mode.startswith(("I", "F")):
                 raise ValueError(
-                    f"its pixels are of mode {image.mode}, more than 8 bits each; the data set 'arrays' takes any"
+                    f"its pixels are of mode {image.mode}, more than 8 bits each; the data set "
+                    "'arrays' takes any"
                 )
-            array = np.array(_cut(image.convert(mode), size))
-    except (
-        OSError,
-        SyntaxError,
-        ValueError,
-        EOFError,
-        zipfile.BadZipFile,
-        Image.DecompressionBombError,
-    ) as error:
+            levels = np.array(_cut(image.convert(mode), size))
+    except FAULTS as error:
+        class_folder = PurePosixPath(name).parent.name
         raise SymgeomError(
-            f"Cannot read the picture '{name}' of class '{folder}' in '{shelf.place}': {error}. Repair or remove that file."
+            f"Cannot read the picture '{name}' of class '{class_folder}' in '{shelf.path}': "
+            f"{error}. Repair or remove that file."
         ) from error
-    return torch.from_numpy(array if array.ndim == 3 else array[:, :, None]).movedim(-1, 0)
+    if levels.ndim == 2:
+        levels = levels[:, :, None]
+    return torch.from_numpy(levels).movedim(-1, 0)
 
 
 def _cut(image: Image.Image, size: int | None) -> Image.Image:
@@ -179,8 +200,10 @@ def _cut(image: Image.Image, size: int | None) -> Image.Image:
     if size is None:
         return image
     shorter = min(image.size)
-    width, height = (round(length * size / shorter) for length in image.size)
+    width = round(image.width * size / shorter)
+    height = round(image.height * size / shorter)
     if (width, height) != image.size:
         image = image.resize((width, height), Image.Resampling.BILINEAR)
-    left, top = (width - size) // 2, (height - size) // 2
+    left = (width - size) // 2
+    top = (height - size) // 2
     return image.crop((left, top, left + size, top + size))

@@ -1,31 +1,33 @@
 """Data sets by name: what a study's config can ask for.
 
-A data set is one function ``(root, choice, *, ...) -> Data`` with the options of its own as
-keywords, in a file of its own or with its kin; to add one, write the function and name it in
-``DATASETS``. Which samples are used and how they are scaled
-(:class:`~symgeom.study.datasets.data.Choice`) is the same for all.
+A data set is a module of this package, of the same name, with a function ``read(root, choice, *,
+...) -> Data`` whose keywords are the options of the data set; one that reads no file takes no
+``root``. To add one, write the module and name it in ``DATASETS``. The options that say which
+samples are used and how they are scaled (:class:`~symgeom.study.datasets.choice.Choice`) are the
+same for all.
 """
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
 
 from symgeom.ground.checks import SymgeomError, check_choice
-from symgeom.study.datasets.data import Choice, Data
+from symgeom.study.datasets.choice import Choice
+from symgeom.study.datasets.data import Data
 
-DATASETS: dict[str, str] = {
-    "digits": "digits",
-    "mnist": "archives",
-    "fashion_mnist": "archives",
-    "cifar10": "archives",
-    "cifar100": "archives",
-    "image_folder": "image_folder",
-    "arrays": "arrays",
-    "teacher": "teacher",
-}
-"""The module of this package that reads each data set; imported when it is asked for."""
+DATASETS = (
+    "digits",
+    "mnist",
+    "fashion_mnist",
+    "cifar10",
+    "cifar100",
+    "image_folder",
+    "arrays",
+    "teacher",
+)
+"""The names of the data sets, each of which is a module that is imported when it is asked for."""
 
 
 def load(name: str, *, root: str | Path, options: Mapping[str, object]) -> Data:
@@ -34,12 +36,12 @@ def load(name: str, *, root: str | Path, options: Mapping[str, object]) -> Data:
     Parameters
     ----------
     name : str
-        A key of ``DATASETS``.
+        One of ``DATASETS``.
     root : str or Path
         The folder where data sets lie, or are downloaded to.
     options : mapping
-        The keyword arguments of the data set's own function, and the fields of
-        :class:`~symgeom.study.datasets.data.Choice`.
+        The options of the data set, and the fields of
+        :class:`~symgeom.study.datasets.choice.Choice`.
 
     Returns
     -------
@@ -58,25 +60,39 @@ def load(name: str, *, root: str | Path, options: Mapping[str, object]) -> Data:
     (100, 359)
     """
     check_choice(name, DATASETS, "data set")
-    function = getattr(import_module(f"symgeom.study.datasets.{DATASETS[name]}"), name)
-    taken, shared = inspect.signature(function).parameters, [field.name for field in fields(Choice)]
-    own = {
-        option: parameter for option, parameter in taken.items() if option not in ("root", "choice")
-    }
+    read: Callable[..., Data] = import_module(f"symgeom.study.datasets.{name}").read
+    parameters = dict(inspect.signature(read).parameters)
+    arguments: dict[str, object] = {}
+    if "root" in parameters:
+        arguments["root"] = Path(root)
+        parameters.pop("root")
+    parameters.pop("choice")
+    _check_options(name, parameters, options)
+    for option in parameters:
+        if option in options:
+            arguments[option] = options[option]
+    return read(choice=_choice(options), **arguments)
+
+
+def _check_options(
+    name: str, parameters: Mapping[str, inspect.Parameter], options: Mapping[str, object]
+) -> None:
+    """Raise if the data set has no such options, or if one that it needs is missing."""
+    shared = [field.name for field in fields(Choice)]
     for option in options:
-        check_choice(option, [*own, *shared], f"option of data set '{name}'")
-    missing = [
-        option
-        for option, parameter in own.items()
-        if parameter.default is parameter.empty and option not in options
-    ]
+        check_choice(option, [*parameters, *shared], f"option of data set '{name}'")
+    missing = []
+    for option, parameter in parameters.items():
+        if parameter.default is parameter.empty and option not in options:
+            missing.append(option)
     if missing:
         raise SymgeomError(
             f"Cannot load data set '{name}' without the options {missing}: give them."
         )
-    given = {option: value for option, value in options.items() if option in own}
-    given |= {"root": Path(root)} if "root" in taken else {}
-    return function(
-        choice=Choice(**{option: options[option] for option in shared if option in options}),
-        **given,
-    )
+
+
+def _choice(options: Mapping[str, object]) -> Choice:
+    """Return what the options say of the samples and their scale."""
+    make: Callable[..., Choice] = Choice
+    shared = [field.name for field in fields(Choice)]
+    return make(**{option: options[option] for option in shared if option in options})

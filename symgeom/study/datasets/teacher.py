@@ -5,17 +5,21 @@ the largest output, :math:`\arg\max_c\,(f_c(x) - \bar f_c)`, after each output's
 training inputs was subtracted, so that classes are about equally frequent.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
+from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.randomness import stream
-from symgeom.learning.networks.mlp import mlp
-from symgeom.study.datasets.data import Choice, Data
+from symgeom.learning.networks.mlp import build_mlp
+from symgeom.study.datasets.choice import Choice
+from symgeom.study.datasets.data import Data
+
+NAME = "teacher"
 
 
-def teacher(
+def read(
     choice: Choice,
     *,
     features: int = 20,
@@ -53,35 +57,50 @@ def teacher(
 
     Examples
     --------
-    >>> teacher(Choice(), features=5, samples=100).train_inputs.shape
+    >>> read(Choice(), features=5, samples=100).train_inputs.shape
     torch.Size([100, 5])
     """
-    counts = {
-        "features": features,
-        "classes": classes,
-        "samples": samples,
-        "test_samples": test_samples,
-    }
-    for name, count in counts.items():
-        if type(count) is not int or count < (2 if name == "classes" else 1):
-            raise SymgeomError(
-                f"Cannot make data set 'teacher' with {name} = {count!r}: give a whole number, 2 classes or more."
-            )
-    generator = stream("teacher", choice.split)
-    options = {"widths": widths, "bias": False, "initialisation": "he"}
-    network = mlp((features,), classes, options, generator=generator).double()
+    _check_count("features", features, least=1)
+    _check_count("classes", classes, least=2)
+    _check_count("samples", samples, least=1)
+    _check_count("test_samples", test_samples, least=1)
+    generator = stream(NAME, choice.split)
+    options: Mapping[str, object] = {"widths": widths, "bias": False, "initialisation": "he"}
+    network = build_mlp((features,), classes, options, generator=generator).double()
     inputs = torch.randn(samples + test_samples, features, generator=generator, dtype=torch.float64)
     with torch.no_grad():
         outputs = network(inputs)
     targets = (outputs - outputs[:samples].mean(0)).argmax(1)
-    absent = (targets[:samples].bincount(minlength=classes) == 0).nonzero().flatten().tolist()
+    train_targets = targets[:samples]
+    test_targets = targets[samples:]
+    _check_classes(train_targets, classes)
+    train, test = choice.indices(NAME, train_targets, test_targets)
+    data = Data(
+        inputs[:samples][train],
+        train_targets[train],
+        inputs[samples:][test],
+        test_targets[test],
+        classes,
+        NAME,
+    )
+    return choice.normalised(data)
+
+
+def _check_count(option: str, count: object, *, least: int) -> None:
+    """Raise unless an option is a whole number of at least so many."""
+    if type(count) is not int or count < least:
+        raise SymgeomError(
+            f"Cannot make data set '{NAME}' with {option} = {count!r}: give a whole number, "
+            f"{least} or more."
+        )
+
+
+def _check_classes(targets: Tensor, classes: int) -> None:
+    """Raise unless every class has a training sample."""
+    counts = targets.bincount(minlength=classes)
+    absent = (counts == 0).nonzero().flatten().tolist()
     if absent:
         raise SymgeomError(
-            f"Cannot make data set 'teacher': classes {absent} of {classes} got none of the {samples} training samples. Ask for "
-            "more samples, or fewer classes."
+            f"Cannot make data set '{NAME}': classes {absent} of {classes} got none of the "
+            f"{len(targets)} training samples. Ask for more samples, or fewer classes."
         )
-    train, test = choice.indices("teacher", targets[:samples], targets[samples:])
-    test = test + samples
-    return choice.normalised(
-        Data(inputs[train], targets[train], inputs[test], targets[test], classes, "teacher")
-    )

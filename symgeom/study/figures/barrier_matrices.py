@@ -46,7 +46,7 @@ def draw(results: Results) -> Picture:
     """
     from matplotlib.colors import PowerNorm
 
-    from symgeom.study.claims.geometry import full_variant
+    from symgeom.study.claims.barriers import full_variant
 
     paths = results.stage("paths")
     usable = results.usable()

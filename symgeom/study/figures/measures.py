@@ -178,7 +178,7 @@ def _named(measure: Measure, results: Results) -> Measure:
 
 def _column(results: Results, name: str, family: str) -> xr.DataArray | None:
     """Return one number per minimum, larger where it is sharper, if the study measured it."""
-    from symgeom.study.claims.controls import QUANTILE
+    from symgeom.study.claims.margin import QUANTILE
     from symgeom.study.claims.flatness import mean_local_energy
 
     values = _measured(results, name)

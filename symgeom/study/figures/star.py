@@ -94,8 +94,8 @@ def draw(results: Results) -> Picture:
 
 def _detours(results: Results) -> list[Detours]:
     """Return the detours over flat minima and, if there are any, over those of the reference."""
-    from symgeom.study.claims.geometry import full_variant
-    from symgeom.study.claims.selection import arms_of
+    from symgeom.study.claims.barriers import full_variant
+    from symgeom.study.claims.measured import arms_of
 
     flat = arms_of(results.roles(), "flat")
     reference = arms_of(results.roles(), "reference")

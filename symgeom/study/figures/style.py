@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from symgeom.ground.whole import whole
+from symgeom.ground.whole_files import whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

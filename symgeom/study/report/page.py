@@ -1,7 +1,5 @@
 """The page: templates filled in, with numbers and captions written for people."""
 
-from __future__ import annotations
-
 import math
 import re
 from pathlib import Path
@@ -11,6 +9,13 @@ from markupsafe import Markup, escape
 
 VERDICTS = {"supported": "●", "not supported": "✕", "undecided": "◇"}
 """Symbol of each verdict; the word stands beside it."""
+
+MARKS = (
+    (r"``(.+?)``", "code"),
+    (r"\*\*(.+?)\*\*", "strong"),
+    (r"(?<!\w)\*(\w.*?\w|\w)\*(?!\w)", "em"),
+)
+"""What a caption may mark, and the element that it becomes."""
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -33,15 +38,17 @@ def number(value: float, digits: int = 3) -> str:
     >>> number(-0.012345), number(1e-10), number(float("nan"))
     ('−0.0123', '1e−10', '–')
     """
-    return (
-        f"{value:.{digits}g}".replace("e-0", "e-").replace("-", "−")
-        if math.isfinite(value)
-        else "–"
-    )
+    if not math.isfinite(value):
+        return "–"
+    text = f"{value:.{digits}g}"
+    return text.replace("e-0", "e-").replace("-", "−")
 
 
 def markup(text: str) -> Markup:
-    r"""Turn a caption into HTML: paragraphs, ``**strong**``, ``*emphasis*`` and literals; a backslash keeps the next character.
+    r"""Turn a caption into HTML.
+
+    It may have paragraphs, ``**strong**``, ``*emphasis*`` and literals; a backslash keeps the next
+    character.
 
     Parameters
     ----------
@@ -58,17 +65,14 @@ def markup(text: str) -> Markup:
     >>> str(markup("**Flatness.**\nSee *a* < b."))
     '<p><strong>Flatness.</strong> See <em>a</em> &lt; b.</p>'
     """
-    paragraphs = [" ".join(part.split()) for part in re.split(r"\n\s*\n", text.strip())]
     html = []
-    for paragraph in paragraphs:
-        line = str(escape(re.sub(r"\\(.)", r"\1", paragraph)))
-        for pattern, tag in (
-            (r"``(.+?)``", "code"),
-            (r"\*\*(.+?)\*\*", "strong"),
-            (r"(?<!\w)\*(\w.*?\w|\w)\*(?!\w)", "em"),
-        ):
-            line = re.sub(pattern, rf"<{tag}>\1</{tag}>", line)
-        html.append(f"<p>{line}</p>")
+    for paragraph in re.split(r"\n\s*\n", text.strip()):
+        line = " ".join(paragraph.split())
+        without_backslashes = re.sub(r"\\(.)", r"\1", line)
+        marked = str(escape(without_backslashes))
+        for pattern, tag in MARKS:
+            marked = re.sub(pattern, rf"<{tag}>\1</{tag}>", marked)
+        html.append(f"<p>{marked}</p>")
     return Markup("\n".join(html))
 
 
@@ -87,14 +91,15 @@ def render(template: str | Path, **context: object) -> str:
     str
         HTML.
     """
-    loader = jinja2.FileSystemLoader(Path(template).parent)
+    file = Path(template)
     environment = jinja2.Environment(
-        loader=loader,
+        loader=jinja2.FileSystemLoader(file.parent),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "markup": markup}
+    environment.filters["number"] = number
+    environment.filters["markup"] = markup
     environment.globals["VERDICTS"] = VERDICTS
-    return environment.get_template(Path(template).name).render(**context)
+    return environment.get_template(file.name).render(**context)

@@ -1,4 +1,4 @@
-"""The figures of the report: each as an address that holds the picture, with what it shows and how it is made again."""
+"""The figures of the report: each holds its picture, what it shows and how it is made again."""
 
 from __future__ import annotations
 
@@ -49,6 +49,51 @@ def embed(path: str | Path, captions: Mapping[str, str], shown: Mapping[str, Map
         "stores": stores_of(path.parents[2] / case, shown[path.stem]["stages"]),
         **shown[path.stem],
     }
+
+
+def embed_all(
+    paths: Sequence[str], captions: Sequence[str], shown: Mapping[str, Mapping]
+) -> list[dict]:
+    """Turn the files of all figures into what the page needs to show them.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        As of :func:`embed`, in the order of the page.
+    captions : sequence of str
+        Files of the captions, named as the figures are.
+    shown : mapping of str to mapping
+        As of :func:`embed`.
+
+    Returns
+    -------
+    list of dict
+        As from :func:`embed`.
+    """
+    texts = {}
+    for file in map(Path, captions):
+        texts[file.stem] = file.read_text(encoding="utf-8")
+    return [embed(path, texts, shown) for path in paths]
+
+
+def questions_of(figures: Sequence[Mapping], shown: Mapping[str, Mapping]) -> list[str]:
+    """List the questions that the figures of a study answer.
+
+    Parameters
+    ----------
+    figures : sequence of mapping
+        As from :func:`embed`.
+    shown : mapping of str to mapping
+        As of :func:`embed`.
+
+    Returns
+    -------
+    list of str
+        Each once, in the order of ``shown``.
+    """
+    answered = {figure["question"] for figure in figures}
+    questions = dict.fromkeys(figure["question"] for figure in shown.values())
+    return [question for question in questions if question in answered]
 
 
 def stores_of(folder: Path, stages: Sequence[str]) -> list[str]:

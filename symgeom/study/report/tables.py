@@ -1,6 +1,4 @@
-"""What the tables of the report say of a study's minima, alignments, chains, barriers and data, as plain rows."""
-
-from __future__ import annotations
+"""The tables of the report as plain rows: a study's minima, alignments, chains, barriers, data."""
 
 import csv
 import math
@@ -8,11 +6,27 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
 
-from symgeom.study.claims.geometry import FULL
+from symgeom.study.claims.barriers import FULL
+
+MEASURES_OF_RUNS = (
+    "train_error",
+    "test_error",
+    "train_loss",
+    "test_loss",
+    "epochs",
+    "gradient_evaluations",
+    "sample_gradients",
+)
+"""What is shown of every run."""
+
+MEANS_OF_ARMS = ("train_error", "test_error", "epochs", "sample_gradients")
+"""What is averaged over the runs of an arm."""
 
 
-def minima_rows(minima: Mapping, canonical: Mapping, arms: Sequence[str]) -> list[dict]:
+def minima_rows(minima: xr.Dataset, canonical: xr.Dataset, arms: Sequence[str]) -> list[dict]:
     """List the trained networks of a case.
 
     Parameters
@@ -30,31 +44,26 @@ def minima_rows(minima: Mapping, canonical: Mapping, arms: Sequence[str]) -> lis
     list of dict
         One row per run, none left out.
     """
-    names = (
-        "train_error",
-        "test_error",
-        "train_loss",
-        "test_loss",
-        "epochs",
-        "gradient_evaluations",
-        "sample_gradients",
-    )
     rows = []
-    for arm in (arm for arm in arms if arm in minima["arm"].values):
+    trained_arms = minima["arm"].values
+    for arm in arms:
+        if arm not in trained_arms:
+            continue
         for seed in minima["seed"].values.tolist():
-            run = {"arm": arm, "seed": seed}
-            status, certificate = (
-                str(minima["status"].sel(run).item()),
-                canonical["certificate"].sel(run).item(),
-            )
-            if status:
-                measured = {name: float(minima[name].sel(run)) for name in names}
-                usable = bool(minima["usable"].sel(run))
-                rows.append(
-                    run
-                    | {"status": status, "usable": usable, "certificate": certificate}
-                    | measured
-                )
+            run = minima.sel(arm=arm, seed=seed)
+            status = str(run["status"].item())
+            if not status:
+                continue
+            row = {
+                "arm": arm,
+                "seed": seed,
+                "status": status,
+                "usable": bool(run["usable"]),
+                "certificate": canonical["certificate"].sel(arm=arm, seed=seed).item(),
+            }
+            for name in MEASURES_OF_RUNS:
+                row[name] = float(run[name])
+            rows.append(row)
     return rows
 
 
@@ -77,21 +86,24 @@ def arm_rows(rows: Sequence[Mapping], arms: Sequence[str]) -> list[dict]:
     summary = []
     for arm in arms:
         runs = [row for row in rows if row["arm"] == arm]
-        kept = [row for row in runs if row["usable"]]
-        names, errors = (
-            ("train_error", "test_error", "epochs", "sample_gradients"),
-            [row["test_error"] for row in kept],
-        )
-        means = {
-            name: float(np.mean([row[name] for row in kept])) if kept else math.nan
-            for name in names
-        }
-        means["test_error_deviation"] = float(np.std(errors, ddof=1)) if len(kept) > 1 else math.nan
-        summary.append({"arm": arm, "runs": len(runs), "usable": len(kept)} | means)
+        usable = [row for row in runs if row["usable"]]
+        row: dict[str, object] = {"arm": arm, "runs": len(runs), "usable": len(usable)}
+        for name in MEANS_OF_ARMS:
+            row[name] = _mean([run[name] for run in usable])
+        row["test_error_deviation"] = _deviation([run["test_error"] for run in usable])
+        summary.append(row)
     return summary
 
 
-def alignment_facts(alignments: Mapping) -> dict:
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if values else math.nan
+
+
+def _deviation(values: Sequence[float]) -> float:
+    return float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
+
+
+def alignment_facts(alignments: xr.Dataset) -> dict:
     """Say how well the pairs of a case could be aligned.
 
     Parameters
@@ -108,23 +120,31 @@ def alignment_facts(alignments: Mapping) -> dict:
         ``spread`` (median over pairs of the gap between best and worst start, as a share of the
         best).
     """
-    objectives = alignments["start_objective"].values
-    there = np.isfinite(objectives).all(1)
-    objectives, best = objectives[there], objectives[there].max(1)
-    spread = (
-        float(np.median((best - objectives.min(1)) / np.abs(best))) if there.any() else math.nan
-    )
+    all_objectives = alignments["start_objective"].values
+    aligned = np.isfinite(all_objectives).all(1)
+    objectives = all_objectives[aligned]
+    best = objectives.max(1)
+    ties = alignments["ties"].values[aligned].sum(1)
     return {
-        "pairs": int(there.sum()),
+        "pairs": int(aligned.sum()),
         "starts": objectives.shape[1],
-        "unsettled": pair_names(alignments, there & ~alignments["converged"].values),
-        "tied": int((alignments["ties"].values[there].sum(1) > 0).sum()),
+        "unsettled": pair_names(alignments, aligned & ~alignments["converged"].values),
+        "tied": int((ties > 0).sum()),
         "improved": int((best > objectives[:, 0]).sum()),
-        "spread": spread,
+        "spread": _median_spread(objectives),
     }
 
 
-def pair_names(pairs: Mapping, chosen: Sequence[bool]) -> list[str]:
+def _median_spread(objectives: NDArray[np.float64]) -> float:
+    """Return the median over pairs of the gap between best and worst, as a share of the best."""
+    if len(objectives) == 0:
+        return math.nan
+    best = objectives.max(1)
+    worst = objectives.min(1)
+    return float(np.median((best - worst) / np.abs(best)))
+
+
+def pair_names(pairs: xr.Dataset, selected: Sequence[bool] | NDArray[np.bool_]) -> list[str]:
     """Name some pairs of minima.
 
     Parameters
@@ -132,7 +152,7 @@ def pair_names(pairs: Mapping, chosen: Sequence[bool]) -> list[str]:
     pairs : xr.Dataset
         With the coordinates ``first_arm``, ``first_seed``, ``second_arm`` and ``second_seed`` over
         pair.
-    chosen : sequence of bool
+    selected : sequence of bool
         Which pairs.
 
     Returns
@@ -140,18 +160,15 @@ def pair_names(pairs: Mapping, chosen: Sequence[bool]) -> list[str]:
     list of str
         "sgd/0 and sgd/1", and so on.
     """
-    ends = zip(
-        *(pairs[f"{end}_{what}"].values for end in ("first", "second") for what in ("arm", "seed")),
-        strict=True,
-    )
-    return [
-        f"{first}/{one} and {second}/{other}"
-        for (first, one, second, other), put in zip(ends, chosen, strict=True)
-        if put
-    ]
+    names = []
+    for index in np.flatnonzero(selected):
+        first = f"{pairs['first_arm'].values[index]}/{pairs['first_seed'].values[index]}"
+        second = f"{pairs['second_arm'].values[index]}/{pairs['second_seed'].values[index]}"
+        names.append(f"{first} and {second}")
+    return names
 
 
-def diverged_chains(chains: Mapping) -> list[str]:
+def diverged_chains(chains: xr.Dataset) -> list[str]:
     """Name the pairs between which a bend of the chain diverged in training.
 
     Parameters
@@ -167,7 +184,7 @@ def diverged_chains(chains: Mapping) -> list[str]:
     return pair_names(chains, chains["diverged"].values == 1)
 
 
-def data_facts(data: Mapping) -> dict:
+def data_facts(data: xr.Dataset) -> dict:
     """Say which data a case was trained and tested on.
 
     Parameters
@@ -182,18 +199,22 @@ def data_facts(data: Mapping) -> dict:
         ``name``, ``checksum``, ``ignored`` (files that were no samples), ``classes`` (name,
         counts), ``samples`` (both sums).
     """
-    counts = [data[f"{split}_class_count"].values.tolist() for split in ("train", "test")]
+    names = data["class"].values.tolist()
+    train_counts = data["train_class_count"].values.tolist()
+    test_counts = data["test_class_count"].values.tolist()
     return {
         "name": data.attrs["data_set"],
         "checksum": data.attrs["checksum"],
         "ignored": data.attrs["ignored_files"],
-        "classes": list(zip(data["class"].values.tolist(), *counts, strict=True)),
-        "samples": [sum(count) for count in counts],
+        "classes": list(zip(names, train_counts, test_counts, strict=True)),
+        "samples": [sum(train_counts), sum(test_counts)],
     }
 
 
 def barrier_rows(path: str | Path, case: str, arms: Sequence[str]) -> tuple[str, list[dict]]:
-    """Read the mean barriers of a case between every two arms, with all symmetries removed, on the training data.
+    """Read the mean barriers of a case between every two arms.
+
+    They are those of the training data, with all symmetries removed.
 
     Parameters
     ----------
@@ -213,17 +234,34 @@ def barrier_rows(path: str | Path, case: str, arms: Sequence[str]) -> tuple[str,
         unknown), ``pairs``.
     """
     with open(path, newline="", encoding="utf-8") as file:
-        found = [
-            row for row in csv.DictReader(file) if (row["case"], row["split"]) == (case, "train")
-        ]
-    variant, rows = (
-        next((name for name in FULL if name in {row["variant"] for row in found}), ""),
-        [],
-    )
-    for row in (row for row in found if row["variant"] == variant):
-        first, second = sorted((row["first_arm"], row["second_arm"]), key=arms.index)
-        numbers = {name: float(row[name]) for name in ("mean", "low", "high")}
-        rows.append({"first": first, "second": second, "pairs": int(row["pairs"])} | numbers)
-    return variant, sorted(
-        rows, key=lambda row: (arms.index(row["first"]), arms.index(row["second"]))
-    )
+        lines = list(csv.DictReader(file))
+    of_case = [line for line in lines if line["case"] == case and line["split"] == "train"]
+    variant = _full_variant(of_case)
+    rows = []
+    for line in of_case:
+        if line["variant"] != variant:
+            continue
+        first, second = sorted((line["first_arm"], line["second_arm"]), key=arms.index)
+        row = {
+            "first": first,
+            "second": second,
+            "pairs": int(line["pairs"]),
+            "mean": float(line["mean"]),
+            "low": float(line["low"]),
+            "high": float(line["high"]),
+        }
+        rows.append(row)
+
+    def place_of_arms(row: Mapping[str, str]) -> tuple[int, int]:
+        return arms.index(row["first"]), arms.index(row["second"])
+
+    return variant, sorted(rows, key=place_of_arms)
+
+
+def _full_variant(lines: Sequence[Mapping[str, str]]) -> str:
+    """Return the variant with all symmetries removed, or nothing."""
+    measured_variants = {line["variant"] for line in lines}
+    for name in FULL:
+        if name in measured_variants:
+            return name
+    return ""

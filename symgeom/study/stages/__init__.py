@@ -1,5 +1,5 @@
-"""The stages of a study: one file each, whose ``measure`` takes what was computed before and returns labelled arrays.
+"""The stages of a study, one file each.
 
-A script of the workflow reads the stores, calls a stage and writes what it returns; nothing here
-knows of Snakemake.
+``measure`` takes what was computed before and returns labelled arrays. A script of the workflow
+reads stores, calls a stage and writes what it returns; nothing here knows of Snakemake.
 """

@@ -1,0 +1,106 @@
+"""The public names of symgeom, and the module that defines each; they are loaded on first use."""
+
+# networks as data
+from .ground.checks import SymgeomError as SymgeomError
+from .ground.types import Parameters as Parameters
+from .ground.types import parameters as parameters
+from .symmetry.spec import Leg as Leg
+from .symmetry.spec import SymmetrySpec as SymmetrySpec
+from .symmetry.spec import UnitGroup as UnitGroup
+
+# symmetry
+from .symmetry.bilinear import pairing as pairing
+from .symmetry.certificate import Certificate as Certificate
+from .symmetry.certificate import certify as certify
+from .symmetry.discovery import discover as discover
+from .symmetry.group import GroupElement as GroupElement
+from .symmetry.group import act as act
+from .symmetry.group import compose as compose
+from .symmetry.group import identity as identity
+from .symmetry.group import inverse as inverse
+from .symmetry.group import random_element as random_element
+from .symmetry.translation import Translation as Translation
+from .symmetry.translation import find_translations as find_translations
+
+# quotient
+from .quotient.alignment import Alignment as Alignment
+from .quotient.alignment import JointAlignment as JointAlignment
+from .quotient.alignment import Matching as Matching
+from .quotient.alignment import align as align
+from .quotient.alignment import align_activations as align_activations
+from .quotient.alignment import align_jointly as align_jointly
+from .quotient.alignment import align_pairs as align_pairs
+from .quotient.alignment import unit_activations as unit_activations
+from .quotient.gauge import Canonical as Canonical
+from .quotient.gauge import absorb_constant_inputs as absorb_constant_inputs
+from .quotient.gauge import canonicalise as canonicalise
+from .quotient.torus import Torus as Torus
+
+# landscape
+from .landscape.barriers import Profile as Profile
+from .landscape.barriers import barrier as barrier
+from .landscape.barriers import profile as profile
+from .landscape.batchnorm import BatchMode as BatchMode
+from .landscape.batchnorm import Fold as Fold
+from .landscape.batchnorm import Folded as Folded
+from .landscape.batchnorm import fold_batchnorm as fold_batchnorm
+from .landscape.batchnorm import recompute_statistics as recompute_statistics
+from .landscape.binary.path import HammingPath as HammingPath
+from .landscape.binary.weights import binarise as binarise
+from .landscape.chain import ChainPlan as ChainPlan
+from .landscape.chain import Chains as Chains
+from .landscape.chain import optimise_path as optimise_path
+from .landscape.flatness.curvature import Curvature as Curvature
+from .landscape.flatness.curvature import Effort as Effort
+from .landscape.flatness.curvature import relative_curvature as relative_curvature
+from .landscape.flatness.curvature import torus_curvature as torus_curvature
+from .landscape.flatness.density import SmoothDensity as SmoothDensity
+from .landscape.flatness.density import SpectralDensity as SpectralDensity
+from .landscape.flatness.density import spectral_density as spectral_density
+from .landscape.flatness.hessian import HessianEigenvalues as HessianEigenvalues
+from .landscape.flatness.hessian import hessian_eigenvalues as hessian_eigenvalues
+from .landscape.flatness.local_energies import LocalEnergy as LocalEnergy
+from .landscape.flatness.local_energies import local_energy as local_energy
+from .landscape.flatness.noise import Noise as Noise
+from .landscape.flatness.trace import HessianTrace as HessianTrace
+from .landscape.flatness.trace import hessian_trace as hessian_trace
+from .landscape.flatness.worst_case import Sharpness as Sharpness
+from .landscape.flatness.worst_case import sharpness as sharpness
+from .landscape.path import BezierPath as BezierPath
+from .landscape.path import GeodesicPath as GeodesicPath
+from .landscape.path import LinearPath as LinearPath
+from .landscape.path import Path as Path
+from .landscape.path import PolygonalPath as PolygonalPath
+from .landscape.path import curve_along as curve_along
+from .landscape.path.curves import Curve as Curve
+from .landscape.plane import ErrorMap as ErrorMap
+from .landscape.plane import Plane as Plane
+from .landscape.problem import Problem as Problem
+from .landscape.repairing import repair as repair
+
+# dynamics
+from .dynamics.charge import charges as charges
+from .dynamics.fibre import move_on_fibre as move_on_fibre
+from .dynamics.fibre import orbit_dimension as orbit_dimension
+from .dynamics.fibre import walk_fibre as walk_fibre
+from .dynamics.flow import Flow as Flow
+from .dynamics.flow import FlowPlan as FlowPlan
+from .dynamics.flow import gradient_flow as gradient_flow
+from .dynamics.laws import LawCheck as LawCheck
+from .dynamics.laws import LawCount as LawCount
+from .dynamics.laws import check_laws as check_laws
+from .dynamics.laws import count_laws as count_laws
+from .dynamics.ledger import Ledger as Ledger
+from .dynamics.ledger import LedgerRecord as LedgerRecord
+from .dynamics.noise import noise_equilibrium as noise_equilibrium
+from .dynamics.noise import noise_force as noise_force
+
+# learning
+from .learning.networks.initial_charges import charge_moments as charge_moments
+from .learning.optimizers import Method as Method
+from .learning.optimizers.method import Pretraining as Pretraining
+
+# studies
+from .store import open_study as open_study
+
+__version__: str

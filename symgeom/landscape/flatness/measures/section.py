@@ -1,0 +1,88 @@
+"""A section: the measures that one stage takes, and what the configuration may say of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from symgeom.landscape.flatness.measures.record import Array, Measure, Option
+
+
+@dataclass(frozen=True, eq=False)
+class Section:
+    """The measures of one stage.
+
+    Attributes
+    ----------
+    name : str
+        Of the stage and of its section of the configuration.
+    measures : tuple of Measure
+        In the order in which they are taken.
+    shared : tuple of Option
+        The options that all measures of the stage share.
+    """
+
+    name: str
+    measures: tuple[Measure, ...]
+    shared: tuple[Option, ...]
+
+    def asked(self, options: Mapping) -> list[Measure]:
+        """Return the measures that a configuration asks for.
+
+        Parameters
+        ----------
+        options : mapping
+            The section of the configuration.
+
+        Returns
+        -------
+        list of Measure
+            In the order of the section.
+        """
+        return [measure for measure in self.measures if measure.asked(options)]
+
+    def arrays(self) -> dict[str, Array]:
+        """Return everything that the stage may store.
+
+        Returns
+        -------
+        dict of str to Array
+            By name.
+        """
+        arrays = {}
+        for measure in self.measures:
+            for array in measure.arrays:
+                arrays[array.name] = array
+        return arrays
+
+    def options(self) -> dict[str, Option]:
+        """Return the keys of this section of the configuration.
+
+        Returns
+        -------
+        dict of str to Option
+            By name: those of the measures, then those that all of them share.
+        """
+        options = {}
+        for measure in self.measures:
+            for option in measure.options:
+                options[option.name] = option
+        for option in self.shared:
+            options[option.name] = option
+        return options
+
+    def schema(self) -> dict:
+        """Return what the schema of the configuration says of this section.
+
+        Returns
+        -------
+        dict
+            A JSON Schema that requires every key, and no other.
+        """
+        properties = {}
+        for name, option in self.options().items():
+            properties[name] = {"description": option.meaning, **option.schema}
+        return {
+            "type": "object",
+            "required": list(properties),
+            "additionalProperties": False,
+            "properties": properties,
+        }

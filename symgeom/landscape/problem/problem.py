@@ -1,0 +1,360 @@
+r"""A network, a loss and data, as pure functions of the network's parameters.
+
+The landscape is the mean loss (and the fraction of misclassified samples, the *error*) over a fixed
+data set,
+
+.. math:: L(\theta) = \frac1N \sum_{i=1}^N \ell\big(f(\theta, x_i), y_i\big), \qquad
+          E(\theta) = \frac1N \sum_{i=1}^N \big[\arg\max_c f_c(\theta, x_i) \ne y_i\big].
+
+Every method takes the parameters of one network and is pure, so that ``torch.vmap`` lifts it to
+stacked networks. Data are visited in chunks to bound memory; chunks are summed and divided by ``N``
+once, so that a short last chunk weighs what it should. The network is used in evaluation mode: no
+dropout. Batch norm needs a choice of statistics: those among the parameters (``"carried"``), or
+those that the weights give on the training inputs (``"recompute"``), measured anew for every
+network that is evaluated. Gradients are then those of training: each batch is normalised by its own
+statistics.
+"""
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, grad, vmap
+
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.types import Parameters
+from symgeom.landscape.batchnorm import BatchMode, check_policy
+from symgeom.landscape.problem.fit import check_fit
+from symgeom.landscape.problem.losses import (
+    at_least_single,
+    check_precision,
+    cross_entropy,
+    misclassified,
+)
+
+GRADIENT_BYTES = 2**26
+"""Memory (bytes) that one chunk of per-sample gradients of one network may take."""
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A loss landscape: network, data and loss.
+
+    Attributes
+    ----------
+    module : nn.Module
+        The architecture; its own weights are not used. If any of it is in training mode, it is
+        copied and put in evaluation mode.
+    inputs : Tensor, shape (sample, ...)
+        In the precision of the parameters.
+    targets : Tensor, shape (sample,)
+        Classes as int64 (or whatever ``sample_loss`` takes; the error is defined for classes only).
+    sample_loss : callable
+        ``(outputs, targets) -> losses`` of shape ``(sample,)``, without reduction.
+    chunk : int
+        Samples per forward pass.
+    batch_norm : None or {"carried", "recompute"}
+        Which statistics batch norms use; to be chosen for a network that has them, None for one
+        that has not.
+    training_inputs : Tensor, shape (sample, ...), optional
+        What :func:`~symgeom.landscape.batchnorm.recompute_statistics` measures on, in chunks of at
+        most ``chunk``.
+
+    Examples
+    --------
+    >>> problem = Problem(nn.Linear(2, 2), torch.eye(2), torch.tensor([0, 1]))
+    >>> problem.error({"weight": torch.eye(2), "bias": torch.zeros(2)})
+    tensor(0., dtype=torch.float64)
+    """
+
+    module: nn.Module
+    inputs: Tensor
+    targets: Tensor
+    sample_loss: Callable[[Tensor, Tensor], Tensor] = cross_entropy
+    chunk: int = 2048
+    batch_norm: str | None = None
+    training_inputs: Tensor | None = None
+    _batch_mode: BatchMode | None = field(init=False, default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        policy = check_policy(self.module, self.batch_norm, self.training_inputs)
+        object.__setattr__(self, "batch_norm", policy)
+        if policy == "recompute":
+            object.__setattr__(self, "_batch_mode", BatchMode.of(self.module))
+        if any(layer.training for layer in self.module.modules()):
+            object.__setattr__(self, "module", copy.deepcopy(self.module).eval())
+        if self.chunk < 1:
+            raise SymgeomError(
+                f"Cannot visit the data in chunks of {self.chunk} samples: give a positive number."
+            )
+        check_fit(self.module, self.inputs, self.targets)
+
+    def outputs(self, params: Parameters, *, index: Tensor | None = None) -> Tensor:
+        """Return the network's outputs.
+
+        Parameters
+        ----------
+        params : Parameters
+            One network.
+        index : Tensor of int64, shape (sample,), optional
+            The samples of a mini-batch; all data by default.
+
+        Returns
+        -------
+        Tensor, shape (sample, class)
+            Logits.
+        """
+        check_precision(params, self.inputs)
+        network = self._with_statistics(params)
+        inputs = self.inputs if index is None else self.inputs[index]
+        outputs = []
+        for part in inputs.split(self.chunk):
+            outputs.append(functional_call(self.module, network, (part,)))
+        return torch.cat(outputs)
+
+    def loss(self, params: Parameters, *, index: Tensor | None = None) -> Tensor:
+        """Return the mean loss over the data, or over one mini-batch.
+
+        Parameters
+        ----------
+        params : Parameters
+            One network.
+        index : Tensor of int64, shape (sample,), optional
+            The samples of a mini-batch; ``vmap`` over it gives each stacked network its own.
+
+        Returns
+        -------
+        Tensor, shape ()
+            In the precision of the parameters.
+        """
+        targets = self.targets if index is None else self.targets[index]
+        return self.sample_loss(self.outputs(params, index=index), targets).mean()
+
+    def error(self, params: Parameters) -> Tensor:
+        """Return the fraction of misclassified samples.
+
+        Parameters
+        ----------
+        params : Parameters
+            One network.
+
+        Returns
+        -------
+        Tensor, shape ()
+            In float64, a multiple of one over the number of samples.
+        """
+        return misclassified(self.outputs(params), self.targets)
+
+    def loss_and_error(self, params: Parameters) -> tuple[Tensor, Tensor]:
+        """Return :meth:`loss` and :meth:`error` from one pass over the data.
+
+        Parameters
+        ----------
+        params : Parameters
+            One network.
+
+        Returns
+        -------
+        tuple of Tensor, shapes () and ()
+            Loss and error.
+        """
+        outputs = self.outputs(params)
+        loss = self.sample_loss(outputs, self.targets).mean()
+        return loss, misclassified(outputs, self.targets)
+
+    def gradient(self, params: Parameters, *, index: Tensor | None = None) -> dict[str, Tensor]:
+        """Return the gradient of the mean loss over the data, or over one mini-batch.
+
+        Parameters
+        ----------
+        params : Parameters
+            One network.
+        index : Tensor of int64, shape (sample,), optional
+            The samples of a mini-batch; ``vmap`` over it gives each stacked network its own.
+
+        Returns
+        -------
+        dict of str to Tensor
+            One entry per trainable tensor (buffers have none). With ``batch_norm="recompute"`` the
+            samples are one batch, whatever ``chunk`` is.
+        """
+        trainable, rest = self._split(params)
+        inputs = self.inputs
+        targets = self.targets
+        if index is not None:
+            inputs = inputs[index]
+            targets = targets[index]
+        chunk = len(targets) if self._batch_mode else self.chunk
+        first, *others = zip(inputs.split(chunk), targets.split(chunk), strict=True)
+        gradient_on = grad(self._total_loss)
+        total = gradient_on(trainable, rest, *first)
+        for part in others:
+            for name, addend in gradient_on(trainable, rest, *part).items():
+                total[name] = total[name] + addend
+        return {name: tensor / len(targets) for name, tensor in total.items()}
+
+    def batch_outputs(self, params: Parameters, inputs: Tensor) -> Tensor:
+        """Return the outputs on one batch of any samples, as in training.
+
+        Parameters
+        ----------
+        params : Parameters
+            One network.
+        inputs : Tensor, shape (sample, ...)
+            The batch; with ``batch_norm="recompute"`` it is normalised by its own statistics, and
+            no average is kept of them.
+
+        Returns
+        -------
+        Tensor, shape (sample, class)
+            Logits; differentiable.
+        """
+        if self._batch_mode:
+            return self._batch_mode.outputs(params, inputs)
+        return functional_call(self.module, dict(params), (inputs,))
+
+    def batch_loss(self, params: Parameters, inputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the mean loss of one batch of any samples, augmented ones for instance.
+
+        Parameters
+        ----------
+        params : Parameters
+            One network.
+        inputs, targets : Tensor, shapes (sample, ...) and (sample,)
+            The batch; see :meth:`batch_outputs`.
+
+        Returns
+        -------
+        Tensor, shape ()
+            Its gradient at ``inputs[index]``, ``targets[index]`` is :meth:`gradient` of that
+            mini-batch.
+        """
+        outputs = at_least_single(self.batch_outputs(params, inputs))
+        return self.sample_loss(outputs, targets).mean()
+
+    def sample_gradients(self, params: Parameters) -> Iterator[dict[str, Tensor]]:
+        """Yield the gradients of the samples' losses, chunk by chunk, so that memory is bounded.
+
+        Parameters
+        ----------
+        params : Parameters
+            One network (for stacked networks ``vmap`` over :meth:`mean_over_samples`).
+
+        Yields
+        ------
+        dict of str to Tensor, shape (sample in chunk, *shape)
+            Their mean over all samples is :meth:`gradient`.
+
+        Raises
+        ------
+        SymgeomError
+            If statistics are recomputed: the loss of one sample then depends on the others.
+        """
+        if self._batch_mode:
+            raise SymgeomError(
+                "Cannot give the gradients of single samples: with batch_norm='recompute' the "
+                "loss of one depends on all others. Fold the network first (fold_batchnorm), or "
+                "choose 'carried'."
+            )
+        trainable, rest = self._split(params)
+        gradient_size = sum(tensor.nbytes for tensor in trainable.values())
+        count = max(1, min(self.chunk, GRADIENT_BYTES // gradient_size))
+
+        def of_sample(sample: Tensor, target: Tensor) -> dict[str, Tensor]:
+            batch = sample.unsqueeze(0), target.unsqueeze(0)
+            return grad(self._total_loss)(trainable, rest, *batch)
+
+        chunks = zip(self.inputs.split(count), self.targets.split(count), strict=True)
+        for inputs, targets in chunks:
+            yield vmap(of_sample)(inputs, targets)
+
+    def mean_over_samples(
+        self, params: Parameters, function: Callable[[dict[str, Tensor]], dict[str, Tensor]]
+    ) -> dict[str, Tensor]:
+        """Average a function of one sample's gradient over the data, without holding all gradients.
+
+        Parameters
+        ----------
+        params : Parameters
+            One network.
+        function : callable
+            From one sample's gradient to named tensors, for instance ``lambda g: pairing(spec, g,
+            g)``.
+
+        Returns
+        -------
+        dict of str to Tensor
+            The means.
+        """
+        total: dict[str, Tensor] = {}
+        for gradients in self.sample_gradients(params):
+            for name, values in vmap(function)(gradients).items():
+                addend = values.sum(0)
+                total[name] = total[name] + addend if name in total else addend
+        return {name: tensor / len(self.targets) for name, tensor in total.items()}
+
+    def subset(self, index: Tensor) -> "Problem":
+        """Return the landscape of the samples that ``index`` (int64 or bool) picks."""
+        return replace(self, inputs=self.inputs[index], targets=self.targets[index])
+
+    def relabel(self, targets: Tensor) -> "Problem":
+        """Return the landscape of other targets of the same inputs.
+
+        They are not checked, so that ``vmap`` may give every network its own.
+
+        Parameters
+        ----------
+        targets : Tensor, shape (sample,)
+            The targets.
+
+        Returns
+        -------
+        Problem
+            The landscape.
+        """
+        relabelled = copy.copy(self)
+        object.__setattr__(relabelled, "targets", targets)
+        return relabelled
+
+    def cast(self, dtype: torch.dtype) -> "Problem":
+        """Return the landscape with data in another precision (not parameters)."""
+        targets = self.targets.to(dtype) if self.targets.is_floating_point() else self.targets
+        training = None if self.training_inputs is None else self.training_inputs.to(dtype)
+        inputs = self.inputs.to(dtype)
+        return replace(self, inputs=inputs, targets=targets, training_inputs=training)
+
+    def to(self, device: torch.device | str) -> "Problem":
+        """Return the landscape with network and data on another device (not parameters)."""
+        module = copy.deepcopy(self.module).to(device)
+        training = None if self.training_inputs is None else self.training_inputs.to(device)
+        moved = copy.copy(self)
+        vars(moved).update(
+            module=module,
+            inputs=self.inputs.to(device),
+            targets=self.targets.to(device),
+            training_inputs=training,
+            _batch_mode=BatchMode.of(module) if self._batch_mode else None,
+        )
+        return moved
+
+    def _with_statistics(self, params: Parameters) -> dict[str, Tensor]:
+        """Return a network with the statistics that its batch norms use."""
+        if self._batch_mode is None or self.training_inputs is None:
+            return dict(params)
+        return self._batch_mode.recomputed(params, self.training_inputs, self.chunk)
+
+    def _split(self, params: Parameters) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Return the trainable tensors of a network, and the others."""
+        check_precision(params, self.inputs)
+        names = {name for name, _ in self.module.named_parameters()}
+        trainable = {name: tensor for name, tensor in params.items() if name in names}
+        rest = {name: tensor for name, tensor in params.items() if name not in names}
+        return trainable, rest
+
+    def _total_loss(
+        self, trainable: Parameters, rest: Parameters, inputs: Tensor, targets: Tensor
+    ) -> Tensor:
+        outputs = self.batch_outputs({**trainable, **rest}, inputs)
+        return self.sample_loss(outputs, targets).sum()

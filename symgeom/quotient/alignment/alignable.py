@@ -1,0 +1,67 @@
+"""What networks must be to be aligned."""
+
+from collections.abc import Hashable, Iterable
+
+import torch
+
+from symgeom.ground.checks import SymgeomError, check_finite, check_same_tensors
+from symgeom.ground.types import Parameters
+from symgeom.symmetry.spec import SymmetrySpec, check_spec
+
+ROLES: dict[Hashable, str] = {
+    "reference": "the reference",
+    "network": "the network to align",
+}
+"""How a message calls the two networks of one alignment."""
+
+PRECISIONS = (torch.float32, torch.float64)
+"""In which networks can be matched."""
+
+
+def check_alignable(spec: SymmetrySpec, networks: Iterable[tuple[Hashable, Parameters]]) -> None:
+    """Raise unless networks can be aligned.
+
+    They must be of one architecture and precision, finite, on the CPU, and fit the spec.
+
+    Parameters
+    ----------
+    spec : SymmetrySpec
+        The architecture.
+    networks : iterable of (name, Parameters)
+        The networks; the first is the standard for the others, which are looked at one by one.
+
+    Raises
+    ------
+    SymgeomError
+        If one of them cannot be aligned; the message names it.
+    """
+    first: Parameters | None = None
+    for name, params in networks:
+        first = first or params
+        what = ROLES.get(name, f"network {name!r}")
+        check_same_tensors(params, first, what)
+        check_finite(params, what)
+        _check_same_precision(params, first, what)
+    if first:
+        check_spec(spec, first)
+        _check_matchable(spec, first)
+
+
+def _check_same_precision(params: Parameters, first: Parameters, what: str) -> None:
+    for name, tensor in params.items():
+        if tensor.dtype != first[name].dtype:
+            raise SymgeomError(
+                f"Cannot align {what}: its tensor '{name}' has type {tensor.dtype}, that of the "
+                f"first network {first[name].dtype}. Cast both networks to one precision."
+            )
+
+
+def _check_matchable(spec: SymmetrySpec, params: Parameters) -> None:
+    legs = [leg for group in spec.groups for leg in group.legs if not leg.buffer]
+    for leg in legs:
+        tensor = params[leg.tensor]
+        if tensor.dtype not in PRECISIONS or tensor.device.type != "cpu":
+            raise SymgeomError(
+                f"Cannot align networks of type {tensor.dtype} on device '{tensor.device}': they "
+                "are matched on the CPU in float32 or float64. Move and cast both networks first."
+            )

@@ -1,0 +1,161 @@
+r"""Coordinate ascent over families: one assignment at a time, on scores that are kept up to date.
+
+Three things decide how good a maximum is found, and how soon:
+
+* **Known strands first.** At the start nothing is matched, and a strand whose neighbours are not
+  yet matched is noise. The first pass takes the families in the order of the share of their strands
+  that is *known* (inputs, outputs and biases are; so are strands whose neighbours were matched
+  before), and matches each on its known strands alone.
+* **The stalest family next.** Afterwards the family whose scores have changed most since it was
+  matched is matched again, until no scores are stale.
+* **Kicks.** A maximum is left by scrambling a share of the units of every family, and kept if the
+  ascent from there does not lead higher (iterated local search): on trained networks this finds
+  higher maxima than as many starts from the identity.
+
+References
+----------
+Ainsworth et al., "Git Re-Basin" (2209.04836), algorithm 1: the same ascent from the identity, in
+sweeps of random order.
+"""
+
+import torch
+
+from symgeom.quotient.alignment.plan import Family
+from symgeom.quotient.alignment.search import Search
+
+SWEEPS = 100
+"""Visits per family, on average, after which a search gives up: it has not converged."""
+
+KICKED = 0.3
+"""Share of the units of every family that a kick scrambles."""
+
+
+def match_incoming(search: Search) -> None:
+    """Match every family once, in order, on its incoming strands: the pass of the toroids paper.
+
+    Parameters
+    ----------
+    search : Search
+        Where to start; it is moved.
+    """
+    for name, family in search.plan.items():
+        incoming = set()
+        for number, strand in enumerate(family.strands):
+            if strand.leg.power > 0:
+                incoming.add(number)
+        search.visit(name, incoming)
+
+
+def match_known_first(search: Search) -> None:
+    """Match every family once on what is known, those of which most is known first.
+
+    Parameters
+    ----------
+    search : Search
+        Where to start; it is moved.
+    """
+    matched: set[str] = set()
+    while len(matched) < len(search.plan):
+        name = _best_known(search, matched)
+        search.visit(name, _known_strands(search.plan[name], matched))
+        matched.add(name)
+
+
+def _best_known(search: Search, matched: set[str]) -> str:
+    """Return the family of which the largest share is known, among those that are not matched."""
+    shares = {}
+    for name, family in search.plan.items():
+        if name in matched:
+            continue
+        weights = search.weights[name]
+        total = sum(weights)
+        known_total = sum(weights[number] for number in _known_strands(family, matched))
+        shares[name] = known_total / total if total else 0.0
+    return max(shares, key=shares.__getitem__)
+
+
+def _known_strands(family: Family, matched: set[str]) -> set[int]:
+    """Return the numbers of the strands whose neighbours are matched."""
+    numbers = set()
+    for number, strand in enumerate(family.strands):
+        if strand.families <= matched:
+            numbers.add(number)
+    return numbers
+
+
+def ascend(search: Search) -> bool:
+    """Match the stalest family until none is stale.
+
+    Parameters
+    ----------
+    search : Search
+        Where to start; it is moved.
+
+    Returns
+    -------
+    bool
+        Whether that point was reached.
+    """
+    limit = search.visits + SWEEPS * len(search.plan)
+    stale = {name: search.staleness(name) for name in search.plan}
+    while search.visits < limit:
+        name = max(stale, key=stale.__getitem__)
+        if stale[name] == 0:
+            return True
+        has_moved = search.visit(name)
+        stale[name] = 0.0
+        if has_moved:
+            for reader in search.readers[name]:
+                stale[reader] = search.staleness(reader)
+    return False
+
+
+def sweep_at_random(search: Search, generator: torch.Generator) -> bool:
+    """Match all families in sweeps of random order until one changes nothing.
+
+    Parameters
+    ----------
+    search : Search
+        Where to start; it is moved.
+    generator : torch.Generator
+        The source of the orders.
+
+    Returns
+    -------
+    bool
+        Whether that point was reached.
+    """
+    names = list(search.plan)
+    for _ in range(SWEEPS):
+        order = torch.randperm(len(names), generator=generator).tolist()
+        progress = [search.visit(names[index]) for index in order]
+        if not any(progress):
+            return True
+    return False
+
+
+def kick(search: Search, generator: torch.Generator) -> None:
+    """Scramble a share of the units of every family, signs included (linear families stay).
+
+    Parameters
+    ----------
+    search : Search
+        What to move.
+    generator : torch.Generator
+        The source of randomness.
+    """
+    for name, family in search.plan.items():
+        if family.linear:
+            continue
+        size = family.group.size
+        kicked = torch.randperm(size, generator=generator)[: round(KICKED * size)]
+        sources = kicked
+        if family.group.permute:
+            sources = kicked[torch.randperm(len(kicked), generator=generator)]
+        places = search.places[name]
+        search.places[name] = places.index_copy(0, kicked, places[sources])
+        for sign in family.signs:
+            coins = 2 * torch.randint(2, (len(kicked),), generator=generator) - 1
+            flips = search.flips[sign]
+            scrambled = flips[sources] * coins.to(flips)
+            search.flips[sign] = flips.index_copy(0, kicked, scrambled)

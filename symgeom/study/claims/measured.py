@@ -1,0 +1,112 @@
+"""What was measured in one case of a study, as the claims ask for it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import xarray as xr
+
+Roles = Mapping[str, str | Sequence[str]]
+"""The arms that play a part: ``{"flat": "rsgd", "sharp": "adversarial", "equivariant": [...]}``."""
+
+ROLES = (
+    "flat",
+    "reference",
+    "sharp",
+    "equivariant",
+    "adaptive",
+    "unregularised",
+    "same_order",
+)
+"""The parts that arms can play."""
+
+
+def arms_of(roles: Roles, *names: str) -> tuple[str, ...]:
+    """Return the arms that play a role; none if the study has no such role.
+
+    Parameters
+    ----------
+    roles : mapping of str to str or sequence of str
+        The roles of the study.
+    *names : str
+        Which roles.
+
+    Returns
+    -------
+    tuple of str
+        Their arms.
+
+    Examples
+    --------
+    >>> arms_of({"flat": "rsgd", "equivariant": ["sgd", "rsgd"]}, "flat", "equivariant", "sharp")
+    ('rsgd', 'sgd', 'rsgd')
+    """
+    arms: list[str] = []
+    for name in names:
+        players = roles.get(name, ())
+        if isinstance(players, str):
+            arms.append(players)
+        else:
+            arms.extend(players)
+    return tuple(arms)
+
+
+def named(roles: Roles, role: str) -> str:
+    """Return a role with its arms.
+
+    Parameters
+    ----------
+    roles : mapping of str to str or sequence of str
+        The roles of the study.
+    role : str
+        Which role.
+
+    Returns
+    -------
+    str
+        For a sentence.
+
+    Examples
+    --------
+    >>> named({"flat": "rsgd"}, "flat"), named({}, "sharp")
+    ('flat (rsgd)', 'sharp (no arm)')
+    """
+    arms = ", ".join(arms_of(roles, role))
+    return f"{role} ({arms or 'no arm'})"
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """The stages of one case, and what the study says of its arms.
+
+    Attributes
+    ----------
+    stages : mapping of str to xr.Dataset
+        The measurements, by the name of their stage.
+    roles : mapping of str to str or sequence of str
+        Which arms are "flat", "reference", "sharp" and so on; a role may be missing.
+    bend_threshold : float
+        How much above the training error of its worse end (fraction) a chain may rise to count as
+        connecting.
+    """
+
+    stages: Mapping[str, xr.Dataset]
+    roles: Roles = field(default_factory=dict)
+    bend_threshold: float = 0.01
+
+    @property
+    def minima(self) -> xr.Dataset:
+        """The trained networks, with ``usable(arm, seed)``."""
+        return self.stages["minima"]
+
+    def arms(self, *names: str) -> tuple[str, ...]:
+        """Return the arms that play these roles."""
+        return arms_of(self.roles, *names)
+
+    def named(self, role: str) -> str:
+        """Return a role with its arms: "flat (rsgd)"."""
+        return named(self.roles, role)
+
+    def has_any(self, stage: str, prefix: str) -> bool:
+        """Say whether a stage holds a variable whose name begins so."""
+        names = map(str, self.stages[stage].data_vars)
+        return any(name.startswith(prefix) for name in names)

@@ -1,0 +1,42 @@
+"""All claims, in the order of the table; to add one, add its record, or its file here."""
+
+from itertools import chain
+
+from symgeom.study.claims import (
+    barriers,
+    chains,
+    controls,
+    distances,
+    dynamics,
+    flatness,
+    margin,
+    matching,
+    star,
+    theory,
+    valley,
+)
+from symgeom.study.claims.claim import Claim
+
+FILES = (
+    flatness,
+    distances,
+    barriers,
+    chains,
+    margin,
+    star,
+    matching,
+    controls,
+    dynamics,
+    valley,
+    theory,
+)
+"""One file per question."""
+
+CLAIMS: tuple[Claim, ...] = tuple(chain.from_iterable(file.CLAIMS for file in FILES))
+"""All claims."""
+
+CLAIMS_OF_CASES = tuple(claim for claim in CLAIMS if not claim.model)
+"""The claims that are asked of every case of a study."""
+
+CLAIMS_OF_MODELS = tuple(claim for claim in CLAIMS if claim.model)
+"""The claims that are asked of models with known theory."""

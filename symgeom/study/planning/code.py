@@ -1,0 +1,127 @@
+"""The code that a job depends on: every file that its script reaches by import.
+
+A digest of it is a parameter of the job, which runs again when it changes. The package's door
+(``symgeom/__init__.py``) loads nothing by itself and is left out.
+"""
+
+import ast
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+
+from symgeom.study.planning.configuration import ROOT
+
+DOOR = ROOT / "symgeom/__init__.py"
+
+
+def code_of(script: str, *modules: str, own: Sequence[str] = ()) -> list[str]:
+    """Return every file that a script reaches by import, and itself.
+
+    Parameters
+    ----------
+    script : str
+        Name of a file in ``scripts``.
+    *modules : str
+        Modules that it imports by name, as paths below ``symgeom`` without suffix.
+    own : sequence of str
+        The user's own code as ``package.module:name``: modules in the current folder, and what they
+        import there. Packages that are installed elsewhere are not looked into.
+
+    Returns
+    -------
+    list of str
+        Relative to the current folder.
+    """
+    files = _reached(script, modules, tuple(own), Path.cwd())
+    return [os.path.relpath(file) for file in files]
+
+
+def code_digest(script: str, *modules: str, own: Sequence[str] = ()) -> str:
+    """Return a digest of the code that a script reaches.
+
+    Parameters
+    ----------
+    script, modules, own
+        As of :func:`code_of`.
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits.
+    """
+    return _digest(script, modules, tuple(own), Path.cwd())
+
+
+@cache
+def _digest(script: str, modules: tuple[str, ...], own: tuple[str, ...], folder: Path) -> str:
+    total = hashlib.sha256()
+    for file in _reached(script, modules, own, folder):
+        content = hashlib.sha256(file.read_bytes()).hexdigest()
+        total.update(f"{file.name} {content}\n".encode())
+    return total.hexdigest()[:16]
+
+
+@cache
+def _reached(
+    script: str, modules: tuple[str, ...], own: tuple[str, ...], folder: Path
+) -> tuple[Path, ...]:
+    waiting = [ROOT / "scripts" / f"{script}.py"]
+    waiting += [ROOT / "symgeom" / f"{module}.py" for module in modules]
+    for reference in own:
+        if ":" in reference:
+            waiting += _with_packages(reference.partition(":")[0])
+    reached: set[Path] = set()
+    while waiting:
+        file = waiting.pop()
+        if file not in reached:
+            reached.add(file)
+            waiting += _imports(file)
+    return tuple(sorted(reached))
+
+
+def _with_packages(module: str) -> list[Path]:
+    """Return the files of a module and of the packages around it, which importing it runs."""
+    words = module.split(".")
+    files: list[Path] = []
+    for count in range(1, len(words) + 1):
+        candidates = _candidates(".".join(words[:count]))
+        files += [file for file in candidates if file.is_file()]
+    return files
+
+
+@cache
+def _imports(file: Path) -> list[Path]:
+    """Return the files that a file imports from the project or the current folder."""
+    try:
+        tree = ast.parse(file.read_text())
+    except SyntaxError:  # of a user's file: the job that imports it says so
+        return []
+    files: list[Path] = []
+    for node in ast.walk(tree):
+        candidates = _imported(node, file)
+        files += [path for path in candidates if path.is_file() and path != DOOR]
+    return files
+
+
+def _imported(node: ast.AST, file: Path) -> Iterator[Path]:
+    """Yield where the modules may lie that a statement imports."""
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            yield from _candidates(alias.name)
+    elif isinstance(node, ast.ImportFrom):
+        folders = [file.parents[node.level - 1]] if node.level else []
+        if node.module:
+            yield from _candidates(node.module, *folders)
+        for alias in node.names:
+            name = f"{node.module}.{alias.name}" if node.module else alias.name
+            yield from _candidates(name, *folders)
+
+
+def _candidates(name: str, *folders: Path) -> Iterator[Path]:
+    """Yield the files that a module may be, below some folders (by default where jobs look)."""
+    relative = Path(*name.split("."))
+    for folder in folders or (ROOT, ROOT / "scripts", Path.cwd()):
+        yield folder / f"{relative}.py"
+        yield folder / relative / "__init__.py"

@@ -1,0 +1,165 @@
+"""The options of a job: what all cases share, what a case changes, what an arm changes."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+DEFAULT = Path("config/config.yaml")
+"""The configuration of the default study, over which others are merged."""
+
+TRAINING_KEYS = ("batch_size", "epochs", "order", "augmentation")
+"""What an arm's recipe may say about training beside its optimizer's options."""
+
+
+def case_options(config: Mapping, section: str, case: str) -> dict:
+    """Return the options of a measure on a case.
+
+    Parameters
+    ----------
+    config : mapping
+        The configuration.
+    section : str
+        Which measure.
+    case : str
+        The case, which may have options of its own and limit the number of samples.
+
+    Returns
+    -------
+    dict
+        The options.
+
+    Examples
+    --------
+    >>> config = {"maps": {"points": 5, "samples": None}, "cases": {"mlp": {"samples": 100}}}
+    >>> case_options(config, "maps", "mlp")
+    {'points': 5, 'samples': 100}
+    """
+    options = config[section] | config["cases"][case].get(section, {})
+    limits = [options["samples"], config["cases"][case].get("samples")]
+    samples = min((limit for limit in limits if limit is not None), default=None)
+    return options | {"samples": samples}
+
+
+def training_of(config: Mapping, case: str, arm: str | None = None) -> dict:
+    """Return how an arm trains on a case: what all do, what the case changes, what the arm changes.
+
+    Parameters
+    ----------
+    config : mapping
+        The configuration.
+    case : str
+        The case.
+    arm : str, optional
+        The arm; by default what all arms of the case share.
+
+    Returns
+    -------
+    dict
+        The options. Seeds that are split into jobs train one after another, so that no number
+        depends on how they are split.
+    """
+    training = config["training"] | config["cases"][case].get("training", {})
+    recipe = config["arms"].get(arm, {})
+    training |= {key: recipe[key] for key in TRAINING_KEYS if key in recipe}
+    if config["granularity"]["seeds_per_job"]:
+        training["together"] = "one"
+    return training
+
+
+def recipe_of(config: Mapping, arm: str) -> dict:
+    """Return an arm's optimizer and its options.
+
+    Parameters
+    ----------
+    config : mapping
+        The configuration.
+    arm : str
+        The arm.
+
+    Returns
+    -------
+    dict
+        Without what the recipe says about training.
+
+    Examples
+    --------
+    >>> recipe_of({"arms": {"sgd": {"method": "sgd", "epochs": 3}}}, "sgd")
+    {'method': 'sgd'}
+    """
+    recipe = config["arms"][arm]
+    return {key: value for key, value in recipe.items() if key not in TRAINING_KEYS}
+
+
+def command_options(files: Sequence[str | Path], *, cores: int | str) -> str:
+    """Return the options with which snakemake runs the study that some files describe.
+
+    Parameters
+    ----------
+    files : sequence of str or Path
+        Files of configuration; the default one needs no mention.
+    cores : int or str
+        As snakemake takes them.
+
+    Returns
+    -------
+    str
+        To stand after the targets: snakemake takes all words after ``--configfile`` for files.
+
+    Examples
+    --------
+    >>> command_options(["config/config.yaml"], cores=2)
+    '--cores 2'
+    """
+    merged = [os.path.relpath(file) for file in files if Path(file) != DEFAULT]
+    words = ["--cores", str(cores)]
+    if merged:
+        words += ["--configfile", *merged]
+    return " ".join(words)
+
+
+def growing(amount: int) -> Callable[[object, int], int]:
+    """Return a resource that doubles from attempt to attempt.
+
+    A job that a cluster ended for want of it may pass when it is retried.
+
+    Parameters
+    ----------
+    amount : int
+        What the first attempt asks for.
+
+    Returns
+    -------
+    callable
+        As Snakemake takes it: a function of ``wildcards`` and ``attempt``.
+
+    Examples
+    --------
+    >>> growing(1000)(None, attempt=2)
+    2000
+    """
+
+    def amount_of(wildcards: object, attempt: int) -> int:
+        return amount * 2 ** (attempt - 1)
+
+    return amount_of
+
+
+def gpus(config: Mapping) -> int:
+    """Return how many GPUs a job that computes on ``device`` must ask for.
+
+    Parameters
+    ----------
+    config : mapping
+        The configuration.
+
+    Returns
+    -------
+    int
+        None where one is merely welcome (``auto``).
+
+    Examples
+    --------
+    >>> gpus({"device": "auto"})
+    0
+    """
+    return int(config["device"] == "cuda")

@@ -1,0 +1,133 @@
+"""What is kept of a study when its arrays are gone.
+
+That is: its claims and barriers, one row per minimum and per pair, its pictures, and where they
+come from.
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import xarray as xr
+from PIL import Image
+
+from symgeom.ground.whole import write_text
+from symgeom.store import open_study
+from symgeom.study.summary import minima_table, pairs_table, write_table
+
+STAGES_OF_MINIMA = ("minima", "flatness", "curvature", "canonical", "ledgers")
+STAGES_OF_PAIRS = ("distances", "alignments", "paths", "chains")
+
+COLOURS = 256
+"""Of a picture that is kept: a third of the size, and no difference to the eye."""
+
+WORDS = """# Study `{study}`
+
+Made by `{command}` at commit {commit} on {cores} cores ({processor}): \
+{job_minutes:.0f} minutes of job time,
+{minutes:.0f} minutes in which a job ran.
+
+`claims.csv`: every claim with its interval and verdict. `barriers.csv`: mean barriers between \
+minima of every two arms, with
+intervals. `minima.csv`, `pairs.csv`: every single number of each minimum and of each pair. \
+`figures/`: as in the report, whose
+captions say what to see. `provenance.json`: versions, machine and times.
+"""
+
+Tabulate = Callable[[str, Mapping[str, xr.Dataset]], list[dict]]
+
+
+def keep_tables(
+    folder: Path, study_folder: Path, stores: Mapping[str, Sequence[str]], cases: Sequence[str]
+) -> None:
+    """Write the tables of minima and of pairs.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the reference is kept.
+    study_folder : Path
+        The folder of the study.
+    stores : mapping of str to sequence of str
+        The files of :data:`STAGES_OF_MINIMA` and :data:`STAGES_OF_PAIRS`.
+    cases : sequence of str
+        The cases of the study.
+    """
+    files: list[str] = []
+    for stage in (*STAGES_OF_MINIMA, *STAGES_OF_PAIRS):
+        files.extend(stores[stage])
+    study = open_study(study_folder, files=files, weights=False)
+    minima = _rows_of_cases(study, cases, STAGES_OF_MINIMA, minima_table)
+    pairs = _rows_of_cases(study, cases, STAGES_OF_PAIRS, pairs_table)
+    write_table(folder / "minima.csv", minima)
+    write_table(folder / "pairs.csv", pairs)
+
+
+def _rows_of_cases(
+    study: xr.DataTree, cases: Sequence[str], stages: Sequence[str], tabulate: Tabulate
+) -> list[dict]:
+    """Return the rows of all cases, one case after the other."""
+    rows: list[dict] = []
+    for case in cases:
+        arrays = {stage: study[case][stage].to_dataset() for stage in stages}
+        rows.extend(tabulate(case, arrays))
+    return rows
+
+
+def keep_files(folder: Path, files: Sequence[str]) -> None:
+    """Copy files that are small as they are.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the reference is kept.
+    files : sequence of str
+        Tables and the provenance.
+    """
+    for file in files:
+        shutil.copy(file, folder)
+
+
+def keep_pictures(folder: Path, pictures: Sequence[str]) -> None:
+    """Write the pictures of a study with fewer colours.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the reference is kept.
+    pictures : sequence of str
+        ``<study>/figures/<case>/<figure>.png``.
+    """
+    for picture in map(Path, pictures):
+        case_folder = folder / "figures" / picture.parent.name
+        case_folder.mkdir(parents=True, exist_ok=True)
+        image = Image.open(picture).convert("RGB")
+        smaller = image.quantize(COLOURS, dither=Image.Dither.NONE)
+        smaller.save(case_folder / f"{picture.stem}.png", optimize=True)
+
+
+def write_introduction(path: str | Path, provenance: str | Path, *, command: str) -> None:
+    """Write what the reference is and where it comes from.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to write, in the folder of the reference.
+    provenance : str or Path
+        The provenance of the study, as JSON.
+    command : str
+        The command that made the study.
+    """
+    made = json.loads(Path(provenance).read_text(encoding="utf-8"))
+    job_seconds = sum(rule["seconds"] for rule in made["rules"])
+    words = WORDS.format(
+        study=Path(path).parent.name,
+        command=command,
+        commit=made["commit"],
+        cores=made["machine"]["cores"],
+        processor=made["machine"]["processor"],
+        job_minutes=job_seconds / 60,
+        minutes=made["elapsed"] / 60,
+    )
+    write_text(path, words)

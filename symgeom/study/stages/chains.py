@@ -1,0 +1,179 @@
+"""Connect aligned minima by chains of segments, or Bezier curves, whose bends are trained."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor
+
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import Parameters, cast, stack
+from symgeom.landscape.barriers import profile
+from symgeom.landscape.binary.chain import optimise_binary_chain
+from symgeom.landscape.chain import ChainPlan, Chains, chain_shape, optimise_path
+from symgeom.landscape.path import CURVES, curve_along, polygon_length
+from symgeom.landscape.problem import Problem
+from symgeom.quotient.torus import Torus
+from symgeom.study.cases import Case
+from symgeom.study.gauges import Ends, Gauges, connected_ends, first_path
+from symgeom.study.labels import Pair, labelled, names, pairs_dataset
+from symgeom.study.progress import progress
+
+COLUMNS = {
+    "straight_error": ("1", "largest training error along the chain before its bends were trained"),
+    "bend_error": ("1", "largest training error along the trained chain"),
+    "epochs_needed": (
+        "1",
+        "epochs until the largest training error was within the threshold (infinite: never)",
+    ),
+    "steps_needed": ("1", "gradient steps until then (infinite: never)"),
+    "length_ratio": (
+        "1",
+        "length of the chain of the trained points over the distance of its ends",
+    ),
+    "bend_angle": ("rad", "largest angle by which the chain turns at a bend"),
+    "torus_length_ratio": ("1", "the same lengths on the torus (root mean square of angles)"),
+    "diverged": ("1", "whether a bend diverged in training: 1 or 0"),
+}
+"""Units and meanings of what is kept of every chain beside its profile."""
+
+PLAN = (
+    "points",
+    "epochs",
+    "evaluate_every",
+    "learning_rate",
+    "momentum",
+    "batch_size",
+    "threshold",
+)
+"""The options of the configuration that are fields of a :class:`ChainPlan`."""
+
+
+def measure(
+    case: Case,
+    gauges: Gauges,
+    *,
+    name: str,
+    pairs: Sequence[Pair],
+    options: Mapping,
+    at_once: int,
+) -> xr.Dataset:
+    """Train chains between pairs of minima, and measure them.
+
+    Parameters
+    ----------
+    case : Case
+        The case.
+    gauges : Gauges
+        The networks, and what aligns the pairs.
+    name : str
+        Name of the case, which the random streams of its chains have.
+    pairs : sequence of Pair
+        The pairs.
+    options : mapping
+        The section ``chains`` of the configuration.
+    at_once : int
+        How many chains are trained together.
+
+    Returns
+    -------
+    xr.Dataset
+        What ``COLUMNS`` names, over pairs; loss and error over pair, split and t. NaN where no
+        chain can begin.
+    """
+    problems = case.problems(options["precision"], samples=options["samples"])
+    torus = gauges.torus
+    ends = connected_ends(case, gauges, pairs)
+    rows = [row for row, pair in enumerate(pairs) if pair in ends]
+    t = torch.linspace(0, 1, options["points"]).double()
+    columns = {column: np.full(len(pairs), np.nan) for column in COLUMNS}
+    loss = np.full((len(pairs), len(problems), len(t)), np.nan)
+    error = np.full((len(pairs), len(problems), len(t)), np.nan)
+
+    with progress("connect chains", len(rows)) as bar:
+        for first in range(0, len(rows), at_once):
+            some_rows = rows[first : first + at_once]
+            some_pairs = [pairs[row] for row in some_rows]
+            chains = _train(
+                case,
+                torus,
+                problems["train"],
+                [ends[pair] for pair in some_pairs],
+                options=options,
+                generators=[stream("chain", name, *pair) for pair in some_pairs],
+            )
+            bar.update(len(some_rows))
+            for layer, problem in enumerate(problems.values()):
+                curve = profile(problem, chains.path, t)
+                loss[some_rows, layer] = curve.loss.cpu()
+                error[some_rows, layer] = curve.error.cpu()
+            for column, values in _columns(case, torus, chains).items():
+                columns[column][some_rows] = values.cpu()
+
+    variables = {}
+    for column, array in columns.items():
+        variables[column] = labelled("pair", array, *COLUMNS[column])
+    along = ("pair", "split", "t")
+    variables["loss"] = labelled(along, loss, "nat", "loss along the trained chain")
+    variables["error"] = labelled(along, error, "1", "error along the trained chain")
+    coordinates = {
+        "t": xr.Variable("t", t.numpy()),
+        **names("split", list(problems), "part of the data"),
+    }
+    return pairs_dataset(pairs, variables, coordinates=coordinates, attrs=options)
+
+
+def _train(
+    case: Case,
+    torus: Torus,
+    problem: Problem,
+    ends: Sequence[Ends],
+    *,
+    options: Mapping,
+    generators: Sequence[torch.Generator],
+) -> Chains:
+    """Train the chains between some pairs, from equidistant points of their first paths."""
+    plan = ChainPlan(**{field: options[field] for field in PLAN})
+    points = _first_points(case, torus, ends, options)
+    stacked = [cast(point, problem.inputs.dtype) for point in points]
+    if case.binary:
+        return optimise_binary_chain(problem, stacked, plan=plan, generators=generators)
+    curve = CURVES[options["kind"]](stacked)
+    held = torus if options["constraint"] == "torus" else None
+    return optimise_path(problem, curve, plan=plan, generators=generators, torus=held)
+
+
+def _first_points(
+    case: Case, torus: Torus, ends: Sequence[Ends], options: Mapping
+) -> list[dict[str, Tensor]]:
+    """Return the points of all chains before training, the pairs stacked."""
+    points_of_pairs = []
+    for pair_ends in ends:
+        path = first_path(case, torus, pair_ends)
+        assert path is not None  # connected_ends leaves out pairs without one
+        curve = curve_along(path, kind=options["kind"], bends=options["bends"])
+        points_of_pairs.append(curve.points)
+    return [stack(list(points)) for points in zip(*points_of_pairs, strict=True)]
+
+
+def _columns(case: Case, torus: Torus, chains: Chains) -> dict[str, Tensor]:
+    """Return what is kept of every chain, by the names of ``COLUMNS``."""
+
+    def torus_length(*points: Parameters) -> Tensor:
+        return polygon_length(points, torus=torus)
+
+    points = [cast(case.signed(point), torch.float64) for point in chains.path.points]
+    shape = torch.vmap(chain_shape)(*points)
+    length = torch.vmap(torus_length)(*points)
+    distance = torch.vmap(torus_length)(points[0], points[-1])
+    return {
+        "straight_error": chains.largest_error[:, 0],
+        "bend_error": chains.largest_error[:, -1],
+        "epochs_needed": chains.epochs_needed,
+        "steps_needed": chains.steps_needed,
+        "length_ratio": shape.length_ratio,
+        "bend_angle": shape.angle,
+        "torus_length_ratio": length / distance,
+        "diverged": ~chains.finite,
+    }

@@ -1,0 +1,54 @@
+"""Read a data set, split it, and label it with what is known of it."""
+
+from collections.abc import Mapping
+
+import xarray as xr
+
+from symgeom.study.datasets import load
+from symgeom.study.labels import labelled, names
+
+
+def measure(recipe: Mapping, *, root: str) -> xr.Dataset:
+    """Read a data set and label it.
+
+    Parameters
+    ----------
+    recipe : mapping
+        Its name and options.
+    root : str
+        The folder in which data sets lie.
+
+    Returns
+    -------
+    xr.Dataset
+        Inputs, targets and class counts of both splits; checksum, mean and deviation as attributes.
+    """
+    loaded = load(recipe["name"], root=root, options=recipe.get("options", {}))
+    train_counts, test_counts = loaded.class_counts
+    splits = {
+        "train": (loaded.train_inputs, loaded.train_targets, train_counts),
+        "test": (loaded.test_inputs, loaded.test_targets, test_counts),
+    }
+    arrays = {}
+    for split, (inputs, targets, counts) in splits.items():
+        sample = f"{split}_sample"
+        features = [f"feature{axis}" for axis in range(inputs.ndim - 1)]
+        arrays[f"{split}_inputs"] = labelled(
+            (sample, *features), inputs.numpy(), "1", f"{split} inputs"
+        )
+        arrays[f"{split}_targets"] = labelled(sample, targets.numpy(), "1", f"{split} classes")
+        arrays[f"{split}_class_count"] = labelled(
+            "class", list(counts), "1", f"{split} samples of each class"
+        )
+    black = "what an input of 0 has become"
+    arrays["black"] = labelled("channel", list(loaded.black), "1", black)
+    numbers = [str(label) for label in range(loaded.classes)]
+    attrs = {
+        "data_set": loaded.name,
+        "classes": loaded.classes,
+        "checksum": loaded.checksum,
+        "ignored_files": loaded.ignored,
+        "mean": list(loaded.mean),
+        "deviation": list(loaded.deviation),
+    }
+    return xr.Dataset(arrays, names("class", loaded.class_names or numbers, "class"), attrs)

@@ -1,0 +1,75 @@
+"""Take minima that were trained elsewhere into a study: check their files, and evaluate them."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+import xarray as xr
+
+from symgeom.ground.types import cast, stack
+from symgeom.landscape.problem.evaluation import evaluate
+from symgeom.learning.training import Trained
+from symgeom.learning.weight_files import read_weights
+from symgeom.study.cases import Case
+from symgeom.study.stages.ledgers import charges_alone, label_ledger
+from symgeom.study.stages.minima import label_minima, minima_of_arm
+from symgeom.symmetry.spec import SymmetrySpec
+
+
+def measure(
+    case: Case,
+    spec: SymmetrySpec,
+    *,
+    arm: str,
+    seeds: Sequence[int],
+    files: Sequence[str],
+    precision: str,
+) -> tuple[xr.Dataset, xr.Dataset]:
+    """Read the weights of an arm's seeds from files, and evaluate them.
+
+    Parameters
+    ----------
+    case : Case
+        The case.
+    spec : SymmetrySpec
+        The architecture as trained.
+    arm : str
+        Name of the arm.
+    seeds : sequence of int
+        Its seeds.
+    files : sequence of str
+        The file of every seed.
+    precision : str
+        Of the weights: name of a floating point type of torch.
+
+    Returns
+    -------
+    minima, ledgers : xr.Dataset
+        The networks with their losses and errors, and their charges.
+
+    Raises
+    ------
+    SymgeomError
+        If a file does not fit the network.
+    """
+    dtype = getattr(torch, precision)
+    networks = [cast(read_weights(file, case.trained), dtype) for file in files]
+    measured = stack([case.prepared(network, precision) for network in networks])
+    problems = case.problems(precision)
+    losses, _ = evaluate(problems["train"], measured)
+    status = tuple("imported" if finite else "diverged" for finite in losses.isfinite().tolist())
+    nothing = torch.zeros(len(seeds), dtype=torch.int64)
+    unseen = torch.full((len(seeds), 1), torch.nan, dtype=torch.float64)
+    imported = Trained(
+        stack(networks), status, nothing, nothing, nothing, unseen, unseen, together=False
+    )
+    attrs = {
+        "method": "checkpoints",
+        "files": [Path(file).name for file in files],
+        "checksums": [hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in files],
+    }
+    record = charges_alone(spec, imported.parameters)
+    ledgers = label_ledger(record, None, arm=arm, seeds=list(seeds), attrs=attrs)
+    variables = label_minima(spec, imported, problems, measured=measured)
+    return minima_of_arm(arm, list(seeds), variables, attrs=attrs), ledgers

@@ -1,0 +1,159 @@
+"""Label the ledgers of an arm: what every cause changed of each charge, and what is left over."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor
+
+from symgeom.dynamics.charge import charges
+from symgeom.dynamics.ledger import TERMS, LedgerRecord
+from symgeom.ground.types import Parameters
+from symgeom.learning.optimizers import Method
+from symgeom.study.labels import Labelled, labelled, minima_dataset, names
+from symgeom.symmetry.spec import SymmetrySpec
+
+MINIMUM = ("arm", "seed")
+
+NO_LEDGER = LedgerRecord(torch.zeros(0, dtype=torch.int64), {}, {}, {}, {})
+"""The ledger of a study that keeps none."""
+
+
+def charges_alone(spec: SymmetrySpec, networks: Parameters) -> LedgerRecord:
+    """Return the charges of networks that were trained elsewhere, as after no step.
+
+    Parameters
+    ----------
+    spec : SymmetrySpec
+        The architecture.
+    networks : Parameters
+        Stacked networks.
+
+    Returns
+    -------
+    LedgerRecord
+        One snapshot, without terms: nobody saw what moved the charges.
+    """
+
+    def of_network(params: Parameters) -> dict[str, Tensor]:
+        return charges(spec, params)
+
+    stacked = torch.vmap(of_network)(networks)
+    first = {group: values[:, None] for group, values in stacked.items()}
+    return LedgerRecord(torch.zeros(1, dtype=torch.int64), first, {}, {}, {})
+
+
+def label_ledger(
+    record: LedgerRecord, method: Method | None, *, arm: str, seeds: list[int], attrs: Mapping
+) -> xr.Dataset:
+    """Label the ledgers of one arm.
+
+    Parameters
+    ----------
+    record : LedgerRecord
+        The ledgers; of replicas that train together the first is kept, of matrices the diagonal.
+    method : Method or None
+        The optimizer; None for an arm whose training nobody saw: then nothing is claimed of how it
+        moved the charges.
+    arm : str
+        The arm.
+    seeds : list of int
+        Its seeds.
+    attrs : mapping
+        How the arm was made.
+
+    Returns
+    -------
+    xr.Dataset
+        Charges, terms and defects of every group along training, and over arm and seed how well the
+        account closes and how much of all changes is the optimizer's own.
+    """
+    replicas = method.members_per_seed if method else 1
+    variables: Labelled = {}
+    relative_defects = []
+    total_changes = np.zeros((1, len(seeds), len(TERMS)))
+    finite = np.ones((1, len(seeds)), bool)
+    for group in record.charge:
+        along = (*MINIMUM, "step", group)
+        charge = _first_replicas(record, record.charge, group, replicas)
+        variables[f"charge_{group}"] = labelled(along, charge, "weight^2", f"charges of {group}")
+        finite &= np.isfinite(charge[:, :, 0]).all(axis=-1)
+        if method is None:
+            continue
+        terms = _first_replicas(record, record.terms, group, replicas)
+        defect = _first_replicas(record, record.defect, group, replicas)
+        scale = _first_replicas(record, record.scale, group, replicas)
+        variables[f"term_{group}"] = labelled(
+            (*MINIMUM, "step", "term", group),
+            terms,
+            "weight^2",
+            f"what changed the charges of {group} since the start",
+        )
+        variables[f"defect_{group}"] = labelled(
+            along, defect, "weight^2", f"changes of {group} that no term explains"
+        )
+        relative = np.nan_to_num(np.abs(defect) / scale)
+        relative_defects.append(relative.max(axis=(2, 3)))
+        total_changes = total_changes + changes_of(terms)
+
+    closure = np.full((1, len(seeds)), np.nan)
+    if relative_defects:
+        largest = np.max(relative_defects, axis=0)
+        closure = np.where(finite, largest, np.nan)
+    all_changes = total_changes.sum(-1)
+    share = total_changes[..., TERMS.index("optimizer")] / np.where(
+        all_changes > 0, all_changes, np.nan
+    )
+    equivariant = method is not None and method.equivariant
+    variables["closure"] = labelled(
+        MINIMUM, closure, "1", "largest defect relative to the scale of its charge"
+    )
+    variables["first_order"] = labelled(
+        MINIMUM, share, "1", "share of all changes that is the optimizer's own, at first order"
+    )
+    variables["equivariant"] = labelled(
+        "arm", [equivariant], "1", "whether the method changes no charge at first order"
+    )
+    coordinates = {
+        "step": xr.Variable("step", record.step.numpy()),
+        **names("term", TERMS, "cause of a change"),
+    }
+    return minima_dataset([arm], seeds, variables, coordinates=coordinates, attrs=attrs)
+
+
+def changes_of(terms: np.ndarray) -> np.ndarray:
+    """Add up how much each cause changed charges from snapshot to snapshot.
+
+    Parameters
+    ----------
+    terms : ndarray, shape (arm, seed, step, term, unit)
+        What each cause changed since the start. A seed that has not ended has no entry where
+        another one ended: there what it was booked before is carried on.
+
+    Returns
+    -------
+    ndarray, shape (arm, seed, term)
+        Absolute changes, summed over steps and units.
+
+    Examples
+    --------
+    >>> changes_of(np.array([0.0, 2.0, 1.0]).reshape(1, 1, 3, 1, 1)).item()
+    3.0
+    """
+    booked = terms.copy()
+    for step in range(1, terms.shape[2]):
+        now = terms[:, :, step]
+        booked[:, :, step] = np.where(np.isnan(now), booked[:, :, step - 1], now)
+    changes = np.abs(np.diff(booked, axis=2))
+    return np.nan_to_num(changes).sum(axis=(2, 4))
+
+
+def _first_replicas(
+    record: LedgerRecord, values: Mapping[str, Tensor], group: str, replicas: int
+) -> np.ndarray:
+    """Return what is kept of a group: of every seed the first replica, of matrices the diagonal."""
+    of_seeds = values[group][::replicas][None]
+    if record.charge[group].ndim == 4:
+        of_seeds = of_seeds.diagonal(dim1=-2, dim2=-1)
+    return of_seeds.numpy()

@@ -1,0 +1,97 @@
+"""Label the minima of an arm: weights, losses and errors, how training ended, its history."""
+
+from collections.abc import Mapping
+
+import xarray as xr
+
+from symgeom.ground.types import Parameters
+from symgeom.landscape.problem import Problem
+from symgeom.landscape.problem.evaluation import evaluate
+from symgeom.learning.training import Trained
+from symgeom.store import parameters_to_variables
+from symgeom.study.labels import Labelled, labelled, minima_dataset
+from symgeom.symmetry.spec import SymmetrySpec
+
+MINIMUM = ("arm", "seed")
+
+USABLE = ("reached", "imported")
+"""States of seeds that are minima."""
+
+
+def label_minima(
+    spec: SymmetrySpec,
+    trained: Trained,
+    problems: Mapping[str, Problem],
+    *,
+    measured: Parameters | None = None,
+) -> Labelled:
+    """Label the minima of one arm.
+
+    Parameters
+    ----------
+    spec : SymmetrySpec
+        The architecture as trained, which names the axes.
+    trained : Trained
+        What training yields.
+    problems : mapping of str to Problem
+        The landscape of each split.
+    measured : Parameters, optional
+        The stacked networks whose losses and errors count, if they are others than those that were
+        trained (with their batch norms folded).
+
+    Returns
+    -------
+    dict of str to xr.Variable
+        Over arm and seed.
+    """
+    stacked = {name: tensor[None] for name, tensor in trained.parameters.items()}
+    variables: Labelled = dict(parameters_to_variables(spec, stacked, leading=MINIMUM))
+    for split, problem in problems.items():
+        values = evaluate(problem, measured or trained.parameters)
+        loss, error = values[:, None].cpu().numpy()
+        misclassified = f"fraction of {split} samples misclassified"
+        variables[f"{split}_loss"] = labelled(MINIMUM, loss, "nat", f"{split} loss")
+        variables[f"{split}_error"] = labelled(MINIMUM, error, "1", misclassified)
+    usable = [state in USABLE for state in trained.status]
+    per_seed: dict[str, tuple[object, str]] = {
+        "status": (
+            list(trained.status),
+            "how the seed ended: reached, epoch limit or diverged; or imported",
+        ),
+        "usable": (usable, "whether the seed reached the stop rule, or was imported"),
+        "epochs": (trained.epochs, "epochs run"),
+        "gradient_evaluations": (trained.gradients, "mini-batch gradients evaluated"),
+        "sample_gradients": (trained.sample_gradients, "the same in single samples: the budget"),
+    }
+    for name, (column, meaning) in per_seed.items():
+        variables[name] = labelled(MINIMUM, [column], "1", meaning)
+    along = (*MINIMUM, "epoch")
+    variables["history_loss"] = labelled(along, trained.loss[None], "nat", "training loss")
+    variables["history_error"] = labelled(along, trained.error[None], "1", "training error")
+    return variables
+
+
+def minima_of_arm(
+    arm: str, seeds: list[int], variables: Labelled, *, attrs: Mapping[str, object]
+) -> xr.Dataset:
+    """Return the minima of one arm as a dataset.
+
+    Parameters
+    ----------
+    arm : str
+        The arm.
+    seeds : list of int
+        Its seeds.
+    variables : dict of str to xr.Variable
+        Of :func:`label_minima`.
+    attrs : mapping
+        How they were made.
+
+    Returns
+    -------
+    xr.Dataset
+        Over arm, seed and epoch.
+    """
+    epochs = range(variables["history_loss"].sizes["epoch"])
+    epoch = {"epoch": labelled("epoch", epochs, "1", "epoch")}
+    return minima_dataset([arm], seeds, variables, coordinates=epoch, attrs=attrs)

@@ -1,0 +1,220 @@
+"""Train the seeds of one arm to minima, and keep the ledger of their charges."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import xarray as xr
+from torch import Tensor
+from tqdm import tqdm
+
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import cast, parameters, stack
+from symgeom.learning.observe import LedgerObserver
+from symgeom.learning.optimizers import Method, build
+from symgeom.learning.training import Checkpoint, Plan, choose_device, train
+from symgeom.study.cases import Case
+from symgeom.study.datasets.augment import augmentation
+from symgeom.study.progress import progress
+from symgeom.study.stages.ledgers import NO_LEDGER, label_ledger
+from symgeom.study.stages.minima import label_minima, minima_of_arm
+from symgeom.symmetry.spec import SymmetrySpec
+
+PLAN = ("batch_size", "epochs", "stop_error", "stop_loss", "evaluate_every", "together")
+"""The options of the configuration that are fields of a :class:`Plan`."""
+
+Member = tuple[str, str, int, int]
+"""Case, arm, seed and replica: the name of what is random in a network's training."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """An arm of a case, and how its seeds are trained.
+
+    Attributes
+    ----------
+    case : str
+        Name of the case.
+    name : str
+        Name of the arm.
+    seeds : sequence of int
+        Its seeds.
+    recipe : mapping
+        Name and options of its optimizer.
+    training : mapping
+        The section ``training`` of the configuration, with what the case and the arm change.
+    """
+
+    case: str
+    name: str
+    seeds: Sequence[int]
+    recipe: Mapping
+    training: Mapping
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What training an arm yields.
+
+    Attributes
+    ----------
+    minima, ledgers : xr.Dataset
+        The networks, and the accounts of their charges.
+    resumed_from : int
+        The epoch of the checkpoint from which it went on; 0 if there was none.
+    """
+
+    minima: xr.Dataset
+    ledgers: xr.Dataset
+    resumed_from: int
+
+
+def measure(case: Case, spec: SymmetrySpec, arm: Arm, *, checkpoint: Path, digest: str) -> Outcome:
+    """Train the seeds of an arm.
+
+    Parameters
+    ----------
+    case : Case
+        The case.
+    spec : SymmetrySpec
+        The architecture as trained.
+    arm : Arm
+        Which seeds, and how.
+    checkpoint : Path
+        Where training keeps its checkpoint; what is there of the same recipe is gone on from.
+    digest : str
+        What a checkpoint is recognised by.
+
+    Returns
+    -------
+    Outcome
+        Minima and ledgers.
+    """
+    method = build_method(arm.recipe)
+    precision = precision_of(arm.training)
+    problems = case.problems(precision, trained=True)
+    problem = problems["train"]
+    members = _members(arm, method)
+    with progress(f"train {arm.case}/{arm.name}", arm.training["epochs"]) as bar:
+        plan = _plan(
+            case,
+            arm.training,
+            Checkpoint(checkpoint, every=arm.training["checkpoint_every"], digest=digest),
+            bar,
+        )
+        observer = _observer(spec, method, plan, arm.training, samples=len(problem.targets))
+        trained = train(
+            problem,
+            _starts(case, members, precision),
+            method,
+            plan=plan,
+            generators=_orders(members, arm.training),
+            observe=observer,
+        )
+    attrs = {
+        "method": method.name,
+        "batch_size": plan.batch_size,
+        "together": int(trained.together),
+        "device": str(problem.inputs.device),
+    }
+    seeds = list(arm.seeds)
+    record = observer.close() if observer else NO_LEDGER
+    ledgers = label_ledger(record, method, arm=arm.name, seeds=seeds, attrs=attrs)
+    variables = label_minima(spec, trained, problems)
+    minima = minima_of_arm(arm.name, seeds, variables, attrs=attrs)
+    return Outcome(minima, ledgers, trained.resumed_from)
+
+
+def build_method(recipe: Mapping) -> Method:
+    """Build an arm's optimizer.
+
+    Parameters
+    ----------
+    recipe : mapping
+        Its name, as ``method``, and its options.
+
+    Returns
+    -------
+    Method
+        The optimizer.
+
+    Examples
+    --------
+    >>> build_method({"method": "sgd", "learning_rate": 0.05}).learning_rate
+    0.05
+    """
+    options = {name: value for name, value in recipe.items() if name != "method"}
+    return build(recipe["method"], options)
+
+
+def precision_of(training: Mapping) -> str:
+    """Return the precision of the weights: bfloat16 is that of the forward pass only.
+
+    Parameters
+    ----------
+    training : mapping
+        With the option ``precision``.
+
+    Returns
+    -------
+    str
+        Name of a floating point type of torch.
+
+    Examples
+    --------
+    >>> precision_of({"precision": "bfloat16"})
+    'float32'
+    """
+    precision = training["precision"]
+    return "float32" if precision == "bfloat16" else precision
+
+
+def _members(arm: Arm, method: Method) -> list[Member]:
+    members = []
+    for seed in arm.seeds:
+        for replica in range(method.members_per_seed):
+            members.append((arm.case, arm.name, seed, replica))
+    return members
+
+
+def _starts(case: Case, members: Sequence[Member], precision: str) -> dict[str, Tensor]:
+    """Return the stacked initial networks, each from a stream of its own."""
+    networks = [parameters(case.start(member)) for member in members]
+    stacked = cast(stack(networks), getattr(torch, precision))
+    device = choose_device(case.options["device"])
+    return {name: tensor.to(device) for name, tensor in stacked.items()}
+
+
+def _orders(members: Sequence[Member], training: Mapping) -> list[torch.Generator]:
+    """Return the generators of the order of the data, one for each member."""
+    shared = training.get("order", "independent") == "shared"
+    generators = []
+    for case, arm, seed, replica in members:
+        generators.append(stream("order", case, arm, "shared" if shared else seed, replica))
+    return generators
+
+
+def _plan(case: Case, training: Mapping, checkpoint: Checkpoint, bar: tqdm) -> Plan:
+    def advance(epoch: int, _: int, text: str) -> None:
+        bar.update(epoch - bar.n)
+        bar.set_postfix_str(text, refresh=False)
+
+    black = case.data["black"].values.tolist()
+    return Plan(
+        **{field: training[field] for field in PLAN},
+        augment=augmentation(training.get("augmentation", "none"), black=black),
+        autocast=torch.bfloat16 if training["precision"] == "bfloat16" else None,
+        checkpoint=checkpoint,
+        progress=advance,
+    )
+
+
+def _observer(
+    spec: SymmetrySpec, method: Method, plan: Plan, training: Mapping, *, samples: int
+) -> LedgerObserver | None:
+    snapshots = training["ledger_snapshots"]
+    if not snapshots:
+        return None
+    steps = plan.epochs * (samples // plan.batch_size)
+    return LedgerObserver(spec, method, steps=steps, snapshots=snapshots)

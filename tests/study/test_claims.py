@@ -1,0 +1,743 @@
+"""Claims: the verdict follows from the interval, which covers the truth; gaps are named."""
+
+import csv
+import itertools
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.stats
+import synthetic_study
+import xarray as xr
+
+from symgeom.ground.checks import SymgeomError
+from symgeom.store import write_store
+from symgeom.study.claims.bootstrap import (
+    binomial_interval,
+    interval,
+    mean,
+    numpy_stream,
+    resample,
+    spearman,
+)
+from symgeom.study.claims.evaluate import STAGES, evaluate, evaluate_model
+from symgeom.study.claims.intervals import barrier_intervals, write_barriers
+from symgeom.study.claims.measured import Measured
+from symgeom.study.claims.reading import read_cases
+from symgeom.study.claims.record import Judgement, read_claims, table, write_claims
+from symgeom.study.claims.registry import CLAIMS, CLAIMS_OF_MODELS
+
+ARMS = ("rsgd", "sgd", "adam", "adversarial")
+SEEDS = tuple(range(6))
+ROLES = {
+    "flat": "rsgd",
+    "reference": "sgd",
+    "sharp": "adversarial",
+    "equivariant": ["sgd", "adversarial"],
+    "adaptive": "adam",
+}
+JITTER = 0.004 * np.array(
+    [-2.5, 1.5, -0.5, 0.5, -1.5, 2.5]
+)  # adds to zero, so that means are known exactly
+TWO_OF_THREE = [(m, a, b) for m in JITTER for a, b in itertools.combinations(JITTER, 2)]
+STAR = float(np.mean([(m + max(a, b)) / 2 - (a + b) / 2 for m, a, b in TWO_OF_THREE]))
+PAIRS = list(itertools.combinations([(arm, seed) for arm in ARMS for seed in SEEDS], 2))
+CHARGED = {"ledgers": "charge", "equilibria": "displacement"}
+WORDS = {"statement": "A.", "source": "B", "statistic": "c, 'd'", "unit_of_n": "seeds"}
+
+
+def over_minima(levels: dict[str, float], jitter: np.ndarray = JITTER) -> xr.DataArray:
+    """Return an array over arm and seed: a level per arm, and a jitter per seed of mean zero."""
+    values = [[levels[arm] + shift for shift in jitter] for arm in ARMS]
+    return xr.DataArray(values, {"arm": list(ARMS), "seed": list(SEEDS)})
+
+
+def over_pairs(levels: dict[str, float]) -> xr.DataArray:
+    """Return an array over all pairs: the mean of the arms' levels, and the mean of the jitters."""
+    values = [np.mean([levels[arm] + JITTER[seed] for arm, seed in pair]) for pair in PAIRS]
+    names = {"first_arm": (0, 0), "first_seed": (0, 1), "second_arm": (1, 0), "second_seed": (1, 1)}
+    return xr.DataArray(
+        values,
+        {
+            name: ("pair", [pair[end][part] for pair in PAIRS])
+            for name, (end, part) in names.items()
+        },
+        "pair",
+    )
+
+
+def stages(*, hold: bool) -> dict[str, xr.Dataset]:
+    """Return a study in which every claim holds, or in which the opposite of every claim holds."""
+    levels = dict(zip(ARMS, (0.1, 0.2, 0.25, 0.4) if hold else (0.4, 0.2, 0.25, 0.1), strict=True))
+    energy = over_minima(levels)
+    sign = 1 if hold else -1
+    pair = over_pairs(levels)
+    variants = [
+        "linear raw",
+        "linear normalised",
+        "geodesic normalised",
+        "linear aligned",
+        "geodesic both",
+        "geodesic greedy",
+    ]
+    train = xr.concat(
+        [pair + sign * shift for shift in (0.4, 0.3, 0.2, 0.35, 0, 0.25)],
+        xr.IndexVariable("variant", variants),
+    )
+    zero = dict.fromkeys(ARMS, 0.0)
+    start, end = (1.0, 0.5) if hold else (0.5, 1.0)
+    # The chains' worse ends have an error of 0.1.
+    ends = xr.concat([0 * pair, 0 * pair + 0.1], "t").expand_dims(split=["train", "test"])
+    bent, straight, control = (0.001, 0.2, 1.5) if hold else (0.05, 0.0, 0.05)
+    distance_stages = xr.IndexVariable("stage", ["normalised", "aligned"])
+    splits = xr.IndexVariable("split", ["train", "test"])
+    moments = xr.IndexVariable("moment", ["start", "end"])
+    random = [[9.0, control + shift] for shift in (-0.01, 0, 0.01, np.nan)]
+    study = {
+        "minima": xr.Dataset({"test_error": 0.5 + sign * energy / 2, "usable": energy > 0}),
+        "flatness": xr.Dataset({
+            "local_energy": energy.expand_dims(amplitude=[0.1, 0.3, 0.5]),
+            "margin": 1 - energy.expand_dims(quantile=[0.0, 0.1, 0.5]),
+        }),
+        "distances": xr.Dataset({
+            "distance": xr.concat([pair + 0.3, pair], distance_stages),
+            "random_distance": (("control", "stage"), random),
+        }),
+        "paths": xr.Dataset({"barrier": xr.concat([train, 1 - train], splits)}),
+        "chains": xr.Dataset({
+            "bend_error": 0.1 + 0 * pair + bent,
+            "straight_error": 0.1 + 0 * pair + straight,
+            "error": ends,
+        }),
+        "ledgers": xr.Dataset({
+            "closure": 0 * energy + (1e-14 if hold else 1e-6),
+            "first_order": 0 * energy + (0.3 if hold else 0.001),
+            "charge_hidden1": energy,
+        }),
+        "equilibria": xr.Dataset({
+            "displacement": xr.concat(
+                [over_minima(zero) + start, over_minima(zero, -JITTER) + end], moments
+            ),
+            "displacement_hidden1": energy,
+        }),
+    }  # fmt: skip
+    return {name: dataset.copy(deep=True) for name, dataset in study.items()}
+
+
+def judged(study: dict[str, xr.Dataset], roles: dict = ROLES) -> dict[str, Judgement]:
+    """Return the claims by identifier."""
+    return {claim.identifier: claim for claim in evaluate(Measured(study, roles))}
+
+
+@pytest.mark.parametrize(
+    ("direction", "low", "high", "verdict"),
+    [
+        ("below", -2.0, -1.0, "supported"),
+        ("below", 1.0, 2.0, "not supported"),
+        ("below", -1.0, 1.0, "undecided"),
+        ("above", 1.0, 2.0, "supported"),
+        ("above", -2.0, -1.0, "not supported"),
+        ("above", -1.0, 1.0, "undecided"),
+        ("above", 0.0, 1.0, "undecided"),
+        ("below", -1.0, 0.0, "undecided"),
+        ("below", math.nan, math.nan, "undecided"),
+        ("above", math.nan, math.nan, "undecided"),
+    ],
+)
+def test_verdict(direction: str, low: float, high: float, verdict: str):
+    assert (
+        Judgement("X", **WORDS, threshold=0.0, direction=direction, low=low, high=high).verdict
+        == verdict
+    )
+    moved = Judgement("X", **WORDS, threshold=5.0, direction=direction, low=low + 5, high=high + 5)
+    assert moved.verdict == verdict
+
+
+def test_a_claim_with_other_words_is_refused():
+    with pytest.raises(
+        SymgeomError, match="Unknown direction of claim X 'less': choose one of 'above', 'below'"
+    ):
+        Judgement("X", **WORDS, threshold=0.0, direction="less")
+    with pytest.raises(SymgeomError, match="Unknown unit of n of claim X 'networks'"):
+        Judgement("X", **(WORDS | {"unit_of_n": "networks"}), threshold=0.0, direction="below")
+
+
+def test_claims_table_round_trip(tmp_path: Path):
+    undecided = Judgement(
+        "N",
+        **WORDS,
+        threshold=1e-10,
+        direction="below",
+        note='left out: "sgd/3", sgd/4',
+        case="digits-mlp",
+    )
+    decided = replace(
+        undecided, identifier="D", estimate=-0.1, low=-1 / 3, high=1e-300, level=0.9, n=6
+    )
+    write_claims(tmp_path / "claims.csv", [undecided, decided])
+    first, second = read_claims(tmp_path / "claims.csv")
+    assert second == decided
+    assert math.isnan(first.low)
+    numbers = dict.fromkeys(["estimate", "low", "high", "level"], 0.0)
+    assert replace(first, **numbers) == replace(undecided, **numbers)
+    with open(tmp_path / "claims.csv", newline="") as file:
+        assert [row["verdict"] for row in csv.DictReader(file)] == ["undecided", "supported"]
+
+
+def test_a_typed_verdict_is_not_believed(tmp_path: Path):
+    path = tmp_path / "claims.csv"
+    write_claims(
+        path, [Judgement("D", **WORDS, threshold=0.0, direction="below", low=1.0, high=2.0)]
+    )
+    path.write_text(path.read_text().replace("not supported", "supported"))
+    assert [row["verdict"] for row in table(read_claims(path))] == ["not supported"]
+
+
+def test_a_foreign_table_is_refused(tmp_path: Path):
+    (tmp_path / "claims.csv").write_text("name,value\na,1\n")
+    with pytest.raises(
+        SymgeomError,
+        match=r"Cannot read '.*claims.csv' as a claims table: its columns are \['name', 'value'\]",
+    ):
+        read_claims(tmp_path / "claims.csv")
+
+
+def test_resamples_keep_the_arms_sizes():
+    counts = resample(["a", "b", "a", "b", "b"], generator=numpy_stream("test"), resamples=4000)
+    assert (counts[:, [0, 2]].sum(1) == 2).all()
+    assert (counts[:, [1, 3, 4]].sum(1) == 3).all()
+    assert counts.mean(0) == pytest.approx(
+        np.ones(5), abs=0.06
+    )  # 5 standard errors of a mean of 4000
+
+
+def test_weights_are_repetitions():
+    """Weighted statistics equal those of data written out as often as the weights say."""
+    generator = np.random.default_rng(0)
+    x, y = generator.integers(0, 5, 9).astype(float), generator.normal(size=9)
+    weights = resample(["a"] * 4 + ["b"] * 5, generator=generator, resamples=20)
+    for row, average, correlation in zip(
+        weights, mean(x, weights), spearman(x, y, weights), strict=True
+    ):
+        assert average == pytest.approx(np.repeat(x, row).mean())
+        assert correlation == pytest.approx(
+            scipy.stats.spearmanr(np.repeat(x, row), np.repeat(y, row)).statistic
+        )
+    assert np.isnan(spearman(np.ones(9), y, weights)).all()
+
+
+def test_node_bootstrap_has_the_moments_of_all_draws():
+    """Of three networks all 27 draws can be written out; one network alone has no pair."""
+    values, members = np.array([1.0, 2.0, 6.0]), np.array([(0, 1), (0, 2), (1, 2)])
+    draws = []
+    for draw in itertools.product(range(3), repeat=3):
+        found = [
+            values[index]
+            for a, b in itertools.combinations(draw, 2)
+            for index, pair in enumerate(members)
+            if {a, b} == set(pair)
+        ]
+        draws += [np.mean(found)] if found else []
+    assert len(draws) == 24
+    counts = resample(["a"] * 3, generator=numpy_stream("nodes"), resamples=40_000)
+    samples = mean(values, counts[:, members].prod(-1))
+    samples = samples[np.isfinite(samples)]
+    assert len(samples) / 40_000 == pytest.approx(24 / 27, abs=0.01)
+    assert samples.mean() == pytest.approx(np.mean(draws), abs=0.05)
+    assert samples.std() == pytest.approx(np.std(draws), abs=0.05)
+
+
+def test_the_interval_of_a_mean_is_students():
+    """Six values: the plain percentile interval would be 0.70 as wide."""
+    values = np.array([-1.2, -0.8, -0.2, 0.3, 0.7, 1.2])
+    _, low, high = interval(
+        lambda counts: mean(values, counts),
+        ["a"] * 6,
+        generator=numpy_stream("t"),
+        resamples=20_000,
+    )
+    student = scipy.stats.t.interval(0.95, 5, loc=values.mean(), scale=scipy.stats.sem(values))
+    assert (high - low) / (student[1] - student[0]) == pytest.approx(1, abs=0.1)
+
+
+@pytest.mark.parametrize("pairs", [False, True], ids=["seeds", "pairs"])
+def test_intervals_cover_the_truth(pairs: bool):
+    """Two arms of six networks each, 200 studies; pairs that share a network are correlated."""
+    generator = np.random.default_rng(1)
+    strata = np.repeat(["a", "b"], 6)
+    members = np.array(
+        [
+            pair
+            for pair in itertools.combinations(range(12), 2)
+            if strata[pair[0]] == strata[pair[1]]
+        ]
+    )
+    members = members if pairs else np.arange(12)[:, None]
+    first = strata[members[:, 0]] == "a"
+    hits = 0
+    for _ in range(200):
+        values = (
+            generator.normal(size=12)[members].sum(-1)
+            + 0.5 * generator.normal(size=len(members))
+            + 3 * first
+        )
+
+        def difference(counts: np.ndarray, values: np.ndarray = values) -> np.ndarray:
+            weights = counts[:, members].prod(-1)
+            return mean(values[first], weights[:, first]) - mean(values[~first], weights[:, ~first])
+
+        _, low, high = interval(difference, strata, generator=generator, resamples=500)
+        hits += low <= 3 <= high
+    assert 0.88 <= hits / 200 <= 0.99
+
+
+@pytest.mark.parametrize(("successes", "n"), [(0, 5), (3, 5), (5, 5), (70, 75)])
+def test_binomial_interval(successes: int, n: int):
+    expected = scipy.stats.binomtest(successes, n).proportion_ci(0.95, method="exact")
+    assert binomial_interval(successes, n) == pytest.approx((expected.low, expected.high))
+
+
+def test_all_claims_of_a_study_in_which_they_hold():
+    claims = judged(stages(hold=True))
+    assert {name: claim.verdict for name, claim in claims.items()} == dict.fromkeys(
+        claims, "supported"
+    )
+    expected = {
+        "H1a": (-0.1, 6),
+        "H1b": (-0.2, 6),
+        "H1c": (1.0, 24),
+        "H2a": (-0.3, 15),
+        "H2a-reference": (-0.1, 15),
+        "H2b": (0.2375 - 1.5, 3),  # the smaller side is the control
+        "H3a": (-0.3, 15),
+        "H3a-reference": (-0.1, 15),
+        "H3b": (-0.2, 60),
+        "H3-matching": (-0.25, 60),
+        "H6-margin": (0.3, 6),
+        "H6-star": (-0.05 + STAR, 90),
+        "H4": (1.0, 276),
+        "H4-bend": (0.199, 276),
+        "C1": (1e-14, 12),
+        "C2": (0.3, 6),
+        "N1": (-0.5, 6),
+    }
+    assert {name: (claim.estimate, claim.n) for name, claim in claims.items()} == {
+        name: (pytest.approx(estimate), n) for name, (estimate, n) in expected.items()
+    }
+    assert all(
+        claim.low <= claim.estimate <= claim.high or claim.low == pytest.approx(claim.high)
+        for claim in claims.values()
+    )
+    assert all(claim.note == "" for claim in claims.values())
+
+
+def test_imported_minima_are_used_and_said():
+    study = stages(hold=True)
+    minima = study["minima"]
+    status = np.where(minima["arm"] == minima["arm"][0], "imported", "reached")
+    study["minima"] = minima.assign(
+        status=(("arm", "seed"), np.broadcast_to(status[:, None], minima["usable"].shape))
+    )
+    name, plain = str(minima["arm"].values[0]), judged(stages(hold=True))
+    for identifier, claim in judged(study).items():
+        assert claim.note == f"imported, and used whatever their loss: {name}"
+        assert (claim.estimate, claim.n) == (plain[identifier].estimate, plain[identifier].n)
+
+
+def test_all_claims_of_a_study_in_which_the_opposite_holds():
+    claims = judged(stages(hold=False))
+    assert {name: claim.verdict for name, claim in claims.items()} == dict.fromkeys(
+        claims, "not supported"
+    )
+
+
+def test_all_claims_of_a_study_without_differences_are_undecided():
+    """Every measurement is noise about its claim's threshold.
+
+    C1 asks for a largest value: its noise lies lower.
+    """
+    study = stages(hold=True)
+    centres = {"test_error": 0.5, "closure": 6e-11, "first_order": 0.01, "random_distance": 0.5}
+    for name in study:
+        for variable, array in study[name].items():
+            if variable != "usable":
+                centre = centres.get(variable, 0.5)
+                noise = numpy_stream("noise", name, variable).normal(size=array.shape)
+                study[name][variable] = (array.dims, centre * (1 + 0.5 * noise))
+    bent = np.arange(len(PAIRS)) % 10 != 0  # nine pairs of ten
+    study["chains"]["bend_error"] = ("pair", np.where(bent, 0.005, 0.02))
+    study["chains"]["error"] = 0 * study["chains"]["error"]
+    study["chains"]["straight_error"] = study["chains"]["bend_error"] + 0.01 * numpy_stream(
+        "bend"
+    ).normal(size=len(PAIRS))
+    undecided = {name for name, claim in judged(study).items() if claim.verdict == "undecided"}
+    assert undecided >= {
+        "H1a",
+        "H1b",
+        "H1c",
+        "H2a",
+        "H2a-reference",
+        "H2b",
+        "H3a",
+        "H4",
+        "H4-bend",
+        "C1",
+        "C2",
+        "N1",
+    }
+
+
+def test_equal_studies_give_equal_claims_in_any_order():
+    study = stages(hold=True)
+    order = np.random.default_rng(0).permutation(len(PAIRS))
+    turned = {
+        name: dataset.isel(pair=order) if "pair" in dataset.dims else dataset
+        for name, dataset in study.items()
+    }
+    turned["minima"] = turned["minima"].isel(seed=[3, 4, 5, 0, 1, 2], arm=[2, 3, 0, 1])
+    turned["flatness"] = (
+        turned["flatness"]
+        .isel(seed=[5, 4, 3, 2, 1, 0], arm=[3, 1, 0, 2])
+        .transpose("seed", ..., "arm")
+    )
+    for one, other in zip(
+        evaluate(Measured(study, ROLES)), evaluate(Measured(turned, ROLES)), strict=True
+    ):
+        assert (one.estimate, one.low, one.high) == pytest.approx(
+            (other.estimate, other.low, other.high), rel=1e-9
+        )
+
+
+def test_what_is_not_usable_is_left_out_by_name():
+    """An unusable minimum and a pair without a value change nothing but n and the note."""
+    study = stages(hold=True)
+    study["minima"]["usable"].loc[{"arm": "sgd", "seed": 3}] = False
+    study["flatness"]["local_energy"].loc[{"arm": "sgd", "seed": 3}] = -1e9
+    study["flatness"]["local_energy"].loc[{"arm": "rsgd", "seed": 0}] = np.nan
+    involved = [("sgd", 3) in pair for pair in PAIRS]
+    study["distances"]["distance"][..., involved] = 1e9
+    study["distances"]["distance"][:, PAIRS.index((("sgd", 0), ("sgd", 5)))] = np.nan
+    claims = judged(study)
+    assert claims["H1a"].note == "left out: sgd/3 (not usable), rsgd/0 (no finite value)"
+    assert claims["H1a"].n == 5
+    assert claims["H1a"].estimate == pytest.approx((0.1 - JITTER[0] / 5) - (0.2 - JITTER[3] / 5))
+    assert (
+        claims["H2a-reference"].note
+        == "left out: sgd/3 (not usable), sgd/0 to sgd/5 (no finite value)"
+    )
+    assert claims["H2a-reference"].n == 9
+    assert claims["H2a"].note == ""  # the reference arm has no part in it
+    assert claims["H2b"].n == 3
+    assert claims["H4"].n == 276 - 23
+    assert claims["N1"].note == "left out: sgd/3 (not usable)"
+    assert all(claim.verdict == "supported" for claim in claims.values())
+
+
+def test_networks_without_charges_are_asked_nothing_about_them():
+    study = stages(hold=True)
+    study["ledgers"], study["equilibria"] = (
+        study[name].drop_vars(f"{variable}_hidden1") for name, variable in CHARGED.items()
+    )
+    assert not {"C1", "C2", "N1"} & judged(study).keys()
+
+
+def test_controls_are_asked_of_studies_that_have_their_arms():
+    asked = judged(stages(hold=True), ROLES | {"unregularised": "adam", "same_order": "adam"})
+    found = {
+        name: (claim.estimate, claim.verdict)
+        for name, claim in asked.items()
+        if name.startswith("K-")
+    }
+    assert found == {
+        "K-regularisation": (pytest.approx(0.1 - 0.25), "supported"),
+        "K-regularisation-distance": (pytest.approx(0.1 - 0.25), "supported"),
+        "K-order": (pytest.approx(0.2 - 0.25), "supported"),
+    }
+    nearer = judged(stages(hold=True), ROLES | {"same_order": "rsgd"})[
+        "K-order"
+    ]  # closer by a tenth of a radian
+    assert (nearer.estimate, nearer.verdict) == (pytest.approx(0.1), "not supported")
+
+
+def test_triples_need_all_three_barriers_and_different_seeds():
+    study = stages(hold=True)
+    hub, end, other = ("rsgd", 2), ("sgd", 0), ("sgd", 5)
+    study["paths"]["barrier"][..., PAIRS.index((hub, other))] = np.nan
+    claims = judged(study)
+    assert claims["H6-star"].n == 90 - 5  # the triples of this hub with sgd/5 and any other
+    assert PAIRS.index((hub, end)) != PAIRS.index((hub, other))
+    matched = [first[1] == second[1] or first[0] == second[0] for first, second in PAIRS]
+    study["paths"] = study["paths"].isel(pair=np.flatnonzero(matched))
+    assert "H6-star" not in judged(study)
+
+
+def test_barriers_have_an_interval_for_every_two_arms_and_kind_of_path(tmp_path: Path):
+    study = stages(hold=True)
+    rows = barrier_intervals(study["paths"], study["minima"], case="tiny", resamples=300)
+    assert len(rows) == 10 * 6 * 2  # pairs of arms, kinds of paths, parts of the data
+    own = next(
+        row
+        for row in rows
+        if (row["first_arm"], row["second_arm"], row["variant"]) == ("sgd", "sgd", "geodesic both")
+    )
+    assert (own["mean"], own["pairs"], own["split"]) == (pytest.approx(0.2), 15, "train")
+    assert own["low"] < 0.2 < own["high"]
+    claim = judged(study)["H2a-reference"]
+    assert own["high"] - own["low"] < claim.high - claim.low + 0.01
+    write_barriers(tmp_path / "barriers.csv", rows)
+    with open(tmp_path / "barriers.csv", newline="") as file:
+        assert [float(row["mean"]) for row in csv.DictReader(file)] == [row["mean"] for row in rows]
+
+
+def test_kinds_of_paths_that_are_measured_within_arms_only_do_not_hide_the_others():
+    study = stages(hold=True)
+    across = study["paths"]["first_arm"] != study["paths"]["second_arm"]
+    apart = study["paths"]["variant"] != "geodesic both"
+    wanted = [
+        row
+        for row in barrier_intervals(study["paths"], study["minima"])
+        if row["variant"] == "geodesic both"
+    ]
+    study["paths"]["barrier"] = study["paths"]["barrier"].where(~(across & apart))
+    found = [
+        row
+        for row in barrier_intervals(study["paths"], study["minima"])
+        if row["variant"] == "geodesic both"
+    ]
+    assert len(found) == 10 * 2
+    assert found == wanted
+    assert "left out" not in judged(study)["H3b"].note
+
+
+def test_one_pair_has_a_barrier_without_an_interval():
+    study = stages(hold=True)
+    one = study["paths"].isel(pair=[PAIRS.index((("sgd", 0), ("sgd", 1)))])
+    (row, *_) = barrier_intervals(one, study["minima"])
+    assert row["pairs"] == 1
+    assert np.isfinite(row["mean"])
+    assert np.isnan([row["low"], row["high"]]).all()
+
+
+def test_binary_networks_have_their_own_variant_with_all_symmetries_removed():
+    study = stages(hold=True)
+    named = {"linear raw": "hamming raw", "geodesic both": "hamming aligned"}
+    kept = study["paths"].sel(variant=list(named))
+    study["paths"] = kept.assign_coords(variant=list(named.values()))
+    claims = judged(study)
+    assert claims["H3a"].estimate == pytest.approx(-0.3)
+    assert claims["H3b"].estimate == pytest.approx(-0.4)
+    assert "'hamming raw'" in claims["H3b"].statistic
+    study["flatness"].attrs["noise"] = "flips"
+    binary = judged(study)
+    assert binary["H5-H3a"].estimate == claims["H3a"].estimate
+    assert binary["H5-H1a"].statement.startswith(
+        "With binary weights and activations, minima of flat (rsgd)"
+    )
+    assert {name for name in binary if not name.startswith("H5-")} == {"C1", "C2", "N1"}
+
+
+def test_too_few_data_leave_a_claim_undecided():
+    study = stages(hold=True)
+    study["minima"]["usable"].loc[{"arm": "adversarial", "seed": [0, 1, 2, 3, 4]}] = False
+    claims = judged(study, {"flat": "rsgd", "sharp": "adversarial", "reference": "lbfgs"})
+    few = {
+        "H1a": "reference (lbfgs) has 0 seeds",
+        "H1b": "reference (lbfgs) has 0 seeds, sharp (adversarial) has 1 seed",
+        "H2a": "sharp (adversarial) has 0 pairs",
+        "H2a-reference": "reference (lbfgs) has 0 pairs",
+        "H3a": "sharp (adversarial) has 0 pairs",
+        "H3a-reference": "reference (lbfgs) has 0 pairs",
+        "H6-margin": "sharp (adversarial) has 1 seed",
+        "C1": "equivariant (no arm) has 0 minima",
+        "C2": "adaptive (no arm) has 0 seeds",
+        "N1": "reference (lbfgs) has 0 seeds",
+    }
+    for name, words in few.items():
+        assert claims[name].verdict == "undecided"
+        assert np.isnan([claims[name].estimate, claims[name].low, claims[name].high]).all()
+        assert claims[name].note.startswith(f"too few data: {words}")
+        assert claims[name].n < 2
+    assert {claims[name].verdict for name in claims.keys() - few.keys()} == {"supported"}
+
+
+def test_one_seed_per_arm_decides_nothing():
+    study = stages(hold=True)
+    study["minima"]["usable"].loc[{"seed": [1, 2, 3, 4, 5]}] = False
+    claims = judged(study)
+    assert {claim.verdict for claim in claims.values()} == {"undecided"}
+    assert claims["H1c"].note.startswith(
+        "too few data: no arm has two networks; left out: adam/1 (not usable), "
+    )
+
+
+def test_measurements_that_are_missing_leave_a_claim_undecided():
+    study = stages(hold=True)
+    study["distances"] = study["distances"].drop_vars("random_distance")
+    study["paths"] = study["paths"].drop_sel(variant="linear aligned")
+    study["minima"]["test_error"][:] = 0.5
+    claims = judged(study)
+    assert {name for name, claim in claims.items() if claim.verdict == "undecided"} == {
+        "H1c",
+        "H2b",
+        "H3b",
+    }
+    assert claims["H2b"].note == "too few data: the random control has 0 pairs"
+
+
+def test_few_pairs_that_all_agree_do_not_prove_that_nearly_all_do():
+    study = stages(hold=True)
+    study["chains"] = study["chains"].isel(pair=slice(20))
+    claim = judged(study)["H4"]
+    assert (claim.estimate, claim.verdict) == (1.0, "undecided")
+    assert claim.low == pytest.approx(0.025 ** (1 / 20))  # Clopper and Pearson, all of 20
+
+
+def test_local_energy_is_the_area_under_its_curve():
+    """A square curve, unevenly sampled: trapezia by hand; of one amplitude: its value."""
+    study = stages(hold=True)
+    amplitude = [0.4, 0.0, 0.1]
+    curve = xr.ones_like(study["ledgers"]["closure"]) * xr.DataArray(
+        [0.16, 0.0, 0.01], {"amplitude": amplitude}
+    )
+    sharp = xr.where(curve["arm"] == "sgd", 2.0, 1.0)
+    study["flatness"] = xr.Dataset({"local_energy": curve * sharp})
+    by_hand = (0.1 * 0.01 / 2 + 0.3 * (0.01 + 0.16) / 2) / 0.4
+    assert judged(study)["H1a"].estimate == pytest.approx(-by_hand)
+    study["flatness"] = study["flatness"].sel(amplitude=[0.4])
+    assert judged(study)["H1a"].estimate == pytest.approx(-0.16)
+
+
+def test_a_missing_stage_is_named():
+    study = stages(hold=True)
+    del study["chains"]
+    with pytest.raises(
+        SymgeomError,
+        match=r"the stages \['chains'\] are missing, found \['distances', .*Give all of them",
+    ):
+        evaluate(Measured(study, ROLES))
+
+
+def test_case_and_level_are_written_into_every_claim():
+    wide, narrow = (
+        evaluate(Measured(stages(hold=True), ROLES), case="mlp", level=level, resamples=400)
+        for level in (0.99, 0.8)
+    )
+    assert {(claim.case, claim.level) for claim in wide} == {("mlp", 0.99)}
+    assert all(
+        one.high - one.low >= other.high - other.low
+        for one, other in zip(wide, narrow, strict=True)
+    )
+    assert wide[0].high - wide[0].low > 1.5 * (narrow[0].high - narrow[0].low)
+
+
+def test_the_perceptron_is_judged_by_its_own_pairs():
+    kinds = np.array(["typical"] * 6 + ["robust"] * 6)
+    first, second = (
+        np.array(ends) for ends in zip(*itertools.combinations(range(12), 2), strict=True)
+    )
+    kind = np.array(
+        ["-".join(sorted((kinds[a], kinds[b]))) for a, b in zip(first, second, strict=True)]
+    )
+    barrier = np.array(
+        [
+            {"typical-typical": 0.02, "robust-typical": 0.005, "robust-robust": 0.0}[each]
+            for each in kind
+        ]
+    )
+    barrier += 0.001 * np.tile(JITTER, 2)[first] / 0.004
+    solutions = xr.Dataset(
+        {
+            "barrier": ("pair", barrier),
+            "first": ("pair", first),
+            "second": ("pair", second),
+            "kind": ("pair", kind),
+        }
+        | {"solution_kind": ("solution", kinds)},
+        attrs={"dimension": 1000, "density": 3.0, "threshold": -0.5},
+    )
+    (claim,) = evaluate_model("solutions", solutions)
+    assert (claim.identifier, claim.case, claim.verdict, claim.n) == (
+        "H6-anchor",
+        "perceptron",
+        "supported",
+        15,
+    )
+    shifts = JITTER[[a % 6 for a, b in zip(first, second, strict=True)]] / 4
+    expected = [0.005, 0.02] + np.array(
+        [shifts[kind == each].mean() for each in ("robust-typical", "typical-typical")]
+    )
+    assert claim.estimate == pytest.approx(expected[0] - expected[1])
+
+
+def test_claims_have_names_of_their_own():
+    identifiers = [claim.identifier for claim in CLAIMS]
+    assert len(set(identifiers)) == len(identifiers)
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.identifier)
+def test_a_claim_reads_only_the_stages_that_it_names(claim):
+    """The statistic, the words and the condition are computed from these stages alone."""
+    study = {**stages(hold=True), **valleys_and_solutions()}
+    roles = ROLES | {"unregularised": "adam", "same_order": "adam"}
+    measured = Measured({name: study[name] for name in claim.stages}, roles)
+    assert claim.is_asked_of(measured)
+    question = claim.ask(measured)
+    assert min(question.sizes.values()) >= 2
+    for sentence in claim.about(measured):
+        assert not set("{}") & set(sentence)
+    one_stage_less = Measured({name: study[name] for name in claim.stages[1:]}, roles)
+    assert not claim.is_asked_of(one_stage_less)
+
+
+def valleys_and_solutions() -> dict[str, xr.Dataset]:
+    """Return the stages that only some studies have, of the same minima and of a model."""
+    walked = over_minima(dict.fromkeys(ARMS, 1.0)).expand_dims(
+        moment=["start", "end"], imbalance=[-1.0, 0.0, 1.0]
+    )
+    valleys = dict.fromkeys(("eigenvalue", "rate"), walked)
+    at_ends = walked.isel(imbalance=0, drop=True)
+    valleys["own_eigenvalue"] = at_ends
+    valleys["charge_hidden1"] = at_ends.expand_dims(hidden1=3, axis=-1)
+    kinds = ["robust-typical", "typical-typical"] * 2
+    solutions = xr.Dataset(
+        {
+            "barrier": ("pair", [0.1, 0.2, 0.1, 0.2]),
+            "first": ("pair", [0, 1, 0, 1]),
+            "second": ("pair", [1, 2, 2, 3]),
+            "kind": ("pair", kinds),
+            "solution_kind": ("solution", ["robust", "typical", "typical", "typical"]),
+        },
+        attrs={"dimension": 1000, "density": 3.0, "threshold": -0.5},
+    )
+    return {"valleys": xr.Dataset(valleys), "solutions": solutions}
+
+
+def test_models_are_asked_their_own_claims_only():
+    solutions = valleys_and_solutions()["solutions"]
+    judgements = evaluate_model("solutions", solutions)
+    assert [judgement.identifier for judgement in judgements] == [
+        claim.identifier for claim in CLAIMS_OF_MODELS
+    ]
+    assert evaluate_model("descents", solutions) == []
+
+
+def test_stages_are_read_from_stores_with_the_arms_that_commute(tmp_path: Path):
+    study = synthetic_study.case([*STAGES])
+    stores = {}
+    for stage in STAGES:
+        arrays = study[stage].to_dataset()
+        if stage == "ledgers":
+            commutes = arrays["arm"].values != "adam"
+            meaning = {"units": "1", "long_name": "whether it commutes"}
+            arrays["equivariant"] = ("arm", commutes, meaning)
+        path = tmp_path / "mlp" / stage / "all.zarr.zip"
+        write_store(path, arrays, config_digest="0", seeds=[0, 1, 2])
+        stores[stage] = [str(path)]
+    stores["valleys"] = []  # this study walked along no valley
+    measured = read_cases(tmp_path, stores, ["mlp"], roles=ROLES, bend_threshold=0.1)["mlp"]
+    assert set(measured.stages) == {*STAGES} - {"valleys"}
+    assert measured.arms("equivariant") == ("adversarial", "rsgd", "sam", "sgd")
+    assert measured.arms("flat") == ("rsgd",)
+    assert evaluate(measured, case="mlp")

@@ -1,0 +1,70 @@
+"""What is kept of a study: small pictures, the tables as they are, and one page of words."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import synthetic_study
+from PIL import Image
+
+from symgeom.store import write_store
+from symgeom.study.reference import (
+    STAGES_OF_MINIMA,
+    STAGES_OF_PAIRS,
+    keep_files,
+    keep_pictures,
+    keep_tables,
+    write_introduction,
+)
+
+
+def test_tables_have_a_row_for_each_minimum_and_pair_of_each_case(tmp_path: Path):
+    stages = [*STAGES_OF_MINIMA, *STAGES_OF_PAIRS]
+    study = synthetic_study.case(stages)
+    stores: dict[str, list[str]] = {stage: [] for stage in stages}
+    for case in ("mlp", "other"):
+        for stage in stages:
+            path = tmp_path / case / stage / "all.zarr.zip"
+            write_store(path, study[stage].to_dataset(), config_digest="0", seeds=[0, 1, 2])
+            stores[stage].append(str(path))
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    keep_tables(kept, tmp_path, stores, ["mlp", "other"])
+    minima = (kept / "minima.csv").read_text().splitlines()
+    pairs = (kept / "pairs.csv").read_text().splitlines()
+    assert len(minima) == 1 + 2 * study["minima"]["usable"].size
+    assert len(pairs) == 1 + 2 * study["distances"].sizes["pair"]
+    assert minima[1].startswith("mlp,")
+    assert minima[-1].startswith("other,")
+
+
+def test_pictures_keep_their_look_in_fewer_colours(tmp_path: Path):
+    picture = tmp_path / "figures" / "mlp" / "claims.png"
+    picture.parent.mkdir(parents=True)
+    random = np.random.default_rng(0)
+    pixels = random.integers(0, 255, (40, 40, 3)).astype(np.uint8)
+    Image.fromarray(pixels).save(picture)
+    keep_pictures(tmp_path / "kept", [str(picture)])
+    small = Image.open(tmp_path / "kept" / "figures" / "mlp" / "claims.png")
+    assert small.size == (40, 40)
+    assert len(small.convert("RGB").getcolors(10**6)) <= 256
+
+
+def test_the_introduction_says_how_the_study_was_made(tmp_path: Path):
+    made = {
+        "commit": "abc",
+        "elapsed": 300.0,
+        "machine": {"cores": 2, "processor": "a processor", "system": "Linux"},
+        "rules": [{"seconds": 120.0}, {"seconds": 480.0}],
+    }
+    provenance = tmp_path / "provenance.json"
+    provenance.write_text(json.dumps(made))
+    kept = tmp_path / "reference" / "tiny"
+    kept.mkdir(parents=True)
+    write_introduction(kept / "README.md", provenance, command="snakemake --cores 2")
+    keep_files(kept, [str(provenance)])
+    words = (kept / "README.md").read_text()
+    assert words.startswith("# Study `tiny`")
+    assert "`snakemake --cores 2` at commit abc on 2 cores (a processor)" in words
+    assert "10 minutes of job time,\n5 minutes in which a job ran." in words
+    assert json.loads((kept / "provenance.json").read_text()) == made

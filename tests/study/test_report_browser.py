@@ -1,0 +1,186 @@
+"""The report in a real browser: nothing fails, nothing is fetched, figures are seen, tables sort.
+
+The browser is the system's Chromium (`apt-get install chromium`), named by the environment variable
+CHROMIUM if it is not on the path. Without one these tests fail and say so; `.ci/run` installs it
+where it can.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from drawn import draw
+from made_up_report import ROOT, write_report
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from symgeom.study.figures.style import save
+
+pytestmark = pytest.mark.browser
+
+SHOWN = {
+    "claims": {"question": "Verdicts: how clear is each verdict?", "stages": []},
+    "flatness": {
+        "question": "Flatness: are some minima flatter?",
+        "stages": ["minima", "flatness", "curvature"],
+    },
+    "generalisation": {
+        "question": "Flatness: are some minima flatter?",
+        "stages": ["minima", "flatness"],
+    },
+    "barriers": {
+        "question": "Connection: is there a way between two minima?",
+        "stages": ["minima", "paths"],
+    },
+    "maps": {
+        "question": "Connection: is there a way between two minima?",
+        "stages": ["minima", "maps"],
+    },
+    "charges": {
+        "question": "Dynamics: what does training conserve?",
+        "stages": ["minima", "ledgers"],
+    },
+    "perceptron": {
+        "question": "Theory: what do models say that can be solved?",
+        "stages": ["solutions"],
+    },
+}
+FIGURES = {"mlp": [name for name in SHOWN if name != "perceptron"], "perceptron": ["perceptron"]}
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update"
+)
+DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+
+
+def draw_figure(svg: Path) -> None:
+    """Draw a figure of the made-up study as the workflow does."""
+    save(draw(svg.stem), svg, svg.with_suffix(".png"))
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory) -> Path:
+    """The report of the made-up study, with real figures."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(ROOT / "scripts"))
+        patch.chdir(tmp_path_factory.mktemp("report"))
+        return write_report(Path("results/made_up"), FIGURES, SHOWN, draw_figure).resolve()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Start the system's Chromium, with a new and empty profile."""
+    chromium = (
+        os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    )
+    if chromium is None:
+        pytest.fail(
+            "Cannot look at the report: no Chromium was found. Install one (apt-get install "
+            "chromium), or name it: CHROMIUM=..."
+        )
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=chromium, args=[*FLAGS.split(), "--disable-sync"]
+        )
+        yield started
+        started.close()
+
+
+@pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
+def page(request, report: Path, browser: Browser) -> Iterator[Page]:
+    """The report, opened; whatever it complains of or asks for is an error."""
+    tab = browser.new_page(viewport=request.param)
+    tab.set_default_timeout(5000)
+    troubles, asked = [], []
+    tab.on(
+        "console",
+        lambda message: (
+            troubles.append(message.text) if message.type in ("error", "warning") else None
+        ),
+    )
+    tab.on("pageerror", lambda error: troubles.append(str(error)))
+    tab.on("request", lambda sent: asked.append(sent.url))
+    tab.goto(report.as_uri())
+    yield tab
+    tab.close()
+    assert troubles == []
+    assert {address for address in asked if not address.startswith("data:")} == {report.as_uri()}
+
+
+def column(page: Page, place: int) -> list[str]:
+    """Return what stands in a column of the table of claims."""
+    return (
+        page.locator("table").first.locator(f"tbody tr > :nth-child({place + 1})").all_inner_texts()
+    )
+
+
+def test_every_figure_is_seen(page):
+    pictures = page.locator("figure img")
+    assert pictures.count() == len(SHOWN)
+    for picture in (*pictures.all(), *page.locator(".gallery img").all()):
+        picture.scroll_into_view_if_needed()
+        assert picture.is_visible()
+        width, height, shown = picture.evaluate(
+            "image => [image.naturalWidth, image.naturalHeight, "
+            "image.getBoundingClientRect().width]"
+        )
+        assert min(width, height, shown) > 0
+
+
+def test_nothing_is_wider_than_the_window(page):
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("press", ["click", "Enter"])
+def test_a_heading_sorts_the_claims_both_ways(page, press):
+    head = page.locator("table").first.get_by_role("columnheader", name="Verdict")
+    button = head.get_by_role("button")
+    assert head.get_attribute("aria-sort") is None
+    for order in ("ascending", "descending"):
+        button.click() if press == "click" else button.press(press)
+        assert head.get_attribute("aria-sort") == order
+        words = [text.split()[-1] for text in column(page, 2)]
+        assert words == (
+            ["supported", "supported", "undecided"]
+            if order == "ascending"
+            else ["undecided", "supported", "supported"]
+        )
+    page.locator("table").first.get_by_role("columnheader", name="Claim", exact=True).get_by_role(
+        "button"
+    ).click()
+    assert [text.split(":")[0] for text in column(page, 1)] == ["H1", "H2", "H3"]
+    assert head.get_attribute("aria-sort") is None
+
+
+def test_figures_are_enlarged_and_turned_over_by_keys(page):
+    page.locator("#mlp-flatness").get_by_role("button").click()
+    dialog = page.get_by_role("dialog")
+    assert dialog.get_attribute("aria-label").startswith("Figure 2.")
+    for key, number in (
+        ("ArrowRight", 3),
+        ("ArrowLeft", 2),
+        ("ArrowLeft", 1),
+        ("ArrowLeft", len(SHOWN)),
+    ):
+        page.keyboard.press(key)
+        assert dialog.get_attribute("aria-label").startswith(f"Figure {number}.")
+    page.keyboard.press("Escape")
+    assert not dialog.is_visible()
+    assert page.evaluate("document.activeElement.closest('figure').id") == "perceptron-perceptron"
+
+
+def test_contents_lead_to_the_figures(page):
+    page.locator(".gallery a[href='#mlp-maps']").click()
+    top = page.locator("#mlp-maps").evaluate("figure => figure.getBoundingClientRect().top")
+    assert -1 <= top < 100
+
+
+def test_the_page_reads_without_its_script(report, browser):
+    context = browser.new_context(java_script_enabled=False, viewport=PHONE)
+    page = context.new_page()
+    page.goto(report.as_uri())
+    assert page.locator("figure img").count() == len(SHOWN)
+    assert page.locator("figure img").last.is_visible()
+    assert page.locator("button").count() == 0
+    context.close()

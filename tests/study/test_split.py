@@ -1,0 +1,143 @@
+"""How a study is split into jobs: whatever the numbers, the same networks and pairs, and nothing changes where a study grows."""
+
+import copy
+import itertools
+
+import pytest
+import yaml
+from clones import ROOT
+
+from symgeom.study.planning import split
+from symgeom.study.planning.split import PairRule
+
+
+CONFIG = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+KINDS = {"all": 30 * 29 // 2, "matched": 5 * 15 + 10 * 6, "none": 5 * 15}
+
+
+def cut(seeds=6, points=9, **granularity):
+    """Return the default configuration with other seeds, points and numbers of things per job."""
+    config = copy.deepcopy(CONFIG)
+    config["granularity"] |= {"seeds_per_job": None} | granularity
+    config["paths"]["points"] = points
+    return config | {"seeds": seeds}
+
+
+def test_names_are_counted_from_the_second_on():
+    config = cut(arms_per_job=2, seeds_per_job=4)
+    assert split.blocks_of(config) == {"": [0, 1, 2, 3], ".1": [4, 5]}
+    assert list(split.parts_of(config)) == ["0", "0.1", "1", "1.1", "2", "2.1"]
+    assert split.parts_of(config)["1.1"] == (["sgd", "adam"], [4, 5])
+    assert split.stores_of_minima(config)["sgd", 3] == "sgd"
+    assert split.stores_of_minima(config)["sgd", 4] == "sgd.1"
+    assert split.slices_of(cut(points=9, points_per_job=4)) == {
+        "0": [0, 1, 2, 3],
+        "1": [4, 5, 6, 7],
+        "2": [8],
+    }
+    assert split.slices_of(config) == {}
+    pieces = split.pieces_of(
+        cut(seeds=3, arms_per_job=5, pairs_per_job=8),
+        split.parts_of(cut(seeds=3)),
+        PairRule("none"),
+    )
+    assert {name: len(pairs) for name, pairs in pieces.items()} == {"0": 8, "0-1": 7}
+
+
+@pytest.mark.parametrize("seeds", [7, [3, 1, 2, 8]])
+@pytest.mark.parametrize("counts", [*itertools.product([1, 2, 5], [1, 3, None], [1, 4, None])])
+def test_every_network_and_every_pair_is_there_once(seeds, counts):
+    config = cut(
+        seeds, **dict(zip(("arms_per_job", "seeds_per_job", "pairs_per_job"), counts, strict=True))
+    )
+    parts, networks = (
+        split.parts_of(config),
+        list(itertools.product(config["arms"], split.seeds_of(config))),
+    )
+    assert (
+        sorted(split.parts_of_networks(parts))
+        == sorted(split.stores_of_minima(config))
+        == sorted(networks)
+    )
+    whole, places = (
+        cut(seeds, arms_per_job=5),
+        {seed: place for place, seed in enumerate(split.seeds_of(config))},
+    )
+    for kind in (
+        PairRule("all"),
+        PairRule("matched"),
+        PairRule("none", within="ring"),
+        PairRule("none", star=True),
+    ):
+        pairs = [pair for some in split.pieces_of(config, parts, kind).values() for pair in some]
+        assert len(pairs) == len({frozenset([pair[:2], pair[2:]]) for pair in pairs})
+        found = {
+            pair: piece
+            for piece, some in split.pieces_of(config, parts, kind).items()
+            for pair in some
+        }
+        assert all(
+            piece.split("-")[0] == split.parts_of_networks(parts)[split.later_of(pair, places)]
+            for pair, piece in found.items()
+        )
+        assert set(pairs) == set(split.pairs_of(whole, split.parts_of(whole)["0"], kind))
+        assert all(
+            len(some) <= (counts[2] or len(pairs))
+            for some in split.pieces_of(config, parts, kind).values()
+        )
+    planes = [plane for part in parts.values() for plane in split.triples_of(config, part)]
+    assert sorted(planes) == sorted(split.triples_of(whole, split.parts_of(whole)["0"]))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_number_of_pairs(kind):
+    assert len(split.pairs_of(cut(), split.parts_of(cut())["0"], PairRule(kind))) == KINDS[kind]
+
+
+def grown(before, after):
+    """Return which names are new, having seen that no other changed."""
+    assert {name: after[name] for name in before} == dict(before)
+    return sorted(set(after) - set(before))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_seeds_and_arms_at_the_end_add_jobs_and_change_none(kind):
+    config = cut(6, arms_per_job=1, seeds_per_job=3, pairs_per_job=4)
+    more = copy.deepcopy(config) | {"seeds": 9}
+    new = copy.deepcopy(config)
+    new["arms"]["new"] = config["arms"]["sgd"]
+    parts = split.parts_of(config)
+    assert grown(parts, split.parts_of(more)) == ["0.2", "1.2", "2.2", "3.2", "4.2"]
+    assert grown(parts, split.parts_of(new)) == ["5", "5.1"]
+    for after, names in ((more, ("0.2", "1.2", "2.2", "3.2", "4.2")), (new, ("5", "5.1"))):
+        pieces = grown(
+            split.pieces_of(config, parts, PairRule(kind)),
+            split.pieces_of(after, split.parts_of(after), PairRule(kind)),
+        )
+        assert {piece.split("-")[0] for piece in pieces} == set(names)
+
+
+def test_the_star_needs_all_pairs_of_the_flat_and_the_reference_arm():
+    config = cut(3)
+    pairs = split.pairs_of(config, split.parts_of(config)["0"], PairRule("none", star=True))
+    across = {pair for pair in pairs if pair[0] != pair[2]}
+    assert across == {("rsgd", one, "sgd", other) for one in range(3) for other in range(3)}
+    assert len(pairs) - len(across) == 5 * 3
+
+
+def test_every_arm_has_a_plane_and_the_last_of_the_roles_the_mixed_one():
+    config = cut(arms_per_job=1)
+    parts = {part.arms[0]: part for part in split.parts_of(config).values()}
+    assert split.triples_of(config, parts["sgd"]) == [(("sgd", 0, "sgd", 1), ("sgd", 0, "sgd", 2))]
+    own, mixed = split.triples_of(config, parts["adversarial"])
+    assert own == (("adversarial", 0, "adversarial", 1), ("adversarial", 0, "adversarial", 2))
+    assert mixed == (("rsgd", 0, "sgd", 0), ("rsgd", 0, "adversarial", 0))
+    assert split.triples_of(cut(2), split.Part(["sgd"], [0, 1])) == []
+
+
+def test_a_job_reads_what_its_pairs_lie_in_and_nothing_else():
+    config = cut(4, arms_per_job=2, seeds_per_job=2)
+    ends = split.ends_of([("rsgd", 0, "sgd", 3), ("rsgd", 0, "sgd", 2)])
+    assert list(ends) == [("rsgd", 0), ("sgd", 3), ("sgd", 2)]
+    assert {split.parts_of_networks(split.parts_of(config))[end] for end in ends} == {"0", "1.1"}
+    assert {split.stores_of_minima(config)[end] for end in ends} == {"rsgd", "sgd.1"}
