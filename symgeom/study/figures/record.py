@@ -192,6 +192,16 @@ class Figure:
         """What follows the title."""
         return self.text.strip().partition("\n")[2].strip()
 
+    @property
+    def words(self) -> dict[str, object]:
+        """What the report says of the figure: its question, title and caption, and its stages."""
+        return {
+            "question": self.question,
+            "title": self.title,
+            "caption": self.caption,
+            "stages": list(self.stages),
+        }
+
     def draw(self, results: Results) -> Picture:
         """Draw the figure.
 
