@@ -21,7 +21,7 @@ from symgeom.quotient.torus import Torus, sphere_coordinates, with_sphere_coordi
 from symgeom.symmetry.bilinear import leg_products, pairing
 from symgeom.symmetry.certificate import certify
 from symgeom.symmetry.discovery import discover
-from symgeom.symmetry.discovery.rules import RULES
+from symgeom.symmetry.discovery.operations.registry import BY_NAME
 from symgeom.symmetry.group import (
     GroupElement,
     act,
@@ -159,7 +159,7 @@ def test_a_limit_of_torch_is_not_mistaken_for_an_unknown_operation(monkeypatch: 
     def broken(out: object, **_: object) -> object:
         raise NotImplementedError("of torch")
 
-    monkeypatch.setitem(RULES, "relu", broken)
+    monkeypatch.setitem(BY_NAME, "relu", dataclasses.replace(BY_NAME["relu"], rule=broken))
     with pytest.raises(NotImplementedError, match="of torch"):
         discover(mlp(*WIDTHS), batch(3, 4, 2)[0])
 

@@ -28,7 +28,7 @@ def open_study(
 ) -> xr.DataTree:
     """Read every array of a study into one labelled tree.
 
-    The files ``<case>/<stage>.zarr.zip`` and the batches ``<case>/<stage>/<batch>.zarr.zip`` become
+    The files ``<stage>/<case>.zarr.zip`` and the batches ``<stage>/<case>/<batch>.zarr.zip`` become
     the nodes ``/<case>/<stage>``. Batches are joined along ``pair`` or ``plane`` if they have it,
     else along ``seed`` and ``arm``, and sorted by their labels, so that a study is the same tree
     however it was split into jobs. Where arms were run with different seeds, the gap is NaN (False
@@ -68,7 +68,7 @@ def open_study(
     if not stores:
         state = "does not exist"
         if system.isdir(folder):
-            state = "holds no store (<case>/<stage>.zarr.zip)"
+            state = "holds no store (<stage>/<case>.zarr.zip)"
         raise SymgeomError(
             f"Cannot open the study '{path}': the folder {state}. Correct the path, or run "
             "snakemake to make it."
@@ -94,8 +94,8 @@ def _by_stage(stores: Sequence[PurePosixPath]) -> dict[str, list[PurePosixPath]]
     """Group the stores, of stages and of batches, by ``<case>/<stage>``."""
     stages: dict[str, list[PurePosixPath]] = {}
     for store in stores:
-        case, stage, *_ = store.parts
-        stages.setdefault(f"{case}/{stage.removesuffix(SUFFIX)}", []).append(store)
+        stage, case, *_ = store.parts
+        stages.setdefault(f"{case.removesuffix(SUFFIX)}/{stage}", []).append(store)
     return stages
 
 

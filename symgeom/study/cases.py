@@ -19,7 +19,7 @@ from symgeom.landscape.problem import Problem
 from symgeom.learning import networks
 from symgeom.learning.training.device import choose_device
 from symgeom.store import read_store
-from symgeom.study.datasets.data import stratified_split
+from symgeom.study.datasets.splits import stratified_split
 
 SPLITS = ("train", "test")
 """The parts of a data set."""

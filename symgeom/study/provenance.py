@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from symgeom import __version__
-from symgeom.ground.whole import write_text
+from symgeom.ground.whole_files import write_text
 
 PACKAGES = (
     "torch",

@@ -12,7 +12,7 @@ from pathlib import Path
 import xarray as xr
 from PIL import Image
 
-from symgeom.ground.whole import write_text
+from symgeom.ground.whole_files import write_text
 from symgeom.store import open_study
 from symgeom.study.summary import minima_table, pairs_table, write_table
 

@@ -1,1 +1,4 @@
-"""Symmetry: the architecture as data, discovered from a network, acted on by group elements, and certified."""
+"""Symmetry: the architecture as data.
+
+It is discovered from a network, acted on by group elements, and certified.
+"""

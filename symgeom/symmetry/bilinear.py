@@ -7,7 +7,8 @@ leg's power). Units that any invertible matrix may mix (layers without activatio
 heads of attention) have a generator for every pair of units; with :math:`u_\ell` the matrix of the
 units' slices on leg :math:`\ell`,
 
-.. math:: \langle u, v\rangle_M = \sum_{p_\ell = 1} u_\ell v_\ell^\top - \sum_{p_\ell = -1} v_\ell u_\ell^\top .
+.. math:: \langle u, v\rangle_M = \sum_{p_\ell = 1} u_\ell v_\ell^\top
+          - \sum_{p_\ell = -1} v_\ell u_\ell^\top .
 
 Three readings:
 
@@ -24,6 +25,7 @@ without their factor 1/2); Ziyin et al. (2402.07193), equation 5, with their gen
 opposite sign (they count outgoing minus incoming).
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -66,12 +68,13 @@ def leg_products(spec: SymmetrySpec, u: Parameters, v: Parameters) -> dict[str, 
             [9., 0.]])
     """
     scaled = charged_groups(spec, "positive")
-    for vector in (u, v):
-        check_spec(scaled, vector)
-    return {
-        group.name: torch.stack([(left * right).sum(1) for left, right in _slices(group, u, v)])
-        for group in scaled.groups
-    }
+    check_spec(scaled, u)
+    check_spec(scaled, v)
+    products: dict[str, Tensor] = {}
+    for group in scaled.groups:
+        rows = [(left * right).sum(1) for left, right in _slices(group, u, v)]
+        products[group.name] = torch.stack(rows)
+    return products
 
 
 def charged_groups(spec: SymmetrySpec, *scales: str) -> SymmetrySpec:
@@ -92,41 +95,48 @@ def charged_groups(spec: SymmetrySpec, *scales: str) -> SymmetrySpec:
     Examples
     --------
     >>> from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
-    >>> spec = SymmetrySpec((UnitGroup("h", 2, (Leg("in", 0), Leg("variance", 0, power=2, buffer=True))),))
+    >>> legs = (Leg("in", 0), Leg("variance", 0, power=2, buffer=True))
+    >>> spec = SymmetrySpec((UnitGroup("h", 2, legs),))
     >>> [leg.tensor for leg in charged_groups(spec)["h"].legs]
     ['in']
     """
-    groups = (group for group in spec.groups if group.scale in (scales or ("positive", "linear")))
-    return SymmetrySpec(
-        tuple(
-            replace(group, legs=tuple(leg for leg in group.legs if not leg.buffer))
-            for group in groups
-        )
-    )
+    kinds = scales or ("positive", "linear")
+    groups: list[UnitGroup] = []
+    for group in spec.groups:
+        if group.scale in kinds:
+            legs = tuple(leg for leg in group.legs if not leg.buffer)
+            groups.append(replace(group, legs=legs))
+    return SymmetrySpec(tuple(groups))
 
 
 def _slices(group: UnitGroup, u: Parameters, v: Parameters) -> list[tuple[Tensor, Tensor]]:
     """Return what the units own of two vectors, leg by leg."""
-    return [
-        tuple(take(vector[leg.tensor], leg, group.size) for vector in (u, v))
-        for leg in _same_shape(group, u, v)
-    ]
-
-
-def _same_shape(group: UnitGroup, u: Parameters, v: Parameters) -> tuple[Leg, ...]:
-    """Return the legs of a group, or raise if two vectors differ in the shape of a tensor."""
     for leg in group.legs:
-        shapes = [tuple(vector[leg.tensor].shape) for vector in (u, v)]
-        if shapes[0] != shapes[1]:
-            raise SymgeomError(
-                f"Cannot pair two vectors on group '{group.name}': tensor '{leg.tensor}' has shape {shapes[0]} in the first and "
-                f"{shapes[1]} in the second. Give two vectors of one architecture."
-            )
-    return group.legs
+        _check_same_shape(group, leg, u, v)
+    slices: list[tuple[Tensor, Tensor]] = []
+    for leg in group.legs:
+        left = take(u[leg.tensor], leg, group.size)
+        right = take(v[leg.tensor], leg, group.size)
+        slices.append((left, right))
+    return slices
+
+
+def _check_same_shape(group: UnitGroup, leg: Leg, u: Parameters, v: Parameters) -> None:
+    """Raise if two vectors differ in the shape of a tensor."""
+    first = tuple(u[leg.tensor].shape)
+    second = tuple(v[leg.tensor].shape)
+    if first != second:
+        raise SymgeomError(
+            f"Cannot pair two vectors on group '{group.name}': tensor '{leg.tensor}' has shape "
+            f"{first} in the first and {second} in the second. "
+            "Give two vectors of one architecture."
+        )
 
 
 def pairing(spec: SymmetrySpec, u: Parameters, v: Parameters) -> dict[str, Tensor]:
-    """Bilinear form of the scaling generators, one number per unit, or per pair of units that matrices mix.
+    """Bilinear form of the scaling generators.
+
+    It is one number per unit, or per pair of units that matrices mix.
 
     Parameters
     ----------
@@ -150,19 +160,28 @@ def pairing(spec: SymmetrySpec, u: Parameters, v: Parameters) -> dict[str, Tenso
     >>> pairing(spec, theta, theta)["hidden1"]
     tensor([-8.,  4.])
     """
-    products = leg_products(spec, u, v)
-    found = {
-        name: (leg_powers(spec, name).to(rows) * rows).sum(0) for name, rows in products.items()
-    }
+    pairings: dict[str, Tensor] = {}
+    for name, rows in leg_products(spec, u, v).items():
+        powers = leg_powers(spec, name).to(rows)
+        pairings[name] = (powers * rows).sum(0)
     mixed = charged_groups(spec, "linear")
-    for vector in (u, v):
-        check_spec(mixed, vector)
+    check_spec(mixed, u)
+    check_spec(mixed, v)
     for group in mixed.groups:
-        pairs = zip(group.legs, _slices(group, u, v), strict=True)
-        found[group.name] = sum(
-            left @ right.T if leg.power > 0 else -right @ left.T for leg, (left, right) in pairs
-        )
-    return found
+        terms: list[Tensor] = []
+        for leg, (left, right) in zip(group.legs, _slices(group, u, v), strict=True):
+            incoming = leg.power > 0
+            terms.append(left @ right.T if incoming else -right @ left.T)
+        pairings[group.name] = _sum(terms)
+    return pairings
+
+
+def _sum(terms: Sequence[Tensor]) -> Tensor:
+    """Add tensors from the first to the last."""
+    total = torch.zeros_like(terms[0])
+    for term in terms:
+        total = total + term
+    return total
 
 
 def pairing_bound(spec: SymmetrySpec, u: Parameters, v: Parameters) -> dict[str, Tensor]:
@@ -186,25 +205,31 @@ def pairing_bound(spec: SymmetrySpec, u: Parameters, v: Parameters) -> dict[str,
     >>> import torch
     >>> from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
     >>> spec = SymmetrySpec((UnitGroup("hidden1", 1, (Leg("in", 0), Leg("out", 1, power=-1))),))
-    >>> u, v = ({"in": torch.tensor([[a, 0.0]]), "out": torch.tensor([[b]])} for a, b in ((3.0, 1.0), (2.0, -4.0)))
+    >>> u = {"in": torch.tensor([[3.0, 0.0]]), "out": torch.tensor([[1.0]])}
+    >>> v = {"in": torch.tensor([[2.0, 0.0]]), "out": torch.tensor([[-4.0]])}
     >>> pairing_bound(spec, u, v)["hidden1"]
     tensor([10.])
     """
-    bounds = {}
+    bounds: dict[str, Tensor] = {}
     for group in charged_groups(spec).groups:
-        lengths = [
-            tuple(torch.linalg.vector_norm(rows, dim=1) for rows in both)
-            for both in _slices(group, u, v)
-        ]
+        lengths: list[tuple[Tensor, Tensor]] = []
+        for left, right in _slices(group, u, v):
+            lengths.append((_lengths(left), _lengths(right)))
         if group.scale == "linear":
-            pairs = zip(group.legs, lengths, strict=True)
-            bounds[group.name] = sum(
-                torch.outer(*(both if leg.power > 0 else both[::-1])) for leg, both in pairs
-            )
+            terms: list[Tensor] = []
+            for leg, (left, right) in zip(group.legs, lengths, strict=True):
+                incoming = leg.power > 0
+                terms.append(torch.outer(left, right) if incoming else torch.outer(right, left))
+            bounds[group.name] = _sum(terms)
         else:
             rows = torch.stack([left * right for left, right in lengths])
-            bounds[group.name] = (leg_powers(spec, group.name).to(rows).abs() * rows).sum(0)
+            powers = leg_powers(spec, group.name).to(rows)
+            bounds[group.name] = (powers.abs() * rows).sum(0)
     return bounds
+
+
+def _lengths(rows: Tensor) -> Tensor:
+    return torch.linalg.vector_norm(rows, dim=1)
 
 
 def leg_powers(spec: SymmetrySpec, name: str) -> Tensor:
@@ -225,7 +250,9 @@ def leg_powers(spec: SymmetrySpec, name: str) -> Tensor:
     Examples
     --------
     >>> from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
-    >>> leg_powers(SymmetrySpec((UnitGroup("h", 2, (Leg("in", 0), Leg("out", 1, power=-1))),)), "h").flatten()
+    >>> legs = (Leg("in", 0), Leg("out", 1, power=-1))
+    >>> leg_powers(SymmetrySpec((UnitGroup("h", 2, legs),)), "h").flatten()
     tensor([ 1., -1.])
     """
-    return torch.tensor([[float(leg.power)] for leg in spec[name].legs if not leg.buffer])
+    legs = [leg for leg in spec[name].legs if not leg.buffer]
+    return torch.tensor([[float(leg.power)] for leg in legs])

@@ -3,7 +3,8 @@ r"""Prove a spec on a network: a random group element must leave the outputs as 
 With :math:`g` random elements of all groups that preserve the outputs, and :math:`f` the network in
 eval mode,
 
-.. math:: \mathrm{residual} = \max_g \frac{\max_x |f(g\theta, x) - f(\theta, x)|}{\max_x |f(\theta, x)|}.
+.. math:: \mathrm{residual} =
+          \max_g \frac{\max_x |f(g\theta, x) - f(\theta, x)|}{\max_x |f(\theta, x)|}.
 
 The identity holds at every point of weight space or it is no symmetry, so the first draw is made at
 the given weights and the others on a short random walk from there: zero biases and the untouched
@@ -11,6 +12,7 @@ statistics of a new batch norm would hide a missing leg. The head (``exact_for="
 the largest output the largest. A failing group is found by bisection.
 """
 
+import math
 from copy import deepcopy
 from dataclasses import dataclass
 
@@ -20,18 +22,24 @@ from torch.func import functional_call
 
 from symgeom.ground.checks import SymgeomError, check_finite
 from symgeom.ground.types import Parameters
-from symgeom.symmetry.discovery.graph import tensors_of
+from symgeom.symmetry.discovery.capture import tensors_of
 from symgeom.symmetry.group import GroupElement, act, random_element
-from symgeom.symmetry.spec import SymmetrySpec, check_spec
+from symgeom.symmetry.spec import SymmetrySpec, UnitGroup, check_spec
 
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-4}
-"""Relative change of the outputs that rounding explains: about 5e5 (8e2) units of the last place in float64 (float32)."""
+"""Relative change of the outputs that rounding explains.
+
+It is about 5e5 units of the last place in float64, and 8e2 in float32.
+"""
 
 NEARBY = 0.1
 """Relative size of the random displacement of the weights for every draw but the first."""
 
 PERIOD = 131071
-"""Fresh random numbers per displacement, laid over all tensors again and again: a prime, so that no shape keeps step with it."""
+"""Fresh random numbers per displacement, laid over all tensors again and again.
+
+It is a prime, so that no shape keeps step with it.
+"""
 
 
 @dataclass(frozen=True)
@@ -78,17 +86,20 @@ class Certificate:
             If a group is not a symmetry of the network.
         """
         if not self.passed:
-            change = f"outputs change by {self.residual:.2g} of their size, rounding explains {self.tolerance:.2g}"
-            found = (
-                change
-                if self.residual > self.tolerance or self.head_unchanged
-                else "predicted classes change"
-            )
             raise SymgeomError(
-                f"Cannot certify the spec: group '{self.worst_group}' is not a symmetry of this network ({found}). Compare its "
-                "legs, powers and kind of scale with the network; leave the group out of the spec if it cannot be repaired."
+                f"Cannot certify the spec: group '{self.worst_group}' is not a symmetry of this "
+                f"network ({self._fault()}). Compare its legs, powers and kind of scale with the "
+                "network; leave the group out of the spec if it cannot be repaired."
             )
         return self
+
+    def _fault(self) -> str:
+        if self.residual <= self.tolerance and not self.head_unchanged:
+            return "predicted classes change"
+        return (
+            f"outputs change by {self.residual:.2g} of their size, "
+            f"rounding explains {self.tolerance:.2g}"
+        )
 
 
 def certify(
@@ -135,60 +146,53 @@ def certify(
     --------
     >>> from symgeom.symmetry.discovery import discover
     >>> from symgeom.ground.types import parameters
-    >>> network, inputs = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)).double(), torch.ones(5, 3).double()
+    >>> network = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)).double()
+    >>> inputs = torch.ones(5, 3).double()
+    >>> spec, weights = discover(network, inputs), parameters(network)
     >>> generator = torch.Generator().manual_seed(0)
-    >>> certify(discover(network, inputs), network, parameters(network), inputs=inputs, generator=generator).passed
+    >>> certify(spec, network, weights, inputs=inputs, generator=generator).passed
     True
     """
     if draws < 1:
         raise SymgeomError(
-            f"Cannot certify with {draws} random elements: nothing would be proved. Give at least one draw."
+            f"Cannot certify with {draws} random elements: nothing would be proved. "
+            "Give at least one draw."
         )
     _check_architecture(module, params)
     check_spec(spec, params)
     check_finite(params, "the network to certify")
-    call, point = (
-        _Evaluation(module, params, inputs),
-        {name: tensor.clone() for name, tensor in params.items()},
-    )
-    exact = spec.exact()
-    head = SymmetrySpec(tuple(group for group in spec.groups if group.exact_for == "error"))
-    residual, failing, head_failing, before = 0.0, None, None, call.first(point)
+    test = _Test(spec, _Evaluation(module, params, inputs))
+    point = {name: tensor.clone() for name, tensor in params.items()}
+    before = test.call.first(point)
     for draw in range(draws):
         if draw:
             _displace(point, module, generator)
-            before = call.outputs(point)
-        element, scaled = (
-            random_element(exact, generator=generator),
-            random_element(head, generator=generator),
-        )
-        change = _change(before, call.outputs(act(exact, element, point)))
-        if not change <= residual:  # also if it is not a number
-            residual = change
-            if not change <= call.tolerance:
-                failing = _bisect(call, exact, element, point)
-        if head.groups and not _same_classes(before, call.outputs(act(head, scaled, point))):
-            head_failing = " + ".join(group.name for group in head.groups)
+            before = test.call.outputs(point)
+        test.draw(point, before, generator)
     return Certificate(
-        residual, call.tolerance, head_failing is None, failing or head_failing, draws
+        test.residual,
+        test.call.tolerance,
+        test.failing_head is None,
+        test.failing_group or test.failing_head,
+        draws,
     )
 
 
 def _check_architecture(module: nn.Module, params: Parameters) -> None:
     """Raise unless the tensors are those of the module (buffers may be left out)."""
     weights = dict(module.named_parameters())
-    named = weights | dict(module.named_buffers())
-    missing, extra = sorted(weights.keys() - params.keys()), sorted(params.keys() - named.keys())
-    wrong = {
-        name: tuple(params[name].shape)
-        for name in named
-        if name in params and params[name].shape != named[name].shape
-    }
+    tensors: dict[str, Tensor] = {**weights, **dict(module.named_buffers())}
+    missing = sorted(weights.keys() - params.keys())
+    extra = sorted(params.keys() - tensors.keys())
+    wrong: dict[str, tuple[int, ...]] = {}
+    for name, tensor in tensors.items():
+        if name in params and params[name].shape != tensor.shape:
+            wrong[name] = tuple(params[name].shape)
     if missing or extra or wrong:
         raise SymgeomError(
-            f"Cannot certify the network ({type(module).__name__}) with these weights: tensors missing {missing}, tensors not "
-            f"expected {extra}, tensors of another shape {wrong}. Give the weights of this architecture, as parameters(module) "
-            "names them."
+            f"Cannot certify the network ({type(module).__name__}) with these weights: tensors "
+            f"missing {missing}, tensors not expected {extra}, tensors of another shape {wrong}. "
+            "Give the weights of this architecture, as parameters(module) names them."
         )
 
 
@@ -199,55 +203,91 @@ class _Evaluation:
         dtypes = {tensor.dtype for tensor in params.values() if tensor.is_floating_point()}
         if len(dtypes) != 1 or not dtypes <= TOLERANCE.keys():
             raise SymgeomError(
-                f"Cannot certify weights of type {sorted(map(str, dtypes))}: cast all of them to torch.float64 or float32."
+                f"Cannot certify weights of type {sorted(map(str, dtypes))}: "
+                "cast all of them to torch.float64 or float32."
             )
         (dtype,) = dtypes
         self.tolerance = TOLERANCE[dtype]
-        # The copy shares its parameters, which every evaluation replaces, and has modes and buffers of its own.
-        self.module = deepcopy(
-            module, {id(tensor): tensor for tensor in module.parameters()}
-        ).eval()
+        # The copy shares its parameters, which every evaluation replaces.
+        # Its modes and buffers are its own.
+        shared = {id(tensor): tensor for tensor in module.parameters()}
+        self.module = deepcopy(module, shared).eval()
         self.inputs = inputs.to(dtype) if inputs.is_floating_point() else inputs
         self.what = f"Cannot certify the network ({type(module).__name__})"
 
     def first(self, params: Parameters) -> list[Tensor]:
         """Evaluate twice, and raise unless certificates can be read off the outputs."""
         try:
-            first, second = self.outputs(params), self.outputs(params)
+            first = self.outputs(params)
+            second = self.outputs(params)
         except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
+            cause = str(error).strip().splitlines()[0]
             raise SymgeomError(
-                f"{self.what} on inputs of shape {tuple(self.inputs.shape)} and type {self.inputs.dtype}: "
-                f"{str(error).strip().splitlines()[0]}. Give a batch of inputs (sample, ...) as it takes them."
+                f"{self.what} on inputs of shape {tuple(self.inputs.shape)} and type "
+                f"{self.inputs.dtype}: {cause}. "
+                "Give a batch of inputs (sample, ...) as it takes them."
             ) from None
-        if not all(bool(tensor.isfinite().all()) and bool(tensor.any()) for tensor in first):
+        if not all(_is_ordinary(tensor) for tensor in first):
             raise SymgeomError(
-                f"{self.what}: its outputs are all zero, or not finite, so that no change could be seen. Give weights and inputs "
-                "that lead to ordinary outputs."
+                f"{self.what}: its outputs are all zero, or not finite, so that no change could be "
+                "seen. Give weights and inputs that lead to ordinary outputs."
             )
         if not all(map(torch.equal, first, second)):
             raise SymgeomError(
-                f"{self.what}: two evaluations on one input in eval mode differ. Turn off what is random (a dropout that ignores "
-                "eval mode, a sampled layer)."
+                f"{self.what}: two evaluations on one input in eval mode differ. Turn off what is "
+                "random (a dropout that ignores eval mode, a sampled layer)."
             )
         return first
 
     def outputs(self, params: Parameters) -> list[Tensor]:
+        """Return the floating-point outputs of the network with some weights."""
         with torch.no_grad():
             result = functional_call(self.module, dict(params), (self.inputs,))
         return [tensor for tensor in tensors_of(result) if tensor.is_floating_point()]
 
 
+class _Test:
+    """A test of a spec at several points: the largest change so far, and what failed."""
+
+    def __init__(self, spec: SymmetrySpec, call: _Evaluation) -> None:
+        self.call = call
+        self.exact = spec.exact()
+        head = tuple(group for group in spec.groups if group.exact_for == "error")
+        self.head = SymmetrySpec(head)
+        self.residual = 0.0
+        self.failing_group: str | None = None
+        self.failing_head: str | None = None
+
+    def draw(self, point: Parameters, before: list[Tensor], generator: torch.Generator) -> None:
+        """Apply random elements at a point with these outputs."""
+        element = random_element(self.exact, generator=generator)
+        head_element = random_element(self.head, generator=generator)
+        change = _change(before, self.call.outputs(act(self.exact, element, point)))
+        if not change <= self.residual:  # also if it is not a number
+            self.residual = change
+            if not change <= self.call.tolerance:
+                self.failing_group = _bisect(self.call, self.exact, element, point)
+        if self.head.groups:
+            after = self.call.outputs(act(self.head, head_element, point))
+            if not _same_classes(before, after):
+                self.failing_head = " + ".join(group.name for group in self.head.groups)
+
+
+def _is_ordinary(tensor: Tensor) -> bool:
+    return bool(tensor.isfinite().all()) and bool(tensor.any())
+
+
 def _change(before: list[Tensor], after: list[Tensor]) -> float:
     """Return the largest relative change of the outputs; not a number if an output is none."""
-    return float(
-        torch.stack(
-            [(y - x).abs().max() / x.abs().max() for x, y in zip(before, after, strict=True)]
-        ).max()
-    )
+    changes: list[Tensor] = []
+    for x, y in zip(before, after, strict=True):
+        changes.append((y - x).abs().max() / x.abs().max())
+    return float(torch.stack(changes).max())
 
 
 def _same_classes(before: list[Tensor], after: list[Tensor]) -> bool:
-    return all(torch.equal(x.argmax(-1), y.argmax(-1)) for x, y in zip(before, after, strict=True))
+    pairs = zip(before, after, strict=True)
+    return all(torch.equal(x.argmax(-1), y.argmax(-1)) for x, y in pairs)
 
 
 def _displace(point: dict[str, Tensor], module: nn.Module, generator: torch.Generator) -> None:
@@ -257,38 +297,45 @@ def _displace(point: dict[str, Tensor], module: nn.Module, generator: torch.Gene
     starts = torch.randint(PERIOD, (len(point),), generator=generator).tolist()
     for (name, tensor), start in zip(point.items(), starts, strict=True):
         if tensor.is_floating_point():
-            noise, flat = pool.roll(-start).to(tensor), tensor.view(-1)
+            noise = pool.roll(-start).to(tensor)
             positive = name in buffers and bool((tensor > 0).all())
-            size = float(torch.linalg.vector_norm(flat)) / len(flat) ** 0.5 or 1.0
-            for piece in flat.split(PERIOD):
-                part = noise[: len(piece)]
-                piece.mul_(part.exp()) if positive else piece.add_(part, alpha=size)
+            _add_noise(tensor.view(-1), noise, positive=positive)
+
+
+def _add_noise(flat: Tensor, noise: Tensor, *, positive: bool) -> None:
+    """Move the entries of a tensor by noise of their size, laid over them again and again."""
+    size = float(torch.linalg.vector_norm(flat)) / len(flat) ** 0.5 or 1.0
+    for piece in flat.split(PERIOD):
+        part = noise[: len(piece)]
+        if positive:
+            piece.mul_(part.exp())
+        else:
+            piece.add_(part, alpha=size)
 
 
 def _bisect(
     call: _Evaluation, spec: SymmetrySpec, element: GroupElement, params: Parameters
 ) -> str:
-    """Name the group that changes the outputs: of two halves the worse one, until one group is left."""
-    groups, before = spec.groups, call.outputs(params)
+    """Name the group that changes the outputs: the worse of two halves, until one is left."""
+    before = call.outputs(params)
+
+    def severity(groups: tuple[UnitGroup, ...]) -> float:
+        moved = act(spec, _restricted(element, groups), params)
+        change = _change(before, call.outputs(moved))
+        return float("inf") if math.isnan(change) else change
+
+    groups = spec.groups
     while len(groups) > 1:
-        halves = groups[: len(groups) // 2], groups[len(groups) // 2 :]
-        groups = max(
-            halves,
-            key=lambda half: _severity(
-                before, call.outputs(act(spec, _restricted(element, half), params))
-            ),
-        )
+        middle = len(groups) // 2
+        groups = max(groups[:middle], groups[middle:], key=severity)
     return groups[0].name
 
 
-def _severity(before: list[Tensor], after: list[Tensor]) -> float:
-    change = _change(before, after)
-    return change if change == change else float("inf")
-
-
-def _restricted(element: GroupElement, groups: tuple) -> GroupElement:
-    names = {group.name for group in groups}
-    return GroupElement(
-        {name: value for name, value in element.permutations.items() if name in names},
-        {name: value for name, value in element.scales.items() if name in names},
-    )
+def _restricted(element: GroupElement, groups: tuple[UnitGroup, ...]) -> GroupElement:
+    """Return what an element does to some groups."""
+    permutations: dict[str, Tensor] = {}
+    scales: dict[str, Tensor] = {}
+    for group in groups:
+        permutations[group.name] = element.permutations[group.name]
+        scales[group.name] = element.scales[group.name]
+    return GroupElement(permutations, scales)

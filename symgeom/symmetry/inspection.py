@@ -7,6 +7,7 @@ groups are among the matrices), with :math:`n_g` units in group :math:`g`.
 
 import math
 import textwrap
+from dataclasses import dataclass
 from itertools import groupby
 
 from symgeom.symmetry.certificate import Certificate
@@ -41,12 +42,21 @@ def leg_text(leg: Leg) -> str:
     >>> leg_text(Leg("6.weight", 1, power=-1, block=4))
     '6.weight[1/4]^-1'
     """
-    start, block, outer = (
-        f"{mark}{value}" * (value != usual)
-        for mark, value, usual in (("@", leg.start, 0), ("/", leg.block, 1), ("*", leg.outer, 1))
-    )
-    region = "".join(f"{{{axis}:{first}-{stop}}}" for axis, first, stop in leg.region)
-    return f"{leg.tensor}[{leg.axis}{start}{block}{outer}{region}]{'~' * leg.buffer}{f'^{leg.power}' * (leg.power != 1)}"
+    parts = [leg.tensor, f"[{leg.axis}"]
+    if leg.start:
+        parts.append(f"@{leg.start}")
+    if leg.block != 1:
+        parts.append(f"/{leg.block}")
+    if leg.outer != 1:
+        parts.append(f"*{leg.outer}")
+    for axis, first, stop in leg.region:
+        parts.append(f"{{{axis}:{first}-{stop}}}")
+    parts.append("]")
+    if leg.buffer:
+        parts.append("~")
+    if leg.power != 1:
+        parts.append(f"^{leg.power}")
+    return "".join(parts)
 
 
 def table(spec: SymmetrySpec, *, width: int, all_legs: bool = False) -> str:
@@ -68,49 +78,63 @@ def table(spec: SymmetrySpec, *, width: int, all_legs: bool = False) -> str:
 
     Examples
     --------
-    >>> spec = SymmetrySpec((UnitGroup("hidden1", 4, (Leg("0.weight", 0), Leg("2.weight", 1, -1))),))
+    >>> legs = (Leg("0.weight", 0), Leg("2.weight", 1, -1))
+    >>> spec = SymmetrySpec((UnitGroup("hidden1", 4, legs),))
     >>> print(table(spec, width=80))
     group    units  kind                exact for  legs
     hidden1      4  positive, permuted  outputs    0.weight[0] 2.weight[1]^-1
     <BLANKLINE>
     legs: tensor[axis]; ^p a scale s multiplies by s^p (not shown: s)
     """
-    head = ("group", "units", "kind", "exact for")
-    cells = [
-        head,
-        *((group.name, str(group.size), _kind(group), _exact_for(group)) for group in spec.groups),
+    rows = [_HEADINGS]
+    for group in spec.groups:
+        rows.append((group.name, str(group.size), _kind(group), _exact_for(group)))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    indent = sum(widths) + 2 * len(widths)
+    room = max(width - indent, 20)
+    lines = [_row(_HEADINGS, "legs", widths)]
+    shown = ""
+    for row, group in zip(rows[1:], spec.groups, strict=True):
+        first, *others = _leg_lines(group.legs, room, all_legs=all_legs)
+        lines.append(_row(row, first, widths))
+        for other in others:
+            lines.append(" " * indent + other)
+        shown += " ".join([first, *others, ""])
+    return "\n".join([*lines, "", _legend(shown, width)])
+
+
+_HEADINGS = ("group", "units", "kind", "exact for")
+
+
+def _row(cells: tuple[str, str, str, str], legs: str, widths: list[int]) -> str:
+    """Return a line of the table; numbers are flush right."""
+    name, size, kind, exact_for = cells
+    columns = [
+        name.ljust(widths[0]),
+        size.rjust(widths[1]),
+        kind.ljust(widths[2]),
+        exact_for.ljust(widths[3]),
+        legs,
     ]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    room = max(width - sum(widths) - 2 * len(widths), 20)
-    lists = [["legs"], *(_leg_lines(group.legs, room, all_legs=all_legs) for group in spec.groups)]
-    lines = []
-    for (name, size, *rest), (first, *others) in zip(cells, lists, strict=True):
-        row = [
-            name.ljust(widths[0]),
-            size.rjust(widths[1]),
-            *(c.ljust(w) for c, w in zip(rest, widths[2:], strict=True)),
-            first,
-        ]
-        lines += [
-            "  ".join(row),
-            *(" " * (sum(widths) + 2 * len(widths)) + other for other in others),
-        ]
-    shown = " ".join(text for legs in lists[1:] for text in legs)
-    notation = "; ".join(
-        ["legs: tensor[axis]", *(text for mark, text in _NOTATION.items() if mark in shown)]
-    )
-    return "\n".join(
-        [
-            *(line.rstrip() for line in lines),
-            "",
-            textwrap.fill(notation, width, subsequent_indent="  "),
-        ]
-    )
+    return "  ".join(columns).rstrip()
+
+
+def _legend(shown: str, width: int) -> str:
+    """Explain the signs that the legs of a table use."""
+    parts = ["legs: tensor[axis]"]
+    for mark, text in _NOTATION.items():
+        if mark in shown:
+            parts.append(text)
+    return textwrap.fill("; ".join(parts), width, subsequent_indent="  ")
 
 
 def _kind(group: UnitGroup) -> str:
-    scale = group.scale if group.scale != "none" else ""
-    return ", ".join(filter(None, (scale, "permuted" if group.permute else ""))) or "none"
+    words: list[str] = []
+    if group.scale != "none":
+        words.append(group.scale)
+    if group.permute:
+        words.append("permuted")
+    return ", ".join(words) or "none"
 
 
 def _exact_for(group: UnitGroup) -> str:
@@ -118,35 +142,45 @@ def _exact_for(group: UnitGroup) -> str:
 
 
 def _leg_lines(legs: tuple[Leg, ...], room: int, *, all_legs: bool) -> list[str]:
+    """Return the legs of a group on as many lines as it takes, or on one with what is left out."""
     entries = _entries(legs)
+    texts = [entry.text for entry in entries]
     if all_legs:
-        return textwrap.wrap(
-            " ".join(text for text, _ in entries),
-            room,
-            break_long_words=False,
-            break_on_hyphens=False,
-        ) or [""]
+        lines = textwrap.wrap(" ".join(texts), room, break_long_words=False, break_on_hyphens=False)
+        return lines or [""]
+    left_out = 0
     for shown in range(len(entries), 0, -1):
-        left_out = sum(count for _, count in entries[shown:])
-        line = " ".join(
-            [*(text for text, _ in entries[:shown]), *([f"... {left_out} more"] * (left_out > 0))]
-        )
+        line = " ".join(texts[:shown])
+        if left_out:
+            line += f" ... {left_out} more"
         if len(line) <= room:
             return [line]
+        left_out += entries[shown - 1].legs
     return [f"{len(legs)} legs"]
 
 
-def _entries(legs: tuple[Leg, ...]) -> list[tuple[str, int]]:
-    """Return legs in short, neighbours that differ only in the last part of their name as one, and how many each stands for."""
-    tensors = [leg.tensor.rpartition(".") for leg in legs]
-    places = [leg_text(leg).removeprefix(leg.tensor) for leg in legs]
-    entries = []
-    for (module, place), members in groupby(
-        range(len(legs)), key=lambda leg: ("".join(tensors[leg][:2]), places[leg])
-    ):
-        last = [tensors[leg][2] for leg in members]
-        entries.append((f"{module}{'+'.join(last)}{place}", len(last)))
+@dataclass
+class _Entry:
+    """Some legs in short, and how many they are."""
+
+    text: str
+    legs: int
+
+
+def _entries(legs: tuple[Leg, ...]) -> list[_Entry]:
+    """Return legs in short, neighbours that differ only in the end of their name as one."""
+    entries: list[_Entry] = []
+    for (module, position), members in groupby(legs, key=_module_and_position):
+        endings = [leg.tensor.rpartition(".")[2] for leg in members]
+        text = f"{module}{'+'.join(endings)}{position}"
+        entries.append(_Entry(text, len(endings)))
     return entries
+
+
+def _module_and_position(leg: Leg) -> tuple[str, str]:
+    """Return what neighbours have in common: all but the last part of the tensor's name."""
+    module, dot, _ = leg.tensor.rpartition(".")
+    return module + dot, leg_text(leg).removeprefix(leg.tensor)
 
 
 def dimension(spec: SymmetrySpec) -> int:
@@ -164,17 +198,21 @@ def dimension(spec: SymmetrySpec) -> int:
 
     Examples
     --------
-    >>> dimension(SymmetrySpec((UnitGroup("hidden1", 4, ()), UnitGroup("hidden2", 3, (), scale="linear"))))
+    >>> groups = (UnitGroup("hidden1", 4, ()), UnitGroup("hidden2", 3, (), scale="linear"))
+    >>> dimension(SymmetrySpec(groups))
     13
     """
-    each = {"positive": 1, "linear": 2}
-    return sum(
-        group.size ** each[group.scale] for group in spec.exact().groups if group.scale in each
-    )
+    total = 0
+    for group in spec.exact().groups:
+        if group.scale == "positive":
+            total += group.size
+        elif group.scale == "linear":
+            total += group.size**2
+    return total
 
 
 def log10_permutations(spec: SymmetrySpec) -> float:
-    """Return the logarithm to base 10 of the number of permutations that are no continuous symmetry.
+    """Return log10 of the number of permutations beside the continuous symmetries.
 
     Parameters
     ----------
@@ -188,7 +226,8 @@ def log10_permutations(spec: SymmetrySpec) -> float:
 
     Examples
     --------
-    >>> round(log10_permutations(SymmetrySpec((UnitGroup("hidden1", 5, ()),))), 4)  # 5! = 120
+    >>> spec = SymmetrySpec((UnitGroup("hidden1", 5, ()),))
+    >>> round(log10_permutations(spec), 4)  # 5! = 120
     2.0792
     """
     sizes = [group.size for group in spec.groups if group.permute and group.scale != "linear"]
@@ -213,28 +252,46 @@ def summary(spec: SymmetrySpec, certificate: Certificate) -> str:
     Examples
     --------
     >>> spec = SymmetrySpec((UnitGroup("hidden1", 4, ()),))
-    >>> print(summary(spec, Certificate(3e-16, 1e-10, head_unchanged=True, worst_group=None, draws=3)))
+    >>> proof = Certificate(3e-16, 1e-10, head_unchanged=True, worst_group=None, draws=3)
+    >>> print(summary(spec, proof))
     continuous symmetries: dimension 4
     permutations:          24 = 10^1.4
-    certificate:           passed; outputs change by 3e-16 of their size under 3 random elements (rounding explains 1e-10)
+    certificate:           passed; outputs change by 3e-16 of their size
+                           under 3 random elements (rounding explains 1e-10)
     """
-    exact, lines = spec.exact().groups, {}
-    head = sum(group.size for group in spec.groups if group.exact_for == "error")
-    lines["continuous symmetries"] = (
-        f"dimension {dimension(spec):,}"
-        + f", and {head} that keeps the classes only (head)" * (head > 0)
-    )
-    if signs := sum(group.size for group in exact if group.scale == "sign"):
+    lines = {"continuous symmetries": _continuous(spec)}
+    signs = sum(group.size for group in spec.exact().groups if group.scale == "sign")
+    if signs:
         lines["signs"] = f"2^{signs}"
-    exponent = log10_permutations(spec)
-    lines["permutations"] = (
-        f"{round(10**exponent):,} = 10^{exponent:.1f}" if exponent < 7 else f"10^{exponent:,.1f}"
-    )
-    outcome = "passed" if certificate.passed else f"FAILED at group '{certificate.worst_group}'"
-    kept = "" if certificate.head_unchanged else "; the head changes predicted classes"
-    lines["certificate"] = (
-        f"{outcome}; outputs change by {certificate.residual:.2g} of their size under {certificate.draws} random elements "
-        f"(rounding explains {certificate.tolerance:.2g}){kept}"
-    )
+    lines["permutations"] = _permutations(spec)
+    lines["certificate"] = _proof(certificate)
     width = max(map(len, lines)) + 2
     return "\n".join(f"{name + ':':{width}}{text}" for name, text in lines.items())
+
+
+def _continuous(spec: SymmetrySpec) -> str:
+    text = f"dimension {dimension(spec):,}"
+    head = sum(group.size for group in spec.groups if group.exact_for == "error")
+    if head:
+        text += f", and {head} that keeps the classes only (head)"
+    return text
+
+
+def _permutations(spec: SymmetrySpec) -> str:
+    exponent = log10_permutations(spec)
+    if exponent < 7:
+        return f"{round(10**exponent):,} = 10^{exponent:.1f}"
+    return f"10^{exponent:,.1f}"
+
+
+def _proof(certificate: Certificate) -> str:
+    outcome = f"FAILED at group '{certificate.worst_group}'"
+    if certificate.passed:
+        outcome = "passed"
+    text = (
+        f"{outcome}; outputs change by {certificate.residual:.2g} of their size under "
+        f"{certificate.draws} random elements (rounding explains {certificate.tolerance:.2g})"
+    )
+    if not certificate.head_unchanged:
+        text += "; the head changes predicted classes"
+    return text

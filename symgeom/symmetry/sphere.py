@@ -23,7 +23,10 @@ from torch import Tensor
 from symgeom.ground.checks import SymgeomError
 
 ANTIPODAL_TOLERANCE = 1e-6
-"""Angles closer to pi than this (radians) leave the great circle undefined: its plane is lost to rounding."""
+"""Angles closer to pi than this (radians) leave the great circle undefined.
+
+Its plane is lost to rounding.
+"""
 
 
 class AntipodalError(SymgeomError):
@@ -73,12 +76,11 @@ def angle(u: Tensor, v: Tensor) -> Tensor:
     >>> float(angle(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 2.0])))  # doctest: +ELLIPSIS
     1.570796...
     """
-    u, v = normalise(u), normalise(v)
+    u = normalise(u)
+    v = normalise(v)
     empty = (u == 0).all(-1) | (v == 0).all(-1)
-    difference, total = (
-        torch.linalg.vector_norm(u - v, dim=-1),
-        torch.linalg.vector_norm(u + v, dim=-1),
-    )
+    difference = torch.linalg.vector_norm(u - v, dim=-1)
+    total = torch.linalg.vector_norm(u + v, dim=-1)
     return torch.where(empty, torch.zeros_like(total), 2 * torch.atan2(difference, total))
 
 
@@ -86,7 +88,8 @@ def slerp(u: Tensor, v: Tensor, t: float | Tensor) -> Tensor:
     r"""Point at parameter ``t`` of the great circle from ``u`` to ``v``, at constant speed.
 
     .. math:: \lVert u\rVert^{1-t} \lVert v\rVert^t\;
-              \frac{\mathrm{sinc}((1-t)\theta)(1-t)\,\hat u + \mathrm{sinc}(t\theta)\,t\,\hat v}{\mathrm{sinc}(\theta)}
+              \frac{\mathrm{sinc}((1-t)\theta)(1-t)\,\hat u + \mathrm{sinc}(t\theta)\,t\,\hat v}
+                   {\mathrm{sinc}(\theta)}
 
     with the unnormalised sinc, so that coincident points need no special case; lengths are
     interpolated geometrically.
@@ -120,17 +123,21 @@ def slerp(u: Tensor, v: Tensor, t: float | Tensor) -> Tensor:
     if antipodal.any():
         where = antipodal.reshape(-1).nonzero().reshape(-1).tolist()
         raise AntipodalError(
-            f"Cannot draw a geodesic: the points of spheres {where} are antipodal (angle pi), so that no great circle is "
-            "singled out. Align the networks first, or move one of them."
+            f"Cannot draw a geodesic: the points of spheres {where} are antipodal (angle pi), so "
+            "that no great circle is singled out. "
+            "Align the networks first, or move one of them."
         )
     first, second = slerp_weights(theta.unsqueeze(-1), t)
-    here, there = (torch.linalg.vector_norm(w, dim=-1, keepdim=True) for w in (u, v))
+    here = torch.linalg.vector_norm(u, dim=-1, keepdim=True)
+    there = torch.linalg.vector_norm(v, dim=-1, keepdim=True)
     ratio = torch.where((here == 0) | (there == 0), 1.0, there / here)
     return first * ratio**t * u + second * ratio ** (t - 1) * v
 
 
 def slerp_weights(theta: Tensor, t: float | Tensor) -> tuple[Tensor, Tensor]:
-    r"""Weights of the two end points in :func:`slerp`; exactly (1, 0) at ``t = 0`` and (0, 1) at ``t = 1``.
+    """Weights of the two end points in :func:`slerp`.
+
+    They are exactly (1, 0) at ``t = 0`` and (0, 1) at ``t = 1``.
 
     Parameters
     ----------
@@ -149,7 +156,9 @@ def slerp_weights(theta: Tensor, t: float | Tensor) -> tuple[Tensor, Tensor]:
     >>> slerp_weights(torch.tensor([0.0]), 0.25)
     (tensor([0.7500]), tensor([0.2500]))
     """
-    first, second, whole = (torch.sinc(x * theta / math.pi) for x in (1 - t, t, 1.0))
+    first = torch.sinc((1 - t) * theta / math.pi)
+    second = torch.sinc(t * theta / math.pi)
+    whole = torch.sinc(1.0 * theta / math.pi)
     return first * (1 - t) / whole, second * t / whole
 
 

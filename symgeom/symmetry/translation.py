@@ -1,9 +1,12 @@
-r"""Translations: numbers that may be added to weights, and the sums that gradient flow therefore conserves.
+r"""Translations: numbers that may be added to weights.
+
+Gradient flow therefore conserves their sums.
 
 If adding the same number to all entries of a weight along one axis changes no loss, the gradient
 sums to zero along that axis, and gradient flow keeps the sum of the weight:
 
-.. math:: L(\theta + \epsilon\, 1_a) = L(\theta) \;\Rightarrow\; \sum_{i \in a} \frac{\partial L}{\partial\theta_i} = 0 ,
+.. math:: L(\theta + \epsilon\, 1_a) = L(\theta)
+          \;\Rightarrow\; \sum_{i \in a} \frac{\partial L}{\partial\theta_i} = 0 ,
           \qquad Q = \sum_{i \in a}\theta_i .
 
 A softmax allows this of the last layer (over classes), a layer norm of what feeds it (over units);
@@ -30,8 +33,11 @@ from symgeom.ground.checks import SymgeomError, check_finite
 from symgeom.ground.types import Parameters, cast
 
 TOLERANCE = 1e-12
-"""A gradient sums to zero if its sum is at most this, of the sum of its sizes; an entry of it is zero if it is at most this, of
-the largest gradient of the network."""
+"""What counts as zero.
+
+Of the sum of a gradient, relative to the sum of its sizes; of an entry of a gradient, relative to
+the largest gradient of the network.
+"""
 
 NEARBY = 0.3
 """Relative size of the random displacements of the weights at which gradients are taken."""
@@ -114,48 +120,55 @@ def find_translations(
     >>> inputs, targets = torch.tensor([[1.0, -1.0], [2.0, 0.5]]).double(), torch.tensor([0, 1])
     >>> logits = lambda p: inputs @ p["weight"].T + p["bias"]
     >>> cross_entropy = lambda p: torch.nn.functional.cross_entropy(logits(p), targets)
-    >>> [(law.tensor, law.axis) for law in find_translations(cross_entropy, head, generator=torch.Generator().manual_seed(0))]
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> laws = find_translations(cross_entropy, head, generator=generator)
+    >>> [(law.tensor, law.axis) for law in laws]
     [('weight', 0), ('bias', 0)]
     """
     check_finite(params, "the network whose translations are looked for")
     if draws < 1:
         raise SymgeomError(f"Cannot look for translations at {draws} points: give at least one.")
-    slopes = [_gradient(loss, _displaced(params, generator)) for _ in range(draws)]
-    largest = [max(float(slope.abs().max()) for slope in found.values()) for found in slopes]
-    if not all(largest):
-        raise SymgeomError(
-            "Cannot look for translations: the loss does not depend on the weights. Give weights that it depends on."
-        )
-    relative = {
-        name: torch.stack([found[name] / size for found, size in zip(slopes, largest, strict=True)])
-        for name in params
-    }
-    entries, sums = [], []
+    relative = _relative_gradients(loss, params, generator, draws)
+    entries: list[Translation] = []
+    sums: list[Translation] = []
     for name, slope in relative.items():
-        still = (
-            slope.abs().flatten(2).amax((0, 2)) <= TOLERANCE
-            if slope.ndim > 2
-            else slope.abs().amax(0) <= TOLERANCE
-        )
-        entries += [Translation(name, None, *run) for run in _runs(still.tolist())]
-        if not bool(still.all()):
-            sums += [
-                Translation(name, axis, 0, len(still))
-                for axis in range(slope.ndim - 1)
-                if _sums_to_zero(slope, axis + 1)
-            ]
+        still = _rows_without_gradient(slope)
+        for start, stop in _runs(still):
+            entries.append(Translation(name, None, start, stop))
+        if all(still):
+            continue
+        for axis in range(slope.ndim - 1):
+            if _sums_to_zero(slope, axis + 1):
+                sums.append(Translation(name, axis, 0, len(still)))
     return (*entries, *sums)
+
+
+def _relative_gradients(
+    loss: Loss, params: Parameters, generator: torch.Generator, draws: int
+) -> dict[str, Tensor]:
+    """Return gradients at several points, relative to the largest there: shape (draw, ...)."""
+    gradients: dict[str, list[Tensor]] = {name: [] for name in params}
+    for _ in range(draws):
+        slopes = _gradient(loss, _displaced(params, generator))
+        largest = max(float(slope.abs().max()) for slope in slopes.values())
+        if not largest:
+            raise SymgeomError(
+                "Cannot look for translations: the loss does not depend on the weights. "
+                "Give weights that it depends on."
+            )
+        for name, slope in slopes.items():
+            gradients[name].append(slope / largest)
+    return {name: torch.stack(rows) for name, rows in gradients.items()}
 
 
 def _displaced(params: Parameters, generator: torch.Generator) -> dict[str, Tensor]:
     """Return a point near the network, in float64, that gradients can be taken at."""
-    point = {}
+    point: dict[str, Tensor] = {}
     for name, tensor in cast(params, torch.float64).items():
         size = float(tensor.square().mean().sqrt()) or 1.0
-        noise = torch.randn(tensor.shape, generator=generator, dtype=torch.float64).to(
-            tensor.device
-        )
-        point[name] = (tensor + NEARBY * size * noise).requires_grad_()
+        noise = torch.randn(tensor.shape, generator=generator, dtype=torch.float64)
+        displaced = tensor + NEARBY * size * noise.to(tensor.device)
+        point[name] = displaced.requires_grad_()
     return point
 
 
@@ -167,16 +180,28 @@ def _gradient(loss: Loss, point: dict[str, Tensor]) -> dict[str, Tensor]:
     return dict(zip(point, slopes, strict=True))
 
 
+def _rows_without_gradient(slope: Tensor) -> list[bool]:
+    """Return of each row of a tensor whether its gradient is zero at all points."""
+    sizes = slope.abs()
+    largest = sizes.flatten(2).amax((0, 2)) if slope.ndim > 2 else sizes.amax(0)
+    return (largest <= TOLERANCE).tolist()
+
+
 def _sums_to_zero(slope: Tensor, axis: int) -> bool:
-    sums, sizes = slope.sum(axis), slope.abs().sum(axis)
-    return slope.shape[axis] > 1 and bool((sums.abs() <= TOLERANCE * sizes.max()).all())
+    if slope.shape[axis] == 1:
+        return False
+    sums = slope.sum(axis)
+    sizes = slope.abs().sum(axis)
+    return bool((sums.abs() <= TOLERANCE * sizes.max()).all())
 
 
 def _runs(flags: list[bool]) -> list[tuple[int, int]]:
     """Return the ranges in which all flags are set."""
-    edges = [
-        place
-        for place in range(len(flags) + 1)
-        if (place < len(flags) and flags[place]) != (place > 0 and flags[place - 1])
-    ]
-    return list(zip(edges[::2], edges[1::2], strict=True))
+    runs: list[tuple[int, int]] = []
+    start = 0
+    for index, flag in enumerate([*flags, False]):
+        if not flag:
+            if start < index:
+                runs.append((start, index))
+            start = index + 1
+    return runs

@@ -14,24 +14,25 @@ from torch.export import ExportedProgram
 from torch.fx import Node
 
 from symgeom.ground.types import parameters
-from symgeom.symmetry.discovery.graph import export, operation, tensor_names
+from symgeom.symmetry.discovery.calls import Call, read_call, tensor_names
+from symgeom.symmetry.discovery.capture import export
+from symgeom.symmetry.discovery.operations.record import Weight
 from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
 
-INPUTS, OUTPUTS, FIXED = "inputs", "outputs", "fixed axes"
-"""Nodes that are no groups; the last: inner axes whose entries have an identity (positions, pixels)."""
+INPUTS = "inputs"
+"""The node of the inputs, which is no group."""
 
-_MAPS = {
-    **dict.fromkeys(["linear", "conv1d", "conv2d", "conv3d"], ("source", "weight", 1, 0)),
-    **dict.fromkeys(
-        ["conv_transpose1d", "conv_transpose2d", "conv_transpose3d"], ("source", "weight", 0, 1)
-    ),
-    **dict.fromkeys(["matmul", "mm", "bmm", "mv"], ("source", "other", -2, -1)),
-    "addmm": ("mat1", "other", -2, -1),
-    "embedding": ("indices", "weight", 0, 1),
-}
-"""Operations that apply a weight: the arguments for data and weight, and which axis of the weight is read and which written."""
+OUTPUTS = "outputs"
+"""The node of the outputs, which is no group."""
 
-_TRANSPOSITIONS = ("t", "adjoint", "mT", "numpy_T", "transpose", "permute")
+FIXED = "fixed axes"
+"""The node of inner axes whose entries have an identity (positions, pixels)."""
+
+_FURTHER = re.compile(r"\.scale\d+$")
+"""How the names of further scalings end, of units that another group permutes."""
+
+Region = tuple[tuple[int, int, int], ...]
+GroupLeg = tuple[UnitGroup, Leg]
 
 
 @dataclass(frozen=True)
@@ -121,47 +122,72 @@ def symmetry_graph(spec: SymmetrySpec, module: nn.Module, example: Tensor) -> Sy
     --------
     >>> import torch
     >>> from symgeom.symmetry.discovery import discover
-    >>> network, example = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)), torch.zeros(1, 3)
+    >>> network = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+    >>> example = torch.zeros(1, 3)
     >>> for edge in symmetry_graph(discover(network, example), network, example).edges:
     ...     print(edge.reads, edge.tensor, edge.writes)
     ('inputs',) 0.weight ('hidden1',)
     ('hidden1',) 2.weight ('outputs',)
     """
-    uses = _walk(export(module, example), module)
+    exact = spec.exact().groups
+    groups = [group for group in exact if not _FURTHER.search(group.name)]
     shapes = {name: tuple(tensor.shape) for name, tensor in parameters(module).items()}
-    edges = {edge: None for use in uses for edge in _edges(use, spec, shapes[use.tensor])}
+    edges: dict[WeightEdge, None] = {}
+    for use in _uses(export(module, example), module):
+        legs = _legs(groups, use.tensor)
+        edges |= dict.fromkeys(_edges(use, legs, shapes[use.tensor]))
     weights = {edge.tensor for edge in edges}
-    nodes = [
-        UnitNode(INPUTS),
-        *(_family(group, spec, weights) for group in spec.exact().groups if not _further(group)),
-    ]
-    nodes += [UnitNode(FIXED)] * any(FIXED in edge.reads + edge.writes for edge in edges)
-    head = [group for group in spec.groups if group.exact_for == "error"]
-    alone = {leg.tensor for group in head for leg in group.legs} - weights
-    nodes += [UnitNode(OUTPUTS, further=tuple(group.scale for group in head), tensors=len(alone))]
+    nodes = [UnitNode(INPUTS)]
+    for group in groups:
+        nodes.append(_family(group, spec, weights))
+    if any(FIXED in edge.reads + edge.writes for edge in edges):
+        nodes.append(UnitNode(FIXED))
+    nodes.append(_outputs(spec, weights))
     return SymmetryGraph(tuple(nodes), tuple(sorted(edges, key=lambda edge: edge.step)))
 
 
-def _further(group: UnitGroup) -> re.Match | None:
-    """Match the name of a further scaling of units that another group permutes."""
-    return re.search(r"\.scale\d+$", group.name)
+def _legs(groups: list[UnitGroup], tensor: str) -> list[GroupLeg]:
+    """Return the legs on a tensor, each with its group."""
+    legs: list[GroupLeg] = []
+    for group in groups:
+        for leg in group.legs:
+            if leg.tensor == tensor:
+                legs.append((group, leg))
+    return legs
 
 
 def _family(group: UnitGroup, spec: SymmetrySpec, weights: set[str]) -> UnitNode:
-    further = [
-        other
-        for other in spec.groups
-        if (end := _further(other)) and other.name[: end.start()] == group.name
-    ]
-    alone = {leg.tensor for member in (group, *further) for leg in member.legs} - weights
+    """Return the node of a group with the further scalings of its units."""
+    further = [other for other in spec.groups if _is_further(other, group)]
     return UnitNode(
         group.name,
         group.size,
         group.scale,
         group.permute,
-        tuple(g.scale for g in further),
-        len(alone),
+        tuple(other.scale for other in further),
+        _count_alone([group, *further], weights),
     )
+
+
+def _is_further(other: UnitGroup, group: UnitGroup) -> bool:
+    """Whether a group is a further scaling of the units of another one."""
+    base = _FURTHER.sub("", other.name)
+    return base != other.name and base == group.name
+
+
+def _outputs(spec: SymmetrySpec, weights: set[str]) -> UnitNode:
+    """Return the node of the outputs, to which the head belongs."""
+    head = [group for group in spec.groups if group.exact_for == "error"]
+    further = tuple(group.scale for group in head)
+    return UnitNode(OUTPUTS, further=further, tensors=_count_alone(head, weights))
+
+
+def _count_alone(groups: list[UnitGroup], weights: set[str]) -> int:
+    """Count the tensors of some groups that are no weights between units."""
+    tensors: set[str] = set()
+    for group in groups:
+        tensors |= {leg.tensor for leg in group.legs}
+    return len(tensors - weights)
 
 
 @dataclass(eq=False)
@@ -178,117 +204,156 @@ class _Use:
 
 @dataclass(frozen=True, eq=False)
 class _Data:
-    """What a result in the graph was made from: the last weights before it (None: the inputs), and how many lie before it."""
+    """What a result in the graph was made from.
+
+    The last weights before it (None: the inputs), and how many lie before it.
+    """
 
     origins: frozenset[_Use | None]
     step: int
 
 
 @dataclass(frozen=True, eq=False)
-class _Weight:
+class _Tensor:
     """A result in the graph that depends on no input: a parameter, perhaps transposed."""
 
-    tensor: str
+    name: str
     elements: int
     transposed: bool = False
 
 
-def _walk(program: ExportedProgram, module: nn.Module) -> list[_Use]:
+Value = _Data | _Tensor | None
+"""What is known of a result; None for a constant."""
+
+
+def _uses(program: ExportedProgram, module: nn.Module) -> list[_Use]:
     """Return all uses of weights in the order of execution."""
     uses: list[_Use] = []
     names = tensor_names(program, module)
-    values: dict[Node, _Data | _Weight | None] = {}
+    values: dict[Node, Value] = {}
     for node in program.graph_module.graph.nodes:
         sources = [values[source] for source in node.all_input_nodes]
         data = [value for value in sources if isinstance(value, _Data)]
-        if node.op == "placeholder":
-            constant = _Weight(names[node], node.meta["val"].numel()) if node in names else None
-            values[node] = constant or _Data(frozenset({None}), 0)
+        tensors = [value for value in sources if isinstance(value, _Tensor)]
+        if node in names:
+            values[node] = _Tensor(names[node], node.meta["val"].numel())
+        elif node.op == "placeholder":
+            values[node] = _Data(frozenset({None}), 0)
         elif node.op == "output":
-            for use in frozenset().union(*(value.origins for value in data)) - {None}:
-                use.to_outputs = True
+            _mark_last(data)
         elif not data:
-            values[node] = _made_of_weights(node, [value for value in sources if value])
+            values[node] = _made_of_weights(node, tensors)
         else:
-            use = _use(node, values)
-            values[node] = _Data(frozenset({use}), use.step) if use else _joined(data)
-            uses += [use] if use else []
+            use = _use(read_call(node), values)
+            if use is None:
+                values[node] = _joined(data)
+            else:
+                values[node] = _Data(frozenset({use}), use.step)
+                uses.append(use)
     return uses
 
 
+def _mark_last(outputs: list[_Data]) -> None:
+    """Note which uses of weights the outputs are made of."""
+    for use in _joined(outputs).origins:
+        if use is not None:
+            use.to_outputs = True
+
+
 def _joined(data: list[_Data]) -> _Data:
-    return _Data(
-        frozenset().union(*(value.origins for value in data)), max(value.step for value in data)
-    )
+    origins: set[_Use | None] = set()
+    for value in data:
+        origins |= value.origins
+    return _Data(frozenset(origins), max((value.step for value in data), default=0))
 
 
-def _made_of_weights(node: Node, sources: list[_Weight]) -> _Weight | None:
-    """Follow a weight through views and products with others (weight normalisation): the largest one gives the name."""
-    if not sources:
+def _made_of_weights(node: Node, tensors: list[_Tensor]) -> _Tensor | None:
+    """Follow a weight through views and products with others; the largest one gives the name."""
+    if not tensors:
         return None  # a constant
-    largest = max(sources, key=lambda weight: weight.elements)
-    turned = operation(node)[0] in _TRANSPOSITIONS
-    return _Weight(largest.tensor, largest.elements, largest.transposed != turned)
+    largest = max(tensors, key=lambda tensor: tensor.elements)
+    operation = read_call(node).operation
+    turned = operation is not None and operation.transposes
+    return _Tensor(largest.name, largest.elements, largest.transposed != turned)
 
 
-def _use(node: Node, values: dict[Node, _Data | _Weight | None]) -> _Use | None:
-    """Describe an operation that applies a weight to data; None for all others (a depthwise filter belongs to its units)."""
-    name, arguments = operation(node)
-    if name not in _MAPS:
+def _use(call: Call, values: dict[Node, Value]) -> _Use | None:
+    """Describe an operation that applies a weight to data, or return None for all others."""
+    if call.operation is None or call.operation.weight is None:
         return None
-    first, second, read, write = _MAPS[name]
-    if read < 0 and isinstance(
-        values[arguments[first]], _Weight
-    ):  # the weight stands on the left of a matrix product
-        first, second, read, write = second, first, write, read
-    data, weight = values[arguments[first]], values[arguments[second]]
-    depthwise = arguments.get("groups", 1) > 1 and arguments[second].meta["val"].shape[1] == 1
-    if depthwise or not isinstance(weight, _Weight):
-        return None
-    if weight.transposed:
+    weight = call.operation.weight
+    data = _value(call, weight.data, values)
+    tensor = _value(call, weight.argument, values)
+    read = weight.reads
+    write = weight.writes
+    if weight.either_side and isinstance(data, _Tensor):
+        data, tensor = tensor, data
         read, write = write, read
-    return _Use(weight.tensor, read, write, data.step + 1, None in data.origins)
+    if not isinstance(data, _Data) or not isinstance(tensor, _Tensor):
+        return None
+    if _is_depthwise(call, weight):
+        return None
+    if tensor.transposed:
+        read, write = write, read
+    return _Use(tensor.name, read, write, data.step + 1, None in data.origins)
 
 
-def _edges(use: _Use, spec: SymmetrySpec, shape: tuple[int, ...]) -> list[WeightEdge]:
+def _value(call: Call, argument: str, values: dict[Node, Value]) -> Value:
+    node = call.node(argument)
+    return None if node is None else values[node]
+
+
+def _is_depthwise(call: Call, weight: Weight) -> bool:
+    """Whether a grouped convolution has filters that belong to single units."""
+    groups = call.arguments.get("groups", 1)
+    node = call.node(weight.argument)
+    if not isinstance(groups, int) or groups == 1 or node is None:
+        return False
+    return node.meta["val"].shape[1] == 1
+
+
+def _edges(use: _Use, legs: list[GroupLeg], shape: tuple[int, ...]) -> list[WeightEdge]:
     """Return the edge of a use, or one for each region of a grouped convolution."""
-    read_axis, write_axis = use.read_axis % len(shape), use.write_axis % len(shape)
-    legs = [
-        (group, leg)
-        for group in spec.exact().groups
-        if not _further(group)
-        for leg in group.legs
-        if leg.tensor == use.tensor
-    ]
+    read_axis = use.read_axis % len(shape)
+    write_axis = use.write_axis % len(shape)
     reads = [(group, leg) for group, leg in legs if leg.axis == read_axis]
     writes = [(group, leg) for group, leg in legs if leg.axis != read_axis]
-    found = []
-    for region in dict.fromkeys(leg.region for _, leg in reads) or [()]:
+    written = [(group, leg) for group, leg in writes if leg.axis == write_axis]
+    all_read = _count_entries(reads) >= shape[read_axis]
+    all_written = _count_entries(written) >= shape[write_axis]
+    regions: list[Region] = list(dict.fromkeys(leg.region for _, leg in reads))
+    edges: list[WeightEdge] = []
+    for region in regions or [()]:
         sources = [group.name for group, leg in reads if leg.region == region]
         targets = [group.name for group, leg in writes if _overlaps(group, leg, region)]
-        if not region and _entries(reads) < shape[read_axis]:
+        if not region and not all_read:
             sources.append(INPUTS if use.from_inputs else FIXED)
-        written = _entries([(group, leg) for group, leg in writes if leg.axis == write_axis])
-        if not targets or (not region and written < shape[write_axis]):
+        if not targets or (not region and not all_written):
             targets.append(OUTPUTS if use.to_outputs else FIXED)
-        found.append(
-            WeightEdge(
-                use.tensor, use.step, tuple(dict.fromkeys(sources)), tuple(dict.fromkeys(targets))
-            )
-        )
-    return found
+        edges.append(WeightEdge(use.tensor, use.step, _unique(sources), _unique(targets)))
+    return edges
 
 
-def _entries(legs: list[tuple[UnitGroup, Leg]]) -> int:
+def _unique(names: list[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
+
+
+def _count_entries(legs: list[GroupLeg]) -> int:
     """Count the entries of an axis that belong to units."""
-    spans = (
-        range(leg.start, leg.start + leg.outer * group.size * leg.block) for group, leg in legs
-    )
-    return len(set().union(*spans))
+    entries: set[int] = set()
+    for group, leg in legs:
+        entries.update(range(leg.start, _stop(group, leg)))
+    return len(entries)
 
 
-def _overlaps(group: UnitGroup, leg: Leg, region: tuple[tuple[int, int, int], ...]) -> bool:
-    stop = leg.start + leg.outer * group.size * leg.block
-    return all(
-        axis != leg.axis or (first < stop and leg.start < last) for axis, first, last in region
-    )
+def _stop(group: UnitGroup, leg: Leg) -> int:
+    return leg.start + leg.outer * group.size * leg.block
+
+
+def _overlaps(group: UnitGroup, leg: Leg, region: Region) -> bool:
+    """Whether a leg lies in a region, as far as the region restricts its axis."""
+    stop = _stop(group, leg)
+    for axis, first, last in region:
+        if axis == leg.axis and (stop <= first or last <= leg.start):
+            return False
+    return True

@@ -12,9 +12,8 @@ from symgeom.ground.checks import SymgeomError
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import cast, stack, unstack
 from symgeom.landscape.problem import Problem
-from symgeom.learning.optimizers import build
+from symgeom.learning.optimizers import Method, build
 from symgeom.learning.optimizers.adversarial import random_labels
-from symgeom.learning.optimizers import Method
 from symgeom.learning.optimizers.sgd import SGD
 from symgeom.learning.training import Plan, train
 

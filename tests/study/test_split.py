@@ -10,7 +10,6 @@ from clones import ROOT
 from symgeom.study.planning import split
 from symgeom.study.planning.split import PairRule
 
-
 CONFIG = yaml.safe_load((ROOT / "config/config.yaml").read_text())
 KINDS = {"all": 30 * 29 // 2, "matched": 5 * 15 + 10 * 6, "none": 5 * 15}
 

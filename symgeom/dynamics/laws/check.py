@@ -23,7 +23,7 @@ from symgeom.dynamics.charge import invariance_defect
 from symgeom.dynamics.laws.diagnosis import Diagnosis
 from symgeom.ground.checks import check_finite
 from symgeom.ground.types import Parameters, cast
-from symgeom.symmetry.discovery.graph import tensors_of
+from symgeom.symmetry.discovery.capture import tensors_of
 from symgeom.symmetry.spec import SymmetrySpec
 
 TOLERANCE = 1e-10

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from symgeom.symmetry.bilinear import charged_groups
 from symgeom.symmetry.discovery import discover
-from symgeom.symmetry.discovery.graph import export, walk
+from symgeom.symmetry.discovery.capture import export
+from symgeom.symmetry.discovery.graph import walk
 from symgeom.symmetry.discovery.obstacles import obstacles
 from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
 

@@ -10,13 +10,11 @@ from torch.fx import Node
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.types import Parameters
 from symgeom.landscape.batchnorm.statistics import batch_norms
-from symgeom.symmetry.discovery.graph import export, operation, tensor_names
-
-_LAYERS = {"linear": nn.Linear, "conv1d": nn.Conv1d, "conv2d": nn.Conv2d, "conv3d": nn.Conv3d}
-"""Operations that take a factor and a term per output channel into their weight and bias, and the modules that give them one."""
+from symgeom.symmetry.discovery.calls import Call, read_call, tensor_names
+from symgeom.symmetry.discovery.capture import export
 
 _TENSORS = ("weight", "bias", "running_mean", "running_var")
-"""What a batch norm reads; the first two may be missing."""
+"""The tensors of a batch norm; the first two may be missing."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +42,15 @@ class Fold:
 
     def affine(self, params: Parameters) -> tuple[Tensor, Tensor]:
         """Return factor and term of every channel, in float64."""
-        found = {key: params[name].double() for key, name in self.tensors.items()}
-        deviation = (found["running_var"] + self.eps).sqrt()
-        factor = found["weight"] / deviation if "weight" in found else 1 / deviation
-        term = -factor * found["running_mean"]
-        return factor, term + found["bias"] if "bias" in found else term
+        tensors = {key: params[name].double() for key, name in self.tensors.items()}
+        deviation = (tensors["running_var"] + self.eps).sqrt()
+        factor = 1 / deviation
+        if "weight" in tensors:
+            factor = tensors["weight"] / deviation
+        term = -factor * tensors["running_mean"]
+        if "bias" in tensors:
+            term = term + tensors["bias"]
+        return factor, term
 
 
 def find_folds(module: nn.Module, example: Tensor) -> list[Fold]:
@@ -74,58 +76,104 @@ def find_folds(module: nn.Module, example: Tensor) -> list[Fold]:
     Examples
     --------
     >>> import torch
-    >>> [fold.layers for fold in find_folds(nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)), torch.zeros(1, 2))]
+    >>> network = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+    >>> [fold.layers for fold in find_folds(network, torch.zeros(1, 2))]
     [(('0.weight', '0.bias'),)]
     """
-    norms = batch_norms(module)
     program = export(module, example)
     graph = program.graph_module.graph
     graph.eliminate_dead_code()
     names = tensor_names(program, module)
-    uses = Counter(name for node, name in names.items() for _ in node.users)
-    calls: dict[str, list[Node]] = {}
+    network = _Network(module, names)
+    calls: dict[str, list[Call]] = {}
     for node in graph.nodes:
-        if node.op == "call_function" and operation(node)[0] == "batch_norm":
-            arguments = operation(node)[1]
-            found = {names.get(arguments[key]) for key in _TENSORS if arguments[key] is not None}
-            variance = names.get(arguments["running_var"]) or "statistics of the batch"
-            path = variance.rpartition(".")[0]
-            if path not in norms or None in found:
-                raise SymgeomError(
-                    f"Cannot fold a batch norm that is not a module of its own (a call of batch_norm with {variance}): make it "
-                    "an nn.BatchNorm1d, 2d or 3d that keeps its running statistics."
-                )
-            calls.setdefault(path, []).append(node)
-    return [_fold(path, nodes, module, names, uses) for path, nodes in calls.items()]
+        call = read_call(node)
+        if call.operation is not None and call.operation.statistics is not None:
+            path = network.path_of(call)
+            calls.setdefault(path, []).append(call)
+    return [network.fold(path, norm_calls) for path, norm_calls in calls.items()]
 
 
-def _fold(
-    path: str, calls: list[Node], module: nn.Module, names: Mapping[Node, str], uses: Counter[str]
-) -> Fold:
-    """Say where one batch norm goes: into the layers before all of its calls, or into a layer of its own."""
-    arguments = operation(calls[0])[1]
-    tensors = {key: names[arguments[key]] for key in _TENSORS if arguments[key] is not None}
-    layers = [_layer_before(call, module, names, uses) for call in calls]
-    return Fold(path, arguments["eps"], tensors, () if None in layers else tuple(layers))
+class _Network:
+    """A network and the names of the parameters in its graph."""
+
+    def __init__(self, module: nn.Module, names: Mapping[Node, str]) -> None:
+        self.module = module
+        self.names = names
+        self.norms = batch_norms(module)
+        self.uses: Counter[str] = Counter()
+        for node, name in names.items():
+            self.uses[name] += len(node.users)
+
+    def path_of(self, call: Call) -> str:
+        """Return the path of the batch norm that a call is of."""
+        tensors = self.tensors_of(call)
+        variance = tensors.get("running_var") or "statistics of the batch"
+        path = variance.rpartition(".")[0]
+        if path not in self.norms or None in tensors.values():
+            raise SymgeomError(
+                f"Cannot fold a batch norm that is not a module of its own (a call of batch_norm "
+                f"with {variance}): make it an nn.BatchNorm1d, 2d or 3d that keeps its running "
+                "statistics."
+            )
+        return path
+
+    def tensors_of(self, call: Call) -> dict[str, str | None]:
+        """Return the names of the tensors of a batch norm; None for what is no parameter."""
+        tensors: dict[str, str | None] = {}
+        for argument in _TENSORS:
+            node = call.node(argument)
+            if node is not None:
+                tensors[argument] = self.names.get(node)
+        return tensors
+
+    def fold(self, path: str, calls: list[Call]) -> Fold:
+        """Say where one batch norm goes: into all layers that feed it, or into a layer of its own."""
+        tensors: dict[str, str] = {}
+        for argument, name in self.tensors_of(calls[0]).items():
+            if name is not None:
+                tensors[argument] = name
+        layers: list[tuple[str, str | None]] = []
+        for call in calls:
+            layer = self.layer_before(call)
+            if layer is None:
+                layers = []
+                break
+            layers.append(layer)
+        eps = calls[0].arguments["eps"]
+        assert isinstance(eps, int | float)
+        return Fold(path, eps, tensors, tuple(layers))
+
+    def layer_before(self, call: Call) -> tuple[str, str | None] | None:
+        """Return weight and bias of the layer that feeds a batch norm alone, if it can change."""
+        source = call.node("source")
+        if source is None or len(source.users) > 1:
+            return None
+        layer_call = read_call(source)
+        if layer_call.operation is None or layer_call.operation.layer is None:
+            return None
+        weight = layer_call.node("weight")
+        bias = layer_call.node("bias")
+        if weight is None or source.meta["val"].ndim != weight.meta["val"].ndim:
+            return None  # its channels are not those of the batch norm
+        weight_name = self._name_if_used_once(weight)
+        if weight_name is None:
+            return None
+        if bias is not None:
+            bias_name = self._name_if_used_once(bias)
+            return None if bias_name is None else (weight_name, bias_name)
+        owner = self.module.get_submodule(weight_name.rpartition(".")[0])
+        if _takes_a_bias(owner, layer_call.operation.layer):
+            return weight_name, None
+        return None
+
+    def _name_if_used_once(self, node: Node) -> str | None:
+        name = self.names.get(node)
+        if name is None or self.uses[name] > 1:
+            return None
+        return name
 
 
-def _layer_before(
-    call: Node, module: nn.Module, names: Mapping[Node, str], uses: Counter[str]
-) -> tuple[str, str | None] | None:
-    """Return weight and bias of the layer that feeds a batch norm, if it feeds nothing else and can be changed for it."""
-    source = operation(call)[1]["source"]
-    name, arguments = operation(source) if source.op == "call_function" else ("", {})
-    if name not in _LAYERS or len(source.users) > 1:
-        return None
-    weight, bias = arguments["weight"], arguments["bias"]
-    parameters_used = [names.get(node) for node in (weight, bias) if node is not None]
-    if any(tensor is None or uses[tensor] > 1 for tensor in parameters_used):
-        return None
-    if (
-        source.meta["val"].ndim != weight.meta["val"].ndim
-    ):  # its channels are not those of the batch norm
-        return None
-    owner = module.get_submodule(names[weight].rpartition(".")[0])
-    if bias is None and not (type(owner).forward is _LAYERS[name].forward and owner.bias is None):
-        return None
-    return names[weight], names[bias] if bias is not None else None
+def _takes_a_bias(module: nn.Module, layer: type[nn.Module]) -> bool:
+    """Whether a module would read a bias, if it had one."""
+    return type(module).forward is layer.forward and module.bias is None

@@ -16,7 +16,7 @@ from torch.func import functional_call
 from symgeom.ground.checks import SymgeomError, check_finite
 from symgeom.ground.types import Parameters, cast
 from symgeom.quotient.torus import is_bias
-from symgeom.symmetry.discovery.graph import tensors_of
+from symgeom.symmetry.discovery.capture import tensors_of
 from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup, check_spec
 
 ROUNDING = 1e-10

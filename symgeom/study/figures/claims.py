@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Picture
     from matplotlib.lines import Line2D
 
-    from symgeom.study.claims.record import Claim
+    from symgeom.study.claims.record import Judgement
     from symgeom.study.figures.results import Results
 
 MARKS = {

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-    from symgeom.study.claims.record import Claim
+    from symgeom.study.claims.record import Judgement
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +37,7 @@ class Results:
     tree: xr.DataTree
     arms: Sequence[str]
     settings: Mapping[str, object]
-    claims: Sequence[Claim] = ()
+    claims: Sequence[Judgement] = ()
 
     def stage(self, name: str) -> xr.Dataset:
         """Return the arrays of a stage; none if the study has no such stage.

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from symgeom.ground.whole import write_text
+from symgeom.ground.whole_files import write_text
 from symgeom.study.claims.record import read_claims
 from symgeom.study.provenance import describe_study, write_provenance
 from symgeom.study.report.facts import Stores, read_facts

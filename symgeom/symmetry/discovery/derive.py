@@ -3,10 +3,11 @@
 The ``torch.export`` graph of a module is a list of operations on tensors. Each says two things
 about the units that index its tensors: which axes are indexed by the same units (so that a
 permutation must move them together), and how scales pass through it (linear equations on
-exponents). One small rule per operation, in one table (:mod:`symgeom.symmetry.discovery.rules`),
-states both; labels are then unified (:mod:`symgeom.symmetry.discovery.labels`) and the equations
-solved (:mod:`symgeom.symmetry.discovery.exponents`). What is left free is the symmetry group; what
-cannot be decided is given up, so that the spec is never too large, and
+exponents). One small rule per operation, in its record
+(:mod:`symgeom.symmetry.discovery.operations`), states both; labels are then unified
+(:mod:`symgeom.symmetry.discovery.labels`) and the equations solved
+(:mod:`symgeom.symmetry.discovery.exponents`). What is left free is the symmetry group; what cannot
+be decided is given up, so that the spec is never too large, and
 :func:`symgeom.symmetry.certificate.certify` proves it on every use.
 
 Heads of attention may be permuted, and an invertible matrix may act within each on its queries and
@@ -28,7 +29,9 @@ Re-Basin" (2209.04836), appendix A.4 (permutations per architecture, by hand).
 
 from torch import Tensor, nn
 
-from symgeom.symmetry.discovery.graph import export, tensor_names, walk
+from symgeom.symmetry.discovery.calls import tensor_names
+from symgeom.symmetry.discovery.capture import export
+from symgeom.symmetry.discovery.graph import walk
 from symgeom.symmetry.discovery.groups import unit_groups
 from symgeom.symmetry.discovery.head import head_group
 from symgeom.symmetry.spec import SymmetrySpec
@@ -63,13 +66,15 @@ def discover(module: nn.Module, example: Tensor, *, within_heads: bool = False) 
     Examples
     --------
     >>> import torch
-    >>> spec = discover(nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)), torch.zeros(5, 3))
+    >>> network = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+    >>> spec = discover(network, torch.zeros(5, 3))
     >>> [(group.name, group.size, group.scale) for group in spec.groups]
     [('hidden1', 4, 'positive'), ('head', 1, 'positive')]
     """
     program = export(module, example)
     network = walk(program, module)
+    groups = unit_groups(network, within_heads=within_heads)
     head = head_group(program, network, tensor_names(program, module))
-    return SymmetrySpec(
-        (*unit_groups(network, within_heads=within_heads), *([head] if head else []))
-    )
+    if head is not None:
+        groups.append(head)
+    return SymmetrySpec(tuple(groups))

@@ -18,6 +18,7 @@ from typing import TypeVar
 
 Unknown = TypeVar("Unknown")
 Row = dict[Unknown, Fraction]
+"""A sum of coefficient times unknown."""
 
 
 def null_space(
@@ -49,47 +50,54 @@ def null_space(
     >>> null_space([{"in": 2}], ["in"]), null_space([{"in": 2}], ["in"], modulus=2)
     ([], [{'in': 1}])
     """
-    rank = {unknown: place for place, unknown in enumerate(unknowns)}
-    solved: dict[Unknown, Row] = {}  # pivot -> its value in terms of unknowns that come before it
+    rank = {unknown: index for index, unknown in enumerate(unknowns)}
+    solved: dict[Unknown, Row] = {}  # a pivot in terms of unknowns that come before it
     for equation in equations:
         row = _substituted(_reduced(equation, modulus), solved, modulus)
         if row:
             pivot = max(row, key=rank.__getitem__)
-            value = {
-                name: -coefficient / row[pivot]
-                for name, coefficient in row.items()
-                if name != pivot
-            }
+            divisor = row.pop(pivot)
+            value = {unknown: -coefficient / divisor for unknown, coefficient in row.items()}
             solved[pivot] = _reduced(value, modulus)
-    vectors: dict[Unknown, Row] = {name: {} for name in unknowns if name not in solved}
-    for name in unknowns:
-        for free, coefficient in _substituted({name: Fraction(1)}, solved, modulus).items():
-            vectors[free][name] = coefficient
+    vectors: dict[Unknown, Row] = {}
+    for unknown in unknowns:
+        if unknown not in solved:
+            vectors[unknown] = {}
+    for unknown in unknowns:
+        value = _substituted({unknown: Fraction(1)}, solved, modulus)
+        for free, coefficient in value.items():
+            vectors[free][unknown] = coefficient
     return [_primitive(vector) for vector in vectors.values()]
 
 
 def _reduced(row: Mapping[Unknown, Fraction | int], modulus: int) -> Row:
-    reduced = {
-        name: Fraction(value) % modulus if modulus else Fraction(value)
-        for name, value in row.items()
-    }
-    return {name: value for name, value in reduced.items() if value}
+    """Return the coefficients that are not zero."""
+    reduced: Row = {}
+    for unknown, value in row.items():
+        coefficient = Fraction(value)
+        if modulus:
+            coefficient %= modulus
+        if coefficient:
+            reduced[unknown] = coefficient
+    return reduced
 
 
 def _substituted(row: Row, solved: dict[Unknown, Row], modulus: int) -> Row:
-    """Return a row in terms of unknowns that are not solved, and remember what was worked out on the way."""
+    """Return a row in terms of unknowns that are not solved; remember what it took."""
     if row.keys().isdisjoint(solved):
         return row
     result: Row = {}
-    for name, coefficient in row.items():
-        if name in solved:
-            solved[name] = _substituted(solved[name], solved, modulus)
-        for other, factor in solved.get(name, {name: Fraction(1)}).items():
+    for unknown, coefficient in row.items():
+        value: Row = {unknown: Fraction(1)}
+        if unknown in solved:
+            solved[unknown] = _substituted(solved[unknown], solved, modulus)
+            value = solved[unknown]
+        for other, factor in value.items():
             result[other] = result.get(other, Fraction(0)) + coefficient * factor
     return _reduced(result, modulus)
 
 
 def _primitive(vector: Row) -> dict[Unknown, int]:
-    """Return the vector in integers without a common factor (its free unknown has the value 1)."""
+    """Return the vector in integers without a common factor (its free unknown is 1)."""
     scale = lcm(*(value.denominator for value in vector.values()))
-    return {name: int(value * scale) for name, value in vector.items()}
+    return {unknown: int(value * scale) for unknown, value in vector.items()}

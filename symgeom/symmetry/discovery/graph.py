@@ -1,23 +1,25 @@
-"""From a module to statements: walk its ``torch.export`` graph and apply one rule per operation."""
+"""From a graph to statements: apply the rule of every operation."""
 
-from collections.abc import Iterator, Mapping
-from copy import deepcopy
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import torch
 from torch import Tensor, nn
 from torch.export import ExportedProgram
-from torch.export.graph_signature import InputKind
 from torch.fx import Node
 
 from symgeom.ground.checks import SymgeomError
+from symgeom.symmetry.discovery.calls import Call, is_part, module_of, read_call, tensor_names
+from symgeom.symmetry.discovery.capture import BY_HAND
 from symgeom.symmetry.discovery.labels import Axis
-from symgeom.symmetry.discovery.relations import Axes, Pin, Regions, Statement, equal
-from symgeom.symmetry.discovery.rules import RULES
-from symgeom.symmetry.discovery.unsupported import UnsupportedError
-
-_ALIASES = {"self": "source", "input": "source", "mat2": "other", "vec": "other"}
-_BY_HAND = "Write a SymmetrySpec for this network by hand, and let certify prove it."
+from symgeom.symmetry.discovery.operations.record import Operation
+from symgeom.symmetry.discovery.relations import (
+    Axes,
+    Pin,
+    Regions,
+    Statement,
+    UnsupportedError,
+    equal,
+)
 
 
 @dataclass(eq=False)
@@ -50,98 +52,10 @@ class Network:
     uses: dict[str, int] = field(default_factory=dict)
     origins: dict[Statement, str] = field(default_factory=dict)
 
-
-def export(module: nn.Module, example: Tensor) -> ExportedProgram:
-    """Capture the graph of a copy of the module in eval mode.
-
-    Parameters
-    ----------
-    module : nn.Module
-        The network; not modified.
-    example : Tensor, shape (sample, ...)
-        A batch of inputs.
-
-    Returns
-    -------
-    ExportedProgram
-        The graph.
-
-    Raises
-    ------
-    SymgeomError
-        If the module cannot take the example, is random in eval mode, or has a control flow that
-        export cannot capture.
-    """
-    copy = deepcopy(module).eval().requires_grad_(True)
-    for layer in copy.modules():
-        if isinstance(layer, nn.MultiheadAttention):
-            layer.register_forward_pre_hook(_told_apart, with_kwargs=True)
-    try:
-        with torch.no_grad():
-            first, second = copy(example), copy(example)
-    except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
-        raise SymgeomError(
-            f"Cannot run the network ({type(module).__name__}) on an example of shape {tuple(example.shape)} and type "
-            f"{example.dtype}: {str(error).strip().splitlines()[0]}. Give a batch of inputs (sample, ...) as it takes them."
-        ) from None
-    first, second = tensors_of(first), tensors_of(second)
-    if len(first) != len(second) or not all(map(_same, first, second)):
-        raise SymgeomError(
-            f"Cannot use the network ({type(module).__name__}): two evaluations on one input in eval mode differ. Turn off what "
-            "is random (a dropout that ignores eval mode, a sampled layer)."
-        )
-    try:
-        with torch.enable_grad():
-            return torch.export.export(copy, (example,), strict=False)
-    except Exception as error:  # export raises many kinds, some of them private
-        raise SymgeomError(
-            f"Cannot capture the graph of the network ({type(module).__name__}): {str(error).strip().splitlines()[0]}. {_BY_HAND}"
-        ) from error
-
-
-def _told_apart(_: nn.Module, inputs: tuple, options: dict) -> tuple[tuple, dict]:
-    """Hand queries, keys and values on as three tensors: then attention reads its packed weight in three runs of rows."""
-    names = ("query", "key", "value")
-    given = dict(zip(names, inputs, strict=False)) | {
-        name: options[name] for name in names if name in options
-    }
-    apart = tuple(torch.ops.aten.alias(given[name]) for name in names)
-    return (*apart, *inputs[3:]), {
-        name: value for name, value in options.items() if name not in names
-    }
-
-
-def _same(first: Tensor, second: Tensor) -> bool:
-    """Whether two tensors are equal, an undefined number being equal to another."""
-    return first.shape == second.shape and bool(
-        ((first == second) | ((first != first) & (second != second))).all()
-    )
-
-
-def tensors_of(outputs: object) -> list[Tensor]:
-    """Return the tensors among the outputs of a network.
-
-    Parameters
-    ----------
-    outputs : Tensor, or nested tuple, list or dict of them
-        What a module returned.
-
-    Returns
-    -------
-    list of Tensor
-        In a fixed order.
-
-    Examples
-    --------
-    >>> import torch
-    >>> len(tensors_of({"a": torch.ones(1), "b": (torch.ones(2), None)}))
-    2
-    """
-    if isinstance(outputs, Mapping):
-        outputs = tuple(outputs.values())
-    if isinstance(outputs, tuple | list):
-        return [tensor for part in outputs for tensor in tensors_of(part)]
-    return [outputs] if isinstance(outputs, Tensor) else []
+    def note_use(self, name: str, axes: Axes) -> None:
+        """Count a use of a tensor."""
+        self.tensors.setdefault(name, axes)
+        self.uses[name] = self.uses.get(name, 0) + 1
 
 
 def walk(program: ExportedProgram, module: nn.Module) -> Network:
@@ -164,143 +78,148 @@ def walk(program: ExportedProgram, module: nn.Module) -> Network:
     SymgeomError
         If an operation is not known.
     """
-    network, axes = Network(), {}
     graph = program.graph_module.graph
     graph.eliminate_dead_code()
     names = tensor_names(program, module)
-    shared: dict[str, Axes] = {}
+    walker = _Walker(names)
     for node in graph.nodes:
         if node.op == "placeholder":
-            axes[node] = shared.setdefault(names.get(node, node.name), _axes(node.meta["val"]))
-            if node not in names:
-                network.statements.append(Pin(axes[node] or ()))
+            walker.enter(node)
         elif node.op == "call_function" and node.meta.get("val") is not None:
-            axes[node] = _apply(node, axes, network, names)
+            walker.apply(node)
         elif node.op == "output":
-            network.statements += [Pin(axes[source]) for source in node.all_input_nodes]
+            walker.leave(node)
+    network = walker.network
     network.buffers = {name for name, _ in module.named_buffers()}
     network.statements += _pinned_buffers(names, network)
     return network
 
 
-def tensor_names(program: ExportedProgram, module: nn.Module) -> dict[Node, str]:
-    """Return the placeholders of parameters and buffers with the names of their tensors.
+class _Walker:
+    """The state of a walk: the axes of every result so far, and what was said."""
 
-    Parameters
-    ----------
-    program : ExportedProgram
-        The graph.
-    module : nn.Module
-        The network that was captured: a tensor with several names (tied weights) has the one that
-        named_parameters gives it.
+    def __init__(self, names: Mapping[Node, str]) -> None:
+        self.network = Network()
+        self.names = names
+        self.axes: dict[Node, Axes] = {}
+        self.parts: dict[Node, tuple[Axes, ...]] = {}
+        self.shared: dict[str, Axes] = {}
 
-    Returns
-    -------
-    dict of Node to str
-        Inputs and constants are left out.
-    """
-    every = [
-        *module.named_parameters(remove_duplicate=False),
-        *module.named_buffers(remove_duplicate=False),
-    ]
-    first = {id(tensor): name for name, tensor in reversed(every)}
-    names = {name: first[id(tensor)] for name, tensor in every}
-    specs = {spec.arg.name: spec for spec in program.graph_signature.input_specs}
-    known = (InputKind.PARAMETER, InputKind.BUFFER)
-    placeholders = [node for node in program.graph_module.graph.nodes if node.op == "placeholder"]
-    return {
-        node: names[specs[node.name].target]
-        for node in placeholders
-        if specs[node.name].kind in known
-    }
+    def enter(self, node: Node) -> None:
+        """Give axes to an input or a parameter; several names of one tensor share theirs."""
+        name = self.names.get(node, node.name)
+        axes = self.shared.setdefault(name, _new_axes(node.meta["val"]))
+        self.axes[node] = axes
+        if node not in self.names:
+            self.network.statements.append(Pin(axes))
 
+    def leave(self, node: Node) -> None:
+        """Pin the outputs."""
+        for source in node.all_input_nodes:
+            self.network.statements.append(Pin(self.axes[source]))
 
-def operation(node: Node) -> tuple[str, dict[str, object]]:
-    """Return the name of an operation (in place or not) and its arguments by name."""
-    if not isinstance(node.target, torch._ops.OpOverload):
-        return getattr(node.target, "__name__", str(node.target)), dict(enumerate(node.args))
-    schema = node.target._schema
-    bound = {
-        argument.name: argument.default_value
-        for argument in schema.arguments
-        if argument.has_default_value()
-    }
-    bound |= {
-        argument.name: value for argument, value in zip(schema.arguments, node.args, strict=False)
-    } | node.kwargs
-    name = schema.name.removeprefix("aten::")
-    name = name.removesuffix("_") if schema.is_mutable else name
-    return name, {_ALIASES.get(key, key): value for key, value in bound.items()}
+    def apply(self, node: Node) -> None:
+        """Collect what one operation says, and give axes to its result."""
+        if is_part(node):
+            self.axes[node] = self._part(node)
+            return
+        out = self._result(node)
+        if not node.all_input_nodes:  # a constant
+            self.network.statements.append(Pin(self.axes[node]))
+            return
+        for source in node.all_input_nodes:
+            if source in self.names:
+                self.network.note_use(self.names[source], self.axes[source])
+        call = read_call(node)
+        try:
+            statements = self._statements(node, call, out)
+        except UnsupportedError as error:
+            raise SymgeomError(
+                f"Cannot discover the symmetries through {error} in {module_of(node)}. {BY_HAND}"
+            ) from None
+        self.network.statements += statements
+        origin = f"{call.name} in {module_of(node)}"
+        self.network.origins |= dict.fromkeys(statements, origin)
+        written = call.node("source")
+        if call.in_place and written is not None:  # later uses of the tensor see what was written
+            self.axes[written] = self.axes[node]
 
+    def _part(self, node: Node) -> Axes:
+        """Return the axes of one of several results."""
+        whole, index = node.args
+        assert isinstance(whole, Node)
+        assert isinstance(index, int)
+        return self.parts[whole][index]
 
-def _axes(value: object) -> Axes | tuple[Axes, ...]:
-    if isinstance(value, Tensor):
-        return tuple(Axis(size) for size in value.shape)
-    return tuple(_axes(part) for part in value) if isinstance(value, tuple | list) else ()
+    def _result(self, node: Node) -> Axes | tuple[Axes, ...]:
+        """Give axes to the result of an operation, or to each of its results."""
+        value = node.meta["val"]
+        if isinstance(value, tuple | list):
+            self.axes[node] = ()
+            self.parts[node] = tuple(_new_axes(part) for part in value)
+            return self.parts[node]
+        self.axes[node] = _new_axes(value)
+        return self.axes[node]
 
-
-def _apply(
-    node: Node, axes: dict[Node, Axes], network: Network, names: dict[Node, str]
-) -> Axes | tuple[Axes, ...]:
-    """Collect what one operation says, and return the axes of its result."""
-    name, arguments = operation(node)
-    if name == "getitem":
-        return axes[arguments[0]][arguments[1]]
-    out = _axes(node.meta["val"])
-    if not node.all_input_nodes:  # a constant
-        network.statements.append(Pin(out))
-        return out
-    for source in node.all_input_nodes:
-        if source in names:
-            _note_use(network, names[source], axes[source])
-    try:
-        if name not in RULES:
+    def _statements(self, node: Node, call: Call, out: Axes | tuple[Axes, ...]) -> list[Statement]:
+        """Return what the rule of an operation says, regions of grouped weights set aside."""
+        operation = call.operation
+        if operation is None:
             raise UnsupportedError(f"operation '{node.target}'")
-        if name == "batch_norm" and arguments["running_var"] is not None:
-            if arguments["running_var"] not in names:
-                raise UnsupportedError("batch normalisation with statistics that are no buffers")
-            network.shifts[names[arguments["running_var"]]] = arguments["eps"]
-        values = {
-            key: torch.fx.map_arg(value, axes.__getitem__) for key, value in arguments.items()
-        }
-        said = list(_registered(RULES[name](out, **values), network))
-    except UnsupportedError as error:
-        raise SymgeomError(
-            f"Cannot discover the symmetries through {error} in {_place(node)}. {_BY_HAND}"
-        ) from None
-    network.statements += said
-    network.origins |= dict.fromkeys(said, f"{name} in {_place(node)}")
-    if node.target._schema.is_mutable:  # later uses of the tensor see what was written
-        axes[arguments["source"]] = out
-    return out
+        self._note_shift(operation, call)
+        values = {key: self._with_axes(value) for key, value in call.arguments.items()}
+        statements: list[Statement] = []
+        for statement in operation.rule(out, **values):
+            if isinstance(statement, Regions):
+                statements += self._set_aside(statement)
+            else:
+                statements.append(statement)
+        return statements
+
+    def _note_shift(self, operation: Operation, call: Call) -> None:
+        """Note what is added to a running variance."""
+        if operation.statistics is None:
+            return
+        variance = call.node(operation.statistics.variance)
+        eps = call.arguments[operation.statistics.eps]
+        if variance is None or not isinstance(eps, int | float):
+            return
+        if variance not in self.names:
+            raise UnsupportedError("batch normalisation with statistics that are no buffers")
+        self.network.shifts[self.names[variance]] = eps
+
+    def _with_axes(self, value: object) -> object:
+        """Put the axes of tensors in the place of nodes."""
+        if isinstance(value, Node):
+            return self.axes[value]
+        if isinstance(value, list | tuple):
+            return [self._with_axes(part) for part in value]
+        return value
+
+    def _set_aside(self, regions: Regions) -> Sequence[Statement]:
+        """Note the regions of a grouped weight; a weight used twice has the same regions."""
+        first = self.network.regions.setdefault(regions.axis, regions.pieces)
+        if first is regions.pieces:
+            return []
+        return [equal(axis, again) for axis, again in zip(first, regions.pieces, strict=True)]
 
 
-def _note_use(network: Network, name: str, axes: Axes) -> None:
-    network.tensors.setdefault(name, axes)
-    network.uses[name] = network.uses.get(name, 0) + 1
+def _new_axes(value: object) -> Axes:
+    """Return new axes for a tensor; what is no tensor has none."""
+    if not isinstance(value, Tensor):
+        return ()
+    return tuple(Axis(size) for size in value.shape)
 
 
-def _registered(statements: Iterator[Statement], network: Network) -> Iterator[Statement]:
-    """Keep the regions of grouped weights aside (a weight used twice has the same regions)."""
-    for statement in statements:
-        if not isinstance(statement, Regions):
-            yield statement
-        elif statement.axis in network.regions:
-            yield from map(equal, network.regions[statement.axis], statement.pieces)
-        else:
-            network.regions[statement.axis] = statement.pieces
-
-
-def _pinned_buffers(names: dict[Node, str], network: Network) -> Iterator[Statement]:
-    """Pin buffers that are constants of the architecture; the statistics of batch norms move with their units."""
+def _pinned_buffers(names: Mapping[Node, str], network: Network) -> Iterator[Statement]:
+    """Pin the buffers that are constants; statistics of normalisations move with their units."""
     for node, name in names.items():
-        statistics = all(operation(user)[0] == "batch_norm" for user in node.users)
-        if name in network.buffers and name in network.tensors and not statistics:
+        if name not in network.buffers or name not in network.tensors:
+            continue
+        if not all(_normalises(user) for user in node.users):
             yield Pin(network.tensors[name])
 
 
-def _place(node: Node) -> str:
-    stack = list((node.meta.get("nn_module_stack") or {}).values())
-    path, kind = stack[-1] if stack else ("", "")
-    kind = kind if isinstance(kind, str) else kind.__name__
-    return f"module '{path}' ({kind.rsplit('.', 1)[-1]})" if path else "the network's own forward"
+def _normalises(node: Node) -> bool:
+    operation = read_call(node).operation
+    return operation is not None and operation.statistics is not None

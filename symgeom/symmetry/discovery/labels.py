@@ -66,11 +66,19 @@ class Axis:
 
 
 Expression = tuple[tuple[Axis, ...], ...]
-"""A sum of products of axes: ``((a,), (b,))`` is a concatenation of two axes, ``((a, b),)`` the flattening of two."""
+"""A sum of products of axes.
 
+``((a,), (b,))`` is a concatenation of two axes, ``((a, b),)`` the flattening of two.
+"""
 
 Key = tuple[Axis, int, int]
-"""An axis, a segment of it, and a place in its product: the name of one unknown exponent."""
+"""An axis, a segment of it, and a factor of its product: the name of one unknown exponent."""
+
+Label = tuple[Segment, ...]
+"""A sum of products of families."""
+
+Named = tuple[Family, Key]
+"""A family with the name of its exponent."""
 
 
 @dataclass(frozen=True)
@@ -97,33 +105,47 @@ class Occurrence:
 
 
 class Labels:
-    """The labels found so far; ``changes`` counts what was learnt, so that a caller can iterate until nothing is new."""
+    """The labels found so far.
+
+    ``changes`` counts what was learnt, so that a caller can iterate until nothing is new.
+    """
 
     def __init__(self) -> None:
         self.changes = 0
 
-    def resolve(self, family: Family) -> tuple[Segment, ...]:
+    def resolve(self, family: Family) -> Label:
         """Return what a family is, in terms of families that are bound to nothing."""
         if family.bound is None:
             return ((family,),)
-        family.bound = tuple(
-            part
-            for segment in family.bound
-            for part in self._multiply([self.resolve(f) for f in segment])
-        )
+        parts: list[Segment] = []
+        for segment in family.bound:
+            parts += self._resolved(segment)
+        family.bound = tuple(parts)
         return family.bound
 
-    def _multiply(self, labels: list[tuple[Segment, ...]]) -> list[Segment]:
-        """Multiply out a product of sums; only the outermost factor may be a sum, else the whole product is pinned."""
-        sizes = [sum(prod(f.size for f in segment) for segment in label) for label in labels]
-        for place, label in enumerate(labels):
-            if len(label) > 1 and prod(sizes[:place]) > 1:
-                self.pin(f for other in labels for segment in other for f in segment)
-                return [(Family(prod(sizes), pinned=True),)]
-        return [
-            _without_ones(tuple(f for segment in choice for f in segment))
-            for choice in product(*labels)
-        ]
+    def _resolved(self, segment: Segment) -> list[Segment]:
+        """Return what a product is, in terms of families that are bound to nothing."""
+        return self._multiply([self.resolve(family) for family in segment])
+
+    def _multiply(self, labels: list[Label]) -> list[Segment]:
+        """Multiply out a product of sums; if a factor within is a sum, pin the whole product."""
+        entries_before = 1
+        for label in labels:
+            if len(label) > 1 and entries_before > 1:
+                return self._pinned_product(labels)
+            entries_before *= _entries_of(label)
+        segments: list[Segment] = []
+        for choice in product(*labels):
+            segments.append(_without_ones(_joined(choice)))
+        return segments
+
+    def _pinned_product(self, labels: list[Label]) -> list[Segment]:
+        """Pin a product that cannot be written as a sum of products."""
+        for label in labels:
+            for segment in label:
+                self.pin(segment)
+        size = prod(_entries_of(label) for label in labels)
+        return [(Family(size, pinned=True),)]
 
     def pin(self, families: Iterable[Family]) -> None:
         """Take the freedom from some families (bound to nothing)."""
@@ -134,110 +156,153 @@ class Labels:
 
     def segments(self, expression: Expression) -> list[Segment]:
         """Return the label of an expression of axes."""
-        return [
-            part
-            for factors in expression
-            for part in self._multiply([self.resolve(axis.family) for axis in factors])
-        ]
+        segments: list[Segment] = []
+        for factors in expression:
+            segments += self._resolved(tuple(axis.family for axis in factors))
+        return segments
 
     def occurrences(self, expression: Expression) -> list[Occurrence]:
         """Return where the free families occur in an expression of axes."""
         self.segments(expression)  # pins what cannot be a sum of products
-        found, start = [], 0
+        occurrences: list[Occurrence] = []
+        start = 0
         for factors in expression:
             for choice in product(*(self._named(axis) for axis in factors)):
-                pairs = [pair for segment in choice for pair in segment]
-                sizes = [family.size for family, _ in pairs]
-                for place, (family, key) in enumerate(pairs):
-                    if not family.pinned:
-                        found.append(
-                            Occurrence(
-                                family, start, prod(sizes[place + 1 :]), prod(sizes[:place]), key
-                            )
-                        )
-                start += prod(sizes)
-        return found
+                factors_of_segment = [named for segment in choice for named in segment]
+                occurrences += _occurrences_in(factors_of_segment, start)
+                start += prod(family.size for family, _ in factors_of_segment)
+        return occurrences
 
-    def _named(self, axis: Axis) -> list[list[tuple[Family, Key]]]:
+    def _named(self, axis: Axis) -> list[list[Named]]:
         """Return the label of an axis, every family with the key of its exponent."""
-        label = self.resolve(axis.family)
-        return [
-            [(family, (axis, s, f)) for f, family in enumerate(segment)]
-            for s, segment in enumerate(label)
-        ]
+        named: list[list[Named]] = []
+        for number, segment in enumerate(self.resolve(axis.family)):
+            keys = [(axis, number, factor) for factor in range(len(segment))]
+            named.append(list(zip(segment, keys, strict=True)))
+        return named
 
     def unify(self, first: Expression, second: Expression) -> None:
-        """Make the labels of two expressions equal, by binding unknown families or, where that fails, by pinning."""
-        left, right = deque(self.segments(first)), deque(self.segments(second))
+        """Make two labels equal, by binding unknown families or, where that fails, by pinning."""
+        left = deque(self.segments(first))
+        right = deque(self.segments(second))
         while left and right:
-            a, b = self._front(left), self._front(right)
+            a = self._front(left)
+            b = self._front(right)
             if a == b:
                 continue
-            difference = prod(f.size for f in a) - prod(f.size for f in b)
-            if difference:
-                longer, longer_queue, shorter, shorter_queue = (
-                    (a, left, b, right) if difference > 0 else (b, right, a, left)
-                )
-                shorter_queue.appendleft(shorter)
-                longer_queue.extendleft(
-                    reversed(self._split(longer, prod(f.size for f in shorter)))
-                )
-            else:
+            if _entries(a) == _entries(b):
                 self._unify_products(a, b)
+            elif _entries(a) > _entries(b):
+                right.appendleft(b)
+                left.extendleft(reversed(self._split(a, _entries(b))))
+            else:
+                left.appendleft(a)
+                right.extendleft(reversed(self._split(b, _entries(a))))
 
-    def _front(self, queue: "deque[Segment]") -> Segment:
+    def _front(self, queue: deque[Segment]) -> Segment:
         """Take the first segment, in terms of families that are bound to nothing."""
-        queue.extendleft(reversed(self._multiply([self.resolve(f) for f in queue.popleft()])))
+        segments = self._resolved(queue.popleft())
+        queue.extendleft(reversed(segments))
         return queue.popleft()
 
-    def _bind(self, family: Family, label: tuple[Segment, ...]) -> None:
-        families = [f for segment in label for f in segment]
+    def _bind(self, family: Family, label: Label) -> None:
+        families = _joined(label)
         if family in families:  # family = family * 1, as the sizes are equal
-            self.pin(f for f in families if f is not family)
+            self.pin(other for other in families if other is not family)
         else:
             family.bound = label
             self.changes += 1
 
     def _split(self, segment: Segment, size: int) -> list[Segment]:
         """Cut a segment in two, the first part having ``size`` entries."""
-        family, rest = segment[0], segment[1:]
-        inner = prod(f.size for f in rest)
+        family = segment[0]
+        rest = segment[1:]
+        inner = _entries(rest)
         if family.pinned or size % inner:
             self.pin(segment)
-            return [(Family(part, pinned=True),) for part in (size, family.size * inner - size)]
-        parts = Family(size // inner), Family(family.size - size // inner)
-        self._bind(family, tuple((part,) for part in parts))
-        return [(part, *rest) for part in parts]
+            other_size = family.size * inner - size
+            return [(Family(size, pinned=True),), (Family(other_size, pinned=True),)]
+        first = Family(size // inner)
+        second = Family(family.size - first.size)
+        self._bind(family, ((first,), (second,)))
+        return [(first, *rest), (second, *rest)]
 
     def _unify_products(self, a: Segment, b: Segment) -> None:
         """Make two products of the same size equal, from the innermost factor outwards."""
-        if all(f.pinned for f in a) or all(f.pinned for f in b):
+        if _all_pinned(a) or _all_pinned(b):
             self.pin(a + b)
-        elif len(a) == 1 or len(b) == 1:
-            single, other = (a[0], b) if len(a) == 1 else (b[0], a)
-            self._bind(single, (other,))
+        elif len(a) == 1:
+            self._bind(a[0], (b,))
+        elif len(b) == 1:
+            self._bind(b[0], (a,))
+        elif self._unify_innermost(a[-1], b[-1]):
+            self._unify_outer(a, b)
         else:
-            self._unify_factors(a, b)
+            self.pin(a + b)
 
-    def _unify_factors(self, a: Segment, b: Segment) -> None:
-        """Make the innermost factors of two products equal, then the rest."""
-        small, large = sorted((a[-1], b[-1]), key=lambda f: f.size)
+    def _unify_innermost(self, a: Family, b: Family) -> bool:
+        """Make two factors equal as far as the smaller one goes, and return whether they fit."""
+        small, large = sorted((a, b), key=lambda family: family.size)
         if small.size == 1 < large.size:
             self.pin([small])
-        elif large.size % small.size or (large.pinned and small.size < large.size):
-            self.pin(a + b)
-            return
+        elif large.size % small.size:
+            return False
         elif small.size < large.size:
-            self._bind(large, ((Family(large.size // small.size), small),))
+            if large.pinned:
+                return False
+            outer = Family(large.size // small.size)
+            self._bind(large, ((outer, small),))
+        elif small.pinned and small is not large:
+            self._bind(large, ((small,),))
         elif small is not large:
-            self._bind(*((large, ((small,),)) if small.pinned else (small, ((large,),))))
-        (a,), (b,) = (self._multiply([self.resolve(f) for f in segment]) for segment in (a, b))
-        if a[-1] is b[-1] or (a[-1].size == b[-1].size and a[-1].pinned and b[-1].pinned):
-            a, b = a[:-1], b[:-1]
-        if a and b and a != b and not all(f.pinned for f in a + b):
+            self._bind(small, ((large,),))
+        return True
+
+    def _unify_outer(self, a: Segment, b: Segment) -> None:
+        """Make the rest of two products equal, once their innermost factors are."""
+        (a,) = self._resolved(a)
+        (b,) = self._resolved(b)
+        both_pinned = a[-1].pinned and b[-1].pinned
+        if a[-1] is b[-1] or (both_pinned and a[-1].size == b[-1].size):
+            a = a[:-1]
+            b = b[:-1]
+        if a and b and a != b and not _all_pinned(a + b):
             self._unify_products(a, b)
+
+
+def _entries(segment: Segment) -> int:
+    return prod(family.size for family in segment)
+
+
+def _entries_of(label: Label) -> int:
+    return sum(_entries(segment) for segment in label)
+
+
+def _all_pinned(segment: Segment) -> bool:
+    return all(family.pinned for family in segment)
+
+
+def _joined(segments: Iterable[Segment]) -> Segment:
+    """Return the product of products."""
+    families: list[Family] = []
+    for segment in segments:
+        families += segment
+    return tuple(families)
 
 
 def _without_ones(segment: Segment) -> Segment:
     """Leave out pinned families of one unit, which label nothing."""
-    return tuple(f for f in segment if f.size > 1 or not f.pinned) or segment[:1]
+    others = [family for family in segment if family.size > 1 or not family.pinned]
+    return tuple(others) or segment[:1]
+
+
+def _occurrences_in(factors: list[Named], start: int) -> list[Occurrence]:
+    """Return where the free families occur in a product that begins at an entry."""
+    occurrences: list[Occurrence] = []
+    sizes = [family.size for family, _ in factors]
+    for index, (family, key) in enumerate(factors):
+        if not family.pinned:
+            outer = prod(sizes[:index])
+            block = prod(sizes[index + 1 :])
+            occurrences.append(Occurrence(family, start, block, outer, key))
+    return occurrences

@@ -1,16 +1,19 @@
 """Why units cannot be scaled: the operations that fix their scale, by name."""
 
+from typing import TypeGuard
+
 from torch import Tensor, nn
 
 from symgeom.ground.checks import check_choice
-from symgeom.symmetry.discovery.graph import export, walk
-from symgeom.symmetry.discovery.groups import solve_labels
-from symgeom.symmetry.discovery.labels import Labels
-from symgeom.symmetry.discovery.relations import Relation
+from symgeom.symmetry.discovery.capture import export
+from symgeom.symmetry.discovery.graph import walk
+from symgeom.symmetry.discovery.labels import Expression, Family, Labels
+from symgeom.symmetry.discovery.relations import Relation, Statement, whole
+from symgeom.symmetry.discovery.solving import solve_labels
 
 
 def obstacles(module: nn.Module, example: Tensor, tensor: str, axis: int) -> list[str]:
-    """Return the operations that let the units along an axis of a tensor be permuted, and not scaled.
+    """Return the operations that let the units along an axis be permuted, and not scaled.
 
     Parameters
     ----------
@@ -41,18 +44,26 @@ def obstacles(module: nn.Module, example: Tensor, tensor: str, axis: int) -> lis
     >>> obstacles(network, torch.zeros(5, 3), "0.weight", 0)
     ["gelu in module '1' (GELU)"]
     """
-    network, labels = walk(export(module, example), module), Labels()
+    network = walk(export(module, example), module)
     check_choice(tensor, network.tensors, "tensor of the network")
+    labels = Labels()
     solve_labels(labels, network)
-    families = {at.family for at in labels.occurrences(((network.tensors[tensor][axis],),))}
-    fixing = (
-        s
-        for s in network.statements
-        if isinstance(s, Relation) and "p" in s.holds and len(s.terms) == 1
-    )
-    named = (
-        network.origins[s]
-        for s in fixing
-        if families & {at.family for at in labels.occurrences(s.terms[0][0])}
-    )
-    return list(dict.fromkeys(named))
+    families = _families(labels, whole(network.tensors[tensor][axis]))
+    names: dict[str, None] = {}
+    for statement in network.statements:
+        if _fixes_scale(statement):
+            ((expression, _),) = statement.terms
+            if families & _families(labels, expression):
+                names[network.origins[statement]] = None
+    return list(names)
+
+
+def _families(labels: Labels, expression: Expression) -> set[Family]:
+    return {occurrence.family for occurrence in labels.occurrences(expression)}
+
+
+def _fixes_scale(statement: Statement) -> TypeGuard[Relation]:
+    """Whether a statement says that an exponent is zero."""
+    if not isinstance(statement, Relation):
+        return False
+    return "p" in statement.holds and len(statement.terms) == 1

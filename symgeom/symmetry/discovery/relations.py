@@ -1,6 +1,6 @@
 """The words in which an operation says what it does to units.
 
-A rule (see :mod:`symgeom.symmetry.discovery.rules`) describes one operation by a few of these
+A rule (see :mod:`symgeom.symmetry.discovery.operations`) describes one operation by a few of these
 statements about axes; it never looks at labels or exponents itself.
 """
 
@@ -12,6 +12,14 @@ from symgeom.symmetry.discovery.labels import Axis, Expression
 
 Axes = tuple[Axis, ...]
 """The axes of one tensor."""
+
+
+class UnsupportedError(Exception):
+    """A rule does not describe this use of its operation.
+
+    The text says in a few words what is not described; the walk over the graph adds in which module
+    it is and what to do.
+    """
 
 
 @dataclass(frozen=True)
@@ -50,7 +58,10 @@ class Separate:
 
 @dataclass(frozen=True)
 class Mixed:
-    """The units of some axes of a tensor meet here: what the other axes hold of one unit (of a head) is no longer its own."""
+    """The units of some axes of a tensor meet here.
+
+    What the other axes hold of one unit (of a head) is no longer its own.
+    """
 
     axes: Axes
     tensor: Axes
@@ -58,7 +69,7 @@ class Mixed:
 
 @dataclass(frozen=True)
 class Handed:
-    """Who reads the second axis reads the first: the weight behind what an operation multiplies with."""
+    """What reads the second axis reads the first: the weight behind what an operation uses."""
 
     weight: Axis
     used: Axis
@@ -66,7 +77,7 @@ class Handed:
 
 @dataclass(frozen=True)
 class Regions:
-    """The second axis of a weight is read differently in each of several equal ranges of the first (grouped convolution)."""
+    """Each of several equal ranges of a weight's first axis reads the second in its own way."""
 
     axis: Axis
     pieces: Axes
@@ -80,10 +91,22 @@ def whole(axis: Axis) -> Expression:
     return ((axis,),)
 
 
+def sum_of(axes: Iterable[Axis]) -> Expression:
+    """Return the expression that is a concatenation of axes."""
+    return tuple((axis,) for axis in axes)
+
+
+def _expression(axis: Axis | Expression) -> Expression:
+    if isinstance(axis, Axis):
+        return whole(axis)
+    return axis
+
+
 def equal(first: Axis | Expression, second: Axis | Expression, holds: str = "ps") -> Relation:
     """State that two axes have one label and one exponent."""
-    a, b = (whole(x) if isinstance(x, Axis) else x for x in (first, second))
-    return Relation(((a, 1), (b, -1)), holds)
+    left = _expression(first)
+    right = _expression(second)
+    return Relation(((left, 1), (right, -1)), holds)
 
 
 def label(first: Axis | Expression, second: Axis | Expression) -> Relation:
@@ -96,14 +119,15 @@ def fixed(axis: Axis, holds: str = "ps") -> Relation:
     return Relation(((whole(axis), 1),), holds)
 
 
-def contracted(values: Axes, place: int, weights: Axis) -> Iterator[Statement]:
-    """State that a tensor is summed over the units of one axis with ``weights``: scales must cancel."""
-    yield Relation(((whole(values[place]), 1), (whole(weights), 1)), reads=(weights,))
-    yield Mixed((values[place],), values)
+def contracted(values: Axes, index: int, weights: Axis) -> Iterator[Statement]:
+    """State that a weighted sum over the units of one axis is taken: scales must cancel."""
+    summed = values[index]
+    yield Relation(((whole(summed), 1), (whole(weights), 1)), reads=(weights,))
+    yield Mixed((summed,), values)
 
 
 def passed(inputs: Iterable[Axis], outputs: Iterable[Axis]) -> Iterator[Statement]:
-    """State that a tensor is handed on as it is, or through a map that commutes with any scaling."""
+    """State that a tensor is handed on, perhaps through a map that commutes with scalings."""
     for source, target in zip(inputs, outputs, strict=True):
         yield equal(source, target)
 

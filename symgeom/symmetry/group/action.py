@@ -1,4 +1,7 @@
-"""The action of group elements on networks: every tensor is copied once, then permuted and scaled in place."""
+"""The action of group elements on networks.
+
+Every tensor is copied once, then permuted and scaled in place.
+"""
 
 from contextlib import suppress
 
@@ -8,7 +11,7 @@ from torch import Tensor
 from symgeom.ground.checks import SymgeomError, check_finite
 from symgeom.ground.types import Parameters
 from symgeom.symmetry.group.element import GroupElement, part_of
-from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup, check_spec, put, take, view
+from symgeom.symmetry.spec import Leg, Scale, SymmetrySpec, UnitGroup, check_spec, put, take, view
 
 
 def act(spec: SymmetrySpec, element: GroupElement, params: Parameters) -> dict[str, Tensor]:
@@ -42,25 +45,40 @@ def act(spec: SymmetrySpec, element: GroupElement, params: Parameters) -> dict[s
     >>> import torch
     >>> from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
     >>> spec = SymmetrySpec((UnitGroup("hidden1", 2, (Leg("in", 0), Leg("out", 1, power=-1))),))
-    >>> swap = GroupElement({"hidden1": torch.tensor([1, 0])}, {"hidden1": torch.tensor([2.0, 1.0])})
+    >>> order, scales = torch.tensor([1, 0]), torch.tensor([2.0, 1.0])
+    >>> swap = GroupElement({"hidden1": order}, {"hidden1": scales})
     >>> act(spec, swap, {"in": torch.tensor([[1.0], [3.0]]), "out": torch.tensor([[1.0, 3.0]])})
     {'in': tensor([[6.],
             [1.]]), 'out': tensor([[1.5000, 1.0000]])}
     """
     check_spec(spec, params)
-    result, copied = dict(params), set()
+    network = _Copy(params)
     for group in sorted(spec.groups, key=lambda group: not group.permute):
-        if group.name not in element.permutations and group.name not in element.scales:
-            continue
-        permutation, scale = part_of(group, element)
-        _check_element(group, permutation, scale)
-        moves = not torch.equal(permutation, torch.arange(group.size, device=permutation.device))
+        if group.name in element.permutations or group.name in element.scales:
+            permutation, scale = part_of(group, element)
+            _check_element(group, permutation, scale)
+            network.move(group, permutation, scale)
+    return network.tensors
+
+
+class _Copy:
+    """A network whose tensors are copied when they are first moved."""
+
+    def __init__(self, params: Parameters) -> None:
+        self.tensors = dict(params)
+        self.copied: set[str] = set()
+
+    def move(self, group: UnitGroup, permutation: Tensor, scale: Tensor) -> None:
+        """Permute and scale the units of one group."""
+        in_order = torch.arange(group.size, device=permutation.device)
+        permutes = not torch.equal(permutation, in_order)
         for leg in group.legs:
-            tensor, copy = result[leg.tensor], leg.tensor not in copied
+            tensor = self.tensors[leg.tensor]
+            copy = leg.tensor not in self.copied
             if copy:
                 _check_tensor(leg.tensor, tensor)
-                copied.add(leg.tensor)
-            if moves:
+                self.copied.add(leg.tensor)
+            if permutes:
                 tensor = _permuted(tensor, leg, permutation, copy=copy)
             elif copy:
                 tensor = tensor.clone()
@@ -68,8 +86,7 @@ def act(spec: SymmetrySpec, element: GroupElement, params: Parameters) -> dict[s
                 tensor = _mixed(tensor, leg, scale.to(tensor.device, tensor.dtype))
             elif leg.power and group.scale != "none":
                 _scale(tensor, leg, scale.to(tensor.device, tensor.dtype))
-            result[leg.tensor] = tensor
-    return result
+            self.tensors[leg.tensor] = tensor
 
 
 def _permuted(tensor: Tensor, leg: Leg, permutation: Tensor, *, copy: bool) -> Tensor:
@@ -84,21 +101,21 @@ def _permuted(tensor: Tensor, leg: Leg, permutation: Tensor, *, copy: bool) -> T
     Tensor
         Of the same shape.
     """
-    units, order = view(tensor, leg, len(permutation)), permutation.to(tensor.device)
-    before, after = units.shape[: leg.axis + 1].numel(), units.shape[leg.axis + 2 :].numel()
-    if units.numel() == tensor.numel():
-        if after == 1:
-            return (
-                units.reshape(before, len(order))
-                .gather(1, order.expand(before, -1))
-                .reshape(tensor.shape)
-            )
-        return _select(units, before, after, order).reshape(tensor.shape)
-    tensor = tensor.clone() if copy else tensor
-    view(tensor, leg, len(permutation)).copy_(
-        _select(units, before, after, order).reshape(units.shape)
-    )
-    return tensor
+    size = len(permutation)
+    units = view(tensor, leg, size)
+    order = permutation.to(tensor.device)
+    before = units.shape[: leg.axis + 1].numel()
+    after = units.shape[leg.axis + 2 :].numel()
+    if units.numel() != tensor.numel():
+        result = tensor.clone() if copy else tensor
+        moved = _select(units, before, after, order)
+        view(result, leg, size).copy_(moved.reshape(units.shape))
+        return result
+    if after == 1:
+        moved = units.reshape(before, size).gather(1, order.expand(before, -1))
+    else:
+        moved = _select(units, before, after, order)
+    return moved.reshape(tensor.shape)
 
 
 def _select(units: Tensor, before: int, after: int, order: Tensor) -> Tensor:
@@ -110,13 +127,16 @@ def _select(units: Tensor, before: int, after: int, order: Tensor) -> Tensor:
 def _mixed(tensor: Tensor, leg: Leg, matrix: Tensor) -> Tensor:
     """Return the tensor with a matrix applied across the units of a leg."""
     rows = take(tensor, leg, len(matrix)).contiguous()
-    return put(tensor, leg, (matrix if leg.power > 0 else torch.linalg.inv(matrix).T) @ rows)
+    if leg.power < 0:
+        matrix = torch.linalg.inv(matrix).T
+    return put(tensor, leg, matrix @ rows)
 
 
 def _scale(tensor: Tensor, leg: Leg, scale: Tensor) -> None:
     """Scale the units of a leg, in place."""
     units = view(tensor, leg, len(scale))
-    factor = (scale**leg.power).reshape(-1, *[1] * (units.ndim - leg.axis - 2))
+    axes_after = units.ndim - leg.axis - 2
+    factor = (scale**leg.power).reshape(-1, *[1] * axes_after)
     if leg.shift:
         units.add_(leg.shift).mul_(factor).sub_(leg.shift)
     else:
@@ -126,34 +146,42 @@ def _scale(tensor: Tensor, leg: Leg, scale: Tensor) -> None:
 def _check_tensor(name: str, tensor: Tensor) -> None:
     if not tensor.is_floating_point():
         raise SymgeomError(
-            f"Cannot act on tensor '{name}' of {tensor.dtype}: group elements move and scale real weights. Cast the tensor, or "
-            "remove its legs from the spec."
+            f"Cannot act on tensor '{name}' of {tensor.dtype}: group elements move and scale real "
+            "weights. Cast the tensor, or remove its legs from the spec."
         )
     with suppress(RuntimeError):  # of torch.vmap, under which no value can be looked at
         check_finite({name: tensor}, "the network to act on")
 
 
 def _check_element(group: UnitGroup, permutation: Tensor, scale: Tensor) -> None:
-    shape, units = (
-        (group.size,) * (2 if group.scale == "linear" else 1),
-        torch.arange(group.size, device=permutation.device),
-    )
-    if scale.shape != shape or not torch.equal(
-        permutation.sort().values if group.permute else permutation, units
-    ):
+    shape: tuple[int, ...] = (group.size,)
+    if group.scale == "linear":
+        shape = (group.size, group.size)
+    units = torch.arange(group.size, device=permutation.device)
+    numbers = permutation.sort().values if group.permute else permutation
+    if scale.shape != shape or not torch.equal(numbers, units):
+        order = "" if group.permute else ", in order,"
         raise SymgeomError(
-            f"Cannot act on group '{group.name}' with permutation {permutation.tolist()} and scales of shape "
-            f"{tuple(scale.shape)}: give each of the numbers 0 to {group.size - 1} once{', in order,' * (not group.permute)} "
-            f"and scales of shape {shape}."
+            f"Cannot act on group '{group.name}' with permutation {permutation.tolist()} and "
+            f"scales of shape {tuple(scale.shape)}: give each of the numbers 0 to "
+            f"{group.size - 1} once{order} and scales of shape {shape}."
         )
-    allowed = {
-        "positive": lambda: ((scale > 0) & scale.isfinite()).all(),
-        "sign": lambda: (scale.abs() == 1).all(),
-        "none": lambda: (scale == 1).all(),
-        "linear": lambda: scale.isfinite().all(),
-    }
-    if not allowed[group.scale]():
+    if not _is_allowed(group.scale, scale):
         raise SymgeomError(
-            f"Cannot act on group '{group.name}': its scale is '{group.scale}', which the given scales "
-            f"(from {scale.min().item():.3g} to {scale.max().item():.3g}) are not. Use scales that its activation allows."
+            f"Cannot act on group '{group.name}': its scale is '{group.scale}', which the given "
+            f"scales (from {scale.min().item():.3g} to {scale.max().item():.3g}) are not. "
+            "Use scales that its activation allows."
         )
+
+
+def _is_allowed(kind: Scale, scale: Tensor) -> bool:
+    """Whether the numbers are scales of a kind."""
+    if kind == "positive":
+        allowed = (scale > 0) & scale.isfinite()
+    elif kind == "sign":
+        allowed = scale.abs() == 1
+    elif kind == "linear":
+        allowed = scale.isfinite()
+    else:
+        allowed = scale == 1
+    return bool(allowed.all())

@@ -46,19 +46,15 @@ def identity(spec: SymmetrySpec) -> GroupElement:
     >>> identity(SymmetrySpec((UnitGroup("hidden1", 3, (Leg("w", 0),)),))).permutations["hidden1"]
     tensor([0, 1, 2])
     """
-
-    def ones(group: UnitGroup) -> Tensor:
-        kind = {"dtype": torch.float64}
-        return (
-            torch.eye(group.size, **kind)
-            if group.scale == "linear"
-            else torch.ones(group.size, **kind)
-        )
-
-    return GroupElement(
-        {group.name: torch.arange(group.size) for group in spec.groups},
-        {group.name: ones(group) for group in spec.groups},
-    )
+    permutations: dict[str, Tensor] = {}
+    scales: dict[str, Tensor] = {}
+    for group in spec.groups:
+        permutations[group.name] = torch.arange(group.size)
+        if group.scale == "linear":
+            scales[group.name] = torch.eye(group.size, dtype=torch.float64)
+        else:
+            scales[group.name] = torch.ones(group.size, dtype=torch.float64)
+    return GroupElement(permutations, scales)
 
 
 def random_element(
@@ -89,25 +85,28 @@ def random_element(
     >>> random_element(spec, generator=torch.Generator().manual_seed(1)).scales["hidden1"].shape
     torch.Size([3])
     """
+    permutations: dict[str, Tensor] = {}
+    for group in spec.groups:
+        if group.permute:
+            permutations[group.name] = torch.randperm(group.size, generator=generator)
+        else:
+            permutations[group.name] = torch.arange(group.size)
+    scales = {group.name: _random_scale(group, generator, spread) for group in spec.groups}
+    return GroupElement(permutations, scales)
 
-    def draw(group: UnitGroup) -> Tensor:
-        if group.scale == "linear":
-            noise = torch.randn(group.size, group.size, generator=generator, dtype=torch.float64)
-            return torch.linalg.matrix_exp(spread * noise / group.size**0.5)
-        noise = torch.randn(group.size, generator=generator, dtype=torch.float64)
-        return {
-            "positive": (spread * noise).exp(),
-            "sign": noise.sign(),
-            "none": torch.ones_like(noise),
-        }[group.scale]
 
-    permutations = {
-        group.name: torch.randperm(group.size, generator=generator)
-        if group.permute
-        else torch.arange(group.size)
-        for group in spec.groups
-    }
-    return GroupElement(permutations, {group.name: draw(group) for group in spec.groups})
+def _random_scale(group: UnitGroup, generator: torch.Generator, spread: float) -> Tensor:
+    size = group.size
+    if group.scale == "linear":
+        noise = torch.randn(size, size, generator=generator, dtype=torch.float64)
+        return torch.linalg.matrix_exp(spread * noise / size**0.5)
+    # Drawn for groups without scales too, so that what follows does not depend on their number.
+    noise = torch.randn(size, generator=generator, dtype=torch.float64)
+    if group.scale == "positive":
+        return (spread * noise).exp()
+    if group.scale == "sign":
+        return noise.sign()
+    return torch.ones_like(noise)
 
 
 def compose(spec: SymmetrySpec, second: GroupElement, first: GroupElement) -> GroupElement:
@@ -132,15 +131,20 @@ def compose(spec: SymmetrySpec, second: GroupElement, first: GroupElement) -> Gr
     >>> compose(spec, identity(spec), identity(spec)).permutations["hidden1"]
     tensor([0, 1])
     """
-    permutations, scales = {}, {}
+    permutations: dict[str, Tensor] = {}
+    scales: dict[str, Tensor] = {}
     for group in spec.groups:
-        (outer, left), (inner, right) = part_of(group, second), part_of(group, first)
-        permutations[group.name] = inner[outer]
-        # The first scales, relabelled by the permutation of the same units that follows them: P G P^T for a matrix G.
-        moved = part_of(spec[spec.hosts[group.name]], second)[0]
-        scales[group.name] = (
-            left @ right[moved][:, moved] if group.scale == "linear" else left * right[moved]
-        )
+        second_permutation, second_scale = part_of(group, second)
+        first_permutation, first_scale = part_of(group, first)
+        permutations[group.name] = first_permutation[second_permutation]
+        # The first scales, relabelled by the permutation of the same units that follows them:
+        # P G P^T for a matrix G.
+        host = spec[spec.hosts[group.name]]
+        order, _ = part_of(host, second)
+        if group.scale == "linear":
+            scales[group.name] = second_scale @ first_scale[order][:, order]
+        else:
+            scales[group.name] = second_scale * first_scale[order]
     return GroupElement(permutations, scales)
 
 
@@ -167,9 +171,9 @@ def extend(spec: SymmetrySpec, element: GroupElement) -> GroupElement:
     tensor([0, 1])
     """
     nothing = identity(spec)
-    return GroupElement(
-        nothing.permutations | dict(element.permutations), nothing.scales | dict(element.scales)
-    )
+    permutations = dict(nothing.permutations) | dict(element.permutations)
+    scales = dict(nothing.scales) | dict(element.scales)
+    return GroupElement(permutations, scales)
 
 
 def inverse(spec: SymmetrySpec, element: GroupElement) -> GroupElement:
@@ -196,14 +200,18 @@ def inverse(spec: SymmetrySpec, element: GroupElement) -> GroupElement:
     >>> compose(spec, inverse(spec, g), g).permutations["hidden1"]
     tensor([0, 1, 2])
     """
-    permutations, scales = {}, {}
+    permutations: dict[str, Tensor] = {}
+    scales: dict[str, Tensor] = {}
     for group in spec.groups:
         permutation, scale = part_of(group, element)
         permutations[group.name] = torch.argsort(permutation)
-        back = torch.argsort(part_of(spec[spec.hosts[group.name]], element)[0])
-        scales[group.name] = (
-            torch.linalg.inv(scale)[back][:, back] if group.scale == "linear" else 1 / scale[back]
-        )
+        host = spec[spec.hosts[group.name]]
+        order, _ = part_of(host, element)
+        back = torch.argsort(order)
+        if group.scale == "linear":
+            scales[group.name] = torch.linalg.inv(scale)[back][:, back]
+        else:
+            scales[group.name] = 1 / scale[back]
     return GroupElement(permutations, scales)
 
 
@@ -237,7 +245,8 @@ def part_of(group: UnitGroup, element: GroupElement) -> tuple[Tensor, Tensor]:
     """
     if group.name not in element.permutations or group.name not in element.scales:
         raise SymgeomError(
-            f"Cannot use the group element on group '{group.name}': it has permutations of {sorted(element.permutations)} and "
-            f"scales of {sorted(element.scales)}. Give both for every group, or complete it with extend."
+            f"Cannot use the group element on group '{group.name}': it has permutations of "
+            f"{sorted(element.permutations)} and scales of {sorted(element.scales)}. "
+            "Give both for every group, or complete it with extend."
         )
     return element.permutations[group.name], element.scales[group.name]

@@ -12,8 +12,18 @@ Everything that touches weights through a spec goes through one view of a leg, :
 with a spec, on its own and on a network.
 """
 
-from symgeom.symmetry.spec.architecture import SCALES, Leg, SymmetrySpec, UnitGroup
+from symgeom.symmetry.spec.architecture import SCALES, Leg, Scale, SymmetrySpec, UnitGroup
 from symgeom.symmetry.spec.check import check_spec
 from symgeom.symmetry.spec.slices import put, take, view
 
-__all__ = ["SCALES", "Leg", "SymmetrySpec", "UnitGroup", "check_spec", "put", "take", "view"]
+__all__ = [
+    "SCALES",
+    "Leg",
+    "Scale",
+    "SymmetrySpec",
+    "UnitGroup",
+    "check_spec",
+    "put",
+    "take",
+    "view",
+]

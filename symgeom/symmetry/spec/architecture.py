@@ -7,7 +7,11 @@ from typing import Literal
 
 from symgeom.ground.checks import check_choice
 
-SCALES = ("positive", "sign", "linear", "none")
+Scale = Literal["positive", "sign", "linear", "none"]
+"""Any positive number per unit, a sign, any invertible matrix across the units, or nothing."""
+
+SCALES: tuple[Scale, ...] = ("positive", "sign", "linear", "none")
+"""All kinds of scale."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,13 @@ class Leg:
     shift: float = 0.0
 
     def place(self) -> tuple[object, ...]:
-        """Return what says where the units lie: equal for two legs that index the same entries by the same units."""
+        """Return where the units lie.
+
+        Returns
+        -------
+        tuple
+            Equal for two legs that index the same entries by the same units.
+        """
         return self.tensor, self.axis, self.start, self.block, self.outer, self.region
 
 
@@ -81,12 +91,12 @@ class UnitGroup:
     name: str
     size: int
     legs: tuple[Leg, ...]
-    scale: Literal["positive", "sign", "linear", "none"] = "positive"
+    scale: Scale = "positive"
     permute: bool = True
     exact_for: Literal["loss", "error"] = "loss"
 
     def incoming(self) -> tuple[Leg, ...]:
-        """Return the trainable legs that feed the units (power > 0): the coordinates of their spheres."""
+        """Return the trainable legs that feed the units: the coordinates of their spheres."""
         return tuple(leg for leg in self.legs if leg.power > 0 and not leg.buffer)
 
     def outgoing(self) -> tuple[Leg, ...]:
@@ -115,16 +125,23 @@ class SymmetrySpec:
 
     @cached_property
     def hosts(self) -> dict[str, str]:
-        """For each group, the name of the group that permutes its units: its own, or that of which it is a further scaling."""
-        permuting = {
-            (g.size, leg.place()): g.name for g in self.groups if g.permute for leg in g.legs
-        }
+        """For each group, the name of the group that permutes its units.
 
-        def host(group: UnitGroup) -> str:
-            found = (permuting.get((group.size, leg.place())) for leg in group.legs)
-            return group.name if group.permute else next(filter(None, found), group.name)
-
-        return {group.name: host(group) for group in self.groups}
+        Its own, or that of which it is a further scaling.
+        """
+        permuting: dict[tuple[object, ...], str] = {}
+        for group in self.groups:
+            for leg in group.legs:
+                if group.permute:
+                    permuting[group.size, leg.place()] = group.name
+        hosts: dict[str, str] = {}
+        for group in self.groups:
+            hosts[group.name] = group.name
+            units = [(group.size, leg.place()) for leg in group.legs]
+            others = [permuting[row] for row in units if row in permuting]
+            if others and not group.permute:
+                hosts[group.name] = others[0]
+        return hosts
 
     def __getitem__(self, name: str) -> UnitGroup:
         """Return the group of that name."""
@@ -142,13 +159,14 @@ class SymmetrySpec:
     @classmethod
     def from_json(cls, text: str) -> "SymmetrySpec":
         """Read a spec back from :meth:`to_json`."""
+        groups: list[UnitGroup] = []
+        for fields in json.loads(text)["groups"]:
+            legs = tuple(_leg_from(leg) for leg in fields["legs"])
+            groups.append(UnitGroup(**(fields | {"legs": legs})))
+        return cls(tuple(groups))
 
-        def leg(fields: dict) -> Leg:
-            return Leg(**(fields | {"region": tuple(tuple(part) for part in fields["region"])}))
 
-        groups = json.loads(text)["groups"]
-        return cls(
-            tuple(
-                UnitGroup(**(group | {"legs": tuple(map(leg, group["legs"]))})) for group in groups
-            )
-        )
+def _leg_from(fields: dict) -> Leg:
+    """Make a leg of what JSON says, which has lists where legs have tuples."""
+    region = tuple(tuple(part) for part in fields["region"])
+    return Leg(**(fields | {"region": region}))

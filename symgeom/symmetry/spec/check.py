@@ -2,18 +2,25 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from itertools import islice
-from operator import itemgetter
 
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError, check_choice
 from symgeom.symmetry.spec.architecture import SCALES, Leg, SymmetrySpec, UnitGroup
 
-Claim = tuple[int, int, UnitGroup, Leg]
-"""First entry and end of what a leg of a group takes of an axis."""
-
 Region = tuple[tuple[int, int, int], ...]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a leg of a group takes of an axis: entries ``start`` to ``stop``."""
+
+    start: int
+    stop: int
+    group: UnitGroup
+    leg: Leg
 
 
 def check_spec(spec: SymmetrySpec, params: Mapping[str, Tensor]) -> None:
@@ -38,14 +45,15 @@ def check_spec(spec: SymmetrySpec, params: Mapping[str, Tensor]) -> None:
     --------
     >>> import torch
     >>> from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
-    >>> check_spec(SymmetrySpec((UnitGroup("hidden1", 2, (Leg("w", 0),)),)), {"w": torch.ones(2, 3)})
+    >>> spec = SymmetrySpec((UnitGroup("hidden1", 2, (Leg("w", 0),)),))
+    >>> check_spec(spec, {"w": torch.ones(2, 3)})
     """
-    twice = [
-        name for name, count in Counter(group.name for group in spec.groups).items() if count > 1
-    ]
+    counts = Counter(group.name for group in spec.groups)
+    twice = [name for name, count in counts.items() if count > 1]
     if twice:
         raise SymgeomError(
-            f"Cannot use the spec: it has several groups of the name {twice}. Give each group a name of its own."
+            f"Cannot use the spec: it has several groups of the name {twice}. "
+            "Give each group a name of its own."
         )
     for group in spec.groups:
         _check_group(group)
@@ -55,10 +63,9 @@ def check_spec(spec: SymmetrySpec, params: Mapping[str, Tensor]) -> None:
     _check_claims(spec)
 
 
-def _fault(group: UnitGroup, leg: Leg, found: str) -> SymgeomError:
-    return SymgeomError(
-        f"Cannot use group '{group.name}': leg on tensor '{leg.tensor}', axis {leg.axis}: {found}"
-    )
+def _fault(group: UnitGroup, leg: Leg, fault: str) -> SymgeomError:
+    where = f"leg on tensor '{leg.tensor}', axis {leg.axis}"
+    return SymgeomError(f"Cannot use group '{group.name}': {where}: {fault}")
 
 
 def _check_group(group: UnitGroup) -> None:
@@ -69,9 +76,11 @@ def _check_group(group: UnitGroup) -> None:
         raise SymgeomError(
             f"{what}. A group has at least one of each; leave it out if there is nothing to move."
         )
-    if group.scale in ("positive", "sign") and not any(leg.power for leg in group.legs):
+    moves = any(leg.power for leg in group.legs)
+    if group.scale in ("positive", "sign") and not moves:
         raise SymgeomError(
-            f"{what}, all of power 0, so that its scale '{group.scale}' does nothing. Give powers, or scale='none'."
+            f"{what}, all of power 0, so that its scale '{group.scale}' does nothing. "
+            "Give powers, or scale='none'."
         )
 
 
@@ -80,16 +89,17 @@ def _check_leg(group: UnitGroup, leg: Leg, params: Mapping[str, Tensor]) -> None
         raise _fault(group, leg, f"the network has no such tensor; it has {sorted(params)}.")
     shape = tuple(params[leg.tensor].shape)
     if not 0 <= leg.axis < len(shape):
-        raise _fault(
-            group, leg, f"the tensor has shape {shape}, so its axes are 0 to {len(shape) - 1}."
-        )
-    start, stop = _entries(group, leg)
-    if min(start, leg.block - 1, leg.outer - 1) < 0 or stop > shape[leg.axis]:
+        last = len(shape) - 1
+        raise _fault(group, leg, f"the tensor has shape {shape}, so its axes are 0 to {last}.")
+    stop = _stop(group, leg)
+    smallest = min(leg.start, leg.block - 1, leg.outer - 1)
+    if smallest < 0 or stop > shape[leg.axis]:
         raise _fault(
             group,
             leg,
-            f"{group.size} units need the entries {start} to {stop} of that axis, which has {shape[leg.axis]} (tensor shape "
-            f"{shape}). Correct the group's size, or the leg's start ({start}), block ({leg.block}), outer ({leg.outer}).",
+            f"{group.size} units need the entries {leg.start} to {stop} of that axis, which has "
+            f"{shape[leg.axis]} (tensor shape {shape}). Correct the group's size, or the leg's "
+            f"start ({leg.start}), block ({leg.block}), outer ({leg.outer}).",
         )
     if leg.region:
         _check_region(group, leg, shape)
@@ -102,8 +112,9 @@ def _check_region(group: UnitGroup, leg: Leg, shape: tuple[int, ...]) -> None:
             raise _fault(
                 group,
                 leg,
-                f"its region {(axis, start, stop)} (axis, start, stop) is no part of another axis of the tensor, whose shape is "
-                f"{shape}. Correct the region; it names each axis once.",
+                f"its region {(axis, start, stop)} (axis, start, stop) is no part of another axis "
+                f"of the tensor, whose shape is {shape}. Correct the region; it names each axis "
+                "once.",
             )
         others.remove(axis)
 
@@ -113,19 +124,20 @@ def _check_power(group: UnitGroup, leg: Leg) -> None:
         raise _fault(
             group,
             leg,
-            "its power is 0 and its group is not permuted, so that it never moves. Give a power, or remove it.",
+            "its power is 0 and its group is not permuted, so that it never moves. "
+            "Give a power, or remove it.",
         )
     if group.scale == "linear" and (abs(leg.power) != 1 or leg.shift):
         raise _fault(
             group,
             leg,
-            f"power {leg.power}, shift {leg.shift}, and a group whose scale is 'linear', which allows powers 1 and -1 "
-            "without a shift. Correct them, or leave the group out.",
+            f"power {leg.power}, shift {leg.shift}, and a group whose scale is 'linear', which "
+            "allows powers 1 and -1 without a shift. Correct them, or leave the group out.",
         )
 
 
-def _entries(group: UnitGroup, leg: Leg) -> tuple[int, int]:
-    return leg.start, leg.start + leg.outer * group.size * leg.block
+def _stop(group: UnitGroup, leg: Leg) -> int:
+    return leg.start + leg.outer * group.size * leg.block
 
 
 def _check_claims(spec: SymmetrySpec) -> None:
@@ -133,41 +145,47 @@ def _check_claims(spec: SymmetrySpec) -> None:
     claims: dict[tuple[str, int], list[Claim]] = {}
     for group in spec.groups:
         for leg in group.legs:
-            claims.setdefault((leg.tensor, leg.axis), []).append(
-                (*_entries(group, leg), group, leg)
-            )
-    for found in claims.values():
-        for (start, stop, group, leg), (first, last, rival, other) in _overlapping(found):
-            if (rival is group or (group.permute and rival.permute)) and not _apart(
-                leg.region, other.region
-            ):
-                what = (
-                    "listed twice in the group"
-                    if rival is group
-                    else f"also permuted by group '{rival.name}'"
-                )
-                raise _fault(
-                    group,
-                    leg,
-                    f"its entries {start} to {stop} are {what} (entries {first} to {last}). Correct or remove one of the two "
-                    "legs; a further scaling of the same units is a group with permute=False.",
-                )
+            claim = Claim(leg.start, _stop(group, leg), group, leg)
+            claims.setdefault((leg.tensor, leg.axis), []).append(claim)
+    for claims_of_axis in claims.values():
+        for claim, rival in _overlapping(claims_of_axis):
+            _check_rivals(claim, rival)
+
+
+def _check_rivals(claim: Claim, rival: Claim) -> None:
+    """Raise if only one of two claims on the same entries can be true."""
+    same_group = claim.group is rival.group
+    both_permute = claim.group.permute and rival.group.permute
+    if not same_group and not both_permute:
+        return
+    if _apart(claim.leg.region, rival.leg.region):
+        return
+    what = f"also permuted by group '{rival.group.name}'"
+    if same_group:
+        what = "listed twice in the group"
+    raise _fault(
+        claim.group,
+        claim.leg,
+        f"its entries {claim.start} to {claim.stop} are {what} (entries {rival.start} to "
+        f"{rival.stop}). Correct or remove one of the two legs; a further scaling of the same "
+        "units is a group with permute=False.",
+    )
 
 
 def _overlapping(claims: list[Claim]) -> Iterator[tuple[Claim, Claim]]:
     """Yield the pairs of claims that have entries of the axis in common."""
-    claims.sort(key=itemgetter(0))
-    for place, claim in enumerate(claims, start=1):
-        for other in islice(claims, place, None):
-            if other[0] >= claim[1]:
+    claims.sort(key=lambda claim: claim.start)
+    for following, claim in enumerate(claims, start=1):
+        for other in islice(claims, following, None):
+            if other.start >= claim.stop:
                 break
             yield claim, other
 
 
 def _apart(region: Region, other: Region) -> bool:
     """Whether two regions have nothing in common, along some axis that both restrict."""
-    return any(
-        a == b and (stop <= first or last <= start)
-        for a, start, stop in region
-        for b, first, last in other
-    )
+    for axis, start, stop in region:
+        for other_axis, first, last in other:
+            if axis == other_axis and (stop <= first or last <= start):
+                return True
+    return False

@@ -38,7 +38,8 @@ def view(tensor: Tensor, leg: Leg, size: int) -> Tensor:
 
 def _segment(tensor: Tensor, leg: Leg, size: int) -> Tensor:
     """View the leg as ``(outer, size, block, rest...)``."""
-    return view(tensor, leg, size).movedim((leg.axis, leg.axis + 1, leg.axis + 2), (0, 1, 2))
+    units = leg.axis + 1
+    return view(tensor, leg, size).movedim((leg.axis, units, units + 1), (0, 1, 2))
 
 
 def take(tensor: Tensor, leg: Leg, size: int) -> Tensor:
@@ -71,7 +72,7 @@ def take(tensor: Tensor, leg: Leg, size: int) -> Tensor:
 
 
 def put(tensor: Tensor, leg: Leg, rows: Tensor) -> Tensor:
-    """Return a copy of ``tensor`` in which the units' slices are ``rows``; the inverse of :func:`take`.
+    """Return a copy of a tensor with other slices of its units; the inverse of :func:`take`.
 
     Parameters
     ----------
@@ -96,6 +97,6 @@ def put(tensor: Tensor, leg: Leg, rows: Tensor) -> Tensor:
             [2., 4.]])
     """
     result = tensor.clone()
-    place = _segment(result, leg, len(rows)).movedim(1, 0)
-    place.copy_(rows.reshape(place.shape))
+    slices = _segment(result, leg, len(rows)).movedim(1, 0)
+    slices.copy_(rows.reshape(slices.shape))
     return result

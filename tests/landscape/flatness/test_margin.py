@@ -9,8 +9,8 @@ from torch import nn
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import cast, parameters, ravel, unravel
-from symgeom.landscape.flatness.parts import layers
 from symgeom.landscape.flatness.margin import layer_margins, margins, normalised_margins
+from symgeom.landscape.flatness.parts import layers
 from symgeom.landscape.problem import Problem
 from symgeom.quotient.gauge import canonicalise
 from symgeom.symmetry.discovery import discover

@@ -15,7 +15,7 @@ from symgeom.symmetry.certificate import Certificate
 from symgeom.symmetry.inspection import dimension, leg_text, log10_permutations, summary, table
 from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PNG = b"\x89PNG"
 
 FACTORIES = """

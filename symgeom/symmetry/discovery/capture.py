@@ -1,0 +1,128 @@
+"""From a module to its ``torch.export`` graph."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+
+import torch
+from torch import Tensor, nn
+from torch.export import ExportedProgram
+
+from symgeom.ground.checks import SymgeomError
+
+BY_HAND = "Write a SymmetrySpec for this network by hand, and let certify prove it."
+"""What to do where discovery ends."""
+
+
+def export(module: nn.Module, example: Tensor) -> ExportedProgram:
+    """Capture the graph of a copy of the module in eval mode.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The network; not modified.
+    example : Tensor, shape (sample, ...)
+        A batch of inputs.
+
+    Returns
+    -------
+    ExportedProgram
+        The graph.
+
+    Raises
+    ------
+    SymgeomError
+        If the module cannot take the example, is random in eval mode, or has a control flow that
+        export cannot capture.
+    """
+    copy = deepcopy(module).eval().requires_grad_(True)
+    for layer in copy.modules():
+        if isinstance(layer, nn.MultiheadAttention):
+            layer.register_forward_pre_hook(_told_apart, with_kwargs=True)
+    _check_evaluations(copy, example)
+    try:
+        with torch.enable_grad():
+            return torch.export.export(copy, (example,), strict=False)
+    except Exception as error:  # export raises many kinds, some of them private
+        raise SymgeomError(
+            f"Cannot capture the graph of the network ({type(module).__name__}): "
+            f"{_first_line(error)}. {BY_HAND}"
+        ) from error
+
+
+def _check_evaluations(network: nn.Module, example: Tensor) -> None:
+    """Raise unless a network takes the example and says the same about it twice."""
+    kind = type(network).__name__
+    try:
+        with torch.no_grad():
+            first = tensors_of(network(example))
+            second = tensors_of(network(example))
+    except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
+        raise SymgeomError(
+            f"Cannot run the network ({kind}) on an example of shape {tuple(example.shape)} and "
+            f"type {example.dtype}: {_first_line(error)}. Give a batch of inputs (sample, ...) as "
+            "it takes them."
+        ) from None
+    if len(first) != len(second) or not all(map(_same, first, second)):
+        raise SymgeomError(
+            f"Cannot use the network ({kind}): two evaluations on one input in eval mode differ. "
+            "Turn off what is random (a dropout that ignores eval mode, a sampled layer)."
+        )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]
+
+
+def _told_apart(
+    _: nn.Module, inputs: tuple[object, ...], options: dict[str, object]
+) -> tuple[tuple[object, ...], dict[str, object]]:
+    """Hand queries, keys and values on as three tensors."""
+    # Attention then reads its packed weight in three runs of rows.
+    names = ("query", "key", "value")
+    tensors = dict(zip(names, inputs, strict=False))
+    others = {}
+    for name, option in options.items():
+        if name in names:
+            tensors[name] = option
+        else:
+            others[name] = option
+    apart = [torch.ops.aten.alias(tensors[name]) for name in names]
+    return (*apart, *inputs[3:]), others
+
+
+def _same(first: Tensor, second: Tensor) -> bool:
+    """Whether two tensors are equal, an undefined number being equal to another."""
+    if first.shape != second.shape:
+        return False
+    undefined = (first != first) & (second != second)
+    return bool(((first == second) | undefined).all())
+
+
+def tensors_of(outputs: object) -> list[Tensor]:
+    """Return the tensors among the outputs of a network.
+
+    Parameters
+    ----------
+    outputs : Tensor, or nested tuple, list or dict of them
+        What a module returned.
+
+    Returns
+    -------
+    list of Tensor
+        In a fixed order.
+
+    Examples
+    --------
+    >>> import torch
+    >>> len(tensors_of({"a": torch.ones(1), "b": (torch.ones(2), None)}))
+    2
+    """
+    if isinstance(outputs, Tensor):
+        return [outputs]
+    if isinstance(outputs, Mapping):
+        outputs = tuple(outputs.values())
+    tensors: list[Tensor] = []
+    if isinstance(outputs, tuple | list):
+        for part in outputs:
+            tensors += tensors_of(part)
+    return tensors

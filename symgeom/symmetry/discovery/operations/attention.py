@@ -1,0 +1,57 @@
+"""Attention: heads match, positions are permuted, coordinates contract."""
+
+from collections.abc import Iterator
+
+from symgeom.symmetry.discovery.operations.record import Head, Operation
+from symgeom.symmetry.discovery.relations import (
+    Axes,
+    Mixed,
+    Pin,
+    Relation,
+    Statement,
+    UnsupportedError,
+    equal,
+    unscaled,
+    whole,
+)
+
+
+def attend(
+    out: Axes,
+    *,
+    query: Axes,
+    key: Axes,
+    value: Axes,
+    attn_mask: Axes | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    enable_gqa: bool = False,
+    **_: object,
+) -> Iterator[Statement]:
+    """Weigh values by softmax(query key)."""
+    if enable_gqa or dropout_p:
+        raise UnsupportedError(
+            "attention with fewer key heads than query heads, "
+            "or with dropout that is on in eval mode"
+        )
+    if attn_mask:
+        yield Pin(attn_mask)
+    if attn_mask or is_causal:
+        yield Pin((query[-2], key[-2]))
+    for heads in (query, key, value):
+        yield from unscaled(heads[:-2], out[:-2])
+    yield from unscaled((query[-2], key[-2]), (out[-2], value[-2]))
+    yield Relation(((whole(query[-1]), 1), (whole(key[-1]), 1)))
+    yield Mixed(query[-2:], query)
+    yield Mixed(key[-2:], key)
+    yield Mixed(value[-2:-1], value)
+    yield equal(value[-1], out[-1])
+
+
+OPERATIONS = (
+    Operation(
+        names=("scaled_dot_product_attention",),
+        rule=attend,
+        head=Head.HIDDEN,
+    ),
+)

@@ -1,0 +1,66 @@
+"""Pooling and interpolation over pixels, which have an identity."""
+
+from collections.abc import Iterator
+from functools import partial
+
+from symgeom.symmetry.discovery.operations.activation import homogeneous
+from symgeom.symmetry.discovery.operations.record import Head, Operation
+from symgeom.symmetry.discovery.relations import Axes, Pin, Statement, passed
+
+
+def average(out: Axes, *, source: Axes, window: int, **_: object) -> Iterator[Statement]:
+    """Average (or interpolate) over the last axes."""
+    yield from passed(source[:-window], out[:-window])
+    yield Pin((*source[-window:], *out[-window:]))
+
+
+def maximum(out: Axes, *, source: Axes, window: int, **_: object) -> Iterator[Statement]:
+    """Take the maximum over the last axes, which breaks signs."""
+    yield from homogeneous(out[:-window], source=source[:-window])
+    yield Pin((*source[-window:], *out[-window:]))
+
+
+def located_maximum(
+    out: tuple[Axes, Axes], *, source: Axes, window: int, **_: object
+) -> Iterator[Statement]:
+    """Take the maximum, and say at which pixel it was."""
+    values, pixels = out
+    yield Pin(pixels)
+    yield from maximum(values, source=source, window=window)
+
+
+def _pooling(window: int) -> tuple[Operation, ...]:
+    """Return the operations whose windows have one, two or three axes."""
+    return (
+        Operation(
+            names=(
+                f"avg_pool{window}d",
+                f"adaptive_avg_pool{window}d",
+                f"upsample_nearest{window}d",
+            ),
+            rule=partial(average, window=window),
+            head=Head.SCALED,
+        ),
+        Operation(
+            names=(f"max_pool{window}d",),
+            rule=partial(maximum, window=window),
+            head=Head.SCALED,
+        ),
+        Operation(
+            names=(f"adaptive_max_pool{window}d",),
+            rule=partial(located_maximum, window=window),
+            head=Head.SCALED,
+        ),
+    )
+
+
+OPERATIONS = (
+    *_pooling(1),
+    *_pooling(2),
+    *_pooling(3),
+    Operation(
+        names=("upsample_bilinear2d",),
+        rule=partial(average, window=2),
+        head=Head.SCALED,
+    ),
+)

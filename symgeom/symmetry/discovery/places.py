@@ -1,0 +1,166 @@
+"""Where the families of units index parameters, and which families are parts of other units."""
+
+from dataclasses import dataclass, replace
+
+from symgeom.symmetry.discovery.graph import Network
+from symgeom.symmetry.discovery.labels import Axis, Family, Labels, Occurrence
+from symgeom.symmetry.discovery.relations import Axes, Mixed
+from symgeom.symmetry.spec import Leg
+
+Region = tuple[tuple[int, int, int], ...]
+"""Restrictions of other axes: axis, start, stop."""
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """Where a family indexes a parameter: a leg whose power is still to be found."""
+
+    tensor: str
+    axis: int
+    region: Region
+    occurrence: Occurrence
+
+    def leg(self, network: Network, power: int) -> Leg:
+        """Return the leg with its power."""
+        return Leg(
+            self.tensor,
+            self.axis,
+            power,
+            start=self.occurrence.start,
+            block=self.occurrence.block,
+            outer=self.occurrence.outer,
+            region=self.region,
+            buffer=self.tensor in network.buffers,
+            shift=network.shifts.get(self.tensor, 0.0),
+        )
+
+
+Places = dict[Family, list[Place]]
+"""Where each family indexes parameters, in the order of use."""
+
+Inner = dict[Family, set[Family]]
+"""Families that only number the parts of other units, and these others."""
+
+Heads = dict[Family, tuple[Family, list[Place]]]
+"""Families of coordinates, the units that they belong to, and where those of the first unit lie."""
+
+
+def find_places(labels: Labels, network: Network) -> Places:
+    """Return where each family indexes parameters, in the order of use."""
+    places: Places = {}
+    for tensor, axes in network.tensors.items():
+        for index, axis in enumerate(axes):
+            for piece, region in _pieces(axis, axes, network):
+                for occurrence in labels.occurrences(((piece,),)):
+                    place = Place(tensor, index, region, occurrence)
+                    places.setdefault(occurrence.family, []).append(place)
+    return places
+
+
+def _pieces(axis: Axis, axes: Axes, network: Network) -> list[tuple[Axis, Region]]:
+    """Return what an axis is in each region of its tensor: itself, unless the weight is grouped."""
+    if axis not in network.regions:
+        return [(axis, ())]
+    pieces = network.regions[axis]
+    rows = axes[0].size // len(pieces)
+    regions: list[tuple[Axis, Region]] = []
+    for number, piece in enumerate(pieces):
+        first = number * rows
+        regions.append((piece, ((0, first, first + rows),)))
+    return regions
+
+
+def inner_families(places: Places) -> Inner:
+    """Return the families that only number the parts of other units (coordinates within a head).
+
+    They could be permuted only in all units at once, which is a small part of what is true: each
+    unit has its own such group.
+
+    Parameters
+    ----------
+    places : dict of Family to list of Place
+        Where all families index parameters.
+
+    Returns
+    -------
+    dict of Family to set of Family
+        What is not to be reported by itself, and the units that it is a part of.
+    """
+    segments: dict[tuple[str, int, Region, int], list[Occurrence]] = {}
+    for family_places in places.values():
+        for place in family_places:
+            segment = (place.tensor, place.axis, place.region, place.occurrence.start)
+            segments.setdefault(segment, []).append(place.occurrence)
+    inner: Inner = {}
+    for occurrences in segments.values():
+        outermost = _outermost(occurrences, inner)
+        for occurrence in occurrences:
+            if occurrence is not outermost:
+                inner.setdefault(occurrence.family, set()).add(outermost.family)
+    return inner
+
+
+def _outermost(occurrences: list[Occurrence], inner: Inner) -> Occurrence:
+    """Return the occurrence whose units hold the others; one that is no part itself goes first."""
+
+    def rank(occurrence: Occurrence) -> tuple[bool, bool, int]:
+        family = occurrence.family
+        return family not in inner, family.size > 1, occurrence.block
+
+    return max(occurrences, key=rank)
+
+
+def find_heads(labels: Labels, network: Network, places: Places, inner: Inner) -> Heads:
+    """Return the families of coordinates that belong to one unit each.
+
+    Parameters
+    ----------
+    labels : Labels
+        Solved.
+    network : Network
+        Statements and parameters.
+    places : dict of Family to list of Place
+        Where all families index parameters.
+    inner : dict of Family to set of Family
+        The families that are parts of other units.
+
+    Returns
+    -------
+    dict of Family to (Family, list of Place)
+        The units, and where the coordinates of the first one lie.
+    """
+    heads: Heads = {}
+    for family, hosts in inner.items():
+        host = next(iter(hosts))
+        family_places = places[family]
+        in_all_units = all(place.occurrence.outer == host.size for place in family_places)
+        if len(hosts) == 1 and in_all_units and not _meet(labels, network, host, family):
+            heads[family] = (host, [_of_first_unit(place) for place in family_places])
+    return heads
+
+
+def _of_first_unit(place: Place) -> Place:
+    return replace(place, occurrence=replace(place.occurrence, outer=1))
+
+
+def _meet(labels: Labels, network: Network, host: Family, family: Family) -> bool:
+    """Whether units meet in a tensor of which another axis numbers their coordinates."""
+    for statement in network.statements:
+        if not isinstance(statement, Mixed):
+            continue
+        for axis in statement.axes:
+            others = [other for other in statement.tensor if other is not axis]
+            if host in _families(labels, axis) and _any_has(labels, others, family):
+                return True
+    return False
+
+
+def _any_has(labels: Labels, axes: list[Axis], family: Family) -> bool:
+    return any(family in _families(labels, axis) for axis in axes)
+
+
+def _families(labels: Labels, axis: Axis) -> set[Family]:
+    families: set[Family] = set()
+    for segment in labels.segments(((axis,),)):
+        families.update(segment)
+    return families

@@ -1,0 +1,58 @@
+"""From statements to labels: which axes are indexed by the same units."""
+
+from symgeom.symmetry.discovery.graph import Network
+from symgeom.symmetry.discovery.labels import Family, Labels, Occurrence
+from symgeom.symmetry.discovery.relations import Pin, Relation
+
+Position = tuple[Family, int, int]
+"""A family, the first entry of its segment, and the entries that each unit owns in it."""
+
+
+def solve_labels(labels: Labels, network: Network) -> None:
+    """Unify until nothing new is learnt, then give up what does not fit.
+
+    A family does not fit if it is not at the same positions in all expressions of a relation.
+
+    Parameters
+    ----------
+    labels : Labels
+        None yet; solved in place.
+    network : Network
+        Statements and parameters.
+    """
+    relations: list[Relation] = []
+    for statement in network.statements:
+        if isinstance(statement, Relation):
+            relations.append(statement)
+        elif isinstance(statement, Pin):
+            labels.pin(axis.family for axis in statement.axes)
+    settled = False
+    while not settled:
+        before = labels.changes
+        for relation in relations:
+            _unify(labels, relation)
+        if labels.changes == before:
+            for relation in relations:
+                _pin_mismatches(labels, relation)
+        settled = labels.changes == before
+
+
+def _unify(labels: Labels, relation: Relation) -> None:
+    """Make the labels of all expressions of a relation equal."""
+    first, *others = (expression for expression, _ in relation.terms)
+    for other in others:
+        labels.unify(first, other)
+
+
+def _pin_mismatches(labels: Labels, relation: Relation) -> None:
+    """Pin families that are not at the same positions in all expressions of a relation."""
+    occurrences = [labels.occurrences(expression) for expression, _ in relation.terms]
+    positions = [{position_of(occurrence) for occurrence in row} for row in occurrences]
+    common = set.intersection(*positions)
+    for row in occurrences:
+        labels.pin(occurrence.family for occurrence in row if position_of(occurrence) not in common)
+
+
+def position_of(occurrence: Occurrence) -> Position:
+    """Return which entries of an axis a family has there."""
+    return occurrence.family, occurrence.start, occurrence.block
