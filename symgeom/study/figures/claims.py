@@ -116,17 +116,17 @@ def _head(panel: Axes, x: float, align: str, text: str) -> None:
     panel.annotate(text, (x, 0.24), ha=align, va="center", fontsize=7, color=MUTED)
 
 
-def _sentence(claim: Claim) -> list[str]:
+def _sentence(claim: Judgement) -> list[str]:
     """Break the claim into lines."""
     return textwrap.wrap(f"{claim.identifier}  {claim.statement}", 57)
 
 
-def _statistic(claim: Claim) -> list[str]:
+def _statistic(claim: Judgement) -> list[str]:
     """Break the claim's statistic, which is written smaller, into lines."""
     return textwrap.wrap(claim.statistic, 68)
 
 
-def _words(panel: Axes, middle: float, claim: Claim) -> None:
+def _words(panel: Axes, middle: float, claim: Judgement) -> None:
     """Write the claim and, smaller, its statistic."""
     sentence = _sentence(claim)
     statistic = _statistic(claim)
@@ -139,7 +139,7 @@ def _words(panel: Axes, middle: float, claim: Claim) -> None:
             panel.annotate(line, (0, height), va="center", fontsize=6, color=MUTED)
 
 
-def _numbers(panel: Axes, height: float, claim: Claim) -> None:
+def _numbers(panel: Axes, height: float, claim: Judgement) -> None:
     """Write the verdict and the numbers that it follows from."""
     sign = "<" if claim.direction == "below" else ">"
     measured = "too few data"
@@ -157,7 +157,7 @@ def _numbers(panel: Axes, height: float, claim: Claim) -> None:
     panel.annotate(f"{measured}; {threshold}", (NUMBERS, below), va="center", fontsize=6.5)
 
 
-def _interval(panel: Axes, height: float, claim: Claim) -> None:
+def _interval(panel: Axes, height: float, claim: Judgement) -> None:
     """Draw the interval towards the side that the claim asserts."""
     ends = [value - claim.threshold for value in (claim.low, claim.estimate, claim.high)]
     if not all(math.isfinite(end) for end in ends):

@@ -30,7 +30,7 @@ class Results:
     settings : mapping of str to object
         What the configuration says of what the figures depend on, by the last words of the keys:
         ``level`` is ``claims.level``.
-    claims : sequence of Claim
+    claims : sequence of Judgement
         Those about the case.
     """
 

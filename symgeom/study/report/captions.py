@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def write_captions(figures: Sequence[Figure], folder: Path) -> None:
-    """Write the title and the caption of each figure as reStructuredText, unless they are there already.
+    """Write title and caption of each figure as reStructuredText, where they differ.
 
     Parameters
     ----------

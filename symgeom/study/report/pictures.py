@@ -22,7 +22,7 @@ POINTS = 72
 
 
 class Words(TypedDict):
-    """What is said of a figure: the question that it helps to answer, its title, caption and stages."""
+    """What is said of a figure: the question that it helps to answer, and more."""
 
     question: str
     title: str
