@@ -117,12 +117,12 @@ def write_inputs(
     tree, stores = synthetic_study.case(STAGES), {name: [] for name in (*STAGES, "figures", "data")}
     for case in ("mlp", "other"):
         for stage in STAGES:
-            path = folder / case / stage / "all.zarr.zip"
+            path = folder / stage / case / "all.zarr.zip"
             write_store(
                 path, troubled(stage, tree[stage].to_dataset()), config_digest="0", seeds=[0, 1, 2]
             )
             stores[stage].append(str(path))
-        stores["data"].append(str(folder / case / "data.zarr.zip"))
+        stores["data"].append(str(folder / "data" / f"{case}.zarr.zip"))
         write_store(stores["data"][-1], data(), config_digest="0", seeds=[])
     for case, names in figures.items():
         for figure in names:

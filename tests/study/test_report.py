@@ -18,11 +18,12 @@ from snakemake.cli import get_argument_parser
 
 from symgeom.store import read_store
 from symgeom.study.claims.record import write_claims
+from symgeom.study.figures.record import figure_named
 from symgeom.study.report.page import markup, number
 from symgeom.study.report.pictures import embed, stores_of
 from symgeom.study.report.tables import alignment_facts, arm_rows, barrier_rows, minima_rows
 
-FIGURES = ("claims", "noises", "barriers")
+FIGURES = ("claims", "barriers")
 
 
 class Page(HTMLParser):
@@ -84,7 +85,7 @@ def test_pictures_and_tables_are_described(study):
     page = Page(study[0])
     thumbnails, figures = page.all("img")[:4], page.all("img")[4:]
     assert all(picture["alt"] == "" for picture in thumbnails)  # the link says it in words
-    assert figures[0]["alt"] == "How flat the minima are."
+    assert figures[0]["alt"] == figure_named("claims").title
     assert all(
         picture["style"] == "width: 5.425in" for picture in figures
     )  # 252 points, 1.55 times
@@ -135,7 +136,7 @@ def test_figures_say_how_to_make_them_again(study):
         "<code>results/made_up/other/flatness/*.zarr.zip</code>" in study[0]
     )
     assert (
-        'open_study("results/made_up")["other"]</code>: <code>minima</code>, <code>flatness</code>'
+        'open_study("results/made_up")["other"]</code>: <code>minima</code>, <code>paths</code>'
         in study[0]
     )
 
@@ -220,7 +221,7 @@ def test_data_are_described_without_reading_images(study, tmp_path):
         '<th scope="row">&lt;ant&gt;</th><td class="number">5</td><td class="number">2</td>' in text
     )
     counted = read_store(
-        tmp_path / "results/made_up/mlp/data.zarr.zip", only=("class", "train_class_count")
+        tmp_path / "results/made_up/data/mlp.zarr.zip", only=("class", "train_class_count")
     )
     assert set(counted.variables) == {"class", "train_class_count"}
 

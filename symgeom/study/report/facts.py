@@ -112,7 +112,7 @@ def _add_what_is_missing(facts: Facts, files: Sequence[str], cases: Sequence[str
     left_out: dict[str, set[str]] = {case: set() for case in cases}
     facts.undefined = {case: [] for case in cases}
     for file in files:
-        case = Path(file).parts[-3]
+        case = Path(file).parent.name
         attributes = read_store(file, only=()).attrs
         left_out[case].update(attributes["left_out"])
         facts.undefined[case] += attributes.get("undefined", [])
