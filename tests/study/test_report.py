@@ -132,8 +132,8 @@ def test_figures_say_how_to_make_them_again(study):
         [str(file) for file in words.configfile] == ["config/made_up.yaml"] for words in asked
     )
     assert (
-        "<code>results/made_up/other/minima/*.zarr.zip</code>, "
-        "<code>results/made_up/other/flatness/*.zarr.zip</code>" in study[0]
+        "<code>results/made_up/minima/other/*.zarr.zip</code>, "
+        "<code>results/made_up/paths/other/*.zarr.zip</code>" in study[0]
     )
     assert (
         'open_study("results/made_up")["other"]</code>: <code>minima</code>, <code>paths</code>'
