@@ -106,5 +106,6 @@ from .learning.optimizers.method import Pretraining as Pretraining
 
 # studies
 from .store import open_study as open_study
+from .study.figures.single import draw_figure as draw_figure
 
 __version__: str

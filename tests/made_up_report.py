@@ -14,10 +14,10 @@ from PIL import Image
 from symgeom.store import write_store
 from symgeom.study.claims.intervals import write_barriers
 from symgeom.study.claims.record import Judgement, write_claims
+from symgeom.study.figures.catalogue import all_figures
 from symgeom.study.report import writing
 
 ROOT = Path(__file__).parents[1]
-CAPTIONS = ROOT / "workflow/report/captions"
 STAGES = ("minima", "canonical", "alignments", "chains", "paths", "curvature")
 PICTURE = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="252pt" height="72pt">'
@@ -135,15 +135,11 @@ def write_inputs(
     for rule, seconds in (("train_minima", "12.5"), ("write_report", "1.0")):
         synthetic_study.write_benchmark(folder / "benchmarks" / rule / "one.tsv", seconds, "300.5")
     stores |= {name: str(folder / f"{name}.csv") for name in ("barriers", "claims")}
-    drawn = dict.fromkeys(figure for names in figures.values() for figure in names)
-    return stores | {
-        "template": str(ROOT / "workflow/report/report.html.j2"),
-        "captions": [str(CAPTIONS / f"{figure}.rst") for figure in drawn],
-    }
+    return stores | {"template": str(ROOT / "workflow/report/report.html.j2")}
 
 
 def write_report(
-    folder: Path, figures: dict[str, list[str]], shown: dict, draw: Callable[[Path], None] = outline
+    folder: Path, figures: dict[str, list[str]], draw: Callable[[Path], None] = outline
 ) -> Path:
     """Write the report of the made-up study into a folder, relative to the current one."""
     stores, report = write_inputs(folder, figures, draw), folder / "report.html"
@@ -157,7 +153,7 @@ def write_report(
         folder / "provenance.json",
         stores,
         settings=settings,
-        shown=shown,
+        shown={figure.name: figure.words for figure in all_figures()},
         run_with="--cores all --configfile config/made_up.yaml",
     )
     return report

@@ -170,7 +170,7 @@ def test_a_job_depends_on_the_code_that_it_reaches():
     assert any(name.endswith("symgeom/landscape/path/geodesic.py") for name in paths)
     assert not any("optimizers" in name for name in paths)
     assert not any("figures" in name for name in paths)
-    figure = code.code_of("draw_figure", "figures/flatness")
+    figure = code.code_of("draw_figures", "study/figures/flatness")
     assert any(name.endswith("figures/flatness.py") for name in figure)
     assert not any(name.endswith("figures/chains.py") for name in figure)
 
@@ -284,7 +284,6 @@ def test_what_is_no_result_is_marked_local():
                 if "<results>/" not in value and re.match(r"\[|f?\"|expand|[A-Z]", value)
             ]
     assert sorted(found) == [
-        "captions",
         "kept",
         "page",
         "template",

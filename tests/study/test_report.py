@@ -13,16 +13,17 @@ import numpy as np
 import pytest
 import synthetic_study
 import xarray as xr
-from made_up_report import CAPTIONS, ROOT, claims, outline, write_report
+from made_up_report import claims, outline, write_report
 from snakemake.cli import get_argument_parser
 
 from symgeom.store import read_store
 from symgeom.study.claims.record import write_claims
+from symgeom.study.figures.record import figure_named
 from symgeom.study.report.page import markup, number
 from symgeom.study.report.pictures import embed, stores_of
 from symgeom.study.report.tables import alignment_facts, arm_rows, barrier_rows, minima_rows
 
-FIGURES = ("flatness", "claims")
+FIGURES = ("claims", "barriers")
 
 
 class Page(HTMLParser):
@@ -50,9 +51,7 @@ class Page(HTMLParser):
 def study(tmp_path, monkeypatch):
     """A made-up study of two cases, and its report."""
     monkeypatch.chdir(tmp_path)
-    shown = {"flatness": {"question": "Flatness: is it flat?", "stages": ["minima", "flatness"]}}
-    shown["claims"] = {"question": "Connection: is there a way?", "stages": []}
-    report = write_report(Path("results/made_up"), dict.fromkeys(("mlp", "other"), FIGURES), shown)
+    report = write_report(Path("results/made_up"), dict.fromkeys(("mlp", "other"), FIGURES))
     return report.read_text(encoding="utf-8"), json.loads(
         report.with_name("provenance.json").read_text()
     )
@@ -86,7 +85,7 @@ def test_pictures_and_tables_are_described(study):
     page = Page(study[0])
     thumbnails, figures = page.all("img")[:4], page.all("img")[4:]
     assert all(picture["alt"] == "" for picture in thumbnails)  # the link says it in words
-    assert figures[0]["alt"] == "How flat the minima are."
+    assert figures[0]["alt"] == figure_named("claims").title
     assert all(
         picture["style"] == "width: 5.425in" for picture in figures
     )  # 252 points, 1.55 times
@@ -133,11 +132,11 @@ def test_figures_say_how_to_make_them_again(study):
         [str(file) for file in words.configfile] == ["config/made_up.yaml"] for words in asked
     )
     assert (
-        "<code>results/made_up/other/minima/*.zarr.zip</code>, "
-        "<code>results/made_up/other/flatness/*.zarr.zip</code>" in study[0]
+        "<code>results/made_up/minima/other/*.zarr.zip</code>, "
+        "<code>results/made_up/paths/other/*.zarr.zip</code>" in study[0]
     )
     assert (
-        'open_study("results/made_up")["other"]</code>: <code>minima</code>, <code>flatness</code>'
+        'open_study("results/made_up")["other"]</code>: <code>minima</code>, <code>paths</code>'
         in study[0]
     )
 
@@ -255,35 +254,15 @@ def test_captions_become_html():
     )
 
 
-def test_every_figure_has_a_caption_that_begins_with_its_name():
-    helpers = {
-        "__init__",
-        "parts",
-        "selection",
-        "style",
-        "symmetry_graph",
-    }  # the graph is drawn by the command line
-    modules = {path.stem for path in (ROOT / "symgeom/study/figures").glob("*.py")} - helpers
-    captions = {path.stem: path.read_text(encoding="utf-8") for path in CAPTIONS.glob("*.rst")}
-    assert captions.keys() == modules
-    for caption in captions.values():
-        assert re.match(r"\*\*[A-Z][^*]+\.\*\*\n\S", caption)
-
-
 def test_a_picture_without_a_width_is_a_page_wide(tmp_path):
     path = tmp_path / "mlp" / "flatness.svg"
     path.parent.mkdir()
     outline(path)
     path.write_text("<svg/>")
-    found = embed(
-        path, {"flatness": "**Flat.** Yes."}, {"flatness": {"question": "?", "stages": []}}
-    )
-    assert (found["inches"], found["title"], found["caption"], found["case"]) == (
-        7.0,
-        "Flat.",
-        " Yes.",
-        "mlp",
-    )
+    words = {"question": "?", "title": "Flat.", "caption": "Yes.", "stages": []}
+    shown = embed(path, {"flatness": words})
+    assert (shown["inches"], shown["case"], shown["name"]) == (7.0, "mlp", "flatness")
+    assert words.items() <= shown.items()
 
 
 def test_numbers_read_well():
@@ -306,8 +285,9 @@ def test_the_claims_table_is_what_the_page_reads(tmp_path):
 
 
 def test_stores_of_models_are_single_files(tmp_path):
-    (tmp_path / "solutions.zarr.zip").touch()
-    assert stores_of(tmp_path, ["solutions", "minima"]) == [
-        f"{tmp_path}/solutions.zarr.zip",
-        f"{tmp_path}/minima/*.zarr.zip",
+    (tmp_path / "solutions").mkdir()
+    (tmp_path / "solutions/perceptron.zarr.zip").touch()
+    assert stores_of(tmp_path, "perceptron", ["solutions", "minima"]) == [
+        f"{tmp_path}/solutions/perceptron.zarr.zip",
+        f"{tmp_path}/minima/perceptron/*.zarr.zip",
     ]

@@ -19,34 +19,9 @@ from symgeom.study.figures.style import save
 
 pytestmark = pytest.mark.browser
 
-SHOWN = {
-    "claims": {"question": "Verdicts: how clear is each verdict?", "stages": []},
-    "flatness": {
-        "question": "Flatness: are some minima flatter?",
-        "stages": ["minima", "flatness", "curvature"],
-    },
-    "generalisation": {
-        "question": "Flatness: are some minima flatter?",
-        "stages": ["minima", "flatness"],
-    },
-    "barriers": {
-        "question": "Connection: is there a way between two minima?",
-        "stages": ["minima", "paths"],
-    },
-    "maps": {
-        "question": "Connection: is there a way between two minima?",
-        "stages": ["minima", "maps"],
-    },
-    "charges": {
-        "question": "Dynamics: what does training conserve?",
-        "stages": ["minima", "ledgers"],
-    },
-    "perceptron": {
-        "question": "Theory: what do models say that can be solved?",
-        "stages": ["solutions"],
-    },
-}
-FIGURES = {"mlp": [name for name in SHOWN if name != "perceptron"], "perceptron": ["perceptron"]}
+OF_CASE = ["claims", "flatness", "generalisation", "barriers", "maps", "charges"]
+FIGURES = {"mlp": OF_CASE, "perceptron": ["perceptron"]}
+SHOWN = [*OF_CASE, "perceptron"]
 FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update"
@@ -65,7 +40,7 @@ def report(tmp_path_factory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(ROOT / "scripts"))
         patch.chdir(tmp_path_factory.mktemp("report"))
-        return write_report(Path("results/made_up"), FIGURES, SHOWN, draw_figure).resolve()
+        return write_report(Path("results/made_up"), FIGURES, draw_figure).resolve()
 
 
 @pytest.fixture(scope="module")

@@ -1,18 +1,11 @@
 """What is kept of a study when its arrays are gone: asked for by name, `snakemake keep_reference`."""
 
-KEPT = (
-    {*FIGURES} - {"layers", "spectra"} - (set() if config["valleys"] else {"charges", "equilibria"})
-)
-
-
 use rule job as keep_reference with:
     input:
         claims="<results>/claims.csv",
         barriers="<results>/barriers.csv",
         provenance="<results>/provenance.json",
-        pictures=[
-            f"<results>/figures/{case}/{figure}.png" for case, figure in DRAWN if figure in KEPT
-        ],
+        pictures=pictures("png", kept_only=True),
         minima=all_stores("minima"),
         flatness=all_stores("flatness"),
         curvature=all_stores("curvature"),

@@ -10,13 +10,16 @@ PAGE = [
 ]
 
 
+REPORT = os.path.relpath(ROOT / "workflow/report")
+
+
 report: "../report/workflow.rst"
 
 
 use rule job as write_report with:
     input:
-        figures=[f"<results>/figures/{case}/{figure}.svg" for case, figure in DRAWN],
-        thumbnails=[f"<results>/figures/{case}/{figure}.png" for case, figure in DRAWN],
+        figures=pictures("svg"),
+        thumbnails=pictures("png"),
         claims="<results>/claims.csv",
         barriers="<results>/barriers.csv",
         minima=all_stores("minima"),
@@ -27,7 +30,6 @@ use rule job as write_report with:
         curvature=all_stores("curvature"),
         data=expand("<results>/data/{case}.zarr.zip", case=config["cases"]),
         models=model_stores(*MODELS.values()),
-        captions=local(expand(f"{REPORT}/captions/{{figure}}.rst", figure=FIGURES)),
         template=local(f"{REPORT}/report.html.j2"),
         page=local(PAGE),
     output:
@@ -45,7 +47,4 @@ use rule job as write_report with:
         settings={
             key: value for key, value in config.items() if key not in ("data_root", "granularity")
         },
-        shown={
-            figure: {"question": question, "stages": stages}
-            for figure, (question, stages, _) in FIGURES.items()
-        },
+        shown={figure.name: figure.words for figure in catalogue.all_figures()},

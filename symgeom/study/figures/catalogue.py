@@ -7,11 +7,8 @@ nor matplotlib nor xarray, and neither does any of the figures before it is draw
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
-from importlib import import_module
 
-from symgeom.ground.checks import check_choice
-from symgeom.study.figures.record import Configuration, Figure, setting
+from symgeom.study.figures.record import Configuration, Figure, figure_named, setting
 
 NAMES = (
     "claims",
@@ -39,25 +36,6 @@ NAMES = (
     "model_valley",
 )
 """Names of the figures, which are those of their modules, in the order of the report."""
-
-
-@cache
-def figure_named(name: str) -> Figure:
-    """Return the record of a figure.
-
-    Parameters
-    ----------
-    name : str
-        One of :data:`NAMES`.
-
-    Returns
-    -------
-    Figure
-        The record.
-    """
-    check_choice(name, NAMES, "figure")
-    record: Figure = import_module(f"symgeom.study.figures.{name}").FIGURE
-    return record
 
 
 def all_figures() -> list[Figure]:

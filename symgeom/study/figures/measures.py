@@ -178,8 +178,8 @@ def _named(measure: Measure, results: Results) -> Measure:
 
 def _column(results: Results, name: str, family: str) -> xr.DataArray | None:
     """Return one number per minimum, larger where it is sharper, if the study measured it."""
-    from symgeom.study.claims.margin import QUANTILE
     from symgeom.study.claims.flatness import mean_local_energy
+    from symgeom.study.claims.margin import QUANTILE
 
     values = _measured(results, name)
     if values is None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from symgeom.ground.checks import SymgeomError
@@ -192,6 +193,16 @@ class Figure:
         """What follows the title."""
         return self.text.strip().partition("\n")[2].strip()
 
+    @property
+    def words(self) -> dict[str, object]:
+        """What the report says of the figure: its question, title and caption, and its stages."""
+        return {
+            "question": self.question,
+            "title": self.title,
+            "caption": self.caption,
+            "stages": list(self.stages),
+        }
+
     def draw(self, results: Results) -> Picture:
         """Draw the figure.
 
@@ -207,3 +218,21 @@ class Figure:
         """
         with paper():
             return self.drawing(results)
+
+
+def figure_named(name: str) -> Figure:
+    """Return the record of a figure.
+
+    Parameters
+    ----------
+    name : str
+        The name of the figure, which is that of its module.
+
+    Returns
+    -------
+    Figure
+        The record.
+    """
+    module = import_module(f"symgeom.study.figures.{name}")
+    figure: Figure = module.FIGURE
+    return figure

@@ -1,13 +1,16 @@
 """The code that a job depends on: every file that its script reaches by import.
 
-A digest of it is a parameter of the job, which runs again when it changes. The package's door
-(``symgeom/__init__.py``) loads nothing by itself and is left out.
+A digest of it is a parameter of the job, which runs again when it changes. What a module says of
+itself, in the docstring at its beginning, changes no result and is not in the digest: a figure is
+not drawn again when its caption changes. The package's door (``symgeom/__init__.py``) loads nothing
+by itself and is left out.
 """
 
 import ast
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -58,8 +61,7 @@ def code_digest(script: str, *modules: str, own: Sequence[str] = ()) -> str:
 def _digest(script: str, modules: tuple[str, ...], own: tuple[str, ...], folder: Path) -> str:
     total = hashlib.sha256()
     for file in _reached(script, modules, own, folder):
-        content = hashlib.sha256(file.read_bytes()).hexdigest()
-        total.update(f"{file.name} {content}\n".encode())
+        total.update(f"{file.name} {_source(file).digest}\n".encode())
     return total.hexdigest()[:16]
 
 
@@ -77,7 +79,7 @@ def _reached(
         file = waiting.pop()
         if file not in reached:
             reached.add(file)
-            waiting += _imports(file)
+            waiting += _source(file).imports
     return tuple(sorted(reached))
 
 
@@ -91,18 +93,40 @@ def _with_packages(module: str) -> list[Path]:
     return files
 
 
+@dataclass(frozen=True)
+class _Source:
+    """A file of code: what it imports from the project or the current folder, and its digest."""
+
+    imports: list[Path]
+    digest: str
+
+
 @cache
-def _imports(file: Path) -> list[Path]:
-    """Return the files that a file imports from the project or the current folder."""
+def _source(file: Path) -> _Source:
+    """Read a file of code."""
+    content = file.read_bytes()
     try:
-        tree = ast.parse(file.read_text())
+        tree = ast.parse(content)
     except SyntaxError:  # of a user's file: the job that imports it says so
-        return []
-    files: list[Path] = []
+        return _Source([], hashlib.sha256(content).hexdigest())
+    imports: list[Path] = []
     for node in ast.walk(tree):
         candidates = _imported(node, file)
-        files += [path for path in candidates if path.is_file() and path != DOOR]
-    return files
+        imports += [path for path in candidates if path.is_file() and path != DOOR]
+    code = _without_docstring(content, tree)
+    return _Source(imports, hashlib.sha256(code).hexdigest())
+
+
+def _without_docstring(content: bytes, tree: ast.Module) -> bytes:
+    """Return a module without the lines of the docstring at its beginning."""
+    if ast.get_docstring(tree) is None:
+        return content
+    docstring, *statements = tree.body
+    end = docstring.end_lineno or docstring.lineno
+    if statements and statements[0].lineno == end:
+        return content
+    lines = content.splitlines(keepends=True)
+    return b"".join(lines[: docstring.lineno - 1] + lines[end:])
 
 
 def _imported(node: ast.AST, file: Path) -> Iterator[Path]:

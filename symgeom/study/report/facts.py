@@ -30,7 +30,6 @@ class Stores(TypedDict):
     curvature: list[str]
     data: list[str]
     figures: list[str]
-    captions: list[str]
     claims: str
     barriers: str
     template: str

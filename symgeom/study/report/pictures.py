@@ -7,102 +7,126 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypedDict
 
 from PIL import Image, ImageChops
 
 THUMBNAIL = (400, 300)
 """Largest width and height of a thumbnail in dots, about twice its size on the page."""
 
+PAGE = 7.0
+"""Printed width of a picture that does not say its own, in inches."""
 
-def embed(path: str | Path, captions: Mapping[str, str], shown: Mapping[str, Mapping]) -> dict:
+POINTS = 72
+"""Points in an inch."""
+
+
+class Words(TypedDict):
+    """What is said of a figure: the question that it helps to answer, and more."""
+
+    question: str
+    title: str
+    caption: str
+    stages: list[str]
+
+
+class Shown(Words):
+    """What the page needs to show a figure.
+
+    That is what is said of it, its ``case`` and ``name``; the ``path`` of its file; ``source`` and
+    ``thumbnail``, addresses that hold the picture; its printed width in ``inches``; and ``stores``,
+    the files of each stage.
+    """
+
+    case: str
+    name: str
+    path: str
+    source: str
+    thumbnail: str
+    inches: float
+    stores: list[str]
+
+
+def embed(path: str | Path, words: Mapping[str, Words]) -> Shown:
     """Turn a figure's file into what the page needs to show it.
 
     Parameters
     ----------
     path : str or Path
         ``<study>/figures/<case>/<figure>.svg``; the same picture as ``.png`` lies beside it.
-    captions : mapping of str to str
-        Caption of each figure; its first sentence, in bold, is the figure's title.
-    shown : mapping of str to mapping
-        Of each figure the ``question`` that it answers and the ``stages`` that it is drawn from.
+    words : mapping of str to Words
+        What is said of each figure.
 
     Returns
     -------
-    dict
-        ``case``, ``name``, ``path``, ``source`` and ``thumbnail`` (addresses that hold the
-        picture), ``inches`` (its printed width), ``title`` and ``caption`` (what follows the
-        title), ``question``, ``stages``, ``stores`` (files of each stage).
+    Shown
+        The figure.
     """
     path = Path(path)
-    content, (_, title, caption) = path.read_bytes(), captions[path.stem].split("**", 2)
-    points = re.search(rb'<svg[^>]*\swidth="([0-9.]+)pt"', content)
     case = path.parent.name
+    study = path.parents[2]
+    content = path.read_bytes()
+    thumbnail = _thumbnail(path.with_suffix(".png"))
+    said = words[path.stem]
     return {
+        **said,
         "case": case,
         "name": path.stem,
         "path": path.as_posix(),
         "source": _address("svg+xml", content),
-        "thumbnail": _address("webp", _thumbnail(path.with_suffix(".png"))),
-        "inches": float(points[1]) / 72 if points else 7.0,
-        "title": title,
-        "caption": caption,
-        "stores": stores_of(path.parents[2] / case, shown[path.stem]["stages"]),
-        **shown[path.stem],
+        "thumbnail": _address("webp", thumbnail),
+        "inches": _width(content),
+        "stores": stores_of(study, case, said["stages"]),
     }
 
 
-def embed_all(
-    paths: Sequence[str], captions: Sequence[str], shown: Mapping[str, Mapping]
-) -> list[dict]:
+def embed_all(paths: Sequence[str], words: Mapping[str, Words]) -> list[Shown]:
     """Turn the files of all figures into what the page needs to show them.
 
     Parameters
     ----------
     paths : sequence of str
         As of :func:`embed`, in the order of the page.
-    captions : sequence of str
-        Files of the captions, named as the figures are.
-    shown : mapping of str to mapping
-        As of :func:`embed`.
+    words : mapping of str to Words
+        What is said of each figure.
 
     Returns
     -------
-    list of dict
-        As from :func:`embed`.
+    list of Shown
+        The figures.
     """
-    texts = {}
-    for file in map(Path, captions):
-        texts[file.stem] = file.read_text(encoding="utf-8")
-    return [embed(path, texts, shown) for path in paths]
+    return [embed(path, words) for path in paths]
 
 
-def questions_of(figures: Sequence[Mapping], shown: Mapping[str, Mapping]) -> list[str]:
+def questions_of(figures: Sequence[Shown], words: Mapping[str, Words]) -> list[str]:
     """List the questions that the figures of a study answer.
 
     Parameters
     ----------
-    figures : sequence of mapping
-        As from :func:`embed`.
-    shown : mapping of str to mapping
-        As of :func:`embed`.
+    figures : sequence of Shown
+        As from :func:`embed_all`.
+    words : mapping of str to Words
+        What is said of each figure, in order.
 
     Returns
     -------
     list of str
-        Each once, in the order of ``shown``.
+        Each once, in the order of ``words``.
     """
     answered = {figure["question"] for figure in figures}
-    questions = dict.fromkeys(figure["question"] for figure in shown.values())
+    questions = dict.fromkeys(said["question"] for said in words.values())
     return [question for question in questions if question in answered]
 
 
-def stores_of(folder: Path, stages: Sequence[str]) -> list[str]:
+def stores_of(study: Path, case: str, stages: Sequence[str]) -> list[str]:
     """Name the files that hold some stages of a case.
 
     Parameters
     ----------
-    folder : Path
-        The folder of the case.
+    study : Path
+        The folder of the study.
+    case : str
+        One of its cases, or a model.
     stages : sequence of str
         Names of stages.
 
@@ -113,21 +137,30 @@ def stores_of(folder: Path, stages: Sequence[str]) -> list[str]:
 
     Examples
     --------
-    >>> stores_of(Path("results/digits/mlp"), ["minima"])
-    ['results/digits/mlp/minima/*.zarr.zip']
+    >>> stores_of(Path("results/digits"), "mlp", ["minima"])
+    ['results/digits/minima/mlp/*.zarr.zip']
     """
-    single = {stage: folder / f"{stage}.zarr.zip" for stage in stages}
-    return [
-        (file if file.is_file() else folder / stage / "*.zarr.zip").as_posix()
-        for stage, file in single.items()
-    ]
+    names = []
+    for stage in stages:
+        single = study / stage / f"{case}.zarr.zip"
+        batches = study / stage / case / "*.zarr.zip"
+        store = single if single.is_file() else batches
+        names.append(store.as_posix())
+    return names
+
+
+def _width(svg: bytes) -> float:
+    """Return the printed width of a picture, in inches."""
+    points = re.search(rb'<svg[^>]*\swidth="([0-9.]+)pt"', svg)
+    return float(points[1]) / POINTS if points else PAGE
 
 
 def _thumbnail(path: Path) -> bytes:
     """Return a picture in small, without its margins."""
-    picture, written = Image.open(path).convert("RGB"), io.BytesIO()
+    picture = Image.open(path).convert("RGB")
     picture = picture.crop(ImageChops.invert(picture).getbbox())
     picture.thumbnail(THUMBNAIL, Image.Resampling.LANCZOS)
+    written = io.BytesIO()
     picture.save(written, "webp", quality=80, method=6)
     return written.getvalue()
 

@@ -8,7 +8,7 @@ from symgeom.study.claims.record import read_claims
 from symgeom.study.provenance import describe_study, write_provenance
 from symgeom.study.report.facts import Stores, read_facts
 from symgeom.study.report.page import render
-from symgeom.study.report.pictures import embed_all, questions_of
+from symgeom.study.report.pictures import Words, embed_all, questions_of
 
 
 def write_report(
@@ -17,7 +17,7 @@ def write_report(
     stores: Stores,
     *,
     settings: Mapping[str, Mapping],
-    shown: Mapping[str, Mapping],
+    shown: Mapping[str, Words],
     run_with: str,
 ) -> None:
     """Write the report and the provenance of a study.
@@ -30,8 +30,8 @@ def write_report(
         What is read, by name.
     settings : mapping
         The configuration of the study.
-    shown : mapping of str to mapping
-        Of each figure the ``question`` that it answers and the ``stages`` that it is drawn from.
+    shown : mapping of str to Words
+        What is said of each figure, in the order of the page.
     run_with : str
         The options of snakemake with which a figure is made again.
     """
@@ -41,8 +41,8 @@ def write_report(
     arms = list(settings["arms"])
     facts = read_facts(folder, stores, cases, arms)
     made = describe_study(folder, repository=template.parent)
-    write_provenance(provenance, made)
-    figures = embed_all(stores["figures"], stores["captions"], shown)
+    write_provenance(provenance, made | {"configuration": settings})
+    figures = embed_all(stores["figures"], shown)
     page = render(
         template,
         **vars(facts),

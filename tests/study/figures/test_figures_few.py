@@ -19,7 +19,7 @@ def test_without_claims_or_histories_a_figure_says_so():
     study = case(["minima"])
     study["minima"]["history_loss"][:] = np.nan
     assert "no seed was trained" in texts(draw("training", study))
-    assert "No claim" in texts(draw("claims", []))
+    assert "No claim" in texts(draw("claims", claims=[]))
 
 
 @pytest.mark.parametrize("name", OF_CASES)

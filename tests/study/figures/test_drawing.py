@@ -1,0 +1,80 @@
+"""Figures of studies on disk: all of a case at once, or one by name."""
+
+import json
+from pathlib import Path
+
+import pytest
+import synthetic_study
+from drawn import perceptron, texts
+from made_up_report import claims
+from synthetic_study import ARMS, SETTINGS
+
+from symgeom import draw_figure
+from symgeom.ground.checks import SymgeomError
+from symgeom.store import write_store
+from symgeom.study.claims.record import write_claims
+from symgeom.study.figures.drawing import draw_figures, read_results
+
+CONFIGURATION = {
+    "cases": {"mlp": {"claims": {"level": 0.9}}},
+    "arms": dict.fromkeys(ARMS),
+    "claims": {"level": SETTINGS["level"]},
+}
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory) -> Path:
+    """A made-up study on disk, with what some figures need."""
+    folder = tmp_path_factory.mktemp("studies") / "made_up"
+    tree = synthetic_study.case(["minima", "flatness"])
+    for stage in tree:
+        path = folder / stage / "mlp/0.zarr.zip"
+        write_store(path, tree[stage].to_dataset(), config_digest="0", seeds=[0, 1, 2])
+    solved = perceptron()["solutions"].to_dataset()
+    write_store(folder / "solutions/perceptron.zarr.zip", solved, config_digest="0", seeds=[])
+    write_claims(folder / "claims.csv", claims())
+    made = {"configuration": CONFIGURATION}
+    (folder / "provenance.json").write_text(json.dumps(made))
+    return folder
+
+
+def test_all_figures_of_a_case_are_written_in_three_formats(study, tmp_path):
+    files = [*study.glob("*/mlp/*.zip"), study / "claims.csv"]
+    results = read_results(study, "mlp", files, arms=ARMS, settings=SETTINGS)
+    draw_figures(["claims", "noises"], results, tmp_path)
+    names = {
+        f"{name}.{ending}" for name in ("claims", "noises") for ending in ("svg", "png", "pdf")
+    }
+    assert {path.name for path in tmp_path.iterdir()} == names
+
+
+def test_a_figure_is_drawn_by_name(study):
+    assert "rsgd (3)" in texts(draw_figure(study, "mlp", "noises"))
+    assert "Left out: 1 of 12 solutions" in texts(draw_figure(study, "perceptron", "perceptron"))
+    assert "90 % interval" in texts(draw_figure(study, "mlp", "claims"))
+
+
+@pytest.mark.parametrize(
+    ("case", "name", "message"),
+    [
+        ("mlp", "flat", "Unknown figure 'flat': choose one of 'claims', 'training'"),
+        ("cnn", "noises", "Unknown case of the figure 'noises' 'cnn': choose one of 'mlp'"),
+        ("mlp", "chains", "Unknown|there is no 'chains'"),
+    ],
+)
+def test_a_figure_that_cannot_be_drawn_is_named(study, case, name, message):
+    with pytest.raises(SymgeomError, match=message):
+        draw_figure(study, case, name)
+
+
+def test_a_study_without_the_stages_says_so(study):
+    with pytest.raises(SymgeomError, match=r"holds none of its stages \(descents\)"):
+        draw_figure(study, "two_layer", "model_drift")
+
+
+def test_an_unfinished_study_says_so(tmp_path):
+    with pytest.raises(SymgeomError, match=r"holds no 'provenance\.json'"):
+        draw_figure(tmp_path, "mlp", "noises")
+    (tmp_path / "provenance.json").write_text("{}")
+    with pytest.raises(SymgeomError, match="does not say the configuration"):
+        draw_figure(tmp_path, "mlp", "noises")
