@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from clones import (
     ROOT,
     Job,
@@ -24,10 +25,12 @@ from clones import (
 
 from symgeom.store import open_study, read_store, write_store
 from symgeom.study.claims.record import read_claims
+from symgeom.study.figures.catalogue import figure_named, figures_of_case, figures_of_model
 
 SMALL = "tests/small_study.yaml"
-FIGURES = {path.stem for path in (ROOT / "workflow/report/captions").glob("*.rst")} - {"perceptron"}
-OF_TWO_LAYERS = {name for name in FIGURES if name.startswith("model_")}
+CONFIG = yaml.safe_load((ROOT / SMALL).read_text())
+FIGURES = {figure.name for figure in figures_of_case(CONFIG, "tiny")}
+OF_TWO_LAYERS = {figure.name for figure in figures_of_model(CONFIG, "two_layer")}
 
 pytestmark = pytest.mark.workflow
 
@@ -68,7 +71,7 @@ def test_the_study_ends_with_a_report_and_says_where(study):
     assert not re.search(r"""(src|href)=["']https?:""", page)
     assert {
         path.stem for path in (clone / "results/small/figures/tiny").glob("*.svg")
-    } == FIGURES - OF_TWO_LAYERS
+    } == FIGURES
     assert {
         path.stem for path in (clone / "results/small/figures/two_layer").glob("*.svg")
     } == OF_TWO_LAYERS
@@ -148,11 +151,15 @@ def jobs_done(study):
     return first_jobs(study[0])
 
 
+BASES = {"job", "job_on_case", "job_on_minima"}
+"""What rules take over; no jobs."""
+
 RULES = {
     rule
     for file in (ROOT / "workflow/rules").glob("*.smk")
-    for rule in re.findall(r"^rule (\w+):", file.read_text(), re.MULTILINE)
-}
+    for rule in re.findall(r"^use rule \w+ as (\w+) with:", file.read_text(), re.MULTILINE)
+} - BASES
+RULES |= {f"draw_figures_{case}" for case in ("tiny", "perceptron", "two_layer")}
 ELSEWHERE = {"import_minima", "measure_slices", "keep_reference"}
 """Rules that the small study does not run; they have tests of their own."""
 
@@ -191,14 +198,15 @@ def test_what_is_kept_for_reference_is_made_of_what_its_rule_reads(study, tmp_pa
     assert [
         len((kept / f"{name}.csv").read_text().splitlines()) for name in ("minima", "pairs")
     ] == [1 + 8, 1 + 28]
-    assert {path.stem for path in (kept / "figures/tiny").iterdir()} == FIGURES - OF_TWO_LAYERS - {
+    assert {path.stem for path in (kept / "figures/tiny").iterdir()} == FIGURES - {
         "layers",
         "spectra",
     }
     assert "Made by `snakemake --cores 2` at commit" in (kept / "README.md").read_text()
 
 
-GATHER = {"evaluate_claims", "draw_figure", "write_report"}
+REDRAWN = {"draw_figures_tiny", "write_report"}
+GATHER = {"evaluate_claims", *REDRAWN}
 EDITS = {
     "symgeom/landscape/path/geodesic.py": {
         "measure_paths",
@@ -207,7 +215,7 @@ EDITS = {
         *GATHER,
     },
     "symgeom/landscape/repairing.py": {"measure_paths", *GATHER},
-    "symgeom/landscape/plane.py": {"map_planes", "draw_figure", "write_report"},
+    "symgeom/landscape/plane.py": {"map_planes", *REDRAWN},
     "symgeom/landscape/flatness/hessian.py": {
         "measure_flatness",
         "measure_curvature",
@@ -216,10 +224,9 @@ EDITS = {
     },
     "symgeom/landscape/flatness/worst_case.py": {
         "measure_curvature",
-        "draw_figure",
-        "write_report",
+        *REDRAWN,
     },
-    "symgeom/models/perceptron.py": {"solve_perceptron", *GATHER},
+    "symgeom/models/perceptron/descent.py": {"solve_perceptron", "draw_figures_perceptron", *GATHER},
 }
 
 
@@ -240,12 +247,12 @@ def test_editing_library_code_reruns_what_depends_on_it(study, file):
         (
             "symgeom/study/figures/training.py",
             "\n# An edit.\n",
-            {"draw_figure": 1, "write_report": 1},
+            {"draw_figures_tiny": 1, "write_report": 1},
         ),
-        ("workflow/report/captions/training.rst", "An edit.\n", {"write_report": 1}),
+        ("workflow/report/report.css", "\n/* An edit. */\n", {"write_report": 1}),
     ],
 )
-def test_editing_a_figure_redraws_it_alone_and_its_caption_none(study, file, edit, again):
+def test_editing_a_figure_redraws_its_case_and_the_look_of_the_report_none(study, file, edit, again):
     path = study[0] / file
     before, text = path.stat(), path.read_text()
     try:
@@ -275,12 +282,8 @@ def test_the_report_of_snakemake_has_the_figures_their_captions_and_the_tables(s
         for each in shown.values()
     )
     for name in drawn:
-        first = (
-            (ROOT / f"workflow/report/captions/{Path(name).stem}.rst").read_text().split("\n")[0]
-        )
-        assert shown[name]["caption"].startswith(
-            f"<p><strong>{html.escape(first.strip('*'), quote=False)}</strong>"
-        )
+        title = html.escape(figure_named(Path(name).stem).title, quote=False)
+        assert shown[name]["caption"].startswith(f"<p><strong>{title}</strong>")
 
 
 def test_a_new_arm_runs_its_own_jobs_and_what_gathers(study, tmp_path):
@@ -302,17 +305,18 @@ def test_a_new_arm_runs_its_own_jobs_and_what_gathers(study, tmp_path):
         "evaluate_claims",
         "write_report",
     ]
-    assert counted(words) == dict.fromkeys(once, 1) | {"draw_figure": len(FIGURES) + 1}
+    figures = [rule for rule in RULES if rule.startswith("draw_figures")]
+    assert counted(words) == dict.fromkeys([*once, *figures], 1)
 
 
 def test_a_dead_unit_is_named_and_can_be_dropped(study, tmp_path):
-    clone, stored = tmp_path / "clone", "results/small/tiny/minima/sgd.zarr.zip"
+    clone, stored = tmp_path / "clone", "results/small/minima/tiny/sgd.zarr.zip"
     shutil.copytree(study[0], clone)
     minima = read_store(clone / stored)
     for name in ("parameter.0.weight", "parameter.0.bias"):
         minima[name][{"arm": 0, "seed": 1, "hidden1": 3}] = 0.0
     write_store(clone / stored, minima, config_digest=minima.attrs["config_digest"], seeds=[0, 1])
-    target = "results/small/tiny/canonical/0.zarr.zip"
+    target = "results/small/canonical/tiny/0.zarr.zip"
     run = snakemake(clone, target, "--cores", "1")
     assert run.returncode != 0
     assert "Minimum sgd/1: Cannot put units [3] of group 'hidden1' on the sphere" in run.stderr
@@ -329,7 +333,7 @@ def test_a_dead_unit_is_named_and_can_be_dropped(study, tmp_path):
     assert run.returncode == 0, run.stderr
     canonical, data = (
         read_store(clone / target),
-        read_store(clone / "results/small/tiny/data.zarr.zip"),
+        read_store(clone / "results/small/data/tiny.zarr.zip"),
     )
     assert canonical["dead_units"].sum() == 1
     assert canonical["dead_units"].sel(arm="sgd", seed=1, group="hidden1") == 1
@@ -369,27 +373,30 @@ def test_a_wrong_configuration_stops_with_one_sentence(study, tmp_path, change, 
 
 
 def test_a_network_that_does_not_fit_the_data_stops_with_one_sentence(study, tmp_path):
-    target = "results/other/tiny/symmetry.json"
+    target = "results/other/symmetry/tiny.json"
     change = override(tmp_path, "{study: other, cases: {tiny: {network: {input_shape: [32]}}}}")
     run = snakemake(study[0], target, *change, "--cores", "1")
     assert run.returncode != 0
     assert re.search(r"Error in discover_symmetry \(case tiny\): .*\b(32|64)\b", run.stderr)
     assert "Traceback" not in run.stderr
-    assert (study[0] / "results/other/tiny/data.zarr.zip").is_file()  # what was done is kept
+    assert (study[0] / "results/other/data/tiny.zarr.zip").is_file()  # what was done is kept
 
 
 def test_a_store_of_another_schema_version_is_not_mixed_with_the_others(study, tmp_path):
-    clone, target = tmp_path / "clone", "results/small/tiny/canonical/0.zarr.zip"
+    clone, target = tmp_path / "clone", "results/small/canonical/tiny/0.zarr.zip"
     shutil.copytree(study[0], clone)
-    written_by(clone / "results/small/tiny/minima/sgd.zarr.zip", 2, "0.2.0")
+    written_by(clone / "results/small/minima/tiny/sgd.zarr.zip", 2, "0.2.0")
     before = digests(clone)
     run = snakemake(clone, target, "--cores", "1", "--rerun-triggers", "mtime", "--force")
     assert run.returncode != 0
-    found = "minima/sgd.zarr.zip': it has schema version 2 (of symgeom 0.2.0), not 1 (of symgeom 0.1.0), and versions are not mixed."
-    assert (
-        f"Error in canonicalise_minima (case tiny, part 0): Cannot read 'results/small/tiny/{found}"
-        in run.stderr
+    found = (
+        "sgd.zarr.zip': it has schema version 2 (of symgeom 0.2.0), not 1 (of symgeom 0.1.0), "
+        "and versions are not mixed."
     )
+    assert (
+        "Error in canonicalise_minima (case tiny, part 0): "
+        f"Cannot read 'results/small/minima/tiny/{found}"
+    ) in run.stderr
     assert (
         "Delete it and run snakemake again, which makes it anew (there is no migration), or go back to symgeom 0.2.0.\n"
         in run.stderr
@@ -411,13 +418,13 @@ def test_networks_without_rescalings_are_aligned_and_have_matrices_of_charges_or
             f"study: {activation}\ncases: {network}\nalignment: {{method: {method}}}\n{arms}",
         )
         targets = [
-            f"results/{activation}/tiny/{stage}/0.zarr.zip"
+            f"results/{activation}/{stage}/tiny/0.zarr.zip"
             for stage in ("distances", "alignments", "equilibria")
         ]
         run = snakemake(clone, *targets, *change, "--cores", "2")
         assert run.returncode == 0, run.stderr
         found[activation] = [read_store(clone / target) for target in targets]
-        ledgers = read_store(clone / f"results/{activation}/tiny/ledgers/sgd.zarr.zip")
+        ledgers = read_store(clone / f"results/{activation}/ledgers/tiny/sgd.zarr.zip")
         charges = [name for name in ledgers.data_vars if name.startswith("charge_")]
         assert charges == ([] if activation == "tanh" else ["charge_hidden1", "charge_hidden2"])
         assert activation == "tanh" or float(ledgers["closure"].max()) < 1e-10

@@ -23,7 +23,7 @@ def convolutions(tmp_path_factory):
     """A copy of the repository with two studies of convolutions: batch norms folded, and recomputed (claims and some figures)."""
     place = tmp_path_factory.mktemp("convolutions")
     clone = copy_repository(place / "clone", config=CONVOLUTIONS)
-    folded = [f"results/convolutions/resnet/{stage}/0.zarr.zip" for stage in ("curvature", "maps")]
+    folded = [f"results/convolutions/{stage}/resnet/0.zarr.zip" for stage in ("curvature", "maps")]
     folded.append("results/convolutions/claims.csv")
     anew = [
         f"results/recomputed/figures/resnet/{figure}.svg" for figure in ("flatness", "measures")

@@ -23,10 +23,10 @@ def clone(tmp_path_factory):
 
 def test_a_killed_training_goes_on_and_ends_with_the_same_bytes(clone, tmp_path):
     long = "{study: killed, training: {epochs: 150, stop_error: 0.0, stop_loss: 1.0e-9, checkpoint_every: 1}}"
-    folder = clone / "results/killed/tiny"
-    made = [folder / stage / "sgd.zarr.zip" for stage in ("minima", "ledgers")]
-    checkpoint = folder / "checkpoints/sgd.checkpoint"
-    words = "results/killed/tiny/minima/sgd.zarr.zip", *override(tmp_path, long)
+    folder = clone / "results/killed"
+    made = [folder / stage / "tiny/sgd.zarr.zip" for stage in ("minima", "ledgers")]
+    checkpoint = folder / "checkpoints/tiny/sgd.checkpoint"
+    words = "results/killed/minima/tiny/sgd.zarr.zip", *override(tmp_path, long)
     command = [sys.executable, str(SNAKEMAKE), *words, "--cores", "1"]
     with subprocess.Popen(
         command,
@@ -79,7 +79,7 @@ def test_pictures_that_cannot_be_used_stop_their_case_alone(clone, tmp_path):
         f"  {path.name}: {{data: {{name: image_folder, options: {{path: {path}, test_fraction: 0.34}}}}, {network}}}\n"
         for path in (single, broken, usable)
     )
-    targets = [f"results/pictures/{case}/symmetry.json" for case in ("single", "broken", "usable")]
+    targets = [f"results/pictures/symmetry/{case}.json" for case in ("single", "broken", "usable")]
     run = snakemake(
         clone, *targets, *override(tmp_path, f"study: pictures\ncases:\n{cases}"), "--cores", "2"
     )

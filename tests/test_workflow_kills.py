@@ -153,7 +153,7 @@ def test_a_study_that_is_killed_at_random_ends_with_the_same_bytes(finished, tmp
         if strike(plan[0], running, lambda share=share: len(files(clone)) >= share * goal, chance):
             killed[plan.pop(0)] += 1
         if running.poll() == 0 and plan:  # all is done before all is killed
-            for name in ("tiny/paths/0.zarr.zip", "claims.csv"):
+            for name in ("paths/tiny/0.zarr.zip", "claims.csv"):
                 (clone / "results/killed" / name).unlink()
         if running.poll() is not None:
             running = started(clone, *words, said=said)
@@ -183,7 +183,7 @@ def torn(finished: tuple[Path, tuple[str, ...]], place: Path, *missing: str) -> 
 
 def test_of_two_at_once_the_second_is_refused_and_harms_nothing(finished, tmp_path):
     clone, said = (
-        torn(finished, tmp_path, "tiny/distances/0.zarr.zip", "claims.csv"),
+        torn(finished, tmp_path, "distances/tiny/0.zarr.zip", "claims.csv"),
         tmp_path / "said",
     )
     first, locks = started(clone, *finished[1], said=said), clone / ".snakemake/locks"
@@ -212,7 +212,7 @@ def test_damaged_stores_are_named_and_made_again(finished, tmp_path):
         finished, tmp_path, "figures/tiny/barriers.png", "claims.csv"
     )  # each is made from one of the two
     truncated, flipped = (
-        clone / f"results/killed/tiny/{stage}/0.zarr.zip" for stage in ("paths", "distances")
+        clone / f"results/killed/{stage}/tiny/0.zarr.zip" for stage in ("paths", "distances")
     )
     entry = next(
         entry
@@ -236,10 +236,10 @@ def test_damaged_stores_are_named_and_made_again(finished, tmp_path):
     found = verify(clone)
     assert found.returncode == 1
     assert (
-        f"tiny/distances/0.zarr.zip: entry '{entry.filename}' is damaged: its checksum does not fit"
+        f"distances/tiny/0.zarr.zip: entry '{entry.filename}' is damaged: its checksum does not fit"
         in found.stdout
     )
-    assert "tiny/paths/0.zarr.zip: truncated or no zip" in found.stdout
+    assert "paths/tiny/0.zarr.zip: truncated or no zip" in found.stdout
     assert "2 of them not whole" in found.stdout
     for path in (truncated, flipped):
         path.unlink()
@@ -264,7 +264,7 @@ def disk(tmp_path):
 
 
 def test_on_a_full_disk_files_are_named_and_with_room_the_study_goes_on(finished, disk, tmp_path):
-    missing = "tiny/paths/0.zarr.zip", "figures/tiny/training.svg"
+    missing = "paths/tiny/0.zarr.zip", "figures/tiny/training.svg"
     clone = torn(
         finished,
         tmp_path,

@@ -73,7 +73,7 @@ def test_jobs_use_the_library_of_their_own_repository(tmp_path):
     surroundings = {
         name: value for name, value in environment(clone).items() if name != "PYTHONPATH"
     }
-    command = [sys.executable, SNAKEMAKE, "results/digits/mlp/data.zarr.zip", "--cores", "1"]
+    command = [sys.executable, SNAKEMAKE, "results/digits/data/mlp.zarr.zip", "--cores", "1"]
     run = subprocess.run(
         command, cwd=clone, env=surroundings, capture_output=True, text=True, check=False
     )

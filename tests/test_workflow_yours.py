@@ -141,7 +141,7 @@ def test_networks_take_their_options_and_optimizers_train_them(yours):
         assert ledgers["equivariant"].sel(arm=["lion", "sgd"]).values.tolist() == [False, True]
         assert (ledgers["first_order"].sel(arm="lion") > 1e-3).all()
         assert (ledgers["first_order"].sel(arm="sgd") == 0).all()
-    assert read_store(yours[0] / "results/mine/zarr/minima/lion.zarr.zip").attrs["method"] == "lion"
+    assert read_store(yours[0] / "results/mine/minima/zarr/lion.zarr.zip").attrs["method"] == "lion"
 
 
 def minima(study, case):
@@ -325,7 +325,7 @@ def test_checkpoints_that_do_not_fit_stop_with_one_sentence(yours, tmp_path):
             1
         ],
     )
-    wrong = snakemake(yours[0], "results/bad/npz/minima/wide.zarr.zip", "--cores", "1", *words)
+    wrong = snakemake(yours[0], "results/bad/minima/npz/wide.zarr.zip", "--cores", "1", *words)
     few = snakemake(
         yours[0], "--cores", "1", "--dry-run", *KNOWN, override(tmp_path, "seeds: 4")[1]
     )  # and stores exist
@@ -345,10 +345,10 @@ def test_the_stores_are_whole_until_one_is_not(yours):
     command = "python -m symgeom verify results/known"
     whole = run(yours[0], command)
     assert whole.returncode == 0, whole.stdout + whole.stderr
-    path = yours[0] / "results/known/npz/paths/0.zarr.zip"
+    path = yours[0] / "results/known/paths/npz/0.zarr.zip"
     content = path.read_bytes()
     path.write_bytes(content.replace(b"variant", b"VARIANT", 1))
     broken = run(yours[0], command)
     path.write_bytes(content)
     assert broken.returncode == 1
-    assert "npz/paths/0.zarr.zip: entry '" in broken.stdout
+    assert "paths/npz/0.zarr.zip: entry '" in broken.stdout
