@@ -293,7 +293,7 @@ def test_batches_that_contradict_each_other_are_refused(
         write(tmp_path / "stage" / "case" / f"{index}.zarr.zip", batch)
     with pytest.raises(
         SymgeomError,
-        match=rf"(?s)\['0.zarr.zip', '1.zarr.zip'\] of '.*stage': .*{found}.*delete that folder",
+        match=rf"(?s)\['0.zarr.zip', '1.zarr.zip'\] of '.*stage/case': .*{found}.*delete that folder",
     ):
         open_study(tmp_path)
 
