@@ -171,7 +171,8 @@ def test_gradient_flow_keeps_the_charges_and_descent_does_not():
 
 
 def test_linear_units_keep_a_matrix():
-    """Du, Hu, Lee: W W^T + b b^T - U^T U, of which every entry is conserved; a ReLU leaves the diagonal alone."""
+    """Du, Hu, Lee: W W^T + b b^T - U^T U, of which every entry is conserved; a ReLU leaves the
+    diagonal alone."""
     spec, params = mlp_spec(*WIDTHS, scale="linear"), network(*WIDTHS)
     weight, bias, out = (params[name] for name in ("2.weight", "2.bias", "4.weight"))
     expected = weight @ weight.T + torch.outer(bias, bias) - out.T @ out

@@ -1,4 +1,5 @@
-"""The dimension of orbits: by formula, and against the Hessian at minima of models whose minima are known."""
+"""The dimension of orbits: by formula, and against the Hessian at minima of models whose minima
+are known."""
 
 import numpy as np
 import pytest

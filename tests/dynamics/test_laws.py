@@ -1,4 +1,5 @@
-"""Counts of conservation laws against the published ones, and against brackets written out by hand."""
+"""Counts of conservation laws against the published ones, and against brackets written out by
+hand."""
 
 from itertools import pairwise
 
@@ -108,7 +109,8 @@ def test_softmax_adds_the_sums_over_classes():
 
 
 def test_a_bracket_within_the_span_adds_nothing():
-    """One unit on two inputs: the fields are (u e_i, v_i) for outputs u v_i, and their bracket is worked out by hand."""
+    """One unit on two inputs: the fields are (u e_i, v_i) for outputs u v_i, and their bracket is
+    worked out by hand."""
     module = nn.Sequential(nn.Linear(2, 1, bias=False), nn.Linear(1, 1, bias=False)).double()
     params = {
         "0.weight": torch.tensor([[1.0, 2.0]]).double(),

@@ -28,7 +28,8 @@ def start():
 
 
 def loss_gradient(params, index):
-    """Gradients of the stacked networks on their own mini-batches (member, sample), by plain autograd."""
+    """Gradients of the stacked networks on their own mini-batches (member, sample), by plain
+    autograd."""
     theta = {name: tensor.detach().requires_grad_() for name, tensor in params.items()}
     hidden = INPUTS[index].to(params["0.weight"].dtype)
     for layer in ("0", "2", "4"):
@@ -80,7 +81,8 @@ def relative_defect(ledger):
 
 
 def final(by_group):
-    """All units of the last snapshot, groups side by side: (member, unit) or (member, term, unit)."""
+    """All units of the last snapshot, groups side by side: (member, unit) or (member, term,
+    unit)."""
     return torch.cat([values[:, -1] for values in by_group.values()], dim=-1)
 
 
@@ -347,7 +349,8 @@ def test_legs_with_blocks_regions_and_buffers_are_read_like_charges():
 
 @pytest.mark.parametrize("kind", ["linear layers", "attention"])
 def test_matrices_of_charges_close_too(kind):
-    """Layers without activation between them; heads, with a bias of the keys that has no gradient of its own."""
+    """Layers without activation between them; heads, with a bias of the keys that has no gradient
+    of its own."""
     linear = kind == "linear layers"
     module = mlp(*WIDTHS, activation=nn.Identity) if linear else randomised(self_attention(6, 3))
     inputs = torch.randn(
@@ -383,7 +386,8 @@ def test_matrices_of_charges_close_too(kind):
 @pytest.mark.parametrize("every", [1, 2, 4])
 @pytest.mark.parametrize(("momentum", "decay"), [(0.0, 0.0), (0.9, 1e-2), (0.5, 0.0)])
 def test_the_noise_is_that_of_consecutive_forces(momentum, decay, every):
-    """The account never sees a force; here all of them are kept, and paired one by one; what was found last is held."""
+    """The account never sees a force; here all of them are kept, and paired one by one; what was
+    found last is held."""
     params, rates, forces = start(), [0.05, 0.08, 0.02], []
     ledger = Ledger(
         SPEC, params, momentum=momentum, weight_decay=decay, equivariant=True, noise_every=every
@@ -411,7 +415,8 @@ def test_the_noise_is_that_of_consecutive_forces(momentum, decay, every):
 
 
 def test_noise_is_that_of_sample_gradients_and_full_batches_have_none():
-    """At weights that hardly move the mean is known: the spread of sample gradients over the size of the batch."""
+    """At weights that hardly move the mean is known: the spread of sample gradients over the size
+    of the batch."""
     params, rate, steps = start(), 1e-7, 2000
     noise = {}
     for kind in ("batches", "full"):
@@ -438,7 +443,8 @@ def test_noise_is_that_of_sample_gradients_and_full_batches_have_none():
 
 
 def test_in_single_precision_the_account_is_as_good_as_the_weights():
-    """Next to double precision: one step to rounding; over 500 what does not close is what rounding did to the weights."""
+    """Next to double precision: one step to rounding; over 500 what does not close is what
+    rounding did to the weights."""
     single = {name: tensor.float() for name, tensor in start().items()}
     step = {name: tensor.float() for name, tensor in loss_gradient(start(), batches(1)[0]).items()}
     found = {}

@@ -1,4 +1,5 @@
-"""Anyone's arrays: npz and zarr files, with and without a split, and what is wrong with them named."""
+"""Anyone's arrays: npz and zarr files, with and without a split, and what is wrong with them
+named."""
 
 from pathlib import Path
 

@@ -26,7 +26,8 @@ def md5(content: bytes) -> str:
 
 
 def write_mnist(root, monkeypatch, name="MNIST", *, train=20, labels=None):
-    """Write image k as 28 rows of grey level k, labelled k modulo 10, in the layout of MNIST; and make it the original."""
+    """Write image k as 28 rows of grey level k, labelled k modulo 10, in the layout of MNIST; and
+    make it the original."""
     module = {"MNIST": mnist, "FashionMNIST": fashion_mnist}[name]
     folder, originals = root / name / "raw", {}
     folder.mkdir(parents=True)
@@ -178,7 +179,8 @@ COLOURS = np.array([10, 100, 250], dtype=np.uint8)
 def write_cifar(
     root: Path, monkeypatch: pytest.MonkeyPatch, name: str = "CIFAR10", classes: int = 10
 ) -> Path:
-    """Write two images of every class: image k has colour (10, 100, 250) and k in its first pixel; and make it the original."""
+    """Write two images of every class: image k has colour (10, 100, 250) and k in its first
+    pixel; and make it the original."""
     source = getattr(import_torchvision().datasets, name)
     folder, key = root / source.base_folder, "labels" if classes == 10 else "fine_labels"
     folder.mkdir()

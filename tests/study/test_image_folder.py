@@ -106,7 +106,8 @@ def test_class_folders_are_split_here(tmp_path: Path):
 
 
 def test_only_chosen_pictures_are_decoded(tmp_path: Path):
-    """One of 4 pictures of each class is broken; some subset of 3 never touches it, and another one names it."""
+    """One of 4 pictures of each class is broken; some subset of 3 never touches it, and another
+    one names it."""
     write_folder(tmp_path, files() | {"train/bee/02.png": b"no picture"})
     found = []
     for split in range(12):
@@ -170,7 +171,8 @@ def test_colours_turn_grey_by_the_weights_of_itu_601(tmp_path: Path):
 
 
 def test_the_middle_is_cut_out_of_what_was_resized(tmp_path: Path):
-    """A picture of 40 by 20 pixels, red on the left quarter, green in the middle half, blue on the right quarter."""
+    """A picture of 40 by 20 pixels, red on the left quarter, green in the middle half, blue on
+    the right quarter."""
     pixels = np.zeros((20, 40, 3), dtype=np.uint8)
     pixels[:, :10, 0], pixels[:, 10:30, 1], pixels[:, 30:, 2] = 255, 255, 255
     stream = io.BytesIO()

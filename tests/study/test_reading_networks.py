@@ -1,4 +1,5 @@
-"""What jobs read of many networks: the bits that were stored, whatever fits into memory at once, and nothing that diverged."""
+"""What jobs read of many networks: the bits that were stored, whatever fits into memory at once,
+and nothing that diverged."""
 
 import functools
 import sys
