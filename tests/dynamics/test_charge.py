@@ -110,7 +110,8 @@ def test_the_outgoing_power_is_the_degree_of_the_activation():
 
 
 def test_the_defect_is_the_slope_of_the_loss_along_the_orbit():
-    # GELU: no symmetry, so that the slope along the scaling of unit 4 is not zero. Central differences in s = exp(t).
+    # GELU: no symmetry, so that the slope along the scaling of unit 4 is not zero. Central
+    # differences in s = exp(t).
     spec, params, landscape = mlp_spec(*WIDTHS), network(*WIDTHS), problem(nn.GELU)
     gradient = landscape.gradient(params)
 

@@ -141,7 +141,7 @@ def test_single_precision_stays_single():
 
 @pytest.mark.parametrize("size", [0.0, 1.0, 10.0])
 def test_linear_units_reach_any_symmetric_matrix(size):
-    """As many incoming and outgoing weights as units: every direction is reached from both sides."""
+    """As many incoming and outgoing weights as units: both sides reach every direction."""
     widths = (6, 4, 5)
     spec, params, module = (
         mlp_spec(*widths, scale="linear"),

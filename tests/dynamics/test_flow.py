@@ -1,4 +1,4 @@
-"""Gradient flow against closed forms, and its charges against the tolerances that were asked for."""
+"""Gradient flow against closed forms, and its charges against the tolerances asked for."""
 
 import math
 

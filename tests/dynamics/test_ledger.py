@@ -114,7 +114,8 @@ def test_it_closes_over_5000_mini_batch_steps_with_momentum_decay_and_a_changing
 
 
 def test_plain_sgd_agrees_with_the_one_step_identity():
-    # Q' = (1 - eta lambda)^2 Q + eta^2 g^T M g, from the gradient alone: an account that never sees the direction.
+    # Q' = (1 - eta lambda)^2 Q + eta^2 g^T M g, from the gradient alone: an account that never sees
+    # the direction.
     rate, decay, params = 0.05, 0.02, start()
     ledger = Ledger(SPEC, params, momentum=0.0, weight_decay=decay, equivariant=True)
     ledger.snapshot(0, params)
@@ -260,7 +261,8 @@ def test_measuring_an_equivariant_method_finds_nothing_and_changes_no_term():
 
 
 def test_a_force_taken_elsewhere_is_booked_apart_from_decay_and_memory():
-    # Sharpness-aware: the gradient of a shifted point. Only the first order of this shift is in the optimizer's term.
+    # Sharpness-aware: the gradient of a shifted point. Only the first order of this shift is in the
+    # optimizer's term.
     def sharpness_aware(velocity, gradient, params, momentum, weight_decay):
         shifted = {name: params[name] + 0.1 * gradient[name] for name in params}
         return heavy_ball(

@@ -257,6 +257,6 @@ def test_the_name_of_a_folder_is_no_pattern(tmp_path: Path):
 def test_an_unknown_file_system_is_named():
     with pytest.raises(
         SymgeomError,
-        match="Cannot read 'nowhere://study/m.zarr.zip': Protocol not known: nowhere.*correct the path",
+        match="Cannot read 'nowhere://study/m.zarr.zip': Protocol not known: nowhere.*correct the",
     ):
         read_store("nowhere://study/m.zarr.zip")

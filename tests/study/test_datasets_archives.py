@@ -107,9 +107,11 @@ def test_a_file_with_one_changed_byte_is_not_the_original(
     place = write_mnist(tmp_path, monkeypatch, name) / file
     place.write_bytes(place.read_bytes()[:-1] + b"\x03")
     expected = module.ARCHIVE.files[file]
-    found = f"the file '{file}' is not the original \\(its MD5 is {md5(place.read_bytes())}, expected {expected}\\). Remove"
+    digest = md5(place.read_bytes())
+    fault = f"is not the original \\(its MD5 is {digest}, expected {expected}\\)"
     with pytest.raises(
-        SymgeomError, match=f"Cannot use .*MNIST in '{place.parent}': {found} the files, so that"
+        SymgeomError,
+        match=f"Cannot use .*MNIST in '{place.parent}': the file '{file}' {fault}. Remove the",
     ):
         load(module.ARCHIVE.name, root=tmp_path, options={})
 
