@@ -24,10 +24,12 @@ from clones import (
 
 from symgeom.store import open_study, read_store, write_store
 from symgeom.study.claims.record import read_claims
+from symgeom.study.figures.catalogue import all_figures
+from symgeom.study.figures.record import figure_named
 
 SMALL = "tests/small_study.yaml"
-FIGURES = {path.stem for path in (ROOT / "workflow/report/captions").glob("*.rst")} - {"perceptron"}
-OF_TWO_LAYERS = {name for name in FIGURES if name.startswith("model_")}
+FIGURES = {figure.name for figure in all_figures() if not figure.model}
+OF_TWO_LAYERS = {figure.name for figure in all_figures() if figure.model == "two_layer"}
 
 pytestmark = pytest.mark.workflow
 
@@ -66,9 +68,7 @@ def test_the_study_ends_with_a_report_and_says_where(study):
     assert re.search(r"\d+ of \d+ steps \(100%\) done", run.stdout + run.stderr)
     page = (clone / "results/small/report.html").read_text()
     assert not re.search(r"""(src|href)=["']https?:""", page)
-    assert {
-        path.stem for path in (clone / "results/small/figures/tiny").glob("*.svg")
-    } == FIGURES - OF_TWO_LAYERS
+    assert {path.stem for path in (clone / "results/small/figures/tiny").glob("*.svg")} == FIGURES
     assert {
         path.stem for path in (clone / "results/small/figures/two_layer").glob("*.svg")
     } == OF_TWO_LAYERS
@@ -191,14 +191,14 @@ def test_what_is_kept_for_reference_is_made_of_what_its_rule_reads(study, tmp_pa
     assert [
         len((kept / f"{name}.csv").read_text().splitlines()) for name in ("minima", "pairs")
     ] == [1 + 8, 1 + 28]
-    assert {path.stem for path in (kept / "figures/tiny").iterdir()} == FIGURES - OF_TWO_LAYERS - {
+    assert {path.stem for path in (kept / "figures/tiny").iterdir()} == FIGURES - {
         "layers",
         "spectra",
     }
     assert "Made by `snakemake --cores 2` at commit" in (kept / "README.md").read_text()
 
 
-GATHER = {"evaluate_claims", "draw_figure", "write_report"}
+GATHER = {"evaluate_claims", "draw_figures_tiny", "write_report"}
 EDITS = {
     "symgeom/landscape/path/geodesic.py": {
         "measure_paths",
@@ -207,7 +207,7 @@ EDITS = {
         *GATHER,
     },
     "symgeom/landscape/repairing.py": {"measure_paths", *GATHER},
-    "symgeom/landscape/plane.py": {"map_planes", "draw_figure", "write_report"},
+    "symgeom/landscape/plane.py": {"map_planes", "draw_figures_tiny", "write_report"},
     "symgeom/landscape/flatness/hessian.py": {
         "measure_flatness",
         "measure_curvature",
@@ -216,7 +216,7 @@ EDITS = {
     },
     "symgeom/landscape/flatness/worst_case.py": {
         "measure_curvature",
-        "draw_figure",
+        "draw_figures_tiny",
         "write_report",
     },
     "symgeom/models/perceptron.py": {"solve_perceptron", *GATHER},
@@ -239,17 +239,21 @@ def test_editing_library_code_reruns_what_depends_on_it(study, file):
     [
         (
             "symgeom/study/figures/training.py",
-            "\n# An edit.\n",
-            {"draw_figure": 1, "write_report": 1},
+            lambda text: f"{text}\n# An edit.\n",
+            {"draw_figures_tiny": 1, "write_report": 1},
         ),
-        ("workflow/report/captions/training.rst", "An edit.\n", {"write_report": 1}),
+        (
+            "symgeom/study/figures/training.py",
+            lambda text: text.replace("Training loss (a)", "The training loss (a)"),
+            {"write_report": 1},
+        ),
     ],
 )
-def test_editing_a_figure_redraws_it_alone_and_its_caption_none(study, file, edit, again):
+def test_editing_a_figure_redraws_its_cases_and_its_caption_nothing(study, file, edit, again):
     path = study[0] / file
     before, text = path.stat(), path.read_text()
     try:
-        path.write_text(text + edit)
+        path.write_text(edit(text))
         assert jobs(study[0]) == again
     finally:
         path.write_text(text)
@@ -275,12 +279,8 @@ def test_the_report_of_snakemake_has_the_figures_their_captions_and_the_tables(s
         for each in shown.values()
     )
     for name in drawn:
-        first = (
-            (ROOT / f"workflow/report/captions/{Path(name).stem}.rst").read_text().split("\n")[0]
-        )
-        assert shown[name]["caption"].startswith(
-            f"<p><strong>{html.escape(first.strip('*'), quote=False)}</strong>"
-        )
+        title = html.escape(figure_named(Path(name).stem).title, quote=False)
+        assert shown[name]["caption"].startswith(f"<p><strong>{title}</strong>")
 
 
 def test_a_new_arm_runs_its_own_jobs_and_what_gathers(study, tmp_path):
@@ -302,7 +302,7 @@ def test_a_new_arm_runs_its_own_jobs_and_what_gathers(study, tmp_path):
         "evaluate_claims",
         "write_report",
     ]
-    assert counted(words) == dict.fromkeys(once, 1) | {"draw_figure": len(FIGURES) + 1}
+    assert counted(words) == dict.fromkeys(once, 1) | {"draw_figures_tiny": 1}
 
 
 def test_a_dead_unit_is_named_and_can_be_dropped(study, tmp_path):
