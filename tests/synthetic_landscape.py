@@ -176,6 +176,12 @@ def paths(
     peak[np.ix_(across, partial)] = np.nan
     error = peak[..., None] * (4 * t * (1 - t)) ** 2 + np.array([0.0, 0.03])[:, None]
     dims = ("pair", "variant", "split")
+    measured = {variant.name: variant for kind in KINDS for variant in kind.variants}
+    labels = {
+        "variant": list(variants),
+        "variant_title": ("variant", [measured[name].title for name in variants]),
+        "variant_row": ("variant", [measured[name].row for name in variants]),
+    }
     variables = {
         "error": ((*dims, "t"), error),
         "loss": ((*dims, "t"), 3 * error),
@@ -184,7 +190,7 @@ def paths(
     variables |= {"loss_barrier": (dims, 3 * peak), "peak": (dims, np.full(size, 0.5))}
     return described(
         variables,
-        pair_coordinates(seeds) | {"variant": list(variants), "split": ["train", "test"], "t": t},
+        pair_coordinates(seeds) | labels | {"split": ["train", "test"], "t": t},
     )
 
 
