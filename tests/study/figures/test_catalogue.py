@@ -36,9 +36,11 @@ HELPERS = {
     "series",
     "single",
     "style",
-    "symmetry_graph",
+    "wiring_drawing",
+    "wiring_paper",
+    "wiring_spans",
 }
-"""Modules that are no figure of a study: the graph is drawn by the command line."""
+"""Modules that are no figure of a study; the symmetry graph is drawn by the command line."""
 
 
 def configuration(*files: str, **changes: object) -> dict:

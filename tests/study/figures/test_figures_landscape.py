@@ -8,10 +8,10 @@ import xarray as xr
 from drawn import KEPT, curves, draw, panel, texts
 from matplotlib.collections import LineCollection, QuadMesh
 from scipy.stats import spearmanr
-from symgeom.study.figures.axes import power
 from synthetic_landscape import BINARY, LAYERS, VARIANTS, maps, paths, perceptron
 from synthetic_study import ARMS, SETTINGS, binary_case, case
 
+from symgeom.study.figures.axes import power
 from symgeom.study.figures.measures import MEASURES
 from symgeom.study.figures.style import looks
 
