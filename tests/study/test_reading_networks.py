@@ -1,4 +1,5 @@
-"""What jobs read of many networks: the bits that were stored, whatever fits into memory at once, and nothing that diverged."""
+"""What jobs read of many networks: the bits that were stored, whatever fits into memory at once,
+and nothing that diverged."""
 
 import functools
 import sys
@@ -9,7 +10,6 @@ import pytest
 import torch
 import xarray as xr
 from cases import mlp_spec, network
-from clones import ROOT
 
 from symgeom.ground.on_demand import OnDemand
 from symgeom.ground.randomness import stream
@@ -17,11 +17,9 @@ from symgeom.ground.types import size, stack
 from symgeom.quotient.alignment import Matching, align_pairs
 from symgeom.quotient.gauge import canonicalise
 from symgeom.store import parameters_to_variables, write_store
-
-sys.path.insert(0, str(ROOT / "scripts"))
-
-import _elements
-import _stage
+from symgeom.study import networks as study_networks
+from symgeom.study.gauges import read_elements
+from symgeom.study.labels import ENDS
 
 WIDTHS = (6, 12, 10, 4)
 SPEC = mlp_spec(*WIDTHS)
@@ -52,8 +50,8 @@ def stores(tmp_path: Path) -> list[str]:
 def test_networks_are_those_that_were_stored(
     stores: list[str], monkeypatch: pytest.MonkeyPatch, limit: int
 ):
-    monkeypatch.setattr(_stage, "OnDemand", functools.partial(OnDemand, limit=limit))
-    read = _stage.read_networks(stores)
+    monkeypatch.setattr(study_networks, "OnDemand", functools.partial(OnDemand, limit=limit))
+    read = study_networks.read_networks(stores)
     assert list(read) == [("sgd", 0), ("sgd", 1), ("sgd", 2), ("adam", 0), ("adam", 1)]
     assert ("adam", 2) not in read
     for _ in range(2):
@@ -64,14 +62,14 @@ def test_networks_are_those_that_were_stored(
                 torch.equal(found[name], stored[name]) and found[name].is_contiguous()
                 for name in stored
             )
-    one = _stage.read_networks(stores[0])
+    one = study_networks.read_networks(stores[0])
     assert list(one) == list(read)[:3]
 
 
 def test_no_more_networks_are_held_than_fit(stores: list[str], monkeypatch: pytest.MonkeyPatch):
     held = 2 * size(network(*WIDTHS))
-    monkeypatch.setattr(_stage, "OnDemand", functools.partial(OnDemand, limit=held))
-    read = _stage.read_networks(stores)
+    monkeypatch.setattr(study_networks, "OnDemand", functools.partial(OnDemand, limit=held))
+    read = study_networks.read_networks(stores)
     first = read["sgd", 0]
     assert read["sgd", 0] is first
     assert len(read["sgd", 1]) == len(read["sgd", 2]) == 6
@@ -113,13 +111,10 @@ def test_elements_of_some_pairs_are_read_and_no_others(tmp_path: Path):
         for name, count in sizes.items()
         for part, kind in (("permutation", int), ("scale", float))
     }
-    labels = {
-        name: ("pair", [pair[column] for pair in ends])
-        for column, name in enumerate(_elements.ENDS)
-    }
+    labels = {name: ("pair", [pair[column] for pair in ends]) for column, name in enumerate(ENDS)}
     path = tmp_path / "0.zarr.zip"
     write_store(path, xr.Dataset(variables, labels), config_digest="ab12", seeds=range(5))
-    assert list(_elements.read_elements(str(path), SPEC)) == ends
-    some = _elements.read_elements([str(path)], SPEC, {ends[2], ends[1], ("sgd", 8, "sgd", 9)})
+    assert list(read_elements(str(path), SPEC)) == ends
+    some = read_elements([str(path)], SPEC, {ends[2], ends[1], ("sgd", 8, "sgd", 9)})
     assert list(some) == ends[1:3]
     assert some[ends[2]].permutations["hidden1"].tolist() == [2] * sizes["hidden1"]
