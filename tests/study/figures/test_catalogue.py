@@ -142,10 +142,10 @@ def test_the_binary_study_asks_for_no_ledgers_and_no_layers():
 
 
 def test_layers_and_spectra_are_not_among_what_is_kept():
-    kept = {figure.name for figure in all_figures() if figure.kept(configuration())}
+    kept = {figure.name for figure in all_figures() if figure.in_reference(configuration())}
     assert set(NAMES) - kept == {"layers", "spectra", "charges", "equilibria"}
     with_valleys = configuration(valleys={"imbalances": [0, 1]})
-    kept = {figure.name for figure in all_figures() if figure.kept(with_valleys)}
+    kept = {figure.name for figure in all_figures() if figure.in_reference(with_valleys)}
     assert set(NAMES) - kept == {"layers", "spectra"}
 
 
