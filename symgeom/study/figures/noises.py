@@ -25,20 +25,6 @@ if TYPE_CHECKING:
 
     from symgeom.study.figures.results import Results
 
-PANELS = {
-    "local_energy": ("relative to each weight", "amplitude, relative to each weight"),
-    "torus_energy": ("isotropic on the torus", "amplitude, relative to each unit's length"),
-    "additive_energy": (
-        "raw, on the network as trained",
-        "amplitude (root mean square weight as trained)",
-    ),
-    "rescaled_energy": (
-        "raw, on a rescaled copy (same function)",
-        "amplitude (root mean square weight as trained)",
-    ),
-}
-"""Title and horizontal axis of every noise."""
-
 
 def draw(results: Results) -> Picture:
     """Draw the local energy under every noise that the study has.
@@ -53,9 +39,12 @@ def draw(results: Results) -> Picture:
     Picture
         A page wide.
     """
+    from symgeom.landscape.flatness.measures.catalogue import panels as panels_of
+
     flatness = results.stage("flatness")
+    described = panels_of("amplitude")
     usable = results.usable()
-    names = [name for name in PANELS if name in flatness]
+    names = [name for name in described if name in flatness]
     if not usable:
         return words("No noises to compare: no minimum can be used. " + results.left_out())
     if len(names) < 2:
@@ -67,8 +56,7 @@ def draw(results: Results) -> Picture:
     look_of = looks(results.arms)
     for name, panel in panels.items():
         energies(panel, flatness[name], usable, look_of, level=results.number("level"))
-        title, across = PANELS[name]
-        panel.set(title=title, xlabel=across)
+        panel.set(title=described[name].title, xlabel=described[name].axis)
     for row in rows:
         panels[row[0]].set_ylabel("increase of the training error (%)")
     letter(panels)

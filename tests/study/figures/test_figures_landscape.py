@@ -11,8 +11,8 @@ from scipy.stats import spearmanr
 from synthetic_landscape import BINARY, LAYERS, VARIANTS, maps, paths, perceptron
 from synthetic_study import ARMS, SETTINGS, binary_case, case
 
+from symgeom.landscape.flatness.measures.catalogue import rows
 from symgeom.study.figures.axes import power
-from symgeom.study.figures.measures import MEASURES
 from symgeom.study.figures.style import looks
 
 COLOURS = {arm: look.colour for arm, look in looks(ARMS).items()}
@@ -120,7 +120,7 @@ def test_measures_are_correlated_with_the_test_error():
         for line in axes.lines
         if line.get_linewidth() == 1.4
     }
-    assert labels == [measure.label for measure in MEASURES]
+    assert labels == [measure.label for measure in rows()]
     assert points["Hessian trace"].get_xdata()[0] == pytest.approx(
         spearmanr(trace, error)[0], abs=1e-12
     )
@@ -144,7 +144,7 @@ def test_measures_are_correlated_with_the_test_error():
 def test_correlations_inside_arms_need_three_minima():
     study = case(["minima", "flatness", "curvature"])
     axes, row = panel(draw("measures", study), "inside arms: each, and their mean"), 9
-    assert MEASURES[row].name == "trace"
+    assert rows()[row].array == "trace"
     near = [
         line
         for line in axes.lines
