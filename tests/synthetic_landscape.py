@@ -191,6 +191,12 @@ def paths(
     peak[np.ix_(across, partial)] = np.nan
     error = peak[..., None] * (4 * t * (1 - t)) ** 2 + np.array([0.0, 0.03])[:, None]
     dims = ("pair", "variant", "split")
+    measured = {variant.name: variant for kind in KINDS for variant in kind.variants}
+    labels = {
+        "variant": list(variants),
+        "variant_title": ("variant", [measured[name].title for name in variants]),
+        "variant_row": ("variant", [measured[name].row for name in variants]),
+    }
     variables = {
         "error": ((*dims, "t"), error),
         "loss": ((*dims, "t"), 3 * error),
@@ -204,7 +210,12 @@ def paths(
         "variant_row": ("variant", list(rows)),
     }
     return described(
+<<<<<<< HEAD
         variables, pair_coordinates(seeds) | labels | {"split": ["train", "test"], "t": t}
+=======
+        variables,
+        pair_coordinates(seeds) | labels | {"split": ["train", "test"], "t": t},
+>>>>>>> origin/main
     )
 
 

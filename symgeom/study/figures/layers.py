@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from symgeom.landscape.flatness.measures.catalogue import panels as panels_over
+from symgeom.landscape.flatness.measures.record import Panel
 from symgeom.study.figures.axes import logarithmic, percent
 from symgeom.study.figures.keys import key, letter, note
 from symgeom.study.figures.record import FLATNESS, Figure, asks_for, never
@@ -61,16 +63,28 @@ def draw(results: Results) -> Picture:
         return words("No layers to compare: no minimum can be used. " + results.left_out())
     if not measured:
         return words("No layers to compare: the study measured the network as a whole only.")
+<<<<<<< HEAD
     rows = [[name] for name in measured]
+=======
+    rows = [[row.array] for row in measured]
+>>>>>>> origin/main
     height = 0.9 + 1.9 * len(rows)
     figure, panels = sheet(rows, width=PAGE, height=height, sharex=True)
     look_of = looks(results.arms)
     good = results.minima["usable"]
+<<<<<<< HEAD
     for name, values in measured.items():
         panel = panels[name]
         _row(panel, values, usable, look_of, results.number("level"))
         panel.set(title=described[name].title, ylabel=described[name].axis)
         _scale(panel, described[name].scale, values.where(good))
+=======
+    for row, values in measured.items():
+        panel = panels[row.array]
+        _row(panel, values, usable, look_of, results.number("level"))
+        panel.set(title=row.title, ylabel=row.axis)
+        _scale(panel, row.scale, values.where(good))
+>>>>>>> origin/main
     _names(panel, values["layer"].values.tolist())
     letter(panels)
     key(figure, counts(usable), results.arms)
@@ -78,6 +92,7 @@ def draw(results: Results) -> Picture:
     return figure
 
 
+<<<<<<< HEAD
 def _measured(results: Results, names: Sequence[str]) -> dict[str, xr.DataArray]:
     """Return the measures that the study has, where they differ by sample of the median one."""
     measured = {}
@@ -87,6 +102,19 @@ def _measured(results: Results, names: Sequence[str]) -> dict[str, xr.DataArray]
             if "quantile" in values.dims:
                 values = values.sel(quantile=0.5)
             measured[name] = values
+=======
+def _measured(results: Results) -> dict[Panel, xr.DataArray]:
+    """Return the measures that the study has, where they differ by sample of the median one."""
+    measured = {}
+    for row in panels_over("layer").values():
+        for stage in ("flatness", "curvature"):
+            arrays = results.stage(stage)
+            if row.array in arrays:
+                values = arrays[row.array]
+                if "quantile" in values.dims:
+                    values = values.sel(quantile=0.5)
+                measured[row] = values
+>>>>>>> origin/main
     return measured
 
 

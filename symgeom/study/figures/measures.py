@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from symgeom.landscape.flatness.measures.catalogue import rows
+from symgeom.landscape.flatness.measures.record import Row
 from symgeom.study.figures.axes import minus
 from symgeom.study.figures.keys import key, letter, mark, note
 from symgeom.study.figures.record import FLATNESS, Figure
@@ -133,19 +135,37 @@ def _named(measure: Row, results: Results) -> Row:
     return measure
 
 
+<<<<<<< HEAD
+=======
+def _fill(measure: Row) -> str:
+    """Return the colour inside the markers of a measure."""
+    return INK if measure.invariant else "white"
+
+
+>>>>>>> origin/main
 def _column(results: Results, measure: Row) -> xr.DataArray | None:
     """Return one number per minimum, larger where it is sharper, if the study measured it."""
     from symgeom.study.claims.flatness import mean_local_energy
     from symgeom.study.claims.margin import QUANTILE
 
+<<<<<<< HEAD
     values = results.measured(measure.array)
+=======
+    values = _measured(results, measure.array)
+>>>>>>> origin/main
     if values is None:
         return None
     if "amplitude" in values.dims:
         values = mean_local_energy(values.to_dataset(name="local_energy"))
+<<<<<<< HEAD
     if "quantile" in values.dims:
         values = values.sel(quantile=QUANTILE, method="nearest", drop=True)
     if "rank" in values.dims:
+=======
+    elif "quantile" in values.dims:
+        values = values.sel(quantile=QUANTILE, method="nearest", drop=True)
+    elif "rank" in values.dims:
+>>>>>>> origin/main
         values = values.isel(rank=0, drop=True)
     return -values if measure.larger_is_flatter else values
 

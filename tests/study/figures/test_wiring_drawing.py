@@ -1,4 +1,4 @@
-"""The drawing of the symmetry graph: where the boxes lie, what is written, and what the lines touch."""
+"""The drawing of the symmetry graph: where boxes lie, what is written, and what lines touch."""
 
 import hashlib
 from itertools import combinations
@@ -17,7 +17,7 @@ from symgeom.symmetry.wiring import FIXED, INPUTS, OUTPUTS, SymmetryGraph, UnitN
 
 
 def graph(*edges: tuple[str, int, str, str], **groups: dict) -> SymmetryGraph:
-    """Make a graph from edges (tensor, step, reads, writes), with groups of 4 units unless told otherwise."""
+    """Make a graph from edges (tensor, step, reads, writes), by default with groups of 4 units."""
     made = tuple(
         WeightEdge(tensor, step, tuple(reads.split("+")), tuple(writes.split("+")))
         for tensor, step, reads, writes in edges
