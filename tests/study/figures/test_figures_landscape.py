@@ -1,4 +1,4 @@
-"""What the figures of the toroid study show is what the arrays hold, also where a study lacks a part or is binary."""
+"""Figures of the toroid study show what the arrays hold, also of binary studies and without parts."""
 
 from itertools import combinations
 
