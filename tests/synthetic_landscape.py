@@ -19,21 +19,6 @@ VARIANTS = [
     "geodesic normalised",
     "geodesic both",
 ]
-TITLES = {
-    "linear raw": ("straight, raw", 0),
-    "linear normalised": ("straight, scales removed", 0),
-    "geodesic normalised": ("geodesic, scales removed", 0),
-    "linear aligned": ("straight, permutations removed", 1),
-    "linear both": ("straight, both removed", 1),
-    "geodesic both": ("geodesic, both removed", 1),
-    "geodesic greedy": ("both removed in a single pass", 2),
-    "repaired both": ("both removed, variances repaired", 2),
-    "latent raw": ("signs of latent weights, raw", 0),
-    "hamming raw": ("flips in random order, raw", 0),
-    "latent aligned": ("signs of latent weights, aligned", 1),
-    "hamming aligned": ("flips in random order, aligned", 1),
-}
-"""Title and row of the panel of each variant."""
 BINARY = ["latent raw", "latent aligned", "hamming raw", "hamming aligned"]
 LAYERS = ["0", "2", "4"]
 KINDS = ["typical-typical", "robust-typical", "robust-robust"]
@@ -213,19 +198,9 @@ def paths(
         "barrier": (dims, peak),
     }
     variables |= {"loss_barrier": (dims, 3 * peak), "peak": (dims, np.full(size, 0.5))}
-    titles, rows = zip(*(TITLES[variant] for variant in variants), strict=True)
-    labels = {
-        "variant": list(variants),
-        "variant_title": ("variant", list(titles)),
-        "variant_row": ("variant", list(rows)),
-    }
     return described(
-<<<<<<< HEAD
-        variables, pair_coordinates(seeds) | labels | {"split": ["train", "test"], "t": t}
-=======
         variables,
         pair_coordinates(seeds) | labels | {"split": ["train", "test"], "t": t},
->>>>>>> origin/main
     )
 
 

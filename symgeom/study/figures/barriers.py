@@ -63,11 +63,7 @@ def draw(results: Results) -> Picture:
         test = error.sel(split="test").values
         for arm, members in pairs.items():
             profile(panel, t, train[members], test[members], look_of[arm])
-<<<<<<< HEAD
-        panel.set_title(str(error["variant_title"].values))
-=======
         panel.set_title(paths["variant_title"].sel(variant=variant).item())
->>>>>>> origin/main
         percent(panel, least=1e-3)
         panel.set_ylim(bottom=0)
     letter(panels)
@@ -93,20 +89,6 @@ def _sheet(paths: xr.Dataset) -> tuple[Picture, dict[str, Axes]]:
 
 
 def _layout(paths: xr.Dataset) -> list[list[str]]:
-<<<<<<< HEAD
-    """Return the variants row by row, as they say themselves, all rows equally long."""
-    variants = paths["variant"].values.tolist()
-    numbers = paths["variant_row"].values.tolist()
-    rows: dict[int, list[str]] = {}
-    for variant, number in zip(variants, numbers, strict=True):
-        rows.setdefault(number, []).append(variant)
-    across = max(len(row) for row in rows.values())
-    layout = []
-    for number in sorted(rows):
-        row = rows[number]
-        layout.append(row + [EMPTY] * (across - len(row)))
-    return layout
-=======
     """Return the rows of variants that were measured, all equally long."""
     rows: dict[int, list[str]] = {}
     for variant in paths["variant"].values.tolist():
@@ -114,7 +96,6 @@ def _layout(paths: xr.Dataset) -> list[list[str]]:
         rows.setdefault(row, []).append(variant)
     across = max(len(row) for row in rows.values())
     return [rows[row] + [EMPTY] * (across - len(rows[row])) for row in sorted(rows)]
->>>>>>> origin/main
 
 
 def _lowest(layout: Sequence[Sequence[str]]) -> list[str]:

@@ -54,37 +54,22 @@ def draw(results: Results) -> Picture:
     Picture
         A page wide.
     """
-    from symgeom.landscape.flatness.measures.catalogue import panels as panels_of
-
     usable = results.usable()
-    described = panels_of("layer")
-    measured = _measured(results, list(described))
+    measured = _measured(results)
     if not usable:
         return words("No layers to compare: no minimum can be used. " + results.left_out())
     if not measured:
         return words("No layers to compare: the study measured the network as a whole only.")
-<<<<<<< HEAD
-    rows = [[name] for name in measured]
-=======
     rows = [[row.array] for row in measured]
->>>>>>> origin/main
     height = 0.9 + 1.9 * len(rows)
     figure, panels = sheet(rows, width=PAGE, height=height, sharex=True)
     look_of = looks(results.arms)
     good = results.minima["usable"]
-<<<<<<< HEAD
-    for name, values in measured.items():
-        panel = panels[name]
-        _row(panel, values, usable, look_of, results.number("level"))
-        panel.set(title=described[name].title, ylabel=described[name].axis)
-        _scale(panel, described[name].scale, values.where(good))
-=======
     for row, values in measured.items():
         panel = panels[row.array]
         _row(panel, values, usable, look_of, results.number("level"))
         panel.set(title=row.title, ylabel=row.axis)
         _scale(panel, row.scale, values.where(good))
->>>>>>> origin/main
     _names(panel, values["layer"].values.tolist())
     letter(panels)
     key(figure, counts(usable), results.arms)
@@ -92,17 +77,6 @@ def draw(results: Results) -> Picture:
     return figure
 
 
-<<<<<<< HEAD
-def _measured(results: Results, names: Sequence[str]) -> dict[str, xr.DataArray]:
-    """Return the measures that the study has, where they differ by sample of the median one."""
-    measured = {}
-    for name in names:
-        values = results.measured(name)
-        if values is not None:
-            if "quantile" in values.dims:
-                values = values.sel(quantile=0.5)
-            measured[name] = values
-=======
 def _measured(results: Results) -> dict[Panel, xr.DataArray]:
     """Return the measures that the study has, where they differ by sample of the median one."""
     measured = {}
@@ -114,7 +88,6 @@ def _measured(results: Results) -> dict[Panel, xr.DataArray]:
                 if "quantile" in values.dims:
                     values = values.sel(quantile=0.5)
                 measured[row] = values
->>>>>>> origin/main
     return measured
 
 
@@ -167,5 +140,5 @@ FIGURE = Figure(
     drawing=draw,
     settings=("claims.level",),
     asked=asks_for("flatness.layers", "curvature.layers"),
-    in_reference=never,
+    kept=never,
 )

@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
     from numpy.typing import NDArray
 
-    from symgeom.landscape.flatness.measures.record import Row
     from symgeom.study.figures.results import Results
     from symgeom.study.figures.style import Look
 
@@ -115,8 +114,6 @@ def draw(results: Results) -> Picture:
 
 def _samples(results: Results) -> dict[Row, Sample]:
     """Return the samples of the measures that a study has, where they are large enough."""
-    from symgeom.landscape.flatness.measures.catalogue import rows
-
     samples = {}
     for measure in rows():
         column = _column(results, measure)
@@ -135,44 +132,35 @@ def _named(measure: Row, results: Results) -> Row:
     return measure
 
 
-<<<<<<< HEAD
-=======
 def _fill(measure: Row) -> str:
     """Return the colour inside the markers of a measure."""
     return INK if measure.invariant else "white"
 
 
->>>>>>> origin/main
 def _column(results: Results, measure: Row) -> xr.DataArray | None:
     """Return one number per minimum, larger where it is sharper, if the study measured it."""
     from symgeom.study.claims.flatness import mean_local_energy
     from symgeom.study.claims.margin import QUANTILE
 
-<<<<<<< HEAD
-    values = results.measured(measure.array)
-=======
     values = _measured(results, measure.array)
->>>>>>> origin/main
     if values is None:
         return None
     if "amplitude" in values.dims:
         values = mean_local_energy(values.to_dataset(name="local_energy"))
-<<<<<<< HEAD
-    if "quantile" in values.dims:
-        values = values.sel(quantile=QUANTILE, method="nearest", drop=True)
-    if "rank" in values.dims:
-=======
     elif "quantile" in values.dims:
         values = values.sel(quantile=QUANTILE, method="nearest", drop=True)
     elif "rank" in values.dims:
->>>>>>> origin/main
         values = values.isel(rank=0, drop=True)
     return -values if measure.larger_is_flatter else values
 
 
-def _fill(measure: Row) -> str:
-    """Return the colour inside the markers of a measure."""
-    return INK if measure.invariant else "white"
+def _measured(results: Results, name: str) -> xr.DataArray | None:
+    """Return what a study has measured of a name."""
+    for stage in ("flatness", "curvature"):
+        arrays = results.stage(stage)
+        if name in arrays:
+            return arrays[name]
+    return None
 
 
 def _sample(column: xr.DataArray, minima: xr.Dataset) -> Sample:

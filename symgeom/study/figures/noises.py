@@ -26,15 +26,12 @@ if TYPE_CHECKING:
 
     from symgeom.study.figures.results import Results
 
-<<<<<<< HEAD
-=======
 ABREAST = 3
 """Up to how many panels stand in one row."""
 
 EMPTY = "."
 """Where there is no panel."""
 
->>>>>>> origin/main
 
 def draw(results: Results) -> Picture:
     """Draw the local energy under every noise that the study has.
@@ -49,17 +46,10 @@ def draw(results: Results) -> Picture:
     Picture
         A page wide.
     """
-    from symgeom.landscape.flatness.measures.catalogue import panels as panels_of
-
     flatness = results.stage("flatness")
-    described = panels_of("amplitude")
     usable = results.usable()
-<<<<<<< HEAD
-    names = [name for name in described if name in flatness]
-=======
     noises = panels_over("amplitude")
     names = [name for name in noises if name in flatness]
->>>>>>> origin/main
     if not usable:
         return words("No noises to compare: no minimum can be used. " + results.left_out())
     if len(names) < 2:
@@ -72,11 +62,7 @@ def draw(results: Results) -> Picture:
     look_of = looks(results.arms)
     for name, panel in panels.items():
         energies(panel, flatness[name], usable, look_of, level=results.number("level"))
-<<<<<<< HEAD
-        panel.set(title=described[name].title, xlabel=described[name].axis)
-=======
         panel.set(title=noises[name].title, xlabel=noises[name].axis)
->>>>>>> origin/main
     for row in rows:
         panels[row[0]].set_ylabel("increase of the training error (%)")
     letter(panels)
