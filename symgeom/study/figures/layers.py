@@ -140,5 +140,5 @@ FIGURE = Figure(
     drawing=draw,
     settings=("claims.level",),
     asked=asks_for("flatness.layers", "curvature.layers"),
-    kept=never,
+    in_reference=never,
 )
