@@ -1,11 +1,12 @@
-"""The command line: ``symgeom inspect package.module:factory`` and ``symgeom verify <folder>``.
+"""The command line: ``symgeom inspect``, ``symgeom draw`` and ``symgeom verify``.
 
 ``python -m symgeom`` does the same where the package is not installed.
 
 ``inspect`` imports a network, finds and certifies its symmetries, prints them as a table and draws
-them as a graph. ``verify`` checks that every store of a study is whole, and exits with status 1 if
-one is not. A mistake is one sentence on standard error and exit status 1 (2 if the command itself
-makes no sense); SYMGEOM_DEBUG=1 shows the traceback.
+them as a graph. ``draw`` draws one figure of a finished study. ``verify`` checks that every store
+of a study is whole, and exits with status 1 if one is not. A mistake is one sentence on standard
+error and exit status 1 (2 if the command itself makes no sense); SYMGEOM_DEBUG=1 shows the
+traceback.
 """
 
 import argparse
@@ -72,10 +73,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="symgeom", description="Look at a network, or check a study."
+        prog="symgeom", description="Look at a network, draw a figure of a study, or check it."
     )
     commands = parser.add_subparsers(required=True, metavar="command")
     _add_inspect(commands)
+    _add_draw(commands)
     _add_verify(commands)
     return parser
 
@@ -137,6 +139,25 @@ def _add_inspect(commands: Commands) -> None:
     )
 
 
+def _add_draw(commands: Commands) -> None:
+    """Add the command that draws a figure of a study."""
+    command = commands.add_parser(
+        "draw", help="draw one figure of a finished study", allow_abbrev=False
+    )
+    command.set_defaults(run=_draw_of_study)
+    command.add_argument(
+        "study", type=Path, metavar="results/study", help="the folder of the study"
+    )
+    command.add_argument("case", help="one of its cases, or a model (perceptron)")
+    command.add_argument("figure", help="the figure, such as barriers")
+    command.add_argument(
+        "--to",
+        type=_picture,
+        metavar="FILE",
+        help="where to draw it: .png, .pdf or .svg (by default <figure>.svg)",
+    )
+
+
 def _add_verify(commands: Commands) -> None:
     """Add the command that checks a study."""
     command = commands.add_parser(
@@ -190,6 +211,17 @@ def _picture(text: str) -> Path:
     if Path(text).suffix not in SUFFIXES:
         raise argparse.ArgumentTypeError(f"{text!r} does not end in {', '.join(SUFFIXES)}")
     return Path(text)
+
+
+def _draw_of_study(options: argparse.Namespace) -> int:
+    from symgeom.study.figures.single import draw_figure
+    from symgeom.study.figures.style import save
+
+    picture = draw_figure(options.study, options.case, options.figure)
+    path = options.to or Path(f"{options.figure}.svg")
+    save(picture, path)
+    sys.stdout.write(f"{path}\n")
+    return 0
 
 
 def _verify(options: argparse.Namespace) -> int:
@@ -321,10 +353,10 @@ def _certified(
 def _draw(spec: SymmetrySpec, network: nn.Module, example: Tensor, name: str, path: Path) -> None:
     """Draw the graph; only this loads matplotlib."""
     from symgeom.study.figures.style import save
-    from symgeom.study.figures.symmetry_graph import caption_of, draw
+    from symgeom.study.figures.wiring_drawing import caption_of, draw_graph
 
     graph = symmetry_graph(spec, network, example)
-    save(draw(graph, title=f"Symmetries of {name}: {len(spec.groups)} groups"), path)
+    save(draw_graph(graph, title=f"Symmetries of {name}: {len(spec.groups)} groups"), path)
     sys.stdout.write(f"\n{path}: {caption_of(graph)}\n")
 
 

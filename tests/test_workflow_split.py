@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import xarray as xr
-from clones import copy_repository, counted, override, snakemake
+from clones import copy_repository, counted, draw_only, edit, override, snakemake
 
 from symgeom.store import open_study
 from symgeom.study.claims.record import read_claims
@@ -12,6 +12,8 @@ from symgeom.study.claims.record import read_claims
 CONFIG = "tests/small_pairs.yaml"
 FINE = "{arms_per_job: 2, arms_per_chain_job: 2, seeds_per_job: 1, pairs_per_job: 3, points_per_job: 3, pairs_at_once: 1}"
 ASKED = ("claims.csv", "figures/tiny/distances.svg", "figures/tiny/maps.svg")
+DRAWN = ("distances", "maps", "mine")
+"""The figures of the copy, and one that a test adds."""
 MEASURED = ("canonicalise_minima", "measure_flatness", "measure_equilibria")
 """Stages that look at each network alone."""
 
@@ -27,6 +29,7 @@ def fine(text: str = "") -> str:
 def clone(tmp_path_factory):
     """A copy of the repository with the measurements of one study twice: in one part, and in many small jobs."""
     clone = copy_repository(tmp_path_factory.mktemp("split") / "clone", config=CONFIG)
+    draw_only(clone, *DRAWN)
     for study, words in (("whole", ()), ("fine", override(clone.parent, fine()))):
         run = snakemake(
             clone, *(f"results/{study}/{name}" for name in ASKED), *words, "--cores", "2"
@@ -127,20 +130,14 @@ def test_a_changed_learning_rate_runs_its_arm_and_what_depends_on_it(clone, tmp_
 
 
 def test_a_new_figure_is_drawn_and_nothing_else(clone, tmp_path):
-    listed, drawn, told = (
-        clone / f"workflow/{name}"
-        for name in ("rules/figures.smk", "../symgeom/study/figures", "report/captions")
-    )
-    text, before = listed.read_text(), jobs(clone, tmp_path, target="report.html")
-    mark = '    "training": ("Training: how were the minima reached?", ["minima"], {}),\n'
-    assert mark in text
-    listed.write_text(text.replace(mark, mark + mark.replace('"training"', '"mine"')))
-    (drawn / "mine.py").write_text((drawn / "training.py").read_text())
-    (told / "mine.rst").write_text((told / "training.rst").read_text())
-    assert jobs(clone, tmp_path, target="report.html") == before | {
-        "draw_figure": before["draw_figure"] + 1
-    }
-    listed.write_text(text)
+    figures = clone / "symgeom/study/figures"
+    before = jobs(clone, tmp_path, target="report.html")
+    training = (figures / "training.py").read_text()
+    (figures / "mine.py").write_text(training.replace('name="training"', 'name="mine"'))
+    edit(figures / "catalogue.py", '^    "training",$', '    "training",\n    "mine",')
+    assert jobs(clone, tmp_path, target="figures/tiny/mine.svg") == {"draw_figures_tiny": 1}
+    assert jobs(clone, tmp_path, target="report.html") == before | {"draw_figures_tiny": 1}
+    edit(figures / "catalogue.py", '^    "mine",\n', "")
 
 
 def test_an_arm_that_is_removed_is_gone_from_the_claims(clone, tmp_path):
@@ -154,7 +151,7 @@ def test_an_arm_that_is_removed_is_gone_from_the_claims(clone, tmp_path):
         claim for claim in read_claims(clone / "results/fine/claims.csv") if "adam" in f"{claim}"
     ]
     assert "adam" not in (clone / "results/fine/barriers.csv").read_text()
-    for figure in ("flatness", "barriers"):
+    for figure in ("distances", "maps"):
         words = snakemake(
             clone,
             f"results/fine/figures/tiny/{figure}.svg",

@@ -24,7 +24,7 @@ FILL = {"b": False, "U": ""}
 
 
 def join_batches(
-    batches: Sequence[xr.Dataset], names: Sequence[str], *, stage: str, lazy: bool
+    batches: Sequence[xr.Dataset], names: Sequence[str], *, folder: str, lazy: bool
 ) -> xr.Dataset:
     """Join the batches of a stage along what they list, and sort them by their labels.
 
@@ -34,8 +34,8 @@ def join_batches(
         At least one.
     names : sequence of str
         Of their files, for the message.
-    stage : str
-        Which stage it is, for the message.
+    folder : str
+        Where the files lie, for the message.
     lazy : bool
         Whether the numbers of the batches are not to be read.
 
@@ -53,7 +53,7 @@ def join_batches(
     --------
     >>> first = xr.Dataset({"loss": ("pair", [0.5])}, {"number": ("pair", [1])}, {"seeds": [0]})
     >>> second = xr.Dataset({"loss": ("pair", [0.1])}, {"number": ("pair", [0])}, {"seeds": [1]})
-    >>> stage = join_batches([first, second], ["0", "1"], stage="barriers", lazy=False)
+    >>> stage = join_batches([first, second], ["0", "1"], folder="barriers", lazy=False)
     >>> stage.loss.values.tolist(), stage.attrs["seeds"]
     ([0.1, 0.5], [0, 1])
     """
@@ -64,7 +64,7 @@ def join_batches(
         return _joined_minima(batches, lazy=lazy)
     except ValueError as error:
         raise SymgeomError(
-            f"Cannot join the batches {list(names)} of '{stage}': {error} A changed number of "
+            f"Cannot join the batches {list(names)} of '{folder}': {error} A changed number of "
             "batches leaves old files behind: delete that folder and run snakemake again."
         ) from error
 

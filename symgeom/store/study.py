@@ -74,11 +74,12 @@ def open_study(
             "snakemake to make it."
         )
     nodes = {"/": xr.Dataset(attrs={"study": PurePosixPath(folder).name})}
-    for stage, batch_files in _by_stage(stores).items():
+    for node, batch_files in _by_node(stores).items():
         urls = [f"{path}/{file}" for file in batch_files]
         batches = [_read_batch(url, weights=weights, lazy=lazy) for url in urls]
         names = [file.name for file in batch_files]
-        nodes[stage] = join_batches(batches, names, stage=f"{path}/{stage}", lazy=lazy)
+        batch_folder = f"{path}/{batch_files[-1].parent}"
+        nodes[node] = join_batches(batches, names, folder=batch_folder, lazy=lazy)
     return xr.DataTree.from_dict(nodes)
 
 
@@ -90,13 +91,14 @@ def _stores_below(system: AbstractFileSystem, folder: str) -> list[PurePosixPath
     return sorted(PurePosixPath(name).relative_to(folder) for name in [*stages, *batches])
 
 
-def _by_stage(stores: Sequence[PurePosixPath]) -> dict[str, list[PurePosixPath]]:
-    """Group the stores, of stages and of batches, by ``<case>/<stage>``."""
-    stages: dict[str, list[PurePosixPath]] = {}
+def _by_node(stores: Sequence[PurePosixPath]) -> dict[str, list[PurePosixPath]]:
+    """Group the stores, of whole stages and of batches, by ``<case>/<stage>``."""
+    nodes: dict[str, list[PurePosixPath]] = {}
     for store in stores:
         stage, case, *_ = store.parts
-        stages.setdefault(f"{case.removesuffix(SUFFIX)}/{stage}", []).append(store)
-    return stages
+        node = f"{case.removesuffix(SUFFIX)}/{stage}"
+        nodes.setdefault(node, []).append(store)
+    return nodes
 
 
 def _read_batch(file: str, *, weights: bool, lazy: bool) -> xr.Dataset:

@@ -110,7 +110,8 @@ def test_the_outgoing_power_is_the_degree_of_the_activation():
 
 
 def test_the_defect_is_the_slope_of_the_loss_along_the_orbit():
-    # GELU: no symmetry, so that the slope along the scaling of unit 4 is not zero. Central differences in s = exp(t).
+    # GELU: no symmetry, so that the slope along the scaling of unit 4 is not zero. Central
+    # differences in s = exp(t).
     spec, params, landscape = mlp_spec(*WIDTHS), network(*WIDTHS), problem(nn.GELU)
     gradient = landscape.gradient(params)
 
@@ -171,7 +172,8 @@ def test_gradient_flow_keeps_the_charges_and_descent_does_not():
 
 
 def test_linear_units_keep_a_matrix():
-    """Du, Hu, Lee: W W^T + b b^T - U^T U, of which every entry is conserved; a ReLU leaves the diagonal alone."""
+    """Du, Hu, Lee: W W^T + b b^T - U^T U, of which every entry is conserved; a ReLU leaves the
+    diagonal alone."""
     spec, params = mlp_spec(*WIDTHS, scale="linear"), network(*WIDTHS)
     weight, bias, out = (params[name] for name in ("2.weight", "2.bias", "4.weight"))
     expected = weight @ weight.T + torch.outer(bias, bias) - out.T @ out

@@ -1,4 +1,5 @@
-"""The dimension of orbits: by formula, and against the Hessian at minima of models whose minima are known."""
+"""The dimension of orbits: by formula, and against the Hessian at minima of models whose minima
+are known."""
 
 import numpy as np
 import pytest
@@ -64,7 +65,8 @@ def test_orbits_lie_in_the_flat_directions_of_a_minimum(activation, scale):
     spec = mlp_spec(3, 6, 2, scale=scale, bias=False)
     params = {"0.weight": torch.tensor(incoming), "2.weight": torch.tensor(outgoing)}
     assert flat == outgoing.size + incoming.size - targets.size
-    # Matrices explain all flat directions of a linear network; a ReLU leaves most of them to the data.
+    # Matrices explain all flat directions of a linear network; a ReLU leaves most of them to the
+    # data.
     assert orbit_dimension(spec, params) == (flat if scale == "linear" else 6)
     assert sum(values.numel() for values in charges(spec, params).values()) >= 6
 

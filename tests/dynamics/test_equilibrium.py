@@ -133,7 +133,8 @@ def test_single_precision_is_measured_in_double():
 
 
 def test_the_mean_drift_of_a_charge_under_sgd_is_force_minus_decay():
-    # All mini-batches of two samples of six, drawn with replacement, one SGD step each: an exact mean.
+    # All mini-batches of two samples of six, drawn with replacement, one SGD step each: an exact
+    # mean.
     rate, decay, landscape, params = 0.1, 0.05, problem(samples=6), network(*WIDTHS)
     force, mean = noise_force(SPEC, landscape, params), landscape.gradient(params)
     drift = {name: torch.zeros_like(charge) for name, charge in charges(SPEC, params).items()}
@@ -147,7 +148,8 @@ def test_the_mean_drift_of_a_charge_under_sgd_is_force_minus_decay():
     for name, charge in charges(SPEC, params).items():
         noise = force[name][0] + force[name][1] - force[name][2]
         ratio = decay_ratio(learning_rate=rate, batch_size=2, weight_decay=decay)
-        # Beyond the theory, both of second order in the step: the mean gradient, and the square of the decay.
+        # Beyond the theory, both of second order in the step: the mean gradient, and the square of
+        # the decay.
         discretisation = rate**2 * (pairing(SPEC, mean, mean)[name] + decay**2 * charge)
         torch.testing.assert_close(
             drift[name],
@@ -201,7 +203,8 @@ def test_the_displacement_is_the_root_of_the_drift(powers, decay):
 
 @pytest.mark.parametrize("decay", [0.0, 0.7])
 def test_powers_of_two_halve_the_displacement(decay):
-    # s**2 in place of s: the root-finder for general powers against the closed form for powers of one.
+    # s**2 in place of s: the root-finder for general powers against the closed form for powers of
+    # one.
     closed = displacement((1, 1, -1), (0.2, 1.0, 3.0), (0.5, 2.0, 0.1), decay)
     assert (
         abs(displacement((2, 2, -2), (0.2, 1.0, 3.0), (0.5, 2.0, 0.1), decay) - closed / 2)

@@ -1,4 +1,5 @@
-"""Moves along the valley: charges are reached, functions stay, and what cannot be reached is named."""
+"""Moves along the valley: charges are reached, functions stay, and what cannot be reached is
+named."""
 
 import pytest
 import torch
@@ -140,7 +141,7 @@ def test_single_precision_stays_single():
 
 @pytest.mark.parametrize("size", [0.0, 1.0, 10.0])
 def test_linear_units_reach_any_symmetric_matrix(size):
-    """As many incoming and outgoing weights as units: every direction is reached from both sides."""
+    """As many incoming and outgoing weights as units: both sides reach every direction."""
     widths = (6, 4, 5)
     spec, params, module = (
         mlp_spec(*widths, scale="linear"),
@@ -154,7 +155,8 @@ def test_linear_units_reach_any_symmetric_matrix(size):
 
 
 def test_wide_linear_units_reach_what_their_ranks_allow():
-    """Eight units read three inputs and a bias, and two outputs read them: at most 4 positive and 2 negative eigenvalues."""
+    """Eight units read three inputs and a bias, and two outputs read them: at most 4 positive and
+    2 negative eigenvalues."""
     widths = (3, 8, 2)
     spec, params, module = (
         mlp_spec(*widths, scale="linear"),

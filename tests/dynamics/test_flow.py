@@ -1,4 +1,4 @@
-"""Gradient flow against closed forms, and its charges against the tolerances that were asked for."""
+"""Gradient flow against closed forms, and its charges against the tolerances asked for."""
 
 import math
 
@@ -22,7 +22,8 @@ def squares(outputs, targets):
 
 
 def matrix_model(activation=nn.Identity):
-    """Fit a random matrix by two layers without biases, on one sample per column; weights of standard deviation 0.1."""
+    """Fit a random matrix by two layers without biases, on one sample per column; weights of
+    standard deviation 0.1."""
     draw = stream("matrix model")
     targets = torch.randn(FAN_IN, FAN_OUT, generator=draw, dtype=torch.float64)
     module = mlp(FAN_IN, UNITS, FAN_OUT, activation=activation, bias=False)

@@ -50,8 +50,9 @@ def test_every_law_that_is_found_holds(name):
 
 
 MORE = {
-    # Channels that padding adds are families of their own: 1, 3 and 5 of them in the three stages. Inputs of norms at the stream:
-    # 4 * 1 + 3 * 3 + 3 * 5; inside the blocks 9 inputs and 9 pairs; 5 for the stream itself.
+    # Channels that padding adds are families of their own: 1, 3 and 5 of them in the three stages.
+    # Inputs of norms at the stream: 4 * 1 + 3 * 3 + 3 * 5; inside the blocks 9 inputs and 9 pairs;
+    # 5 for the stream itself.
     "residual network": (lambda: cifar_resnet(4), (3, 8, 8), 51),
     "attention": (lambda: self_attention(6, 3), (4, 6), 6),
     "transformer": (

@@ -1,4 +1,5 @@
-"""Counts of conservation laws against the published ones, and against brackets written out by hand."""
+"""Counts of conservation laws against the published ones, and against brackets written out by
+hand."""
 
 from itertools import pairwise
 
@@ -31,7 +32,8 @@ def count(*widths, activation=nn.Identity, scale="linear", bias=False) -> LawCou
     )
 
 
-# Measured independently with brackets of the products of the matrices: laws, and independent entries of the balance matrices.
+# Measured independently with brackets of the products of the matrices: laws, and independent
+# entries of the balance matrices.
 LINEAR = {
     (2, 2, 2): (3, 3),
     (2, 3, 2): (6, 6),
@@ -60,7 +62,8 @@ def test_linear_networks_have_the_laws_of_their_balance_and_more_between_scalars
 
 
 def test_two_layers_follow_the_closed_form():
-    # D - dim Lie = r (r + 1) / 2 where inputs and outputs together are at least as many as the units.
+    # D - dim Lie = r (r + 1) / 2 where inputs and outputs together are at least as many as the
+    # units.
     for inputs, units, outputs in ((2, 3, 2), (3, 4, 2), (3, 2, 3)):
         assert count(inputs, units, outputs).laws == units * (units + 1) // 2
 
@@ -108,14 +111,16 @@ def test_softmax_adds_the_sums_over_classes():
 
 
 def test_a_bracket_within_the_span_adds_nothing():
-    """One unit on two inputs: the fields are (u e_i, v_i) for outputs u v_i, and their bracket is worked out by hand."""
+    """One unit on two inputs: the fields are (u e_i, v_i) for outputs u v_i, and their bracket is
+    worked out by hand."""
     module = nn.Sequential(nn.Linear(2, 1, bias=False), nn.Linear(1, 1, bias=False)).double()
     params = {
         "0.weight": torch.tensor([[1.0, 2.0]]).double(),
         "1.weight": torch.tensor([[3.0]]).double(),
     }
     found = count_laws(module, params, inputs=torch.eye(2).double(), generator=stream("laws"))
-    # The bracket (v_1 e_2 - v_2 e_1, 0) is v_1 times the second field minus v_2 times the first, over u: it adds nothing.
+    # The bracket (v_1 e_2 - v_2 e_1, 0) is v_1 times the second field minus v_2 times the first,
+    # over u: it adds nothing.
     assert found.spanned == (2, 2)
     assert found.laws == 1  # |v|^2 - u^2
 

@@ -28,7 +28,8 @@ def start():
 
 
 def loss_gradient(params, index):
-    """Gradients of the stacked networks on their own mini-batches (member, sample), by plain autograd."""
+    """Gradients of the stacked networks on their own mini-batches (member, sample), by plain
+    autograd."""
     theta = {name: tensor.detach().requires_grad_() for name, tensor in params.items()}
     hidden = INPUTS[index].to(params["0.weight"].dtype)
     for layer in ("0", "2", "4"):
@@ -80,7 +81,8 @@ def relative_defect(ledger):
 
 
 def final(by_group):
-    """All units of the last snapshot, groups side by side: (member, unit) or (member, term, unit)."""
+    """All units of the last snapshot, groups side by side: (member, unit) or (member, term,
+    unit)."""
     return torch.cat([values[:, -1] for values in by_group.values()], dim=-1)
 
 
@@ -112,7 +114,8 @@ def test_it_closes_over_5000_mini_batch_steps_with_momentum_decay_and_a_changing
 
 
 def test_plain_sgd_agrees_with_the_one_step_identity():
-    # Q' = (1 - eta lambda)^2 Q + eta^2 g^T M g, from the gradient alone: an account that never sees the direction.
+    # Q' = (1 - eta lambda)^2 Q + eta^2 g^T M g, from the gradient alone: an account that never sees
+    # the direction.
     rate, decay, params = 0.05, 0.02, start()
     ledger = Ledger(SPEC, params, momentum=0.0, weight_decay=decay, equivariant=True)
     ledger.snapshot(0, params)
@@ -258,7 +261,8 @@ def test_measuring_an_equivariant_method_finds_nothing_and_changes_no_term():
 
 
 def test_a_force_taken_elsewhere_is_booked_apart_from_decay_and_memory():
-    # Sharpness-aware: the gradient of a shifted point. Only the first order of this shift is in the optimizer's term.
+    # Sharpness-aware: the gradient of a shifted point. Only the first order of this shift is in the
+    # optimizer's term.
     def sharpness_aware(velocity, gradient, params, momentum, weight_decay):
         shifted = {name: params[name] + 0.1 * gradient[name] for name in params}
         return heavy_ball(
@@ -347,7 +351,8 @@ def test_legs_with_blocks_regions_and_buffers_are_read_like_charges():
 
 @pytest.mark.parametrize("kind", ["linear layers", "attention"])
 def test_matrices_of_charges_close_too(kind):
-    """Layers without activation between them; heads, with a bias of the keys that has no gradient of its own."""
+    """Layers without activation between them; heads, with a bias of the keys that has no gradient
+    of its own."""
     linear = kind == "linear layers"
     module = mlp(*WIDTHS, activation=nn.Identity) if linear else randomised(self_attention(6, 3))
     inputs = torch.randn(
@@ -383,7 +388,8 @@ def test_matrices_of_charges_close_too(kind):
 @pytest.mark.parametrize("every", [1, 2, 4])
 @pytest.mark.parametrize(("momentum", "decay"), [(0.0, 0.0), (0.9, 1e-2), (0.5, 0.0)])
 def test_the_noise_is_that_of_consecutive_forces(momentum, decay, every):
-    """The account never sees a force; here all of them are kept, and paired one by one; what was found last is held."""
+    """The account never sees a force; here all of them are kept, and paired one by one; what was
+    found last is held."""
     params, rates, forces = start(), [0.05, 0.08, 0.02], []
     ledger = Ledger(
         SPEC, params, momentum=momentum, weight_decay=decay, equivariant=True, noise_every=every
@@ -411,7 +417,8 @@ def test_the_noise_is_that_of_consecutive_forces(momentum, decay, every):
 
 
 def test_noise_is_that_of_sample_gradients_and_full_batches_have_none():
-    """At weights that hardly move the mean is known: the spread of sample gradients over the size of the batch."""
+    """At weights that hardly move the mean is known: the spread of sample gradients over the size
+    of the batch."""
     params, rate, steps = start(), 1e-7, 2000
     noise = {}
     for kind in ("batches", "full"):
@@ -438,7 +445,8 @@ def test_noise_is_that_of_sample_gradients_and_full_batches_have_none():
 
 
 def test_in_single_precision_the_account_is_as_good_as_the_weights():
-    """Next to double precision: one step to rounding; over 500 what does not close is what rounding did to the weights."""
+    """Next to double precision: one step to rounding; over 500 what does not close is what
+    rounding did to the weights."""
     single = {name: tensor.float() for name, tensor in start().items()}
     step = {name: tensor.float() for name, tensor in loss_gradient(start(), batches(1)[0]).items()}
     found = {}

@@ -1,4 +1,5 @@
-"""Stores that are read chunk by chunk, or over a network: the same arrays, only what is asked for, and bad bytes are found."""
+"""Stores that are read chunk by chunk, or over a network: the same arrays, only what is asked
+for, and bad bytes are found."""
 
 import functools
 import threading
@@ -176,7 +177,8 @@ def test_a_truncated_store_is_refused_when_it_is_opened(tmp_path: Path, kept: fl
 
 
 class Ranges(SimpleHTTPRequestHandler):
-    """A server of files that understands requests for a part of one, which that of the standard library does not."""
+    """A server of files that understands requests for a part of one, which that of the standard
+    library does not."""
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -255,6 +257,6 @@ def test_the_name_of_a_folder_is_no_pattern(tmp_path: Path):
 def test_an_unknown_file_system_is_named():
     with pytest.raises(
         SymgeomError,
-        match="Cannot read 'nowhere://study/m.zarr.zip': Protocol not known: nowhere.*correct the path",
+        match="Cannot read 'nowhere://study/m.zarr.zip': Protocol not known: nowhere.*correct the",
     ):
         read_store("nowhere://study/m.zarr.zip")

@@ -17,7 +17,8 @@ def images(samples: int, height: int = 5, width: int = 7) -> Tensor:
 
 
 def possible(image: Tensor, move: int, reflect: bool) -> dict[tuple[int, int, bool], Tensor]:
-    """Return every crop of a padded image by its corner, slowly: pad channel by channel, cut, and reflect."""
+    """Return every crop of a padded image by its corner, slowly: pad channel by channel, cut, and
+    reflect."""
     height, width = image.shape[1:]
     padded = torch.stack(
         [
@@ -41,7 +42,8 @@ def possible(image: Tensor, move: int, reflect: bool) -> dict[tuple[int, int, bo
 def test_every_image_becomes_one_of_its_crops_all_equally_often(
     name: str, move: int, reflect: bool
 ):
-    """Counts are within five standard deviations of a uniform choice, and the choice differs from image to image."""
+    """Counts are within five standard deviations of a uniform choice, and the choice differs from
+    image to image."""
     image, draws = images(1), 8100
     crops = possible(image[0], move, reflect)
     keys = {tuple(crop.flatten().tolist()): key for key, crop in crops.items()}

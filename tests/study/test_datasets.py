@@ -153,7 +153,8 @@ def images(samples: int, seed: int) -> torch.Tensor:
 
 
 def test_standard_inputs_have_mean_0_and_deviation_1_in_every_channel_of_training():
-    """On 3000 samples, more than are summed at once; a test sample is moved by the numbers of training."""
+    """On 3000 samples, more than are summed at once; a test sample is moved by the numbers of
+    training."""
     train, test, targets = images(3000, 0), images(5, 1), torch.tensor([0, 1])
     scaled = Choice(normalise="standard").normalised(
         Data(train, targets, test, targets, 2, "noise")
@@ -195,7 +196,8 @@ def teacher(**options):
 
 
 def test_a_linear_teacher_separates_its_classes_by_a_hyperplane():
-    """One direction fits the labels: least squares on them classifies almost as the teacher, far above chance."""
+    """One direction fits the labels: least squares on them classifies almost as the teacher, far
+    above chance."""
     data = teacher(features=5, widths=[], samples=2000, test_samples=500)
     design = torch.cat([data.train_inputs, torch.ones(2000, 1, dtype=torch.float64)], 1)
     signs = 2.0 * data.train_targets.double() - 1

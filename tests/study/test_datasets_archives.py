@@ -26,7 +26,8 @@ def md5(content: bytes) -> str:
 
 
 def write_mnist(root, monkeypatch, name="MNIST", *, train=20, labels=None):
-    """Write image k as 28 rows of grey level k, labelled k modulo 10, in the layout of MNIST; and make it the original."""
+    """Write image k as 28 rows of grey level k, labelled k modulo 10, in the layout of MNIST; and
+    make it the original."""
     module = {"MNIST": mnist, "FashionMNIST": fashion_mnist}[name]
     folder, originals = root / name / "raw", {}
     folder.mkdir(parents=True)
@@ -106,9 +107,11 @@ def test_a_file_with_one_changed_byte_is_not_the_original(
     place = write_mnist(tmp_path, monkeypatch, name) / file
     place.write_bytes(place.read_bytes()[:-1] + b"\x03")
     expected = module.ARCHIVE.files[file]
-    found = f"the file '{file}' is not the original \\(its MD5 is {md5(place.read_bytes())}, expected {expected}\\). Remove"
+    digest = md5(place.read_bytes())
+    fault = f"is not the original \\(its MD5 is {digest}, expected {expected}\\)"
     with pytest.raises(
-        SymgeomError, match=f"Cannot use .*MNIST in '{place.parent}': {found} the files, so that"
+        SymgeomError,
+        match=f"Cannot use .*MNIST in '{place.parent}': the file '{file}' {fault}. Remove the",
     ):
         load(module.ARCHIVE.name, root=tmp_path, options={})
 
@@ -178,7 +181,8 @@ COLOURS = np.array([10, 100, 250], dtype=np.uint8)
 def write_cifar(
     root: Path, monkeypatch: pytest.MonkeyPatch, name: str = "CIFAR10", classes: int = 10
 ) -> Path:
-    """Write two images of every class: image k has colour (10, 100, 250) and k in its first pixel; and make it the original."""
+    """Write two images of every class: image k has colour (10, 100, 250) and k in its first
+    pixel; and make it the original."""
     source = getattr(import_torchvision().datasets, name)
     folder, key = root / source.base_folder, "labels" if classes == 10 else "fine_labels"
     folder.mkdir()

@@ -165,7 +165,11 @@ def test_a_job_depends_on_the_code_that_it_reaches():
         "learning/optimizers/sam.py",
     } <= set(reached)
     assert not [
-        name for name in reached if name.startswith(("quotient/alignment", "quotient/gauge", "landscape/path", "landscape/flatness"))
+        name
+        for name in reached
+        if name.startswith(
+            ("quotient/alignment", "quotient/gauge", "landscape/path", "landscape/flatness")
+        )
     ]
     assert any(name.endswith("symgeom/landscape/path/geodesic.py") for name in paths)
     assert not any("optimizers" in name for name in paths)

@@ -13,13 +13,13 @@ if workflow.is_main_process:
     write_captions(catalogue.all_figures(), CAPTIONS)
 
 
-def pictures(ending, kept_only=False):
+def pictures(ending, of_reference=False):
     """List the files of all figures in one format."""
     return [
         f"<results>/figures/{case}/{figure.name}.{ending}"
         for case, figures in FIGURES.items()
         for figure in figures
-        if figure.kept(config) or not kept_only
+        if figure.in_reference(config) or not of_reference
     ]
 
 
@@ -75,7 +75,7 @@ for case, figures in FIGURES.items():
             ),
             case=case,
             figures=[figure.name for figure in figures],
-            arms=list(config["arms"]),
+            arms=[] if case in ASKED_MODELS else list(config["arms"]),
             settings=catalogue.settings_of(figures, configuration_of(case)),
         script:
             "../../scripts/draw_figures.py"

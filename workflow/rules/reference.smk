@@ -5,7 +5,7 @@ use rule job as keep_reference with:
         claims="<results>/claims.csv",
         barriers="<results>/barriers.csv",
         provenance="<results>/provenance.json",
-        pictures=pictures("png", kept_only=True),
+        pictures=pictures("png", of_reference=True),
         minima=all_stores("minima"),
         flatness=all_stores("flatness"),
         curvature=all_stores("curvature"),

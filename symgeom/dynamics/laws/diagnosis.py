@@ -103,14 +103,14 @@ def _difference(group: UnitGroup, twin: UnitGroup) -> str | None:
     """Return in what a group differs from that of the graph; None if in nothing."""
     legs = {leg.place(): leg for leg in group.legs}
     twin_legs = {leg.place(): leg for leg in twin.legs}
-    for place, leg in twin_legs.items():
-        if place not in legs:
+    for position, leg in twin_legs.items():
+        if position not in legs:
             return f"'{leg.tensor}' was left out: it moves with the units"
-    for place, leg in legs.items():
-        if place not in twin_legs:
+    for position, leg in legs.items():
+        if position not in twin_legs:
             return f"'{leg.tensor}' does not move with the units"
-    for place, leg in legs.items():
-        power = twin_legs[place].power
+    for position, leg in legs.items():
+        power = twin_legs[position].power
         if leg.power != power:
             return (
                 f"'{leg.tensor}' has power {leg.power}, the degree of the activation makes it "

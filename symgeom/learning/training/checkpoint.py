@@ -1,9 +1,9 @@
 """Keep what a killed training goes on from.
 
-A checkpoint is written at the end of an epoch, whole or not at all (:mod:`symgeom.ground.whole_files`).
-It holds everything: weights, the optimizer's state, the random generators, the labels, the history,
-what an observer knows, and the stage. Training that goes on from it ends as if it had never
-stopped, bit for bit on a CPU.
+A checkpoint is written at the end of an epoch, whole or not at all
+(:mod:`symgeom.ground.whole_files`). It holds everything: weights, the optimizer's state, the random
+generators, the labels, the history, what an observer knows, and the stage. Training that goes on
+from it ends as if it had never stopped, bit for bit on a CPU.
 
 The file belongs to whoever asked for it. Training reads and rewrites it, also once more at its very
 end, and never removes it, because only the caller knows when the outcome is safe elsewhere.

@@ -82,8 +82,7 @@ def draw(results: Results) -> Picture:
             steps = of_arm["step"]
             level = results.number("level")
             _course(panels[f"charge {group}"], steps, charge, look_of[arm], level)
-        terms = ledgers[f"term_{group}"].mean(group)
-        _causes(panels[f"terms {group}"], terms, trained)
+        _causes(panels[f"terms {group}"], ledgers[f"term_{group}"], group, trained)
     _closure(panels["closure"], ledgers["closure"], trained, look_of)
     # Below the panels: bars of either sign leave no corner that is free in every study.
     handles = _meanings()
@@ -146,10 +145,12 @@ def _course(
     panel.plot(x, mean, color=look.colour, linestyle=look.dashes, marker=look.marker, markevery=0.2)
 
 
-def _causes(panel: Axes, terms: xr.DataArray, trained: Mapping[str, Sequence[int]]) -> None:
+def _causes(
+    panel: Axes, terms: xr.DataArray, group: str, trained: Mapping[str, Sequence[int]]
+) -> None:
     """Stack, per arm, the terms of the account at the end of training; a diamond is their sum."""
     for column, (arm, seeds) in enumerate(trained.items()):
-        booked = terms.sel(arm=arm, seed=seeds)
+        booked = terms.sel(arm=arm, seed=seeds).mean(group)
         last = _last(booked).mean("seed")
         _stack(panel, column, last)
         panel.plot(
@@ -239,5 +240,5 @@ FIGURE = Figure(
     drawing=draw,
     settings=("claims.level",),
     asked=_asked,
-    kept=asks_for("valleys"),
+    in_reference=asks_for("valleys"),
 )

@@ -64,6 +64,7 @@ def measure(
         If a network does not have the symmetries of the spec, or no canonical form.
     """
     problem = _joined(case.problems("float64"))
+    inputs = case.without_ties(problem.inputs[:CERTIFIED])
     shape = (len(arms), len(seeds))
     per_group = (*shape, len(spec.groups))
     head = spec.groups[-1].name
@@ -85,7 +86,7 @@ def measure(
             spec,
             problem.module,
             params,
-            inputs=problem.inputs[:CERTIFIED],
+            inputs=inputs,
             generator=stream("certificate", arm, seed),
             draws=options["certificate_draws"],
         )

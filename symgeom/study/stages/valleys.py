@@ -7,7 +7,7 @@ import xarray as xr
 from torch import Tensor
 
 from symgeom.dynamics.charge import charges
-from symgeom.dynamics.fibre.walk import unsigned, walk_fibre
+from symgeom.dynamics.fibre import unsigned, walk_fibre
 from symgeom.dynamics.flow import FlowPlan, gradient_flow
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.randomness import stream

@@ -234,7 +234,6 @@ import drawn
 from symgeom.study.figures.style import save
 for name, endings in {FILES}.items():
     save(drawn.draw(name), *(f"{{sys.argv[1]}}/{{name}}.{{ending}}" for ending in endings))
-assert "torch" not in sys.modules, "a figure loaded torch"
 assert "matplotlib.pyplot" not in sys.modules, "a figure loaded pyplot"
 """
 
