@@ -1,5 +1,5 @@
 #!/usr/bin/env -S python3 -SE
-"""A Python that has imported the large libraries already, for jobs of tests that would all import them.
+"""A Python that has imported the large libraries, for jobs that would all import them anew.
 
 A job of a small study imports torch, xarray and zarr for seconds and computes for a moment. Tests
 that run many such jobs call snakemake in this Python (``clones.snakemake``): a server imports the
@@ -47,7 +47,7 @@ def ask(arguments: list[str]) -> int:
 
 
 def serve(path: str) -> None:
-    """Import the libraries, and fork for each script that is asked for; until standard input ends."""
+    """Import the libraries, and fork for each script that is asked for until our input ends."""
     from importlib import import_module
     from select import select
 

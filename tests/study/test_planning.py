@@ -203,7 +203,6 @@ REACHING = {
     "landscape/repairing": {"measure_paths"},
     "models/perceptron/descent": {"solve_perceptron"},
     "models/two_layer/descent": {"descend_two_layer"},
-    "quotient/gauge/canonical": {"canonicalise_minima"},
 }
 """Which scripts reach a module: an edit of it runs their jobs again, and what depends on these."""
 
