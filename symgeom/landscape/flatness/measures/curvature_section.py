@@ -34,4 +34,5 @@ CURVATURE = Section(
             "samples", SAMPLES, "training samples on which the loss is curved (always in float64)"
         ),
     ),
+    meaning="the Hessian at every minimum, and worst-case sharpness",
 )

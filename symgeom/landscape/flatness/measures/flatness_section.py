@@ -55,4 +55,5 @@ FLATNESS = Section(
         Option("samples", SAMPLES, "samples on which noisy networks are evaluated"),
         Option("precision", PRECISION, "precision in which noisy networks are evaluated"),
     ),
+    meaning="how much noise of the weights every minimum bears",
 )

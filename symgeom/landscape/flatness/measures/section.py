@@ -18,11 +18,14 @@ class Section:
         In the order in which they are taken.
     shared : tuple of Option
         The options that all measures of the stage share.
+    meaning : str
+        What the reference of the keys says of the section.
     """
 
     name: str
     measures: tuple[Measure, ...]
     shared: tuple[Option, ...]
+    meaning: str
 
     def asked(self, options: Mapping) -> list[Measure]:
         """Return the measures that a configuration asks for.
@@ -111,6 +114,7 @@ class Section:
         for name, option in self.options().items():
             properties[name] = {"description": option.meaning, **option.schema}
         return {
+            "description": self.meaning,
             "type": "object",
             "required": list(properties),
             "additionalProperties": False,
