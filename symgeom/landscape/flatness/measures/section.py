@@ -2,8 +2,29 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import ModuleType
 
 from symgeom.landscape.flatness.measures.record import Array, Measure, Option
+
+
+def measures_of(namespace: Mapping[str, object]) -> tuple[Measure, ...]:
+    """Return the measures of the modules that a list of imports names.
+
+    Parameters
+    ----------
+    namespace : mapping of str to object
+        What a module holds, in the order of its imports.
+
+    Returns
+    -------
+    tuple of Measure
+        The record ``MEASURE`` of each module, in their order.
+    """
+    measures = []
+    for value in namespace.values():
+        if isinstance(value, ModuleType):
+            measures.append(value.MEASURE)
+    return tuple(measures)
 
 
 @dataclass(frozen=True, eq=False)
