@@ -46,8 +46,7 @@ lint: env
 	$(BIN)/snakemake --lint
 
 docs: env
-	rm -rf docs
-	$(BIN)/python -W error -m pdoc --docformat numpy --math --output-directory docs symgeom
+	$(BIN)/python workflow/pages/build.py docs
 	@echo "The pages of the library begin at docs/index.html"
 
 keys: env

@@ -1,4 +1,4 @@
-"""What the catalog of workflows, citation tools and package indices read says the same, and is true."""
+"""What the workflow catalog, citation tools and package indices read says the same, and is true."""
 
 import re
 import tomllib
