@@ -1,4 +1,4 @@
-"""Own data, network, optimizer and checkpoints, through the real snakemake: what README shows, pasted and run in small."""
+"""Own data, network, optimizer and checkpoints, as `config/README.md` shows them, pasted and run in small."""
 
 import os
 import re
@@ -47,9 +47,9 @@ pytestmark = pytest.mark.workflow
 
 
 def pasted(clone: Path) -> list[str]:
-    """Write the files that README's section shows below their names, and return the commands between them, in order."""
-    text = (ROOT / "README.md").read_text()
-    section = text[text.index("## Your own data") : text.index("## On a cluster")]
+    """Write the files that the guide shows below their names, and return the commands between them, in order."""
+    text = (ROOT / "config/README.md").read_text()
+    section = text[text.index("## Your own data") : text.index("## All keys")]
     commands = []
     for language, block in re.findall(r"^```(\w*)\n(.*?)^```$", section, re.DOTALL | re.MULTILINE):
         if language == "sh":
@@ -60,7 +60,7 @@ def pasted(clone: Path) -> list[str]:
 
 
 def run(clone: Path, command: str) -> subprocess.CompletedProcess:
-    """Run a command of README in a copy, in the activated environment."""
+    """Run a command of the guide in a copy, in the activated environment."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     around = {"cwd": clone, "env": environment(clone) | {"PATH": path}}
     return subprocess.run(command.split(), **around, capture_output=True, text=True, check=False)
@@ -75,7 +75,7 @@ def done(clone: Path, command: str) -> str:
 
 @pytest.fixture(scope="module")
 def yours(tmp_path_factory):
-    """A copy of the repository in which README's section was done on a default study made small, and the plans on the whole."""
+    """A copy of the repository in which the guide was followed on a default study made small, and the plans on the whole."""
     clone, plans = copy_repository(tmp_path_factory.mktemp("yours") / "clone"), []
     default, small = (
         yaml.safe_load((clone / name).read_text())
@@ -175,7 +175,7 @@ def saved(clone: Path, arm: str, seed: int) -> dict[str, torch.Tensor]:
 
 
 def model(tensors: dict) -> nn.Module:
-    """Return the network of README's example with these weights."""
+    """Return the network of the guide's example with these weights."""
     layers = nn.Linear(64, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 10)
     network = nn.Sequential(nn.Flatten(), *layers)
     network.load_state_dict(tensors)
