@@ -1,5 +1,6 @@
 # make study   set up and run the default study       make test    set up and run the tests
 # make env     set up only                            make lint    style, types, imports, workflow checks
+# make docs    pages of the library, in docs/         make keys    write the reference of keys into config/README.md
 # make bench   speed and memory, as ratios            make clean   remove the environment and caches (not the results)
 # make test-slurm   run parts of a study through a Slurm that is installed on this machine for it (as root, on Debian)
 
@@ -9,7 +10,7 @@ CORES ?= all
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser)
 export OMP_NUM_THREADS := 1
 
-.PHONY: env study test test-slurm lint bench clean
+.PHONY: env study test test-slurm lint docs keys bench clean
 
 env: .venv/installed
 
@@ -44,6 +45,13 @@ lint: env
 	$(BIN)/snakefmt --check workflow
 	$(BIN)/snakemake --lint
 
+docs: env
+	$(BIN)/python workflow/pages/build.py docs
+	@echo "The pages of the library begin at docs/index.html"
+
+keys: env
+	$(BIN)/python -m symgeom keys --write config/README.md
+
 bench: env
 	$(BIN)/python tests/bench_alignment.py
 	$(BIN)/python tests/bench_symmetry.py
@@ -56,4 +64,4 @@ bench: env
 	$(BIN)/python tests/bench_size.py
 
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache *.egg-info
+	rm -rf .venv docs .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache *.egg-info

@@ -1,12 +1,12 @@
-"""The command line: ``symgeom inspect``, ``symgeom draw`` and ``symgeom verify``.
+"""The command line: ``symgeom inspect``, ``draw``, ``verify`` and ``keys``.
 
 ``python -m symgeom`` does the same where the package is not installed.
 
 ``inspect`` imports a network, finds and certifies its symmetries, prints them as a table and draws
 them as a graph. ``draw`` draws one figure of a finished study. ``verify`` checks that every store
-of a study is whole, and exits with status 1 if one is not. A mistake is one sentence on standard
-error and exit status 1 (2 if the command itself makes no sense); SYMGEOM_DEBUG=1 shows the
-traceback.
+of a study is whole, and exits with status 1 if one is not. ``keys`` prints what the configuration
+of a study may hold. A mistake is one sentence on standard error and exit status 1 (2 if the command
+itself makes no sense); SYMGEOM_DEBUG=1 shows the traceback.
 """
 
 import argparse
@@ -31,6 +31,7 @@ from symgeom.ground.checks import SymgeomError
 from symgeom.ground.randomness import stream
 from symgeom.ground.torchvision_door import OPERATORS_MISSING, import_torchvision
 from symgeom.ground.types import parameters
+from symgeom.study.planning.keys import key_reference, write_key_reference
 from symgeom.study.verify import verified_table, verify_study
 from symgeom.symmetry.certificate import Certificate, certify
 from symgeom.symmetry.discovery import discover
@@ -73,12 +74,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="symgeom", description="Look at a network, draw a figure of a study, or check it."
+        prog="symgeom",
+        description="Look at a network, draw a figure of a study, check a study, or list all keys.",
     )
     commands = parser.add_subparsers(required=True, metavar="command")
     _add_inspect(commands)
     _add_draw(commands)
     _add_verify(commands)
+    _add_keys(commands)
     return parser
 
 
@@ -107,32 +110,32 @@ def _add_inspect(commands: Commands) -> None:
         default=[],
         type=_option,
         metavar="key=value",
-        help="argument of the function",
+        help="an argument of the function; may be given several times",
     )
     command.add_argument(
         "--tokens",
         type=_positive,
         metavar="N",
-        help="inputs are whole numbers below N (for embeddings)",
+        help="draw whole numbers below N as inputs (for embeddings)",
     )
     command.add_argument("--batch", type=_positive, default=2, help="number of inputs")
     command.add_argument(
         "--seed",
         type=int,
         default=0,
-        help="of the inputs, the random elements and the fresh weights",
+        help="seed of the inputs, the random elements and the fresh weights",
     )
     command.add_argument(
         "--all-legs",
         action="store_true",
-        help="do not cut lists of legs to the width of the terminal",
+        help="show all legs, also where they do not fit the width of the terminal",
     )
     figure = command.add_mutually_exclusive_group()
     figure.add_argument(
         "--figure",
         type=_picture,
         default=Path("symmetry.png"),
-        help="file of the graph: .png, .pdf or .svg",
+        help="file into which the graph is drawn: .png, .pdf or .svg",
     )
     figure.add_argument(
         "--no-figure", action="store_const", const=None, dest="figure", help="draw nothing"
@@ -166,6 +169,20 @@ def _add_verify(commands: Commands) -> None:
     command.set_defaults(run=_verify)
     command.add_argument(
         "study", type=Path, metavar="results/study", help="the folder of the study"
+    )
+
+
+def _add_keys(commands: Commands) -> None:
+    """Add the command that looks up what a configuration may hold."""
+    command = commands.add_parser(
+        "keys", help="print what the configuration of a study may hold", allow_abbrev=False
+    )
+    command.set_defaults(run=_keys)
+    command.add_argument(
+        "--write",
+        type=Path,
+        metavar="config/README.md",
+        help="write this reference to the end of a guide, in the place of the old one",
     )
 
 
@@ -229,6 +246,14 @@ def _verify(options: argparse.Namespace) -> int:
     sys.stdout.write(f"{verified_table(files)}\n")
     is_whole = all(file.wrong == "" for file in files)
     return 0 if is_whole else 1
+
+
+def _keys(options: argparse.Namespace) -> int:
+    if options.write is None:
+        sys.stdout.write(key_reference())
+    else:
+        write_key_reference(options.write)
+    return 0
 
 
 def _inspect(options: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""Own data, network, optimizer and checkpoints: what README shows, pasted and run in small."""
+"""Own data, network, optimizer and checkpoints, as `config/README.md` shows them, run in small."""
 
 import os
 import re
@@ -47,12 +47,12 @@ pytestmark = pytest.mark.workflow
 
 
 def pasted(clone: Path) -> list[str]:
-    """Write the files that README's section shows below their names.
+    """Write the files that the guide shows below their names.
 
     Returns the commands between them, in order.
     """
-    text = (ROOT / "README.md").read_text()
-    section = text[text.index("## Your own data") : text.index("## On a cluster")]
+    text = (ROOT / "config/README.md").read_text()
+    section = text[text.index("## Your own data") : text.index("## All keys")]
     commands = []
     for language, block in re.findall(r"^```(\w*)\n(.*?)^```$", section, re.DOTALL | re.MULTILINE):
         if language == "sh":
@@ -63,7 +63,7 @@ def pasted(clone: Path) -> list[str]:
 
 
 def run(clone: Path, command: str) -> subprocess.CompletedProcess:
-    """Run a command of README in a copy, in the activated environment; snakemake is warm."""
+    """Run a command of the guide in a copy, in the activated environment; snakemake is warm."""
     program, *words = command.split()
     if program == "snakemake":
         return snakemake(clone, *words)
@@ -81,7 +81,7 @@ def done(clone: Path, command: str) -> str:
 
 @pytest.fixture(scope="module")
 def yours(tmp_path_factory):
-    """A copy of the repository in which README's section was done on a default study made small.
+    """A copy of the repository in which the guide was followed on a default study made small.
 
     And the plans on the default study as it is.
     """
@@ -177,7 +177,7 @@ def saved(clone: Path, arm: str, seed: int) -> dict[str, torch.Tensor]:
 
 
 def model(tensors: dict) -> nn.Module:
-    """Return the network of README's example with these weights."""
+    """Return the network of the guide's example with these weights."""
     layers = nn.Linear(64, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 10)
     network = nn.Sequential(nn.Flatten(), *layers)
     network.load_state_dict(tensors)

@@ -1,5 +1,6 @@
 """What is kept of a study when its arrays are gone: asked for by name, `snakemake keep_reference`."""
 
+
 use rule job as keep_reference with:
     input:
         claims="<results>/claims.csv",
