@@ -181,13 +181,13 @@ def first_jobs(clone: Path, *words: str) -> dict[str, Job]:
     return first
 
 
-def alone(clone: Path, folder: Path, job: Job, *words: str) -> subprocess.CompletedProcess:
-    """Run a job again where there is no result but the files that the job says it reads."""
+def alone(clone: Path, folder: Path, job: Job) -> Path:
+    """Copy a finished study without any result but the files that a job says it reads."""
     shutil.copytree(clone, folder, ignore=shutil.ignore_patterns("results", ".snakemake"))
     for name in job.inputs:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(clone / name, folder / name)
-    return snakemake(folder, *job.outputs, "--cores", "1", *words)
+    return folder
 
 
 def written_by(store: Path, schema: int, package: str) -> None:

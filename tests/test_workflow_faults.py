@@ -1,4 +1,4 @@
-"""What goes wrong stops nothing else: a killed training, and data that cannot be read, through the real snakemake."""
+"""What goes wrong stops nothing else: a killed training, and data that cannot be read."""
 
 import subprocess
 import sys

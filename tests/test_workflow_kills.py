@@ -50,7 +50,7 @@ pytestmark = pytest.mark.workflow
 
 
 def small_clone(folder: Path) -> tuple[Path, tuple[str, ...]]:
-    """Copy the repository, with few figures; return the copy and the words that ask for the study."""
+    """Copy the repository, with few figures; return it and the words that ask for the study."""
     clone = copy_repository(folder / "clone", config="tests/small_study.yaml")
     draw_only(clone, *FIGURES)
     return clone, (*override(folder, STUDY), "--cores", "2")
@@ -210,7 +210,7 @@ def test_of_two_at_once_the_second_is_refused_and_harms_nothing(finished, tmp_pa
 
 
 def damage(path: Path, entry: zipfile.ZipInfo | None = None) -> None:
-    """Change a byte of an entry of a store, or cut off half of the store; as disks do it, unseen."""
+    """Change a byte of an entry of a store, or cut half of it off; as disks do it, unseen."""
     content = bytearray(path.read_bytes())
     times = path.stat()
     if entry is None:

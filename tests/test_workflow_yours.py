@@ -299,13 +299,14 @@ def test_what_is_edited_runs_again_and_nothing_else(yours):
 
 
 def test_an_import_alone_gives_the_same_bytes(yours, tmp_path):
-    job, clone = first_jobs(yours[0], *KNOWN)["import_minima"], tmp_path / "clone"
-    again = alone(yours[0], clone, job, *KNOWN, "--allowed-rules", "import_minima")
+    job = first_jobs(yours[0], *KNOWN)["import_minima"]
+    clone = alone(yours[0], tmp_path / "clone", job)
+    words = (*job.outputs, "--cores", "1", *KNOWN, "--allowed-rules", "import_minima")
+    again = snakemake(clone, *words)
     assert again.returncode == 0, again.stderr
     assert "checkpoints/npz/adam/0.safetensors" in job.inputs
-    assert all(
-        (clone / name).read_bytes() == (yours[0] / name).read_bytes() for name in job.outputs
-    )
+    for name in job.outputs:
+        assert (clone / name).read_bytes() == (yours[0] / name).read_bytes()
 
 
 def test_checkpoints_that_do_not_fit_stop_with_one_sentence(yours, tmp_path):
@@ -315,24 +316,19 @@ def test_checkpoints_that_do_not_fit_stop_with_one_sentence(yours, tmp_path):
         save_file(
             tensors | {"1.weight": torch.zeros(9, 64)}, tmp_path / f"bad/wide/{seed}.safetensors"
         )
-    words = (
-        *KNOWN,
-        override(tmp_path, f"{{study: bad, arms: {{known: {{path: {tmp_path}/bad/*}}}}}}")[1],
-    )
-    none = snakemake(yours[0], "--cores", "1", "--dry-run", *words)
-    roles = "claims: {roles: {flat: wide, reference: wide, sharp: wide, adaptive: wide}}"
-    words = (
-        *KNOWN,
-        override(tmp_path, f"{{study: bad, arms: {{known: {{path: {tmp_path}/bad/*}}}}, {roles}}}")[
-            1
-        ],
-    )
-    wrong = snakemake(yours[0], "results/bad/minima/npz/wide.zarr.zip", "--cores", "1", *words)
-    few = snakemake(
-        yours[0], "--cores", "1", "--dry-run", *KNOWN, override(tmp_path, "seeds: 4")[1]
-    )  # and stores exist
-    found = f"Cannot use '{tmp_path}/bad/wide/0.safetensors': tensor '1.weight' has shape (9, 64), expected (16, 64)"
-    assert f"Error in import_minima (case npz, arm wide): {found}" in wrong.stderr
+    bad = f"study: bad\narms: {{known: {{path: {tmp_path}/bad/*}}}}\n"
+    roles = "claims: {roles: {flat: wide, reference: wide, sharp: wide, adaptive: wide}}\n"
+
+    def asked(text: str, *words: str) -> subprocess.CompletedProcess:
+        change = override(tmp_path, text)[1]
+        return snakemake(yours[0], *words, "--cores", "1", *KNOWN, change)
+
+    none = asked(bad, "--dry-run")
+    wrong = asked(bad + roles, "results/bad/minima/npz/wide.zarr.zip")
+    few = asked("seeds: 4", "--dry-run")  # and stores exist
+    unfit = "tensor '1.weight' has shape (9, 64), expected (16, 64)"
+    sentence = f"Cannot use '{tmp_path}/bad/wide/0.safetensors': {unfit}"
+    assert f"Error in import_minima (case npz, arm wide): {sentence}" in wrong.stderr
     assert (
         "key 'claims.roles.flat' names the arm 'heavy_ball', which is not among the arms: wide"
         in none.stdout + none.stderr
