@@ -37,7 +37,7 @@ for case, figures in FIGURES.items():
             ),
             case=case,
             figures=[figure.name for figure in figures],
-            arms=list(config["arms"]),
+            arms=[] if case in ASKED_MODELS else list(config["arms"]),
             settings=catalogue.settings_of(figures, configuration_of(case)),
         script:
             "../../scripts/draw_figures.py"
