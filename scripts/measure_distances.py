@@ -7,7 +7,7 @@ from _launch import launch
 from symgeom.quotient.torus import Torus
 from symgeom.store import write_store
 from symgeom.study.cases import Case
-from symgeom.study.gauges import read_elements
+from symgeom.study.elements import read_elements
 from symgeom.study.labels import seeds_of_pairs
 from symgeom.study.networks import read_networks, read_symmetry
 from symgeom.study.stages.distances import measure

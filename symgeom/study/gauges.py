@@ -11,24 +11,19 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
-import torch
-import xarray as xr
 from torch import Tensor
 
 from symgeom.ground.on_demand import OnDemand
 from symgeom.ground.types import Parameters, size
 from symgeom.landscape.path import GeodesicPath, LinearPath, Path
 from symgeom.quotient.torus import Torus
-from symgeom.store import read_store
 from symgeom.study.cases import Case
-from symgeom.study.labels import ENDS, Pair
-from symgeom.study.networks import Key, listed, read_networks, read_records
+from symgeom.study.elements import read_elements
+from symgeom.study.labels import Pair
+from symgeom.study.networks import Ends, Key, read_networks, read_records
 from symgeom.symmetry.group import GroupElement, act, identity
 from symgeom.symmetry.spec import SymmetrySpec
 from symgeom.symmetry.sphere import AntipodalError
-
-Ends = tuple[Parameters, Parameters]
-"""Two networks between which a path runs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,47 +190,6 @@ def scaled(
     return act(spec, GroupElement(neutral.permutations, factors), network)
 
 
-def read_elements(
-    paths: str | Iterable[str], spec: SymmetrySpec, pairs: Container[Pair] | None = None
-) -> dict[Pair, GroupElement]:
-    """Read what aligns the second network of each pair to the first.
-
-    Parameters
-    ----------
-    paths : str or iterable of str
-        The stores of the alignments.
-    spec : SymmetrySpec
-        The architecture.
-    pairs : container of Pair, optional
-        Which pairs; by default all that the stores hold.
-
-    Returns
-    -------
-    dict of Pair to GroupElement
-        In the order of the stores.
-    """
-    groups = [group.name for group in spec.groups]
-    permutations = [f"permutation_{name}" for name in groups]
-    scales = [f"scale_{name}" for name in groups]
-    elements: dict[Pair, GroupElement] = {}
-    for path in listed(paths):
-        store = read_store(path, only=(*ENDS, *permutations, *scales), lazy=True)
-        columns = [store[name].values.tolist() for name in ENDS]
-        rows = {}
-        for row, pair in enumerate(zip(*columns, strict=True)):
-            if pairs is None or pair in pairs:
-                rows[pair] = row
-        part = store.isel(pair=list(rows.values())).load()
-        orders = {name: _tensor(part[f"permutation_{name}"]) for name in groups}
-        factors = {name: _tensor(part[f"scale_{name}"]) for name in groups}
-        for row, pair in enumerate(rows):
-            elements[pair] = GroupElement(
-                {name: order[row] for name, order in orders.items()},
-                {name: factor[row] for name, factor in factors.items()},
-            )
-    return elements
-
-
 def geodesic_between(torus: Torus, ends: Ends) -> GeodesicPath | None:
     """Return the geodesic between two canonical networks.
 
@@ -308,7 +262,3 @@ def connected_ends(case: Case, gauges: Gauges, pairs: Iterable[Pair]) -> OnDeman
         return sum(map(size, ends))
 
     return OnDemand(filter(has_path, pairs), ends_of, size=size_of)
-
-
-def _tensor(array: xr.DataArray) -> Tensor:
-    return torch.from_numpy(array.values)

@@ -8,7 +8,7 @@ import xarray as xr
 from torch import Tensor
 
 from symgeom.ground.on_demand import OnDemand
-from symgeom.ground.types import size
+from symgeom.ground.types import Parameters, size
 from symgeom.store import dataset_to_parameters, read_store
 from symgeom.symmetry.spec import SymmetrySpec
 
@@ -16,6 +16,9 @@ Key = tuple[str, int]
 """Arm and seed."""
 
 Networks = OnDemand[Key, dict[str, Tensor]]
+
+Ends = tuple[Parameters, Parameters]
+"""Two networks between which a path runs."""
 
 
 def read_symmetry(path: str) -> SymmetrySpec:

@@ -16,8 +16,9 @@ from symgeom.landscape.path import CURVES, curve_along, polygon_length
 from symgeom.landscape.problem import Problem
 from symgeom.quotient.torus import Torus
 from symgeom.study.cases import Case
-from symgeom.study.gauges import Ends, Gauges, connected_ends, first_path
+from symgeom.study.gauges import Gauges, connected_ends, first_path
 from symgeom.study.labels import Pair, labelled, names, pairs_dataset
+from symgeom.study.networks import Ends
 from symgeom.study.progress import progress
 
 COLUMNS = {

@@ -9,10 +9,9 @@ from symgeom.ground.randomness import stream
 from symgeom.ground.types import Parameters
 from symgeom.quotient.torus import Torus
 from symgeom.study.cases import Case
-from symgeom.study.gauges import Ends
 from symgeom.study.labels import Pair, labelled, names, pairs_dataset
 from symgeom.study.matching import match
-from symgeom.study.networks import Networks
+from symgeom.study.networks import Ends, Networks
 from symgeom.symmetry.group import GroupElement, act
 
 DISTANCE = ("rad", "root-mean-square angle between units")

@@ -18,9 +18,10 @@ from symgeom.landscape.path import Path
 from symgeom.landscape.problem import Problem
 from symgeom.store import read_store
 from symgeom.study.cases import Case
-from symgeom.study.gauges import Ends, Gauges
+from symgeom.study.gauges import Gauges
 from symgeom.study.labels import Labelled, Pair, labelled, names, pairs_dataset
 from symgeom.study.matching import match
+from symgeom.study.networks import Ends
 from symgeom.study.progress import progress
 from symgeom.study.variants.catalogue import asked_variants
 from symgeom.study.variants.kind import Between, PathKind, Variant
