@@ -161,7 +161,7 @@ def test_a_job_depends_on_the_code_that_it_reaches():
     reached = [name.split("symgeom/", 1)[-1] for name in training]
     assert {
         "learning/training/engine.py",
-        "dynamics/ledger/pairs.py",
+        "dynamics/ledger/stacked_pairing.py",
         "learning/optimizers/sam.py",
     } <= set(reached)
     assert not [
@@ -177,7 +177,7 @@ def test_a_job_depends_on_the_code_that_it_reaches():
 
 def test_the_digest_of_code_is_that_of_the_files(home):
     """An edit of what a job reaches changes it (workflow tests edit files); where a file lies does not."""
-    digest = code.code_digest("draw_initialisations", own=["mine.networks:network"])
+    digest = code.code_digest("draw_initialisations", own_code=["mine.networks:network"])
     assert digest != code.code_digest("draw_initialisations") != code.code_digest("train_minima")
     assert re.fullmatch("[0-9a-f]{16}", digest)
 
@@ -313,12 +313,12 @@ def home(tmp_path, monkeypatch):
 
 
 def test_a_job_depends_on_the_users_code_that_it_reaches(home):
-    plain = set(code.code_of("draw_initialisations", own=["mlp"]))
+    plain = set(code.code_of("draw_initialisations", own_code=["mlp"]))
     assert plain == set(code.code_of("draw_initialisations"))
     own = (
         set(
             code.code_of(
-                "draw_initialisations", own=["mine.networks:network", "installed_elsewhere:network"]
+                "draw_initialisations", own_code=["mine.networks:network", "installed_elsewhere:network"]
             )
         )
         - plain

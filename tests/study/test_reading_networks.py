@@ -11,15 +11,15 @@ import torch
 import xarray as xr
 from cases import mlp_spec, network
 
+from symgeom.study.pairs import ENDS
 from symgeom.ground.on_demand import OnDemand
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import size, stack
 from symgeom.quotient.alignment import Matching, align_pairs
 from symgeom.quotient.gauge import canonicalise
 from symgeom.store import parameters_to_variables, write_store
-from symgeom.study import networks as study_networks
+from symgeom.study import stored_networks as study_networks
 from symgeom.study.gauges import read_elements
-from symgeom.study.labels import ENDS
 
 WIDTHS = (6, 12, 10, 4)
 SPEC = mlp_spec(*WIDTHS)

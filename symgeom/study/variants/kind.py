@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from symgeom.study.pairs import Pair
 from symgeom.landscape.path import Path
 from symgeom.landscape.problem import Problem
 from symgeom.quotient.torus import Torus
 from symgeom.study.cases import Case
-from symgeom.study.labels import Pair
-from symgeom.study.networks import Ends
+from symgeom.study.stored_networks import Ends
 
 
 @dataclass(frozen=True, eq=False)
