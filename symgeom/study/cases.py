@@ -4,6 +4,7 @@ The two networks differ where batch norms are folded before anything is measured
 """
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
@@ -185,7 +186,7 @@ class Case:
         dtype = getattr(torch, precision)
         device = choose_device(self.options["device"])
         module = self.trained if trained else self.measured
-        module = module.to(dtype)
+        module = deepcopy(module).to(dtype)
         inputs_of = {}
         targets_of = {}
         for split in SPLITS:

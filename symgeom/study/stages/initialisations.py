@@ -1,5 +1,7 @@
 """Draw networks from every initialisation: the charges at which training may start."""
 
+from copy import deepcopy
+
 import numpy as np
 import xarray as xr
 
@@ -56,11 +58,11 @@ def measure(case: Case, spec: SymmetrySpec, *, draws: int) -> xr.Dataset:
 def _draw(case: Case, spec: SymmetrySpec, kind: str, *, row: int, drawn: NamedArrays) -> None:
     """Draw all networks of one initialisation from one random stream, and keep their charges."""
     generator = stream("initial charges", case.name, kind)
-    network = case.options["name"]
+    network = deepcopy(case.trained)
     draws = drawn.shape[1]
     for draw in range(draws):
-        initialise(case.trained, kind, name=network, generator=generator)
-        for group, values in charges(spec, parameters(case.trained)).items():
+        initialise(network, kind, name=case.options["name"], generator=generator)
+        for group, values in charges(spec, parameters(network)).items():
             if values.ndim == 1:
                 drawn.put(group, (row, draw), values)
 

@@ -119,8 +119,9 @@ def changes_of(terms: np.ndarray) -> np.ndarray:
     for step in range(1, terms.shape[2]):
         now = terms[:, :, step]
         booked[:, :, step] = np.where(np.isnan(now), booked[:, :, step - 1], now)
-    changes = np.abs(np.diff(booked, axis=2))
-    return np.nan_to_num(changes).sum(axis=(2, 4))
+    with np.errstate(over="ignore", invalid="ignore"):  # of seeds that diverged
+        changes = np.abs(np.diff(booked, axis=2))
+        return np.nan_to_num(changes).sum(axis=(2, 4))
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,8 +145,9 @@ class _Account:
 
     def largest_relative_defect(self) -> np.ndarray:
         """Return how well the account closes, over arm and seed."""
-        relative = np.nan_to_num(np.abs(self.defect) / self.scale)
-        return relative.max(axis=(2, 3))
+        with np.errstate(invalid="ignore"):  # of seeds that diverged
+            relative = np.abs(self.defect) / self.scale
+        return np.nan_to_num(relative).max(axis=(2, 3))
 
 
 def _account(record: LedgerRecord, group: str, replicas: int) -> _Account:
