@@ -1,6 +1,8 @@
 # make study   set up and run the default study       make test    set up and run the tests
 # make env     set up only                            make lint    style, types, imports, workflow checks
+# make docs    pages of the library, in docs/         make keys    write the reference of keys into config/README.md
 # make bench   speed and memory, as ratios            make clean   remove the environment and caches (not the results)
+# make test-quick   the tests that take seconds: no workflow, no browser
 # make test-slurm   run parts of a study through a Slurm that is installed on this machine for it (as root, on Debian)
 
 PYTHON ?= python3.11
@@ -9,7 +11,7 @@ CORES ?= all
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser)
 export OMP_NUM_THREADS := 1
 
-.PHONY: env study test test-slurm lint bench clean
+.PHONY: env study test test-quick test-slurm lint docs keys bench clean
 
 env: .venv/installed
 
@@ -28,6 +30,9 @@ test: env
 	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(if $(CHROMIUM),,-m "not slurm and not browser")
 	@$(if $(CHROMIUM),,echo "Not run: the tests of the report in a browser, because no Chromium was found (apt-get install chromium).")
 
+test-quick: env
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile -m "not workflow and not browser and not slurm"
+
 .venv/slurm: tests/slurm_requirements.txt .venv/installed
 	$(BIN)/pip install --quiet --quiet --disable-pip-version-check --no-deps --upgrade --target $@ --requirement $<
 	@touch $@
@@ -44,6 +49,13 @@ lint: env
 	$(BIN)/snakefmt --check workflow
 	$(BIN)/snakemake --lint
 
+docs: env
+	$(BIN)/python workflow/pages/build.py docs
+	@echo "The pages of the library begin at docs/index.html"
+
+keys: env
+	$(BIN)/python -m symgeom keys --write config/README.md
+
 bench: env
 	$(BIN)/python tests/bench_alignment.py
 	$(BIN)/python tests/bench_symmetry.py
@@ -56,4 +68,4 @@ bench: env
 	$(BIN)/python tests/bench_size.py
 
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache *.egg-info
+	rm -rf .venv docs .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache *.egg-info

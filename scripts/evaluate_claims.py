@@ -22,9 +22,8 @@ def main(
     barriers: str,
 ) -> None:
     folder = Path(claims).parent
-    roles = options["roles"]
     bootstrap = {"level": options["level"], "resamples": options["resamples"]}
-    study = read_cases(folder, stores, cases, roles=roles, bend_threshold=bend_threshold)
+    study = read_cases(folder, stores, cases, roles=options["roles"], bend_threshold=bend_threshold)
     judgements = []
     rows = []
     for case, measured in study.items():

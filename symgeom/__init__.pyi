@@ -1,4 +1,4 @@
-"""The public names of symgeom, and the module that defines each; they are loaded on first use."""
+# The public names of symgeom, and the module that defines each; they are loaded on first use.
 
 # networks as data
 from .ground.checks import SymgeomError as SymgeomError

@@ -1,11 +1,12 @@
-"""The command line: ``symgeom inspect package.module:factory`` and ``symgeom verify <folder>``.
+"""The command line: ``symgeom inspect``, ``draw``, ``verify`` and ``keys``.
 
 ``python -m symgeom`` does the same where the package is not installed.
 
 ``inspect`` imports a network, finds and certifies its symmetries, prints them as a table and draws
-them as a graph. ``verify`` checks that every store of a study is whole, and exits with status 1 if
-one is not. A mistake is one sentence on standard error and exit status 1 (2 if the command itself
-makes no sense); SYMGEOM_DEBUG=1 shows the traceback.
+them as a graph. ``draw`` draws one figure of a finished study. ``verify`` checks that every store
+of a study is whole, and exits with status 1 if one is not. ``keys`` prints what the configuration
+of a study may hold. A mistake is one sentence on standard error and exit status 1 (2 if the command
+itself makes no sense); SYMGEOM_DEBUG=1 shows the traceback.
 """
 
 import argparse
@@ -30,6 +31,7 @@ from symgeom.ground.checks import SymgeomError
 from symgeom.ground.randomness import stream
 from symgeom.ground.torchvision_door import OPERATORS_MISSING, import_torchvision
 from symgeom.ground.types import parameters
+from symgeom.study.planning.keys import key_reference, write_key_reference
 from symgeom.study.verify import verified_table, verify_study
 from symgeom.symmetry.certificate import Certificate, certify
 from symgeom.symmetry.discovery import discover
@@ -72,11 +74,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="symgeom", description="Look at a network, or check a study."
+        prog="symgeom",
+        description="Look at a network, draw a figure of a study, check a study, or list all keys.",
     )
     commands = parser.add_subparsers(required=True, metavar="command")
     _add_inspect(commands)
+    _add_draw(commands)
     _add_verify(commands)
+    _add_keys(commands)
     return parser
 
 
@@ -105,35 +110,54 @@ def _add_inspect(commands: Commands) -> None:
         default=[],
         type=_option,
         metavar="key=value",
-        help="argument of the function",
+        help="an argument of the function; may be given several times",
     )
     command.add_argument(
         "--tokens",
         type=_positive,
         metavar="N",
-        help="inputs are whole numbers below N (for embeddings)",
+        help="draw whole numbers below N as inputs (for embeddings)",
     )
     command.add_argument("--batch", type=_positive, default=2, help="number of inputs")
     command.add_argument(
         "--seed",
         type=int,
         default=0,
-        help="of the inputs, the random elements and the fresh weights",
+        help="seed of the inputs, the random elements and the fresh weights",
     )
     command.add_argument(
         "--all-legs",
         action="store_true",
-        help="do not cut lists of legs to the width of the terminal",
+        help="show all legs, also where they do not fit the width of the terminal",
     )
     figure = command.add_mutually_exclusive_group()
     figure.add_argument(
         "--figure",
         type=_picture,
         default=Path("symmetry.png"),
-        help="file of the graph: .png, .pdf or .svg",
+        help="file into which the graph is drawn: .png, .pdf or .svg",
     )
     figure.add_argument(
         "--no-figure", action="store_const", const=None, dest="figure", help="draw nothing"
+    )
+
+
+def _add_draw(commands: Commands) -> None:
+    """Add the command that draws a figure of a study."""
+    command = commands.add_parser(
+        "draw", help="draw one figure of a finished study", allow_abbrev=False
+    )
+    command.set_defaults(run=_draw_of_study)
+    command.add_argument(
+        "study", type=Path, metavar="results/study", help="the folder of the study"
+    )
+    command.add_argument("case", help="one of its cases, or a model (perceptron)")
+    command.add_argument("figure", help="the figure, such as barriers")
+    command.add_argument(
+        "--to",
+        type=_picture,
+        metavar="FILE",
+        help="where to draw it: .png, .pdf or .svg (by default <figure>.svg)",
     )
 
 
@@ -145,6 +169,20 @@ def _add_verify(commands: Commands) -> None:
     command.set_defaults(run=_verify)
     command.add_argument(
         "study", type=Path, metavar="results/study", help="the folder of the study"
+    )
+
+
+def _add_keys(commands: Commands) -> None:
+    """Add the command that looks up what a configuration may hold."""
+    command = commands.add_parser(
+        "keys", help="print what the configuration of a study may hold", allow_abbrev=False
+    )
+    command.set_defaults(run=_keys)
+    command.add_argument(
+        "--write",
+        type=Path,
+        metavar="config/README.md",
+        help="write this reference to the end of a guide, in the place of the old one",
     )
 
 
@@ -192,11 +230,30 @@ def _picture(text: str) -> Path:
     return Path(text)
 
 
+def _draw_of_study(options: argparse.Namespace) -> int:
+    from symgeom.study.figures.single import draw_figure
+    from symgeom.study.figures.style import save
+
+    picture = draw_figure(options.study, options.case, options.figure)
+    path = options.to or Path(f"{options.figure}.svg")
+    save(picture, path)
+    sys.stdout.write(f"{path}\n")
+    return 0
+
+
 def _verify(options: argparse.Namespace) -> int:
     files = verify_study(options.study)
     sys.stdout.write(f"{verified_table(files)}\n")
     is_whole = all(file.wrong == "" for file in files)
     return 0 if is_whole else 1
+
+
+def _keys(options: argparse.Namespace) -> int:
+    if options.write is None:
+        sys.stdout.write(key_reference())
+    else:
+        write_key_reference(options.write)
+    return 0
 
 
 def _inspect(options: argparse.Namespace) -> int:
@@ -321,10 +378,10 @@ def _certified(
 def _draw(spec: SymmetrySpec, network: nn.Module, example: Tensor, name: str, path: Path) -> None:
     """Draw the graph; only this loads matplotlib."""
     from symgeom.study.figures.style import save
-    from symgeom.study.figures.symmetry_graph import caption_of, draw
+    from symgeom.study.figures.wiring_drawing import caption_of, draw_graph
 
     graph = symmetry_graph(spec, network, example)
-    save(draw(graph, title=f"Symmetries of {name}: {len(spec.groups)} groups"), path)
+    save(draw_graph(graph, title=f"Symmetries of {name}: {len(spec.groups)} groups"), path)
     sys.stdout.write(f"\n{path}: {caption_of(graph)}\n")
 
 

@@ -1,5 +1,6 @@
 """Copies of the repository in which snakemake runs, so that a test may edit what it likes."""
 
+import atexit
 import csv
 import json
 import os
@@ -7,12 +8,19 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
+import time
 import zipfile
+from collections.abc import Callable
 from contextlib import suppress
+from fcntl import LOCK_EX, flock
+from functools import cache
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import NamedTuple
 
 import psutil
+import warm_python
 
 from symgeom.ground.sealed import write_sealed
 
@@ -20,35 +28,77 @@ ROOT = Path(__file__).parents[1]
 SNAKEMAKE = Path(sys.executable).with_name("snakemake")
 
 
-def copy_repository(place: Path, *, config: str = "config/config.yaml") -> Path:
-    """Copy the repository's files (results and environments excepted), with another study as the default one."""
+def copy_repository(folder: Path, *, config: str = "config/config.yaml") -> Path:
+    """Copy the repository's files, without results, with another study as the default one."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for name in filter(None, listed.split("\n")):
-        if (ROOT / name).is_file():
-            (place / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, place / name)
+    for name in listed.splitlines():
+        copy_file(name, folder)
+        if name.startswith("symgeom/") and name.endswith(".py"):
+            copy_file(cache_from_source(name), folder)  # spares every copy the compilation
     if config != "config/config.yaml":
-        shutil.copy2(place / config, place / "config/config.yaml")
-    return place
+        shutil.copy2(folder / config, folder / "config/config.yaml")
+    return folder
+
+
+def copy_file(name: str, folder: Path) -> None:
+    """Copy a file of the repository, if it is there."""
+    if (ROOT / name).is_file():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, folder / name)
+
+
+def shared(folder: Path, make: Callable[[Path], object]) -> Path:
+    """Return a folder that several processes of the tests want: the first one makes it."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
+        flock(lock, LOCK_EX)
+        if not folder.exists():
+            make(folder)
+    return folder
 
 
 def environment(clone: Path) -> dict[str, str]:
-    """Return the environment in which snakemake runs in a copy: the copy's own modules before all others, one thread."""
+    """Return the environment of a copy: its own modules before all others, one thread."""
     path = os.pathsep.join(filter(None, [str(clone), os.environ.get("PYTHONPATH")]))
     return os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
 
 
-def snakemake(clone: Path, *words: str, check: bool = False) -> subprocess.CompletedProcess:
-    """Run snakemake in a copy, on the copy's own modules and configuration."""
-    command = [sys.executable, str(SNAKEMAKE), *words]
+@cache
+def warm_server() -> subprocess.Popen:
+    """Start the Python in which snakemake and its jobs begin at once; it ends with the tests."""
+    address = Path(tempfile.mkdtemp()) / "socket"
+    command = [sys.executable, warm_python.__file__, "serve", str(address)]
+    around = os.environ | {"OMP_NUM_THREADS": "1"}
+    server = subprocess.Popen(command, env=around, stdin=subprocess.PIPE)
+    atexit.register(server.kill)
+    while not address.exists():
+        assert server.poll() is None, "the server of tests/warm_python.py did not start"
+        time.sleep(0.05)
+    os.environ[warm_python.SOCKET] = str(address)
+    return server
+
+
+def snakemake(
+    clone: Path, *words: str, check: bool = False, cold: bool = False
+) -> subprocess.CompletedProcess:
+    """Run snakemake in a copy, on the copy's own modules and configuration.
+
+    It and its jobs are forks of one Python that has imported the large libraries, unless they are
+    to be cold: each an interpreter of its own, as users run them.
+    """
+    python = sys.executable
+    if not cold:
+        warm_server()
+        python = warm_python.__file__
+    command = [python, str(SNAKEMAKE), *words]
     return subprocess.run(
         command, cwd=clone, env=environment(clone), capture_output=True, text=True, check=check
     )
 
 
 def started(clone: Path, *words: str, said: Path) -> subprocess.Popen:
-    """Start snakemake in a copy, as the first of a group of processes; what it says is added to a file."""
+    """Start a cold snakemake, as the first of a group of processes; a file gets what it says."""
     with said.open("a") as file:
         streams = {"stdout": file, "stderr": subprocess.STDOUT}
         command = [sys.executable, str(SNAKEMAKE), *words]
@@ -58,18 +108,15 @@ def started(clone: Path, *words: str, said: Path) -> subprocess.Popen:
 
 
 def workers(ancestor: int, rule: str = "") -> list[psutil.Process]:
-    """Return the processes below a snakemake that run jobs, or the jobs of one rule."""
-    found = []
+    """Return the processes below a cold snakemake that run jobs, or the jobs of one rule."""
+    jobs = []
     for process in psutil.Process(ancestor).children(recursive=True):
         with suppress(psutil.NoSuchProcess):
-            words = process.cmdline()
-            if (
-                len(words) == 2
-                and "/.snakemake/scripts/" in words[1]
-                and words[1].endswith(f"{rule}.py")
-            ):
-                found.append(process)
-    return found
+            script = process.cmdline()[1:]
+            is_job = len(script) == 1 and "/.snakemake/scripts/" in script[0]
+            if is_job and script[0].endswith(f"{rule}.py"):
+                jobs.append(process)
+    return jobs
 
 
 def edit(path: Path, pattern: str, text: str) -> None:
@@ -80,23 +127,37 @@ def edit(path: Path, pattern: str, text: str) -> None:
 
 
 def draw_only(clone: Path, *figures: str) -> None:
-    """Let the cases of a copy have these figures and no others: drawing takes longer than most of what tests disturb."""
+    """Let the cases of a copy have these figures and no others: drawing all takes long."""
     drawn = f"[figure for figure in figures if figure.name in {figures}]"
     only = f"FIGURES = {{case: {drawn} for case, figures in FIGURES.items()}}\n"
     edit(clone / "workflow/rules/figures.smk", r"^FIGURES \|= ", f"{only}FIGURES |= ")
 
 
-def override(place: Path, text: str) -> tuple[str, str]:
-    """Write a configuration that is merged over the default one (nested numbers on the command line would become text)."""
-    (place / "override.yaml").write_text(text)
-    return "--configfile", str(place / "override.yaml")
+def override(folder: Path, text: str) -> tuple[str, str]:
+    """Write a configuration that is merged over the default one, and return the words for it.
+
+    Nested numbers on the command line would become text.
+    """
+    (folder / "override.yaml").write_text(text)
+    return "--configfile", str(folder / "override.yaml")
 
 
 def counted(words: str) -> dict[str, int]:
     """Return the numbers of a job table."""
     table = re.search(r"Job stats:\njob +count\n[- ]+\n(.*?)\n\n", words, re.DOTALL)
-    rows = dict(line.rsplit(maxsplit=1) for line in table.group(1).splitlines()) if table else {}
-    return {rule: int(count) for rule, count in rows.items() if rule not in ("total", "all")}
+    counts = {}
+    for line in table[1].splitlines() if table else []:
+        rule, count = line.rsplit(maxsplit=1)
+        if rule not in ("total", "all"):
+            counts[rule] = int(count)
+    return counts
+
+
+def planned(clone: Path, *words: str) -> dict[str, int]:
+    """Return how many jobs of each rule snakemake would run now."""
+    plan = snakemake(clone, *words, "--dry-run", "--cores", "2", "--quiet", "host")
+    assert plan.returncode == 0, plan.stdout + plan.stderr
+    return counted(plan.stdout)
 
 
 class Job(NamedTuple):
@@ -108,29 +169,25 @@ class Job(NamedTuple):
 
 def first_jobs(clone: Path, *words: str) -> dict[str, Job]:
     """Return of every rule that a study ran its first job."""
+    summary = snakemake(clone, *words, "--detailed-summary", check=True).stdout
     jobs: dict[tuple[str, str], Job] = {}
-    rows = csv.DictReader(
-        snakemake(clone, *words, "--detailed-summary", check=True).stdout.splitlines(),
-        delimiter="\t",
-    )
-    for row in rows:
-        read = [name for name in row["input-file(s)"].split(",") if name not in ("", "-")]
-        jobs.setdefault((row["rule"], row["log-file(s)"]), Job(read, [])).outputs.append(
-            row["output_file"]
-        )
-    return {
-        rule: min((job for (name, _), job in jobs.items() if name == rule), key=str)
-        for rule, _ in jobs
-    }
+    for row in csv.DictReader(summary.splitlines(), delimiter="\t"):
+        inputs = [name for name in row["input-file(s)"].split(",") if name not in ("", "-")]
+        job = jobs.setdefault((row["rule"], row["log-file(s)"]), Job(inputs, []))
+        job.outputs.append(row["output_file"])
+    first: dict[str, Job] = {}
+    for (rule, _), job in jobs.items():
+        first[rule] = min(job, first.get(rule, job))
+    return first
 
 
-def alone(clone: Path, place: Path, job: Job, *words: str) -> subprocess.CompletedProcess:
-    """Run a job again in a copy that holds code, configuration and the files that the job says it reads, and no other result."""
-    shutil.copytree(clone, place, ignore=shutil.ignore_patterns("results", ".snakemake"))
+def alone(clone: Path, folder: Path, job: Job) -> Path:
+    """Copy a finished study without any result but the files that a job says it reads."""
+    shutil.copytree(clone, folder, ignore=shutil.ignore_patterns("results", ".snakemake"))
     for name in job.inputs:
-        (place / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(clone / name, place / name)
-    return snakemake(place, *job.outputs, "--cores", "1", *words)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(clone / name, folder / name)
+    return folder
 
 
 def written_by(store: Path, schema: int, package: str) -> None:

@@ -1,4 +1,7 @@
-"""The made-up landscape of the made-up study: noises, curvatures, paths, chains, maps and the perceptron, and a binary study."""
+"""The made-up landscape of the made-up study, and a binary one.
+
+Noises, curvatures, paths, chains, maps and the perceptron.
+"""
 
 from collections.abc import Mapping
 from itertools import combinations
@@ -151,6 +154,14 @@ def curvature(random: np.random.Generator, seeds: int) -> xr.Dataset:
     return described(variables, networks(seeds) | {"layer": LAYERS, "rank": [0, 1, 2]})
 
 
+def _row(variant: str) -> int:
+    """Return the row of the panel of a variant: what compares ways to align stands below the rest."""
+    kind, removed = variant.split()
+    if removed == "greedy" or kind == "repaired":
+        return 2
+    return int(removed in ("aligned", "both"))
+
+
 def paths(
     random: np.random.Generator, seeds: int, *, variants: tuple = tuple(VARIANTS)
 ) -> xr.Dataset:
@@ -176,6 +187,11 @@ def paths(
     peak[np.ix_(across, partial)] = np.nan
     error = peak[..., None] * (4 * t * (1 - t)) ** 2 + np.array([0.0, 0.03])[:, None]
     dims = ("pair", "variant", "split")
+    labels = {
+        "variant": list(variants),
+        "variant_title": ("variant", [f"made-up {name}" for name in variants]),
+        "variant_row": ("variant", [_row(name) for name in variants]),
+    }
     variables = {
         "error": ((*dims, "t"), error),
         "loss": ((*dims, "t"), 3 * error),
@@ -184,7 +200,7 @@ def paths(
     variables |= {"loss_barrier": (dims, 3 * peak), "peak": (dims, np.full(size, 0.5))}
     return described(
         variables,
-        pair_coordinates(seeds) | {"variant": list(variants), "split": ["train", "test"], "t": t},
+        pair_coordinates(seeds) | labels | {"split": ["train", "test"], "t": t},
     )
 
 

@@ -22,10 +22,10 @@ from symgeom.study.claims.record import read_claims
 
 SMALL = "tests/small_study.yaml"
 OFTEN = "--seconds-between-status-checks", "2"
-MODEL = "results/small/perceptron/solutions.zarr.zip"
+MODEL = "results/small/solutions/perceptron.zarr.zip"
 COMPARED = [
     f"results/digits/{name}.zarr.zip"
-    for name in ("mlp/ledgers/sgd", "mlp/ledgers/rsgd", "perceptron/solutions")
+    for name in ("ledgers/mlp/sgd", "ledgers/mlp/rsgd", "solutions/perceptron")
 ]
 STALL = """    import os, pathlib, time
     once = pathlib.Path(snakemake.log[0] + ".stalled")
@@ -215,7 +215,7 @@ def test_a_job_on_a_node_that_is_lost_runs_again(small, tmp_path):
 def test_the_generic_profile_retries_and_makes_the_same_bytes(small, tmp_path):
     clone, target = (
         copy_repository(tmp_path / "clone", config=SMALL),
-        "results/small/tiny/symmetry.json",
+        "results/small/symmetry/tiny.json",
     )
     assert snakemake(small, target, "--cores", "1").returncode == 0
     edit(
@@ -233,7 +233,7 @@ def test_the_generic_profile_retries_and_makes_the_same_bytes(small, tmp_path):
 
 def test_a_gpu_is_asked_for_and_what_slurm_refuses_is_said(cluster, tmp_path):
     clone = shutil.copytree(cluster, tmp_path / "clone", symlinks=True)
-    target = "results/digits/mlp/symmetry.json"
+    target = "results/digits/symmetry/mlp.json"
     words = (
         "--workflow-profile",
         "workflow/profiles/slurm",

@@ -1,11 +1,11 @@
-"""The workflow on convolutions with batch norm, under both policies, and on binary weights, through the real snakemake."""
+"""The workflow on convolutions with batch norm, under both policies, and on binary weights."""
 
 import math
 
 import numpy as np
 import pytest
 import yaml
-from clones import ROOT, copy_repository, counted, draw_only, override, snakemake
+from clones import ROOT, copy_repository, draw_only, override, planned, snakemake
 from snakemake.utils import update_config
 
 from symgeom.store import open_study
@@ -20,15 +20,14 @@ pytestmark = pytest.mark.workflow
 
 @pytest.fixture(scope="module")
 def convolutions(tmp_path_factory):
-    """A copy of the repository with two studies of convolutions: batch norms folded, and recomputed (claims and some figures)."""
-    place = tmp_path_factory.mktemp("convolutions")
-    clone = copy_repository(place / "clone", config=CONVOLUTIONS)
-    folded = [f"results/convolutions/resnet/{stage}/0.zarr.zip" for stage in ("curvature", "maps")]
+    """A copy of the repository with two studies: batch norms folded, and recomputed."""
+    folder = tmp_path_factory.mktemp("convolutions")
+    clone = copy_repository(folder / "clone", config=CONVOLUTIONS)
+    draw_only(clone, "flatness", "measures")
+    folded = [f"results/convolutions/{stage}/resnet/0.zarr.zip" for stage in ("curvature", "maps")]
     folded.append("results/convolutions/claims.csv")
-    anew = [
-        f"results/recomputed/figures/resnet/{figure}.svg" for figure in ("flatness", "measures")
-    ]
-    for words in (folded, [*anew, "results/recomputed/claims.csv", *override(place, RECOMPUTED)]):
+    anew = ["results/recomputed/figures/resnet/flatness.svg", "results/recomputed/claims.csv"]
+    for words in (folded, [*anew, *override(folder, RECOMPUTED)]):
         run = snakemake(clone, *words, "--cores", "2")
         assert run.returncode == 0, run.stdout + run.stderr
     return clone
@@ -38,9 +37,8 @@ def convolutions(tmp_path_factory):
 def binary(tmp_path_factory):
     """A finished study of binary networks."""
     clone = copy_repository(tmp_path_factory.mktemp("binary") / "clone", config=BINARY)
-    draw_only(
-        clone, "flatness", "measures", "layers", "spectra", "barriers", "chains"
-    )  # of what binary networks lack or have alone
+    # Of what binary networks lack or have alone.
+    draw_only(clone, "flatness", "measures", "layers", "spectra", "barriers", "chains")
     run = snakemake(clone, "--cores", "2")
     assert run.returncode == 0, run.stdout + run.stderr
     return clone
@@ -60,15 +58,15 @@ def ends_are_minima(minima, paths, atol):
 
 def test_folded_networks_have_every_measure(convolutions):
     tree = open_study(convolutions / "results/convolutions")
-    found = tree["resnet"]
-    assert not found["minima"]["status"].isin(["diverged"]).any()
-    assert float(found["canonical"]["certificate"].max()) < 1e-8
-    curvature = found["curvature"].to_dataset()
+    stages = tree["resnet"]
+    assert not stages["minima"]["status"].isin(["diverged"]).any()
+    assert float(stages["canonical"]["certificate"].max()) < 1e-8
+    curvature = stages["curvature"].to_dataset()
     assert curvature.attrs["left_out"] == []
     assert {*SECOND_ORDER, "sharpness", "adaptive_sharpness"} <= set(curvature)
-    assert "repaired both" in found["paths"]["variant"].values
-    assert np.isfinite(found["chains"]["torus_length_ratio"]).all()
-    assert not [name for name in found["ledgers"].data_vars if name.startswith("charge_")]
+    assert "repaired both" in stages["paths"]["variant"].values
+    assert np.isfinite(stages["chains"]["torus_length_ratio"]).all()
+    assert not [name for name in stages["ledgers"].data_vars if name.startswith("charge_")]
     names = [name for name in tree["resnet/minima"].data_vars if name.endswith("running_var")]
     assert names  # the minima are stored as trained
 
@@ -86,11 +84,11 @@ def test_recomputed_statistics_leave_out_what_they_do_not_allow_and_say_so(convo
 
 
 def test_both_policies_measure_the_same_minima(convolutions):
-    folded, anew = (
-        open_study(convolutions / f"results/{name}")["resnet/minima"]
-        for name in ("convolutions", "recomputed")
-    )
-    assert folded.to_dataset().drop_attrs().identical(anew.to_dataset().drop_attrs())
+    minima = []
+    for name in ("convolutions", "recomputed"):
+        tree = open_study(convolutions / f"results/{name}")
+        minima.append(tree["resnet/minima"].to_dataset().drop_attrs())
+    assert minima[0].identical(minima[1])
 
 
 def test_augmentation_is_not_in_the_errors_that_are_measured(convolutions):
@@ -148,15 +146,11 @@ STUDIES = sorted({path.name for path in (ROOT / "config").glob("*.yaml")} - {"co
 @pytest.mark.parametrize("name", STUDIES)
 def test_every_study_that_ships_can_be_planned(name, tmp_path):
     clone, file = copy_repository(tmp_path / "clone"), f"config/{name}"
-    run = snakemake(clone, "--dry-run", "--cores", "2", "--quiet", "host", "--configfile", file)
-    assert run.returncode == 0, run.stdout + run.stderr
+    plan = planned(clone, "--configfile", file)
     config = yaml.safe_load((clone / "config/config.yaml").read_text())
     update_config(config, yaml.safe_load((clone / file).read_text()))
-    cases, arms = (
-        sum(value is not None for value in config[section].values())
-        for section in ("cases", "arms")
-    )
-    blocks = math.ceil(
-        config["seeds"] / (config["granularity"]["seeds_per_job"] or config["seeds"])
-    )
-    assert counted(run.stdout)["train_minima"] == cases * arms * blocks
+    cases = [case for case in config["cases"].values() if case is not None]
+    arms = [arm for arm in config["arms"].values() if arm is not None]
+    seeds = config["seeds"]
+    blocks = math.ceil(seeds / (config["granularity"]["seeds_per_job"] or seeds))
+    assert plan["train_minima"] == len(cases) * len(arms) * blocks

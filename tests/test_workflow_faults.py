@@ -1,4 +1,4 @@
-"""What goes wrong stops nothing else: a killed training, and data that cannot be read, through the real snakemake."""
+"""What goes wrong stops nothing else: a killed training, and data that cannot be read."""
 
 import subprocess
 import sys
@@ -22,11 +22,12 @@ def clone(tmp_path_factory):
 
 
 def test_a_killed_training_goes_on_and_ends_with_the_same_bytes(clone, tmp_path):
-    long = "{study: killed, training: {epochs: 150, stop_error: 0.0, stop_loss: 1.0e-9, checkpoint_every: 1}}"
-    folder = clone / "results/killed/tiny"
-    made = [folder / stage / "sgd.zarr.zip" for stage in ("minima", "ledgers")]
-    checkpoint = folder / "checkpoints/sgd.checkpoint"
-    words = "results/killed/tiny/minima/sgd.zarr.zip", *override(tmp_path, long)
+    training = "{epochs: 150, stop_error: 0.0, stop_loss: 1.0e-9, checkpoint_every: 1}"
+    long = f"{{study: killed, training: {training}}}"
+    folder = clone / "results/killed"
+    made = [folder / stage / "tiny/sgd.zarr.zip" for stage in ("minima", "ledgers")]
+    checkpoint = folder / "checkpoints/tiny/sgd.checkpoint"
+    words = ("results/killed/minima/tiny/sgd.zarr.zip", *override(tmp_path, long))
     command = [sys.executable, str(SNAKEMAKE), *words, "--cores", "1"]
     with subprocess.Popen(
         command,
@@ -35,7 +36,8 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_bytes(clone, tmp_path)
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as running:
-        deadline, written = time.monotonic() + 300, set()
+        deadline = time.monotonic() + 300
+        written = set()
         while len(written) < 5:  # the first is written before the first epoch
             assert running.poll() is None
             assert time.monotonic() < deadline
@@ -68,27 +70,23 @@ def pictures(place: Path, classes: int) -> Path:
 
 
 def test_pictures_that_cannot_be_used_stop_their_case_alone(clone, tmp_path):
-    single, broken, usable = (
-        pictures(tmp_path / name, count)
-        for name, count in (("single", 1), ("broken", 2), ("usable", 2))
-    )
+    single = pictures(tmp_path / "single", 1)
+    broken = pictures(tmp_path / "broken", 2)
+    usable = pictures(tmp_path / "usable", 2)
     (broken / "class1/1.png").write_bytes(b"no picture")
     (usable / "notes.txt").write_text("no picture")
-    network = "network: {name: mlp, options: {widths: [4]}}"
-    cases = "".join(
-        f"  {path.name}: {{data: {{name: image_folder, options: {{path: {path}, test_fraction: 0.34}}}}, {network}}}\n"
-        for path in (single, broken, usable)
-    )
-    targets = [f"results/pictures/{case}/symmetry.json" for case in ("single", "broken", "usable")]
-    run = snakemake(
-        clone, *targets, *override(tmp_path, f"study: pictures\ncases:\n{cases}"), "--cores", "2"
-    )
+    network = "{name: mlp, options: {widths: [4]}}"
+    cases = ""
+    for path in (single, broken, usable):
+        data = f"{{name: image_folder, options: {{path: {path}, test_fraction: 0.34}}}}"
+        cases += f"  {path.name}: {{data: {data}, network: {network}}}\n"
+    targets = [f"results/pictures/symmetry/{case}.json" for case in ("single", "broken", "usable")]
+    words = override(tmp_path, f"study: pictures\ncases:\n{cases}")
+    run = snakemake(clone, *targets, *words, "--cores", "2")
     assert run.returncode != 0
     assert "Traceback" not in run.stderr
     assert "Error in prepare_data (case single): Cannot classify the pictures of" in run.stderr
     assert "has 1 class folders ['class0']. Give at least two" in run.stderr
-    assert (
-        "Error in prepare_data (case broken): Cannot read the picture 'class1/1.png' of class 'class1'"
-        in run.stderr
-    )
+    unread = "Cannot read the picture 'class1/1.png' of class 'class1'"
+    assert f"Error in prepare_data (case broken): {unread}" in run.stderr
     assert [(clone / target).is_file() for target in targets] == [False, False, True]

@@ -25,6 +25,9 @@ from symgeom.study.datasets.splits import stratified_split
 SPLITS = ("train", "test")
 """The parts of a data set."""
 
+TIE_BREAKING = 1e-3
+"""Standard deviation of what moves the inputs of binary networks where symmetries are certified."""
+
 
 @dataclass(frozen=True, eq=False)
 class Case:
@@ -140,6 +143,26 @@ class Case:
         device = choose_device(self.options["device"])
         rounded = cast(exact, getattr(torch, precision))
         return {name: tensor.to(device) for name, tensor in rounded.items()}
+
+    def without_ties(self, inputs: Tensor) -> Tensor:
+        """Return inputs at which a symmetry of the network can be seen.
+
+        Parameters
+        ----------
+        inputs : Tensor, shape (sample, ...)
+            Inputs of the case.
+
+        Returns
+        -------
+        Tensor, shape (sample, ...)
+            The same for real networks. A unit with binary weights may add up pixels to exactly
+            zero, whose sign is a matter of rounding: inputs of binary networks are moved a little.
+        """
+        if not self.binary:
+            return inputs
+        generator = stream("inputs without ties")
+        noise = torch.randn(inputs.shape, generator=generator, dtype=torch.float64)
+        return inputs + TIE_BREAKING * noise.to(inputs)
 
     def start(self, arm: str, seed: int, replica: int = 0) -> dict[str, Tensor]:
         """Return a network before training, drawn from a random stream of its own.

@@ -131,4 +131,32 @@ def seeds_of_part(wildcards):
     return PARTS[wildcards.part].seeds
 
 
+NAMES = [case["network"]["name"] for case in config["cases"].values()] + [
+    arm["method"] for arm in config["arms"].values()
+]
+OWN_CODE = any(":" in name for name in NAMES)
+
+
+def runs(script, of_networks=True, arms=lambda wildcards: []):
+    """Return the name of a script, and the digest of its code and (of a job on networks) of the user's own."""
+    if not (OWN_CODE and of_networks):
+        return {
+            "script": script,
+            "code": code_digest(script),
+        }  # the same for all jobs: Snakemake calls a function several times
+
+    def digest(wildcards):
+        methods = [config["arms"][arm]["method"] for arm in arms(wildcards)]
+        return code_digest(
+            script, own_code=[config["cases"][wildcards.case]["network"]["name"], *methods]
+        )
+
+    return {"script": script, "code": digest}
+
+
+def needs(memory=2000, minutes=60, gpu=gpus(config)):
+    """Return the resources of a job: megabytes, minutes, and whether it computes on the study's device."""
+    return {"mem_mb": growing(memory), "runtime": growing(minutes), "gpu": gpu}
+
+
 include: "pairs.smk"

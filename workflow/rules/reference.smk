@@ -1,11 +1,12 @@
 """What is kept of a study when its arrays are gone: asked for by name, `snakemake keep_reference`."""
 
+
 use rule job as keep_reference with:
     input:
         claims="<results>/claims.csv",
         barriers="<results>/barriers.csv",
         provenance="<results>/provenance.json",
-        pictures=pictures("png", kept_only=True),
+        pictures=pictures("png", of_reference=True),
         minima=all_stores("minima"),
         flatness=all_stores("flatness"),
         curvature=all_stores("curvature"),

@@ -26,36 +26,11 @@ from symgeom.study.figures.style import PAGE, looks, sheet, words
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import xarray as xr
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Picture
 
     from symgeom.study.figures.results import Results
-
-PANELS = {
-    "linear raw": "straight, raw",
-    "linear normalised": "straight, scales removed",
-    "geodesic normalised": "geodesic, scales removed",
-    "linear aligned": "straight, permutations removed",
-    "linear both": "straight, both removed",
-    "geodesic both": "geodesic, both removed",
-    "geodesic greedy": "both removed in a single pass",
-    "repaired both": "both removed, variances repaired",
-    "latent raw": "signs of latent weights, raw",
-    "hamming raw": "flips in random order, raw",
-    "latent aligned": "signs of latent weights, aligned",
-    "hamming aligned": "flips in random order, aligned",
-}
-"""Titles of the variants."""
-
-REAL = [
-    ["linear raw", "linear normalised", "geodesic normalised"],
-    ["linear aligned", "linear both", "geodesic both"],
-    ["geodesic greedy", "repaired both"],
-]
-"""Rows of panels: permutations are removed in the second, scales to the right."""
-
-BINARY = [["latent raw", "hamming raw"], ["latent aligned", "hamming aligned"]]
-"""The same for binary networks, which have no scales."""
 
 EMPTY = "."
 """Where there is no panel."""
@@ -81,14 +56,14 @@ def draw(results: Results) -> Picture:
         return words(nothing + results.left_out())
     t = paths["t"].values
     look_of = looks(results.arms)
-    figure, panels = _sheet(paths["variant"].values.tolist())
+    figure, panels = _sheet(paths)
     for variant, panel in panels.items():
         error = paths["error"].sel(variant=variant).transpose("split", "pair", "t")
         train = error.sel(split="train").values
         test = error.sel(split="test").values
         for arm, members in pairs.items():
             profile(panel, t, train[members], test[members], look_of[arm])
-        panel.set_title(PANELS[variant])
+        panel.set_title(paths["variant_title"].sel(variant=variant).item())
         percent(panel, least=1e-3)
         panel.set_ylim(bottom=0)
     letter(panels)
@@ -98,9 +73,9 @@ def draw(results: Results) -> Picture:
     return figure
 
 
-def _sheet(measured: Sequence[str]) -> tuple[Picture, dict[str, Axes]]:
+def _sheet(paths: xr.Dataset) -> tuple[Picture, dict[str, Axes]]:
     """Make the panels of the variants that were measured, with words at the outer axes only."""
-    layout = _layout(measured)
+    layout = _layout(paths)
     height = 0.5 + 1.9 * len(layout)
     figure, panels = sheet(layout, width=PAGE, height=height, sharex=True, sharey=True)
     for row in layout:
@@ -113,15 +88,14 @@ def _sheet(measured: Sequence[str]) -> tuple[Picture, dict[str, Axes]]:
     return figure, panels
 
 
-def _layout(measured: Sequence[str]) -> list[list[str]]:
+def _layout(paths: xr.Dataset) -> list[list[str]]:
     """Return the rows of variants that were measured, all equally long."""
-    rows = []
-    for row in (*REAL, *BINARY):
-        present = [variant for variant in row if variant in measured]
-        if present:
-            rows.append(present)
-    across = max(len(row) for row in rows)
-    return [row + [EMPTY] * (across - len(row)) for row in rows]
+    rows: dict[int, list[str]] = {}
+    for variant in paths["variant"].values.tolist():
+        row = int(paths["variant_row"].sel(variant=variant))
+        rows.setdefault(row, []).append(variant)
+    across = max(len(row) for row in rows.values())
+    return [rows[row] + [EMPTY] * (across - len(rows[row])) for row in sorted(rows)]
 
 
 def _lowest(layout: Sequence[Sequence[str]]) -> list[str]:

@@ -64,8 +64,9 @@ def figures_of_case(configuration: Configuration, case: str) -> list[Figure]:
     list of Figure
         In the order of the report.
     """
-    own = configuration_of_case(configuration, case)
-    return [figure for figure in all_figures() if not figure.model and figure.asked(own)]
+    of_case = configuration_of_case(configuration, case)
+    figures = [figure for figure in all_figures() if not figure.model]
+    return [figure for figure in figures if figure.asked(of_case)]
 
 
 def figures_of_model(configuration: Configuration, model: str) -> list[Figure]:

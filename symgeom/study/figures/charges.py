@@ -240,5 +240,5 @@ FIGURE = Figure(
     drawing=draw,
     settings=("claims.level",),
     asked=_asked,
-    kept=asks_for("valleys"),
+    in_reference=asks_for("valleys"),
 )

@@ -134,5 +134,5 @@ FIGURE = Figure(
     stages=("minima", "equilibria"),
     drawing=draw,
     asked=trains_networks,
-    kept=asks_for("valleys"),
+    in_reference=asks_for("valleys"),
 )

@@ -13,11 +13,12 @@ layers, or in few.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from symgeom.landscape.flatness.measures.catalogue import panels as panels_over
+from symgeom.landscape.flatness.measures.record import Panel
 from symgeom.study.figures.axes import logarithmic, percent
 from symgeom.study.figures.keys import key, letter, note
 from symgeom.study.figures.record import FLATNESS, Figure, asks_for, never
@@ -35,50 +36,6 @@ if TYPE_CHECKING:
     from symgeom.study.figures.results import Results
     from symgeom.study.figures.style import Look
 
-
-@dataclass(frozen=True)
-class LayerMeasure:
-    """A row of the figure: a measure that every layer has.
-
-    Attributes
-    ----------
-    name : str
-        Of its array.
-    stage : str
-        That holds it.
-    title : str
-        Above the panel.
-    axis : str
-        Beside the panel.
-    """
-
-    name: str
-    stage: str
-    title: str
-    axis: str
-
-
-MEASURES = (
-    LayerMeasure(
-        name="layer_energy",
-        stage="flatness",
-        title="noise on one layer at a time",
-        axis="increase of the\ntraining error (%)",
-    ),
-    LayerMeasure(
-        name="layer_margin",
-        stage="flatness",
-        title="change of one layer's weights to the median sample's decision boundary",
-        axis="relative margin",
-    ),
-    LayerMeasure(
-        name="layer_trace",
-        stage="curvature",
-        title="one layer's block of the Hessian",
-        axis="trace (nats/weight²)",
-    ),
-)
-"""From top to bottom."""
 
 ROOMY = 8
 """Up to how many layers there is room for their names in upright letters."""
@@ -103,16 +60,16 @@ def draw(results: Results) -> Picture:
         return words("No layers to compare: no minimum can be used. " + results.left_out())
     if not measured:
         return words("No layers to compare: the study measured the network as a whole only.")
-    rows = [[measure.name] for measure in measured]
+    rows = [[row.array] for row in measured]
     height = 0.9 + 1.9 * len(rows)
     figure, panels = sheet(rows, width=PAGE, height=height, sharex=True)
     look_of = looks(results.arms)
     good = results.minima["usable"]
-    for measure, values in measured.items():
-        panel = panels[measure.name]
+    for row, values in measured.items():
+        panel = panels[row.array]
         _row(panel, values, usable, look_of, results.number("level"))
-        panel.set(title=measure.title, ylabel=measure.axis)
-        _scale(panel, measure.name, values.where(good))
+        panel.set(title=row.title, ylabel=row.axis)
+        _scale(panel, row.scale, values.where(good))
     _names(panel, values["layer"].values.tolist())
     letter(panels)
     key(figure, counts(usable), results.arms)
@@ -120,16 +77,17 @@ def draw(results: Results) -> Picture:
     return figure
 
 
-def _measured(results: Results) -> dict[LayerMeasure, xr.DataArray]:
+def _measured(results: Results) -> dict[Panel, xr.DataArray]:
     """Return the measures that the study has, where they differ by sample of the median one."""
     measured = {}
-    for measure in MEASURES:
-        arrays = results.stage(measure.stage)
-        if measure.name in arrays:
-            values = arrays[measure.name]
-            if "quantile" in values.dims:
-                values = values.sel(quantile=0.5)
-            measured[measure] = values
+    for row in panels_over("layer").values():
+        for stage in ("flatness", "curvature"):
+            arrays = results.stage(stage)
+            if row.array in arrays:
+                values = arrays[row.array]
+                if "quantile" in values.dims:
+                    values = values.sel(quantile=0.5)
+                measured[row] = values
     return measured
 
 
@@ -151,14 +109,14 @@ def _row(
     panel.set_xlim(-0.5, len(layers) - 0.5)
 
 
-def _scale(panel: Axes, name: str, shown: xr.DataArray) -> None:
+def _scale(panel: Axes, scale: str, shown: xr.DataArray) -> None:
     """Scale the vertical axis of a measure; ``shown`` is NaN for minima that are not drawn."""
-    if name == "layer_energy":
+    if scale == "percent":
         percent(panel, least=RESOLVED)
         panel.set_ylim(bottom=0)
-    elif name == "layer_margin" and shown.notnull().any():
+    elif scale == "linear" and shown.notnull().any():
         panel.set_ylim(bottom=0)
-    elif name == "layer_trace" and shown.min() > 0:
+    elif scale == "logarithmic" and shown.min() > 0:
         logarithmic(panel)
 
 
@@ -182,5 +140,5 @@ FIGURE = Figure(
     drawing=draw,
     settings=("claims.level",),
     asked=asks_for("flatness.layers", "curvature.layers"),
-    kept=never,
+    in_reference=never,
 )

@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from symgeom.landscape.flatness.measures.catalogue import rows
+from symgeom.landscape.flatness.measures.record import Row
 from symgeom.study.figures.axes import minus
 from symgeom.study.figures.keys import key, letter, mark, note
 from symgeom.study.figures.record import FLATNESS, Figure
@@ -41,52 +43,6 @@ if TYPE_CHECKING:
 
 FEWEST = 3
 """Minima of which a rank correlation says anything."""
-
-
-@dataclass(frozen=True)
-class Measure:
-    """One row: a number per minimum that is larger where the minimum is sharper.
-
-    Attributes
-    ----------
-    name : str
-        Of the array.
-    label : str
-        In words.
-    family : str
-        Rows of one family stand together.
-    invariant : bool
-        Whether all networks that compute the same function by a rescaling of units have the same
-        value.
-    """
-
-    name: str
-    label: str
-    family: str
-    invariant: bool
-
-    @property
-    def fill(self) -> str:
-        """The colour inside its markers."""
-        return INK if self.invariant else "white"
-
-
-MEASURES = (
-    Measure("local_energy", "energy, relative noise", "noise", True),
-    Measure("torus_energy", "energy, noise on the torus", "noise", True),
-    Measure("additive_energy", "energy, raw noise", "noise", False),
-    Measure("rescaled_energy", "energy, raw, rescaled copy", "noise", False),
-    Measure("relative_eigenvalue", "relative eigenvalue", "curvature", True),
-    Measure("relative_trace", "relative trace", "curvature", True),
-    Measure("torus_eigenvalue", "eigenvalue on the torus", "curvature", True),
-    Measure("torus_trace", "trace on the torus", "curvature", True),
-    Measure("eigenvalue", "Hessian eigenvalue", "curvature", False),
-    Measure("trace", "Hessian trace", "curvature", False),
-    Measure("adaptive_sharpness", "adaptive sharpness", "worst case", True),
-    Measure("sharpness", "sharpness", "worst case", False),
-    Measure("margin", "minus margin at 10 %", "margin", True),
-)
-"""From top to bottom, whatever the study finds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,11 +112,11 @@ def draw(results: Results) -> Picture:
     return figure
 
 
-def _samples(results: Results) -> dict[Measure, Sample]:
+def _samples(results: Results) -> dict[Row, Sample]:
     """Return the samples of the measures that a study has, where they are large enough."""
     samples = {}
-    for measure in MEASURES:
-        column = _column(results, measure.name, measure.family)
+    for measure in rows():
+        column = _column(results, measure)
         if column is not None:
             sample = _sample(column, results.minima)
             if sample.tells:
@@ -168,29 +124,34 @@ def _samples(results: Results) -> dict[Measure, Sample]:
     return samples
 
 
-def _named(measure: Measure, results: Results) -> Measure:
+def _named(measure: Row, results: Results) -> Row:
     """Return the measure with its label for binary networks, where the noise flips signs."""
     flips = results.stage("flatness").attrs.get("noise") == "flips"
-    if flips and measure.name == "local_energy":
-        return replace(measure, label="energy, flips")
+    if flips and measure.binary_label:
+        return replace(measure, label=measure.binary_label)
     return measure
 
 
-def _column(results: Results, name: str, family: str) -> xr.DataArray | None:
+def _fill(measure: Row) -> str:
+    """Return the colour inside the markers of a measure."""
+    return INK if measure.invariant else "white"
+
+
+def _column(results: Results, measure: Row) -> xr.DataArray | None:
     """Return one number per minimum, larger where it is sharper, if the study measured it."""
     from symgeom.study.claims.flatness import mean_local_energy
     from symgeom.study.claims.margin import QUANTILE
 
-    values = _measured(results, name)
+    values = _measured(results, measure.array)
     if values is None:
         return None
-    if family == "noise":
-        return mean_local_energy(values.to_dataset(name="local_energy"))
-    if name == "margin":
-        return -values.sel(quantile=QUANTILE, method="nearest", drop=True)
-    if "rank" in values.dims:
-        return values.isel(rank=0, drop=True)
-    return values
+    if "amplitude" in values.dims:
+        values = mean_local_energy(values.to_dataset(name="local_energy"))
+    elif "quantile" in values.dims:
+        values = values.sel(quantile=QUANTILE, method="nearest", drop=True)
+    elif "rank" in values.dims:
+        values = values.isel(rank=0, drop=True)
+    return -values if measure.larger_is_flatter else values
 
 
 def _measured(results: Results, name: str) -> xr.DataArray | None:
@@ -216,7 +177,7 @@ def _sample(column: xr.DataArray, minima: xr.Dataset) -> Sample:
     return Sample(selection.strata, sharp, error)
 
 
-def _interval(measure: Measure, sample: Sample, results: Results) -> tuple[float, float, float]:
+def _interval(measure: Row, sample: Sample, results: Results) -> tuple[float, float, float]:
     """Return the rank correlation over all minima, and its interval from the bootstrap."""
     from symgeom.study.claims.bootstrap import interval, numpy_stream, spearman
 
@@ -226,23 +187,21 @@ def _interval(measure: Measure, sample: Sample, results: Results) -> tuple[float
     return interval(
         correlation,
         sample.arm.tolist(),
-        generator=numpy_stream("measures", measure.name),
+        generator=numpy_stream("measures", measure.array),
         level=results.number("level"),
         resamples=int(results.number("resamples")),
     )
 
 
-def _overall(
-    panel: Axes, row: int, measure: Measure, correlation: tuple[float, float, float]
-) -> None:
+def _overall(panel: Axes, row: int, measure: Row, correlation: tuple[float, float, float]) -> None:
     """Draw a correlation with its interval."""
     estimate, low, high = correlation
     panel.plot([low, high], [row, row], color=INK, linewidth=1.4, solid_capstyle="butt")
-    panel.plot(estimate, row, marker="o", color=INK, markerfacecolor=measure.fill, markersize=5)
+    panel.plot(estimate, row, marker="o", color=INK, markerfacecolor=_fill(measure), markersize=5)
 
 
 def _inside(
-    panel: Axes, row: int, measure: Measure, sample: Sample, look_of: Mapping[str, Look]
+    panel: Axes, row: int, measure: Row, sample: Sample, look_of: Mapping[str, Look]
 ) -> None:
     """Draw the correlation inside every arm that has enough minima, and the mean of these."""
     correlations = {}
@@ -261,7 +220,7 @@ def _inside(
             row,
             marker="d",
             color=INK,
-            markerfacecolor=measure.fill,
+            markerfacecolor=_fill(measure),
             markersize=6,
             zorder=3,
         )
@@ -275,7 +234,7 @@ def _correlation(sharp: NDArray, error: NDArray) -> float:
     return spearman(sharp, error, once)[0]
 
 
-def _frame(panel: Axes, measures: Sequence[Measure]) -> None:
+def _frame(panel: Axes, measures: Sequence[Row]) -> None:
     """Draw the lines at zero and between families, and name the axis."""
     panel.axvline(0, color=MUTED, linewidth=0.8, zorder=0)
     for row in range(1, len(measures)):
@@ -287,7 +246,7 @@ def _frame(panel: Axes, measures: Sequence[Measure]) -> None:
     panel.tick_params(axis="y", length=0)
 
 
-def _fewer(samples: Mapping[Measure, Sample], largest: int) -> list[str]:
+def _fewer(samples: Mapping[Row, Sample], largest: int) -> list[str]:
     """Say which measures were taken of fewer minima than others."""
     remarks = []
     for measure, sample in samples.items():

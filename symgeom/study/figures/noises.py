@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from symgeom.landscape.flatness.measures.catalogue import panels as panels_over
 from symgeom.study.figures.flatness import energies
 from symgeom.study.figures.keys import key, letter, note
 from symgeom.study.figures.record import FLATNESS, Figure, asks_for
@@ -25,19 +26,11 @@ if TYPE_CHECKING:
 
     from symgeom.study.figures.results import Results
 
-PANELS = {
-    "local_energy": ("relative to each weight", "amplitude, relative to each weight"),
-    "torus_energy": ("isotropic on the torus", "amplitude, relative to each unit's length"),
-    "additive_energy": (
-        "raw, on the network as trained",
-        "amplitude (root mean square weight as trained)",
-    ),
-    "rescaled_energy": (
-        "raw, on a rescaled copy (same function)",
-        "amplitude (root mean square weight as trained)",
-    ),
-}
-"""Title and horizontal axis of every noise."""
+ABREAST = 3
+"""Up to how many panels stand in one row."""
+
+EMPTY = "."
+"""Where there is no panel."""
 
 
 def draw(results: Results) -> Picture:
@@ -55,26 +48,37 @@ def draw(results: Results) -> Picture:
     """
     flatness = results.stage("flatness")
     usable = results.usable()
-    names = [name for name in PANELS if name in flatness]
+    noises = panels_over("amplitude")
+    names = [name for name in noises if name in flatness]
     if not usable:
         return words("No noises to compare: no minimum can be used. " + results.left_out())
     if len(names) < 2:
         return words(
             "No noises to compare: the study measured the local energy under a single one."
         )
-    rows = [names[:2], names[2:]] if len(names) == 4 else [names]
-    figure, panels = sheet(rows, width=PAGE, height=0.6 + 2.2 * len(rows), sharey=True)
+    rows = _rows(names)
+    height = 0.6 + 2.2 * len(rows)
+    figure, panels = sheet(rows, width=PAGE, height=height, sharey=True)
     look_of = looks(results.arms)
     for name, panel in panels.items():
         energies(panel, flatness[name], usable, look_of, level=results.number("level"))
-        title, across = PANELS[name]
-        panel.set(title=title, xlabel=across)
+        panel.set(title=noises[name].title, xlabel=noises[name].axis)
     for row in rows:
         panels[row[0]].set_ylabel("increase of the training error (%)")
     letter(panels)
     key(figure, counts(usable), results.arms)
     note(figure, results.left_out())
     return figure
+
+
+def _rows(names: list[str]) -> list[list[str]]:
+    """Put the panels beside each other, where they are many in two rows."""
+    if len(names) <= ABREAST:
+        return [names]
+    half = (len(names) + 1) // 2
+    rows = [names[:half], names[half:]]
+    empty = [EMPTY] * (half - len(rows[1]))
+    return [rows[0], rows[1] + empty]
 
 
 FIGURE = Figure(

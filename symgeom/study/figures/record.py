@@ -167,7 +167,7 @@ class Figure:
         Keys of the configuration on which the picture depends, such as "claims.level".
     asked : callable
         Whether a study with a configuration asks for the figure.
-    kept : callable
+    in_reference : callable
         Whether the picture is among what is kept of a study when its arrays are gone.
     model : str
         The model with known theory that it is of; nothing for a figure of every case.
@@ -180,7 +180,7 @@ class Figure:
     drawing: Callable[[Results], Picture]
     settings: tuple[str, ...] = ()
     asked: Callable[[Configuration], bool] = always
-    kept: Callable[[Configuration], bool] = always
+    in_reference: Callable[[Configuration], bool] = always
     model: str = ""
 
     @property

@@ -58,6 +58,25 @@ class Results:
             return xr.Dataset()
         return self.tree[name].to_dataset()
 
+    def measured(self, name: str) -> xr.DataArray | None:
+        """Return a measure of each minimum, if the study has it.
+
+        Parameters
+        ----------
+        name : str
+            Of its array in the stage ``flatness`` or ``curvature``.
+
+        Returns
+        -------
+        xr.DataArray or None
+            The array.
+        """
+        for stage in ("flatness", "curvature"):
+            arrays = self.stage(stage)
+            if name in arrays:
+                return arrays[name]
+        return None
+
     @property
     def minima(self) -> xr.Dataset:
         """The stage of the minima."""

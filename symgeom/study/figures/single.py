@@ -52,13 +52,14 @@ def draw_figure(folder: str | Path, case: str, name: str) -> Picture:
             f"Cannot draw '{name}' of '{case}': '{folder}' holds none of its stages "
             f"({', '.join(figure.stages)}). Run snakemake, which makes them."
         )
-    own = configuration if figure.model else configuration_of_case(configuration, case)
+    if not figure.model:
+        configuration = configuration_of_case(configuration, case)
     results = read_results(
         folder,
         case,
         files,
         arms=list(_section(configuration, "arms")),
-        settings=settings_of([figure], own),
+        settings=settings_of([figure], configuration),
     )
     return figure.draw(results)
 

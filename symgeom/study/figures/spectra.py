@@ -178,5 +178,5 @@ FIGURE = Figure(
     stages=("minima", "curvature"),
     drawing=draw,
     asked=asks_for("curvature.density_steps"),
-    kept=never,
+    in_reference=never,
 )

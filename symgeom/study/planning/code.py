@@ -88,8 +88,7 @@ def _with_packages(module: str) -> list[Path]:
     words = module.split(".")
     files: list[Path] = []
     for count in range(1, len(words) + 1):
-        candidates = _candidates(".".join(words[:count]))
-        files += [file for file in candidates if file.is_file()]
+        files += _files_of(".".join(words[:count]), _folders())
     return files
 
 
@@ -110,9 +109,9 @@ def _source(file: Path) -> _Source:
     except SyntaxError:  # of a user's file: the job that imports it says so
         return _Source([], hashlib.sha256(content).hexdigest())
     imports: list[Path] = []
-    for node in ast.walk(tree):
-        candidates = _imported(node, file)
-        imports += [path for path in candidates if path.is_file() and path != DOOR]
+    folders = _folders()
+    for statement in _imports(tree):
+        imports += _imported(statement, file, folders)
     code = _without_docstring(content, tree)
     return _Source(imports, hashlib.sha256(code).hexdigest())
 
@@ -129,23 +128,55 @@ def _without_docstring(content: bytes, tree: ast.Module) -> bytes:
     return b"".join(lines[: docstring.lineno - 1] + lines[end:])
 
 
-def _imported(node: ast.AST, file: Path) -> Iterator[Path]:
-    """Yield where the modules may lie that a statement imports."""
-    if isinstance(node, ast.Import):
-        for alias in node.names:
-            yield from _candidates(alias.name)
-    elif isinstance(node, ast.ImportFrom):
-        folders = [file.parents[node.level - 1]] if node.level else []
-        if node.module:
-            yield from _candidates(node.module, *folders)
-        for alias in node.names:
-            name = f"{node.module}.{alias.name}" if node.module else alias.name
-            yield from _candidates(name, *folders)
+def _imports(block: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
+    """Yield the statements that import, at all depths; expressions are not looked into."""
+    for field in ("body", "orelse", "handlers", "finalbody", "cases"):
+        for statement in getattr(block, field, ()):
+            if isinstance(statement, ast.Import | ast.ImportFrom):
+                yield statement
+            else:
+                yield from _imports(statement)
 
 
-def _candidates(name: str, *folders: Path) -> Iterator[Path]:
-    """Yield the files that a module may be, below some folders (by default where jobs look)."""
-    relative = Path(*name.split("."))
-    for folder in folders or (ROOT, ROOT / "scripts", Path.cwd()):
-        yield folder / f"{relative}.py"
-        yield folder / relative / "__init__.py"
+def _imported(
+    statement: ast.Import | ast.ImportFrom, file: Path, folders: tuple[Path, ...]
+) -> list[Path]:
+    """Return the files of the modules that a statement of a file imports."""
+    names = [alias.name for alias in statement.names]
+    if isinstance(statement, ast.ImportFrom):
+        package = [statement.module] if statement.module else []
+        names = [".".join([*package, name]) for name in names]
+        names += package
+        if statement.level:
+            folders = (file.parents[statement.level - 1],)
+    files: list[Path] = []
+    for name in names:
+        files += _files_of(name, folders)
+    return files
+
+
+def _folders() -> tuple[Path, ...]:
+    """Return where jobs look for modules."""
+    return (ROOT, ROOT / "scripts", Path.cwd())
+
+
+@cache
+def _files_of(name: str, folders: tuple[Path, ...]) -> list[Path]:
+    """Return the files of a module, or of a package, in some folders; the door is none."""
+    words = name.split(".")
+    files: list[Path] = []
+    for folder in _folders_with(words[0], folders):
+        path = os.path.join(folder, *words)
+        candidates = [Path(f"{path}.py"), Path(path, "__init__.py")]
+        files += [file for file in candidates if file.is_file() and file != DOOR]
+    return files
+
+
+@cache
+def _folders_with(word: str, folders: tuple[Path, ...]) -> list[Path]:
+    """Return the folders that hold a module or a folder of a name; of most libraries none does."""
+    holders: list[Path] = []
+    for folder in folders:
+        if (folder / word).is_dir() or (folder / f"{word}.py").is_file():
+            holders.append(folder)
+    return holders

@@ -30,7 +30,7 @@ class Words(TypedDict):
     stages: list[str]
 
 
-class Shown(Words):
+class Shown(TypedDict):
     """What the page needs to show a figure.
 
     That is what is said of it, its ``case`` and ``name``; the ``path`` of its file; ``source`` and
@@ -38,6 +38,10 @@ class Shown(Words):
     the files of each stage.
     """
 
+    question: str
+    title: str
+    caption: str
+    stages: list[str]
     case: str
     name: str
     path: str

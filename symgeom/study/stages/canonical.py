@@ -59,6 +59,7 @@ def measure(case: Case, spec: SymmetrySpec, minima: Minima, *, options: Mapping)
         If a network does not have the symmetries of the spec, or no canonical form.
     """
     problem = _joined(case.problems("float64"))
+    inputs = case.without_ties(problem.inputs[:CERTIFIED])
     table = _Table(spec, minima.shape)
     for key, network in minima.networks.items():
         arm, seed = key
@@ -69,7 +70,7 @@ def measure(case: Case, spec: SymmetrySpec, minima: Minima, *, options: Mapping)
             spec,
             problem.module,
             params,
-            inputs=problem.inputs[:CERTIFIED],
+            inputs=inputs,
             generator=stream("certificate", arm, seed),
             draws=options["certificate_draws"],
         )

@@ -34,7 +34,8 @@ def measure(case: Case) -> tuple[SymmetrySpec, SymmetrySpec]:
     SymgeomError
         If an operation of the network is unknown, or a symmetry is not one.
     """
-    inputs = case.problems("float64", samples=SAMPLES)["train"].inputs.cpu()
+    samples = case.problems("float64", samples=SAMPLES)["train"].inputs.cpu()
+    inputs = case.without_ties(samples)
     return _certified(case.measured, inputs), _certified(case.trained, inputs)
 
 

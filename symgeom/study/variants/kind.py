@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from symgeom.study.pairs import Pair
 from symgeom.landscape.path import Path
 from symgeom.landscape.problem import Problem
 from symgeom.quotient.torus import Torus
 from symgeom.study.cases import Case
+from symgeom.study.pairs import Pair
 from symgeom.study.stored_networks import Ends
 
 

@@ -36,9 +36,11 @@ HELPERS = {
     "series",
     "single",
     "style",
-    "symmetry_graph",
+    "wiring_drawing",
+    "wiring_paper",
+    "wiring_spans",
 }
-"""Modules that are no figure of a study: the graph is drawn by the command line."""
+"""Modules that are no figure of a study; the symmetry graph is drawn by the command line."""
 
 
 def configuration(*files: str, **changes: object) -> dict:
@@ -140,10 +142,10 @@ def test_the_binary_study_asks_for_no_ledgers_and_no_layers():
 
 
 def test_layers_and_spectra_are_not_among_what_is_kept():
-    kept = {figure.name for figure in all_figures() if figure.kept(configuration())}
+    kept = {figure.name for figure in all_figures() if figure.in_reference(configuration())}
     assert set(NAMES) - kept == {"layers", "spectra", "charges", "equilibria"}
     with_valleys = configuration(valleys={"imbalances": [0, 1]})
-    kept = {figure.name for figure in all_figures() if figure.kept(with_valleys)}
+    kept = {figure.name for figure in all_figures() if figure.in_reference(with_valleys)}
     assert set(NAMES) - kept == {"layers", "spectra"}
 
 

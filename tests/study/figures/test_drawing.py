@@ -10,6 +10,7 @@ from made_up_report import claims
 from synthetic_study import ARMS, SETTINGS
 
 from symgeom import draw_figure
+from symgeom.__main__ import main
 from symgeom.ground.checks import SymgeomError
 from symgeom.store import write_store
 from symgeom.study.claims.record import write_claims
@@ -78,3 +79,13 @@ def test_an_unfinished_study_says_so(tmp_path):
     (tmp_path / "provenance.json").write_text("{}")
     with pytest.raises(SymgeomError, match="does not say the configuration"):
         draw_figure(tmp_path, "mlp", "noises")
+
+
+def test_the_command_line_draws_a_figure(study, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["draw", str(study), "mlp", "noises", "--to", "new.png"]) == 0
+    assert main(["draw", str(study), "mlp", "claims"]) == 0
+    assert capsys.readouterr().out == "new.png\nclaims.svg\n"
+    assert {path.name for path in tmp_path.iterdir()} == {"new.png", "claims.svg"}
+    assert main(["draw", str(study), "mlp", "flat"]) == 1
+    assert "Error: Unknown figure 'flat'" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""What the figures of the toroid study show is what the arrays hold, also where a study lacks a part or is binary."""
+"""Figures of the toroid study show what arrays hold, also of binary studies and without parts."""
 
 from itertools import combinations
 
@@ -8,11 +8,11 @@ import xarray as xr
 from drawn import KEPT, curves, draw, panel, texts
 from matplotlib.collections import LineCollection, QuadMesh
 from scipy.stats import spearmanr
-from symgeom.study.figures.axes import power
 from synthetic_landscape import BINARY, LAYERS, VARIANTS, maps, paths, perceptron
 from synthetic_study import ARMS, SETTINGS, binary_case, case
 
-from symgeom.study.figures.measures import MEASURES
+from symgeom.landscape.flatness.measures.catalogue import rows
+from symgeom.study.figures.axes import power
 from symgeom.study.figures.style import looks
 
 COLOURS = {arm: look.colour for arm, look in looks(ARMS).items()}
@@ -120,7 +120,7 @@ def test_measures_are_correlated_with_the_test_error():
         for line in axes.lines
         if line.get_linewidth() == 1.4
     }
-    assert labels == [measure.label for measure in MEASURES]
+    assert labels == [measure.label for measure in rows()]
     assert points["Hessian trace"].get_xdata()[0] == pytest.approx(
         spearmanr(trace, error)[0], abs=1e-12
     )
@@ -144,7 +144,7 @@ def test_measures_are_correlated_with_the_test_error():
 def test_correlations_inside_arms_need_three_minima():
     study = case(["minima", "flatness", "curvature"])
     axes, row = panel(draw("measures", study), "inside arms: each, and their mean"), 9
-    assert MEASURES[row].name == "trace"
+    assert rows()[row].array == "trace"
     near = [
         line
         for line in axes.lines
@@ -278,7 +278,7 @@ def test_variants_that_a_study_adds_have_panels():
     )
     figure = draw("barriers", with_stage(case(["minima"]), "paths", stage))
     assert len(titles(figure)) == 8
-    axes = panel(figure, "both removed in a single pass")
+    axes = panel(figure, "made-up geodesic greedy")
     error = stage["error"].sel(variant="geodesic greedy", split="train")
     first = [
         place

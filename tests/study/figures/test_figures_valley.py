@@ -1,4 +1,4 @@
-"""Figures of the valley and of the two-layer model, against the numbers that they are drawn from."""
+"""Figures of the valley and of the two-layer model, against the numbers that they draw."""
 
 import numpy as np
 import xarray as xr

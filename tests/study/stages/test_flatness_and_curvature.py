@@ -271,7 +271,7 @@ def test_a_new_measure_is_stored_as_its_record_says(mlp):
             "length": torch.cat([tensor.flatten() for tensor in context.params.values()]).norm()
         },
     )
-    section = Section("curvature", (length,), shared=CURVATURE.shared)
+    section = Section("curvature", (length,), shared=CURVATURE.shared, meaning="one")
     measured = take_measures(section, *mlp, CURVATURE_OPTIONS, precision="float64")
     assert measured.variables["length"].attrs["long_name"] == "length of all weights"
     assert np.isfinite(measured.variables["length"].values).sum() == 3

@@ -1,30 +1,25 @@
-"""What the stage ``curvature`` measures: Hessian spectra, and worst-case sharpness."""
+"""What the stage ``curvature`` measures: Hessian spectra, and worst-case sharpness.
 
-from symgeom.landscape.flatness.measures import (
-    eigenvalue_density,
-    euclidean_ball,
-    layer_trace,
-    leading_eigenvalues,
-    plain_trace,
-    relative_ball,
-    relative_trace,
-    torus_trace,
-)
+The first imports are the list: a measure joins by one line among them.
+"""
+
+# In the order in which they are taken, and listed where they cannot be.
+# isort: off
+from symgeom.landscape.flatness.measures import euclidean_ball as euclidean_ball
+from symgeom.landscape.flatness.measures import relative_ball as relative_ball
+from symgeom.landscape.flatness.measures import leading_eigenvalues as leading_eigenvalues
+from symgeom.landscape.flatness.measures import plain_trace as plain_trace
+from symgeom.landscape.flatness.measures import relative_trace as relative_trace
+from symgeom.landscape.flatness.measures import torus_trace as torus_trace
+from symgeom.landscape.flatness.measures import layer_trace as layer_trace
+from symgeom.landscape.flatness.measures import eigenvalue_density as eigenvalue_density
+# isort: on
+
 from symgeom.landscape.flatness.measures.options import SAMPLES
 from symgeom.landscape.flatness.measures.record import Option
-from symgeom.landscape.flatness.measures.section import Section
+from symgeom.landscape.flatness.measures.section import Section, measures_of
 
-MEASURES = (
-    euclidean_ball.MEASURE,
-    relative_ball.MEASURE,
-    leading_eigenvalues.MEASURE,
-    plain_trace.MEASURE,
-    relative_trace.MEASURE,
-    torus_trace.MEASURE,
-    layer_trace.MEASURE,
-    eigenvalue_density.MEASURE,
-)
-"""In the order in which they are taken, and listed where they cannot be."""
+MEASURES = measures_of(dict(globals()))
 
 CURVATURE = Section(
     "curvature",
@@ -34,4 +29,5 @@ CURVATURE = Section(
             "samples", SAMPLES, "training samples on which the loss is curved (always in float64)"
         ),
     ),
+    meaning="the Hessian at every minimum, and worst-case sharpness",
 )

@@ -1,28 +1,24 @@
-"""What the stage ``flatness`` measures: local energies and margins."""
+"""What the stage ``flatness`` measures: local energies and margins.
 
-from symgeom.landscape.flatness.measures import (
-    additive_noise,
-    canonical_margin,
-    layer_margin,
-    layer_noise,
-    relative_noise,
-    rescaled_noise,
-    torus_noise,
-)
+The first imports are the list: a measure joins by one line among them.
+"""
+
+# In the order in which they are taken.
+# isort: off
+from symgeom.landscape.flatness.measures import relative_noise as relative_noise
+from symgeom.landscape.flatness.measures import torus_noise as torus_noise
+from symgeom.landscape.flatness.measures import additive_noise as additive_noise
+from symgeom.landscape.flatness.measures import rescaled_noise as rescaled_noise
+from symgeom.landscape.flatness.measures import layer_noise as layer_noise
+from symgeom.landscape.flatness.measures import layer_margin as layer_margin
+from symgeom.landscape.flatness.measures import canonical_margin as canonical_margin
+# isort: on
+
 from symgeom.landscape.flatness.measures.options import PRECISION, SAMPLES
 from symgeom.landscape.flatness.measures.record import Measure, Option
-from symgeom.landscape.flatness.measures.section import Section
+from symgeom.landscape.flatness.measures.section import Section, measures_of
 
-MEASURES = (
-    relative_noise.MEASURE,
-    torus_noise.MEASURE,
-    additive_noise.MEASURE,
-    rescaled_noise.MEASURE,
-    layer_noise.MEASURE,
-    layer_margin.MEASURE,
-    canonical_margin.MEASURE,
-)
-"""In the order in which they are taken."""
+MEASURES = measures_of(dict(globals()))
 
 
 def noises_option(measures: tuple[Measure, ...]) -> Option:
@@ -55,4 +51,5 @@ FLATNESS = Section(
         Option("samples", SAMPLES, "samples on which noisy networks are evaluated"),
         Option("precision", PRECISION, "precision in which noisy networks are evaluated"),
     ),
+    meaning="how much noise of the weights every minimum bears",
 )

@@ -13,7 +13,7 @@ from symgeom.landscape.flatness.measures.record import (
 )
 
 NAME = "layer_trace"
-LAYERS = Option("layers", SWITCH, "also the trace of each layer's block of the Hessian")
+LAYERS = Option("layers", SWITCH, "whether to estimate the trace of each layer's block, too")
 
 
 def compute(context: Context, random: Randomness) -> dict[str, list[float]]:

@@ -10,19 +10,20 @@ PRECISION = {"$ref": "#/$defs/precision"}
 AMPLITUDES = Option(
     "amplitudes",
     {"type": "array", "minItems": 2, "items": POSITIVE},
-    "standard deviations of the noise of the local energy; of binary weights, probabilities of a "
+    "standard deviations of the noise of the local energy; for binary weights, probabilities of a "
     "flip",
 )
 DRAWS = Option("draws", {"type": "integer", "minimum": 2}, "noise draws per amplitude")
 LAYERS = Option(
     "layers",
     SWITCH,
-    "also the margins of each layer alone, and its local energy at the middle amplitude",
+    "whether to measure each layer alone, too: its margins, and its local energy at the middle "
+    "amplitude",
 )
 ASCENT_STEPS = Option(
     "ascent_steps",
     {"type": "integer", "minimum": 1},
-    "steps of ascent to the worst point of worst-case sharpness (1: that of SAM)",
+    "steps of ascent to the worst point nearby; 1 is that of SAM",
 )
 TOLERANCE = Option(
     "eigenvalue_tolerance",
@@ -31,7 +32,11 @@ TOLERANCE = Option(
 )
 PROBES = Option(
     "probes",
-    {"type": "integer", "minimum": 0, "not": {"const": 1}},
-    "random vectors for traces (of the Hessian, relative to the weights, and on the torus): "
-    "0 for no traces, or at least 2",
+    {
+        "expected": "0 (no traces), or at least 2",
+        "type": "integer",
+        "minimum": 0,
+        "not": {"const": 1},
+    },
+    "random vectors for traces: of the Hessian, relative to the weights, and on the torus",
 )

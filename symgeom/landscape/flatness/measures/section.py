@@ -2,8 +2,29 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import ModuleType
 
 from symgeom.landscape.flatness.measures.record import Array, Measure, Option
+
+
+def measures_of(namespace: Mapping[str, object]) -> tuple[Measure, ...]:
+    """Return the measures of the modules that a list of imports names.
+
+    Parameters
+    ----------
+    namespace : mapping of str to object
+        What a module holds, in the order of its imports.
+
+    Returns
+    -------
+    tuple of Measure
+        The record ``MEASURE`` of each module, in their order.
+    """
+    measures = []
+    for value in namespace.values():
+        if isinstance(value, ModuleType):
+            measures.append(value.MEASURE)
+    return tuple(measures)
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,11 +39,14 @@ class Section:
         In the order in which they are taken.
     shared : tuple of Option
         The options that all measures of the stage share.
+    meaning : str
+        What the reference of the keys says of the section.
     """
 
     name: str
     measures: tuple[Measure, ...]
     shared: tuple[Option, ...]
+    meaning: str
 
     def asked(self, options: Mapping) -> list[Measure]:
         """Return the measures that a configuration asks for.
@@ -111,6 +135,7 @@ class Section:
         for name, option in self.options().items():
             properties[name] = {"description": option.meaning, **option.schema}
         return {
+            "description": self.meaning,
             "type": "object",
             "required": list(properties),
             "additionalProperties": False,

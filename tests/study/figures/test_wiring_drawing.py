@@ -1,4 +1,4 @@
-"""The drawing of the symmetry graph: where the boxes lie, what is written, and what the lines touch."""
+"""The drawing of the symmetry graph: where boxes lie, what is written, and what lines touch."""
 
 import hashlib
 from itertools import combinations
@@ -10,12 +10,14 @@ from matplotlib.patches import FancyBboxPatch
 from matplotlib.text import Annotation
 
 from symgeom.study.figures.style import save
-from symgeom.study.figures.symmetry_graph import KINDS, Span, caption_of, draw, spans
+from symgeom.study.figures.wiring_drawing import caption_of, draw_graph
+from symgeom.study.figures.wiring_paper import KINDS
+from symgeom.study.figures.wiring_spans import Span, spans
 from symgeom.symmetry.wiring import FIXED, INPUTS, OUTPUTS, SymmetryGraph, UnitNode, WeightEdge
 
 
 def graph(*edges: tuple[str, int, str, str], **groups: dict) -> SymmetryGraph:
-    """Make a graph from edges (tensor, step, reads, writes), with groups of 4 units unless told otherwise."""
+    """Make a graph from edges (tensor, step, reads, writes), by default with groups of 4 units."""
     made = tuple(
         WeightEdge(tensor, step, tuple(reads.split("+")), tuple(writes.split("+")))
         for tensor, step, reads, writes in edges
@@ -102,7 +104,7 @@ def test_boxes_do_not_overlap_and_lines_end_at_boxes(name):
     subject = GRAPHS[name]
     for a, b in combinations(spans(subject).values(), 2):
         assert a.lane != b.lane or a.end <= b.start or b.end <= a.start
-    axes = draw(subject, title="t").axes[0]
+    axes = draw_graph(subject, title="t").axes[0]
     boxes = np.array(
         [
             box.get_path().get_extents().extents
@@ -129,7 +131,7 @@ def test_boxes_do_not_overlap_and_lines_end_at_boxes(name):
 @pytest.mark.parametrize("name", GRAPHS)
 def test_everything_is_named_once_and_inside_the_page(name):
     subject = GRAPHS[name]
-    figure = draw(subject, title="Symmetries of a network")
+    figure = draw_graph(subject, title="Symmetries of a network")
     figure.draw_without_rendering()
     written = texts(figure)
     assert "Symmetries of a network" in written
@@ -148,7 +150,7 @@ def test_everything_is_named_once_and_inside_the_page(name):
 
 
 def test_colours_frames_and_numbers():
-    figure = draw(RESIDUAL, title="t")
+    figure = draw_graph(RESIDUAL, title="t")
     written = texts(figure)
     assert "s1  ·  4 units + 8  ·  2 further scalings" in written
     assert {"positive scales", "signs", "permutations only", "further: positive scales"} <= set(
@@ -172,7 +174,7 @@ def mcolour(name: str) -> tuple[float, ...]:
 def test_units_that_may_not_be_permuted_have_square_corners_and_a_head_dashes():
     fixed = graph(("a", 1, INPUTS, "h1"), ("b", 2, "h1", OUTPUTS), h1={"permute": False})
     nodes = (*fixed.nodes[:-1], UnitNode(OUTPUTS, further=("positive",), tensors=1))
-    written = texts(draw(SymmetryGraph(nodes, fixed.edges), title="t"))
+    written = texts(draw_graph(SymmetryGraph(nodes, fixed.edges), title="t"))
     assert "square corners: not permuted" in written
     assert "head: keeps the classes" in written
     assert "outputs\n+ 1" in written
@@ -182,17 +184,17 @@ def test_deep_networks_are_drawn_wider_and_long_names_are_cut():
     deep = graph(
         *((f"block.{'inner.' * 8}{k}.weight", k, f"h{k - 1}", f"h{k}") for k in range(1, 40)),
     )
-    figure = draw(deep, title="t")
+    figure = draw_graph(deep, title="t")
     assert 12 < figure.get_figwidth() < 15
     names = [text for text in texts(figure) if text.endswith(".weight")]
     assert {len(text) for text in names} == {36}
     assert names[0].startswith("…")
-    assert draw(CHAIN, title="t").get_figwidth() < 5
+    assert draw_graph(CHAIN, title="t").get_figwidth() < 5
 
 
 def test_equal_graphs_give_equal_bytes(tmp_path):
     sums = set()
     for place in "ab":
-        save(draw(RESIDUAL, title="t"), tmp_path / f"{place}.svg")
+        save(draw_graph(RESIDUAL, title="t"), tmp_path / f"{place}.svg")
         sums.add(hashlib.sha256((tmp_path / f"{place}.svg").read_bytes()).hexdigest())
     assert len(sums) == 1

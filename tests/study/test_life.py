@@ -1,4 +1,4 @@
-"""The lock of a snakemake that was killed is removed, that of a living one never: with real processes and real signals."""
+"""The lock of a killed snakemake is removed, that of a living one never: with real processes."""
 
 import fcntl
 import os
@@ -8,20 +8,16 @@ import sys
 from pathlib import Path
 
 import pytest
-from clones import ROOT
 
-sys.path.insert(0, str(ROOT / "workflow"))
-
-import life
+from symgeom.study.planning.life import sign_of_life
 
 OWNER = """
 import sys, time
 from pathlib import Path
-sys.path.insert(0, sys.argv[1])
-import life
+from symgeom.study.planning.life import sign_of_life
 
-folder = Path(sys.argv[2])
-sign = life.sign_of_life(folder)
+folder = Path(sys.argv[1])
+sign = sign_of_life(folder)
 (folder / "locks").mkdir()
 (folder / "locks" / "0.output.lock").write_text("results/a")
 print("locked", flush=True)
@@ -32,7 +28,7 @@ time.sleep(600)
 @pytest.fixture
 def owner(tmp_path: Path):
     """A process that has locked the folder and lives until it is killed."""
-    command = [sys.executable, "-c", OWNER, str(ROOT / "workflow"), str(tmp_path / "state")]
+    command = [sys.executable, "-c", OWNER, str(tmp_path / "state")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "locked\n"
         yield process
@@ -46,23 +42,23 @@ def locks(folder: Path) -> list[str]:
 
 def test_a_lock_goes_with_its_owner_and_not_before(owner: subprocess.Popen, tmp_path: Path):
     folder = tmp_path / "state"
-    with life.sign_of_life(folder):
+    with sign_of_life(folder):
         assert locks(folder) == ["0.output.lock"]
     os.kill(owner.pid, 9)
     owner.wait()
-    with life.sign_of_life(folder):
+    with sign_of_life(folder):
         assert locks(folder) == []
         assert (folder / "life").read_text() == socket.gethostname()
 
 
 def test_one_of_two_that_live_keeps_the_lock(owner: subprocess.Popen, tmp_path: Path):
     folder = tmp_path / "state"
-    with life.sign_of_life(folder):
+    with sign_of_life(folder):
         owner.kill()
         owner.wait()
-        with life.sign_of_life(folder):  # the first of ours may have locked it
+        with sign_of_life(folder):  # the first of ours may have locked it
             assert locks(folder) == ["0.output.lock"]
-    with life.sign_of_life(folder):
+    with sign_of_life(folder):
         assert locks(folder) == []
 
 
@@ -72,10 +68,10 @@ def test_a_lock_of_another_machine_or_of_unknown_origin_stays(tmp_path: Path, la
     (tmp_path / "locks").mkdir()
     (tmp_path / "locks" / "0.output.lock").write_text("results/a")
     for _ in range(2):  # looking at it does not make it ours
-        life.sign_of_life(tmp_path).close()
+        sign_of_life(tmp_path).close()
         assert locks(tmp_path) == ["0.output.lock"]
     (tmp_path / "locks" / "0.output.lock").unlink()  # what snakemake --unlock does
-    life.sign_of_life(tmp_path).close()
+    sign_of_life(tmp_path).close()
     assert (tmp_path / "life").read_text() == socket.gethostname()
 
 
@@ -88,5 +84,5 @@ def test_without_locks_of_the_system_nothing_is_touched(
     owner.kill()
     owner.wait()
     monkeypatch.setattr(fcntl, "flock", missing)
-    life.sign_of_life(tmp_path / "state").close()
+    sign_of_life(tmp_path / "state").close()
     assert locks(tmp_path / "state") == ["0.output.lock"]
