@@ -1,6 +1,6 @@
-"""How a study is split into jobs: whatever the numbers, the same networks and pairs.
+"""How a study is split into jobs.
 
-Nothing changes where a study grows.
+Whatever the numbers, there are the same networks and pairs; nothing changes where a study grows.
 """
 
 import copy
