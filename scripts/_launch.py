@@ -80,7 +80,8 @@ class _Both:
     """A text stream that writes to a terminal and a log."""
 
     def __init__(self, terminal: TextIO, log: BinaryIO) -> None:
-        self.terminal, self.log = terminal, log
+        self.terminal = terminal
+        self.log = log
 
     def write(self, text: str) -> None:
         self.terminal.write(text)

@@ -6,13 +6,14 @@ from _launch import launch
 
 from symgeom.store import write_store
 from symgeom.study.cases import Case
-from symgeom.study.labels import Pair, seeds_of_pairs
-from symgeom.study.networks import read_networks, read_symmetry
+from symgeom.study.pairs import Pair, seeds_of_pairs
 from symgeom.study.stages.alignments import measure
+from symgeom.study.stored_networks import read_networks, read_symmetry
 
 
 def main(
     *,
+    case: str,
     stores: Mapping,
     network: Mapping,
     pairs: Sequence[Pair],
@@ -20,10 +21,10 @@ def main(
     alignments: str,
     config_digest: str,
 ) -> None:
-    case = Case.read(stores["data"], {**network, "device": "cpu"})
+    network_case = Case.read(case, stores["data"], {**network, "device": "cpu"})
     spec = read_symmetry(stores["symmetry"])
     networks = read_networks(stores["canonical"])
-    dataset = measure(case, spec, networks, pairs=pairs, options=options)
+    dataset = measure(network_case, spec, networks, pairs=pairs, options=options)
     write_store(alignments, dataset, config_digest=config_digest, seeds=seeds_of_pairs(pairs))
 
 

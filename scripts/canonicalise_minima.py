@@ -6,12 +6,13 @@ from _launch import launch
 
 from symgeom.store import write_store
 from symgeom.study.cases import Case
-from symgeom.study.networks import read_networks, read_symmetry
 from symgeom.study.stages.canonical import measure
+from symgeom.study.stored_networks import Minima, read_networks, read_symmetry
 
 
 def main(
     *,
+    case: str,
     stores: Mapping,
     network: Mapping,
     arms: Sequence[str],
@@ -20,10 +21,10 @@ def main(
     canonical: str,
     config_digest: str,
 ) -> None:
-    case = Case.read(stores["data"], {**network, "device": "cpu"})
+    network_case = Case.read(case, stores["data"], {**network, "device": "cpu"})
     spec = read_symmetry(stores["symmetry"])
-    minima = read_networks(stores["minima"])
-    dataset = measure(case, spec, minima, arms=arms, seeds=seeds, options=options)
+    minima = Minima(arms, seeds, read_networks(stores["minima"]))
+    dataset = measure(network_case, spec, minima, options=options)
     write_store(canonical, dataset, config_digest=config_digest, seeds=seeds)
 
 

@@ -9,8 +9,8 @@ from symgeom.study.cases import Case
 from symgeom.study.stages.symmetry import measure
 
 
-def main(*, data: str, network: Mapping, symmetry: str, trained: str) -> None:
-    measured_spec, trained_spec = measure(Case.read(data, network))
+def main(*, case: str, data: str, network: Mapping, symmetry: str, trained: str) -> None:
+    measured_spec, trained_spec = measure(Case.read(case, data, network))
     write_text(symmetry, measured_spec.to_json())
     write_text(trained, trained_spec.to_json())
 

@@ -6,8 +6,8 @@ from _launch import launch
 
 from symgeom.store import write_store
 from symgeom.study.cases import Case
-from symgeom.study.networks import read_symmetry
 from symgeom.study.stages.initialisations import measure
+from symgeom.study.stored_networks import read_symmetry
 
 
 def main(
@@ -19,9 +19,9 @@ def main(
     initialisations: str,
     config_digest: str,
 ) -> None:
-    network_case = Case.read(stores["data"], network)
+    network_case = Case.read(case, stores["data"], network)
     spec = read_symmetry(stores["symmetry"])
-    dataset = measure(network_case, spec, name=case, draws=draws)
+    dataset = measure(network_case, spec, draws=draws)
     write_store(initialisations, dataset, config_digest=config_digest, seeds=range(draws))
 
 

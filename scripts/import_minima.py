@@ -6,13 +6,14 @@ from _launch import launch
 
 from symgeom.store import write_store
 from symgeom.study.cases import Case
-from symgeom.study.networks import listed, read_symmetry
 from symgeom.study.stages.imports import measure
 from symgeom.study.stages.training import precision_of
+from symgeom.study.stored_networks import listed, read_symmetry
 
 
 def main(
     *,
+    case: str,
     stores: Mapping,
     arm: str,
     network: Mapping,
@@ -24,7 +25,7 @@ def main(
     config_digest: str,
 ) -> None:
     imported, charges = measure(
-        Case.read(stores["data"], network),
+        Case.read(case, stores["data"], network),
         read_symmetry(stores["symmetry"]),
         arm=arm,
         seeds=seeds,

@@ -7,9 +7,8 @@ from _launch import launch
 from symgeom.quotient.torus import Torus
 from symgeom.store import write_store
 from symgeom.study.cases import Case
-from symgeom.study.measuring import Minima
-from symgeom.study.networks import read_networks, read_symmetry
 from symgeom.study.stages.curvature import measure
+from symgeom.study.stored_networks import Minima, read_networks, read_symmetry
 
 
 def main(
@@ -25,8 +24,8 @@ def main(
     config_digest: str,
 ) -> None:
     torus = Torus(read_symmetry(stores["symmetry"]), bias_in_norm)
-    minima = Minima(case, arms, seeds, read_networks(stores["minima"]))
-    dataset = measure(Case.read(stores["data"], network), torus, minima, options)
+    minima = Minima(arms, seeds, read_networks(stores["minima"]))
+    dataset = measure(Case.read(case, stores["data"], network), torus, minima, options)
     write_store(curvature, dataset, config_digest=config_digest, seeds=seeds)
 
 

@@ -8,19 +8,25 @@ from symgeom.quotient.torus import Torus
 from symgeom.store import write_store
 from symgeom.study.cases import Case
 from symgeom.study.elements import read_elements
-from symgeom.study.labels import seeds_of_pairs
-from symgeom.study.networks import read_networks, read_symmetry
+from symgeom.study.pairs import seeds_of_pairs
 from symgeom.study.stages.distances import measure
+from symgeom.study.stored_networks import read_networks, read_symmetry
 
 
 def main(
-    *, stores: Mapping, network: Mapping, options: Mapping, distances: str, config_digest: str
+    *,
+    case: str,
+    stores: Mapping,
+    network: Mapping,
+    options: Mapping,
+    distances: str,
+    config_digest: str,
 ) -> None:
-    case = Case.read(stores["data"], {**network, "device": "cpu"})
+    network_case = Case.read(case, stores["data"], {**network, "device": "cpu"})
     torus = Torus(read_symmetry(stores["symmetry"]), options["bias_in_norm"])
     networks = read_networks(stores["canonical"])
     elements = read_elements(stores["alignments"], torus.spec)
-    dataset = measure(case, torus, networks, elements, options=options)
+    dataset = measure(network_case, torus, networks, elements, options=options)
     seeds = seeds_of_pairs(list(elements))
     write_store(distances, dataset, config_digest=config_digest, seeds=seeds)
 

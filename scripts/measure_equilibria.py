@@ -6,8 +6,8 @@ from _launch import launch
 
 from symgeom.store import write_store
 from symgeom.study.cases import Case
-from symgeom.study.networks import read_networks, read_symmetry
 from symgeom.study.stages.equilibria import Noise, measure
+from symgeom.study.stored_networks import Minima, read_networks, read_symmetry
 
 
 def main(
@@ -23,15 +23,13 @@ def main(
     equilibria: str,
     config_digest: str,
 ) -> None:
-    noises = dict.fromkeys(arms)
+    noises = {}
     for arm, recipe in recipes.items():
         noises[arm] = Noise(recipe, batch_sizes[arm])
     dataset = measure(
-        Case.read(stores["data"], network),
+        Case.read(case, stores["data"], network),
         read_symmetry(stores["symmetry"]),
-        read_networks(stores["minima"]),
-        name=case,
-        seeds=seeds,
+        Minima(arms, seeds, read_networks(stores["minima"])),
         noises=noises,
         samples=options["samples"],
     )

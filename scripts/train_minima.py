@@ -11,8 +11,8 @@ from _launch import launch
 
 from symgeom.store import SUFFIX, write_store
 from symgeom.study.cases import Case
-from symgeom.study.networks import read_symmetry
 from symgeom.study.stages.training import Arm, measure
+from symgeom.study.stored_networks import read_symmetry
 
 
 def main(
@@ -31,9 +31,9 @@ def main(
     folder = Path(minima).parents[2] / "checkpoints" / case
     checkpoint = folder / Path(minima).name.replace(SUFFIX, ".checkpoint")
     outcome = measure(
-        Case.read(stores["data"], network),
+        Case.read(case, stores["data"], network),
         read_symmetry(stores["symmetry"]),
-        Arm(case, arm, seeds, recipe, training),
+        Arm(arm, seeds, recipe, training),
         checkpoint=checkpoint,
         digest=config_digest,
     )

@@ -6,8 +6,8 @@ from _launch import launch
 
 from symgeom.store import write_store
 from symgeom.study.cases import Case
-from symgeom.study.networks import read_networks, read_symmetry
 from symgeom.study.stages.valleys import measure
+from symgeom.study.stored_networks import Minima, read_networks, read_symmetry
 
 
 def main(
@@ -23,12 +23,10 @@ def main(
     config_digest: str,
 ) -> None:
     dataset = measure(
-        Case.read(stores["data"], network),
+        Case.read(case, stores["data"], network),
         read_symmetry(stores["symmetry"]),
-        read_networks(stores["minima"]),
-        name=case,
-        arms={arm: arm in trained for arm in arms},
-        seeds=seeds,
+        Minima(arms, seeds, read_networks(stores["minima"])),
+        trained=trained,
         options=options,
     )
     write_store(valleys, dataset, config_digest=config_digest, seeds=seeds)

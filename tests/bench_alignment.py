@@ -34,7 +34,8 @@ def mlp() -> nn.Module:
 
 
 def vgg16() -> nn.Module:
-    """Return the VGG16 of small images: 14.7 million convolutional weights and a dense head (0: a pooling)."""
+    """Return the VGG16 of small images: 14.7 million convolutional weights and a dense head (0:
+    a pooling)."""
     layers, channels = [], 3
     for width in VGG16:
         layers += (
@@ -140,14 +141,18 @@ def one_pair_at_a_time() -> list[str]:
             steps.append((theirs.assignments, ours.visits, plain, fast))
         middle = [statistics.median(column) for column in zip(*steps, strict=True)]
         spread = f"wanted {wanted}; {min(ratios):.1f} to {max(ratios):.1f}"
-        work = f"{middle[2]:.2f} s and {middle[0]:.0f} assignments, ours {middle[3]:.2f} s and {middle[1]:.0f}"
+        work = (
+            f"{middle[2]:.2f} s and {middle[0]:.0f} assignments, ours {middle[3]:.2f} s and "
+            f"{middle[1]:.0f}"
+        )
         quality = f"objective {100 * min(gains):+.1f} % or better"
         rows.append(f"{name:28} {statistics.median(ratios):6.1f} x ({spread}), {quality}; {work}")
     return rows
 
 
 def all_pairs(count: int = 20) -> list[str]:
-    """Time all pairs of some networks, beside single calls (a sample of the plain ones, multiplied)."""
+    """Time all pairs of some networks, beside single calls (a sample of the plain ones,
+    multiplied)."""
     factory, shape, *_ = CASES["MLP 784-512-512-512-256-10"]
     spec = discover(factory(), torch.zeros(2, *shape))
     networks = {seed: fresh(factory, seed) for seed in range(count)}
@@ -163,8 +168,14 @@ def all_pairs(count: int = 20) -> list[str]:
     )
     plain *= len(pairs) / len(sample)
     same = all(a.objective == b.objective for a, b in zip(found.values(), alone, strict=True))
-    factors = f"{plain / together:.1f} x faster than {len(pairs)} plain calls (wanted 3; {len(sample)} timed)"
-    single = f"{single / together:.1f} x faster than as many calls of align, with the same results: {same}"
+    factors = (
+        f"{plain / together:.1f} x faster than {len(pairs)} plain calls (wanted 3; "
+        f"{len(sample)} timed)"
+    )
+    single = (
+        f"{single / together:.1f} x faster than as many calls of align, with the same "
+        f"results: {same}"
+    )
     return [f"all {len(pairs)} pairs of {count} MLPs: {together:.1f} s; {factors}, {single}"]
 
 

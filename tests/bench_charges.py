@@ -1,4 +1,5 @@
-"""Cost of the ledger and of the published descents, for `make bench`: processor times of one process, one thread.
+"""Cost of the ledger and of the published descents, for `make bench`: processor times of one
+process, one thread.
 
 The ledger: eight networks 784-256-256-10 train for two epochs on 6000 random images, mini-batches
 of 128, SGD with momentum and decay, without and with an observer that books every step; the
@@ -95,12 +96,14 @@ def main() -> None:
         costs = ledger_cost(getattr(torch, precision))
         spread = f"wanted at most {WANTED:.0%}; {min(costs):.0%} to {max(costs):.0%}"
         rows.append(
-            f"ledger of 8 MLPs 784-256-256-10, {precision}: {statistics.median(costs):+.0%} of the training ({spread})"
+            f"ledger of 8 MLPs 784-256-256-10, {precision}: "
+            f"{statistics.median(costs):+.0%} of the training ({spread})"
         )
     for activation in POINTWISE:
         wanted = f"wanted at most {WANTED_SECONDS:.0f} s; from a tenth of the steps"
         rows.append(
-            f"{STEPS} steps at 3 learning rates, {activation}: {descent_seconds(activation):.0f} s ({wanted})"
+            f"{STEPS} steps at 3 learning rates, {activation}: "
+            f"{descent_seconds(activation):.0f} s ({wanted})"
         )
     sys.stdout.write("\n".join(rows) + "\n")
 

@@ -1,4 +1,5 @@
-"""Speed and memory of curvature, for `make bench`: leading Hessian eigenvalues against PyHessian, and many products in a row.
+"""Speed and memory of curvature, for `make bench`: leading Hessian eigenvalues against PyHessian,
+and many products in a row.
 
 PyHessian is not a dependency: where it can be imported it is measured, in both of its modes; where
 not, power iteration with deflation as it does it (start, stopping rule, limit) on our products,
@@ -26,11 +27,13 @@ from symgeom.landscape.problem import Problem
 
 WIDTHS, SAMPLES, COUNT, REPETITIONS, PRODUCTS = (64, 32, 32, 10), 2048, 5, 5, 1000
 LIMIT, STOP = 100, 1e-3
-"""Of PyHessian: iterations per eigenvalue, and the relative change of its value at which it stops."""
+"""Of PyHessian: iterations per eigenvalue, and the relative change of its value at which it
+stops."""
 
 
 def trained(steps: int) -> tuple[nn.Module, Problem]:
-    """Return a network after some steps of SGD on the labels of a smaller one, and its landscape."""
+    """Return a network after some steps of SGD on the labels of a smaller one, and its
+    landscape."""
     module, (inputs, _) = mlp(*WIDTHS), batch(SAMPLES, WIDTHS[0], WIDTHS[-1])
     targets = (2 * mlp(64, 16, 10, seed=5)(inputs)).argmax(1)
     solver, order = torch.optim.SGD(module.parameters(), lr=0.05, momentum=0.9), stream("batches")
@@ -49,7 +52,8 @@ def say(line: str) -> None:
 
 
 def timed(action: Callable[[], object]) -> tuple[float, object]:
-    """Return the median processor time of an action in seconds, which other programs disturb less, and its last result."""
+    """Return the median processor time of an action in seconds, which other programs disturb
+    less, and its last result."""
     times = []
     for _ in range(REPETITIONS):
         start = time.process_time()
@@ -59,7 +63,8 @@ def timed(action: Callable[[], object]) -> tuple[float, object]:
 
 
 def power_iteration(problem: Problem, params: dict[str, Tensor]) -> list[float]:
-    """Find eigenvalues one after the other, each by power iteration outside the span of those before."""
+    """Find eigenvalues one after the other, each by power iteration outside the span of those
+    before."""
     product = hessian_vector_product(problem, params)
     values, vectors = (
         [],
@@ -81,7 +86,8 @@ def power_iteration(problem: Problem, params: dict[str, Tensor]) -> list[float]:
 
 
 def pyhessian(module: nn.Module, problem: Problem, *, loader: bool) -> list[float]:
-    """Find eigenvalues as PyHessian does: on one batch, whose graph it keeps, or on batches of 256."""
+    """Find eigenvalues as PyHessian does: on one batch, whose graph it keeps, or on batches of
+    256."""
     from pyhessian import hessian
 
     pairs = torch.utils.data.TensorDataset(problem.inputs, problem.targets)
@@ -113,7 +119,8 @@ def compare(steps: int) -> None:
     )
     error = float((found.values - exact).abs().max() / exact[0])
     say(
-        f"after {steps} steps of SGD: {COUNT} eigenvalues in {seconds:.3f} s, {found.matvecs} products, error {error:.1e}"
+        f"after {steps} steps of SGD: {COUNT} eigenvalues in {seconds:.3f} s, "
+        f"{found.matvecs} products, error {error:.1e}"
     )
     for name, action in rivals.items():
         other, values = timed(action)
@@ -140,7 +147,8 @@ def memory() -> None:
         seconds = (time.process_time() - seconds) / PRODUCTS
         growth = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
         say(
-            f"chunks of {chunk}: {1000 * seconds:.1f} ms per product, {growth:.1f} MiB more after {PRODUCTS}"
+            f"chunks of {chunk}: {1000 * seconds:.1f} ms per product, {growth:.1f} MiB "
+            f"more after {PRODUCTS}"
         )
 
 

@@ -58,7 +58,8 @@ def data(samples: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def interleaved(actions: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Return the median wall time in seconds of each action; they take turns, after a first round that does not count."""
+    """Return the median wall time in seconds of each action; they take turns, after a first
+    round that does not count."""
     times: dict[str, list[float]] = {name: [] for name in actions}
     for turn in range(repeats + 1):
         for name, action in actions.items():
@@ -112,8 +113,10 @@ def profiles() -> list[str]:
         apart = float((error - plain.double()).abs().max()) * SAMPLES
         both = f"loss too: {times['plain'] / times['both']:.2f} x"
         rows.append(
-            f"{name:20} {POINTS}-point error profiles: {times['plain'] / times['error']:.2f} x (wanted 1.5; {both}), plain "
-            f"{1e3 * times['plain'] / len(paths):.0f} ms a pair ({len(paths)} pairs); largest difference {apart:.0f} samples"
+            f"{name:20} {POINTS}-point error profiles: "
+            f"{times['plain'] / times['error']:.2f} x (wanted 1.5; {both}), plain "
+            f"{1e3 * times['plain'] / len(paths):.0f} ms a pair ({len(paths)} pairs); "
+            f"largest difference {apart:.0f} samples"
         )
     return rows
 
@@ -145,9 +148,13 @@ def chain_step() -> list[str]:
         {"plain": plain} | {name: lambda c=curve: chain(c) for name, curve in curves.items()}, 5
     )
     for name in curves:
-        ratio = f"{times[name] / times['plain']:.2f} times a plain step of {1e3 * times['plain'] / STEPS:.2f} ms"
+        ratio = (
+            f"{times[name] / times['plain']:.2f} times a plain step of "
+            f"{1e3 * times['plain'] / STEPS:.2f} ms"
+        )
         rows.append(
-            f"chain step, {name}: {ratio}{' (wanted at most 1.3)' if name == next(iter(curves)) else ''}"
+            f"chain step, {name}: "
+            f"{ratio}{' (wanted at most 1.3)' if name == next(iter(curves)) else ''}"
         )
     return rows
 
@@ -173,7 +180,10 @@ def memory(evaluations: int = 1000) -> list[str]:
             held[count] = resident()
     grown = held[evaluations] - held[evaluations // 5]
     return [
-        f"memory: {grown:+.1f} MiB from evaluation {evaluations // 5} to {evaluations} (of {held[evaluations]:.0f} MiB)"
+        (
+            f"memory: {grown:+.1f} MiB from evaluation {evaluations // 5} to {evaluations} (of "
+            f"{held[evaluations]:.0f} MiB)"
+        )
     ]
 
 

@@ -1,4 +1,5 @@
-"""How long Snakemake plans a study of 10,000 jobs, and a workflow of as many jobs that holds nothing else, for `make bench`.
+"""How long Snakemake plans a study of 10,000 jobs, and a workflow of as many jobs that holds
+nothing else, for `make bench`.
 
 The study is the default one on fifty cases, with 24 seeds in blocks of six. Both are planned twice,
 in turns, from nothing; the better times count. Figures are of this machine; compare ratios, not
@@ -15,7 +16,10 @@ from pathlib import Path
 from clones import SNAKEMAKE, copy_repository, environment, override
 
 CASES, TURNS = 50, 2
-CASE = "  mlp{number}: {{data: {{name: digits}}, network: {{name: mlp, options: {{widths: [{width}]}}}}}}\n"
+CASE = (
+    "  mlp{number}: {{data: {{name: digits}}, network: {{name: mlp, options: {{widths: "
+    "[{width}]}}}}}}\n"
+)
 GRANULARITY = "granularity: {arms_per_job: 1, arms_per_chain_job: 1, seeds_per_job: 6}\n"
 EMPTY = """
 rule all:

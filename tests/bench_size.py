@@ -44,22 +44,27 @@ device: cpu
 cases:
   mlp: null
   teacher:
-    data: {{name: teacher, options: {{features: 784, classes: 10, samples: 250, test_samples: 50, widths: [32]}}}}
+    data:
+      name: teacher
+      options: {{features: 784, classes: 10, samples: 250, test_samples: 50, widths: [32]}}
     network: {{name: mlp, options: {{widths: [280, 280]}}}}
 arms: {{rsgd: null, sam: null, adam: null, adversarial: null, sgd: {{learning_rate: 0.05}}}}
-training: {{precision: float32, epochs: 2, batch_size: 50, evaluate_every: 2, checkpoint_every: 100, ledger_snapshots: 3}}
+training: {{precision: float32, epochs: 2, batch_size: 50, evaluate_every: 2,
+  checkpoint_every: 100, ledger_snapshots: 3}}
 symmetry: {{certificate_draws: 1}}
 alignment: {{method: greedy, random_controls: 2}}
 paths: {{points: 3, refinements: 0, cross_arm: none, star: false, compare: none, samples: 50}}
 chains: {{within: ring, epochs: 1, evaluate_every: 1, points: 3, samples: 50}}
 flatness: {{amplitudes: [0.1, 0.2], draws: 2, noises: [], layers: false, samples: 50}}
-curvature: {{eigenvalues: 1, eigenvalue_tolerance: 0.2, probes: 0, density_steps: 0, layers: false, samples: 20}}
+curvature: {{eigenvalues: 1, eigenvalue_tolerance: 0.2, probes: 0, density_steps: 0,
+  layers: false, samples: 20}}
 equilibria: {{samples: 10}}
 valleys: null
 perceptron: null
 two_layer: null
 claims: {{roles: {{flat: sgd, reference: sgd, sharp: sgd, adaptive: sgd}}}}
-granularity: {{arms_per_job: 1, arms_per_chain_job: 1, seeds_per_job: {part}, pairs_per_job: {pairs}}}
+granularity: {{arms_per_job: 1, arms_per_chain_job: 1, seeds_per_job: {part},
+  pairs_per_job: {pairs}}}
 seeds: {count}
 """
 
@@ -72,7 +77,8 @@ if "parameter.0.weight" in tree["teacher/minima"]:
     tree["teacher/minima"]["parameter.0.weight"].isel(arm=0, seed=-1).values
 print(time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
-"""Open what there is of the study, read one tensor, and say how long that took and how much memory."""
+"""Open what there is of the study, read one tensor, and say how long that took and how much
+memory."""
 
 
 def names(stage: str, count: int) -> list[str]:
@@ -114,7 +120,8 @@ def reading(folder: Path, label: str, **options: bool) -> str:
 
 
 def run(folder: Path, study: dict[str, int], *words: str) -> tuple[str, float, float]:
-    """Run snakemake, and return what it says, the wall time and the processor time of it and its jobs, in seconds."""
+    """Run snakemake, and return what it says, the wall time and the processor time of it and
+    its jobs, in seconds."""
     options = override(folder, STUDY.format(part=PART, **study))
     begun, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     ran = snakemake(folder, *words, *options, "--cores", "all")
@@ -139,9 +146,15 @@ def measured(folder: Path, count: int) -> list[str]:
         folder, study | {"pairs": FEW}, *(path(f"{stage}/{last}") for (stage,) in OF_PAIRS.values())
     )
     return [
-        f"{f'{count} networks':22} {'jobs':>6} {'wall s':>8} {'cpu s':>8} {'MB':>6} {'files':>6} {'MB disk':>9}",
+        (
+            f"{f'{count} networks':22} {'jobs':>6} {'wall s':>8} {'cpu s':>8} {'MB':>6} "
+            f"{'files':>6} {'MB disk':>9}"
+        ),
         *(row(folder, rule, stages) for rule, stages in STAGES.items()),
-        f"{'all of these':22} {'':6} {wall:8.1f} {work:8.1f}   {1000 * work / count:.0f} ms of the processor for each network",
+        (
+            f"{'all of these':22} {'':6} {wall:8.1f} {work:8.1f}   {1000 * work / count:.0f} "
+            f"ms of the processor for each network"
+        ),
         *(row(folder, rule, stages) for rule, stages in OF_PAIRS.items()),
         f"{f'{FEW} pairs of each':22} {'':6} {apart:8.1f} {pairing:8.1f}",
         f"{'plan of the study':22} {sum(counted(said).values()):6} {planned:8.1f} {planning:8.1f}",

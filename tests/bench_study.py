@@ -1,4 +1,5 @@
-"""Speed and memory of the default study, for `make bench`: one run from nothing, one with nothing to do, and where the time goes.
+"""Speed and memory of the default study, for `make bench`: one run from nothing, one with nothing
+to do, and where the time goes.
 
 Figures are of this machine; compare shares and ratios, not digits. Nothing here is a test.
 """
@@ -71,8 +72,14 @@ def main() -> None:
         "",
         f"default study           {wall:6.1f} s on {cores} cores (limit 150 s)",
         f"run again               {again:6.1f} s (limit 8 s), nothing to be done: {nothing}",
-        f"peak memory             {cores * largest + mother:6.0f} MB at most (limit 2000 MB): Snakemake and two largest jobs",
-        f"Snakemake and imports   {100 * share:6.1f} % of the wall time (limit 33 %): {jobs} jobs, {again:.1f} s of Snakemake;",
+        (
+            f"peak memory             {cores * largest + mother:6.0f} MB at most (limit 2000 "
+            f"MB): Snakemake and two largest jobs"
+        ),
+        (
+            f"Snakemake and imports   {100 * share:6.1f} % of the wall time (limit 33 %): "
+            f"{jobs} jobs, {again:.1f} s of Snakemake;"
+        ),
         *(
             f"{'':24}{seconds:6.1f} s to import what {name} import"
             for name, seconds in imports.items()

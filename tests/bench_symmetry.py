@@ -1,4 +1,5 @@
-"""Speed and memory of the symmetry floor, for `make bench`: discover, certify and act on networks as torchvision has them.
+"""Speed and memory of the symmetry floor, for `make bench`: discover, certify and act on networks
+as torchvision has them.
 
 Every network is measured in a process of its own. Figures are of this machine; compare shares and
 ratios, not digits. Nothing here is a test.
@@ -137,9 +138,18 @@ def main() -> None:
     table += [
         "",
         f"discover resnet50    {found['discover']:6.2f} s (limit {LIMIT_SECONDS:.0f} s)",
-        f"first export         {found['loading']:6.2f} s of any network in a process, before: torch.export loads itself",
-        f"peak memory          {found['memory']:6.0f} MB up to the end of discover, torch included (limit {LIMIT_MEMORY} MB)",
-        "certify: float64, one sample, three draws; plain act: each leg taken out as a matrix and put back, in units of act",
+        (
+            f"first export         {found['loading']:6.2f} s of any network in a process, "
+            f"before: torch.export loads itself"
+        ),
+        (
+            f"peak memory          {found['memory']:6.0f} MB up to the end of discover, torch "
+            f"included (limit {LIMIT_MEMORY} MB)"
+        ),
+        (
+            "certify: float64, one sample, three draws; plain act: each leg taken out as a "
+            "matrix and put back, in units of act"
+        ),
     ]
     sys.stdout.write("\n".join(table) + "\n")
 

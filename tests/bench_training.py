@@ -1,4 +1,6 @@
-"""Speed of populations against plain PyTorch, and memory, for `make bench`: ratios within one process, one thread.
+"""Speed of populations against plain PyTorch, and memory, for `make bench`.
+
+Ratios within one process, one thread.
 
 Eight networks 784-width-width-10 train for some epochs on 6000 random images, mini-batches of 128,
 SGD with momentum and weight decay, in single precision. The plain side is what one writes for one
@@ -33,7 +35,7 @@ RATE, MOMENTUM, DECAY = 0.05, 0.9, 1e-4
 
 
 def timed(action: Callable[[], object]) -> float:
-    """Return the processor time of an action in seconds: one thread computes, whatever else the machine does."""
+    """Return the processor time of an action in seconds, whatever else the machine does."""
     start = time.process_time()
     action()
     return time.process_time() - start
@@ -95,9 +97,8 @@ def population(width: int) -> list[str]:
     start = stack([parameters(mlp(width)) for _ in range(MEMBERS)])
     labels, together = problem.targets.expand(MEMBERS, -1), Population(problem, True, None)
     for _ in range(REPEATS + 1):
-        whole, steps = (
-            timed(lambda: plain(width, *images(), evaluate=evaluate)) for evaluate in (True, False)
-        )  # noqa: B023
+        whole = timed(lambda: plain(width, *images(), evaluate=True))
+        steps = timed(lambda: plain(width, *images(), evaluate=False))
         batched, single = (timed(lambda: ours(problem, start, way)) for way in ("batched", "one"))  # noqa: B023
         evaluations = (EPOCHS + 1) * timed(lambda: together.evaluate(start, labels))
         columns.append(
@@ -112,11 +113,12 @@ def population(width: int) -> list[str]:
     middle = [statistics.median(column) for column in zip(*columns[1:], strict=True)]
     low, high = (pick(row[0] for row in columns[1:]) for pick in (min, max))
     steps = EPOCHS * (SAMPLES // BATCH)
-    spread = f"wanted {WANTED.get(width, 'none')}; {low:.1f} to {high:.1f}; steps alone {middle[1]:.1f} x"
+    wanted = WANTED.get(width, "none")
+    spread = f"wanted {wanted}; {low:.1f} to {high:.1f}; steps alone {middle[1]:.1f} x"
     return [
-        f"8 MLPs 784-{width}-{width}-10 against 8 plain trainings: {middle[0]:.1f} x ({spread}); against our own one by one "
-        f"{middle[2]:.1f} x; {middle[3] / steps:.1f} ms a step of all with its share of evaluations,"
-        f" plain {middle[4] / steps:.1f} ms"
+        f"8 MLPs 784-{width}-{width}-10 against 8 plain trainings: {middle[0]:.1f} x ({spread}); "
+        f"against our own one by one {middle[2]:.1f} x; {middle[3] / steps:.1f} ms a step of all "
+        f"with its share of evaluations, plain {middle[4] / steps:.1f} ms"
     ]
 
 

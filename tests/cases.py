@@ -65,7 +65,8 @@ def batch(samples: int, features: int, classes: int, seed: int = 0) -> tuple[Ten
 
 
 def randomised(module: nn.Module, seed: int = 0) -> nn.Module:
-    """Return the module in float64 and eval mode with ordinary random weights and statistics: nothing zero, nothing one."""
+    """Return the module in float64 and eval mode with ordinary random weights and statistics:
+    nothing zero, nothing one."""
     module, generator = module.double().eval(), stream("randomised", seed)
     with torch.no_grad():
         for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
@@ -179,8 +180,10 @@ def _dense(x: Tensor, self: Block) -> Tensor:
     return self.c(torch.cat([first, second, x], 1))
 
 
-# One line per architecture: its inputs, the number of families of units that can be permuted, and of further scalings of them.
-# Counted by hand. Around a batch norm there are two independent scalings: of its input with the statistics, and of its weight and
+# One line per architecture: its inputs, the number of families of units that can be permuted, and
+# of further scalings of them.
+# Counted by hand. Around a batch norm there are two independent scalings: of its input with the
+# statistics, and of its weight and
 # bias (the "norm pair") with what reads them.
 ARCHITECTURES = {
     "lenet": (lambda: lenet(), (1, 8, 8), 4, 0),
@@ -221,7 +224,8 @@ ARCHITECTURES = {
         4,
         0,
     ),
-    # A depthwise filter moves with its channel; the scale before it and the scale after it are independent.
+    # A depthwise filter moves with its channel; the scale before it and the scale after it are
+    # independent.
     "depthwise": (
         lambda: nn.Sequential(
             *(
@@ -308,7 +312,8 @@ ARCHITECTURES = {
         1,
         1,
     ),
-    # The scaling of the first layer and its batch norm, and the sign that tanh lets through behind it.
+    # The scaling of the first layer and its batch norm, and the sign that tanh lets through behind
+    # it.
     "batch norm, tanh": (
         lambda: nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Tanh(), nn.Linear(4, 2)),
         (3,),
@@ -626,7 +631,8 @@ ARCHITECTURES = {
         2,
         0,
     ),
-    # What no leg can express is given up: every other unit, two incompatible readings, a concatenation within a flattening, and
+    # What no leg can express is given up: every other unit, two incompatible readings, a
+    # concatenation within a flattening, and
     # units that a constant tells apart.
     "every other unit": (
         lambda: Block(
@@ -678,7 +684,8 @@ ARCHITECTURES = {
         0,
         0,
     ),
-    # The second layer acts on the last axis, its bias is the same for all units of the first: they keep no scale.
+    # The second layer acts on the last axis, its bias is the same for all units of the first: they
+    # keep no scale.
     "mixing": (
         lambda: Block(
             lambda self, x: self.c(

@@ -36,7 +36,8 @@ def best_permutation_by_enumeration(
 
 
 def sample_gradients_one_by_one(problem: Problem, params: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Gradient of every sample's loss by a loop over samples and plain autograd: (sample, *shape) for every tensor."""
+    """Gradient of every sample's loss by a loop over samples and plain autograd: (sample,
+    *shape) for every tensor."""
     rows = []
     for inputs, target in zip(problem.inputs, problem.targets, strict=True):
         theta = {name: tensor.clone().requires_grad_() for name, tensor in params.items()}
@@ -63,7 +64,8 @@ def dense_hessian(loss: Callable[[dict[str, Tensor]], Tensor], params: dict[str,
 
 
 def relu_network_errors(layers: list[np.ndarray], inputs: np.ndarray, targets: np.ndarray) -> int:
-    """Count the samples that a ReLU network (weight, bias, weight, bias, ...) misclassifies, one sample at a time."""
+    """Count the samples that a ReLU network (weight, bias, weight, bias, ...) misclassifies,
+    one sample at a time."""
     wrong = 0
     for x, target in zip(inputs, targets, strict=True):
         for place in range(0, len(layers), 2):
@@ -80,7 +82,8 @@ def local_energy_by_loops(
     draws: int,
     generator: torch.Generator,
 ) -> list[float]:
-    """Increase of the error of a ReLU network under multiplicative noise, one number per draw, in plain numpy."""
+    """Increase of the error of a ReLU network under multiplicative noise, one number per draw,
+    in plain numpy."""
     layers, x, y = [tensor.numpy() for tensor in params.values()], inputs.numpy(), targets.numpy()
     before, increases = relu_network_errors(layers, x, y), []
     for _ in range(draws):
@@ -100,7 +103,8 @@ def chain_by_autograd(
     plan: dict[str, float],
     generator: torch.Generator,
 ) -> dict[str, Tensor]:
-    """Train the bend of one chain with torch's own optimizer and scheduler, by back-propagation through the chain."""
+    """Train the bend of one chain with torch's own optimizer and scheduler, by back-propagation
+    through the chain."""
     start, middle, end = points
     bend = {name: tensor.clone().requires_grad_() for name, tensor in middle.items()}
     optimizer = torch.optim.SGD(bend.values(), lr=plan["learning_rate"], momentum=plan["momentum"])
@@ -124,7 +128,8 @@ def chain_by_autograd(
 def act_leg_by_leg(
     spec: SymmetrySpec, element: GroupElement, params: dict[str, Tensor]
 ) -> dict[str, Tensor]:
-    """Apply a group element by taking every leg out as a matrix and putting it back, on a new copy of its tensor each time."""
+    """Apply a group element by taking every leg out as a matrix and putting it back, on a new
+    copy of its tensor each time."""
     result = dict(params)
     for group in [
         *(g for g in spec.groups if g.permute),
@@ -146,7 +151,8 @@ def act_leg_by_leg(
 
 
 def pivoted_cholesky(matrix: np.ndarray, rank: int) -> np.ndarray:
-    """Rows of the factor of a positive semidefinite matrix: of what is left, always the largest diagonal entry first."""
+    """Rows of the factor of a positive semidefinite matrix: of what is left, always the largest
+    diagonal entry first."""
     left, rows = matrix.copy(), []
     for _ in range(rank):
         pivot = max(range(len(left)), key=lambda place: left[place, place])
@@ -162,7 +168,8 @@ def curve_by_autograd(
     plan: dict[str, float],
     generator: torch.Generator,
 ) -> list[dict[str, Tensor]]:
-    """Train the inner points of a Bezier curve as :func:`chain_by_autograd` does, through repeated linear interpolation."""
+    """Train the inner points of a Bezier curve as :func:`chain_by_autograd` does, through
+    repeated linear interpolation."""
     start, *inner, end = points
     inner = [
         {name: tensor.clone().requires_grad_() for name, tensor in point.items()} for point in inner

@@ -1,4 +1,5 @@
-"""The made-up dynamics of the made-up study: ledgers, noise equilibria, walks along valleys, starts, and the two-layer model."""
+"""The made-up dynamics of the made-up study: ledgers, noise equilibria, walks along valleys,
+starts, and the two-layer model."""
 
 import numpy as np
 import xarray as xr
@@ -49,7 +50,8 @@ def equilibria(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
 
 
 def valleys(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
-    """Sharpness doubles at the outermost imbalances, the rate rises by half; one seed could not be moved."""
+    """Sharpness doubles at the outermost imbalances, the rate rises by half; one seed could not
+    be moved."""
     both, steps = (len(ARMS), seeds, 2), np.abs(IMBALANCES) / 4
     moved = ("arm", "seed", "moment", "imbalance")
     base = random.uniform(5, 10, both)[..., None]
@@ -96,7 +98,8 @@ def initialisations(random: np.random.Generator, _: int = SEEDS) -> xr.Dataset:
 
 
 def two_layer() -> xr.DataTree:
-    """The model itself, for a few steps; imported here, because other figures must not load torch."""
+    """The model itself, for a few steps; imported here, because other figures must not load
+    torch."""
     from symgeom.models.two_layer.experiments import EXPERIMENTS
 
     variables, coordinates = {}, {}

@@ -78,7 +78,8 @@ def roughness(seeds: int) -> np.ndarray:
 
 
 def _energies(random: np.random.Generator, steepness: np.ndarray, amplitude: np.ndarray) -> dict:
-    """Curves of all noises; those of raw noise have an order of their own, and a copy's are ten times as steep."""
+    """Curves of all noises; those of raw noise have an order of their own, and a copy's are ten
+    times as steep."""
     additive = steepness[::-1] * random.uniform(0.5, 2, steepness.shape)
     slopes = {
         "local_energy": steepness,
@@ -155,7 +156,8 @@ def curvature(random: np.random.Generator, seeds: int) -> xr.Dataset:
 
 
 def _row(variant: str) -> int:
-    """Return the row of the panel of a variant: what compares ways to align stands below the rest."""
+    """Return the row of the panel of a variant: what compares ways to align stands below the
+    rest."""
     kind, removed = variant.split()
     if removed == "greedy" or kind == "repaired":
         return 2

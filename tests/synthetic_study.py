@@ -1,4 +1,5 @@
-"""A made-up study with the arrays of a real one: five arms of three seeds, of which one diverged and one missed the stop rule."""
+"""A made-up study with the arrays of a real one: five arms of three seeds, of which one
+diverged and one missed the stop rule."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,4 +1,5 @@
-"""Bad input to the symmetry floor: every function names tensor, axis and group alike, and none modifies what it is given."""
+"""Bad input to the symmetry floor: every function names tensor, axis and group alike, and none
+modifies what it is given."""
 
 import dataclasses
 from collections.abc import Callable
@@ -67,7 +68,8 @@ def test_weights_that_are_not_finite_are_named(function: str, value: float):
 
 
 def changed(leg: int, **changes: object) -> SymmetrySpec:
-    """Return the spec with a fault in one leg of the second group: 0 its weight, 1 its bias, 2 what reads it."""
+    """Return the spec with a fault in one leg of the second group: 0 its weight, 1 its bias, 2
+    what reads it."""
     legs = list(SPEC["hidden2"].legs)
     legs[leg] = dataclasses.replace(legs[leg], **changes)
     groups = [
@@ -101,7 +103,10 @@ SPECS = {
     ),
     "an axis of another group": (
         changed(1, tensor="2.weight", axis=1),
-        "'hidden1': leg on tensor '2.weight', axis 1: its entries 0 to 5 are also permuted by group 'hidden2'",
+        (
+            "'hidden1': leg on tensor '2.weight', axis 1: its entries 0 to 5 are also permuted "
+            "by group 'hidden2'"
+        ),
     ),
     "a power that does nothing": (
         SymmetrySpec(
@@ -171,7 +176,9 @@ def test_statistics_that_are_no_buffers_are_named():
     )
     with pytest.raises(
         SymgeomError,
-        match="through batch normalisation with statistics that are no buffers in the network's own",
+        match=(
+            "through batch normalisation with statistics that are no buffers in the network's own"
+        ),
     ):
         discover(network.double(), batch(3, 4, 2)[0])
 
@@ -249,7 +256,8 @@ def test_inputs_are_never_modified(name: str):
 
 
 def test_what_act_returns_is_memory_of_its_own():
-    """Writing on the moved network does not write on the old one, whatever the element does to a tensor."""
+    """Writing on the moved network does not write on the old one, whatever the element does to
+    a tensor."""
     still = GroupElement(identity(SPEC).permutations, ELEMENTS[0].scales)
     for element in (ELEMENTS[0], still, identity(SPEC)):
         params = network(*WIDTHS)

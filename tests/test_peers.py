@@ -1,4 +1,5 @@
-"""Faults of public matching libraries, as tests that ours passes: what is discovered is counted by hand, on real networks."""
+"""Faults of public matching libraries, as tests that ours passes: what is discovered is counted
+by hand, on real networks."""
 
 import dataclasses
 from collections.abc import Callable
@@ -25,7 +26,8 @@ def images(size: int) -> Tensor:
 
 
 def relative_change(module: nn.Module, spec: SymmetrySpec, inputs: Tensor) -> float:
-    """Return how much a random group element changes the outputs, in units of the largest output."""
+    """Return how much a random group element changes the outputs, in units of the largest
+    output."""
     params = parameters(module)
     element = random_element(spec, generator=stream("element"))
     with torch.no_grad():
@@ -59,7 +61,8 @@ def test_classes_never_change_places():
 
 
 def thin(module: nn.Module) -> nn.Module:
-    """Return VGG16 with a sixteenth of its channels and of its hidden units, and all of its classes."""
+    """Return VGG16 with a sixteenth of its channels and of its hidden units, and all of its
+    classes."""
     features: list[nn.Module] = []
     for layer in module.features:
         if isinstance(layer, nn.Conv2d):
@@ -113,7 +116,8 @@ def identity_resnet() -> nn.Module:
 
 
 def test_every_group_of_an_identity_shortcut_is_found():
-    """The residual stream is dropped by rebasin: the stem and two blocks write it, two blocks and the last layer read it."""
+    """The residual stream is dropped by rebasin: the stem and two blocks write it, two blocks
+    and the last layer read it."""
     module = identity_resnet()
     spec = discover(module, images(6))
     stream_group, first, second = spec.exact().groups
@@ -134,7 +138,8 @@ def test_every_group_of_an_identity_shortcut_is_found():
 
 
 def test_biases_and_norm_weights_move_with_their_units():
-    """One-dimensional tensors do not count in rebasin: here every one that belongs to hidden units has its leg."""
+    """One-dimensional tensors do not count in rebasin: here every one that belongs to hidden
+    units has its leg."""
     module = randomised(cifar_resnet(2, 1))
     spec = discover(module, images(8))
     hidden = {name for name, tensor in parameters(module).items() if tensor.ndim == 1} - {
@@ -145,7 +150,8 @@ def test_biases_and_norm_weights_move_with_their_units():
 
 @pytest.mark.parametrize("norm_first", [False, True])
 def test_heads_and_hidden_units_of_a_transformer_layer(norm_first: bool):
-    """One group is found by rebasin; there are three: four heads of three, five hidden units, and the stream of twelve."""
+    """One group is found by rebasin; there are three: four heads of three, five hidden units,
+    and the stream of twelve."""
     layer = nn.TransformerEncoderLayer(12, 4, 5, batch_first=True, norm_first=norm_first)
     module = randomised(nn.Sequential(nn.Linear(3, 12), layer, nn.Flatten(), nn.Linear(72, 2)))
     inputs = torch.randn(2, 6, 3, generator=stream("tokens"), dtype=torch.float64)
@@ -198,7 +204,8 @@ def edited(spec: SymmetrySpec, old: Leg, *new: Leg) -> SymmetrySpec:
 
 
 def test_a_typo_in_a_spec_by_hand_is_named(bottlenecks: tuple[nn.Module, SymmetrySpec]):
-    """The published ResNet50 spec names a layer twice, and so leaves another out; it fits no network (git-re-basin, issue 10)."""
+    """The published ResNet50 spec names a layer twice, and so leaves another out; it fits no
+    network (git-re-basin, issue 10)."""
     module, spec = bottlenecks
     params, inputs = parameters(module), images(32)
     right = Leg("layer2.1.conv2.weight", 1, power=-1)
@@ -219,7 +226,10 @@ def test_a_typo_in_a_spec_by_hand_is_named(bottlenecks: tuple[nn.Module, Symmetr
         check_spec(edited(spec, right, twice), params)
     with pytest.raises(
         SymgeomError,
-        match=f"group '{group.name}': leg on tensor 'layer2.1.conv2.weight', .* listed twice in the group",
+        match=(
+            f"group '{group.name}': leg on tensor 'layer2.1.conv2.weight', .* listed twice in "
+            f"the group"
+        ),
     ):
         check_spec(edited(spec, right, right, right), params)
     with pytest.raises(
@@ -242,7 +252,8 @@ def test_a_typo_in_a_spec_by_hand_is_named(bottlenecks: tuple[nn.Module, Symmetr
 
 
 def test_resnet50_of_torchvision_is_used_as_it_is():
-    """Users must not have to rewrite their network; the moved one computes the same function (git-re-basin-pytorch, issue 5)."""
+    """Users must not have to rewrite their network; the moved one computes the same function
+    (git-re-basin-pytorch, issue 5)."""
     module, inputs = torchvision_models().resnet50().double().eval(), images(32)
     spec = discover(module, inputs)
     assert relative_change(module, spec.exact(), inputs) < ROUNDING
@@ -260,7 +271,8 @@ def two_networks(
 
 
 def test_matching_keeps_the_classes_and_the_function():
-    """After matching with a published VGG16 spec the class order had changed in 4 of 5 pairs (git-re-basin-pytorch)."""
+    """After matching with a published VGG16 spec the class order had changed in 4 of 5 pairs
+    (git-re-basin-pytorch)."""
     module, spec, (first, second) = two_networks(
         lambda: thin(torchvision_models().vgg11(num_classes=1000)), 32
     )
@@ -289,7 +301,8 @@ def test_narrow_and_odd_networks_can_be_matched(width: int):
 
 @pytest.mark.parametrize("kept", ["bias", "weight"])
 def test_vectors_count_in_the_match(kept: str):
-    """A permutation planted in the biases (or in the weights of a norm) alone is not found (rebasin)."""
+    """A permutation planted in the biases (or in the weights of a norm) alone is not found
+    (rebasin)."""
     module = nn.Sequential(
         nn.Conv2d(3, 6, 1, bias=False), nn.BatchNorm2d(6), nn.ReLU(), nn.Conv2d(6, 3, 1)
     )
@@ -328,7 +341,8 @@ def test_every_group_of_a_residual_network_is_matched():
 
 
 def test_the_spread_of_local_optima_is_reported():
-    """One random sweep order and one local optimum, without a word about the others (git-re-basin and its descendants)."""
+    """One random sweep order and one local optimum, without a word about the others
+    (git-re-basin and its descendants)."""
     _, spec, (first, second) = two_networks(lambda: cifar_resnet(5, 1), 8)
     found = align(spec, first, second, starts=4, generator=stream("starts"))
     assert len(found.objectives) == 4

@@ -1,4 +1,6 @@
-"""Weight matching as git-re-basin describes it, plain and obvious: the oracle of alignment's quality, the baseline of its speed.
+"""Weight matching as git-re-basin describes it, plain and obvious.
+
+It is the oracle of alignment's quality and the baseline of its speed.
 
 Ainsworth et al. (2209.04836), algorithm 1, in our own words: from the identity, visit the groups in
 random order; gather every tensor of a group with the permutations of all other groups applied; add

@@ -4,6 +4,7 @@ The two networks differ where batch norms are folded before anything is measured
 """
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
@@ -11,7 +12,7 @@ import xarray as xr
 from torch import Tensor, nn
 
 from symgeom.ground.randomness import stream
-from symgeom.ground.types import Parameters, cast
+from symgeom.ground.types import Parameters, cast, parameters
 from symgeom.landscape.batchnorm import Folded, batch_norms, fold_batchnorm
 from symgeom.landscape.binary.layers import BinaryLinear
 from symgeom.landscape.binary.weights import binarise, binary_tensors
@@ -34,6 +35,8 @@ class Case:
 
     Attributes
     ----------
+    name : str
+        Its name, which the random streams of its networks have.
     data : xr.Dataset
         Inputs and targets of both splits.
     options : mapping
@@ -46,6 +49,7 @@ class Case:
         What maps the one to the other, if they differ.
     """
 
+    name: str
     data: xr.Dataset
     options: Mapping
     trained: nn.Module
@@ -53,11 +57,13 @@ class Case:
     folded: Folded | None
 
     @classmethod
-    def read(cls, path: str, options: Mapping) -> "Case":
+    def read(cls, name: str, path: str, options: Mapping) -> "Case":
         """Read a case's data from its store and build its network.
 
         Parameters
         ----------
+        name : str
+            Name of the case.
         path : str
             The store of the data.
         options : mapping
@@ -68,14 +74,31 @@ class Case:
         Case
             The case.
         """
-        data = read_store(path)
+        return cls.build(name, read_store(path), options)
+
+    @classmethod
+    def build(cls, name: str, data: xr.Dataset, options: Mapping) -> "Case":
+        """Build the network of a case.
+
+        Parameters
+        ----------
+        name, options
+            As the attributes.
+        data : xr.Dataset
+            Its data, whose shapes the network fits.
+
+        Returns
+        -------
+        Case
+            The case.
+        """
         trained = build_network(data, options)
         folded = None
         if options["batch_norm"] == "fold" and batch_norms(trained):
             example = torch.from_numpy(data["train_inputs"].values[:2]).float()
             folded = fold_batchnorm(trained, example)
         measured = folded.module if folded else trained
-        return cls(data, options, trained, measured, folded)
+        return cls(name, data, options, trained, measured, folded)
 
     @property
     def binary(self) -> tuple[str, ...]:
@@ -141,20 +164,25 @@ class Case:
         noise = torch.randn(inputs.shape, generator=generator, dtype=torch.float64)
         return inputs + TIE_BREAKING * noise.to(inputs)
 
-    def start(self, words: Sequence[str | int]) -> nn.Module:
-        """Return the network before training, drawn from the random stream of a member.
+    def start(self, arm: str, seed: int, replica: int = 0) -> dict[str, Tensor]:
+        """Return a network before training, drawn from a random stream of its own.
 
         Parameters
         ----------
-        words : sequence of str or int
-            Case, arm, seed and replica.
+        arm : str
+            Name of the arm.
+        seed : int
+            The seed.
+        replica : int
+            Which of the networks that train together for the seed.
 
         Returns
         -------
-        nn.Module
-            As trained, with its initial weights.
+        dict of str to Tensor
+            The initial weights of the network as it is trained.
         """
-        return build_network(self.data, self.options, ("initialisation", *words))
+        words = ("initialisation", self.name, arm, seed, replica)
+        return parameters(build_network(self.data, self.options, words))
 
     def problems(
         self, precision: str, *, samples: int | None = None, trained: bool = False
@@ -181,18 +209,27 @@ class Case:
         dtype = getattr(torch, precision)
         device = choose_device(self.options["device"])
         module = self.trained if trained else self.measured
-        module = module.to(dtype)
-        inputs_of, targets_of = {}, {}
+        module = deepcopy(module).to(dtype)
+        inputs_of = {}
+        targets_of = {}
         for split in SPLITS:
             inputs, targets = self._samples(split, samples)
             inputs_of[split] = inputs.to(dtype)
             targets_of[split] = targets
-        policy: dict = {}
+        policy = None
+        training_inputs = None
         if batch_norms(module):
-            policy = {"batch_norm": "recompute", "training_inputs": inputs_of["train"]}
+            policy = "recompute"
+            training_inputs = inputs_of["train"]
         problems = {}
         for split in SPLITS:
-            problem = Problem(module, inputs_of[split], targets_of[split], **policy)
+            problem = Problem(
+                module,
+                inputs_of[split],
+                targets_of[split],
+                batch_norm=policy,
+                training_inputs=training_inputs,
+            )
             problems[split] = problem.to(device)
         return problems
 

@@ -7,8 +7,8 @@ import xarray as xr
 from torch import Tensor
 
 from symgeom.store import read_store
-from symgeom.study.labels import ENDS, Pair
-from symgeom.study.networks import listed
+from symgeom.study.pairs import ENDS, Pair
+from symgeom.study.stored_networks import listed
 from symgeom.symmetry.group import GroupElement
 from symgeom.symmetry.spec import SymmetrySpec
 

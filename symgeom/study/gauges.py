@@ -19,8 +19,8 @@ from symgeom.landscape.path import GeodesicPath, LinearPath, Path
 from symgeom.quotient.torus import Torus
 from symgeom.study.cases import Case
 from symgeom.study.elements import read_elements
-from symgeom.study.labels import Pair
-from symgeom.study.networks import Ends, Key, read_networks, read_records
+from symgeom.study.pairs import Key, Pair
+from symgeom.study.stored_networks import Ends, read_networks, read_records
 from symgeom.symmetry.group import GroupElement, act, identity
 from symgeom.symmetry.spec import SymmetrySpec
 from symgeom.symmetry.sphere import AntipodalError

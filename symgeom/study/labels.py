@@ -4,13 +4,17 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import xarray as xr
-from torch import Tensor
 
-Pair = tuple[str, int, str, int]
-"""Arm and seed of the first network of a pair, arm and seed of the second."""
+from symgeom.study.pairs import ENDS, Pair
 
-ENDS = ("first_arm", "first_seed", "second_arm", "second_seed")
-"""The coordinates of a pair, in the order of :data:`Pair`."""
+MINIMUM = ("arm", "seed")
+"""The axes of what is measured of a minimum."""
+
+MOMENTS = ("start", "end")
+"""When a network is measured: before the first step, and at the minimum."""
+
+MOMENT = (*MINIMUM, "moment")
+"""The axes of what is measured of a network at both moments."""
 
 Labelled = dict[str, xr.Variable]
 """Variables or coordinates by name."""
@@ -68,40 +72,25 @@ def names(dim: str, values: Sequence[str], long_name: str) -> Labelled:
     return {dim: labelled(dim, list(values), "1", long_name)}
 
 
-def filled(
-    arrays: dict[str, np.ndarray],
-    name: str,
-    *,
-    shape: tuple[int, ...],
-    index: tuple[int, ...],
-    values: Tensor | np.ndarray | float | Sequence[float],
-) -> None:
-    """Put values into a named array, which begins as NaN everywhere.
+def as_attributes(options: Mapping) -> dict[str, object]:
+    """Return options as attributes of a dataset: each as text, so that nested ones fit, too.
 
     Parameters
     ----------
-    arrays : dict of str to ndarray
-        The arrays so far; the one of this name is added if it is missing.
-    name : str
-        Which array.
-    shape : tuple of int
-        Lengths of its leading axes.
-    index : tuple of int
-        Where on the leading axes the values go.
-    values : array_like
-        What goes there; all calls for one array give values of one shape.
+    options : mapping
+        A section of the configuration.
+
+    Returns
+    -------
+    dict of str to str
+        The same, as text.
 
     Examples
     --------
-    >>> arrays = {}
-    >>> filled(arrays, "loss", shape=(2,), index=(1,), values=0.5)
-    >>> arrays["loss"]
-    array([nan, 0.5])
+    >>> as_attributes({"samples": None, "layers": True})
+    {'samples': 'None', 'layers': 'True'}
     """
-    array = values.cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
-    if name not in arrays:
-        arrays[name] = np.full((*shape, *array.shape), np.nan)
-    arrays[name][index] = array
+    return {name: str(value) for name, value in options.items()}
 
 
 def minima_dataset(
@@ -136,8 +125,9 @@ def minima_dataset(
     >>> minima_dataset(["sgd"], [0, 1], {"loss": loss}).sel(arm="sgd", seed=1)["loss"].item()
     0.25
     """
-    minima = {"arm": ("arm", list(arms)), "seed": ("seed", list(seeds))}
-    return xr.Dataset(dict(variables), minima | dict(coordinates or {}), dict(attrs or {}))
+    labels: dict[str, object] = {"arm": ("arm", list(arms)), "seed": ("seed", list(seeds))}
+    labels |= coordinates or {}
+    return xr.Dataset(dict(variables), labels, dict(attrs or {}))
 
 
 def pairs_dataset(
@@ -171,29 +161,8 @@ def pairs_dataset(
     >>> pairs_dataset([("sgd", 0, "adam", 1)], {"distance": distance})["second_arm"].item()
     'adam'
     """
-    ends = {name: ("pair", [pair[column] for pair in pairs]) for column, name in enumerate(ENDS)}
-    return xr.Dataset(dict(variables), ends | dict(coordinates or {}), dict(attrs or {}))
-
-
-def seeds_of_pairs(pairs: Sequence[Pair]) -> list[int]:
-    """Return the seeds of some pairs, each once, in ascending order.
-
-    Parameters
-    ----------
-    pairs : sequence of Pair
-        The pairs.
-
-    Returns
-    -------
-    list of int
-        The seeds of both ends.
-
-    Examples
-    --------
-    >>> seeds_of_pairs([("sgd", 2, "sgd", 0), ("sgd", 0, "adam", 1)])
-    [0, 1, 2]
-    """
-    seeds: set[int] = set()
-    for pair in pairs:
-        seeds.update(pair[1::2])
-    return sorted(seeds)
+    labels: dict[str, object] = {}
+    for column, name in enumerate(ENDS):
+        labels[name] = ("pair", [pair[column] for pair in pairs])
+    labels |= coordinates or {}
+    return xr.Dataset(dict(variables), labels, dict(attrs or {}))

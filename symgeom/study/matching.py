@@ -15,8 +15,7 @@ from symgeom.quotient.alignment import (
     unit_activations,
 )
 from symgeom.study.cases import Case
-from symgeom.study.labels import Pair
-from symgeom.study.networks import Key
+from symgeom.study.pairs import Key, Pair
 from symgeom.symmetry.spec import SymmetrySpec
 
 

@@ -1,43 +1,22 @@
 """Take the measures of a section of every minimum of a case, and label what they give."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from symgeom.ground.randomness import stream
-from symgeom.ground.types import Parameters
 from symgeom.landscape.flatness.measures.record import Context
 from symgeom.landscape.flatness.measures.section import Section
 from symgeom.landscape.flatness.parts import layers
 from symgeom.quotient.torus import Torus
 from symgeom.study.cases import Case
-from symgeom.study.labels import Labelled, filled, labelled, names
-from symgeom.study.networks import Key
+from symgeom.study.labels import MINIMUM, Labelled, labelled, names
+from symgeom.study.named_arrays import NamedArrays
+from symgeom.study.pairs import Key
 from symgeom.study.progress import progress
-
-
-@dataclass(frozen=True, eq=False)
-class Minima:
-    """The minima that a job measures: every seed of some arms of a case.
-
-    Attributes
-    ----------
-    case : str
-        Name of the case.
-    arms : sequence of str
-        The arms.
-    seeds : sequence of int
-        The seeds of every arm.
-    networks : mapping of (str, int) to Parameters
-        Those that did not diverge, as trained, by arm and seed.
-    """
-
-    case: str
-    arms: Sequence[str]
-    seeds: Sequence[int]
-    networks: Mapping[Key, Parameters]
+from symgeom.study.stored_networks import Minima
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,40 +69,41 @@ def take_measures(
     Measured
         Labelled arrays.
     """
-    binary = bool(case.binary)
     problem = case.problems(precision, samples=options["samples"])["train"]
+    binary = bool(case.binary)
     taken, left_out = section.divided(options, binary=binary, batch_norm=problem.batch_norm)
-
-    def context_of(arm: str, seed: int) -> Context:
-        def generators(name: str, *words: str) -> torch.Generator:
-            return stream(name, minima.case, arm, seed, *words)
-
-        params = case.prepared(minima.networks[arm, seed], precision)
-        return Context(problem, params, torus, options, generators, binary)
-
-    values_of: dict[str, np.ndarray] = {}
-    layer_names: list[str] = []
-    shape = (len(minima.arms), len(minima.seeds))
     keys = list(minima.networks) if taken else []
+    arrays = NamedArrays(minima.shape)
+    layer_names: list[str] = []
     with progress(f"measure {section.name}", len(keys)) as bar:
-        for arm, seed in keys:
-            bar.update()
-            context = context_of(arm, seed)
-            layer_names = list(layers(problem, context.params))
-            index = (minima.arms.index(arm), minima.seeds.index(seed))
+        for key in keys:
+            params = case.prepared(minima.networks[key], precision)
+            generators = _generators(case, key)
+            context = Context(problem, params, torus, options, generators, binary)
+            layer_names = list(layers(problem, params))
             for measure in taken:
                 for name, values in measure.values(context).items():
-                    filled(values_of, name, shape=shape, index=index, values=values)
-    variables = _labelled(section, values_of)
+                    arrays.put(name, minima.index(key), values)
+            bar.update()
+    variables = _labelled(section, arrays)
     by_layer = any("layer" in variable.dims for variable in variables.values())
     coordinates = names("layer", layer_names, "layer") if by_layer else {}
     return Measured(variables, coordinates, [measure.name for measure in left_out])
+
+
+def _generators(case: Case, key: Key) -> Callable[..., torch.Generator]:
+    """Return what gives a measure of a network its random streams."""
+
+    def generators(name: str, *words: str) -> torch.Generator:
+        return stream(name, case.name, *key, *words)
+
+    return generators
 
 
 def _labelled(section: Section, values_of: Mapping[str, np.ndarray]) -> Labelled:
     variables = {}
     for name, array in section.arrays().items():
         if name in values_of:
-            dims = ("arm", "seed", *array.dims)
+            dims = (*MINIMUM, *array.dims)
             variables[name] = labelled(dims, values_of[name], array.units, array.meaning)
     return variables

@@ -14,9 +14,8 @@ import xarray as xr
 from symgeom.ground.whole_files import whole
 from symgeom.landscape.flatness.measures.catalogue import tabled_curves
 from symgeom.study.claims.flatness import mean_local_energy
-
-MINIMUM = ("arm", "seed")
-PAIR = ("first_arm", "first_seed", "second_arm", "second_seed")
+from symgeom.study.labels import MINIMUM
+from symgeom.study.pairs import ENDS
 
 DIGITS = 6
 """Significant digits of a number in a table."""
@@ -122,16 +121,16 @@ def pairs_table(case: str, stages: Mapping[str, xr.Dataset]) -> list[dict]:
     rows: dict[tuple, dict] = {}
     columns: list[str] = []
     for stage in stages.values():
-        ends = [stage[name].values.tolist() for name in PAIR]
+        ends = [stage[name].values.tolist() for name in ENDS]
         pairs = list(zip(*ends, strict=True))
         for name, array in stage.data_vars.items():
             for column, values in _named_columns(str(name), array):
                 columns.append(column)
                 for pair, value in zip(pairs, values, strict=True):
                     if pair not in rows:
-                        rows[pair] = {"case": case, **dict(zip(PAIR, pair, strict=True))}
+                        rows[pair] = {"case": case, **dict(zip(ENDS, pair, strict=True))}
                     rows[pair][column] = value
-    empty = dict.fromkeys(["case", *PAIR, *columns], "")
+    empty = dict.fromkeys(["case", *ENDS, *columns], "")
     return [empty | row for row in rows.values()]
 
 

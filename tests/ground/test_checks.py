@@ -11,7 +11,10 @@ def test_values_that_are_not_finite_are_counted_and_named(value):
     bad = torch.tensor([1.0, value, value])
     with pytest.raises(
         SymgeomError,
-        match=r"Cannot use minimum 3: tensor 'b' holds 2 values that are NaN or infinite of 3\. Leave",
+        match=(
+            r"Cannot use minimum 3: tensor 'b' holds 2 values that are NaN or infinite of 3\. "
+            r"Leave"
+        ),
     ):
         check_finite({"a": torch.ones(2), "b": bad}, "minimum 3")
 
@@ -34,7 +37,10 @@ def test_networks_of_two_architectures_are_told_apart():
     expected = {"a": torch.zeros(2), "b": torch.zeros(3)}
     with pytest.raises(
         SymgeomError,
-        match=r"compare minimum 2 with its reference: tensors missing \['b'\], tensors not expected \['c'\]",
+        match=(
+            r"compare minimum 2 with its reference: tensors missing \['b'\], tensors not "
+            r"expected \['c'\]"
+        ),
     ):
         check_same_tensors({"a": torch.ones(2), "c": torch.ones(3)}, expected, "minimum 2")
     with pytest.raises(SymgeomError, match=r"tensor 'b' has shape \(4,\), expected \(3,\)"):

@@ -10,7 +10,7 @@ from symgeom.ground.torchvision_door import OPERATORS_MISSING, import_torchvisio
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """Return a function that puts a package named torchvision before the real one; afterwards all is as it was."""
+    """Return a function that puts a package named torchvision before the real one."""
     held = {
         name: sys.modules.pop(name)
         for name in list(sys.modules)
@@ -36,7 +36,8 @@ def test_door_replaces_nothing_where_torchvision_fits(package):
 
 def test_door_opens_where_the_operators_are_missing(package):
     package(
-        f"{REGISTER}@torch.library.register_fake('torchvision::nms')\ndef meta_nms(boxes): return 'plain'\n"
+        f"{REGISTER}@torch.library.register_fake('torchvision::nms')\n"
+        "def meta_nms(boxes): return 'plain'\n"
     )
     register_fake = torch.library.register_fake
     door = import_torchvision()
@@ -54,7 +55,8 @@ def test_door_stays_shut_on_any_other_failure(package):
 def test_door_does_not_hide_a_second_failure(package):
     package(
         "import torch\n"
-        f"if torch.library.register_fake.__module__ == 'torch.library': raise RuntimeError({OPERATORS_MISSING!r})\n"
+        "if torch.library.register_fake.__module__ == 'torch.library':\n"
+        f"    raise RuntimeError({OPERATORS_MISSING!r})\n"
         "raise RuntimeError('another fault')"
     )
     register_fake = torch.library.register_fake

@@ -1,4 +1,5 @@
-"""Files are written whole or not at all, whatever writes them; a full disk is said in one sentence."""
+"""Files are written whole or not at all, whatever writes them; a full disk is said in one
+sentence."""
 
 import secrets
 from pathlib import Path
@@ -48,7 +49,10 @@ def test_on_a_full_disk_nothing_half_written_is_left_and_the_file_is_named(
     assert [found.name for found in path.parent.iterdir()] == [name]
     monkeypatch.setattr(secrets, "token_hex", lambda _: "0")
     path.with_name(f"{name}.part0").symlink_to("/dev/full")
-    sentence = f"Cannot write '{path}': No space left on device. Nothing half-written is left; make room or correct the path, and"
+    sentence = (
+        f"Cannot write '{path}': No space left on device. Nothing half-written is left; make "
+        f"room or correct the path, and"
+    )
     with pytest.raises(SymgeomError, match=sentence):
         WRITERS[name](path)
     assert [found.name for found in path.parent.iterdir()] == [name]

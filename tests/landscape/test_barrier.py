@@ -34,7 +34,8 @@ def test_profile_is_the_landscape_point_by_point():
 
 
 def test_profile_of_a_classifier_that_flips_at_a_known_point():
-    # Outputs (1 - 4 t, 0) on the first sample and (1 - 4 t, 1 / 2) on the second: they flip at t = 1 / 4 and 1 / 8.
+    # Outputs (1 - 4 t, 0) on the first sample and (1 - 4 t, 1 / 2) on the second: they flip at t =
+    # 1 / 4 and 1 / 8.
     inputs, targets = torch.tensor([[1.0, 0.0], [1.0, 1.0]]), torch.tensor([0, 0])
     ends = ({"weight": torch.tensor([[x, 0.0], [0.0, 0.5]])} for x in (1.0, -3.0))
     t = torch.tensor([0.0, 0.1, 0.15, 0.2, 0.3, 1.0])
@@ -94,7 +95,8 @@ def normalised(seed=0):
 
 @pytest.mark.parametrize("pairs", [0, 2])
 def test_profiles_with_statistics_measured_at_every_point(pairs):
-    """Each network of the path is given its statistics by hand; the ends carry some that are far off."""
+    """Each network of the path is given its statistics by hand; the ends carry some that are
+    far off."""
     ends = [parameters(normalised(seed)) for seed in (1, 2)]
     path = LinearPath(*(stack([end] * pairs) if pairs else end for end in ends))
     options = {"chunk": 64, "training_inputs": batch(70, 5, 3, seed=1)[0]}
@@ -231,7 +233,8 @@ def test_errors_alone_along_geodesics_of_stacked_pairs(bias_in_norm):
 
 
 def test_rows_that_lie_on_several_spheres_are_evaluated_one_by_one():
-    """A grouping of the inputs: the entries of a row of the first layer are on spheres of their own."""
+    """A grouping of the inputs: the entries of a row of the first layer are on spheres of their
+    own."""
     spec = SymmetrySpec((UnitGroup("inputs", 5, (Leg("0.weight", 1),)),))
     path = GeodesicPath(spec, network(*WIDTHS, seed=0), network(*WIDTHS, seed=1))
     assert path.factors("0.weight", T) is None

@@ -1,4 +1,5 @@
-"""Batch norm folded, and its statistics measured anew, against closed forms, plain PyTorch, and one another."""
+"""Batch norm folded, and its statistics measured anew, against closed forms, plain PyTorch, and
+one another."""
 
 from functools import cache
 
@@ -28,7 +29,8 @@ from symgeom.symmetry.discovery import discover
 from symgeom.symmetry.group import GroupElement, act, identity, random_element
 
 ROUNDING = 1e-12
-"""Relative change of outputs in float64: tens of layers, each good to a few units of the last place (1e-16)."""
+"""Relative change of outputs in float64: tens of layers, each good to a few units of the last
+place (1e-16)."""
 
 
 def example(*shape: int, samples: int = 3) -> Tensor:
@@ -46,7 +48,8 @@ def outputs(module: nn.Module, params: dict[str, Tensor], inputs: Tensor) -> Ten
 
 
 def drawn(module: nn.Module, seed: int) -> dict[str, Tensor]:
-    """Return ordinary random weights and statistics of an architecture; weights of batch norms of either sign."""
+    """Return ordinary random weights and statistics of an architecture; weights of batch norms
+    of either sign."""
     params, generator = parameters(randomised(module, seed)), stream("signs", seed)
     norms = [
         path
@@ -82,7 +85,8 @@ def shared(**modules: nn.Module) -> nn.Module:
     )
 
 
-# One line per architecture: its inputs, batch norms that a layer takes in, batch norms that become a layer of their own.
+# One line per architecture: its inputs, batch norms that a layer takes in, batch norms that become
+# a layer of their own.
 ARCHITECTURES = {
     "mlp": (
         lambda: nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 2)),
@@ -316,7 +320,8 @@ ARCHITECTURES = {
         1 + 3 * 4 + 4,
         0,
     ),
-    # Taken in: behind the first convolution, and between the convolutions of the four layers. Behind a concatenation: one per
+    # Taken in: behind the first convolution, and between the convolutions of the four layers.
+    # Behind a concatenation: one per
     # layer, the transition, the last.
     "densenet": (
         lambda: torchvision_models().DenseNet(3, (2, 2), 4, bn_size=2, num_classes=3),
@@ -343,7 +348,8 @@ def case(name: str) -> tuple[nn.Module, Folded]:
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_the_folded_network_computes_the_same(name: str):
-    """For the module's own weights and for others, on other numbers of samples; its symmetries are found and proved."""
+    """For the module's own weights and for others, on other numbers of samples; its symmetries
+    are found and proved."""
     build, shape, layers, alone = ARCHITECTURES[name]
     (module, folded), inputs = case(name), example(*shape, samples=7)
     assert [sum(bool(fold.layers) == kind for fold in folded.folds) for kind in (True, False)] == [
@@ -376,7 +382,8 @@ def test_the_folded_network_computes_the_same(name: str):
 
 
 def test_resnet18_unchanged():
-    """In training mode, float32, all biases missing: 20 batch norms; then the symmetries of 8 blocks, 4 streams and the head."""
+    """In training mode, float32, all biases missing: 20 batch norms; then the symmetries of 8
+    blocks, 4 streams and the head."""
     network = torchvision_models().resnet18(num_classes=3)
     folded = fold_batchnorm(network, torch.zeros(2, 3, 32, 32))
     inputs = torch.randn(2, 3, 32, 32, generator=stream("images"))
@@ -392,7 +399,8 @@ def test_resnet18_unchanged():
 
 
 def test_symmetries_of_a_folded_densenet():
-    """The stem, two families in each layer, the transition; one scaling for each, and one per segment that an affine layer reads.
+    """The stem, two families in each layer, the transition; one scaling for each, and one per
+    segment that an affine layer reads.
 
     Those read 1 and 2 segments in the first block, 3 in the transition, 1 and 2 in the second, 3 at
     the end.
@@ -500,11 +508,13 @@ def test_what_cannot_be_folded():
         fold_batchnorm(nn.Sequential(linear, norm), torch.ones(2, 3))
 
 
-# -- the scale before a batch norm ---------------------------------------------------------------------------------------------
+# -- the scale before a batch norm
+# ---------------------------------------------------------------------------------------------
 
 
 def test_a_rescaling_before_a_batch_norm_moves_its_statistics_exactly():
-    """Weight and bias times s, mean times s, variance to s^2 (v + eps) - eps, which may be negative: the outputs stay."""
+    """Weight and bias times s, mean times s, variance to s^2 (v + eps) - eps, which may be
+    negative: the outputs stay."""
     network = randomised(
         nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4, eps=0.1), nn.ReLU(), nn.Linear(4, 2))
     )
@@ -523,7 +533,8 @@ def test_a_rescaling_before_a_batch_norm_moves_its_statistics_exactly():
 
 @pytest.mark.parametrize("name", ["mlp", "grouped, depthwise", "residual network"])
 def test_folding_removes_the_scale_before_a_batch_norm(name: str):
-    """Networks that differ by it alone have one folded network; that of random elements of all groups computes the same."""
+    """Networks that differ by it alone have one folded network; that of random elements of all
+    groups computes the same."""
     (module, folded), inputs = case(name), example(*ARCHITECTURES[name][1])
     spec, params = discover(module, inputs).exact(), parameters(module)
     norms = {f"{fold.norm}.{kind}" for fold in folded.folds for kind in ("weight", "bias")}
@@ -553,11 +564,13 @@ def test_folding_removes_the_scale_before_a_batch_norm(name: str):
     )
 
 
-# -- statistics measured anew --------------------------------------------------------------------------------------------------
+# -- statistics measured anew
+# --------------------------------------------------------------------------------------------------
 
 
 def test_statistics_of_one_layer_in_closed_form():
-    """Linear layer: mean W m + b, variance diag(W C W^T), with the mean m and the (unbiased) covariance C of the inputs."""
+    """Linear layer: mean W m + b, variance diag(W C W^T), with the mean m and the (unbiased)
+    covariance C of the inputs."""
     network = randomised(nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4)))
     inputs, params = example(3, samples=20), parameters(network)
     weight, bias = params["0.weight"], params["0.bias"]
@@ -592,7 +605,8 @@ MEASURED = {
 
 @pytest.mark.parametrize("name", MEASURED)
 def test_statistics_are_those_of_torch_on_equal_chunks(name: str):
-    """update_bn averages over all calls of a layer, its momentum aside; statistics that are given do not matter."""
+    """update_bn averages over all calls of a layer, its momentum aside; statistics that are
+    given do not matter."""
     network, inputs = randomised(MEASURED[name]()), example(2, 6, samples=12)
     params = parameters(network)
     update_bn(inputs.split(4), network)
@@ -687,7 +701,8 @@ def test_statistics_that_cannot_be_measured():
         )
 
 
-# -- the policy, where networks between networks are evaluated -------------------------------------------------------------------
+# -- the policy, where networks between networks are evaluated
+# -------------------------------------------------------------------
 
 
 def landscape(policy: str, **options: object) -> Problem:
@@ -770,7 +785,8 @@ def test_second_derivatives_need_constant_statistics():
 
 
 def test_statistics_repair_the_midpoint_of_independent_networks_on_digits():
-    """Between independent networks activations cancel, so that carried statistics are far too wide (REPAIR, 2211.08403).
+    """Between independent networks activations cancel, so that carried statistics are far too wide
+    (REPAIR, 2211.08403).
 
     Two networks with three hidden layers of 128 units, trained to an error below 1 %: measured
     anew, the statistics bring the error at the midpoint from 89 % down to 5 %.

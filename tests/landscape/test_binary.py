@@ -1,4 +1,5 @@
-"""Binary networks: the straight-through sign, their symmetries, distances and local energy, against explicit signs and flips."""
+"""Binary networks: the straight-through sign, their symmetries, distances and local energy,
+against explicit signs and flips."""
 
 import itertools
 import math
@@ -237,7 +238,8 @@ def test_flip_energy_is_the_mean_over_all_flips():
 
 
 def test_flip_energy_does_not_depend_on_the_representative():
-    """One wide layer of flips that stay with their places: signs commute with flips, weight by weight."""
+    """One wide layer of flips that stay with their places: signs commute with flips, weight by
+    weight."""
     data, params = problem(), parameters(binary_module(*WIDTHS))
     spec = discover(data.module, data.inputs)
     element = random_element(spec, generator=stream("element"))
@@ -292,7 +294,10 @@ def test_a_binary_network_learns_what_a_teacher_of_its_kind_computes():
     [
         (
             {"widths": [101, 100]},
-            r"network 'binary_mlp' with even widths \[100\]: a sum of an even number of signs can be zero",
+            (
+                r"network 'binary_mlp' with even widths \[100\]: a sum of an even number of "
+                r"signs can be zero"
+            ),
         ),
         ({"widths": [0]}, r"Cannot build network 'binary_mlp' with widths \[0\]"),
         (

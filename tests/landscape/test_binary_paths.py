@@ -1,4 +1,5 @@
-"""Paths and chains of binary networks: what flips, when, and that the bend learns from its own weights only."""
+"""Paths and chains of binary networks: what flips, when, and that the bend learns from its own
+weights only."""
 
 import math
 from dataclasses import replace
@@ -121,7 +122,8 @@ def trained(pairs, plan, dtype=torch.float64):
 
 
 def test_the_bend_is_trained_by_its_own_weights_only():
-    """One full-batch step: the bend moves by the gradient at the drawn point, times whether a weight is the bend's."""
+    """One full-batch step: the bend moves by the gradient at the drawn point, times whether a
+    weight is the bend's."""
     plan, generator = (
         ChainPlan(epochs=1, batch_size=40, learning_rate=0.5, momentum=0.0, points=3),
         stream("chain", 0),

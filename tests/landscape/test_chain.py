@@ -88,7 +88,8 @@ def test_the_points_of_a_bezier_curve_are_those_of_backpropagation(bends):
 
 @pytest.mark.usefixtures("small")
 def test_several_bends_of_a_polygonal_chain():
-    """Only the ends of the segment that ``t`` lies on are moved by a step: with one step, by the weights of ``t`` at most."""
+    """Only the ends of the segment that ``t`` lies on are moved by a step: with one step, by
+    the weights of ``t`` at most."""
     line = LinearPath(*(stack([point]) for point in pair(0)[::2]))
     chain = curve_along(line, bends=3)
     plan = replace(PLAN, epochs=1, batch_size=75, momentum=0.0)
@@ -108,7 +109,8 @@ def test_several_bends_of_a_polygonal_chain():
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("kind", ["polygonal", "bezier"])
 def test_bends_stay_on_the_torus(kind):
-    """Between canonical networks all units keep length 1; a head of another length keeps its own; a dropped unit stays zero."""
+    """Between canonical networks all units keep length 1; a head of another length keeps its
+    own; a dropped unit stays zero."""
     spec, ends = mlp_spec(*WIDTHS), []
     for seed in (0, 1):
         end = network(*WIDTHS, seed=seed)
@@ -210,7 +212,8 @@ def test_the_record_is_the_error_along_the_chain():
             float(problem().error(PolygonalPath(points)(t))) for t in (0, 0.25, 0.5, 0.75, 1)
         )
         assert chains.largest_error[place, -1] == largest
-        # Connected from the first evaluation on whose largest error is hardly above that of the worse end.
+        # Connected from the first evaluation on whose largest error is hardly above that of the
+        # worse end.
         limit = max(float(problem().error(point)) for point in points[::2]) + PLAN.threshold
         within = [
             epoch
@@ -224,7 +227,8 @@ def test_the_record_is_the_error_along_the_chain():
 
 
 class Ring(nn.Module):
-    """Right near the unit circle of the plane of its two weights, wrong in the middle and far away, whatever the input."""
+    """Right near the unit circle of the plane of its two weights, wrong in the middle and far
+    away, whatever the input."""
 
     def __init__(self):
         super().__init__()
@@ -246,7 +250,8 @@ def test_a_bend_finds_its_way_around_a_hill_and_says_how_long_it_took():
     chains = optimise_path(
         ring, chain, plan=plan, generators=generators, progress=lambda *call: calls.append(call)
     )
-    # The hill: straight on, all samples are wrong. The chain over (0, h) is right for 1 < h < sqrt(3/2).
+    # The hill: straight on, all samples are wrong. The chain over (0, h) is right for 1 < h <
+    # sqrt(3/2).
     assert chains.largest_error[0, 0] == 1
     assert chains.largest_error[0, -1] == 0
     assert 1 < chains.path.points[1]["point"][0, 1] < math.sqrt(1.5)

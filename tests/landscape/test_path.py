@@ -115,7 +115,8 @@ def circle(first, second):
 @pytest.mark.parametrize("theta", [0.0, 1e-9, 1e-4, 0.3, math.pi / 2, 3.0, math.pi - 1e-3])
 def test_geodesic_on_the_circle(theta):
     path = circle((1, 0), (math.cos(theta), math.sin(theta)))
-    # The plane of the great circle is lost as pi - theta goes to zero: rounding is amplified by 1 / sin(theta).
+    # The plane of the great circle is lost as pi - theta goes to zero: rounding is amplified by 1 /
+    # sin(theta).
     tolerance = 1e-15 / max(math.sin(theta), 0.5 if theta < 3 else 0)
     for t in GRID.tolist():
         expected = torch.tensor([[math.cos(t * theta), math.sin(t * theta)]], dtype=torch.float64)
@@ -279,7 +280,8 @@ def test_a_curve_begins_along_a_geodesic(kind, bends):
 
 
 def test_lengths_on_the_torus():
-    """A geodesic is as long as its ends are apart; a detour is longer; halves of a great circle add up."""
+    """A geodesic is as long as its ends are apart; a detour is longer; halves of a great circle
+    add up."""
     start, end, torus = point(0), point(1), Torus(SPEC)
     geodesic = GeodesicPath(SPEC, start, end)
     for kind in ("rms", "riemannian"):
@@ -304,7 +306,8 @@ def test_lengths_on_the_torus():
 
 
 def test_euclidean_lengths():
-    """Integers have no length; a Bezier curve approaches the closed form of the arc of a parabola."""
+    """Integers have no length; a Bezier curve approaches the closed form of the arc of a
+    parabola."""
     corners = [
         {"w": torch.tensor(w), "v": torch.tensor([0.0]), "count": torch.tensor(7)}
         for w in ([0.0, 0], [1.0, 0], [1.0, 1])

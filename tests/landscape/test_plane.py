@@ -155,7 +155,8 @@ def test_buffers_are_combined_but_not_measured():
 
 
 def test_units_put_back_on_their_spheres():
-    """Directions of the flat plane; unit length, the geometric mean for heads of different lengths; dropped units stay zero."""
+    """Directions of the flat plane; unit length, the geometric mean for heads of different
+    lengths; dropped units stay zero."""
     networks = []
     for seed, length in ((0, 1.0), (1, 2.0), (2, 4.0)):
         params = network(*WIDTHS, seed=seed)

@@ -283,7 +283,8 @@ def test_impossible_data_are_refused():
 
 @pytest.mark.parametrize("problem", [landscape(), measured()], ids=["plain", "batch norm"])
 def test_the_loss_of_a_batch_has_the_gradient_of_training(problem):
-    """Given the samples themselves, also those of no data set: what augmented training differentiates."""
+    """Given the samples themselves, also those of no data set: what augmented training
+    differentiates."""
     params = parameters(problem.module)
     trainable = {
         name: params[name].requires_grad_() for name, _ in problem.module.named_parameters()

@@ -1,4 +1,5 @@
-"""Entropy-SGD and weight averaging: slow scalar references, closed forms on a quadratic, and PyTorch's own average."""
+"""Entropy-SGD and weight averaging: slow scalar references, closed forms on a quadratic, and
+PyTorch's own average."""
 
 import math
 
@@ -29,7 +30,8 @@ def run(method, params, state, steps):
 
 
 def slow_entropy_sgd(x, outer_steps, method, scope):
-    """Entropy-SGD on the quadratic, number by number and without noise, written from the algorithm."""
+    """Entropy-SGD on the quadratic, number by number and without noise, written from the
+    algorithm."""
     for _ in range(outer_steps):
         walker = mean = x
         velocity = 0.0
@@ -62,7 +64,8 @@ def test_entropy_sgd_is_its_algorithm():
 
 
 def test_a_long_walk_finds_the_mean_of_the_local_entropy_of_a_quadratic():
-    """The Gaussian around x of precision CURVATURE + scope has its mean at scope / (CURVATURE + scope) times x."""
+    """The Gaussian around x of precision CURVATURE + scope has its mean at scope / (CURVATURE +
+    scope) times x."""
     scope, rate, noise = 3.0, 0.05, 0.2
     options = {
         "momentum": 0.0,
@@ -121,7 +124,7 @@ def test_noise_depends_on_seed_and_step_only():
         method.start(params)
 
 
-def test_scope_grows_by_its_factor_up_to_the_inverse_learning_rate_and_the_schedule_is_of_the_outer_step():
+def test_scope_grows_up_to_the_inverse_learning_rate_and_the_schedule_is_of_the_outer_step():
     method = EntropySGD(
         0.8, schedule="cosine", scope=0.1, scope_growth=1e4, inner_learning_rate=0.02
     )

@@ -65,7 +65,8 @@ def test_channels_of_convolutions_too(initialisation):
     ("widths", "mean", "deviation"), [((100, 100, 100), 0, 2), ((100, 200, 100), 100, 5**0.5)]
 )
 def test_totals_are_those_of_the_published_figures(widths, mean, deviation):
-    """Figures 4 and 5 of Zhao et al. have sums over units with variance 1/n per entry, outgoing minus incoming."""
+    """Figures 4 and 5 of Zhao et al. have sums over units with variance 1/n per entry, outgoing
+    minus incoming."""
     network = mlp(*widths, activation=nn.ReLU, bias=False)
     means, variances = charge_moments(mlp_spec(*widths, bias=False), network, "lecun")["hidden1"]
     assert float(means.sum()) == pytest.approx(mean, abs=1e-9)

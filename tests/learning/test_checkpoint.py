@@ -103,7 +103,8 @@ def check_same(found, expected):
 @pytest.mark.parametrize("together", ["one", "batched"])
 @pytest.mark.parametrize("name", METHODS)
 def test_a_killed_training_ends_as_if_it_had_not_been(name, together, tmp_path):
-    """Killed at the ends of its epochs in turn, both stages of 'adv' among them: weights, history, budget and ledger."""
+    """Killed at the ends of its epochs in turn, both stages of 'adv' among them: weights,
+    history, budget and ledger."""
     plan, calls = replace(PLAN, together=together), []
     trained, ledger = run(name, replace(plan, progress=lambda *news: calls.append(news)))
     assert name == "swa" or len(set(trained.epochs.tolist())) > 1
@@ -170,7 +171,8 @@ def noisy(inputs, generator):
 
 
 def test_a_process_killed_in_the_middle_of_an_epoch(tmp_path):
-    """The real signal, after two epochs of the second stage and some steps, with generators in the middle of what they draw."""
+    """The real signal, after two epochs of the second stage and some steps, with generators in
+    the middle of what they draw."""
     path, plan = tmp_path / "kept", replace(PLAN, augment=noisy)
     expected, ledger = run("adv", plan)
     epochs = (

@@ -25,8 +25,13 @@ def test_tensors_are_named_by_layer():
         for name, tensor in built(widths=[8, 6], classes=3).named_parameters()
     }
     assert shapes == {
-        "0.weight": (8, 50), "0.bias": (8,), "2.weight": (6, 8), "2.bias": (6,), "4.weight": (3, 6), "4.bias": (3,),
-    }  # fmt: skip
+        "0.weight": (8, 50),
+        "0.bias": (8,),
+        "2.weight": (6, 8),
+        "2.bias": (6,),
+        "4.weight": (3, 6),
+        "4.bias": (3,),
+    }
     assert [name for name, _ in built(widths=[], bias=False).named_parameters()] == ["0.weight"]
 
 

@@ -85,7 +85,10 @@ def test_a_function_that_takes_the_generator_gets_shape_classes_and_options(home
         (
             "my_network:plain",
             {},
-            "Cannot import 'my_network' .* No module named 'my_network'. .* working directory '.*test_.*'",
+            (
+                "Cannot import 'my_network' .* No module named 'my_network'. .* working "
+                "directory '.*test_.*'"
+            ),
         ),
         ("my_broken_networks:f", {}, "No module named 'a_package_that_is_not_there'"),
         (":plain", {}, "Cannot import '' for network ':plain'"),

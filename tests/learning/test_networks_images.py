@@ -1,4 +1,5 @@
-"""Convolutional networks: their function against other implementations, their initial weights, their symmetries."""
+"""Convolutional networks: their function against other implementations, their initial weights,
+their symmetries."""
 
 import math
 
@@ -30,7 +31,8 @@ def images(*shape: int, samples: int = 4) -> Tensor:
 
 
 def assert_same_function(ours: nn.Module, theirs: nn.Module, inputs: Tensor) -> None:
-    """Copy our weights, in the order of the layers, into another implementation and compare the outputs."""
+    """Copy our weights, in the order of the layers, into another implementation and compare the
+    outputs."""
     ours, theirs = randomised(ours), theirs.double().eval()
     tensors = list(parameters(ours).values())
     weights = [tensor for tensor in tensors if tensor.is_floating_point()]
@@ -132,7 +134,8 @@ SMALL = {
         3 + 3 + 1,
     ),
     "resnet20, batch norm": ("resnet20", (1, 8, 8), {"width": 0.25, "depth": 8}, None),
-    # A stage's stream falls into what the stage before carries on and the channels of zeros on either side of it.
+    # A stage's stream falls into what the stage before carries on and the channels of zeros on
+    # either side of it.
     "resnet20, identity": (
         "resnet20",
         (1, 8, 8),
@@ -146,7 +149,8 @@ SMALL = {
         None,
     ),
 }
-"""Name, input shape, options, and the number of groups where one can count them by hand (one per hidden family, and the head)."""
+"""Name, input shape, options, and the number of groups where one can count them by hand (one
+per hidden family, and the head)."""
 
 
 @pytest.mark.parametrize("case", SMALL)

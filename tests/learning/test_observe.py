@@ -63,7 +63,8 @@ def test_a_seed_that_leaves_early_is_measured_when_it_leaves():
 
 @pytest.mark.parametrize(("name", "kept"), [("sgd", False), ("sam", True)])
 def test_steps_overwrite_the_weights_where_nothing_is_paired_with_them(name, kept):
-    """Seen through a function, for which all weights are kept, the account is the same to the last bit."""
+    """Seen through a function, for which all weights are kept, the account is the same to the
+    last bit."""
     watched = []
 
     def function(observer):

@@ -14,7 +14,10 @@ from symgeom.learning.optimizers import METHODS, Method, build, option_names
         (
             "sgdd",
             {},
-            "Unknown optimizer 'sgdd': choose one of 'sgd', 'adam', 'sam', 'rsgd', 'entropy_sgd', 'swa', 'adv'",
+            (
+                "Unknown optimizer 'sgdd': choose one of 'sgd', 'adam', 'sam', 'rsgd', "
+                "'entropy_sgd', 'swa', 'adv'"
+            ),
         ),
         (
             "sgd",
@@ -39,7 +42,10 @@ from symgeom.learning.optimizers import METHODS, Method, build, option_names
         (
             "sgd",
             {"schedule": "linear"},
-            "Unknown schedule of optimizer 'sgd' 'linear': choose one of 'constant', 'cosine', 'step'",
+            (
+                "Unknown schedule of optimizer 'sgd' 'linear': choose one of 'constant', "
+                "'cosine', 'step'"
+            ),
         ),
         ("sgd", {"nesterov": "yes"}, "optimizer 'sgd' with nesterov = 'yes': write true or false"),
         (
@@ -57,7 +63,10 @@ from symgeom.learning.optimizers import METHODS, Method, build, option_names
         (
             "rsgd",
             {"replicas": 1},
-            r"optimizer 'rsgd' with replicas = 1: it needs a whole number, at least 2 \(for less, use 'sgd'\)",
+            (
+                r"optimizer 'rsgd' with replicas = 1: it needs a whole number, at least 2 "
+                r"\(for less, use 'sgd'\)"
+            ),
         ),
         ("rsgd", {"coupling": -1.0}, "coupling = -1.0"),
         ("rsgd", {"growth": 0}, "growth = 0"),

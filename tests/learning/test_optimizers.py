@@ -1,4 +1,5 @@
-"""Optimizers: steps against PyTorch's own, and the closed forms of replicas, perturbations and labels."""
+"""Optimizers: steps against PyTorch's own, and the closed forms of replicas, perturbations and
+labels."""
 
 import math
 
@@ -54,7 +55,8 @@ def starts(members=MEMBERS):
 
 
 def reference(member, optimizer, rho=None, offset=None):
-    """Train one member with an optimizer of PyTorch; with ``rho``, on gradients of the explicitly perturbed network.
+    """Train one member with an optimizer of PyTorch; with ``rho``, on gradients of the explicitly
+    perturbed network.
 
     With an ``offset`` too, the perturbation is ASAM's: the vector T^2 g over the length of T g, T
     being a diagonal matrix.

@@ -107,7 +107,10 @@ def test_it_trains(home: Path):
         (
             "my_optimizers:Signs",
             {"rate": 1},
-            r"Cannot call 'my_optimizers:Signs' with options \['rate'\]: .*it takes \(learning_rate",
+            (
+                r"Cannot call 'my_optimizers:Signs' with options \['rate'\]: .*it takes "
+                r"\(learning_rate"
+            ),
         ),
         (
             "my_optimizers:slow",

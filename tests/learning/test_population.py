@@ -1,4 +1,5 @@
-"""Populations: batched passes against single ones, batch norm, augmentation, precision and device."""
+"""Populations: batched passes against single ones, batch norm, augmentation, precision and
+device."""
 
 import copy
 from dataclasses import replace
@@ -43,7 +44,8 @@ def images():
 
 
 def landscape(kind, dtype=torch.float64):
-    """Return a training set of 26 samples: a chain of dense layers, one without biases, with batch norm, or convolutions."""
+    """Return a training set of 26 samples: a chain of dense layers, one without biases, with
+    batch norm, or convolutions."""
     if kind == "images":
         return Problem(lenet().double(), *images()).cast(dtype)
     inputs, targets = batch(26, 4, 3)
@@ -167,7 +169,8 @@ def test_dense_networks_in_single_precision_train_together_on_a_cpu():
 
 @pytest.mark.parametrize("together", ["one", "batched"])
 def test_batch_norm_trains_as_pytorch_does_in_training_mode(together):
-    """Each mini-batch normalised by itself; what the running averages of PyTorch are does not matter."""
+    """Each mini-batch normalised by itself; what the running averages of PyTorch are does not
+    matter."""
     problem, options = landscape("norm"), {"momentum": 0.9, "weight_decay": 1e-3}
     found = trained(problem, plan=replace(PLAN, together=together), **options)
     for seed, start in enumerate(starts(problem, 3)):
@@ -216,7 +219,8 @@ def test_carried_statistics_stay_what_they_are():
 
 @pytest.mark.parametrize("together", ["one", "batched"])
 def test_augmentation_is_each_members_own_and_evaluation_never_sees_it(together):
-    """The plain loop: the order of an epoch, then the noise of each mini-batch, from one generator."""
+    """The plain loop: the order of an epoch, then the noise of each mini-batch, from one
+    generator."""
     problem = landscape("chain")
     found = trained(problem, plan=replace(PLAN, augment=noisy, together=together), momentum=0.0)
     for seed, start in enumerate(starts(problem, 3)):

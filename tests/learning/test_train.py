@@ -48,7 +48,8 @@ def members(seeds, replicas=1):
 
 
 def trained(method, seeds, *, plan=PLAN, problem=None, scale=None, observe=None):
-    """Train the seeds of a method, each member from its own start and stream; ``scale`` multiplies the start of a seed."""
+    """Train the seeds of a method, each member from its own start and stream; ``scale``
+    multiplies the start of a seed."""
     method = build(*method) if isinstance(method, tuple) else method
     problem = problem or landscape()
     who = members(seeds, method.members_per_seed)
@@ -91,7 +92,8 @@ def test_a_seed_does_not_depend_on_the_others(method, dtype):
 )
 @pytest.mark.parametrize("activation", [nn.ReLU, nn.Tanh])
 def test_a_seed_does_not_depend_on_the_others_where_batched_kernels_do(widths, dtype, activation):
-    """Widths at which ``vmap`` over the seeds was seen to change last bits: units alone, sizes off the vector length."""
+    """Widths at which ``vmap`` over the seeds was seen to change last bits: units alone, sizes
+    off the vector length."""
     problem = Problem(mlp(*widths, activation=activation), *batch(50, widths[0], widths[-1])).cast(
         dtype
     )
@@ -325,7 +327,10 @@ def test_a_seed_waits_until_its_mean_has_enough_terms():
     assert (last.status, last.epochs.tolist()) == (("reached",) * 2, [8, 8])
     with pytest.raises(
         SymgeomError,
-        match=r"averaging begins after epoch 2 .* the mean has 6 terms in the end, and averages_lea",
+        match=(
+            r"averaging begins after epoch 2 .* the mean has 6 terms in the end, and "
+            r"averages_lea"
+        ),
     ):
         trained(("swa", {"average_from": 0.25, "averages_least": 7}), [0, 1], plan=plan)
 
@@ -384,7 +389,10 @@ def test_noise_is_drawn_before_the_data_and_each_seeds_own():
     [
         (
             {"together": "all"},
-            "Unknown way to train a population .together. 'all': choose one of 'auto', 'batched', 'one'",
+            (
+                "Unknown way to train a population .together. 'all': choose one of 'auto', "
+                "'batched', 'one'"
+            ),
         ),
         (
             {"autocast": torch.float16},

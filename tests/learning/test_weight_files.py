@@ -1,4 +1,5 @@
-"""Weights from files: what comes back is what was saved, and what does not fit is named with its file and tensor."""
+"""Weights from files: what comes back is what was saved, and what does not fit is named with
+its file and tensor."""
 
 import pickle
 from pathlib import Path
@@ -76,7 +77,8 @@ def test_tied_tensors_that_differ_are_named(tmp_path: Path):
 
 
 def changed(**tensors: torch.Tensor | None) -> dict:
-    """Return a state dict with some tensors replaced, added or (None) removed; a name's dot is written as two underscores."""
+    """Return a state dict with some tensors replaced, added or (None) removed; a name's dot is
+    written as two underscores."""
     state = network().state_dict() | {
         name.replace("__", "."): tensor for name, tensor in tensors.items()
     }
@@ -124,7 +126,10 @@ def test_a_tensor_that_does_not_fit_is_named(
         ([1, 2], "it holds a list, and no state dict"),
         (
             {"epoch": 3, "loss": 0.5},
-            r"it holds a dict with \['epoch', 'loss'\], and no state dict .* under state_dict or model",
+            (
+                r"it holds a dict with \['epoch', 'loss'\], and no state dict .* under "
+                r"state_dict or model"
+            ),
         ),
         ({}, r"it holds a dict with \[\]"),
     ],

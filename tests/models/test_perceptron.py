@@ -1,4 +1,5 @@
-"""The spherical negative perceptron: energies against Gaussian integrals, barriers against a fine grid, and the star."""
+"""The spherical negative perceptron: energies against Gaussian integrals, barriers against a
+fine grid, and the star."""
 
 import math
 
@@ -25,7 +26,8 @@ def points(*shape: int, seed: int = 0) -> Tensor:
 
 
 def expected_energy(theta: float, t: float, kappa: float) -> float:
-    """Integrate two standard normal stabilities of correlation cos(theta), both at least kappa, where their mixture fails."""
+    """Integrate two standard normal stabilities of correlation cos(theta), both at least kappa,
+    where their mixture fails."""
     before, after = (
         math.sin((1 - t) * theta) / math.sin(theta),
         math.sin(t * theta) / math.sin(theta),
@@ -33,7 +35,8 @@ def expected_energy(theta: float, t: float, kappa: float) -> float:
     correlation, spread = math.cos(theta), math.sin(theta)
 
     def density(x: float, upper: float) -> float:
-        """Density of the first stability times the probability of the second between kappa and an upper end."""
+        """Density of the first stability times the probability of the second between kappa and
+        an upper end."""
         least, most = ((end - correlation * x) / spread for end in (kappa, upper))
         return math.exp(-(x**2) / 2) / math.sqrt(2 * math.pi) * max(0.0, ndtr(most) - ndtr(least))
 
@@ -46,7 +49,8 @@ def expected_energy(theta: float, t: float, kappa: float) -> float:
 
 @pytest.mark.parametrize("theta", [1.0, 2.0, 2.8])
 def test_energy_of_patterns_that_two_points_satisfy_is_that_of_a_bivariate_normal(theta: float):
-    """Over 400,000 patterns, of which those that fail at an end are left out; within four standard deviations."""
+    """Over 400,000 patterns, of which those that fail at an end are left out; within four
+    standard deviations."""
     drawn = perceptron(3, 400_000 / 3, kappa=-0.4)
     first = torch.tensor([2.0, 0.0, 0.0], dtype=torch.float64)
     second = 5 * torch.tensor([math.cos(theta), 0.0, math.sin(theta)], dtype=torch.float64)
@@ -123,7 +127,8 @@ def test_a_solution_has_the_margin_that_was_asked_for():
 
 
 def test_starts_that_do_not_get_there_are_reported():
-    """No point has a stability of 0.1 with a pattern and its opposite; every point has one of -0.5 with tiny patterns."""
+    """No point has a stability of 0.1 with a pattern and its opposite; every point has one of
+    -0.5 with tiny patterns."""
     pattern = points(1, 5)
     model = Perceptron(torch.cat([pattern, -pattern]), -0.5)
     found = solve(model, margin=0.1, generator=stream("starts"), starts=2, limit=30)

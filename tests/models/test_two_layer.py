@@ -60,8 +60,10 @@ def test_the_change_of_a_charge_is_of_second_order_in_the_step(activation):
     np.testing.assert_allclose(changes[0][moved] / changes[1][moved], 100, rtol=0.05)
 
 
-# Sum of the charges, and of all squares, at the authors' seed; relative drift of the sum after convergence at learning rate 0.1.
-# Ours is incoming minus outgoing, so that signs are opposite; tanh and sigmoid are compared without the authors' constants below.
+# Sum of the charges, and of all squares, at the authors' seed; relative drift of the sum after
+# convergence at learning rate 0.1.
+# Ours is incoming minus outgoing, so that signs are opposite; tanh and sigmoid are compared without
+# the authors' constants below.
 PUBLISHED = {"identity": (-1.926255, 7.1487, 6.991e-4), "relu": (0.309244, 4.9132, 3.441e-4)}
 
 
@@ -79,7 +81,8 @@ def test_drifts_are_those_measured_for_the_published_seed(activation):
     assert (abs(total[1]) - abs(total[0])) / squares == pytest.approx(drift, rel=2e-3)
 
 
-# The same for tanh and sigmoid, as changes: 1.472e-5 of 507.1874 and, of half our charge, -2.118e-5 of 504.3014.
+# The same for tanh and sigmoid, as changes: 1.472e-5 of 507.1874 and, of half our charge, -2.118e-5
+# of 504.3014.
 CHANGES = {"tanh": (7.466e-3, 40_000), "sigmoid": (2.136e-2, 60_000)}
 
 

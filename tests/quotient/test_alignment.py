@@ -1,4 +1,5 @@
-"""Alignment: planted elements come back, no oracle does better, and what cannot be decided is said."""
+"""Alignment: planted elements come back, no oracle does better, and what cannot be decided is
+said."""
 
 import itertools
 from importlib import import_module
@@ -120,7 +121,8 @@ def test_a_planted_scramble_is_undone(name, seed):
 
 @pytest.mark.parametrize("name", ["resnet18", "mobilenet_v2"])
 def test_a_scramble_of_a_torchvision_network_is_undone(name):
-    """As they are, batch norms kept: 11 and 2 million weights, streams, projections, depthwise chains."""
+    """As they are, batch norms kept: 11 and 2 million weights, streams, projections, depthwise
+    chains."""
     module = randomised(getattr(torchvision_models(), name)(num_classes=10))
     spec, params = (
         discover(module, torch.zeros(1, 3, 32, 32, dtype=torch.float64)).exact(),
@@ -193,7 +195,8 @@ def linear_residual(stream_width, hidden, seed):
 
 @pytest.mark.parametrize(("widths", "wanted"), [((3, 5), 50), ((30, 50), 50), ((100, 200), 48)])
 def test_permutations_planted_in_a_residual_stream_are_found(widths, wanted):
-    """Plain weight matching finds 48, 46 and 6 of these 50: it starts from the strands that know nothing."""
+    """Plain weight matching finds 48, 46 and 6 of these 50: it starts from the strands that
+    know nothing."""
     found = 0
     for seed in range(50):
         spec, params = linear_residual(*widths, seed)
@@ -233,7 +236,8 @@ def test_one_hidden_layer_is_optimal(seed):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_scores_are_those_of_the_networks_as_they_stand(name):
-    """After an ascent and a kick, the scores that were corrected step by step are the inner products of moved slices."""
+    """After an ascent and a kick, the scores that were corrected step by step are the inner
+    products of moved slices."""
     spec, _, first, _ = case(name, 1)
     second = case(name, 2)[2]
     plan = make_plan(spec)
@@ -346,7 +350,8 @@ def test_classes_are_never_permuted():
 
 
 def test_a_family_on_both_axes_of_a_tensor_never_lowers_the_objective():
-    """For x + Wx the objective is quadratic in the permutation: a step of the linear problem may lead down."""
+    """For x + Wx the objective is quadratic in the permutation: a step of the linear problem
+    may lead down."""
     spec = SymmetrySpec(
         (
             UnitGroup(
@@ -403,7 +408,8 @@ def test_rotations_of_linear_groups_are_undone():
 
 
 def test_a_linear_and_a_permuted_group_may_share_an_axis():
-    """A weight that reads a concatenation: some places are mixed, others permuted (in a cycle of three), some flipped."""
+    """A weight that reads a concatenation: some places are mixed, others permuted (in a cycle
+    of three), some flipped."""
     rotation = torch.linalg.qr(
         torch.randn(2, 2, generator=stream("rotation"), dtype=torch.float64)
     )[0]

@@ -139,11 +139,12 @@ def test_bad_requests_are_refused():
         )
 
 
-# -- which weights fix a scale -------------------------------------------------------------------------------------------------
+# which weights fix a scale
 
 
 def test_groups_in_the_wrong_order_are_refused():
-    """From output to input, the incoming weights of each group are rescaled later by the group before it."""
+    """From output to input, the incoming weights of each group are rescaled later by the group
+    before it."""
     spec = SymmetrySpec(tuple(reversed(mlp_spec(*WIDTHS).exact().groups)))
     with pytest.raises(
         SymgeomError,
@@ -153,7 +154,8 @@ def test_groups_in_the_wrong_order_are_refused():
 
 
 def residual(amplification=None):
-    """Return spec and weights of h + relu network in h; with the spectral radius of the squared block, if asked for."""
+    """Return spec and weights of h + relu network in h; with the spectral radius of the squared
+    block, if asked for."""
     build, shape, *_ = ARCHITECTURES["residual"]
     module = randomised(build())
     params, spec = parameters(module), discover(module, torch.zeros(2, *shape).double())
@@ -178,7 +180,8 @@ def test_the_first_writer_of_a_stream_fixes_its_scale():
 
 @pytest.mark.parametrize("amplification", [0.1, 0.9, 0.97])
 def test_all_writers_of_a_stream_against_the_solution_of_the_linear_equations(amplification):
-    """x = s**-2 of the stream, y = t**-2 of the block: x = |stem|^2 + |b.bias|^2 + B^2 y and y = A^2 x + |a.bias|^2."""
+    """x = s**-2 of the stream, y = t**-2 of the block: x = |stem|^2 + |b.bias|^2 + B^2 y and y
+    = A^2 x + |a.bias|^2."""
     _, spec, params = residual(amplification)
     canonical = canonicalise(spec, params, stream="all").parameters
     square = {name: tensor**2 for name, tensor in params.items()}
@@ -231,13 +234,17 @@ def test_a_unit_without_a_stem_needs_the_other_convention():
 
 
 def test_a_constant_unit_is_not_dead():
-    """A unit with a bias and no weights computes a constant: without the bias in the norm, nothing fixes its scale."""
+    """A unit with a bias and no weights computes a constant: without the bias in the norm,
+    nothing fixes its scale."""
     params = network(*WIDTHS)
     params["0.weight"][3] = 0
     canonicalise(mlp_spec(*WIDTHS), params)
     with pytest.raises(
         SymgeomError,
-        match=r"\['0.weight'\], are zero for units \[3\].*\['0.bias'\] some are not.*bias_in_norm=True",
+        match=(
+            r"\['0.weight'\], are zero for units \[3\].*\['0.bias'\] some are "
+            r"not.*bias_in_norm=True"
+        ),
     ):
         canonicalise(mlp_spec(*WIDTHS), params, bias_in_norm=False, dead_units="drop")
 
@@ -301,7 +308,7 @@ def test_equal_magnitudes_do_not_leave_the_sign_to_rounding():
         assert canonicalise(spec, params).element.scales["hidden1"].tolist() == [-1.0, 1.0]
 
 
-# -- linear groups -------------------------------------------------------------------------------------------------------------
+# linear groups
 
 
 def linear_spec(size):
@@ -334,7 +341,10 @@ def test_directions_of_a_linear_group_that_receive_nothing():
     spec, params = mlp_spec(2, 5, 3, scale="linear").exact(), network(2, 5, 3)
     with pytest.raises(
         SymgeomError,
-        match=r"group 'hidden1' on the torus: .* 5 units.* rank 3 only, so that 2 of their directions",
+        match=(
+            r"group 'hidden1' on the torus: .* 5 units.* rank 3 only, so that 2 of their "
+            r"directions"
+        ),
     ):
         canonicalise(spec, params)
     canonical = canonicalise(spec, params, dead_units="drop")
@@ -378,7 +388,7 @@ def test_a_unit_that_reads_dropped_directions_only_is_dead():
     assert canonical.parameters["last"].tolist() == [[0.0, 1.0]]
 
 
-# -- importance ----------------------------------------------------------------------------------------------------------------
+# Units of little importance.
 
 
 def test_units_of_little_importance_are_dropped_wherever_on_the_orbit_the_network_lies():
@@ -413,7 +423,8 @@ def test_units_of_little_importance_are_dropped_wherever_on_the_orbit_the_networ
 
 
 def test_importance_is_relative_to_the_group_and_strictly_below():
-    """Importances 1, 1/2 and 1/8; what is dropped once may push others below in the next round, never the largest."""
+    """Importances 1, 1/2 and 1/8; what is dropped once may push others below in the next round,
+    never the largest."""
     spec = SymmetrySpec((UnitGroup("hidden1", 3, (Leg("in", 0), Leg("out", 1, power=-1))),))
     params = {"in": torch.tensor([[4.0], [1.0], [0.25]]), "out": torch.tensor([[0.25, 0.5, 0.5]])}
     for threshold, weak in (
@@ -453,7 +464,7 @@ def test_units_that_lived_on_weak_units_only_are_weak_and_not_dead():
     assert found.weak == {"hidden1": [1], "hidden2": [1]}
 
 
-# -- constant inputs -----------------------------------------------------------------------------------------------------------
+# constant inputs
 
 
 def constant_data(shape, places, samples=20):
@@ -518,9 +529,19 @@ def test_a_transposed_first_layer_without_bias_absorbs_zeros_only():
 
 
 def test_matrices_that_read_units_are_not_taken_for_the_first_layer():
-    """A residual block whose inner width is the number of inputs writes to the first group as well."""
-    wide = randomised(Block(lambda self, x: self.out((y := torch.relu(self.stem(x))) + self.b(torch.relu(self.a(y)))),
-        stem=nn.Linear(5, 4), a=nn.Linear(4, 5), b=nn.Linear(5, 4), out=nn.Linear(4, 2)))  # fmt: skip
+    """A residual block whose inner width is the number of inputs writes to the first group as
+    well."""
+    wide = randomised(
+        Block(
+            lambda self, x: self.out(
+                (y := torch.relu(self.stem(x))) + self.b(torch.relu(self.a(y)))
+            ),
+            stem=nn.Linear(5, 4),
+            a=nn.Linear(4, 5),
+            b=nn.Linear(5, 4),
+            out=nn.Linear(4, 2),
+        )
+    )
     inputs = constant_data((5,), [0, 1])
     found, absorbed = absorb_constant_inputs(
         discover(wide, inputs), parameters(wide), inputs, module=wide

@@ -1,4 +1,5 @@
-"""The quotient over all architectures: group laws, invariance, representatives, and angles on the spheres they live on."""
+"""The quotient over all architectures: group laws, invariance, representatives, and angles on
+the spheres they live on."""
 
 import math
 from collections.abc import Callable
@@ -32,10 +33,12 @@ from symgeom.symmetry.group import GroupElement, act, compose, identity, inverse
 from symgeom.symmetry.spec import SymmetrySpec
 
 ROUNDING = 1e-12
-"""Relative; some hundred operations in float64 on scales between exp(-8) and exp(8), which only multiply: 2e-15 is seen."""
+"""Relative; some hundred operations in float64 on scales between exp(-8) and exp(8), which only
+multiply: 2e-15 is seen."""
 
 MATRICES = 1e-8
-"""The same with random matrices, whose condition numbers reach 1e4 and enter squared through their inverses."""
+"""The same with random matrices, whose condition numbers reach 1e4 and enter squared through
+their inverses."""
 
 
 def _residual(activation: Callable[[Tensor], Tensor]) -> nn.Module:
@@ -120,7 +123,8 @@ def scaling(spec: SymmetrySpec, seed: int, spread: float) -> GroupElement:
 def assert_canonical(
     module: nn.Module, inputs: Tensor, spec: SymmetrySpec, element: GroupElement, **options: object
 ) -> None:
-    """The function is kept, the element leads there, nothing is left to do, and orbit-mates meet."""
+    """The function is kept, the element leads there, nothing is left to do, and orbit-mates
+    meet."""
     params, bound = parameters(module), tolerance(spec)
     canonical = canonicalise(spec, params, **options)
     assert change(module, inputs, params, canonical.parameters) < bound
@@ -222,7 +226,8 @@ def test_both_conventions_for_streams_agree_where_there_is_none(name: str):
 @few
 @given(seed=seeds, spread=spreads)
 def test_joint_lengths_of_all_writers(name: str, seed: int, spread: float):
-    """Blocks small enough not to amplify; the fixed point is reached from every point of the orbit."""
+    """Blocks small enough not to amplify; the fixed point is reached from every point of the
+    orbit."""
     module, inputs, spec = case(name)
     randomised(module, seed)
     with torch.no_grad():
@@ -238,7 +243,8 @@ def test_joint_lengths_of_all_writers(name: str, seed: int, spread: float):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_angles_of_planted_rotations(name: str):
-    """Every sphere (that is no pair of points) is turned by a known angle, independently of all others."""
+    """Every sphere (that is no pair of points) is turned by a known angle, independently of all
+    others."""
     module, _, spec = case(name)
     torus, start = Torus(spec), canonicalise(spec, parameters(randomised(module))).parameters
     points = sphere_coordinates(spec, start)
@@ -288,7 +294,8 @@ def test_antipodal_points_are_named(name: str):
 
 
 def large(name: str) -> nn.Module:
-    """Networks as published, but for the number of classes (and VGG's classifier, a gigabyte of weights)."""
+    """Networks as published, but for the number of classes (and VGG's classifier, a gigabyte of
+    weights)."""
     models = torchvision_models()
     if name == "vgg11_bn":
         network = models.VGG(

@@ -194,7 +194,8 @@ def test_random_points_sit_at_right_angles_on_average():
     like = {"w": torch.ones(400, 50)}
     a, b = (torus.random_point(like, generator=stream("point", seed)) for seed in range(2))
     angles = torus.angles(a, b)["hidden1"]
-    # The angle of two random directions in d dimensions has mean pi/2 and standard deviation close to 1/sqrt(d-1).
+    # The angle of two random directions in d dimensions has mean pi/2 and standard deviation close
+    # to 1/sqrt(d-1).
     assert abs(float(angles.mean()) - math.pi / 2) < 4 / math.sqrt(49 * 400)
     assert abs(float(angles.std()) * 7 - 1) < 0.15
 

@@ -56,7 +56,8 @@ def test_every_shipped_study_is_valid(file):
         (
             "arms.sgd.method",
             "lion",
-            "key 'arms.sgd.method' is 'lion', which is unknown. Choose one of: sgd, adam, sam, rsgd, entropy_sgd, swa, adv",
+            "key 'arms.sgd.method' is 'lion', which is unknown. Choose one of: sgd, adam, sam, "
+            "rsgd, entropy_sgd, swa, adv",
         ),
         ("arms.sgd.learning_rate", -0.1, "key 'arms.sgd.learning_rate' cannot be used: -0.1"),
         (
@@ -86,7 +87,8 @@ def test_every_shipped_study_is_valid(file):
         (
             "granularity.pairs_per_job",
             0,
-            "key 'granularity.pairs_per_job' cannot be used: it is 0, expected a number, at least 1",
+            "key 'granularity.pairs_per_job' cannot be used: it is 0, expected a number, at least "
+            "1",
         ),
         (
             "training.together",
@@ -207,7 +209,7 @@ def test_an_edit_concerns_few_rules():
 
 
 def test_training_alone_and_what_follows_it_at_once_depend_on_its_stage():
-    """The ledger of imported minima is labelled as theirs is; noise equilibria need the optimizer."""
+    """Ledgers of imported minima are labelled as theirs are; equilibria need the optimizer."""
     for module in ("training", "minima", "ledgers"):
         for script in SCRIPTS:
             concerned = script in ("train_minima", "import_minima", "measure_equilibria")
@@ -215,8 +217,8 @@ def test_training_alone_and_what_follows_it_at_once_depend_on_its_stage():
 
 
 def test_the_digest_of_code_is_that_of_the_files(home):
-    """An edit of what a job reaches changes it (workflow tests edit files); where a file lies does not."""
-    digest = code.code_digest("draw_initialisations", own=["mine.networks:network"])
+    """An edit of what a job reaches changes it (workflow tests edit files); a move does not."""
+    digest = code.code_digest("draw_initialisations", own_code=["mine.networks:network"])
     assert digest != code.code_digest("draw_initialisations") != code.code_digest("train_minima")
     assert re.fullmatch("[0-9a-f]{16}", digest)
 
@@ -293,7 +295,10 @@ def test_a_study_is_not_named_like_what_lies_beside_it(name):
 
 
 def test_rules_write_below_the_folder_of_the_study_alone():
-    """Every output, log and benchmark begins with the study's folder; only what is kept for reference lies beside it."""
+    """Every output, log and benchmark begins with the study's folder.
+
+    Only what is kept for reference lies beside it.
+    """
     outside = set()
     for file in (ROOT / "workflow/rules").glob("*.smk"):
         for block in re.findall(
@@ -336,7 +341,8 @@ def home(tmp_path, monkeypatch):
     (tmp_path / "mine/parts").mkdir(parents=True)
     texts = {
         "mine/__init__.py": "",
-        "mine/networks.py": "import torch\nfrom .parts import block\nfrom symgeom.learning.networks.mlp import build_mlp\n",
+        "mine/networks.py": "import torch\nfrom .parts import block\n"
+        "from symgeom.learning.networks.mlp import build_mlp\n",
         "mine/parts/__init__.py": "from . import block",
         "mine/parts/block.py": "from mine import other",
         "mine/other.py": "def broken(:",
@@ -352,12 +358,13 @@ def home(tmp_path, monkeypatch):
 
 
 def test_a_job_depends_on_the_users_code_that_it_reaches(home):
-    plain = set(code.code_of("draw_initialisations", own=["mlp"]))
+    plain = set(code.code_of("draw_initialisations", own_code=["mlp"]))
     assert plain == set(code.code_of("draw_initialisations"))
     own = (
         set(
             code.code_of(
-                "draw_initialisations", own=["mine.networks:network", "installed_elsewhere:network"]
+                "draw_initialisations",
+                own_code=["mine.networks:network", "installed_elsewhere:network"],
             )
         )
         - plain
@@ -421,12 +428,14 @@ def test_every_subfolder_of_a_folder_of_checkpoints_is_an_arm(home):
     [
         (
             "",
-            r"'weights/\{case\}' .* for an arm, but it has no sub-folder. Correct 'arms.known.path'",
+            r"'weights/\{case\}' .* for an arm, but it has no sub-folder. "
+            "Correct 'arms.known.path'",
         ),
         ("sgd", "but its sub-folder 'sgd' has the name of another arm. .* rename the sub-folder"),
         (
             "long-run",
-            "but its sub-folder 'long-run' cannot be the name of an arm. .* letters, digits and underscores",
+            "but its sub-folder 'long-run' cannot be the name of an arm. .* letters, digits and "
+            "underscores",
         ),
     ],
 )
@@ -449,13 +458,15 @@ def test_what_is_no_folder_of_checkpoints_is_left_to_the_schema(arms):
         (
             4,
             "weights/{case}",
-            r"seeds \[0, 1, 2, 3\] .*'weights/mlp' holds 3 files that end in .safetensors, .pt, .pth",
+            r"seeds \[0, 1, 2, 3\] .*'weights/mlp' holds 3 files that end in .safetensors, .pt, "
+            ".pth",
         ),
         ([5], "weights/{case}", r"'weights/mlp' holds 3 files"),
         (
             1,
             "none",
-            "Arm 'known' of case 'mlp' needs .* its folder 'none' does not exist. Correct 'arms.known.path'",
+            "Arm 'known' of case 'mlp' needs .* its folder 'none' does not exist. "
+            "Correct 'arms.known.path'",
         ),
     ],
 )

@@ -1,4 +1,7 @@
-"""How a study is split into jobs: whatever the numbers, the same networks and pairs, and nothing changes where a study grows."""
+"""How a study is split into jobs.
+
+Whatever the numbers, there are the same networks and pairs; nothing changes where a study grows.
+"""
 
 import copy
 import itertools

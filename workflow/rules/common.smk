@@ -148,7 +148,7 @@ def runs(script, of_networks=True, arms=lambda wildcards: []):
     def digest(wildcards):
         methods = [config["arms"][arm]["method"] for arm in arms(wildcards)]
         return code_digest(
-            script, own=[config["cases"][wildcards.case]["network"]["name"], *methods]
+            script, own_code=[config["cases"][wildcards.case]["network"]["name"], *methods]
         )
 
     return {"script": script, "code": digest}

@@ -19,7 +19,7 @@ from symgeom.study.planning.configuration import ROOT
 DOOR = ROOT / "symgeom/__init__.py"
 
 
-def code_of(script: str, *modules: str, own: Sequence[str] = ()) -> list[str]:
+def code_of(script: str, *modules: str, own_code: Sequence[str] = ()) -> list[str]:
     """Return every file that a script reaches by import, and itself.
 
     Parameters
@@ -28,7 +28,7 @@ def code_of(script: str, *modules: str, own: Sequence[str] = ()) -> list[str]:
         Name of a file in ``scripts``.
     *modules : str
         Modules that it imports by name, as paths below ``symgeom`` without suffix.
-    own : sequence of str
+    own_code : sequence of str
         The user's own code as ``package.module:name``: modules in the current folder, and what they
         import there. Packages that are installed elsewhere are not looked into.
 
@@ -37,16 +37,16 @@ def code_of(script: str, *modules: str, own: Sequence[str] = ()) -> list[str]:
     list of str
         Relative to the current folder.
     """
-    files = _reached(script, modules, tuple(own), Path.cwd())
+    files = _reached(script, modules, tuple(own_code), Path.cwd())
     return [os.path.relpath(file) for file in files]
 
 
-def code_digest(script: str, *modules: str, own: Sequence[str] = ()) -> str:
+def code_digest(script: str, *modules: str, own_code: Sequence[str] = ()) -> str:
     """Return a digest of the code that a script reaches.
 
     Parameters
     ----------
-    script, modules, own
+    script, modules, own_code
         As of :func:`code_of`.
 
     Returns
@@ -54,24 +54,24 @@ def code_digest(script: str, *modules: str, own: Sequence[str] = ()) -> str:
     str
         16 hexadecimal digits.
     """
-    return _digest(script, modules, tuple(own), Path.cwd())
+    return _digest(script, modules, tuple(own_code), Path.cwd())
 
 
 @cache
-def _digest(script: str, modules: tuple[str, ...], own: tuple[str, ...], folder: Path) -> str:
+def _digest(script: str, modules: tuple[str, ...], own_code: tuple[str, ...], folder: Path) -> str:
     total = hashlib.sha256()
-    for file in _reached(script, modules, own, folder):
+    for file in _reached(script, modules, own_code, folder):
         total.update(f"{file.name} {_source(file).digest}\n".encode())
     return total.hexdigest()[:16]
 
 
 @cache
 def _reached(
-    script: str, modules: tuple[str, ...], own: tuple[str, ...], folder: Path
+    script: str, modules: tuple[str, ...], own_code: tuple[str, ...], folder: Path
 ) -> tuple[Path, ...]:
     waiting = [ROOT / "scripts" / f"{script}.py"]
     waiting += [ROOT / "symgeom" / f"{module}.py" for module in modules]
-    for reference in own:
+    for reference in own_code:
         if ":" in reference:
             waiting += _with_packages(reference.partition(":")[0])
     reached: set[Path] = set()

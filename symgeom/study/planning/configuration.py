@@ -67,10 +67,10 @@ def check_config(config: dict, files: Sequence[str | Path]) -> None:
     for role, arm in roles.items():
         if arm not in config["arms"]:
             file = _origin(["claims", "roles", role], files)
-            known = ", ".join(config["arms"])
+            names = ", ".join(config["arms"])
             raise ConfigError(
                 f"{file}: key 'claims.roles.{role}' names the arm '{arm}', which is not among the "
-                f"arms: {known}."
+                f"arms: {names}."
             )
 
 

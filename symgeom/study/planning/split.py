@@ -11,11 +11,7 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
-Key = tuple[str, int]
-"""Arm and seed: a network."""
-
-Pair = tuple[str, int, str, int]
-"""Arm and seed of the first network of a pair, arm and seed of the second."""
+from symgeom.study.pairs import Key, Pair
 
 Item = TypeVar("Item")
 

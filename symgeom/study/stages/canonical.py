@@ -1,6 +1,6 @@
 """Certify the symmetries of every minimum and put it on the torus."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -15,8 +15,15 @@ from symgeom.landscape.problem import Problem
 from symgeom.quotient.gauge import Canonical, absorb_constant_inputs, canonicalise
 from symgeom.store import parameters_to_variables
 from symgeom.study.cases import Case
-from symgeom.study.labels import labelled, minima_dataset, names
-from symgeom.study.networks import Networks
+from symgeom.study.labels import (
+    MINIMUM,
+    Labelled,
+    as_attributes,
+    labelled,
+    minima_dataset,
+    names,
+)
+from symgeom.study.stored_networks import Minima
 from symgeom.symmetry.certificate import certify
 from symgeom.symmetry.spec import SymmetrySpec
 
@@ -26,19 +33,9 @@ CERTIFIED = 256
 GAUGE = ("bias_in_norm", "dead_units", "importance_threshold", "stream")
 """The options that the canonical form takes."""
 
-MINIMUM = ("arm", "seed")
 
-
-def measure(
-    case: Case,
-    spec: SymmetrySpec,
-    minima: Networks,
-    *,
-    arms: Sequence[str],
-    seeds: Sequence[int],
-    options: Mapping,
-) -> xr.Dataset:
-    """Put the minima of some arms and seeds on the torus.
+def measure(case: Case, spec: SymmetrySpec, minima: Minima, *, options: Mapping) -> xr.Dataset:
+    """Put minima on the torus.
 
     Parameters
     ----------
@@ -46,10 +43,8 @@ def measure(
         The case.
     spec : SymmetrySpec
         Its architecture.
-    minima : OnDemand
-        The networks as trained, by arm and seed.
-    arms, seeds : sequence
-        Which minima; those that diverged are NaN.
+    minima : Minima
+        The networks as trained; those that diverged are NaN.
     options : mapping
         The section ``symmetry`` of the configuration.
 
@@ -65,23 +60,12 @@ def measure(
     """
     problem = _joined(case.problems("float64"))
     inputs = case.without_ties(problem.inputs[:CERTIFIED])
-    shape = (len(arms), len(seeds))
-    per_group = (*shape, len(spec.groups))
-    head = spec.groups[-1].name
-    certificate = np.full(shape, np.nan)
-    lengths = np.full(shape, np.nan)
-    absorbed_inputs = np.zeros(shape, int)
-    dead = np.zeros(per_group, int)
-    weak = np.zeros(per_group, int)
-    signs = {}
-    for group in spec.groups:
-        if group.scale == "sign":
-            signs[group.name] = np.full((*shape, group.size), np.nan)
-    tensors: dict[str, np.ndarray] = {}
-
-    for (arm, seed), minimum in minima.items():
-        index = (arms.index(arm), seeds.index(seed))
-        params = case.signed(case.prepared(minimum, "float64"))
+    table = _Table(spec, minima.shape)
+    for key, network in minima.networks.items():
+        arm, seed = key
+        params = case.signed(case.prepared(network, "float64"))
+        label = f"Minimum {arm}/{seed}"
+        canonical, absorbed = _on_torus(spec, params, problem, options, label)
         proof = certify(
             spec,
             problem.module,
@@ -90,47 +74,72 @@ def measure(
             generator=stream("certificate", arm, seed),
             draws=options["certificate_draws"],
         )
-        canonical, absorbed = _on_torus(spec, params, problem, options, f"Minimum {arm}/{seed}")
-        certificate[index] = proof.require().residual
-        lengths[index] = 1 / float(canonical.element.scales[head][0])
-        absorbed_inputs[index] = len(absorbed)
-        for name, values in signs.items():
-            values[index] = canonical.element.scales[name].sign()
-        dead[index] = [len(canonical.dead.get(group.name, ())) for group in spec.groups]
-        weak[index] = [len(canonical.weak.get(group.name, ())) for group in spec.groups]
-        for name, tensor in canonical.parameters.items():
-            if name not in tensors:
-                tensors[name] = _empty(shape, tensor)
-            tensors[name][index] = tensor
-
-    of_groups = (*MINIMUM, "group")
-    variables = {
-        **parameters_to_variables(spec, tensors, leading=MINIMUM),
-        "certificate": labelled(
-            MINIMUM,
-            certificate,
-            "1",
-            "largest relative change of the outputs under random group elements",
-        ),
-        "head_length": labelled(MINIMUM, lengths, "1", "length of the head before normalisation"),
-        "absorbed_inputs": labelled(
-            MINIMUM, absorbed_inputs, "1", "constant inputs moved into the biases"
-        ),
-        "dead_units": labelled(of_groups, dead, "1", "dropped units without incoming weights"),
-        "weak_units": labelled(
-            of_groups, weak, "1", "dropped units below the importance threshold"
-        ),
-    }
-    for name, values in signs.items():
-        meaning = f"sign that was given to each unit of {name}"
-        variables[f"sign_{name}"] = labelled((*MINIMUM, name), values, "1", meaning)
+        residual = proof.require().residual
+        table.put(minima.index(key), canonical, certificate=residual, absorbed=len(absorbed))
     return minima_dataset(
-        arms,
-        seeds,
-        variables,
-        coordinates=names("group", [group.name for group in spec.groups], "unit group"),
-        attrs={key: str(value) for key, value in options.items()},
+        minima.arms,
+        minima.seeds,
+        table.variables(),
+        coordinates=names("group", table.groups, "unit group"),
+        attrs=as_attributes(options),
     )
+
+
+class _Table:
+    """Arrays over arm and seed: NaN, or 0 where they count, until a network is put there."""
+
+    def __init__(self, spec: SymmetrySpec, shape: tuple[int, int]) -> None:
+        self.spec = spec
+        self.shape = shape
+        self.groups = [group.name for group in spec.groups]
+        self.tensors: dict[str, np.ndarray] = {}
+        self.certificate = np.full(shape, np.nan)
+        self.head_length = np.full(shape, np.nan)
+        self.absorbed = np.zeros(shape, int)
+        self.dead = np.zeros((*shape, len(spec.groups)), int)
+        self.weak = np.zeros((*shape, len(spec.groups)), int)
+        self.signs: dict[str, np.ndarray] = {}
+        for group in spec.groups:
+            if group.scale == "sign":
+                self.signs[group.name] = np.full((*shape, group.size), np.nan)
+
+    def put(
+        self, index: tuple[int, int], canonical: Canonical, *, certificate: float, absorbed: int
+    ) -> None:
+        """Put a canonical network, and what was removed from it, where it belongs."""
+        head = self.groups[-1]
+        self.certificate[index] = certificate
+        self.head_length[index] = 1 / float(canonical.element.scales[head][0])
+        self.absorbed[index] = absorbed
+        self.dead[index] = [len(canonical.dead.get(name, ())) for name in self.groups]
+        self.weak[index] = [len(canonical.weak.get(name, ())) for name in self.groups]
+        for name, values in self.signs.items():
+            values[index] = canonical.element.scales[name].sign()
+        for name, tensor in canonical.parameters.items():
+            if name not in self.tensors:
+                self.tensors[name] = _empty(self.shape, tensor)
+            self.tensors[name][index] = tensor
+
+    def variables(self) -> Labelled:
+        """Return the arrays with labels."""
+        proved = "largest relative change of the outputs under random group elements"
+        length = "length of the head before normalisation"
+        constant = "constant inputs moved into the biases"
+        dead = "dropped units without incoming weights"
+        weak = "dropped units below the importance threshold"
+        of_groups = (*MINIMUM, "group")
+        variables = {
+            **parameters_to_variables(self.spec, self.tensors, leading=MINIMUM),
+            "certificate": labelled(MINIMUM, self.certificate, "1", proved),
+            "head_length": labelled(MINIMUM, self.head_length, "1", length),
+            "absorbed_inputs": labelled(MINIMUM, self.absorbed, "1", constant),
+            "dead_units": labelled(of_groups, self.dead, "1", dead),
+            "weak_units": labelled(of_groups, self.weak, "1", weak),
+        }
+        for name, values in self.signs.items():
+            sign = f"sign that was given to each unit of {name}"
+            variables[f"sign_{name}"] = labelled((*MINIMUM, name), values, "1", sign)
+        return variables
 
 
 def _joined(problems: Mapping[str, Problem]) -> Problem:
@@ -144,7 +153,7 @@ def _joined(problems: Mapping[str, Problem]) -> Problem:
 def _on_torus(
     spec: SymmetrySpec, params: Parameters, problem: Problem, options: Mapping, label: str
 ) -> tuple[Canonical, list[int]]:
-    # A complaint names the network and the keys that decide.
+    """Return the canonical network and its absorbed inputs; complain with names and keys."""
     absorbed: list[int] = []
     gauge = {name: options[name] for name in GAUGE}
     try:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import Parameters, cast, stack
-from symgeom.landscape.barriers import profile
+from symgeom.landscape.barriers import Profile, profile
 from symgeom.landscape.binary.chain import optimise_binary_chain
 from symgeom.landscape.chain import ChainPlan, Chains, chain_shape, optimise_path
 from symgeom.landscape.path import CURVES, curve_along, polygon_length
@@ -17,9 +17,10 @@ from symgeom.landscape.problem import Problem
 from symgeom.quotient.torus import Torus
 from symgeom.study.cases import Case
 from symgeom.study.gauges import Gauges, connected_ends, first_path
-from symgeom.study.labels import Pair, labelled, names, pairs_dataset
-from symgeom.study.networks import Ends
+from symgeom.study.labels import Labelled, labelled, names, pairs_dataset
+from symgeom.study.pairs import Pair
 from symgeom.study.progress import progress
+from symgeom.study.stored_networks import Ends
 
 COLUMNS = {
     "straight_error": ("1", "largest training error along the chain before its bends were trained"),
@@ -55,7 +56,6 @@ def measure(
     case: Case,
     gauges: Gauges,
     *,
-    name: str,
     pairs: Sequence[Pair],
     options: Mapping,
     at_once: int,
@@ -68,8 +68,6 @@ def measure(
         The case.
     gauges : Gauges
         The networks, and what aligns the pairs.
-    name : str
-        Name of the case, which the random streams of its chains have.
     pairs : sequence of Pair
         The pairs.
     options : mapping
@@ -84,45 +82,62 @@ def measure(
         chain can begin.
     """
     problems = case.problems(options["precision"], samples=options["samples"])
-    torus = gauges.torus
     ends = connected_ends(case, gauges, pairs)
     rows = [row for row, pair in enumerate(pairs) if pair in ends]
-    t = torch.linspace(0, 1, options["points"]).double()
-    columns = {column: np.full(len(pairs), np.nan) for column in COLUMNS}
-    loss = np.full((len(pairs), len(problems), len(t)), np.nan)
-    error = np.full((len(pairs), len(problems), len(t)), np.nan)
-
+    table = _Table(len(pairs), list(problems), options["points"])
     with progress("connect chains", len(rows)) as bar:
         for first in range(0, len(rows), at_once):
-            some_rows = rows[first : first + at_once]
-            some_pairs = [pairs[row] for row in some_rows]
+            batch = rows[first : first + at_once]
+            batch_pairs = [pairs[row] for row in batch]
             chains = _train(
                 case,
-                torus,
+                gauges.torus,
                 problems["train"],
-                [ends[pair] for pair in some_pairs],
+                [ends[pair] for pair in batch_pairs],
                 options=options,
-                generators=[stream("chain", name, *pair) for pair in some_pairs],
+                generators=[stream("chain", case.name, *pair) for pair in batch_pairs],
             )
-            bar.update(len(some_rows))
+            bar.update(len(batch))
             for layer, problem in enumerate(problems.values()):
-                curve = profile(problem, chains.path, t)
-                loss[some_rows, layer] = curve.loss.cpu()
-                error[some_rows, layer] = curve.error.cpu()
-            for column, values in _columns(case, torus, chains).items():
-                columns[column][some_rows] = values.cpu()
+                table.put_profile(batch, layer, profile(problem, chains.path, table.t))
+            table.put_columns(batch, _columns(case, gauges.torus, chains))
+    return pairs_dataset(pairs, table.variables(), coordinates=table.coordinates(), attrs=options)
 
-    variables = {}
-    for column, array in columns.items():
-        variables[column] = labelled("pair", array, *COLUMNS[column])
-    along = ("pair", "split", "t")
-    variables["loss"] = labelled(along, loss, "nat", "loss along the trained chain")
-    variables["error"] = labelled(along, error, "1", "error along the trained chain")
-    coordinates = {
-        "t": xr.Variable("t", t.numpy()),
-        **names("split", list(problems), "part of the data"),
-    }
-    return pairs_dataset(pairs, variables, coordinates=coordinates, attrs=options)
+
+class _Table:
+    """Arrays over pairs; NaN until a chain is put there."""
+
+    def __init__(self, pairs: int, splits: list[str], points: int) -> None:
+        self.splits = splits
+        self.t = torch.linspace(0, 1, points).double()
+        self.columns = {column: np.full(pairs, np.nan) for column in COLUMNS}
+        self.loss = np.full((pairs, len(splits), points), np.nan)
+        self.error = np.full((pairs, len(splits), points), np.nan)
+
+    def put_profile(self, rows: list[int], layer: int, curve: Profile) -> None:
+        """Put loss and error of some chains on one split into their rows."""
+        self.loss[rows, layer] = curve.loss.cpu()
+        self.error[rows, layer] = curve.error.cpu()
+
+    def put_columns(self, rows: list[int], columns: Mapping[str, Tensor]) -> None:
+        """Put what ``COLUMNS`` names of some chains into their rows."""
+        for column, values in columns.items():
+            self.columns[column][rows] = values.cpu()
+
+    def variables(self) -> Labelled:
+        """Return the arrays with labels."""
+        variables: Labelled = {}
+        for column, array in self.columns.items():
+            variables[column] = labelled("pair", array, *COLUMNS[column])
+        along = ("pair", "split", "t")
+        variables["loss"] = labelled(along, self.loss, "nat", "loss along the trained chain")
+        variables["error"] = labelled(along, self.error, "1", "error along the trained chain")
+        return variables
+
+    def coordinates(self) -> Labelled:
+        """Return the labels of the axes."""
+        t = xr.Variable("t", self.t.numpy())
+        return {"t": t, **names("split", self.splits, "part of the data")}
 
 
 def _train(

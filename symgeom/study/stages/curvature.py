@@ -7,8 +7,9 @@ import xarray as xr
 from symgeom.landscape.flatness.measures.curvature_section import CURVATURE
 from symgeom.quotient.torus import Torus
 from symgeom.study.cases import Case
-from symgeom.study.labels import minima_dataset
-from symgeom.study.measuring import Minima, take_measures
+from symgeom.study.labels import as_attributes, minima_dataset
+from symgeom.study.measuring import take_measures
+from symgeom.study.stored_networks import Minima
 
 PRECISION = "float64"
 """Second derivatives and small increases of the loss drown in the rounding of less."""
@@ -35,12 +36,10 @@ def measure(case: Case, torus: Torus, minima: Minima, options: Mapping) -> xr.Da
         measures that cannot be taken of these networks.
     """
     measured = take_measures(CURVATURE, case, torus, minima, options, precision=PRECISION)
-    attrs: dict[str, object] = {name: str(value) for name, value in options.items()}
-    attrs["left_out"] = measured.left_out
     return minima_dataset(
         minima.arms,
         minima.seeds,
         measured.variables,
         coordinates=measured.coordinates,
-        attrs=attrs,
+        attrs=as_attributes(options) | {"left_out": measured.left_out},
     )

@@ -9,19 +9,23 @@ from symgeom.ground.randomness import stream
 from symgeom.ground.types import Parameters
 from symgeom.quotient.torus import Torus
 from symgeom.study.cases import Case
-from symgeom.study.labels import Pair, labelled, names, pairs_dataset
+from symgeom.study.labels import Labelled, as_attributes, labelled, names, pairs_dataset
 from symgeom.study.matching import match
-from symgeom.study.networks import Ends, Networks
+from symgeom.study.pairs import Key, Pair
+from symgeom.study.stored_networks import Ends
 from symgeom.symmetry.group import GroupElement, act
 
 DISTANCE = ("rad", "root-mean-square angle between units")
 """Unit and meaning of a distance."""
 
+STAGES = ("normalised", "aligned")
+"""What is removed when a distance is measured: scales, and then permutations, too."""
+
 
 def measure(
     case: Case,
     torus: Torus,
-    networks: Networks,
+    networks: Mapping[Key, Parameters],
     elements: Mapping[Pair, GroupElement],
     *,
     options: Mapping,
@@ -34,7 +38,7 @@ def measure(
         The case.
     torus : Torus
         The torus, with the study's convention for biases.
-    networks : OnDemand
+    networks : mapping of (str, int) to Parameters
         Canonical networks by arm and seed.
     elements : mapping of Pair to GroupElement
         What aligns the second network of each pair to the first.
@@ -47,36 +51,39 @@ def measure(
         Distances over pairs (controls, of random points) and stages: normalised, and aligned; as a
         whole and by group. NaN where a network diverged or a group has no spheres.
     """
-    spec = torus.spec
-    groups = [group.name for group in spec.groups]
-    pairs = list(elements)
-    measured = np.full((len(pairs), 2, 1 + len(groups)), np.nan)
+    groups = [group.name for group in torus.spec.groups]
+    columns = 1 + len(groups)
+    measured = np.full((len(elements), len(STAGES), columns), np.nan)
     for row, (pair, element) in enumerate(elements.items()):
         if pair[:2] in networks and pair[2:] in networks:
-            minima = (networks[pair[:2]], networks[pair[2:]])
-            measured[row] = _before_and_after(torus, minima, element)
-
-    random = np.full((options["random_controls"], 2, 1 + len(groups)), np.nan)
+            ends = (networks[pair[:2]], networks[pair[2:]])
+            measured[row] = _before_and_after(torus, ends, element)
+    random = np.full((options["random_controls"], len(STAGES), columns), np.nan)
     example = next(iter(networks.values()), None)
     if example is not None:
         controls = _controls(case, torus, example, options)
         for row, (ends, element) in enumerate(controls):
             random[row] = _before_and_after(torus, ends, element)
-
-    variables = {
-        "distance": labelled(("pair", "stage"), measured[..., 0], *DISTANCE),
-        "group_distance": labelled(("pair", "stage", "group"), measured[..., 1:], *DISTANCE),
-        "random_distance": labelled(("control", "stage"), random[..., 0], *DISTANCE),
-        "random_group_distance": labelled(
-            ("control", "stage", "group"), random[..., 1:], *DISTANCE
-        ),
-    }
     coordinates = {
-        **names("stage", ["normalised", "aligned"], "symmetries removed so far"),
+        **names("stage", STAGES, "symmetries removed so far"),
         **names("group", groups, "unit group"),
     }
-    attrs = {name: str(value) for name, value in options.items()}
-    return pairs_dataset(pairs, variables, coordinates=coordinates, attrs=attrs)
+    return pairs_dataset(
+        list(elements),
+        {**_label("pair", "", measured), **_label("control", "random_", random)},
+        coordinates=coordinates,
+        attrs=as_attributes(options),
+    )
+
+
+def _label(dim: str, prefix: str, distances: np.ndarray) -> Labelled:
+    """Label distances as a whole (the first column) and by group (the others)."""
+    whole = distances[..., 0]
+    by_group = distances[..., 1:]
+    return {
+        f"{prefix}distance": labelled((dim, "stage"), whole, *DISTANCE),
+        f"{prefix}group_distance": labelled((dim, "stage", "group"), by_group, *DISTANCE),
+    }
 
 
 def _before_and_after(torus: Torus, ends: Ends, element: GroupElement) -> list[list[float]]:

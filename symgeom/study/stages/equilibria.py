@@ -9,17 +9,14 @@ import xarray as xr
 from torch import Tensor
 
 from symgeom.dynamics.noise import decay_ratio, noise_equilibrium, noise_force
-from symgeom.ground.types import Parameters, cast, parameters
+from symgeom.ground.types import cast
 from symgeom.landscape.problem import Problem
 from symgeom.study.cases import Case
-from symgeom.study.labels import Labelled, labelled, minima_dataset, names
-from symgeom.study.networks import Networks
+from symgeom.study.labels import MOMENT, MOMENTS, Labelled, labelled, minima_dataset, names
 from symgeom.study.progress import progress
 from symgeom.study.stages.training import build_method
+from symgeom.study.stored_networks import Minima
 from symgeom.symmetry.spec import SymmetrySpec, UnitGroup
-
-MOMENTS = ("start", "end")
-MOMENT = ("arm", "seed", "moment")
 
 
 @dataclass(frozen=True)
@@ -57,11 +54,9 @@ class Noise:
 def measure(
     case: Case,
     spec: SymmetrySpec,
-    minima: Networks,
+    minima: Minima,
     *,
-    name: str,
-    seeds: Sequence[int],
-    noises: Mapping[str, Noise | None],
+    noises: Mapping[str, Noise],
     samples: int | None,
 ) -> xr.Dataset:
     """Measure how far networks are from the noise equilibrium, as they start and at the minimum.
@@ -72,14 +67,10 @@ def measure(
         The case.
     spec : SymmetrySpec
         The architecture as measured.
-    minima : OnDemand
-        The networks as trained, by arm and seed.
-    name : str
-        Name of the case, which the random streams of its starts have.
-    seeds : sequence of int
-        Of all arms.
-    noises : mapping of str to Noise or None
-        The noise of every arm; None where nobody saw it.
+    minima : Minima
+        The networks as trained.
+    noises : mapping of str to Noise
+        The noise of the arms whose training was seen.
     samples : int, optional
         Samples on which the noise is measured; by default all.
 
@@ -91,41 +82,55 @@ def measure(
         folded one that is measured: nothing is known of its noise.
     """
     problem = case.problems("float64", samples=samples)["train"]
-    arms = list(noises)
-    shape = (len(arms), len(seeds), len(MOMENTS))
     groups = _charged_groups(case, spec, problem)
-    median = np.full(shape, np.nan)
-    displacement = {group.name: np.full((*shape, group.size), np.nan) for group in groups}
-    with progress("measure equilibria", len(minima)) as bar:
-        for arm, seed in minima:
-            noise = noises[arm]
-            if noise is None or not groups:
-                continue
-            bar.update()
-            decay = noise.decay()
-            start = parameters(case.start((name, arm, seed, 0)))
-            for moment, network in enumerate((start, minima[arm, seed])):
-                index = (arms.index(arm), seeds.index(seed), moment)
+    table = _Table(groups, (*minima.shape, len(MOMENTS)))
+    seen = [key for key in minima.networks if groups and key[0] in noises]
+    with progress("measure equilibria", len(seen)) as bar:
+        for arm, seed in seen:
+            decay = noises[arm].decay()
+            networks = (case.start(arm, seed), minima.networks[arm, seed])
+            for moment, network in enumerate(networks):
                 params = case.prepared(network, "float64")
-                displaced = _displacement(spec, problem, params, decay)
-                median[index] = torch.cat(list(displaced.values())).abs().nanmedian()
-                for group_name, values in cast(displaced, torch.float64).items():
-                    displacement[group_name][index] = values.cpu()
-
-    variables: Labelled = {}
-    for group_name, array in displacement.items():
-        variables[f"displacement_{group_name}"] = labelled(
-            (*MOMENT, group_name),
-            array,
-            "1",
-            f"logarithm of the scale that leads each unit of {group_name} to its noise equilibrium",
-        )
-    variables["displacement"] = labelled(
-        MOMENT, median, "1", "median over units of the absolute displacement"
+                force = noise_force(spec, problem, params)
+                displacements = noise_equilibrium(spec, params, force, decay=decay)
+                table.put((*minima.index((arm, seed)), moment), displacements)
+            bar.update()
+    return minima_dataset(
+        minima.arms,
+        minima.seeds,
+        table.variables(),
+        coordinates=names("moment", MOMENTS, "before the first step, or at the minimum"),
+        attrs={arm: noise.batch_size for arm, noise in noises.items()},
     )
-    batch_sizes = {arm: noise.batch_size for arm, noise in noises.items() if noise is not None}
-    moments = names("moment", MOMENTS, "before the first step, or at the minimum")
-    return minima_dataset(arms, seeds, variables, coordinates=moments, attrs=batch_sizes)
+
+
+class _Table:
+    """Displacements over arm, seed and moment; NaN until they are measured."""
+
+    def __init__(self, groups: Sequence[UnitGroup], shape: tuple[int, int, int]) -> None:
+        self.median = np.full(shape, np.nan)
+        self.of_units: dict[str, np.ndarray] = {}
+        for group in groups:
+            self.of_units[group.name] = np.full((*shape, group.size), np.nan)
+
+    def put(self, index: tuple[int, int, int], displacements: Mapping[str, Tensor]) -> None:
+        """Put the displacements of a network where they belong."""
+        of_all = torch.cat(list(displacements.values()))
+        self.median[index] = of_all.abs().nanmedian()
+        for group, values in cast(displacements, torch.float64).items():
+            self.of_units[group][index] = values.cpu()
+
+    def variables(self) -> Labelled:
+        """Return the arrays with labels."""
+        variables: Labelled = {}
+        for group, array in self.of_units.items():
+            scale = f"logarithm of the scale that leads each unit of {group}"
+            variables[f"displacement_{group}"] = labelled(
+                (*MOMENT, group), array, "1", f"{scale} to its noise equilibrium"
+            )
+        typical = "median over units of the absolute displacement"
+        variables["displacement"] = labelled(MOMENT, self.median, "1", typical)
+        return variables
 
 
 def _charged_groups(case: Case, spec: SymmetrySpec, problem: Problem) -> list[UnitGroup]:
@@ -133,10 +138,3 @@ def _charged_groups(case: Case, spec: SymmetrySpec, problem: Problem) -> list[Un
     if case.folded or problem.batch_norm:
         return []
     return [group for group in spec.exact().groups if group.scale == "positive"]
-
-
-def _displacement(
-    spec: SymmetrySpec, problem: Problem, params: Parameters, decay: float
-) -> dict[str, Tensor]:
-    force = noise_force(spec, problem, params)
-    return noise_equilibrium(spec, params, force, decay=decay)

@@ -9,7 +9,8 @@ from symgeom.landscape.flatness.measures.flatness_section import FLATNESS
 from symgeom.quotient.torus import Torus
 from symgeom.study.cases import Case
 from symgeom.study.labels import labelled, minima_dataset
-from symgeom.study.measuring import Minima, take_measures
+from symgeom.study.measuring import take_measures
+from symgeom.study.stored_networks import Minima
 
 
 def measure(case: Case, torus: Torus, minima: Minima, options: Mapping) -> xr.Dataset:

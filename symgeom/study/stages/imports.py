@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 import xarray as xr
+from torch import Tensor
 
 from symgeom.ground.types import cast, stack
 from symgeom.landscape.problem.evaluation import evaluate
@@ -58,12 +59,7 @@ def measure(
     measured = stack([case.prepared(network, precision) for network in networks])
     problems = case.problems(precision)
     losses, _ = evaluate(problems["train"], measured)
-    status = tuple("imported" if finite else "diverged" for finite in losses.isfinite().tolist())
-    nothing = torch.zeros(len(seeds), dtype=torch.int64)
-    unseen = torch.full((len(seeds), 1), torch.nan, dtype=torch.float64)
-    imported = Trained(
-        stack(networks), status, nothing, nothing, nothing, unseen, unseen, together=False
-    )
+    imported = _untrained(stack(networks), losses)
     attrs = {
         "method": "checkpoints",
         "files": [Path(file).name for file in files],
@@ -73,3 +69,20 @@ def measure(
     ledgers = label_ledger(record, None, arm=arm, seeds=list(seeds), attrs=attrs)
     variables = label_minima(spec, imported, problems, measured=measured)
     return minima_of_arm(arm, list(seeds), variables, attrs=attrs), ledgers
+
+
+def _untrained(networks: dict[str, Tensor], losses: Tensor) -> Trained:
+    """Return networks as training would, with no epoch and no history."""
+    status = ["imported" if finite else "diverged" for finite in losses.isfinite().tolist()]
+    nothing = torch.zeros(len(status), dtype=torch.int64)
+    unseen = torch.full((len(status), 1), torch.nan, dtype=torch.float64)
+    return Trained(
+        networks,
+        tuple(status),
+        epochs=nothing,
+        gradients=nothing,
+        sample_gradients=nothing,
+        loss=unseen,
+        error=unseen,
+        together=False,
+    )

@@ -1,5 +1,7 @@
 """Draw networks from every initialisation: the charges at which training may start."""
 
+from copy import deepcopy
+
 import numpy as np
 import xarray as xr
 
@@ -9,15 +11,16 @@ from symgeom.ground.types import parameters
 from symgeom.learning.networks.initial_charges import charge_moments
 from symgeom.learning.networks.initialisation import INITIALISATIONS, initialise
 from symgeom.study.cases import Case
-from symgeom.study.labels import Labelled, filled, labelled, names
+from symgeom.study.labels import Labelled, labelled, names
+from symgeom.study.named_arrays import NamedArrays
 from symgeom.study.progress import progress
 from symgeom.symmetry.spec import SymmetrySpec
 
-MOMENTS = {"mean": "weight^2", "variance": "weight^4"}
+CLOSED_FORMS = {"mean": "weight^2", "variance": "weight^4"}
 """Moments of the charges in closed form, and their units."""
 
 
-def measure(case: Case, spec: SymmetrySpec, *, name: str, draws: int) -> xr.Dataset:
+def measure(case: Case, spec: SymmetrySpec, *, draws: int) -> xr.Dataset:
     """Draw networks from every initialisation.
 
     Parameters
@@ -26,8 +29,6 @@ def measure(case: Case, spec: SymmetrySpec, *, name: str, draws: int) -> xr.Data
         The case.
     spec : SymmetrySpec
         The architecture as measured.
-    name : str
-        Name of the case, which the random streams have.
     draws : int
         Networks of each initialisation.
 
@@ -38,36 +39,42 @@ def measure(case: Case, spec: SymmetrySpec, *, name: str, draws: int) -> xr.Data
         for networks that are not measured as they are drawn.
     """
     kinds = list(INITIALISATIONS)
-    drawn: dict[str, np.ndarray] = {}
-    moments: dict[str, np.ndarray] = {}
-    as_drawn = not case.folded and not case.binary
-    with progress("draw initialisations", len(kinds)) as bar:
-        for row, kind in enumerate(kinds if as_drawn else ()):
-            generator = stream("initial charges", name, kind)
-            for draw in range(draws):
-                initialise(case.trained, kind, name=case.options["name"], generator=generator)
-                for group, values in charges(spec, parameters(case.trained)).items():
-                    if values.ndim == 1:
-                        shape = (len(kinds), draws)
-                        filled(drawn, group, shape=shape, index=(row, draw), values=values)
-            for group, expected in charge_moments(spec, case.trained, kind).items():
-                stacked = np.stack([moment.numpy() for moment in expected])
-                filled(moments, group, shape=(len(kinds),), index=(row,), values=stacked)
-            bar.update()
-
+    drawn = NamedArrays((len(kinds), draws))
+    moments = NamedArrays((len(kinds),))
+    if not case.folded and not case.binary:
+        with progress("draw initialisations", len(kinds)) as bar:
+            for row, kind in enumerate(kinds):
+                _draw(case, spec, kind, row=row, drawn=drawn)
+                for group, expected in charge_moments(spec, case.trained, kind).items():
+                    both = np.stack([moment.numpy() for moment in expected])
+                    moments.put(group, (row,), both)
+                bar.update()
     variables: Labelled = {}
     for group, array in drawn.items():
-        variables[f"charge_{group}"] = labelled(
-            ("initialisation", "draw", group),
-            array,
-            "weight^2",
-            f"charges of {group} at random starts",
-        )
-        for column, (moment, units) in enumerate(MOMENTS.items()):
-            variables[f"{moment}_{group}"] = labelled(
-                ("initialisation", group),
-                moments[group][:, column],
-                units,
-                f"{moment} of the charges of {group}, in closed form",
-            )
+        variables |= _label(group, array, moments[group])
     return xr.Dataset(variables, names("initialisation", kinds, "distribution of the weights"))
+
+
+def _draw(case: Case, spec: SymmetrySpec, kind: str, *, row: int, drawn: NamedArrays) -> None:
+    """Draw all networks of one initialisation from one random stream, and keep their charges."""
+    generator = stream("initial charges", case.name, kind)
+    network = deepcopy(case.trained)
+    draws = drawn.shape[1]
+    for draw in range(draws):
+        initialise(network, kind, name=case.options["name"], generator=generator)
+        for group, values in charges(spec, parameters(network)).items():
+            if values.ndim == 1:
+                drawn.put(group, (row, draw), values)
+
+
+def _label(group: str, drawn: np.ndarray, moments: np.ndarray) -> Labelled:
+    """Label the charges of a group."""
+    dims = ("initialisation", "draw", group)
+    random = f"charges of {group} at random starts"
+    variables = {f"charge_{group}": labelled(dims, drawn, "weight^2", random)}
+    for column, (moment, units) in enumerate(CLOSED_FORMS.items()):
+        exact = f"{moment} of the charges of {group}, in closed form"
+        variables[f"{moment}_{group}"] = labelled(
+            ("initialisation", group), moments[:, column], units, exact
+        )
+    return variables

@@ -1,6 +1,7 @@
 """Label the ledgers of an arm: what every cause changed of each charge, and what is left over."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,10 +12,8 @@ from symgeom.dynamics.charge import charges
 from symgeom.dynamics.ledger import TERMS, LedgerRecord
 from symgeom.ground.types import Parameters
 from symgeom.learning.optimizers import Method
-from symgeom.study.labels import Labelled, labelled, minima_dataset, names
+from symgeom.study.labels import MINIMUM, Labelled, labelled, minima_dataset, names
 from symgeom.symmetry.spec import SymmetrySpec
-
-MINIMUM = ("arm", "seed")
 
 NO_LEDGER = LedgerRecord(torch.zeros(0, dtype=torch.int64), {}, {}, {}, {})
 """The ledger of a study that keeps none."""
@@ -71,50 +70,25 @@ def label_ledger(
     """
     replicas = method.members_per_seed if method else 1
     variables: Labelled = {}
-    relative_defects = []
-    total_changes = np.zeros((1, len(seeds), len(TERMS)))
+    accounts = []
     finite = np.ones((1, len(seeds)), bool)
     for group in record.charge:
-        along = (*MINIMUM, "step", group)
         charge = _first_replicas(record, record.charge, group, replicas)
-        variables[f"charge_{group}"] = labelled(along, charge, "weight^2", f"charges of {group}")
+        variables |= _label_charge(group, charge)
         finite &= np.isfinite(charge[:, :, 0]).all(axis=-1)
-        if method is None:
-            continue
-        terms = _first_replicas(record, record.terms, group, replicas)
-        defect = _first_replicas(record, record.defect, group, replicas)
-        scale = _first_replicas(record, record.scale, group, replicas)
-        variables[f"term_{group}"] = labelled(
-            (*MINIMUM, "step", "term", group),
-            terms,
-            "weight^2",
-            f"what changed the charges of {group} since the start",
-        )
-        variables[f"defect_{group}"] = labelled(
-            along, defect, "weight^2", f"changes of {group} that no term explains"
-        )
-        relative = np.nan_to_num(np.abs(defect) / scale)
-        relative_defects.append(relative.max(axis=(2, 3)))
-        total_changes = total_changes + changes_of(terms)
-
-    closure = np.full((1, len(seeds)), np.nan)
-    if relative_defects:
-        largest = np.max(relative_defects, axis=0)
-        closure = np.where(finite, largest, np.nan)
-    all_changes = total_changes.sum(-1)
-    share = total_changes[..., TERMS.index("optimizer")] / np.where(
-        all_changes > 0, all_changes, np.nan
-    )
+        if method is not None:
+            account = _account(record, group, replicas)
+            variables |= account.variables(group)
+            accounts.append(account)
+    closure = np.where(finite, _closure(accounts, len(seeds)), np.nan)
+    share = _share(accounts, len(seeds))
     equivariant = method is not None and method.equivariant
-    variables["closure"] = labelled(
-        MINIMUM, closure, "1", "largest defect relative to the scale of its charge"
-    )
-    variables["first_order"] = labelled(
-        MINIMUM, share, "1", "share of all changes that is the optimizer's own, at first order"
-    )
-    variables["equivariant"] = labelled(
-        "arm", [equivariant], "1", "whether the method changes no charge at first order"
-    )
+    closes = "largest defect relative to the scale of its charge"
+    shares = "share of all changes that is the optimizer's own, at first order"
+    conserves = "whether the method changes no charge at first order"
+    variables["closure"] = labelled(MINIMUM, closure, "1", closes)
+    variables["first_order"] = labelled(MINIMUM, share, "1", shares)
+    variables["equivariant"] = labelled("arm", [equivariant], "1", conserves)
     coordinates = {
         "step": xr.Variable("step", record.step.numpy()),
         **names("term", TERMS, "cause of a change"),
@@ -145,8 +119,65 @@ def changes_of(terms: np.ndarray) -> np.ndarray:
     for step in range(1, terms.shape[2]):
         now = terms[:, :, step]
         booked[:, :, step] = np.where(np.isnan(now), booked[:, :, step - 1], now)
-    changes = np.abs(np.diff(booked, axis=2))
-    return np.nan_to_num(changes).sum(axis=(2, 4))
+    with np.errstate(over="ignore", invalid="ignore"):  # of seeds that diverged
+        changes = np.abs(np.diff(booked, axis=2))
+        return np.nan_to_num(changes).sum(axis=(2, 4))
+
+
+@dataclass(frozen=True, eq=False)
+class _Account:
+    """What changed the charges of a group: arrays over arm, seed and step."""
+
+    terms: np.ndarray
+    defect: np.ndarray
+    scale: np.ndarray
+
+    def variables(self, group: str) -> Labelled:
+        """Return what is stored of it."""
+        causes = f"what changed the charges of {group} since the start"
+        remains = f"changes of {group} that no term explains"
+        of_terms = (*MINIMUM, "step", "term", group)
+        of_defect = (*MINIMUM, "step", group)
+        return {
+            f"term_{group}": labelled(of_terms, self.terms, "weight^2", causes),
+            f"defect_{group}": labelled(of_defect, self.defect, "weight^2", remains),
+        }
+
+    def largest_relative_defect(self) -> np.ndarray:
+        """Return how well the account closes, over arm and seed."""
+        with np.errstate(invalid="ignore"):  # of seeds that diverged
+            relative = np.abs(self.defect) / self.scale
+        return np.nan_to_num(relative).max(axis=(2, 3))
+
+
+def _account(record: LedgerRecord, group: str, replicas: int) -> _Account:
+    terms = _first_replicas(record, record.terms, group, replicas)
+    defect = _first_replicas(record, record.defect, group, replicas)
+    scale = _first_replicas(record, record.scale, group, replicas)
+    return _Account(terms, defect, scale)
+
+
+def _label_charge(group: str, charge: np.ndarray) -> Labelled:
+    along = (*MINIMUM, "step", group)
+    return {f"charge_{group}": labelled(along, charge, "weight^2", f"charges of {group}")}
+
+
+def _closure(accounts: Sequence[_Account], seeds: int) -> np.ndarray:
+    """Return the largest relative defect of every seed over all groups: NaN without accounts."""
+    if not accounts:
+        return np.full((1, seeds), np.nan)
+    defects = [account.largest_relative_defect() for account in accounts]
+    return np.max(defects, axis=0)
+
+
+def _share(accounts: Sequence[_Account], seeds: int) -> np.ndarray:
+    """Return the optimizer's share of all changes of every seed: NaN where nothing changed."""
+    changes = np.zeros((1, seeds, len(TERMS)))
+    for account in accounts:
+        changes = changes + changes_of(account.terms)
+    of_all = changes.sum(-1)
+    of_optimizer = changes[..., TERMS.index("optimizer")]
+    return of_optimizer / np.where(of_all > 0, of_all, np.nan)
 
 
 def _first_replicas(

@@ -7,9 +7,12 @@ import xarray as xr
 
 from symgeom.ground.types import cast
 from symgeom.landscape.plane import Plane, error_map
+from symgeom.landscape.problem import Problem
 from symgeom.study.cases import Case
 from symgeom.study.gauges import Gauges
-from symgeom.study.labels import Pair, filled, labelled
+from symgeom.study.labels import as_attributes, labelled
+from symgeom.study.named_arrays import NamedArrays
+from symgeom.study.pairs import Pair
 from symgeom.study.progress import progress
 
 MAPS = {
@@ -52,28 +55,22 @@ def measure(
         What ``MAPS`` names, over planes; NaN where a network diverged.
     """
     problem = case.problems(options["precision"], samples=options["samples"])["train"]
-    trainable = [name for name, _ in problem.module.named_parameters()]
-    projected = options["project"] and not case.binary
-    torus = gauges.torus if projected else None
-    arrays: dict[str, np.ndarray] = {}
+    arrays = NamedArrays((len(planes),))
     with progress("map planes", len(planes)) as bar:
         for row, triple in enumerate(planes):
+            if gauges.has(*triple):
+                plane = _plane(case, gauges, triple, problem, project=options["project"])
+                mapped = error_map(
+                    problem, plane, points=options["points"], margin=options["margin"]
+                )
+                for name in MAPS:
+                    arrays.put(name, (row,), getattr(mapped, name))
             bar.update()
-            if not gauges.has(*triple):
-                continue
-            corners = gauges.corners(triple, latent=bool(case.binary))
-            a, b, c = (cast(corner, problem.inputs.dtype) for corner in corners)
-            plane = Plane(a, b, c, tensors=trainable, torus=torus)
-            mapped = error_map(problem, plane, points=options["points"], margin=options["margin"])
-            for name in MAPS:
-                values = getattr(mapped, name)
-                filled(arrays, name, shape=(len(planes),), index=(row,), values=values)
     variables = {}
     for name, array in arrays.items():
         dims, units, meaning = MAPS[name]
         variables[name] = labelled(("plane", *dims), array, units, meaning)
-    attrs = {name: str(value) for name, value in options.items()}
-    return xr.Dataset(variables, _vertices(planes), attrs)
+    return xr.Dataset(variables, _vertices(planes), as_attributes(options))
 
 
 def seeds_of_planes(planes: Sequence[Triple]) -> list[int]:
@@ -100,6 +97,16 @@ def seeds_of_planes(planes: Sequence[Triple]) -> list[int]:
     return sorted(seeds)
 
 
+def _plane(case: Case, gauges: Gauges, triple: Triple, problem: Problem, *, project: bool) -> Plane:
+    """Return the plane through three networks; of binary ones through their latent weights."""
+    binary = bool(case.binary)
+    trainable = [name for name, _ in problem.module.named_parameters()]
+    torus = gauges.torus if project and not binary else None
+    corners = gauges.corners(triple, latent=binary)
+    a, b, c = (cast(corner, problem.inputs.dtype) for corner in corners)
+    return Plane(a, b, c, tensors=trainable, torus=torus)
+
+
 def _vertices(planes: Sequence[Triple]) -> dict[str, xr.Variable]:
     """Return arms and seeds of the three networks of every plane."""
     arms = []
@@ -109,10 +116,11 @@ def _vertices(planes: Sequence[Triple]) -> dict[str, xr.Variable]:
         seeds.append([first[1], first[3], second[3]])
     dims = ("plane", "vertex")
     return {
-        "vertex_arm": labelled(dims, _triples(arms), "1", "arm of each of the three"),
-        "vertex_seed": labelled(dims, _triples(seeds), "1", "seed of each of the three"),
+        "vertex_arm": labelled(dims, _of_three(arms), "1", "arm of each of the three"),
+        "vertex_seed": labelled(dims, _of_three(seeds), "1", "seed of each of the three"),
     }
 
 
-def _triples(values: list) -> np.ndarray:
+def _of_three(values: list) -> np.ndarray:
+    """Return an array over plane and vertex, also without planes."""
     return np.array(values).reshape(-1, 3)

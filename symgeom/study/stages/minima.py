@@ -9,10 +9,8 @@ from symgeom.landscape.problem import Problem
 from symgeom.landscape.problem.evaluation import evaluate
 from symgeom.learning.training import Trained
 from symgeom.store import parameters_to_variables
-from symgeom.study.labels import Labelled, labelled, minima_dataset
+from symgeom.study.labels import MINIMUM, Labelled, labelled, minima_dataset
 from symgeom.symmetry.spec import SymmetrySpec
-
-MINIMUM = ("arm", "seed")
 
 USABLE = ("reached", "imported")
 """States of seeds that are minima."""
@@ -52,18 +50,24 @@ def label_minima(
         misclassified = f"fraction of {split} samples misclassified"
         variables[f"{split}_loss"] = labelled(MINIMUM, loss, "nat", f"{split} loss")
         variables[f"{split}_error"] = labelled(MINIMUM, error, "1", misclassified)
+    return variables | _label_training(trained)
+
+
+def _label_training(trained: Trained) -> Labelled:
+    """Label how the training of every seed went and ended."""
     usable = [state in USABLE for state in trained.status]
-    per_seed: dict[str, tuple[object, str]] = {
-        "status": (
-            list(trained.status),
-            "how the seed ended: reached, epoch limit or diverged; or imported",
-        ),
-        "usable": (usable, "whether the seed reached the stop rule, or was imported"),
+    ended = "how the seed ended: reached, epoch limit or diverged; or imported"
+    is_minimum = "whether the seed reached the stop rule, or was imported"
+    budget = "the same in single samples: the budget"
+    columns: dict[str, tuple[object, str]] = {
+        "status": (list(trained.status), ended),
+        "usable": (usable, is_minimum),
         "epochs": (trained.epochs, "epochs run"),
         "gradient_evaluations": (trained.gradients, "mini-batch gradients evaluated"),
-        "sample_gradients": (trained.sample_gradients, "the same in single samples: the budget"),
+        "sample_gradients": (trained.sample_gradients, budget),
     }
-    for name, (column, meaning) in per_seed.items():
+    variables: Labelled = {}
+    for name, (column, meaning) in columns.items():
         variables[name] = labelled(MINIMUM, [column], "1", meaning)
     along = (*MINIMUM, "epoch")
     variables["history_loss"] = labelled(along, trained.loss[None], "nat", "training loss")

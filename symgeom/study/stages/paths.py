@@ -19,10 +19,11 @@ from symgeom.landscape.problem import Problem
 from symgeom.store import read_store
 from symgeom.study.cases import Case
 from symgeom.study.gauges import Gauges
-from symgeom.study.labels import Labelled, Pair, labelled, names, pairs_dataset
+from symgeom.study.labels import Labelled, labelled, names, pairs_dataset
 from symgeom.study.matching import match
-from symgeom.study.networks import Ends
+from symgeom.study.pairs import Pair
 from symgeom.study.progress import progress
+from symgeom.study.stored_networks import Ends
 from symgeom.study.variants.catalogue import asked_variants
 from symgeom.study.variants.kind import Between, PathKind, Variant
 from symgeom.symmetry.group import GroupElement
@@ -134,22 +135,23 @@ def measure(
             bar.update()
             if not gauges.has(pair):
                 continue
-            ends = gauges.ends(pair)
-            if pair in greedy:
-                ends["greedy"] = gauges.ends(pair, greedy[pair])["both"]
+            ends_of = _ends(gauges, pair, greedy)
             for column, (variant, kind) in enumerate(variants):
-                if pair[0] != pair[2] and not variant.across_arms:
+                if not _is_measured(variant, pair):
                     continue
-                rounded = _rounded(ends[variant.removed], options["precision"])
-                between = Between(rounded, pair, case, gauges.torus, problems["train"], options)
+                ends = _rounded(ends_of[variant.removed], options["precision"])
+                between = Between(ends, pair, case, gauges.torus, problems["train"], options)
                 paths = kind.paths(between)
                 if paths:
                     table.measure((row, column), paths, problems, options["refinements"])
                 else:
                     undefined.append(f"{variant.name}: {_words(pair)}")
-    attrs = {**options, "left_out": left_out, "undefined": undefined}
-    coordinates = table.coordinates()
-    return pairs_dataset(pairs, table.variables(), coordinates=coordinates, attrs=attrs)
+    return pairs_dataset(
+        pairs,
+        table.variables(),
+        coordinates=table.coordinates(),
+        attrs={**options, "left_out": left_out, "undefined": undefined},
+    )
 
 
 class _Table:
@@ -258,6 +260,20 @@ def _greedy_elements(
     options = {"method": "greedy"}
     matches = match(gauges.spec, gauges.canonical, within_arms, options=options, case=case)
     return {pair: alignment.element for pair, alignment in matches}
+
+
+def _ends(gauges: Gauges, pair: Pair, greedy: Mapping[Pair, GroupElement]) -> dict[str, Ends]:
+    """Return the ends of a pair by what is removed from them."""
+    ends = gauges.ends(pair)
+    if pair in greedy:
+        ends["greedy"] = gauges.ends(pair, greedy[pair])["both"]
+    return ends
+
+
+def _is_measured(variant: Variant, pair: Pair) -> bool:
+    """Return whether a variant is measured between the arms of a pair."""
+    first_arm, _, second_arm, _ = pair
+    return variant.across_arms or first_arm == second_arm
 
 
 def _rounded(ends: Ends, precision: str) -> tuple[Parameters, Parameters]:

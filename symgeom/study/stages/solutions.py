@@ -1,15 +1,22 @@
 """Solve the spherical negative perceptron, and measure great circles between its solutions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
 import torch
 import xarray as xr
+from torch import Tensor
 
 from symgeom.ground.randomness import stream
-from symgeom.models.perceptron import Perceptron, geodesic_barrier, geodesic_energy, solve
-from symgeom.study.labels import labelled
+from symgeom.models.perceptron import (
+    Perceptron,
+    Solution,
+    geodesic_barrier,
+    geodesic_energy,
+    solve,
+)
+from symgeom.study.labels import Labelled, labelled
 from symgeom.symmetry.sphere import angle
 
 POINTS = 41
@@ -37,44 +44,66 @@ def measure(options: Mapping) -> xr.Dataset:
         generator=stream("perceptron", "patterns"),
     )
     solutions = {}
-    kinds = []
     for kind, margin in options["margins"].items():
         generator = stream("perceptron", kind)
-        starts = options["solutions"]
-        solutions[kind] = solve(model, margin=margin, generator=generator, starts=starts)
-        kinds += [kind] * len(solutions[kind].solved)
-    weights = torch.cat([solution.weights for solution in solutions.values()])
-    margins = torch.cat([solution.margin for solution in solutions.values()])
-    steps = torch.cat([solution.steps for solution in solutions.values()])
-    solved = torch.cat([solution.solved for solution in solutions.values()]).numpy()
+        solutions[kind] = solve(
+            model, margin=margin, generator=generator, starts=options["solutions"]
+        )
+    kinds = []
+    for kind, solution in solutions.items():
+        kinds += [kind] * len(solution.solved)
+    solution_kinds = labelled("solution", kinds, "1", "what the margin asked for makes of it")
+    ends = np.array(list(combinations(range(len(kinds)), 2)))
+    return xr.Dataset(
+        {**_circles(model, solutions, ends), **_label_solutions(solutions)},
+        {**_label_pairs(kinds, ends), "solution_kind": solution_kinds},
+        {name: options[name] for name in ("dimension", "density", "threshold")},
+    )
 
-    pairs = np.array(list(combinations(range(len(kinds)), 2)))
-    both_solved = solved[pairs].all(axis=1)
-    first = weights[pairs[:, 0]]
-    second = weights[pairs[:, 1]]
-    t = torch.linspace(0, 1, POINTS, dtype=torch.float64)
-    energy = geodesic_energy(model, first, second, t)
+
+def _circles(model: Perceptron, solutions: Mapping[str, Solution], ends: np.ndarray) -> Labelled:
+    """Measure the great circles between pairs of solutions."""
+    weights = torch.cat([solution.weights for solution in solutions.values()])
+    solved = torch.cat([solution.solved for solution in solutions.values()]).numpy()
+    both_solved = solved[ends].all(axis=1)
+    first = weights[ends[:, 0]]
+    second = weights[ends[:, 1]]
+    energy = geodesic_energy(model, first, second, _circle())
     error = np.where(both_solved[:, None], energy, np.nan)
     barrier = np.where(both_solved, geodesic_barrier(model, first, second), np.nan)
-    pair_kinds = ["-".join(sorted((kinds[a], kinds[b]))) for a, b in pairs]
-    variables = {
-        "error": labelled(
-            ("pair", "t"), error, "1", "fraction of violated constraints along the great circle"
-        ),
-        "barrier": labelled(
-            "pair", barrier, "1", "largest fraction of violated constraints between the two"
-        ),
-        "angle": labelled("pair", angle(first, second), "rad", "angle between the two solutions"),
+    along = "fraction of violated constraints along the great circle"
+    between = "largest fraction of violated constraints between the two"
+    apart = "angle between the two solutions"
+    return {
+        "error": labelled(("pair", "t"), error, "1", along),
+        "barrier": labelled("pair", barrier, "1", between),
+        "angle": labelled("pair", angle(first, second), "rad", apart),
+    }
+
+
+def _label_solutions(solutions: Mapping[str, Solution]) -> Labelled:
+    """Label what is stored of every solution."""
+    margins = torch.cat([solution.margin for solution in solutions.values()])
+    solved = torch.cat([solution.solved for solution in solutions.values()])
+    steps = torch.cat([solution.steps for solution in solutions.values()])
+    return {
         "margin": labelled("solution", margins, "1", "smallest stability"),
         "solved": labelled("solution", solved, "1", "whether the margin asked for was reached"),
         "steps": labelled("solution", steps, "1", "steps of the descent"),
     }
-    coordinates = {
+
+
+def _label_pairs(kinds: Sequence[str], ends: np.ndarray) -> Labelled:
+    """Label the pairs of solutions, and the points of the great circles between them."""
+    pair_kinds = ["-".join(sorted((kinds[first], kinds[second]))) for first, second in ends]
+    return {
         "kind": labelled("pair", pair_kinds, "1", "kinds of the two solutions"),
-        "solution_kind": labelled("solution", kinds, "1", "what the margin asked for makes of it"),
-        "first": labelled("pair", pairs[:, 0], "1", "number of the first solution"),
-        "second": labelled("pair", pairs[:, 1], "1", "number of the second solution"),
-        "t": xr.Variable("t", t.numpy()),
+        "first": labelled("pair", ends[:, 0], "1", "number of the first solution"),
+        "second": labelled("pair", ends[:, 1], "1", "number of the second solution"),
+        "t": xr.Variable("t", _circle().numpy()),
     }
-    attrs = {name: options[name] for name in ("dimension", "density", "threshold")}
-    return xr.Dataset(variables, coordinates, attrs)
+
+
+def _circle() -> Tensor:
+    """Return the points of every great circle."""
+    return torch.linspace(0, 1, POINTS, dtype=torch.float64)

@@ -1,5 +1,7 @@
 """Discover the symmetry groups of a case's network, and certify them before use."""
 
+from copy import deepcopy
+
 import torch
 from torch import nn
 
@@ -38,7 +40,7 @@ def measure(case: Case) -> tuple[SymmetrySpec, SymmetrySpec]:
 
 
 def _certified(module: nn.Module, inputs: torch.Tensor) -> SymmetrySpec:
-    module = module.to("cpu", torch.float64).eval()
+    module = deepcopy(module).to("cpu", torch.float64).eval()
     spec = discover(module, inputs[:2])
     generator = stream("certificate", "architecture")
     proof = certify(spec, module, parameters(module), inputs=inputs, generator=generator)

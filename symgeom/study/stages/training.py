@@ -10,7 +10,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from symgeom.ground.randomness import stream
-from symgeom.ground.types import cast, parameters, stack
+from symgeom.ground.types import cast, stack
 from symgeom.learning.observe import LedgerObserver
 from symgeom.learning.optimizers import Method, build
 from symgeom.learning.training import Checkpoint, Plan, choose_device, train
@@ -24,8 +24,8 @@ from symgeom.symmetry.spec import SymmetrySpec
 PLAN = ("batch_size", "epochs", "stop_error", "stop_loss", "evaluate_every", "together")
 """The options of the configuration that are fields of a :class:`Plan`."""
 
-Member = tuple[str, str, int, int]
-"""Case, arm, seed and replica: the name of what is random in a network's training."""
+Member = tuple[str, int, int]
+"""Arm, seed and replica: with the case the name of what is random in a network's training."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,6 @@ class Arm:
 
     Attributes
     ----------
-    case : str
-        Name of the case.
     name : str
         Name of the arm.
     seeds : sequence of int
@@ -46,7 +44,6 @@ class Arm:
         The section ``training`` of the configuration, with what the case and the arm change.
     """
 
-    case: str
     name: str
     seeds: Sequence[int]
     recipe: Mapping
@@ -96,20 +93,16 @@ def measure(case: Case, spec: SymmetrySpec, arm: Arm, *, checkpoint: Path, diges
     problems = case.problems(precision, trained=True)
     problem = problems["train"]
     members = _members(arm, method)
-    with progress(f"train {arm.case}/{arm.name}", arm.training["epochs"]) as bar:
-        plan = _plan(
-            case,
-            arm.training,
-            Checkpoint(checkpoint, every=arm.training["checkpoint_every"], digest=digest),
-            bar,
-        )
+    goes_on = Checkpoint(checkpoint, every=arm.training["checkpoint_every"], digest=digest)
+    with progress(f"train {case.name}/{arm.name}", arm.training["epochs"]) as bar:
+        plan = _plan(case, arm.training, goes_on, bar)
         observer = _observer(spec, method, plan, arm.training, samples=len(problem.targets))
         trained = train(
             problem,
             _starts(case, members, precision),
             method,
             plan=plan,
-            generators=_orders(members, arm.training),
+            generators=_orders(case, members, arm.training),
             observe=observer,
         )
     attrs = {
@@ -174,24 +167,25 @@ def _members(arm: Arm, method: Method) -> list[Member]:
     members = []
     for seed in arm.seeds:
         for replica in range(method.members_per_seed):
-            members.append((arm.case, arm.name, seed, replica))
+            members.append((arm.name, seed, replica))
     return members
 
 
 def _starts(case: Case, members: Sequence[Member], precision: str) -> dict[str, Tensor]:
     """Return the stacked initial networks, each from a stream of its own."""
-    networks = [parameters(case.start(member)) for member in members]
+    networks = [case.start(*member) for member in members]
     stacked = cast(stack(networks), getattr(torch, precision))
     device = choose_device(case.options["device"])
     return {name: tensor.to(device) for name, tensor in stacked.items()}
 
 
-def _orders(members: Sequence[Member], training: Mapping) -> list[torch.Generator]:
+def _orders(case: Case, members: Sequence[Member], training: Mapping) -> list[torch.Generator]:
     """Return the generators of the order of the data, one for each member."""
     shared = training.get("order", "independent") == "shared"
     generators = []
-    for case, arm, seed, replica in members:
-        generators.append(stream("order", case, arm, "shared" if shared else seed, replica))
+    for arm, seed, replica in members:
+        which = "shared" if shared else seed
+        generators.append(stream("order", case.name, arm, which, replica))
     return generators
 
 

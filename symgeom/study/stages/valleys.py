@@ -1,6 +1,7 @@
 """Walk along the valley from every network: measures of one function at several charges."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
@@ -11,18 +12,17 @@ from symgeom.dynamics.fibre import unsigned, walk_fibre
 from symgeom.dynamics.flow import FlowPlan, gradient_flow
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.randomness import stream
-from symgeom.ground.types import Parameters, parameters
+from symgeom.ground.types import Parameters
 from symgeom.landscape.flatness.hessian import hessian_eigenvalues
 from symgeom.landscape.problem import Problem
 from symgeom.study.cases import Case
-from symgeom.study.labels import Labelled, filled, labelled, minima_dataset, names
-from symgeom.study.networks import Networks
+from symgeom.study.labels import MOMENT, MOMENTS, Labelled, labelled, minima_dataset, names
+from symgeom.study.named_arrays import NamedArrays
+from symgeom.study.pairs import Key
 from symgeom.study.progress import progress
+from symgeom.study.stored_networks import Minima
 from symgeom.symmetry.bilinear import charged_groups
 from symgeom.symmetry.spec import SymmetrySpec
-
-MOMENTS = ("start", "end")
-MOMENT = ("arm", "seed", "moment")
 
 MEASURES = {
     "own_eigenvalue": ((), "nat/weight^2", "the same of the network as it is"),
@@ -61,11 +61,9 @@ UNITS = {
 def measure(
     case: Case,
     spec: SymmetrySpec,
-    minima: Networks,
+    minima: Minima,
     *,
-    name: str,
-    arms: Mapping[str, bool],
-    seeds: Sequence[int],
+    trained: Collection[str],
     options: Mapping,
 ) -> xr.Dataset:
     """Measure every network, as it started and as it was trained, at several imbalances.
@@ -76,14 +74,10 @@ def measure(
         The case.
     spec : SymmetrySpec
         The architecture as measured.
-    minima : OnDemand
-        The networks as trained, by arm and seed.
-    name : str
-        Name of the case, which the random streams of its starts have.
-    arms : mapping of str to bool
-        All arms, and whether their training was seen: else nobody knows where they started.
-    seeds : sequence of int
-        Of all arms.
+    minima : Minima
+        The networks as trained.
+    trained : collection of str
+        The arms whose training was seen: of others nobody knows where they started.
     options : mapping
         The section ``valleys`` of the configuration.
 
@@ -94,37 +88,23 @@ def measure(
         without charges, or whose functions are not smooth.
     """
     problem = case.problems("float64", samples=options["samples"])["train"]
-    arm_names = list(arms)
-    shape = (len(arm_names), len(seeds), len(MOMENTS))
-    arrays: dict[str, np.ndarray] = {}
-    of_units: dict[str, np.ndarray] = {}
+    shape = (*minima.shape, len(MOMENTS))
+    along_valley = NamedArrays(shape)
+    of_units = NamedArrays(shape)
     charged = charged_groups(spec.exact()).groups
     measurable = bool(charged) and not case.binary and not problem.batch_norm
-    with progress("walk the valleys", len(minima)) as bar:
-        for (arm, seed), end in minima.items() if measurable else ():
-            networks = {"end": end}
-            if arms[arm]:
-                start = parameters(case.start((name, arm, seed, 0)))
-                networks = {"start": start, "end": end}
-            for moment, network in networks.items():
+    keys = list(minima.networks) if measurable else []
+    with progress("walk the valleys", len(keys)) as bar:
+        for key in keys:
+            for moment, network in _moments(case, key, minima, trained).items():
                 params = case.prepared(network, "float64")
-                index = (arm_names.index(arm), seeds.index(seed), MOMENTS.index(moment))
-                words = (name, arm, seed, moment)
-                along = _along(spec, problem, params, options=options, words=words)
-                for measured, curve in along.items():
-                    filled(arrays, measured, shape=shape, index=index, values=curve)
-                for measured, values in _unit_charges(spec, params).items():
-                    filled(of_units, measured, shape=shape, index=index, values=values)
+                index = (*minima.index(key), MOMENTS.index(moment))
+                walk = _Walk(spec, problem, params, moment, (case.name, *key, moment))
+                for name, values in walk.measures(options).items():
+                    along_valley.put(name, index, values)
+                for name, charge in _unit_charges(spec, params).items():
+                    of_units.put(name, index, charge)
             bar.update()
-
-    variables: Labelled = {}
-    for measured, array in arrays.items():
-        dims, units, meaning = MEASURES[measured]
-        variables[measured] = labelled((*MOMENT, *dims), array, units, meaning)
-    for measured, array in of_units.items():
-        kind, _, group = measured.partition("_")
-        meaning = UNITS[kind].format(group)
-        variables[measured] = labelled((*MOMENT, group), array, "weight^2", meaning)
     imbalance = "charges over squared lengths of the balanced network"
     times = np.array(options["times"], float)
     coordinates = {
@@ -132,58 +112,88 @@ def measure(
         "imbalance": labelled("imbalance", options["imbalances"], "1", imbalance),
         "time": labelled("time", times, "weight^2", "time of gradient flow"),
     }
-    return minima_dataset(arm_names, seeds, variables, coordinates=coordinates)
+    variables = {**_label_measures(along_valley), **_label_units(of_units)}
+    return minima_dataset(minima.arms, minima.seeds, variables, coordinates=coordinates)
 
 
-def _along(
-    spec: SymmetrySpec,
-    problem: Problem,
-    params: Parameters,
-    *,
-    options: Mapping,
-    words: tuple[str, str, int, str],
-) -> dict[str, np.ndarray]:
-    """Return the measures at every imbalance; none of a network that cannot be brought there."""
-    try:
-        walked = walk_fibre(spec, params, options["imbalances"])
-    except SymgeomError:
-        return {}
-    tolerance = options["eigenvalue_tolerance"]
-    rows: list[dict[str, object]] = []
-    for network in walked:
-        row: dict[str, object] = dict(_at_rest(problem, network, params, tolerance, words))
-        if words[-1] == "start" and options["times"]:
-            row |= _in_flow(spec, problem, network, options)
-        rows.append(row)
-    own = _at_rest(problem, params, params, tolerance, words)
-    measures = {"own_eigenvalue": np.array(own["eigenvalue"])}
-    for measured in rows[0]:
-        measures[measured] = np.array([row[measured] for row in rows])
-    return measures
+def _moments(
+    case: Case, key: Key, minima: Minima, trained: Collection[str]
+) -> dict[str, Parameters]:
+    """Return a network as it started, if that is known, and as it was trained."""
+    arm, seed = key
+    networks: dict[str, Parameters] = {}
+    if arm in trained:
+        networks["start"] = case.start(arm, seed)
+    networks["end"] = minima.networks[key]
+    return networks
 
 
-def _at_rest(
-    problem: Problem,
-    network: Parameters,
-    params: Parameters,
-    tolerance: float,
-    words: tuple[str, str, int, str],
-) -> dict[str, float]:
-    """Measure a network that computes the same function as another one."""
-    outputs = problem.outputs(params)
-    moved = problem.outputs(network)
-    gradient = problem.gradient(network)
-    generator = stream("valley", *words)
-    top = hessian_eigenvalues(problem, network, count=1, tolerance=tolerance, generator=generator)
-    squared_gradient = sum(part.square().sum() for part in gradient.values())
-    squared_length = sum(network[name].square().sum() for name in gradient)
-    largest_change = (moved - outputs).abs().max() / outputs.abs().max()
-    return {
-        "eigenvalue": float(top.values[0]),
-        "rate": float(squared_gradient / problem.loss(network)),
-        "squared_length": float(squared_length),
-        "change": float(largest_change),
-    }
+def _label_measures(arrays: Mapping[str, np.ndarray]) -> Labelled:
+    variables: Labelled = {}
+    for name, array in arrays.items():
+        dims, units, meaning = MEASURES[name]
+        variables[name] = labelled((*MOMENT, *dims), array, units, meaning)
+    return variables
+
+
+def _label_units(arrays: Mapping[str, np.ndarray]) -> Labelled:
+    variables: Labelled = {}
+    for name, array in arrays.items():
+        kind, _, group = name.partition("_")
+        meaning = UNITS[kind].format(group)
+        variables[name] = labelled((*MOMENT, group), array, "weight^2", meaning)
+    return variables
+
+
+@dataclass(frozen=True, eq=False)
+class _Walk:
+    """A network, and the walk along its valley: networks that compute the same function."""
+
+    spec: SymmetrySpec
+    problem: Problem
+    params: Parameters
+    moment: str
+    words: tuple[str, str, int, str]
+
+    def measures(self, options: Mapping) -> dict[str, np.ndarray]:
+        """Return the measures at every imbalance; none if the network cannot be brought there."""
+        try:
+            walked = walk_fibre(self.spec, self.params, options["imbalances"])
+        except SymgeomError:
+            return {}
+        tolerance = options["eigenvalue_tolerance"]
+        flows = self.moment == "start" and bool(options["times"])
+        rows: list[dict[str, object]] = []
+        for network in walked:
+            row: dict[str, object] = dict(self.at_rest(network, tolerance))
+            if flows:
+                row |= _in_flow(self.spec, self.problem, network, options)
+            rows.append(row)
+        unmoved = self.at_rest(self.params, tolerance)
+        measures = {"own_eigenvalue": np.array(unmoved["eigenvalue"])}
+        for name in rows[0]:
+            measures[name] = np.array([row[name] for row in rows])
+        return measures
+
+    def at_rest(self, network: Parameters, tolerance: float) -> dict[str, float]:
+        """Measure one of the networks."""
+        problem = self.problem
+        outputs = problem.outputs(self.params)
+        moved = problem.outputs(network)
+        gradient = problem.gradient(network)
+        generator = stream("valley", *self.words)
+        top = hessian_eigenvalues(
+            problem, network, count=1, tolerance=tolerance, generator=generator
+        )
+        squared_gradient = sum(part.square().sum() for part in gradient.values())
+        squared_length = sum(network[name].square().sum() for name in gradient)
+        largest_change = (moved - outputs).abs().max() / outputs.abs().max()
+        return {
+            "eigenvalue": float(top.values[0]),
+            "rate": float(squared_gradient / problem.loss(network)),
+            "squared_length": float(squared_length),
+            "change": float(largest_change),
+        }
 
 
 def _in_flow(
@@ -204,11 +214,9 @@ def _in_flow(
 
 def _unit_charges(spec: SymmetrySpec, params: Parameters) -> dict[str, Tensor]:
     """Return the charge of every unit, and the sum that it is the difference of."""
+    sums_of = {"charge": charges(spec, params), "size": charges(unsigned(spec), params)}
     measured = {}
-    for kind, values_of in {
-        "charge": charges(spec, params),
-        "size": charges(unsigned(spec), params),
-    }.items():
-        for group, values in values_of.items():
+    for kind, of_groups in sums_of.items():
+        for group, values in of_groups.items():
             measured[f"{kind}_{group}"] = values if values.ndim == 1 else values.diagonal()
     return measured

@@ -7,8 +7,8 @@ from symgeom.landscape.path import Path
 from symgeom.landscape.problem import Problem
 from symgeom.quotient.torus import Torus
 from symgeom.study.cases import Case
-from symgeom.study.labels import Pair
-from symgeom.study.networks import Ends
+from symgeom.study.pairs import Pair
+from symgeom.study.stored_networks import Ends
 
 
 @dataclass(frozen=True, eq=False)

@@ -85,7 +85,7 @@ def test_distances_are_means_over_usable_pairs_in_degrees():
 
 def test_profiles_are_means_over_usable_pairs():
     error = case(["paths"])["paths"]["error"]
-    axes = panel(drawn("barriers"), "straight, permutations removed")
+    axes = panel(drawn("barriers"), "made-up linear aligned")
     for arm in KEPT:
         members = pairs_within(arm, error)
         for split in ("train", "test"):

@@ -1,4 +1,4 @@
-"""Figures of the toroid study show what the arrays hold, also of binary studies and without parts."""
+"""Figures of the toroid study show what arrays hold, also of binary studies and without parts."""
 
 from itertools import combinations
 

@@ -10,7 +10,6 @@ from cases import batch
 from torch import Tensor
 
 from symgeom.ground.randomness import stream
-from symgeom.ground.types import parameters
 from symgeom.landscape.binary import flip_energy
 from symgeom.landscape.flatness.curvature import Effort, torus_curvature
 from symgeom.landscape.flatness.local_energies import local_energy
@@ -23,8 +22,9 @@ from symgeom.landscape.flatness.worst_case import sharpness
 from symgeom.quotient.torus import Torus
 from symgeom.store import read_store, write_store
 from symgeom.study.cases import Case
-from symgeom.study.measuring import Minima, take_measures
+from symgeom.study.measuring import take_measures
 from symgeom.study.stages import curvature, flatness
+from symgeom.study.stored_networks import Minima
 from symgeom.symmetry.discovery import discover
 
 ARMS = ["sgd", "wild"]
@@ -67,7 +67,7 @@ def case_of(
         arrays[f"{split}_targets"] = (dims[0], targets.numpy(), told)
     path = folder / "data.zarr.zip"
     write_store(path, xr.Dataset(arrays, attrs={"classes": 3}), config_digest="0", seeds=[])
-    return Case.read(str(path), {**network, "batch_norm": batch_norm, "device": "cpu"})
+    return Case.read("made up", str(path), {**network, "batch_norm": batch_norm, "device": "cpu"})
 
 
 def minima_of(case: Case, arms=ARMS, seeds=SEEDS) -> Minima:
@@ -76,8 +76,8 @@ def minima_of(case: Case, arms=ARMS, seeds=SEEDS) -> Minima:
     for arm in arms:
         for seed in seeds:
             if (arm, seed) != ("wild", 1):
-                networks[arm, seed] = parameters(case.start(("made up", arm, seed)))
-    return Minima("made up", arms, seeds, networks)
+                networks[arm, seed] = case.start(arm, seed)
+    return Minima(arms, seeds, networks)
 
 
 def torus_of(case: Case) -> Torus:
@@ -181,7 +181,7 @@ def test_a_network_that_diverged_is_not_a_number_and_all_others_are(flat, curved
 
 def test_no_number_depends_on_which_minima_share_a_job(mlp, flat, curved):
     case, torus, minima = mlp
-    alone = Minima(minima.case, ["sgd"], [1], {("sgd", 1): minima.networks["sgd", 1]})
+    alone = Minima(["sgd"], [1], {("sgd", 1): minima.networks["sgd", 1]})
     for stage, together, options in (
         (flatness, flat, FLATNESS_OPTIONS),
         (curvature, curved, CURVATURE_OPTIONS),
@@ -254,7 +254,7 @@ def test_a_loss_with_statistics_of_batches_has_no_second_derivatives(tmp_path):
 
 def test_a_part_in_which_everything_diverged_is_a_store_without_measures(mlp, tmp_path):
     case, torus, _ = mlp
-    none = Minima("made up", ["wild"], [1], {})
+    none = Minima(["wild"], [1], {})
     dataset = flatness.measure(case, torus, none, FLATNESS_OPTIONS)
     write_store(tmp_path / "none.zarr.zip", dataset, config_digest="0", seeds=[1])
     stored = read_store(tmp_path / "none.zarr.zip")

@@ -20,10 +20,10 @@ from symgeom.ground.types import size, stack
 from symgeom.quotient.alignment import Matching, align_pairs
 from symgeom.quotient.gauge import canonicalise
 from symgeom.store import parameters_to_variables, write_store
-from symgeom.study import networks as reading
+from symgeom.study import stored_networks as reading
 from symgeom.study.elements import read_elements
-from symgeom.study.labels import ENDS
-from symgeom.study.networks import read_networks
+from symgeom.study.pairs import ENDS
+from symgeom.study.stored_networks import read_networks
 
 WIDTHS = (6, 12, 10, 4)
 SPEC = mlp_spec(*WIDTHS)

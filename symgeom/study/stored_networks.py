@@ -1,6 +1,7 @@
 """Networks of a study by arm and seed: what is stored of them, read when it is asked for."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -10,15 +11,56 @@ from torch import Tensor
 from symgeom.ground.on_demand import OnDemand
 from symgeom.ground.types import Parameters, size
 from symgeom.store import dataset_to_parameters, read_store
+from symgeom.study.pairs import Key
 from symgeom.symmetry.spec import SymmetrySpec
-
-Key = tuple[str, int]
-"""Arm and seed."""
-
-Networks = OnDemand[Key, dict[str, Tensor]]
 
 Ends = tuple[Parameters, Parameters]
 """Two networks between which a path runs."""
+
+
+@dataclass(frozen=True, eq=False)
+class Minima:
+    """The minima that a job measures: every seed of some arms of a case.
+
+    Attributes
+    ----------
+    arms : sequence of str
+        The arms.
+    seeds : sequence of int
+        The seeds of every arm.
+    networks : mapping of (str, int) to Parameters
+        Those that did not diverge, as trained, by arm and seed.
+    """
+
+    arms: Sequence[str]
+    seeds: Sequence[int]
+    networks: Mapping[Key, Parameters]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Lengths of the axes arm and seed."""
+        return (len(self.arms), len(self.seeds))
+
+    def index(self, key: Key) -> tuple[int, int]:
+        """Return where a network stands on the axes arm and seed.
+
+        Parameters
+        ----------
+        key : (str, int)
+            Arm and seed.
+
+        Returns
+        -------
+        tuple of int
+            Its indices.
+
+        Examples
+        --------
+        >>> Minima(["rsgd", "sgd"], [0, 3], {}).index(("sgd", 3))
+        (1, 1)
+        """
+        arm, seed = key
+        return (self.arms.index(arm), self.seeds.index(seed))
 
 
 def read_symmetry(path: str) -> SymmetrySpec:
@@ -58,7 +100,7 @@ def listed(paths: str | Iterable[str]) -> list[str]:
     return [paths] if isinstance(paths, str) else list(paths)
 
 
-def read_networks(paths: str | Iterable[str]) -> Networks:
+def read_networks(paths: str | Iterable[str]) -> OnDemand[Key, dict[str, Tensor]]:
     """Return the networks of some stores, read when they are asked for.
 
     Parameters

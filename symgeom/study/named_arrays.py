@@ -1,0 +1,49 @@
+"""Arrays that a stage fills row by row, each begun when its first values come."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from torch import Tensor
+
+
+class NamedArrays(dict[str, np.ndarray]):
+    """Arrays by name, with the same leading axes; NaN where nothing was put.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Lengths of the leading axes.
+
+    Examples
+    --------
+    >>> arrays = NamedArrays((2,))
+    >>> arrays.put("loss", (1,), 0.5)
+    >>> arrays["loss"]
+    array([nan, 0.5])
+    """
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.shape = shape
+
+    def put(
+        self,
+        name: str,
+        index: tuple[int, ...],
+        values: Tensor | np.ndarray | float | Sequence[float],
+    ) -> None:
+        """Put values into an array, in float64.
+
+        Parameters
+        ----------
+        name : str
+            Which array.
+        index : tuple of int
+            Where on the leading axes the values go.
+        values : array_like
+            What goes there; all that goes into one array has one shape.
+        """
+        row = values.cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
+        if name not in self:
+            self[name] = np.full((*self.shape, *row.shape), np.nan)
+        self[name][index] = row

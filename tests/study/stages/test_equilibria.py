@@ -1,0 +1,94 @@
+"""Noise equilibria of the units, at the start and at the minimum."""
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+from tiny_study import ARMS, TinyStudy
+from torch.nn import functional
+
+from symgeom.dynamics.noise import decay_ratio
+from symgeom.study.stages import equilibria
+from symgeom.study.stages.equilibria import Noise
+
+NOISES = {"sgd": Noise(ARMS["sgd"], 50)}
+
+
+@pytest.fixture(scope="module")
+def measured(tiny: TinyStudy) -> xr.Dataset:
+    return equilibria.measure(tiny.case, tiny.spec, tiny.minima, noises=NOISES, samples=None)
+
+
+def variances(study: TinyStudy, weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return the variance of every weight's gradient over samples, one sample at a time."""
+    problem = study.case.problems("float64")["train"]
+    gradients: dict[str, list[torch.Tensor]] = {name: [] for name in weights}
+    for sample, target in zip(problem.inputs, problem.targets, strict=True):
+        leaves = {name: tensor.clone().requires_grad_() for name, tensor in weights.items()}
+        outputs = torch.func.functional_call(problem.module, leaves, (sample[None],))
+        functional.cross_entropy(outputs, target[None]).backward()
+        for name, leaf in leaves.items():
+            gradients[name].append(leaf.grad)
+    return {name: torch.stack(parts).var(0, correction=0) for name, parts in gradients.items()}
+
+
+@pytest.mark.parametrize("moment", ["start", "end"])
+def test_at_the_displaced_scale_noise_and_decay_are_in_balance(tiny, measured, moment: str):
+    r"""A unit scaled by s has weights (s w, u / s) and noises (N_in / s^2, N_out s^2).
+
+    In balance they push as hard as weight decay pulls: N_in / s^2 - s^2 N_out = - decay (s^2 |w|^2
+    - |u|^2 / s^2).
+    """
+    network = tiny.minima.networks["sgd", 1]
+    if moment == "start":
+        network = tiny.case.start("sgd", 1)
+    weights = {name: tensor.double() for name, tensor in network.items()}
+    noise = variances(tiny, weights)
+    decay = NOISES["sgd"].decay()
+    row = measured["displacement_hidden1"].sel(arm="sgd", seed=1, moment=moment).values
+    scale = torch.tensor(row).exp().square()
+    weight_in = weights["0.weight"].square().sum(1) + weights["0.bias"].square()
+    weight_out = weights["2.weight"].square().sum(0)
+    noise_in = noise["0.weight"].sum(1) + noise["0.bias"]
+    noise_out = noise["2.weight"].sum(0)
+    pushes = noise_in / scale - noise_out * scale
+    pulls = decay * (weight_in * scale - weight_out / scale)
+    alive = torch.tensor(np.isfinite(row))
+    assert alive.sum() >= 4
+    torch.testing.assert_close(pushes[alive], pulls[alive], rtol=1e-6, atol=1e-9)
+
+
+def test_the_strength_of_decay_is_that_of_the_recipe():
+    expected = decay_ratio(learning_rate=0.1, weight_decay=1e-3, momentum=0.5, batch_size=50)
+    assert NOISES["sgd"].decay() == expected
+
+
+def test_the_median_is_over_all_units(measured):
+    for moment in ("start", "end"):
+        row = measured.sel(arm="sgd", seed=0, moment=moment)
+        of_units = np.concatenate([row["displacement_hidden1"], row["displacement_hidden2"]])
+        finite = np.sort(abs(of_units[np.isfinite(of_units)]))
+        lower_median = finite[(len(finite) - 1) // 2]
+        assert row["displacement"].item() == pytest.approx(lower_median)
+
+
+def test_where_the_noise_is_unknown_nothing_is_measured(measured):
+    for name in ("displacement", "displacement_hidden1", "displacement_hidden2"):
+        assert measured[name].sel(arm=["adam", "wild"]).isnull().all()
+    assert measured["displacement"].sel(arm="sgd").notnull().all()
+    assert measured.attrs == {"sgd": 50}
+
+
+def test_binary_networks_have_no_equilibrium(signs: TinyStudy):
+    noises = {"sgd": Noise({"method": "sgd", "learning_rate": 0.05}, 50)}
+    dataset = equilibria.measure(signs.case, signs.spec, signs.minima, noises=noises, samples=None)
+    assert list(dataset) == ["displacement"]
+    assert dataset["displacement"].isnull().all()
+
+
+def test_equilibria_say_what_they_are(measured):
+    assert measured["displacement_hidden2"].dims == ("arm", "seed", "moment", "hidden2")
+    assert measured["moment"].values.tolist() == ["start", "end"]
+    for array in measured.data_vars.values():
+        assert array.dtype == np.float64
+        assert array.attrs["units"] == "1"
