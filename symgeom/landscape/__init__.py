@@ -1,1 +1,1 @@
-"""Landscape: loss and error as functions of parameters, on paths and planes, and around minima."""
+"""Landscape: loss and error as functions of parameters, along paths, and around minima."""
