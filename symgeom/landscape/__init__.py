@@ -1,1 +1,1 @@
-"""Landscape: loss and error along paths, on planes, and around minima."""
+"""Landscape: loss and error as functions of parameters, along paths, and around minima."""
