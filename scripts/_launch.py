@@ -51,7 +51,8 @@ def deterministic() -> None:
     """Make torch's results independent of the number of cores."""
     torch = sys.modules["torch"]
     torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True)
+    # As torch.use_deterministic_algorithms(True), which imports a compiler, for a second.
+    torch.set_deterministic_debug_mode("error")
 
 
 def digest(snakemake: object) -> str:

@@ -22,7 +22,7 @@ def clone(tmp_path_factory):
 
 
 def test_a_killed_training_goes_on_and_ends_with_the_same_bytes(clone, tmp_path):
-    training = "{epochs: 150, stop_error: 0.0, stop_loss: 1.0e-9, checkpoint_every: 1}"
+    training = "{epochs: 80, stop_error: 0.0, stop_loss: 1.0e-9, checkpoint_every: 1}"
     long = f"{{study: killed, training: {training}}}"
     folder = clone / "results/killed"
     made = [folder / stage / "tiny/sgd.zarr.zip" for stage in ("minima", "ledgers")]

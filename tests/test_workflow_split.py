@@ -146,7 +146,7 @@ def test_an_arm_that_is_removed_is_gone_from_the_claims(clone, tmp_path):
     claims = read_claims(clone / "results/fine/claims.csv")
     assert not [claim for claim in claims if "adam" in f"{claim}"]
     assert "adam" not in (clone / "results/fine/barriers.csv").read_text()
-    target = "results/fine/figures/tiny/maps.svg"
+    target = "results/fine/figures/tiny/distances.svg"
     plan = snakemake(clone, target, *change, "--dry-run", "--cores", "1", "--quiet", "host")
     assert "minima/tiny/sgd.zarr.zip" in plan.stdout
     assert "minima/tiny/adam" not in plan.stdout

@@ -26,10 +26,13 @@ LIBRARIES = (
     "matplotlib.figure",
     "scipy.optimize",
     "sklearn.datasets",
+    "nbformat",
     "snakemake.cli",
+    "snakemake.report",
     "snakemake.script",
-    "torch.export",
+    "torch._dynamo",
     "xarray",
+    "yte",
     "zarr",
 )
 

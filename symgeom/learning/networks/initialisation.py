@@ -26,7 +26,6 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import skip_init
 
 from symgeom.ground.checks import check_choice
 
@@ -161,11 +160,26 @@ def _draw_layer(weight: Tensor, bias: Tensor | None, law: Law, generator: torch.
 
 def affine(fan_in: int, fan_out: int, *, bias: bool) -> nn.Linear:
     """Return an affine layer whose weights are not drawn: the global generator does not move."""
-    return skip_init(nn.Linear, fan_in, fan_out, bias=bias)
+    layer = nn.Linear(fan_in, fan_out, bias=bias, device="meta")
+    _allocate(layer)
+    return layer
 
 
 def convolution(
     fan_in: int, fan_out: int, *, kernel: int, bias: bool, stride: int = 1, padding: int = 0
 ) -> nn.Conv2d:
     """Return a convolution whose weights are not drawn: the global generator does not move."""
-    return skip_init(nn.Conv2d, fan_in, fan_out, kernel, stride=stride, padding=padding, bias=bias)
+    layer = nn.Conv2d(
+        fan_in, fan_out, kernel, stride=stride, padding=padding, bias=bias, device="meta"
+    )
+    _allocate(layer)
+    return layer
+
+
+def _allocate(layer: nn.Module) -> None:
+    """Give memory to the parameters of a layer that has none.
+
+    ``torch.nn.utils.skip_init`` does, too, but imports a library of symbols for half a second.
+    """
+    for name, parameter in list(layer.named_parameters()):
+        setattr(layer, name, nn.Parameter(torch.empty(parameter.shape)))
