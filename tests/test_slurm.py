@@ -1,4 +1,4 @@
-"""The default study on a real Slurm: the bytes of a local run, and jobs that the cluster ends pass when they are retried.
+"""The default study on a real Slurm: the bytes of a local run; jobs that it ends are retried.
 
 `make test-slurm` sets up the Slurm (tests/slurm_cluster.sh) and runs these tests; without being
 asked for, they are left out.
@@ -34,7 +34,10 @@ STALL = """    import os, pathlib, time
         time.sleep(600)
     launch(main, snakemake)
 """
-"""In place of a script's last line: the first attempt (of two trainings alone) leaves its process number and sleeps."""
+"""In place of a script's last line: the first attempt leaves its process number and sleeps.
+
+Of trainings only two do.
+"""
 
 pytestmark = pytest.mark.slurm
 
@@ -66,7 +69,7 @@ def stalled(running: subprocess.Popen, log: Path) -> int:
 
 
 def lose_the_node() -> None:
-    """Kill the node's daemon and all that runs on it, as when the power fails; when Slurm has noticed, start it again."""
+    """Kill the node's daemon and all that runs on it; when Slurm has noticed, start it again."""
     daemons = [
         process for process in psutil.process_iter() if process.name() in ("slurmd", "slurmstepd")
     ]
@@ -104,7 +107,10 @@ def small(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    """A copy in which Slurm made the default study, though it ended two trainings by hand, a job for memory and one for time."""
+    """A copy in which Slurm made the default study, though it ended four jobs.
+
+    Two trainings by hand, a job for memory and one for time.
+    """
     place = tmp_path_factory.mktemp("cluster")
     clone = copy_repository(place / "clone")
     edit(
