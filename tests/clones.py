@@ -130,7 +130,7 @@ def draw_only(clone: Path, *figures: str) -> None:
     """Let the cases of a copy have these figures and no others: drawing all takes long."""
     drawn = f"[figure for figure in figures if figure.name in {figures}]"
     only = f"FIGURES = {{case: {drawn} for case, figures in FIGURES.items()}}\n"
-    edit(clone / "workflow/rules/figures.smk", r"^FIGURES \|= ", f"{only}FIGURES |= ")
+    edit(clone / "workflow/rules/pictures.smk", r"^FIGURES \|= ", f"{only}FIGURES |= ")
 
 
 def override(folder: Path, text: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""The default study on a real Slurm: the bytes of a local run; jobs that it ends are retried.
+"""The default study on a real Slurm: the bytes of a local run, and what the cluster ends passes.
 
 `make test-slurm` sets up the Slurm (tests/slurm_cluster.sh) and runs these tests; without being
 asked for, they are left out.
@@ -21,7 +21,7 @@ from clones import copy_repository, edit, snakemake, started
 from symgeom.study.claims.record import read_claims
 
 SMALL = "tests/small_study.yaml"
-OFTEN = "--seconds-between-status-checks", "2"
+OFTEN = ("--seconds-between-status-checks", "2")
 MODEL = "results/small/solutions/perceptron.zarr.zip"
 COMPARED = [
     f"results/digits/{name}.zarr.zip"
@@ -36,7 +36,7 @@ STALL = """    import os, pathlib, time
 """
 """In place of a script's last line: the first attempt leaves its process number and sleeps.
 
-Of trainings only two do.
+Of two trainings alone.
 """
 
 pytestmark = pytest.mark.slurm
@@ -60,43 +60,56 @@ def states(rule: str) -> list[str]:
 
 def stalled(running: subprocess.Popen, log: Path) -> int:
     """Wait for a job's first attempt and return its process number."""
-    place, deadline = Path(f"{log}.stalled"), time.monotonic() + 300
-    while not (place.exists() and place.read_text()):
+    file = Path(f"{log}.stalled")
+    deadline = time.monotonic() + 300
+    while not (file.exists() and file.read_text()):
         assert running.poll() is None, "snakemake ended before the job began"
-        assert time.monotonic() < deadline, f"{place} was not written"
+        assert time.monotonic() < deadline, f"{file} was not written"
         time.sleep(0.2)
-    return int(place.read_text())
+    return int(file.read_text())
 
 
 def lose_the_node() -> None:
-    """Kill the node's daemon and all that runs on it; when Slurm has noticed, start it again."""
-    daemons = [
-        process for process in psutil.process_iter() if process.name() in ("slurmd", "slurmstepd")
-    ]
-    for process in [
-        *daemons,
-        *(child for daemon in daemons for child in daemon.children(recursive=True)),
-    ]:
+    """Kill the node's daemon and all that runs on it, as when the power fails.
+
+    When Slurm has noticed, start it again.
+    """
+    names = ("slurmd", "slurmstepd")
+    victims = [process for process in psutil.process_iter() if process.name() in names]
+    for daemon in list(victims):
+        victims += daemon.children(recursive=True)
+    for process in victims:
         with suppress(psutil.NoSuchProcess):
             process.kill()
     deadline = time.monotonic() + 120
-    while (
-        "down"
-        not in subprocess.run(
-            ["sinfo", "--noheader", "--format=%T"], capture_output=True, text=True, check=True
-        ).stdout
-    ):
+    while "down" not in said_by("sinfo", "--noheader", "--format=%T"):
         assert time.monotonic() < deadline, "Slurm does not notice that its node is lost"
         time.sleep(0.5)
     subprocess.run(["slurmd"], check=True)
+
+
+def said_by(*command: str) -> str:
+    """Run a command that must end well, and return what it says."""
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def end_trainings(running: subprocess.Popen, logs: Path) -> None:
     """Kill the first attempt of one training, and cancel that of the other."""
     os.kill(stalled(running, logs / "mlp-sgd.log"), signal.SIGKILL)
     stalled(running, logs / "mlp-rsgd.log")
-    chosen = [job["number"] for job in jobs("train_minima") if job["comment"].endswith("_rsgd_")]
-    subprocess.run(["scancel", *chosen], check=True)
+    of_rsgd = [job for job in jobs("train_minima") if job["comment"].endswith("_rsgd_")]
+    subprocess.run(["scancel", *(job["number"] for job in of_rsgd)], check=True)
+
+
+def needs(rules: Path, rule: str, words: str) -> None:
+    """Let the jobs of a rule ask for other resources."""
+    text = rules.read_text()
+    begin = text.index(f" as {rule} with:")
+    end = text.index("    params:", begin)
+    asked, count = re.subn(r"\*\*needs\(.*?\)", f"**needs({words})", text[begin:end])
+    if count == 0:
+        asked = f"{asked}    resources:\n        **needs({words}),\n"
+    rules.write_text(text[:begin] + asked + text[end:])
 
 
 @pytest.fixture(scope="module")
@@ -107,30 +120,21 @@ def small(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    """A copy in which Slurm made the default study, though it ended four jobs.
+    """A copy in which Slurm made the default study, though jobs ended before their time.
 
     Two trainings by hand, a job for memory and one for time.
     """
-    place = tmp_path_factory.mktemp("cluster")
-    clone = copy_repository(place / "clone")
-    edit(
-        clone / "workflow/rules/models.smk",
-        r"(rule solve_perceptron:.*?runtime=study.growing)\(30\)",
-        r"\1(1)",
-    )
-    edit(
-        clone / "workflow/rules/dynamics.smk",
-        r"(rule measure_equilibria:.*?mem_mb=study.growing)\(\d+\)",
-        r"\1(250)",
-    )
+    folder = tmp_path_factory.mktemp("cluster")
+    clone = copy_repository(folder / "clone")
+    needs(clone / "workflow/rules/models.smk", "solve_perceptron", "minutes=1, gpu=0")
+    needs(clone / "workflow/rules/dynamics.smk", "measure_equilibria", "memory=250")
     for script in ("train_minima", "solve_perceptron"):
         edit(clone / f"scripts/{script}.py", r"^    launch\(main, snakemake\)\n", STALL)
-    running = started(
-        clone, "--workflow-profile", "workflow/profiles/slurm", *OFTEN, said=place / "said"
-    )
+    said = folder / "said"
+    running = started(clone, "--workflow-profile", "workflow/profiles/slurm", *OFTEN, said=said)
     try:
         end_trainings(running, clone / "results/digits/logs/train_minima")
-        assert running.wait(1200) == 0, (place / "said").read_text()
+        assert running.wait(1200) == 0, said.read_text()
     finally:
         running.send_signal(signal.SIGINT)  # cancels its jobs, if a check failed before it ended
         running.wait(60)
@@ -139,25 +143,21 @@ def cluster(tmp_path_factory):
 
 def test_slurm_makes_the_default_study(cluster):
     folder = cluster / "results/digits"
-    command = [sys.executable, "-m", "symgeom", "verify", folder]
-    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.endswith(
-        "all whole.\n"
-    )
+    verified = said_by(sys.executable, "-m", "symgeom", "verify", str(folder))
+    assert verified.endswith("all whole.\n")
     assert {claim.case for claim in read_claims(folder / "claims.csv")} == {"mlp", "perceptron"}
     assert (folder / "report.html").is_file()
 
 
 def test_arrays_have_the_bytes_of_a_local_run(cluster, tmp_path):
     local = copy_repository(tmp_path / "clone")
-    made = snakemake(local, *COMPARED, "--cores", "2")
+    made = snakemake(local, *COMPARED, "--cores", "2", cold=True)
     assert made.returncode == 0, made.stdout + made.stderr
-    names = [
-        str(path.relative_to(local)) for path in sorted((local / "results").rglob("*.zarr.zip"))
-    ]
+    stores = sorted((local / "results").rglob("*.zarr.zip"))
+    names = [str(path.relative_to(local)) for path in stores]
     assert {*COMPARED} < set(names)
-    assert [
-        name for name in names if (local / name).read_bytes() != (cluster / name).read_bytes()
-    ] == []
+    for name in names:
+        assert (local / name).read_bytes() == (cluster / name).read_bytes(), name
 
 
 def test_a_job_over_its_memory_is_retried_with_more(cluster):
@@ -177,11 +177,9 @@ def test_a_job_over_its_time_is_retried_with_more(cluster):
 
 
 def test_a_killed_and_a_cancelled_job_are_retried(cluster):
-    ended = {
-        arm: [job["state"] for job in jobs("train_minima") if job["comment"].endswith(f"_{arm}_")]
-        for arm in ("sgd", "rsgd")
-    }
-    assert ended == {"sgd": ["FAILED", "COMPLETED"], "rsgd": ["CANCELLED", "COMPLETED"]}
+    for arm, first in (("sgd", "FAILED"), ("rsgd", "CANCELLED")):
+        of_arm = [job for job in jobs("train_minima") if job["comment"].endswith(f"_{arm}_")]
+        assert [job["state"] for job in of_arm] == [first, "COMPLETED"]
 
 
 def test_what_takes_seconds_runs_beside_snakemake(cluster):
@@ -190,48 +188,31 @@ def test_what_takes_seconds_runs_beside_snakemake(cluster):
 
 
 def test_a_job_on_a_node_that_is_lost_runs_again(small, tmp_path):
-    clone, target = copy_repository(tmp_path / "clone", config=SMALL), MODEL
-    assert snakemake(small, target, "--cores", "1").returncode == 0
+    clone = copy_repository(tmp_path / "clone", config=SMALL)
+    assert snakemake(small, MODEL, "--cores", "1", cold=True).returncode == 0
     edit(clone / "scripts/solve_perceptron.py", r"^    launch\(main, snakemake\)\n", STALL)
-    running = started(
-        clone,
-        target,
-        "--workflow-profile",
-        "workflow/profiles/slurm",
-        *OFTEN,
-        said=tmp_path / "said",
-    )
+    said = tmp_path / "said"
+    profile = ("--workflow-profile", "workflow/profiles/slurm")
+    running = started(clone, MODEL, *profile, *OFTEN, said=said)
     try:
         stalled(running, clone / "results/small/logs/solve_perceptron.log")
         lose_the_node()
-        assert running.wait(300) == 0, (tmp_path / "said").read_text()
+        assert running.wait(300) == 0, said.read_text()
     finally:
         running.send_signal(signal.SIGINT)
         running.wait(60)
-    assert (clone / target).read_bytes() == (small / target).read_bytes()
+    assert (clone / MODEL).read_bytes() == (small / MODEL).read_bytes()
     number = jobs("solve_perceptron")[-1]["number"]
-    assert (
-        "Restarts=1 "
-        in subprocess.run(
-            ["scontrol", "show", "job", number], capture_output=True, text=True, check=True
-        ).stdout
-    )
+    assert "Restarts=1 " in said_by("scontrol", "show", "job", number)
 
 
 def test_the_generic_profile_retries_and_makes_the_same_bytes(small, tmp_path):
-    clone, target = (
-        copy_repository(tmp_path / "clone", config=SMALL),
-        "results/small/symmetry/tiny.json",
-    )
-    assert snakemake(small, target, "--cores", "1").returncode == 0
-    edit(
-        clone / "workflow/rules/learning.smk",
-        r"(rule discover_symmetry:.*?mem_mb=study.growing)\(2000\)",
-        r"\1(300)",
-    )
-    run = snakemake(
-        clone, target, "--workflow-profile", "workflow/profiles/cluster-generic", *OFTEN
-    )
+    clone = copy_repository(tmp_path / "clone", config=SMALL)
+    target = "results/small/symmetry/tiny.json"
+    assert snakemake(small, target, "--cores", "1", cold=True).returncode == 0
+    needs(clone / "workflow/rules/learning.smk", "discover_symmetry", "memory=300, minutes=10")
+    profile = ("--workflow-profile", "workflow/profiles/cluster-generic")
+    run = snakemake(clone, target, *profile, *OFTEN, cold=True)
     assert run.returncode == 0, run.stdout + run.stderr
     assert (clone / target).read_bytes() == (small / target).read_bytes()
     assert len(list((clone / ".snakemake/cluster_logs").glob("discover_symmetry-*.log"))) > 1
@@ -240,15 +221,9 @@ def test_the_generic_profile_retries_and_makes_the_same_bytes(small, tmp_path):
 def test_a_gpu_is_asked_for_and_what_slurm_refuses_is_said(cluster, tmp_path):
     clone = shutil.copytree(cluster, tmp_path / "clone", symlinks=True)
     target = "results/digits/symmetry/mlp.json"
-    words = (
-        "--workflow-profile",
-        "workflow/profiles/slurm",
-        "--config",
-        "device=cuda",
-        "--retries",
-        "0",
-    )
-    run = snakemake(clone, target, *words)
+    profile = ("--workflow-profile", "workflow/profiles/slurm")
+    words = ("--config", "device=cuda", "--retries", "0")
+    run = snakemake(clone, target, *profile, *words, cold=True)
     assert run.returncode != 0
     assert "SLURM sbatch failed" in run.stderr
     assert re.search("sbatch --parsable .* --gpus=1 ", run.stderr)  # the node has none
