@@ -3,6 +3,7 @@
 Two packages stand for all: `make docs` builds the others in the same way, without a warning.
 """
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -34,6 +35,13 @@ def test_formulas_stand_between_the_delimiters_of_mathjax(pages: Path):
 def test_preprints_are_links(pages: Path):
     path = (pages / PAGES[0]).read_text()
     assert '<a href="https://arxiv.org/abs/1802.10026">1802.10026</a>' in path
+
+
+def test_no_line_of_a_docstring_becomes_an_item_of_a_list_by_chance():
+    """Markdown takes a line that begins with a number and a full stop for an item."""
+    for path in (ROOT / "symgeom").rglob("*.py"):
+        lines = path.read_text().splitlines()
+        assert [line for line in lines if re.match(r" *\d+\. [A-Z]", line)] == [], path
 
 
 def test_examples_are_shown_as_code(pages: Path):

@@ -15,8 +15,8 @@ Batch norms start with weight 1 and bias 0.
 References
 ----------
 He et al., "Delving deep into rectifiers" (1502.01852), equation 10. Glorot and Bengio,
-"Understanding the difficulty of training deep feedforward neural networks" (2010), equations 12 and
-16. Saxe et al., "Exact solutions to the nonlinear dynamics of learning in deep linear neural
+"Understanding the difficulty of training deep feedforward neural networks" (2010), equations 12
+and 16. Saxe et al., "Exact solutions to the nonlinear dynamics of learning in deep linear neural
 networks" (1312.6120), for orthogonal weights.
 """
 

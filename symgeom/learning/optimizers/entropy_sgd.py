@@ -20,9 +20,9 @@ of gradients.
 
 References
 ----------
-Chaudhari et al., "Entropy-SGD: biasing gradient descent into wide valleys" (1611.01838), algorithm
-1. Pittorino et al., "Entropic gradient descent algorithms and wide flat minima" (2006.07897).
-Differs from the source: our :math:`\eta` is its :math:`\eta\gamma`, the share of the way to the
+Chaudhari et al., "Entropy-SGD: biasing gradient descent into wide valleys" (1611.01838),
+algorithm 1. Pittorino et al., "Entropic gradient descent algorithms and wide flat minima"
+(2006.07897). Differs from the source: our :math:`\eta` is its :math:`\eta\gamma`, the share of the way to the
 mean; :math:`\gamma` grows by epoch, not by step, and never exceeds :math:`1/\eta'`, where one step
 without momentum leads back to :math:`x`; the running mean keeps the share :math:`\alpha` of itself,
 as in code that both groups use (the algorithm exchanges :math:`\alpha` and :math:`1-\alpha`);

@@ -53,8 +53,8 @@ def train(
     problem : Problem
         The training set.
     start : Parameters
-        Stacked members: one network per seed, or ``method.members_per_seed`` of them (member = seed
-        * replicas + replica).
+        Stacked members: one network per seed, or ``method.members_per_seed`` of them
+        (``member = seed * replicas + replica``).
     method : Method
         The optimizer.
     plan : Plan
