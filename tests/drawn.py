@@ -92,7 +92,7 @@ def pairs_within(arm: str, data: object) -> list[int]:
 
 
 def visible(figure: Figure) -> list[Text]:
-    """Return all texts that are drawn: matplotlib keeps tick labels beyond the ends of an axis, and does not draw them."""
+    """Return all texts that are drawn: tick labels beyond the ends of an axis are not."""
     axes = [axis for panel in figure.axes for axis in (panel.xaxis, panel.yaxis)]
     labels = {text for axis in axes for text in axis.findobj(Text)} - {axis.label for axis in axes}
     found = [text for text in figure.findobj(Text) if text not in labels]

@@ -149,10 +149,14 @@ def compute(
     )
 
 
-def real_study(folder: Path) -> TinyStudy:
+def real_study(folder: Path, activation: str = "relu", **alignment: object) -> TinyStudy:
     """Compute the study of real networks."""
-    options = REAL | {"training": REAL["training"] | {"epochs": 15, "together": "one"}}
-    network = {"name": "mlp", "options": {"widths": list(WIDTHS[1:-1])}}
+    options = REAL | {
+        "training": REAL["training"] | {"epochs": 15, "together": "one"},
+        "alignment": REAL["alignment"] | alignment,
+    }
+    widths = list(WIDTHS[1:-1])
+    network = {"name": "mlp", "options": {"widths": widths, "activation": activation}}
     return compute(folder, DIGITS, options, network, ARMS)
 
 

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from matplotlib.figure import Figure as Picture
+
 from symgeom.ground.checks import SymgeomError, check_choice
 from symgeom.study.figures.catalogue import NAMES, configuration_of_case, settings_of
 from symgeom.study.figures.drawing import read_results
@@ -13,8 +15,6 @@ from symgeom.study.figures.record import figure_named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from matplotlib.figure import Figure as Picture
 
     from symgeom.study.figures.record import Configuration, Figure
 
