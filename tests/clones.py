@@ -11,9 +11,7 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable
 from contextlib import suppress
-from fcntl import LOCK_EX, flock
 from functools import cache
 from importlib.util import cache_from_source
 from pathlib import Path
@@ -46,16 +44,6 @@ def copy_file(name: str, folder: Path) -> None:
     if (ROOT / name).is_file():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, folder / name)
-
-
-def shared(folder: Path, make: Callable[[Path], object]) -> Path:
-    """Return a folder that several processes of the tests want: the first one makes it."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_suffix(".lock").open("w") as lock:
-        flock(lock, LOCK_EX)
-        if not folder.exists():
-            make(folder)
-    return folder
 
 
 def environment(clone: Path) -> dict[str, str]:
