@@ -26,13 +26,11 @@ from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.types import Parameters, cast, ravel
+from symgeom.landscape.flatness.broadening import POINTS, broadened
 from symgeom.landscape.flatness.eigenpairs import INVARIANT, PROJECTIONS, Product
 from symgeom.landscape.flatness.hessian import hessian_vector_product, trainable
 from symgeom.landscape.flatness.trace import random_signs
 from symgeom.landscape.problem import Problem
-
-POINTS = 1000
-"""Points of the grid of a smoothed density."""
 
 RESOLUTION = 100
 """Widths of the broadening between the smallest and the largest node, unless one is asked for."""
@@ -269,10 +267,7 @@ def smoothed(
             f"Cannot broaden eigenvalues from {least:.3g} to {most:.3g} by the width {width}: "
             "give a positive width."
         )
-    grid = torch.linspace(least - 4 * width, most + 4 * width, points, dtype=spectrum.nodes.dtype)
-    density = grid.new_zeros(points)
-    for nodes, weights in zip(spectrum.nodes, spectrum.weights, strict=True):
-        bells = torch.exp(-(((grid[:, None] - nodes) / width) ** 2) / 2)
-        density += bells @ weights
-    area = len(spectrum.nodes) * width * (2 * torch.pi) ** 0.5
-    return SmoothDensity(grid, density / area, width)
+    nodes = spectrum.nodes.numpy()
+    weights = spectrum.weights.numpy()
+    grid, density = broadened(nodes, weights, width=width, points=points)
+    return SmoothDensity(torch.from_numpy(grid), torch.from_numpy(density), width)

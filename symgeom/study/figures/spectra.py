@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from symgeom.landscape.flatness.broadening import broadened
 from symgeom.study.figures.axes import logarithmic, power
 from symgeom.study.figures.keys import key, note
 from symgeom.study.figures.record import FLATNESS, Figure, asks_for, never
@@ -135,16 +136,9 @@ def _quadrature(curvature: xr.Dataset, arm: str, seeds: Sequence[int]) -> Quadra
 
 def _density(quadrature: Quadrature, linear: float) -> tuple[NDArray, NDArray]:
     """Broaden on the axis; return eigenvalues and the share of all eigenvalues per decade."""
-    import torch
-
-    from symgeom.landscape.flatness.density import SpectralDensity, smoothed
-
-    nodes = torch.from_numpy(np.arcsinh(quadrature.nodes / linear))
-    weights = torch.from_numpy(quadrature.weights)
-    spectrum = SpectralDensity(nodes, weights, quadrature.nodes.shape[-1], None)
-    curve = smoothed(spectrum, width=WIDTH)
-    eigenvalues = linear * np.sinh(curve.grid.numpy())
-    return eigenvalues, np.log(10) * curve.density.numpy()
+    nodes = np.arcsinh(quadrature.nodes / linear)
+    grid, density = broadened(nodes, quadrature.weights, width=WIDTH)
+    return linear * np.sinh(grid), np.log(10) * density
 
 
 def _axes(panel: Axes, linear: float) -> None:
