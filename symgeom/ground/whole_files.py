@@ -4,11 +4,12 @@ It is written under a partial name beside it, which becomes its name when it is 
 Whoever reads a file therefore finds all of it, however its writer ended, and also while another one
 writes it again. A writer that is killed leaves its partial file behind, which nobody reads; it goes
 when the work is done again. Two writers of one file do not meet: each has a partial name of its
-own, and the last to end is found.
+own, which begins with the number of its process, and the last to end is found.
 """
 
 import glob
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,7 +50,7 @@ def whole(path: str | Path) -> Iterator[Path]:
     ('complete', 1)
     """
     path = Path(path)
-    partial = path.with_name(f"{path.name}{PARTIAL}{secrets.token_hex(4)}")
+    partial = path.with_name(f"{path.name}{PARTIAL}{os.getpid()}-{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -90,6 +91,8 @@ def write_text(path: str | Path, text: str) -> None:
 def remove_partials(path: str | Path) -> None:
     """Remove what killed writers of a file have left behind, before the file is written again.
 
+    What a process of this machine is writing stays: the job of a snakemake that was killed.
+
     Parameters
     ----------
     path : str or Path
@@ -106,4 +109,17 @@ def remove_partials(path: str | Path) -> None:
     """
     path = Path(path)
     for partial in path.parent.glob(f"{glob.escape(path.name)}{PARTIAL}*"):
-        partial.unlink(missing_ok=True)
+        writer = re.search(rf"{re.escape(PARTIAL)}(\d+)-\w+$", partial.name)
+        if writer is None or not _lives(int(writer[1])):
+            partial.unlink(missing_ok=True)
+
+
+def _lives(process: int) -> bool:
+    """Return whether there is a process of a number on this machine."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        pass
+    return True

@@ -1,7 +1,10 @@
 """Files are written whole or not at all, whatever writes them; a full disk is said in one
 sentence."""
 
+import os
 import secrets
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +51,7 @@ def test_on_a_full_disk_nothing_half_written_is_left_and_the_file_is_named(
     before = path.read_bytes()
     assert [found.name for found in path.parent.iterdir()] == [name]
     monkeypatch.setattr(secrets, "token_hex", lambda _: "0")
-    path.with_name(f"{name}.part0").symlink_to("/dev/full")
+    path.with_name(f"{name}.part{os.getpid()}-0").symlink_to("/dev/full")
     sentence = (
         f"Cannot write '{path}': No space left on device. Nothing half-written is left; make "
         f"room or correct the path, and"
@@ -89,3 +92,15 @@ def test_leftovers_of_one_file_are_removed(tmp_path: Path):
     remove_partials(tmp_path / "a[1].zip")
     assert sorted(found.name for found in tmp_path.iterdir()) == sorted([names[0], *names[3:]])
     remove_partials(tmp_path / "nowhere" / "a")
+
+
+def test_what_a_living_process_writes_stays(tmp_path: Path):
+    """The job of a snakemake that was killed lives on, while the next one runs it again."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    (tmp_path / f"a.zip.part{ended.pid}-0f3a").write_text("half")
+    with whole(tmp_path / "a.zip") as partial:
+        partial.write_text("whole")
+        remove_partials(tmp_path / "a.zip")
+        assert list(tmp_path.iterdir()) == [partial]
+    assert (tmp_path / "a.zip").read_text() == "whole"
