@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from symgeom.ground.checks import SymgeomError
 from symgeom.study.figures.record import figure_named
 from symgeom.study.figures.results import Results
 from symgeom.study.figures.style import save
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from multiprocessing.connection import Connection
+    from collections.abc import Mapping, Sequence
 
     from symgeom.study.claims.record import Judgement
 
@@ -40,10 +38,22 @@ def draw_figures(
     from symgeom.study.progress import progress
 
     page = _Page(results, Path(folder))
-    drawn = page.draw_all(names) if processes == 1 else _drawn_by_forks(page, names, processes)
-    with progress("draw figures", len(names)) as bar:
-        for _ in drawn:
-            bar.update()
+    if processes == 1:
+        with progress("draw figures", len(names)) as bar:
+            for name in names:
+                page.draw(name)
+                bar.update()
+        return
+
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    forks = get_context("fork")
+    with ProcessPoolExecutor(processes, forks, _share, (page,)) as executor:
+        drawn = executor.map(_draw_shared, names)
+        with progress("draw figures", len(names)) as bar:
+            for _ in drawn:
+                bar.update()
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,61 +63,22 @@ class _Page:
     results: Results
     folder: Path
 
-    def draw_all(self, names: Sequence[str]) -> Iterator[str]:
-        """Draw figures one after another, and yield the name of each when its files are written."""
-        for name in names:
-            picture = figure_named(name).draw(self.results)
-            save(picture, *[self.folder / f"{name}.{ending}" for ending in FORMATS])
-            yield name
-
-    def draw_share(self, names: Sequence[str], told: Connection) -> None:
-        """Draw figures in a fork, and tell the names, or the mistake that ends it."""
-        try:
-            for name in self.draw_all(names):
-                told.send(name)
-        except SymgeomError as mistake:
-            told.send(mistake)
+    def draw(self, name: str) -> None:
+        """Draw a figure, and write its files."""
+        picture = figure_named(name).draw(self.results)
+        save(picture, *[self.folder / f"{name}.{ending}" for ending in FORMATS])
 
 
-def _drawn_by_forks(page: _Page, names: Sequence[str], processes: int) -> Iterator[str]:
-    # Each fork has its share from the start and waits for nothing, so that it ends by itself also
-    # where the job is killed.
-    from multiprocessing import get_context
-
-    context = get_context("fork")
-    forks = []
-    readers = []
-    for number in range(processes):
-        reader, told = context.Pipe(duplex=False)
-        share = names[number::processes]
-        fork = context.Process(target=page.draw_share, args=(share, told))
-        fork.start()
-        told.close()
-        forks.append(fork)
-        readers.append(reader)
-
-    mistakes = []
-    for reader in readers:
-        for message in _messages(reader):
-            if isinstance(message, SymgeomError):
-                mistakes.append(message)
-            else:
-                yield message
-    for fork in forks:
-        fork.join()
-    if mistakes:
-        raise mistakes[0]
-    if any(fork.exitcode for fork in forks):
-        raise RuntimeError("a fork that draws figures has ended; its traceback stands above")
+_shared: list[_Page] = []
+"""In a fork: what it draws from."""
 
 
-def _messages(reader: Connection) -> Iterator[str | SymgeomError]:
-    """Yield what a fork tells until it ends."""
-    while True:
-        try:
-            yield reader.recv()
-        except EOFError:
-            return
+def _share(page: _Page) -> None:
+    _shared.append(page)
+
+
+def _draw_shared(name: str) -> None:
+    _shared[0].draw(name)
 
 
 def read_results(
