@@ -2,9 +2,8 @@
 
 ``main`` takes keyword-only arguments without defaults; each is looked up among the rule's outputs,
 inputs, parameters and wildcards. ``stores`` are all inputs by name, ``config_digest`` is the digest
-of the rule's parameters, ``threads`` is how many cores the job has. With the environment variable
-SYMGEOM_DEBUG set, a mistake shows its traceback. What killed attempts left half-written is removed
-first.
+of the rule's parameters. With the environment variable SYMGEOM_DEBUG set, a mistake shows its
+traceback. What killed attempts left half-written is removed first.
 """
 
 import hashlib
@@ -24,11 +23,7 @@ from symgeom.ground.whole_files import remove_partials
 
 def launch(main: Callable[..., None], snakemake: object) -> None:
     """Call ``main`` with what the rule provides; exit with status 1 if it cannot be done."""
-    arguments = {
-        "config_digest": digest(snakemake),
-        "stores": dict(snakemake.input.items()),
-        "threads": snakemake.threads,
-    }
+    arguments = {"config_digest": digest(snakemake), "stores": dict(snakemake.input.items())}
     for part in (snakemake.wildcards, snakemake.params, snakemake.input, snakemake.output):
         arguments |= dict(part.items())
     names = inspect.signature(main).parameters

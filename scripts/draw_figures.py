@@ -16,11 +16,10 @@ def main(
     arms: Sequence[str],
     settings: Mapping,
     svg: Sequence[str],
-    threads: int,
 ) -> None:
     folder = Path(svg[0]).parent
     results = read_results(folder.parents[1], case, files, arms=arms, settings=settings)
-    draw_figures(figures, results, folder, processes=threads)
+    draw_figures(figures, results, folder)
 
 
 if __name__ == "__main__":

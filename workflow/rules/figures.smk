@@ -28,7 +28,7 @@ for case, figures in FIGURES.items():
         localrule: True
         conda:
             "../envs/symgeom.yaml"
-        threads: 2  # forks draw; nothing else is left to do where the last ones are drawn
+        threads: 1
         resources:
             **needs(memory=1000, minutes=10, gpu=0),
         params:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,9 +18,7 @@ FORMATS = ("svg", "png", "pdf")
 """Endings of the files of a figure."""
 
 
-def draw_figures(
-    names: Sequence[str], results: Results, folder: str | Path, *, processes: int = 1
-) -> None:
+def draw_figures(names: Sequence[str], results: Results, folder: str | Path) -> None:
     """Draw figures of one case, and write each as SVG, PNG and PDF.
 
     Parameters
@@ -32,53 +29,15 @@ def draw_figures(
         Holds all stages that they are drawn from.
     folder : str or Path
         Where they are written, by name.
-    processes : int
-        How many are drawn at the same time, each by a fork that shares the results.
     """
     from symgeom.study.progress import progress
 
-    page = _Page(results, Path(folder))
-    if processes == 1:
-        with progress("draw figures", len(names)) as bar:
-            for name in names:
-                page.draw(name)
-                bar.update()
-        return
-
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
-
-    forks = get_context("fork")
-    with ProcessPoolExecutor(processes, forks, _share, (page,)) as executor:
-        drawn = executor.map(_draw_shared, names)
-        with progress("draw figures", len(names)) as bar:
-            for _ in drawn:
-                bar.update()
-
-
-@dataclass(frozen=True, eq=False)
-class _Page:
-    """Where the figures of one case are drawn from, and where they go."""
-
-    results: Results
-    folder: Path
-
-    def draw(self, name: str) -> None:
-        """Draw a figure, and write its files."""
-        picture = figure_named(name).draw(self.results)
-        save(picture, *[self.folder / f"{name}.{ending}" for ending in FORMATS])
-
-
-_shared: list[_Page] = []
-"""In a fork: what it draws from."""
-
-
-def _share(page: _Page) -> None:
-    _shared.append(page)
-
-
-def _draw_shared(name: str) -> None:
-    _shared[0].draw(name)
+    with progress("draw figures", len(names)) as bar:
+        for name in names:
+            picture = figure_named(name).draw(results)
+            files = [Path(folder) / f"{name}.{ending}" for ending in FORMATS]
+            save(picture, *files)
+            bar.update()
 
 
 def read_results(
