@@ -150,6 +150,16 @@ def test_floors_are_the_folders():
     assert "ignore_imports" not in contract
 
 
+def test_guides_show_the_floors_in_their_order():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    (contract,) = project["tool"]["importlinter"]["contracts"]
+    layers = [layer.removeprefix("symgeom.") for layer in reversed(contract["layers"])]
+    rooms = (ROOT / "symgeom/README.md").read_text()
+    assert re.findall(r"^\| `(\w+)` \|", rooms, re.MULTILINE)[: len(layers)] == layers
+    named = ", ".join(f"`{layer}`" for layer in layers if layer != "__main__")
+    assert named in " ".join((ROOT / "README.md").read_text().split())
+
+
 @pytest.mark.parametrize("library", DOORS)
 def test_one_door_per_library(library: str):
     rooms = [ROOT / "symgeom" / room for room in DOORS[library]]

@@ -132,7 +132,7 @@ def test_a_package_is_prose_and_exports(path: Path):
 
 def test_importing_symgeom_does_not_import_torch():
     program = "import sys, symgeom; symgeom.open_study; assert 'torch' not in sys.modules"
-    subprocess.run([sys.executable, "-c", program], check=True)
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 def test_a_type_checker_sees_the_names(tmp_path: Path):

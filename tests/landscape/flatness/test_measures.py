@@ -210,4 +210,4 @@ def test_records_are_read_without_torch():
         "import sys; import symgeom.landscape.flatness.measures.catalogue; "
         "assert 'torch' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", command], cwd=ROOT, check=True)
+    assert subprocess.run([sys.executable, "-c", command], cwd=ROOT, check=False).returncode == 0

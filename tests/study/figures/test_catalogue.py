@@ -81,7 +81,7 @@ def test_reading_the_catalogue_loads_no_library_that_draws():
         "heavy = {'torch', 'matplotlib', 'xarray', 'scipy', 'PIL'} & {*sys.modules};"
         "assert not heavy, heavy"
     )
-    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0
 
 
 def test_the_default_study_has_no_figure_that_it_does_not_ask_for():
