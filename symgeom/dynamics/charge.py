@@ -30,11 +30,13 @@ import torch
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError, check_same_tensors
+from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters
 from symgeom.symmetry.bilinear import charged_groups, pairing, pairing_bound
 from symgeom.symmetry.spec import SymmetrySpec, check_spec
 
 
+@door
 def charges(spec: SymmetrySpec, params: Parameters) -> dict[str, Tensor]:
     """Charges of the units whose scaling or mixing leaves the outputs unchanged.
 

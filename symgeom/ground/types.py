@@ -9,9 +9,12 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from symgeom.ground.doors import door
+
 Parameters = Mapping[str, Tensor]
 
 
+@door
 def parameters(module: nn.Module) -> dict[str, Tensor]:
     """Return the weights and buffers of a module as detached copies.
 

@@ -30,6 +30,7 @@ import torch
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError, check_finite, check_same_tensors
+from symgeom.ground.doors import check_attributes
 from symgeom.ground.types import Parameters, cast, ravel, stack
 from symgeom.landscape.barriers import evaluate
 from symgeom.landscape.path import combine
@@ -78,6 +79,7 @@ class Plane:
     torus: Torus | None = None
 
     def __post_init__(self) -> None:
+        check_attributes(self)
         for network, name in zip(self.networks, ("first", "second", "third"), strict=True):
             check_same_tensors(network, self.a, f"the {name} network of the plane")
             check_finite(network, f"the {name} network of the plane")

@@ -32,6 +32,7 @@ from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from symgeom.ground.checks import SymgeomError, check_same_tensors
+from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters, stack
 from symgeom.landscape.batchnorm.statistics import sharing_copy, tensor_name
 from symgeom.landscape.path import Path, PathFunction, as_path, check_times
@@ -151,6 +152,7 @@ def unit_statistics(
     return statistics
 
 
+@door
 def repair(
     spec: SymmetrySpec,
     module: nn.Module,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import xarray as xr
 
 from symgeom.ground.checks import SymgeomError
+from symgeom.ground.doors import door
 from symgeom.store.batches import join_batches
 from symgeom.store.layout import PARAMETER, SUFFIX
 from symgeom.store.reading import file_system, read_store
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 
+@door
 def open_study(
     path: str | Path,
     *,

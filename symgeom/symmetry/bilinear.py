@@ -32,6 +32,7 @@ import torch
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError
+from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters
 from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup, check_spec, take
 
@@ -133,6 +134,7 @@ def _check_same_shape(group: UnitGroup, leg: Leg, u: Parameters, v: Parameters) 
         )
 
 
+@door
 def pairing(spec: SymmetrySpec, u: Parameters, v: Parameters) -> dict[str, Tensor]:
     """Bilinear form of the scaling generators.
 

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from symgeom.ground.checks import SymgeomError, check_finite
+from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters
 from symgeom.symmetry.discovery.capture import tensors_of
 from symgeom.symmetry.group import GroupElement, act, random_element
@@ -102,6 +103,7 @@ class Certificate:
         )
 
 
+@door
 def certify(
     spec: SymmetrySpec,
     module: nn.Module,

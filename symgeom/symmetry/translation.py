@@ -30,6 +30,7 @@ import torch
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError, check_finite
+from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters, cast
 
 TOLERANCE = 1e-12
@@ -69,6 +70,7 @@ class Translation:
     start: int
     stop: int
 
+    @door
     def charge(self, params: Parameters) -> Tensor:
         """Return what gradient flow conserves.
 
@@ -86,6 +88,7 @@ class Translation:
         return rows if self.axis is None else rows.sum(self.axis)
 
 
+@door
 def find_translations(
     loss: Loss, params: Parameters, *, generator: torch.Generator, draws: int = 3
 ) -> tuple[Translation, ...]:

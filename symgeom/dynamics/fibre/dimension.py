@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from symgeom.ground.checks import check_finite
+from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters, cast, ravel
 from symgeom.symmetry.bilinear import charged_groups
 from symgeom.symmetry.spec import SymmetrySpec, UnitGroup, check_spec, put, take
@@ -28,6 +29,7 @@ TOLERANCE = 1e-10
 """Singular values below this share of the largest are rounding."""
 
 
+@door
 def orbit_dimension(spec: SymmetrySpec, params: Parameters) -> int:
     """Return the dimension of the orbit of a network under its scalings and matrices.
 

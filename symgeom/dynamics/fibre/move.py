@@ -28,6 +28,7 @@ from symgeom.dynamics.charge import charges
 from symgeom.dynamics.fibre.mixing_matrix import mixing_to
 from symgeom.dynamics.fibre.unit_scales import scales_to
 from symgeom.ground.checks import SymgeomError, check_finite
+from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters, cast
 from symgeom.symmetry.bilinear import charged_groups, leg_powers, leg_products, pairing_bound
 from symgeom.symmetry.group import GroupElement, act, identity
@@ -43,6 +44,7 @@ SWEEPS = 2000
 """Most visits of every group."""
 
 
+@door
 def move_on_fibre(
     spec: SymmetrySpec, params: Parameters, target: Mapping[str, Tensor]
 ) -> tuple[dict[str, Tensor], GroupElement]:

@@ -25,11 +25,13 @@ from torch import Tensor
 
 from symgeom.dynamics.charge import charges
 from symgeom.dynamics.fibre.move import move_on_fibre
+from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters, cast
 from symgeom.symmetry.bilinear import charged_groups
 from symgeom.symmetry.spec import SymmetrySpec
 
 
+@door
 def walk_fibre(
     spec: SymmetrySpec, params: Parameters, imbalances: Iterable[float]
 ) -> list[dict[str, Tensor]]:

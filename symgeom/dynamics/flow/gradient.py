@@ -25,6 +25,7 @@ from symgeom.dynamics.charge import charges
 from symgeom.dynamics.flow.integrators import FlowEndedError, VectorField, follow
 from symgeom.dynamics.flow.plan import FlowPlan
 from symgeom.ground.checks import check_finite
+from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters, cast, ravel, stack, unravel
 from symgeom.landscape.problem import Problem
 from symgeom.symmetry.bilinear import pairing_bound
@@ -66,6 +67,7 @@ class Flow:
     status: str
 
 
+@door
 def gradient_flow(
     problem: Problem, params: Parameters, plan: FlowPlan, *, spec: SymmetrySpec | None = None
 ) -> Flow:

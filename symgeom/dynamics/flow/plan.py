@@ -8,6 +8,7 @@ import numpy as np
 
 from symgeom.dynamics.flow.integrators import INTEGRATORS, MIDPOINT, Steps
 from symgeom.ground.checks import SymgeomError, check_choice
+from symgeom.ground.doors import check_attributes
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class FlowPlan:
     evaluations: int = 1_000_000
 
     def __post_init__(self) -> None:
+        check_attributes(self)
         check_choice(self.method, INTEGRATORS, "integrator of gradient flow")
         if not self.times or self.times[0] < 0 or not all(np.diff(self.times) > 0):
             raise SymgeomError(

@@ -22,6 +22,7 @@ from torch.func import functional_call
 from symgeom.dynamics.charge import invariance_defect
 from symgeom.dynamics.laws.diagnosis import Diagnosis
 from symgeom.ground.checks import check_finite
+from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters, cast
 from symgeom.symmetry.discovery.capture import tensors_of
 from symgeom.symmetry.spec import SymmetrySpec
@@ -55,6 +56,7 @@ class LawCheck:
         return self.defect <= TOLERANCE
 
 
+@door
 def check_laws(
     spec: SymmetrySpec,
     module: nn.Module,

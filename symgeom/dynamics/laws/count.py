@@ -33,6 +33,7 @@ from symgeom.dynamics.charge import charges
 from symgeom.dynamics.laws.lie_algebra import RandomFields
 from symgeom.dynamics.laws.span import Span
 from symgeom.ground.checks import SymgeomError, check_finite
+from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters, cast, ravel, unravel
 from symgeom.symmetry.spec import SymmetrySpec
 
@@ -78,6 +79,7 @@ class LawCount:
         return self.laws - self.known
 
 
+@door
 def count_laws(
     module: nn.Module,
     params: Parameters,

@@ -48,6 +48,7 @@ from symgeom.dynamics.ledger.noise_split import NoiseSplit, SplitState, Step
 from symgeom.dynamics.ledger.record import TERMS, LedgerRecord
 from symgeom.dynamics.ledger.stacked_pairing import StackedPairing
 from symgeom.ground.checks import SymgeomError, check_same_tensors
+from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters, cast
 from symgeom.symmetry.spec import SymmetrySpec
 
@@ -115,6 +116,7 @@ class Ledger:
     tensor([0., 0.], dtype=torch.float64)
     """
 
+    @door
     def __init__(
         self,
         spec: SymmetrySpec,
@@ -154,6 +156,7 @@ class Ledger:
         )
         self._snapshots: dict[int, dict[str, Tensor]] = {}
 
+    @door
     def record(
         self,
         params: Parameters,
@@ -204,6 +207,7 @@ class Ledger:
         self._charge[rows] += sum(changes)
         self._memory[rows] = work - learning_rate * bend
 
+    @door
     def snapshot(
         self, step: int, params: Parameters, *, members: Tensor | Sequence[int] | None = None
     ) -> None:

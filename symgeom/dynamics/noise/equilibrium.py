@@ -35,6 +35,7 @@ from scipy.optimize import brentq
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError, check_finite
+from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters, cast
 from symgeom.symmetry.bilinear import leg_powers, leg_products
 from symgeom.symmetry.spec import SymmetrySpec, check_spec
@@ -86,6 +87,7 @@ def decay_ratio(
     return 2 * weight_decay * batch_size * (1 - momentum) / learning_rate
 
 
+@door
 def noise_equilibrium(
     spec: SymmetrySpec, params: Parameters, force: dict[str, Tensor], *, decay: float
 ) -> dict[str, Tensor]:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from symgeom.dynamics.noise.moments import gradient_moments
 from symgeom.ground.checks import check_finite
+from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters, cast
 from symgeom.landscape.problem import Problem
 from symgeom.symmetry.bilinear import charged_groups
@@ -58,6 +59,7 @@ def gradient_variance(problem: Problem, params: Parameters) -> dict[str, Tensor]
     return variances
 
 
+@door
 def noise_force(spec: SymmetrySpec, problem: Problem, params: Parameters) -> dict[str, Tensor]:
     """Total gradient variance on every leg of every unit: what SGD's noise pushes with.
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from symgeom.ground.checks import check_choice
+from symgeom.ground.doors import door
 from symgeom.landscape.barriers.shared import SharedLayer
 from symgeom.landscape.path import Path, PathFunction, as_path
 from symgeom.landscape.problem import Problem
@@ -46,6 +47,7 @@ class Profile:
     batch_norm: str | None
 
 
+@door
 def profile(
     problem: Problem,
     path: PathFunction,

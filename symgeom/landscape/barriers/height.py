@@ -3,11 +3,13 @@
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError, check_choice
+from symgeom.ground.doors import door
 
 DEFINITIONS = ("above_line", "maximum")
 """The height of a barrier: the largest rise above the line between the ends, or the maximum."""
 
 
+@door
 def barrier(t: Tensor, values: Tensor, *, definition: str = "above_line") -> Tensor:
     """Return the height of the barrier along a path.
 

@@ -29,6 +29,7 @@ from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from symgeom.ground.checks import SymgeomError, check_finite, check_same_tensors
+from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters, cast, parameters
 from symgeom.landscape.batchnorm.feeding import Fold, find_folds
 from symgeom.landscape.batchnorm.statistics import sharing_copy, tensor_name
@@ -77,6 +78,7 @@ class Folded:
     unchanged: Mapping[str, str]
     original: Parameters
 
+    @door
     def parameters(self, params: Parameters) -> dict[str, Tensor]:
         """Fold a network of the original architecture.
 
@@ -122,6 +124,7 @@ class Folded:
         return {name: folded[name] for name in _tensors(self.module)}
 
 
+@door
 def fold_batchnorm(module: nn.Module, example: Tensor) -> Folded:
     """Return an architecture without batch norm, and the map that takes networks to it.
 

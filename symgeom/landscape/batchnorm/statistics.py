@@ -28,6 +28,7 @@ from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from symgeom.ground.checks import SymgeomError, check_choice
+from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters
 
 POLICIES = ("carried", "recompute")
@@ -227,6 +228,7 @@ class BatchMode:
         return outputs, statistics
 
 
+@door
 def recompute_statistics(
     module: nn.Module, params: Parameters, inputs: Tensor, *, chunk: int = 2048
 ) -> dict[str, Tensor]:

@@ -25,6 +25,7 @@ import torch
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError, check_same_tensors
+from symgeom.ground.doors import check_attributes
 from symgeom.ground.types import Parameters, stack
 from symgeom.landscape.binary.layers import sign
 from symgeom.landscape.path import LinearPath, Path, check_times, one_pair
@@ -107,6 +108,7 @@ class HammingPath(Path):
     stacked: bool = False
 
     def __post_init__(self) -> None:
+        check_attributes(self)
         check_same_tensors(self.end, self.start, "the end of the path")
         object.__setattr__(self, "start", _with_signs(self.start, self.order))
         object.__setattr__(self, "end", _with_signs(self.end, self.order))

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from symgeom.ground.checks import SymgeomError, check_finite, check_same_tensors
+from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters
 from symgeom.landscape.batchnorm.statistics import tensor_name
 from symgeom.landscape.binary.layers import BinaryLinear, sign
@@ -53,6 +54,7 @@ def binary_tensors(module: nn.Module) -> tuple[str, ...]:
     return tuple(names)
 
 
+@door
 def binarise(params: Parameters, names: Iterable[str]) -> dict[str, Tensor]:
     """Replace latent weights by their signs, which changes no output.
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 
 from symgeom.ground.checks import SymgeomError
+from symgeom.ground.doors import door
 from symgeom.landscape.chain.plan import ChainPlan
 from symgeom.landscape.chain.record import Chains
 from symgeom.landscape.chain.steps import CurveTraining
@@ -14,6 +15,7 @@ from symgeom.landscape.problem import Problem
 from symgeom.quotient.torus import Torus
 
 
+@door
 def optimise_path(
     problem: Problem,
     chain: Curve,

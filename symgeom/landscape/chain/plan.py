@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError
+from symgeom.ground.doors import check_attributes
 from symgeom.ground.schedule import cosine_decay
 
 LOWEST = {
@@ -57,6 +58,7 @@ class ChainPlan:
     evaluation_samples: int | None = None
 
     def __post_init__(self) -> None:
+        check_attributes(self)
         for name, least in LOWEST.items():
             value = getattr(self, name)
             if value is not None and not value >= least:

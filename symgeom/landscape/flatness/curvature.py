@@ -35,6 +35,7 @@ import torch
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError
+from symgeom.ground.doors import check_attributes, door
 from symgeom.ground.types import Parameters, cast, ravel
 from symgeom.landscape.flatness.eigenpairs import Product
 from symgeom.landscape.flatness.hessian import (
@@ -68,6 +69,9 @@ class Effort:
     tolerance: float = 1e-3
     probes: int = 100
 
+    def __post_init__(self) -> None:
+        check_attributes(self)
+
 
 @dataclass(frozen=True, eq=False)
 class Curvature:
@@ -88,6 +92,7 @@ class Curvature:
     kind: str
 
 
+@door
 def relative_curvature(
     problem: Problem,
     params: Parameters,
@@ -139,6 +144,7 @@ def relative_curvature(
     return _measured(operator, problem, size, "relative", effort, generator)
 
 
+@door
 def torus_curvature(
     torus: Torus,
     problem: Problem,

@@ -25,6 +25,7 @@ import torch
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError
+from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters, cast, ravel
 from symgeom.landscape.flatness.broadening import POINTS, broadened
 from symgeom.landscape.flatness.eigenpairs import INVARIANT, PROJECTIONS, Product
@@ -94,6 +95,7 @@ class SmoothDensity:
     width: float
 
 
+@door
 def spectral_density(
     problem: Problem,
     params: Parameters,

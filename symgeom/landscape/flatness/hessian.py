@@ -29,6 +29,7 @@ import torch
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError
+from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters, cast, unravel
 from symgeom.landscape.flatness.eigenpairs import Product, refined_eigenpairs
 from symgeom.landscape.problem import Problem
@@ -202,6 +203,7 @@ def trainable(
     return [name for name in names if name in tensors]
 
 
+@door
 def hessian_eigenvalues(
     problem: Problem,
     params: Parameters,

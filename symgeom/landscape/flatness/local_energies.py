@@ -27,6 +27,7 @@ import torch
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError
+from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters
 from symgeom.landscape.flatness.hessian import trainable
 from symgeom.landscape.flatness.noise import KindOfNoise, Noise
@@ -73,6 +74,7 @@ class LocalEnergy:
 
 
 @torch.no_grad()
+@door
 def local_energy(
     problem: Problem,
     params: Parameters,

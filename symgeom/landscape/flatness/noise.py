@@ -28,6 +28,7 @@ import torch
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError, check_choice
+from symgeom.ground.doors import check_attributes
 from symgeom.ground.types import Parameters, ravel, unravel
 from symgeom.landscape.flatness.parts import on_the_torus, sphere_indices
 from symgeom.symmetry.spec import SymmetrySpec
@@ -73,6 +74,7 @@ class Noise:
     tensors: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
+        check_attributes(self)
         check_choice(self.kind, KINDS, "noise")
         if self.kind == "torus":
             _architecture(self)

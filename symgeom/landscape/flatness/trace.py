@@ -27,6 +27,7 @@ import torch
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError, check_choice
+from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters, cast, ravel
 from symgeom.landscape.flatness.eigenpairs import Product
 from symgeom.landscape.flatness.hessian import hessian_vector_product, trainable
@@ -62,6 +63,7 @@ class HessianTrace:
     batch_norm: str | None
 
 
+@door
 def hessian_trace(
     problem: Problem,
     params: Parameters,

@@ -31,6 +31,7 @@ import torch
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError
+from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters, ravel, unravel
 from symgeom.landscape.flatness.hessian import trainable
 from symgeom.landscape.problem import Problem
@@ -62,6 +63,7 @@ class Sharpness:
     batch_norm: str | None
 
 
+@door
 def sharpness(
     problem: Problem,
     params: Parameters,

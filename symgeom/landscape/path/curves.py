@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError, check_choice
+from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters
 from symgeom.landscape.path.abstract import Path, PathFunction, check_times
 from symgeom.landscape.path.points import check_points, one_pair
@@ -148,6 +149,7 @@ CURVES: Mapping[str, Callable[[Sequence[Parameters]], Curve]] = {
 """Curves by name, to be drawn along a path and trained."""
 
 
+@door
 def curve_along(path: PathFunction, *, kind: str = "polygonal", bends: int = 1) -> Curve:
     """Draw a curve through equidistant points of a path: where the training of a chain begins.
 

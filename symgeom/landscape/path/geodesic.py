@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from symgeom.ground.doors import check_attributes
 from symgeom.ground.types import Parameters, cast, unstack
 from symgeom.landscape.path.abstract import Path, check_times
 from symgeom.landscape.path.points import check_points, one_pair
@@ -65,6 +66,7 @@ class GeodesicPath(Path):
     stacked: bool = False
 
     def __post_init__(self) -> None:
+        check_attributes(self)
         check_points(self.points)
         check_spec(self.spec, self._one_network)
         for group, (u, v) in self._coordinates.items():

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
 from symgeom.ground.checks import SymgeomError
+from symgeom.ground.doors import check_attributes, door
 from symgeom.ground.types import Parameters
 from symgeom.landscape.batchnorm import BatchMode, check_policy
 from symgeom.landscape.problem.fit import check_fit
@@ -79,6 +80,7 @@ class Problem:
     _batch_mode: BatchMode | None = field(init=False, default=None, repr=False)
 
     def __post_init__(self) -> None:
+        check_attributes(self)
         policy = check_policy(self.module, self.batch_norm, self.training_inputs)
         object.__setattr__(self, "batch_norm", policy)
         if policy == "recompute":
@@ -91,6 +93,7 @@ class Problem:
             )
         check_fit(self.module, self.inputs, self.targets)
 
+    @door
     def outputs(self, params: Parameters, *, index: Tensor | None = None) -> Tensor:
         """Return the network's outputs.
 
@@ -114,6 +117,7 @@ class Problem:
             outputs.append(functional_call(self.module, network, (part,)))
         return torch.cat(outputs)
 
+    @door
     def loss(self, params: Parameters, *, index: Tensor | None = None) -> Tensor:
         """Return the mean loss over the data, or over one mini-batch.
 
@@ -132,6 +136,7 @@ class Problem:
         targets = self.targets if index is None else self.targets[index]
         return self.sample_loss(self.outputs(params, index=index), targets).mean()
 
+    @door
     def error(self, params: Parameters) -> Tensor:
         """Return the fraction of misclassified samples.
 
@@ -147,6 +152,7 @@ class Problem:
         """
         return misclassified(self.outputs(params), self.targets)
 
+    @door
     def loss_and_error(self, params: Parameters) -> tuple[Tensor, Tensor]:
         """Return :meth:`loss` and :meth:`error` from one pass over the data.
 
@@ -164,6 +170,7 @@ class Problem:
         loss = self.sample_loss(outputs, self.targets).mean()
         return loss, misclassified(outputs, self.targets)
 
+    @door
     def gradient(self, params: Parameters, *, index: Tensor | None = None) -> dict[str, Tensor]:
         """Return the gradient of the mean loss over the data, or over one mini-batch.
 
@@ -195,6 +202,7 @@ class Problem:
                 total[name] = total[name] + addend
         return {name: tensor / len(targets) for name, tensor in total.items()}
 
+    @door
     def batch_outputs(self, params: Parameters, inputs: Tensor) -> Tensor:
         """Return the outputs on one batch of any samples, as in training.
 
@@ -215,6 +223,7 @@ class Problem:
             return self._batch_mode.outputs(params, inputs)
         return functional_call(self.module, dict(params), (inputs,))
 
+    @door
     def batch_loss(self, params: Parameters, inputs: Tensor, targets: Tensor) -> Tensor:
         """Return the mean loss of one batch of any samples, augmented ones for instance.
 
@@ -234,6 +243,7 @@ class Problem:
         outputs = at_least_single(self.batch_outputs(params, inputs))
         return self.sample_loss(outputs, targets).mean()
 
+    @door
     def sample_gradients(self, params: Parameters) -> Iterator[dict[str, Tensor]]:
         """Yield the gradients of the samples' losses, chunk by chunk, so that memory is bounded.
 
@@ -270,6 +280,7 @@ class Problem:
         for inputs, targets in chunks:
             yield vmap(of_sample)(inputs, targets)
 
+    @door
     def mean_over_samples(
         self, params: Parameters, function: Callable[[dict[str, Tensor]], dict[str, Tensor]]
     ) -> dict[str, Tensor]:
@@ -295,10 +306,12 @@ class Problem:
                 total[name] = total[name] + addend if name in total else addend
         return {name: tensor / len(self.targets) for name, tensor in total.items()}
 
+    @door
     def subset(self, index: Tensor) -> "Problem":
         """Return the landscape of the samples that ``index`` (int64 or bool) picks."""
         return replace(self, inputs=self.inputs[index], targets=self.targets[index])
 
+    @door
     def relabel(self, targets: Tensor) -> "Problem":
         """Return the landscape of other targets of the same inputs.
 
@@ -318,6 +331,7 @@ class Problem:
         object.__setattr__(relabelled, "targets", targets)
         return relabelled
 
+    @door
     def cast(self, dtype: torch.dtype) -> "Problem":
         """Return the landscape with data in another precision (not parameters)."""
         targets = self.targets.to(dtype) if self.targets.is_floating_point() else self.targets
@@ -325,6 +339,7 @@ class Problem:
         inputs = self.inputs.to(dtype)
         return replace(self, inputs=inputs, targets=targets, training_inputs=training)
 
+    @door
     def to(self, device: torch.device | str) -> "Problem":
         """Return the landscape with network and data on another device (not parameters)."""
         module = copy.deepcopy(self.module).to(device)

@@ -30,6 +30,7 @@ import torch
 from torch import Tensor, nn
 
 from symgeom.ground.checks import check_choice
+from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters, parameters
 from symgeom.learning.networks.initialisation import INITIALISATIONS, Law, fans
 from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup, check_spec, take
@@ -40,6 +41,7 @@ EXCESS = {"normal": 2.0, "uniform": 4 / 5}
 Layer = nn.Linear | nn.Conv2d
 
 
+@door
 def charge_moments(
     spec: SymmetrySpec, network: nn.Module, initialisation: str
 ) -> dict[str, tuple[Tensor, Tensor]]:

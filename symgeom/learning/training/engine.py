@@ -25,6 +25,7 @@ import torch
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError
+from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters
 from symgeom.landscape.problem import Problem
 from symgeom.landscape.problem.evaluation import laid_out
@@ -37,6 +38,7 @@ from symgeom.learning.training.saved import Saved, restored_outcome
 from symgeom.learning.training.stage import Stage
 
 
+@door
 def train(
     problem: Problem,
     start: Parameters,

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from symgeom.ground.checks import SymgeomError
+from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters
 from symgeom.quotient.alignment.assignment import best_permutation, ties
 from symgeom.quotient.alignment.records import Alignment
@@ -44,6 +45,7 @@ UNIT_AXIS: dict[type[nn.Module], int] = {
 """Layers whose output is indexed by the units of their weight's first axis, and on which axis."""
 
 
+@door
 def unit_activations(
     spec: SymmetrySpec, module: nn.Module, params: Parameters, inputs: Tensor
 ) -> dict[str, Tensor]:
@@ -98,6 +100,7 @@ def unit_activations(
     return activations
 
 
+@door
 def align_activations(
     spec: SymmetrySpec, reference: Mapping[str, Tensor], activations: Mapping[str, Tensor]
 ) -> Alignment:

@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError
+from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters
 from symgeom.quotient.alignment.alignable import check_alignable
 from symgeom.quotient.alignment.ascent import ascend, match_known_first
@@ -68,6 +69,7 @@ class JointAlignment(Generic[Name]):
         return compose(self.spec, from_frame, self.elements[second])
 
 
+@door
 def align_jointly(spec: SymmetrySpec, networks: Mapping[Name, Parameters]) -> JointAlignment[Name]:
     """Align many networks to one frame.
 

@@ -8,6 +8,7 @@ from itertools import chain
 import torch
 
 from symgeom.ground.checks import SymgeomError
+from symgeom.ground.doors import door
 from symgeom.ground.on_demand import OnDemand
 from symgeom.ground.types import Parameters
 from symgeom.quotient.alignment.alignable import check_alignable
@@ -26,6 +27,7 @@ from symgeom.symmetry.group import GroupElement, act
 from symgeom.symmetry.spec import SymmetrySpec
 
 
+@door
 def align(
     spec: SymmetrySpec,
     reference: Parameters,
@@ -81,6 +83,7 @@ def align(
     return alignment
 
 
+@door
 def align_pairs(
     spec: SymmetrySpec,
     networks: Mapping[Name, Parameters],

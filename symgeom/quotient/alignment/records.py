@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from symgeom.ground.checks import SymgeomError, check_choice
+from symgeom.ground.doors import check_attributes
 from symgeom.symmetry.group import GroupElement
 
 METHODS = ("iterated", "greedy")
@@ -29,6 +30,7 @@ class Matching:
     starts: int = 1
 
     def __post_init__(self) -> None:
+        check_attributes(self)
         check_choice(self.method, METHODS, "alignment method")
         if self.starts < 1 or (self.starts > 1 and self.method == "greedy"):
             raise SymgeomError(

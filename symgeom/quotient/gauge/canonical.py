@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError, check_choice, check_finite
+from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters, cast
 from symgeom.quotient.gauge.fixing import fixing_legs
 from symgeom.quotient.gauge.idle_units import Units, find_weak
@@ -38,6 +39,7 @@ class Canonical:
     weak: Units
 
 
+@door
 def canonicalise(
     spec: SymmetrySpec,
     params: Parameters,

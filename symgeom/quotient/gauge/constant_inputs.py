@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from symgeom.ground.checks import SymgeomError, check_finite
+from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters, cast
 from symgeom.quotient.torus import is_bias
 from symgeom.symmetry.discovery.capture import tensors_of
@@ -23,6 +24,7 @@ ROUNDING = 1e-10
 """Relative change of the outputs that rounding explains."""
 
 
+@door
 def absorb_constant_inputs(
     spec: SymmetrySpec, params: Parameters, inputs: Tensor, *, module: nn.Module | None = None
 ) -> tuple[dict[str, Tensor], list[int]]:

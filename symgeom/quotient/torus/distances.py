@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError, check_choice, check_same_tensors
+from symgeom.ground.doors import check_attributes, door
 from symgeom.ground.types import Parameters, cast
 from symgeom.quotient.torus.coordinates import sphere_coordinates, with_sphere_coordinates
 from symgeom.symmetry.spec import SymmetrySpec
@@ -28,6 +29,10 @@ class Torus:
     spec: SymmetrySpec
     bias_in_norm: bool = True
 
+    def __post_init__(self) -> None:
+        check_attributes(self)
+
+    @door
     def angles(self, first: Parameters, second: Parameters) -> dict[str, Tensor]:
         """Return the angles between two networks, sphere by sphere.
 
@@ -61,6 +66,7 @@ class Torus:
             angles[name] = torch.where(_have_directions(u, v), angle(u, v), torch.nan)
         return angles
 
+    @door
     def distance(self, first: Parameters, second: Parameters, *, kind: str = "rms") -> Tensor:
         """Return the distance between two networks.
 
@@ -99,6 +105,7 @@ class Torus:
             return squares.nanmean().sqrt()
         return squares.nansum().sqrt()
 
+    @door
     def group_distances(self, first: Parameters, second: Parameters) -> dict[str, Tensor]:
         """Return the distance between two networks, group by group.
 
@@ -128,6 +135,7 @@ class Torus:
             distances[name] = angles.square().nanmean().sqrt()
         return distances
 
+    @door
     def geodesic(self, first: Parameters, second: Parameters, t: float) -> dict[str, Tensor]:
         """Return a point of the geodesic; tensors on no sphere are interpolated linearly.
 
@@ -169,6 +177,7 @@ class Torus:
         linear = _interpolated(first, second, t)
         return self._network(linear, points)
 
+    @door
     def random_point(self, like: Parameters, *, generator: torch.Generator) -> dict[str, Tensor]:
         """Draw a network uniformly on the torus.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from matplotlib.figure import Figure as Picture
 
 from symgeom.ground.checks import SymgeomError, check_choice
+from symgeom.ground.doors import door
 from symgeom.study.figures.catalogue import NAMES, configuration_of_case, settings_of
 from symgeom.study.figures.drawing import read_results
 from symgeom.study.figures.record import figure_named
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from symgeom.study.figures.record import Configuration, Figure
 
 
+@door
 def draw_figure(folder: str | Path, case: str, name: str) -> Picture:
     """Draw one figure of a finished study.
 

@@ -29,6 +29,7 @@ Re-Basin" (2209.04836), appendix A.4 (permutations per architecture, by hand).
 
 from torch import Tensor, nn
 
+from symgeom.ground.doors import door
 from symgeom.symmetry.discovery.calls import tensor_names
 from symgeom.symmetry.discovery.capture import export
 from symgeom.symmetry.discovery.graph import walk
@@ -37,6 +38,7 @@ from symgeom.symmetry.discovery.head import head_group
 from symgeom.symmetry.spec import SymmetrySpec
 
 
+@door
 def discover(module: nn.Module, example: Tensor, *, within_heads: bool = False) -> SymmetrySpec:
     """Derive the symmetry groups of a network from its graph.
 

@@ -9,11 +9,13 @@ import torch
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError, check_finite
+from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters
 from symgeom.symmetry.group.element import GroupElement, part_of
 from symgeom.symmetry.spec import Leg, Scale, SymmetrySpec, UnitGroup, check_spec, put, take, view
 
 
+@door
 def act(spec: SymmetrySpec, element: GroupElement, params: Parameters) -> dict[str, Tensor]:
     """Apply a group element to a network.
 

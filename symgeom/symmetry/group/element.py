@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError
+from symgeom.ground.doors import check_attributes, door
 from symgeom.symmetry.spec import SymmetrySpec, UnitGroup
 
 
@@ -26,7 +27,11 @@ class GroupElement:
     permutations: Mapping[str, Tensor]
     scales: Mapping[str, Tensor]
 
+    def __post_init__(self) -> None:
+        check_attributes(self)
 
+
+@door
 def identity(spec: SymmetrySpec) -> GroupElement:
     """Return the element that changes nothing.
 
@@ -57,6 +62,7 @@ def identity(spec: SymmetrySpec) -> GroupElement:
     return GroupElement(permutations, scales)
 
 
+@door
 def random_element(
     spec: SymmetrySpec, *, generator: torch.Generator, spread: float = 0.5
 ) -> GroupElement:
@@ -109,6 +115,7 @@ def _random_scale(group: UnitGroup, generator: torch.Generator, spread: float) -
     return torch.ones_like(noise)
 
 
+@door
 def compose(spec: SymmetrySpec, second: GroupElement, first: GroupElement) -> GroupElement:
     """Return the element that acts like ``first``, then ``second``.
 
@@ -176,6 +183,7 @@ def extend(spec: SymmetrySpec, element: GroupElement) -> GroupElement:
     return GroupElement(permutations, scales)
 
 
+@door
 def inverse(spec: SymmetrySpec, element: GroupElement) -> GroupElement:
     """Return the element that undoes ``element``.
 

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Literal
 
 from symgeom.ground.checks import check_choice
+from symgeom.ground.doors import check_attributes, door
 
 Scale = Literal["positive", "sign", "linear", "none"]
 """Any positive number per unit, a sign, any invertible matrix across the units, or nothing."""
@@ -56,6 +57,9 @@ class Leg:
     buffer: bool = False
     shift: float = 0.0
 
+    def __post_init__(self) -> None:
+        check_attributes(self)
+
     def place(self) -> tuple[object, ...]:
         """Return where the units lie.
 
@@ -95,6 +99,9 @@ class UnitGroup:
     permute: bool = True
     exact_for: Literal["loss", "error"] = "loss"
 
+    def __post_init__(self) -> None:
+        check_attributes(self)
+
     def incoming(self) -> tuple[Leg, ...]:
         """Return the trainable legs that feed the units: the coordinates of their spheres."""
         return tuple(leg for leg in self.legs if leg.power > 0 and not leg.buffer)
@@ -123,6 +130,9 @@ class SymmetrySpec:
 
     groups: tuple[UnitGroup, ...]
 
+    def __post_init__(self) -> None:
+        check_attributes(self)
+
     @cached_property
     def hosts(self) -> dict[str, str]:
         """For each group, the name of the group that permutes its units.
@@ -143,6 +153,7 @@ class SymmetrySpec:
                 hosts[group.name] = others[0]
         return hosts
 
+    @door
     def __getitem__(self, name: str) -> UnitGroup:
         """Return the group of that name."""
         check_choice(name, [group.name for group in self.groups], "unit group")
@@ -157,6 +168,7 @@ class SymmetrySpec:
         return json.dumps(asdict(self), indent=1, sort_keys=True)
 
     @classmethod
+    @door
     def from_json(cls, text: str) -> "SymmetrySpec":
         """Read a spec back from :meth:`to_json`."""
         groups: list[UnitGroup] = []
