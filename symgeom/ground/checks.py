@@ -9,12 +9,16 @@ Torch is imported for annotations only, so that reading a store does not load it
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from torch import Tensor, nn
 
-    from torch import Tensor
+SHOWN = 3
+"""Names that a message shows; it counts the others."""
 
 
 class SymgeomError(ValueError):
@@ -77,21 +81,184 @@ def check_same_tensors(
     >>> import torch
     >>> check_same_tensors({"w": torch.ones(2)}, {"w": torch.zeros(2)}, "the network to align")
     """
-    missing = sorted(expected.keys() - tensors.keys())
-    extra = sorted(tensors.keys() - expected.keys())
-    if missing or extra:
+    difference = difference_of(tensors, shapes_of(expected))
+    if difference:
         raise SymgeomError(
-            f"Cannot compare {what} with its reference: tensors missing {missing}, tensors not "
-            f"expected {extra}. Both networks must have the same architecture."
+            f"Cannot compare {what} with its reference: {difference}. Both networks must have the "
+            "same architecture."
         )
-    for name, tensor in expected.items():
-        shape = tensors[name].shape
-        if shape != tensor.shape:
+
+
+def shapes_of(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the tensors of a network.
+
+    Parameters
+    ----------
+    tensors : mapping of str to Tensor
+        One network.
+
+    Returns
+    -------
+    dict of str to tuple of int
+        By name.
+
+    Examples
+    --------
+    >>> import torch
+    >>> shapes_of({"w": torch.ones(2, 3)})
+    {'w': (2, 3)}
+    """
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+
+
+def difference_of(
+    tensors: Mapping[str, Tensor],
+    shapes: Mapping[str, tuple[int, ...]],
+    optional: Collection[str] = (),
+) -> str:
+    """Say how the names and shapes of tensors differ from those of an architecture.
+
+    Parameters
+    ----------
+    tensors : mapping of str to Tensor
+        One network.
+    shapes : mapping of str to tuple of int
+        Those of the architecture.
+    optional : collection of str
+        Names that may be left out.
+
+    Returns
+    -------
+    str
+        The first differences, and the way to names that fit where one is seen; empty if there is
+        no difference.
+
+    Examples
+    --------
+    >>> import torch
+    >>> difference_of({"w": torch.ones(2)}, {"w": (2,)})
+    ''
+    >>> difference_of({"module.w": torch.ones(2)}, {"w": (2,)})
+    "tensors missing ['w'], tensors not expected ['module.w']; they begin with 'module.': \
+remove it ({name.removeprefix('module.'): tensor for name, tensor in tensors.items()})"
+    """
+    if not isinstance(tensors, Mapping):
+        return f"it is of type {type(tensors).__name__} and not a mapping of names to tensors"
+    missing = [name for name in shapes if name not in tensors and name not in optional]
+    extra = [name for name in tensors if name not in shapes]
+    other: list[str] = []
+    for name, shape in shapes.items():
+        if name in tensors and tensors[name].shape != shape:
+            other.append(f"tensor '{name}' has shape {tuple(tensors[name].shape)}, not {shape}")
+    faults: list[str] = []
+    if missing:
+        faults.append(f"tensors missing {_first(missing)}")
+    if extra:
+        faults.append(f"tensors not expected {_first(extra)}")
+    faults.extend(other[:SHOWN])
+    return ", ".join(faults) + _way_to_names(missing, extra)
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The tensors of a module, by which its networks are recognised.
+
+    Attributes
+    ----------
+    module : str
+        The name of its class.
+    shapes : mapping of str to tuple of int
+        Of all parameters and buffers, under all their names.
+    optional : frozenset of str
+        Names that a network may leave out: second names of shared tensors, counters, and buffers
+        that the module does not save.
+    """
+
+    module: str
+    shapes: Mapping[str, tuple[int, ...]]
+    optional: frozenset[str]
+
+    @classmethod
+    def of(cls, module: nn.Module) -> Architecture:
+        """Return the architecture of a module.
+
+        Parameters
+        ----------
+        module : nn.Module
+            Any network.
+
+        Returns
+        -------
+        Architecture
+            Names and shapes; no tensor is held.
+
+        Examples
+        --------
+        >>> from torch import nn
+        >>> Architecture.of(nn.Linear(3, 2, bias=False)).shapes
+        {'weight': (2, 3)}
+        """
+        first_names = {name for name, _ in module.named_parameters()}
+        saved = module.state_dict()
+        parameters = dict(module.named_parameters(remove_duplicate=False))
+        buffers = dict(module.named_buffers(remove_duplicate=False))
+        optional = parameters.keys() - first_names
+        for name, buffer in buffers.items():
+            if name not in saved or not buffer.is_floating_point():
+                optional.add(name)
+        shapes = shapes_of({**parameters, **buffers})
+        return cls(type(module).__name__, shapes, frozenset(optional))
+
+    def check(self, tensors: Mapping[str, Tensor]) -> None:
+        """Raise unless tensors are a network of this architecture.
+
+        Parameters
+        ----------
+        tensors : mapping of str to Tensor
+            One network.
+
+        Raises
+        ------
+        SymgeomError
+            If a name is missing, superfluous, or has another shape.
+
+        Examples
+        --------
+        >>> import torch
+        >>> Architecture("Linear", {"weight": (2, 3)}, frozenset()).check({})
+        Traceback (most recent call last):
+            ...
+        symgeom.ground.checks.SymgeomError: Cannot use these weights in the network (Linear): \
+tensors missing ['weight']. Give the weights of this architecture, as parameters(module) names them.
+        """
+        difference = difference_of(tensors, self.shapes, self.optional)
+        if difference:
             raise SymgeomError(
-                f"Cannot compare {what} with its reference: tensor '{name}' has shape "
-                f"{tuple(shape)}, expected {tuple(tensor.shape)}. Both networks must have the "
-                "same architecture."
+                f"Cannot use these weights in the network ({self.module}): {difference}. Give the "
+                "weights of this architecture, as parameters(module) names them."
             )
+
+
+def _first(names: Sequence[str]) -> str:
+    """List the first names, and say how many more there are."""
+    more = len(names) - SHOWN
+    return f"{list(names[:SHOWN])}" + (f" and {more} more" if more > 0 else "")
+
+
+def _way_to_names(missing: Sequence[str], extra: Sequence[str]) -> str:
+    """Say what makes superfluous names the missing ones: a prefix to remove, or a near name."""
+    if not missing or not extra:
+        return ""
+    suffix = missing[0]
+    wrapped = [name for name in extra if name.endswith(f".{suffix}")]
+    prefix = wrapped[0].removesuffix(suffix) if wrapped else ""
+    if prefix and all(name.startswith(prefix) for name in extra):
+        return (
+            f"; they begin with '{prefix}': remove it "
+            f"({{name.removeprefix('{prefix}'): tensor for name, tensor in tensors.items()}})"
+        )
+    near = get_close_matches(suffix, extra, n=1)
+    return f"; '{near[0]}' may be meant to be '{suffix}'" if near else ""
 
 
 def check_choice(value: object, choices: Iterable[object], what: str) -> None:

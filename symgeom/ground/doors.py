@@ -90,22 +90,62 @@ def door(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     symgeom.ground.checks.SymgeomError: Cannot call halved: argument 'number' is the text '3'; \
 a number belongs there.
     """
-    order = tuple(signature(function).parameters)
+    return door_with(_nothing)(function)
 
-    @wraps(function)
-    def with_door(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        if _inside.yes:
-            return function(*args, **kwargs)
-        judges = _judges_of(function)
-        _judge_all(function.__name__, judges, zip(order, args, strict=False))
-        _judge_all(function.__name__, judges, kwargs.items())
-        _inside.yes = True
-        try:
-            return function(*args, **kwargs)
-        finally:
-            _inside.yes = False
 
-    return with_door
+def door_with(
+    check: Callable[..., None],
+) -> Callable[[Callable[Arguments, Result]], Callable[Arguments, Result]]:
+    """Make a :func:`door` that also asks whether arguments fit each other.
+
+    Parameters
+    ----------
+    check : callable
+        It takes what the function takes, and raises SymgeomError if that does not fit.
+
+    Returns
+    -------
+    callable
+        What makes a function one with a door.
+
+    Examples
+    --------
+    >>> def check_order(low: float, high: float) -> None:
+    ...     if low > high:
+    ...         raise SymgeomError(f"Cannot draw from {low} to {high}: exchange them.")
+    >>> @door_with(check_order)
+    ... def length(low: float, high: float) -> float:
+    ...     return high - low
+    >>> length(2, 1)
+    Traceback (most recent call last):
+        ...
+    symgeom.ground.checks.SymgeomError: Cannot draw from 2 to 1: exchange them.
+    """
+
+    def with_check(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+        order = tuple(signature(function).parameters)
+
+        @wraps(function)
+        def with_door(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+            if _inside.yes:
+                return function(*args, **kwargs)
+            judges = _judges_of(function)
+            _judge_all(function.__name__, judges, zip(order, args, strict=False))
+            _judge_all(function.__name__, judges, kwargs.items())
+            _inside.yes = True
+            try:
+                check(*args, **kwargs)
+                return function(*args, **kwargs)
+            finally:
+                _inside.yes = False
+
+        return with_door
+
+    return with_check
+
+
+def _nothing(*_: object, **__: object) -> None:
+    """Ask nothing more."""
 
 
 def check_attributes(record: object) -> None:

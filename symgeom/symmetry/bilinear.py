@@ -107,7 +107,7 @@ def charged_groups(spec: SymmetrySpec, *scales: str) -> SymmetrySpec:
         if group.scale in kinds:
             legs = tuple(leg for leg in group.legs if not leg.buffer)
             groups.append(replace(group, legs=legs))
-    return SymmetrySpec(tuple(groups))
+    return replace(spec, groups=tuple(groups))
 
 
 def _slices(group: UnitGroup, u: Parameters, v: Parameters) -> list[tuple[Tensor, Tensor]]:

@@ -117,4 +117,4 @@ def unsigned(spec: SymmetrySpec) -> SymmetrySpec:
     for group in charged_groups(spec.exact()).groups:
         legs = tuple(replace(leg, power=abs(leg.power)) for leg in group.legs)
         groups.append(replace(group, legs=legs))
-    return SymmetrySpec(tuple(groups))
+    return replace(spec, groups=tuple(groups))

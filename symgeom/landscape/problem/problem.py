@@ -18,13 +18,14 @@ statistics.
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
-from symgeom.ground.checks import SymgeomError
-from symgeom.ground.doors import check_attributes, door
+from symgeom.ground.checks import Architecture, SymgeomError
+from symgeom.ground.doors import check_attributes, door, door_with
 from symgeom.ground.types import Parameters
 from symgeom.landscape.batchnorm import BatchMode, check_policy
 from symgeom.landscape.problem.fit import check_fit
@@ -37,6 +38,11 @@ from symgeom.landscape.problem.losses import (
 
 GRADIENT_BYTES = 2**26
 """Memory (bytes) that one chunk of per-sample gradients of one network may take."""
+
+
+def _check_network(problem: "Problem", params: Parameters, *_: object, **__: object) -> None:
+    """Raise unless a network is one of the problem's architecture."""
+    problem.architecture.check(params)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +99,12 @@ class Problem:
             )
         check_fit(self.module, self.inputs, self.targets)
 
-    @door
+    @cached_property
+    def architecture(self) -> Architecture:
+        """Names and shapes of the tensors that the network has."""
+        return Architecture.of(self.module)
+
+    @door_with(_check_network)
     def outputs(self, params: Parameters, *, index: Tensor | None = None) -> Tensor:
         """Return the network's outputs.
 
@@ -117,7 +128,7 @@ class Problem:
             outputs.append(functional_call(self.module, network, (part,)))
         return torch.cat(outputs)
 
-    @door
+    @door_with(_check_network)
     def loss(self, params: Parameters, *, index: Tensor | None = None) -> Tensor:
         """Return the mean loss over the data, or over one mini-batch.
 
@@ -136,7 +147,7 @@ class Problem:
         targets = self.targets if index is None else self.targets[index]
         return self.sample_loss(self.outputs(params, index=index), targets).mean()
 
-    @door
+    @door_with(_check_network)
     def error(self, params: Parameters) -> Tensor:
         """Return the fraction of misclassified samples.
 
@@ -152,7 +163,7 @@ class Problem:
         """
         return misclassified(self.outputs(params), self.targets)
 
-    @door
+    @door_with(_check_network)
     def loss_and_error(self, params: Parameters) -> tuple[Tensor, Tensor]:
         """Return :meth:`loss` and :meth:`error` from one pass over the data.
 
@@ -170,7 +181,7 @@ class Problem:
         loss = self.sample_loss(outputs, self.targets).mean()
         return loss, misclassified(outputs, self.targets)
 
-    @door
+    @door_with(_check_network)
     def gradient(self, params: Parameters, *, index: Tensor | None = None) -> dict[str, Tensor]:
         """Return the gradient of the mean loss over the data, or over one mini-batch.
 
@@ -202,7 +213,7 @@ class Problem:
                 total[name] = total[name] + addend
         return {name: tensor / len(targets) for name, tensor in total.items()}
 
-    @door
+    @door_with(_check_network)
     def batch_outputs(self, params: Parameters, inputs: Tensor) -> Tensor:
         """Return the outputs on one batch of any samples, as in training.
 
@@ -223,7 +234,7 @@ class Problem:
             return self._batch_mode.outputs(params, inputs)
         return functional_call(self.module, dict(params), (inputs,))
 
-    @door
+    @door_with(_check_network)
     def batch_loss(self, params: Parameters, inputs: Tensor, targets: Tensor) -> Tensor:
         """Return the mean loss of one batch of any samples, augmented ones for instance.
 
@@ -243,7 +254,7 @@ class Problem:
         outputs = at_least_single(self.batch_outputs(params, inputs))
         return self.sample_loss(outputs, targets).mean()
 
-    @door
+    @door_with(_check_network)
     def sample_gradients(self, params: Parameters) -> Iterator[dict[str, Tensor]]:
         """Yield the gradients of the samples' losses, chunk by chunk, so that memory is bounded.
 
@@ -280,7 +291,7 @@ class Problem:
         for inputs, targets in chunks:
             yield vmap(of_sample)(inputs, targets)
 
-    @door
+    @door_with(_check_network)
     def mean_over_samples(
         self, params: Parameters, function: Callable[[dict[str, Tensor]], dict[str, Tensor]]
     ) -> dict[str, Tensor]:

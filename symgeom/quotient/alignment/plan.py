@@ -149,7 +149,7 @@ def without_scales(spec: SymmetrySpec) -> SymmetrySpec:
             groups.append(group)
         elif group.permute:
             groups.append(replace(group, scale="none"))
-    return SymmetrySpec(tuple(groups))
+    return replace(spec, groups=tuple(groups))
 
 
 def trainable_tensors(spec: SymmetrySpec) -> list[str]:

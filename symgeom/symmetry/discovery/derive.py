@@ -29,6 +29,7 @@ Re-Basin" (2209.04836), appendix A.4 (permutations per architecture, by hand).
 
 from torch import Tensor, nn
 
+from symgeom.ground.checks import shapes_of
 from symgeom.ground.doors import door
 from symgeom.symmetry.discovery.calls import tensor_names
 from symgeom.symmetry.discovery.capture import export
@@ -79,4 +80,5 @@ def discover(module: nn.Module, example: Tensor, *, within_heads: bool = False) 
     head = head_group(program, network, tensor_names(program, module))
     if head is not None:
         groups.append(head)
-    return SymmetrySpec(tuple(groups))
+    tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    return SymmetrySpec(tuple(groups), tuple(shapes_of(tensors).items()))

@@ -1,11 +1,11 @@
 """The words of a spec: legs, unit groups, and the list of them."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
-from symgeom.ground.checks import check_choice
+from symgeom.ground.checks import SymgeomError, check_choice
 from symgeom.ground.doors import check_attributes, door
 
 Scale = Literal["positive", "sign", "linear", "none"]
@@ -119,6 +119,9 @@ class SymmetrySpec:
     ----------
     groups : tuple of UnitGroup
         Hidden groups first, the head (``exact_for="error"``) last.
+    shapes : tuple of (str, tuple of int)
+        Names and shapes of all tensors of the architecture, so that other networks are refused;
+        empty if they are not known (a spec written by hand). Specs are equal if their groups are.
 
     Examples
     --------
@@ -129,6 +132,7 @@ class SymmetrySpec:
     """
 
     groups: tuple[UnitGroup, ...]
+    shapes: tuple[tuple[str, tuple[int, ...]], ...] = field(default=(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
         check_attributes(self)
@@ -161,7 +165,8 @@ class SymmetrySpec:
 
     def exact(self) -> "SymmetrySpec":
         """Return the spec without the groups that only preserve the error (the head)."""
-        return SymmetrySpec(tuple(group for group in self.groups if group.exact_for == "loss"))
+        groups = tuple(group for group in self.groups if group.exact_for == "loss")
+        return replace(self, groups=groups)
 
     def to_json(self) -> str:
         """Return the spec as JSON text, equal specs giving equal text."""
@@ -170,12 +175,44 @@ class SymmetrySpec:
     @classmethod
     @door
     def from_json(cls, text: str) -> "SymmetrySpec":
-        """Read a spec back from :meth:`to_json`."""
-        groups: list[UnitGroup] = []
-        for fields in json.loads(text)["groups"]:
-            legs = tuple(_leg_from(leg) for leg in fields["legs"])
-            groups.append(UnitGroup(**(fields | {"legs": legs})))
-        return cls(tuple(groups))
+        """Read a spec back from :meth:`to_json`.
+
+        Parameters
+        ----------
+        text : str
+            What :meth:`to_json` returned.
+
+        Returns
+        -------
+        SymmetrySpec
+            An equal spec.
+
+        Raises
+        ------
+        SymgeomError
+            If the text is no spec.
+        """
+        try:
+            fields = json.loads(text)
+            groups = tuple(_group_from(group) for group in fields["groups"])
+            shapes = tuple(_shape_from(*entry) for entry in fields.get("shapes", ()))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise SymgeomError(
+                f"Cannot read a spec from this text: it begins with {text[:40]!r}, and reading it "
+                f"ends with {type(error).__name__}: {error}. Give what to_json() wrote."
+            ) from error
+        return cls(groups, shapes)
+
+
+def _group_from(fields: dict) -> UnitGroup:
+    """Make a group of what JSON says."""
+    legs = tuple(_leg_from(leg) for leg in fields["legs"])
+    return UnitGroup(**(fields | {"legs": legs}))
+
+
+def _shape_from(name: str, shape: list[int]) -> tuple[str, tuple[int, ...]]:
+    """Make the shape of a tensor of what JSON says."""
+    return name, tuple(shape)
 
 
 def _leg_from(fields: dict) -> Leg:

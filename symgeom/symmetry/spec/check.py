@@ -7,7 +7,7 @@ from itertools import islice
 
 from torch import Tensor
 
-from symgeom.ground.checks import SymgeomError, check_choice
+from symgeom.ground.checks import SymgeomError, check_choice, difference_of
 from symgeom.symmetry.spec.architecture import SCALES, Leg, SymmetrySpec, UnitGroup
 
 Region = tuple[tuple[int, int, int], ...]
@@ -36,7 +36,8 @@ def check_spec(spec: SymmetrySpec, params: Mapping[str, Tensor]) -> None:
     Raises
     ------
     SymgeomError
-        If a leg names a tensor, an axis or a range that is not there; if a group has no units, no
+        If the spec is of an architecture with other tensors; if a leg names a tensor, an axis or a
+        range that is not there; if a group has no units, no
         legs or powers that its scale does not allow; if two groups have one name; if one slice is
         claimed by two legs of a group, or by two groups that are permuted (further scalings of the
         same units are groups with ``permute=False``).
@@ -48,6 +49,7 @@ def check_spec(spec: SymmetrySpec, params: Mapping[str, Tensor]) -> None:
     >>> spec = SymmetrySpec((UnitGroup("hidden1", 2, (Leg("w", 0),)),))
     >>> check_spec(spec, {"w": torch.ones(2, 3)})
     """
+    _check_architecture(spec, params)
     counts = Counter(group.name for group in spec.groups)
     twice = [name for name, count in counts.items() if count > 1]
     if twice:
@@ -61,6 +63,17 @@ def check_spec(spec: SymmetrySpec, params: Mapping[str, Tensor]) -> None:
             _check_leg(group, leg, params)
             _check_power(group, leg)
     _check_claims(spec)
+
+
+def _check_architecture(spec: SymmetrySpec, params: Mapping[str, Tensor]) -> None:
+    """Raise if the architecture has no such tensors; some may be missing (gradients of buffers)."""
+    shapes = dict(spec.shapes)
+    difference = difference_of(params, shapes, optional=shapes) if shapes else ""
+    if difference:
+        raise SymgeomError(
+            f"Cannot use the spec on these tensors: {difference}. Give tensors of the architecture "
+            "that the spec was found in, or discover(...) that of theirs."
+        )
 
 
 def _fault(group: UnitGroup, leg: Leg, fault: str) -> SymgeomError:
