@@ -29,7 +29,7 @@ theorem 2.1; Ziyin et al. (2402.07193), section 4, with the opposite sign (outgo
 import torch
 from torch import Tensor
 
-from symgeom.ground.checks import SymgeomError, check_same_tensors
+from symgeom.ground.checks import SymgeomError, check_finite, check_same_tensors
 from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters
 from symgeom.symmetry.bilinear import charged_groups, pairing, pairing_bound
@@ -58,7 +58,8 @@ def charges(spec: SymmetrySpec, params: Parameters) -> dict[str, Tensor]:
     Raises
     ------
     SymgeomError
-        If the spec does not belong to the network, or a tensor that enters a charge is not real.
+        If the spec does not belong to the network, or a tensor that enters a charge is not real or
+        not finite.
 
     Examples
     --------
@@ -72,6 +73,7 @@ def charges(spec: SymmetrySpec, params: Parameters) -> dict[str, Tensor]:
     exact = spec.exact()
     check_spec(exact, params)
     theta = _charged(exact, params)
+    check_finite(theta, "the network whose charges are asked for")
     return pairing(exact, theta, theta)
 
 

@@ -46,9 +46,7 @@ def check_finite(tensors: Mapping[str, Tensor], what: str) -> None:
     >>> check_finite({"0.weight": torch.ones(2, 2)}, "the weights")
     """
     for name, tensor in tensors.items():
-        if not tensor.is_floating_point():
-            continue
-        if tensor.sum().isfinite():  # then its terms are, too
+        if _has_finite_entries(tensor):
             continue
         bad = (~tensor.isfinite()).sum().item()
         if bad:
@@ -57,6 +55,16 @@ def check_finite(tensors: Mapping[str, Tensor], what: str) -> None:
                 f"of {tensor.numel()}. Leave this network out (a run that diverged is recorded as "
                 "such), or repair the tensor."
             )
+
+
+def _has_finite_entries(tensor: Tensor) -> bool:
+    """Return whether the sum of the entries is finite, so that its terms are, too."""
+    if not tensor.is_floating_point():
+        return True
+    try:
+        return bool(tensor.sum().isfinite())
+    except RuntimeError:  # under torch.vmap, where nobody can look at entries
+        return True
 
 
 def check_same_tensors(
@@ -149,7 +157,9 @@ remove it ({name.removeprefix('module.'): tensor for name, tensor in tensors.ite
     other: list[str] = []
     for name, shape in shapes.items():
         if name in tensors and tensors[name].shape != shape:
-            other.append(f"tensor '{name}' has shape {tuple(tensors[name].shape)}, not {shape}")
+            other.append(
+                f"tensor '{name}' has shape {tuple(tensors[name].shape)}, expected {shape}"
+            )
     faults: list[str] = []
     if missing:
         faults.append(f"tensors missing {_first(missing)}")
@@ -231,12 +241,21 @@ class Architecture:
         symgeom.ground.checks.SymgeomError: Cannot use these weights in the network (Linear): \
 tensors missing ['weight']. Give the weights of this architecture, as parameters(module) names them.
         """
+        if isinstance(tensors, Mapping) and _agree(tensors, self.shapes):
+            return
         difference = difference_of(tensors, self.shapes, self.optional)
         if difference:
             raise SymgeomError(
                 f"Cannot use these weights in the network ({self.module}): {difference}. Give the "
                 "weights of this architecture, as parameters(module) names them."
             )
+
+
+def _agree(tensors: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    """Return whether names and shapes are the same, quickly: steps of training ask for it."""
+    if tensors.keys() != shapes.keys():
+        return False
+    return all(tensors[name].shape == shape for name, shape in shapes.items())
 
 
 def _first(names: Sequence[str]) -> str:

@@ -233,14 +233,14 @@ def judge_of(hint: object) -> Judge | None:
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return _judge_of_mapping(arguments[1])
     if origin is tuple and Ellipsis not in arguments:
-        return _judge_of_class(tuple)
+        return _judge_of_iterable(Sequence, object)
     if isinstance(origin, type) and issubclass(origin, Iterable):
         return _judge_of_iterable(origin, arguments[0])
     if hint is Callable:
         return _judge_callable
-    if isinstance(hint, type) and hint is not object:
-        return _judge_of_class(hint)
-    return None
+    if not isinstance(hint, type) or hint is object or getattr(hint, "_is_protocol", False):
+        return None
+    return _judge_of_class(hint)
 
 
 def _judge_of_union(hints: Sequence[object]) -> Judge | None:
@@ -304,7 +304,7 @@ def _judge_of_iterable(kind: type, hint: object) -> Judge:
     wanted = f"several of them ({entries}), in a list for instance, belong there"
 
     def judge(value: object) -> str:
-        if not isinstance(value, kind) or isinstance(value, str | bytes | Mapping):
+        if not isinstance(value, kind | tuple | list) or isinstance(value, str | bytes):
             return f"is {named(value)}; {wanted}"
         if of_entry is None or not isinstance(value, Sequence):
             return ""

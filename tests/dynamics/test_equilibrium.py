@@ -319,8 +319,10 @@ def test_bad_requests_are_refused():
     for wrong in ({"batch_size": 0}, {"weight_decay": -0.1}, {"momentum": 1.0}):
         with pytest.raises(SymgeomError, match="Cannot weigh decay against noise"):
             decay_ratio(**({"learning_rate": 0.1, "batch_size": 8, "weight_decay": 0.1} | wrong))
-    for decay in (-1.0, math.inf, math.nan):
-        with pytest.raises(SymgeomError, match="Cannot balance noise with a decay ratio of"):
+    with pytest.raises(SymgeomError, match="Cannot balance noise with a decay ratio of"):
+        noise_equilibrium(SPEC, params, force, decay=-1.0)
+    for decay in (math.inf, math.nan):
+        with pytest.raises(SymgeomError, match=f"'decay' is {decay}; a finite number"):
             noise_equilibrium(SPEC, params, force, decay=decay)
     with pytest.raises(
         SymgeomError, match=r"groups \{'hidden1': \(3, 7\)\} with a spec of .*'hidden2': \(3, 6\)"

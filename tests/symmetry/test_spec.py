@@ -227,10 +227,6 @@ GROUPS = {
         UnitGroup("g", 2, (Leg("v", 0, shift=0.1),), "linear"),
         "'linear', which allows powers 1 and -1 without",
     ),
-    "unknown exactness": (
-        UnitGroup("g", 2, (Leg("w", 0),), exact_for="losses"),
-        "Unknown exact_for of group 'g' 'losses': choose one of 'loss', 'error'",
-    ),
 }
 
 
@@ -239,6 +235,13 @@ def test_a_group_that_makes_no_sense_is_refused(fault):
     group, message = GROUPS[fault]
     with pytest.raises(SymgeomError, match=message):
         check_spec(SymmetrySpec((group,)), {"w": torch.ones(4, 6), "v": torch.ones(2)})
+
+
+def test_unknown_kinds_are_refused():
+    with pytest.raises(SymgeomError, match="its 'exact_for' is the text 'losses'; one of 'loss', "):
+        UnitGroup("g", 2, (Leg("w", 0),), exact_for="losses")
+    with pytest.raises(SymgeomError, match="its 'scale' is the text 'any'; one of 'positive', "):
+        UnitGroup("g", 2, (Leg("w", 0),), scale="any")
 
 
 def test_a_name_used_twice_is_refused():

@@ -111,8 +111,8 @@ def local_energy(
     Raises
     ------
     SymgeomError
-        If the kind of noise is unknown or lacks its spec, a tensor is not known, or there are fewer
-        than two draws.
+        If the kind of noise is unknown or lacks its spec, a tensor is not known, there are fewer
+        than two draws, or an amplitude is negative, not finite, or stands twice.
 
     Examples
     --------
@@ -127,7 +127,7 @@ def local_energy(
         noise = Noise(noise)
     check_draws(draws)
     names = trainable(problem, params, tensors=noise.tensors)
-    amplitude = torch.as_tensor(amplitudes, dtype=torch.float64)
+    amplitude = _amplitudes(amplitudes)
     increase = torch.full((draws, len(amplitude), 2), torch.nan, dtype=torch.float64)
     if all_finite(params):
         start = noise.start(params)
@@ -172,6 +172,19 @@ def check_draws(draws: int) -> None:
             f"Cannot estimate a local energy from {draws} draws: "
             "its standard error needs at least 2."
         )
+
+
+def _amplitudes(amplitudes: Sequence[float] | Tensor) -> Tensor:
+    """Return the amplitudes in float64, or raise if they are no different sizes of noise."""
+    amplitude = torch.as_tensor(amplitudes, dtype=torch.float64)
+    sizes = (amplitude >= 0) & amplitude.isfinite()
+    values = amplitude.tolist()
+    if amplitude.ndim != 1 or not sizes.all() or not values or len(set(values)) < len(values):
+        raise SymgeomError(
+            f"Cannot displace a network with amplitudes {values}: give different numbers, finite "
+            "and not negative, in a list."
+        )
+    return amplitude
 
 
 def _loss_and_error(problem: Problem, params: Parameters) -> Tensor:

@@ -17,7 +17,7 @@ from symgeom.ground.doors import check_attributes
 from symgeom.ground.types import Parameters, cast, unstack
 from symgeom.landscape.path.abstract import Path, check_times
 from symgeom.landscape.path.points import check_points, one_pair
-from symgeom.quotient.torus import sphere_coordinates, with_sphere_coordinates
+from symgeom.quotient.torus import check_on_torus, sphere_coordinates, with_sphere_coordinates
 from symgeom.symmetry.spec import SymmetrySpec, check_spec
 from symgeom.symmetry.sphere import ANTIPODAL_TOLERANCE, AntipodalError, angle, slerp_weights
 
@@ -36,8 +36,8 @@ class GeodesicPath(Path):
         The architecture: one sphere for each unit of each group, the head included where the spec
         has it.
     start, end : Parameters
-        The networks at ``t = 0`` and ``t = 1``, which are returned exactly. Align the second to the
-        first.
+        The networks at ``t = 0`` and ``t = 1``, which are returned exactly: canonical ones (the
+        head may have any length), the second aligned to the first.
     bias_in_norm : bool
         Whether a unit's bias is a coordinate of its sphere (the default); if not, biases are
         interpolated linearly.
@@ -47,16 +47,16 @@ class GeodesicPath(Path):
     Raises
     ------
     SymgeomError
-        If the networks or the spec do not fit each other, or (an AntipodalError) if a unit is
-        antipodal to itself in the other network.
+        If the networks or the spec do not fit each other, a network is not canonical, or (an
+        AntipodalError) if a unit is antipodal to itself in the other network.
 
     Examples
     --------
     >>> from symgeom.symmetry.spec import Leg, UnitGroup
     >>> spec = SymmetrySpec((UnitGroup("hidden1", 1, (Leg("weight", 0),)),))
-    >>> start, end = {"weight": torch.tensor([[1.0, 0.0]])}, {"weight": torch.tensor([[0.0, 4.0]])}
+    >>> start, end = {"weight": torch.tensor([[1.0, 0.0]])}, {"weight": torch.tensor([[0.0, 1.0]])}
     >>> GeodesicPath(spec, start, end)(0.5)["weight"]
-    tensor([[1.4142, 1.4142]])
+    tensor([[0.7071, 0.7071]])
     """
 
     spec: SymmetrySpec
@@ -69,6 +69,14 @@ class GeodesicPath(Path):
         check_attributes(self)
         check_points(self.points)
         check_spec(self.spec, self._one_network)
+        for network, what in ((self.start, "the start"), (self.end, "the end")):
+            check_on_torus(
+                self.spec,
+                network,
+                f"{what} of the path",
+                bias_in_norm=self.bias_in_norm,
+                stacked=self.stacked,
+            )
         for group, (u, v) in self._coordinates.items():
             antipodal = angle(u, v) > math.pi - ANTIPODAL_TOLERANCE  # (unit,) or (pair, unit)
             if antipodal.any():

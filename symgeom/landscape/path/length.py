@@ -59,7 +59,9 @@ def polygon_length(
     if torus is None:
         lengths = [torch.linalg.vector_norm(step) for step in _steps(points)]
     else:
-        lengths = [torus.distance(*ends, kind=kind) for ends in pairwise(points)]
+        lengths = []
+        for ends in pairwise(points):
+            lengths.append(torus.distance_of_directions(*ends, kind=kind))
     return torch.stack(lengths).sum()
 
 

@@ -104,7 +104,7 @@ class Problem:
         """Names and shapes of the tensors that the network has."""
         return Architecture.of(self.module)
 
-    @door_with(_check_network)
+    @door
     def outputs(self, params: Parameters, *, index: Tensor | None = None) -> Tensor:
         """Return the network's outputs.
 
@@ -120,6 +120,7 @@ class Problem:
         Tensor, shape (sample, class)
             Logits.
         """
+        self.architecture.check(params)
         check_precision(params, self.inputs)
         network = self._with_statistics(params)
         inputs = self.inputs if index is None else self.inputs[index]
@@ -128,7 +129,7 @@ class Problem:
             outputs.append(functional_call(self.module, network, (part,)))
         return torch.cat(outputs)
 
-    @door_with(_check_network)
+    @door
     def loss(self, params: Parameters, *, index: Tensor | None = None) -> Tensor:
         """Return the mean loss over the data, or over one mini-batch.
 
@@ -147,7 +148,7 @@ class Problem:
         targets = self.targets if index is None else self.targets[index]
         return self.sample_loss(self.outputs(params, index=index), targets).mean()
 
-    @door_with(_check_network)
+    @door
     def error(self, params: Parameters) -> Tensor:
         """Return the fraction of misclassified samples.
 
@@ -163,7 +164,7 @@ class Problem:
         """
         return misclassified(self.outputs(params), self.targets)
 
-    @door_with(_check_network)
+    @door
     def loss_and_error(self, params: Parameters) -> tuple[Tensor, Tensor]:
         """Return :meth:`loss` and :meth:`error` from one pass over the data.
 
@@ -181,7 +182,7 @@ class Problem:
         loss = self.sample_loss(outputs, self.targets).mean()
         return loss, misclassified(outputs, self.targets)
 
-    @door_with(_check_network)
+    @door
     def gradient(self, params: Parameters, *, index: Tensor | None = None) -> dict[str, Tensor]:
         """Return the gradient of the mean loss over the data, or over one mini-batch.
 
@@ -254,7 +255,7 @@ class Problem:
         outputs = at_least_single(self.batch_outputs(params, inputs))
         return self.sample_loss(outputs, targets).mean()
 
-    @door_with(_check_network)
+    @door
     def sample_gradients(self, params: Parameters) -> Iterator[dict[str, Tensor]]:
         """Yield the gradients of the samples' losses, chunk by chunk, so that memory is bounded.
 
@@ -291,7 +292,7 @@ class Problem:
         for inputs, targets in chunks:
             yield vmap(of_sample)(inputs, targets)
 
-    @door_with(_check_network)
+    @door
     def mean_over_samples(
         self, params: Parameters, function: Callable[[dict[str, Tensor]], dict[str, Tensor]]
     ) -> dict[str, Tensor]:
@@ -373,6 +374,7 @@ class Problem:
 
     def _split(self, params: Parameters) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Return the trainable tensors of a network, and the others."""
+        self.architecture.check(params)
         check_precision(params, self.inputs)
         names = {name for name, _ in self.module.named_parameters()}
         trainable = {name: tensor for name, tensor in params.items() if name in names}

@@ -8,10 +8,10 @@ from torch import Tensor
 from symgeom.ground.checks import SymgeomError, check_choice, check_finite
 from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters, cast
-from symgeom.quotient.gauge.fixing import fixing_legs
 from symgeom.quotient.gauge.idle_units import Units, find_weak
 from symgeom.quotient.gauge.sweeps import settle
 from symgeom.quotient.gauge.walk import Walk
+from symgeom.quotient.torus import fixing_legs
 from symgeom.symmetry.group import GroupElement, identity
 from symgeom.symmetry.spec import SymmetrySpec, check_spec
 

@@ -8,10 +8,13 @@ between the two networks on sphere :math:`k`,
 .. math:: d_\mathrm{Riemann} = \Big(\sum_k \theta_k^2\Big)^{1/2}, \quad
           d_\mathrm{rms} = \Big(\frac1K\sum_k \theta_k^2\Big)^{1/2}.
 
-Angles do not depend on lengths: where a unit's vector has another length than 1 (units that no
-scaling moves; all writers of a residual stream, of which some fix its gauge), it stands for its
-direction. Distances are between representatives: align one network to the other first, or the
-permutations are counted as distance.
+Angles do not depend on the length of the vectors that they are between: where a canonical network
+has another one than 1 (units that no scaling moves; all writers of a residual stream, of which some
+fix its gauge), it stands for its direction. They do depend on lengths *before* them, which are
+factors of single coordinates, so that raw copies of one network have other angles. Distances and
+geodesics therefore ask for canonical networks (:mod:`symgeom.quotient.torus.membership`).
+Distances are between representatives: align one network to the other first, or the permutations are
+counted as distance.
 
 References
 ----------
@@ -30,9 +33,13 @@ from symgeom.quotient.torus.coordinates import (
     without_biases,
 )
 from symgeom.quotient.torus.distances import Torus
+from symgeom.quotient.torus.fixing import fixing_legs
+from symgeom.quotient.torus.membership import check_on_torus
 
 __all__ = [
     "Torus",
+    "check_on_torus",
+    "fixing_legs",
     "is_bias",
     "rows",
     "shared_entries",

@@ -9,6 +9,7 @@ from symgeom.ground.checks import SymgeomError, check_choice, check_same_tensors
 from symgeom.ground.doors import check_attributes, door
 from symgeom.ground.types import Parameters, cast
 from symgeom.quotient.torus.coordinates import sphere_coordinates, with_sphere_coordinates
+from symgeom.quotient.torus.membership import check_on_torus
 from symgeom.symmetry.spec import SymmetrySpec
 from symgeom.symmetry.sphere import angle, random_direction, slerp
 
@@ -39,7 +40,8 @@ class Torus:
         Parameters
         ----------
         first, second : Parameters
-            Two networks; lengths do not matter. Use ``torch.vmap`` for stacked networks.
+            Two canonical networks: of raw ones, the angles of a layer depend on scales of the layer
+            before it. Use ``torch.vmap`` for stacked networks.
 
         Returns
         -------
@@ -73,7 +75,7 @@ class Torus:
         Parameters
         ----------
         first, second : Parameters
-            Two networks, aligned if permutations shall not count.
+            Two canonical networks, aligned if permutations shall not count.
         kind : {"rms", "riemannian"}
             Root mean square of the angles (radians; NaN if there are no spheres), or the Riemannian
             length of the geodesic.
@@ -86,7 +88,7 @@ class Torus:
         Raises
         ------
         SymgeomError
-            If ``kind`` is unknown.
+            If ``kind`` is unknown, or the networks differ in architecture or are not canonical.
 
         Examples
         --------
@@ -96,6 +98,39 @@ class Torus:
         >>> network = {"weight": torch.tensor([[1.0, 0.0]])}
         >>> float(Torus(spec).distance(network, network))
         0.0
+        """
+        self._check_on_torus(first, second)
+        return self.distance_of_directions(first, second, kind=kind)
+
+    def distance_of_directions(
+        self, first: Parameters, second: Parameters, *, kind: str = "rms"
+    ) -> Tensor:
+        """Return the distance between the directions of two networks, canonical or not.
+
+        Along a path through weight space, whose points leave the torus, it is the length of the
+        path's shadow there.
+
+        Parameters
+        ----------
+        first, second : Parameters
+            Two networks.
+        kind : {"rms", "riemannian"}
+            As for :meth:`distance`.
+
+        Returns
+        -------
+        Tensor, scalar
+            In float64.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from symgeom.symmetry.spec import Leg, UnitGroup
+        >>> spec = SymmetrySpec((UnitGroup("hidden1", 1, (Leg("weight", 0),)),))
+        >>> first = {"weight": torch.tensor([[2.0, 0.0]])}
+        >>> second = {"weight": torch.tensor([[0.0, 5.0]])}
+        >>> Torus(spec).distance_of_directions(first, second)
+        tensor(1.5708, dtype=torch.float64)
         """
         check_choice(kind, ("rms", "riemannian"), "kind of distance")
         angles = self.angles(first, second)
@@ -112,7 +147,7 @@ class Torus:
         Parameters
         ----------
         first, second : Parameters
-            Two networks, aligned if permutations shall not count.
+            Two canonical networks, aligned if permutations shall not count.
 
         Returns
         -------
@@ -126,10 +161,11 @@ class Torus:
         >>> from symgeom.symmetry.spec import Leg, UnitGroup
         >>> spec = SymmetrySpec((UnitGroup("hidden1", 1, (Leg("weight", 0),)),))
         >>> first = {"weight": torch.tensor([[1.0, 0.0]])}
-        >>> second = {"weight": torch.tensor([[0.0, 5.0]])}
+        >>> second = {"weight": torch.tensor([[0.0, 1.0]])}
         >>> Torus(spec).group_distances(first, second)
         {'hidden1': tensor(1.5708, dtype=torch.float64)}
         """
+        self._check_on_torus(first, second)
         distances = {}
         for name, angles in self.angles(first, second).items():
             distances[name] = angles.square().nanmean().sqrt()
@@ -142,9 +178,9 @@ class Torus:
         Parameters
         ----------
         first, second : Parameters
-            Two canonical networks. Lengths that are not 1 are interpolated geometrically; a unit
-            that is zero in one network has no direction there and grows linearly along its
-            direction in the other; integer buffers are those of the first.
+            Two canonical networks. Lengths that are not 1 (of the head) are interpolated
+            geometrically; a unit that is zero in one network has no direction there and grows
+            linearly along its direction in the other; integer buffers are those of the first.
         t : float
             0 gives the first network, 1 the second.
 
@@ -156,7 +192,8 @@ class Torus:
         Raises
         ------
         SymgeomError
-            If the networks differ in architecture, or are antipodal on some sphere.
+            If the networks differ in architecture, are not canonical, or are antipodal on some
+            sphere.
 
         Examples
         --------
@@ -168,7 +205,7 @@ class Torus:
         >>> Torus(spec).geodesic(first, second, 0.5)["weight"]
         tensor([[0.7071, 0.7071]], dtype=torch.float64)
         """
-        check_same_tensors(second, first, "the second network")
+        self._check_on_torus(first, second)
         first_points = self._coordinates(first)
         second_points = self._coordinates(second)
         points = {}
@@ -210,6 +247,12 @@ class Torus:
             shape = tuple(coordinates.shape)
             points[name] = random_direction(shape, generator=generator)
         return self._network(cast(like, torch.float64), points)
+
+    def _check_on_torus(self, first: Parameters, second: Parameters) -> None:
+        """Raise unless both networks are canonical, and of one architecture."""
+        check_same_tensors(second, first, "the second network")
+        for network, what in ((first, "the first network"), (second, "the second network")):
+            check_on_torus(self.spec, network, what, bias_in_norm=self.bias_in_norm)
 
     def _coordinates(self, params: Parameters) -> dict[str, Tensor]:
         """Return the coordinates of a network, in float64."""

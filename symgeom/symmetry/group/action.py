@@ -3,19 +3,17 @@
 Every tensor is copied once, then permuted and scaled in place.
 """
 
-from contextlib import suppress
-
 import torch
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError, check_finite
-from symgeom.ground.doors import door
+from symgeom.ground.doors import door_with
 from symgeom.ground.types import Parameters
-from symgeom.symmetry.group.element import GroupElement, part_of
+from symgeom.symmetry.group.element import GroupElement, check_groups, part_of
 from symgeom.symmetry.spec import Leg, Scale, SymmetrySpec, UnitGroup, check_spec, put, take, view
 
 
-@door
+@door_with(check_groups)
 def act(spec: SymmetrySpec, element: GroupElement, params: Parameters) -> dict[str, Tensor]:
     """Apply a group element to a network.
 
@@ -27,7 +25,7 @@ def act(spec: SymmetrySpec, element: GroupElement, params: Parameters) -> dict[s
     spec : SymmetrySpec
         The architecture.
     element : GroupElement
-        What to apply; groups it does not name are left alone.
+        What to apply; groups it does not name are left alone, and it names no others.
     params : Parameters
         One network; not modified.
 
@@ -39,8 +37,9 @@ def act(spec: SymmetrySpec, element: GroupElement, params: Parameters) -> dict[s
     Raises
     ------
     SymgeomError
-        If the spec does not fit the network, a tensor that would move is not real or not finite, or
-        a permutation or scale is not one of its group.
+        If the spec does not fit the network, the element names a group that the spec has not, a
+        tensor that would move is not real or not finite, or a permutation or scale is not one of
+        its group.
 
     Examples
     --------
@@ -151,8 +150,7 @@ def _check_tensor(name: str, tensor: Tensor) -> None:
             f"Cannot act on tensor '{name}' of {tensor.dtype}: group elements move and scale real "
             "weights. Cast the tensor, or remove its legs from the spec."
         )
-    with suppress(RuntimeError):  # of torch.vmap, under which no value can be looked at
-        check_finite({name: tensor}, "the network to act on")
+    check_finite({name: tensor}, "the network to act on")
 
 
 def _check_element(group: UnitGroup, permutation: Tensor, scale: Tensor) -> None:

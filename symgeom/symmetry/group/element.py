@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError
-from symgeom.ground.doors import check_attributes, door
+from symgeom.ground.doors import check_attributes, door, door_with
 from symgeom.symmetry.spec import SymmetrySpec, UnitGroup
 
 
@@ -115,7 +115,38 @@ def _random_scale(group: UnitGroup, generator: torch.Generator, spread: float) -
     return torch.ones_like(noise)
 
 
-@door
+def check_groups(spec: SymmetrySpec, *elements: object, **named: object) -> None:
+    """Raise if a group element names a group that the spec has not.
+
+    Parameters
+    ----------
+    spec : SymmetrySpec
+        The architecture.
+    *elements, **named : object
+        What is used with it; only group elements are looked at.
+
+    Raises
+    ------
+    SymgeomError
+        If there is such a group: it would be ignored.
+
+    Examples
+    --------
+    >>> check_groups(SymmetrySpec(()), GroupElement({}, {}))
+    """
+    names = [group.name for group in spec.groups]
+    for element in (*elements, *named.values()):
+        if not isinstance(element, GroupElement):
+            continue
+        unknown = sorted((element.permutations.keys() | element.scales.keys()) - set(names))
+        if unknown:
+            raise SymgeomError(
+                f"Cannot use the group element with this spec: it names the groups {unknown}, and "
+                f"the spec has {names}. Give the spec that the element was made for."
+            )
+
+
+@door_with(check_groups)
 def compose(spec: SymmetrySpec, second: GroupElement, first: GroupElement) -> GroupElement:
     """Return the element that acts like ``first``, then ``second``.
 
@@ -183,7 +214,7 @@ def extend(spec: SymmetrySpec, element: GroupElement) -> GroupElement:
     return GroupElement(permutations, scales)
 
 
-@door
+@door_with(check_groups)
 def inverse(spec: SymmetrySpec, element: GroupElement) -> GroupElement:
     """Return the element that undoes ``element``.
 

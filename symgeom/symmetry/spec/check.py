@@ -7,8 +7,8 @@ from itertools import islice
 
 from torch import Tensor
 
-from symgeom.ground.checks import SymgeomError, check_choice, difference_of
-from symgeom.symmetry.spec.architecture import SCALES, Leg, SymmetrySpec, UnitGroup
+from symgeom.ground.checks import SymgeomError, difference_of
+from symgeom.symmetry.spec.architecture import Leg, SymmetrySpec, UnitGroup
 
 Region = tuple[tuple[int, int, int], ...]
 
@@ -82,8 +82,6 @@ def _fault(group: UnitGroup, leg: Leg, fault: str) -> SymgeomError:
 
 
 def _check_group(group: UnitGroup) -> None:
-    check_choice(group.scale, SCALES, f"scale of group '{group.name}'")
-    check_choice(group.exact_for, ("loss", "error"), f"exact_for of group '{group.name}'")
     what = f"Cannot use group '{group.name}': it has {group.size} units and {len(group.legs)} legs"
     if group.size < 1 or not group.legs:
         raise SymgeomError(

@@ -7,7 +7,12 @@ from dataclasses import dataclass
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.types import Parameters
-from symgeom.quotient.torus import is_bias, shared_entries, sphere_legs, without_biases
+from symgeom.quotient.torus.coordinates import (
+    is_bias,
+    shared_entries,
+    sphere_legs,
+    without_biases,
+)
 from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
 
 
