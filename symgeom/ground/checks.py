@@ -152,8 +152,8 @@ remove it ({name.removeprefix('module.'): tensor for name, tensor in tensors.ite
     """
     if not isinstance(tensors, Mapping):
         return f"it is of type {type(tensors).__name__} and not a mapping of names to tensors"
-    missing = [name for name in shapes if name not in tensors and name not in optional]
-    extra = [name for name in tensors if name not in shapes]
+    missing = sorted(shapes.keys() - tensors.keys() - set(optional))
+    extra = sorted(tensors.keys() - shapes.keys())
     other: list[str] = []
     for name, shape in shapes.items():
         if name in tensors and tensors[name].shape != shape:

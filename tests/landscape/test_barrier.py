@@ -14,6 +14,7 @@ from symgeom.landscape.batchnorm import recompute_statistics
 from symgeom.landscape.path import BezierPath, GeodesicPath, LinearPath, PolygonalPath
 from symgeom.landscape.problem import Problem
 from symgeom.landscape.problem.evaluation import laid_out
+from symgeom.quotient.gauge import canonicalise
 from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
 
 WIDTHS = (5, 7, 6, 3)
@@ -50,14 +51,15 @@ def test_profile_of_a_classifier_that_flips_at_a_known_point():
     )
 
 
+def canonical(seed, **options):
+    return canonicalise(mlp_spec(*WIDTHS), network(*WIDTHS, seed=seed), **options).parameters
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_profiles_of_stacked_pairs_are_those_of_the_pairs_but_for_rounding(dtype):
     """Matrix products of some CPUs round by where in memory a network lies."""
     rounding = 100 * torch.finfo(dtype).eps
-    ends = [
-        [cast(network(*WIDTHS, seed=seed), dtype) for seed in seeds]
-        for seeds in ((0, 1, 2), (3, 4, 5))
-    ]
+    ends = [[cast(canonical(seed), dtype) for seed in seeds] for seeds in ((0, 1, 2), (3, 4, 5))]
     problem = PROBLEM.cast(dtype)
     together = profile(problem, GeodesicPath(mlp_spec(*WIDTHS), *map(stack, ends), stacked=True), T)
     assert together.error.shape == together.loss.shape == (3, len(T))
@@ -219,7 +221,8 @@ def test_errors_alone_are_those_beside_the_loss(case):
 def test_errors_alone_along_geodesics_of_stacked_pairs(bias_in_norm):
     """Also where the first layer's outputs are held for some samples at a time only."""
     ends = [
-        stack([network(*WIDTHS, seed=seed) for seed in seeds]) for seeds in ((0, 1, 2), (3, 4, 5))
+        stack([canonical(seed, bias_in_norm=bias_in_norm) for seed in seeds])
+        for seeds in ((0, 1, 2), (3, 4, 5))
     ]
     path = GeodesicPath(mlp_spec(*WIDTHS), *ends, bias_in_norm=bias_in_norm, stacked=True)
     alone, both = profile(PROBLEM, path, T, values="error"), profile(PROBLEM, path, T)
@@ -236,7 +239,8 @@ def test_rows_that_lie_on_several_spheres_are_evaluated_one_by_one():
     """A grouping of the inputs: the entries of a row of the first layer are on spheres of their
     own."""
     spec = SymmetrySpec((UnitGroup("inputs", 5, (Leg("0.weight", 1),)),))
-    path = GeodesicPath(spec, network(*WIDTHS, seed=0), network(*WIDTHS, seed=1))
+    ends = [canonicalise(spec, network(*WIDTHS, seed=seed)).parameters for seed in (0, 1)]
+    path = GeodesicPath(spec, *ends)
     assert path.factors("0.weight", T) is None
     assert torch.equal(
         profile(PROBLEM, path, T, values="error").error, profile(PROBLEM, path, T).error

@@ -31,8 +31,9 @@ SPEC = mlp_spec(*WIDTHS)
 GRID = torch.tensor([0.0, 0.1, 0.25, 0.5, 0.8, 1.0], dtype=torch.float64)
 
 
-def point(seed, dtype=torch.float64):
-    return cast(canonicalise(SPEC, network(*WIDTHS, seed=seed)).parameters, dtype)
+def point(seed, dtype=torch.float64, *, bias_in_norm=True):
+    raw = network(*WIDTHS, seed=seed)
+    return cast(canonicalise(SPEC, raw, bias_in_norm=bias_in_norm).parameters, dtype)
 
 
 def paths(networks, stacked=False):
@@ -56,7 +57,7 @@ KINDS = ("linear", "polygonal", "bezier", "geodesic")
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("kind", KINDS)
 def test_ends_are_returned_exactly(kind, dtype):
-    networks = [cast(network(*WIDTHS, seed=seed), dtype) for seed in range(3)]
+    networks = [point(seed, dtype) for seed in range(3)]
     networks[0]["0.weight"][2] = networks[0]["0.bias"][2] = 0
     path = paths(networks)[kind]
     last = networks[2] if kind in ("polygonal", "bezier") else networks[1]
@@ -102,7 +103,7 @@ def test_bezier_curve_is_repeated_interpolation(count):
 
 
 def circle(first, second):
-    spec = SymmetrySpec((UnitGroup("hidden1", 1, (Leg("w", 0),)),))
+    spec = SymmetrySpec((UnitGroup("head", 1, (Leg("w", 0),), exact_for="error"),))
     return GeodesicPath(
         spec,
         *(
@@ -171,8 +172,9 @@ def test_tensors_on_no_sphere_are_linear_and_integers_are_the_first_points():
         {"x": GeodesicPath(spec, start, end)(0.25)["4.weight"]},
         {"x": LinearPath(start, end)(0.25)["4.weight"]},
     )
-    biases = GeodesicPath(spec, start, end, bias_in_norm=False)(0.25)["0.bias"]
-    assert torch.equal(biases, LinearPath(start, end)(0.25)["0.bias"])
+    others = point(0, bias_in_norm=False), point(1, bias_in_norm=False)
+    biases = GeodesicPath(spec, *others, bias_in_norm=False)(0.25)["0.bias"]
+    assert torch.equal(biases, LinearPath(*others)(0.25)["0.bias"])
     start, end = start | {"batches": torch.tensor(7)}, end | {"batches": torch.tensor(9)}
     assert LinearPath(start, end)(GRID)["batches"].tolist() == [7] * len(GRID)
     assert GeodesicPath(spec, start, end)(GRID)["batches"].tolist() == [7] * len(GRID)
@@ -342,10 +344,11 @@ def test_weights_of_a_bezier_curve_add_up():
 
 
 def test_studies_draw_geodesics_under_their_convention_for_biases():
-    ends = point(0), point(1)
     for bias_in_norm in (True, False):
+        ends = point(0, bias_in_norm=bias_in_norm), point(1, bias_in_norm=bias_in_norm)
         drawn = geodesic_between(Torus(SPEC, bias_in_norm), ends)
         assert same(drawn(0.5), GeodesicPath(SPEC, *ends, bias_in_norm)(0.5))
+    ends = point(0), point(1)
     for name in ("2.weight", "2.bias"):
         ends[1][name][1] = -ends[0][name][1]
     assert geodesic_between(Torus(SPEC), ends) is None

@@ -19,6 +19,7 @@ from symgeom.landscape.path import (
 )
 from symgeom.landscape.problem import Problem
 from symgeom.landscape.repairing import RepairedPath
+from symgeom.quotient.gauge import canonicalise
 
 WIDTHS = (5, 7, 9, 3)
 SPEC = mlp_spec(*WIDTHS)
@@ -38,7 +39,7 @@ class Detour(Path):
 
 
 def real(pair, point):
-    return network(*WIDTHS, seed=3 * pair + point)
+    return canonicalise(SPEC, network(*WIDTHS, seed=3 * pair + point)).parameters
 
 
 def binary(pair, point):

@@ -14,7 +14,7 @@ from symgeom.ground.checks import SymgeomError
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import cast, parameters, stack, unstack
 from symgeom.landscape.problem import Problem
-from symgeom.learning.optimizers import build
+from symgeom.learning.optimizers import Method, build
 from symgeom.learning.training import Plan, choose_device, train, trains_together
 from symgeom.learning.training.dense import dense_outputs, is_dense_chain
 from symgeom.learning.training.population import Population
@@ -320,7 +320,7 @@ def test_weights_that_an_optimizer_remembers_are_not_overwritten():
     before = {name: tensor.clone() for name, tensor in start.items()}
     sgd = build("sgd", {})
 
-    class Remembers:
+    class Remembers(Method):
         name, members_per_seed, draws_noise = "remembers", 1, False
         pretraining, learning_rate_at, begin_epoch = (
             sgd.pretraining,
@@ -328,6 +328,7 @@ def test_weights_that_an_optimizer_remembers_are_not_overwritten():
             sgd.begin_epoch,
         )
         may_stop, never_finishes = sgd.may_stop, sgd.never_finishes
+        equivariant = sgd.equivariant
 
         def start(self, params, seeds=None):
             return {"first": dict(params), "velocity": sgd.start(params)["velocity"]}

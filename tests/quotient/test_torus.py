@@ -6,6 +6,9 @@ from cases import mlp_spec, network
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.randomness import stream
+from symgeom.ground.types import stack
+from symgeom.landscape.path import GeodesicPath
+from symgeom.quotient.alignment import align
 from symgeom.quotient.gauge import canonicalise
 from symgeom.quotient.torus import (
     Torus,
@@ -14,6 +17,7 @@ from symgeom.quotient.torus import (
     sphere_legs,
     with_sphere_coordinates,
 )
+from symgeom.symmetry.group import act, random_element
 from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
 
 WIDTHS = (5, 7, 6, 3)
@@ -74,11 +78,30 @@ def test_antipodal_points_have_no_geodesic():
 
 
 def test_lengths_in_between_are_geometric_and_a_unit_that_is_zero_at_one_end_grows_linearly():
+    head = Torus(SymmetrySpec((UnitGroup("head", 1, (Leg("w", 0),), exact_for="error"),)))
     start, end = single(2.0, 0.0), single(0.0, 18.0)
-    middle = CIRCLE.geodesic(start, end, 0.5)["w"]
+    middle = head.geodesic(start, end, 0.5)["w"]
     torch.testing.assert_close(middle, torch.tensor([[1.0, 1.0]]).double() * 6 / math.sqrt(2))
-    assert torch.equal(CIRCLE.geodesic(start, end, 0.0)["w"], start["w"])
-    assert torch.equal(CIRCLE.geodesic(single(0.0, 0.0), end, 0.25)["w"], end["w"] / 4)
+    assert torch.equal(head.geodesic(start, end, 0.0)["w"], start["w"])
+    assert torch.equal(head.geodesic(single(0.0, 0.0), end, 0.25)["w"], end["w"] / 4)
+
+
+def test_raw_copies_of_one_network_have_no_distance():
+    """A scale of one layer is a factor of single coordinates of the next."""
+    raw = network(*WIDTHS)
+    exact = SPEC.exact()
+    copy = act(exact, random_element(exact, generator=stream("copy"), spread=1.0), raw)
+    message = "the second network: units .* of group 'hidden1' have lengths from .* to .*, where"
+    for measure in (TORUS.distance, TORUS.group_distances, lambda a, b: TORUS.geodesic(a, b, 0.5)):
+        with pytest.raises(SymgeomError, match=message):
+            measure(point(0), copy)
+    with pytest.raises(SymgeomError, match="the start of the path: units .* canonicalise"):
+        GeodesicPath(SPEC, raw, point(0))
+    with pytest.raises(SymgeomError, match="the end of the path: units .* canonicalise"):
+        GeodesicPath(SPEC, stack([point(0), point(1)]), stack([point(0), raw]), stacked=True)
+    turned = canonicalise(SPEC, copy).parameters
+    aligned = act(SPEC, align(SPEC, point(0), turned).element, turned)
+    assert TORUS.distance(canonicalise(SPEC, raw).parameters, aligned) < 1e-7
 
 
 def test_tensors_on_no_sphere_are_interpolated_linearly_and_counters_kept():

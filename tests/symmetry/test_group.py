@@ -17,6 +17,7 @@ from symgeom.symmetry.group import (
     identity,
     inverse,
     random_element,
+    restricted,
 )
 from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
 
@@ -356,7 +357,25 @@ def test_weights_that_are_not_finite_are_refused():
         ):
             act(spec, elements(spec, 0, 1)[0], params)
     # What no leg moves is not looked at.
-    assert act(SymmetrySpec((spec["head"],)), identity(spec), params)["2.weight"].isinf().any()
+    head = SymmetrySpec((spec["head"],))
+    assert act(head, identity(head), params)["2.weight"].isinf().any()
+
+
+def test_groups_that_the_spec_has_not_are_refused():
+    spec, params = mlp_spec(*WIDTHS), network(*WIDTHS)
+    element = identity(spec)
+    misspelt = GroupElement({"hiden1": torch.arange(5)}, {"hiden1": torch.ones(5)})
+    for fails in (
+        lambda: act(spec, misspelt, params),
+        lambda: act(spec.exact(), element, params),
+        lambda: compose(spec.exact(), element, second=element),
+        lambda: inverse(spec.exact(), element),
+    ):
+        with pytest.raises(SymgeomError, match=r"names the groups \['(hiden1|head)'\]"):
+            fails()
+    allowed = restricted(spec.exact(), element)
+    moved = act(spec.exact(), allowed, params)
+    assert all(map(torch.equal, moved.values(), params.values()))
 
 
 @pytest.mark.parametrize("dtype", [torch.int64, torch.complex128])

@@ -259,13 +259,3 @@ def test_a_permutation_may_have_legs_of_power_zero():
         SymmetrySpec((UnitGroup("g", 2, (Leg("w", 0, power=0), Leg("v", 0))),)),
         {"w": torch.ones(4, 6), "v": torch.ones(2)},
     )
-
-
-def test_an_unknown_scale_is_refused():
-    with pytest.raises(
-        SymgeomError,
-        match="Unknown scale of group 'g' 'negative': choose one of 'positive', 'sign'",
-    ):
-        check_spec(
-            SymmetrySpec((UnitGroup("g", 2, (Leg("w", 0),), "negative"),)), {"w": torch.ones(4, 6)}
-        )

@@ -23,7 +23,7 @@ from symgeom.quotient.alignment.plan import Plan, make_plan, trainable_tensors, 
 from symgeom.quotient.alignment.prepared import Prepared, prepare
 from symgeom.quotient.alignment.records import Alignment, Matching, Name
 from symgeom.quotient.alignment.search import Search
-from symgeom.symmetry.group import GroupElement, act
+from symgeom.symmetry.group import GroupElement, act, restricted
 from symgeom.symmetry.spec import SymmetrySpec
 
 
@@ -202,7 +202,7 @@ class _Task:
 
     def _objective(self, element: GroupElement) -> float:
         """Return the inner product of the reference with the moved network."""
-        moved = act(self.discrete, element, self.moving.params)
+        moved = act(self.discrete, restricted(self.discrete, element), self.moving.params)
         products = []
         for name in trainable_tensors(self.spec):
             ours = self.reference.params[name].flatten()

@@ -31,9 +31,9 @@ def check_on_torus(
 ) -> None:
     """Raise unless the units of networks have the lengths that canonical ones have.
 
-    Looked at are the groups all of whose coordinates fix their scale. Of residual streams, whose
-    later writers have any length, nothing is asked. The head may have any length, too, and a unit
-    that is zero (a dropped one) has none.
+    Looked at are the groups with positive scales all of whose coordinates fix them. Of residual
+    streams, whose later writers have any length, and of linear groups, which rotations mix, nothing
+    is asked. The head may have any length, too, and a unit that is zero (a dropped one) has none.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def check_on_torus(
     >>> check_on_torus(spec, {"weight": torch.tensor([[0.6, 0.8]])}, "the network")
     """
     one_network = unstack(params)[0] if stacked else params
-    legs = _legs_of_chains(spec.exact(), one_network, bias_in_norm=bias_in_norm)
+    legs = _legs_of_chains(spec, one_network, bias_in_norm=bias_in_norm)
     for name, lengths in _lengths(spec, legs, params, stacked=stacked).items():
         off = (lengths - 1).abs() > LENGTH
         wrong = off & (lengths != 0)
@@ -86,8 +86,9 @@ def _legs_of_chains(spec: SymmetrySpec, params: Parameters, *, bias_in_norm: boo
         return {}
     chains = {}
     for name, legs in fixing.items():
-        scale = spec[name].scale
-        if scale in ("positive", "linear") and spheres.get(name) == legs:
+        group = spec[name]
+        scaled = group.scale == "positive" and group.exact_for == "loss"
+        if scaled and spheres.get(name) == legs:
             chains[name] = legs
     return chains
 

@@ -24,6 +24,16 @@ from symgeom.symmetry.group.element import (
     identity,
     inverse,
     random_element,
+    restricted,
 )
 
-__all__ = ["GroupElement", "act", "compose", "extend", "identity", "inverse", "random_element"]
+__all__ = [
+    "GroupElement",
+    "act",
+    "compose",
+    "extend",
+    "identity",
+    "inverse",
+    "random_element",
+    "restricted",
+]

@@ -214,6 +214,34 @@ def extend(spec: SymmetrySpec, element: GroupElement) -> GroupElement:
     return GroupElement(permutations, scales)
 
 
+def restricted(spec: SymmetrySpec, element: GroupElement) -> GroupElement:
+    """Return what an element does to the groups of a spec, and nothing on others.
+
+    Parameters
+    ----------
+    spec : SymmetrySpec
+        Some groups of an architecture.
+    element : GroupElement
+        An element that names them, and perhaps others.
+
+    Returns
+    -------
+    GroupElement
+        An element that names no other group.
+
+    Examples
+    --------
+    >>> from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
+    >>> spec = SymmetrySpec((UnitGroup("hidden1", 2, (Leg("w", 0),)),))
+    >>> restricted(SymmetrySpec(()), identity(spec))
+    GroupElement(permutations={}, scales={})
+    """
+    names = {group.name for group in spec.groups}
+    permutations = {key: value for key, value in element.permutations.items() if key in names}
+    scales = {key: value for key, value in element.scales.items() if key in names}
+    return GroupElement(permutations, scales)
+
+
 @door_with(check_groups)
 def inverse(spec: SymmetrySpec, element: GroupElement) -> GroupElement:
     """Return the element that undoes ``element``.
