@@ -19,9 +19,9 @@ A, B, C = (network(*WIDTHS, seed=seed) for seed in range(3))
 FLAT_A, FLAT_B = (symgeom.canonicalise(SPEC, params).parameters for params in (A, B))
 PROBLEM = symgeom.Problem(MODULE, INPUTS, TARGETS)
 TORUS = symgeom.Torus(SPEC)
-NORMED = nn.Sequential(
-    nn.Linear(4, 5), nn.BatchNorm1d(5), nn.ReLU(), nn.Linear(5, 2)
-).double().eval()
+NORMED = (
+    nn.Sequential(nn.Linear(4, 5), nn.BatchNorm1d(5), nn.ReLU(), nn.Linear(5, 2)).double().eval()
+)
 T = torch.linspace(0, 1, 3, dtype=torch.float64)
 
 
@@ -181,9 +181,7 @@ CALLS = {
     "orbit_dimension": call(symgeom.orbit_dimension, spec=EXACT, params=A),
     "pairing": call(symgeom.pairing, spec=SPEC, u=A, v=B),
     "parameters": call(symgeom.parameters, module=MODULE),
-    "profile": call(
-        symgeom.profile, problem=PROBLEM, path=LINE, t=T, at_once=1, values="both"
-    ),
+    "profile": call(symgeom.profile, problem=PROBLEM, path=LINE, t=T, at_once=1, values="both"),
     "random_element": call(symgeom.random_element, "generator", spec=SPEC, spread=0.5),
     "recompute_statistics": call(
         symgeom.recompute_statistics,

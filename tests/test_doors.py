@@ -1,6 +1,5 @@
 """Whatever is wrong with an argument is said in one sentence, at the door, and nothing changes."""
 
-import symgeom
 import pytest
 from public_calls import CALLS
 

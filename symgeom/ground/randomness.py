@@ -6,6 +6,8 @@ that streams are independent and the same on every machine.
 """
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -35,3 +37,37 @@ def stream(*words: str | int) -> torch.Generator:
     digest = hashlib.sha256(text.encode()).digest()
     seed = int.from_bytes(digest[:8], "little") >> 1
     return torch.Generator().manual_seed(seed)
+
+
+@contextmanager
+def global_seed(seed: int, device: torch.device | None = None) -> Iterator[None]:
+    """Seed PyTorch's global generators as long as the context lasts, and put them back.
+
+    Parameters
+    ----------
+    seed : int
+        Where the random numbers begin.
+    device : torch.device, optional
+        Where they are drawn besides the CPU.
+
+    Yields
+    ------
+    None
+        While what is drawn from the global generators depends on the seed alone.
+
+    Examples
+    --------
+    >>> with global_seed(1):
+    ...     first = torch.rand(2)
+    >>> with global_seed(1):
+    ...     again = torch.rand(2)
+    >>> torch.equal(first, again)
+    True
+    """
+    devices = [device] if device is not None and device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.default_generator.manual_seed(seed)
+        for each_device in devices:
+            with torch.cuda.device(each_device):
+                torch.cuda.manual_seed(seed)
+        yield

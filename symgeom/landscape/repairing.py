@@ -28,11 +28,11 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from symgeom.ground.checks import SymgeomError, check_same_tensors
 from symgeom.ground.doors import door
+from symgeom.ground.modules import call_module
 from symgeom.ground.types import Parameters, stack
 from symgeom.landscape.batchnorm.statistics import sharing_copy, tensor_name
 from symgeom.landscape.path import Path, PathFunction, as_path, check_times
@@ -344,7 +344,7 @@ def _run(
     twin = sharing_copy(module)
     for path in layers:
         twin.get_submodule(path).register_forward_hook(_shown_to(see, path))
-    functional_call(twin, dict(network), (inputs,))
+    call_module(twin, network, inputs)
 
 
 def _shown_to(

@@ -3,6 +3,9 @@
 The ledger opens with the weights before the first step and books every step. It measures the
 charges at steps that lie geometrically, with many early when most happens, and whenever a member
 leaves the stack.
+
+A conservation law needs the gradient on every leg of its group. Groups with a frozen leg are left
+out of the ledger, and named.
 """
 
 from collections.abc import Mapping
@@ -16,6 +19,7 @@ from symgeom.dynamics.ledger import Ledger, LedgerRecord, LedgerState
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.types import Parameters
 from symgeom.learning.optimizers.method import Method
+from symgeom.symmetry.bilinear import charged_groups
 from symgeom.symmetry.spec import SymmetrySpec
 
 
@@ -28,12 +32,13 @@ class _Seen(NamedTuple):
 
 
 class _Booked(TypedDict):
-    """What an observer keeps in a checkpoint: the account, and the last step."""
+    """What an observer keeps in a checkpoint: the account, the last step, and what trains."""
 
     ledger: LedgerState
     step: int
     params: Parameters
     members: Tensor
+    moved: list[str]
 
 
 class LedgerObserver:
@@ -51,6 +56,10 @@ class LedgerObserver:
         The most steps that the training can take.
     snapshots : int
         About how many times to measure the charges, apart from the start and the ends.
+    equivariant : bool
+        Whether the loss that is trained has the symmetries of the spec. Where it may not (dropout
+        between layers whose units mix), what the gradient does to a charge is measured and booked
+        as the optimizer's.
 
     Examples
     --------
@@ -67,13 +76,38 @@ class LedgerObserver:
     tensor([0., 0.], dtype=torch.float64)
     """
 
-    def __init__(self, spec: SymmetrySpec, method: Method, *, steps: int, snapshots: int) -> None:
+    def __init__(
+        self,
+        spec: SymmetrySpec,
+        method: Method,
+        *,
+        steps: int,
+        snapshots: int,
+        equivariant: bool = True,
+    ) -> None:
         self._spec = spec
         self._method = method
+        self._equivariant = method.equivariant and equivariant
         numbers = np.geomspace(1, max(steps, 1), snapshots).astype(int)
         self._measured = set(numbers.tolist())
         self._ledger: Ledger | None = None
         self._last: _Seen | None = None
+        self._moved: list[str] = []
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Return the charged groups that have a frozen leg, once a step was seen.
+
+        Returns
+        -------
+        tuple of str
+            Their names; the ledger has no entry of them.
+        """
+        if self._ledger is None:
+            return ()
+        charged = charged_groups(self._spec.exact())
+        booked = charged.trained(self._moved).groups
+        return tuple(group.name for group in charged.groups if group not in booked)
 
     @property
     def keeps_weights(self) -> bool:
@@ -86,7 +120,7 @@ class LedgerObserver:
         bool
             If not, the step may overwrite them.
         """
-        return self._ledger is None or not self._method.equivariant
+        return self._ledger is None or not self._equivariant
 
     def __call__(
         self,
@@ -99,7 +133,7 @@ class LedgerObserver:
     ) -> None:
         """Book one step of the members that are still in training."""
         if self._ledger is None:
-            self._ledger = self._opened(before)
+            self._ledger = self._opened(before, list(direction))
         elif self._last is not None and len(members) < len(self._last.members):
             _measure_last(self._ledger, self._last, remaining=members)
         self._ledger.record(before, direction, learning_rate=learning_rate, members=members)
@@ -144,6 +178,7 @@ class LedgerObserver:
             "step": self._last.step,
             "params": dict(self._last.params),
             "members": self._last.members,
+            "moved": self._moved,
         }
 
     def restore(self, state: Mapping[str, object]) -> None:
@@ -164,21 +199,22 @@ class LedgerObserver:
         networks = {}
         for name, tensor in booked["params"].items():
             networks[name] = tensor[:1].expand(members, *tensor.shape[1:])
-        self._ledger = self._opened(networks)
+        self._ledger = self._opened(networks, booked["moved"])
         self._ledger.restore(booked["ledger"])
 
-    def _opened(self, start: Parameters) -> Ledger:
-        """Return a ledger that begins with some networks."""
+    def _opened(self, start: Parameters, moved: list[str]) -> Ledger:
+        """Return a ledger that begins with some networks, of the groups that training moves."""
         method = self._method
+        self._moved = moved
         # A preconditioned decay is no decay of the charge: all that such a method does to first
         # order is booked as its own.
         weight_decay = 0.0 if method.preconditioned else method.weight_decay
         ledger = Ledger(
-            self._spec,
+            self._spec.trained(moved),
             start,
             momentum=method.momentum,
             weight_decay=weight_decay,
-            equivariant=method.equivariant,
+            equivariant=self._equivariant,
         )
         ledger.snapshot(0, start)
         return ledger

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from symgeom.ground.checks import SymgeomError, check_finite
 from symgeom.ground.doors import door
+from symgeom.ground.modules import call_module
 from symgeom.ground.types import Parameters
 from symgeom.symmetry.discovery.capture import tensors_of
 from symgeom.symmetry.group import GroupElement, act, random_element
@@ -219,16 +219,8 @@ class _Evaluation:
 
     def first(self, params: Parameters) -> list[Tensor]:
         """Evaluate twice, and raise unless certificates can be read off the outputs."""
-        try:
-            first = self.outputs(params)
-            second = self.outputs(params)
-        except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
-            cause = str(error).strip().splitlines()[0]
-            raise SymgeomError(
-                f"{self.what} on inputs of shape {tuple(self.inputs.shape)} and type "
-                f"{self.inputs.dtype}: {cause}. "
-                "Give a batch of inputs (sample, ...) as it takes them."
-            ) from None
+        first = self.outputs(params)
+        second = self.outputs(params)
         if not all(_is_ordinary(tensor) for tensor in first):
             raise SymgeomError(
                 f"{self.what}: its outputs are all zero, or not finite, so that no change could be "
@@ -244,7 +236,7 @@ class _Evaluation:
     def outputs(self, params: Parameters) -> list[Tensor]:
         """Return the floating-point outputs of the network with some weights."""
         with torch.no_grad():
-            result = functional_call(self.module, dict(params), (self.inputs,))
+            result = call_module(self.module, params, self.inputs)
         return [tensor for tensor in tensors_of(result) if tensor.is_floating_point()]
 
 

@@ -226,7 +226,7 @@ def test_weights_of_another_architecture(other: str):
 def test_inputs_of_the_wrong_shape():
     network = mlp(*WIDTHS)
     message = (
-        r"Cannot certify the network \(Sequential\) on inputs of shape \(4, 6\) and type "
+        r"Cannot run the network \(Sequential\) on inputs of shape \(4, 6\) and type "
         r"torch.float64: .* Give a batch of"
     )
     with pytest.raises(SymgeomError, match=message):

@@ -587,7 +587,7 @@ def test_an_unknown_operation_of_the_network_itself():
 def test_an_example_of_the_wrong_shape():
     with pytest.raises(
         SymgeomError,
-        match=r"Cannot run the network \(Sequential\) on an example of shape \(2, 5\).*Give a "
+        match=r"Cannot run the network \(Sequential\) on inputs of shape \(2, 5\).*Give a "
         r"batch",
     ):
         discover(mlp(3, 4, 2), torch.zeros(2, 5, dtype=torch.float64))

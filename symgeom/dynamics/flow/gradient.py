@@ -108,7 +108,7 @@ def gradient_flow(
     check_finite(params, "the start of gradient flow")
     problem = problem.cast(torch.float64)
     params = cast(params, torch.float64)
-    weights = {name: params[name] for name, _ in problem.module.named_parameters()}
+    weights = {name: params[name] for name in problem.trainable}
 
     def network(flat: np.ndarray) -> dict[str, Tensor]:
         return {**params, **unravel(torch.from_numpy(flat), weights)}

@@ -17,12 +17,12 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from symgeom.dynamics.charge import invariance_defect
 from symgeom.dynamics.laws.diagnosis import Diagnosis
 from symgeom.ground.checks import check_finite
 from symgeom.ground.doors import door
+from symgeom.ground.modules import call_module
 from symgeom.ground.types import Parameters, cast
 from symgeom.symmetry.discovery.capture import tensors_of
 from symgeom.symmetry.spec import SymmetrySpec
@@ -139,7 +139,7 @@ def _random_gradient(
     buffers = {name: params.get(name, buffer).clone() for name, buffer in module.named_buffers()}
     inputs = _cast_inputs(inputs, torch.float64)
     with torch.enable_grad():
-        outputs = functional_call(copy, weights | buffers, (inputs,))
+        outputs = call_module(copy, weights | buffers, inputs)
         total = _random_sum(tensors_of(outputs), generator)
         gradients = torch.autograd.grad(
             total, list(weights.values()), allow_unused=True, materialize_grads=True

@@ -27,13 +27,14 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, jacrev
+from torch.func import jacrev
 
 from symgeom.dynamics.charge import charges
 from symgeom.dynamics.laws.lie_algebra import RandomFields
 from symgeom.dynamics.laws.span import Span
 from symgeom.ground.checks import SymgeomError, check_finite
 from symgeom.ground.doors import door
+from symgeom.ground.modules import call_module
 from symgeom.ground.types import Parameters, cast, ravel, unravel
 from symgeom.symmetry.spec import SymmetrySpec
 
@@ -138,7 +139,7 @@ def count_laws(
         inputs = inputs.to(torch.float64)
 
     def outputs(flat: Tensor) -> Tensor:
-        return functional_call(module, {**params, **unravel(flat, weights)}, (inputs,))
+        return call_module(module, {**params, **unravel(flat, weights)}, inputs)
 
     fields = RandomFields(outputs, ravel(weights), generator)
     span = Span()

@@ -75,9 +75,10 @@ def noise_force(spec: SymmetrySpec, problem: Problem, params: Parameters) -> dic
     Returns
     -------
     dict of str to Tensor, shape (leg, size)
-        For each group with a positive scale, one row per trainable leg, in the order of the group's
-        legs, in float64. The sum of ``power * row / batch_size`` is the mean of ``pairing(g, g)``
-        over mini-batches minus that of the full gradient.
+        For each group with a positive scale all of whose legs train (none is frozen), one row per
+        trainable leg, in the order of the group's legs, in float64. The sum of ``power * row /
+        batch_size`` is the mean of ``pairing(g, g)`` over mini-batches minus that of the full
+        gradient.
 
     Raises
     ------
@@ -102,7 +103,8 @@ def noise_force(spec: SymmetrySpec, problem: Problem, params: Parameters) -> dic
     check_finite(params, "the network")
     variance = gradient_variance(problem, params)
     force = {}
-    for group in charged_groups(spec.exact(), "positive").groups:
+    moved = spec.exact().trained(problem.trainable)
+    for group in charged_groups(moved, "positive").groups:
         rows = [take(variance[leg.tensor], leg, group.size).sum(1) for leg in group.legs]
         force[group.name] = torch.stack(rows)
     return force

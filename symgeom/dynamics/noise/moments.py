@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
+from symgeom.ground.modules import call_module
 from symgeom.ground.types import Parameters
 from symgeom.landscape.problem import Problem
 
@@ -67,7 +67,7 @@ def gradient_moments(problem: Problem, params: Parameters) -> Moments:
     >>> moments.mean["weight"], moments.square["weight"]
     (tensor([[2.]]), tensor([[5.]]))
     """
-    layers = _linear_layers(problem.module)
+    layers = _linear_layers(problem)
     if layers is not None:
         moments = _moments_of_layers(problem, layers, params)
         if moments is not None:
@@ -121,15 +121,15 @@ def _means(sums: dict[str, Tensor], squares: dict[str, Tensor], count: int) -> M
     return Moments(mean, square)
 
 
-def _linear_layers(module: nn.Module) -> dict[str, nn.Linear] | None:
-    """Return the linear layers of a network by name; None if anything else has weights."""
+def _linear_layers(problem: Problem) -> dict[str, nn.Linear] | None:
+    """Return the linear layers of a network by name; None unless just their weights train."""
     layers = {}
     tensors: set[str] = set()
-    for name, layer in module.named_modules():
+    for name, layer in problem.module.named_modules():
         if type(layer) is nn.Linear:
             layers[name] = layer
             tensors.update(_tensor(name, kind) for kind, _ in layer.named_parameters())
-    if tensors != {name for name, _ in module.named_parameters()}:
+    if tensors != set(problem.trainable):
         return None
     return layers
 
@@ -138,10 +138,9 @@ def _outer_factors(
     problem: Problem, layers: Layers, params: Parameters, inputs: Tensor, targets: Tensor
 ) -> dict[str, OuterFactors] | None:
     """Return the factors of every layer; None if its weight has another gradient."""
-    trainable = {name for name, _ in problem.module.named_parameters()}
     theta = {}
     for name, tensor in params.items():
-        theta[name] = tensor.detach().requires_grad_(name in trainable)
+        theta[name] = tensor.detach().requires_grad_(name in problem.trainable)
     loss, calls = _watched_loss(problem, layers, theta, inputs, targets)
     once = sorted(call.layer for call in calls) == sorted(layers)
     flat = all(call.inputs.ndim == 2 and len(call.inputs) == len(inputs) for call in calls)
@@ -170,7 +169,7 @@ def _watched_loss(
     hooks = [layer.register_forward_hook(_recorder(calls, name)) for name, layer in layers.items()]
     try:
         with torch.enable_grad():
-            outputs = functional_call(problem.module, dict(theta), (inputs,))
+            outputs = call_module(problem.module, theta, inputs)
             loss = problem.sample_loss(outputs, targets).sum()
     finally:
         for hook in hooks:

@@ -13,6 +13,7 @@ from symgeom.landscape.batchnorm.statistics import (
     batch_norms,
     check_policy,
     recompute_statistics,
+    sharing_copy,
 )
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "check_policy",
     "fold_batchnorm",
     "recompute_statistics",
+    "sharing_copy",
 ]

@@ -30,6 +30,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from symgeom.ground.checks import SymgeomError, check_finite, check_same_tensors
 from symgeom.ground.doors import door
+from symgeom.ground.modules import call_module
 from symgeom.ground.types import Parameters, cast, parameters
 from symgeom.landscape.batchnorm.feeding import Fold, find_folds
 from symgeom.landscape.batchnorm.statistics import sharing_copy, tensor_name
@@ -169,7 +170,24 @@ def fold_batchnorm(module: nn.Module, example: Tensor) -> Folded:
     with torch.no_grad():
         for name, tensor in folded.parameters(parameters(module)).items():
             _tensors(folded.module)[name].copy_(tensor)
+    for fold in folds:
+        _freeze(folded.module, fold, module)
     return folded
+
+
+def _freeze(twin: nn.Module, fold: Fold, module: nn.Module) -> None:
+    """Freeze the tensors that take in a batch norm if none of what they are made of trains."""
+    before = _tensors(module)
+    after = _tensors(twin)
+    affine = [fold.tensors[key] for key in ("weight", "bias") if key in fold.tensors]
+    layers = [tensor for layer in fold.layers for tensor in layer if tensor]
+    trains = any(before[name].requires_grad for name in (*affine, *layers))
+    taken_in = [tensor_name(fold.norm, "weight"), tensor_name(fold.norm, "bias")]
+    if fold.layers:
+        taken_in = [weight for weight, _ in fold.layers]
+        taken_in += [bias or _bias_of(weight) for weight, bias in fold.layers]
+    for name in taken_in:
+        after[name].requires_grad_(trains)
 
 
 def _without_norms(twin: nn.Module, folds: list[Fold]) -> nn.Module:
@@ -229,7 +247,7 @@ def _compare(module: nn.Module, folded: Folded, example: Tensor) -> None:
         after = tensors_of(functional_call(folded.module, folded.parameters(params), (inputs,)))
     except AttributeError as error:
         _refuse(module, str(error))
-    before = tensors_of(functional_call(sharing_copy(module), params, (inputs,)))
+    before = tensors_of(call_module(sharing_copy(module), params, inputs))
     gaps = []
     for x, y in zip(before, after, strict=True):
         if x.is_floating_point():

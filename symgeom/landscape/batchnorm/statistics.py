@@ -29,6 +29,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from symgeom.ground.checks import SymgeomError, check_choice
 from symgeom.ground.doors import door
+from symgeom.ground.modules import refuse
 from symgeom.ground.types import Parameters
 
 POLICIES = ("carried", "recompute")
@@ -154,7 +155,9 @@ def check_policy(
 
 @dataclass(frozen=True, eq=False)
 class BatchMode:
-    """A network that normalises by the statistics of its batch; all else is in eval mode.
+    """A network that normalises by the statistics of its batch.
+
+    All else is in evaluation mode, or in training mode too.
 
     Attributes
     ----------
@@ -168,9 +171,9 @@ class BatchMode:
     norms: tuple[str, ...]
 
     @staticmethod
-    def of(module: nn.Module) -> "BatchMode":
+    def of(module: nn.Module, *, training: bool = False) -> "BatchMode":
         """Return a network in batch mode; the module itself is left as it is."""
-        twin = sharing_copy(module)
+        twin = sharing_copy(module).train(training)
         norms = batch_norms(twin)
         for norm in norms.values():
             norm.train()
@@ -218,9 +221,9 @@ class BatchMode:
         network = {**params, **statistics, **counts}
         try:
             outputs = functional_call(self.module, network, (inputs,))
-        except ValueError as error:
+        except Exception as error:  # the user's own code runs here
             if "more than 1 value per channel" not in str(error):
-                raise
+                refuse(self.module, inputs, error)
             raise SymgeomError(
                 f"Cannot take the statistics of a batch of {len(inputs)} sample for batch norm: "
                 "a channel has one value there. Give larger batches (or chunks)."

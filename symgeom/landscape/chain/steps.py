@@ -102,7 +102,7 @@ class CurveTraining(BendTraining):
         bends = []
         for point in inner:
             bends.append({name: tensor.detach().clone() for name, tensor in point.items()})
-        trainable = [name for name, _ in problem.module.named_parameters()]
+        trainable = problem.trainable
         velocities = []
         for bend in bends:
             velocities.append({name: torch.zeros_like(bend[name]) for name in trainable})
@@ -215,7 +215,8 @@ def _gradient_alone(problem: Problem, networks: Parameters) -> Gradient:
         return lambda batches: _stacked(problem.gradient(network, index=batches[0]))
     borrower = Borrower(problem.module, problem.inputs.dtype)  # torch.func takes a fifth longer
     borrower.lend(network)
-    leaves = {name: weight.requires_grad_() for name, weight in borrower.module.named_parameters()}
+    weights = dict(borrower.module.named_parameters())
+    leaves = {name: weights[name] for name in problem.trainable}
 
     def gradient(batches: Tensor) -> dict[str, Tensor]:
         samples = batches[0]

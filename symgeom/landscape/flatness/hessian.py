@@ -161,12 +161,12 @@ def trainable(
 ) -> list[str]:
     """Return the names of a network's trainable tensors, in its order.
 
-    They are the coordinates of products with the Hessian.
+    They are the coordinates of products with the Hessian. Frozen weights are none of them.
 
     Parameters
     ----------
     problem : Problem
-        Its module tells weights from buffers.
+        Its module tells what trains from frozen weights and buffers.
     params : Parameters
         One network.
     tensors : collection of str, optional
@@ -190,7 +190,7 @@ def trainable(
     >>> trainable(problem, network), trainable(problem, network, tensors=["weight"])
     (['bias', 'weight'], ['weight'])
     """
-    weights = dict(problem.module.named_parameters())
+    weights = set(problem.trainable)
     names = [name for name in params if name in weights]
     if tensors is None:
         return names

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.nn.modules.module import register_module_forward_pre_hook
 
 from symgeom.ground.checks import SymgeomError
+from symgeom.ground.modules import fault
 from symgeom.ground.types import cast, parameters
 
 
@@ -50,27 +50,12 @@ def _first_outputs(module: nn.Module, inputs: Tensor) -> Tensor:
     """Return the outputs of the first sample, or name the layer that cannot take it."""
     dtype = inputs.dtype if inputs.is_floating_point() else torch.float32
     weights = cast(parameters(module), dtype)
-    entered: list[tuple[nn.Module, tuple[Tensor, ...]]] = []
-
-    def note(layer: nn.Module, arguments: tuple[Tensor, ...]) -> None:
-        entered.append((layer, arguments))
-
-    watch = register_module_forward_pre_hook(note)
     try:
         with torch.no_grad():
             return functional_call(module, weights, (inputs[:1],))
-    except (RuntimeError, ValueError, IndexError, TypeError) as error:
-        layer, arguments = entered[-1]
-        reason = str(error).splitlines()[0]
+    except Exception as error:  # the user's own code runs here
         raise SymgeomError(
-            f"Cannot feed samples of shape {tuple(inputs.shape[1:])} to the network: "
-            f"layer '{_name_of(layer, module)}' {layer} cannot take {tuple(arguments[0].shape)} "
-            f"({reason}). Build it for this input shape, or reshape the data."
+            f"Cannot feed samples of shape {tuple(inputs.shape[1:])} to the network "
+            f"({type(module).__name__}): {fault(module, error)}. "
+            "Build it for this input shape, or reshape the data."
         ) from error
-    finally:
-        watch.remove()
-
-
-def _name_of(layer: nn.Module, module: nn.Module) -> str:
-    names = {candidate: name for name, candidate in module.named_modules()}
-    return names[layer]

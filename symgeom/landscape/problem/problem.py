@@ -8,11 +8,16 @@ data set,
 
 Every method takes the parameters of one network and is pure, so that ``torch.vmap`` lifts it to
 stacked networks. Data are visited in chunks to bound memory; chunks are summed and divided by ``N``
-once, so that a short last chunk weighs what it should. The network is used in evaluation mode: no
-dropout. Batch norm needs a choice of statistics: those among the parameters (``"carried"``), or
-those that the weights give on the training inputs (``"recompute"``), measured anew for every
-network that is evaluated. Gradients are then those of training: each batch is normalised by its own
-statistics.
+once, so that a short last chunk weighs what it should. The network is used in evaluation mode, by
+definition: no dropout, whatever mode the module is in (training has it,
+:mod:`symgeom.learning.training.mode`). Batch norm needs a choice of statistics: those among the
+parameters (``"carried"``), or those that the weights give on the training inputs (``"recompute"``),
+measured anew for every network that is evaluated. Gradients are then those of training: each batch
+is normalised by its own statistics.
+
+What the module says is frozen (``requires_grad_(False)``) is a constant of the landscape, as
+buffers are: gradients and training leave it out, and so does all that differentiates or displaces
+weights by default (Hessians, noise, gradient flow).
 """
 
 import copy
@@ -22,10 +27,11 @@ from functools import cached_property
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, grad, vmap
+from torch.func import grad, vmap
 
 from symgeom.ground.checks import Architecture, SymgeomError
 from symgeom.ground.doors import check_attributes, door, door_with
+from symgeom.ground.modules import call_module
 from symgeom.ground.types import Parameters
 from symgeom.landscape.batchnorm import BatchMode, check_policy
 from symgeom.landscape.problem.fit import check_fit
@@ -52,8 +58,8 @@ class Problem:
     Attributes
     ----------
     module : nn.Module
-        The architecture; its own weights are not used. If any of it is in training mode, it is
-        copied and put in evaluation mode.
+        The architecture; its own weights are not used, but which of them are frozen counts. If any
+        of it is in training mode, it is copied and put in evaluation mode.
     inputs : Tensor, shape (sample, ...)
         In the precision of the parameters.
     targets : Tensor, shape (sample,)
@@ -104,6 +110,30 @@ class Problem:
         """Names and shapes of the tensors that the network has."""
         return Architecture.of(self.module)
 
+    @property
+    def trainable(self) -> tuple[str, ...]:
+        """Return the names of the weights that train: the parameters that are not frozen.
+
+        Returns
+        -------
+        tuple of str
+            In the order of ``module.named_parameters()``.
+
+        Raises
+        ------
+        SymgeomError
+            If the network has weights and all of them are frozen.
+        """
+        weights = dict(self.module.named_parameters())
+        names = tuple(name for name, weight in weights.items() if weight.requires_grad)
+        if weights and not names:
+            raise SymgeomError(
+                f"Cannot train or differentiate the network ({type(self.module).__name__}): all "
+                f"its {len(weights)} weights are frozen. Call requires_grad_(True) on what is to "
+                "train."
+            )
+        return names
+
     @door
     def outputs(self, params: Parameters, *, index: Tensor | None = None) -> Tensor:
         """Return the network's outputs.
@@ -126,7 +156,7 @@ class Problem:
         inputs = self.inputs if index is None else self.inputs[index]
         outputs = []
         for part in inputs.split(self.chunk):
-            outputs.append(functional_call(self.module, network, (part,)))
+            outputs.append(call_module(self.module, network, part))
         return torch.cat(outputs)
 
     @door
@@ -196,8 +226,8 @@ class Problem:
         Returns
         -------
         dict of str to Tensor
-            One entry per trainable tensor (buffers have none). With ``batch_norm="recompute"`` the
-            samples are one batch, whatever ``chunk`` is.
+            One entry per trainable tensor (buffers and frozen weights have none). With
+            ``batch_norm="recompute"`` the samples are one batch, whatever ``chunk`` is.
         """
         trainable, rest = self._split(params)
         inputs = self.inputs
@@ -216,7 +246,7 @@ class Problem:
 
     @door_with(_check_network)
     def batch_outputs(self, params: Parameters, inputs: Tensor) -> Tensor:
-        """Return the outputs on one batch of any samples, as in training.
+        """Return the outputs on one batch of any samples.
 
         Parameters
         ----------
@@ -233,7 +263,7 @@ class Problem:
         """
         if self._batch_mode:
             return self._batch_mode.outputs(params, inputs)
-        return functional_call(self.module, dict(params), (inputs,))
+        return call_module(self.module, params, inputs)
 
     @door_with(_check_network)
     def batch_loss(self, params: Parameters, inputs: Tensor, targets: Tensor) -> Tensor:
@@ -376,7 +406,7 @@ class Problem:
         """Return the trainable tensors of a network, and the others."""
         self.architecture.check(params)
         check_precision(params, self.inputs)
-        names = {name for name, _ in self.module.named_parameters()}
+        names = set(self.trainable)
         trainable = {name: tensor for name, tensor in params.items() if name in names}
         rest = {name: tensor for name, tensor in params.items() if name not in names}
         return trainable, rest

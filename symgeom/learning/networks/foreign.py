@@ -6,8 +6,8 @@ seeds alone, and nothing else in the process moves.
 """
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from difflib import get_close_matches
 
 import torch
@@ -15,6 +15,7 @@ from torch import nn
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.own_code import call, find, working_directory
+from symgeom.ground.randomness import global_seed
 from symgeom.ground.torchvision_door import import_torchvision
 
 
@@ -155,10 +156,6 @@ def build_users_network(
     return network
 
 
-@contextmanager
-def _seeded(generator: torch.Generator) -> Iterator[None]:
-    """Seed PyTorch's global generator from another one, and put it back."""
-    seed = int(torch.randint(2**62, (), generator=generator))
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        yield
+def _seeded(generator: torch.Generator) -> AbstractContextManager[None]:
+    """Seed PyTorch's global generator from another one, as long as the context lasts."""
+    return global_seed(int(torch.randint(2**62, (), generator=generator)))

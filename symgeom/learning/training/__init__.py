@@ -1,6 +1,7 @@
 """Train many seeds at once: the plan, the stages, the populations, the checkpoints.
 
 :mod:`~symgeom.learning.training.plan` says how long and on how much,
+:mod:`~symgeom.learning.training.mode` what a network does in training mode,
 :mod:`~symgeom.learning.training.population` how stacked networks are differentiated and evaluated,
 :mod:`~symgeom.learning.training.engine` checks what is asked for and runs the stages,
 :mod:`~symgeom.learning.training.stage` takes the steps of one stage,
@@ -10,6 +11,7 @@
 from symgeom.learning.training.checkpoint import Checkpoint
 from symgeom.learning.training.device import choose_device
 from symgeom.learning.training.engine import train
+from symgeom.learning.training.mode import TrainingMode
 from symgeom.learning.training.plan import Observer, Plan, RestorableObserver, Trained
 from symgeom.learning.training.population import trains_together
 
@@ -19,6 +21,7 @@ __all__ = [
     "Plan",
     "RestorableObserver",
     "Trained",
+    "TrainingMode",
     "choose_device",
     "train",
     "trains_together",

@@ -15,6 +15,10 @@ Where the statistics of batch norms are recomputed, every mini-batch is normalis
 statistics, and no step keeps running averages: methods that take two gradients of one mini-batch
 (SAM) leave no trace in them, and averages over networks (of replicas, or along the way) do not mix
 them. What training yields has the statistics that its weights give on the training inputs.
+
+Training does what the network says: gradients are taken in training mode, with dropout
+(:mod:`symgeom.learning.training.mode`), evaluations without; weights that the network freezes
+(``requires_grad_(False)``) are no weights to any optimizer, and end as they began, bit for bit.
 """
 
 import math
@@ -63,8 +67,9 @@ def train(
         Batch size, stop rule, and how to compute.
     generators : sequence of torch.Generator
         One per member, on the CPU. It draws the member's random labels if the method begins with
-        them, the seed of its noise if the method has any, and then for each epoch the order of its
-        data and, batch by batch, what augmentation needs.
+        them, the seed of its noise if the method has any, the seed of what its layers draw
+        (dropout) if they do, and then for each epoch the order of its data and, batch by batch,
+        what augmentation needs.
     observe : callable, optional
         Sees every step of the training on the true labels; ``members`` (int64) says which entries
         of ``start`` are in the stack.
@@ -79,7 +84,9 @@ def train(
     SymgeomError
         If there are no members, or not one generator for each; if a mini-batch holds more samples
         than there are, the weights have another precision than the data, or the optimizer could not
-        finish; or if checkpoints are kept with an observer that cannot keep what it knows.
+        finish; if checkpoints are kept with an observer that cannot keep what it knows; or if the
+        network cannot be trained as it says: all of it is frozen, replicas of a seed are frozen
+        apart, or it does in training mode what no step could repeat.
 
     Examples
     --------
@@ -95,16 +102,19 @@ def train(
     _check_plan(problem, method, plan, observe)
     check_precision(start, problem.inputs)
     members = len(generators)
+    _check_frozen(problem, start, method)
     problem = laid_out(problem)
     together = trains_together(problem, members, plan)
+    population = Population(problem, together, plan.autocast)
     data = f"{tuple(problem.inputs.shape)} of {problem.inputs.dtype}"
+    weights = f"weights {problem.trainable}, layers draw: {population.mode.draws}"
     stage = Stage(
-        population=Population(problem, together, plan.autocast),
+        population=population,
         method=method,
         plan=plan,
         generators=generators,
         observe=observe,
-        key=f"{method} {plan} {data}, {members} networks, {together}",
+        key=f"{method} {plan} {data}, {members} networks, {together}, {weights}",
     )
     labels = problem.targets.expand(members, -1)
     saved = stage.read()
@@ -180,6 +190,21 @@ def _check_members(
             f"Cannot train {members} stacked networks with {len(generators)} generators: "
             "give one for each."
         )
+
+
+def _check_frozen(problem: Problem, start: Parameters, method: Method) -> None:
+    """Raise unless something trains, and the replicas of a seed have the same frozen weights."""
+    trainable = problem.trainable
+    for name, _ in problem.module.named_parameters():
+        if name in trainable:
+            continue
+        replicas = start[name].unflatten(0, (-1, method.members_per_seed))
+        if not torch.equal(replicas, replicas[:, :1].expand_as(replicas)):
+            raise SymgeomError(
+                f"Cannot train replicas with '{method.name}' that differ in the frozen tensor "
+                f"'{name}': the mean of their weights would fit none of them. Give the replicas of "
+                "a seed the same frozen tensors."
+            )
 
 
 def _check_plan(problem: Problem, method: Method, plan: Plan, observe: Observer | None) -> None:

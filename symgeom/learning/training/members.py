@@ -19,6 +19,7 @@ class StackState(TypedDict):
     state: State
     labels: Tensor
     members: Tensor
+    seeds: Tensor
     epoch: int
 
 
@@ -31,19 +32,22 @@ class Stack:
     weights : dict of str to Tensor
         Trainable tensors, stacked; their memory is the stack's own.
     buffers : dict of str to Tensor
-        The other tensors, stacked; no step changes them.
+        The other tensors, frozen weights among them, stacked; no step changes them.
     state : State
         What the optimizer remembers.
     labels : Tensor of int64, shape (member, sample)
         Classes.
     members : Tensor of int64, shape (member,)
         Numbers in the start.
+    seeds : Tensor of int64, shape (member,)
+        Where the random numbers begin that the layers of each member draw.
     epoch : int
         Epochs done; -1 before the start has been evaluated.
 
     Examples
     --------
-    >>> stacked = Stack({"w": torch.ones(2, 1)}, {}, {}, torch.zeros(2, 1), torch.arange(2))
+    >>> none = torch.zeros(2, dtype=torch.int64)
+    >>> stacked = Stack({"w": torch.ones(2, 1)}, {}, {}, none[:, None], torch.arange(2), none)
     >>> stacked.keep(torch.tensor([False, True]))
     >>> stacked.members
     tensor([1])
@@ -54,6 +58,7 @@ class Stack:
     state: State
     labels: Tensor
     members: Tensor
+    seeds: Tensor
     epoch: int = -1
 
     def keep(self, stay: Tensor) -> None:
@@ -65,6 +70,7 @@ class Stack:
         self.state = {slot: _rows(tensors, stay) for slot, tensors in self.state.items()}
         self.labels = self.labels[stay]
         self.members = self.members[stay]
+        self.seeds = self.seeds[stay]
 
     def move(self, direction: Parameters, learning_rate: float, *, in_place: bool) -> None:
         """Take a step ``weights - learning_rate * direction``.
@@ -88,13 +94,14 @@ class Stack:
         self.weights = {**self.weights, **dict(zip(direction, moved, strict=True))}
 
     def to(self, device: torch.device) -> "Stack":
-        """Return the stack with its tensors on a device; the members' numbers stay on the CPU."""
+        """Return the stack with its tensors on a device; what counts members stays on the CPU."""
         return Stack(
             weights=_on_device(self.weights, device),
             buffers=_on_device(self.buffers, device),
             state={slot: _on_device(tensors, device) for slot, tensors in self.state.items()},
             labels=self.labels.to(device),
             members=self.members,
+            seeds=self.seeds,
             epoch=self.epoch,
         )
 
@@ -106,6 +113,7 @@ class Stack:
             "state": self.state,
             "labels": self.labels,
             "members": self.members,
+            "seeds": self.seeds,
             "epoch": self.epoch,
         }
 

@@ -9,7 +9,7 @@ rerun of the same stack is still exact on a CPU.
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,7 @@ from symgeom.landscape.problem import Problem
 from symgeom.landscape.problem.evaluation import laid_out
 from symgeom.landscape.problem.losses import at_least_single, misclassified
 from symgeom.learning.training.dense import dense_outputs, is_dense_chain
+from symgeom.learning.training.mode import TrainingMode
 from symgeom.learning.training.plan import Plan
 from symgeom.learning.training.record import Evaluation
 
@@ -40,9 +41,10 @@ def trains_together(problem: Problem, members: int, plan: Plan) -> bool:
     Returns
     -------
     bool
-        Always off the CPU. On a CPU, for several networks in single precision all of whose weights
-        are in dense layers (``nn.Linear``, subclasses included) and batch norms: in double
-        precision little is gained, and convolutions are slower.
+        Never for networks with dropout or other layers that draw random numbers, which each network
+        has for itself. Else always off the CPU. On a CPU, for several networks in single precision
+        all of whose weights are in dense layers (``nn.Linear``, subclasses included) and batch
+        norms: in double precision little is gained, and convolutions are slower.
 
     Examples
     --------
@@ -52,11 +54,12 @@ def trains_together(problem: Problem, members: int, plan: Plan) -> bool:
     """
     if plan.together != "auto":
         return plan.together == "batched"
-    if problem.inputs.device.type != "cpu":
-        return True
-    if members == 1 or problem.inputs.dtype != torch.float32:
-        return False
-    return all(_is_dense(layer) for layer in problem.module.modules())
+    if problem.inputs.device.type == "cpu":
+        if members == 1 or problem.inputs.dtype != torch.float32:
+            return False
+        if not all(_is_dense(layer) for layer in problem.module.modules()):
+            return False
+    return not TrainingMode.of(problem).draws
 
 
 def _is_dense(layer: nn.Module) -> bool:
@@ -77,6 +80,8 @@ class Population:
         Whether they are computed in one batched pass, or one after another.
     autocast : torch.dtype or None
         Precision of the forward pass in training.
+    mode : TrainingMode
+        The network as it is trained.
 
     Examples
     --------
@@ -91,8 +96,16 @@ class Population:
     problem: Problem
     together: bool
     autocast: torch.dtype | None
+    mode: TrainingMode = field(init=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "mode", TrainingMode.of(self.problem))
+        if self.together and self.mode.draws:
+            raise SymgeomError(
+                f"Cannot train networks ({type(self.problem.module).__name__}) in batched passes "
+                "whose layers draw random numbers (dropout): each would depend on the others. "
+                "Choose together='auto' or 'one'."
+            )
         if self.autocast is not None and self.problem.inputs.dtype == torch.float64:
             raise SymgeomError(
                 f"Cannot train under autocast to {self.autocast} in double precision, which "
@@ -123,6 +136,7 @@ class Population:
         names: Sequence[str],
         inputs: Tensor | list[Tensor],
         targets: Tensor,
+        draws: Sequence[int],
     ) -> dict[str, Tensor]:
         """Return the gradients of the mean losses of the members' mini-batches, as in training.
 
@@ -136,6 +150,8 @@ class Population:
             What :meth:`samples` returned, augmented or not.
         targets : Tensor of int64, shape (member, sample)
             Classes.
+        draws : sequence of int
+            For each member the seed of what its layers draw.
 
         Returns
         -------
@@ -143,7 +159,7 @@ class Population:
             New tensors, stacked.
         """
         if not self.together:
-            return self._gradients_apart(params, names, inputs, targets)
+            return self._gradients_apart(params, names, inputs, targets, draws)
         batch = inputs if isinstance(inputs, Tensor) else torch.stack(inputs)
         return self._gradients_together(params, names, batch, targets)
 
@@ -198,13 +214,17 @@ class Population:
         names: Sequence[str],
         inputs: Iterable[Tensor],
         targets: Tensor,
+        draws: Sequence[int],
     ) -> dict[str, Tensor]:
         """Return the gradients of one network after another."""
         gradients = []
-        for network, batch, labels in zip(_apart(params), inputs, targets, strict=True):
+        members = zip(_apart(params), inputs, targets, draws, strict=True)
+        for network, batch, labels, seed in members:
             leaves = {name: network[name].requires_grad_() for name in names}
             with self._forward_precision():
-                loss = self.problem.batch_loss({**network, **leaves}, batch, labels)
+                outputs = self.mode.drawn_outputs({**network, **leaves}, batch, seed)
+                logits = at_least_single(outputs)
+                loss = self.problem.sample_loss(logits, labels).mean()
             gradients.append(_differentiated(loss, leaves))
         return stack(gradients)
 
@@ -215,7 +235,7 @@ class Population:
         # ``dense_outputs`` would have to know.
         if self.autocast is None and is_dense_chain(module, self.problem.inputs):
             return dense_outputs(module, params, inputs)
-        return torch.vmap(self.problem.batch_outputs)(dict(params), inputs)
+        return torch.vmap(self.mode.outputs)(dict(params), inputs)
 
     def _forward_precision(self) -> AbstractContextManager[object]:
         """Return the context of a forward pass in training."""

@@ -7,6 +7,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from symgeom.ground.randomness import stream
 from symgeom.ground.types import Parameters
 from symgeom.learning.optimizers.method import Method
 from symgeom.learning.training.members import Stack
@@ -27,11 +28,13 @@ class BatchGradient:
     names : tuple of str
         The weights.
     buffers : Parameters
-        What the networks hold beside their weights.
+        What the networks hold beside the weights that train.
     inputs : Tensor or list of Tensor, shape (member, sample, ...)
         The mini-batches.
     targets : Tensor of int64, shape (member, sample)
         Their classes.
+    draws : sequence of int
+        For each member the seed of what its layers draw, the same at every call.
     calls : int
         How often the gradients were evaluated.
     """
@@ -41,13 +44,16 @@ class BatchGradient:
     buffers: Parameters
     inputs: Tensor | list[Tensor]
     targets: Tensor
+    draws: Sequence[int]
     calls: int = 0
 
     def __call__(self, weights: Parameters) -> dict[str, Tensor]:
         """Return the stacked gradients at some weights."""
         self.calls += 1
         networks = {**weights, **self.buffers}
-        return self.population.gradients(networks, self.names, self.inputs, self.targets)
+        return self.population.gradients(
+            networks, self.names, self.inputs, self.targets, self.draws
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,7 +181,7 @@ class Stage:
 
     def _opened(self, start: Parameters, labels: Tensor) -> Stack:
         """Return the stack before the first step."""
-        trainable = dict(self.population.problem.module.named_parameters())
+        trainable = self.population.problem.trainable
         weights = {}
         buffers = {}
         for name, tensor in start.items():
@@ -185,11 +191,18 @@ class Stage:
                 buffers[name] = tensor
         noise_seeds = None
         if self.method.draws_noise:
-            draws = [torch.randint(2**62, (), generator=source) for source in self.generators]
-            noise_seeds = torch.stack(draws).to(labels.device)
+            noise_seeds = self._drawn_seeds().to(labels.device)
         state = self.method.start(weights, noise_seeds)
         members = torch.arange(len(self.generators))
-        return Stack(weights, buffers, state, labels, members)
+        seeds = torch.zeros_like(members)
+        if self.population.mode.draws:
+            seeds = self._drawn_seeds()
+        return Stack(weights, buffers, state, labels, members, seeds)
+
+    def _drawn_seeds(self) -> Tensor:
+        """Draw a seed for every member."""
+        draws = [torch.randint(2**62, (), generator=source) for source in self.generators]
+        return torch.stack(draws)
 
     def _evaluates_after(self, epoch: int) -> bool:
         """Return whether an epoch ends with an evaluation on the whole training set."""
@@ -229,17 +242,25 @@ class Stage:
         batches = self._batches(stacked, generators)
         calls = 0
         for number, index in enumerate(batches):
+            step = epoch * len(batches) + number
             gradient_at = BatchGradient(
                 self.population,
                 names=tuple(stacked.weights),
                 buffers=stacked.buffers,
                 inputs=self._inputs(index, generators),
                 targets=stacked.labels.gather(1, index),
+                draws=self._draws(stacked, step),
             )
-            step = epoch * len(batches) + number
             self._step(stacked, gradient_at, learning_rate, step)
             calls += gradient_at.calls
         return calls
+
+    def _draws(self, stacked: Stack, step: int) -> list[int]:
+        """Return for each member the seed of what its layers draw in a step."""
+        seeds = stacked.seeds.tolist()
+        if not self.population.mode.draws:
+            return seeds
+        return [stream("layers", seed, step).initial_seed() for seed in seeds]
 
     def _batches(self, stacked: Stack, generators: Sequence[torch.Generator]) -> Sequence[Tensor]:
         """Draw the order of the samples of every member, and split it into whole mini-batches."""

@@ -23,10 +23,10 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.doors import door
+from symgeom.ground.modules import call_module
 from symgeom.ground.types import Parameters
 from symgeom.quotient.alignment.assignment import best_permutation, ties
 from symgeom.quotient.alignment.records import Alignment
@@ -204,7 +204,7 @@ def _outputs(
         hooks.append(layer.register_forward_hook(_recorder(outputs, name)))
     try:
         with torch.no_grad():
-            functional_call(network, dict(params), (inputs,))
+            call_module(network, params, inputs)
     finally:
         for hook in hooks:
             hook.remove()

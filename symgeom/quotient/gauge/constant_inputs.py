@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from symgeom.ground.checks import SymgeomError, check_finite
 from symgeom.ground.doors import door
+from symgeom.ground.modules import call_module
 from symgeom.ground.types import Parameters, cast
 from symgeom.quotient.torus import is_bias
 from symgeom.symmetry.discovery.capture import tensors_of
@@ -181,6 +181,6 @@ def _check_outputs(
 def _outputs(network: nn.Module, params: Parameters, inputs: Tensor) -> Tensor:
     """Return all outputs of a network as one vector."""
     with torch.no_grad():
-        outputs = functional_call(network, dict(params), (inputs,))
+        outputs = call_module(network, params, inputs)
     tensors = [tensor.flatten() for tensor in tensors_of(outputs)]
     return torch.cat(tensors)

@@ -78,10 +78,12 @@ def measure(
     -------
     xr.Dataset
         Displacements of every unit, and their median, over arm, seed and moment; NaN where the
-        noise is unknown. A network that was trained with batch norm has other charges than the
-        folded one that is measured: nothing is known of its noise.
+        noise is unknown. A group with a frozen leg is left out. A network that was trained with
+        batch norm has other charges than the folded one that is measured: nothing is known of its
+        noise.
     """
     problem = case.problems("float64", samples=samples)["train"]
+    spec = spec.trained(problem.trainable)
     groups = _charged_groups(case, spec, problem)
     table = _Table(groups, (*minima.shape, len(MOMENTS)))
     seen = [key for key in minima.networks if groups and key[0] in noises]

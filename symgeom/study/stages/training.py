@@ -1,6 +1,6 @@
 """Train the seeds of one arm to minima, and keep the ledger of their charges."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +11,10 @@ from tqdm import tqdm
 
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import cast, stack
+from symgeom.landscape.problem import Problem
 from symgeom.learning.observe import LedgerObserver
 from symgeom.learning.optimizers import Method, build
-from symgeom.learning.training import Checkpoint, Plan, choose_device, train
+from symgeom.learning.training import Checkpoint, Plan, TrainingMode, choose_device, train
 from symgeom.study.cases import Case
 from symgeom.study.datasets.augment import augmentation
 from symgeom.study.progress import progress
@@ -96,23 +97,27 @@ def measure(case: Case, spec: SymmetrySpec, arm: Arm, *, checkpoint: Path, diges
     goes_on = Checkpoint(checkpoint, every=arm.training["checkpoint_every"], digest=digest)
     with progress(f"train {case.name}/{arm.name}", arm.training["epochs"]) as bar:
         plan = _plan(case, arm.training, goes_on, bar)
-        observer = _observer(spec, method, plan, arm.training, samples=len(problem.targets))
+        observer = _observer(spec, method, plan, arm.training, problem)
         trained = train(
             problem,
-            _starts(case, members, precision),
+            _starts(case, members, precision, problem.trainable),
             method,
             plan=plan,
             generators=_orders(case, members, arm.training),
             observe=observer,
         )
-    attrs = {
+    attrs: dict[str, str | int] = {
         "method": method.name,
         "batch_size": plan.batch_size,
         "together": int(trained.together),
         "device": str(problem.inputs.device),
     }
     seeds = list(arm.seeds)
-    record = observer.close() if observer else NO_LEDGER
+    record = NO_LEDGER
+    if observer:
+        record = observer.close()
+        if observer.left_out:
+            attrs["frozen_groups"] = ", ".join(observer.left_out)
     ledgers = label_ledger(record, method, arm=arm.name, seeds=seeds, attrs=attrs)
     variables = label_minima(spec, trained, problems)
     minima = minima_of_arm(arm.name, seeds, variables, attrs=attrs)
@@ -171,9 +176,17 @@ def _members(arm: Arm, method: Method) -> list[Member]:
     return members
 
 
-def _starts(case: Case, members: Sequence[Member], precision: str) -> dict[str, Tensor]:
+def _starts(
+    case: Case, members: Sequence[Member], precision: str, trainable: Collection[str]
+) -> dict[str, Tensor]:
     """Return the stacked initial networks, each from a stream of its own."""
-    networks = [case.start(*member) for member in members]
+    networks: list[dict[str, Tensor]] = []
+    for arm, seed, replica in members:
+        network = case.start(arm, seed, replica)
+        if replica:  # the mean of replicas is trained: they share what does not train
+            first = networks[-replica]
+            network = {**first, **{name: network[name] for name in trainable}}
+        networks.append(network)
     stacked = cast(stack(networks), getattr(torch, precision))
     device = choose_device(case.options["device"])
     return {name: tensor.to(device) for name, tensor in stacked.items()}
@@ -205,10 +218,16 @@ def _plan(case: Case, training: Mapping, checkpoint: Checkpoint, bar: tqdm) -> P
 
 
 def _observer(
-    spec: SymmetrySpec, method: Method, plan: Plan, training: Mapping, *, samples: int
+    spec: SymmetrySpec, method: Method, plan: Plan, training: Mapping, problem: Problem
 ) -> LedgerObserver | None:
     snapshots = training["ledger_snapshots"]
     if not snapshots:
         return None
-    steps = plan.epochs * (samples // plan.batch_size)
-    return LedgerObserver(spec, method, steps=steps, snapshots=snapshots)
+    steps = plan.epochs * (len(problem.targets) // plan.batch_size)
+    return LedgerObserver(
+        spec,
+        method,
+        steps=steps,
+        snapshots=snapshots,
+        equivariant=not TrainingMode.of(problem).differs,
+    )

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from symgeom.ground.checks import SymgeomError
+from symgeom.ground.modules import refuse
 
 BY_HAND = "Write a SymmetrySpec for this network by hand, and let certify prove it."
 """What to do where discovery ends."""
@@ -56,12 +57,8 @@ def _check_evaluations(network: nn.Module, example: Tensor) -> None:
         with torch.no_grad():
             first = tensors_of(network(example))
             second = tensors_of(network(example))
-    except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
-        raise SymgeomError(
-            f"Cannot run the network ({kind}) on an example of shape {tuple(example.shape)} and "
-            f"type {example.dtype}: {_first_line(error)}. Give a batch of inputs (sample, ...) as "
-            "it takes them."
-        ) from None
+    except Exception as error:  # the user's own code runs here
+        refuse(network, example, error)
     if len(first) != len(second) or not all(map(_same, first, second)):
         raise SymgeomError(
             f"Cannot use the network ({kind}): two evaluations on one input in eval mode differ. "

@@ -1,6 +1,7 @@
 """The words of a spec: legs, unit groups, and the list of them."""
 
 import json
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Literal
@@ -167,6 +168,35 @@ class SymmetrySpec:
         """Return the spec without the groups that only preserve the error (the head)."""
         groups = tuple(group for group in self.groups if group.exact_for == "loss")
         return replace(self, groups=groups)
+
+    def trained(self, tensors: Collection[str]) -> "SymmetrySpec":
+        """Return the groups that training moves as a whole.
+
+        A conservation law needs the gradient on every leg of its group: a group with a frozen leg
+        has none.
+
+        Parameters
+        ----------
+        tensors : collection of str
+            The tensors that train.
+
+        Returns
+        -------
+        SymmetrySpec
+            The groups all of whose legs lie on these tensors; legs on buffers do not count.
+
+        Examples
+        --------
+        >>> hidden = UnitGroup("hidden1", 1, (Leg("0.weight", 0), Leg("2.weight", 1, power=-1)))
+        >>> SymmetrySpec((hidden,)).trained(["2.weight"]).groups
+        ()
+        """
+        groups = []
+        for group in self.groups:
+            weights = {leg.tensor for leg in group.legs if not leg.buffer}
+            if weights <= set(tensors):
+                groups.append(group)
+        return replace(self, groups=tuple(groups))
 
     def to_json(self) -> str:
         """Return the spec as JSON text, equal specs giving equal text."""

@@ -45,8 +45,7 @@ def energy_in_units_of_weights(
     from symgeom.landscape.flatness.local_energies import local_energy
 
     problem = context.problem
-    names = [name for name, _ in problem.module.named_parameters()]
-    weights = {name: context.params[name] for name in names}
+    weights = {name: context.params[name] for name in problem.trainable}
     unit = float(ravel(weights).square().mean().sqrt())
     return local_energy(
         problem,

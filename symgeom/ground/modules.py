@@ -1,0 +1,122 @@
+"""Run a user's module with some tensors, and say in which of its layers it failed, and why."""
+
+from types import TracebackType
+from typing import NoReturn
+
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.types import Parameters
+
+
+def call_module(module: nn.Module, params: Parameters, inputs: Tensor) -> Tensor:
+    """Return what a network makes of inputs with some tensors in the place of its own.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The network; what it raises is the cause of the error that is raised here.
+    params : Parameters
+        Its tensors.
+    inputs : Tensor, shape (sample, ...)
+        A batch.
+
+    Returns
+    -------
+    Tensor
+        As the network returns it.
+
+    Raises
+    ------
+    SymgeomError
+        If the network fails.
+
+    Examples
+    --------
+    >>> import torch
+    >>> params = {"weight": torch.full((1, 1), 2.0), "bias": torch.zeros(1)}
+    >>> call_module(nn.Linear(1, 1), params, torch.ones(1, 1))
+    tensor([[2.]])
+    """
+    try:
+        return functional_call(module, dict(params), (inputs,))
+    except SymgeomError:
+        raise
+    except Exception as error:  # the user's own code runs here
+        refuse(module, inputs, error)
+
+
+def refuse(module: nn.Module, inputs: Tensor, error: Exception) -> NoReturn:
+    """Say that a network has failed.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The network.
+    inputs : Tensor
+        What it was given.
+    error : Exception
+        What it raised.
+
+    Raises
+    ------
+    SymgeomError
+        Always; the error is its cause.
+    """
+    raise SymgeomError(
+        f"Cannot run the network ({type(module).__name__}) on inputs of shape "
+        f"{tuple(inputs.shape)} and type {inputs.dtype}: {fault(module, error)}. "
+        "Give a batch of inputs (sample, ...) as it takes them, or correct the module."
+    ) from error
+
+
+def fault(module: nn.Module, error: Exception) -> str:
+    """Say which layer of a network failed, and why.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The network.
+    error : Exception
+        What it raised.
+
+    Returns
+    -------
+    str
+        The innermost layer that was running, and the first line of the error.
+
+    Examples
+    --------
+    >>> fault(nn.Identity(), ValueError("no digits"))
+    'its forward raises ValueError: no digits'
+    """
+    lines = str(error).strip().splitlines()
+    reason = lines[0].removesuffix(".") if lines else type(error).__name__
+    raised = f"raises {type(error).__name__}: {reason}"
+    names = {layer: name for name, layer in module.named_modules()}
+    innermost = module
+    tensor = None
+    step = error.__traceback__
+    while step is not None:
+        running = step.tb_frame.f_locals.get("self")
+        if isinstance(running, nn.Module) and running in names:
+            innermost = running
+            tensor = _first_tensor(step)
+        step = step.tb_next
+    if innermost is module:
+        return f"its forward {raised}"
+    layer = f"layer '{names[innermost]}'"
+    if type(innermost).__module__.startswith("torch.nn") and tensor is not None:
+        return f"{layer} {innermost} cannot take {tuple(tensor.shape)} ({reason})"
+    return f"{layer} ({type(innermost).__name__}) {raised}"
+
+
+def _first_tensor(step: TracebackType) -> Tensor | None:
+    """Return the first tensor among the arguments of a function."""
+    code = step.tb_frame.f_code
+    for name in code.co_varnames[: code.co_argcount]:
+        argument = step.tb_frame.f_locals.get(name)
+        if isinstance(argument, Tensor):
+            return argument
+    return None
