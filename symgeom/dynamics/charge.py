@@ -29,7 +29,8 @@ theorem 2.1; Ziyin et al. (2402.07193), section 4, with the opposite sign (outgo
 import torch
 from torch import Tensor
 
-from symgeom.ground.checks import SymgeomError, check_finite, check_same_tensors
+from symgeom.ground.architecture import check_same_tensors
+from symgeom.ground.checks import SymgeomError, check_finite
 from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters
 from symgeom.symmetry.bilinear import charged_groups, pairing, pairing_bound

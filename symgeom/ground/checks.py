@@ -9,13 +9,12 @@ Torch is imported for annotations only, so that reading a store does not load it
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from difflib import get_close_matches
+import math
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
 SHOWN = 3
 """Names that a message shows; it counts the others."""
@@ -52,8 +51,8 @@ def check_finite(tensors: Mapping[str, Tensor], what: str) -> None:
         if bad:
             raise SymgeomError(
                 f"Cannot use {what}: tensor '{name}' holds {bad} values that are NaN or infinite "
-                f"of {tensor.numel()}. Leave this network out (a run that diverged is recorded as "
-                "such), or repair the tensor."
+                f"of {tensor.numel()}. Repair it, or leave out what it belongs to (a run that "
+                "diverged is recorded as such)."
             )
 
 
@@ -67,217 +66,130 @@ def _has_finite_entries(tensor: Tensor) -> bool:
         return True
 
 
-def check_same_tensors(
-    tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor], what: str
-) -> None:
-    """Raise unless two networks have the same tensors with the same shapes.
+def check_real(tensors: Mapping[str, Tensor], what: str) -> None:
+    """Raise unless all tensors are of real numbers.
 
     Parameters
     ----------
-    tensors, expected : mapping of str to Tensor
-        Two networks; only names and shapes are compared.
+    tensors : mapping of str to Tensor
+        The tensors to look at.
     what : str
-        What is compared, for the message ("the network to align").
+        What the tensors are, for the message.
 
     Raises
     ------
     SymgeomError
-        If a name is missing, superfluous, or has another shape.
+        If a tensor is of whole numbers, which have no gradient.
 
     Examples
     --------
     >>> import torch
-    >>> check_same_tensors({"w": torch.ones(2)}, {"w": torch.zeros(2)}, "the network to align")
+    >>> check_real({"0.weight": torch.ones(2, 2)}, "the weights")
     """
-    difference = difference_of(tensors, shapes_of(expected))
-    if difference:
-        raise SymgeomError(
-            f"Cannot compare {what} with its reference: {difference}. Both networks must have the "
-            "same architecture."
-        )
-
-
-def shapes_of(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of the tensors of a network.
-
-    Parameters
-    ----------
-    tensors : mapping of str to Tensor
-        One network.
-
-    Returns
-    -------
-    dict of str to tuple of int
-        By name.
-
-    Examples
-    --------
-    >>> import torch
-    >>> shapes_of({"w": torch.ones(2, 3)})
-    {'w': (2, 3)}
-    """
-    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-
-
-def difference_of(
-    tensors: Mapping[str, Tensor],
-    shapes: Mapping[str, tuple[int, ...]],
-    optional: Collection[str] = (),
-) -> str:
-    """Say how the names and shapes of tensors differ from those of an architecture.
-
-    Parameters
-    ----------
-    tensors : mapping of str to Tensor
-        One network.
-    shapes : mapping of str to tuple of int
-        Those of the architecture.
-    optional : collection of str
-        Names that may be left out.
-
-    Returns
-    -------
-    str
-        The first differences, and the way to names that fit where one is seen; empty if there is
-        no difference.
-
-    Examples
-    --------
-    >>> import torch
-    >>> difference_of({"w": torch.ones(2)}, {"w": (2,)})
-    ''
-    >>> difference_of({"module.w": torch.ones(2)}, {"w": (2,)})
-    "tensors missing ['w'], tensors not expected ['module.w']; they begin with 'module.': \
-remove it ({name.removeprefix('module.'): tensor for name, tensor in tensors.items()})"
-    """
-    if not isinstance(tensors, Mapping):
-        return f"it is of type {type(tensors).__name__} and not a mapping of names to tensors"
-    missing = sorted(shapes.keys() - tensors.keys() - set(optional))
-    extra = sorted(tensors.keys() - shapes.keys())
-    other: list[str] = []
-    for name, shape in shapes.items():
-        if name in tensors and tensors[name].shape != shape:
-            other.append(
-                f"tensor '{name}' has shape {tuple(tensors[name].shape)}, expected {shape}"
-            )
-    faults: list[str] = []
-    if missing:
-        faults.append(f"tensors missing {_first(missing)}")
-    if extra:
-        faults.append(f"tensors not expected {_first(extra)}")
-    faults.extend(other[:SHOWN])
-    return ", ".join(faults) + _way_to_names(missing, extra)
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """The tensors of a module, by which its networks are recognised.
-
-    Attributes
-    ----------
-    module : str
-        The name of its class.
-    shapes : mapping of str to tuple of int
-        Of all parameters and buffers, under all their names.
-    optional : frozenset of str
-        Names that a network may leave out: second names of shared tensors, counters, and buffers
-        that the module does not save.
-    """
-
-    module: str
-    shapes: Mapping[str, tuple[int, ...]]
-    optional: frozenset[str]
-
-    @classmethod
-    def of(cls, module: nn.Module) -> Architecture:
-        """Return the architecture of a module.
-
-        Parameters
-        ----------
-        module : nn.Module
-            Any network.
-
-        Returns
-        -------
-        Architecture
-            Names and shapes; no tensor is held.
-
-        Examples
-        --------
-        >>> from torch import nn
-        >>> Architecture.of(nn.Linear(3, 2, bias=False)).shapes
-        {'weight': (2, 3)}
-        """
-        first_names = {name for name, _ in module.named_parameters()}
-        saved = module.state_dict()
-        parameters = dict(module.named_parameters(remove_duplicate=False))
-        buffers = dict(module.named_buffers(remove_duplicate=False))
-        optional = parameters.keys() - first_names
-        for name, buffer in buffers.items():
-            if name not in saved or not buffer.is_floating_point():
-                optional.add(name)
-        shapes = shapes_of({**parameters, **buffers})
-        return cls(type(module).__name__, shapes, frozenset(optional))
-
-    def check(self, tensors: Mapping[str, Tensor]) -> None:
-        """Raise unless tensors are a network of this architecture.
-
-        Parameters
-        ----------
-        tensors : mapping of str to Tensor
-            One network.
-
-        Raises
-        ------
-        SymgeomError
-            If a name is missing, superfluous, or has another shape.
-
-        Examples
-        --------
-        >>> import torch
-        >>> Architecture("Linear", {"weight": (2, 3)}, frozenset()).check({})
-        Traceback (most recent call last):
-            ...
-        symgeom.ground.checks.SymgeomError: Cannot use these weights in the network (Linear): \
-tensors missing ['weight']. Give the weights of this architecture, as parameters(module) names them.
-        """
-        if isinstance(tensors, Mapping) and _agree(tensors, self.shapes):
-            return
-        difference = difference_of(tensors, self.shapes, self.optional)
-        if difference:
+    for name, tensor in tensors.items():
+        if not tensor.is_floating_point():
             raise SymgeomError(
-                f"Cannot use these weights in the network ({self.module}): {difference}. Give the "
-                "weights of this architecture, as parameters(module) names them."
+                f"Cannot use {what}: tensor '{name}' is of {tensor.dtype}, and weights are real "
+                "numbers. Cast it to a floating-point type."
             )
 
 
-def _agree(tensors: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]]) -> bool:
-    """Return whether names and shapes are the same, quickly: steps of training ask for it."""
-    if tensors.keys() != shapes.keys():
-        return False
-    return all(tensors[name].shape == shape for name, shape in shapes.items())
+def check_range(
+    value: float, what: str, *, least: float = -math.inf, most: float = math.inf
+) -> None:
+    """Raise unless a number lies in a range.
+
+    Parameters
+    ----------
+    value : float
+        The number; one that is no number lies nowhere.
+    what : str
+        What it is, for the message ("the radius of the ball").
+    least, most : float
+        The ends, which are allowed.
+
+    Raises
+    ------
+    SymgeomError
+        If it is smaller or larger.
+
+    Examples
+    --------
+    >>> check_range(0.5, "the place on the path", least=0, most=1)
+    """
+    if least <= value <= most:
+        return
+    wanted = f"from {least:.15g} to {most:.15g}"
+    if most == math.inf:
+        wanted = f"of at least {least:.15g}"
+    raise SymgeomError(f"Cannot use {value!r} as {what}: give a number {wanted}.")
 
 
-def _first(names: Sequence[str]) -> str:
-    """List the first names, and say how many more there are."""
-    more = len(names) - SHOWN
-    return f"{list(names[:SHOWN])}" + (f" and {more} more" if more > 0 else "")
+def check_samples(inputs: Tensor, *, axes: int = 1) -> None:
+    """Raise unless a tensor holds samples.
 
+    Parameters
+    ----------
+    inputs : Tensor, shape (sample, ...)
+        A batch.
+    axes : int
+        The number of axes that it has at least.
 
-def _way_to_names(missing: Sequence[str], extra: Sequence[str]) -> str:
-    """Say what makes superfluous names the missing ones: a prefix to remove, or a near name."""
-    if not missing or not extra:
-        return ""
-    suffix = missing[0]
-    wrapped = [name for name in extra if name.endswith(f".{suffix}")]
-    prefix = wrapped[0].removesuffix(suffix) if wrapped else ""
-    if prefix and all(name.startswith(prefix) for name in extra):
-        return (
-            f"; they begin with '{prefix}': remove it "
-            f"({{name.removeprefix('{prefix}'): tensor for name, tensor in tensors.items()}})"
+    Raises
+    ------
+    SymgeomError
+        If it has fewer axes, or a value that is not finite.
+
+    Examples
+    --------
+    >>> import torch
+    >>> check_samples(torch.zeros(5, 3))
+    """
+    if inputs.ndim < axes:
+        raise SymgeomError(
+            f"Cannot take a tensor of shape {tuple(inputs.shape)} for samples: give one with at "
+            f"least {axes} axes, samples first."
         )
-    near = get_close_matches(suffix, extra, n=1)
-    return f"; '{near[0]}' may be meant to be '{suffix}'" if near else ""
+    check_finite({"inputs": inputs}, "the samples")
+
+
+def check_index(index: Tensor, count: int) -> None:
+    """Raise unless a tensor picks samples.
+
+    Parameters
+    ----------
+    index : Tensor of int64 or bool, shape (sample,)
+        Numbers of samples, or which of them.
+    count : int
+        How many samples there are.
+
+    Raises
+    ------
+    SymgeomError
+        If it is of another type or shape, or a number is none of a sample.
+
+    Examples
+    --------
+    >>> import torch
+    >>> check_index(torch.tensor([0, 2]), 3)
+    """
+    kinds = ("torch.int64", "torch.int32", "torch.bool", "torch.uint8")
+    mask = str(index.dtype) in kinds[2:]
+    fits = str(index.dtype) in kinds and index.ndim == 1
+    if not fits or (mask and len(index) != count) or not (mask or _all_below(index, count)):
+        raise SymgeomError(
+            f"Cannot pick samples by a tensor of shape {tuple(index.shape)} and type "
+            f"{index.dtype}: give numbers from 0 to {count - 1} in one axis (int64), or True and "
+            f"False for each of the {count} samples."
+        )
+
+
+def _all_below(index: Tensor, count: int) -> bool:
+    """Return whether numbers are those of samples, counted from either end."""
+    try:
+        return bool(((index >= -count) & (index < count)).all())
+    except RuntimeError:  # under torch.vmap, where nobody can look at entries
+        return True
 
 
 def check_choice(value: object, choices: Iterable[object], what: str) -> None:

@@ -13,7 +13,7 @@ Annotations are compared by name, so that reading a store does not load torch.
 
 import math
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache, wraps
 from inspect import signature
 from numbers import Integral, Real
@@ -22,6 +22,7 @@ from typing import Literal, ParamSpec, TypeVar, Union, get_args, get_origin
 from typing import get_type_hints as hints_of
 
 from symgeom.ground.checks import SymgeomError
+from symgeom.ground.on_demand import OnDemand
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -233,7 +234,7 @@ def judge_of(hint: object) -> Judge | None:
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return _judge_of_mapping(arguments[1])
     if origin is tuple and Ellipsis not in arguments:
-        return _judge_of_iterable(Sequence, object)
+        return _judge_of_tuple(len(arguments))
     if isinstance(origin, type) and issubclass(origin, Iterable):
         return _judge_of_iterable(origin, arguments[0])
     if hint is Callable:
@@ -275,8 +276,8 @@ def _judge_callable(value: object) -> str:
 
 
 def _judge_of_mapping(hint: object) -> Judge:
-    """Return what judges mappings by their values; mappings of mappings may be read on demand."""
-    of_value = judge_of(hint) if get_origin(hint) is None else None
+    """Return what judges mappings by their values, unless these are read on demand."""
+    of_value = judge_of(hint)
     wanted = "a mapping"
     way = ""
     if getattr(hint, "__name__", "") == "Tensor":
@@ -286,7 +287,7 @@ def _judge_of_mapping(hint: object) -> Judge:
     def judge(value: object) -> str:
         if not isinstance(value, Mapping):
             return f"is {named(value)}; {wanted} belongs there{way}"
-        if of_value is None:
+        if of_value is None or isinstance(value, OnDemand):
             return ""
         for key, entry in value.items():
             fault = of_value(entry)
@@ -297,16 +298,28 @@ def _judge_of_mapping(hint: object) -> Judge:
     return judge
 
 
+def _judge_of_tuple(count: int) -> Judge:
+    """Return what judges things that belong together, by their number."""
+
+    def judge(value: object) -> str:
+        if isinstance(value, tuple | list) and len(value) == count:
+            return ""
+        return f"is {named(value)}; {count} things belong there, in a tuple"
+
+    return judge
+
+
 def _judge_of_iterable(kind: type, hint: object) -> Judge:
-    """Return what judges sequences by their entries, and what can only be iterated by its kind."""
+    """Return what judges several things: each of them, where they can be looked at twice."""
     of_entry = judge_of(hint)
     entries = NAMES.get(getattr(hint, "__name__", ""), "things")
     wanted = f"several of them ({entries}), in a list for instance, belong there"
 
     def judge(value: object) -> str:
-        if not isinstance(value, kind | tuple | list) or isinstance(value, str | bytes):
+        several = isinstance(value, kind | list | tuple)
+        if not several or isinstance(value, str | bytes) or _is_one_thing(value):
             return f"is {named(value)}; {wanted}"
-        if of_entry is None or not isinstance(value, Sequence):
+        if of_entry is None or not isinstance(value, Collection):
             return ""
         for index, entry in enumerate(value):
             fault = of_entry(entry)
@@ -315,6 +328,11 @@ def _judge_of_iterable(kind: type, hint: object) -> Judge:
         return ""
 
     return judge
+
+
+def _is_one_thing(value: object) -> bool:
+    """Return whether a value can be iterated and is no list: a tensor, an array, a network."""
+    return hasattr(value, "__array__") or hasattr(value, "named_parameters")
 
 
 def _judge_of_class(kind: type) -> Judge:
@@ -394,6 +412,8 @@ def unusual(tensor: object) -> str:
     dtype = str(getattr(tensor, "dtype", ""))
     if "float8" in dtype:
         return f"has entries of {dtype}; cast it to torch.float32"
+    if "complex" in dtype:
+        return f"has entries of {dtype}; real numbers are computed with here"
     return ""
 
 

@@ -39,6 +39,28 @@ def parameters(module: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.detach().clone() for name, tensor in tensors.items()}
 
 
+def detached(params: Parameters) -> dict[str, Tensor]:
+    """Return the tensors of a network without their history, for what is not differentiated.
+
+    Parameters
+    ----------
+    params : Parameters
+        One network or stacked networks.
+
+    Returns
+    -------
+    dict of str to Tensor
+        The same entries, in the same memory.
+
+    Examples
+    --------
+    >>> import torch
+    >>> detached({"w": torch.ones(1, requires_grad=True)})["w"].requires_grad
+    False
+    """
+    return {name: tensor.detach() for name, tensor in params.items()}
+
+
 def cast(params: Parameters, dtype: torch.dtype) -> dict[str, Tensor]:
     """Return the parameters in another floating-point precision; integer buffers stay as they are.
 

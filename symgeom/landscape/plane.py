@@ -29,7 +29,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from symgeom.ground.checks import SymgeomError, check_finite, check_same_tensors
+from symgeom.ground.architecture import check_same_tensors
+from symgeom.ground.checks import SymgeomError, check_finite
 from symgeom.ground.doors import check_attributes
 from symgeom.ground.types import Parameters, cast, ravel, stack
 from symgeom.landscape.barriers import evaluate

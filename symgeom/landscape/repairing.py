@@ -30,7 +30,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from symgeom.ground.checks import SymgeomError, check_same_tensors
+from symgeom.ground.architecture import Architecture, check_same_tensors
+from symgeom.ground.checks import SymgeomError, check_range, check_samples
 from symgeom.ground.doors import door
 from symgeom.ground.modules import call_module
 from symgeom.ground.types import Parameters, stack
@@ -203,6 +204,9 @@ def repair(
     >>> repaired["0.weight"], repaired["0.bias"]
     (tensor([[2.]]), tensor([0.]))
     """
+    check_range(t, "the place between the ends", least=0, most=1)
+    check_samples(inputs)
+    Architecture.of(module).check(network)
     for end in ends:
         check_same_tensors(end, network, "an end")
     first, second = (unit_statistics(spec, module, network=end, inputs=inputs) for end in ends)

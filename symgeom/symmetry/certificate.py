@@ -164,7 +164,7 @@ def certify(
     check_spec(spec, params)
     check_finite(params, "the network to certify")
     test = _Test(spec, _Evaluation(module, params, inputs))
-    point = {name: tensor.clone() for name, tensor in params.items()}
+    point = {name: tensor.detach().clone() for name, tensor in params.items()}
     before = test.call.first(point)
     for draw in range(draws):
         if draw:

@@ -29,7 +29,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from symgeom.ground.checks import SymgeomError, check_finite
+from symgeom.ground.checks import SymgeomError, check_finite, check_real
 from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters, cast
 
@@ -115,7 +115,8 @@ def find_translations(
     Raises
     ------
     SymgeomError
-        If a weight is not finite, there is no draw, or the loss has no gradient at all.
+        If a weight is not real or not finite, there is no draw, or the loss fails or has no
+        gradient at all.
 
     Examples
     --------
@@ -128,6 +129,7 @@ def find_translations(
     >>> [(law.tensor, law.axis) for law in laws]
     [('weight', 0), ('bias', 0)]
     """
+    check_real(params, "the network whose translations are looked for")
     check_finite(params, "the network whose translations are looked for")
     if draws < 1:
         raise SymgeomError(f"Cannot look for translations at {draws} points: give at least one.")
@@ -176,10 +178,17 @@ def _displaced(params: Parameters, generator: torch.Generator) -> dict[str, Tens
 
 
 def _gradient(loss: Loss, point: dict[str, Tensor]) -> dict[str, Tensor]:
-    with torch.enable_grad():
-        slopes = torch.autograd.grad(
-            loss(point), list(point.values()), allow_unused=True, materialize_grads=True
-        )
+    weights = list(point.values())
+    try:
+        with torch.enable_grad():
+            value = loss(point)
+            slopes = torch.autograd.grad(value, weights, allow_unused=True, materialize_grads=True)
+    except Exception as error:  # the user's own code runs here
+        raise SymgeomError(
+            f"Cannot differentiate the loss: at weights like the given ones it raises "
+            f"{type(error).__name__}: {error}. Give a function from a network's tensors by name to "
+            "one number, problem.loss for instance."
+        ) from error
     return dict(zip(point, slopes, strict=True))
 
 

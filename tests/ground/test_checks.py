@@ -3,7 +3,8 @@ import math
 import pytest
 import torch
 
-from symgeom.ground.checks import SymgeomError, check_choice, check_finite, check_same_tensors
+from symgeom.ground.architecture import check_same_tensors
+from symgeom.ground.checks import SymgeomError, check_choice, check_finite
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])

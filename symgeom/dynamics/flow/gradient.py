@@ -26,7 +26,7 @@ from symgeom.dynamics.flow.integrators import FlowEndedError, VectorField, follo
 from symgeom.dynamics.flow.plan import FlowPlan
 from symgeom.ground.checks import check_finite
 from symgeom.ground.doors import door
-from symgeom.ground.types import Parameters, cast, ravel, stack, unravel
+from symgeom.ground.types import Parameters, cast, detached, ravel, stack, unravel
 from symgeom.landscape.problem import Problem
 from symgeom.symmetry.bilinear import pairing_bound
 from symgeom.symmetry.spec import SymmetrySpec
@@ -105,9 +105,10 @@ def gradient_flow(
     >>> flow.status, round(float(flow.parameters["weight"][1, 0, 0]), 8)  # exp(-1)
     ('reached', 0.36787944)
     """
+    problem.architecture.check(params)
     check_finite(params, "the start of gradient flow")
     problem = problem.cast(torch.float64)
-    params = cast(params, torch.float64)
+    params = detached(cast(params, torch.float64))
     weights = {name: params[name] for name in problem.trainable}
 
     def network(flat: np.ndarray) -> dict[str, Tensor]:

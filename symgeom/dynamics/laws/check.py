@@ -20,7 +20,8 @@ from torch import Tensor, nn
 
 from symgeom.dynamics.charge import invariance_defect
 from symgeom.dynamics.laws.diagnosis import Diagnosis
-from symgeom.ground.checks import check_finite
+from symgeom.ground.architecture import Architecture
+from symgeom.ground.checks import check_finite, check_samples
 from symgeom.ground.doors import door
 from symgeom.ground.modules import call_module
 from symgeom.ground.types import Parameters, cast
@@ -107,6 +108,8 @@ def check_laws(
     >>> check.reason
     "'0.bias' was left out: it moves with the units"
     """
+    Architecture.of(module).check(params)
+    check_samples(inputs)
     check_finite(params, "the network whose laws are tested")
     exact = spec.exact()
     params = cast(params, torch.float64)

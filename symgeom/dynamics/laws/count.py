@@ -32,7 +32,8 @@ from torch.func import jacrev
 from symgeom.dynamics.charge import charges
 from symgeom.dynamics.laws.lie_algebra import RandomFields
 from symgeom.dynamics.laws.span import Span
-from symgeom.ground.checks import SymgeomError, check_finite
+from symgeom.ground.architecture import Architecture
+from symgeom.ground.checks import SymgeomError, check_finite, check_samples
 from symgeom.ground.doors import door
 from symgeom.ground.modules import call_module
 from symgeom.ground.types import Parameters, cast, ravel, unravel
@@ -133,6 +134,8 @@ def count_laws(
     >>> count.laws, count.spanned
     (3, (1, 1))
     """
+    Architecture.of(module).check(params)
+    check_samples(inputs)
     weights = _weights(module, params)
     params = cast(params, torch.float64)
     if inputs.is_floating_point():

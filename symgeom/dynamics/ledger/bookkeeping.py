@@ -47,7 +47,8 @@ from torch import Tensor
 from symgeom.dynamics.ledger.noise_split import NoiseSplit, SplitState, Step
 from symgeom.dynamics.ledger.record import TERMS, LedgerRecord
 from symgeom.dynamics.ledger.stacked_pairing import StackedPairing
-from symgeom.ground.checks import SymgeomError, check_same_tensors
+from symgeom.ground.architecture import check_same_tensors
+from symgeom.ground.checks import SymgeomError
 from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters, cast
 from symgeom.symmetry.spec import SymmetrySpec

@@ -132,6 +132,7 @@ def noise_equilibrium(
         )
     exact = spec.exact()
     check_spec(exact, params)
+    check_finite(params, "the network")
     check_finite(force, "the noise force")
     theta = cast(params, torch.float64)
     lengths = leg_products(exact, theta, theta)

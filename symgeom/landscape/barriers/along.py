@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from symgeom.ground.checks import check_choice
+from symgeom.ground.checks import check_choice, check_range
 from symgeom.ground.doors import door
+from symgeom.ground.types import unstack
 from symgeom.landscape.barriers.shared import SharedLayer
 from symgeom.landscape.path import Path, PathFunction, as_path
 from symgeom.landscape.problem import Problem
@@ -85,7 +86,8 @@ def profile(
     Raises
     ------
     SymgeomError
-        If it is not known what to evaluate.
+        If it is not known what to evaluate, or the networks of the path are not of the problem's
+        architecture.
 
     Examples
     --------
@@ -97,7 +99,11 @@ def profile(
     tensor([1., 1., 0., 0.], dtype=torch.float64)
     """
     check_choice(values, VALUES, "choice of values")
+    if at_once is not None:
+        check_range(at_once, "the number of networks evaluated at once", least=1)
+    t = torch.atleast_1d(t)
     path = as_path(path)
+    _check_networks(problem, path)
     problem = laid_out(problem)
     pairs = pairs_of(problem, path)
     one_by_one = together(problem, at_once) == 1
@@ -116,6 +122,18 @@ def profile(
     if values == "error":
         loss = torch.full_like(loss, torch.nan)
     return Profile(t, loss, error, problem.batch_norm)
+
+
+def _check_networks(problem: Problem, path: Path) -> None:
+    """Raise unless a path begins with a network, or stacked ones, of the problem's architecture."""
+    start = path(0.0)
+    shapes = problem.architecture.shapes
+    trainable = next(name for name, _ in problem.module.named_parameters())
+    axes = start[trainable].ndim - len(shapes[trainable]) if trainable in start else 0
+    network = start
+    for _ in range(axes):
+        network = unstack(network)[0]
+    problem.architecture.check(network)
 
 
 def pairs_of(problem: Problem, path: Path) -> tuple[int, ...]:

@@ -28,7 +28,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from symgeom.ground.checks import SymgeomError, check_finite, check_same_tensors
+from symgeom.ground.architecture import check_same_tensors
+from symgeom.ground.checks import SymgeomError, check_finite
 from symgeom.ground.doors import door
 from symgeom.ground.modules import call_module
 from symgeom.ground.types import Parameters, cast, parameters

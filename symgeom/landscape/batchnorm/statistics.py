@@ -27,7 +27,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from symgeom.ground.checks import SymgeomError, check_choice
+from symgeom.ground.architecture import Architecture
+from symgeom.ground.checks import SymgeomError, check_choice, check_samples
 from symgeom.ground.doors import door
 from symgeom.ground.modules import refuse
 from symgeom.ground.types import Parameters
@@ -269,6 +270,8 @@ def recompute_statistics(
     >>> network["0.running_mean"], network["0.running_var"]
     (tensor([3.]), tensor([7.]))
     """
+    Architecture.of(module).check(params)
+    check_samples(inputs)
     if chunk < 1 or len(inputs) == 0:
         raise SymgeomError(
             f"Cannot measure the statistics of batch norms on {len(inputs)} samples in chunks of "

@@ -24,7 +24,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from symgeom.ground.checks import SymgeomError, check_same_tensors
+from symgeom.ground.architecture import check_same_tensors
+from symgeom.ground.checks import SymgeomError
 from symgeom.ground.doors import check_attributes
 from symgeom.ground.types import Parameters, stack
 from symgeom.landscape.binary.layers import sign
@@ -110,6 +111,8 @@ class HammingPath(Path):
     def __post_init__(self) -> None:
         check_attributes(self)
         check_same_tensors(self.end, self.start, "the end of the path")
+        signs = {name: tensor for name, tensor in self.start.items() if name in self.order}
+        check_same_tensors(self.order, signs, "the order of the path")
         object.__setattr__(self, "start", _with_signs(self.start, self.order))
         object.__setattr__(self, "end", _with_signs(self.end, self.order))
 

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from symgeom.ground.checks import SymgeomError, check_finite, check_same_tensors
+from symgeom.ground.architecture import check_same_tensors
+from symgeom.ground.checks import SymgeomError, check_finite
 from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters
 from symgeom.landscape.batchnorm.statistics import tensor_name

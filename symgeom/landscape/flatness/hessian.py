@@ -28,7 +28,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from symgeom.ground.checks import SymgeomError
+from symgeom.ground.checks import SymgeomError, check_range
 from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters, cast, unravel
 from symgeom.landscape.flatness.eigenpairs import Product, refined_eigenpairs
@@ -180,7 +180,8 @@ def trainable(
     Raises
     ------
     SymgeomError
-        If one of ``tensors`` is not among them, or there are none.
+        If the network is of another architecture than the problem's, one of ``tensors`` is not
+        among the trainable ones, or there are none.
 
     Examples
     --------
@@ -190,6 +191,7 @@ def trainable(
     >>> trainable(problem, network), trainable(problem, network, tensors=["weight"])
     (['bias', 'weight'], ['weight'])
     """
+    problem.architecture.check(params)
     weights = set(problem.trainable)
     names = [name for name in params if name in weights]
     if tensors is None:
@@ -302,7 +304,7 @@ def leading_eigenvalues(
     Raises
     ------
     SymgeomError
-        If there are fewer parameters than eigenvalues asked for.
+        If there are fewer parameters than eigenvalues asked for, or the tolerance is not positive.
 
     Examples
     --------
@@ -318,6 +320,7 @@ def leading_eigenvalues(
             f"Cannot find {count} eigenvalues of a Hessian of {size} parameters: "
             f"ask for 1 to {size}."
         )
+    check_range(tolerance, "the tolerance of eigenvalues", least=1e-15)
     noise = torch.randn(size, generator=generator, dtype=torch.float64)
     pairs = refined_eigenpairs(
         operator,

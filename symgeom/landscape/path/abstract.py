@@ -5,7 +5,7 @@ overrides it where it knows a faster way.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -121,6 +121,11 @@ def as_path(path: PathFunction) -> Path:
     Path
         The path itself, or one that calls the function.
 
+    Raises
+    ------
+    SymgeomError
+        If the function gives no network at ``t = 0``.
+
     Examples
     --------
     >>> path = as_path(lambda t: {"w": 2 * torch.as_tensor(t)})
@@ -129,6 +134,20 @@ def as_path(path: PathFunction) -> Path:
     """
     if isinstance(path, Path):
         return path
+    try:
+        start = path(0.0)
+    except SymgeomError:
+        raise
+    except Exception as error:  # the user's own code runs here
+        raise SymgeomError(
+            f"Cannot follow the path: at t = 0 it raises {type(error).__name__}: {error}. Give a "
+            "function from t to a network's tensors by name."
+        ) from error
+    if not isinstance(start, Mapping):
+        raise SymgeomError(
+            f"Cannot follow the path: at t = 0 it gives a {type(start).__name__}. Give a function "
+            "from t to a network's tensors by name."
+        )
     return _PathOfFunction(path)
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError, check_choice
-from symgeom.ground.doors import door
+from symgeom.ground.doors import check_attributes, door
 from symgeom.ground.types import Parameters
-from symgeom.landscape.path.abstract import Path, PathFunction, check_times
+from symgeom.landscape.path.abstract import Path, PathFunction, as_path, check_times
 from symgeom.landscape.path.points import check_points, one_pair
 from symgeom.landscape.path.weights import bezier_weights, combine, polygonal_weights
 
@@ -18,6 +18,7 @@ class Curve(Path):
     """A combination of fixed points, single or stacked; what it combines is in ``points``."""
 
     def __post_init__(self) -> None:
+        check_attributes(self)
         check_points(self.points)
 
     @abstractmethod
@@ -172,7 +173,7 @@ def curve_along(path: PathFunction, *, kind: str = "polygonal", bends: int = 1) 
     Raises
     ------
     SymgeomError
-        If the kind is unknown or there are no bends.
+        If the kind is unknown, there are no bends, or the path gives no networks.
 
     Examples
     --------
@@ -186,6 +187,7 @@ def curve_along(path: PathFunction, *, kind: str = "polygonal", bends: int = 1) 
         raise SymgeomError(
             f"Cannot draw a curve with {bends} bends along a path: give at least one."
         )
+    path = as_path(path)
     segments = bends + 1
     points = [path(j / segments) for j in range(segments + 1)]
     return CURVES[kind](points)

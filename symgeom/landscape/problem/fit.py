@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from symgeom.ground.checks import SymgeomError
+from symgeom.ground.checks import SymgeomError, check_samples
 from symgeom.ground.modules import fault
 from symgeom.ground.types import cast, parameters
 
@@ -31,6 +31,8 @@ def check_fit(module: nn.Module, inputs: Tensor, targets: Tensor) -> None:
     --------
     >>> check_fit(nn.Linear(3, 2), torch.zeros(5, 3), torch.tensor([0, 1, 1, 0, 1]))
     """
+    check_samples(inputs)
+    check_samples(targets)
     if len(inputs) != len(targets) or len(inputs) == 0:
         raise SymgeomError(
             f"Cannot pair {len(inputs)} inputs with {len(targets)} targets: "

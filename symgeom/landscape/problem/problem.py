@@ -29,7 +29,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import grad, vmap
 
-from symgeom.ground.checks import Architecture, SymgeomError
+from symgeom.ground.architecture import Architecture
+from symgeom.ground.checks import SymgeomError, check_index, check_range
 from symgeom.ground.doors import check_attributes, door, door_with
 from symgeom.ground.modules import call_module
 from symgeom.ground.types import Parameters
@@ -37,6 +38,7 @@ from symgeom.landscape.batchnorm import BatchMode, check_policy
 from symgeom.landscape.problem.fit import check_fit
 from symgeom.landscape.problem.losses import (
     at_least_single,
+    check_classes,
     check_precision,
     cross_entropy,
     misclassified,
@@ -99,11 +101,10 @@ class Problem:
             object.__setattr__(self, "_batch_mode", BatchMode.of(self.module))
         if any(layer.training for layer in self.module.modules()):
             object.__setattr__(self, "module", copy.deepcopy(self.module).eval())
-        if self.chunk < 1:
-            raise SymgeomError(
-                f"Cannot visit the data in chunks of {self.chunk} samples: give a positive number."
-            )
+        check_range(self.chunk, "the number of samples in a chunk", least=1)
         check_fit(self.module, self.inputs, self.targets)
+        if self.sample_loss is cross_entropy:
+            check_classes(self.targets)
 
     @cached_property
     def architecture(self) -> Architecture:
@@ -153,6 +154,8 @@ class Problem:
         self.architecture.check(params)
         check_precision(params, self.inputs)
         network = self._with_statistics(params)
+        if index is not None:
+            check_index(index, len(self.targets))
         inputs = self.inputs if index is None else self.inputs[index]
         outputs = []
         for part in inputs.split(self.chunk):
@@ -175,8 +178,9 @@ class Problem:
         Tensor, shape ()
             In the precision of the parameters.
         """
+        outputs = self.outputs(params, index=index)
         targets = self.targets if index is None else self.targets[index]
-        return self.sample_loss(self.outputs(params, index=index), targets).mean()
+        return self._losses(outputs, targets).mean()
 
     @door
     def error(self, params: Parameters) -> Tensor:
@@ -209,7 +213,7 @@ class Problem:
             Loss and error.
         """
         outputs = self.outputs(params)
-        loss = self.sample_loss(outputs, self.targets).mean()
+        loss = self._losses(outputs, self.targets).mean()
         return loss, misclassified(outputs, self.targets)
 
     @door
@@ -233,6 +237,7 @@ class Problem:
         inputs = self.inputs
         targets = self.targets
         if index is not None:
+            check_index(index, len(targets))
             inputs = inputs[index]
             targets = targets[index]
         chunk = len(targets) if self._batch_mode else self.chunk
@@ -283,7 +288,7 @@ class Problem:
             mini-batch.
         """
         outputs = at_least_single(self.batch_outputs(params, inputs))
-        return self.sample_loss(outputs, targets).mean()
+        return self._losses(outputs, targets).mean()
 
     @door
     def sample_gradients(self, params: Parameters) -> Iterator[dict[str, Tensor]]:
@@ -351,6 +356,7 @@ class Problem:
     @door
     def subset(self, index: Tensor) -> "Problem":
         """Return the landscape of the samples that ``index`` (int64 or bool) picks."""
+        check_index(index, len(self.targets))
         return replace(self, inputs=self.inputs[index], targets=self.targets[index])
 
     @door
@@ -384,7 +390,13 @@ class Problem:
     @door
     def to(self, device: torch.device | str) -> "Problem":
         """Return the landscape with network and data on another device (not parameters)."""
-        module = copy.deepcopy(self.module).to(device)
+        try:
+            module = copy.deepcopy(self.module).to(device)
+        except (RuntimeError, AssertionError) as error:  # no such device, or none of its kind
+            raise SymgeomError(
+                f"Cannot move the problem to device {device!r}: {str(error).splitlines()[0]}. Give "
+                "a device that torch has here, 'cpu' for instance."
+            ) from error
         training = None if self.training_inputs is None else self.training_inputs.to(device)
         moved = copy.copy(self)
         vars(moved).update(
@@ -395,6 +407,24 @@ class Problem:
             _batch_mode=BatchMode.of(module) if self._batch_mode else None,
         )
         return moved
+
+    def _losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the loss of each sample, or raise if the loss gives something else."""
+        try:
+            losses = self.sample_loss(outputs, targets)
+        except Exception as error:  # the user's own code may run here
+            raise SymgeomError(
+                f"Cannot compute the losses of outputs of shape {tuple(outputs.shape)} and targets "
+                f"of shape {tuple(targets.shape)} and type {targets.dtype}: {error}. Give targets "
+                "that the loss takes, or another sample_loss."
+            ) from error
+        if losses.shape != targets.shape[:1]:
+            raise SymgeomError(
+                f"Cannot use the loss: of {len(targets)} samples it gives a tensor of shape "
+                f"{tuple(losses.shape)}. Give a sample_loss that returns one number per sample, "
+                "without reduction."
+            )
+        return losses
 
     def _with_statistics(self, params: Parameters) -> dict[str, Tensor]:
         """Return a network with the statistics that its batch norms use."""
@@ -415,4 +445,4 @@ class Problem:
         self, trainable: Parameters, rest: Parameters, inputs: Tensor, targets: Tensor
     ) -> Tensor:
         outputs = self.batch_outputs({**trainable, **rest}, inputs)
-        return self.sample_loss(outputs, targets).sum()
+        return self._losses(outputs, targets).sum()

@@ -24,14 +24,15 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from symgeom.ground.checks import SymgeomError
+from symgeom.ground.architecture import Architecture
+from symgeom.ground.checks import SymgeomError, check_samples
 from symgeom.ground.doors import door
 from symgeom.ground.modules import call_module
 from symgeom.ground.types import Parameters
 from symgeom.quotient.alignment.assignment import best_permutation, ties
 from symgeom.quotient.alignment.records import Alignment
 from symgeom.symmetry.group import GroupElement, identity
-from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup, take
+from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup, check_spec, take
 
 UNIT_AXIS: dict[type[nn.Module], int] = {
     nn.Linear: -1,
@@ -71,7 +72,8 @@ def unit_activations(
     Raises
     ------
     SymgeomError
-        If a permuting group has no such layer.
+        If spec, network and weights do not belong together, the network cannot take the inputs, or
+        a permuting group has no such layer.
 
     Examples
     --------
@@ -82,6 +84,9 @@ def unit_activations(
     >>> unit_activations(spec, network, parameters(network), torch.ones(5, 3))["hidden1"].shape
     torch.Size([4, 5])
     """
+    check_spec(spec, params)
+    Architecture.of(module).check(params)
+    check_samples(inputs)
     network = deepcopy(module).eval()
     layers = {name: layer for name, layer in network.named_modules() if type(layer) in UNIT_AXIS}
     groups = [group for group in spec.groups if group.permute]
@@ -122,7 +127,8 @@ def align_activations(
     Raises
     ------
     SymgeomError
-        If the two were not evaluated on the same inputs, or a group is linear.
+        If the two are not of the groups of the spec, were not evaluated on the same inputs, or a
+        group is linear.
 
     Examples
     --------
@@ -133,6 +139,7 @@ def align_activations(
     >>> align_activations(spec, ours, theirs).element.permutations["hidden1"]
     tensor([1, 0])
     """
+    _check_groups(spec, reference, activations)
     start = identity(spec)
     permutations = dict(start.permutations)
     scales = dict(start.scales)
@@ -160,6 +167,19 @@ def align_activations(
         converged=True,
         ties=ties_by_group,
     )
+
+
+def _check_groups(
+    spec: SymmetrySpec, reference: Mapping[str, Tensor], activations: Mapping[str, Tensor]
+) -> None:
+    """Raise unless both have activations of the permuting groups of a spec."""
+    names = sorted(group.name for group in spec.groups if group.permute)
+    if sorted(reference) != names or sorted(activations) != names:
+        raise SymgeomError(
+            f"Cannot match activations of {sorted(reference)} with activations of "
+            f"{sorted(activations)}: the spec permutes {names}. Give what unit_activations returns "
+            "for both networks."
+        )
 
 
 def _check_comparable(group: UnitGroup, ours: Tensor, theirs: Tensor) -> None:

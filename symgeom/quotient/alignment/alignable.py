@@ -4,7 +4,8 @@ from collections.abc import Hashable, Iterable
 
 import torch
 
-from symgeom.ground.checks import SymgeomError, check_finite, check_same_tensors
+from symgeom.ground.architecture import check_same_tensors
+from symgeom.ground.checks import SymgeomError, check_finite
 from symgeom.ground.types import Parameters
 from symgeom.quotient.alignment.plan import trainable_tensors
 from symgeom.symmetry.spec import SymmetrySpec, check_spec
@@ -38,12 +39,12 @@ def check_alignable(spec: SymmetrySpec, networks: Iterable[tuple[Hashable, Param
     """
     first: Parameters | None = None
     for name, params in networks:
-        first = first or params
+        first = params if first is None else first
         what = ROLES.get(name, f"network {name!r}")
         check_same_tensors(params, first, what)
         check_finite(params, what)
         _check_same_precision(params, first, what)
-    if first:
+    if first is not None:
         check_spec(spec, first)
         _check_matchable(spec, first)
 

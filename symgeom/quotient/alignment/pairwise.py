@@ -10,7 +10,7 @@ import torch
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.doors import door
 from symgeom.ground.on_demand import OnDemand
-from symgeom.ground.types import Parameters
+from symgeom.ground.types import Parameters, detached
 from symgeom.quotient.alignment.alignable import check_alignable
 from symgeom.quotient.alignment.ascent import (
     ascend,
@@ -137,6 +137,12 @@ def align_pairs(
     matching = matching or Matching()
     generators = generators or {}
     names = dict.fromkeys(chain.from_iterable(pairs))
+    unknown = [name for name in names if name not in networks]
+    if unknown:
+        raise SymgeomError(
+            f"Cannot align the pairs: networks {unknown} are not among those given, "
+            f"{list(networks)}. Name pairs of these."
+        )
     check_alignable(spec, ((name, networks[name]) for name in names))
     for pair in pairs:
         if matching.starts > 1 and pair not in generators:
@@ -146,12 +152,16 @@ def align_pairs(
             )
     plan = make_plan(spec)
     discrete = without_scales(spec)
-    prepared = OnDemand(names, lambda name: prepare(plan, networks[name]), size=Prepared.nbytes)
+
+    def prepare_network(name: Name) -> Prepared:
+        return prepare(plan, detached(networks[name]))
+
+    prepared = OnDemand(names, prepare_network, size=Prepared.nbytes)
 
     def alignment_of(pair: tuple[Name, Name]) -> Alignment:
         first, second = pair
-        reference = _Member(networks[first], prepared[first])
-        moving = _Member(networks[second], prepared[second])
+        reference = _Member(detached(networks[first]), prepared[first])
+        moving = _Member(detached(networks[second]), prepared[second])
         task = _Task(spec, discrete, plan, reference, moving)
         return _best_alignment(task, matching, generators.get(pair))
 

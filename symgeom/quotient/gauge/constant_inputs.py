@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from symgeom.ground.checks import SymgeomError, check_finite
+from symgeom.ground.architecture import Architecture
+from symgeom.ground.checks import SymgeomError, check_finite, check_samples
 from symgeom.ground.doors import door
 from symgeom.ground.modules import call_module
 from symgeom.ground.types import Parameters, cast
@@ -76,8 +77,10 @@ def absorb_constant_inputs(
     [0]
     """
     check_spec(spec, params)
-    tensors = dict(params) | {"inputs": inputs}
-    check_finite(tensors, "the network and its inputs")
+    check_finite(params, "the network")
+    check_samples(inputs, axes=2)
+    if module is not None:
+        Architecture.of(module).check(params)
     if len(inputs) < 2:
         raise SymgeomError(
             f"Cannot tell which inputs are constant from {len(inputs)} samples: give all of the "

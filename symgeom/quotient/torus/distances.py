@@ -5,12 +5,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from symgeom.ground.checks import SymgeomError, check_choice, check_same_tensors
+from symgeom.ground.architecture import check_same_tensors
+from symgeom.ground.checks import SymgeomError, check_choice, check_range
 from symgeom.ground.doors import check_attributes, door
 from symgeom.ground.types import Parameters, cast
 from symgeom.quotient.torus.coordinates import sphere_coordinates, with_sphere_coordinates
 from symgeom.quotient.torus.membership import check_on_torus
-from symgeom.symmetry.spec import SymmetrySpec
+from symgeom.symmetry.spec import SymmetrySpec, check_spec
 from symgeom.symmetry.sphere import angle, random_direction, slerp
 
 
@@ -59,6 +60,7 @@ class Torus:
         >>> Torus(spec).angles(first, second)
         {'hidden1': tensor([1.5708], dtype=torch.float64)}
         """
+        check_spec(self.spec, first)
         check_same_tensors(second, first, "the second network")
         first_points = self._coordinates(first)
         second_points = self._coordinates(second)
@@ -205,6 +207,7 @@ class Torus:
         >>> Torus(spec).geodesic(first, second, 0.5)["weight"]
         tensor([[0.7071, 0.7071]], dtype=torch.float64)
         """
+        check_range(t, "the place on the geodesic", least=0, most=1)
         self._check_on_torus(first, second)
         first_points = self._coordinates(first)
         second_points = self._coordinates(second)
@@ -242,6 +245,7 @@ class Torus:
         >>> round(float(point["weight"].norm()), 12)
         1.0
         """
+        check_spec(self.spec, like)
         points = {}
         for name, coordinates in self._coordinates(like).items():
             shape = tuple(coordinates.shape)
@@ -250,6 +254,7 @@ class Torus:
 
     def _check_on_torus(self, first: Parameters, second: Parameters) -> None:
         """Raise unless both networks are canonical, and of one architecture."""
+        check_spec(self.spec, first)
         check_same_tensors(second, first, "the second network")
         for network, what in ((first, "the first network"), (second, "the second network")):
             check_on_torus(self.spec, network, what, bias_in_norm=self.bias_in_norm)

@@ -29,7 +29,7 @@ Re-Basin" (2209.04836), appendix A.4 (permutations per architecture, by hand).
 
 from torch import Tensor, nn
 
-from symgeom.ground.checks import shapes_of
+from symgeom.ground.architecture import shapes_of
 from symgeom.ground.doors import door
 from symgeom.symmetry.discovery.calls import tensor_names
 from symgeom.symmetry.discovery.capture import export

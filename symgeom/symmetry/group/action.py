@@ -145,11 +145,6 @@ def _scale(tensor: Tensor, leg: Leg, scale: Tensor) -> None:
 
 
 def _check_tensor(name: str, tensor: Tensor) -> None:
-    if not tensor.is_floating_point():
-        raise SymgeomError(
-            f"Cannot act on tensor '{name}' of {tensor.dtype}: group elements move and scale real "
-            "weights. Cast the tensor, or remove its legs from the spec."
-        )
     check_finite({name: tensor}, "the network to act on")
 
 

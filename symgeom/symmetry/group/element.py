@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from symgeom.ground.checks import SymgeomError
+from symgeom.ground.checks import SymgeomError, check_range
 from symgeom.ground.doors import check_attributes, door, door_with
 from symgeom.symmetry.spec import SymmetrySpec, UnitGroup
 
@@ -83,6 +83,11 @@ def random_element(
     GroupElement
         Uniform permutations, log-normal scales, uniform signs, in float64.
 
+    Raises
+    ------
+    SymgeomError
+        If the spread is negative.
+
     Examples
     --------
     >>> import torch
@@ -91,6 +96,7 @@ def random_element(
     >>> random_element(spec, generator=torch.Generator().manual_seed(1)).scales["hidden1"].shape
     torch.Size([3])
     """
+    check_range(spread, "the spread of the scales", least=0)
     permutations: dict[str, Tensor] = {}
     for group in spec.groups:
         if group.permute:

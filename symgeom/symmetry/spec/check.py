@@ -7,7 +7,8 @@ from itertools import islice
 
 from torch import Tensor
 
-from symgeom.ground.checks import SymgeomError, difference_of
+from symgeom.ground.architecture import difference_of
+from symgeom.ground.checks import SymgeomError
 from symgeom.symmetry.spec.architecture import Leg, SymmetrySpec, UnitGroup
 
 Region = tuple[tuple[int, int, int], ...]
@@ -98,7 +99,15 @@ def _check_group(group: UnitGroup) -> None:
 def _check_leg(group: UnitGroup, leg: Leg, params: Mapping[str, Tensor]) -> None:
     if leg.tensor not in params:
         raise _fault(group, leg, f"the network has no such tensor; it has {sorted(params)}.")
-    shape = tuple(params[leg.tensor].shape)
+    tensor = params[leg.tensor]
+    if not tensor.is_floating_point():
+        raise _fault(
+            group,
+            leg,
+            f"the tensor is of {tensor.dtype}, and symmetries move and scale real weights. Cast "
+            "the tensor, or leave its legs out of the spec.",
+        )
+    shape = tuple(tensor.shape)
     if not 0 <= leg.axis < len(shape):
         last = len(shape) - 1
         raise _fault(group, leg, f"the tensor has shape {shape}, so its axes are 0 to {last}.")
