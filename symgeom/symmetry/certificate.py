@@ -4,12 +4,17 @@ With :math:`g` random elements of all groups that preserve the outputs, and :mat
 eval mode,
 
 .. math:: \mathrm{residual} =
-          \max_g \frac{\max_x |f(g\theta, x) - f(\theta, x)|}{\max_x |f(\theta, x)|}.
+          \max_{g, k} \frac{\max_x |f_k(g\theta, x) - f_k(\theta, x)|}{m_k}, \qquad
+          m_k \approx \max_x |f_k(\theta, x)|,
 
-The identity holds at every point of weight space or it is no symmetry, so the first draw is made at
-the given weights and the others on a short random walk from there: zero biases and the untouched
-statistics of a new batch norm would hide a missing leg. The head (``exact_for="error"``) must leave
-the largest output the largest. A failing group is found by bisection.
+every output :math:`k` relative to its own size (:mod:`symgeom.symmetry.visibility`), and divided by
+how many times more than usual the network amplifies rounding, if it seems to fail. The identity
+holds at every point of weight space or it is no symmetry, so the first draw is made at the given
+weights and the others on a short random walk from there: zero biases and the untouched statistics
+of a new batch norm would hide a missing leg. Where the outputs hardly depend on some weights (dead
+units, saturated activations, a huge bias), one more draw is made far away, at weights drawn anew; a
+group that is invisible there, too, is refused. The head (``exact_for="error"``) must leave the
+largest output the largest. A failing group is found by bisection.
 """
 
 import math
@@ -26,6 +31,17 @@ from symgeom.ground.types import Parameters
 from symgeom.symmetry.discovery.capture import tensors_of
 from symgeom.symmetry.group import GroupElement, act, random_element
 from symgeom.symmetry.spec import SymmetrySpec, UnitGroup, check_spec
+from symgeom.symmetry.visibility import (
+    NEARBY,
+    VISIBLE,
+    is_seen,
+    largest_on_legs,
+    redrawn,
+    relative_change,
+    rounding_amplified,
+    size_of,
+    visible_changes,
+)
 
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-4}
 """Relative change of the outputs that rounding explains.
@@ -33,8 +49,8 @@ TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-4}
 It is about 5e5 units of the last place in float64, and 8e2 in float32.
 """
 
-NEARBY = 0.1
-"""Relative size of the random displacement of the weights for every draw but the first."""
+FEW = 2
+"""Samples at which the outputs are differentiated."""
 
 PERIOD = 131071
 """Fresh random numbers per displacement, laid over all tensors again and again.
@@ -50,7 +66,8 @@ class Certificate:
     Attributes
     ----------
     residual : float
-        Largest relative change of the outputs under random elements of the exact groups.
+        Largest change of an output, relative to its size, under random elements of the exact groups
+        (in units of the rounding that is usual, where a network amplifies it).
     tolerance : float
         What rounding explains, in the precision of the weights.
     head_unchanged : bool
@@ -59,7 +76,7 @@ class Certificate:
     worst_group : str or None
         The group that fails; None if all pass.
     draws : int
-        Number of random elements.
+        Number of random elements, besides the one far away where that was needed.
     """
 
     residual: float
@@ -142,7 +159,7 @@ def certify(
     SymgeomError
         If the spec or the module does not fit the tensors, the inputs do not fit the network, it is
         random in eval mode, its outputs are zero or not finite, the precision is neither float32
-        nor float64, or there is no draw.
+        nor float64, there is no draw, or no output depends visibly on the weights of a group.
 
     Examples
     --------
@@ -171,6 +188,8 @@ def certify(
             _displace(point, module, generator)
             before = test.call.outputs(point)
         test.draw(point, before, generator)
+    if test.passes:
+        test.look(point, generator)
     return Certificate(
         test.residual,
         test.call.tolerance,
@@ -236,7 +255,19 @@ class _Evaluation:
     def outputs(self, params: Parameters) -> list[Tensor]:
         """Return the floating-point outputs of the network with some weights."""
         with torch.no_grad():
-            result = call_module(self.module, params, self.inputs)
+            return self._run(params, self.inputs)
+
+    def outputs_of_few(self, params: Parameters) -> list[Tensor]:
+        """Return the outputs of a few samples, which can be differentiated."""
+        return self._run(params, self.inputs[:FEW])
+
+    def weights(self, params: Parameters) -> list[str]:
+        """Return the names of the real parameters."""
+        names = [name for name, _ in self.module.named_parameters()]
+        return [name for name in names if params[name].is_floating_point()]
+
+    def _run(self, params: Parameters, inputs: Tensor) -> list[Tensor]:
+        result = call_module(self.module, params, inputs)
         return [tensor for tensor in tensors_of(result) if tensor.is_floating_point()]
 
 
@@ -256,27 +287,76 @@ class _Test:
         """Apply random elements at a point with these outputs."""
         element = random_element(self.exact, generator=generator)
         head_element = random_element(self.head, generator=generator)
-        change = _change(before, self.call.outputs(act(self.exact, element, point)))
-        if not change <= self.residual:  # also if it is not a number
-            self.residual = change
-            if not change <= self.call.tolerance:
-                self.failing_group = _bisect(self.call, self.exact, element, point)
+        self._compare(element, point, before)
         if self.head.groups:
             after = self.call.outputs(act(self.head, head_element, point))
             if not _same_classes(before, after):
                 self.failing_head = " + ".join(group.name for group in self.head.groups)
 
+    @property
+    def passes(self) -> bool:
+        """Whether nothing has failed so far."""
+        return self.failing_group is None and self.failing_head is None
+
+    def look(self, point: Parameters, generator: torch.Generator) -> None:
+        """Draw once more where all weights can be seen, if some cannot be seen at a point."""
+        call = self.call
+        least = VISIBLE * call.tolerance
+        names = call.weights(point)
+        changes = visible_changes(call.outputs_of_few, point, names, generator)
+        unseen = set()
+        for name, change in changes.items():
+            if not float(torch.linalg.vector_norm(change)) > least:
+                unseen.add(name)
+        hidden = [group for group in self.exact.groups if largest_on_legs(group, changes) <= least]
+        if not unseen and not hidden:
+            return
+        far = redrawn(point, names, generator)
+        before = call.outputs(far)
+        if all(map(_is_ordinary, before)):
+            self._compare(random_element(self.exact, generator=generator), far, before)
+            hidden = _still_hidden(call, hidden, far, generator, amount=1.0)
+        hidden = _still_hidden(call, hidden, point, generator, amount=NEARBY)
+        # Units of a tensor that is seen elsewhere are read by nothing: no change is right of them.
+        hidden = [group for group in hidden if any(leg.tensor in unseen for leg in group.legs)]
+        if hidden:
+            raise SymgeomError(
+                f"{call.what}: no output depends visibly on the weights of group "
+                f"'{hidden[0].name}', at these weights and at random ones, so that nothing can be "
+                "proved of it (dead units, saturated activations, an output that a huge bias "
+                "dominates). Give other inputs or weights, or use float64."
+            )
+
+    def _compare(self, element: GroupElement, point: Parameters, before: list[Tensor]) -> None:
+        """Apply an element of the exact groups at a point with these outputs."""
+        change = relative_change(before, self.call.outputs(act(self.exact, element, point)))
+        if not change <= self.call.tolerance:
+            change /= rounding_amplified(self.call.outputs, point, before)
+        if not change <= self.residual:  # also if it is not a number
+            self.residual = change
+            if not change <= self.call.tolerance:
+                self.failing_group = _bisect(self.call, self.exact, element, point)
+
+
+def _still_hidden(
+    call: _Evaluation,
+    groups: list[UnitGroup],
+    point: Parameters,
+    generator: torch.Generator,
+    *,
+    amount: float,
+) -> list[UnitGroup]:
+    """Return the groups of which no leg is seen at a point."""
+    least = VISIBLE * call.tolerance
+    hidden = []
+    for group in groups:
+        if not is_seen(group, call.outputs, point, generator, amount=amount, least=least):
+            hidden.append(group)
+    return hidden
+
 
 def _is_ordinary(tensor: Tensor) -> bool:
     return bool(tensor.isfinite().all()) and bool(tensor.any())
-
-
-def _change(before: list[Tensor], after: list[Tensor]) -> float:
-    """Return the largest relative change of the outputs; not a number if an output is none."""
-    changes: list[Tensor] = []
-    for x, y in zip(before, after, strict=True):
-        changes.append((y - x).abs().max() / x.abs().max())
-    return float(torch.stack(changes).max())
 
 
 def _same_classes(before: list[Tensor], after: list[Tensor]) -> bool:
@@ -298,7 +378,7 @@ def _displace(point: dict[str, Tensor], module: nn.Module, generator: torch.Gene
 
 def _add_noise(flat: Tensor, noise: Tensor, *, positive: bool) -> None:
     """Move the entries of a tensor by noise of their size, laid over them again and again."""
-    size = float(torch.linalg.vector_norm(flat)) / len(flat) ** 0.5 or 1.0
+    size = size_of(flat)
     for piece in flat.split(PERIOD):
         part = noise[: len(piece)]
         if positive:
@@ -315,7 +395,7 @@ def _bisect(
 
     def severity(groups: tuple[UnitGroup, ...]) -> float:
         moved = act(spec, _restricted(element, groups), params)
-        change = _change(before, call.outputs(moved))
+        change = relative_change(before, call.outputs(moved))
         return float("inf") if math.isnan(change) else change
 
     groups = spec.groups

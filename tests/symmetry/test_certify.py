@@ -1,6 +1,7 @@
 """Certificates: what is right passes, and whatever is wrong is named."""
 
 import dataclasses
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -316,3 +317,139 @@ def test_a_precision_without_a_bound():
         certify(
             mlp_spec(*WIDTHS), network, half, inputs=batch(4, 5, 3)[0], generator=stream("certify")
         )
+
+
+def two_layers(activation: type[nn.Module] = nn.ReLU) -> nn.Sequential:
+    return mlp(6, 8, 3, activation=activation)
+
+
+def with_values(change: Callable[[nn.Sequential], object], **options: object) -> nn.Sequential:
+    """Return a network of two layers with some of its weights changed."""
+    network = two_layers(**options)
+    with torch.no_grad():
+        change(network)
+    return network
+
+
+def ended(end: nn.Module, change: Callable[[nn.Sequential], object]) -> nn.Sequential:
+    """Return a network of two layers, changed, and with a layer behind it."""
+    return nn.Sequential(*with_values(change), end)
+
+
+class Two(nn.Module):
+    """Two heads, or the sum of two branches, of one layer of hidden units."""
+
+    def __init__(self, *, summed: bool, change: Callable[["Two"], object]) -> None:
+        super().__init__()
+        layers = two_layers()
+        self.add_module("0", layers[0])
+        self.add_module("2", layers[2])
+        self.other = nn.Linear(8, 3).double()
+        self.summed = summed
+        with torch.no_grad():
+            change(self)
+
+    def forward(self, x: torch.Tensor) -> object:
+        hidden = self.get_submodule("0")(x).relu()
+        first = self.get_submodule("2")(hidden)
+        if self.summed:
+            return first + torch.relu(self.other(hidden))
+        return first, self.other(hidden)
+
+
+BLIND: dict[str, Callable[[], nn.Module]] = {
+    "one huge bias": lambda: with_values(lambda n: n[2].bias[0].fill_(1e13)),
+    "huge biases": lambda: with_values(lambda n: n[2].bias.fill_(-1e13)),
+    "huge weights of a class": lambda: with_values(lambda n: n[2].weight[0].mul_(1e12)),
+    "tiny weights of two classes": lambda: with_values(lambda n: n[2].weight[1:].mul_(1e-14)),
+    "saturated softmax": lambda: ended(nn.Softmax(1), lambda n: n[2].weight.mul_(1e4)),
+    "softmax of one class": lambda: ended(nn.Softmax(1), lambda n: n[2].bias[1].fill_(800)),
+    "saturated hardtanh": lambda: ended(nn.Hardtanh(), lambda n: n[2].bias.fill_(1e5)),
+    "saturated sigmoid": lambda: ended(nn.Sigmoid(), lambda n: n[2].bias.fill_(60)),
+    "clipped outputs": lambda: ended(nn.ReLU6(), lambda n: n[2].bias.fill_(1e3)),
+    "dead units": lambda: with_values(lambda n: n[0].bias.fill_(-100)),
+    "saturated units": lambda: with_values(lambda n: n[0].bias.fill_(50), activation=nn.Sigmoid),
+    "no outgoing weights": lambda: with_values(lambda n: n[2].weight.mul_(1e-16)),
+    "tiny hidden biases": lambda: with_values(lambda n: n[0].bias.mul_(1e-14)),
+    "a head behind a huge bias": lambda: Two(
+        summed=False, change=lambda n: n.other.bias.fill_(1e14)
+    ),
+    "a dead branch": lambda: Two(summed=True, change=lambda n: n.other.bias.fill_(-1e3)),
+}
+"""Networks at whose weights it can hardly be seen whether the biases of units move with them."""
+
+
+def spec_of(network: nn.Module, *, without: str = "") -> SymmetrySpec:
+    """Return the spec of the hidden units of a network of two layers, perhaps without a leg."""
+    scale = "none" if any(isinstance(layer, nn.Sigmoid) for layer in network.children()) else None
+    legs = mlp_spec(6, 8, 3)["hidden1"].legs
+    if isinstance(network, Two):
+        legs = (*legs, Leg("other.weight", 1, power=-1))
+    left = tuple(leg for leg in legs if leg.tensor != without)
+    return SymmetrySpec((UnitGroup("hidden1", 8, left, scale or "positive"),))
+
+
+@pytest.mark.parametrize("samples", [1, 8])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("name", BLIND)
+def test_what_the_outputs_hardly_show_is_seen_elsewhere(name, dtype, samples):
+    network = BLIND[name]()
+    inputs = batch(samples, 6, 3)[0]
+    params = cast(parameters(network), dtype)
+
+    def proof(spec: SymmetrySpec) -> Certificate:
+        return certify(spec, network, params, inputs=inputs, generator=stream("certify"))
+
+    assert proof(spec_of(network)).passed
+    for leg in spec_of(network)["hidden1"].legs:
+        result = proof(spec_of(network, without=leg.tensor))
+        assert (result.passed, result.worst_group) == (False, "hidden1"), leg.tensor
+
+
+def constant(self: Block, x: torch.Tensor) -> torch.Tensor:
+    return 1 + 1e-20 * self.b(torch.relu(self.a(x)))
+
+
+def unread(self: Block, x: torch.Tensor) -> torch.Tensor:
+    return self.b(0 * torch.relu(self.a(x)))
+
+
+def rounded(self: Block, x: torch.Tensor) -> torch.Tensor:
+    return 5 + torch.floor(self.b(torch.relu(self.a(x))) * 1e-9).clamp(0, 1)
+
+
+@pytest.mark.parametrize("function", [constant, unread, rounded])
+def test_a_group_that_no_weights_show_is_refused(function):
+    network = randomised(Block(function, a=nn.Linear(5, 4), b=nn.Linear(4, 3)))
+    legs = (Leg("a.weight", 0), Leg("a.bias", 0), Leg("b.weight", 1, power=-1))
+    with pytest.raises(
+        SymgeomError,
+        match=r"network \(Block\): no output depends visibly on the weights of group 'units'",
+    ):
+        certificate(SymmetrySpec((UnitGroup("units", 4, legs),)), network)
+
+
+def test_a_network_that_cannot_be_differentiated_is_tried_out():
+    @torch.no_grad()
+    def without_gradients(self: Block, x: torch.Tensor) -> torch.Tensor:
+        return self.b(torch.relu(self.a(x)))
+
+    network = randomised(Block(without_gradients, a=nn.Linear(5, 4), b=nn.Linear(4, 3)))
+    legs = (Leg("a.weight", 0), Leg("a.bias", 0), Leg("b.weight", 1, power=-1))
+    assert certificate(SymmetrySpec((UnitGroup("units", 4, legs),)), network).passed
+    assert not certificate(SymmetrySpec((UnitGroup("units", 4, legs[::2]),)), network).passed
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("k"), AttributeError(), OSError("gone"), ZeroDivisionError("by zero")]
+)
+def test_what_a_module_raises_is_said(error):
+    def forward(self: Block, x: torch.Tensor) -> torch.Tensor:
+        raise error
+
+    network = Block(forward, a=nn.Linear(5, 4)).double()
+    with pytest.raises(
+        SymgeomError, match=rf"network \(Block\) .*its forward raises {type(error).__name__}: "
+    ) as refusal:
+        certificate(SymmetrySpec(()), network)
+    assert refusal.value.__cause__ is error

@@ -1,0 +1,313 @@
+r"""What a comparison of outputs can see: how large a change of some weights is in the outputs.
+
+Every output is judged against its own size, the largest magnitude that it has over the samples
+(that of the median output, if it is smaller, because an output may be small by cancellation, and
+its rounding is not). An output that one huge bias dominates therefore hides no other output.
+
+Weights are *visible* if a random displacement of a tenth of their size changes the outputs by more
+than rounding can. Weights before dead units or saturated activations, or under an output with a
+huge bias, are not: no comparison at that point of weight space says anything about them. To first
+order, with random signs :math:`r` and the sizes :math:`m` of the outputs, the change is
+
+.. math:: 0.1\,\lVert\theta_T\rVert_{\mathrm{rms}}\,\lVert\partial_{\theta_T} q\rVert, \qquad
+          q = n^{-1/2} \sum_{k=1}^n r_k f_k / m_k.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.types import Parameters
+from symgeom.symmetry.spec import UnitGroup, put, take
+
+NEARBY = 0.1
+"""Relative size of a random displacement of the weights."""
+
+VISIBLE = 10
+"""Changes of the outputs are visible if they are this many times what rounding explains."""
+
+USUAL = 30
+"""Units of the last place by which outputs differ if weights differ in their last place."""
+
+Outputs = Callable[[Parameters], Sequence[Tensor]]
+"""The floating-point outputs of a network as a function of its parameters."""
+
+
+def size_of(tensor: Tensor) -> float:
+    """Return the root mean square of a tensor, or 1 if it is zero: the unit of displacements.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        Real.
+
+    Returns
+    -------
+    float
+        The unit.
+
+    Examples
+    --------
+    >>> size_of(torch.full((4,), -3.0)), size_of(torch.zeros(2))
+    (3.0, 1.0)
+    """
+    return float(torch.linalg.vector_norm(tensor)) / max(tensor.numel(), 1) ** 0.5 or 1.0
+
+
+def relative_change(before: Sequence[Tensor], after: Sequence[Tensor]) -> float:
+    """Return the largest change of an output, relative to its size.
+
+    Parameters
+    ----------
+    before, after : sequence of Tensor, shape (sample, ...)
+        Outputs.
+
+    Returns
+    -------
+    float
+        Not a number if an output is none.
+
+    Examples
+    --------
+    >>> before, after = torch.tensor([[1e13, 1.0, 2.0]]), torch.tensor([[1e13, 1.0, 3.0]])
+    >>> relative_change([before], [after])
+    0.5
+    """
+    changes = []
+    for x, y in zip(before, after, strict=True):
+        difference = _over_samples((y - x).abs())
+        ratio = difference / _sizes(x)
+        changes.append(torch.where(difference == 0, difference, ratio).max())
+    return float(torch.stack(changes).max())
+
+
+def rounding_amplified(outputs: Outputs, point: Parameters, before: Sequence[Tensor]) -> float:
+    """Return how many times more than usual a network amplifies the rounding of its weights.
+
+    Parameters
+    ----------
+    outputs : callable
+        The outputs.
+    point : Parameters
+        One network.
+    before : sequence of Tensor
+        Its outputs.
+
+    Returns
+    -------
+    float
+        At least 1: weights that differ in their last place change the outputs by so many times
+        ``USUAL`` units of the last place.
+
+    Examples
+    --------
+    >>> outputs = lambda point: [(1e6 * point["a"]).exp()]
+    >>> point = {"a": torch.ones(1, dtype=torch.float64) / 1e6}
+    >>> rounding_amplified(outputs, point, outputs(point))
+    1.0
+    """
+    generator = torch.Generator().manual_seed(0)
+    moved = dict(point)
+    unit = 0.0
+    for name, tensor in point.items():
+        if tensor.is_floating_point():
+            unit = torch.finfo(tensor.dtype).eps
+            noise = torch.randn(tensor.shape, generator=generator, dtype=torch.float64)
+            moved[name] = tensor + unit * tensor * noise.to(tensor)
+    amplified = relative_change(before, outputs(moved)) / (USUAL * unit)
+    return amplified if 1 < amplified < math.inf else 1.0
+
+
+def visible_changes(
+    outputs: Outputs, point: Parameters, names: Sequence[str], generator: torch.Generator
+) -> dict[str, Tensor]:
+    """Return how much a displacement of each weight changes the outputs, to first order.
+
+    Parameters
+    ----------
+    outputs : callable
+        The outputs, differentiable.
+    point : Parameters
+        One network.
+    names : sequence of str
+        The tensors to displace.
+    generator : torch.Generator
+        The source of the signs.
+
+    Returns
+    -------
+    dict of str to Tensor
+        Entry by entry; zero where the outputs cannot be differentiated.
+
+    Examples
+    --------
+    >>> outputs = lambda point: [3 * point["a"] + 0 * point["b"]]
+    >>> point = {"a": torch.ones(1), "b": torch.ones(1)}
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> changes = visible_changes(outputs, point, ["a", "b"], generator)
+    >>> changes["a"].abs(), changes["b"].abs()
+    (tensor([0.1000]), tensor([0.]))
+    """
+    leaves = {name: point[name].detach().requires_grad_() for name in names}
+    try:
+        with torch.enable_grad():
+            total = _signed_sum(outputs({**point, **leaves}), generator)
+            gradients = torch.autograd.grad(
+                total, list(leaves.values()), allow_unused=True, materialize_grads=True
+            )
+    except (RuntimeError, SymgeomError):  # what cannot be differentiated is tried out
+        return {name: torch.zeros_like(point[name]) for name in names}
+    changes = {}
+    for name, gradient in zip(names, gradients, strict=True):
+        changes[name] = gradient.mul_(NEARBY * size_of(point[name]))
+    return changes
+
+
+def largest_on_legs(group: UnitGroup, changes: Parameters) -> float:
+    """Return the largest visible change of the legs of a group.
+
+    Parameters
+    ----------
+    group : UnitGroup
+        The group.
+    changes : Parameters
+        From :func:`visible_changes`; tensors that are missing count as invisible.
+
+    Returns
+    -------
+    float
+        Of the leg that is seen best.
+
+    Examples
+    --------
+    >>> from symgeom.symmetry.spec import Leg
+    >>> largest_on_legs(UnitGroup("hidden1", 2, (Leg("a", 0),)), {"a": torch.tensor([3.0, 4.0])})
+    5.0
+    """
+    lengths = [0.0]
+    for leg in group.legs:
+        if leg.tensor in changes:
+            entries = take(changes[leg.tensor], leg, group.size)
+            lengths.append(float(torch.linalg.vector_norm(entries)))
+    return max(lengths)
+
+
+def is_seen(
+    group: UnitGroup,
+    outputs: Outputs,
+    point: Parameters,
+    generator: torch.Generator,
+    *,
+    amount: float,
+    least: float,
+) -> bool:
+    """Try out whether the outputs change visibly if one leg of a group after another is displaced.
+
+    Parameters
+    ----------
+    group : UnitGroup
+        The group.
+    outputs : callable
+        The outputs.
+    point : Parameters
+        One network.
+    generator : torch.Generator
+        The source of the displacements.
+    amount : float
+        Their size, relative to that of the weights.
+    least : float
+        The smallest visible change.
+
+    Returns
+    -------
+    bool
+        Whether one of them does.
+
+    Examples
+    --------
+    >>> from symgeom.symmetry.spec import Leg
+    >>> group = UnitGroup("hidden1", 1, (Leg("a", 0),))
+    >>> point, generator = {"a": torch.ones(1)}, torch.Generator().manual_seed(0)
+    >>> is_seen(group, lambda point: [point["a"]], point, generator, amount=1, least=1e-6)
+    True
+    """
+    before = outputs(point)
+    for leg in group.legs:
+        tensor = point[leg.tensor]
+        rows = take(tensor, leg, group.size)
+        noise = torch.randn(rows.shape, generator=generator, dtype=torch.float64)
+        moved = rows + noise.to(rows) * (amount * size_of(tensor))
+        change = relative_change(before, outputs({**point, leg.tensor: put(tensor, leg, moved)}))
+        if not change <= least:  # also if it is not a number
+            return True
+    return False
+
+
+def redrawn(
+    point: Parameters, names: Sequence[str], generator: torch.Generator
+) -> dict[str, Tensor]:
+    """Return a network with other weights, at which units are alive and nothing is saturated.
+
+    Parameters
+    ----------
+    point : Parameters
+        One network.
+    names : sequence of str
+        The weights to draw anew; the other tensors stay.
+    generator : torch.Generator
+        The source of randomness.
+
+    Returns
+    -------
+    dict of str to Tensor
+        Matrices as fresh layers have them, vectors (biases, gains) of ordinary size and mostly
+        positive.
+
+    Examples
+    --------
+    >>> point = {"bias": torch.full((2,), 1e13)}
+    >>> redrawn(point, ["bias"], torch.Generator().manual_seed(0))["bias"].abs().max() < 3
+    tensor(True)
+    """
+    network = dict(point)
+    for name in names:
+        tensor = point[name]
+        noise = torch.randn(tensor.shape, generator=generator, dtype=torch.float64)
+        network[name] = _ordinary(noise).to(tensor)
+    return network
+
+
+def _ordinary(noise: Tensor) -> Tensor:
+    """Return weights as fresh layers have them; vectors are such that units live."""
+    if noise.ndim < 2:
+        return 0.5 + 0.3 * noise
+    return noise / max(noise[0].numel(), 1) ** 0.5
+
+
+def _sizes(outputs: Tensor) -> Tensor:
+    """Return the size of every output: its own, or that of the median output that is not zero."""
+    largest = _over_samples(outputs.abs())
+    alive = largest[largest > 0]
+    if not len(alive):
+        return torch.ones_like(largest)
+    return largest.clamp(min=alive.median())
+
+
+def _over_samples(magnitudes: Tensor) -> Tensor:
+    """Return the largest magnitude of every output over the samples."""
+    if magnitudes.ndim < 2:
+        return magnitudes.max().reshape(1)
+    return magnitudes.amax(0)
+
+
+def _signed_sum(outputs: Sequence[Tensor], generator: torch.Generator) -> Tensor:
+    """Return the sum of all outputs with random signs, in units of their sizes."""
+    terms = []
+    for output in outputs:
+        signs = torch.randint(2, output.shape, generator=generator).to(output) * 2 - 1
+        sizes = _sizes(output.detach())
+        terms.append((signs * output / sizes).sum() / output.numel() ** 0.5)
+    return sum(terms[1:], start=terms[0])
