@@ -184,13 +184,16 @@ def _entries_of_variables(names: Collection[str], only: Sequence[str] | None) ->
     return [name for name in names if name.split("/")[0] in needed]
 
 
-def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
+def read_arrays(path: str | Path, *, fill_missing: bool = False) -> dict[str, np.ndarray]:
     """Return the arrays at the top of a zarr group that anyone wrote.
 
     Parameters
     ----------
     path : str or Path
         A folder, or a zip of one.
+    fill_missing : bool
+        Whether chunks that are not there are the array's fill value. zarr leaves out chunks that
+        hold nothing else, so that they cannot be told from chunks that were lost.
 
     Returns
     -------
@@ -200,7 +203,7 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
     Raises
     ------
     SymgeomError
-        If it cannot be read.
+        If it cannot be read, or lacks chunks.
 
     Examples
     --------
@@ -215,8 +218,27 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
     try:
         with store_type(path, read_only=True) as store:
             group = zarr.open_group(store, mode="r")
-            return {name: np.asarray(array[...]) for name, array in sorted(group.arrays())}
+            arrays = {}
+            for name, array in sorted(group.arrays()):
+                if not fill_missing:
+                    _check_chunks(path, array)
+                arrays[name] = np.asarray(array[...])
+            return arrays
+    except SymgeomError:
+        raise
     except Exception as error:  # zarr raises many kinds
         raise SymgeomError(
             f"Cannot read '{path}': {error}. Give a zarr group, or a zip of one, that holds arrays."
         ) from error
+
+
+def _check_chunks(path: str | Path, array: zarr.Array) -> None:
+    """Raise if chunks of an array are not there."""
+    missing = array.nchunks - array.nchunks_initialized
+    if missing > 0:
+        raise SymgeomError(
+            f"Cannot read the array '{array.basename}' of '{path}': {missing} of its "
+            f"{array.nchunks} chunks are not there. They are lost, or hold nothing but "
+            f"{array.fill_value}, which zarr does not write. Restore them, or say "
+            "fill_missing = true."
+        )

@@ -60,8 +60,15 @@ def read(choice: Choice, *, test_fraction: float = 0.2, images: bool = False) ->
         inputs = inputs.view(-1, 1, 8, 8).float()
     generator = stream("split", NAME, choice.split)
     train, test = stratified_split(targets, test_fraction, generator=generator)
-    train_subset, test_subset = choice.indices(NAME, targets[train], targets[test])
+    train_subset, test_subset = choice.indices(NAME, targets[train], targets[test], classes=CLASSES)
     train = train[train_subset]
     test = test[test_subset]
-    data = Data(inputs[train], targets[train], inputs[test], targets[test], CLASSES, NAME)
-    return choice.normalised(data)
+    return Data(
+        inputs[train],
+        targets[train],
+        inputs[test],
+        targets[test],
+        CLASSES,
+        NAME,
+        divisor=LEVELS,
+    )
