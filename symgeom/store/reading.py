@@ -22,7 +22,7 @@ from symgeom.ground.sealed import entries_of, read_entry
 from symgeom.store.layout import SCHEMA_VERSION, with_string_type
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from fsspec import AbstractFileSystem
@@ -184,8 +184,8 @@ def _entries_of_variables(names: Collection[str], only: Sequence[str] | None) ->
     return [name for name in names if name.split("/")[0] in needed]
 
 
-def read_arrays(path: str | Path, *, fill_missing: bool = False) -> dict[str, np.ndarray]:
-    """Return the arrays at the top of a zarr group that anyone wrote.
+def read_arrays(path: str | Path, *, fill_missing: bool = False) -> Mapping[str, np.ndarray]:
+    """Return the arrays at the top of a zarr group that anyone wrote; each is read when asked for.
 
     Parameters
     ----------
@@ -197,13 +197,13 @@ def read_arrays(path: str | Path, *, fill_missing: bool = False) -> dict[str, np
 
     Returns
     -------
-    dict of str to array
-        By name.
+    mapping of str to array
+        By name, in order.
 
     Raises
     ------
     SymgeomError
-        If it cannot be read, or lacks chunks.
+        If it cannot be read; of an array that cannot be read or lacks chunks, when it is read.
 
     Examples
     --------
@@ -214,16 +214,26 @@ def read_arrays(path: str | Path, *, fill_missing: bool = False) -> dict[str, np
     >>> read_arrays(folder)["bias"].tolist()
     [1.0, 2.0]
     """
+    with _group(path) as group:
+        names = sorted(group.array_keys())
+
+    def read(name: str) -> np.ndarray:
+        with _group(path) as group:
+            array = dict(group.arrays())[name]
+            if not fill_missing:
+                _check_chunks(path, array)
+            return np.asarray(array[...])
+
+    return OnDemand(names, read, size=lambda array: array.nbytes, limit=0)
+
+
+@contextmanager
+def _group(path: str | Path) -> Iterator[zarr.Group]:
+    """Open a zarr group that anyone wrote, and say in a sentence what is wrong with it."""
     store_type = ZipStore if zipfile.is_zipfile(path) else LocalStore
     try:
         with store_type(path, read_only=True) as store:
-            group = zarr.open_group(store, mode="r")
-            arrays = {}
-            for name, array in sorted(group.arrays()):
-                if not fill_missing:
-                    _check_chunks(path, array)
-                arrays[name] = np.asarray(array[...])
-            return arrays
+            yield zarr.open_group(store, mode="r")
     except SymgeomError:
         raise
     except Exception as error:  # zarr raises many kinds

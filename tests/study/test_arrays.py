@@ -11,7 +11,7 @@ import zarr
 from zarr.storage import ZipStore
 
 from symgeom.ground.checks import SymgeomError
-from symgeom.store import write_store
+from symgeom.store import read_arrays, write_store
 from symgeom.study.datasets import load
 
 NUMBERS = np.random.default_rng(0)
@@ -405,6 +405,22 @@ def test_a_zip_that_cannot_be_unpacked_is_named(
     (tmp_path / path).write_bytes(content)
     with pytest.raises(SymgeomError, match=f"Cannot read '.*{path}': .*{message}"):
         read(tmp_path, path, test_fraction=0.5)
+
+
+def test_an_array_that_is_not_needed_may_lack_chunks(tmp_path: Path):
+    group = zarr.open_group(tmp_path / "mine.zarr", mode="w")
+    for name, values in (WHOLE | {"other": np.zeros(3)}).items():
+        group.create_array(name, data=values)
+    assert read(tmp_path, "mine.zarr", test_fraction=0.5).classes == 3
+    with pytest.raises(SymgeomError, match="array 'other' of '.*mine.zarr': 1 of its 1 chunks are"):
+        read_arrays(tmp_path / "mine.zarr")["other"]
+
+
+@pytest.mark.parametrize("name", ["mine.npy", "mine.csv", "mine.txt", "mine"])
+def test_a_file_of_another_kind_is_named(tmp_path: Path, name: str):
+    (tmp_path / name).write_text("1, 2")
+    with pytest.raises(SymgeomError, match=f"{name}': it is no .npz, no zarr group and no zip of"):
+        read(tmp_path, name)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK no archive", b"\x93NUMPY"])

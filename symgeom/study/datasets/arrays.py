@@ -118,12 +118,17 @@ def _names(names: Mapping[str, str]) -> dict[str, str]:
 def _read_file(file: Path, fill_missing: bool) -> Mapping[str, np.ndarray]:
     """Return the arrays of a file by name."""
     if file.suffix != ".npz":
+        if file.is_file() and not zipfile.is_zipfile(file):
+            raise SymgeomError(
+                f"Cannot read '{file}': it is no .npz, no zarr group and no zip of one. Write it "
+                "with numpy.savez, or zarr."
+            )
         return read_arrays(file, fill_missing=fill_missing)
     try:
         # numpy takes what is no zip for a pickle.
         with zipfile.ZipFile(file), np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except DAMAGES as error:
+    except (*DAMAGES, MemoryError) as error:
         raise SymgeomError(
             f"Cannot read '{file}': {error}. Write it with numpy.savez, without Python objects."
         ) from error
