@@ -164,6 +164,8 @@ NAN[3, 1], NAN[4, 2] = np.nan, np.inf
             {"names": {"inputs": 3}},
             r"Cannot find the array '3' in .* \['inputs', 'targets'\]",
         ),
+        (WHOLE, {"names": 0}, "Cannot take 0 as the option 'names': give a mapping"),
+        (WHOLE, {"fill_missing": 1}, "with fill_missing = 1: give true or false"),
         (WHOLE, {"names": ["inputs"]}, r"Cannot take \['inputs'\] as the option 'names'"),
         (
             WHOLE | {"inputs": np.array(1.0)},

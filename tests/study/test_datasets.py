@@ -288,6 +288,14 @@ def test_constant_features_are_centred_and_named(value):
     torch.testing.assert_close(scaled.test_inputs[:, 0], torch.full((7,), 2.0).double())
 
 
+@pytest.mark.parametrize(("step", "constant"), [(1e-16, True), (1e-13, False), (0.0, True)])
+def test_what_differs_by_rounding_is_constant(step, constant):
+    targets = torch.zeros(2)
+    inputs = torch.tensor([[0.3], [0.3 + step], [0.3]], dtype=torch.float64)
+    data = Data(inputs, targets, inputs, targets, 2, "table")
+    assert Choice(normalise="standard").normalised(data).constant == ((0,) if constant else ())
+
+
 def test_a_constant_channel_is_centred_and_named():
     inputs, targets = images(4, 0), torch.tensor([0, 1])
     inputs[:, 1] = 0.5

@@ -22,6 +22,7 @@ from symgeom.ground.checks import SymgeomError, check_choice
 from symgeom.ground.randomness import stream
 from symgeom.ground.sealed import DAMAGES
 from symgeom.store import read_arrays
+from symgeom.study.datasets.checking import check_flag
 from symgeom.study.datasets.choice import Choice
 from symgeom.study.datasets.data import Data
 from symgeom.study.datasets.splits import stratified_split
@@ -78,9 +79,10 @@ def read(
         If an array is not there or cannot be read, lengths do not fit, inputs are no numbers of a
         clear scale, or labels are not whole numbers from 0 on.
     """
+    check_flag(NAME, "fill_missing", fill_missing)
     if channels is not None:
         check_choice(channels, CHANNELS, "channels")
-    called = _names(names or {})
+    called = _names({} if names is None else names)
     contents = _read_file(path, fill_missing)
     is_split = any(called[name] in contents for name in SPLIT)
     arrays = _take(SPLIT if is_split else WHOLE, contents, called, path)

@@ -62,6 +62,31 @@ def existing(root: Path, path: object) -> Path:
     return file
 
 
+def check_flag(name: str, option: str, value: object) -> None:
+    """Raise unless an option is true or false.
+
+    Parameters
+    ----------
+    name, option : str
+        The data set and its option, for the message.
+    value : object
+        What the option says.
+
+    Raises
+    ------
+    SymgeomError
+        If it is anything else, also 0 or 1.
+
+    Examples
+    --------
+    >>> check_flag("digits", "images", True)
+    """
+    if not isinstance(value, bool):
+        raise SymgeomError(
+            f"Cannot load data set '{name}' with {option} = {value!r}: give true or false."
+        )
+
+
 def check_classes(name: str, train: Tensor, test: Tensor, classes: int) -> None:
     """Raise unless both parts have samples, and training has some of every class.
 

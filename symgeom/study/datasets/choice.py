@@ -18,6 +18,9 @@ from symgeom.study.datasets.splits import balanced_subset
 PIECE = 1024
 """Samples that are cast to double precision at a time."""
 
+ROUNDINGS = 4
+"""Last bits by which values differ at most that pass for one."""
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -123,7 +126,10 @@ class Choice:
                 "Scale it down, or choose normalise = 'none'."
             )
         lowest, highest = _range(data.train_inputs)
-        constant = (lowest == highest) | (deviation.to(lowest.dtype) == 0)
+        size = torch.maximum(lowest.abs(), highest.abs())
+        precision = torch.finfo(size.dtype)
+        rounding = (ROUNDINGS * precision.eps * size).clamp(min=precision.tiny)
+        constant = highest - lowest <= rounding
         mean = torch.where(constant, lowest.double(), mean)
         deviation = torch.where(constant, 1.0, deviation)
         return replace(

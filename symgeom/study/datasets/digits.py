@@ -9,8 +9,8 @@ Alpaydin and Kaynak, "Optical recognition of handwritten digits", UCI machine le
 import torch
 from sklearn.datasets import load_digits
 
-from symgeom.ground.checks import SymgeomError
 from symgeom.ground.randomness import stream
+from symgeom.study.datasets.checking import check_flag
 from symgeom.study.datasets.choice import Choice
 from symgeom.study.datasets.data import Data
 from symgeom.study.datasets.splits import stratified_split
@@ -49,10 +49,7 @@ def read(choice: Choice, *, test_fraction: float = 0.2, images: bool = False) ->
     >>> read(Choice()).train_inputs.shape
     torch.Size([1438, 64])
     """
-    if not isinstance(images, bool):
-        raise SymgeomError(
-            f"Cannot load data set '{NAME}' with images = {images!r}: give true or false."
-        )
+    check_flag(NAME, "images", images)
     pixels, labels = load_digits(return_X_y=True)
     inputs = torch.tensor(pixels, dtype=torch.float64) / LEVELS
     targets = torch.tensor(labels, dtype=torch.int64)

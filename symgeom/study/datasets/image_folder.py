@@ -14,6 +14,7 @@ from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.randomness import stream
+from symgeom.study.datasets.checking import check_flag
 from symgeom.study.datasets.choice import Choice
 from symgeom.study.datasets.data import Data
 from symgeom.study.datasets.pictures import (
@@ -93,10 +94,7 @@ def read(
             f"Cannot read pictures with size = {size!r}: give a positive whole number of pixels, "
             f"at most {largest}."
         )
-    if not isinstance(grayscale, bool):
-        raise SymgeomError(
-            f"Cannot read pictures with grayscale = {grayscale!r}: give true or false."
-        )
+    check_flag(NAME, "grayscale", grayscale)
     with open_shelf(path) as shelf:
         class_names, train, test = _listing(shelf, test_fraction, choice.split)
         ignored = len(shelf.files) - len(train) - len(test)
