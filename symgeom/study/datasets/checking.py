@@ -118,15 +118,33 @@ def check_classes(name: str, train: Tensor, test: Tensor, classes: int) -> None:
     if absent:
         raise SymgeomError(
             f"Cannot use data set '{name}' of {classes} classes: none of its {len(train)} training "
-            f"samples is of class {_listed(absent)}. Keep at least one of every class for "
+            f"samples is of class {listed(absent, LISTED)}. Keep at least one of every class for "
             "training: a smaller test_fraction, a larger subset, or more samples."
         )
 
 
-def _listed(labels: Sequence[int]) -> str:
-    """Return labels as words, the first few of many."""
-    words = ", ".join(map(str, labels[:LISTED]))
-    return f"{words}, ..." if len(labels) > LISTED else words
+def listed(numbers: Sequence[int], most: int) -> str:
+    """Return numbers as words, the first few of many.
+
+    Parameters
+    ----------
+    numbers : sequence of int
+        Classes or features.
+    most : int
+        How many are named.
+
+    Returns
+    -------
+    str
+        With commas between them.
+
+    Examples
+    --------
+    >>> listed([3, 4, 7], 2)
+    '3, 4, ...'
+    """
+    words = ", ".join(map(str, numbers[:most]))
+    return f"{words}, ..." if len(numbers) > most else words
 
 
 def check_data(data: Data, what: str) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import xarray as xr
 
 from symgeom.study.datasets import load
+from symgeom.study.datasets.checking import listed
 from symgeom.study.labels import labelled, names
 
 LISTED = 20
@@ -87,7 +88,7 @@ def describe(data: xr.Dataset) -> str:
     constant = data.attrs["constant"]
     if constant:
         sentences.append(
-            f"Constant in training, and therefore centred and not scaled: {len(constant)} {axis} "
-            f"({', '.join(map(str, constant[:LISTED]))}{', ...' * (len(constant) > LISTED)})."
+            f"Constant in training, and therefore centred and not scaled: {len(constant)} of "
+            f"{shape[0]} {axis} ({listed(constant, LISTED)})."
         )
     return " ".join(sentences)

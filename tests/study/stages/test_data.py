@@ -85,7 +85,7 @@ def test_the_scaling_is_stored_and_said(tmp_path):
     assert data.describe(mine) == (
         "arrays: 6 training and 4 test samples of shape (4,), 2 classes. The numbers of the source "
         "are divided by 255. Constant in training, and therefore centred and not scaled: 1 "
-        "features (2)."
+        "of 4 features (2)."
     )
 
 
