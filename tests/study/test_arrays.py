@@ -199,6 +199,11 @@ NAN[3, 1], NAN[4, 2] = np.nan, np.inf
             {"test_fraction": 0.5},
             "beyond 3.4e.38, the largest number of float32. Repair them, or scale them down",
         ),
+        (
+            WHOLE | {"inputs": np.zeros((30, 0, 4), dtype=int)},
+            {"test_fraction": 0.5},
+            r"a sample has shape \(0, 4\), which holds no number",
+        ),
         (WHOLE | {"inputs": INPUTS[:, :0]}, {"test_fraction": 0.5}, r"a sample has shape \(0,\)"),
         (
             WHOLE | {"targets": np.where(TARGETS == 1, np.nan, 0)},

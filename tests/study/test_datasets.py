@@ -312,9 +312,18 @@ def test_digits_name_their_constant_pixels():
     assert digits().constant == ()
 
 
+def test_a_test_sample_beyond_all_deviations_cannot_be_standardised():
+    inputs, targets = torch.tensor([[1.0], [1.0 + 1e-9]], dtype=torch.float64), torch.zeros(2)
+    data = Data(inputs, targets, inputs * 1e300, targets, 2, "far")
+    with pytest.raises(SymgeomError, match="standardise data set 'far': its values or .* become"):
+        Choice(normalise="standard").normalised(data)
+
+
 def test_values_without_finite_squares_cannot_be_standardised():
     inputs, targets = torch.tensor([[1e200], [2e200]], dtype=torch.float64), torch.zeros(2)
-    with pytest.raises(SymgeomError, match="standardise data set 'big': squares .* are infinite"):
+    with pytest.raises(
+        SymgeomError, match="data set 'big': its values or their squares become inf"
+    ):
         Choice(normalise="standard").normalised(Data(inputs, targets, inputs, targets, 2, "big"))
 
 

@@ -184,7 +184,14 @@ def _inputs(array: np.ndarray, name: str, file: Path, channels: str | None) -> T
             f"shape {array.shape[1:]}, which is {width} channels last, or {channel} channels of "
             f"{height} by {width} first. Say channels = 'last' or 'first'."
         )
-    if array.dtype.kind in "iu" and array.dtype.name not in LEVELS:
+    whole = array.dtype.kind in "iu" and array.dtype.name not in LEVELS
+    if whole and array.ndim > 2 and array.size:
+        raise SymgeomError(
+            f"Cannot tell the scale of the images '{name}' of '{file}': their type is "
+            f"{array.dtype}, from {array.min()} to {array.max()}. Write them as uint8 or uint16 "
+            "(levels, divided by 255 or 65535), or as floating point numbers (used as they are)."
+        )
+    if whole:
         array = array.astype(np.float64)
     if array.dtype.name == "uint16":
         array = array.astype(np.int32)  # torch selects no samples of uint16
@@ -205,18 +212,11 @@ def _seem_last(shape: tuple[int, ...]) -> bool:
 
 
 def _divisor(arrays: Mapping[str, np.ndarray], called: Mapping[str, str], file: Path) -> int:
-    """Return what inputs are divided by, or raise if their type does not tell."""
+    """Return what inputs are divided by, or raise if those of training and test differ in that."""
     divisors = {}
     for name, array in arrays.items():
         if not name.endswith("inputs"):
             continue
-        if array.dtype.kind in "iu" and array.dtype.name not in LEVELS and array.ndim > 2:
-            raise SymgeomError(
-                f"Cannot tell the scale of the images '{called[name]}' of '{file}': their type is "
-                f"{array.dtype}, from {array.min()} to {array.max()}. Write them as uint8 or "
-                "uint16 (levels, divided by 255 or 65535), or as floating point numbers (used as "
-                "they are)."
-            )
         divisors[called[name], str(array.dtype)] = LEVELS.get(array.dtype.name, 1)
     if len(set(divisors.values())) > 1:
         raise SymgeomError(

@@ -106,7 +106,7 @@ class Choice:
         Raises
         ------
         SymgeomError
-            If values are so large that their squares are infinite.
+            If values become infinite, or their squares are.
 
         Examples
         --------
@@ -120,11 +120,6 @@ class Choice:
             channels = data.train_inputs.shape[1] if data.train_inputs.ndim > 2 else 1
             return replace(data, mean=(0.0,) * channels, deviation=(1.0,) * channels)
         mean, deviation = _moments(data.train_inputs)
-        if not deviation.isfinite().all():
-            raise SymgeomError(
-                f"Cannot standardise data set '{data.name}': squares of its values are infinite. "
-                "Scale it down, or choose normalise = 'none'."
-            )
         lowest, highest = _range(data.train_inputs)
         size = torch.maximum(lowest.abs(), highest.abs())
         precision = torch.finfo(size.dtype)
@@ -132,10 +127,18 @@ class Choice:
         constant = highest - lowest <= rounding
         mean = torch.where(constant, lowest.double(), mean)
         deviation = torch.where(constant, 1.0, deviation)
+        train_inputs = _standardised(data.train_inputs, mean, deviation)
+        test_inputs = _standardised(data.test_inputs, mean, deviation)
+        for numbers in (deviation, train_inputs, test_inputs):
+            if not numbers.isfinite().all():
+                raise SymgeomError(
+                    f"Cannot standardise data set '{data.name}': its values or their squares "
+                    "become infinite. Scale it down, or choose normalise = 'none'."
+                )
         return replace(
             data,
-            train_inputs=_standardised(data.train_inputs, mean, deviation),
-            test_inputs=_standardised(data.test_inputs, mean, deviation),
+            train_inputs=train_inputs,
+            test_inputs=test_inputs,
             mean=tuple(mean.tolist()),
             deviation=tuple(deviation.tolist()),
             constant=tuple(constant.nonzero().flatten().tolist()),
