@@ -1,5 +1,6 @@
 """Data sets: splits, subsets, scales, checksums; the digits and the teacher."""
 
+import os
 from importlib import import_module
 
 import pytest
@@ -155,6 +156,13 @@ def test_a_path_that_leads_nowhere_is_named(tmp_path, name, path, message):
     (tmp_path / "file").touch()
     with pytest.raises(SymgeomError, match=f"Cannot read data {message}"):
         load(name, root=tmp_path, options={"path": path})
+
+
+def test_a_pipe_is_no_data_set(tmp_path):
+    """Reading it would wait for ever."""
+    os.mkfifo(tmp_path / "pipe.npz")
+    with pytest.raises(SymgeomError, match="from '.*pipe.npz': it is neither a file nor a folder"):
+        load("arrays", root=tmp_path, options={"path": "pipe.npz"})
 
 
 @pytest.mark.parametrize("split", [-1, 1.0, "1", True, None])
@@ -372,6 +380,8 @@ def test_a_teacher_depends_on_the_named_seed_alone():
             {"classes": 5, "samples": 4},
             "'teacher' of 5 classes: none of its 4 training samples is of class .*. Keep at least",
         ),
+        ({"samples": 10**12}, "hold data set 'teacher': that takes .* GB of memory, and this mach"),
+        ({"features": 10**30}, "takes .* GB of memory.* Ask for fewer samples, features or cl"),
         ({"widths": [0]}, r"widths \[0\]: give a list of positive whole numbers"),
     ],
 )

@@ -3,6 +3,7 @@
 Classes are checked before any sample is read, inputs before they are scaled.
 """
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def existing(root: Path, path: object) -> Path:
     Raises
     ------
     SymgeomError
-        If the path is no text, is an address on the network, or leads nowhere.
+        If the path is no text, is an address on the network, or leads to no file and no folder.
 
     Examples
     --------
@@ -59,6 +60,11 @@ def existing(root: Path, path: object) -> Path:
             f"Cannot read data from '{file}': {reason}. Correct the option 'path', which is "
             "absolute or below the folder of data sets."
         ) from error
+    if not file.is_dir() and not file.is_file():  # a pipe has no end
+        raise SymgeomError(
+            f"Cannot read data from '{file}': it is neither a file nor a folder. Correct the "
+            "option 'path'."
+        )
     return file
 
 
@@ -84,6 +90,33 @@ def check_flag(name: str, option: str, value: object) -> None:
     if not isinstance(value, bool):
         raise SymgeomError(
             f"Cannot load data set '{name}' with {option} = {value!r}: give true or false."
+        )
+
+
+def check_memory(needed: int, what: str, remedy: str) -> None:
+    """Raise if something takes more memory than the machine has, before it is made.
+
+    Parameters
+    ----------
+    needed : int
+        Bytes.
+    what, remedy : str
+        What takes them, and what to do, for the message.
+
+    Raises
+    ------
+    SymgeomError
+        If the machine has not as many.
+
+    Examples
+    --------
+    >>> check_memory(1000, "a small data set", "Take less.")
+    """
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > memory:
+        raise SymgeomError(
+            f"Cannot hold {what}: that takes {needed / 1e9:.0f} GB of memory, and this machine has "
+            f"{memory / 1e9:.0f} GB. {remedy}"
         )
 
 

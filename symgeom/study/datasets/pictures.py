@@ -21,6 +21,7 @@ from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.sealed import DAMAGES
+from symgeom.study.datasets.checking import check_memory
 
 FORMATS = frozenset({"png", "jpg", "jpeg", "bmp", "gif", "webp", "tif", "tiff", "ppm", "pgm"})
 """What a picture's name ends with behind the dot, in small or capital letters."""
@@ -202,7 +203,12 @@ def decode(shelf: Shelf, names: Sequence[str], *, size: int | None, grayscale: b
     """
     mode = "L" if grayscale else "RGB"
     first = _pixels(shelf, names[0], size, mode)
-    _check_memory(shelf, names, first)
+    _, height, width = first.shape
+    check_memory(
+        len(names) * first.numel() * BYTES,
+        f"{len(names)} pictures of {height} by {width} pixels of '{shelf.path}'",
+        "Give a smaller 'size', or a 'subset'.",
+    )
     images = torch.empty(len(names), *first.shape, dtype=torch.uint8)
     images[0] = first
     for sample, name in enumerate(names[1:], start=1):
@@ -215,19 +221,6 @@ def decode(shelf: Shelf, names: Sequence[str], *, size: int | None, grayscale: b
             )
         images[sample] = pixels
     return images
-
-
-def _check_memory(shelf: Shelf, names: Sequence[str], first: Tensor) -> None:
-    """Raise if pictures of the size of the first take more memory than the machine has."""
-    needed = len(names) * first.numel() * BYTES
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if needed > memory:
-        _, height, width = first.shape
-        raise SymgeomError(
-            f"Cannot use the pictures of '{shelf.path}': {len(names)} of {height} by {width} "
-            f"pixels take {needed / 1e9:.0f} GB of memory, and this machine has "
-            f"{memory / 1e9:.0f} GB. Give a smaller 'size', or a 'subset'."
-        )
 
 
 def _pixels(shelf: Shelf, name: str, size: int | None, mode: str) -> Tensor:

@@ -12,6 +12,7 @@ import torch
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.randomness import stream
 from symgeom.learning.networks.mlp import build_mlp
+from symgeom.study.datasets.checking import check_memory
 from symgeom.study.datasets.choice import Choice
 from symgeom.study.datasets.data import Data
 
@@ -51,7 +52,8 @@ def read(
     Raises
     ------
     SymgeomError
-        If a number is not a positive whole number, or there is one class.
+        If a number is not a positive whole number, there is one class, or all does not fit into
+        memory.
 
     Examples
     --------
@@ -62,6 +64,8 @@ def read(
     _check_count("classes", classes, least=2)
     _check_count("samples", samples, least=1)
     _check_count("test_samples", test_samples, least=1)
+    needed = (samples + test_samples) * (features + classes) * torch.float64.itemsize
+    check_memory(needed, f"data set '{NAME}'", "Ask for fewer samples, features or classes.")
     generator = stream(NAME, choice.split)
     options: Mapping[str, object] = {"widths": widths, "bias": False, "initialisation": "he"}
     network = build_mlp((features,), classes, options, generator=generator).double()
