@@ -81,6 +81,7 @@ def data() -> xr.Dataset:
         "test_class_count": ("class", [1, 2], words),
     }
     attrs = {"data_set": "image_folder", "classes": 2, "checksum": "c0ffee", "ignored_files": 3}
+    attrs |= {"divisor": 255, "constant": [0, 5]}
     return xr.Dataset(
         counts | {"train_inputs": ("train_sample", np.zeros(9), words)},
         {"class": ("class", ["bee", "<ant>"], words)},

@@ -5,6 +5,7 @@ also finds entries that were removed, added, renamed, or replaced together with 
 """
 
 import hashlib
+import lzma
 import struct
 import zipfile
 import zlib
@@ -28,8 +29,16 @@ EXTRA = 64
 DATE = (1980, 1, 1, 0, 0, 0)
 """The date of every entry, so that equal entries give equal bytes."""
 
-DAMAGES = (zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError)
-"""What reading a damaged entry raises."""
+DAMAGES = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    ValueError,
+    RuntimeError,
+)
+"""What reading an entry raises that is damaged, encrypted, or compressed in an unknown way."""
 
 
 def seal_of(entries: Mapping[str, bytes]) -> bytes:

@@ -4,32 +4,29 @@ A file is a safetensors file, or a state dict as ``torch.save(network.state_dict
 it, alone or under the name ``state_dict`` or ``model`` of a larger checkpoint. Nothing in it is
 executed. A file need not hold tensors that share their memory with one that it holds, nor buffers
 that no state dict keeps: they are taken from the network.
+
+What ``torch.save`` writes is a zip, whose checksums are compared. Files of safetensors, and those
+that PyTorch wrote before version 1.6, have none.
 """
 
-import pickle
+import zipfile
 from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from symgeom.ground.checks import SymgeomError, check_finite
+from symgeom.ground.sealed import DAMAGES
 from symgeom.ground.types import parameters
 
 SUFFIXES = (".safetensors", ".pt", ".pth")
 WRAPPED = ("state_dict", "model")
-CANNOT_READ = (
-    SafetensorError,
-    RuntimeError,
-    EOFError,
-    OSError,
-    ValueError,
-    KeyError,
-    pickle.UnpicklingError,
-)
+REAL = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
+WHOLE = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool)
+COMPLEX = (torch.complex128, torch.complex64)
 ADVICE = (
     "Give a file of this network: its tensors and their shapes must be those of "
     "network.state_dict()."
@@ -54,9 +51,9 @@ def read_weights(path: str | Path, network: nn.Module) -> dict[str, Tensor]:
     Raises
     ------
     SymgeomError
-        If the file cannot be read or holds no state dict, or if a tensor is missing or not
-        expected, has another shape or kind, is not finite, or contradicts another with which it
-        shares its memory.
+        If the file cannot be read, is damaged or holds no state dict, or if a tensor is missing or
+        not expected, is no array of ordinary numbers, has another shape or kind, is not finite, or
+        contradicts another with which it shares its memory.
 
     Examples
     --------
@@ -89,21 +86,71 @@ def _read(path: Path) -> dict[str, Tensor]:
             f"Cannot use '{path}': it holds {_described(state)}, and no state dict (tensors by "
             f"name, alone or under {' or '.join(WRAPPED)}). Save network.state_dict()."
         )
-    return {str(name): tensor.detach() for name, tensor in state.items()}
+    tensors = {}
+    for name, tensor in state.items():
+        _check_ordinary(path, name, tensor)
+        tensors[str(name)] = tensor.detach()
+    return tensors
 
 
 def _content(path: Path) -> object:
     """Return what a file holds, without executing any of it."""
+    if not path.is_file():
+        raise SymgeomError(
+            f"Cannot read the weights in '{path}': there is no such file. Correct the path."
+        )
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
+        if zipfile.is_zipfile(path):
+            _check_sums(path)
         return torch.load(path, map_location="cpu", weights_only=True)
-    except CANNOT_READ as error:
+    except SymgeomError:
+        raise
+    except Exception as error:  # torch raises many kinds
         raise SymgeomError(
-            f"Cannot read the weights in '{path}' ({type(error).__name__}): it is missing or "
-            "truncated, or holds more than tensors (nothing in it is executed). "
+            f"Cannot read the weights in '{path}' ({type(error).__name__}): it is truncated or "
+            "damaged, or holds more than tensors (nothing in it is executed). "
             "Save network.state_dict() with torch.save, or with safetensors."
         ) from error
+
+
+def _check_sums(path: Path) -> None:
+    """Raise unless the entries of a zip are those whose checksums it holds."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except DAMAGES as error:
+        raise SymgeomError(
+            f"Cannot read the weights in '{path}': {error}. Save network.state_dict() with "
+            "torch.save, or with safetensors."
+        ) from error
+    if damaged:
+        raise SymgeomError(
+            f"Cannot read the weights in '{path}': its entry '{damaged}' is damaged, because its "
+            "checksum does not fit. Copy the file again; if it was saved without checksums "
+            "(torch.serialization.set_crc32_options), save it with them."
+        )
+
+
+def _check_ordinary(path: Path, name: object, tensor: Tensor) -> None:
+    """Raise unless a tensor is an array of ordinary numbers."""
+    fault = ""
+    if tensor.is_nested:
+        fault = "is nested"
+    elif tensor.layout != torch.strided:
+        fault = f"is sparse ({tensor.layout})"
+    elif tensor.is_meta:
+        fault = "is on the device 'meta', where tensors have no numbers"
+    elif tensor.is_quantized:
+        fault = f"is quantised ({tensor.dtype})"
+    elif tensor.dtype not in (*REAL, *WHOLE, *COMPLEX):
+        fault = f"holds {tensor.dtype}"
+    if fault:
+        raise SymgeomError(
+            f"Cannot use '{path}': tensor '{name}' {fault}. Save an array of ordinary numbers: "
+            "tensor.to_dense(), tensor.dequantize() or tensor.to(torch.float32)."
+        )
 
 
 def _state_dict(content: object) -> object:

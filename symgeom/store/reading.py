@@ -22,7 +22,7 @@ from symgeom.ground.sealed import entries_of, read_entry
 from symgeom.store.layout import SCHEMA_VERSION, with_string_type
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from fsspec import AbstractFileSystem
@@ -184,23 +184,26 @@ def _entries_of_variables(names: Collection[str], only: Sequence[str] | None) ->
     return [name for name in names if name.split("/")[0] in needed]
 
 
-def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
-    """Return the arrays at the top of a zarr group that anyone wrote.
+def read_arrays(path: str | Path, *, fill_missing: bool = False) -> Mapping[str, np.ndarray]:
+    """Return the arrays at the top of a zarr group that anyone wrote; each is read when asked for.
 
     Parameters
     ----------
     path : str or Path
         A folder, or a zip of one.
+    fill_missing : bool
+        Whether chunks that are not there are the array's fill value. zarr leaves out chunks that
+        hold nothing else, so that they cannot be told from chunks that were lost.
 
     Returns
     -------
-    dict of str to array
-        By name.
+    mapping of str to array
+        By name, in order.
 
     Raises
     ------
     SymgeomError
-        If it cannot be read.
+        If it cannot be read; of an array that cannot be read or lacks chunks, when it is read.
 
     Examples
     --------
@@ -211,12 +214,41 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
     >>> read_arrays(folder)["bias"].tolist()
     [1.0, 2.0]
     """
+    with _group(path) as group:
+        names = sorted(group.array_keys())
+
+    def read(name: str) -> np.ndarray:
+        with _group(path) as group:
+            array = dict(group.arrays())[name]
+            if not fill_missing:
+                _check_chunks(path, array)
+            return np.asarray(array[...])
+
+    return OnDemand(names, read, size=lambda array: array.nbytes, limit=0)
+
+
+@contextmanager
+def _group(path: str | Path) -> Iterator[zarr.Group]:
+    """Open a zarr group that anyone wrote, and say in a sentence what is wrong with it."""
     store_type = ZipStore if zipfile.is_zipfile(path) else LocalStore
     try:
         with store_type(path, read_only=True) as store:
-            group = zarr.open_group(store, mode="r")
-            return {name: np.asarray(array[...]) for name, array in sorted(group.arrays())}
+            yield zarr.open_group(store, mode="r")
+    except SymgeomError:
+        raise
     except Exception as error:  # zarr raises many kinds
         raise SymgeomError(
             f"Cannot read '{path}': {error}. Give a zarr group, or a zip of one, that holds arrays."
         ) from error
+
+
+def _check_chunks(path: str | Path, array: zarr.Array) -> None:
+    """Raise if chunks of an array are not there."""
+    missing = array.nchunks - array.nchunks_initialized
+    if missing > 0:
+        raise SymgeomError(
+            f"Cannot read the array '{array.basename}' of '{path}': {missing} of its "
+            f"{array.nchunks} chunks are not there. They are lost, or hold nothing but "
+            f"{array.fill_value}, which zarr does not write. Restore them, or say "
+            "fill_missing = true."
+        )

@@ -2,6 +2,8 @@
 its file and tensor."""
 
 import pickle
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -165,6 +167,121 @@ def test_nothing_is_executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 def test_a_truncated_or_missing_file_is_named(tmp_path: Path, suffix: str):
     path = save(tmp_path / f"a{suffix}", network().state_dict())
     path.write_bytes(path.read_bytes()[:-20])
-    for name in ("a", "none"):
-        with pytest.raises(SymgeomError, match=rf"{name}{suffix}' .*it is missing or truncated"):
+    with pytest.raises(SymgeomError, match=rf"a{suffix}' .*it is truncated or damaged"):
+        read_weights(path, network())
+    (tmp_path / f"folder{suffix}").mkdir()
+    for name in ("none", "folder"):
+        with pytest.raises(SymgeomError, match=rf"{name}{suffix}': there is no such file"):
             read_weights(tmp_path / f"{name}{suffix}", network())
+
+
+def read_or_refuse(path: Path) -> dict | None:
+    """Return the weights of a file, or None where a sentence refuses them."""
+    try:
+        return read_weights(path, network())
+    except SymgeomError:
+        return None
+
+
+def test_a_flipped_bit_of_a_zip_is_refused_or_changes_nothing(tmp_path: Path):
+    """What is read is what was saved: what no checksum covers (dates, padding) holds no weights."""
+    state = network().state_dict()
+    content = save(tmp_path / "a.pt", state).read_bytes()
+    refused = 0
+    for position in range(0, len(content), 31):
+        changed = bytearray(content)
+        changed[position] ^= 1 << position % 8
+        (tmp_path / "a.pt").write_bytes(changed)
+        read = read_or_refuse(tmp_path / "a.pt")
+        refused += read is None
+        assert read is None or all(torch.equal(read[name], state[name]) for name in state)
+    assert refused
+
+
+def test_the_damaged_entry_of_a_zip_is_named(tmp_path: Path):
+    state = network().state_dict()
+    content = bytearray(save(tmp_path / "a.pt", state).read_bytes())
+    content[content.index(state["0.weight"].numpy().tobytes())] ^= 1
+    (tmp_path / "a.pt").write_bytes(content)
+    with pytest.raises(SymgeomError, match="a.pt': its entry 'a/data/0' is damaged, .* Copy the"):
+        read_weights(tmp_path / "a.pt", network())
+
+
+@pytest.mark.parametrize("options", [{}, {"_use_new_zipfile_serialization": False}])
+@pytest.mark.parametrize("length", [0, 1, 30, 200, 700])
+def test_a_cut_or_overwritten_file_is_one_sentence(tmp_path: Path, options: dict, length: int):
+    """Also in the form that PyTorch wrote before 1.6, whose faults are of many kinds."""
+    torch.save(network().state_dict(), tmp_path / "a.pt", **options)
+    content = (tmp_path / "a.pt").read_bytes()
+    for harmed in (content[:length], content[:length] + b"\x80x" * 20 + content[length + 40 :]):
+        (tmp_path / "a.pt").write_bytes(harmed)
+        assert read_or_refuse(tmp_path / "a.pt") is None
+
+
+@pytest.mark.parametrize(
+    ("position", "value", "message"),
+    [
+        ((6, 8), 1, "File 'a/data.pkl' is encrypted, password required"),
+        ((8, 10), 99, "That compression method is not supported"),
+        ((8, 10), 8, "while decompressing"),
+    ],
+)
+def test_a_zip_that_cannot_be_unpacked_is_named(
+    tmp_path: Path, position: tuple[int, int], value: int, message: str
+):
+    content = bytearray(save(tmp_path / "a.pt", network().state_dict()).read_bytes())
+    for mark, offset in zip((b"PK\3\4", b"PK\1\2"), position, strict=True):
+        start = content.find(mark)
+        while start >= 0:
+            content[start + offset] = value
+            start = content.find(mark, start + 1)
+    (tmp_path / "a.pt").write_bytes(content)
+    with pytest.raises(SymgeomError, match=f"a.pt': .*{message}.* Save network.state_dict"):
+        read_weights(tmp_path / "a.pt", network())
+
+
+@pytest.mark.parametrize(
+    "names",
+    [["../../a/data.pkl"], ["/a/data.pkl"], ["notes.txt"], [], ["a/data.pkl", "b/data.pkl"]],
+)
+def test_another_zip_is_one_sentence(tmp_path: Path, names: list[str]):
+    with zipfile.ZipFile(tmp_path / "a.pt", "w") as archive:
+        for name in names:
+            archive.writestr(name, b"")
+    assert read_or_refuse(tmp_path / "a.pt") is None
+
+
+ODD: dict[str, tuple[Callable[[torch.Tensor], torch.Tensor], str]] = {
+    "float8_e4m3fn": (lambda weight: weight.to(torch.float8_e4m3fn), "holds torch.float8_e4m3fn"),
+    "float8_e5m2": (lambda weight: weight.to(torch.float8_e5m2), "holds torch.float8_e5m2"),
+    "uint16": (lambda weight: weight.to(torch.uint16), "holds torch.uint16"),
+    "sparse": (lambda weight: weight.to_sparse(), r"is sparse \(torch.sparse_coo\)"),
+    "rows": (lambda weight: weight.to_sparse_csr(), r"is sparse \(torch.sparse_csr\)"),
+    "meta": (
+        lambda weight: weight.to("meta"),
+        "is on the device 'meta', where tensors have no",
+    ),
+    "nested": (lambda weight: torch.nested.nested_tensor(list(weight)), "is nested"),
+    "quantised": (
+        lambda weight: torch.quantize_per_tensor(weight, 0.1, 0, torch.qint8),
+        r"is quantised \(torch.qint8\)",
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore")  # of torch, that such tensors are in beta or deprecated
+@pytest.mark.parametrize("kind", ODD)
+def test_a_tensor_of_no_ordinary_numbers_is_named(tmp_path: Path, kind: str):
+    make, message = ODD[kind]
+    torch.save(changed(**{"0__weight": make(torch.ones(4, 3))}), tmp_path / "a.pt")
+    with pytest.raises(
+        SymgeomError, match=f"a.pt': tensor '0.weight' {message}.* Save an array of"
+    ):
+        read_weights(tmp_path / "a.pt", network())
+
+
+def test_numbers_of_8_bits_in_safetensors_are_named(tmp_path: Path):
+    state = changed(**{"0__weight": torch.ones(4, 3).to(torch.float8_e4m3fn)})
+    path = save(tmp_path / "a.safetensors", state)
+    with pytest.raises(SymgeomError, match="tensor '0.weight' holds torch.float8_e4m3fn. Save an"):
+        read_weights(path, network())

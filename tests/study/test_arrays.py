@@ -11,7 +11,7 @@ import zarr
 from zarr.storage import ZipStore
 
 from symgeom.ground.checks import SymgeomError
-from symgeom.store import write_store
+from symgeom.store import read_arrays, write_store
 from symgeom.study.datasets import load
 
 NUMBERS = np.random.default_rng(0)
@@ -153,12 +153,85 @@ NAN[3, 1], NAN[4, 2] = np.nan, np.inf
 @pytest.mark.parametrize(
     ("arrays", "options", "message"),
     [
+        (
+            {},
+            {},
+            r"Cannot find the array 'inputs' in '.*': it has \[\]. .* {train_inputs: x_train}",
+        ),
+        ({"input": INPUTS}, {}, r"it has \['input'\]. .* for instance {inputs: input}"),
+        (
+            WHOLE,
+            {"names": {"inputs": 3}},
+            r"Cannot find the array '3' in .* \['inputs', 'targets'\]",
+        ),
+        (WHOLE, {"names": 0}, "Cannot take 0 as the option 'names': give a mapping"),
+        (WHOLE, {"fill_missing": 1}, "with fill_missing = 1: give true or false"),
+        (WHOLE, {"names": ["inputs"]}, r"Cannot take \['inputs'\] as the option 'names'"),
+        (
+            WHOLE | {"inputs": np.array(1.0)},
+            {"test_fraction": 0.5},
+            r"has shape \(\) and type float",
+        ),
+        (
+            WHOLE | {"targets": np.array(1)},
+            {"test_fraction": 0.5},
+            r"has shape \(\), type int64 and",
+        ),
+        (WHOLE | {"inputs": INPUTS > 0}, {"test_fraction": 0.5}, r"as inputs: .* type bool"),
+        (WHOLE | {"inputs": INPUTS.astype(str)}, {"test_fraction": 0.5}, r"as inputs: .* type <U"),
+        (
+            WHOLE | {"inputs": np.zeros((30, 2), dtype="datetime64[s]")},
+            {"test_fraction": 0.5},
+            "as inputs: .* type datetime64",
+        ),
+        (
+            WHOLE | {"inputs": np.zeros((30, 2), dtype=[("a", "f4")])},
+            {"test_fraction": 0.5},
+            "as inputs: .* type .*'a', '<f4'",
+        ),
+        (
+            WHOLE | {"inputs": INPUTS.astype(np.longdouble) * np.longdouble("1e4000")},
+            {"test_fraction": 0.5},
+            "of its training inputs, 75 of 75 values are NaN, infinite or beyond",
+        ),
+        (
+            WHOLE | {"inputs": INPUTS.reshape(30, 1, 5) * 1e39},
+            {"test_fraction": 0.5},
+            "beyond 3.4e.38, the largest number of float32. Repair them, or scale them down",
+        ),
+        (
+            WHOLE | {"inputs": np.zeros((30, 0, 4), dtype=int)},
+            {"test_fraction": 0.5},
+            r"a sample has shape \(0, 4\), which holds no number",
+        ),
+        (WHOLE | {"inputs": INPUTS[:, :0]}, {"test_fraction": 0.5}, r"a sample has shape \(0,\)"),
+        (
+            WHOLE | {"targets": np.where(TARGETS == 1, np.nan, 0)},
+            {"test_fraction": 0.5},
+            "as labels: .* type float64",
+        ),
+        (WHOLE | {"targets": TARGETS[:, None]}, {"test_fraction": 0.5}, r"has shape \(30, 1\)"),
+        (WHOLE | {"targets": TARGETS > 0}, {"test_fraction": 0.5}, "type bool. Give one whole"),
+        (WHOLE, {"test_fraction": 0.01}, "with 30 training samples and 0 test samples"),
+        (WHOLE, {"test_fraction": 0.99}, "with 0 training samples and 30 test samples"),
+        (
+            SPLIT | {"train_targets": TARGETS[:20] % 2},
+            {},
+            "of 3 classes: none of its 20 training samples is of class 2",
+        ),
+        (
+            {name: np.abs(100 * values).astype("uint8") for name, values in SPLIT.items()}
+            | {"train_targets": TARGETS[:20], "test_targets": TARGETS[20:]}
+            | {"test_inputs": INPUTS[20:]},
+            {},
+            r"together: 'train_inputs' is uint8 \(divided by 255\), 'test_inputs' is float64 \(div",
+        ),
         (WHOLE, {}, "it has 'inputs' and no 'train_inputs'. Give the option 'test_fraction'"),
         (SPLIT, {"test_fraction": 0.5}, "with test_fraction = 0.5: it is split already"),
         (
             WHOLE | {"inputs": NAN},
             {"test_fraction": 0.5},
-            "'inputs' of .* 2 of 150 values are NaN or infinite. Repair",
+            "of its test inputs, 2 of 75 values are NaN, infinite or beyond",
         ),
         (
             WHOLE | {"inputs": INPUTS[:, 0]},
@@ -235,12 +308,126 @@ def test_python_objects_are_not_unpickled(tmp_path: Path):
         read(tmp_path, path)
 
 
+LEVELS = NUMBERS.integers(0, 256, size=(30, 1, 4, 5))
+
+
 @pytest.mark.parametrize(
-    ("path", "message"), [("none.npz", "No such file"), ("none.zarr", "does not exist")]
+    ("dtype", "divisor"),
+    [("uint8", 255), (">u2", 65535), ("uint16", 65535), ("float32", 1), (">f8", 1), ("float16", 1)],
 )
-def test_a_missing_file_is_named(tmp_path: Path, path: str, message: str):
+@pytest.mark.parametrize("shape", [(30, 1, 4, 5), (30, 20)])
+def test_levels_are_divided_by_the_largest_of_their_type(
+    tmp_path: Path, dtype: str, divisor: int, shape: tuple[int, ...]
+):
+    levels = LEVELS.reshape(shape)
+    whole = {"inputs": levels.astype(dtype), "targets": TARGETS}
+    data = read(tmp_path, write_npz(tmp_path, whole), test_fraction=0.5)
+    assert data.divisor == divisor
+    scaled = torch.from_numpy(levels).to(data.train_inputs.dtype) / divisor
+    rows = set(map(tuple, scaled.flatten(1).tolist()))
+    assert set(map(tuple, data.train_inputs.flatten(1).tolist())) < rows
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "int64", "uint32", "uint64", ">i8"])
+def test_images_of_no_clear_scale_are_refused(tmp_path: Path, dtype: str):
+    images = (LEVELS // 4).astype(dtype)
+    with pytest.raises(
+        SymgeomError, match="scale of the images 'inputs' of .*: their type is .*, from 0 to 63. W"
+    ):
+        read(tmp_path, write_npz(tmp_path, WHOLE | {"inputs": images}), test_fraction=0.5)
+    vectors = WHOLE | {"inputs": images.reshape(30, 20)}
+    data = read(tmp_path, write_npz(tmp_path, vectors), test_fraction=0.5)
+    assert (data.divisor, data.train_inputs.max()) == (1, 63)
+
+
+@pytest.mark.parametrize(
+    ("shape", "ambiguous"),
+    [
+        ((32, 32, 3), True),
+        ((28, 28, 1), True),
+        ((8, 6, 4), True),
+        ((3, 32, 32), False),
+        ((1, 28, 28), False),
+        ((4, 6, 4), False),
+        ((16, 5, 5), False),
+        ((2, 8, 2), False),
+        ((32, 3), False),
+        ((5, 4, 4, 3), False),
+    ],
+)
+def test_channels_that_seem_last_must_be_said(
+    tmp_path: Path, shape: tuple[int, ...], ambiguous: bool
+):
+    images = NUMBERS.normal(size=(30, *shape))
+    path = write_npz(tmp_path, WHOLE | {"inputs": images})
+    first = read(tmp_path, path, test_fraction=0.5, channels="first")
+    assert first.train_inputs.shape == (15, *shape)
+    if not ambiguous:
+        assert read(tmp_path, path, test_fraction=0.5).checksum == first.checksum
+        return
+    height, width, channels = shape
+    words = f"{channels} channels last, or {height} channels of {width} by {channels} first"
+    with pytest.raises(SymgeomError, match=f"Cannot tell where .*{words}. Say channels = 'last'"):
+        read(tmp_path, path, test_fraction=0.5)
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_missing_chunk_is_not_taken_for_zeros(tmp_path: Path, version: int):
+    """zarr writes no chunk that holds nothing but zeros: only its owner can tell the two apart."""
+    inputs = INPUTS.copy()
+    inputs[:10] = 0
+    group = zarr.open_group(tmp_path / "mine.zarr", mode="w", zarr_format=version)
+    group.create_array("inputs", data=inputs, chunks=(10, 5))
+    group.create_array("targets", data=TARGETS)
+    with pytest.raises(
+        SymgeomError,
+        match="array 'inputs' of '.*mine.zarr': 1 of its 3 chunks are not there. .*fill_missing =",
+    ):
+        read(tmp_path, "mine.zarr", test_fraction=0.5)
+    filled = read(tmp_path, "mine.zarr", test_fraction=0.5, fill_missing=True)
+    whole = write_npz(tmp_path, {"inputs": inputs, "targets": TARGETS})
+    assert filled.checksum == read(tmp_path, whole, test_fraction=0.5).checksum
+
+
+@pytest.mark.parametrize(
+    ("position", "value", "message"),
+    [
+        ((6, 8), 1, "is encrypted, password required"),
+        ((8, 10), 99, "compression method is not supported"),
+        ((8, 10), 8, "while decompressing data|Bad CRC"),
+    ],
+)
+@pytest.mark.parametrize("write", [write_npz, write_zip])
+def test_a_zip_that_cannot_be_unpacked_is_named(
+    tmp_path: Path, write, position: tuple[int, int], value: int, message: str
+):
+    """A zip says twice of every entry how it is packed: before it, and in the list at its end."""
+    path = write(tmp_path, WHOLE)
+    content = bytearray((tmp_path / path).read_bytes())
+    for mark, offset in zip((b"PK\3\4", b"PK\1\2"), position, strict=True):
+        start = content.find(mark)
+        while start >= 0:
+            content[start + offset] = value
+            start = content.find(mark, start + 1)
+    (tmp_path / path).write_bytes(content)
     with pytest.raises(SymgeomError, match=f"Cannot read '.*{path}': .*{message}"):
-        read(tmp_path, path)
+        read(tmp_path, path, test_fraction=0.5)
+
+
+def test_an_array_that_is_not_needed_may_lack_chunks(tmp_path: Path):
+    group = zarr.open_group(tmp_path / "mine.zarr", mode="w")
+    for name, values in (WHOLE | {"other": np.zeros(3)}).items():
+        group.create_array(name, data=values)
+    assert read(tmp_path, "mine.zarr", test_fraction=0.5).classes == 3
+    with pytest.raises(SymgeomError, match="array 'other' of '.*mine.zarr': 1 of its 1 chunks are"):
+        read_arrays(tmp_path / "mine.zarr")["other"]
+
+
+@pytest.mark.parametrize("name", ["mine.npy", "mine.csv", "mine.txt", "mine"])
+def test_a_file_of_another_kind_is_named(tmp_path: Path, name: str):
+    (tmp_path / name).write_text("1, 2")
+    with pytest.raises(SymgeomError, match=f"{name}': it is no .npz, no zarr group and no zip of"):
+        read(tmp_path, name)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK no archive", b"\x93NUMPY"])

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import pickle
+import socket
 import struct
 import tarfile
 from dataclasses import replace
@@ -17,7 +18,7 @@ import torch
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.torchvision_door import import_torchvision
-from symgeom.study.datasets import fashion_mnist, load, mnist
+from symgeom.study.datasets import archives, fashion_mnist, load, mnist
 
 
 def md5(content: bytes) -> str:
@@ -154,7 +155,7 @@ def test_mnist_that_cannot_be_downloaded_as_it_was_published_is_one_sentence(
         )
     with pytest.raises(
         SymgeomError,
-        match="Cannot download MNIST to '.*raw': .* put the 4 files train-images-idx3-ubyte",
+        match="Cannot download MNIST from .* to '.*raw': .* put the 4 files train-images",
     ) as caught:
         load("mnist", root=tmp_path, options={})
     assert "\n" not in str(caught.value)
@@ -257,8 +258,45 @@ def test_cifar_is_downloaded_as_it_was_published_or_refused_in_one_sentence(
         monkeypatch.setattr(source, "url", (tmp_path / "nowhere.tar.gz").as_uri())
     with pytest.raises(
         SymgeomError,
-        match="Cannot download CIFAR-100 to '.*': .* put the 3 files train, test, meta there",
+        match="Cannot download CIFAR-100 from .* to '.*': .* put the 3 files train, test, meta",
     ) as caught:
         load("cifar100", root=tmp_path, options={})
     assert "\n" not in str(caught.value)
     assert not (tmp_path / folder.name).exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("mnist", "MNIST"),
+        ("mnist", "MNIST/raw"),
+        ("fashion_mnist", "FashionMNIST"),
+        ("cifar10", "cifar-10-batches-py"),
+        ("cifar100", "cifar-100-python"),
+    ],
+)
+def test_a_file_where_a_folder_belongs_is_named(tmp_path, name, file):
+    """Before anything is downloaded."""
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).touch()
+    with pytest.raises(SymgeomError, match=f"Cannot read .*'.*{file}' is a file, and no folder"):
+        load(name, root=tmp_path, options={})
+
+
+@pytest.mark.parametrize("silent", [True, False])
+def test_a_server_that_does_not_answer_is_named(tmp_path, monkeypatch, silent):
+    """One that takes the connection and says nothing, and one that is not there."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr(archives, "PATIENCE", 0.1)
+    before = socket.getdefaulttimeout()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        host = f"127.0.0.1:{server.getsockname()[1]}"
+        if not silent:
+            server.close()
+        source = import_torchvision().datasets
+        monkeypatch.setattr(source.MNIST, "mirrors", [f"http://{host}/"])
+        monkeypatch.setattr(source.CIFAR10, "url", f"http://{host}/cifar.tar.gz")
+        for name in ("mnist", "cifar10"):
+            with pytest.raises(SymgeomError, match=f"Cannot download .* from {host} to .*Connect"):
+                load(name, root=tmp_path, options={})
+    assert socket.getdefaulttimeout() == before

@@ -1,7 +1,10 @@
 """Folders of pictures and zips of them: what is read, what is chosen, and what is wrong named."""
 
 import io
+import os
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -206,7 +209,7 @@ def test_train_and_test_of_different_sizes_need_the_option(tmp_path: Path):
     write_folder(tmp_path, files(("train/",)) | small)
     with pytest.raises(
         SymgeomError,
-        match=r"training have shape \(3, 4, 6\), those of testing \(3, 3, 3\). Give the option",
+        match="'test/ant/00.png' has 3 by 3 pixels, 'train/ant/00.png' 4 by 6. Give the option",
     ):
         read(tmp_path)
 
@@ -228,7 +231,30 @@ def without(part: str) -> dict[str, bytes]:
 @pytest.mark.parametrize(
     ("contents", "options", "message"),
     [
-        ({}, {}, "there is no such folder or zip"),
+        ({}, {}, "No such file or directory"),
+        (
+            files() | files(("",)),
+            {},
+            r"folders 'train' and 'test' there are pictures in \['ant', 'bee', 'cat'\]. Move those",
+        ),
+        (files() | {"new/a.png": b""}, {}, r"there are pictures in \['new'\]. Move those"),
+        (files(("",)), {"test_fraction": 0.05}, "12 training samples and 0 test samples"),
+        (files(("",), count=1), {"test_fraction": 0.6}, "0 training samples and 3 test samples"),
+        (
+            files(("",)) | {"dog/1.png": picture((1, 1, 1))},
+            {"test_fraction": 0.6},
+            "of 4 classes: none of its 6 training samples is of class 3",
+        ),
+        (
+            files(),
+            {"size": 100_000},
+            "size = 100000: give .* whole number of pixels, at most 11585",
+        ),
+        (
+            {name: picture((1, 1, 1), size=(2000, 1)) for name in files()},
+            {"size": 300},
+            "'train/ant/00.png' .*: resized from 2000 by 1 pixels to 600000 by 300 it has more th",
+        ),
         (
             files(("",)),
             {},
@@ -294,3 +320,154 @@ def test_a_file_that_is_no_zip_is_named(tmp_path: Path):
         match="Cannot read pictures from '.*pets.zip': File is not a zip file. Give a folder, or",
     ):
         read(tmp_path)
+
+
+def test_a_picture_lies_as_its_camera_noted(tmp_path: Path):
+    """Held upright, a camera writes rows of pixels that are columns of the picture (EXIF 6)."""
+    pixels = np.zeros((4, 6, 3), dtype=np.uint8)
+    pixels[:, 0] = 250
+    note = Image.Exif()
+    note[0x0112] = 6
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG", exif=note)
+    names = files(("train/", "test/"))
+    write_folder(tmp_path, dict.fromkeys(names, stream.getvalue()))
+    data = read(tmp_path)
+    assert data.train_inputs.shape == (12, 3, 6, 4)
+    upright = torch.zeros(6, 4)
+    upright[0] = 250 / 255
+    torch.testing.assert_close(data.train_inputs[0, 0], upright)
+
+
+def test_another_part_beside_train_and_test_is_ignored(tmp_path: Path):
+    write_folder(tmp_path, files() | files(("val/",)) | {"notes/a.txt": b""})
+    assert read(tmp_path).ignored == 13
+
+
+@pytest.mark.parametrize(
+    ("link", "target", "message"),
+    [
+        ("ant/loop", "..", "link 'ant/loop' leads back to '.*pets', in which"),
+        ("ant/self", "../ant", "link 'ant/self' leads back to '.*pets/ant', in"),
+        ("loop", ".", "link 'loop' leads back to '.*pets', in which it"),
+        ("ant/deep/loop", "../..", "link 'ant/deep/loop' leads back to '.*pets', in"),
+        (
+            "ant/above",
+            "../..",
+            "link 'ant/above/pets/ant/above' leads back to '.*pets/ant/above', in",
+        ),
+    ],
+)
+def test_a_loop_of_links_is_named(tmp_path: Path, link: str, target: str, message: str):
+    folder = write_folder(tmp_path, files(("",)))
+    (folder / link).parent.mkdir(exist_ok=True)
+    (folder / link).symlink_to(target)
+    with pytest.raises(SymgeomError, match=f"{message}.* Remove the link"):
+        read(tmp_path, test_fraction=0.5)
+
+
+def test_two_links_that_lead_to_each_other_are_named(tmp_path: Path):
+    folder = write_folder(tmp_path, files(("",)))
+    (folder / "ant/to").symlink_to("../bee")
+    (folder / "bee/to").symlink_to("../ant")
+    with pytest.raises(SymgeomError, match="link '(ant|bee)/to/to' leads back to '.*', in which"):
+        read(tmp_path, test_fraction=0.5)
+
+
+def test_links_to_folders_elsewhere_are_followed(tmp_path: Path):
+    folder = write_folder(tmp_path, files(("",)))
+    (tmp_path / "elsewhere").mkdir()
+    (folder / "cat").rename(tmp_path / "elsewhere/cat")
+    (folder / "cat").symlink_to("../elsewhere/cat")
+    assert read(tmp_path, test_fraction=0.5).class_counts == ((2,) * 3, (2,) * 3)
+
+
+def test_a_folder_that_cannot_be_listed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    write_folder(tmp_path, files(("",)))
+    scan = os.scandir
+
+    def refuse(path: str):
+        if str(path).endswith("bee"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(SymgeomError, match="list the folder '.*bee': Permission denied. Make it"):
+        read(tmp_path, test_fraction=0.5)
+
+
+def test_a_pipe_is_no_picture(tmp_path: Path):
+    """Reading it would wait for ever."""
+    folder = write_folder(tmp_path, files())
+    os.mkfifo(folder / "train/ant/04.png")
+    with pytest.raises(SymgeomError, match="picture 'train/ant/04.png' of .*: it is no file. Rep"):
+        read(tmp_path)
+
+
+def test_pictures_that_do_not_fit_into_memory_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    write_folder(tmp_path, files())
+    monkeypatch.setattr(os, "sysconf", lambda name: 80)
+    with pytest.raises(
+        SymgeomError,
+        match="24 pictures of 4 by 6 pixels of '.*': that takes 0 GB of memory, .* Give a smaller",
+    ):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("../ant/0.png", "its entry '../ant/0.png' leads out of the folder. Pack"),
+        ("ant/../../0.png", "its entry 'ant/../../0.png' leads out of the folder"),
+        ("/ant/0.png", "its entry '/ant/0.png' leads out of the folder"),
+    ],
+)
+def test_a_zip_that_leads_out_of_its_folder_is_refused(tmp_path: Path, name: str, message: str):
+    write_zip(tmp_path, files(("",)) | {name: b""})
+    with pytest.raises(SymgeomError, match=message):
+        read(tmp_path, test_fraction=0.5)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_zip_with_a_name_twice_is_refused(tmp_path: Path):
+    path = write_zip(tmp_path, files(("",)))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("ant/00.png", b"")
+    with pytest.raises(SymgeomError, match="it has the entry 'ant/00.png' twice. Pack the folder"):
+        read(tmp_path, test_fraction=0.5)
+
+
+@pytest.mark.parametrize(
+    ("position", "value", "message"),
+    [
+        ((6, 8), 1, "is encrypted, password required"),
+        ((8, 10), 99, "compression method is not supported"),
+        ((8, 10), 14, "Repair or remove"),
+    ],
+)
+def test_a_zip_that_cannot_be_unpacked_is_named(
+    tmp_path: Path, position: tuple[int, int], value: int, message: str
+):
+    content = bytearray(write_zip(tmp_path, files()).read_bytes())
+    for mark, offset in zip((b"PK\3\4", b"PK\1\2"), position, strict=True):
+        start = content.find(mark)
+        while start >= 0:
+            content[start + offset] = value
+            start = content.find(mark, start + 1)
+    (tmp_path / "pets.zip").write_bytes(content)
+    with pytest.raises(
+        SymgeomError, match=f"picture 'train/ant/00.png' of class 'ant' .*{message}"
+    ):
+        read(tmp_path)
+
+
+def test_a_picture_of_100000_pixels_a_side_is_refused_before_it_is_decoded(tmp_path: Path):
+    """Its header alone says so: the pixels are not even there."""
+    chunk = b"IHDR" + struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0)
+    header = struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    content = b"\x89PNG\r\n\x1a\n" + header + struct.pack(">I", 100) + b"IDAT"
+    write_folder(tmp_path, files() | {"train/ant/00.png": content})
+    with pytest.raises(SymgeomError, match="picture 'train/ant/00.png' .*10000000000 pixels"):
+        read(tmp_path, size=4)

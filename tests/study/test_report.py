@@ -218,6 +218,9 @@ def test_data_are_described_without_reading_images(study, tmp_path):
     )
     assert text.count("Checksum <code>c0ffee</code>") == 2
     assert (
+        text.count("numbers of the source are divided by 255; 2 inputs constant in training") == 2
+    )
+    assert (
         '<th scope="row">&lt;ant&gt;</th><td class="number">5</td><td class="number">2</td>' in text
     )
     counted = read_store(

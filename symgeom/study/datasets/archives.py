@@ -7,22 +7,34 @@ asks only whether they are there; they are compared here.
 """
 
 import hashlib
-from collections.abc import Mapping
+import tarfile
+import urllib.parse
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
+from socket import getdefaulttimeout, setdefaulttimeout
 
 import torch
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError
+from symgeom.ground.sealed import DAMAGES
 from symgeom.ground.torchvision_door import import_torchvision
 from symgeom.study.datasets.choice import Choice
 from symgeom.study.datasets.data import Data
 
+LEVELS = 255
+"""The level of the brightest pixel."""
+
 AGAIN = "Remove the files, so that they are fetched again."
 
-FAULTS = (RuntimeError, ValueError, TypeError, AssertionError, IndexError, OSError)
+FAULTS = (*DAMAGES, TypeError, AssertionError, IndexError, HTTPException, tarfile.TarError)
 """What torchvision raises where files are damaged, or cannot be downloaded."""
+
+PATIENCE = 60
+"""Seconds for which a server may be silent."""
 
 
 @dataclass(frozen=True)
@@ -79,16 +91,16 @@ def read_archive(archive: Archive, root: Path, choice: Choice) -> Data:
     train_images, train_targets = _read_part(archive, root, train=True)
     test_images, test_targets = _read_part(archive, root, train=False)
     _check_originals(archive, root)
-    train, test = choice.indices(archive.name, train_targets, test_targets)
-    data = Data(
+    train, test = choice.indices(archive.name, train_targets, test_targets, classes=archive.classes)
+    return Data(
         _scaled(train_images[train]),
         train_targets[train],
         _scaled(test_images[test]),
         test_targets[test],
         archive.classes,
         archive.name,
+        divisor=LEVELS,
     )
-    return choice.normalised(data)
 
 
 def _read_part(archive: Archive, root: Path, *, train: bool) -> tuple[Tensor, Tensor]:
@@ -96,8 +108,10 @@ def _read_part(archive: Archive, root: Path, *, train: bool) -> tuple[Tensor, Te
     folder = root / archive.folder
     complete = all((folder / file).is_file() for file in archive.files)
     source = getattr(import_torchvision().datasets, archive.source)
+    _check_folder(archive, folder)
     try:
-        dataset = source(root=root, train=train, download=not complete)
+        with _patience():
+            dataset = source(root=root, train=train, download=not complete)
     except FAULTS as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         if complete:
@@ -105,8 +119,9 @@ def _read_part(archive: Archive, root: Path, *, train: bool) -> tuple[Tensor, Te
                 f"Cannot read {archive.title} in '{folder}': {reason}. {AGAIN}"
             ) from error
         raise SymgeomError(
-            f"Cannot download {archive.title} to '{folder}': {reason}. Connect this machine to the "
-            f"network, or put the {len(archive.files)} files {', '.join(archive.files)} there."
+            f"Cannot download {archive.title} from {_hosts(source)} to '{folder}': {reason}. "
+            "Connect this machine to the network, or put the "
+            f"{len(archive.files)} files {', '.join(archive.files)} there."
         ) from error
     images = torch.as_tensor(dataset.data)
     targets = torch.as_tensor(dataset.targets)
@@ -118,6 +133,33 @@ def _read_part(archive: Archive, root: Path, *, train: bool) -> tuple[Tensor, Te
     if images.ndim == 4:
         return images.movedim(-1, 1), targets
     return images.unsqueeze(1), targets
+
+
+def _check_folder(archive: Archive, folder: Path) -> None:
+    """Raise if a file is where a folder must be."""
+    for parent in (folder, *folder.parents):
+        if parent.is_file():
+            raise SymgeomError(
+                f"Cannot read {archive.title} in '{folder}': '{parent}' is a file, and no "
+                "folder. Move it away, or correct 'data_root'."
+            )
+
+
+@contextmanager
+def _patience() -> Iterator[None]:
+    """Give up a connection on which nothing comes; torchvision would wait for ever."""
+    before = getdefaulttimeout()
+    setdefaulttimeout(PATIENCE)
+    try:
+        yield
+    finally:
+        setdefaulttimeout(before)
+
+
+def _hosts(source: type) -> str:
+    """Return the servers from which torchvision downloads a data set."""
+    addresses = getattr(source, "mirrors", None) or [getattr(source, "url", "")]
+    return " and ".join(urllib.parse.urlsplit(address).netloc for address in addresses)
 
 
 def _check_originals(archive: Archive, root: Path) -> None:
@@ -136,5 +178,5 @@ def _check_originals(archive: Archive, root: Path) -> None:
 
 
 def _scaled(images: Tensor) -> Tensor:
-    """Return levels of 0 to 255 as numbers from 0 to 1."""
-    return images.to(torch.float32).div_(255)
+    """Return levels as numbers from 0 to 1."""
+    return images.to(torch.float32).div_(LEVELS)

@@ -3,11 +3,15 @@
 Names are ``train_inputs``, ``train_targets``, ``test_inputs`` and ``test_targets``, or ``inputs``
 and ``targets`` to be split here; the option ``names`` says what the file calls them. Nothing is
 unpickled.
+
+Numbers of 8 or 16 bits without sign (uint8, uint16) are levels: they are divided by the largest,
+255 or 65535. Floating point numbers are used as they are, and so are other whole numbers in
+vectors. Images of other whole numbers are refused, because nobody says which number is white.
 """
 
 import zipfile
-import zlib
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +20,9 @@ from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError, check_choice
 from symgeom.ground.randomness import stream
+from symgeom.ground.sealed import DAMAGES
 from symgeom.store import read_arrays
+from symgeom.study.datasets.checking import check_flag
 from symgeom.study.datasets.choice import Choice
 from symgeom.study.datasets.data import Data
 from symgeom.study.datasets.splits import stratified_split
@@ -27,80 +33,104 @@ SPLIT = ("train_inputs", "train_targets", "test_inputs", "test_targets")
 WHOLE = ("inputs", "targets")
 CHANNELS = ("first", "last", "none")
 
+COLOURS = 4
+"""Channels that a picture has at most: red, green, blue and transparency."""
+
+LEVELS = {"uint8": 255, "uint16": 65535}
+"""By type: the level of the brightest pixel."""
+
 
 def read(
-    root: Path,
     choice: Choice,
     *,
-    path: str,
+    path: Path,
     names: Mapping[str, str] | None = None,
-    channels: str = "first",
+    channels: str | None = None,
     test_fraction: float | None = None,
+    fill_missing: bool = False,
 ) -> Data:
     """Read inputs and labels from one file.
 
     Parameters
     ----------
-    root : Path
-        The folder of data sets.
     choice : Choice
         Which samples, and their scale.
-    path : str
-        The file, absolute or below ``root``.
+    path : Path
+        The file.
     names : mapping of str to str, optional
         What the file calls the arrays: ``{"train_inputs": "x_train"}``; the names above by default.
-    channels : {"first", "last", "none"}
+    channels : {"first", "last", "none"}, optional
         Where a sample has its channels: ``"last"`` is moved to the front, ``"none"`` puts one
-        there.
+        there; first by default, which must be said where they seem to be last.
     test_fraction : float, optional
         Share of each class that is kept for testing; needed where the file has no split.
+    fill_missing : bool
+        Whether chunks that a zarr array does not have are its fill value, which zarr does not
+        write; refused by default, because they may be lost.
 
     Returns
     -------
     Data
-        Inputs of float32 if a sample has two axes or more, else float64; levels of uint8 are
-        divided by 255.
+        Inputs of float32 if a sample has two axes or more, else float64.
 
     Raises
     ------
     SymgeomError
-        If the file or an array is not there or cannot be read, shapes do not fit, inputs are not
-        finite, or labels are not whole numbers from 0 on.
+        If an array is not there or cannot be read, lengths do not fit, inputs are no numbers of a
+        clear scale, or labels are not whole numbers from 0 on.
     """
-    check_choice(channels, CHANNELS, "channels")
-    for name in names or {}:
-        check_choice(name, (*SPLIT, *WHOLE), "array in the option 'names'")
-    file = root / path
-    contents = _read_file(file)
-    called = {name: name for name in (*SPLIT, *WHOLE)}
-    called.update(names or {})
+    check_flag(NAME, "fill_missing", fill_missing)
+    if channels is not None:
+        check_choice(channels, CHANNELS, "channels")
+    called = _names({} if names is None else names)
+    contents = _read_file(path, fill_missing)
     is_split = any(called[name] in contents for name in SPLIT)
-    arrays = _take(SPLIT if is_split else WHOLE, contents, called, file)
+    arrays = _take(SPLIT if is_split else WHOLE, contents, called, path)
     if is_split and test_fraction is not None:
         raise SymgeomError(
-            f"Cannot split '{file}' with test_fraction = {test_fraction}: it is split already. "
+            f"Cannot split '{path}' with test_fraction = {test_fraction}: it is split already. "
             "Leave the option out."
         )
     if not is_split and test_fraction is None:
         raise SymgeomError(
-            f"Cannot split '{file}': it has '{called['inputs']}' and no "
+            f"Cannot split '{path}': it has '{called['inputs']}' and no "
             f"'{called['train_inputs']}'. Give the option 'test_fraction'."
         )
-    tensors = _tensors(arrays, called, file, channels)
+    tensors = _tensors(arrays, called, path, channels)
     if test_fraction is not None:
-        tensors = _split(tensors, test_fraction, file, choice)
-    return choice.normalised(_data(tensors, file, choice))
+        tensors = _split(tensors, test_fraction, path, choice)
+    divisor = _divisor(arrays, called, path)
+    return _data(tensors, path, choice, divisor)
 
 
-def _read_file(file: Path) -> Mapping[str, np.ndarray]:
+def _names(names: Mapping[str, str]) -> dict[str, str]:
+    """Return what the file calls each array."""
+    if not isinstance(names, Mapping):
+        raise SymgeomError(
+            f"Cannot take {names!r} as the option 'names': give a mapping, for instance "
+            "{train_inputs: x_train}."
+        )
+    called = {name: name for name in (*SPLIT, *WHOLE)}
+    for name, in_file in names.items():
+        check_choice(name, called, "array in the option 'names'")
+        called[name] = str(in_file)
+    return called
+
+
+def _read_file(file: Path, fill_missing: bool) -> Mapping[str, np.ndarray]:
     """Return the arrays of a file by name."""
     if file.suffix != ".npz":
-        return read_arrays(file)
+        if file.is_file() and not zipfile.is_zipfile(file):
+            raise SymgeomError(
+                f"Cannot read '{file}': it is no .npz, no zarr group and no zip of one. Write it "
+                "with numpy.savez, or zarr."
+            )
+        return read_arrays(file, fill_missing=fill_missing)
     try:
         # numpy takes what is no zip for a pickle.
         with zipfile.ZipFile(file), np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (*DAMAGES, MemoryError) as error:
         raise SymgeomError(
             f"Cannot read '{file}': {error}. Write it with numpy.savez, without Python objects."
         ) from error
@@ -116,16 +146,18 @@ def _take(
     arrays = {}
     for name in names:
         if called[name] not in contents:
+            near = get_close_matches(called[name], contents, 1)
+            example = f"{name}: {near[0]}" if near else "train_inputs: x_train"
             raise SymgeomError(
                 f"Cannot find the array '{called[name]}' in '{file}': it has {sorted(contents)}. "
-                "Say in the option 'names' what it is called, for instance {train_inputs: x_train}."
+                f"Say in the option 'names' what it is called, for instance {{{example}}}."
             )
         arrays[name] = contents[called[name]]
     return arrays
 
 
 def _tensors(
-    arrays: Mapping[str, np.ndarray], called: Mapping[str, str], file: Path, channels: str
+    arrays: Mapping[str, np.ndarray], called: Mapping[str, str], file: Path, channels: str | None
 ) -> dict[str, Tensor]:
     """Return arrays as tensors; labels first, which are checked in no time."""
     tensors = {}
@@ -138,27 +170,68 @@ def _tensors(
     return tensors
 
 
-def _inputs(array: np.ndarray, name: str, file: Path, channels: str) -> Tensor:
+def _inputs(array: np.ndarray, name: str, file: Path, channels: str | None) -> Tensor:
     """Return an array of inputs as a tensor, channels first."""
     if array.ndim < 2 or array.dtype.kind not in "fiu" or not len(array):
         raise SymgeomError(
             f"Cannot use the array '{name}' of '{file}' as inputs: it has shape {array.shape} and "
             f"type {array.dtype}. Give numbers of shape (sample, ...)."
         )
-    bad = np.size(array) - np.count_nonzero(np.isfinite(array))
-    if bad:
+    if channels is None and _seem_last(array.shape):
+        channel, height, width = array.shape[1:]
         raise SymgeomError(
-            f"Cannot use the array '{name}' of '{file}' as inputs: {bad} of {array.size} values "
-            "are NaN or infinite. Repair them."
+            f"Cannot tell where the images '{name}' of '{file}' have their channels: a sample has "
+            f"shape {array.shape[1:]}, which is {width} channels last, or {channel} channels of "
+            f"{height} by {width} first. Say channels = 'last' or 'first'."
         )
-    if array.dtype.kind in "iu" and array.dtype != np.uint8:
+    whole = array.dtype.kind in "iu" and array.dtype.name not in LEVELS
+    if whole and array.ndim > 2 and array.size:
+        raise SymgeomError(
+            f"Cannot tell the scale of the images '{name}' of '{file}': their type is "
+            f"{array.dtype}, from {array.min()} to {array.max()}. Write them as uint8 or uint16 "
+            "(levels, divided by 255 or 65535), or as floating point numbers (used as they are)."
+        )
+    if whole:
         array = array.astype(np.float64)
+    if array.dtype.name == "uint16":
+        array = array.astype(np.int32)  # torch selects no samples of uint16
+    if array.dtype.itemsize > np.float64().itemsize:
+        with np.errstate(over="ignore"):  # what is infinite then is refused with what was so before
+            array = array.astype(np.float64)
     if array.ndim > 2 and channels == "last":
         array = np.moveaxis(array, -1, 1)
     if array.ndim > 2 and channels == "none":
         array = array[:, None]
     native = array.astype(array.dtype.newbyteorder("="), copy=False)
     return torch.from_numpy(np.ascontiguousarray(native))
+
+
+def _seem_last(shape: tuple[int, ...]) -> bool:
+    """Return whether images seem to have their channels last: few, and fewer than in front."""
+    return len(shape) == 4 and shape[3] <= COLOURS and shape[3] < min(shape[1:3])
+
+
+def _divisor(arrays: Mapping[str, np.ndarray], called: Mapping[str, str], file: Path) -> int:
+    """Return what inputs are divided by, or raise if those of training and test differ in that."""
+    divisors = {}
+    for name, array in arrays.items():
+        if not name.endswith("inputs"):
+            continue
+        divisors[called[name], str(array.dtype)] = LEVELS.get(array.dtype.name, 1)
+    if len(set(divisors.values())) > 1:
+        raise SymgeomError(
+            f"Cannot use the arrays of '{file}' together: {_types(divisors)}. Write both in one "
+            "type."
+        )
+    return max(divisors.values())
+
+
+def _types(divisors: Mapping[tuple[str, str], int]) -> str:
+    """Say of which types inputs are, and what they would be divided by."""
+    parts = []
+    for (name, kind), divisor in divisors.items():
+        parts.append(f"'{name}' is {kind} (divided by {divisor})")
+    return ", ".join(parts)
 
 
 def _targets(array: np.ndarray, name: str, file: Path) -> Tensor:
@@ -192,28 +265,22 @@ def _split(
     }
 
 
-def _data(tensors: Mapping[str, Tensor], file: Path, choice: Choice) -> Data:
+def _data(tensors: Mapping[str, Tensor], file: Path, choice: Choice, divisor: int) -> Data:
     """Return the samples that are used, or raise if the arrays do not belong together."""
     _check_lengths(tensors, "train_", file)
     _check_lengths(tensors, "test_", file)
-    train_shape = tuple(tensors["train_inputs"].shape[1:])
-    test_shape = tuple(tensors["test_inputs"].shape[1:])
-    if train_shape != test_shape:
-        raise SymgeomError(
-            f"Cannot use the arrays of '{file}': training samples have shape {train_shape}, test "
-            f"samples {test_shape}. Give both the same."
-        )
     train_targets = tensors["train_targets"]
     test_targets = tensors["test_targets"]
     classes = _count_classes(torch.cat([train_targets, test_targets]), file)
-    train, test = choice.indices(NAME, train_targets, test_targets)
+    train, test = choice.indices(NAME, train_targets, test_targets, classes=classes)
     return Data(
-        _scaled(tensors["train_inputs"][train]),
+        _scaled(tensors["train_inputs"][train], divisor),
         train_targets[train],
-        _scaled(tensors["test_inputs"][test]),
+        _scaled(tensors["test_inputs"][test], divisor),
         test_targets[test],
         classes,
         NAME,
+        divisor=divisor,
     )
 
 
@@ -239,10 +306,8 @@ def _count_classes(targets: Tensor, file: Path) -> int:
     return classes
 
 
-def _scaled(inputs: Tensor) -> Tensor:
-    """Return images in float32 and vectors in float64; levels of uint8 as numbers from 0 to 1."""
+def _scaled(inputs: Tensor, divisor: int) -> Tensor:
+    """Return images in float32 and vectors in float64; levels as numbers from 0 to 1."""
     dtype = torch.float32 if inputs.ndim > 2 else torch.float64
     numbers = inputs.to(dtype)
-    if inputs.dtype == torch.uint8:
-        return numbers.div_(255)
-    return numbers
+    return numbers.div_(divisor) if divisor > 1 else numbers

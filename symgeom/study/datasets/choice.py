@@ -11,11 +11,15 @@ from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError, check_choice
 from symgeom.ground.randomness import stream
+from symgeom.study.datasets.checking import check_classes
 from symgeom.study.datasets.data import Data
 from symgeom.study.datasets.splits import balanced_subset
 
 PIECE = 1024
 """Samples that are cast to double precision at a time."""
+
+ROUNDINGS = 4
+"""Last bits by which values differ at most that pass for one."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +34,8 @@ class Choice:
         Number of training and test samples, equally many of every class; all by default.
     normalise : {"none", "standard"}
         ``"standard"`` gives the training samples that are used mean 0 and variance 1 in every
-        channel (the first axis of a sample with two axes or more; a sample with one axis is one
-        channel), and moves the test samples alike.
+        feature of a vector, or every channel of an image (the first axis of a sample), and moves
+        the test samples alike. What is constant in training is centred, not scaled.
     """
 
     split: int = 0
@@ -41,8 +45,14 @@ class Choice:
 
     def __post_init__(self) -> None:
         check_choice(self.normalise, ("none", "standard"), "normalise")
+        if type(self.split) is not int or self.split < 0:
+            raise SymgeomError(
+                f"Cannot draw from split = {self.split!r}: give a whole number, 0 or more."
+            )
 
-    def indices(self, name: str, train: Tensor, test: Tensor) -> tuple[Tensor, Tensor]:
+    def indices(
+        self, name: str, train: Tensor, test: Tensor, *, classes: int
+    ) -> tuple[Tensor, Tensor]:
         """Choose the samples from the classes of all.
 
         Parameters
@@ -51,6 +61,8 @@ class Choice:
             The data set, which has random streams of its own.
         train, test : Tensor of int64, shape (sample,)
             Classes.
+        classes : int
+            How many there are.
 
         Returns
         -------
@@ -60,27 +72,23 @@ class Choice:
         Raises
         ------
         SymgeomError
-            If there are no training samples or no test samples, or a subset is not possible.
+            If there are no training samples or no test samples, a subset is not possible, or a
+            class has no training sample that is used.
 
         Examples
         --------
         >>> targets = torch.tensor([0, 1, 0, 1])
-        >>> train, test = Choice(subset=2).indices("digits", targets, targets)
+        >>> train, test = Choice(subset=2).indices("digits", targets, targets, classes=2)
         >>> len(train), len(test)
         (2, 4)
         """
-        if not len(train) or not len(test):
-            raise SymgeomError(
-                f"Cannot use data set '{name}' with {len(train)} training samples and {len(test)} "
-                "test samples: both need at least one. Give a test_fraction nearer to 1/2, or more "
-                "samples."
-            )
+        check_classes(name, train, test, classes)
         train_generator = stream("subset", name, self.split)
         test_generator = stream("test subset", name, self.split)
-        return (
-            _subset_or_all(train, self.subset, train_generator),
-            _subset_or_all(test, self.test_subset, test_generator),
-        )
+        train_subset = _subset_or_all(train, self.subset, train_generator)
+        test_subset = _subset_or_all(test, self.test_subset, test_generator)
+        check_classes(name, train[train_subset], test[test_subset], classes)
+        return train_subset, test_subset
 
     def normalised(self, data: Data) -> Data:
         """Scale the inputs as ``normalise`` says.
@@ -93,12 +101,12 @@ class Choice:
         Returns
         -------
         Data
-            With its means and deviations.
+            With its means, deviations and what is constant.
 
         Raises
         ------
         SymgeomError
-            If a channel is constant, so that it has no deviation to divide by.
+            If values become infinite, or their squares are.
 
         Examples
         --------
@@ -108,23 +116,32 @@ class Choice:
         >>> scaled.train_inputs.flatten(), scaled.mean, scaled.black
         (tensor([-1.,  1.]), (2.0,), (-2.0,))
         """
-        channels = data.train_inputs.shape[1] if data.train_inputs.ndim > 2 else 1
         if self.normalise == "none":
+            channels = data.train_inputs.shape[1] if data.train_inputs.ndim > 2 else 1
             return replace(data, mean=(0.0,) * channels, deviation=(1.0,) * channels)
-        mean, deviation = _moments(data.train_inputs.unflatten(1, (channels, -1)))
-        constant = (deviation == 0).nonzero().flatten().tolist()
-        if constant:
-            raise SymgeomError(
-                f"Cannot standardise data set '{data.name}': channels {constant} have the same "
-                f"value in all {len(data.train_inputs)} training samples. Choose normalise = "
-                "'none', or more samples."
-            )
+        mean, deviation = _moments(data.train_inputs)
+        lowest, highest = _range(data.train_inputs)
+        size = torch.maximum(lowest.abs(), highest.abs())
+        precision = torch.finfo(size.dtype)
+        rounding = (ROUNDINGS * precision.eps * size).clamp(min=precision.tiny)
+        constant = highest - lowest <= rounding
+        mean = torch.where(constant, lowest.double(), mean)
+        deviation = torch.where(constant, 1.0, deviation)
+        train_inputs = _standardised(data.train_inputs, mean, deviation)
+        test_inputs = _standardised(data.test_inputs, mean, deviation)
+        for numbers in (deviation, train_inputs, test_inputs):
+            if not numbers.isfinite().all():
+                raise SymgeomError(
+                    f"Cannot standardise data set '{data.name}': its values or their squares "
+                    "become infinite. Scale it down, or choose normalise = 'none'."
+                )
         return replace(
             data,
-            train_inputs=_standardised(data.train_inputs, mean, deviation),
-            test_inputs=_standardised(data.test_inputs, mean, deviation),
+            train_inputs=train_inputs,
+            test_inputs=test_inputs,
             mean=tuple(mean.tolist()),
             deviation=tuple(deviation.tolist()),
+            constant=tuple(constant.nonzero().flatten().tolist()),
         )
 
 
@@ -136,7 +153,7 @@ def _subset_or_all(targets: Tensor, count: int | None, generator: torch.Generato
 
 
 def _moments(inputs: Tensor) -> tuple[Tensor, Tensor]:
-    """Return mean and deviation of each channel in float64, a piece at a time."""
+    """Return mean and deviation along axis 1 in float64, a piece at a time."""
     axes = [axis for axis in range(inputs.ndim) if axis != 1]
     count = inputs.numel() / inputs.shape[1]
     pieces = inputs.split(PIECE)
@@ -148,12 +165,17 @@ def _moments(inputs: Tensor) -> tuple[Tensor, Tensor]:
     return mean, variance.sqrt()
 
 
+def _range(inputs: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the least and the largest value along axis 1."""
+    axes = [axis for axis in range(inputs.ndim) if axis != 1]
+    return inputs.amin(axes), inputs.amax(axes)
+
+
 def _standardised(inputs: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
     """Return the inputs minus the mean, over the deviation, in their own precision."""
-    by_channel = inputs.unflatten(1, (len(mean), -1))
-    centre = _along_channels(mean.to(inputs.dtype), by_channel.ndim)
-    scale = _along_channels(deviation.to(inputs.dtype), by_channel.ndim)
-    return by_channel.sub(centre).div_(scale).reshape(inputs.shape)
+    centre = _along_channels(mean.to(inputs.dtype), inputs.ndim)
+    scale = _along_channels(deviation.to(inputs.dtype), inputs.ndim)
+    return inputs.sub(centre).div_(scale)
 
 
 def _along_channels(values: Tensor, ndim: int) -> Tensor:

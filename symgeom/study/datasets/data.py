@@ -23,9 +23,14 @@ class Data:
         How many there are.
     name : str
         What the config calls the data set.
+    divisor : float
+        What the numbers of the source were divided by: 255 for levels of 8 bits.
     mean, deviation : tuple of float
-        What was subtracted and then divided by, per channel: 0 and 1 unless the inputs are
-        standardised.
+        What was then subtracted and divided by, per channel of an image or feature of a vector: 0
+        and 1 unless the inputs are standardised.
+    constant : tuple of int
+        Channels or features that have one value in all training samples, if the inputs are
+        standardised. They are 0 there.
     ignored : int
         Files that were no samples.
     class_names : tuple of str
@@ -38,8 +43,10 @@ class Data:
     test_targets: Tensor
     classes: int
     name: str
+    divisor: float = 1
     mean: tuple[float, ...] = (0.0,)
     deviation: tuple[float, ...] = (1.0,)
+    constant: tuple[int, ...] = ()
     ignored: int = 0
     class_names: tuple[str, ...] = ()
 
@@ -62,6 +69,6 @@ class Data:
 
     @property
     def black(self) -> tuple[float, ...]:
-        """Return what an input of 0 has become, per channel."""
+        """Return what an input of 0 has become, per channel or feature."""
         scales = zip(self.mean, self.deviation, strict=True)
         return tuple(0.0 - mean / deviation for mean, deviation in scales)

@@ -9,8 +9,8 @@ Alpaydin and Kaynak, "Optical recognition of handwritten digits", UCI machine le
 import torch
 from sklearn.datasets import load_digits
 
-from symgeom.ground.checks import SymgeomError
 from symgeom.ground.randomness import stream
+from symgeom.study.datasets.checking import check_flag
 from symgeom.study.datasets.choice import Choice
 from symgeom.study.datasets.data import Data
 from symgeom.study.datasets.splits import stratified_split
@@ -49,10 +49,7 @@ def read(choice: Choice, *, test_fraction: float = 0.2, images: bool = False) ->
     >>> read(Choice()).train_inputs.shape
     torch.Size([1438, 64])
     """
-    if not isinstance(images, bool):
-        raise SymgeomError(
-            f"Cannot load data set '{NAME}' with images = {images!r}: give true or false."
-        )
+    check_flag(NAME, "images", images)
     pixels, labels = load_digits(return_X_y=True)
     inputs = torch.tensor(pixels, dtype=torch.float64) / LEVELS
     targets = torch.tensor(labels, dtype=torch.int64)
@@ -60,8 +57,15 @@ def read(choice: Choice, *, test_fraction: float = 0.2, images: bool = False) ->
         inputs = inputs.view(-1, 1, 8, 8).float()
     generator = stream("split", NAME, choice.split)
     train, test = stratified_split(targets, test_fraction, generator=generator)
-    train_subset, test_subset = choice.indices(NAME, targets[train], targets[test])
+    train_subset, test_subset = choice.indices(NAME, targets[train], targets[test], classes=CLASSES)
     train = train[train_subset]
     test = test[test_subset]
-    data = Data(inputs[train], targets[train], inputs[test], targets[test], CLASSES, NAME)
-    return choice.normalised(data)
+    return Data(
+        inputs[train],
+        targets[train],
+        inputs[test],
+        targets[test],
+        CLASSES,
+        NAME,
+        divisor=LEVELS,
+    )

@@ -6,6 +6,7 @@ are decoded.
 """
 
 from dataclasses import dataclass
+from math import isqrt
 from pathlib import Path
 
 import torch
@@ -13,12 +14,24 @@ from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.randomness import stream
+from symgeom.study.datasets.checking import check_flag
 from symgeom.study.datasets.choice import Choice
 from symgeom.study.datasets.data import Data
-from symgeom.study.datasets.pictures import Shelf, decode, is_picture, open_shelf
+from symgeom.study.datasets.pictures import (
+    MOST_PIXELS,
+    Shelf,
+    decode,
+    is_picture,
+    open_shelf,
+)
 from symgeom.study.datasets.splits import stratified_split
 
 NAME = "image_folder"
+
+PARTS = frozenset({"train", "test"})
+
+LEVELS = 255
+"""The level of the brightest pixel."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,10 +51,9 @@ class Pictures:
 
 
 def read(
-    root: Path,
     choice: Choice,
     *,
-    path: str,
+    path: Path,
     test_fraction: float | None = None,
     size: int | None = None,
     grayscale: bool = False,
@@ -50,12 +62,10 @@ def read(
 
     Parameters
     ----------
-    root : Path
-        The folder of data sets.
     choice : Choice
         Which samples, and their scale.
-    path : str
-        The folder or the zip, absolute or below ``root``.
+    path : Path
+        The folder or the zip.
     test_fraction : float, optional
         Share of each class that is kept for testing; needed where there is no ``train`` and
         ``test``.
@@ -74,53 +84,43 @@ def read(
     Raises
     ------
     SymgeomError
-        If there is no such folder, it has not at least two classes with pictures, train and test
-        have different classes, a picture that is used cannot be decoded, or sizes differ.
+        If it has not at least two classes with pictures, or class folders beside train and test,
+        train and test have different classes, a picture that is used cannot be decoded, or sizes
+        differ.
     """
-    if size is not None and (type(size) is not int or size < 1):
+    largest = isqrt(MOST_PIXELS)
+    if size is not None and (type(size) is not int or not 1 <= size <= largest):
         raise SymgeomError(
-            f"Cannot read pictures with size = {size!r}: give a positive whole number of pixels."
+            f"Cannot read pictures with size = {size!r}: give a positive whole number of pixels, "
+            f"at most {largest}."
         )
-    if not isinstance(grayscale, bool):
-        raise SymgeomError(
-            f"Cannot read pictures with grayscale = {grayscale!r}: give true or false."
-        )
-    with open_shelf(root / path) as shelf:
+    check_flag(NAME, "grayscale", grayscale)
+    with open_shelf(path) as shelf:
         class_names, train, test = _listing(shelf, test_fraction, choice.split)
         ignored = len(shelf.files) - len(train) - len(test)
-        train_index, test_index = choice.indices(NAME, train.targets, test.targets)
+        train_index, test_index = choice.indices(
+            NAME, train.targets, test.targets, classes=len(class_names)
+        )
         train = train[train_index]
         test = test[test_index]
-        train_inputs = _inputs(shelf, train, size, grayscale)
-        test_inputs = _inputs(shelf, test, size, grayscale)
-    _check_same_shape(shelf, train_inputs, test_inputs)
-    data = Data(
-        train_inputs,
+        levels = decode(shelf, [*train.names, *test.names], size=size, grayscale=grayscale)
+    train_levels, test_levels = levels.split([len(train), len(test)])
+    return Data(
+        _scaled(train_levels),
         train.targets,
-        test_inputs,
+        _scaled(test_levels),
         test.targets,
         len(class_names),
         NAME,
+        divisor=LEVELS,
         ignored=ignored,
         class_names=tuple(class_names),
     )
-    return choice.normalised(data)
 
 
-def _inputs(shelf: Shelf, pictures: Pictures, size: int | None, grayscale: bool) -> Tensor:
-    """Decode pictures, levels as numbers from 0 to 1."""
-    levels = decode(shelf, pictures.names, size=size, grayscale=grayscale)
-    return levels.to(torch.float32).div_(255)
-
-
-def _check_same_shape(shelf: Shelf, train_inputs: Tensor, test_inputs: Tensor) -> None:
-    train_shape = tuple(train_inputs.shape[1:])
-    test_shape = tuple(test_inputs.shape[1:])
-    if train_shape != test_shape:
-        raise SymgeomError(
-            f"Cannot use the pictures of '{shelf.path}': those of training have shape "
-            f"{train_shape}, those of testing {test_shape}. Give the option 'size'."
-        )
+def _scaled(levels: Tensor) -> Tensor:
+    """Return levels as numbers from 0 to 1."""
+    return levels.to(torch.float32).div_(LEVELS)
 
 
 def _listing(
@@ -128,7 +128,7 @@ def _listing(
 ) -> tuple[list[str], Pictures, Pictures]:
     """Return the names of the classes, and the pictures of training and of testing."""
     top_folders = {folder for folder in shelf.folders if "/" not in folder}
-    parts = top_folders & {"train", "test"}
+    parts = top_folders & PARTS
     if len(parts) == 1:
         (there,) = parts
         absent = "test" if there == "train" else "train"
@@ -158,6 +158,7 @@ def _listing_of_parts(
             f"Cannot split '{shelf.path}' with test_fraction = {test_fraction}: it is split into "
             "'train' and 'test' already. Leave the option out."
         )
+    _check_no_classes_beside(shelf)
     class_names, train = _classes(shelf, "train/")
     test_class_names, test = _classes(shelf, "test/")
     if class_names != test_class_names:
@@ -167,6 +168,21 @@ def _listing_of_parts(
             "only. Give both the same class folders."
         )
     return class_names, train, test
+
+
+def _check_no_classes_beside(shelf: Shelf) -> None:
+    """Raise if class folders lie beside ``train`` and ``test``; folders of folders are no such."""
+    beside = set()
+    for file in shelf.files:
+        folders = file.split("/")[:-1]
+        if len(folders) == 1 and folders[0] not in PARTS and is_picture(file):
+            beside.add(folders[0])
+    if beside:
+        raise SymgeomError(
+            f"Cannot tell the classes of '{shelf.path}': beside its folders 'train' and 'test' "
+            f"there are pictures in {sorted(beside)}. Move those into the class folders of 'train' "
+            "and 'test', or out of there."
+        )
 
 
 def _classes(shelf: Shelf, prefix: str) -> tuple[list[str], Pictures]:

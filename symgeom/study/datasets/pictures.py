@@ -1,7 +1,8 @@
 """Files of pictures, in a folder or in a zip of one: list them, read them, decode them.
 
-Pictures are decoded by Pillow, which torchvision brings with it. Transparency is dropped, and
-colour is turned to grey by the weights of ITU-R 601 (0.299, 0.587, 0.114).
+Pictures are decoded by Pillow, which torchvision brings with it. A camera's note of which side is
+up (EXIF) is followed, of several frames the first is taken, transparency is dropped, and colour is
+turned to grey by the weights of ITU-R 601 (0.299, 0.587, 0.114).
 """
 
 import io
@@ -11,26 +12,28 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import NoReturn
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError
+from symgeom.ground.sealed import DAMAGES
+from symgeom.study.datasets.checking import check_memory
 
 FORMATS = frozenset({"png", "jpg", "jpeg", "bmp", "gif", "webp", "tif", "tiff", "ppm", "pgm"})
 """What a picture's name ends with behind the dot, in small or capital letters."""
 
-FAULTS = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    zipfile.BadZipFile,
-    Image.DecompressionBombError,
-)
+FAULTS = (*DAMAGES, SyntaxError, Image.DecompressionBombError)
 """What reading and decoding a picture raises where it cannot be done."""
+
+MOST_PIXELS = 2**27
+"""Pixels of a picture that is resized: a side of 11585, in memory for a moment."""
+
+BYTES = np.dtype(np.uint8).itemsize + np.dtype(np.float32).itemsize
+"""What a level takes in memory: as it is decoded, and as it is used."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,16 +75,12 @@ def open_shelf(path: Path) -> Iterator[Shelf]:
     Raises
     ------
     SymgeomError
-        If it is not there, or no zip.
+        If it is no folder and no zip, a folder cannot be listed or leads back into itself, or a zip
+        leads out of its folder or has one name twice.
     """
     if path.is_dir():
         yield _folder_shelf(path)
         return
-    if not path.exists():
-        raise SymgeomError(
-            f"Cannot read pictures from '{path}': there is no such folder or zip. Correct the "
-            "option 'path'."
-        )
     try:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError) as error:
@@ -95,21 +94,47 @@ def open_shelf(path: Path) -> Iterator[Shelf]:
 def _folder_shelf(path: Path) -> Shelf:
     files = []
     folders = []
-    for parent, folder_names, file_names in os.walk(path, followlinks=True):
+    for parent, folder_names, file_names in os.walk(path, followlinks=True, onerror=_unlisted):
         below = Path(parent).relative_to(path)
         files += [(below / name).as_posix() for name in file_names]
         folders += [(below / name).as_posix() for name in folder_names]
+        for name in folder_names:
+            _check_no_loop(path, below / name)
 
     def read(name: str) -> bytes:
-        return (path / name).read_bytes()
+        file = path / name
+        if file.exists() and not file.is_file():  # a pipe has no end
+            raise ValueError("it is no file")
+        return file.read_bytes()
 
     return Shelf(path, _visible(files), _visible(folders), read)
+
+
+def _unlisted(error: OSError) -> NoReturn:
+    raise SymgeomError(
+        f"Cannot list the folder '{error.filename}': {error.strerror}. Make it readable, or remove "
+        "it."
+    ) from error
+
+
+def _check_no_loop(path: Path, folder: Path) -> None:
+    """Raise if a folder below a path is a link to a folder that it lies in."""
+    link = path / folder
+    if not link.is_symlink():
+        return
+    for parent in folder.parents:
+        if link.samefile(path / parent):
+            raise SymgeomError(
+                f"Cannot list the pictures of '{path}': the link '{folder}' leads back to "
+                f"'{path / parent}', in which it lies. Remove the link."
+            )
 
 
 def _zip_shelf(path: Path, archive: zipfile.ZipFile) -> Shelf:
     """Return the files of a zip; a folder is there if it is listed, or if anything lies in it."""
     files = []
     folders = set()
+    _check_entries(path, archive.namelist())
     for name in archive.namelist():
         if not name.endswith("/"):
             files.append(name)
@@ -117,6 +142,23 @@ def _zip_shelf(path: Path, archive: zipfile.ZipFile) -> Shelf:
         folders.add(folder)
         folders.update(str(parent) for parent in PurePosixPath(folder).parents)
     return Shelf(path, _visible(files), _visible(folders), archive.read)
+
+
+def _check_entries(path: Path, names: Sequence[str]) -> None:
+    """Raise if the entries of a zip are no folder's: they lead out of it, or stand twice."""
+    seen: set[str] = set()
+    for name in names:
+        if name.startswith("/") or ".." in PurePosixPath(name).parts:
+            raise SymgeomError(
+                f"Cannot read pictures from '{path}': its entry '{name}' leads out of the folder. "
+                "Pack the folder again, with names relative to it."
+            )
+        if name in seen:
+            raise SymgeomError(
+                f"Cannot read pictures from '{path}': it has the entry '{name}' twice. Pack the "
+                "folder again."
+            )
+        seen.add(name)
 
 
 def _visible(names: Iterable[str]) -> tuple[str, ...]:
@@ -156,10 +198,17 @@ def decode(shelf: Shelf, names: Sequence[str], *, size: int | None, grayscale: b
     Raises
     ------
     SymgeomError
-        If a file cannot be decoded, or has another size than the first.
+        If a file cannot be decoded, or has another size than the first, or all together do not fit
+        into memory.
     """
     mode = "L" if grayscale else "RGB"
     first = _pixels(shelf, names[0], size, mode)
+    _, height, width = first.shape
+    check_memory(
+        len(names) * first.numel() * BYTES,
+        f"{len(names)} pictures of {height} by {width} pixels of '{shelf.path}'",
+        "Give a smaller 'size', or a 'subset'.",
+    )
     images = torch.empty(len(names), *first.shape, dtype=torch.uint8)
     images[0] = first
     for sample, name in enumerate(names[1:], start=1):
@@ -183,12 +232,16 @@ def _pixels(shelf: Shelf, name: str, size: int | None, mode: str) -> Tensor:
                     f"its pixels are of mode {image.mode}, more than 8 bits each; the data set "
                     "'arrays' takes any"
                 )
-            levels = np.array(_cut(image.convert(mode), size))
+            upright = ImageOps.exif_transpose(image)
+            levels = np.array(_cut(upright.convert(mode), size))
     except FAULTS as error:
+        reason = str(error).rstrip(".")
+        if isinstance(error, UnidentifiedImageError):
+            reason = "its content is no picture, or of another format"
         class_folder = PurePosixPath(name).parent.name
         raise SymgeomError(
             f"Cannot read the picture '{name}' of class '{class_folder}' in '{shelf.path}': "
-            f"{error}. Repair or remove that file."
+            f"{reason}. Repair or remove that file."
         ) from error
     if levels.ndim == 2:
         levels = levels[:, :, None]
@@ -202,6 +255,11 @@ def _cut(image: Image.Image, size: int | None) -> Image.Image:
     shorter = min(image.size)
     width = round(image.width * size / shorter)
     height = round(image.height * size / shorter)
+    if width * height > MOST_PIXELS:
+        raise ValueError(
+            f"resized from {image.width} by {image.height} pixels to {width} by {height} it has "
+            f"more than {MOST_PIXELS} pixels"
+        )
     if (width, height) != image.size:
         image = image.resize((width, height), Image.Resampling.BILINEAR)
     left = (width - size) // 2

@@ -1,10 +1,11 @@
 """Data sets by name: what a study's config can ask for.
 
-A data set is a module of this package, of the same name, with a function ``read(root, choice, *,
-...) -> Data`` whose keywords are the options of the data set; one that reads no file takes no
-``root``. To add one, write the module and name it in ``DATASETS``. The options that say which
-samples are used and how they are scaled (:class:`~symgeom.study.datasets.choice.Choice`) are the
-same for all.
+A data set is a module of this package, of the same name, with a function ``read(choice, *, ...) ->
+Data`` whose keywords are the options of the data set. One that lies in the folder of data sets
+takes that folder as ``root``; one that lies where the option ``path`` says gets a path that exists.
+To add one, write the module and name it in ``DATASETS``. The options that say which samples are
+used and how they are scaled (:class:`~symgeom.study.datasets.choice.Choice`) are the same for all,
+and so are the checks (:mod:`~symgeom.study.datasets.checking`) and the scaling.
 """
 
 import inspect
@@ -14,6 +15,7 @@ from importlib import import_module
 from pathlib import Path
 
 from symgeom.ground.checks import SymgeomError, check_choice
+from symgeom.study.datasets.checking import check_data, existing
 from symgeom.study.datasets.choice import Choice
 from symgeom.study.datasets.data import Data
 
@@ -71,7 +73,15 @@ def load(name: str, *, root: str | Path, options: Mapping[str, object]) -> Data:
     for option in parameters:
         if option in options:
             arguments[option] = options[option]
-    return read(choice=_choice(options), **arguments)
+    what = f"data set '{name}'"
+    if "path" in arguments:
+        file = existing(Path(root), arguments["path"])
+        arguments["path"] = file
+        what = f"{what} of '{file}'"
+    choice = _choice(options)
+    data = read(choice=choice, **arguments)
+    check_data(data, what)
+    return choice.normalised(data)
 
 
 def _check_options(

@@ -8,11 +8,11 @@ training inputs was subtracted, so that classes are about equally frequent.
 from collections.abc import Mapping, Sequence
 
 import torch
-from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.randomness import stream
 from symgeom.learning.networks.mlp import build_mlp
+from symgeom.study.datasets.checking import check_memory
 from symgeom.study.datasets.choice import Choice
 from symgeom.study.datasets.data import Data
 
@@ -52,8 +52,8 @@ def read(
     Raises
     ------
     SymgeomError
-        If a number is not a positive whole number, there is one class, or a class got no training
-        sample.
+        If a number is not a positive whole number, there is one class, or all does not fit into
+        memory.
 
     Examples
     --------
@@ -64,6 +64,8 @@ def read(
     _check_count("classes", classes, least=2)
     _check_count("samples", samples, least=1)
     _check_count("test_samples", test_samples, least=1)
+    needed = (samples + test_samples) * (features + classes) * torch.float64.itemsize
+    check_memory(needed, f"data set '{NAME}'", "Ask for fewer samples, features or classes.")
     generator = stream(NAME, choice.split)
     options: Mapping[str, object] = {"widths": widths, "bias": False, "initialisation": "he"}
     network = build_mlp((features,), classes, options, generator=generator).double()
@@ -73,9 +75,8 @@ def read(
     targets = (outputs - outputs[:samples].mean(0)).argmax(1)
     train_targets = targets[:samples]
     test_targets = targets[samples:]
-    _check_classes(train_targets, classes)
-    train, test = choice.indices(NAME, train_targets, test_targets)
-    data = Data(
+    train, test = choice.indices(NAME, train_targets, test_targets, classes=classes)
+    return Data(
         inputs[:samples][train],
         train_targets[train],
         inputs[samples:][test],
@@ -83,7 +84,6 @@ def read(
         classes,
         NAME,
     )
-    return choice.normalised(data)
 
 
 def _check_count(option: str, count: object, *, least: int) -> None:
@@ -92,15 +92,4 @@ def _check_count(option: str, count: object, *, least: int) -> None:
         raise SymgeomError(
             f"Cannot make data set '{NAME}' with {option} = {count!r}: give a whole number, "
             f"{least} or more."
-        )
-
-
-def _check_classes(targets: Tensor, classes: int) -> None:
-    """Raise unless every class has a training sample."""
-    counts = targets.bincount(minlength=classes)
-    absent = (counts == 0).nonzero().flatten().tolist()
-    if absent:
-        raise SymgeomError(
-            f"Cannot make data set '{NAME}': classes {absent} of {classes} got none of the "
-            f"{len(targets)} training samples. Ask for more samples, or fewer classes."
         )

@@ -196,7 +196,8 @@ def data_facts(data: xr.Dataset) -> dict:
     Returns
     -------
     dict
-        ``name``, ``checksum``, ``ignored`` (files that were no samples), ``classes`` (name,
+        ``name``, ``checksum``, ``ignored`` (files that were no samples), ``divisor`` (of the
+        source's numbers), ``constant`` (how many inputs are so in training), ``classes`` (name,
         counts), ``samples`` (both sums).
     """
     names = data["class"].values.tolist()
@@ -206,6 +207,8 @@ def data_facts(data: xr.Dataset) -> dict:
         "name": data.attrs["data_set"],
         "checksum": data.attrs["checksum"],
         "ignored": data.attrs["ignored_files"],
+        "divisor": data.attrs["divisor"],
+        "constant": len(data.attrs["constant"]),
         "classes": list(zip(names, train_counts, test_counts, strict=True)),
         "samples": [sum(train_counts), sum(test_counts)],
     }

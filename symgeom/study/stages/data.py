@@ -5,7 +5,11 @@ from collections.abc import Mapping
 import xarray as xr
 
 from symgeom.study.datasets import load
+from symgeom.study.datasets.checking import listed
 from symgeom.study.labels import labelled, names
+
+LISTED = 20
+"""Constant features that the log names at most; the attribute has all."""
 
 
 def measure(recipe: Mapping, *, root: str) -> xr.Dataset:
@@ -21,7 +25,8 @@ def measure(recipe: Mapping, *, root: str) -> xr.Dataset:
     Returns
     -------
     xr.Dataset
-        Inputs, targets and class counts of both splits; checksum, mean and deviation as attributes.
+        Inputs, targets and class counts of both splits; checksum, divisor, mean, deviation and
+        what is constant as attributes.
     """
     loaded = load(recipe["name"], root=root, options=recipe.get("options", {}))
     train_counts, test_counts = loaded.class_counts
@@ -48,7 +53,42 @@ def measure(recipe: Mapping, *, root: str) -> xr.Dataset:
         "classes": loaded.classes,
         "checksum": loaded.checksum,
         "ignored_files": loaded.ignored,
+        "divisor": loaded.divisor,
         "mean": list(loaded.mean),
         "deviation": list(loaded.deviation),
+        "constant": list(loaded.constant),
     }
     return xr.Dataset(arrays, names("class", loaded.class_names or numbers, "class"), attrs)
+
+
+def describe(data: xr.Dataset) -> str:
+    """Say in a line what a data set is, and what was done to its numbers.
+
+    Parameters
+    ----------
+    data : xr.Dataset
+        As from :func:`measure`.
+
+    Returns
+    -------
+    str
+        Samples, their shape, the scaling, and what is constant, for the log.
+    """
+    shape = data["train_inputs"].shape[1:]
+    axis = "channels" if len(shape) > 1 else "features"
+    sentences = [
+        f"{data.attrs['data_set']}: {data.sizes['train_sample']} training and "
+        f"{data.sizes['test_sample']} test samples of shape {shape}, {data.attrs['classes']} "
+        "classes."
+    ]
+    if data.attrs["divisor"] != 1:
+        sentences.append(f"The numbers of the source are divided by {data.attrs['divisor']}.")
+    if data.attrs["ignored_files"]:
+        sentences.append(f"Files that are no samples: {data.attrs['ignored_files']}.")
+    constant = data.attrs["constant"]
+    if constant:
+        sentences.append(
+            f"Constant in training, and therefore centred and not scaled: {len(constant)} of "
+            f"{shape[0]} {axis} ({listed(constant, LISTED)})."
+        )
+    return " ".join(sentences)

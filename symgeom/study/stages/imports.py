@@ -8,6 +8,7 @@ import torch
 import xarray as xr
 from torch import Tensor
 
+from symgeom.ground.checks import check_finite
 from symgeom.ground.types import cast, stack
 from symgeom.landscape.problem.evaluation import evaluate
 from symgeom.learning.training import Trained
@@ -52,10 +53,14 @@ def measure(
     Raises
     ------
     SymgeomError
-        If a file does not fit the network.
+        If a file does not fit the network, or its weights do not fit the precision.
     """
     dtype = getattr(torch, precision)
-    networks = [cast(read_weights(file, case.trained), dtype) for file in files]
+    networks = []
+    for file in files:
+        network = cast(read_weights(file, case.trained), dtype)
+        check_finite(network, f"'{file}' in {precision}")
+        networks.append(network)
     measured = stack([case.prepared(network, precision) for network in networks])
     problems = case.problems(precision)
     losses, _ = evaluate(problems["train"], measured)

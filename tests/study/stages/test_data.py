@@ -69,3 +69,29 @@ def test_a_case_takes_samples_evenly_and_changes_no_network(tiny: TinyStudy):
     assert counts.sum() == pytest.approx(50, abs=10)
     after = {name: tensor.dtype for name, tensor in tiny.case.trained.named_parameters()}
     assert after == before
+
+
+def test_the_scaling_is_stored_and_said(tmp_path):
+    """Of levels, which are divided by 255, and of vectors with a constant feature."""
+    levels = np.arange(40, dtype=np.uint8).reshape(10, 4)
+    levels[:, 2] = 7
+    np.savez(tmp_path / "mine.npz", inputs=levels, targets=np.arange(10) % 2)
+    options = {"path": "mine.npz", "test_fraction": 0.4, "normalise": "standard"}
+    mine = data.measure({"name": "arrays", "options": options}, root=str(tmp_path))
+    assert mine.attrs["divisor"] == 255
+    assert mine.attrs["constant"] == [2]
+    assert mine.attrs["mean"][2] == 7 / 255
+    assert len(mine.attrs["deviation"]) == len(mine["black"]) == 4
+    assert data.describe(mine) == (
+        "arrays: 6 training and 4 test samples of shape (4,), 2 classes. The numbers of the source "
+        "are divided by 255. Constant in training, and therefore centred and not scaled: 1 "
+        "of 4 features (2)."
+    )
+
+
+def test_files_that_are_no_samples_are_said(digits):
+    noted = digits.assign_attrs(ignored_files=3, divisor=1)
+    assert data.describe(noted) == (
+        "digits: 150 training and 359 test samples of shape (64,), 10 classes. Files that are no "
+        "samples: 3."
+    )

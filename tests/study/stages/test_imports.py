@@ -85,6 +85,18 @@ def test_infinite_weights_are_no_minimum(tiny: TinyStudy, tmp_path):
     assert not minima["usable"].any()
 
 
+def test_weights_beyond_the_precision_are_named(tiny: TinyStudy, tmp_path):
+    """They would be infinite, and the network would pass for one that diverged."""
+    network = {name: tensor.clone() for name, tensor in tiny.minima.networks["adam", 0].items()}
+    network["4.weight"][0, :3] = 1e39
+    path = str(tmp_path / "large.pt")
+    torch.save(network, path)
+    with pytest.raises(SymgeomError, match=r"large.pt' in float32: tensor '4.weight' holds 3 val"):
+        imports.measure(
+            tiny.case, tiny.spec, arm="guest", seeds=[0], files=[path], precision="float32"
+        )
+
+
 def test_a_file_that_does_not_fit_is_named(tiny: TinyStudy, tmp_path):
     network = dict(tiny.minima.networks["adam", 0])
     del network["4.weight"]
