@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 from symgeom.ground.checks import SymgeomError
 
@@ -51,9 +52,7 @@ def find(where: str, what: str) -> Callable[..., object]:
     """
     module_name, _, name = where.partition(":")
     try:
-        if not all(word.isidentifier() for word in module_name.split(".")):
-            raise ImportError("this is no name of a module")
-        module = import_module(module_name)
+        module = _imported(module_name)
     except (ImportError, SyntaxError) as error:
         raise SymgeomError(
             f"Cannot import '{module_name}' for {what} '{where}': {error}. It was looked for in "
@@ -180,6 +179,13 @@ def told(error: BaseException) -> str:
         if not frame.filename.startswith(NOT_THE_USERS):
             return f"{words} ({frame.filename}, line {frame.lineno})"
     return words
+
+
+def _imported(name: str) -> ModuleType:
+    """Import a module, once it is certain that its name is one."""
+    if not all(word.isidentifier() for word in name.split(".")):
+        raise ImportError("this is no name of a module")
+    return import_module(name)
 
 
 @contextmanager

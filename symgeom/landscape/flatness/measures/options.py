@@ -9,7 +9,7 @@ PRECISION = {"$ref": "#/$defs/precision"}
 
 AMPLITUDES = Option(
     "amplitudes",
-    {"type": "array", "minItems": 2, "items": POSITIVE},
+    {"type": "array", "minItems": 2, "uniqueItems": True, "items": POSITIVE},
     "standard deviations of the noise of the local energy; for binary weights, probabilities of a "
     "flip",
 )
