@@ -23,8 +23,8 @@ PAIRS = 5_000_000
 JOBS = 100_000
 """How many jobs a study may have: their plan takes minutes."""
 
-ENTRIES = 1_000_000_000
-"""How many numbers a single matrix may hold: 8 GB."""
+ENTRIES = 200_000_000
+"""How many numbers a matrix may hold, of which training and measures keep ten: 1.6 GB each."""
 
 DIGITS = 1797
 """How many samples scikit-learn's digits are."""
