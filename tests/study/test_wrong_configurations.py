@@ -62,7 +62,7 @@ NUMBERS = {
     "a layer is too large for memory": (
         "cases: {mlp: {network: {options: {widths: [100000, 90000]}}}}",
         "widths' is [100000, 90000], which makes a layer of 9,000,000,000 weights; at most "
-        "1,000,000,000 have room in memory",
+        "200,000,000 have room in memory",
     ),
     "patterns are too large for memory": (
         "perceptron: {dimension: 100000}",
@@ -227,6 +227,23 @@ FORESEEN = {
         "cases: {mlp: {network: {name: binary_mlp, options: {widths: [7, 8]}}}}",
         "widths[1]' cannot be used: it is 8, expected odd numbers",
     ),
+    "probabilities above 1": (
+        "cases: {mlp: {network: {name: binary_mlp}}}\nflatness: {amplitudes: [0.1, 1.5]}",
+        "key 'flatness.amplitudes' reaches 1.5, but in case 'mlp' the weights are signs",
+    ),
+    "a module that is not there": (
+        "arms: {mine: {method: 'nowhere_at_all:Signs'}}",
+        "key 'arms.mine.method' is 'nowhere_at_all:Signs', but no module 'nowhere_at_all' is in "
+        "the working directory '.*' or installed. Correct the name before the colon.",
+    ),
+    "a program instead of a module": (
+        "arms: {mine: {method: '__main__:Signs'}}",
+        "no module '__main__' is in the working directory",
+    ),
+    "a name that a module does not have": (
+        "cases: {mlp: {network: {name: 'symgeom.learning.networks.mlp:build'}}}",
+        "mlp.py' defines no 'build'. Correct the name behind the colon.",
+    ),
     "a role without an arm": (
         "claims: {roles: {flat: nobody}}",
         "key 'claims.roles.flat' names the arm 'nobody', which is not among the arms: rsgd, sam",
@@ -260,6 +277,53 @@ def test_a_subset_that_the_batches_of_the_default_exceed_is_named(tmp_path):
     assert sentence.startswith(f"{DEFAULT}: {words}")
 
 
+OWN_CODE = {
+    "def net(:": "line 1 of '.*mine.py' is no Python: invalid syntax. Correct it.",
+    "x = 1\n  y = 2": "line 2 of '.*mine.py' is no Python: unexpected indent",
+    "x = '\0'": "'.*mine.py' is no Python: source code string cannot contain null bytes",
+    "def network(): ...": "'.*mine.py' defines no 'net'. Correct the name behind the colon.",
+}
+
+
+@pytest.mark.parametrize("code", OWN_CODE)
+def test_code_of_the_users_own_that_cannot_be_used_is_named(tmp_path, monkeypatch, code):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(code)
+    sentence = refusal(tmp_path, "arms: {own: {method: 'mine:net'}}")
+    assert sentence.startswith(f"{tmp_path}/mine.yaml: key 'arms.own.method' is 'mine:net', but ")
+    assert re.search(pattern(OWN_CODE[code]), sentence), sentence
+
+
+def test_a_module_that_a_package_does_not_have_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts/__init__.py").touch()
+    (tmp_path / "parts/nets.py").write_text("net = 3")
+    cases = "cases: {mlp: {network: {name: 'parts.nets:net'}}}"
+    assert planned(tmp_path, cases)
+    sentence = refusal(tmp_path, cases.replace("nets:", "net:"))
+    assert "is 'parts.net:net', but no module 'parts.net' is in the working directory" in sentence
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def net(): ...",
+        "class net: ...",
+        "if True:\n    net = 3",
+        "try:\n    from a import b as net\nexcept ImportError:\n    net = None",
+        "from torch.nn import *",
+        "def __getattr__(name): ...",
+        "with open('a') as (net, other): ...",
+    ],
+)
+def test_code_of_the_users_own_is_looked_at_and_not_run(tmp_path, monkeypatch, code):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(f"{code}\nraise RuntimeError\n")
+    text = "arms: {own: {method: 'mine:net'}, installed: {method: 'torch.optim:Muon'}}"
+    assert "own" in planned(tmp_path, text)["arms"]
+
+
 def test_what_is_at_the_limit_is_planned(tmp_path):
     text = """
     seeds: 700
@@ -267,7 +331,7 @@ def test_what_is_at_the_limit_is_planned(tmp_path):
     perceptron: {threshold: -0.5, margins: {typical: -0.5}}
     arms: {mine: {method: swa, averages_least: 25}, images: {method: sgd, augmentation: none}}
     training: {batch_size: 1442}
-    cases: {mlp: {network: {options: {widths: [100000, 10000]}}}}
+    cases: {mlp: {network: {options: {widths: [100000, 2000]}}}}
     """
     config = planned(tmp_path, textwrap.dedent(text))
     assert list(config["arms"])[-2:] == ["mine", "images"]

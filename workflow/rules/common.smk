@@ -13,10 +13,11 @@ from symgeom.ground.memory import after_a_kill
 from symgeom.study.planning import split
 from symgeom.study.planning.checkpoints import checkpoints_of
 from symgeom.study.planning.code import code_digest
-from symgeom.study.planning.configuration import ROOT, complete
+from symgeom.study.planning.configuration import complete
 from symgeom.study.planning.life import sign_of_life
 from symgeom.study.planning.options import (
     DEFAULT,
+    ROOT,
     arms_by,
     case_options,
     command_options,

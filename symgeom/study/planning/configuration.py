@@ -18,6 +18,7 @@ from symgeom.landscape.flatness.measures.catalogue import SECTIONS
 from symgeom.study.planning.checkpoints import unfold_folders
 from symgeom.study.planning.foresight import Fault, contradictions
 from symgeom.study.planning.merging import begin_anew, in_order_of_sources, without_null
+from symgeom.study.planning.options import ROOT
 from symgeom.study.planning.sources import (
     COMMAND_LINE,
     LOADER,
@@ -28,9 +29,6 @@ from symgeom.study.planning.sources import (
     read_sources,
 )
 from symgeom.study.planning.words import Schema, allowed, resolved
-
-ROOT = Path(__file__).resolve().parents[3]
-"""The folder of the repository."""
 
 SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
 

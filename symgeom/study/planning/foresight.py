@@ -12,6 +12,7 @@ from itertools import chain, pairwise, product
 from symgeom.ground.schedule import Averaging
 from symgeom.study.planning.merging import without_null
 from symgeom.study.planning.options import TRAINING_KEYS, arms_by, training_of
+from symgeom.study.planning.references import faults_of_references
 from symgeom.study.planning.split import number_of_seeds
 
 Fault = tuple[Sequence[str | int], str]
@@ -56,6 +57,8 @@ def contradictions(config: Mapping) -> Iterator[Fault]:
         _momentum_that_is_none,
         _depths_that_are_none,
         _perceptrons_without_solutions,
+        _probabilities_that_are_none,
+        faults_of_references,
     )
     yield from chain.from_iterable(check(config) for check in checks)
 
@@ -226,6 +229,17 @@ def _perceptrons_without_solutions(config: Mapping) -> Iterator[Fault]:
             "dimensions. Give more."
         )
         yield ["perceptron", "density"], fault
+
+
+def _probabilities_that_are_none(config: Mapping) -> Iterator[Fault]:
+    largest = max(config["flatness"]["amplitudes"])
+    for case, options in config["cases"].items():
+        if options["network"]["name"] == "binary_mlp" and largest > 1:
+            fault = (
+                f"reaches {largest}, but in case '{case}' the weights are signs, and an amplitude "
+                "is the probability of a flip. Give numbers up to 1."
+            )
+            yield ["flatness", "amplitudes"], fault
 
 
 def _key_of_training(config: Mapping, case: str, arm: str, key: str) -> list[str]:

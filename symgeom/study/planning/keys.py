@@ -14,8 +14,8 @@ import yaml
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.whole_files import whole
-from symgeom.study.planning.configuration import ROOT, SCHEMA, schema
-from symgeom.study.planning.options import DEFAULT
+from symgeom.study.planning.configuration import SCHEMA, schema
+from symgeom.study.planning.options import DEFAULT, ROOT
 from symgeom.study.planning.words import Schema, allowed, resolved
 
 BEGIN = "<!-- All below is made from the schema: `make keys` writes it, do not edit it here. -->"

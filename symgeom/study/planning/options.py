@@ -4,6 +4,9 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[3]
+"""The folder of the repository."""
+
 DEFAULT = Path("config/config.yaml")
 """The configuration of the default study, over which others are merged."""
 
