@@ -77,7 +77,7 @@ def build_torchvision(
     with _seeded(generator):
         try:
             return models.get_model(model, weights=None, num_classes=classes, **model_options)
-        except (TypeError, ValueError) as error:
+        except Exception as error:  # torchvision's own code runs here
             raise SymgeomError(
                 f"Cannot build torchvision's '{model}' with options {model_options}: {error}. "
                 "Give what its function takes."
