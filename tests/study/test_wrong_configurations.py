@@ -73,6 +73,19 @@ NUMBERS = {
         "options.size' cannot be used: it is 100000, expected whole number, at least 1, at most "
         "4096",
     ),
+    "a rate overflows float32": (
+        "arms: {sgd: {learning_rate: 1.0e+200}}\ntraining: {precision: bfloat16}",
+        "key 'arms.sgd.learning_rate' is 1e+200, which float32 cannot hold: case 'mlp' is trained "
+        "in it. Give less, or choose 'float64' there.",
+    ),
+    "a rate of chains overflows float32": (
+        "chains: {learning_rate: 1.0e+200}",
+        "key 'chains.learning_rate' is 1e+200, which float32 cannot hold: 'chains.precision' is",
+    ),
+    "a radius overflows float32": (
+        "curvature: {radius: 1.0e+300}",
+        "it is 1e+300, expected number, above 0, at most 1000000",
+    ),
     "a switch is a number": (
         "paths: {star: 1}",
         "key 'paths.star' cannot be used: it is 1, expected true or false",
@@ -174,6 +187,11 @@ FORESEEN = {
     "a margin below the threshold": (
         "perceptron: {margins: {typical: -0.9}}",
         "key 'perceptron.margins.typical' is -0.9, less than 'perceptron.threshold', -0.5",
+    ),
+    "a margin beyond all": (
+        "perceptron: {margins: {robust: 1000}}",
+        "key 'perceptron.margins.robust' is 1000, but in 500 dimensions no weights reach more than "
+        "22.4. Give less.",
     ),
     "a perceptron without constraints": (
         "perceptron: {density: 1.0e-6}",
@@ -327,9 +345,11 @@ def test_code_of_the_users_own_is_looked_at_and_not_run(tmp_path, monkeypatch, c
 def test_what_is_at_the_limit_is_planned(tmp_path):
     text = """
     seeds: 700
-    flatness: {amplitudes: [1.0e-300, 1.0e+300]}
+    flatness: {amplitudes: [1.0e-300, 1.0e+6]}
     perceptron: {threshold: -0.5, margins: {typical: -0.5}}
-    arms: {mine: {method: swa, averages_least: 25}, images: {method: sgd, augmentation: none}}
+    arms:
+      mine: {method: swa, averages_least: 25}
+      images: {method: sgd, augmentation: none, learning_rate: 1.0e+200}
     training: {batch_size: 1442}
     cases: {mlp: {network: {options: {widths: [100000, 2000]}}}}
     """

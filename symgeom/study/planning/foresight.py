@@ -27,6 +27,9 @@ JOBS = 100_000
 ENTRIES = 200_000_000
 """How many numbers a matrix may hold, of which training and measures keep ten: 1.6 GB each."""
 
+LARGEST_FLOAT32 = 3.4e38
+"""The largest number in single precision."""
+
 DIGITS = 1797
 """How many samples scikit-learn's digits are."""
 
@@ -52,6 +55,7 @@ def contradictions(config: Mapping) -> Iterator[Fault]:
         _too_many_networks,
         _matrices_too_large_for_memory,
         _batches_larger_than_the_data,
+        _numbers_larger_than_float32,
         _images_that_are_none,
         _means_without_terms,
         _momentum_that_is_none,
@@ -67,7 +71,7 @@ def _unknown_arms(config: Mapping) -> Iterator[Fault]:
     names = ", ".join(config["arms"])
     for role, arm in without_null(config["claims"]["roles"]).items():
         if arm not in config["arms"]:
-            fault = f"names the arm '{arm}', which is not among the arms: {names}."
+            fault = f"names the arm {arm!r}, which is not among the arms: {names}."
             yield ["claims", "roles", role], fault
 
 
@@ -166,6 +170,21 @@ def _training_samples(data: Mapping) -> float:
     return samples
 
 
+def _numbers_larger_than_float32(config: Mapping) -> Iterator[Fault]:
+    advice = "Give less, or choose 'float64' there."
+    for case, arm in product(config["cases"], config["arms"]):
+        if training_of(config, case, arm)["precision"] == "float64":
+            continue
+        for option, value in config["arms"][arm].items():
+            if isinstance(value, int | float) and abs(value) > LARGEST_FLOAT32:
+                fault = f"is {value}, which float32 cannot hold: case '{case}' is trained in it. "
+                yield ["arms", arm, option], fault + advice
+    rate = config["chains"]["learning_rate"]
+    if config["chains"]["precision"] == "float32" and rate > LARGEST_FLOAT32:
+        fault = f"is {rate}, which float32 cannot hold: 'chains.precision' is that. {advice}"
+        yield ["chains", "learning_rate"], fault
+
+
 def _images_that_are_none(config: Mapping) -> Iterator[Fault]:
     for case, arm in product(config["cases"], config["arms"]):
         change = training_of(config, case, arm).get("augmentation", "none")
@@ -221,6 +240,13 @@ def _perceptrons_without_solutions(config: Mapping) -> Iterator[Fault]:
             fault = (
                 f"is {margin}, less than 'perceptron.threshold', {options['threshold']}: what "
                 "reaches it would be no solution. Give at least the threshold."
+            )
+            yield ["perceptron", "margins", kind], fault
+        highest = options["dimension"] ** 0.5
+        if margin > highest:
+            fault = (
+                f"is {margin}, but in {options['dimension']} dimensions no weights reach more than "
+                f"{highest:.1f}. Give less."
             )
             yield ["perceptron", "margins", kind], fault
     if round(options["density"] * options["dimension"]) < 1:

@@ -2,7 +2,7 @@
 
 from symgeom.landscape.flatness.measures.record import Option
 
-POSITIVE = {"type": "number", "exclusiveMinimum": 0}
+POSITIVE = {"type": "number", "exclusiveMinimum": 0, "maximum": 1_000_000}
 SWITCH = {"type": "boolean"}
 SAMPLES = {"$ref": "#/$defs/samples"}
 PRECISION = {"$ref": "#/$defs/precision"}
