@@ -1,14 +1,15 @@
 """Networks of a study by arm and seed: what is stored of them, read when it is asked for."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 import xarray as xr
 from torch import Tensor
 
 from symgeom.ground.on_demand import OnDemand
+from symgeom.ground.sealed_json import read_sealed_json, write_sealed_json
 from symgeom.ground.types import Parameters, size
 from symgeom.store import dataset_to_parameters, read_store
 from symgeom.study.pairs import Key
@@ -75,14 +76,32 @@ def read_symmetry(path: str) -> SymmetrySpec:
     Parameters
     ----------
     path : str
-        The JSON file of the spec.
+        The sealed JSON file of the spec.
 
     Returns
     -------
     SymmetrySpec
         The spec.
+
+    Raises
+    ------
+    SymgeomError
+        If the file is missing, truncated or changed.
     """
-    return SymmetrySpec.from_json(Path(path).read_text())
+    return SymmetrySpec.from_json(json.dumps(read_sealed_json(path)))
+
+
+def write_symmetry(path: str, spec: SymmetrySpec) -> None:
+    """Write the spec that was discovered for a case.
+
+    Parameters
+    ----------
+    path : str
+        The file to write.
+    spec : SymmetrySpec
+        The spec.
+    """
+    write_sealed_json(path, json.loads(spec.to_json()))
 
 
 def listed(paths: str | Iterable[str]) -> list[str]:

@@ -1,6 +1,7 @@
-"""Whether the stores of a study are whole.
+"""Whether the files of a study are whole.
 
-Checked are every checksum, the layout, who wrote them, and what killed writers left behind.
+Checked are the checksums of all stores, tables, figures and JSON files, the layout of the stores,
+who wrote them, and what killed writers left behind.
 """
 
 from collections.abc import Sequence
@@ -9,7 +10,11 @@ from pathlib import Path
 
 from symgeom import __version__
 from symgeom.ground.checks import SymgeomError
+from symgeom.ground.checksums import SUFFIX as CHECKSUMS
+from symgeom.ground.checksums import broken_checksum, read_checksums
 from symgeom.ground.sealed import broken_seal
+from symgeom.ground.sealed_json import SUFFIX as JSON
+from symgeom.ground.sealed_json import broken_json
 from symgeom.ground.whole_files import PARTIAL
 from symgeom.store import SUFFIX, read_store
 
@@ -45,7 +50,7 @@ class Verified:
 
 
 def verify_study(path: str | Path) -> list[Verified]:
-    """Check every store of a study, and look for leftovers.
+    """Check every file of a study that has a checksum, and look for leftovers.
 
     Parameters
     ----------
@@ -55,7 +60,7 @@ def verify_study(path: str | Path) -> list[Verified]:
     Returns
     -------
     list of Verified
-        One for each store and each leftover, in the order of their names.
+        One for each file, in the order of their names.
 
     Raises
     ------
@@ -71,7 +76,7 @@ def verify_study(path: str | Path) -> list[Verified]:
     ['data.zarr.zip.part7']
     """
     folder = Path(path)
-    files = [file for file in sorted(folder.rglob("*")) if _is_checked(file)]
+    files = _checked_files(folder)
     if not files:
         state = "holds no store" if folder.is_dir() else "does not exist"
         raise SymgeomError(
@@ -81,19 +86,26 @@ def verify_study(path: str | Path) -> list[Verified]:
     return [_verified(file, folder) for file in files]
 
 
-def _is_checked(file: Path) -> bool:
-    """Say whether a file is a store or what a writer left behind."""
-    is_store = file.name.endswith(SUFFIX)
-    is_leftover = PARTIAL in file.name
-    return (is_store or is_leftover) and file.is_file()
+def _checked_files(folder: Path) -> list[Path]:
+    """Return what has a checksum, whether it is there or not, and what writers left behind."""
+    files: set[Path] = set()
+    for file in folder.rglob("*"):
+        if file.name.endswith(CHECKSUMS):
+            files.update(file.with_name(name) for name in read_checksums(file))
+        elif file.name.endswith((SUFFIX, JSON)) or PARTIAL in file.name:
+            files.add(file)
+    return sorted(files)
 
 
 def _verified(file: Path, folder: Path) -> Verified:
     """Check one file."""
     name = file.relative_to(folder).as_posix()
-    size = file.stat().st_size
-    if not file.name.endswith(SUFFIX):
+    size = file.stat().st_size if file.is_file() else 0
+    if PARTIAL in file.name:
         return Verified(name, size, "?", LEFTOVER)
+    if not file.name.endswith(SUFFIX):
+        broken = broken_json(file) if file.name.endswith(JSON) else broken_checksum(file)
+        return Verified(name, size, "?", f"{broken}. {REMAKE.format(file=file)}" if broken else "")
     broken = broken_seal(file)
     wrong = f"{broken}. {REMAKE.format(file=file)}" if broken else ""
     version = "?"
