@@ -21,7 +21,11 @@ DIGITS = 64
 
 CHANGED = "it was truncated or changed after it was written: its checksum does not fit"
 
-REMAKE = "Delete it and run snakemake again; nothing else is lost."
+REMAKE = (
+    "Delete it and make it again: snakemake --cores all {file} "
+    "(with the study's --configfile, if it has one)."
+)
+"""By name, because snakemake does not miss a file when all that is made from it is there."""
 
 
 def write_checksums(path: str | Path, files: Iterable[str | Path]) -> None:
@@ -67,7 +71,7 @@ def checked(path: str | Path) -> Path:
     """
     wrong = broken_checksum(path)
     if wrong:
-        raise SymgeomError(f"Cannot read '{path}': {wrong}. {REMAKE}")
+        raise SymgeomError(f"Cannot read '{path}': {wrong}. {REMAKE.format(file=path)}")
     return Path(path)
 
 

@@ -62,8 +62,34 @@ def read_sealed_json(path: str | Path) -> dict:
     """
     content, wrong = _read(Path(path))
     if wrong:
-        raise SymgeomError(f"Cannot read '{path}': {wrong}. {REMAKE}")
+        raise SymgeomError(f"Cannot read '{path}': {wrong}. {REMAKE.format(file=path)}")
     return content
+
+
+def unsealed(text: bytes) -> dict | None:
+    """Return what sealed JSON holds.
+
+    Parameters
+    ----------
+    text : bytes
+        The content of a file.
+
+    Returns
+    -------
+    dict or None
+        Its content without the seal; None if it was truncated or changed.
+
+    Examples
+    --------
+    >>> unsealed(b"{}") is None
+    True
+    """
+    try:
+        content = json.loads(text.decode("utf-8"))
+        seal = content.pop(SEAL)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return content if seal == _seal_of(content) else None
 
 
 def broken_json(path: str | Path) -> str:
@@ -91,12 +117,8 @@ def _read(path: Path) -> tuple[dict, str]:
     """Return the content of a file, and what is wrong with it."""
     if not path.is_file():
         return {}, "there is no such file"
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        seal = content.pop(SEAL)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}, CHANGED
-    return content, "" if seal == _seal_of(content) else CHANGED
+    content = unsealed(path.read_bytes())
+    return ({}, CHANGED) if content is None else (content, "")
 
 
 def _seal_of(content: Mapping[str, object]) -> str:

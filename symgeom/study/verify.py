@@ -6,23 +6,18 @@ who wrote them, and what killed writers left behind.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from symgeom import __version__
 from symgeom.ground.checks import SymgeomError
+from symgeom.ground.checksums import REMAKE, broken_checksum, read_checksums
 from symgeom.ground.checksums import SUFFIX as CHECKSUMS
-from symgeom.ground.checksums import broken_checksum, read_checksums
 from symgeom.ground.sealed import broken_seal
 from symgeom.ground.sealed_json import SUFFIX as JSON
 from symgeom.ground.sealed_json import broken_json
 from symgeom.ground.whole_files import PARTIAL
 from symgeom.store import SUFFIX, read_store
-
-REMAKE = (
-    "Delete it and make it again: snakemake --cores all {file} "
-    "(with the study's --configfile, if it has one)."
-)
-"""By name, because snakemake does not miss a store when all that is made from it is there."""
+from symgeom.store.contents import read_contents
 
 LEFTOVER = "left behind by a writer that was killed. Delete it, unless snakemake is running now."
 
@@ -115,6 +110,74 @@ def _verified(file: Path, folder: Path) -> Verified:
         if not wrong:
             wrong = str(error).split(": it ", 1)[-1]
     return Verified(name, size, version, wrong)
+
+
+def left_over(path: str | Path) -> list[Path]:
+    """List the stores of a study that its configuration no longer names.
+
+    Parameters
+    ----------
+    path : str or Path
+        The folder of the study.
+
+    Returns
+    -------
+    list of Path
+        In the order of their names; none where the study does not say what it consists of.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from symgeom.store.contents import write_contents
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = (folder / "old.zarr.zip").write_bytes(b"")
+    >>> write_contents(folder, ["new.zarr.zip"], arms=["sgd"], seeds=[0])
+    >>> [file.name for file in left_over(folder)]
+    ['old.zarr.zip']
+    """
+    folder = Path(path)
+    contents = read_contents(folder)
+    if contents is None:
+        return []
+    stores = sorted(folder.rglob(f"*{SUFFIX}"))
+    names = [PurePosixPath(store.relative_to(folder)) for store in stores]
+    return [folder / name for name in contents.divided(names)[1]]
+
+
+def remove_left_over(path: str | Path) -> list[Path]:
+    """Remove the stores of a study that its configuration no longer names.
+
+    Parameters
+    ----------
+    path : str or Path
+        The folder of the study.
+
+    Returns
+    -------
+    list of Path
+        What was removed.
+
+    Raises
+    ------
+    SymgeomError
+        If one cannot be removed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> remove_left_over(tempfile.mkdtemp())
+    []
+    """
+    stores = left_over(path)
+    for store in stores:
+        try:
+            store.unlink()
+        except OSError as error:
+            raise SymgeomError(
+                f"Cannot remove '{store}': {error.strerror}. Remove it by hand, or as the user "
+                "whose file it is."
+            ) from error
+    return stores
 
 
 def verified_table(files: Sequence[Verified]) -> str:
