@@ -198,7 +198,12 @@ def _git(repository: str | Path, *arguments: str) -> str:
     command = ["git", *arguments]
     try:
         answer = subprocess.run(
-            command, cwd=repository, capture_output=True, text=True, check=False
+            command,
+            cwd=repository,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
         )
     except OSError:
         return ""

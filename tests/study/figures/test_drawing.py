@@ -1,5 +1,6 @@
 """Figures of studies on disk: all of a case at once, or one by name."""
 
+import errno
 import shutil
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from symgeom.ground.checksums import checked, write_checksums
 from symgeom.store import write_store
 from symgeom.study.claims.record import write_claims
 from symgeom.study.figures.drawing import draw_figures, read_results
+from symgeom.study.figures.style import save
 from symgeom.study.provenance import write_provenance
 
 CONFIGURATION = {
@@ -92,6 +94,28 @@ def test_an_unfinished_study_says_so(tmp_path):
     write_provenance(tmp_path / "provenance.json", {})
     with pytest.raises(SymgeomError, match="does not say the configuration"):
         draw_figure(tmp_path, "mlp", "noises")
+
+
+def test_on_a_full_disk_no_figure_is_half_written(study, tmp_path, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    picture = draw_figure(study, "mlp", "noises")
+    for ending in ("svg", "png", "pdf"):
+        words = f"Cannot write '.*noises.{ending}': No space left on device"
+        with pytest.raises(SymgeomError, match=words):
+            save(picture, tmp_path / f"noises.{ending}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_line_ends_in_a_word_when_it_is_stopped(study, monkeypatch, capsys):
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("symgeom.study.figures.single.draw_figure", stopped)
+    assert main(["draw", str(study), "mlp", "noises"]) == 130
+    assert capsys.readouterr().err == "Stopped.\n"
 
 
 def test_the_command_line_draws_a_figure(study, tmp_path, monkeypatch, capsys):
