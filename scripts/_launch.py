@@ -3,13 +3,15 @@
 ``main`` takes keyword-only arguments without defaults; each is looked up among the rule's outputs,
 inputs, parameters and wildcards. ``stores`` are all inputs by name, ``config_digest`` is the digest
 of the rule's parameters. With the environment variable SYMGEOM_DEBUG set, a mistake shows its
-traceback. What killed attempts left half-written is removed first.
+traceback. What killed attempts left half-written is removed first. Ctrl-C ends a job in a sentence,
+from its first import on.
 """
 
 import hashlib
 import inspect
 import json
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -20,6 +22,18 @@ from typing import BinaryIO, TextIO
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.memory import lacks_memory, without_memory
 from symgeom.ground.whole_files import remove_partials
+
+STOPPED = 130
+"""The exit status of what Ctrl-C has ended, as shells have it."""
+
+
+def stop(*_: object) -> None:
+    """End the process, without a traceback."""
+    sys.stderr.write("Stopped. What is done is kept: the same command goes on.\n")
+    sys.exit(STOPPED)
+
+
+signal.signal(signal.SIGINT, stop)
 
 
 def launch(main: Callable[..., None], snakemake: object) -> None:
@@ -89,7 +103,7 @@ class _Both:
     def write(self, text: str) -> None:
         self.terminal.write(text)
         with suppress(OSError):  # a full disk must not hide the sentence that says so
-            self.log.write(text.encode())
+            self.log.write(text.encode(errors="backslashreplace"))
 
     def flush(self) -> None:
         self.terminal.flush()

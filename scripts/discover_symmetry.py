@@ -4,15 +4,15 @@ from collections.abc import Mapping
 
 from _launch import launch
 
-from symgeom.ground.whole_files import write_text
 from symgeom.study.cases import Case
 from symgeom.study.stages.symmetry import measure
+from symgeom.study.stored_networks import write_symmetry
 
 
 def main(*, case: str, data: str, network: Mapping, symmetry: str, trained: str) -> None:
     measured_spec, trained_spec = measure(Case.read(case, data, network))
-    write_text(symmetry, measured_spec.to_json())
-    write_text(trained, trained_spec.to_json())
+    write_symmetry(symmetry, measured_spec)
+    write_symmetry(trained, trained_spec)
 
 
 if __name__ == "__main__":

@@ -15,11 +15,11 @@ def main(
     files: Sequence[str],
     arms: Sequence[str],
     settings: Mapping,
-    svg: Sequence[str],
+    checksums: str,
 ) -> None:
-    folder = Path(svg[0]).parent
+    folder = Path(checksums).parent
     results = read_results(folder.parents[1], case, files, arms=arms, settings=settings)
-    draw_figures(figures, results, folder)
+    draw_figures(figures, results, folder, checksums=checksums)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from _launch import launch
 
+from symgeom.ground.checksums import write_checksums
 from symgeom.store import read_store
 from symgeom.study.claims.evaluate import MODEL_STAGES, evaluate, evaluate_model
 from symgeom.study.claims.intervals import barrier_intervals, write_barriers
@@ -20,6 +21,7 @@ def main(
     bend_threshold: float,
     claims: str,
     barriers: str,
+    checksums: str,
 ) -> None:
     folder = Path(claims).parent
     bootstrap = {"level": options["level"], "resamples": options["resamples"]}
@@ -35,6 +37,7 @@ def main(
             judgements += evaluate_model(stage, read_store(path), **bootstrap)
     write_claims(claims, judgements)
     write_barriers(barriers, rows)
+    write_checksums(checksums, [claims, barriers])
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ def main(*, stores: Mapping, cases: list, command: str, kept: str) -> None:
     folder = Path(kept).parent
     study_folder = Path(stores["claims"]).parent
     keep_tables(folder, study_folder, stores, cases)
-    keep_files(folder, [stores["claims"], stores["barriers"], stores["provenance"]])
+    keep_files(folder, [stores["claims"], stores["barriers"]], stores["provenance"])
     keep_pictures(folder, stores["pictures"])
     write_introduction(kept, stores["provenance"], command=command)
 

@@ -6,12 +6,13 @@
 them as a graph. ``draw`` draws one figure of a finished study. ``verify`` checks that every store
 of a study is whole, and exits with status 1 if one is not. ``keys`` prints what the configuration
 of a study may hold. A mistake is one sentence on standard error and exit status 1 (2 if the command
-itself makes no sense); SYMGEOM_DEBUG=1 shows the traceback.
+itself makes no sense, 130 after Ctrl-C); SYMGEOM_DEBUG=1 shows the traceback.
 """
 
 import argparse
 import ast
 import inspect
+import io
 import json
 import os
 import shutil
@@ -32,12 +33,15 @@ from symgeom.ground.randomness import stream
 from symgeom.ground.torchvision_door import OPERATORS_MISSING, import_torchvision
 from symgeom.ground.types import parameters
 from symgeom.study.planning.keys import key_reference, write_key_reference
-from symgeom.study.verify import verified_table, verify_study
+from symgeom.study.verify import left_over, remove_left_over, verified_table, verify_study
 from symgeom.symmetry.certificate import Certificate, certify
 from symgeom.symmetry.discovery import discover
 from symgeom.symmetry.inspection import summary, table
 from symgeom.symmetry.spec import SymmetrySpec
 from symgeom.symmetry.wiring import symmetry_graph
+
+STOPPED = 130
+"""The exit status of what Ctrl-C has ended, as shells have it."""
 
 SUFFIXES = (".png", ".pdf", ".svg")
 
@@ -62,9 +66,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     SymgeomError
         For a mistake, with SYMGEOM_DEBUG set.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal need not have every letter
     options = _parser().parse_args(arguments)
     try:
         return options.run(options)
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped.\n")
+        return STOPPED
     except SymgeomError as mistake:
         if os.environ.get("SYMGEOM_DEBUG"):
             raise
@@ -164,11 +173,16 @@ def _add_draw(commands: Commands) -> None:
 def _add_verify(commands: Commands) -> None:
     """Add the command that checks a study."""
     command = commands.add_parser(
-        "verify", help="check that every store of a study is whole", allow_abbrev=False
+        "verify", help="check that every file of a study is whole", allow_abbrev=False
     )
     command.set_defaults(run=_verify)
     command.add_argument(
         "study", type=Path, metavar="results/study", help="the folder of the study"
+    )
+    command.add_argument(
+        "--remove-left-over",
+        action="store_true",
+        help="remove the stores that the configuration no longer names",
     )
 
 
@@ -242,8 +256,18 @@ def _draw_of_study(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
+    if options.remove_left_over:
+        for store in remove_left_over(options.study):
+            sys.stdout.write(f"Removed {store}\n")
     files = verify_study(options.study)
     sys.stdout.write(f"{verified_table(files)}\n")
+    stores = left_over(options.study)
+    if stores:
+        sys.stdout.write(
+            f"Left over, because the configuration no longer names them: "
+            f"{', '.join(map(str, stores))}. To remove them: symgeom verify {options.study} "
+            "--remove-left-over\n"
+        )
     is_whole = all(file.wrong == "" for file in files)
     return 0 if is_whole else 1
 

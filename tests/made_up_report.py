@@ -11,6 +11,7 @@ import xarray as xr
 import yaml
 from PIL import Image
 
+from symgeom.ground.checksums import write_checksums
 from symgeom.store import write_store
 from symgeom.study.claims.intervals import write_barriers
 from symgeom.study.claims.record import Judgement, write_claims
@@ -131,8 +132,12 @@ def write_inputs(
             path.parent.mkdir(parents=True, exist_ok=True)
             draw(path)
             stores["figures"].append(str(path))
+        pictures = sorted((folder / "figures" / case).iterdir())
+        write_checksums(folder / "figures" / case / "figures.sha256", pictures)
     write_claims(folder / "claims.csv", claims())
     write_barriers(folder / "barriers.csv", barriers())
+    tables = [folder / "claims.csv", folder / "barriers.csv"]
+    write_checksums(folder / "tables.sha256", tables)
     for rule, seconds in (("train_minima", "12.5"), ("write_report", "1.0")):
         synthetic_study.write_benchmark(folder / "benchmarks" / rule / "one.tsv", seconds, "300.5")
     stores |= {name: str(folder / f"{name}.csv") for name in ("barriers", "claims")}

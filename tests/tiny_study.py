@@ -1,7 +1,7 @@
 """Two studies of a second or two each, computed stage by stage without Snakemake."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path
@@ -18,6 +18,7 @@ from symgeom.study.gauges import Gauges
 from symgeom.study.pairs import Pair
 from symgeom.study.stages import alignments, canonical, data, symmetry, training
 from symgeom.study.stored_networks import Minima, read_networks
+from symgeom.symmetry.group import identity
 from symgeom.symmetry.spec import SymmetrySpec
 
 TESTS = Path(__file__).parent
@@ -78,6 +79,11 @@ class TinyStudy:
             "alignments": self.store("alignments"),
         }
         return Gauges.read(self.case, self.torus, stores, set(self.pairs))
+
+    def gauges_of(self, canonical: Mapping) -> Gauges:
+        """Return the same with other networks on the torus."""
+        identities = {pair: identity(self.spec) for pair in self.pairs}
+        return replace(self.gauges, canonical=canonical, elements=identities)
 
     def store(self, *words: str) -> str:
         """Return the path of a store."""

@@ -43,6 +43,10 @@ COLLINEAR = 1e-6
 """Height of the triangle over its longest side below which three networks lie on a line."""
 
 
+class CollinearError(SymgeomError):
+    """Three networks span no plane, because they lie on a line."""
+
+
 @dataclass(frozen=True, eq=False)
 class Plane:
     """The plane through three networks.
@@ -59,7 +63,9 @@ class Plane:
     Raises
     ------
     SymgeomError
-        If the networks differ in their tensors, hold a value that is not finite, or lie on a line.
+        If the networks differ in their tensors, or hold a value that is not finite.
+    CollinearError
+        If they lie on a line.
 
     Examples
     --------
@@ -88,7 +94,7 @@ class Plane:
         second_side = torch.tensor([along, height]).norm().item()
         third_side = torch.tensor([along - width, height]).norm().item()
         if not height > COLLINEAR * max(width, second_side, third_side):
-            raise SymgeomError(
+            raise CollinearError(
                 "Cannot draw a plane through three networks on a line: the triangle with sides of "
                 f"length {width:.3g}, {second_side:.3g} and {third_side:.3g} has height "
                 f"{height:.3g} over the first. Choose three different minima."

@@ -100,7 +100,7 @@ def _concatenated(batches: Sequence[xr.Dataset], dim: str, *, lazy: bool) -> xr.
         return batches[0]
     if not all(dim in batch.dims for batch in batches):
         raise ValueError(f"A batch has no dimension '{dim}'.")
-    names = list(batches[0].data_vars)
+    names = list(dict.fromkeys(name for batch in batches for name in batch.data_vars))
     unread = joined(batches, dim) if lazy else {}
     rest = [batch.drop_vars(unread) for batch in batches]
     whole = xr.concat(

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
 from glob import escape
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import xarray as xr
 
-from symgeom.ground.checks import SymgeomError
+from symgeom.ground.checks import SHOWN, SymgeomError
 from symgeom.ground.doors import door
 from symgeom.store.batches import join_batches
+from symgeom.store.contents import read_contents
 from symgeom.store.layout import PARAMETER, SUFFIX
 from symgeom.store.reading import file_system, read_store
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from fsspec import AbstractFileSystem
 
 
@@ -34,7 +35,8 @@ def open_study(
     the nodes ``/<case>/<stage>``. Batches are joined along ``pair`` or ``plane`` if they have it,
     else along ``seed`` and ``arm``, and sorted by their labels, so that a study is the same tree
     however it was split into jobs. Where arms were run with different seeds, the gap is NaN (False
-    in flags, empty in text). Half-written files are not read.
+    in flags, empty in text). Half-written files are not read, nor is what an earlier configuration
+    of the study left over (stores, arms, seeds): a warning names it.
 
     Parameters
     ----------
@@ -53,7 +55,8 @@ def open_study(
     Returns
     -------
     xr.DataTree
-        The study; the root's attribute ``study`` is its name.
+        The study; the root's attribute ``study`` is its name, ``left_over`` lists the stores that
+        are not read.
 
     Raises
     ------
@@ -63,6 +66,7 @@ def open_study(
     """
     path = str(path).rstrip("/")
     system, folder = file_system(path)
+    contents = read_contents(path) if files is None else None
     if files is None:
         stores = _stores_below(system, folder)
     else:
@@ -76,13 +80,30 @@ def open_study(
             "snakemake to make it."
         )
     nodes = {"/": xr.Dataset(attrs={"study": PurePosixPath(folder).name})}
+    if contents is not None:
+        stores, others = contents.divided(stores)
+        left_over = [store.as_posix() for store in others]
+        if left_over:
+            nodes["/"].attrs["left_over"] = left_over
+            warnings.warn(_words(path, left_over), stacklevel=2)
     for node, batch_files in _by_node(stores).items():
         urls = [f"{path}/{file}" for file in batch_files]
         batches = [_read_batch(url, weights=weights, lazy=lazy) for url in urls]
         names = [file.name for file in batch_files]
         batch_folder = f"{path}/{batch_files[-1].parent}"
-        nodes[node] = join_batches(batches, names, folder=batch_folder, lazy=lazy)
+        stage = join_batches(batches, names, folder=batch_folder, lazy=lazy)
+        nodes[node] = stage if contents is None else contents.part_of(stage)
     return xr.DataTree.from_dict(nodes)
+
+
+def _words(path: str, left_over: Sequence[str]) -> str:
+    """Say which stores are not read, and how to remove them."""
+    others = f" and {len(left_over) - SHOWN} more" if len(left_over) > SHOWN else ""
+    return (
+        f"Not read of '{path}', because its configuration no longer names them: "
+        f"{', '.join(left_over[:SHOWN])}{others}. To remove them: "
+        f"symgeom verify {path} --remove-left-over"
+    )
 
 
 def _stores_below(system: AbstractFileSystem, folder: str) -> list[PurePosixPath]:

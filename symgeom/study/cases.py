@@ -164,6 +164,16 @@ class Case:
         noise = torch.randn(inputs.shape, generator=generator, dtype=torch.float64)
         return inputs + TIE_BREAKING * noise.to(inputs)
 
+    def any_network(self) -> dict[str, Tensor]:
+        """Return a network as it is measured, for the names and shapes of its tensors.
+
+        Returns
+        -------
+        dict of str to Tensor
+            In float64, on the case's device.
+        """
+        return self.prepared(parameters(self.trained), "float64")
+
     def start(self, arm: str, seed: int, replica: int = 0) -> dict[str, Tensor]:
         """Return a network before training, drawn from a random stream of its own.
 

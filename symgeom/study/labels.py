@@ -162,7 +162,7 @@ def pairs_dataset(
     'adam'
     """
     labels: dict[str, object] = {}
-    for column, name in enumerate(ENDS):
-        labels[name] = ("pair", [pair[column] for pair in pairs])
+    for column, (name, kind) in enumerate(ENDS.items()):
+        labels[name] = ("pair", np.array([pair[column] for pair in pairs], dtype=kind))
     labels |= coordinates or {}
     return xr.Dataset(dict(variables), labels, dict(attrs or {}))

@@ -1,12 +1,14 @@
 """Take the measures of a section of every minimum of a case, and label what they give."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from symgeom.ground.randomness import stream
+from symgeom.ground.types import Parameters, parameters
 from symgeom.landscape.flatness.measures.record import Context
 from symgeom.landscape.flatness.measures.section import Section
 from symgeom.landscape.flatness.parts import layers
@@ -74,19 +76,25 @@ def take_measures(
     taken, left_out = section.divided(options, binary=binary, batch_norm=problem.batch_norm)
     keys = list(minima.networks) if taken else []
     arrays = NamedArrays(minima.shape)
-    layer_names: list[str] = []
+
+    def values_of(network: Parameters, key: Key) -> Iterator[tuple[str, Tensor | Sequence[float]]]:
+        params = case.prepared(network, precision)
+        generators = _generators(case, key)
+        context = Context(problem, params, torus, options, generators, binary)
+        for measure in taken:
+            yield from measure.values(context).items()
+
     with progress(f"measure {section.name}", len(keys)) as bar:
         for key in keys:
-            params = case.prepared(minima.networks[key], precision)
-            generators = _generators(case, key)
-            context = Context(problem, params, torus, options, generators, binary)
-            layer_names = list(layers(problem, params))
-            for measure in taken:
-                for name, values in measure.values(context).items():
-                    arrays.put(name, minima.index(key), values)
+            for name, values in values_of(minima.networks[key], key):
+                arrays.put(name, minima.index(key), values)
             bar.update()
+    if taken and not keys:  # an untrained network shows which arrays there would have been
+        for name, values in values_of(parameters(case.trained), ("untrained", 0)):
+            arrays.begin(name, np.shape(values))
     variables = _labelled(section, arrays)
     by_layer = any("layer" in variable.dims for variable in variables.values())
+    layer_names = list(layers(problem, case.any_network())) if by_layer else []
     coordinates = names("layer", layer_names, "layer") if by_layer else {}
     return Measured(variables, coordinates, [measure.name for measure in left_out])
 

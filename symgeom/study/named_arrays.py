@@ -44,6 +44,18 @@ class NamedArrays(dict[str, np.ndarray]):
             What goes there; all that goes into one array has one shape.
         """
         row = values.cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
-        if name not in self:
-            self[name] = np.full((*self.shape, *row.shape), np.nan)
+        self.begin(name, row.shape)
         self[name][index] = row
+
+    def begin(self, name: str, shape: tuple[int, ...]) -> None:
+        """Begin an array, so that it is there if nothing is put into it.
+
+        Parameters
+        ----------
+        name : str
+            Which array; one that has begun stays as it is.
+        shape : tuple of int
+            Of what would be put there.
+        """
+        if name not in self:
+            self[name] = np.full((*self.shape, *shape), np.nan)

@@ -8,8 +8,8 @@ Key = tuple[str, int]
 Pair = tuple[str, int, str, int]
 """Arm and seed of the first network of a pair, arm and seed of the second."""
 
-ENDS = ("first_arm", "first_seed", "second_arm", "second_seed")
-"""The coordinates of a pair, in the order of :data:`Pair`."""
+ENDS = {"first_arm": str, "first_seed": int, "second_arm": str, "second_seed": int}
+"""The coordinates of a pair and their types, in the order of :data:`Pair`."""
 
 
 def seeds_of_pairs(pairs: Sequence[Pair]) -> list[int]:

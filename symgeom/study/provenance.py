@@ -2,7 +2,6 @@
 
 import csv
 import importlib.metadata
-import json
 import math
 import os
 import platform
@@ -14,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from symgeom import __version__
-from symgeom.ground.whole_files import write_text
+from symgeom.ground.sealed_json import write_sealed_json
 
 PACKAGES = (
     "torch",
@@ -66,7 +65,7 @@ def write_provenance(path: str | Path, made: Mapping[str, object]) -> None:
     made : mapping of str to object
         As from :func:`describe_study`.
     """
-    write_text(path, json.dumps(made, indent=2) + "\n")
+    write_sealed_json(path, made)
 
 
 def run_statistics(folder: str | Path) -> list[dict]:
@@ -87,7 +86,7 @@ def run_statistics(folder: str | Path) -> list[dict]:
     jobs_of_rules: dict[str, list[Job]] = {}
     for file in sorted(Path(folder).glob("*/*.tsv")):
         jobs_of_rules.setdefault(file.parent.name, []).extend(_jobs(file))
-    table = [_sum_of_jobs(rule, jobs) for rule, jobs in jobs_of_rules.items()]
+    table = [_sum_of_jobs(rule, jobs) for rule, jobs in jobs_of_rules.items() if jobs]
 
     def beginning(row: Mapping[str, float]) -> float:
         return row["started"]
@@ -96,11 +95,15 @@ def run_statistics(folder: str | Path) -> list[dict]:
 
 
 def _jobs(file: Path) -> list[Job]:
-    """Read the benchmark of a job, which has one row unless it was repeated."""
+    """Read the benchmark of a job: one row unless it was repeated, none if it was truncated."""
     ended = file.stat().st_mtime
-    with file.open(newline="") as lines:
-        rows = list(csv.DictReader(lines, delimiter="\t"))
-    return [(_float(row["s"]), _float(row["max_rss"]), ended) for row in rows]
+    jobs = []
+    with file.open(newline="", encoding="utf-8", errors="replace") as lines:
+        for row in csv.DictReader(lines, delimiter="\t"):
+            seconds = _float(row.get("s"))
+            if math.isfinite(seconds):
+                jobs.append((seconds, _float(row.get("max_rss")), ended))
+    return jobs
 
 
 def _sum_of_jobs(rule: str, jobs: Sequence[Job]) -> dict:
@@ -120,10 +123,10 @@ def _sum_of_jobs(rule: str, jobs: Sequence[Job]) -> dict:
     }
 
 
-def _float(text: str) -> float:
+def _float(text: str | None) -> float:
     """Read a number; what a short job could not measure is NaN."""
     try:
-        return float(text)
+        return float(text or "")
     except ValueError:
         return math.nan
 
@@ -195,7 +198,12 @@ def _git(repository: str | Path, *arguments: str) -> str:
     command = ["git", *arguments]
     try:
         answer = subprocess.run(
-            command, cwd=repository, capture_output=True, text=True, check=False
+            command,
+            cwd=repository,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
         )
     except OSError:
         return ""
@@ -217,7 +225,7 @@ def _processor() -> str:
     """Return the processor's name where the system tells it."""
     information = Path("/proc/cpuinfo")
     if information.is_file():
-        for line in information.read_text().splitlines():
+        for line in information.read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine()

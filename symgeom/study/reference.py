@@ -4,7 +4,6 @@ That is: its claims and barriers, one row per minimum and per pair, its pictures
 come from.
 """
 
-import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,8 @@ from pathlib import Path
 import xarray as xr
 from PIL import Image
 
+from symgeom.ground.checksums import checked
+from symgeom.ground.sealed_json import read_sealed_json, write_sealed_json
 from symgeom.ground.whole_files import write_text
 from symgeom.store import open_study
 from symgeom.study.summary import minima_table, pairs_table, write_table
@@ -75,18 +76,21 @@ def _rows_of_cases(
     return rows
 
 
-def keep_files(folder: Path, files: Sequence[str]) -> None:
+def keep_files(folder: Path, tables: Sequence[str], provenance: str) -> None:
     """Copy files that are small as they are.
 
     Parameters
     ----------
     folder : Path
         Where the reference is kept.
-    files : sequence of str
-        Tables and the provenance.
+    tables : sequence of str
+        Tables, whose checksums are listed beside them.
+    provenance : str
+        The provenance of the study, as sealed JSON.
     """
-    for file in files:
-        shutil.copy(file, folder)
+    for table in tables:
+        shutil.copy(checked(table), folder)
+    write_sealed_json(folder / Path(provenance).name, read_sealed_json(provenance))
 
 
 def keep_pictures(folder: Path, pictures: Sequence[str]) -> None:
@@ -99,7 +103,7 @@ def keep_pictures(folder: Path, pictures: Sequence[str]) -> None:
     pictures : sequence of str
         ``<study>/figures/<case>/<figure>.png``.
     """
-    for picture in map(Path, pictures):
+    for picture in map(checked, pictures):
         case_folder = folder / "figures" / picture.parent.name
         case_folder.mkdir(parents=True, exist_ok=True)
         image = Image.open(picture).convert("RGB")
@@ -119,7 +123,7 @@ def write_introduction(path: str | Path, provenance: str | Path, *, command: str
     command : str
         The command that made the study.
     """
-    made = json.loads(Path(provenance).read_text(encoding="utf-8"))
+    made = read_sealed_json(provenance)
     job_seconds = sum(rule["seconds"] for rule in made["rules"])
     words = WORDS.format(
         study=Path(path).parent.name,

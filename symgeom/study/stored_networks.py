@@ -1,14 +1,15 @@
 """Networks of a study by arm and seed: what is stored of them, read when it is asked for."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 import xarray as xr
 from torch import Tensor
 
 from symgeom.ground.on_demand import OnDemand
+from symgeom.ground.sealed_json import read_sealed_json, write_sealed_json
 from symgeom.ground.types import Parameters, size
 from symgeom.store import dataset_to_parameters, read_store
 from symgeom.study.pairs import Key
@@ -16,6 +17,12 @@ from symgeom.symmetry.spec import SymmetrySpec
 
 Ends = tuple[Parameters, Parameters]
 """Two networks between which a path runs."""
+
+LOST = "diverged"
+"""The state of a network that is stored and shown, and that no stage measures."""
+
+LARGEST = torch.finfo(torch.float32).max
+"""Largest loss and squared length of a network: some measures are taken in this precision."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,14 +76,32 @@ def read_symmetry(path: str) -> SymmetrySpec:
     Parameters
     ----------
     path : str
-        The JSON file of the spec.
+        The sealed JSON file of the spec.
 
     Returns
     -------
     SymmetrySpec
         The spec.
+
+    Raises
+    ------
+    SymgeomError
+        If the file is missing, truncated or changed.
     """
-    return SymmetrySpec.from_json(Path(path).read_text())
+    return SymmetrySpec.from_json(json.dumps(read_sealed_json(path)))
+
+
+def write_symmetry(path: str, spec: SymmetrySpec) -> None:
+    """Write the spec that was discovered for a case.
+
+    Parameters
+    ----------
+    path : str
+        The file to write.
+    spec : SymmetrySpec
+        The spec.
+    """
+    write_sealed_json(path, json.loads(spec.to_json()))
 
 
 def listed(paths: str | Iterable[str]) -> list[str]:
@@ -125,16 +150,24 @@ def read_networks(paths: str | Iterable[str]) -> OnDemand[Key, dict[str, Tensor]
         arrays = dataset_to_parameters(store, at=index)
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
-    return OnDemand(rows, read, size=size).where(is_finite)
+    keys = [key for key, (store, index) in rows.items() if not _is_lost(store, index)]
+    return OnDemand(keys, read, size=size).where(is_measurable)
 
 
-def is_finite(network: dict[str, Tensor]) -> bool:
-    """Return whether a network has a finite length.
+def _is_lost(store: xr.Dataset, index: tuple[int, int]) -> bool:
+    """Return whether a store says that a network diverged; on the torus that is not said."""
+    return "status" in store and store["status"].values[index] == LOST
+
+
+def is_measurable(network: Parameters, loss: float = 0.0) -> bool:
+    """Return whether a network can be measured: it and its loss are no larger than numbers are.
 
     Parameters
     ----------
-    network : dict of str to Tensor
+    network : Parameters
         The network.
+    loss : float
+        Its training loss.
 
     Returns
     -------
@@ -143,11 +176,13 @@ def is_finite(network: dict[str, Tensor]) -> bool:
 
     Examples
     --------
-    >>> is_finite({"weight": torch.tensor([1.0, torch.nan])})
+    >>> is_measurable({"weight": torch.tensor([1.0, torch.nan])})
+    False
+    >>> is_measurable({"weight": torch.tensor([1e50], dtype=torch.float64)})
     False
     """
-    lengths = [torch.linalg.vector_norm(tensor.double()) for tensor in network.values()]
-    return bool(torch.stack(lengths).isfinite().all())
+    squared_length = sum(float(tensor.double().square().sum()) for tensor in network.values())
+    return squared_length <= LARGEST and abs(loss) <= LARGEST
 
 
 def read_records(paths: str | Iterable[str], *names: str) -> dict[Key, dict[str, Tensor]]:

@@ -6,9 +6,9 @@ opened in a spreadsheet is this.
 
 import csv
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 
-import numpy as np
 import xarray as xr
 
 from symgeom.ground.whole_files import whole
@@ -144,11 +144,10 @@ def _named_columns(name: str, array: xr.DataArray) -> Iterator[tuple[str, list]]
     if not further:
         yield name, array.values.tolist()
         return
-    flat = array.transpose("pair", *further).stack(column=further)
-    for index, label in enumerate(flat["column"].values):
-        parts = np.atleast_1d(np.array(label, dtype=object))
-        words = " ".join(str(part) for part in parts)
-        yield f"{name} {words}", flat.values[:, index].tolist()
+    for label in product(*(array[dim].values for dim in further)):
+        words = " ".join(str(part) for part in label)
+        column = array.sel(dict(zip(further, label, strict=True)))
+        yield f"{name} {words}", column.values.tolist()
 
 
 def _is_named(array: xr.DataArray, dim: Hashable) -> bool:

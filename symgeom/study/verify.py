@@ -1,23 +1,23 @@
-"""Whether the stores of a study are whole.
+"""Whether the files of a study are whole.
 
-Checked are every checksum, the layout, who wrote them, and what killed writers left behind.
+Checked are the checksums of all stores, tables, figures and JSON files, the layout of the stores,
+who wrote them, and what killed writers left behind.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from symgeom import __version__
 from symgeom.ground.checks import SymgeomError
+from symgeom.ground.checksums import REMAKE, broken_checksum, read_checksums
+from symgeom.ground.checksums import SUFFIX as CHECKSUMS
 from symgeom.ground.sealed import broken_seal
+from symgeom.ground.sealed_json import SUFFIX as JSON
+from symgeom.ground.sealed_json import broken_json
 from symgeom.ground.whole_files import PARTIAL
 from symgeom.store import SUFFIX, read_store
-
-REMAKE = (
-    "Delete it and make it again: snakemake --cores all {file} "
-    "(with the study's --configfile, if it has one)."
-)
-"""By name, because snakemake does not miss a store when all that is made from it is there."""
+from symgeom.store.contents import read_contents
 
 LEFTOVER = "left behind by a writer that was killed. Delete it, unless snakemake is running now."
 
@@ -45,7 +45,7 @@ class Verified:
 
 
 def verify_study(path: str | Path) -> list[Verified]:
-    """Check every store of a study, and look for leftovers.
+    """Check every file of a study that has a checksum, and look for leftovers.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def verify_study(path: str | Path) -> list[Verified]:
     Returns
     -------
     list of Verified
-        One for each store and each leftover, in the order of their names.
+        One for each file, in the order of their names.
 
     Raises
     ------
@@ -71,7 +71,7 @@ def verify_study(path: str | Path) -> list[Verified]:
     ['data.zarr.zip.part7']
     """
     folder = Path(path)
-    files = [file for file in sorted(folder.rglob("*")) if _is_checked(file)]
+    files = _checked_files(folder)
     if not files:
         state = "holds no store" if folder.is_dir() else "does not exist"
         raise SymgeomError(
@@ -81,19 +81,26 @@ def verify_study(path: str | Path) -> list[Verified]:
     return [_verified(file, folder) for file in files]
 
 
-def _is_checked(file: Path) -> bool:
-    """Say whether a file is a store or what a writer left behind."""
-    is_store = file.name.endswith(SUFFIX)
-    is_leftover = PARTIAL in file.name
-    return (is_store or is_leftover) and file.is_file()
+def _checked_files(folder: Path) -> list[Path]:
+    """Return what has a checksum, whether it is there or not, and what writers left behind."""
+    files: set[Path] = set()
+    for file in folder.rglob("*"):
+        if file.name.endswith(CHECKSUMS):
+            files.update(file.with_name(name) for name in read_checksums(file))
+        elif file.name.endswith((SUFFIX, JSON)) or PARTIAL in file.name:
+            files.add(file)
+    return sorted(files)
 
 
 def _verified(file: Path, folder: Path) -> Verified:
     """Check one file."""
     name = file.relative_to(folder).as_posix()
-    size = file.stat().st_size
-    if not file.name.endswith(SUFFIX):
+    size = file.stat().st_size if file.is_file() else 0
+    if PARTIAL in file.name:
         return Verified(name, size, "?", LEFTOVER)
+    if not file.name.endswith(SUFFIX):
+        broken = broken_json(file) if file.name.endswith(JSON) else broken_checksum(file)
+        return Verified(name, size, "?", f"{broken}. {REMAKE.format(file=file)}" if broken else "")
     broken = broken_seal(file)
     wrong = f"{broken}. {REMAKE.format(file=file)}" if broken else ""
     version = "?"
@@ -103,6 +110,74 @@ def _verified(file: Path, folder: Path) -> Verified:
         if not wrong:
             wrong = str(error).split(": it ", 1)[-1]
     return Verified(name, size, version, wrong)
+
+
+def left_over(path: str | Path) -> list[Path]:
+    """List the stores of a study that its configuration no longer names.
+
+    Parameters
+    ----------
+    path : str or Path
+        The folder of the study.
+
+    Returns
+    -------
+    list of Path
+        In the order of their names; none where the study does not say what it consists of.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from symgeom.store.contents import write_contents
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = (folder / "old.zarr.zip").write_bytes(b"")
+    >>> write_contents(folder, ["new.zarr.zip"], arms=["sgd"], seeds=[0])
+    >>> [file.name for file in left_over(folder)]
+    ['old.zarr.zip']
+    """
+    folder = Path(path)
+    contents = read_contents(folder)
+    if contents is None:
+        return []
+    stores = sorted(folder.rglob(f"*{SUFFIX}"))
+    names = [PurePosixPath(store.relative_to(folder)) for store in stores]
+    return [folder / name for name in contents.divided(names)[1]]
+
+
+def remove_left_over(path: str | Path) -> list[Path]:
+    """Remove the stores of a study that its configuration no longer names.
+
+    Parameters
+    ----------
+    path : str or Path
+        The folder of the study.
+
+    Returns
+    -------
+    list of Path
+        What was removed.
+
+    Raises
+    ------
+    SymgeomError
+        If one cannot be removed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> remove_left_over(tempfile.mkdtemp())
+    []
+    """
+    stores = left_over(path)
+    for store in stores:
+        try:
+            store.unlink()
+        except OSError as error:
+            raise SymgeomError(
+                f"Cannot remove '{store}': {error.strerror}. Remove it by hand, or as the user "
+                "whose file it is."
+            ) from error
+    return stores
 
 
 def verified_table(files: Sequence[Verified]) -> str:

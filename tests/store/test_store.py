@@ -276,6 +276,16 @@ def test_arms_with_different_seeds_leave_gaps(tmp_path: Path):
     assert joined["parameter.0.bias"].sel(arm="sgd", seed=0).isnull().all()
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_what_one_batch_alone_has_is_kept(tmp_path: Path, order: tuple[int, int]):
+    first = minima(("adam",)).drop_vars("error")
+    for index, batch in zip(order, (first, minima(("sgd",))), strict=True):
+        write(tmp_path / "minima" / "case" / f"{index}.zarr.zip", batch)
+    joined = open_study(tmp_path)["case/minima"]
+    assert joined["error"].sel(arm="adam").isnull().all()
+    xr.testing.assert_equal(joined["error"].sel(arm="sgd"), minima(("sgd",))["error"].isel(arm=0))
+
+
 @pytest.mark.parametrize(
     ("batches", "found"),
     [

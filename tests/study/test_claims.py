@@ -572,6 +572,46 @@ def test_one_seed_per_arm_decides_nothing():
     )
 
 
+NOTHING = {
+    "no minimum can be used": {},
+    "one arm": {"arm": ["sgd"]},
+    "one seed": {"seed": [2]},
+    "one network": {"arm": ["sgd"], "seed": [2]},
+}
+
+
+@pytest.mark.parametrize("case", NOTHING)
+def test_studies_of_little_or_nothing_are_judged_and_written(case: str, tmp_path: Path):
+    kept = NOTHING[case]
+    study = stages(hold=True)
+    status = np.full((len(ARMS), len(SEEDS)), "reached", dtype="U12")
+    if not kept:
+        study["minima"]["usable"][:] = False
+        status[:] = "diverged"
+        status[1, 0] = "epoch limit"
+    study["minima"]["status"] = (("arm", "seed"), status)
+    inside = np.full(len(PAIRS), True)
+    for name, labels in kept.items():
+        for end in ("first", "second"):
+            inside &= np.isin(study["paths"][f"{end}_{name}"], labels)
+    for name, dataset in study.items():
+        of_pairs = {"pair": np.flatnonzero(inside)} if "pair" in dataset.dims else {}
+        of_minima = kept if "arm" in dataset.dims else {}
+        study[name] = dataset.isel(of_pairs).sel(of_minima)
+    claims = judged(study)
+    if case != "one arm":
+        assert {claim.verdict for claim in claims.values()} == {"undecided"}
+        assert all(claim.note.startswith("too few data: ") for claim in claims.values())
+    if not kept:
+        assert "sgd/1 (diverged)" in claims["H1a"].note
+        assert f"{ARMS[1]}/0 (epoch limit)" in claims["H1a"].note
+    write_claims(tmp_path / "claims.csv", claims.values())
+    assert [claim.identifier for claim in read_claims(tmp_path / "claims.csv")] == list(claims)
+    rows = barrier_intervals(study["paths"], study["minima"])
+    assert bool(rows) == (case in ("one arm", "one seed"))
+    write_barriers(tmp_path / "barriers.csv", rows)
+
+
 def test_measurements_that_are_missing_leave_a_claim_undecided():
     study = stages(hold=True)
     study["distances"] = study["distances"].drop_vars("random_distance")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from symgeom.ground.checks import SymgeomError
 from symgeom.study.planning.life import sign_of_life
 
 OWNER = """
@@ -86,3 +87,20 @@ def test_without_locks_of_the_system_nothing_is_touched(
     monkeypatch.setattr(fcntl, "flock", missing)
     sign_of_life(tmp_path / "state").close()
     assert locks(tmp_path / "state") == ["0.output.lock"]
+
+
+@pytest.mark.parametrize("existing", [True, False])
+def test_a_folder_of_another_user_is_refused_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, existing: bool
+):
+    folder = tmp_path / "state"
+    if existing:
+        folder.mkdir()
+
+    def refused(path: Path, *_: object, **__: object):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "open" if existing else "mkdir", refused)
+    words = r"Cannot run here: '.*state(/life)?'.* cannot be written \(Permission denied; it"
+    with pytest.raises(SymgeomError, match=words):
+        sign_of_life(folder)

@@ -51,3 +51,14 @@ def test_elapsed_time_is_that_in_which_a_job_ran(tmp_path):
         synthetic_study.write_benchmark(tmp_path / "rule" / f"{job}.tsv", str(seconds), "10.0")
         os.utime(tmp_path / "rule" / f"{job}.tsv", (ended, ended))
     assert describe_run(run_statistics(tmp_path), tmp_path)["elapsed"] == 15.0
+
+
+def test_benchmarks_that_were_cut_off_are_left_out(tmp_path):
+    for job, seconds in (("whole", "2.0"), ("cut", ""), ("no number", "two")):
+        synthetic_study.write_benchmark(tmp_path / "a" / f"{job}.tsv", seconds, "10.0")
+    (tmp_path / "a/empty.tsv").write_bytes(b"")
+    (tmp_path / "a/half.tsv").write_bytes(b"s\th:m:s\n")
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b/other.tsv").write_bytes(b"\xff\xfe\n\xff\n")
+    rows = run_statistics(tmp_path)
+    assert [(row["rule"], row["jobs"], row["seconds"]) for row in rows] == [("a", 1, 2.0)]

@@ -1,13 +1,14 @@
 """What is kept of a study: small pictures, the tables as they are, and one page of words."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import synthetic_study
 from PIL import Image
 
+from symgeom.ground.checksums import write_checksums
 from symgeom.store import write_store
+from symgeom.study.provenance import write_provenance
 from symgeom.study.reference import (
     STAGES_OF_MINIMA,
     STAGES_OF_PAIRS,
@@ -44,6 +45,7 @@ def test_pictures_keep_their_look_in_fewer_colours(tmp_path: Path):
     random = np.random.default_rng(0)
     pixels = random.integers(0, 255, (40, 40, 3)).astype(np.uint8)
     Image.fromarray(pixels).save(picture)
+    write_checksums(picture.with_name("figures.sha256"), [picture])
     keep_pictures(tmp_path / "kept", [str(picture)])
     small = Image.open(tmp_path / "kept" / "figures" / "mlp" / "claims.png")
     assert small.size == (40, 40)
@@ -58,13 +60,17 @@ def test_the_introduction_says_how_the_study_was_made(tmp_path: Path):
         "rules": [{"seconds": 120.0}, {"seconds": 480.0}],
     }
     provenance = tmp_path / "provenance.json"
-    provenance.write_text(json.dumps(made))
+    write_provenance(provenance, made)
+    table = tmp_path / "claims.csv"
+    table.write_text("case\n")
+    write_checksums(tmp_path / "tables.sha256", [table])
     kept = tmp_path / "reference" / "tiny"
     kept.mkdir(parents=True)
     write_introduction(kept / "README.md", provenance, command="snakemake --cores 2")
-    keep_files(kept, [str(provenance)])
+    keep_files(kept, [str(table)], str(provenance))
     words = (kept / "README.md").read_text()
     assert words.startswith("# Study `tiny`")
     assert "`snakemake --cores 2` at commit abc on 2 cores (a processor)" in words
     assert "10 minutes of job time,\n5 minutes in which a job ran." in words
-    assert json.loads((kept / "provenance.json").read_text()) == made
+    for file in (table, provenance):
+        assert (kept / file.name).read_bytes() == file.read_bytes()

@@ -11,7 +11,10 @@ from clones import written_by
 
 from symgeom.__main__ import main
 from symgeom.ground.checks import SymgeomError
+from symgeom.ground.checksums import write_checksums
 from symgeom.ground.sealed import broken_seal, seal_of, write_sealed
+from symgeom.ground.sealed_json import write_sealed_json
+from symgeom.ground.whole_files import write_text
 from symgeom.store import write_store
 from symgeom.study.verify import verify_study
 
@@ -133,6 +136,35 @@ def test_a_sealed_zip_that_is_no_store_of_this_layout_is_named(study: Path):
         "mixed. Delete it and run"
     )
     assert wrong["paths/case/0.zarr.zip"].startswith(found)
+
+
+@pytest.mark.parametrize("name", ["claims.csv", "figures/mlp/paths.svg", "symmetry/mlp.json"])
+def test_tables_figures_and_json_are_checked_too(study: Path, name: str):
+    write_sealed_json(study / "symmetry/mlp.json", {"groups": []})
+    write_sealed_json(study / "provenance.json", {"commit": "a"})
+    for file, checksums in (("claims.csv", "tables"), ("figures/mlp/paths.svg", "figures")):
+        path = study / file
+        write_text(path, "content\n")
+        write_checksums(path.with_name(f"{checksums}.sha256"), [path])
+    assert {file.file: file.wrong for file in verify_study(study)} == {
+        "claims.csv": "",
+        "figures/mlp/paths.svg": "",
+        "minima/case/0.zarr.zip": "",
+        "paths/case/0.zarr.zip": "",
+        "provenance.json": "",
+        "symmetry/mlp.json": "",
+    }
+    path = study / name
+    path.write_bytes(path.read_bytes()[:-3])
+    wrong = {file.file: file.wrong for file in verify_study(study) if file.wrong}
+    changed = "it was truncated or changed after it was written: its checksum does not fit. Delete"
+    assert list(wrong) == [name]
+    assert wrong[name].startswith(changed)
+    path.unlink()
+    gone = [file.wrong for file in verify_study(study) if file.wrong]
+    assert [words.startswith("there is no such file") for words in gone] == (
+        [] if name.endswith("json") else [True]
+    )
 
 
 def test_another_version_is_said_and_nothing_is_wrong(study: Path, capsys: pytest.CaptureFixture):

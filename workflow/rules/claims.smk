@@ -25,6 +25,7 @@ use rule job as evaluate_claims with:
             category="tables",
             labels={"table": "barriers"},
         ),
+        checksums="<results>/tables.sha256",
     log:
         "<results>/logs/evaluate_claims.log",
     benchmark:

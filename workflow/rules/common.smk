@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(workflow.current_basedir.get_path_or_uri(secret_free
 from snakemake.exceptions import WorkflowError
 
 from symgeom.ground.memory import after_a_kill
+from symgeom.ground.checks import SymgeomError
 from symgeom.study.planning import split
 from symgeom.study.planning.checkpoints import checkpoints_of
 from symgeom.study.planning.code import code_digest
@@ -36,7 +37,10 @@ except ConfigError as mistake:
     raise WorkflowError(str(mistake)) from None
 
 if workflow.is_main_process:
-    SIGN_OF_LIFE = sign_of_life(Path(".snakemake"))
+    try:
+        SIGN_OF_LIFE = sign_of_life(Path(".snakemake"))
+    except SymgeomError as mistake:
+        raise WorkflowError(str(mistake)) from None
 
 
 pathvars:
@@ -63,6 +67,10 @@ MODELS = {"perceptron": "solutions", "two_layer": "descents"}
 ASKED_MODELS = {model: stage for model, stage in MODELS.items() if config[model]}
 
 
+# The stages that are measured where the study asks for valleys.
+OF_VALLEYS = ("valleys", "initialisations")
+
+
 def stores(stage, names):
     """List the stores of one stage of a case."""
     return [f"<results>/{stage}/{{case}}/{name}.zarr.zip" for name in names]
@@ -83,6 +91,8 @@ def batches(stage):
         return list(dict.fromkeys(split.stores_of_minima(config).values()))
     if stage == "initialisations":
         return ["all"]
+    if stage == "slices/paths":
+        return [f"{piece}_{number}" for piece in batches("paths") for number in SLICES]
     if stage in PAIRED:
         members = {
             piece: pairs

@@ -8,6 +8,7 @@ for case, figures in FIGURES.items():
             f"draw_figures_{case}"
         input:
             files=files_of(case, figures),
+            checksums=checksums_of_tables(figures),
         output:
             svg=[
                 report(
@@ -21,6 +22,7 @@ for case, figures in FIGURES.items():
             ],
             png=[f"<results>/figures/{case}/{figure.name}.png" for figure in figures],
             pdf=[f"<results>/figures/{case}/{figure.name}.pdf" for figure in figures],
+            checksums=f"<results>/figures/{case}/figures.sha256",
         log:
             f"<results>/logs/draw_figures/{case}.log",
         benchmark:

@@ -29,8 +29,24 @@ def files_of(case, figures):
     if case in ASKED_MODELS:
         return model_stores(*stages)
     names = [path for stage in stages for path in stores(stage, batches(stage))]
-    claims = [] if all(figure.stages for figure in figures) else ["<results>/claims.csv"]
+    claims = ["<results>/claims.csv"] if draws_claims(figures) else []
     return expand(names, case=case) + claims
+
+
+def draws_claims(figures):
+    """Say whether one of the figures is drawn from the table of claims."""
+    return not all(figure.stages for figure in figures)
+
+
+def checksums_of_tables(figures):
+    """List the checksums of the tables that some figures are drawn from."""
+    return ["<results>/tables.sha256"] if draws_claims(figures) else []
+
+
+def checksums():
+    """List the checksums of the tables and of all figures."""
+    of_figures = [f"<results>/figures/{case}/figures.sha256" for case in FIGURES]
+    return ["<results>/tables.sha256", *of_figures]
 
 
 def configuration_of(case):

@@ -5,6 +5,7 @@ use rule job as keep_reference with:
     input:
         claims="<results>/claims.csv",
         barriers="<results>/barriers.csv",
+        checksums=checksums(),
         provenance="<results>/provenance.json",
         pictures=pictures("png", of_reference=True),
         minima=all_stores("minima"),

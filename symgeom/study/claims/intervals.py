@@ -7,6 +7,7 @@ share networks).
 
 import csv
 from collections.abc import Iterable, Mapping
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -59,11 +60,12 @@ def barrier_intervals(
         Rows under :data:`COLUMNS`; the ends of an interval are NaN where a kind has fewer than two
         pairs, or no arm two networks.
     """
-    columns = paths["barrier"].stack(column=("variant", "split"))
+    barrier = paths["barrier"]
     rows = []
-    for index, (variant, split) in enumerate(columns["column"].values):
+    for variant, split in product(barrier["variant"].values, barrier["split"].values):
         # Selected column by column: most kinds are measured within arms only.
-        selection = select_pairs(columns.isel(column=index), minima)
+        column = barrier.sel(variant=variant, split=split, drop=True)
+        selection = select_pairs(column, minima)
         arms = np.sort(selection.strata[selection.members], axis=1)
         for first, second in sorted(set(map(tuple, arms.tolist()))):
             of_arms = (arms == (first, second)).all(axis=1)

@@ -197,17 +197,26 @@ def _networks(minima: xr.Dataset, arms: Sequence[str] | None) -> tuple[list[Netw
     """Return the usable networks of some arms (None: of all), sorted, and the others by name."""
     usable = minima["usable"].transpose("arm", "seed")
     flags = usable.values.astype(bool)
-    is_usable = {}
+    states = _states(minima)
+    reasons: dict[Network, str] = {}
     for row, arm in enumerate(usable["arm"].values):
         for column, seed in enumerate(usable["seed"].values):
-            is_usable[str(arm), int(seed)] = bool(flags[row, column])
+            reasons[str(arm), int(seed)] = "" if flags[row, column] else states[row][column]
     networks = []
     left_out = []
-    for arm, seed in sorted(is_usable):
+    for (arm, seed), reason in sorted(reasons.items()):
         if arms is not None and arm not in arms:
             continue
-        if is_usable[arm, seed]:
-            networks.append((arm, seed))
+        if reason:
+            left_out.append(f"{arm}/{seed} ({reason})")
         else:
-            left_out.append(f"{arm}/{seed} (not usable)")
+            networks.append((arm, seed))
     return networks, left_out
+
+
+def _states(minima: xr.Dataset) -> list[list[str]]:
+    """Return how the training of every network ended, over arm and seed."""
+    if "status" not in minima:
+        return [["not usable"] * minima.sizes["seed"]] * minima.sizes["arm"]
+    status = minima["status"].transpose("arm", "seed")
+    return status.where(status != "", "not trained").values.tolist()

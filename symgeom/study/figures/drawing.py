@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from symgeom.ground.checksums import checked, write_checksums
 from symgeom.study.figures.record import figure_named
 from symgeom.study.figures.results import Results
 from symgeom.study.figures.style import save
@@ -18,7 +19,9 @@ FORMATS = ("svg", "png", "pdf")
 """Endings of the files of a figure."""
 
 
-def draw_figures(names: Sequence[str], results: Results, folder: str | Path) -> None:
+def draw_figures(
+    names: Sequence[str], results: Results, folder: str | Path, *, checksums: str | Path
+) -> None:
     """Draw figures of one case, and write each as SVG, PNG and PDF.
 
     Parameters
@@ -29,15 +32,20 @@ def draw_figures(names: Sequence[str], results: Results, folder: str | Path) -> 
         Holds all stages that they are drawn from.
     folder : str or Path
         Where they are written, by name.
+    checksums : str or Path
+        A file of that folder, in which the checksums of all are listed.
     """
     from symgeom.study.progress import progress
 
+    written: list[Path] = []
     with progress("draw figures", len(names)) as bar:
         for name in names:
             picture = figure_named(name).draw(results)
             files = [Path(folder) / f"{name}.{ending}" for ending in FORMATS]
             save(picture, *files)
+            written.extend(files)
             bar.update()
+    write_checksums(checksums, written)
 
 
 def read_results(
@@ -87,4 +95,4 @@ def _claims_about(case: str, table: str | Path) -> list[Judgement]:
     """Read the claims about a case."""
     from symgeom.study.claims.record import read_claims
 
-    return [claim for claim in read_claims(table) if claim.case == case]
+    return [claim for claim in read_claims(checked(table)) if claim.case == case]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ from matplotlib.figure import Figure as Picture
 
 from symgeom.ground.checks import SymgeomError, check_choice
 from symgeom.ground.doors import door
+from symgeom.ground.sealed_json import read_sealed_json
 from symgeom.study.figures.catalogue import NAMES, configuration_of_case, settings_of
 from symgeom.study.figures.drawing import read_results
 from symgeom.study.figures.record import figure_named
@@ -75,7 +75,7 @@ def _configuration(folder: Path) -> Configuration:
             "finished study says how it was made. Run snakemake to its end, or ask it for "
             "the figure's file."
         )
-    made: dict[str, Configuration] = json.loads(file.read_text(encoding="utf-8"))
+    made: dict[str, Configuration] = read_sealed_json(file)
     if "configuration" not in made:
         raise SymgeomError(
             f"Cannot draw a figure of '{folder}': its 'provenance.json' does not say the "

@@ -16,6 +16,7 @@ they read badly on white).
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -265,5 +266,7 @@ def save(figure: Figure, *paths: str | Path) -> None:
             figure.set_layout_engine("none")
         for path in map(Path, paths):
             metadata = _METADATA[path.suffix]
+            drawn = io.BytesIO()  # a full disk confuses what writes PDF
+            figure.savefig(drawn, format=path.suffix[1:], dpi=200, metadata=metadata)
             with whole(path) as partial:
-                figure.savefig(partial, format=path.suffix[1:], dpi=200, metadata=metadata)
+                partial.write_bytes(drawn.getbuffer())

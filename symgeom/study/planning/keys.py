@@ -13,7 +13,7 @@ from pathlib import Path
 import yaml
 
 from symgeom.ground.checks import SymgeomError
-from symgeom.ground.whole_files import whole
+from symgeom.ground.whole_files import write_text
 from symgeom.study.planning.configuration import SCHEMA, schema
 from symgeom.study.planning.options import DEFAULT, ROOT
 from symgeom.study.planning.words import Schema, allowed, resolved
@@ -94,7 +94,7 @@ def key_reference() -> str:
             "clone of symgeom's repository."
         )
     root = schema()
-    default = yaml.safe_load((ROOT / DEFAULT).read_text())
+    default = yaml.safe_load((ROOT / DEFAULT).read_text(encoding="utf-8"))
     parts = ["## All keys", "### The study", _study(root, default)]
     for name, section in root["properties"].items():
         if "properties" in resolved(section, root):
@@ -117,15 +117,14 @@ def write_key_reference(guide: Path) -> None:
     SymgeomError
         If the file has no such line.
     """
-    text = guide.read_text()
+    text = guide.read_text(encoding="utf-8")
     if BEGIN not in text:
         raise SymgeomError(
             f"Cannot write the reference of all keys into '{guide}': the line '{BEGIN}' was not "
             "found. Add it where the reference is to begin."
         )
     prose = text.partition(BEGIN)[0]
-    with whole(guide) as partial:
-        Path(partial).write_text(f"{prose}{BEGIN}\n\n{key_reference()}")
+    write_text(guide, f"{prose}{BEGIN}\n\n{key_reference()}")
 
 
 def _study(root: Schema, default: Mapping) -> str:

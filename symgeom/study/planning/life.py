@@ -8,12 +8,16 @@ there belong to the dead.
 """
 
 import fcntl
+import os
+import pwd
 import shutil
 import socket
 from pathlib import Path
 from typing import TextIO
 
 from snakemake.logging import logger
+
+from symgeom.ground.checks import SymgeomError
 
 
 def sign_of_life(folder: Path) -> TextIO:
@@ -32,13 +36,40 @@ def sign_of_life(folder: Path) -> TextIO:
     -------
     TextIO
         The sign, to be kept open.
+
+    Raises
+    ------
+    SymgeomError
+        If the folder cannot be written to.
     """
-    folder.mkdir(exist_ok=True)
-    sign = (folder / "life").open("a+")
-    if _held(sign, fcntl.LOCK_EX | fcntl.LOCK_NB):
-        _remove_dead(folder / "locks", sign)
+    try:
+        folder.mkdir(exist_ok=True)
+        sign = (folder / "life").open("a+", encoding="utf-8")
+        if _held(sign, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            _remove_dead(folder / "locks", sign)
+    except OSError as error:
+        raise SymgeomError(
+            f"Cannot run here: '{error.filename or folder}', of the folder in which snakemake "
+            f"keeps its state, cannot be written ({error.strerror}; it belongs to "
+            f"{_owner(folder)}, you are {_user(os.getuid())}). Run as that user, or make a copy "
+            "of the repository of your own (git clone) and run there."
+        ) from error
     _held(sign, fcntl.LOCK_SH)
     return sign
+
+
+def _owner(folder: Path) -> str:
+    """Return whose folder it is, or in which it would be made."""
+    existing = folder if folder.exists() else folder.absolute().parent
+    return _user(existing.stat().st_uid)
+
+
+def _user(number: int) -> str:
+    """Return the name of a user, or the number if there is no name."""
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"user {number}"
 
 
 def _held(sign: TextIO, how: int) -> bool:

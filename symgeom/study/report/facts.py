@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypedDict
 
+from symgeom.ground.checksums import checked
 from symgeom.store import open_study, read_store
 from symgeom.study.report.tables import (
     alignment_facts,
@@ -92,6 +93,7 @@ def read_facts(folder: Path, stores: Stores, cases: Sequence[str], arms: Sequenc
     study = open_study(folder, files=whole_files, weights=False)
     # Lazily, for a few columns: the permutations are large.
     matched = open_study(folder, files=stores["alignments"], lazy=True)
+    barriers = checked(stores["barriers"])
     facts = Facts()
     for case, data_file in zip(cases, stores["data"], strict=True):
         minima = study[case]["minima"].to_dataset()
@@ -101,7 +103,7 @@ def read_facts(folder: Path, stores: Stores, cases: Sequence[str], arms: Sequenc
         facts.arm_rows[case] = arm_rows(runs, arms)
         facts.alignments[case] = alignment_facts(matched[case]["alignments"].to_dataset())
         facts.diverged[case] = diverged_chains(study[case]["chains"].to_dataset())
-        facts.barriers[case] = barrier_rows(stores["barriers"], case, arms)
+        facts.barriers[case] = barrier_rows(barriers, case, arms)
         facts.data[case] = data_facts(read_store(data_file, only=COUNTED))
     _add_what_is_missing(facts, [*stores["paths"], *stores["curvature"]], cases)
     return facts

@@ -11,6 +11,8 @@ from typing import TypedDict
 
 from PIL import Image, ImageChops
 
+from symgeom.ground.checksums import checked
+
 THUMBNAIL = (400, 300)
 """Largest width and height of a thumbnail in dots, about twice its size on the page."""
 
@@ -66,11 +68,11 @@ def embed(path: str | Path, words: Mapping[str, Words]) -> Shown:
     Shown
         The figure.
     """
-    path = Path(path)
+    path = checked(path)
     case = path.parent.name
     study = path.parents[2]
     content = path.read_bytes()
-    thumbnail = _thumbnail(path.with_suffix(".png"))
+    thumbnail = _thumbnail(checked(path.with_suffix(".png")))
     said = words[path.stem]
     return {
         **said,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from symgeom.ground.checksums import checked
 from symgeom.ground.whole_files import write_text
 from symgeom.study.claims.record import read_claims
 from symgeom.study.provenance import describe_study, write_provenance
@@ -49,7 +50,7 @@ def write_report(
         run_with=run_with,
         folder=folder.as_posix(),
         settings=settings,
-        claims=read_claims(stores["claims"]),
+        claims=read_claims(checked(stores["claims"])),
         questions=questions_of(figures, shown),
         figures=figures,
         made=made,

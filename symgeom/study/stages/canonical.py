@@ -60,7 +60,7 @@ def measure(case: Case, spec: SymmetrySpec, minima: Minima, *, options: Mapping)
     """
     problem = _joined(case.problems("float64"))
     inputs = case.without_ties(problem.inputs[:CERTIFIED])
-    table = _Table(spec, minima.shape)
+    table = _Table(spec, minima.shape, like=case.any_network())
     for key, network in minima.networks.items():
         arm, seed = key
         params = case.signed(case.prepared(network, "float64"))
@@ -88,11 +88,10 @@ def measure(case: Case, spec: SymmetrySpec, minima: Minima, *, options: Mapping)
 class _Table:
     """Arrays over arm and seed: NaN, or 0 where they count, until a network is put there."""
 
-    def __init__(self, spec: SymmetrySpec, shape: tuple[int, int]) -> None:
+    def __init__(self, spec: SymmetrySpec, shape: tuple[int, int], *, like: Parameters) -> None:
         self.spec = spec
-        self.shape = shape
         self.groups = [group.name for group in spec.groups]
-        self.tensors: dict[str, np.ndarray] = {}
+        self.tensors = {name: _empty(shape, tensor) for name, tensor in like.items()}
         self.certificate = np.full(shape, np.nan)
         self.head_length = np.full(shape, np.nan)
         self.absorbed = np.zeros(shape, int)
@@ -116,8 +115,6 @@ class _Table:
         for name, values in self.signs.items():
             values[index] = canonical.element.scales[name].sign()
         for name, tensor in canonical.parameters.items():
-            if name not in self.tensors:
-                self.tensors[name] = _empty(self.shape, tensor)
             self.tensors[name][index] = tensor
 
     def variables(self) -> Labelled:

@@ -59,11 +59,9 @@ def measure(
             ends = (networks[pair[:2]], networks[pair[2:]])
             measured[row] = _before_and_after(torus, ends, element)
     random = np.full((options["random_controls"], len(STAGES), columns), np.nan)
-    example = next(iter(networks.values()), None)
-    if example is not None:
-        controls = _controls(case, torus, example, options)
-        for row, (ends, element) in enumerate(controls):
-            random[row] = _before_and_after(torus, ends, element)
+    example = next(iter(networks.values()), case.any_network())
+    for row, (ends, element) in enumerate(_controls(case, torus, example, options)):
+        random[row] = _before_and_after(torus, ends, element)
     coordinates = {
         **names("stage", STAGES, "symmetries removed so far"),
         **names("group", groups, "unit group"),

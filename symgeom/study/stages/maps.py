@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from symgeom.ground.types import cast
-from symgeom.landscape.plane import Plane, error_map
+from symgeom.landscape.plane import CollinearError, Plane, error_map
 from symgeom.landscape.problem import Problem
 from symgeom.study.cases import Case
 from symgeom.study.gauges import Gauges
@@ -52,17 +52,25 @@ def measure(
     Returns
     -------
     xr.Dataset
-        What ``MAPS`` names, over planes; NaN where a network diverged.
+        What ``MAPS`` names, over planes; NaN where a network diverged. The attribute ``undefined``
+        names three networks that lie on a line.
     """
     problem = case.problems(options["precision"], samples=options["samples"])["train"]
     arrays = NamedArrays((len(planes),))
+    undefined: list[str] = []
+    points = options["points"]
+    lengths = {"row": points, "column": points, "vertex": 3, "axis": 2}
+    for name, (dims, _, _) in MAPS.items():
+        arrays.begin(name, tuple(lengths[dim] for dim in dims))
     with progress("map planes", len(planes)) as bar:
         for row, triple in enumerate(planes):
+            plane = None
             if gauges.has(*triple):
                 plane = _plane(case, gauges, triple, problem, project=options["project"])
-                mapped = error_map(
-                    problem, plane, points=options["points"], margin=options["margin"]
-                )
+                if plane is None:
+                    undefined.append(_words(triple))
+            if plane is not None:
+                mapped = error_map(problem, plane, points=points, margin=options["margin"])
                 for name in MAPS:
                     arrays.put(name, (row,), getattr(mapped, name))
             bar.update()
@@ -70,7 +78,8 @@ def measure(
     for name, array in arrays.items():
         dims, units, meaning = MAPS[name]
         variables[name] = labelled(("plane", *dims), array, units, meaning)
-    return xr.Dataset(variables, _vertices(planes), as_attributes(options))
+    attrs = as_attributes(options) | {"undefined": undefined}
+    return xr.Dataset(variables, _vertices(planes), attrs)
 
 
 def seeds_of_planes(planes: Sequence[Triple]) -> list[int]:
@@ -97,14 +106,26 @@ def seeds_of_planes(planes: Sequence[Triple]) -> list[int]:
     return sorted(seeds)
 
 
-def _plane(case: Case, gauges: Gauges, triple: Triple, problem: Problem, *, project: bool) -> Plane:
-    """Return the plane through three networks; of binary ones through their latent weights."""
+def _plane(
+    case: Case, gauges: Gauges, triple: Triple, problem: Problem, *, project: bool
+) -> Plane | None:
+    """Return the plane through three networks, of binary ones latent, or None if there is none."""
     binary = bool(case.binary)
     trainable = [name for name, _ in problem.module.named_parameters()]
     torus = gauges.torus if project and not binary else None
     corners = gauges.corners(triple, latent=binary)
     a, b, c = (cast(corner, problem.inputs.dtype) for corner in corners)
-    return Plane(a, b, c, tensors=trainable, torus=torus)
+    try:
+        return Plane(a, b, c, tensors=trainable, torus=torus)
+    except CollinearError:
+        return None
+
+
+def _words(triple: Triple) -> str:
+    """Name the three networks of a plane."""
+    first, second = triple
+    networks = (first[:2], first[2:], second[2:])
+    return ", ".join(f"{arm}/{seed}" for arm, seed in networks)
 
 
 def _vertices(planes: Sequence[Triple]) -> dict[str, xr.Variable]:
@@ -116,11 +137,11 @@ def _vertices(planes: Sequence[Triple]) -> dict[str, xr.Variable]:
         seeds.append([first[1], first[3], second[3]])
     dims = ("plane", "vertex")
     return {
-        "vertex_arm": labelled(dims, _of_three(arms), "1", "arm of each of the three"),
-        "vertex_seed": labelled(dims, _of_three(seeds), "1", "seed of each of the three"),
+        "vertex_arm": labelled(dims, _of_three(arms, str), "1", "arm of each of the three"),
+        "vertex_seed": labelled(dims, _of_three(seeds, int), "1", "seed of each of the three"),
     }
 
 
-def _of_three(values: list) -> np.ndarray:
+def _of_three(values: list, kind: type) -> np.ndarray:
     """Return an array over plane and vertex, also without planes."""
-    return np.array(values).reshape(-1, 3)
+    return np.array(values, dtype=kind).reshape(-1, 3)

@@ -1,15 +1,17 @@
 """Label the minima of an arm: weights, losses and errors, how training ended, its history."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import xarray as xr
 
-from symgeom.ground.types import Parameters
+from symgeom.ground.types import Parameters, unstack
 from symgeom.landscape.problem import Problem
 from symgeom.landscape.problem.evaluation import evaluate
 from symgeom.learning.training import Trained
 from symgeom.store import parameters_to_variables
 from symgeom.study.labels import MINIMUM, Labelled, labelled, minima_dataset
+from symgeom.study.stored_networks import LOST, is_measurable
 from symgeom.symmetry.spec import SymmetrySpec
 
 USABLE = ("reached", "imported")
@@ -44,23 +46,35 @@ def label_minima(
     """
     stacked = {name: tensor[None] for name, tensor in trained.parameters.items()}
     variables: Labelled = dict(parameters_to_variables(spec, stacked, leading=MINIMUM))
+    losses = {}
     for split, problem in problems.items():
         values = evaluate(problem, measured or trained.parameters)
         loss, error = values[:, None].cpu().numpy()
+        losses[split] = loss[0]
         misclassified = f"fraction of {split} samples misclassified"
         variables[f"{split}_loss"] = labelled(MINIMUM, loss, "nat", f"{split} loss")
         variables[f"{split}_error"] = labelled(MINIMUM, error, "1", misclassified)
-    return variables | _label_training(trained)
+    return variables | _label_training(trained, _states(trained, losses["train"]))
 
 
-def _label_training(trained: Trained) -> Labelled:
+def _states(trained: Trained, losses: np.ndarray) -> list[str]:
+    """Return how every seed ended; one that is too large to be measured has diverged, too."""
+    states = []
+    for state, network, loss in zip(
+        trained.status, unstack(trained.parameters), losses.tolist(), strict=True
+    ):
+        states.append(state if is_measurable(network, loss) else LOST)
+    return states
+
+
+def _label_training(trained: Trained, states: Sequence[str]) -> Labelled:
     """Label how the training of every seed went and ended."""
-    usable = [state in USABLE for state in trained.status]
+    usable = [state in USABLE for state in states]
     ended = "how the seed ended: reached, epoch limit or diverged; or imported"
     is_minimum = "whether the seed reached the stop rule, or was imported"
     budget = "the same in single samples: the budget"
     columns: dict[str, tuple[object, str]] = {
-        "status": (list(trained.status), ended),
+        "status": (list(states), ended),
         "usable": (usable, is_minimum),
         "epochs": (trained.epochs, "epochs run"),
         "gradient_evaluations": (trained.gradients, "mini-batch gradients evaluated"),

@@ -105,6 +105,14 @@ def measure(
                 for name, charge in _unit_charges(spec, params).items():
                     of_units.put(name, index, charge)
             bar.update()
+    if measurable and not keys:  # an untrained network shows which arrays there would have been
+        params = case.any_network()
+        moment = "start" if set(minima.arms) & set(trained) else "end"
+        walk = _Walk(spec, problem, params, moment, (case.name, "untrained", 0, moment))
+        for name, values in walk.measures(options).items():
+            along_valley.begin(name, values.shape)
+        for name, charge in _unit_charges(spec, params).items():
+            of_units.begin(name, tuple(charge.shape))
     imbalance = "charges over squared lengths of the balanced network"
     times = np.array(options["times"], float)
     coordinates = {

@@ -1,6 +1,7 @@
 """Figures of studies on disk: all of a case at once, or one by name."""
 
-import json
+import errno
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,12 @@ from synthetic_study import ARMS, SETTINGS
 from symgeom import draw_figure
 from symgeom.__main__ import main
 from symgeom.ground.checks import SymgeomError
+from symgeom.ground.checksums import checked, write_checksums
 from symgeom.store import write_store
 from symgeom.study.claims.record import write_claims
 from symgeom.study.figures.drawing import draw_figures, read_results
+from symgeom.study.figures.style import save
+from symgeom.study.provenance import write_provenance
 
 CONFIGURATION = {
     "cases": {"mlp": {"claims": {"level": 0.9}}},
@@ -34,19 +38,30 @@ def study(tmp_path_factory) -> Path:
     solved = perceptron()["solutions"].to_dataset()
     write_store(folder / "solutions/perceptron.zarr.zip", solved, config_digest="0", seeds=[])
     write_claims(folder / "claims.csv", claims())
-    made = {"configuration": CONFIGURATION}
-    (folder / "provenance.json").write_text(json.dumps(made))
+    write_checksums(folder / "tables.sha256", [folder / "claims.csv"])
+    write_provenance(folder / "provenance.json", {"configuration": CONFIGURATION})
     return folder
 
 
 def test_all_figures_of_a_case_are_written_in_three_formats(study, tmp_path):
     files = [*study.glob("*/mlp/*.zip"), study / "claims.csv"]
     results = read_results(study, "mlp", files, arms=ARMS, settings=SETTINGS)
-    draw_figures(["claims", "noises"], results, tmp_path)
+    draw_figures(["claims", "noises"], results, tmp_path, checksums=tmp_path / "figures.sha256")
     names = {
         f"{name}.{ending}" for name in ("claims", "noises") for ending in ("svg", "png", "pdf")
     }
-    assert {path.name for path in tmp_path.iterdir()} == names
+    assert {path.name for path in tmp_path.iterdir()} == names | {"figures.sha256"}
+    for name in names:
+        checked(tmp_path / name)
+
+
+def test_a_truncated_table_of_claims_is_not_drawn(study, tmp_path):
+    for name in ("claims.csv", "tables.sha256"):
+        shutil.copy(study / name, tmp_path)
+    lines = (tmp_path / "claims.csv").read_text().splitlines(keepends=True)
+    (tmp_path / "claims.csv").write_text("".join(lines[:-1]))
+    with pytest.raises(SymgeomError, match="claims.csv': it was truncated or changed"):
+        read_results(tmp_path, "mlp", [tmp_path / "claims.csv"], arms=ARMS, settings=SETTINGS)
 
 
 def test_a_figure_is_drawn_by_name(study):
@@ -76,9 +91,31 @@ def test_a_study_without_the_stages_says_so(study):
 def test_an_unfinished_study_says_so(tmp_path):
     with pytest.raises(SymgeomError, match=r"holds no 'provenance\.json'"):
         draw_figure(tmp_path, "mlp", "noises")
-    (tmp_path / "provenance.json").write_text("{}")
+    write_provenance(tmp_path / "provenance.json", {})
     with pytest.raises(SymgeomError, match="does not say the configuration"):
         draw_figure(tmp_path, "mlp", "noises")
+
+
+def test_on_a_full_disk_no_figure_is_half_written(study, tmp_path, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    picture = draw_figure(study, "mlp", "noises")
+    for ending in ("svg", "png", "pdf"):
+        words = f"Cannot write '.*noises.{ending}': No space left on device"
+        with pytest.raises(SymgeomError, match=words):
+            save(picture, tmp_path / f"noises.{ending}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_line_ends_in_a_word_when_it_is_stopped(study, monkeypatch, capsys):
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("symgeom.study.figures.single.draw_figure", stopped)
+    assert main(["draw", str(study), "mlp", "noises"]) == 130
+    assert capsys.readouterr().err == "Stopped.\n"
 
 
 def test_the_command_line_draws_a_figure(study, tmp_path, monkeypatch, capsys):

@@ -148,19 +148,6 @@ def test_distances_from_networks_that_diverged_are_not_a_number(measured):
     assert measured["random_distance"].notnull().all()
 
 
-def test_without_any_network_there_are_no_controls(tiny: TinyStudy):
-    pair = ("wild", 0, "wild", 1)
-    dataset = distances.measure(
-        tiny.case,
-        tiny.torus,
-        {},
-        {pair: identity(tiny.spec)},
-        options=tiny.options["alignment"],
-    )
-    assert dataset["random_distance"].isnull().all()
-    assert dataset["distance"].isnull().all()
-
-
 def test_distances_say_what_they_are(measured):
     assert measured["distance"].dims == ("pair", "stage")
     assert measured["random_group_distance"].dims == ("control", "stage", "group")
