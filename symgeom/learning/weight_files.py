@@ -10,7 +10,7 @@ that PyTorch wrote before version 1.6, have none.
 """
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 
@@ -181,11 +181,29 @@ def _check_names(
     held = {id(expected[name]) for name in tensors if name in expected}
     missing = [name for name, tensor in expected.items() if id(tensor) not in held]
     extra = sorted(tensors.keys() - expected.keys())
-    if missing or extra:
+    if not missing and not extra:
+        return
+    prefix = _common_prefix(missing, extra)
+    if prefix:
         raise SymgeomError(
-            f"Cannot use '{path}': tensors missing {missing}, tensors not expected {extra}. "
-            f"{ADVICE}"
+            f"Cannot use '{path}': the names of this network's tensors begin with '{prefix}' there "
+            f"('{prefix}{missing[0]}' in place of '{missing[0]}'). Save the state dict of the "
+            "network itself, not of what wraps it."
         )
+    raise SymgeomError(
+        f"Cannot use '{path}': tensors missing {missing}, tensors not expected {extra}. {ADVICE}"
+    )
+
+
+def _common_prefix(missing: Sequence[str], extra: Sequence[str]) -> str:
+    """Return what stands before all missing names among the extra ones, or nothing."""
+    if not missing:
+        return ""
+    for name in extra:
+        prefix = name.removesuffix(missing[0])
+        if prefix != name and all(f"{prefix}{wanted}" in extra for wanted in missing):
+            return prefix
+    return ""
 
 
 def _check_tensor(path: str | Path, name: str, tensor: Tensor, expected: Tensor) -> None:

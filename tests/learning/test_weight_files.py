@@ -122,6 +122,18 @@ def test_a_tensor_that_does_not_fit_is_named(
         read_weights(save(tmp_path / f"bad{suffix}", state), network())
 
 
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "net.", "a.b.c."])
+def test_a_prefix_of_all_names_is_named(tmp_path: Path, prefix: str):
+    """As DataParallel and torch.compile make it, also beside tensors of something else."""
+    state = {f"{prefix}{name}": tensor for name, tensor in network().state_dict().items()}
+    path = save(tmp_path / "a.pt", state | {"accuracy": torch.ones(1)})
+    with pytest.raises(
+        SymgeomError,
+        match=f"begin with '{prefix}' there .'{prefix}0.weight' in place of '0.weight'.. Save the",
+    ):
+        read_weights(path, network())
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

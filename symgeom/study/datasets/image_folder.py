@@ -194,9 +194,10 @@ def _classes(shelf: Shelf, prefix: str) -> tuple[list[str], Pictures]:
             class_names.append(below)
     where = f"{shelf.path}/{prefix}".rstrip("/")
     if len(class_names) < 2:
+        inside = f" If they lie in '{class_names[0]}', give that one." if class_names else ""
         raise SymgeomError(
             f"Cannot classify the pictures of '{where}': it has {len(class_names)} class folders "
-            f"{class_names}. Give at least two, each with the pictures of one class."
+            f"{class_names}. Give at least two, each with the pictures of one class.{inside}"
         )
     members: dict[str, list[str]] = {name: [] for name in class_names}
     for file in shelf.files:
