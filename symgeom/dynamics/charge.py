@@ -30,7 +30,7 @@ import torch
 from torch import Tensor
 
 from symgeom.ground.architecture import check_same_tensors
-from symgeom.ground.checks import SymgeomError, check_finite
+from symgeom.ground.checks import check_finite, check_real
 from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters
 from symgeom.symmetry.bilinear import charged_groups, pairing, pairing_bound
@@ -142,11 +142,6 @@ def _charged(spec: SymmetrySpec, tensors: Parameters) -> dict[str, Tensor]:
         names.update(leg.tensor for leg in group.legs)
     charged = {}
     for name in sorted(names):
-        if not tensors[name].is_floating_point():
-            raise SymgeomError(
-                f"Cannot compute charges from tensor '{name}' of {tensors[name].dtype}: charges "
-                "are defined for real weights. Cast it to a floating-point type, or mark its leg "
-                "as a buffer."
-            )
+        check_real({name: tensors[name]}, "what charges are computed from")
         charged[name] = tensors[name].to(torch.float64)
     return charged

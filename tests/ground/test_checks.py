@@ -14,7 +14,7 @@ def test_values_that_are_not_finite_are_counted_and_named(value):
         SymgeomError,
         match=(
             r"Cannot use minimum 3: tensor 'b' holds 2 values that are NaN or infinite of 3\. "
-            r"Leave"
+            r"Repair it"
         ),
     ):
         check_finite({"a": torch.ones(2), "b": bad}, "minimum 3")

@@ -688,9 +688,8 @@ def test_statistics_that_cannot_be_measured():
     ):
         recompute_statistics(network, params, torch.zeros(3, 3), chunk=1)
     with pytest.raises(SymgeomError, match="batch norm '0' .*keeps no running statistics"):
-        recompute_statistics(
-            nn.Sequential(nn.BatchNorm1d(3, track_running_stats=False)), {}, torch.zeros(3, 3)
-        )
+        bare = nn.Sequential(nn.BatchNorm1d(3, track_running_stats=False))
+        recompute_statistics(bare, parameters(bare), torch.zeros(3, 3))
     with pytest.raises(
         ValueError, match="expected 2D or 3D input"
     ):  # an error of the network's own stays what it is

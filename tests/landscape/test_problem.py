@@ -272,7 +272,7 @@ def test_impossible_data_are_refused():
     inputs, targets = batch(20, 5, 3)
     with pytest.raises(SymgeomError, match="Cannot pair 20 inputs with 19 targets"):
         Problem(mlp(*WIDTHS), inputs, targets[:19])
-    with pytest.raises(SymgeomError, match="chunks of 0 samples"):
+    with pytest.raises(SymgeomError, match="Cannot use 0 as the number of samples in a chunk"):
         landscape(chunk=0)
     with pytest.raises(
         SymgeomError,

@@ -602,8 +602,8 @@ def test_activations_that_cannot_be_matched_are_refused():
         match="Cannot match group 'hidden1' by activations: no activation acts on its units",
     ):
         align_activations(linear, ours, ours)
-    bare = SymmetrySpec((UnitGroup("units", 12, (Leg("weight", 0),)),))
+    bare = SymmetrySpec((UnitGroup("units", 12, (Leg("2.weight", 1, power=-1),)),))
     with pytest.raises(
-        SymgeomError, match=r"group 'units' by activations: none of its tensors \['weight'\]"
+        SymgeomError, match=r"group 'units' by activations: none of its tensors \['2.weight'\]"
     ):
         unit_activations(bare, module, params, inputs)

@@ -562,7 +562,7 @@ def test_constant_inputs_that_cannot_be_absorbed():
         absorb_constant_inputs(spec, network(*WIDTHS), torch.ones(1, 5))
     with pytest.raises(
         SymgeomError,
-        match="the network and its inputs: tensor 'inputs' holds 5 values that are NaN",
+        match="Cannot use the samples: tensor 'inputs' holds 5 values that are NaN",
     ):
         absorb_constant_inputs(spec, network(*WIDTHS), torch.full((1, 5), torch.nan))
     flipped = Block(lambda self, x: self.inner(x.flip(1)), inner=mlp(*WIDTHS))

@@ -382,11 +382,7 @@ def test_groups_that_the_spec_has_not_are_refused():
 def test_weights_that_are_not_real_are_refused(dtype):
     spec, params = mlp_spec(*WIDTHS), network(*WIDTHS)
     params["2.bias"] = params["2.bias"].to(dtype)
-    with pytest.raises(
-        SymgeomError,
-        match=f"Cannot act on tensor '2.bias' of {dtype}: group elements move and scale real "
-        f"weights",
-    ):
+    with pytest.raises(SymgeomError, match=f"'2.bias'.* {dtype}.* real (weights|numbers)"):
         act(spec, identity(spec), params)
 
 

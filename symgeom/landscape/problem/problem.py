@@ -385,7 +385,9 @@ class Problem:
         targets = self.targets.to(dtype) if self.targets.is_floating_point() else self.targets
         training = None if self.training_inputs is None else self.training_inputs.to(dtype)
         inputs = self.inputs.to(dtype)
-        return replace(self, inputs=inputs, targets=targets, training_inputs=training)
+        problem = copy.copy(self)
+        vars(problem).update(inputs=inputs, targets=targets, training_inputs=training)
+        return problem
 
     @door
     def to(self, device: torch.device | str) -> "Problem":

@@ -1,11 +1,12 @@
 """Judge every claim, in the order of the table."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import xarray as xr
 
 from symgeom.ground.checks import SymgeomError
+from symgeom.store import read_store
 from symgeom.study.claims.bootstrap import (
     LEVEL,
     RESAMPLES,
@@ -126,6 +127,33 @@ def evaluate_model(
         if claim.is_asked_of(measured):
             judgement = judge(claim, measured, level=level, resamples=resamples)
             judgements.append(replace(judgement, case=claim.model))
+    return judgements
+
+
+def evaluate_models(
+    stores: Mapping[str, Sequence[str]], *, level: float = LEVEL, resamples: int = RESAMPLES
+) -> list[Judgement]:
+    """Judge all claims about the models of a study.
+
+    Parameters
+    ----------
+    stores : mapping of str to sequence of str
+        For each stage of :data:`MODEL_STAGES`, its files.
+    level : float
+        Coverage of the intervals.
+    resamples : int
+        How many bootstrap resamples.
+
+    Returns
+    -------
+    list of Judgement
+        Model by model.
+    """
+    judgements = []
+    for stage in MODEL_STAGES:
+        for path in stores[stage]:
+            arrays = read_store(path)
+            judgements += evaluate_model(stage, arrays, level=level, resamples=resamples)
     return judgements
 
 

@@ -109,10 +109,8 @@ def measure(
         params = case.any_network()
         moment = "start" if set(minima.arms) & set(trained) else "end"
         walk = _Walk(spec, problem, params, moment, (case.name, "untrained", 0, moment))
-        for name, values in walk.measures(options).items():
-            along_valley.begin(name, values.shape)
-        for name, charge in _unit_charges(spec, params).items():
-            of_units.begin(name, tuple(charge.shape))
+        along_valley.begin_all(walk.measures(options))
+        of_units.begin_all(_unit_charges(spec, params))
     imbalance = "charges over squared lengths of the balanced network"
     times = np.array(options["times"], float)
     coordinates = {
