@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from symgeom.ground.checks import SymgeomError
+from symgeom.ground.memory import lacks_memory, without_memory
 from symgeom.ground.whole_files import remove_partials
 
 STOPPED = 130
@@ -48,16 +49,17 @@ def launch(main: Callable[..., None], snakemake: object) -> None:
             remove_partials(path)
         try:
             main(**{name: arguments[name] for name in names})
-        except SymgeomError as mistake:
+        except Exception as error:
+            sentence = without_memory(error) if lacks_memory(error) else str(error)
+            if not isinstance(error, SymgeomError) and not lacks_memory(error):
+                traceback.print_exc()  # a fault of ours: the log must hold it too
+                sys.exit(1)
             if os.environ.get("SYMGEOM_DEBUG"):
                 raise
             job = ", ".join(
                 f"{name} {value}" for name, value in snakemake.wildcards.items() if value
             )
-            sys.stderr.write(f"\nError in {snakemake.rule} ({job}): {mistake}\n")
-            sys.exit(1)
-        except Exception:
-            traceback.print_exc()  # a fault of ours: the log must hold it too
+            sys.stderr.write(f"\nError in {snakemake.rule} ({job}): {sentence}\n")
             sys.exit(1)
 
 

@@ -47,7 +47,7 @@ from symgeom.study.stages import curvature, flatness
 from symgeom.study.summary import minima_table
 
 config = yaml.safe_load(open("config/config.yaml"))
-check_config(config, ["config/config.yaml"])
+check_config(config, [])
 options = study.options["curvature"] | {"slope_power": 2.0}
 stages = {
     "curvature": curvature.measure(study.case, study.torus, study.minima, options),

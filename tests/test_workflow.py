@@ -359,35 +359,6 @@ def test_a_dead_unit_is_named_and_can_be_dropped(study, tmp_path):
     assert (canonical["absorbed_inputs"].sel(arm="sgd") == constant).all()
 
 
-@pytest.mark.parametrize(
-    ("change", "sentence"),
-    [
-        ("training: {epoch: 3}", "unknown key 'training.epoch'. Did you mean 'epochs'?"),
-        (
-            "arms: {sgd: {method: sgdd}}",
-            "key 'arms.sgd.method' is 'sgdd', which is unknown. Choose one of: sgd, adam",
-        ),
-        ("arms: {sgd: {learning_rate: -0.1}}", "key 'arms.sgd.learning_rate' cannot be used: -0.1"),
-        (
-            "cases: {tiny: {data: {name: digit}}}",
-            "key 'cases.tiny.data.name' is 'digit', which is unknown",
-        ),
-        ("seeds: 0", "key 'seeds' cannot be used: it is 0, expected a number of seeds"),
-        (
-            "claims: {roles: {flat: nobody}}",
-            "key 'claims.roles.flat' names the arm 'nobody', which is not among the arms",
-        ),
-        ("study: ../elsewhere", "key 'study' cannot be used"),
-    ],
-)
-def test_a_wrong_configuration_stops_with_one_sentence(study, tmp_path, change, sentence):
-    run = snakemake(study[0], *override(tmp_path, change), "--dry-run", "--cores", "1")
-    assert f"{tmp_path}/override.yaml: " in run.stdout + run.stderr
-    assert run.returncode != 0
-    assert sentence in run.stdout + run.stderr
-    assert "Traceback" not in run.stdout + run.stderr
-
-
 def test_a_network_that_does_not_fit_the_data_stops_with_one_sentence(study, tmp_path):
     target = "results/other/symmetry/tiny.json"
     change = override(tmp_path, "{study: other, cases: {tiny: {network: {input_shape: [32]}}}}")

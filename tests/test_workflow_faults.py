@@ -1,4 +1,4 @@
-"""What goes wrong stops nothing else: a killed training, and data that cannot be read."""
+"""What goes wrong is said, and stops nothing else: a configuration, a kill, data, memory."""
 
 import subprocess
 import sys
@@ -58,6 +58,27 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_bytes(clone, tmp_path)
     assert [path.read_bytes() for path in made] == resumed
 
 
+@pytest.mark.parametrize(
+    ("words", "text", "sentence"),
+    [
+        ((), "training: {epoch: 3}", "unknown key 'training.epoch'. Did you mean 'epochs'?"),
+        ((), "seeds: 0", "key 'seeds' cannot be used: it is 0, expected a number of seeds"),
+        ((), "study: ../elsewhere", "key 'study' cannot be used"),
+        ((), "claims: {level: .nan}", "key 'claims.level' is nan. Give a finite number."),
+        ((), "arms: {mine: {method: sgd}, mine: {}}", "key 'arms.mine' stands twice"),
+        (("--config", "seeds=100000"), "", "--config: key 'seeds' asks for 100,000 minima"),
+    ],
+)
+def test_a_wrong_configuration_stops_with_one_sentence(clone, tmp_path, words, text, sentence):
+    named = override(tmp_path, text) if text else ()
+    run = snakemake(clone, *named, *words, "--dry-run", "--cores", "1")
+    said = run.stdout + run.stderr
+    assert run.returncode != 0
+    assert f"{tmp_path}/override.yaml: " in said or not text
+    assert sentence in said
+    assert "Traceback" not in said
+
+
 def pictures(place: Path, classes: int) -> Path:
     """Write three small pictures of each class."""
     grey = np.random.default_rng(0)
@@ -80,7 +101,10 @@ def test_pictures_that_cannot_be_used_stop_their_case_alone(clone, tmp_path):
     for path in (single, broken, usable):
         data = f"{{name: image_folder, options: {{path: {path}, test_fraction: 0.34}}}}"
         cases += f"  {path.name}: {{data: {data}, network: {network}}}\n"
-    targets = [f"results/pictures/symmetry/{case}.json" for case in ("single", "broken", "usable")]
+    drawn = "{name: teacher, options: {samples: 10000000, features: 100000}}"
+    cases += f"  huge: {{data: {drawn}, network: {network}}}\n"
+    names = ("single", "broken", "usable", "huge")
+    targets = [f"results/pictures/symmetry/{case}.json" for case in names]
     words = override(tmp_path, f"study: pictures\ncases:\n{cases}")
     run = snakemake(clone, *targets, *words, "--cores", "2")
     assert run.returncode != 0
@@ -89,4 +113,6 @@ def test_pictures_that_cannot_be_used_stop_their_case_alone(clone, tmp_path):
     assert "has 1 class folders ['class0']. Give at least two" in run.stderr
     unread = "Cannot read the picture 'class1/1.png' of class 'class1'"
     assert f"Error in prepare_data (case broken): {unread}" in run.stderr
-    assert [(clone / target).is_file() for target in targets] == [False, False, True]
+    assert [(clone / target).is_file() for target in targets] == [False, False, True, False]
+    without_memory = "Cannot compute this: memory ran out where 8000800000000 bytes were asked for."
+    assert f"Error in prepare_data (case huge): {without_memory}" in run.stderr

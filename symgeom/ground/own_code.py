@@ -1,17 +1,28 @@
 """The user's own code by where it is: ``package.module:name``, from the working directory first.
 
 Networks and optimizers of a study may be the user's own. Both are imported and called here, and
-what goes wrong is said in one sentence.
+what goes wrong is said in one sentence: with what, and in which line of the user's file.
 """
 
 import inspect
 import sys
+import sysconfig
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 from symgeom.ground.checks import SymgeomError
+
+NOT_THE_USERS = (
+    str(Path(__file__).parents[1]),
+    sysconfig.get_path("stdlib"),
+    sysconfig.get_path("purelib"),
+    "<",
+)
+"""How the paths of files begin that are not the user's own: those of libraries, and of no file."""
 
 
 def find(where: str, what: str) -> Callable[..., object]:
@@ -41,12 +52,17 @@ def find(where: str, what: str) -> Callable[..., object]:
     """
     module_name, _, name = where.partition(":")
     try:
-        module = import_module(module_name)
-    except (ImportError, ValueError, TypeError, SyntaxError) as error:
+        module = _imported(module_name)
+    except (ImportError, SyntaxError) as error:
         raise SymgeomError(
             f"Cannot import '{module_name}' for {what} '{where}': {error}. It was looked for in "
             f"the working directory '{Path.cwd()}' and among the installed packages. Write "
             "'package.module:function', and install what it needs."
+        ) from error
+    except (Exception, SystemExit) as error:  # the user's own code runs here
+        raise SymgeomError(
+            f"Cannot import '{module_name}' for {what} '{where}': it ends with {told(error)}. "
+            "Correct it: on import a module should define things alone."
         ) from error
     function = getattr(module, name, None)
     if not callable(function):
@@ -87,17 +103,14 @@ def call(
     Raises
     ------
     SymgeomError
-        If the function does not take the arguments.
+        If the function does not take the arguments, or fails.
 
     Examples
     --------
     >>> call("builtins:dict", dict, (), {"a": 1})
     {'a': 1}
     """
-    try:
-        signature = inspect.signature(function)
-    except ValueError:  # a builtin that does not say what it takes
-        return function(*positional, **keywords)
+    signature = signature_of(function)
     try:
         signature.bind(*positional, **keywords)
     except TypeError as error:
@@ -105,7 +118,74 @@ def call(
             f"Cannot call '{where}' with options {sorted(keywords)}: {error}; it takes "
             f"{signature}. Give those options{advice}."
         ) from error
-    return function(*positional, **keywords)
+    try:
+        return function(*positional, **keywords)
+    except SymgeomError:
+        raise
+    except Exception as error:  # the user's own code runs here
+        raise SymgeomError(
+            f"Cannot call '{where}' with options {dict(keywords)}: it fails with {told(error)}. "
+            "Correct it, or the options."
+        ) from error
+
+
+def signature_of(function: Callable[..., object]) -> inspect.Signature:
+    """Return what a function takes.
+
+    Parameters
+    ----------
+    function : callable
+        A function or a class.
+
+    Returns
+    -------
+    inspect.Signature
+        Of a builtin that does not say what it takes, that of a function that takes everything.
+
+    Examples
+    --------
+    >>> signature_of(dict)
+    <Signature (*args, **kwargs)>
+    """
+    try:
+        return inspect.signature(function)
+    except ValueError:
+        everything = inspect.Parameter("args", inspect.Parameter.VAR_POSITIONAL)
+        by_name = inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD)
+        return inspect.Signature([everything, by_name])
+
+
+def told(error: BaseException) -> str:
+    """Say what a user's code raised, and in which line of a file of the user's.
+
+    Parameters
+    ----------
+    error : BaseException
+        What was raised.
+
+    Returns
+    -------
+    str
+        Its kind, its words, and the innermost line that is no library's.
+
+    Examples
+    --------
+    >>> told(ValueError("too wide"))
+    'ValueError: too wide'
+    """
+    first_line, *_ = [*str(error).strip().splitlines(), "no reason"]
+    words = f"{type(error).__name__}: {first_line.rstrip('.')}"
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if not frame.filename.startswith(NOT_THE_USERS):
+            return f"{words} ({frame.filename}, line {frame.lineno})"
+    return words
+
+
+def _imported(name: str) -> ModuleType:
+    """Import a module, once it is certain that its name is one."""
+    if not all(word.isidentifier() for word in name.split(".")):
+        raise ImportError("this is no name of a module")
+    return import_module(name)
 
 
 @contextmanager

@@ -100,6 +100,7 @@ def test_weights_depend_on_the_generator_alone():
     [
         ({"width": [3]}, "Unknown option of network 'mlp' 'width': choose one of 'widths'"),
         ({"widths": [3, 0]}, r"widths \[3, 0\]: give a list of positive whole numbers"),
+        ({"widths": [10**12]}, r"widths \[1000000000000\]: give a list of .* up to 1,000,000, one"),
         ({"widths": 3}, "widths 3: give a list"),
         ({"activation": "swish"}, "Unknown activation of network 'mlp' 'swish'"),
         ({"initialisation": "zero"}, "Unknown initialisation of network 'mlp' 'zero'"),

@@ -175,6 +175,11 @@ def test_torchvision_weights_depend_on_the_generator_alone():
             (3, 32, 32),
             "'vgg11' with options {'depth': 3}: .*unexpected keyword",
         ),
+        (
+            {"model": "vit_b_16", "image_size": 33},
+            (3, 33, 33),
+            "'vit_b_16' with options {'image_size': 33}: Input shape indivisible by patch size",
+        ),
     ],
 )
 def test_bad_requests_of_torchvision_are_named(options: dict, shape: tuple[int, ...], message: str):

@@ -242,6 +242,8 @@ def test_weights_depend_on_the_generator_alone(name: str):
             {"width": 0.001},
             "'vgg16' with width 0.001: give a factor on its 64 to 512 channels",
         ),
+        ("vgg16", (3, 32, 32), {"width": 1e30}, "at least one, up to 1,000"),
+        ("vgg16", (3, 32, 32), {"width": float("nan")}, "'vgg16' with width nan: give a factor"),
         ("vgg16", (3, 32, 32), {"width": "wide"}, "'vgg16' with width 'wide': give a factor"),
         (
             "resnet18",

@@ -10,8 +10,10 @@ from clones import ROOT
 from snakemake.utils import update_config
 
 from symgeom.study.planning import checkpoints, code, configuration, options
-from symgeom.study.planning.configuration import ConfigError
+from symgeom.study.planning.merging import in_order_of_sources
+from symgeom.study.planning.sources import ConfigError, read_sources
 
+SOURCES = read_sources([ROOT / "config/config.yaml"])
 CONFIG = yaml.safe_load((ROOT / "config/config.yaml").read_text())
 
 
@@ -27,7 +29,7 @@ def changed(path, value):
 
 
 def test_the_default_configuration_is_valid():
-    configuration.check_config(CONFIG, [ROOT / "config/config.yaml"])
+    configuration.check_config(CONFIG, SOURCES)
 
 
 @pytest.mark.parametrize(
@@ -36,12 +38,11 @@ def test_the_default_configuration_is_valid():
     ids=lambda file: file.stem,
 )
 def test_every_shipped_study_is_valid(file):
-    config, files = copy.deepcopy(CONFIG), [ROOT / "config/config.yaml", file]
+    config = copy.deepcopy(CONFIG)
+    if file.parent.name == "tests":  # these replace the default study
+        config = {}
     update_config(config, yaml.safe_load(file.read_text()))
-    for section in ("arms", "cases"):
-        config[section] = configuration.in_order_of_files(section, config[section], files)
-    config["claims"]["roles"] = configuration.without_null(config["claims"]["roles"])
-    configuration.check_config(config, files)
+    configuration.complete(config, [ROOT / "config/config.yaml", file])
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,7 @@ def test_every_shipped_study_is_valid(file):
             "key 'arms.sgd.method' is 'lion', which is unknown. Choose one of: sgd, adam, sam, "
             "rsgd, entropy_sgd, swa, adv",
         ),
-        ("arms.sgd.learning_rate", -0.1, "key 'arms.sgd.learning_rate' cannot be used: -0.1"),
+        ("arms.sgd.learning_rate", -0.1, "key 'arms.sgd.learning_rate' cannot be used: it is -0.1"),
         (
             "cases.mlp.data.name",
             "mnits",
@@ -104,20 +105,20 @@ def test_every_shipped_study_is_valid(file):
 )
 def test_a_wrong_key_is_named_with_its_file(path, value, message):
     with pytest.raises(ConfigError, match=message) as caught:
-        configuration.check_config(changed(path, value), [ROOT / "config/config.yaml"])
+        configuration.check_config(changed(path, value), SOURCES)
     assert str(ROOT / "config/config.yaml") in str(caught.value)
 
 
 def test_the_file_that_is_named_is_the_one_that_sets_the_key(tmp_path):
     mine = tmp_path / "mine.yaml"
     mine.write_text("flatness: {drawz: 3}\n")
-    files = [ROOT / "config/config.yaml", mine]
+    sources = read_sources([ROOT / "config/config.yaml", mine])
     with pytest.raises(ConfigError, match=f"^{mine}: unknown key 'flatness.drawz'"):
-        configuration.check_config(changed("flatness.drawz", 3), files)
+        configuration.check_config(changed("flatness.drawz", 3), sources)
     with pytest.raises(
         ConfigError, match=rf"^{ROOT}/config/config.yaml: key 'arms.sgd.learning_rate'"
     ):
-        configuration.check_config(changed("arms.sgd.learning_rate", 0), files)
+        configuration.check_config(changed("arms.sgd.learning_rate", 0), sources)
 
 
 def test_arms_of_later_files_come_last_and_null_removes_one(tmp_path):
@@ -130,7 +131,7 @@ def test_arms_of_later_files_come_last_and_null_removes_one(tmp_path):
         "rsgd": {},
         "sgd": {},
     }  # the order in which Snakemake merges
-    assert list(configuration.in_order_of_files("arms", merged, [first, second])) == [
+    assert list(in_order_of_sources("arms", merged, read_sources([first, second]))) == [
         "rsgd",
         "sgd",
         "new",
@@ -142,7 +143,7 @@ def test_a_file_that_names_every_arm_decides_their_order(tmp_path):
     first.write_text("arms: {rsgd: {}, sgd: {}, adam: {}}")
     second.write_text("arms: {new: {}, sgd: {}, rsgd: {}, adam: null}")
     merged = {"new": {}, "sgd": {}, "rsgd": {}, "adam": None}
-    assert list(configuration.in_order_of_files("arms", merged, [first, second])) == [
+    assert list(in_order_of_sources("arms", merged, read_sources([first, second]))) == [
         "new",
         "sgd",
         "rsgd",
@@ -228,7 +229,7 @@ def test_a_case_may_limit_samples_and_train_its_chains_in_its_own_way():
     case = next(iter(config["cases"]))
     config["chains"] |= {"samples": 900, "learning_rate": 0.1}
     config["cases"][case] |= {"samples": 300, "chains": {"learning_rate": 0.001}}
-    configuration.check_config(config, [ROOT / "config/config.yaml"])
+    configuration.check_config(config, SOURCES)
     assert options.case_options(config, "chains", case) == config["chains"] | {
         "samples": 300,
         "learning_rate": 0.001,
@@ -283,7 +284,7 @@ def test_no_name_leads_out_of_the_folder_of_the_study(name):
         if path != "study":
             config[path][name] = next(iter(config[path].values()))
         with pytest.raises(ConfigError, match=words):
-            configuration.check_config(config, [ROOT / "config/config.yaml"])
+            configuration.check_config(config, SOURCES)
 
 
 @pytest.mark.parametrize("name", ["data", "reference"])
@@ -291,7 +292,7 @@ def test_a_study_is_not_named_like_what_lies_beside_it(name):
     with pytest.raises(
         ConfigError, match="key 'study' cannot be used: it is .* neither data nor reference"
     ):
-        configuration.check_config(changed("study", name), [ROOT / "config/config.yaml"])
+        configuration.check_config(changed("study", name), SOURCES)
 
 
 def test_rules_write_below_the_folder_of_the_study_alone():
@@ -394,8 +395,8 @@ def test_seeds_are_checkpoints_by_name(home):
         1
     ] == str(home / "weights/mlp/b.pt")
     assert (
-        checkpoints.arms_by(config, imported=True),
-        checkpoints.arms_by(config, imported=False),
+        options.arms_by(config, imported=True),
+        options.arms_by(config, imported=False),
     ) == (
         ["known"],
         ["sgd"],

@@ -10,19 +10,16 @@ sys.path.insert(0, str(Path(workflow.current_basedir.get_path_or_uri(secret_free
 from snakemake.exceptions import WorkflowError
 
 from symgeom.ground.checks import SymgeomError
+from symgeom.ground.memory import after_a_kill
 from symgeom.study.planning import split
-from symgeom.study.planning.checkpoints import arms_by, checkpoints_of, unfold_folders
+from symgeom.study.planning.checkpoints import checkpoints_of
 from symgeom.study.planning.code import code_digest
-from symgeom.study.planning.configuration import (
-    ROOT,
-    ConfigError,
-    check_config,
-    in_order_of_files,
-    without_null,
-)
+from symgeom.study.planning.configuration import complete
 from symgeom.study.planning.life import sign_of_life
 from symgeom.study.planning.options import (
     DEFAULT,
+    ROOT,
+    arms_by,
     case_options,
     command_options,
     gpus,
@@ -30,16 +27,12 @@ from symgeom.study.planning.options import (
     recipe_of,
     training_of,
 )
+from symgeom.study.planning.sources import ConfigError
 
 # The default configuration first: files that are given on the command line override it.
 FILES = sorted(workflow.configfiles, key=lambda file: Path(file) != DEFAULT)
 try:
-    for section in ("arms", "cases"):
-        if isinstance(config.get(section), dict):
-            config[section] = in_order_of_files(section, config[section], FILES)
-    config["arms"] = unfold_folders(config)
-    check_config(config, FILES)
-    config["claims"]["roles"] = without_null(config["claims"]["roles"])
+    complete(config, FILES, workflow.config_settings.config)
 except ConfigError as mistake:
     raise WorkflowError(str(mistake)) from None
 

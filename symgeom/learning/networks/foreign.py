@@ -5,7 +5,6 @@ generator that the caller gives; afterwards it is put back. So the weights of a 
 seeds alone, and nothing else in the process moves.
 """
 
-import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -14,7 +13,7 @@ import torch
 from torch import nn
 
 from symgeom.ground.checks import SymgeomError
-from symgeom.ground.own_code import call, find, working_directory
+from symgeom.ground.own_code import call, find, signature_of, working_directory
 from symgeom.ground.torchvision_door import import_torchvision
 
 
@@ -78,7 +77,7 @@ def build_torchvision(
     with _seeded(generator):
         try:
             return models.get_model(model, weights=None, num_classes=classes, **model_options)
-        except (TypeError, ValueError) as error:
+        except Exception as error:  # torchvision's own code runs here
             raise SymgeomError(
                 f"Cannot build torchvision's '{model}' with options {model_options}: {error}. "
                 "Give what its function takes."
@@ -129,7 +128,7 @@ def build_users_network(
     Raises
     ------
     SymgeomError
-        If the function is not found, does not take the options, or returns no module.
+        If the function is not found, does not take the options, fails, or returns no module.
 
     Examples
     --------
@@ -142,7 +141,7 @@ def build_users_network(
     keywords = dict(options or {})
     with working_directory(), _seeded(generator):
         function = find(reference, "network")
-        if "generator" in inspect.signature(function).parameters:
+        if "generator" in signature_of(function).parameters:
             words = (tuple(input_shape), classes, keywords)
             keywords = {"generator": generator}
         advice = ", or write it as (input_shape, classes, options, *, generator)"

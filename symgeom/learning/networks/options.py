@@ -1,6 +1,5 @@
 """The options of networks, and their checks: what makes no network is named in one sentence."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TypeVar
@@ -11,6 +10,13 @@ from symgeom.ground.checks import SymgeomError, check_choice
 @dataclass(frozen=True)
 class NetworkOptions:
     """What the options of every network derive from: a field with a default for every option."""
+
+
+LARGEST_SIZE = 1_000_000
+"""Units, channels or whatever else a layer may have: more have no room in any memory."""
+
+LARGEST_FACTOR = 1000
+"""By how much a network may be wider than it was published."""
 
 
 Options = TypeVar("Options", bound=NetworkOptions)
@@ -81,7 +87,7 @@ def check_sizes(network: str, option: str, sizes: object, meaning: str) -> tuple
     Raises
     ------
     SymgeomError
-        If it is no list of positive whole numbers.
+        If it is no list of positive whole numbers, or one is too large.
 
     Examples
     --------
@@ -92,7 +98,7 @@ def check_sizes(network: str, option: str, sizes: object, meaning: str) -> tuple
         return tuple(sizes)
     raise SymgeomError(
         f"Cannot build network '{network}' with {option} {sizes!r}: "
-        f"give a list of positive whole numbers, {meaning}."
+        f"give a list of positive whole numbers up to {LARGEST_SIZE:,}, {meaning}."
     )
 
 
@@ -116,7 +122,7 @@ def scaled_channels(network: str, sizes: Sequence[int], width: object) -> list[i
     Raises
     ------
     SymgeomError
-        If the factor is no positive number, or leaves a layer without channels.
+        If the factor is no positive number, leaves a layer without channels, or is too large.
 
     Examples
     --------
@@ -129,7 +135,8 @@ def scaled_channels(network: str, sizes: Sequence[int], width: object) -> list[i
             return channels
     raise SymgeomError(
         f"Cannot build network '{network}' with width {width!r}: give a factor on its "
-        f"{min(sizes)} to {max(sizes)} channels that leaves every layer at least one."
+        f"{min(sizes)} to {max(sizes)} channels that leaves every layer at least one, up to "
+        f"{LARGEST_FACTOR:,}."
     )
 
 
@@ -170,8 +177,8 @@ def check_image(network: str, input_shape: Sequence[int], pixels: int) -> int:
 
 
 def _is_size(size: object) -> bool:
-    return type(size) is int and size >= 1
+    return type(size) is int and 1 <= size <= LARGEST_SIZE
 
 
 def _is_factor(width: float) -> bool:
-    return not isinstance(width, bool) and 0 < width < math.inf
+    return not isinstance(width, bool) and 0 < width <= LARGEST_FACTOR

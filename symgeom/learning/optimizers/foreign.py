@@ -38,7 +38,8 @@ def build_users_optimizer(reference: str, options: Mapping[str, object]) -> Meth
     >>> build_users_optimizer("symgeom.learning.optimizers.sgd:SGD", options).learning_rate
     0.05
     """
-    method = _called(reference, options)
+    with working_directory():
+        method = call(reference, find(reference, "optimizer"), (), dict(options))
     if not isinstance(method, Method) or not is_dataclass(method):
         raise SymgeomError(
             f"Cannot use optimizer '{reference}': it gives a {type(method).__name__}. "
@@ -53,18 +54,3 @@ def build_users_optimizer(reference: str, options: Mapping[str, object]) -> Meth
         )
     method.check()
     return method
-
-
-def _called(reference: str, options: Mapping[str, object]) -> object:
-    """Return what the user's function or class gives."""
-    with working_directory():
-        function = find(reference, "optimizer")
-        try:
-            return call(reference, function, (), dict(options))
-        except SymgeomError:
-            raise
-        except Exception as error:  # the user's own code runs here
-            raise SymgeomError(
-                f"Cannot use optimizer '{reference}': calling it with {dict(options)} fails with "
-                f"{type(error).__name__}: {error}. Correct it, or the options of its arm."
-            ) from error

@@ -23,6 +23,7 @@ from typing import ClassVar, final
 import torch
 from torch import Tensor
 
+from symgeom.ground.schedule import Averaging
 from symgeom.ground.types import Parameters
 from symgeom.learning.optimizers.arithmetic import heavy_ball, per_member, zeros_like
 from symgeom.learning.optimizers.method import Gradient, Method, State
@@ -58,9 +59,9 @@ class AveragedSGD(Method):
     momentum: float = 0.9
     weight_decay: float = 0.0
     schedule: str = "constant"
-    average_from: float = 0.75
-    average_every: int = 1
-    averages_least: int = 5
+    average_from: float = Averaging.average_from
+    average_every: int = Averaging.average_every
+    averages_least: int = Averaging.averages_least
     averaging_learning_rate: float = 0.05
 
     def __post_init__(self) -> None:
@@ -128,18 +129,8 @@ class AveragedSGD(Method):
 
     def never_finishes(self, epochs: int) -> str | None:
         """Return why the mean could never have enough terms, if so."""
-        first = 0
-        while first / epochs < self.average_from:
-            first += 1
-        terms = (epochs - first) // self.average_every
-        if terms >= self.averages_least:
-            return None
-        return (
-            f"averaging begins after epoch {first} (average_from = {self.average_from}), "
-            f"so that the mean has {terms} terms in the end, and averages_least = "
-            f"{self.averages_least}. Raise epochs, or lower average_from, average_every or "
-            "averages_least."
-        )
+        averaging = Averaging(self.average_from, self.average_every, self.averages_least)
+        return averaging.obstacle(epochs)
 
     def may_stop(self, state: State) -> bool:
         """Return whether the means have enough terms."""

@@ -4,41 +4,12 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
-from symgeom.study.planning.configuration import ConfigError
+from symgeom.study.planning.options import IMPORTED
+from symgeom.study.planning.sources import ConfigError
 from symgeom.study.planning.split import seeds_of
-
-IMPORTED = "checkpoints"
-"""The method of arms that were trained elsewhere."""
 
 WEIGHT_FILES = (".safetensors", ".pt", ".pth")
 """How files of weights end."""
-
-
-def arms_by(config: Mapping, *, imported: bool) -> list[str]:
-    """Return the arms that were trained elsewhere, or those that are trained here.
-
-    Parameters
-    ----------
-    config : mapping
-        The configuration.
-    imported : bool
-        Which of them.
-
-    Returns
-    -------
-    list of str
-        In the order of the study.
-
-    Examples
-    --------
-    >>> arms_by({"arms": {"sgd": {"method": "sgd"}}}, imported=True)
-    []
-    """
-    arms = []
-    for arm, recipe in config["arms"].items():
-        if (recipe["method"] == IMPORTED) == imported:
-            arms.append(arm)
-    return arms
 
 
 def unfold_folders(config: Mapping) -> object:

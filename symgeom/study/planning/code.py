@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from symgeom.study.planning.configuration import ROOT
+from symgeom.study.planning.options import ROOT
 
 DOOR = ROOT / "symgeom/__init__.py"
 
@@ -55,6 +55,23 @@ def code_digest(script: str, *modules: str, own_code: Sequence[str] = ()) -> str
         16 hexadecimal digits.
     """
     return _digest(script, modules, tuple(own_code), Path.cwd())
+
+
+def file_of(module: str) -> Path | None:
+    """Return the file of a module in the current folder or in the repository.
+
+    Parameters
+    ----------
+    module : str
+        With its packages, as it is imported.
+
+    Returns
+    -------
+    Path or None
+        None if it is in neither.
+    """
+    files = _files_of(module, _folders())
+    return files[-1] if files else None
 
 
 @cache
@@ -106,7 +123,7 @@ def _source(file: Path) -> _Source:
     content = file.read_bytes()
     try:
         tree = ast.parse(content)
-    except SyntaxError:  # of a user's file: the job that imports it says so
+    except (SyntaxError, ValueError):  # of a user's file: planning says so
         return _Source([], hashlib.sha256(content).hexdigest())
     imports: list[Path] = []
     folders = _folders()

@@ -1,24 +1,42 @@
-"""The configuration of a study: merged from files in their order, and checked at the start."""
+"""The configuration of a study: what it may hold, and its check at the start.
+
+What is checked first makes the next check simple: every key is text and every number finite; every
+key is in the schema and has a value that it may have; nothing contradicts another key, nor what can
+be known of a study before it begins (:mod:`~symgeom.study.planning.foresight`).
+"""
 
 import difflib
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 
 import jsonschema
 import yaml
 
 from symgeom.landscape.flatness.measures.catalogue import SECTIONS
-
-ROOT = Path(__file__).resolve().parents[3]
-"""The folder of the repository."""
+from symgeom.study.planning.checkpoints import unfold_folders
+from symgeom.study.planning.foresight import Fault, contradictions
+from symgeom.study.planning.merging import begin_anew, in_order_of_sources, without_null
+from symgeom.study.planning.options import ROOT
+from symgeom.study.planning.sources import (
+    COMMAND_LINE,
+    LOADER,
+    ConfigError,
+    Source,
+    dotted,
+    origin,
+    read_sources,
+)
+from symgeom.study.planning.words import Schema, allowed, resolved
 
 SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
 
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # seven times faster, where it is built
+LARGEST = 2**63 - 1
+"""The largest whole number of 64 bits."""
 
-
-class ConfigError(Exception):
-    """A configuration that cannot be run; the text names file and key and says what to do."""
+SHOWN = 60
+"""How many characters of a wrong value a message shows."""
 
 
 def schema() -> dict:
@@ -34,7 +52,7 @@ def schema() -> dict:
     >>> schema()["properties"]["curvature"]["properties"]["eigenvalues"]["type"]
     'integer'
     """
-    written = yaml.load(SCHEMA.read_text(), _Loader)
+    written = yaml.load(SCHEMA.read_text(), LOADER)
     sections = dict(written["properties"])
     for section in SECTIONS:
         sections[section.name] = section.schema()
@@ -42,159 +60,171 @@ def schema() -> dict:
     return written
 
 
-def check_config(config: dict, files: Sequence[str | Path]) -> None:
+def complete(
+    config: dict, files: Sequence[str | Path], command_line: Mapping | None = None
+) -> None:
+    """Make of what Snakemake has merged the configuration that rules use, or say why it is none.
+
+    Parameters
+    ----------
+    config : dict
+        The merged configuration; it is changed: arms and cases come in the order of the files, what
+        is null is left out, and every folder of checkpoints is its arms.
+    files : sequence of str or Path
+        The files that it was merged from, the first one first.
+    command_line : mapping, optional
+        What the command line sets, which overrides all files.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be run.
+    """
+    sources = read_sources(files, command_line)
+    begin_anew(config, sources)
+    for section in ("arms", "cases"):
+        if isinstance(config.get(section), Mapping):
+            config[section] = in_order_of_sources(section, config[section], sources)
+    config["arms"] = unfold_folders(config)
+    check_config(config, sources)
+    config["claims"]["roles"] = without_null(config["claims"]["roles"])
+
+
+def check_config(config: dict, sources: Sequence[Source]) -> None:
     """Raise unless a configuration can be run; nothing is filled in, and nothing unknown accepted.
 
     Parameters
     ----------
     config : dict
         The merged configuration.
-    files : sequence of str or Path
-        The files that it was merged from, for the message.
+    sources : sequence of Source
+        What it was merged from, for the message.
 
     Raises
     ------
     ConfigError
-        If it does not fit the schema, names arms that do not exist, or contradicts itself.
+        If it does not fit the schema, names arms that do not exist, contradicts itself, or asks for
+        what cannot be done.
     """
-    validator = jsonschema.Draft202012Validator(schema())
-    errors = sorted(validator.iter_errors(config), key=lambda error: -len(error.absolute_path))
+    _raise_first(_faults(config, []), sources)
+    root = schema()
+    errors = sorted(_validator(root).iter_errors(config), key=_depth)
     if errors:
-        raise ConfigError(_sentence(errors[0], files))
-    if config["granularity"]["seeds_per_job"]:
-        _check_trained_alone(config, files)
-    roles = without_null(config["claims"]["roles"])
-    for role, arm in roles.items():
-        if arm not in config["arms"]:
-            file = _origin(["claims", "roles", role], files)
-            names = ", ".join(config["arms"])
-            raise ConfigError(
-                f"{file}: key 'claims.roles.{role}' names the arm '{arm}', which is not among the "
-                f"arms: {names}."
-            )
+        raise ConfigError(_sentence(errors[0], root, sources))
+    _raise_first(contradictions(config), sources)
 
 
-def without_null(section: Mapping) -> dict:
-    """Return a section without what a later file has set to null.
-
-    Parameters
-    ----------
-    section : mapping
-        A section of the configuration.
-
-    Returns
-    -------
-    dict
-        The rest.
-
-    Examples
-    --------
-    >>> without_null({"sgd": {}, "adam": None})
-    {'sgd': {}}
-    """
-    return {name: value for name, value in section.items() if value is not None}
+def _raise_first(faults: Iterator[Fault], sources: Sequence[Source]) -> None:
+    for path, fault in faults:
+        raise ConfigError(f"{origin(path, sources)}: key '{dotted(path)}' {fault}")
 
 
-def in_order_of_files(section: str, merged: Mapping, files: Sequence[str | Path]) -> dict:
-    """Return what a section holds in the order in which the files name it, without null.
-
-    Snakemake puts the keys of later files first, which would shift every arm into another part.
-
-    Parameters
-    ----------
-    section : str
-        "arms" or "cases".
-    merged : mapping
-        The section as Snakemake merged it.
-    files : sequence of str or Path
-        The files, the first one first.
-
-    Returns
-    -------
-    dict
-        The last file that names all that is left decides the order; else names come in the order
-        of the files.
-    """
-    remaining = without_null(merged)
-    names: list[str] = []
-    complete: list[str] = []
-    for file in files:
-        content = yaml.safe_load(Path(file).read_text()) or {}
-        names_of_file = list(content.get(section) or {})
-        names += names_of_file
-        if set(names_of_file) >= set(remaining):
-            complete = names_of_file
-    order = dict.fromkeys([*complete, *names, *remaining])
-    return {name: remaining[name] for name in order if name in remaining}
+def _faults(value: object, path: Sequence[str | int]) -> Iterator[Fault]:
+    """Yield keys that are no text, and numbers that no computer can count with."""
+    if isinstance(value, Mapping):
+        for key, part in value.items():
+            if not isinstance(key, str):
+                yield path, f"holds the key {_shown(key)}, which is no text. Put it in quotes."
+            yield from _faults(part, [*path, key])
+    elif isinstance(value, list | tuple):
+        for number, part in enumerate(value):
+            yield from _faults(part, [*path, number])
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield path, f"is {value}. Give a finite number."
+    elif isinstance(value, int) and abs(value) > LARGEST:
+        yield path, f"is {_shown(value)}, which does not fit in 64 bits. Give a smaller number."
 
 
-def _check_trained_alone(config: Mapping, files: Sequence[str | Path]) -> None:
-    # The last bits of seeds that are computed together depend on the split.
-    sections: dict[tuple[str, ...], Mapping] = {("training",): config["training"]}
-    for case, options in config["cases"].items():
-        sections["cases", case, "training"] = options.get("training", {})
-    for path, training in sections.items():
-        if training.get("together") == "batched":
-            keys = [*path, "together"]
-            raise ConfigError(
-                f"{_origin(keys, files)}: key '{_dotted(keys)}' is 'batched', which makes the last "
-                "bits of a seed depend on its company, but 'granularity.seeds_per_job' splits the "
-                "seeds of an arm. Set the one to auto, or the other to null."
-            )
+def _validator(root: Schema) -> jsonschema.Draft202012Validator:
+    """Return a validator for which 2.0 is no whole number."""
+    types = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_whole)
+    kind = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=types)
+    return kind(root)
 
 
-def _sentence(error: jsonschema.ValidationError, files: Sequence[str | Path]) -> str:
-    """Turn a schema error into one sentence that names the file and the key."""
+def _is_whole(checker: jsonschema.TypeChecker, value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _depth(error: jsonschema.ValidationError) -> int:
+    """Return what puts the innermost errors first."""
+    return -len(error.absolute_path)
+
+
+def _sentence(error: jsonschema.ValidationError, root: Schema, sources: Sequence[Source]) -> str:
+    """Turn a schema error into one sentence that names the source and the key."""
     path = list(error.absolute_path)
     if error.validator == "additionalProperties":
-        return _unknown_key(error, path, files)
-    file = _origin(path, files)
-    key = _dotted(path)
+        return _unknown_key(error, path, sources)
+    source = origin(path, sources)
+    key = dotted(path)
     if error.validator == "required":
         missing = [name for name in error.validator_value if name not in error.instance]
-        missing_key = _dotted([*path, missing[0]])
+        missing_key = dotted([*path, missing[0]])
         return (
-            f"{file}: key '{missing_key}' is missing. "
+            f"{source}: key '{missing_key}' is missing. "
             "Add it (config/README.md tells what it means)."
         )
+    shown = _shown(error.instance)
     if error.validator == "enum":
         choices = ", ".join(map(str, error.validator_value))
-        return (
-            f"{file}: key '{key}' is {error.instance!r}, which is unknown. "
-            f"Choose one of: {choices}."
-        )
-    expected = error.schema.get("expected", "")
-    problem = f"it is {error.instance!r}, expected {expected}" if expected else error.message
-    return f"{file}: key '{key}' cannot be used: {problem}. config/README.md tells what is allowed."
+        return f"{source}: key '{key}' is {shown}, which is unknown. Choose one of: {choices}."
+    expected = allowed(resolved(error.schema, root))
+    if "propertyNames" in error.absolute_schema_path:
+        return f"{source}: key '{key}' holds the name {shown}, expected {expected}."
+    problem = f"it is {shown}, expected {expected}" if expected else error.message
+    advice = _advice(error.instance, expected, source)
+    return f"{source}: key '{key}' cannot be used: {problem}. {advice}"
+
+
+def _advice(value: object, expected: str, source: str) -> str:
+    """Say what to do about a value of the wrong type, or where to read on."""
+    if isinstance(value, str) and "number" in expected and _spells_a_number(value):
+        if source == COMMAND_LINE:
+            return (
+                f"Snakemake takes what is nested in {COMMAND_LINE} for text: write it in a file, "
+                "and name that after --configfile."
+            )
+        if "e" in value.lower():
+            return f"For YAML this is text: write {_for_yaml(value)}."
+        return "Leave out the quotes."
+    may_be_meant = isinstance(value, bool | int | float | date)
+    if "text" in expected and may_be_meant:
+        return "Put it in quotes."
+    return "config/README.md tells what is allowed."
+
+
+def _spells_a_number(text: str) -> bool:
+    try:
+        number = float(text)
+    except ValueError:
+        return False
+    return math.isfinite(number)
+
+
+def _for_yaml(text: str) -> str:
+    """Return a number with an exponent as YAML takes it for one: with a point, and a sign."""
+    mantissa, exponent = text.lower().split("e")
+    point = "" if "." in mantissa else ".0"
+    return f"{mantissa}{point}e{int(exponent):+d}"
+
+
+def _shown(value: object) -> str:
+    """Return a value as a message shows it."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    words = str(value) if isinstance(value, date) else repr(value)
+    return words if len(words) <= SHOWN else f"{words[:SHOWN]}..."
 
 
 def _unknown_key(
-    error: jsonschema.ValidationError, path: list[str | int], files: Sequence[str | Path]
+    error: jsonschema.ValidationError, path: list[str | int], sources: Sequence[Source]
 ) -> str:
-    allowed = list(error.schema.get("properties", {}))
-    unknown = min(set(error.instance) - set(allowed))
+    known_keys = list(error.schema.get("properties", {}))
+    unknown = min(set(error.instance) - set(known_keys))
     keys = [*path, unknown]
-    close = difflib.get_close_matches(unknown, allowed, 1)
-    advice = f"Did you mean '{close[0]}'?" if close else f"Known here: {', '.join(allowed)}."
-    return f"{_origin(keys, files)}: unknown key '{_dotted(keys)}'. {advice}"
-
-
-def _dotted(path: Sequence[str | int]) -> str:
-    return ".".join(map(str, path))
-
-
-def _origin(path: Sequence[str | int], files: Sequence[str | Path]) -> str:
-    """Return the last configuration file that sets a key, or the command line."""
-    for file in reversed(files):
-        if _sets(yaml.safe_load(Path(file).read_text()), path):
-            return str(file)
-    return str(files[-1]) if files else "--config"
-
-
-def _sets(tree: object, path: Sequence[str | int]) -> bool:
-    """Return whether a file sets a key."""
-    for word in path:
-        if not isinstance(tree, Mapping) or word not in tree:
-            return False
-        tree = tree[word]
-    return True
+    close = difflib.get_close_matches(unknown, known_keys, 1)
+    advice = f"Did you mean '{close[0]}'?" if close else f"Known here: {', '.join(known_keys)}."
+    return f"{origin(keys, sources)}: unknown key '{dotted(keys)}'. {advice}"

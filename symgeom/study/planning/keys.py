@@ -14,10 +14,9 @@ import yaml
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.whole_files import write_text
-from symgeom.study.planning.configuration import ROOT, SCHEMA, schema
-from symgeom.study.planning.options import DEFAULT
-
-Schema = Mapping
+from symgeom.study.planning.configuration import SCHEMA, schema
+from symgeom.study.planning.options import DEFAULT, ROOT
+from symgeom.study.planning.words import Schema, allowed, resolved
 
 BEGIN = "<!-- All below is made from the schema: `make keys` writes it, do not edit it here. -->"
 """The line of a guide below which its reference begins."""
@@ -126,99 +125,6 @@ def write_key_reference(guide: Path) -> None:
         )
     prose = text.partition(BEGIN)[0]
     write_text(guide, f"{prose}{BEGIN}\n\n{key_reference()}")
-
-
-def resolved(node: Schema, root: Schema) -> dict:
-    """Return a part of a schema with what it refers to; its own words win.
-
-    Parameters
-    ----------
-    node : mapping
-        The part.
-    root : mapping
-        The whole schema, with the definitions.
-
-    Returns
-    -------
-    dict
-        The part without ``$ref``.
-
-    Examples
-    --------
-    >>> root = {"$defs": {"count": {"type": "integer", "description": "a number"}}}
-    >>> resolved({"$ref": "#/$defs/count", "description": "how many"}, root)
-    {'type': 'integer', 'description': 'how many'}
-    """
-    if "$ref" not in node:
-        return dict(node)
-    definition = root["$defs"][node["$ref"].removeprefix("#/$defs/")]
-    rest = {word: value for word, value in node.items() if word != "$ref"}
-    return resolved(definition, root) | rest
-
-
-def allowed(node: Schema) -> str:
-    """Say what a value may be.
-
-    Parameters
-    ----------
-    node : mapping
-        The schema of the value, without ``$ref``.
-
-    Returns
-    -------
-    str
-        In words.
-
-    Examples
-    --------
-    >>> allowed({"type": "integer", "minimum": 1})
-    'whole number, at least 1'
-    >>> allowed({"type": "number", "minimum": 0, "exclusiveMaximum": 1})
-    'number, at least 0, below 1'
-    >>> allowed({"enum": ["fold", "recompute"]})
-    '`fold`, `recompute`'
-    """
-    if "expected" in node:
-        return node["expected"]
-    if "enum" in node:
-        return ", ".join(f"`{choice}`" for choice in node["enum"])
-    types = node.get("type", [])
-    if isinstance(types, str):
-        types = [types]
-    words = [_of_type(name, node) for name in types]
-    return ", or ".join(words)
-
-
-def _of_type(name: str, node: Schema) -> str:
-    """Say what a value of one type may be."""
-    if name in ("integer", "number"):
-        return ", ".join([NAMES[name], *_bounds(node)])
-    if name == "array":
-        items = allowed(node["items"]) if "items" in node else "values"
-        return f"list of: {items}"
-    return NAMES[name]
-
-
-NAMES = {
-    "integer": "whole number",
-    "number": "number",
-    "string": "text",
-    "boolean": "true or false",
-    "object": "mapping",
-    "null": "null",
-}
-
-BOUNDS = {
-    "minimum": "at least",
-    "exclusiveMinimum": "above",
-    "maximum": "at most",
-    "exclusiveMaximum": "below",
-}
-
-
-def _bounds(node: Schema) -> list[str]:
-    """Say between which numbers a number must be."""
-    return [f"{words} {node[word]}" for word, words in BOUNDS.items() if word in node]
 
 
 def _study(root: Schema, default: Mapping) -> str:

@@ -4,11 +4,44 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[3]
+"""The folder of the repository."""
+
 DEFAULT = Path("config/config.yaml")
 """The configuration of the default study, over which others are merged."""
 
+IMPORTED = "checkpoints"
+"""The method of arms that were trained elsewhere."""
+
 TRAINING_KEYS = ("batch_size", "epochs", "order", "augmentation")
 """What an arm's recipe may say about training beside its optimizer's options."""
+
+
+def arms_by(config: Mapping, *, imported: bool) -> list[str]:
+    """Return the arms that were trained elsewhere, or those that are trained here.
+
+    Parameters
+    ----------
+    config : mapping
+        The configuration.
+    imported : bool
+        Which of them.
+
+    Returns
+    -------
+    list of str
+        In the order of the study.
+
+    Examples
+    --------
+    >>> arms_by({"arms": {"sgd": {"method": "sgd"}}}, imported=True)
+    []
+    """
+    arms = []
+    for arm, recipe in config["arms"].items():
+        if (recipe["method"] == IMPORTED) == imported:
+            arms.append(arm)
+    return arms
 
 
 def case_options(config: Mapping, section: str, case: str) -> dict:

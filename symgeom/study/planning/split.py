@@ -63,6 +63,28 @@ def seeds_of(config: Mapping) -> list[int]:
     return list(range(seeds)) if isinstance(seeds, int) else list(seeds)
 
 
+def number_of_seeds(config: Mapping) -> int:
+    """Return how many seeds a study has.
+
+    Parameters
+    ----------
+    config : mapping
+        The configuration.
+
+    Returns
+    -------
+    int
+        Their number; none of them is listed.
+
+    Examples
+    --------
+    >>> number_of_seeds({"seeds": [3, 5]})
+    2
+    """
+    seeds = config["seeds"]
+    return seeds if isinstance(seeds, int) else len(seeds)
+
+
 def blocks_of(config: Mapping) -> dict[str, list[int]]:
     """Split the seeds into blocks.
 

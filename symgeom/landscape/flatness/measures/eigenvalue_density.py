@@ -16,7 +16,7 @@ DIMS = ("probe", "step")
 FEWEST_PROBES = 2
 STEPS = Option(
     "density_steps",
-    {"type": "integer", "minimum": 0},
+    {"type": "integer", "minimum": 0, "maximum": 10000},
     "Lanczos steps for the spectral density; 0: none",
 )
 

@@ -23,7 +23,7 @@ UNITS = "nat/weight^2"
 DIMS = ("rank",)
 EIGENVALUES = Option(
     "eigenvalues",
-    {"type": "integer", "minimum": 1},
+    {"type": "integer", "minimum": 1, "maximum": 1000},
     "how many of the largest Hessian eigenvalues to find",
 )
 

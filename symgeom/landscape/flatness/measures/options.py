@@ -2,14 +2,14 @@
 
 from symgeom.landscape.flatness.measures.record import Option
 
-POSITIVE = {"type": "number", "exclusiveMinimum": 0}
+POSITIVE = {"type": "number", "exclusiveMinimum": 0, "maximum": 1_000_000}
 SWITCH = {"type": "boolean"}
 SAMPLES = {"$ref": "#/$defs/samples"}
 PRECISION = {"$ref": "#/$defs/precision"}
 
 AMPLITUDES = Option(
     "amplitudes",
-    {"type": "array", "minItems": 2, "items": POSITIVE},
+    {"type": "array", "minItems": 2, "uniqueItems": True, "items": POSITIVE},
     "standard deviations of the noise of the local energy; for binary weights, probabilities of a "
     "flip",
 )
