@@ -5,12 +5,11 @@ from pathlib import Path
 
 from _launch import launch
 
-from symgeom.ground.checksums import write_checksums
 from symgeom.store import read_store
 from symgeom.study.claims.evaluate import MODEL_STAGES, evaluate, evaluate_model
-from symgeom.study.claims.intervals import barrier_intervals, write_barriers
+from symgeom.study.claims.intervals import barrier_intervals
 from symgeom.study.claims.reading import read_cases
-from symgeom.study.claims.record import write_claims
+from symgeom.study.claims.tables import write_tables
 
 
 def main(
@@ -35,9 +34,7 @@ def main(
     for stage in MODEL_STAGES:
         for path in stores[stage]:
             judgements += evaluate_model(stage, read_store(path), **bootstrap)
-    write_claims(claims, judgements)
-    write_barriers(barriers, rows)
-    write_checksums(checksums, [claims, barriers])
+    write_tables(claims, barriers, judgements, rows, checksums=checksums)
 
 
 if __name__ == "__main__":

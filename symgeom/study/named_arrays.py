@@ -1,6 +1,6 @@
 """Arrays that a stage fills row by row, each begun when its first values come."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from torch import Tensor
@@ -59,3 +59,14 @@ class NamedArrays(dict[str, np.ndarray]):
         """
         if name not in self:
             self[name] = np.full((*self.shape, *shape), np.nan)
+
+    def begin_all(self, values: Mapping[str, Tensor | np.ndarray | Sequence[float]]) -> None:
+        """Begin an array for each of some values, and put none of them there.
+
+        Parameters
+        ----------
+        values : mapping of str to array_like
+            Values by the name of their array.
+        """
+        for name, row in values.items():
+            self.begin(name, np.shape(row))

@@ -63,7 +63,7 @@ def test_what_is_left_over_is_listed_and_removed_when_asked(study: Path, capsys)
     assert all(name.is_file() for name in names)
     assert main(["verify", str(study), "--remove-left-over"]) == 0
     said = capsys.readouterr().out
-    assert said.startswith("".join(f"Removed {name}\n" for name in names))
+    assert "".join(f"Removed {name}.\n" for name in names) in said
     assert "Left over" not in said
     assert "Files: 4, all whole." in said
     open_study(study)  # without a warning
