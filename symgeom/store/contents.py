@@ -16,7 +16,7 @@ import numpy as np
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.checksums import CHANGED
 from symgeom.ground.sealed_json import sealed, unsealed
-from symgeom.ground.whole_files import write_text
+from symgeom.ground.whole_files import remove_partials, write_text
 from symgeom.store.reading import file_system
 
 if TYPE_CHECKING:
@@ -138,6 +138,7 @@ def write_contents(
         )
     text = sealed({"arms": list(arms), "seeds": list(seeds), "stores": sorted(stores)})
     file = folder / NAME
+    remove_partials(file)
     if not file.is_file() or file.read_bytes() != text.encode():
         write_text(file, text)
 

@@ -134,8 +134,10 @@ def test_it_is_written_again_only_if_it_changed(study: Path, monkeypatch):
         patch.setattr("symgeom.store.contents.write_text", lambda *_: pytest.fail("written"))
         write_contents(study, reversed(STORES), arms=["sgd", "adam"], seeds=[0, 1, 2])
     (study / NAME).write_bytes(contents[:-9])
+    (study / f"{NAME}.part0f3a").write_text("half")
     write_contents(study, STORES, arms=["sgd", "adam"], seeds=[0, 1, 2])
     assert (study / NAME).read_bytes() == contents
+    assert list(study.glob(f"{NAME}.*")) == []
 
 
 def test_a_folder_that_cannot_be_written_to_is_named(study: Path, monkeypatch):
