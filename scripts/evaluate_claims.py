@@ -5,11 +5,11 @@ from pathlib import Path
 
 from _launch import launch
 
-from symgeom.ground.checksums import write_checksums
-from symgeom.study.claims.evaluate import evaluate, evaluate_models
-from symgeom.study.claims.intervals import barrier_intervals, write_barriers
+from symgeom.store import read_store
+from symgeom.study.claims.evaluate import MODEL_STAGES, evaluate, evaluate_model
+from symgeom.study.claims.intervals import barrier_intervals
 from symgeom.study.claims.reading import read_cases
-from symgeom.study.claims.record import write_claims
+from symgeom.study.claims.tables import write_tables
 
 
 def main(
@@ -31,10 +31,10 @@ def main(
         paths = measured.stages["paths"]
         judgements += evaluate(measured, **bootstrap, case=case)
         rows += barrier_intervals(paths, measured.minima, **bootstrap, case=case)
-    judgements += evaluate_models(stores, **bootstrap)
-    write_claims(claims, judgements)
-    write_barriers(barriers, rows)
-    write_checksums(checksums, [claims, barriers])
+    for stage in MODEL_STAGES:
+        for path in stores[stage]:
+            judgements += evaluate_model(stage, read_store(path), **bootstrap)
+    write_tables(claims, barriers, judgements, rows, checksums=checksums)
 
 
 if __name__ == "__main__":

@@ -11,18 +11,15 @@ itself makes no sense, 130 after Ctrl-C); SYMGEOM_DEBUG=1 shows the traceback.
 
 import argparse
 import ast
-import inspect
 import io
 import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
-from importlib import import_module
 from pathlib import Path
 from time import perf_counter
-from types import ModuleType
 from typing import TypeAlias
 
 import torch
@@ -30,8 +27,8 @@ from torch import Tensor, nn
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.randomness import stream
-from symgeom.ground.torchvision_door import OPERATORS_MISSING, import_torchvision
 from symgeom.ground.types import parameters
+from symgeom.learning.networks.by_reference import network_of
 from symgeom.study.planning.keys import key_reference, write_key_reference
 from symgeom.study.verify import left_over, remove_left_over, verified_table, verify_study
 from symgeom.symmetry.certificate import Certificate, certify
@@ -256,18 +253,10 @@ def _draw_of_study(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    if options.remove_left_over:
-        for store in remove_left_over(options.study):
-            sys.stdout.write(f"Removed {store}\n")
+    removed = remove_left_over(options.study) if options.remove_left_over else []
     files = verify_study(options.study)
-    sys.stdout.write(f"{verified_table(files)}\n")
-    stores = left_over(options.study)
-    if stores:
-        sys.stdout.write(
-            f"Left over, because the configuration no longer names them: "
-            f"{', '.join(map(str, stores))}. To remove them: symgeom verify {options.study} "
-            "--remove-left-over\n"
-        )
+    table_of_files = verified_table(files, left_over=left_over(options.study), removed=removed)
+    sys.stdout.write(f"{table_of_files}\n")
     is_whole = all(file.wrong == "" for file in files)
     return 0 if is_whole else 1
 
@@ -282,7 +271,7 @@ def _keys(options: argparse.Namespace) -> int:
 
 def _inspect(options: argparse.Namespace) -> int:
     module, name = options.network
-    network = deepcopy(_network(module, name, dict(options.option), options.seed))
+    network = deepcopy(network_of(module, name, dict(options.option), seed=options.seed))
     network = network.double().eval()
     generator = stream("inspect", options.seed)
     example = _example(options, generator)
@@ -315,72 +304,6 @@ def _example(options: argparse.Namespace, generator: torch.Generator) -> Tensor:
     if options.tokens:
         return torch.randint(options.tokens, shape, generator=generator)
     return numbers
-
-
-def _network(module: str, name: str, options: dict[str, object], seed: int) -> nn.Module:
-    """Import a network, or make one whose weights come from the seed."""
-    failure = f"Cannot inspect '{module}:{name}'"
-    try:
-        imported = getattr(_import(module), name)
-    except Exception as error:  # the user's own code runs here
-        raise SymgeomError(
-            f"{failure}: {_cause(error)}. Give a module that can be imported from here, and a name "
-            "in it."
-        ) from error
-    is_network = isinstance(imported, nn.Module)
-    if is_network and not options:
-        return imported
-    if is_network or not callable(imported):
-        unused = " and takes no options" if options else ""
-        raise SymgeomError(
-            f"{failure}: it is an object of type {type(imported).__name__}{unused}. Give a "
-            "function or class that returns a torch.nn.Module, or a network without options."
-        )
-    # Factories draw from the global generator.
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        try:
-            network = imported(**(_randomness(imported, seed) | options))
-        except Exception as error:  # and here
-            raise SymgeomError(
-                f"{failure}: calling it fails with {_cause(error)}. Correct --option key=value."
-            ) from error
-    if not isinstance(network, nn.Module):
-        raise SymgeomError(
-            f"{failure}: it returns an object of type {type(network).__name__}. Give a factory of "
-            "a torch.nn.Module."
-        )
-    return network
-
-
-def _randomness(factory: Callable, seed: int) -> dict[str, object]:
-    """Return the generator that a factory of ours asks for."""
-    try:
-        parameters_of_factory = inspect.signature(factory).parameters
-    except ValueError:  # a builtin without a signature
-        return {}
-    if "generator" not in parameters_of_factory:
-        return {}
-    return {"generator": stream("weights", seed)}
-
-
-def _cause(error: Exception) -> str:
-    """Return the kind of an error, and the first line of what it says."""
-    lines = str(error).strip().splitlines() or ["no reason given"]
-    return f"{type(error).__name__}: {lines[0]}".rstrip(".")
-
-
-def _import(module: str) -> ModuleType:
-    """Import a module that may itself import torchvision."""
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
-    try:
-        return import_module(module)
-    except RuntimeError as error:
-        if str(error) != OPERATORS_MISSING:
-            raise
-    import_torchvision()
-    return import_module(module)
 
 
 def _certified(

@@ -252,6 +252,21 @@ def test_the_library_does_not_print():
     assert calls == []
 
 
+def test_text_is_utf_8_whatever_the_locale_says():
+    for path in [*MODULES, *SCRIPTS]:
+        for node in ast.walk(parsed(path)):
+            if not isinstance(node, ast.Call) or not isinstance(
+                node.func, ast.Attribute | ast.Name
+            ):
+                continue
+            called = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            words = {word.arg for word in node.keywords}
+            modes = [word.value for word in node.args if isinstance(word, ast.Constant)]
+            is_text = called in ("read_text", "write_text") and isinstance(node.func, ast.Attribute)
+            is_text |= called == "open" and bool("newline" in words or {"a+", "r", "w"} & {*modes})
+            assert not is_text or "encoding" in words, f"{name(path)}: {ast.unparse(node)}"
+
+
 def test_nothing_is_left_behind():
     """No reminders, and no path of a developer's machine."""
     words = ["TO" + "DO", "FIX" + "ME", "/wo" + "rk/", "/tmp/" + "build", "/home/" + r"\w"]

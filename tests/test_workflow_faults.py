@@ -7,8 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clones import SNAKEMAKE, copy_repository, environment, override, snakemake, workers
+from clones import (
+    SNAKEMAKE,
+    copy_repository,
+    draw_only,
+    environment,
+    override,
+    snakemake,
+    workers,
+)
 from PIL import Image
+
+from symgeom.store import open_study
+from symgeom.study.claims.record import read_claims
 
 SMALL = "tests/small_study.yaml"
 
@@ -18,7 +29,9 @@ pytestmark = pytest.mark.workflow
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory):
     """A copy of the repository without results."""
-    return copy_repository(tmp_path_factory.mktemp("faults") / "clone", config=SMALL)
+    clone = copy_repository(tmp_path_factory.mktemp("faults") / "clone", config=SMALL)
+    draw_only(clone, "training", "maps", "claims")
+    return clone
 
 
 def test_a_killed_training_goes_on_and_ends_with_the_same_bytes(clone, tmp_path):
@@ -116,3 +129,31 @@ def test_pictures_that_cannot_be_used_stop_their_case_alone(clone, tmp_path):
     assert [(clone / target).is_file() for target in targets] == [False, False, True, False]
     without_memory = "Cannot compute this: memory ran out where 8000800000000 bytes were asked for."
     assert f"Error in prepare_data (case huge): {without_memory}" in run.stderr
+
+
+LOST = """
+study: lost
+seeds: 1
+arms: {rsgd: null, adam: null, sgd: {learning_rate: 3.0e+3, momentum: 0.9}}
+claims: {roles: {flat: sgd, reference: sgd, sharp: wild, adaptive: wild}}
+perceptron: null
+two_layer: null
+"""
+"""One seed of two arms: weights of one become huge, those of the other infinite."""
+
+
+def test_a_study_that_loses_all_its_networks_ends_with_a_report_that_says_so(clone, tmp_path):
+    run = snakemake(clone, *override(tmp_path, LOST), "--cores", "2")
+    assert run.returncode == 0, run.stdout + run.stderr
+    folder = clone / "results/lost"
+    tree = open_study(folder)["tiny"]
+    assert tree["minima"]["status"].values.tolist() == [["diverged"], ["diverged"]]
+    assert np.isfinite(tree["minima"]["parameter.0.weight"].sel(arm="sgd")).all()
+    for stage, name in (("flatness", "local_energy"), ("valleys", "rate"), ("paths", "error")):
+        assert tree[stage][name].isnull().all()
+    claims = read_claims(folder / "claims.csv")
+    assert {claim.verdict for claim in claims} == {"undecided"}
+    assert all("too few data" in claim.note for claim in claims)
+    assert any("sgd/0 (diverged), wild/0 (diverged)" in claim.note for claim in claims)
+    page = (folder / "report.html").read_text()
+    assert "sgd seed 0 (diverged), wild seed 0 (diverged)" in page

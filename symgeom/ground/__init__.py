@@ -6,6 +6,7 @@
 * ``own_code``: the user's own code by its import path;
 * ``on_demand``: values that are computed when they are asked for;
 * ``whole_files``: a file is written whole or not at all;
-* ``sealed``: zip files with a checksum of their content;
+* ``sealed``, ``sealed_json``: zip files and JSON with a checksum of their content;
+* ``checksums``: lists of checksums beside files that have no room for one;
 * ``torchvision_door``: the only import of torchvision.
 """

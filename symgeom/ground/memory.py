@@ -79,6 +79,6 @@ def after_a_kill(logs: Iterable[str | Path]) -> str:
     ''
     """
     for log in logs:
-        if Path(log).is_file() and KILLED in Path(log).read_text():
+        if Path(log).is_file() and KILLED.encode() in Path(log).read_bytes():
             return f"A job was killed from outside, as systems do when memory runs out. {WAY_OUT}"
     return ""

@@ -38,8 +38,29 @@ def write_sealed_json(path: str | Path, content: Mapping[str, object]) -> None:
     Traceback (most recent call last):
     SymgeomError: Cannot read ...
     """
+    write_text(path, sealed(content))
+
+
+def sealed(content: Mapping[str, object]) -> str:
+    """Return a mapping as sealed JSON.
+
+    Parameters
+    ----------
+    content : mapping of str to object
+        What JSON can hold.
+
+    Returns
+    -------
+    str
+        The text of the file.
+
+    Examples
+    --------
+    >>> unsealed(sealed({"size": 8}).encode())
+    {'size': 8}
+    """
     text = json.dumps({SEAL: _seal_of(content), **content}, indent=1)
-    write_text(path, f"{text}\n")
+    return f"{text}\n"
 
 
 def read_sealed_json(path: str | Path) -> dict:

@@ -6,6 +6,7 @@ workflow therefore writes, whenever it begins, what its configuration names; all
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,8 @@ import numpy as np
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.checksums import CHANGED
-from symgeom.ground.sealed_json import unsealed, write_sealed_json
+from symgeom.ground.sealed_json import sealed, unsealed
+from symgeom.ground.whole_files import remove_partials, write_text
 from symgeom.store.reading import file_system
 
 if TYPE_CHECKING:
@@ -102,7 +104,7 @@ class Contents:
 def write_contents(
     folder: str | Path, stores: Iterable[str], *, arms: Sequence[str], seeds: Sequence[int]
 ) -> None:
-    """Write what a study consists of.
+    """Write what a study consists of, if it is not written yet.
 
     Parameters
     ----------
@@ -115,6 +117,11 @@ def write_contents(
     seeds : sequence of int
         Its seeds.
 
+    Raises
+    ------
+    SymgeomError
+        If nothing can be written into the folder.
+
     Examples
     --------
     >>> import tempfile
@@ -123,8 +130,17 @@ def write_contents(
     >>> read_contents(folder).arms
     ('sgd',)
     """
-    content = {"arms": list(arms), "seeds": list(seeds), "stores": sorted(stores)}
-    write_sealed_json(Path(folder) / NAME, content)
+    folder = Path(folder)
+    if folder.is_dir() and not os.access(folder, os.W_OK):
+        raise SymgeomError(
+            f"Cannot write into '{folder}', where the results of the study lie: it is read-only, "
+            "or another user's. Correct its rights, or name another 'study' in the configuration."
+        )
+    text = sealed({"arms": list(arms), "seeds": list(seeds), "stores": sorted(stores)})
+    file = folder / NAME
+    remove_partials(file)
+    if not file.is_file() or file.read_bytes() != text.encode():
+        write_text(file, text)
 
 
 def read_contents(path: str | Path) -> Contents | None:

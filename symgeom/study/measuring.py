@@ -90,8 +90,7 @@ def take_measures(
                 arrays.put(name, minima.index(key), values)
             bar.update()
     if taken and not keys:  # an untrained network shows which arrays there would have been
-        for name, values in values_of(parameters(case.trained), ("untrained", 0)):
-            arrays.begin(name, np.shape(values))
+        arrays.begin_all(dict(values_of(parameters(case.trained), ("untrained", 0))))
     variables = _labelled(section, arrays)
     by_layer = any("layer" in variable.dims for variable in variables.values())
     layer_names = list(layers(problem, case.any_network())) if by_layer else []

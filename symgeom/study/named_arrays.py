@@ -60,15 +60,13 @@ class NamedArrays(dict[str, np.ndarray]):
         if name not in self:
             self[name] = np.full((*self.shape, *shape), np.nan)
 
-    def begin_all(
-        self, values: Mapping[str, Tensor | np.ndarray | float | Sequence[float]]
-    ) -> None:
-        """Begin arrays of the shapes of values that would be put there.
+    def begin_all(self, values: Mapping[str, Tensor | np.ndarray | Sequence[float]]) -> None:
+        """Begin an array for each of some values, and put none of them there.
 
         Parameters
         ----------
         values : mapping of str to array_like
-            What would be put, by the name of its array.
+            Values by the name of their array.
         """
         for name, row in values.items():
             self.begin(name, np.shape(row))

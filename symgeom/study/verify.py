@@ -180,13 +180,19 @@ def remove_left_over(path: str | Path) -> list[Path]:
     return stores
 
 
-def verified_table(files: Sequence[Verified]) -> str:
+def verified_table(
+    files: Sequence[Verified], *, left_over: Sequence[Path] = (), removed: Sequence[Path] = ()
+) -> str:
     """Return the state of files as text: a row for each, then what is wrong, then the sum.
 
     Parameters
     ----------
     files : sequence of Verified
         From :func:`verify_study`.
+    left_over : sequence of Path
+        From :func:`left_over`.
+    removed : sequence of Path
+        From :func:`remove_left_over`.
 
     Returns
     -------
@@ -215,6 +221,13 @@ def verified_table(files: Sequence[Verified]) -> str:
     if other_versions:
         versions = ", ".join(sorted(other_versions))
         lines.append(f"Some were written by symgeom {versions}; this is {__version__}.")
+    lines.extend(f"Removed {store}." for store in removed)
+    if left_over:
+        names = ", ".join(map(str, left_over))
+        lines.append(
+            f"Left over, because the configuration no longer names them: {names}. To remove them: "
+            "the same command with --remove-left-over."
+        )
     share = f"{len(broken)} of them not" if broken else "all"
     lines.append(f"Files: {len(files)}, {share} whole.")
     return "\n".join(lines)

@@ -687,8 +687,8 @@ def test_statistics_that_cannot_be_measured():
         match="statistics of a batch of 1 sample for batch norm: a channel has one value",
     ):
         recompute_statistics(network, params, torch.zeros(3, 3), chunk=1)
+    bare = nn.Sequential(nn.BatchNorm1d(3, track_running_stats=False))
     with pytest.raises(SymgeomError, match="batch norm '0' .*keeps no running statistics"):
-        bare = nn.Sequential(nn.BatchNorm1d(3, track_running_stats=False))
         recompute_statistics(bare, parameters(bare), torch.zeros(3, 3))
     with pytest.raises(
         ValueError, match="expected 2D or 3D input"

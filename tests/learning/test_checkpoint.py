@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import zipfile
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -220,18 +221,30 @@ def truncate(path):
     path.write_bytes(path.read_bytes()[:-200])
 
 
+def flip(path):
+    """Change a bit of the largest tensor, which torch reads without a word."""
+    with zipfile.ZipFile(path) as archive:
+        largest = max(archive.infolist(), key=lambda entry: entry.file_size)
+        tensor = archive.read(largest)
+    content = path.read_bytes()
+    position = content.index(tensor) + len(tensor) // 2
+    path.write_bytes(content[:position] + bytes([content[position] ^ 1]) + content[position + 1 :])
+    torch.load(path, weights_only=True)
+
+
 @pytest.mark.parametrize(
     ("spoil", "change", "why"),
     [
+        (flip, {}, r"it cannot be read \(BadZipFile\)"),
         (truncate, {}, r"it cannot be read \(\w+\)"),
-        (lambda path: path.write_bytes(b""), {}, r"it cannot be read \(EOFError\)"),
+        (lambda path: path.write_bytes(b""), {}, r"it cannot be read \(BadZipFile\)"),
         (lambda path: path.write_text("no checkpoint"), {}, r"it cannot be read \(\w+\)"),
         (lambda path: torch.save({"other": 1}, path), {}, r"it cannot be read \(KeyError\)"),
         (lambda path: None, {"digest": "b"}, "it belongs to another training"),
         (lambda path: None, {"options": {"momentum": 0.5}}, "it belongs to another training"),
         (lambda path: None, {"batch_size": 12}, "it belongs to another training"),
     ],
-    ids=["truncated", "empty", "text", "foreign", "digest", "options", "plan"],
+    ids=["a flipped bit", "truncated", "empty", "text", "foreign", "digest", "options", "plan"],
 )
 def test_a_checkpoint_that_cannot_serve_is_set_aside_and_said(tmp_path, spoil, change, why):
     path, news = tmp_path / "kept", []

@@ -63,7 +63,7 @@ def test_what_is_left_over_is_listed_and_removed_when_asked(study: Path, capsys)
     assert all(name.is_file() for name in names)
     assert main(["verify", str(study), "--remove-left-over"]) == 0
     said = capsys.readouterr().out
-    assert said.startswith("".join(f"Removed {name}\n" for name in names))
+    assert "".join(f"Removed {name}.\n" for name in names) in said
     assert "Left over" not in said
     assert "Files: 4, all whole." in said
     open_study(study)  # without a warning
@@ -126,3 +126,21 @@ def test_contents_are_read_as_they_were_written(study: Path):
     contents = read_contents(study)
     assert contents == Contents(frozenset(STORES), ("sgd", "adam"), (0, 1, 2))
     assert read_contents(str(study)) == contents
+
+
+def test_it_is_written_again_only_if_it_changed(study: Path, monkeypatch):
+    contents = (study / NAME).read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr("symgeom.store.contents.write_text", lambda *_: pytest.fail("written"))
+        write_contents(study, reversed(STORES), arms=["sgd", "adam"], seeds=[0, 1, 2])
+    (study / NAME).write_bytes(contents[:-9])
+    (study / f"{NAME}.part0f3a").write_text("half")
+    write_contents(study, STORES, arms=["sgd", "adam"], seeds=[0, 1, 2])
+    assert (study / NAME).read_bytes() == contents
+    assert list(study.glob(f"{NAME}.*")) == []
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(study: Path, monkeypatch):
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with pytest.raises(SymgeomError, match=f"Cannot write into '{study}', where the results of"):
+        write_contents(study, STORES, arms=["sgd"], seeds=[0])

@@ -9,8 +9,8 @@ sys.path.insert(0, str(Path(workflow.current_basedir.get_path_or_uri(secret_free
 
 from snakemake.exceptions import WorkflowError
 
-from symgeom.ground.memory import after_a_kill
 from symgeom.ground.checks import SymgeomError
+from symgeom.ground.memory import after_a_kill
 from symgeom.study.planning import split
 from symgeom.study.planning.checkpoints import checkpoints_of
 from symgeom.study.planning.code import code_digest

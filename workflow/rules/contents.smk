@@ -35,6 +35,9 @@ def named_stores():
 onstart:
     if workflow.storage_settings.default_storage_provider is None:
         folder = f"results/{config['study']}"
-        write_contents(
-            folder, named_stores(), arms=list(config["arms"]), seeds=split.seeds_of(config)
-        )
+        try:
+            write_contents(
+                folder, named_stores(), arms=list(config["arms"]), seeds=split.seeds_of(config)
+            )
+        except SymgeomError as mistake:
+            raise WorkflowError(str(mistake)) from None

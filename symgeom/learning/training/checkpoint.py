@@ -11,6 +11,7 @@ end, and never removes it, because only the caller knows when the outcome is saf
 
 import os
 import pickle
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ CANNOT_READ = (
     ValueError,
     KeyError,
     pickle.UnpicklingError,
+    zipfile.BadZipFile,
 )
 """What ``torch.load`` raises on files that are truncated or no checkpoints."""
 
@@ -107,6 +109,7 @@ class Checkpoint:
         path = Path(self.path)
         remove_partials(path)
         try:
+            _check_sums(path)
             content = torch.load(path, map_location="cpu", weights_only=True)
             if content["key"] == self._full_key(key):
                 return content, ""
@@ -121,3 +124,11 @@ class Checkpoint:
 
     def _full_key(self, key: str) -> str:
         return f"{self.digest}\n{key}"
+
+
+def _check_sums(path: Path) -> None:
+    """Compare the checksums of a checkpoint, which torch writes and does not read."""
+    with zipfile.ZipFile(path) as archive:
+        damaged = archive.testzip()
+    if damaged is not None:
+        raise zipfile.BadZipFile(damaged)

@@ -106,11 +106,11 @@ def measure(
                     of_units.put(name, index, charge)
             bar.update()
     if measurable and not keys:  # an untrained network shows which arrays there would have been
-        params = case.any_network()
         moment = "start" if set(minima.arms) & set(trained) else "end"
-        walk = _Walk(spec, problem, params, moment, (case.name, "untrained", 0, moment))
+        words = (case.name, "untrained", 0, moment)
+        walk = _Walk(spec, problem, case.any_network(), moment, words)
         along_valley.begin_all(walk.measures(options))
-        of_units.begin_all(_unit_charges(spec, params))
+        of_units.begin_all(_unit_charges(spec, walk.params))
     imbalance = "charges over squared lengths of the balanced network"
     times = np.array(options["times"], float)
     coordinates = {
