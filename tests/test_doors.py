@@ -35,7 +35,8 @@ from symgeom.ground.checks import (
     check_real,
     check_samples,
 )
-from symgeom.ground.doors import check_attributes, door, door_with, judge_of
+from symgeom.ground.doors import check_attributes, door, door_with
+from symgeom.ground.judges import judge_of
 
 WIDER = network(4, 6, 3, 2)
 WRAPPED = {f"module.{name}": tensor for name, tensor in A.items()}

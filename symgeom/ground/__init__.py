@@ -2,6 +2,9 @@
 
 * ``types``: one network is a mapping of tensors;
 * ``checks``: errors that say what cannot be done, what was found, and what to do;
+* ``doors``, ``judges``: what public functions are given is of the kind that they say;
+* ``architecture``: names and shapes of tensors, by which other networks are refused;
+* ``modules``: the user's network is run, and named if it fails;
 * ``randomness``: random streams by name;
 * ``own_code``: the user's own code by its import path;
 * ``on_demand``: values that are computed when they are asked for;

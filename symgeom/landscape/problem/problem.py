@@ -31,7 +31,7 @@ from torch.func import grad, vmap
 
 from symgeom.ground.architecture import Architecture
 from symgeom.ground.checks import SymgeomError, check_index, check_range
-from symgeom.ground.doors import check_attributes, door, door_with
+from symgeom.ground.doors import check_attributes, comes_from_outside, door, door_with
 from symgeom.ground.modules import call_module
 from symgeom.ground.types import Parameters
 from symgeom.landscape.batchnorm import BatchMode, check_policy
@@ -102,8 +102,9 @@ class Problem:
         if any(layer.training for layer in self.module.modules()):
             object.__setattr__(self, "module", copy.deepcopy(self.module).eval())
         check_range(self.chunk, "the number of samples in a chunk", least=1)
-        check_fit(self.module, self.inputs, self.targets)
-        if self.sample_loss is cross_entropy:
+        if comes_from_outside():
+            check_fit(self.module, self.inputs, self.targets)
+        if comes_from_outside() and self.sample_loss is cross_entropy:
             check_classes(self.targets)
 
     @cached_property
