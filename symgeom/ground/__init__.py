@@ -3,6 +3,7 @@
 * ``types``: one network is a mapping of tensors;
 * ``checks``: errors that say what cannot be done, what was found, and what to do;
 * ``randomness``: random streams by name;
+* ``near_names``: a name that does not exist is answered with the nearest that does;
 * ``own_code``: the user's own code by its import path;
 * ``on_demand``: values that are computed when they are asked for;
 * ``whole_files``: a file is written whole or not at all;
