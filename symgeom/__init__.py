@@ -11,6 +11,7 @@ The map, from the ground up; a module imports only from lower floors:
 * ``learning``: networks, optimizers, training
 * ``store``: labelled arrays on disk
 * ``study``: data sets, stages, claims, figures, the report
+* ``commands``: what ``symgeom`` does in a terminal
 
 The public names are listed in ``__init__.pyi``, where editors and type checkers read them. Each is
 loaded on first use, so that reading a store does not import torch.
@@ -18,6 +19,9 @@ loaded on first use, so that reading a store does not import torch.
 
 import lazy_loader
 
+from symgeom.ground.near_names import with_near_names
+
 __version__ = "0.1.0"
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__ = with_near_names(__getattr__, __all__, __name__)

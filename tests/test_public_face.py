@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 import subprocess
 import sys
 import typing
@@ -95,9 +96,11 @@ def test_the_types_of_a_public_name_are_public(name: str):
     assert missing == set()
 
 
-def test_an_unknown_public_name_is_named():
-    with pytest.raises(AttributeError, match="aline"):
-        symgeom.aline  # noqa: B018
+def test_an_unknown_public_name_is_named_and_the_nearest_suggested():
+    sentence = "symgeom has no public name 'dicover'; did you mean 'discover'?"
+    with pytest.raises(AttributeError, match=f"^{re.escape(sentence)}$"):
+        symgeom.dicover  # noqa: B018
+    assert not hasattr(symgeom, "aline")
 
 
 def test_no_module_has_the_name_of_a_public_function():

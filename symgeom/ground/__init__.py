@@ -6,6 +6,7 @@
 * ``architecture``: names and shapes of tensors, by which other networks are refused;
 * ``modules``: the user's network is run, and named if it fails;
 * ``randomness``: random streams by name;
+* ``near_names``: a name that does not exist is answered with the nearest that does;
 * ``own_code``: the user's own code by its import path;
 * ``on_demand``: values that are computed when they are asked for;
 * ``whole_files``: a file is written whole or not at all;

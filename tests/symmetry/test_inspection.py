@@ -236,7 +236,8 @@ def test_a_spec_that_fails_is_shown_and_refused(here, capsys, monkeypatch):
     first = spec.groups[0]
     wrong = UnitGroup("hidden1", 3, (*first.legs[:2], Leg("2.weight", 1, power=-2)))
     monkeypatch.setattr(
-        "symgeom.__main__.discover", lambda *_: SymmetrySpec((wrong, *spec.groups[1:]))
+        "symgeom.commands.network_report.discover",
+        lambda *_: SymmetrySpec((wrong, *spec.groups[1:])),
     )
     assert look("factories:small", "--input", "4") == 1
     printed = capsys.readouterr()

@@ -1,0 +1,71 @@
+"""``symgeom inspect``: look at the symmetries of a network."""
+
+import argparse
+from pathlib import Path
+
+from symgeom.commands.words import Commands, option, picture, positive, reference, shape
+
+
+def add(commands: Commands) -> None:
+    """Add the command that looks at a network."""
+    command = commands.add_parser(
+        "inspect", help="print and draw the symmetry groups of a network", allow_abbrev=False
+    )
+    command.set_defaults(run=run)
+    command.add_argument(
+        "network",
+        metavar="module:name",
+        type=reference,
+        help="a network, or a function or class that makes one",
+    )
+    command.add_argument(
+        "--input",
+        required=True,
+        type=shape,
+        metavar="1,28,28",
+        help="shape of one input, without the batch",
+    )
+    command.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        type=option,
+        metavar="key=value",
+        help="an argument of the function; may be given several times",
+    )
+    command.add_argument(
+        "--tokens",
+        type=positive,
+        metavar="N",
+        help="draw whole numbers below N as inputs (for embeddings)",
+    )
+    command.add_argument("--batch", type=positive, default=2, help="number of inputs")
+    command.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        help="seed of the inputs, the random elements and the fresh weights",
+    )
+    command.add_argument(
+        "--all-legs",
+        action="store_true",
+        help="show all legs, also where they do not fit the width of the terminal",
+    )
+    figure = command.add_mutually_exclusive_group()
+    figure.add_argument(
+        "--figure",
+        type=picture,
+        default=Path("symmetry.png"),
+        help="file into which the graph is drawn: .png, .pdf or .svg",
+    )
+    figure.add_argument(
+        "--no-figure", action="store_const", const=None, dest="figure", help="draw nothing"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Report on the network; only this loads torch."""
+    from symgeom.commands.network_report import report
+
+    report(options)
+    return 0
