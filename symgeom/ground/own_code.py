@@ -175,38 +175,10 @@ def told(error: BaseException) -> str:
     """
     first_line, *_ = [*str(error).strip().splitlines(), "no reason"]
     words = f"{type(error).__name__}: {first_line.rstrip('.')}"
-    lines = _users_lines(error)
-    return f"{words} ({lines[-1]})" if lines else words
-
-
-def from_users_code(error: BaseException) -> bool:
-    """Return whether a user's code ran where an error was raised, or called what raised it.
-
-    Parameters
-    ----------
-    error : BaseException
-        What was raised.
-
-    Returns
-    -------
-    bool
-        Whether it did.
-
-    Examples
-    --------
-    >>> from_users_code(ValueError("raised nowhere"))
-    False
-    """
-    return bool(_users_lines(error))
-
-
-def _users_lines(error: BaseException) -> list[str]:
-    """Return the lines of files of the user's between a handler and what was raised."""
-    lines = []
-    for frame in traceback.extract_tb(error.__traceback__):
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if not frame.filename.startswith(NOT_THE_USERS):
-            lines.append(f"{frame.filename}, line {frame.lineno}")
-    return lines
+            return f"{words} ({frame.filename}, line {frame.lineno})"
+    return words
 
 
 def _imported(name: str) -> ModuleType:

@@ -40,6 +40,8 @@ class Wrong(Method):
         name, tensor = next(iter(gradient.items()))
         if self.fault == "direction":
             raise ZeroDivisionError
+        if self.fault == "our words":
+            raise SymgeomError("Cannot train with optimizer 'wrong': its gradient is ours.")
         if self.fault == "library":
             torch.ones(2) @ torch.ones(3)
         answers = {
@@ -69,6 +71,7 @@ def trained(fault: str) -> tuple[str, ...]:
         ("start", "its start fails with KeyError: 'velocity' .*test_wrong_optimizers.py, line"),
         ("direction", "its direction fails with ZeroDivisionError: no reason .*line"),
         ("library", "its direction fails with RuntimeError: .*test_wrong_optimizers.py, line"),
+        ("our words", "its gradient is ours"),
         ("nothing", "its direction returns a NoneType. Return a direction and the state after"),
         ("no state", "its direction returns a dict. Return a direction and the state"),
         ("one tensor", "does not have the names and shapes of the networks, {'0.weight': "),
@@ -87,7 +90,7 @@ def test_what_does_nothing_wrong_trains():
 
 
 def test_a_fault_of_ours_is_not_blamed_on_an_optimizer():
-    """Nothing of the user's runs where it is raised: it shows as what it is."""
+    """It shows as what it is."""
     with pytest.raises(AttributeError):
         start_of(SGD(), None, None)
     with pytest.raises(TypeError):

@@ -1,11 +1,11 @@
-"""What training asks of an optimizer, which may be the user's own: what it answers is looked at."""
+"""What training asks of an optimizer; what one of the user's own answers is looked at."""
 
 from collections.abc import Mapping
 
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError
-from symgeom.ground.own_code import from_users_code, told
+from symgeom.ground.own_code import told
 from symgeom.ground.types import Parameters
 from symgeom.learning.optimizers.method import Gradient, Method, State
 
@@ -30,11 +30,13 @@ def start_of(method: Method, params: Parameters, seeds: Tensor | None) -> State:
     SymgeomError
         If the user's own code fails.
     """
+    if _is_ours(method):
+        return method.start(params, seeds)
     try:
         return method.start(params, seeds)
-    except Exception as error:
-        if isinstance(error, SymgeomError) or not from_users_code(error):
-            raise
+    except SymgeomError:
+        raise
+    except Exception as error:  # the user's own code runs here
         raise SymgeomError(_failed(method, "start", error)) from error
 
 
@@ -60,11 +62,13 @@ def direction_of(
     SymgeomError
         If the user's own code fails, or returns anything else.
     """
+    if _is_ours(method):
+        return method.direction(gradient_at, params, state)
     try:
         answer = method.direction(gradient_at, params, state)
-    except Exception as error:
-        if isinstance(error, SymgeomError) or not from_users_code(error):
-            raise
+    except SymgeomError:
+        raise
+    except Exception as error:  # the user's own code runs here
         raise SymgeomError(_failed(method, "direction", error)) from error
     if not isinstance(answer, tuple) or len(answer) != 2:
         raise SymgeomError(
@@ -79,6 +83,11 @@ def direction_of(
             f"and shapes of the networks, {_shapes(params)}. Return one tensor for each of these."
         )
     return answer
+
+
+def _is_ours(method: Method) -> bool:
+    """Return whether an optimizer is one of symgeom, whose faults show as what they are."""
+    return type(method).__module__.startswith("symgeom.")
 
 
 def _failed(method: Method, what: str, error: Exception) -> str:
