@@ -79,6 +79,7 @@ def after_a_kill(logs: Iterable[str | Path]) -> str:
     ''
     """
     for log in logs:
-        if Path(log).is_file() and KILLED in Path(log).read_text():
+        file = Path(log)
+        if file.is_file() and KILLED in file.read_text(encoding="utf-8", errors="replace"):
             return f"A job was killed from outside, as systems do when memory runs out. {WAY_OUT}"
     return ""

@@ -52,7 +52,7 @@ def schema() -> dict:
     >>> schema()["properties"]["curvature"]["properties"]["eigenvalues"]["type"]
     'integer'
     """
-    written = yaml.load(SCHEMA.read_text(), LOADER)
+    written = yaml.load(SCHEMA.read_text(encoding="utf-8"), LOADER)
     sections = dict(written["properties"])
     for section in SECTIONS:
         sections[section.name] = section.schema()
