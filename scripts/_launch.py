@@ -50,12 +50,12 @@ def launch(main: Callable[..., None], snakemake: object) -> None:
         try:
             main(**{name: arguments[name] for name in names})
         except Exception as error:
-            sentence = without_memory(error) if lacks_memory(error) else str(error)
             if not isinstance(error, SymgeomError) and not lacks_memory(error):
                 traceback.print_exc()  # a fault of ours: the log must hold it too
                 sys.exit(1)
             if os.environ.get("SYMGEOM_DEBUG"):
                 raise
+            sentence = without_memory(error) if lacks_memory(error) else str(error)
             job = ", ".join(
                 f"{name} {value}" for name, value in snakemake.wildcards.items() if value
             )

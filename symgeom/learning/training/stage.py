@@ -15,6 +15,7 @@ from symgeom.learning.training.plan import Observer, Plan, RestorableObserver, T
 from symgeom.learning.training.population import Population
 from symgeom.learning.training.record import Record
 from symgeom.learning.training.saved import Saved, saved_outcome
+from symgeom.learning.training.steps import direction_of, start_of
 
 
 @dataclass
@@ -192,7 +193,7 @@ class Stage:
         noise_seeds = None
         if self.method.draws_noise:
             noise_seeds = self._drawn_seeds().to(labels.device)
-        state = self.method.start(weights, noise_seeds)
+        state = start_of(self.method, weights, noise_seeds)
         members = torch.arange(len(self.generators))
         seeds = torch.zeros_like(members)
         if self.population.mode.draws:
@@ -291,7 +292,7 @@ class Stage:
     ) -> None:
         """Take one step, and show it to the observer."""
         before = stacked.weights
-        direction, stacked.state = self.method.direction(gradient_at, before, stacked.state)
+        direction, stacked.state = direction_of(self.method, gradient_at, before, stacked.state)
         # An observer that does not say so needs the weights before the step after it.
         keeps_weights = getattr(self.observe, "keeps_weights", self.observe is not None)
         stacked.move(direction, learning_rate, in_place=not keeps_weights)

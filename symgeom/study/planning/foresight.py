@@ -18,11 +18,11 @@ from symgeom.study.planning.split import number_of_seeds
 Fault = tuple[Sequence[str | int], str]
 """A key, after those above it, and what is wrong with it."""
 
-PAIRS = 5_000_000
-"""How many pairs of networks a case may have: their plan takes minutes."""
+PAIRS = 3_000_000
+"""How many pairs of networks a case may have: their plan takes minutes and 4 GB."""
 
 JOBS = 100_000
-"""How many jobs a study may have: their plan takes minutes."""
+"""How many jobs a study may have: their plan takes minutes and 4 GB."""
 
 ENTRIES = 200_000_000
 """How many numbers a matrix may hold, of which training and measures keep ten: 1.6 GB each."""
