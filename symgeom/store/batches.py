@@ -64,8 +64,9 @@ def join_batches(
         return _joined_minima(batches, lazy=lazy)
     except ValueError as error:
         raise SymgeomError(
-            f"Cannot join the batches {list(names)} of '{folder}': {error} A changed number of "
-            "batches leaves old files behind: delete that folder and run snakemake again."
+            f"Cannot join the batches {list(names)} of '{folder}': {error} Some are of an earlier "
+            "configuration: run snakemake to its end, which makes them again, or delete that "
+            "folder and run it then."
         ) from error
 
 

@@ -160,7 +160,7 @@ def _is_lost(store: xr.Dataset, index: tuple[int, int]) -> bool:
 
 
 def is_measurable(network: Parameters, loss: float = 0.0) -> bool:
-    """Return whether a network can be measured: it and its loss are no larger than numbers are.
+    """Return whether a network can be measured: its loss and squared length fit into float32.
 
     Parameters
     ----------

@@ -58,7 +58,7 @@ def label_minima(
 
 
 def _states(trained: Trained, losses: np.ndarray) -> list[str]:
-    """Return how every seed ended; one that is too large to be measured has diverged, too."""
+    """Return how every seed ended; one that is too large to be measured has diverged."""
     states = []
     for state, network, loss in zip(
         trained.status, unstack(trained.parameters), losses.tolist(), strict=True
