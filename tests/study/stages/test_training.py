@@ -154,6 +154,7 @@ def test_a_network_of_ones_own_is_trained_as_it_says(tiny: TinyStudy, tmp_path, 
     assert outcome.ledgers.attrs["frozen_groups"] == "hidden1"
     assert "charge_hidden2" in outcome.ledgers
     assert "charge_hidden1" not in outcome.ledgers
+    assert not outcome.ledgers["equivariant"].any()
     assert float(outcome.ledgers["closure"].max()) < 1e-12
     (tmp_path / "own.checkpoint").unlink()
     alone = Arm("own", [1], recipe, options)
