@@ -117,6 +117,15 @@ def test_only_groups_that_train_as_a_whole_have_a_noise_force():
     torch.testing.assert_close(force["hidden2"], whole["hidden2"])
 
 
+def test_a_law_needs_the_gradient_on_every_leg():
+    module = mlp(5, 6, 4, 3)
+    module[0].requires_grad_(False)
+    options = {"inputs": batch(4, 5, 3)[0], "generator": stream("laws")}
+    first, second = check_laws(mlp_spec(5, 6, 4, 3), module, parameters(module), **options)
+    assert (first.holds, second.holds) == (False, True)
+    assert first.reason == "'0.weight' is frozen: a law needs the gradient on every leg"
+
+
 @pytest.mark.parametrize(
     ("freeze", "expected"),
     [
