@@ -12,9 +12,10 @@ how many times more than usual the network amplifies rounding, if it seems to fa
 holds at every point of weight space or it is no symmetry, so the first draw is made at the given
 weights and the others on a short random walk from there: zero biases and the untouched statistics
 of a new batch norm would hide a missing leg. Where the outputs hardly depend on some weights (dead
-units, saturated activations, a huge bias), one more draw is made far away, at weights drawn anew; a
-group that is invisible there, too, is refused. The head (``exact_for="error"``) must leave the
-largest output the largest. A failing group is found by bisection.
+units, saturated activations, a huge bias), they are tested in float64 and far away, at weights
+drawn anew, and a group that hardly shows there either is compared with what its legs do one by one;
+one that does not show at all is refused. The head (``exact_for="error"``) must leave the largest
+output the largest. A failing group is found by bisection.
 """
 
 import math
@@ -26,14 +27,15 @@ from torch import Tensor, nn
 
 from symgeom.ground.checks import SymgeomError, check_finite
 from symgeom.ground.modules import call_module
-from symgeom.ground.types import Parameters
+from symgeom.ground.types import Parameters, cast
 from symgeom.symmetry.discovery.capture import tensors_of
 from symgeom.symmetry.group import GroupElement, act, random_element
 from symgeom.symmetry.spec import SymmetrySpec, UnitGroup, check_spec
 from symgeom.symmetry.visibility import (
     NEARBY,
+    USUAL,
     VISIBLE,
-    is_seen,
+    largest_effect,
     largest_on_legs,
     redrawn,
     relative_change,
@@ -47,6 +49,9 @@ TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-4}
 
 It is about 5e5 units of the last place in float64, and 8e2 in float32.
 """
+
+CANCELLED = 1e-2
+"""The legs of a group that is a symmetry cancel: so little is left of what the largest one does."""
 
 FEW = 2
 """Samples at which the outputs are differentiated."""
@@ -227,6 +232,7 @@ class _Evaluation:
             )
         (dtype,) = dtypes
         self.tolerance = TOLERANCE[dtype]
+        self.least_effect = 1000 * USUAL * torch.finfo(dtype).eps
         # The copy shares its parameters, which every evaluation replaces.
         # Its modes and buffers are its own.
         shared = {id(tensor): tensor for tensor in module.parameters()}
@@ -285,7 +291,7 @@ class _Test:
         """Apply random elements at a point with these outputs."""
         element = random_element(self.exact, generator=generator)
         head_element = random_element(self.head, generator=generator)
-        self._compare(element, point, before)
+        self._compare(self.call, element, point, before)
         if self.head.groups:
             after = self.call.outputs(act(self.head, head_element, point))
             if not _same_classes(before, after):
@@ -297,60 +303,107 @@ class _Test:
         return self.failing_group is None and self.failing_head is None
 
     def look(self, point: Parameters, generator: torch.Generator) -> None:
-        """Draw once more where all weights can be seen, if some cannot be seen at a point."""
-        call = self.call
-        least = VISIBLE * call.tolerance
-        names = call.weights(point)
-        changes = visible_changes(call.outputs_of_few, point, names, generator)
-        unseen = set()
-        for name, change in changes.items():
-            if not float(torch.linalg.vector_norm(change)) > least:
-                unseen.add(name)
-        hidden = [group for group in self.exact.groups if largest_on_legs(group, changes) <= least]
-        if not unseen and not hidden:
+        """Test once more, where all can be seen, what cannot be seen at a point."""
+        if not _Invisible.at(self, self.call, point, generator).anything:
             return
-        far = redrawn(point, names, generator)
+        call, point = self._in_double(point)
+        if call is not self.call:
+            element = random_element(self.exact, generator=generator)
+            self._compare(call, element, point, call.outputs(point))
+        invisible = _Invisible.at(self, call, point, generator)
+        if not invisible.anything:
+            return
+        far = redrawn(point, call.weights(point), generator)
+        hidden = invisible.groups
         before = call.outputs(far)
         if all(map(_is_ordinary, before)):
-            self._compare(random_element(self.exact, generator=generator), far, before)
-            hidden = _still_hidden(call, hidden, far, generator, amount=1.0)
-        hidden = _still_hidden(call, hidden, point, generator, amount=NEARBY)
-        # Units of a tensor that is seen elsewhere are read by nothing: no change is right of them.
-        hidden = [group for group in hidden if any(leg.tensor in unseen for leg in group.legs)]
-        if hidden:
-            raise SymgeomError(
-                f"{call.what}: no output depends visibly on the weights of group "
-                f"'{hidden[0].name}', at these weights and at random ones, so that nothing can be "
-                "proved of it (dead units, saturated activations, an output that a huge bias "
-                "dominates). Give other inputs or weights, or use float64."
-            )
+            element = random_element(self.exact, generator=generator)
+            self._compare(call, element, far, before)
+            still = _Invisible.at(self, call, far, generator).groups
+            hidden = [group for group in hidden if group in still]
+        for group in hidden:
+            # Units of a tensor that is seen elsewhere are read by nothing: no change is right.
+            matters = any(leg.tensor in invisible.tensors for leg in group.legs)
+            seen = self._alone(call, group, point, generator)
+            seen = seen or self._alone(call, group, far, generator)
+            if matters and not seen:
+                raise SymgeomError(
+                    f"{call.what}: no output depends visibly on the weights of group "
+                    f"'{group.name}', at these weights and at random ones, so that nothing can be "
+                    "proved of it (dead units, saturated activations, an output that a huge bias "
+                    "dominates). Give other inputs or other weights."
+                )
 
-    def _compare(self, element: GroupElement, point: Parameters, before: list[Tensor]) -> None:
+    def _in_double(self, point: Parameters) -> tuple[_Evaluation, Parameters]:
+        """Return the network in float64, which sees more, if it can be run there."""
+        if self.call.tolerance == TOLERANCE[torch.float64]:
+            return self.call, point
+        exact = cast(point, torch.float64)
+        call = _Evaluation(self.call.module, exact, self.call.inputs)
+        try:
+            call.outputs(exact)
+        except SymgeomError:  # a part of it is in float32 always
+            return self.call, point
+        return call, exact
+
+    def _compare(
+        self, call: _Evaluation, element: GroupElement, point: Parameters, before: list[Tensor]
+    ) -> None:
         """Apply an element of the exact groups at a point with these outputs."""
-        change = relative_change(before, self.call.outputs(act(self.exact, element, point)))
-        if not change <= self.call.tolerance:
-            change /= rounding_amplified(self.call.outputs, point, before)
-        if not change <= self.residual:  # also if it is not a number
-            self.residual = change
-            if not change <= self.call.tolerance:
-                self.failing_group = _bisect(self.call, self.exact, element, point)
+        change = relative_change(before, call.outputs(act(self.exact, element, point)))
+        if not change <= call.tolerance:
+            change /= rounding_amplified(call.outputs, point, before)
+        # In units of what rounding explains in the precision of the certificate.
+        residual = change * (self.call.tolerance / call.tolerance)
+        if not residual <= self.residual:  # also if it is not a number
+            self.residual = residual
+            if not change <= call.tolerance:
+                self.failing_group = _bisect(call, self.exact, element, point)
+
+    def _alone(
+        self, call: _Evaluation, group: UnitGroup, point: Parameters, generator: torch.Generator
+    ) -> bool:
+        """Compare what a group does with what its legs do one by one; return whether it shows."""
+        effect = largest_effect(group, call.outputs, point, generator)
+        if not effect >= call.least_effect:
+            return False
+        element = _restricted(random_element(self.exact, generator=generator), (group,))
+        before = call.outputs(point)
+        change = relative_change(before, call.outputs(act(self.exact, element, point)))
+        if not change <= CANCELLED * effect:
+            self.residual = change / effect
+            self.failing_group = group.name
+        return True
 
 
-def _still_hidden(
-    call: _Evaluation,
-    groups: list[UnitGroup],
-    point: Parameters,
-    generator: torch.Generator,
-    *,
-    amount: float,
-) -> list[UnitGroup]:
-    """Return the groups of which no leg is seen at a point."""
-    least = VISIBLE * call.tolerance
-    hidden = []
-    for group in groups:
-        if not is_seen(group, call.outputs, point, generator, amount=amount, least=least):
-            hidden.append(group)
-    return hidden
+@dataclass(frozen=True)
+class _Invisible:
+    """What the outputs do not show at a point: tensors, and groups all of whose legs they hide."""
+
+    tensors: set[str]
+    groups: list[UnitGroup]
+
+    @property
+    def anything(self) -> bool:
+        """Whether there is any."""
+        return bool(self.tensors or self.groups)
+
+    @staticmethod
+    def at(
+        test: _Test, call: _Evaluation, point: Parameters, generator: torch.Generator
+    ) -> "_Invisible":
+        """Look at the outputs to first order."""
+        least = VISIBLE * call.tolerance
+        changes = visible_changes(call.outputs_of_few, point, call.weights(point), generator)
+        tensors = set()
+        for name, change in changes.items():
+            if not float(torch.linalg.vector_norm(change)) > least:
+                tensors.add(name)
+        groups = []
+        for group in test.exact.groups:
+            if not largest_on_legs(group, changes) > least:
+                groups.append(group)
+        return _Invisible(tensors, groups)
 
 
 def _is_ordinary(tensor: Tensor) -> bool:
