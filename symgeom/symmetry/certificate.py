@@ -19,21 +19,18 @@ output the largest. A failing group is found by bisection.
 """
 
 import math
-from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from symgeom.ground.checks import SymgeomError, check_finite
-from symgeom.ground.modules import call_module
 from symgeom.ground.types import Parameters, cast
-from symgeom.symmetry.discovery.capture import tensors_of
+from symgeom.symmetry.evaluation import TOLERANCE, Evaluation, is_ordinary
 from symgeom.symmetry.group import GroupElement, act, random_element
 from symgeom.symmetry.spec import SymmetrySpec, UnitGroup, check_spec
 from symgeom.symmetry.visibility import (
     NEARBY,
-    USUAL,
     VISIBLE,
     largest_effect,
     largest_on_legs,
@@ -44,17 +41,8 @@ from symgeom.symmetry.visibility import (
     visible_changes,
 )
 
-TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-4}
-"""Relative change of the outputs that rounding explains.
-
-It is about 5e5 units of the last place in float64, and 8e2 in float32.
-"""
-
 CANCELLED = 1e-2
 """The legs of a group that is a symmetry cancel: so little is left of what the largest one does."""
-
-FEW = 2
-"""Samples at which the outputs are differentiated."""
 
 PERIOD = 131071
 """Fresh random numbers per displacement, laid over all tensors again and again.
@@ -183,7 +171,7 @@ def certify(
     _check_architecture(module, params)
     check_spec(spec, params)
     check_finite(params, "the network to certify")
-    test = _Test(spec, _Evaluation(module, params, inputs))
+    test = _Test(spec, Evaluation(module, params, inputs))
     point = {name: tensor.clone() for name, tensor in params.items()}
     before = test.call.first(point)
     for draw in range(draws):
@@ -220,65 +208,10 @@ def _check_architecture(module: nn.Module, params: Parameters) -> None:
         )
 
 
-class _Evaluation:
-    """The outputs of a network as a function of its parameters."""
-
-    def __init__(self, module: nn.Module, params: Parameters, inputs: Tensor) -> None:
-        dtypes = {tensor.dtype for tensor in params.values() if tensor.is_floating_point()}
-        if len(dtypes) != 1 or not dtypes <= TOLERANCE.keys():
-            raise SymgeomError(
-                f"Cannot certify weights of type {sorted(map(str, dtypes))}: "
-                "cast all of them to torch.float64 or float32."
-            )
-        (dtype,) = dtypes
-        self.tolerance = TOLERANCE[dtype]
-        self.least_effect = 1000 * USUAL * torch.finfo(dtype).eps
-        # The copy shares its parameters, which every evaluation replaces.
-        # Its modes and buffers are its own.
-        shared = {id(tensor): tensor for tensor in module.parameters()}
-        self.module = deepcopy(module, shared).eval()
-        self.inputs = inputs.to(dtype) if inputs.is_floating_point() else inputs
-        self.what = f"Cannot certify the network ({type(module).__name__})"
-
-    def first(self, params: Parameters) -> list[Tensor]:
-        """Evaluate twice, and raise unless certificates can be read off the outputs."""
-        first = self.outputs(params)
-        second = self.outputs(params)
-        if not all(_is_ordinary(tensor) for tensor in first):
-            raise SymgeomError(
-                f"{self.what}: its outputs are all zero, or not finite, so that no change could be "
-                "seen. Give weights and inputs that lead to ordinary outputs."
-            )
-        if not all(map(torch.equal, first, second)):
-            raise SymgeomError(
-                f"{self.what}: two evaluations on one input in eval mode differ. Turn off what is "
-                "random (a dropout that ignores eval mode, a sampled layer)."
-            )
-        return first
-
-    def outputs(self, params: Parameters) -> list[Tensor]:
-        """Return the floating-point outputs of the network with some weights."""
-        with torch.no_grad():
-            return self._run(params, self.inputs)
-
-    def outputs_of_few(self, params: Parameters) -> list[Tensor]:
-        """Return the outputs of a few samples, which can be differentiated."""
-        return self._run(params, self.inputs[:FEW])
-
-    def weights(self, params: Parameters) -> list[str]:
-        """Return the names of the real parameters."""
-        names = [name for name, _ in self.module.named_parameters()]
-        return [name for name in names if params[name].is_floating_point()]
-
-    def _run(self, params: Parameters, inputs: Tensor) -> list[Tensor]:
-        result = call_module(self.module, params, inputs)
-        return [tensor for tensor in tensors_of(result) if tensor.is_floating_point()]
-
-
 class _Test:
     """A test of a spec at several points: the largest change so far, and what failed."""
 
-    def __init__(self, spec: SymmetrySpec, call: _Evaluation) -> None:
+    def __init__(self, spec: SymmetrySpec, call: Evaluation) -> None:
         self.call = call
         self.exact = spec.exact()
         head = tuple(group for group in spec.groups if group.exact_for == "error")
@@ -316,7 +249,7 @@ class _Test:
         far = redrawn(point, call.weights(point), generator)
         hidden = invisible.groups
         before = call.outputs(far)
-        if all(map(_is_ordinary, before)):
+        if all(map(is_ordinary, before)):
             element = random_element(self.exact, generator=generator)
             self._compare(call, element, far, before)
             still = _Invisible.at(self, call, far, generator).groups
@@ -334,12 +267,12 @@ class _Test:
                     "dominates). Give other inputs or other weights."
                 )
 
-    def _in_double(self, point: Parameters) -> tuple[_Evaluation, Parameters]:
+    def _in_double(self, point: Parameters) -> tuple[Evaluation, Parameters]:
         """Return the network in float64, which sees more, if it can be run there."""
         if self.call.tolerance == TOLERANCE[torch.float64]:
             return self.call, point
         exact = cast(point, torch.float64)
-        call = _Evaluation(self.call.module, exact, self.call.inputs)
+        call = Evaluation(self.call.module, exact, self.call.inputs)
         try:
             call.outputs(exact)
         except SymgeomError:  # a part of it is in float32 always
@@ -347,7 +280,7 @@ class _Test:
         return call, exact
 
     def _compare(
-        self, call: _Evaluation, element: GroupElement, point: Parameters, before: list[Tensor]
+        self, call: Evaluation, element: GroupElement, point: Parameters, before: list[Tensor]
     ) -> None:
         """Apply an element of the exact groups at a point with these outputs."""
         change = relative_change(before, call.outputs(act(self.exact, element, point)))
@@ -361,7 +294,7 @@ class _Test:
                 self.failing_group = _bisect(call, self.exact, element, point)
 
     def _alone(
-        self, call: _Evaluation, group: UnitGroup, point: Parameters, generator: torch.Generator
+        self, call: Evaluation, group: UnitGroup, point: Parameters, generator: torch.Generator
     ) -> bool:
         """Compare what a group does with what its legs do one by one; return whether it shows."""
         effect = largest_effect(group, call.outputs, point, generator)
@@ -390,7 +323,7 @@ class _Invisible:
 
     @staticmethod
     def at(
-        test: _Test, call: _Evaluation, point: Parameters, generator: torch.Generator
+        test: _Test, call: Evaluation, point: Parameters, generator: torch.Generator
     ) -> "_Invisible":
         """Look at the outputs to first order."""
         least = VISIBLE * call.tolerance
@@ -404,10 +337,6 @@ class _Invisible:
             if not largest_on_legs(group, changes) > least:
                 groups.append(group)
         return _Invisible(tensors, groups)
-
-
-def _is_ordinary(tensor: Tensor) -> bool:
-    return bool(tensor.isfinite().all()) and bool(tensor.any())
 
 
 def _same_classes(before: list[Tensor], after: list[Tensor]) -> bool:
@@ -438,9 +367,7 @@ def _add_noise(flat: Tensor, noise: Tensor, *, positive: bool) -> None:
             piece.add_(part, alpha=size)
 
 
-def _bisect(
-    call: _Evaluation, spec: SymmetrySpec, element: GroupElement, params: Parameters
-) -> str:
+def _bisect(call: Evaluation, spec: SymmetrySpec, element: GroupElement, params: Parameters) -> str:
     """Name the group that changes the outputs: the worse of two halves, until one is left."""
     before = call.outputs(params)
 
