@@ -1,6 +1,7 @@
 """Tiny networks and problems, as data: what the tests run over."""
 
 import itertools
+import math
 from collections.abc import Callable
 from types import ModuleType
 
@@ -795,3 +796,24 @@ def binary_module(*widths: int, seed: int = 0, **options: object) -> nn.Sequenti
     return build_binary_mlp(
         widths[:1], widths[-1], options, generator=stream("binary", seed)
     ).double()
+
+
+def half_frozen(
+    input_shape: tuple[int, ...],
+    classes: int,
+    options: dict[str, object],
+    *,
+    generator: torch.Generator,
+) -> nn.Sequential:
+    """Build a network with dropout whose first layer is frozen, as a user's function does."""
+    network = nn.Sequential(
+        nn.Flatten(),
+        nn.Linear(math.prod(input_shape), 12),
+        nn.ReLU(),
+        nn.Linear(12, 9),
+        nn.ReLU(),
+        nn.Dropout(0.2),
+        nn.Linear(9, classes),
+    )
+    network[1].requires_grad_(False)
+    return network

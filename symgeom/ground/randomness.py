@@ -67,7 +67,7 @@ def global_seed(seed: int, device: torch.device | None = None) -> Iterator[None]
     devices = [device] if device is not None and device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.default_generator.manual_seed(seed)
-        for each_device in devices:
-            with torch.cuda.device(each_device):
+        for gpu in devices:
+            with torch.cuda.device(gpu):
                 torch.cuda.manual_seed(seed)
         yield

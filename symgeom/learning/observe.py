@@ -56,7 +56,7 @@ class LedgerObserver:
         The most steps that the training can take.
     snapshots : int
         About how many times to measure the charges, apart from the start and the ends.
-    equivariant : bool
+    symmetric : bool
         Whether the loss that is trained has the symmetries of the spec. Where it may not (dropout
         between layers whose units mix), what the gradient does to a charge is measured and booked
         as the optimizer's.
@@ -83,11 +83,11 @@ class LedgerObserver:
         *,
         steps: int,
         snapshots: int,
-        equivariant: bool = True,
+        symmetric: bool = True,
     ) -> None:
         self._spec = spec
         self._method = method
-        self._equivariant = method.equivariant and equivariant
+        self._equivariant = method.equivariant and symmetric
         numbers = np.geomspace(1, max(steps, 1), snapshots).astype(int)
         self._measured = set(numbers.tolist())
         self._ledger: Ledger | None = None

@@ -12,29 +12,29 @@ how many times more than usual the network amplifies rounding, if it seems to fa
 holds at every point of weight space or it is no symmetry, so the first draw is made at the given
 weights and the others on a short random walk from there: zero biases and the untouched statistics
 of a new batch norm would hide a missing leg. Where the outputs hardly depend on some weights (dead
-units, saturated activations, a huge bias), one more draw is made far away, at weights drawn anew; a
-group that is invisible there, too, is refused. The head (``exact_for="error"``) must leave the
-largest output the largest. A failing group is found by bisection.
+units, saturated activations, a huge bias), they are tested in float64 and far away, at weights
+drawn anew, and a group that hardly shows there either is compared with what its legs do one by one;
+one that does not show at all is refused. The head (``exact_for="error"``) must leave the largest
+output the largest. A failing group is found by bisection.
 """
 
 import math
-from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from symgeom.ground.architecture import Architecture
 from symgeom.ground.checks import SymgeomError, check_finite
 from symgeom.ground.doors import door
-from symgeom.ground.modules import call_module
-from symgeom.ground.types import Parameters
-from symgeom.symmetry.discovery.capture import tensors_of
+from symgeom.ground.types import Parameters, cast
+from symgeom.symmetry.evaluation import TOLERANCE, Evaluation, is_ordinary
 from symgeom.symmetry.group import GroupElement, act, random_element
 from symgeom.symmetry.spec import SymmetrySpec, UnitGroup, check_spec
 from symgeom.symmetry.visibility import (
     NEARBY,
     VISIBLE,
-    is_seen,
+    largest_effect,
     largest_on_legs,
     redrawn,
     relative_change,
@@ -43,14 +43,8 @@ from symgeom.symmetry.visibility import (
     visible_changes,
 )
 
-TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-4}
-"""Relative change of the outputs that rounding explains.
-
-It is about 5e5 units of the last place in float64, and 8e2 in float32.
-"""
-
-FEW = 2
-"""Samples at which the outputs are differentiated."""
+CANCELLED = 1e-2
+"""The legs of a group that is a symmetry cancel: so little is left of what the largest one does."""
 
 PERIOD = 131071
 """Fresh random numbers per displacement, laid over all tensors again and again.
@@ -177,10 +171,10 @@ def certify(
             f"Cannot certify with {draws} random elements: nothing would be proved. "
             "Give at least one draw."
         )
-    _check_architecture(module, params)
+    Architecture.of(module).check(params)
     check_spec(spec, params)
     check_finite(params, "the network to certify")
-    test = _Test(spec, _Evaluation(module, params, inputs))
+    test = _Test(spec, Evaluation(module, params, inputs))
     point = {name: tensor.detach().clone() for name, tensor in params.items()}
     before = test.call.first(point)
     for draw in range(draws):
@@ -199,82 +193,10 @@ def certify(
     )
 
 
-def _check_architecture(module: nn.Module, params: Parameters) -> None:
-    """Raise unless the tensors are those of the module (buffers may be left out)."""
-    weights = dict(module.named_parameters())
-    tensors: dict[str, Tensor] = {**weights, **dict(module.named_buffers())}
-    missing = sorted(weights.keys() - params.keys())
-    extra = sorted(params.keys() - tensors.keys())
-    wrong: dict[str, tuple[int, ...]] = {}
-    for name, tensor in tensors.items():
-        if name in params and params[name].shape != tensor.shape:
-            wrong[name] = tuple(params[name].shape)
-    if missing or extra or wrong:
-        raise SymgeomError(
-            f"Cannot certify the network ({type(module).__name__}) with these weights: tensors "
-            f"missing {missing}, tensors not expected {extra}, tensors of another shape {wrong}. "
-            "Give the weights of this architecture, as parameters(module) names them."
-        )
-
-
-class _Evaluation:
-    """The outputs of a network as a function of its parameters."""
-
-    def __init__(self, module: nn.Module, params: Parameters, inputs: Tensor) -> None:
-        dtypes = {tensor.dtype for tensor in params.values() if tensor.is_floating_point()}
-        if len(dtypes) != 1 or not dtypes <= TOLERANCE.keys():
-            raise SymgeomError(
-                f"Cannot certify weights of type {sorted(map(str, dtypes))}: "
-                "cast all of them to torch.float64 or float32."
-            )
-        (dtype,) = dtypes
-        self.tolerance = TOLERANCE[dtype]
-        # The copy shares its parameters, which every evaluation replaces.
-        # Its modes and buffers are its own.
-        shared = {id(tensor): tensor for tensor in module.parameters()}
-        self.module = deepcopy(module, shared).eval()
-        self.inputs = inputs.to(dtype) if inputs.is_floating_point() else inputs
-        self.what = f"Cannot certify the network ({type(module).__name__})"
-
-    def first(self, params: Parameters) -> list[Tensor]:
-        """Evaluate twice, and raise unless certificates can be read off the outputs."""
-        first = self.outputs(params)
-        second = self.outputs(params)
-        if not all(_is_ordinary(tensor) for tensor in first):
-            raise SymgeomError(
-                f"{self.what}: its outputs are all zero, or not finite, so that no change could be "
-                "seen. Give weights and inputs that lead to ordinary outputs."
-            )
-        if not all(map(torch.equal, first, second)):
-            raise SymgeomError(
-                f"{self.what}: two evaluations on one input in eval mode differ. Turn off what is "
-                "random (a dropout that ignores eval mode, a sampled layer)."
-            )
-        return first
-
-    def outputs(self, params: Parameters) -> list[Tensor]:
-        """Return the floating-point outputs of the network with some weights."""
-        with torch.no_grad():
-            return self._run(params, self.inputs)
-
-    def outputs_of_few(self, params: Parameters) -> list[Tensor]:
-        """Return the outputs of a few samples, which can be differentiated."""
-        return self._run(params, self.inputs[:FEW])
-
-    def weights(self, params: Parameters) -> list[str]:
-        """Return the names of the real parameters."""
-        names = [name for name, _ in self.module.named_parameters()]
-        return [name for name in names if params[name].is_floating_point()]
-
-    def _run(self, params: Parameters, inputs: Tensor) -> list[Tensor]:
-        result = call_module(self.module, params, inputs)
-        return [tensor for tensor in tensors_of(result) if tensor.is_floating_point()]
-
-
 class _Test:
     """A test of a spec at several points: the largest change so far, and what failed."""
 
-    def __init__(self, spec: SymmetrySpec, call: _Evaluation) -> None:
+    def __init__(self, spec: SymmetrySpec, call: Evaluation) -> None:
         self.call = call
         self.exact = spec.exact()
         head = tuple(group for group in spec.groups if group.exact_for == "error")
@@ -287,7 +209,7 @@ class _Test:
         """Apply random elements at a point with these outputs."""
         element = random_element(self.exact, generator=generator)
         head_element = random_element(self.head, generator=generator)
-        self._compare(element, point, before)
+        self._compare(self.call, element, point, before)
         if self.head.groups:
             after = self.call.outputs(act(self.head, head_element, point))
             if not _same_classes(before, after):
@@ -299,64 +221,107 @@ class _Test:
         return self.failing_group is None and self.failing_head is None
 
     def look(self, point: Parameters, generator: torch.Generator) -> None:
-        """Draw once more where all weights can be seen, if some cannot be seen at a point."""
-        call = self.call
+        """Test once more, where all can be seen, what cannot be seen at a point."""
+        if not _Invisible.at(self, self.call, point, generator).anything:
+            return
+        call, point = self._in_double(point)
+        if call is not self.call:
+            element = random_element(self.exact, generator=generator)
+            self._compare(call, element, point, call.outputs(point))
+        invisible = _Invisible.at(self, call, point, generator)
+        if not invisible.anything:
+            return
+        far = redrawn(point, call.weights(point), generator)
+        hidden = invisible.groups
+        before = call.outputs(far)
+        if all(map(is_ordinary, before)):
+            element = random_element(self.exact, generator=generator)
+            self._compare(call, element, far, before)
+            still = _Invisible.at(self, call, far, generator).groups
+            hidden = [group for group in hidden if group in still]
+        for group in hidden:
+            # Units of a tensor that is seen elsewhere are read by nothing: no change is right.
+            matters = any(leg.tensor in invisible.tensors for leg in group.legs)
+            seen = self._alone(call, group, point, generator)
+            seen = seen or self._alone(call, group, far, generator)
+            if matters and not seen:
+                raise SymgeomError(
+                    f"{call.what}: no output depends visibly on the weights of group "
+                    f"'{group.name}', at these weights and at random ones, so that nothing can be "
+                    "proved of it (dead units, saturated activations, an output that a huge bias "
+                    "dominates). Give other inputs or other weights."
+                )
+
+    def _in_double(self, point: Parameters) -> tuple[Evaluation, Parameters]:
+        """Return the network in float64, which sees more, if it can be run there."""
+        if self.call.tolerance == TOLERANCE[torch.float64]:
+            return self.call, point
+        exact = cast(point, torch.float64)
+        call = Evaluation(self.call.module, exact, self.call.inputs)
+        try:
+            call.outputs(exact)
+        except SymgeomError:  # a part of it is in float32 always
+            return self.call, point
+        return call, exact
+
+    def _compare(
+        self, call: Evaluation, element: GroupElement, point: Parameters, before: list[Tensor]
+    ) -> None:
+        """Apply an element of the exact groups at a point with these outputs."""
+        change = relative_change(before, call.outputs(act(self.exact, element, point)))
+        if not change <= call.tolerance:
+            change /= rounding_amplified(call.outputs, point, before)
+        # In units of what rounding explains in the precision of the certificate.
+        residual = change * (self.call.tolerance / call.tolerance)
+        if not residual <= self.residual:  # also if it is not a number
+            self.residual = residual
+            if not change <= call.tolerance:
+                self.failing_group = _bisect(call, self.exact, element, point)
+
+    def _alone(
+        self, call: Evaluation, group: UnitGroup, point: Parameters, generator: torch.Generator
+    ) -> bool:
+        """Compare what a group does with what its legs do one by one; return whether it shows."""
+        effect = largest_effect(group, call.outputs, point, generator)
+        if not effect >= call.least_effect:
+            return False
+        element = _restricted(random_element(self.exact, generator=generator), (group,))
+        before = call.outputs(point)
+        change = relative_change(before, call.outputs(act(self.exact, element, point)))
+        if not change <= CANCELLED * effect:
+            self.residual = change / effect
+            self.failing_group = group.name
+        return True
+
+
+@dataclass(frozen=True)
+class _Invisible:
+    """What the outputs do not show at a point: tensors, and groups all of whose legs they hide."""
+
+    tensors: set[str]
+    groups: list[UnitGroup]
+
+    @property
+    def anything(self) -> bool:
+        """Whether there is any."""
+        return bool(self.tensors or self.groups)
+
+    @staticmethod
+    def at(
+        test: _Test, call: Evaluation, point: Parameters, generator: torch.Generator
+    ) -> "_Invisible":
+        """Look at the outputs to first order."""
         least = VISIBLE * call.tolerance
-        names = call.weights(point)
-        changes = visible_changes(call.outputs_of_few, point, names, generator)
-        unseen = set()
+        changes = visible_changes(call.outputs_of_few, point, call.weights(point), generator)
+        tensors = set()
         for name, change in changes.items():
             if not float(torch.linalg.vector_norm(change)) > least:
-                unseen.add(name)
-        hidden = [group for group in self.exact.groups if largest_on_legs(group, changes) <= least]
-        if not unseen and not hidden:
-            return
-        far = redrawn(point, names, generator)
-        before = call.outputs(far)
-        if all(map(_is_ordinary, before)):
-            self._compare(random_element(self.exact, generator=generator), far, before)
-            hidden = _still_hidden(call, hidden, far, generator, amount=1.0)
-        hidden = _still_hidden(call, hidden, point, generator, amount=NEARBY)
-        # Units of a tensor that is seen elsewhere are read by nothing: no change is right of them.
-        hidden = [group for group in hidden if any(leg.tensor in unseen for leg in group.legs)]
-        if hidden:
-            raise SymgeomError(
-                f"{call.what}: no output depends visibly on the weights of group "
-                f"'{hidden[0].name}', at these weights and at random ones, so that nothing can be "
-                "proved of it (dead units, saturated activations, an output that a huge bias "
-                "dominates). Give other inputs or weights, or use float64."
-            )
-
-    def _compare(self, element: GroupElement, point: Parameters, before: list[Tensor]) -> None:
-        """Apply an element of the exact groups at a point with these outputs."""
-        change = relative_change(before, self.call.outputs(act(self.exact, element, point)))
-        if not change <= self.call.tolerance:
-            change /= rounding_amplified(self.call.outputs, point, before)
-        if not change <= self.residual:  # also if it is not a number
-            self.residual = change
-            if not change <= self.call.tolerance:
-                self.failing_group = _bisect(self.call, self.exact, element, point)
-
-
-def _still_hidden(
-    call: _Evaluation,
-    groups: list[UnitGroup],
-    point: Parameters,
-    generator: torch.Generator,
-    *,
-    amount: float,
-) -> list[UnitGroup]:
-    """Return the groups of which no leg is seen at a point."""
-    least = VISIBLE * call.tolerance
-    hidden = []
-    for group in groups:
-        if not is_seen(group, call.outputs, point, generator, amount=amount, least=least):
-            hidden.append(group)
-    return hidden
-
-
-def _is_ordinary(tensor: Tensor) -> bool:
-    return bool(tensor.isfinite().all()) and bool(tensor.any())
+                tensors.add(name)
+        groups = []
+        for group in test.exact.groups:
+            if not largest_on_legs(group, changes) > least:
+                groups.append(group)
+        return _Invisible(tensors, groups)
 
 
 def _same_classes(before: list[Tensor], after: list[Tensor]) -> bool:
@@ -387,9 +352,7 @@ def _add_noise(flat: Tensor, noise: Tensor, *, positive: bool) -> None:
             piece.add_(part, alpha=size)
 
 
-def _bisect(
-    call: _Evaluation, spec: SymmetrySpec, element: GroupElement, params: Parameters
-) -> str:
+def _bisect(call: Evaluation, spec: SymmetrySpec, element: GroupElement, params: Parameters) -> str:
     """Name the group that changes the outputs: the worse of two halves, until one is left."""
     before = call.outputs(params)
 

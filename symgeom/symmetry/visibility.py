@@ -195,16 +195,10 @@ def largest_on_legs(group: UnitGroup, changes: Parameters) -> float:
     return max(lengths)
 
 
-def is_seen(
-    group: UnitGroup,
-    outputs: Outputs,
-    point: Parameters,
-    generator: torch.Generator,
-    *,
-    amount: float,
-    least: float,
-) -> bool:
-    """Try out whether the outputs change visibly if one leg of a group after another is displaced.
+def largest_effect(
+    group: UnitGroup, outputs: Outputs, point: Parameters, generator: torch.Generator
+) -> float:
+    """Return by how much the outputs change if one leg of a group after another is displaced.
 
     Parameters
     ----------
@@ -216,34 +210,30 @@ def is_seen(
         One network.
     generator : torch.Generator
         The source of the displacements.
-    amount : float
-        Their size, relative to that of the weights.
-    least : float
-        The smallest visible change.
 
     Returns
     -------
-    bool
-        Whether one of them does.
+    float
+        Relative to the size of an output, of the leg that changes them most.
 
     Examples
     --------
     >>> from symgeom.symmetry.spec import Leg
     >>> group = UnitGroup("hidden1", 1, (Leg("a", 0),))
     >>> point, generator = {"a": torch.ones(1)}, torch.Generator().manual_seed(0)
-    >>> is_seen(group, lambda point: [point["a"]], point, generator, amount=1, least=1e-6)
+    >>> 0 < largest_effect(group, lambda point: [point["a"]], point, generator) < 1
     True
     """
     before = outputs(point)
+    largest = 0.0
     for leg in group.legs:
         tensor = point[leg.tensor]
         rows = take(tensor, leg, group.size)
         noise = torch.randn(rows.shape, generator=generator, dtype=torch.float64)
-        moved = rows + noise.to(rows) * (amount * size_of(tensor))
-        change = relative_change(before, outputs({**point, leg.tensor: put(tensor, leg, moved)}))
-        if not change <= least:  # also if it is not a number
-            return True
-    return False
+        moved = rows + noise.to(rows) * (NEARBY * size_of(tensor))
+        effect = relative_change(before, outputs({**point, leg.tensor: put(tensor, leg, moved)}))
+        largest = max(largest, effect)
+    return largest
 
 
 def redrawn(
@@ -263,8 +253,7 @@ def redrawn(
     Returns
     -------
     dict of str to Tensor
-        Matrices as fresh layers have them, vectors (biases, gains) of ordinary size and mostly
-        positive.
+        Matrices as fresh layers have them, gains around 1, small biases.
 
     Examples
     --------
@@ -276,15 +265,17 @@ def redrawn(
     for name in names:
         tensor = point[name]
         noise = torch.randn(tensor.shape, generator=generator, dtype=torch.float64)
-        network[name] = _ordinary(noise).to(tensor)
+        network[name] = _ordinary(name, noise).to(tensor)
     return network
 
 
-def _ordinary(noise: Tensor) -> Tensor:
-    """Return weights as fresh layers have them; vectors are such that units live."""
-    if noise.ndim < 2:
-        return 0.5 + 0.3 * noise
-    return noise / max(noise[0].numel(), 1) ** 0.5
+def _ordinary(name: str, noise: Tensor) -> Tensor:
+    """Return weights as fresh layers have them: a signal neither dies nor grows."""
+    if noise.ndim > 1:
+        return noise * (2 / max(noise[0].numel(), 1)) ** 0.5
+    if name.endswith("weight"):
+        return 1 + 0.3 * noise
+    return 0.3 * noise
 
 
 def _sizes(outputs: Tensor) -> Tensor:

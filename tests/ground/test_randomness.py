@@ -1,8 +1,9 @@
 import hashlib
 
+import pytest
 import torch
 
-from symgeom.ground.randomness import stream
+from symgeom.ground.randomness import global_seed, stream
 
 
 def test_a_stream_depends_on_its_words_alone():
@@ -22,3 +23,16 @@ def test_the_seed_is_the_digest_of_the_words():
     assert (
         stream("order", 3).initial_seed() >> 47 == seed
     )  # the two highest of the eight bytes, less the one bit that is dropped
+
+
+def test_a_global_seed_ends_with_its_context():
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+    with global_seed(7):
+        first = torch.rand(4)
+    with pytest.raises(ZeroDivisionError), global_seed(7):
+        1 / 0  # noqa: B018
+    assert torch.equal(torch.rand(2), expected)
+    with global_seed(7):
+        assert torch.equal(torch.rand(4), first)

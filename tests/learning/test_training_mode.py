@@ -352,10 +352,8 @@ def test_laws_hold_under_dropout_and_are_measured_where_they_may_not():
     legs = mlp_spec(4, 9, 3)["hidden1"].legs
     last = replace(legs[2], tensor="3.weight")
     spec = type(mlp_spec(4, 9, 3))((replace(mlp_spec(4, 9, 3)["hidden1"], legs=(*legs[:2], last)),))
-    for equivariant in (True, False):
-        observer = LedgerObserver(
-            spec, build("sgd", {}), steps=9, snapshots=3, equivariant=equivariant
-        )
+    for symmetric in (True, False):
+        observer = LedgerObserver(spec, build("sgd", {}), steps=9, snapshots=3, symmetric=symmetric)
         trained(problem, build("sgd", {}), [0], observe=observer)
         ledger = observer.close()
         assert float((ledger.defect["hidden1"] / ledger.scale["hidden1"]).abs().max()) < 1e-13

@@ -3,7 +3,8 @@ r"""Certify the law of every unit by autograd, and name what breaks one.
 A charge is conserved exactly if the generator of its scaling is orthogonal to the gradient of
 *every* loss of the outputs, :math:`\langle M\theta, \nabla_\theta \sum_k c_k f_k\rangle = 0`. One
 backward pass with random :math:`c` tests all charges of a spec at once. Why a law does not hold,
-:mod:`symgeom.dynamics.laws.diagnosis` says.
+:mod:`symgeom.dynamics.laws.diagnosis` says. A group with a frozen leg has no law: it needs the
+gradient on every leg.
 
 References
 ----------
@@ -26,7 +27,7 @@ from symgeom.ground.doors import door
 from symgeom.ground.modules import call_module
 from symgeom.ground.types import Parameters, cast
 from symgeom.symmetry.discovery.capture import tensors_of
-from symgeom.symmetry.spec import SymmetrySpec
+from symgeom.symmetry.spec import SymmetrySpec, UnitGroup
 
 TOLERANCE = 1e-10
 """Relative defect that rounding explains in float64."""
@@ -53,8 +54,8 @@ class LawCheck:
 
     @property
     def holds(self) -> bool:
-        """Whether rounding explains the defect."""
-        return self.defect <= TOLERANCE
+        """Whether rounding explains the defect, and all legs of the group train."""
+        return self.defect <= TOLERANCE and self.reason is None
 
 
 @door
@@ -123,7 +124,20 @@ def check_laws(
         diagnosis = Diagnosis(module, _cast_inputs(inputs, next(module.parameters()).dtype))
         for name in broken:
             reasons[name] = diagnosis.reason(exact[name], training=training)
+    for name in defects:
+        frozen = _frozen_leg(exact[name], module)
+        if frozen is not None:
+            reasons[name] = f"'{frozen}' is frozen: a law needs the gradient on every leg"
     return tuple(LawCheck(name, defect, reasons.get(name)) for name, defect in defects.items())
+
+
+def _frozen_leg(group: UnitGroup, module: nn.Module) -> str | None:
+    """Return the first tensor of a group that does not train, if there is one."""
+    weights = dict(module.named_parameters())
+    for leg in group.legs:
+        if leg.tensor in weights and not weights[leg.tensor].requires_grad:
+            return leg.tensor
+    return None
 
 
 def _random_gradient(

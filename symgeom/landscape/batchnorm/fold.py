@@ -35,8 +35,8 @@ from symgeom.ground.modules import call_module
 from symgeom.ground.types import Parameters, cast, parameters
 from symgeom.landscape.batchnorm.feeding import Fold, find_folds
 from symgeom.landscape.batchnorm.statistics import sharing_copy, tensor_name
-from symgeom.symmetry.certificate import TOLERANCE
 from symgeom.symmetry.discovery.capture import tensors_of
+from symgeom.symmetry.evaluation import TOLERANCE
 
 
 class ChannelAffine(nn.Module):

@@ -196,7 +196,7 @@ def _check_frozen(problem: Problem, start: Parameters, method: Method) -> None:
     """Raise unless something trains, and the replicas of a seed have the same frozen weights."""
     trainable = problem.trainable
     for name, _ in problem.module.named_parameters():
-        if name in trainable:
+        if name in trainable or name not in start:
             continue
         replicas = start[name].unflatten(0, (-1, method.members_per_seed))
         if not torch.equal(replicas, replicas[:, :1].expand_as(replicas)):

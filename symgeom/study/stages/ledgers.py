@@ -44,7 +44,13 @@ def charges_alone(spec: SymmetrySpec, networks: Parameters) -> LedgerRecord:
 
 
 def label_ledger(
-    record: LedgerRecord, method: Method | None, *, arm: str, seeds: list[int], attrs: Mapping
+    record: LedgerRecord,
+    method: Method | None,
+    *,
+    arm: str,
+    seeds: list[int],
+    attrs: Mapping,
+    symmetric: bool = True,
 ) -> xr.Dataset:
     """Label the ledgers of one arm.
 
@@ -61,6 +67,9 @@ def label_ledger(
         Its seeds.
     attrs : mapping
         How the arm was made.
+    symmetric : bool
+        Whether the loss that was trained has the symmetries of the network: with dropout it may
+        not.
 
     Returns
     -------
@@ -82,7 +91,7 @@ def label_ledger(
             accounts.append(account)
     closure = np.where(finite, _closure(accounts, len(seeds)), np.nan)
     share = _share(accounts, len(seeds))
-    equivariant = method is not None and method.equivariant
+    equivariant = method is not None and method.equivariant and symmetric
     closes = "largest defect relative to the scale of its charge"
     shares = "share of all changes that is the optimizer's own, at first order"
     conserves = "whether the method changes no charge at first order"

@@ -97,7 +97,8 @@ def measure(case: Case, spec: SymmetrySpec, arm: Arm, *, checkpoint: Path, diges
     goes_on = Checkpoint(checkpoint, every=arm.training["checkpoint_every"], digest=digest)
     with progress(f"train {case.name}/{arm.name}", arm.training["epochs"]) as bar:
         plan = _plan(case, arm.training, goes_on, bar)
-        observer = _observer(spec, method, plan, arm.training, problem)
+        symmetric = not TrainingMode.of(problem).differs
+        observer = _observer(spec, method, plan, arm.training, problem, symmetric=symmetric)
         trained = train(
             problem,
             _starts(case, members, precision, problem.trainable),
@@ -118,7 +119,9 @@ def measure(case: Case, spec: SymmetrySpec, arm: Arm, *, checkpoint: Path, diges
         record = observer.close()
         if observer.left_out:
             attrs["frozen_groups"] = ", ".join(observer.left_out)
-    ledgers = label_ledger(record, method, arm=arm.name, seeds=seeds, attrs=attrs)
+    ledgers = label_ledger(
+        record, method, arm=arm.name, seeds=seeds, attrs=attrs, symmetric=symmetric
+    )
     variables = label_minima(spec, trained, problems)
     minima = minima_of_arm(arm.name, seeds, variables, attrs=attrs)
     return Outcome(minima, ledgers, trained.resumed_from)
@@ -218,16 +221,16 @@ def _plan(case: Case, training: Mapping, checkpoint: Checkpoint, bar: tqdm) -> P
 
 
 def _observer(
-    spec: SymmetrySpec, method: Method, plan: Plan, training: Mapping, problem: Problem
+    spec: SymmetrySpec,
+    method: Method,
+    plan: Plan,
+    training: Mapping,
+    problem: Problem,
+    *,
+    symmetric: bool,
 ) -> LedgerObserver | None:
     snapshots = training["ledger_snapshots"]
     if not snapshots:
         return None
     steps = plan.epochs * (len(problem.targets) // plan.batch_size)
-    return LedgerObserver(
-        spec,
-        method,
-        steps=steps,
-        snapshots=snapshots,
-        equivariant=not TrainingMode.of(problem).differs,
-    )
+    return LedgerObserver(spec, method, steps=steps, snapshots=snapshots, symmetric=symmetric)

@@ -8,6 +8,8 @@ from tiny_study import ARMS, SEEDS, TinyStudy, train_arm
 from torch.nn import functional
 
 from symgeom.store import dataset_to_parameters
+from symgeom.study.cases import Case
+from symgeom.study.stages import symmetry
 from symgeom.study.stages.training import Arm, measure
 
 
@@ -135,3 +137,26 @@ def test_without_snapshots_there_is_no_ledger(signs: TinyStudy):
     assert ledgers.sizes["step"] == 0
     assert not [name for name in ledgers if name.startswith("charge")]
     assert ledgers["closure"].isnull().all()
+
+
+@pytest.mark.parametrize("recipe", [{"method": "sgd"}, {"method": "rsgd", "replicas": 2}])
+def test_a_network_of_ones_own_is_trained_as_it_says(tiny: TinyStudy, tmp_path, recipe):
+    """With dropout while it trains, and a frozen layer, of which the ledger books no charge."""
+    case = Case.build("own", tiny.case.data, {**tiny.case.options, "name": "cases:half_frozen"})
+    _, spec = symmetry.measure(case)
+    options = tiny.options["training"]
+    outcome = train_arm(case, spec, "own", recipe, options, tmp_path)
+    for seed in SEEDS:
+        start = case.start("own", seed)
+        weights = dataset_to_parameters(outcome.minima.sel(arm="own", seed=seed))
+        for name in ("1.weight", "1.bias"):
+            np.testing.assert_array_equal(weights[name], start[name].double())
+    assert outcome.ledgers.attrs["frozen_groups"] == "hidden1"
+    assert "charge_hidden2" in outcome.ledgers
+    assert "charge_hidden1" not in outcome.ledgers
+    assert not outcome.ledgers["equivariant"].any()
+    assert float(outcome.ledgers["closure"].max()) < 1e-12
+    (tmp_path / "own.checkpoint").unlink()
+    alone = Arm("own", [1], recipe, options)
+    again = measure(case, spec, alone, checkpoint=tmp_path / "alone", digest="0")
+    xr.testing.assert_identical(again.minima, outcome.minima.sel(seed=[1]))

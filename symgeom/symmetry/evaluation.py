@@ -1,0 +1,176 @@
+"""The outputs of a network as a function of its parameters, for certificates."""
+
+from copy import deepcopy
+
+import torch
+from torch import Tensor, nn
+
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.modules import call_module
+from symgeom.ground.types import Parameters
+from symgeom.symmetry.discovery.capture import tensors_of
+from symgeom.symmetry.visibility import USUAL
+
+TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-4}
+"""Relative change of the outputs that rounding explains.
+
+It is about 5e5 units of the last place in float64, and 8e2 in float32.
+"""
+
+FEW = 2
+"""Samples at which the outputs are differentiated."""
+
+
+class Evaluation:
+    """The outputs of a network as a function of its parameters.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The network; evaluated in eval mode, not modified.
+    params : Parameters
+        What says the precision.
+    inputs : Tensor, shape (sample, ...)
+        The samples.
+
+    Attributes
+    ----------
+    tolerance : float
+        Relative change of the outputs that rounding explains, in this precision.
+    least_effect : float
+        Relative change of the outputs that stands out of rounding by far.
+    what : str
+        How sentences about the network begin.
+
+    Raises
+    ------
+    SymgeomError
+        If the precision is neither float32 nor float64.
+
+    Examples
+    --------
+    >>> params = {"weight": torch.full((1, 1), 2.0), "bias": torch.zeros(1)}
+    >>> Evaluation(nn.Linear(1, 1), params, torch.ones(1, 1)).outputs(params)
+    [tensor([[2.]])]
+    """
+
+    def __init__(self, module: nn.Module, params: Parameters, inputs: Tensor) -> None:
+        dtypes = {tensor.dtype for tensor in params.values() if tensor.is_floating_point()}
+        if len(dtypes) != 1 or not dtypes <= TOLERANCE.keys():
+            raise SymgeomError(
+                f"Cannot certify weights of type {sorted(map(str, dtypes))}: "
+                "cast all of them to torch.float64 or float32."
+            )
+        (dtype,) = dtypes
+        self.tolerance = TOLERANCE[dtype]
+        self.least_effect = 1000 * USUAL * torch.finfo(dtype).eps
+        # The copy shares its parameters, which every evaluation replaces.
+        # Its modes and buffers are its own.
+        shared = {id(tensor): tensor for tensor in module.parameters()}
+        self.module = deepcopy(module, shared).eval()
+        self.inputs = inputs.to(dtype) if inputs.is_floating_point() else inputs
+        self.what = f"Cannot certify the network ({type(module).__name__})"
+
+    def first(self, params: Parameters) -> list[Tensor]:
+        """Evaluate twice, and raise unless certificates can be read off the outputs.
+
+        Parameters
+        ----------
+        params : Parameters
+            One network.
+
+        Returns
+        -------
+        list of Tensor
+            The outputs.
+
+        Raises
+        ------
+        SymgeomError
+            If all outputs are zero, or one is not finite, or the network is random.
+        """
+        first = self.outputs(params)
+        second = self.outputs(params)
+        if not all(is_ordinary(tensor) for tensor in first):
+            raise SymgeomError(
+                f"{self.what}: its outputs are all zero, or not finite, so that no change could be "
+                "seen. Give weights and inputs that lead to ordinary outputs."
+            )
+        if not all(map(torch.equal, first, second)):
+            raise SymgeomError(
+                f"{self.what}: two evaluations on one input in eval mode differ. Turn off what is "
+                "random (a dropout that ignores eval mode, a sampled layer)."
+            )
+        return first
+
+    def outputs(self, params: Parameters) -> list[Tensor]:
+        """Return the floating-point outputs of the network with some weights.
+
+        Parameters
+        ----------
+        params : Parameters
+            One network.
+
+        Returns
+        -------
+        list of Tensor
+            Constants to automatic differentiation.
+        """
+        with torch.no_grad():
+            return self._run(params, self.inputs)
+
+    def outputs_of_few(self, params: Parameters) -> list[Tensor]:
+        """Return the outputs of a few samples, which can be differentiated.
+
+        Parameters
+        ----------
+        params : Parameters
+            One network.
+
+        Returns
+        -------
+        list of Tensor
+            As :meth:`outputs`.
+        """
+        return self._run(params, self.inputs[:FEW])
+
+    def weights(self, params: Parameters) -> list[str]:
+        """Return the names of the real parameters.
+
+        Parameters
+        ----------
+        params : Parameters
+            One network.
+
+        Returns
+        -------
+        list of str
+            Without buffers.
+        """
+        names = [name for name, _ in self.module.named_parameters()]
+        return [name for name in names if params[name].is_floating_point()]
+
+    def _run(self, params: Parameters, inputs: Tensor) -> list[Tensor]:
+        result = call_module(self.module, params, inputs)
+        return [tensor for tensor in tensors_of(result) if tensor.is_floating_point()]
+
+
+def is_ordinary(tensor: Tensor) -> bool:
+    """Return whether outputs are finite, and not all of them zero.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        Outputs.
+
+    Returns
+    -------
+    bool
+        Whether a change could be seen in them.
+
+    Examples
+    --------
+    >>> is_ordinary(torch.zeros(2))
+    False
+    """
+    return bool(tensor.isfinite().all()) and bool(tensor.any())
