@@ -28,6 +28,7 @@ import torch
 from torch import Tensor, nn
 
 from symgeom.ground.checks import SymgeomError
+from symgeom.ground.modules import in_mode
 from symgeom.ground.randomness import stream
 from symgeom.ground.torchvision_door import OPERATORS_MISSING, import_torchvision
 from symgeom.ground.types import parameters
@@ -259,7 +260,7 @@ def _keys(options: argparse.Namespace) -> int:
 def _inspect(options: argparse.Namespace) -> int:
     module, name = options.network
     network = deepcopy(_network(module, name, dict(options.option), options.seed))
-    network = network.double().eval()
+    network = in_mode(network.double(), training=False)
     generator = stream("inspect", options.seed)
     example = _example(options, generator)
     began = perf_counter()

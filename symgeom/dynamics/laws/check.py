@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from symgeom.dynamics.charge import invariance_defect
 from symgeom.dynamics.laws.diagnosis import Diagnosis
 from symgeom.ground.checks import check_finite
-from symgeom.ground.modules import call_module
+from symgeom.ground.modules import call_module, in_mode
 from symgeom.ground.types import Parameters, cast
 from symgeom.symmetry.discovery.capture import tensors_of
 from symgeom.symmetry.spec import SymmetrySpec, UnitGroup
@@ -144,7 +144,7 @@ def _random_gradient(
     training: bool,
 ) -> dict[str, Tensor]:
     """Return the gradient of a random sum of the outputs."""
-    copy = deepcopy(module).train(training)
+    copy = in_mode(deepcopy(module), training=training)
     weights = {}
     for name, _ in module.named_parameters():
         weights[name] = params[name].detach().clone().requires_grad_()

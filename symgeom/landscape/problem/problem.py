@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from torch.func import grad, vmap
 
 from symgeom.ground.checks import SymgeomError
-from symgeom.ground.modules import call_module
+from symgeom.ground.modules import call_module, in_mode
 from symgeom.ground.types import Parameters
 from symgeom.landscape.batchnorm import BatchMode, check_policy
 from symgeom.landscape.problem.fit import check_fit
@@ -90,7 +90,8 @@ class Problem:
         if policy == "recompute":
             object.__setattr__(self, "_batch_mode", BatchMode.of(self.module))
         if any(layer.training for layer in self.module.modules()):
-            object.__setattr__(self, "module", copy.deepcopy(self.module).eval())
+            evaluated = in_mode(copy.deepcopy(self.module), training=False)
+            object.__setattr__(self, "module", evaluated)
         if self.chunk < 1:
             raise SymgeomError(
                 f"Cannot visit the data in chunks of {self.chunk} samples: give a positive number."

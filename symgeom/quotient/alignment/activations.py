@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from symgeom.ground.checks import SymgeomError
-from symgeom.ground.modules import call_module
+from symgeom.ground.modules import call_module, in_mode
 from symgeom.ground.types import Parameters
 from symgeom.quotient.alignment.assignment import best_permutation, ties
 from symgeom.quotient.alignment.records import Alignment
@@ -80,7 +80,7 @@ def unit_activations(
     >>> unit_activations(spec, network, parameters(network), torch.ones(5, 3))["hidden1"].shape
     torch.Size([4, 5])
     """
-    network = deepcopy(module).eval()
+    network = in_mode(deepcopy(module), training=False)
     layers = {name: layer for name, layer in network.named_modules() if type(layer) in UNIT_AXIS}
     groups = [group for group in spec.groups if group.permute]
     legs_by_group = {group.name: _legs_by_layer(group, layers) for group in groups}
