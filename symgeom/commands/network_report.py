@@ -10,6 +10,7 @@ from time import perf_counter
 import torch
 from torch import Tensor, nn
 
+from symgeom.ground.modules import in_mode
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import parameters
 from symgeom.learning.networks.by_reference import network_of
@@ -24,7 +25,7 @@ def report(options: argparse.Namespace) -> None:
     """Print the table of symmetries with its certificate, and draw the graph."""
     module, name = options.network
     network = deepcopy(network_of(module, name, dict(options.option), seed=options.seed))
-    network = network.double().eval()
+    network = in_mode(network.double(), training=False)
     generator = stream("inspect", options.seed)
     example = _example(options, generator)
     began = perf_counter()

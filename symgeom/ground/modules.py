@@ -47,6 +47,30 @@ def call_module(module: nn.Module, params: Parameters, inputs: Tensor) -> Tensor
         refuse(module, inputs, error)
 
 
+def in_mode(module: nn.Module, *, training: bool) -> nn.Module:
+    """Put a module in training or evaluation mode, also if its own ``train`` forgets to return it.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The network; its mode changes.
+    training : bool
+        Which mode.
+
+    Returns
+    -------
+    nn.Module
+        The module.
+
+    Examples
+    --------
+    >>> in_mode(nn.Dropout(0.5), training=False).training
+    False
+    """
+    module.train(training)
+    return module
+
+
 def refuse(module: nn.Module, inputs: Tensor, error: Exception) -> NoReturn:
     """Say that a network has failed.
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from symgeom.ground.checks import SymgeomError
-from symgeom.ground.modules import call_module
+from symgeom.ground.modules import call_module, in_mode
 from symgeom.ground.types import Parameters
 from symgeom.symmetry.discovery.capture import tensors_of
 from symgeom.symmetry.visibility import USUAL
@@ -67,7 +67,7 @@ class Evaluation:
         # The copy shares its parameters, which every evaluation replaces.
         # Its modes and buffers are its own.
         shared = {id(tensor): tensor for tensor in module.parameters()}
-        self.module = deepcopy(module, shared).eval()
+        self.module = in_mode(deepcopy(module, shared), training=False)
         self.inputs = inputs.to(dtype) if inputs.is_floating_point() else inputs
         self.what = f"Cannot certify the network ({type(module).__name__})"
 

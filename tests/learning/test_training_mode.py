@@ -162,6 +162,25 @@ def test_dropout_does_not_depend_on_the_company(method):
     assert not torch.equal(plain.loss, together.loss[:1])
 
 
+class KeptNorm(nn.Sequential):
+    """A network whose batch norm stays in evaluation mode, and whose ``train`` returns nothing."""
+
+    def train(self, mode: bool = True) -> None:
+        super().train(mode)
+        self[2].eval()
+
+
+def test_a_mode_that_a_network_sets_itself_is_kept():
+    layers = [nn.Linear(4, 9), nn.ReLU(), nn.BatchNorm1d(9), nn.Dropout(0.5), nn.Linear(9, 3)]
+    problem = Problem(KeptNorm(*layers).double(), *batch(SAMPLES, 4, 3), batch_norm="carried")
+    mode = TrainingMode.of(problem)
+    assert mode.draws
+    assert [layer.training for layer in mode.module] == [True, True, False, True, True]
+    start = stack([parameters(problem.module)])
+    result = train(problem, start, build("sgd", {}), plan=PLAN, generators=[stream("order")])
+    assert result.status == ("epoch limit",)
+
+
 class KilledError(Exception):
     """What ends a training in its middle."""
 

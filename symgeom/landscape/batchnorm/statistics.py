@@ -30,7 +30,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from symgeom.ground.architecture import Architecture
 from symgeom.ground.checks import SymgeomError, check_choice, check_samples
 from symgeom.ground.doors import door
-from symgeom.ground.modules import refuse
+from symgeom.ground.modules import in_mode, refuse
 from symgeom.ground.types import Parameters
 
 POLICIES = ("carried", "recompute")
@@ -99,7 +99,8 @@ def sharing_copy(module: nn.Module) -> nn.Module:
     True
     """
     tensors = [*module.parameters(), *module.buffers()]
-    return copy.deepcopy(module, {id(tensor): tensor for tensor in tensors}).eval()
+    twin = copy.deepcopy(module, {id(tensor): tensor for tensor in tensors})
+    return in_mode(twin, training=False)
 
 
 def check_policy(
@@ -174,7 +175,7 @@ class BatchMode:
     @staticmethod
     def of(module: nn.Module, *, training: bool = False) -> "BatchMode":
         """Return a network in batch mode; the module itself is left as it is."""
-        twin = sharing_copy(module).train(training)
+        twin = in_mode(sharing_copy(module), training=training)
         norms = batch_norms(twin)
         for norm in norms.values():
             norm.train()

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from symgeom.ground.modules import in_mode
+
 
 class Borrower:
     """A module in eval mode whose tensors are those of the network that was lent last.
@@ -38,7 +40,7 @@ class Borrower:
     """
 
     def __init__(self, module: nn.Module, dtype: torch.dtype) -> None:
-        self.module = copy.deepcopy(module).eval().to(dtype)
+        self.module = in_mode(copy.deepcopy(module), training=False).to(dtype)
         parameters = dict(self.module.named_parameters())
         self._tensors: dict[str, Tensor] = {**parameters, **dict(self.module.named_buffers())}
 

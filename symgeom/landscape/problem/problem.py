@@ -32,7 +32,7 @@ from torch.func import grad, vmap
 from symgeom.ground.architecture import Architecture
 from symgeom.ground.checks import SymgeomError, check_index, check_range
 from symgeom.ground.doors import check_attributes, comes_from_outside, door, door_with
-from symgeom.ground.modules import call_module
+from symgeom.ground.modules import call_module, in_mode
 from symgeom.ground.types import Parameters
 from symgeom.landscape.batchnorm import BatchMode, check_policy
 from symgeom.landscape.problem.fit import check_fit
@@ -100,7 +100,8 @@ class Problem:
         if policy == "recompute":
             object.__setattr__(self, "_batch_mode", BatchMode.of(self.module))
         if any(layer.training for layer in self.module.modules()):
-            object.__setattr__(self, "module", copy.deepcopy(self.module).eval())
+            evaluated = in_mode(copy.deepcopy(self.module), training=False)
+            object.__setattr__(self, "module", evaluated)
         check_range(self.chunk, "the number of samples in a chunk", least=1)
         if comes_from_outside():
             check_fit(self.module, self.inputs, self.targets)

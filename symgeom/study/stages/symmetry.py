@@ -5,6 +5,7 @@ from copy import deepcopy
 import torch
 from torch import nn
 
+from symgeom.ground.modules import in_mode
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import parameters
 from symgeom.study.cases import Case
@@ -40,7 +41,7 @@ def measure(case: Case) -> tuple[SymmetrySpec, SymmetrySpec]:
 
 
 def _certified(module: nn.Module, inputs: torch.Tensor) -> SymmetrySpec:
-    module = deepcopy(module).to("cpu", torch.float64).eval()
+    module = in_mode(deepcopy(module).to("cpu", torch.float64), training=False)
     spec = discover(module, inputs[:2])
     generator = stream("certificate", "architecture")
     proof = certify(spec, module, parameters(module), inputs=inputs, generator=generator)

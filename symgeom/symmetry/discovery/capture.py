@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from symgeom.ground.checks import SymgeomError
-from symgeom.ground.modules import refuse
+from symgeom.ground.modules import in_mode, refuse
 
 BY_HAND = "Write a SymmetrySpec for this network by hand, and let certify prove it."
 """What to do where discovery ends."""
@@ -35,7 +35,7 @@ def export(module: nn.Module, example: Tensor) -> ExportedProgram:
         If the module cannot take the example, is random in eval mode, or has a control flow that
         export cannot capture.
     """
-    copy = deepcopy(module).eval().requires_grad_(True)
+    copy = in_mode(deepcopy(module), training=False).requires_grad_(True)
     for layer in copy.modules():
         if isinstance(layer, nn.MultiheadAttention):
             layer.register_forward_pre_hook(_told_apart, with_kwargs=True)
