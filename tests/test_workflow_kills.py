@@ -244,7 +244,8 @@ def test_damaged_stores_are_named_and_made_again(finished, tmp_path):
     damaged = f"entry '{entry.filename}' is damaged: its checksum does not fit"
     assert f"minima/tiny/sgd.zarr.zip: {damaged}" in report.stdout
     assert "canonical/tiny/0.zarr.zip: truncated or no zip" in report.stdout
-    assert "2 of them not whole" in report.stdout
+    assert "claims.csv: there is no such file" in report.stdout
+    assert "3 of them not whole" in report.stdout
     for path in (truncated, flipped):
         path.unlink()
     run = snakemake(clone, *finished[1])
