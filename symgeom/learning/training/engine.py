@@ -82,11 +82,12 @@ def train(
     Raises
     ------
     SymgeomError
-        If there are no members, or not one generator for each; if a mini-batch holds more samples
-        than there are, the weights have another precision than the data, or the optimizer could not
-        finish; if checkpoints are kept with an observer that cannot keep what it knows; or if the
-        network cannot be trained as it says: all of it is frozen, replicas of a seed are frozen
-        apart, or it does in training mode what no step could repeat.
+        If there are no members, or not one generator for each; if the start is of another
+        architecture than the problem's; if a mini-batch holds more samples than there are, the
+        weights have another precision than the data, or the optimizer could not finish; if
+        checkpoints are kept with an observer that cannot keep what it knows; or if the network
+        cannot be trained as it says: all of it is frozen, replicas of a seed are frozen apart, or
+        it does in training mode what no step could repeat.
 
     Examples
     --------
@@ -99,6 +100,7 @@ def train(
     ('reached',)
     """
     _check_members(start, method, generators)
+    problem.architecture.check({name: tensor[0] for name, tensor in start.items()})
     _check_plan(problem, method, plan, observe)
     check_precision(start, problem.inputs)
     members = len(generators)
