@@ -22,7 +22,7 @@ DIGITS = 64
 CHANGED = "it was truncated or changed after it was written: its checksum does not fit"
 
 REMAKE = (
-    "Delete it and make it again: snakemake --cores all {file} "
+    "Delete what is there and make it again: snakemake --cores all {file} "
     "(with the study's --configfile, if it has one)."
 )
 """By name, because snakemake does not miss a file when all that is made from it is there."""

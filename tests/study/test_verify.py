@@ -116,7 +116,7 @@ def test_what_is_broken_is_named_with_what_to_do(study: Path, capsys: pytest.Cap
     shown = capsys.readouterr().out
     assert (
         "paths/case/0.zarr.zip: truncated or no zip (File is not a zip file). "
-        "Delete it and make it again:" in shown
+        "Delete what is there and make it again:" in shown
     )
     assert f"snakemake --cores all {path} (with" in shown
     assert (
