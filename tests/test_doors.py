@@ -495,3 +495,23 @@ def test_a_loss_that_is_no_loss_per_sample_is_refused():
             compute(A)
     with pytest.raises(SymgeomError, match="Cannot compute the losses of outputs of shape"):
         PROBLEM.batch_loss(A, INPUTS, TARGETS.double())
+
+
+def test_an_error_is_of_samples_that_have_one_class():
+    tokens = torch.randint(3, (4, 5))
+    network = nn.Sequential(nn.Embedding(3, 4), nn.Linear(4, 3))
+
+    def of_sequences(outputs: Tensor, targets: Tensor) -> Tensor:
+        losses = nn.functional.cross_entropy(outputs.mT, targets, reduction="none")
+        return losses.mean(1)
+
+    with pytest.raises(SymgeomError, match=r"one per sample. Give a sample_loss of your own"):
+        symgeom.Problem(network, tokens, tokens)
+    problem = symgeom.Problem(network, tokens, tokens, of_sequences)
+    params = symgeom.parameters(network)
+    assert problem.loss(params).isfinite()
+    for compute in (problem.error, problem.loss_and_error):
+        with pytest.raises(
+            SymgeomError, match=r"the targets have shape \(4, 5\), and a sample has"
+        ):
+            compute(params)

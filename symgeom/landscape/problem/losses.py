@@ -49,12 +49,14 @@ def check_classes(targets: Tensor) -> None:
     """
     if targets.ndim == 1 and targets.dtype == torch.int64:
         return
-    way = "targets.long()"
-    if targets.ndim == 2:
-        way = "targets.argmax(1), if they are one-hot"
+    way = "targets.long(), or "
+    if targets.ndim == 2 and targets.dtype != torch.int64:
+        way = "targets.argmax(1), if they are one-hot, or "
+    elif targets.ndim != 1:
+        way = ""
     raise SymgeomError(
         f"Cannot use targets of shape {tuple(targets.shape)} and type {targets.dtype} for the "
-        f"cross entropy: classes are whole numbers (int64), one per sample. Give {way}, or a "
+        f"cross entropy: classes are whole numbers (int64), one per sample. Give {way}a "
         "sample_loss of your own."
     )
 

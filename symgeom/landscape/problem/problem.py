@@ -198,7 +198,7 @@ class Problem:
         Tensor, shape ()
             In float64, a multiple of one over the number of samples.
         """
-        return misclassified(self.outputs(params), self.targets)
+        return self._error(self.outputs(params))
 
     @door
     def loss_and_error(self, params: Parameters) -> tuple[Tensor, Tensor]:
@@ -216,7 +216,7 @@ class Problem:
         """
         outputs = self.outputs(params)
         loss = self._losses(outputs, self.targets).mean()
-        return loss, misclassified(outputs, self.targets)
+        return loss, self._error(outputs)
 
     @door
     def gradient(self, params: Parameters, *, index: Tensor | None = None) -> dict[str, Tensor]:
@@ -411,6 +411,15 @@ class Problem:
             _batch_mode=BatchMode.of(module) if self._batch_mode else None,
         )
         return moved
+
+    def _error(self, outputs: Tensor) -> Tensor:
+        """Return the fraction of wrong samples, or raise if samples are not right or wrong."""
+        if self.targets.ndim != 1:
+            raise SymgeomError(
+                f"Cannot count misclassified samples: the targets have shape "
+                f"{tuple(self.targets.shape)}, and a sample has one class. Use the loss."
+            )
+        return misclassified(outputs, self.targets)
 
     def _losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the loss of each sample, or raise if the loss gives something else."""
