@@ -229,3 +229,11 @@ def test_unknown_kind_and_other_architecture_are_refused():
     for measure in (TORUS.distance, TORUS.group_distances, lambda a, b: TORUS.geodesic(a, b, 0.5)):
         with pytest.raises(SymgeomError, match="tensor '0.weight' has shape"):
             measure(point(0), network(5, 8, 6, 3))
+
+
+def test_distances_of_stacked_networks_are_those_of_each():
+    networks = stack([point(0), point(1)])
+    other = point(2)
+    together = torch.vmap(lambda network: TORUS.distance(network, other))(networks)
+    alone = [TORUS.distance(point(seed), other) for seed in (0, 1)]
+    torch.testing.assert_close(together, torch.stack(alone), rtol=1e-14, atol=0)

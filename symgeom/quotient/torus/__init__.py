@@ -32,13 +32,14 @@ from symgeom.quotient.torus.coordinates import (
     with_sphere_coordinates,
     without_biases,
 )
-from symgeom.quotient.torus.distances import Torus
+from symgeom.quotient.torus.distances import Torus, distance_of_angles
 from symgeom.quotient.torus.fixing import fixing_legs
 from symgeom.quotient.torus.membership import check_on_torus
 
 __all__ = [
     "Torus",
     "check_on_torus",
+    "distance_of_angles",
     "fixing_legs",
     "is_bias",
     "rows",

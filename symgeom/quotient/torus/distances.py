@@ -1,5 +1,6 @@
 """Angles, distances, geodesics and random points on the product of spheres of one architecture."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +14,35 @@ from symgeom.quotient.torus.coordinates import sphere_coordinates, with_sphere_c
 from symgeom.quotient.torus.membership import check_on_torus
 from symgeom.symmetry.spec import SymmetrySpec, check_spec
 from symgeom.symmetry.sphere import angle, random_direction, slerp
+
+
+def distance_of_angles(angles: Mapping[str, Tensor], *, kind: str = "rms") -> Tensor:
+    """Return the distance that angles between two networks make.
+
+    Parameters
+    ----------
+    angles : mapping of str to Tensor, shape (size,)
+        From :meth:`Torus.angles`, of all groups or of some.
+    kind : {"rms", "riemannian"}
+        Root mean square of the angles (radians; NaN if there are none), or the Riemannian length of
+        the geodesic.
+
+    Returns
+    -------
+    Tensor, scalar
+        In float64.
+
+    Examples
+    --------
+    >>> distance_of_angles({"hidden1": torch.tensor([3.0, 4.0])}, kind="riemannian")
+    tensor(5., dtype=torch.float64)
+    """
+    check_choice(kind, ("rms", "riemannian"), "kind of distance")
+    none = torch.zeros(0, dtype=torch.float64)
+    squares = torch.cat([*angles.values(), none]) ** 2
+    if kind == "rms":
+        return squares.nanmean().sqrt()
+    return squares.nansum().sqrt()
 
 
 @dataclass(frozen=True)
@@ -134,13 +164,7 @@ class Torus:
         >>> Torus(spec).distance_of_directions(first, second)
         tensor(1.5708, dtype=torch.float64)
         """
-        check_choice(kind, ("rms", "riemannian"), "kind of distance")
-        angles = self.angles(first, second)
-        none = torch.zeros(0, dtype=torch.float64)
-        squares = torch.cat([*angles.values(), none]) ** 2
-        if kind == "rms":
-            return squares.nanmean().sqrt()
-        return squares.nansum().sqrt()
+        return distance_of_angles(self.angles(first, second), kind=kind)
 
     @door
     def group_distances(self, first: Parameters, second: Parameters) -> dict[str, Tensor]:
@@ -170,7 +194,7 @@ class Torus:
         self._check_on_torus(first, second)
         distances = {}
         for name, angles in self.angles(first, second).items():
-            distances[name] = angles.square().nanmean().sqrt()
+            distances[name] = distance_of_angles({name: angles})
         return distances
 
     @door

@@ -64,7 +64,7 @@ def check_on_torus(
     for name, lengths in _lengths(spec, legs, params, stacked=stacked).items():
         off = (lengths - 1).abs() > LENGTH
         wrong = off & (lengths != 0)
-        if wrong.any():
+        if _is_any(wrong):
             units = sorted(set(wrong.nonzero()[:, -1].tolist()))
             shown = ", ".join(map(str, units[:SHOWN])) + (", ..." if len(units) > SHOWN else "")
             low = lengths[wrong].min().item()
@@ -75,6 +75,14 @@ def check_on_torus(
                 "so that two rescaled copies of one network would differ. Give canonical networks: "
                 "canonicalise(spec, network).parameters."
             )
+
+
+def _is_any(flags: Tensor) -> bool:
+    """Return whether one of some flags is set."""
+    try:
+        return bool(flags.any())
+    except RuntimeError:  # under torch.vmap, where nobody can look at entries
+        return False
 
 
 def _legs_of_chains(spec: SymmetrySpec, params: Parameters, *, bias_in_norm: bool) -> Legs:

@@ -7,7 +7,7 @@ import xarray as xr
 
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import Parameters
-from symgeom.quotient.torus import Torus
+from symgeom.quotient.torus import Torus, distance_of_angles
 from symgeom.study.cases import Case
 from symgeom.study.labels import Labelled, as_attributes, labelled, names, pairs_dataset
 from symgeom.study.matching import match
@@ -93,9 +93,12 @@ def _before_and_after(torus: Torus, ends: Ends, element: GroupElement) -> list[l
 
 def _distances(torus: Torus, first: Parameters, second: Parameters) -> list[float]:
     """Return the distance of two networks, and that in each group: NaN if it has no spheres."""
-    of_group = torus.group_distances(first, second)
-    by_group = [float(of_group.get(group.name, np.nan)) for group in torus.spec.groups]
-    return [float(torus.distance(first, second)), *by_group]
+    angles = torus.angles(first, second)
+    distances = [float(distance_of_angles(angles))]
+    for group in torus.spec.groups:
+        of_group = angles.get(group.name)
+        distances.append(np.nan if of_group is None else float(distance_of_angles({"": of_group})))
+    return distances
 
 
 def _controls(
