@@ -306,6 +306,7 @@ def test_a_new_arm_runs_its_own_jobs_and_what_gathers(study, tmp_path):
     new = override(tmp_path, "arms: {new: {method: sam}}")
     once = [
         "train_minima",
+        "check_training",
         "canonicalise_minima",
         "align_pairs",
         "measure_distances",
@@ -381,7 +382,7 @@ def test_a_store_of_another_schema_version_is_not_mixed_with_the_others(study, t
         "and versions are not mixed."
     )
     assert (
-        "Error in canonicalise_minima (case tiny, part 0): "
+        "Error in check_training (case tiny, part 0): "
         f"Cannot read 'results/small/minima/tiny/{found}"
     ) in run.stderr
     assert (

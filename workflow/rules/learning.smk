@@ -76,3 +76,22 @@ use rule job_on_case as import_minima with:
         **runs("import_minima"),
         precision=lambda wildcards: training_of(config, wildcards.case)["precision"],
         seeds=lambda wildcards: BLOCKS[wildcards.block],
+
+
+# What is measured of a part waits for its word. Whether it may stop the case is no parameter: what is measured would be measured again.
+use rule job as check_training with:
+    input:
+        minima=minima_of_part,
+    output:
+        reached="<results>/reached/{case}/{part}.json",
+    log:
+        "<results>/logs/check_training/{case}-{part}.log",
+    benchmark:
+        "<results>/benchmarks/check_training/{case}-{part}.tsv"
+    priority: 2  # all measures wait for it
+    resources:
+        **needs(memory=1000, minutes=10, gpu=0),
+        stops=lambda wildcards: int(len(PARTS) == 1 and not goes_on(config, wildcards.case)),
+    params:
+        script="check_training",  # no digest of its code, for the same reason
+        asked=lambda wildcards: stop_rules_of(config, wildcards.case, arms_of_part(wildcards)),

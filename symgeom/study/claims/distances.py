@@ -57,7 +57,7 @@ def select_distances(measured: Measured, *roles: str) -> Selection:
     """
     distance = measured.stages["distances"]["distance"]
     aligned = distance.sel(stage="aligned", drop=True)
-    return select_pairs(aligned, measured.minima, measured.arms(*roles))
+    return select_pairs(aligned, measured.minima_as(*roles), measured.arms(*roles))
 
 
 def difference_from_random(measured: Measured) -> Question:
