@@ -18,7 +18,7 @@ import numpy as np
 from symgeom.study.figures.axes import logarithmic, minus
 from symgeom.study.figures.keys import letter, note
 from symgeom.study.figures.record import THEORY, Figure, asks_for
-from symgeom.study.figures.style import PAGE, looks, sheet, words
+from symgeom.study.figures.style import PAGE, ordered_looks, sheet, words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -112,7 +112,7 @@ def _radial(panels: Mapping[str, Axes], descents: xr.Dataset) -> None:
 
 def _losses(panel: Axes, steps: NDArray, losses: NDArray, labels: Sequence[str]) -> None:
     """Draw one line per charge, from the first step to where rounding begins."""
-    look_of = looks(labels)
+    look_of = ordered_looks(labels)
     of_each = np.broadcast_to(steps, losses.shape)
     for label, step, loss in zip(labels, of_each, losses, strict=True):
         look = look_of[label]

@@ -64,12 +64,12 @@ def draw(results: Results) -> Picture:
     panels["rate"].set_ylabel("log₂ (rate of decrease / balanced)")
     if "flow_loss" in valleys:
         _flows(panels["flow"], valleys["flow_loss"].sel(moment="start"), usable)
-    panels["flow"].set(title="after gradient flow: loss", ylabel="training loss (nat)")
+    panels["flow"].set(title="after gradient flow: loss", ylabel="training loss (nats per sample)")
     for panel in panels.values():
         panel.set_xlabel("imbalance of every unit")
         _imbalances(panel, valleys["imbalance"].values)
     letter(panels)
-    key(figure, counts(usable), results.arms)
+    key(figure, counts(usable), look_of)
     largest = float(valleys["change"].max())
     remark = f"Outputs change by at most {largest:.1g} of their size."
     note(figure, remark, results.left_out())
