@@ -50,7 +50,8 @@ def percent_below(panel: Axes) -> None:
 def logarithmic(panel: Axes) -> None:
     """Make the vertical axis logarithmic.
 
-    It is labelled at powers of ten, or at 1, 2 and 5 where it spans less than two decades.
+    It is labelled at powers of ten; at 1, 2 and 5, too, where it spans less than two decades, and
+    at all digits where that would leave it without labels.
 
     Parameters
     ----------
@@ -61,7 +62,11 @@ def logarithmic(panel: Axes) -> None:
 
     panel.set_yscale("log")
     low, high = panel.get_ylim()
-    digits = (1,) if high / low > 100 else (1, 2, 5)
+    digits: Sequence[int] = range(1, 10)
+    if high / low > 100:
+        digits = [1]
+    elif high / low > 5:
+        digits = [1, 2, 5]
     panel.yaxis.set_major_locator(LogLocator(subs=digits))
     panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: power(value)))
     panel.yaxis.set_minor_formatter(NullFormatter())

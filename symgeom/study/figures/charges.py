@@ -47,13 +47,13 @@ NEAR = 100
 """The line of closed accounts is shown if a defect is less than this factor below it."""
 
 TERMS = {
-    "weight_decay": ("weight decay", "#56B4E9", ""),
-    "momentum_memory": ("momentum", "#E69F00", "////"),
-    "noise": ("mini-batch noise", "#009E73", "...."),
-    "discretisation": ("finite step", "#0072B2", "\\\\\\\\"),
-    "optimizer": ("optimizer", "#CC79A7", "xxxx"),
+    "weight_decay": ("weight decay", "#f2f2f2", ""),
+    "momentum_memory": ("momentum", "#c4c4c4", "////"),
+    "noise": ("mini-batch noise", "#ffffff", "...."),
+    "discretisation": ("finite step", "#9c9c9c", "\\\\\\\\"),
+    "optimizer": ("optimizer", "#7a7a7a", "xxxx"),
 }
-"""Words, colour and hatching of each cause."""
+"""Words, colour and hatching of each cause: greys, because colours are those of the arms."""
 
 
 def draw(results: Results) -> Picture:

@@ -106,6 +106,7 @@ def _row(
         values = measured.sel(arm=arm, seed=seeds).transpose("seed", "layer").values
         bars(panel, layers + shift, values, look_of[arm], level=level, joined=False)
     panel.set_xlim(-0.5, len(layers) - 0.5)
+    panel.tick_params(axis="x", length=0)
 
 
 def _scale(panel: Axes, scale: str, shown: xr.DataArray) -> None:
@@ -130,7 +131,6 @@ def _names(panel: Axes, layers: Sequence[str]) -> None:
             columns, names, rotation=45, ha="right", rotation_mode="anchor", fontsize=6.5
         )
     panel.set_xlabel("layer, from input to output")
-    panel.tick_params(axis="x", length=0)
 
 
 FIGURE = Figure(

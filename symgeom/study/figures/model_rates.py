@@ -91,7 +91,7 @@ def _descents(panel: Axes, descents: xr.Dataset) -> None:
     """Draw the loss of each network, with its charge at the start."""
     losses = descents["loss"].transpose("network", "record").values
     charges = descents["charge"].isel(record=0).values
-    labels = [minus(f"Q = {charge:.3g}") for charge in charges]
+    labels = [_name(charge) for charge in charges]
     _losses(panel, descents["step"].values, losses, labels)
     panel.set_xlabel("steps of descent")
 
@@ -101,13 +101,19 @@ def _radial(panels: Mapping[str, Axes], descents: xr.Dataset) -> None:
     steps = descents["radial_step"].values
     charge = descents["radial_charge"].values
     losses = descents["radial_loss"].values
-    labels = [f"Q = {value:.3g}" for value in charge]
+    labels = [_name(value) for value in charge]
     _losses(panels["radial"], steps, losses, labels)
     _losses(panels["collapsed"], steps[None] / charge[:, None], losses, labels)
     panels["radial"].set(title="radial, one function", xlabel="steps of descent")
     panels["collapsed"].set(title="the same against steps / Q", xlabel="steps of descent / Q")
     for name in ("radial", "collapsed"):
         panels[name].set_ylabel("error / length of the targets")
+
+
+def _name(charge: float) -> str:
+    """Name a line by its charge, with three digits."""
+    rounded = float(f"{charge:.3g}")
+    return minus(f"Q = {rounded:g}")
 
 
 def _losses(panel: Axes, steps: NDArray, losses: NDArray, labels: Sequence[str]) -> None:
