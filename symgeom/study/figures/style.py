@@ -331,8 +331,8 @@ def wrapped(text: str, *, size: float, width: float) -> list[str]:
 
     Examples
     --------
-    >>> wrapped("Two of three groups are shown.", size=8, width=1.0)
-    ['Two of three', 'groups are shown.']
+    >>> wrapped("Two of three groups are shown.", size=8, width=1.2)
+    ['Two of three groups', 'are shown.']
     """
     lines: list[str] = []
     for word in text.split():
