@@ -6,7 +6,9 @@ from itertools import combinations
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
+from matplotlib.path import Path
 from matplotlib.text import Text
+from matplotlib.transforms import Affine2D
 from synthetic_dynamics import two_layer
 from synthetic_landscape import perceptron
 from synthetic_study import ARMS, CLAIMS, SETTINGS, binary_case, case
@@ -69,6 +71,11 @@ def texts(figure: Figure) -> str:
     return "\n".join(text.get_text() for text in figure.findobj(Text))
 
 
+def prose(figure: Figure) -> str:
+    """Return all that is written in a figure, as one line."""
+    return " ".join(texts(figure).split())
+
+
 def curves(axes: object, colour: str, length: int) -> list[np.ndarray]:
     """Return the lines of one colour and one number of points."""
     return [
@@ -100,3 +107,40 @@ def visible(figure: Figure) -> list[Text]:
         low, high = sorted(axis.get_view_interval())
         found += [tick.label1 for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
     return [text for text in found if text.get_text().strip() and text.get_visible()]
+
+
+def outline(text: Text) -> Path:
+    """Return the rectangle that a text fills, slanted as the text is."""
+    box = text.get_window_extent()
+    angle = text.get_rotation()
+    text.set_rotation(0)
+    upright = text.get_window_extent()
+    text.set_rotation(angle)
+    # A hair smaller, so that neighbours may touch.
+    wide, high = max(upright.width - 1, 1) / 2, max(upright.height - 2, 1) / 2
+    corners = np.array([[-wide, -high], [wide, -high], [wide, high], [-wide, high]])
+    turn = Affine2D().rotate_deg(angle).translate((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2)
+    return Path(turn.transform([*corners, corners[0]]), closed=True)
+
+
+def faults(figure: Figure) -> list[str]:
+    """Name the texts that leave the page, and those that overlap.
+
+    The letter of a panel stands within the spaces at the beginning of its title.
+    """
+    if figure.stale:
+        figure.draw_without_rendering()
+    width, height = figure.get_size_inches() * figure.dpi
+    found = []
+    outlines = {}
+    for text in visible(figure):
+        box = text.get_window_extent()
+        if box.x0 < -1 or box.y0 < -1 or box.x1 > width + 1 or box.y1 > height + 1:
+            found.append(f"leaves the page: {text.get_text()}")
+        if not (text.get_weight() == "bold" and len(text.get_text()) == 1):
+            outlines[text] = outline(text)
+    for (one, first), (other, second) in combinations(outlines.items(), 2):
+        near = first.get_extents().overlaps(second.get_extents())
+        if near and first.intersects_path(second, filled=True):
+            found.append(f"overlap: {one.get_text()} | {other.get_text()}")
+    return found

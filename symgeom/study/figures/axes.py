@@ -50,7 +50,8 @@ def percent_below(panel: Axes) -> None:
 def logarithmic(panel: Axes) -> None:
     """Make the vertical axis logarithmic.
 
-    It is labelled at powers of ten, or at 1, 2 and 5 where it spans less than one decade.
+    It is labelled at powers of ten; at 1, 2 and 5, too, where it spans less than two decades, and
+    at all digits where that would leave it without labels.
 
     Parameters
     ----------
@@ -61,7 +62,11 @@ def logarithmic(panel: Axes) -> None:
 
     panel.set_yscale("log")
     low, high = panel.get_ylim()
-    digits = (1,) if high / low > 10 else (1, 2, 5)
+    digits: Sequence[int] = range(1, 10)
+    if high / low > 100:
+        digits = [1]
+    elif high / low > 5:
+        digits = [1, 2, 5]
     panel.yaxis.set_major_locator(LogLocator(subs=digits))
     panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: power(value)))
     panel.yaxis.set_minor_formatter(NullFormatter())
@@ -94,8 +99,12 @@ def power(value: float) -> str:
     return f"{value / 10.0**exponent:g}·{raised}"
 
 
+ROOMY = 8
+"""Of up to how many arms the names fit at their usual size and the given angle."""
+
+
 def columns(panel: Axes, arms: Sequence[str], *, rotation: float = 35) -> None:
-    """Give each arm a column of the panel.
+    """Give each arm a column of the panel; the names of very many arms stand upright.
 
     Parameters
     ----------
@@ -107,7 +116,9 @@ def columns(panel: Axes, arms: Sequence[str], *, rotation: float = 35) -> None:
         Of their names, in degrees.
     """
     places = range(len(arms))
-    if rotation:
+    if len(arms) > ROOMY:
+        panel.set_xticks(places, arms, rotation=90, fontsize=6)
+    elif rotation:
         panel.set_xticks(places, arms, rotation=rotation, ha="right", rotation_mode="anchor")
     else:
         panel.set_xticks(places, arms)

@@ -3,8 +3,11 @@
 How high the error rises above the straight line between its values at the two ends, along the path
 with all symmetries removed (geodesics on the torus; for binary networks, flips in random order);
 means over the pairs of each two arms, for the training (a) and the test error (b). On the diagonal
-are pairs within an arm. The claim is that pairs of flat minima have the lowest barriers, and that a
-flat and a sharp minimum have a lower barrier than two sharp ones.
+are pairs within an arm. Where fewer than half of the pairs of arms were joined, each kind of pairs
+has a column instead: the mean as a marker, and the middle 80 % of the pairs as a bar; filled
+markers are pairs within an arm, hollow ones pairs of two arms. The claim is that pairs of flat
+minima have the lowest barriers, and that a flat and a sharp minimum have a lower barrier than two
+sharp ones.
 """
 
 from __future__ import annotations
@@ -13,16 +16,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from symgeom.study.figures.axes import ROOMY, columns, percent
 from symgeom.study.figures.keys import letter, note
 from symgeom.study.figures.record import CONNECTION, Figure
-from symgeom.study.figures.selection import matrix_of_arms
-from symgeom.study.figures.series import table
-from symgeom.study.figures.style import PAGE, sheet, words
+from symgeom.study.figures.selection import MIDDLE, matrix_of_arms, pair_kinds
+from symgeom.study.figures.series import dots, table
+from symgeom.study.figures.style import PAGE, looks, sheet, words
 
 if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Picture
+    from numpy.typing import NDArray
 
     from symgeom.study.figures.results import Results
+    from symgeom.study.figures.selection import Matrix, PairKind
+    from symgeom.study.figures.style import Look
 
 TITLES = {
     "train": "mean barrier of the training error (%)",
@@ -33,6 +42,8 @@ TITLES = {
 
 def draw(results: Results) -> Picture:
     """Draw the mean barriers of the training and of the test error as matrices of arms.
+
+    If most pairs of arms were not joined, each kind of pairs has a column instead of a cell.
 
     Parameters
     ----------
@@ -50,15 +61,19 @@ def draw(results: Results) -> Picture:
 
     paths = results.stage("paths")
     usable = results.usable()
-    barriers = 100 * paths["barrier"].sel(variant=full_variant(paths))
+    barriers = paths["barrier"].sel(variant=full_variant(paths))
     matrices = {}
     for split in TITLES:
-        matrices[split] = matrix_of_arms(barriers.sel(split=split).values, paths, usable)
+        matrices[split] = matrix_of_arms(100 * barriers.sel(split=split).values, paths, usable)
     if not matrices["train"].arms:
         nothing = "No barriers to show: there is no pair of usable minima. "
         return words(nothing + results.left_out())
+    if _sparse(matrices["train"]):
+        return _strips(results, barriers)
     top = max(np.nanmax(matrix.means) for matrix in matrices.values())
-    figure, panels = sheet([list(TITLES)], width=PAGE, height=3.0)
+    crowded = len(matrices["train"].arms) > ROOMY
+    layout = [[split] for split in TITLES] if crowded else [list(TITLES)]
+    figure, panels = sheet(layout, width=PAGE, height=8.0 if crowded else 3.0)
     for split, matrix in matrices.items():
         scale = PowerNorm(0.4, vmin=0, vmax=top or 1)
         table(panels[split], matrix, form="{:.2f}", scale=scale)
@@ -66,6 +81,53 @@ def draw(results: Results) -> Picture:
     letter(panels)
     note(figure, results.left_out())
     return figure
+
+
+def _sparse(matrix: Matrix) -> bool:
+    """Tell whether a matrix would be dashes: most cells beside the diagonal are empty."""
+    size = len(matrix.arms)
+    measured = np.count_nonzero(matrix.numbers) - np.count_nonzero(np.diag(matrix.numbers))
+    return bool(measured < size * (size - 1) / 2)
+
+
+def _strips(results: Results, barriers: xr.DataArray) -> Picture:
+    """Draw a column for each kind of pairs that were joined."""
+    kinds = pair_kinds(results.stage("paths"), results.usable())
+    figure, panels = sheet([list(TITLES)], width=PAGE, height=3.0, sharey=True)
+    look_of = looks(results.arms)
+    names = []
+    for kind in kinds:
+        alone = kind.first == kind.second
+        names.append(kind.first if alone else f"{kind.first}–{kind.second}")
+    for split, panel in panels.items():
+        values = barriers.sel(split=split).values
+        for column, kind in enumerate(kinds):
+            _strip(panel, column, values[kind.members], look_of[kind.first], kind)
+        panel.set_title(TITLES[split])
+        panel.margins(y=0.25)
+        percent(panel, least=1e-3)
+        panel.set_ylim(bottom=0)
+        columns(panel, names)
+    panels["train"].set_ylabel("barrier (%)")
+    letter(panels)
+    note(figure, results.left_out())
+    return figure
+
+
+def _strip(panel: Axes, column: int, barrier: NDArray, look: Look, kind: PairKind) -> None:
+    """Draw the mean and the middle 80 % of the pairs of a kind, and write the mean and n."""
+    low, high = np.percentile(barrier, MIDDLE)
+    mean = barrier.mean()
+    panel.plot([column, column], [low, high], color=look.colour, linewidth=1.4)
+    dots(panel, column, mean, look, fill=None if kind.first == kind.second else "white", size=5)
+    panel.annotate(
+        f"{100 * mean:.2f}\nn = {len(barrier)}",
+        (column, 0.99),
+        xycoords=("data", "axes fraction"),
+        ha="center",
+        va="top",
+        fontsize=6.5,
+    )
 
 
 FIGURE = Figure(

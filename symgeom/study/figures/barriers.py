@@ -9,19 +9,23 @@ colours within a panel to see which arms lie in one basin. A third row, where a 
 varies panel f: units matched in a single pass from input to output, as in the paper, and geodesics
 along which the variance of every layer's activations is repaired. Binary networks have four panels:
 the signs of interpolated latent weights and flips in random order, as trained (above) and with
-units matched (below). The error axis is linear below 0.1 %.
+units matched (below). The error axis is linear below 0.1 %. The dotted line is the error of
+untrained networks: where the curves of all arms come near it, barriers are at their ceiling and
+tell no arms apart, and a line below the figure says so.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from symgeom.study.figures.axes import percent
-from symgeom.study.figures.keys import key, letter, note, splits
+from symgeom.study.figures.keys import key, letter, line, note, splits
 from symgeom.study.figures.record import CONNECTION, Figure
 from symgeom.study.figures.selection import pairs_inside
 from symgeom.study.figures.series import profile
-from symgeom.study.figures.style import PAGE, looks, sheet, words
+from symgeom.study.figures.style import MUTED, PAGE, Dashes, looks, sheet, words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +35,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Picture
 
     from symgeom.study.figures.results import Results
+
+CEILING = 0.9
+"""Above this share of the error of untrained networks, a barrier is at its ceiling."""
+
+UNTRAINED: Dashes = (0, (1, 1.5))
+"""Dashes of the error of untrained networks."""
 
 EMPTY = "."
 """Where there is no panel."""
@@ -57,6 +67,8 @@ def draw(results: Results) -> Picture:
     t = paths["t"].values
     look_of = looks(results.arms)
     figure, panels = _sheet(paths)
+    untrained = _untrained(results.minima)
+    ceilings = []
     for variant, panel in panels.items():
         error = paths["error"].sel(variant=variant).transpose("split", "pair", "t")
         train = error.sel(split="train").values
@@ -66,11 +78,37 @@ def draw(results: Results) -> Picture:
         panel.set_title(paths["variant_title"].sel(variant=variant).item())
         percent(panel, least=1e-3)
         panel.set_ylim(bottom=0)
+        panel.axhline(untrained, color=MUTED, linewidth=0.8, linestyle=UNTRAINED, zorder=0)
+        peaks = [train[members].mean(0).max() for members in pairs.values()]
+        ceilings.append(min(peaks) > CEILING * untrained)
     letter(panels)
     numbers = {arm: len(members) for arm, members in pairs.items()}
-    key(figure, numbers, results.arms, heading="arm (pairs)", extra=splits())
-    note(figure, results.left_out())
+    extra = splits()
+    if np.isfinite(untrained):
+        extra.append(line(UNTRAINED, "untrained", colour=MUTED, width=0.8))
+    key(figure, numbers, look_of, heading="arm (pairs)", extra=extra)
+    note(figure, _at_the_ceiling(ceilings), results.left_out())
     return figure
+
+
+def _untrained(minima: xr.Dataset) -> float:
+    """Return the median training error of the networks before training; NaN if none was seen."""
+    if "history_error" not in minima:
+        return np.nan
+    first = minima["history_error"].isel(epoch=0).values
+    seen = first[np.isfinite(first)]
+    return float(np.median(seen)) if len(seen) else np.nan
+
+
+def _at_the_ceiling(ceilings: Sequence[bool]) -> str:
+    """Name the panels in which every arm is near the error of untrained networks."""
+    letters = [chr(ord("a") + number) for number, high in enumerate(ceilings) if high]
+    if not letters:
+        return ""
+    return (
+        f"At the ceiling: {', '.join(letters)}; the training error of every arm comes within "
+        f"{100 * (1 - CEILING):.0f} % of that of untrained networks."
+    )
 
 
 def _sheet(paths: xr.Dataset) -> tuple[Picture, dict[str, Axes]]:

@@ -38,6 +38,10 @@ SHIFT = 0.14
 """How far before and after lie on either side of their pair."""
 
 
+ROOMY = 4
+"""Of up to how many arms the numbers of pairs fit beside each other."""
+
+
 def draw(results: Results) -> Picture:
     """Draw the error along the chains, its maximum before and after, and the epochs between.
 
@@ -64,12 +68,13 @@ def draw(results: Results) -> Picture:
         inside = chains.isel(pair=members)
         _along(panels["a"], inside, look)
         _rises(panels["b"], column, inside, look)
-        _epochs(panels["c"], column, inside["epochs_needed"].values, look)
+        needed = inside["epochs_needed"].values
+        _epochs(panels["c"], column, needed, look, crowded=len(pairs) > ROOMY)
     _frame(panels, results.number("threshold"), list(pairs))
     panels["a"].set_title(_kind(chains.attrs))
     letter(panels)
     numbers = {arm: len(members) for arm, members in pairs.items()}
-    key(figure, numbers, results.arms, heading="arm (pairs)", extra=splits())
+    key(figure, numbers, look_of, heading="arm (pairs)", extra=splits())
     note(figure, results.left_out())
     return figure
 
@@ -89,7 +94,8 @@ def _frame(panels: Mapping[str, Axes], threshold: float, arms: Sequence[str]) ->
         panel.set_ylim(bottom=0)
     work.set(title="work", ylabel=f"epochs until ≤ {100 * threshold:g} % above")
     work.yaxis.set_major_locator(MaxNLocator(integer=True))
-    work.set_ylim(0, 1.15 * max(1, work.dataLim.y1))
+    head = 1.3 if len(arms) > ROOMY else 1.15
+    work.set_ylim(0, head * max(1, work.dataLim.y1))
     columns(rises, arms)
     columns(work, arms)
 
@@ -129,7 +135,7 @@ def _rises(panel: Axes, column: int, chains: xr.Dataset, look: Look) -> None:
     filled.set_clip_on(False)
 
 
-def _epochs(panel: Axes, column: int, needed: NDArray, look: Look) -> None:
+def _epochs(panel: Axes, column: int, needed: NDArray, look: Look, *, crowded: bool) -> None:
     """Draw one marker per connected pair, equal ones beside each other, and count them."""
     reached = needed[np.isfinite(needed)]
     work, numbers = np.unique(reached, return_counts=True)
@@ -145,6 +151,7 @@ def _epochs(panel: Axes, column: int, needed: NDArray, look: Look) -> None:
         ha="center",
         va="top",
         fontsize=7,
+        rotation=90 if crowded else 0,
     )
 
 

@@ -7,9 +7,10 @@ Below: what moved the charges by the end of training, from the ledger kept at ev
 decay, momentum carried over, noise of the mini-batches (estimated from consecutive steps), what
 finite steps would do in full batches too, and what the optimizer does at first order because it
 does not commute with the symmetry; the diamond is their sum. Right: what the ledger leaves
-unexplained, relative to the scale of the charge; below 1e-10 the account is closed, and the grey
-line is the rounding of one operation. For optimizers that do not commute with the symmetry the term
-is measured, and the defect only shows that the weights moved as they were said to.
+unexplained, relative to the scale of the charge, one marker per seed; below 1e-10 the account is
+closed, the closed ones are counted at the top, and the grey line is the rounding of one operation.
+For optimizers that do not commute with the symmetry the term is measured, and the defect only shows
+that the weights moved as they were said to.
 """
 
 from __future__ import annotations
@@ -42,14 +43,17 @@ CLOSED = 1e-10
 LEAST = 1.5e-17
 """Smaller defects are drawn here, on the lower edge."""
 
+NEAR = 100
+"""The line of closed accounts is shown if a defect is less than this factor below it."""
+
 TERMS = {
-    "weight_decay": ("weight decay", "#56B4E9", ""),
-    "momentum_memory": ("momentum", "#E69F00", "////"),
-    "noise": ("mini-batch noise", "#009E73", "...."),
-    "discretisation": ("finite step", "#0072B2", "\\\\\\\\"),
-    "optimizer": ("optimizer", "#CC79A7", "xxxx"),
+    "weight_decay": ("weight decay", "#f2f2f2", ""),
+    "momentum_memory": ("momentum", "#c4c4c4", "////"),
+    "noise": ("mini-batch noise", "#ffffff", "...."),
+    "discretisation": ("finite step", "#9c9c9c", "\\\\\\\\"),
+    "optimizer": ("optimizer", "#7a7a7a", "xxxx"),
 }
-"""Words, colour and hatching of each cause."""
+"""Words, colour and hatching of each cause: greys, because colours are those of the arms."""
 
 
 def draw(results: Results) -> Picture:
@@ -84,17 +88,8 @@ def draw(results: Results) -> Picture:
             _course(panels[f"charge {group}"], steps, charge, look_of[arm], level)
         _causes(panels[f"terms {group}"], ledgers[f"term_{group}"], group, trained)
     _closure(panels["closure"], ledgers["closure"], trained, look_of)
-    # Below the panels: bars of either sign leave no corner that is free in every study.
-    handles = _meanings()
-    figure.legend(
-        handles=handles,
-        loc="outside lower left",
-        ncols=len(handles),
-        handlelength=1.6,
-        columnspacing=1.2,
-    )
     letter(panels)
-    key(figure, counts(trained), results.arms)
+    key(figure, counts(trained), look_of, extra=_meanings())
     note(figure, remark, results.left_out(), elsewhere)
     return figure
 
@@ -208,6 +203,29 @@ def _closure(
     for column, (arm, seeds) in enumerate(trained.items()):
         defects = np.maximum(closure.sel(arm=arm, seed=seeds).values, LEAST)
         dots(panel, column + spread(len(seeds)), defects, look_of[arm])
+    panel.axhline(np.finfo(float).eps, color=FAINT, linewidth=0.8)
+    largest = panel.dataLim.y1
+    top = 30 * largest
+    if largest * NEAR > CLOSED:
+        top = max(top, 30 * CLOSED)
+        _closed_below(panel)
+    panel.set_ylim(min(5e-17, panel.dataLim.y0 / 1.5), top)
+    panel.set(title="left unexplained", ylabel="largest defect / scale of the charge")
+    panel.annotate(
+        _closed(closure, trained),
+        (1, 0.99),
+        xycoords="axes fraction",
+        ha="right",
+        va="top",
+        fontsize=7,
+    )
+    logarithmic(panel)
+    panel.set_yticks([], minor=True)
+    columns(panel, list(trained))
+
+
+def _closed_below(panel: Axes) -> None:
+    """Draw the line below which an account is closed."""
     panel.axhline(CLOSED, color=MUTED, linewidth=0.9, linestyle=BROKEN)
     panel.annotate(
         "closed below",
@@ -218,12 +236,13 @@ def _closure(
         fontsize=7,
         color=MUTED,
     )
-    panel.axhline(np.finfo(float).eps, color=FAINT, linewidth=0.8)
-    panel.set(title="left unexplained", ylabel="largest defect / scale of the charge")
-    panel.set_ylim(1e-17, 10 * max(CLOSED, panel.dataLim.y1))
-    logarithmic(panel)
-    panel.set_yticks([], minor=True)
-    columns(panel, list(trained))
+
+
+def _closed(closure: xr.DataArray, trained: Mapping[str, Sequence[int]]) -> str:
+    """Count the accounts that are closed."""
+    defects = [closure.sel(arm=arm, seed=seeds).values for arm, seeds in trained.items()]
+    closed = np.concatenate(defects) < CLOSED
+    return f"{closed.sum()} of {closed.size} closed\n(below 10⁻¹⁰)"
 
 
 def _asked(configuration: Configuration) -> bool:

@@ -59,7 +59,7 @@ def draw(results: Results) -> Picture:
     panels["balanced"].set_title("the same, balanced")
     panels["pairs"].set_title("pairs inside arms")
     letter(panels)
-    key(figure, counts(usable), results.arms, lines=False)
+    key(figure, counts(usable), look_of, lines=False)
     note(figure, results.left_out())
     return figure
 
@@ -79,7 +79,8 @@ def _minima(
         x = charge.sel(arm=arm, seed=seeds)
         y = sharpness.sel(arm=arm, seed=seeds)
         dots(panel, x, y, look_of[arm])
-    panel.set(xlabel="mean size of a charge (weight²)", ylabel="largest Hessian eigenvalue")
+    panel.set_xlabel("mean size of a charge (weight²)")
+    panel.set_ylabel("largest Hessian eigenvalue\n(nats/weight²)")
     logarithmic(panel)
 
 

@@ -1,11 +1,12 @@
 """How far minima are from each other, modulo symmetries.
 
 (a) Mean distance on the torus (root mean square angle between matched units) of minima from any two
-arms after alignment; n is the number of pairs. (b) Pairs within an arm, over all units and per unit
-group: hollow before, filled after the units were matched; bars are the middle 80 % of the pairs.
-Grey lines are the same for pairs of random networks, dotted before and dashed after alignment:
-matching shortens any distance by selection, and only what lies below the dashed line is a likeness
-of the trained networks.
+arms after alignment; n is the number of pairs (without room for it where there are more than eight
+arms). (b) Pairs within an arm, over all units and per unit group, from input to output: hollow
+before, filled after the units were matched; bars are the middle 80 % of the pairs. Grey lines are
+the same for pairs of random networks, dotted before and dashed after alignment: matching shortens
+any distance by selection, and only what lies below the dashed line is a likeness of the trained
+networks.
 """
 
 from __future__ import annotations
@@ -38,6 +39,15 @@ if TYPE_CHECKING:
     from symgeom.study.figures.results import Results
     from symgeom.study.figures.style import Look
 
+ROOMY = 5
+"""Up to how many arms fit into a matrix beside the strips."""
+
+ABREAST = 4
+"""Strips in a row; in the first two rows the matrix takes half of the width."""
+
+MOST = 12
+"""Up to how many groups are shown."""
+
 BEFORE: Dashes = (0, (1, 1))
 AFTER: Dashes = BROKEN
 """Dashes of the random networks, before and after alignment."""
@@ -62,11 +72,8 @@ def draw(results: Results) -> Picture:
     if not pairs:
         nothing = "No distances to show: no arm has two usable minima. "
         return words(nothing + results.left_out())
-    groups = representative(distances["group"].values.tolist())
-    widths = [2.2, *[1] * (1 + len(groups))]
-    figure, panels = sheet(
-        [["matrix", "all", *groups]], width=PAGE, height=3.0, width_ratios=widths
-    )
+    groups, remark = representative(distances["group"].values.tolist(), most=MOST)
+    figure, panels = _sheet(groups, len(usable))
     _matrix(panels["matrix"], distances, usable)
     strips = {name: panel for name, panel in panels.items() if name != "matrix"}
     look_of = looks(results.arms)
@@ -80,8 +87,22 @@ def draw(results: Results) -> Picture:
         handles=_meanings(), loc="outside upper right", ncols=4, borderpad=0.1, handletextpad=0.4
     )
     letter({"matrix": panels["matrix"], "all": panels["all"]})
-    note(figure, results.left_out())
+    note(figure, remark, results.left_out())
     return figure
+
+
+def _sheet(groups: Sequence[str], arms: int) -> tuple[Picture, dict[str, Axes]]:
+    """Make a panel for the matrix and one strip for each group, in one row if there is room."""
+    if arms <= ROOMY and len(groups) < ABREAST:
+        widths = [2.2, *[1] * (1 + len(groups))]
+        layout = [["matrix", "all", *groups]]
+        return sheet(layout, width=PAGE, height=3.0, width_ratios=widths)
+    strips = ["all", *groups, ".", "."]
+    layout = [["matrix", "matrix", *strips[:2]], ["matrix", "matrix", *strips[2:4]]]
+    for first in range(3, len(groups), ABREAST):
+        row = list(groups[first : first + ABREAST])
+        layout.append(row + ["."] * (ABREAST - len(row)))
+    return sheet(layout, width=PAGE, height=0.6 + 1.9 * len(layout))
 
 
 def _matrix(panel: Axes, distances: xr.Dataset, usable: Mapping[str, Sequence[int]]) -> None:
@@ -139,15 +160,25 @@ def _controls(panel: Axes, random: NDArray) -> None:
 def _frame(strips: Mapping[str, Axes]) -> None:
     """Give all strips one vertical axis, and name them."""
     first = strips["all"]
+    first_of_row = _first_of_row(strips)
     for name, panel in strips.items():
         panel.set_title("all units" if name == "all" else name)
         panel.sharey(first)
-        if name != "all":
-            panel.tick_params(labelleft=False)
+        panel.tick_params(labelleft=name in first_of_row)
+        panel.set_ylabel("rms angle (degrees)" if name in first_of_row else "")
     lowest = min(panel.dataLim.y0 for panel in strips.values())
     highest = max(panel.dataLim.y1 for panel in strips.values())
-    first.set_ylabel("rms angle (degrees)")
-    first.set_ylim(10 * np.floor(lowest / 10), max(95, highest + 3))
+    first.set_ylim(10 * np.floor((lowest - 2) / 10), max(95, highest + 3))
+
+
+def _first_of_row(strips: Mapping[str, Axes]) -> list[str]:
+    """Return the strip of each row that is farthest to the left."""
+    first: dict[int, str] = {}
+    for name, panel in strips.items():
+        position = panel.get_subplotspec()
+        if position is not None:
+            first.setdefault(position.rowspan.start, name)
+    return list(first.values())
 
 
 def _meanings() -> list[Line2D]:

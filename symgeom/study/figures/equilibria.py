@@ -68,7 +68,7 @@ def draw(results: Results) -> Picture:
     panels[groups[0]].set_ylabel("|λ*|, distance to the equilibrium\n(log of the scale factor)")
     letter(panels)
     moments = [mark("o", "start", fill="white"), mark("o", "end", fill=INK)]
-    key(figure, counts(trained), results.arms, lines=False, extra=moments)
+    key(figure, counts(trained), look_of, lines=False, extra=moments)
     note(figure, _infinite(displacements), remark, results.left_out(), elsewhere)
     return figure
 

@@ -14,8 +14,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from symgeom.study.figures.axes import columns, logarithmic, percent
 from symgeom.study.figures.keys import key, letter, note
 from symgeom.study.figures.record import FLATNESS, Figure
@@ -78,7 +76,7 @@ def draw(results: Results) -> Picture:
         ylabel="increase of the training error (%)",
     )
     letter(panels)
-    key(figure, counts(usable), results.arms)
+    key(figure, counts(usable), look_of)
     note(figure, results.left_out())
     return figure
 
@@ -134,14 +132,6 @@ def _eigenvalues(
     panel.set(title="largest curvatures", ylabel="Hessian eigenvalues (nats/weight²)")
     logarithmic(panel)
     columns(panel, list(usable))
-    _whole_decades(panel)
-
-
-def _whole_decades(panel: Axes) -> None:
-    """Let an axis that spans less than one and a half decades begin and end at powers of ten."""
-    low, high = np.log10(panel.get_ylim())
-    if high - low < 1.5:
-        panel.set_ylim(10 ** np.floor(low), 10 ** np.ceil(high))
 
 
 def _apart(amplitude: NDArray) -> list[float]:

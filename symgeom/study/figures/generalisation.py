@@ -65,7 +65,7 @@ def draw(results: Results) -> Picture:
     _logarithmic_below(panel, np.concatenate(energies))
     percent_below(panel)
     panel.set(xlabel=_across(flatness), ylabel="test error (%)")
-    key(figure, counts(usable), results.arms, lines=False)
+    key(figure, counts(usable), look_of, lines=False)
     note(figure, results.left_out())
     return figure
 
@@ -76,7 +76,7 @@ def _across(flatness: xr.Dataset) -> str:
     flips = flatness.attrs.get("noise") == "flips"
     noises = "probabilities" if flips else "amplitudes"
     span = f"{amplitude.min():g} to {amplitude.max():g}"
-    return f"local energy, mean over {noises} {span} (%)"
+    return f"local energy (%),\nmean over {noises} {span}"
 
 
 def _logarithmic_below(panel: Axes, energies: NDArray) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Literal
 
-from symgeom.study.figures.style import INK, MUTED, SOLID, Dashes, looks
+from symgeom.study.figures.style import INK, MUTED, SOLID, Dashes, Look, width_of, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,11 +18,17 @@ if TYPE_CHECKING:
 TEST: Dashes = (0, (3, 1.5))
 """Dashes of test errors; training errors are solid."""
 
+HANDLE = 0.42
+"""Width of a handle of a legend, with the spaces around it, in inches."""
+
+LINE = 0.12
+"""Height of a line of remarks, in inches."""
+
 
 def key(
     figure: Figure,
     numbers: Mapping[str, int],
-    arms: Sequence[str],
+    look_of: Mapping[str, Look],
     *,
     heading: str = "arm (seeds)",
     lines: bool = True,
@@ -36,8 +42,8 @@ def key(
         The figure.
     numbers : mapping of str to int
         How many networks or pairs each arm shows; arms with none are left out.
-    arms : sequence of str
-        All arms of the study, in order.
+    look_of : mapping of str to Look
+        Of all arms of the study, in order.
     heading : str
         What is listed and, in brackets, what is counted.
     lines : bool
@@ -46,7 +52,7 @@ def key(
         Further handles, after the arms.
     """
     handles: list[Artist] = [mark("", f"{heading}:")]
-    for arm, look in looks(arms).items():
+    for arm, look in look_of.items():
         if numbers.get(arm):
             label = f"{arm} ({numbers[arm]})"
             handle = mark(look.marker, label, colour=look.colour)
@@ -65,12 +71,17 @@ def key(
 
 
 def _fitting(handles: Sequence[Artist], width: float) -> int:
-    """Return how many handles to put into a row, so that about equal rows fit into a width."""
-    inches = 0.0
-    for handle in handles:
-        inches += 0.35 + 0.058 * len(str(handle.get_label()))
-    rows = math.ceil(inches / width)
-    return math.ceil(len(handles) / rows)
+    """Return how many handles to put into a row, so that as few rows as possible fit."""
+    count = len(handles)
+    for rows in range(1, count):
+        across = math.ceil(count / rows)
+        inches = 0.0
+        for column in range(across):
+            labels = [str(handle.get_label()) for handle in handles[column::across]]
+            inches += HANDLE + max(width_of(label, size=7.5) for label in labels)
+        if inches <= width:
+            return across
+    return 1
 
 
 def _by_column(handles: Sequence[Artist], across: int) -> list[Artist]:
@@ -147,6 +158,8 @@ def splits() -> list[Line2D]:
 def note(figure: Figure, *remarks: str) -> None:
     """Write remarks under the panels, if there is anything to remark.
 
+    The figure grows by the lines after the first.
+
     Parameters
     ----------
     figure : Figure
@@ -156,7 +169,9 @@ def note(figure: Figure, *remarks: str) -> None:
     """
     text = sentences(*remarks)
     if text:
-        figure.supxlabel(text, fontsize=7, color=MUTED, x=0.01, ha="left")
+        lines = wrapped(text, size=7, width=0.97 * figure.get_figwidth())
+        figure.set_figheight(figure.get_figheight() + LINE * (len(lines) - 1))
+        figure.supxlabel("\n".join(lines), fontsize=7, color=MUTED, x=0.01, ha="left")
 
 
 def sentences(*remarks: str) -> str:

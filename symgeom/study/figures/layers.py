@@ -1,14 +1,13 @@
 """In which layers the minima are flat.
 
-One column per layer, from input to output; arms beside each other, means over seeds, bars are
-Student's intervals of the mean over seeds. (a) Increase of the training error when the weights of
-this layer alone are multiplied by one plus Gaussian noise, at the middle one of the study's
-amplitudes; the axis is linear below 0.1 %. (b) To first order, the smallest change of this layer's
-weights, each relative to its own size, that takes the median training sample to another decision;
-higher is flatter. (c) Trace of this layer's block of the Hessian of the training loss. Panels a and
-b do not change when units are rescaled, panel c does: rescaling moves curvature from one layer to
-its neighbour. The lines between layers only guide the eye. See whether an arm is flatter in all
-layers, or in few.
+One column per layer, from input to output, between grey lines; arms beside each other, means over
+seeds, bars are Student's intervals of the mean over seeds. (a) Increase of the training error when
+the weights of this layer alone are multiplied by one plus Gaussian noise, at the middle one of the
+study's amplitudes; the axis is linear below 0.1 %. (b) To first order, the smallest change of this
+layer's weights, each relative to its own size, that takes the median training sample to another
+decision; higher is flatter. (c) Trace of this layer's block of the Hessian of the training loss.
+Panels a and b do not change when units are rescaled, panel c does: rescaling moves curvature from
+one layer to its neighbour. See whether an arm is flatter in all layers, or in few.
 """
 
 from __future__ import annotations
@@ -72,7 +71,7 @@ def draw(results: Results) -> Picture:
         _scale(panel, row.scale, values.where(good))
     _names(panel, values["layer"].values.tolist())
     letter(panels)
-    key(figure, counts(usable), results.arms)
+    key(figure, counts(usable), look_of, lines=False)
     note(figure, results.left_out())
     return figure
 
@@ -105,8 +104,9 @@ def _row(
     shifts = spread(len(usable), 0.5)
     for shift, (arm, seeds) in zip(shifts, usable.items(), strict=True):
         values = measured.sel(arm=arm, seed=seeds).transpose("seed", "layer").values
-        bars(panel, layers + shift, values, look_of[arm], level=level)
+        bars(panel, layers + shift, values, look_of[arm], level=level, joined=False)
     panel.set_xlim(-0.5, len(layers) - 0.5)
+    panel.tick_params(axis="x", length=0)
 
 
 def _scale(panel: Axes, scale: str, shown: xr.DataArray) -> None:
@@ -123,11 +123,12 @@ def _scale(panel: Axes, scale: str, shown: xr.DataArray) -> None:
 def _names(panel: Axes, layers: Sequence[str]) -> None:
     """Name the layers below the last panel, slanted where they are many."""
     columns = range(len(layers))
+    names = [f"module {layer}" if layer.isdigit() else layer for layer in layers]
     if len(layers) <= ROOMY:
-        panel.set_xticks(columns, layers)
+        panel.set_xticks(columns, names)
     else:
         panel.set_xticks(
-            columns, layers, rotation=45, ha="right", rotation_mode="anchor", fontsize=6.5
+            columns, names, rotation=45, ha="right", rotation_mode="anchor", fontsize=6.5
         )
     panel.set_xlabel("layer, from input to output")
 

@@ -4,7 +4,9 @@ Each map is the plane through three canonical networks, the second and third ali
 one map per arm, of its first three seeds, and one across arms, of the first seeds of the flat, the
 reference and the sharp arm. Axes are Euclidean distances between canonical weights (for binary
 networks, latent ones); markers with their seeds are the minima at their exact places. The colour is
-linear below 0.1 % and logarithmic above; white contours are at 1 % (solid) and 10 % (dashed). Look
+linear below 0.1 % and logarithmic above, and linear throughout where no point is below 1 %; white
+contours are at 1 % (solid) and 10 % (dashed). Below the maps stand their lowest and highest errors:
+a map without contours, whose lowest error is high, cuts no basin that its grid resolves. Look
 for whether the three minima lie in one bright basin or are separated by dark ridges. Pairwise
 alignment is not transitive: the second and third network are aligned to the first, not to each
 other, so that the ridge between them can be the alignment's.
@@ -57,24 +59,43 @@ def draw(results: Results) -> Picture:
     Picture
         A page wide.
     """
-    from matplotlib.colors import SymLogNorm
-
     planes = _planes(results)
     if not planes:
         nothing = "No map to show: no plane through three usable minima was measured. "
         return words(nothing + results.left_out())
     figure, panels = _sheet(len(planes))
     look_of = looks(results.arms)
-    scale = SymLogNorm(STEPS[1], vmin=0, vmax=1, base=10)
+    scale = _scale(planes)
     for panel, plane in zip(panels, planes, strict=True):
         picture = _map(panel, plane, scale)
         _minima(panel, plane, look_of)
         _frame(panel, plane)
     _colours(figure, picture)
     letter({str(number): panel for number, panel in enumerate(panels)})
-    key(figure, _numbers(planes), results.arms, lines=False)
-    note(figure, results.left_out())
+    key(figure, _numbers(planes), look_of, lines=False)
+    note(figure, _ranges(planes), results.left_out())
     return figure
+
+
+def _scale(planes: Sequence[xr.Dataset]) -> Normalize:
+    """Return the scale of the colours, which is the same in all maps."""
+    from matplotlib.colors import Normalize, SymLogNorm
+
+    lowest = min(float(plane["error"].min()) for plane in planes)
+    highest = max(float(plane["error"].max()) for plane in planes)
+    if lowest >= STEPS[2]:
+        return Normalize(lowest, highest)
+    return SymLogNorm(STEPS[1], vmin=0, vmax=1, base=10)
+
+
+def _ranges(planes: Sequence[xr.Dataset]) -> str:
+    """Say between which errors each map lies."""
+    ranges = []
+    for number, plane in enumerate(planes):
+        lowest = 100 * float(plane["error"].min())
+        highest = 100 * float(plane["error"].max())
+        ranges.append(f"{chr(ord('a') + number)} {lowest:.1f} to {highest:.1f}")
+    return f"Lowest to highest error (%): {', '.join(ranges)}."
 
 
 def _planes(results: Results) -> list[xr.Dataset]:
@@ -211,10 +232,13 @@ def _colours(figure: Picture, picture: ScalarMappable) -> None:
     from matplotlib.ticker import FixedLocator, FuncFormatter
 
     bar = figure.colorbar(picture, ax=figure.axes, shrink=0.85, pad=0.02, aspect=28, panchor="N")
-    bar.ax.yaxis.set_major_locator(FixedLocator(STEPS))
+    low, high = bar.ax.get_ylim()
+    if low < STEPS[1]:
+        bar.ax.yaxis.set_major_locator(FixedLocator(STEPS))
     bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda error, _: f"{100 * error:g}"))
     for level, dashes in CONTOURS.items():
-        bar.ax.axhline(level, color="white", linewidth=0.8, linestyle=dashes)
+        if low < level < high:
+            bar.ax.axhline(level, color="white", linewidth=0.8, linestyle=dashes)
     bar.set_label("training error (%)")
 
 

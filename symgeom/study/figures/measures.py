@@ -108,7 +108,7 @@ def draw(results: Results) -> Picture:
     panels["a"].set_title(f"all minima (n = {largest})")
     panels["b"].set_title("inside arms: each, and their mean")
     letter(panels)
-    key(figure, counts(results.usable()), results.arms, lines=False, extra=_meanings())
+    key(figure, counts(results.usable()), look_of, lines=False, extra=_meanings())
     note(figure, *_fewer(samples, largest), results.left_out())
     return figure
 

@@ -18,7 +18,7 @@ import numpy as np
 from symgeom.study.figures.axes import logarithmic
 from symgeom.study.figures.keys import TEST, key, letter, line, note
 from symgeom.study.figures.record import THEORY, Figure, asks_for
-from symgeom.study.figures.style import PAGE, SOLID, looks, sheet, words
+from symgeom.study.figures.style import PAGE, SOLID, ordered_looks, sheet, words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -61,7 +61,7 @@ def draw(results: Results) -> Picture:
     as_published = (descents["deviation"] == 0.1) & (descents["factor"] == 1)
     published = descents.isel(network=np.flatnonzero(as_published))
     rates = [f"{rate:g}" for rate in published["learning_rate"].values]
-    look_of = looks(rates)
+    look_of = ordered_looks(rates)
     for name in activations:
         drift = panels[f"drift {name}"]
         loss = panels[f"loss {name}"]
@@ -75,7 +75,7 @@ def draw(results: Results) -> Picture:
     letter(panels)
     precisions = [line(SOLID, "double precision"), line(TEST, "single precision")]
     once = dict.fromkeys(rates, 1)
-    key(figure, once, rates, heading="learning rate (descents)", extra=precisions)
+    key(figure, once, look_of, heading="learning rate (descents)", extra=precisions)
     note(
         figure,
         "Change of the sum of all charges, over the squares (tanh, sigmoid: potentials) that it is "

@@ -18,7 +18,7 @@ import numpy as np
 from symgeom.study.figures.axes import logarithmic, minus
 from symgeom.study.figures.keys import letter, note
 from symgeom.study.figures.record import THEORY, Figure, asks_for
-from symgeom.study.figures.style import PAGE, looks, sheet, words
+from symgeom.study.figures.style import PAGE, ordered_looks, sheet, words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -91,7 +91,7 @@ def _descents(panel: Axes, descents: xr.Dataset) -> None:
     """Draw the loss of each network, with its charge at the start."""
     losses = descents["loss"].transpose("network", "record").values
     charges = descents["charge"].isel(record=0).values
-    labels = [minus(f"Q = {charge:.3g}") for charge in charges]
+    labels = [_name(charge) for charge in charges]
     _losses(panel, descents["step"].values, losses, labels)
     panel.set_xlabel("steps of descent")
 
@@ -101,7 +101,7 @@ def _radial(panels: Mapping[str, Axes], descents: xr.Dataset) -> None:
     steps = descents["radial_step"].values
     charge = descents["radial_charge"].values
     losses = descents["radial_loss"].values
-    labels = [f"Q = {value:.3g}" for value in charge]
+    labels = [_name(value) for value in charge]
     _losses(panels["radial"], steps, losses, labels)
     _losses(panels["collapsed"], steps[None] / charge[:, None], losses, labels)
     panels["radial"].set(title="radial, one function", xlabel="steps of descent")
@@ -110,9 +110,15 @@ def _radial(panels: Mapping[str, Axes], descents: xr.Dataset) -> None:
         panels[name].set_ylabel("error / length of the targets")
 
 
+def _name(charge: float) -> str:
+    """Name a line by its charge, with three digits."""
+    rounded = float(f"{charge:.3g}")
+    return minus(f"Q = {rounded:g}")
+
+
 def _losses(panel: Axes, steps: NDArray, losses: NDArray, labels: Sequence[str]) -> None:
     """Draw one line per charge, from the first step to where rounding begins."""
-    look_of = looks(labels)
+    look_of = ordered_looks(labels)
     of_each = np.broadcast_to(steps, losses.shape)
     for label, step, loss in zip(labels, of_each, losses, strict=True):
         look = look_of[label]

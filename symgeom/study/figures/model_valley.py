@@ -4,9 +4,11 @@
 scales ended, as published: charge and length of the weights grow together. (b) One minimum of the
 linear model, moved along its valley by rescaling: same function, other charges; balanced weights
 are flattest, in closed form. (c) The sum of all charges at random starts of several sizes (outputs,
-units, samples): middle 90 % and mean of the draws, after subtraction of the mean and division by
-the standard deviation in closed form; starts of one kind cover a slice of a valley that has no end.
-Our reconstruction of figures 4, 5 and 9 of Zhao et al.
+units, samples; for tanh and sigmoid the sum of potentials): middle 90 % of the draws as a bar and
+their mean as a marker, below them in black the mean plus and minus one standard deviation in closed
+form. The size decides where on the valley starts lie, and those of one size cover a thin slice of
+it: compare the length of the bars with the range of b, and a valley has no end. Our reconstruction
+of figures 4, 5 and 9 of Zhao et al.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import numpy as np
 from symgeom.study.figures.axes import logarithmic
 from symgeom.study.figures.keys import letter, note
 from symgeom.study.figures.record import THEORY, Figure, asks_for
-from symgeom.study.figures.style import INK, MUTED, PAGE, looks, sheet, words
+from symgeom.study.figures.style import INK, MUTED, PAGE, ordered_looks, sheet, words
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -55,13 +57,13 @@ def draw(results: Results) -> Picture:
     _moved(panels["function"], descents)
     _starts(panels["starts"], descents)
     letter(panels)
-    note(figure, _dimensions(descents))
+    note(figure, _dimensions(descents), _agreement(descents))
     return figure
 
 
 def _published(panel: Axes, descents: xr.Dataset) -> None:
     """Draw one line per activation, over the scales of the start."""
-    for name, look in looks(list(ACTIVATIONS)).items():
+    for name, look in ordered_looks(list(ACTIVATIONS)).items():
         ended = descents.sel(activation=name)
         panel.plot(
             ended["scale"],
@@ -73,8 +75,8 @@ def _published(panel: Axes, descents: xr.Dataset) -> None:
         )
     panel.set(
         title="starts of several scales",
-        xlabel="standard deviation of the start",
-        ylabel="largest Hessian eigenvalue",
+        xlabel="deviation of the start (weight)",
+        ylabel="largest Hessian eigenvalue\n(output²/weight²)",
     )
     logarithmic(panel)
     panel.legend(loc="best", fontsize=6.5)
@@ -86,30 +88,46 @@ def _moved(panel: Axes, descents: xr.Dataset) -> None:
     panel.set(
         title="one linear minimum",
         xlabel="charge (weight²)",
-        ylabel="largest Hessian eigenvalue",
+        ylabel="largest Hessian eigenvalue\n(output²/weight²)",
     )
     logarithmic(panel)
 
 
 def _starts(panel: Axes, descents: xr.Dataset) -> None:
-    """Draw the middle 90 % and the mean of the draws, standardised by their closed forms."""
-    deviation = np.sqrt(descents["start_variance"])
-    standardised = (descents["start_charge"] - descents["start_mean"]) / deviation
-    look_of = looks(list(ACTIVATIONS))
+    """Draw the middle 90 % and the mean of the draws, and below them the closed forms."""
+    look_of = ordered_looks(list(ACTIVATIONS))
     labels: list[str] = []
     for activation in descents["activation"].values.tolist():
         look = look_of[activation]
         for size in descents["network_size"].values:
-            draws = standardised.sel(activation=activation, network_size=size).values
+            starts = descents.sel(activation=activation, network_size=size)
+            draws = starts["start_charge"].values
             low, high = np.percentile(draws, [5, 95])
             row = len(labels)
-            panel.plot([low, high], [row, row], color=look.colour)
+            panel.plot([low, high], [row, row], color=look.colour, linewidth=2)
             panel.plot(draws.mean(), row, color=look.colour, marker=look.marker)
+            _closed_form(panel, row + 0.4, starts)
             labels.append(f"{ACTIVATIONS[activation]} {size}")
     panel.axvline(0, color=MUTED, linewidth=0.8)
     panel.set_yticks(range(len(labels)), labels, fontsize=6.5)
+    panel.set_ylabel("outputs, units, samples")
     panel.invert_yaxis()
-    panel.set(title="outputs, units, samples", xlabel="standardised charge")
+    panel.set(title="random starts", xlabel="charge (weight²)")
+
+
+def _closed_form(panel: Axes, row: float, starts: xr.Dataset) -> None:
+    """Draw the mean plus and minus one standard deviation."""
+    mean = float(starts["start_mean"])
+    deviation = float(starts["start_variance"]) ** 0.5
+    panel.plot([mean - deviation, mean + deviation], [row, row], color=INK, linewidth=0.8)
+
+
+def _agreement(descents: xr.Dataset) -> str:
+    """Say how near the draws are to their closed form."""
+    deviation = np.sqrt(descents["start_variance"])
+    apart = (descents["start_charge"].mean("draw") - descents["start_mean"]) / deviation
+    farthest = float(abs(apart).max())
+    return f"Means in c lie within {farthest:.1g} standard deviations of the closed form."
 
 
 def _dimensions(descents: xr.Dataset) -> str:

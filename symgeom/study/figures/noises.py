@@ -66,7 +66,7 @@ def draw(results: Results) -> Picture:
     for row in rows:
         panels[row[0]].set_ylabel("increase of the training error (%)")
     letter(panels)
-    key(figure, counts(usable), results.arms)
+    key(figure, counts(usable), look_of)
     note(figure, results.left_out())
     return figure
 

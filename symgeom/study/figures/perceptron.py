@@ -20,7 +20,7 @@ from symgeom.study.figures.keys import key, letter, note
 from symgeom.study.figures.record import THEORY, Figure, asks_for
 from symgeom.study.figures.selection import MIDDLE
 from symgeom.study.figures.series import dots, spread
-from symgeom.study.figures.style import PAGE, looks, sheet, words
+from symgeom.study.figures.style import PAGE, ordered_looks, sheet, words
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -56,7 +56,7 @@ def draw(results: Results) -> Picture:
     t = solutions["t"].values
     error = solutions["error"].transpose("pair", "t").values
     barrier = solutions["barrier"].values
-    look_of = looks(KINDS)
+    look_of = ordered_looks(KINDS)
     for column, (kind, members) in enumerate(pairs.items()):
         look = look_of[kind]
         _course(panels["a"], t, error[members], look, first=0.03 * column)
@@ -64,7 +64,7 @@ def draw(results: Results) -> Picture:
     _frame(panels["a"], panels["b"], list(pairs))
     letter(panels)
     numbers = {kind: len(members) for kind, members in pairs.items()}
-    key(figure, numbers, KINDS, heading="kind of pair (pairs)")
+    key(figure, numbers, look_of, heading="kind of pair (pairs)")
     note(figure, _size(solutions), _missed(solutions))
     return figure
 

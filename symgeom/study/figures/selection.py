@@ -113,42 +113,52 @@ def left_out(minima: xr.Dataset, arms: Sequence[str]) -> str:
     Returns
     -------
     str
-        "Left out: sam seed 2 (diverged).", or nothing.
+        "Left out: sam seed 2 (diverged), plain seeds 0, 1 (epoch limit).", or nothing.
     """
     stored = set(minima["arm"].values.tolist())
     seeds = minima["seed"].values.tolist()
-    names = []
+    seeds_of: dict[tuple[str, str], list[str]] = {}
     for arm in arms:
         if arm in stored:
             endings = minima["status"].sel(arm=arm).values
             usable = minima["usable"].sel(arm=arm).values
             for seed, ended, good in zip(seeds, endings, usable, strict=True):
                 if ended and not good:
-                    names.append(f"{arm} seed {seed} ({ended})")
+                    seeds_of.setdefault((arm, str(ended)), []).append(str(seed))
+    names = []
+    for (arm, ended), numbers in seeds_of.items():
+        noun = "seed" if len(numbers) == 1 else "seeds"
+        names.append(f"{arm} {noun} {', '.join(numbers)} ({ended})")
     return f"Left out: {', '.join(names)}." if names else ""
 
 
-def representative(groups: Sequence[str]) -> list[str]:
-    """Choose the unit groups for which there is room: the first, the middle and the last.
+def representative(groups: Sequence[str], *, most: int = 3) -> tuple[list[str], str]:
+    """Choose the unit groups for which there is room, at equal distances from first to last.
 
     Parameters
     ----------
     groups : sequence of str
         From input to output.
+    most : int
+        For how many there is room; at least two.
 
     Returns
     -------
-    list of str
-        All of up to three.
+    groups : list of str
+        Those to show.
+    remark : str
+        That there are more, or nothing.
 
     Examples
     --------
     >>> representative(["a", "b", "c", "d", "e"])
-    ['a', 'c', 'e']
+    (['a', 'c', 'e'], '3 of 5 unit groups are shown.')
     """
-    if len(groups) <= 3:
-        return list(groups)
-    return [groups[0], groups[len(groups) // 2], groups[-1]]
+    if len(groups) <= most:
+        return list(groups), ""
+    positions = np.linspace(0, len(groups) - 1, most).round().astype(int)
+    shown = [groups[position] for position in positions]
+    return shown, f"{most} of {len(groups)} unit groups are shown."
 
 
 def grouped(stage: xr.Dataset, prefix: str) -> tuple[list[str], str]:
@@ -171,10 +181,7 @@ def grouped(stage: xr.Dataset, prefix: str) -> tuple[list[str], str]:
     names = [str(name) for name in stage.data_vars]
     measured = [name for name in names if name.startswith(f"{prefix}_")]
     groups = [name.removeprefix(f"{prefix}_") for name in measured]
-    shown = representative(groups)
-    if len(shown) == len(groups):
-        return shown, ""
-    return shown, f"{len(shown)} of {len(groups)} unit groups are shown."
+    return representative(groups)
 
 
 @dataclass(frozen=True, eq=False)

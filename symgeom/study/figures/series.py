@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from symgeom.study.figures.axes import columns
+from symgeom.study.figures.axes import ROOMY, columns
 from symgeom.study.figures.keys import TEST
 from symgeom.study.figures.selection import MIDDLE, mean_interval
 from symgeom.study.figures.style import INK, MUTED, Look
@@ -133,7 +133,15 @@ def curve(panel: Axes, x: NDArray, values: NDArray, look: Look, *, level: float)
     panel.plot(x, mean, color=look.colour, marker=look.marker, linestyle=look.dashes)
 
 
-def bars(panel: Axes, x: NDArray, values: NDArray, look: Look, *, level: float) -> None:
+def bars(
+    panel: Axes,
+    x: NDArray,
+    values: NDArray,
+    look: Look,
+    *,
+    level: float,
+    joined: bool = True,
+) -> None:
     """Draw the mean over the seeds of an arm as markers, and Student's interval of it as bars.
 
     Parameters
@@ -148,14 +156,20 @@ def bars(panel: Axes, x: NDArray, values: NDArray, look: Look, *, level: float) 
         Of the arm.
     level : float
         Coverage of the interval.
+    joined : bool
+        Whether thin lines join the markers, as is fair where ``x`` is a quantity.
     """
     mean, low, high = mean_interval(values, level)
     panel.vlines(x, low, high, color=look.colour, linewidth=1.0, alpha=0.7)
-    panel.plot(x, mean, color=look.colour, marker=look.marker, linestyle=look.dashes, linewidth=0.6)
+    markers = dots(panel, x, mean, look)
+    if joined:
+        markers.set(linestyle=look.dashes, linewidth=0.6)
 
 
 def table(panel: Axes, matrix: Matrix, *, form: str, scale: Normalize) -> None:
-    """Draw a matrix of arms: means in colour and in digits, with the numbers of pairs.
+    """Draw a matrix of arms: means in colour and in digits, with the numbers of pairs below.
+
+    Cells of very many arms are too small for the numbers of pairs.
 
     Parameters
     ----------
@@ -173,8 +187,12 @@ def table(panel: Axes, matrix: Matrix, *, form: str, scale: Normalize) -> None:
     for (row, column), mean in np.ndenumerate(matrix.means):
         middle = (column, row)
         number = matrix.numbers[row, column]
-        if number:
-            ink = "white" if scale(mean) > 0.6 else INK
+        ink = "white" if scale(mean) > 0.6 else INK
+        if number and len(arms) > ROOMY:
+            panel.annotate(
+                form.format(mean), middle, va="center", ha="center", fontsize=6, color=ink
+            )
+        elif number:
             _cell(panel, middle, form.format(mean), f"n = {number}", ink)
         else:
             panel.annotate("–", middle, va="center", ha="center", color=MUTED)

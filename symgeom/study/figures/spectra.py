@@ -105,7 +105,7 @@ def draw(results: Results) -> Picture:
         )
     _axes(panel, linear)
     numbers = {arm: quadrature.seeds for arm, quadrature in quadratures.items()}
-    key(figure, numbers, results.arms)
+    key(figure, numbers, look_of)
     note(figure, results.left_out())
     return figure
 

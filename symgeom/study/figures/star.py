@@ -5,8 +5,9 @@ larger one of the two barriers over a third minimum (vertical), all symmetries r
 error; below the dashed line the detour is lower. (a) Over each minimum of the flat arm. (b) For
 comparison, over each other minimum of the reference arm, which says what any detour does. Markers
 are triples, the cross is their mean; nothing was optimised. Triples share minima and are not
-independent: the claim H6-star has the interval. If the flat minima are the core of a star, the
-points of a lie below the line and those of b do not.
+independent: the claim H6-star has the interval. The axes begin at zero, unless all barriers lie in
+the upper half of them. If the flat minima are the core of a star, the points of a lie below the
+line and those of b do not.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from symgeom.study.figures.series import dots
 from symgeom.study.figures.style import BROKEN, COLUMN, INK, MUTED, PAGE, looks, sheet, words
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import xarray as xr
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Picture
@@ -80,12 +83,11 @@ def draw(results: Results) -> Picture:
         sharex=True,
         sharey=True,
     )
-    highest = max(max(way.direct.max(), way.over.max()) for way in detours)
-    top = 1.08 * float(highest) or 0.01
+    limits = _limits(detours)
     look_of = looks(results.arms)
     for panel, way in zip(panels.values(), detours, strict=True):
         _triples(panel, way, look_of[way.hubs[0]])
-        _frame(panel, way, top)
+        _frame(panel, way, limits)
     panels["a"].set_ylabel("barrier over a third minimum (%)")
     letter(panels)
     note(figure, results.left_out())
@@ -157,9 +159,18 @@ def _triples(panel: Axes, way: Detours, look: Look) -> None:
     )
 
 
-def _frame(panel: Axes, way: Detours, top: float) -> None:
+def _limits(detours: Sequence[Detours]) -> tuple[float, float]:
+    """Return the ends of the axes, which begin at zero unless all barriers are far from it."""
+    everything = np.concatenate([[*way.direct, *way.over] for way in detours])
+    top = 1.08 * float(everything.max()) or 0.01
+    lowest = float(everything.min())
+    if lowest > top / 2:
+        return lowest - 0.2 * (top - lowest), top
+    return -0.03 * top, top
+
+
+def _frame(panel: Axes, way: Detours, limits: tuple[float, float]) -> None:
     """Name both axes, and scale them alike."""
-    limits = (-0.03 * top, top)
     panel.set(xlim=limits, ylim=limits, aspect="equal")
     panel.set_title(f"over a minimum of {', '.join(way.hubs)}")
     panel.set_xlabel(f"direct barrier between two minima of {', '.join(way.ends)} (%)")

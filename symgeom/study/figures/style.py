@@ -1,9 +1,11 @@
 """One look for all figures: sizes of a printed page, readable type, and colours for all eyes.
 
-An arm keeps its look in every figure: the colours of Okabe and Ito by the order of the arms in the
-configuration, with markers and dashes of other cycle lengths, so that colour is never the only
-code. Saved files depend on the figure alone: they hold no dates, and their identifiers come from a
-fixed salt, so that equal runs give equal bytes.
+An arm keeps its look in every figure and in every study, because its name says how it looks: the
+arms of the configurations that come with this software have looks of their own, and another name
+begins at a look that follows from its letters, and takes the next one that is free. The colours are
+those of Okabe and Ito, with markers and dashes of other cycle lengths, so that colour is never the
+only code. Saved files depend on the figure alone: they hold no dates, and their identifiers come
+from a fixed salt, so that equal runs give equal bytes.
 
 Matplotlib is imported when something is drawn, and not before: the catalogue of the figures is read
 where nothing is drawn.
@@ -20,6 +22,7 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+from zlib import crc32
 
 from symgeom.ground.whole_files import whole
 
@@ -50,6 +53,27 @@ DASHES: tuple[Dashes, ...] = (
     (0, (5, 1.2, 1, 1.2)),
     (0, (2.5, 1)),
 )
+
+ALL_LOOKS = 72
+"""How many looks differ in colour or marker."""
+
+FAMILIAR = {
+    "rsgd": 0,
+    "sam": 1,
+    "sgd": 2,
+    "adam": 3,
+    "adversarial": 4,
+    "swa": 5,
+    "plain": 6,
+    "same_order": 7,
+    "entropy_sgd": 13,
+    "equal_budget": 15,
+    "small_batch": 10,
+    "large_batch": 11,
+    "part_corrupted": 23,
+}
+"""Numbers of the looks of arms by name: those of one study share a colour only where it has more
+arms than there are colours."""
 
 SOLID: Literal["-"] = "-"
 """A line without gaps."""
@@ -147,31 +171,71 @@ class Look:
 
 
 def looks(arms: Sequence[str]) -> dict[str, Look]:
-    """Give each arm its look, by its place in the configuration.
+    """Give each arm the look of its name.
 
     Parameters
     ----------
     arms : sequence of str
-        All arms of the study, in order.
+        All arms of the study, in order: of two unfamiliar names that begin at the same look, the
+        first one has it.
 
     Returns
     -------
     dict of str to Look
-        No two of the first 72 arms are alike.
+        No two of 72 arms are alike, and no two of eight have one colour.
 
     Examples
     --------
-    >>> looks(["rsgd", "sam"])["sam"]
+    >>> looks(["rsgd", "sam"])["sam"] == looks(["sam", "mine"])["sam"]
+    True
+    """
+    number_of = {arm: FAMILIAR[arm] for arm in arms if arm in FAMILIAR}
+    for arm in arms:
+        if arm not in FAMILIAR:
+            number_of[arm] = _free(arm, set(number_of.values()))
+    return {arm: _look(number_of[arm]) for arm in arms}
+
+
+def ordered_looks(labels: Sequence[str]) -> dict[str, Look]:
+    """Give each label the look of its position, where the labels are no arms.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        In order.
+
+    Returns
+    -------
+    dict of str to Look
+        No two of the first 72 are alike.
+
+    Examples
+    --------
+    >>> ordered_looks(["0.1", "0.01"])["0.01"]
     Look(colour='#D55E00', marker='s', dashes=(0, (5, 1.5)))
     """
-    look_of = {}
-    for number, arm in enumerate(arms):
-        look_of[arm] = Look(
-            colour=COLOURS[number % len(COLOURS)],
-            marker=MARKERS[number % len(MARKERS)],
-            dashes=DASHES[number % len(DASHES)],
-        )
-    return look_of
+    return {label: _look(number) for number, label in enumerate(labels)}
+
+
+def _free(arm: str, taken: set[int]) -> int:
+    """Return the number of a look that no other arm has, of another colour if there is one."""
+    first = crc32(arm.encode())
+    numbers = [(first + step) % ALL_LOOKS for step in range(ALL_LOOKS)]
+    unlike = [number for number in numbers if number not in taken]
+    colours = {number % len(COLOURS) for number in taken}
+    for number in unlike:
+        if number % len(COLOURS) not in colours:
+            return number
+    return (unlike or numbers)[0]
+
+
+def _look(number: int) -> Look:
+    """Return the look of a number."""
+    return Look(
+        colour=COLOURS[number % len(COLOURS)],
+        marker=MARKERS[number % len(MARKERS)],
+        dashes=DASHES[number % len(DASHES)],
+    )
 
 
 def sheet(
@@ -226,7 +290,7 @@ def words(text: str) -> Figure:
     Parameters
     ----------
     text : str
-        One or two sentences.
+        A few sentences.
 
     Returns
     -------
@@ -242,9 +306,70 @@ def words(text: str) -> Figure:
 
     box = {"facecolor": "#f4f4f4", "edgecolor": FAINT, "boxstyle": "round,pad=0.8"}
     with paper():
-        figure = Figure(figsize=(COLUMN, 1.0))
-        figure.text(0.5, 0.5, text, ha="center", va="center", wrap=True, bbox=box)
+        lines = wrapped(text, size=8, width=COLUMN - 0.5)
+        figure = Figure(figsize=(COLUMN, 0.6 + 0.14 * len(lines)))
+        figure.text(0.5, 0.5, "\n".join(lines), ha="center", va="center", bbox=box)
     return figure
+
+
+def wrapped(text: str, *, size: float, width: float) -> list[str]:
+    """Break a paragraph into lines that fit, as wide as its letters are drawn.
+
+    Parameters
+    ----------
+    text : str
+        A paragraph.
+    size : float
+        Of the letters, in points.
+    width : float
+        Of a line, in inches.
+
+    Returns
+    -------
+    list of str
+        The lines; a word that is wider than a line has one of its own.
+
+    Examples
+    --------
+    >>> wrapped("Two of three groups are shown.", size=8, width=1.2)
+    ['Two of three groups', 'are shown.']
+    """
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and width_of(longer, size=size) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
+
+
+def width_of(text: str, *, size: float) -> float:
+    """Measure a line of text.
+
+    Parameters
+    ----------
+    text : str
+        The line.
+    size : float
+        Of the letters, in points.
+
+    Returns
+    -------
+    float
+        Its width, in inches.
+
+    Examples
+    --------
+    >>> width_of("wide", size=8) > width_of("tall", size=8)
+    True
+    """
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import TextToPath
+
+    letters = FontProperties(family="DejaVu Sans", size=size)
+    points, _, _ = TextToPath().get_text_width_height_descent(text, letters, False)
+    return points / 72
 
 
 def save(figure: Figure, *paths: str | Path) -> None:

@@ -64,7 +64,7 @@ def draw(results: Results) -> Picture:
     _losses(panels["a"], minima, look_of, results.number("stop_loss"))
     _errors(panels["b"], minima, look_of, results.number("stop_error"))
     letter(panels)
-    key(figure, _trained(minima), results.arms)
+    key(figure, _trained(minima), look_of)
     diverged = bool((minima["status"] == "diverged").any())
     _, elsewhere = trained_seeds(minima, results.arms)
     note(
@@ -111,15 +111,19 @@ def _errors(panel: Axes, minima: xr.Dataset, look_of: Mapping[str, Look], stop: 
 
 def _stop_rule(panel: Axes, stop: float) -> None:
     """Draw the value at or below which a seed leaves training."""
+    from matplotlib.patheffects import withStroke
+
     panel.axhline(stop, color=INK, linewidth=0.8, linestyle=BROKEN, zorder=1)
     panel.annotate(
         "stop rule",
-        (0.01, stop),
+        (0.99, stop),
         xycoords=("axes fraction", "data"),
-        xytext=(2, 2),
+        xytext=(0, 2),
         textcoords="offset points",
+        ha="right",
         va="bottom",
         fontsize=7,
+        path_effects=[withStroke(linewidth=2, foreground="white")],
     )
     panel.set_xlabel("epoch")
 

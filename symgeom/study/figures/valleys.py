@@ -5,8 +5,8 @@ the squared lengths of the balanced network; equal distances are equal factors).
 largest Hessian eigenvalue over that of the balanced network, as a logarithm; (b) untrained
 networks: the rate at which gradient flow lowers the loss, over that of the balanced network; means
 over seeds, bars are Student's intervals. (c) The loss after gradient flow of fixed duration from
-untrained networks, means over all starts. Nothing but the charge differs along a line; the
-published experiments vary the scale of the start, and with it the function.
+untrained networks, means over all starts; the later, the darker. Nothing but the charge differs
+along a line; the published experiments vary the scale of the start, and with it the function.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from symgeom.study.figures.keys import key, letter, note
 from symgeom.study.figures.record import DYNAMICS, Figure, asks_for
 from symgeom.study.figures.selection import counts
 from symgeom.study.figures.series import bars
-from symgeom.study.figures.style import COLOURS, MUTED, PAGE, looks, sheet, words
+from symgeom.study.figures.style import MARKERS, MUTED, PAGE, looks, sheet, words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -64,12 +64,12 @@ def draw(results: Results) -> Picture:
     panels["rate"].set_ylabel("log₂ (rate of decrease / balanced)")
     if "flow_loss" in valleys:
         _flows(panels["flow"], valleys["flow_loss"].sel(moment="start"), usable)
-    panels["flow"].set(title="after gradient flow: loss", ylabel="training loss (nat)")
+    panels["flow"].set(title="after gradient flow: loss", ylabel="training loss (nats per sample)")
     for panel in panels.values():
         panel.set_xlabel("imbalance of every unit")
         _imbalances(panel, valleys["imbalance"].values)
     letter(panels)
-    key(figure, counts(usable), results.arms)
+    key(figure, counts(usable), look_of)
     largest = float(valleys["change"].max())
     remark = f"Outputs change by at most {largest:.1g} of their size."
     note(figure, remark, results.left_out())
@@ -101,8 +101,15 @@ def _flows(panel: Axes, losses: xr.DataArray, usable: Mapping[str, Sequence[int]
     mean = np.concatenate(starts).mean(0)
     imbalances = losses["imbalance"].values
     times = losses["time"].values
-    for colour, time, loss in zip(COLOURS, times, mean.T, strict=False):
-        panel.plot(imbalances, loss, color=colour, marker="o", label=f"time {time:g}")
+    darker = np.linspace(0.7, 0.1, len(times))
+    for number, (time, loss) in enumerate(zip(times, mean.T, strict=True)):
+        panel.plot(
+            imbalances,
+            loss,
+            color=f"{darker[number]:.2f}",
+            marker=MARKERS[number % len(MARKERS)],
+            label=f"time {time:g}",
+        )
     logarithmic(panel)
     panel.legend(loc="best", fontsize=6.5)
 

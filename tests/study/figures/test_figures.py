@@ -9,12 +9,14 @@ from functools import cache
 import numpy as np
 import pytest
 import synthetic_study
+import yaml
 from drawn import KEPT, curves, draw, pairs_within, panel, texts
 from matplotlib.collections import FillBetweenPolyCollection
 from matplotlib.figure import Figure
+from overlays import DEFAULT
 from synthetic_study import ARMS, SETTINGS, case
 
-from symgeom.study.figures.style import looks, save
+from symgeom.study.figures.style import COLOURS, FAMILIAR, looks, ordered_looks, save
 
 
 @cache
@@ -216,11 +218,43 @@ def test_claims_point_to_the_side_that_they_assert():
 def test_colour_is_never_the_only_code():
     many = looks([f"arm{number}" for number in range(72)])
     assert len({(look.colour, look.marker) for look in many.values()}) == 72
-    assert len({look.marker for look in list(many.values())[:9]}) == 9
+    labels = [f"label{number}" for number in range(72)]
+    ordered = ordered_looks(labels)
+    assert len({(look.colour, look.marker) for look in ordered.values()}) == 72
+    assert len({look.marker for look in list(ordered.values())[:9]}) == 9
+    assert len(looks([f"arm{number}" for number in range(80)])) == 80
 
 
-def test_arms_keep_their_look_when_one_is_added():
-    assert looks([*ARMS, "new"])["sgd"] == looks(ARMS)["sgd"]
+OTHER_STUDIES = [["adversarial", "swa", "sgd", "rsgd"], ["new", *ARMS], ["adam"], [*ARMS, "plain"]]
+
+
+@pytest.mark.parametrize("others", OTHER_STUDIES)
+def test_an_arm_looks_the_same_in_every_study(others):
+    here, there = looks(ARMS), looks(others)
+    for arm in {*ARMS} & {*others}:
+        assert there[arm] == here[arm]
+
+
+@pytest.mark.parametrize("arms", [["mine", "yours"], ["yours", "theirs", "mine"]])
+def test_unfamiliar_arms_keep_their_look_unless_another_has_it(arms):
+    alone = {arm: looks([arm])[arm] for arm in arms}
+    assert looks(arms)[arms[0]] == alone[arms[0]]
+    assert len({look.colour for look in looks(arms).values()}) == len(arms)
+
+
+def arms_of(file: str) -> list[str]:
+    """List the arms of a configuration, merged with the default one."""
+    default, own = (yaml.safe_load((DEFAULT.parent / name).read_text()) for name in (DEFAULT, file))
+    arms = default["arms"] | (own.get("arms") or {})
+    return [arm for arm, options in arms.items() if options]
+
+
+@pytest.mark.parametrize("file", sorted(path.name for path in DEFAULT.parent.glob("*.yaml")))
+def test_arms_of_a_configuration_have_different_colours(file):
+    arms = arms_of(file)
+    of_arms = looks(arms)
+    assert len({look.colour for look in of_arms.values()}) == min(len(arms), len(COLOURS))
+    assert {*arms} <= {*FAMILIAR}
 
 
 FILES = {"flatness": ["pdf", "png", "svg"], "measures": ["svg"], "maps": ["pdf"]}

@@ -13,7 +13,7 @@ from synthetic_study import ARMS, SETTINGS, binary_case, case
 
 from symgeom.landscape.flatness.measures.catalogue import rows
 from symgeom.study.figures.axes import power
-from symgeom.study.figures.style import looks
+from symgeom.study.figures.style import looks, ordered_looks
 
 COLOURS = {arm: look.colour for arm, look in looks(ARMS).items()}
 
@@ -188,7 +188,9 @@ def test_layers_are_means_over_usable_seeds():
             np.testing.assert_allclose(curve, mean_curve(measured, arm), rtol=1e-12)
         bars = [bar for bar in axes.collections if isinstance(bar, LineCollection)]
         assert len(bars) == len(KEPT)
-    assert [label.get_text() for label in axes.get_xticklabels()] == LAYERS
+    assert [label.get_text() for label in axes.get_xticklabels()] == [
+        f"module {name}" for name in LAYERS
+    ]
     assert axes.get_yscale() == "log"
 
 
@@ -349,7 +351,7 @@ def test_great_circles_are_means_over_pairs_of_a_kind():
     solutions = perceptron()["solutions"]
     figure = draw("perceptron")
     axes = panel(figure, "along great circles")
-    for kind, look in looks(["robust-robust", "robust-typical", "typical-typical"]).items():
+    for kind, look in ordered_looks(["robust-robust", "robust-typical", "typical-typical"]).items():
         members = solutions["kind"].values == kind
         (curve,) = curves(axes, look.colour, 41)
         np.testing.assert_allclose(curve, solutions["error"].values[members].mean(0), rtol=1e-12)

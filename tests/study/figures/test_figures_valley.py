@@ -2,11 +2,11 @@
 
 import numpy as np
 import xarray as xr
-from drawn import KEPT, OF_TWO_LAYERS, curves, draw, panel, texts
+from drawn import KEPT, OF_TWO_LAYERS, curves, draw, panel, prose, texts
 from synthetic_dynamics import two_layer
 from synthetic_study import ARMS, case
 
-from symgeom.study.figures.style import looks
+from symgeom.study.figures.style import looks, ordered_looks
 
 
 def test_walks_are_mean_logarithms_over_the_balanced_network():
@@ -48,7 +48,7 @@ def test_a_study_without_charges_says_so():
     for name in ("starts", "valleys", "coordinates"):
         assert "to show" in texts(draw(name, case(["minima", "distances"])))
     for name in OF_TWO_LAYERS:
-        assert "not followed" in texts(draw(name, xr.DataTree()))
+        assert "not followed" in prose(draw(name, xr.DataTree()))
 
 
 def test_drift_is_relative_to_the_squares_of_the_start():
@@ -59,6 +59,6 @@ def test_drift_is_relative_to_the_squares_of_the_start():
         .isel(network=0)
     )
     moved = np.abs(descents["charge"] - descents["charge"][0])[1:] / descents["size"]
-    lines = curves(panel(draw("model_drift"), "relu"), looks(["a"])["a"].colour, len(moved))
+    lines = curves(panel(draw("model_drift"), "relu"), ordered_looks(["a"])["a"].colour, len(moved))
     np.testing.assert_allclose(lines[0], np.maximum(moved, 1e-12))
     assert len(lines) == 2  # double and single precision
