@@ -115,6 +115,12 @@ def flatness(
         ("arm", "seed", "layer"),
         steepness * np.array([0.02, 0.008, 0.003]),
     )
+    escape = 0.5 / np.sqrt(steepness[..., 0])
+    variables |= {
+        "escape_angle": (("arm", "seed"), escape),
+        "escape_angle_standard_error": (("arm", "seed"), escape / 20),
+        "escape_reached": (("arm", "seed"), np.ones_like(escape)),
+    }
     if noise == "flips":
         variables = {
             name: array

@@ -143,7 +143,7 @@ def test_measures_are_correlated_with_the_test_error():
 
 def test_correlations_inside_arms_need_three_minima():
     study = case(["minima", "flatness", "curvature"])
-    axes, row = panel(draw("measures", study), "inside arms: each, and their mean"), 9
+    axes, row = panel(draw("measures", study), "inside arms: each, and their mean"), 10
     assert rows()[row].array == "trace"
     near = [
         line
