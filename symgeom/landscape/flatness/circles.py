@@ -10,6 +10,7 @@ as do tensors on no sphere. The network is its canonical representative, and geo
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -116,9 +117,17 @@ class GreatCircles:
         dict of str to Tensor
             In the precision of the network.
         """
-        moved = ravel(self.weights)
-        for index in self.spheres:
-            along = math.cos(angle) * moved[index]
-            moved[index] = along.add_(tangents[index], alpha=math.sin(angle))
+        still, moving = self._parts
+        moved = torch.add(still, moving, alpha=math.cos(angle))
+        moved.add_(tangents, alpha=math.sin(angle))
         precision = self.params[next(iter(self.weights))].dtype
         return {**self.params, **unravel(moved.to(precision), self.weights)}
+
+    @cached_property
+    def _parts(self) -> tuple[Tensor, Tensor]:
+        """The raveled weights that stay, and those that move; each zero where the other is not."""
+        centre = ravel(self.weights)
+        moving = torch.zeros_like(centre)
+        for index in self.spheres:
+            moving[index] = centre[index]
+        return centre - moving, moving
