@@ -8,8 +8,8 @@ end, interpolated on the profile of the error. Hollow symbols are lower bounds: 
 direction the error does not rise so far within a quarter turn; in b, it does not rise so far before
 the other minimum, whose distance is shown. (c) Barrier of these geodesics as a share of the
 headroom, which is the room between the errors of the ends and that of guessing: at 100 % the path
-knows nothing. Larger angles and lower barriers are flatter. Compare the order of the arms in a with
-that of the local energies.
+knows nothing. Larger angles and lower barriers are flatter, but hollow symbols say nothing of the
+order of arms. Compare the order in a with that of the local energies.
 """
 
 from __future__ import annotations
