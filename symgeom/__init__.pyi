@@ -57,6 +57,8 @@ from .landscape.flatness.curvature import torus_curvature as torus_curvature
 from .landscape.flatness.density import SmoothDensity as SmoothDensity
 from .landscape.flatness.density import SpectralDensity as SpectralDensity
 from .landscape.flatness.density import spectral_density as spectral_density
+from .landscape.flatness.escape import Escape as Escape
+from .landscape.flatness.escape import escape_angle as escape_angle
 from .landscape.flatness.hessian import HessianEigenvalues as HessianEigenvalues
 from .landscape.flatness.hessian import hessian_eigenvalues as hessian_eigenvalues
 from .landscape.flatness.local_energies import LocalEnergy as LocalEnergy

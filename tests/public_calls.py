@@ -114,6 +114,15 @@ CALLS = {
     ),
     "curve_along": call(symgeom.curve_along, path=LINE, kind="polygonal", bends=1),
     "discover": call(symgeom.discover, module=MODULE, example=INPUTS, within_heads=False),
+    "escape_angle": call(
+        symgeom.escape_angle,
+        "generator",
+        problem=PROBLEM,
+        params=A,
+        torus=TORUS,
+        draws=2,
+        rise=0.1,
+    ),
     "find_translations": call(
         symgeom.find_translations, "generator", loss=PROBLEM.loss, params=A, draws=2
     ),

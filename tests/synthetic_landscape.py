@@ -115,6 +115,12 @@ def flatness(
         ("arm", "seed", "layer"),
         steepness * np.array([0.02, 0.008, 0.003]),
     )
+    escape = 0.5 / np.sqrt(steepness[..., 0])
+    variables |= {
+        "escape_angle": (("arm", "seed"), escape),
+        "escape_angle_standard_error": (("arm", "seed"), escape / 20),
+        "escape_reached": (("arm", "seed"), np.ones_like(escape)),
+    }
     if noise == "flips":
         variables = {
             name: array
@@ -200,6 +206,16 @@ def paths(
         "barrier": (dims, peak),
     }
     variables |= {"loss_barrier": (dims, 3 * peak), "peak": (dims, np.full(size, 0.5))}
+    variables["relative_barrier"] = (dims, peak / 0.9)
+    geodesics = [name for name in variants if name.startswith("geodesic")]
+    if geodesics:
+        columns = [list(variants).index(name) for name in geodesics]
+        height = peak[:, columns, :1] * np.ones(2)
+        ends = ("pair", "geodesic", "end")
+        reached = np.where(np.isnan(height), np.nan, height > 0.03)
+        angle = np.where(height > 0.03, 0.1 / np.sqrt(height), 1.1 + 0 * height)
+        variables |= {"escape_angle": (ends, angle), "escape_reached": (ends, reached)}
+        labels |= {"geodesic": geodesics, "end": ["first", "second"]}
     return described(
         variables,
         pair_coordinates(seeds) | labels | {"split": ["train", "test"], "t": t},

@@ -20,6 +20,7 @@ along geodesics.
 """
 
 from symgeom.landscape.barriers.along import NETWORKS_HELD, VALUES, Profile, profile
+from symgeom.landscape.barriers.headroom import first_rise, guessing_error, relative_barrier
 from symgeom.landscape.barriers.height import DEFINITIONS, barrier
 from symgeom.landscape.barriers.refined import NEW_POINTS, refine, refined_profile
 from symgeom.landscape.problem.evaluation import evaluate
@@ -32,7 +33,10 @@ __all__ = [
     "Profile",
     "barrier",
     "evaluate",
+    "first_rise",
+    "guessing_error",
     "profile",
     "refine",
     "refined_profile",
+    "relative_barrier",
 ]

@@ -150,13 +150,15 @@ def local_energy(
     )
 
 
-def check_draws(draws: int) -> None:
+def check_draws(draws: int, what: str = "a local energy") -> None:
     """Raise unless there are enough draws for a standard error.
 
     Parameters
     ----------
     draws : int
-        Draws of the noise.
+        Random draws.
+    what : str
+        What is estimated from them, for the message.
 
     Raises
     ------
@@ -169,8 +171,7 @@ def check_draws(draws: int) -> None:
     """
     if draws < 2:
         raise SymgeomError(
-            f"Cannot estimate a local energy from {draws} draws: "
-            "its standard error needs at least 2."
+            f"Cannot estimate {what} from {draws} draws: its standard error needs at least 2."
         )
 
 

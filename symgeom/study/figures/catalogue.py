@@ -14,6 +14,7 @@ NAMES = (
     "claims",
     "training",
     "flatness",
+    "escapes",
     "generalisation",
     "measures",
     "noises",

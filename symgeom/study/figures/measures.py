@@ -9,9 +9,10 @@ few values. A measure that is high in a and not in b tells optimizers apart, whi
 name does as well. Filled symbols are measures that do not
 change when units are rescaled; hollow ones depend on the representative that training left, so that
 their correlation could be given any value. Local energies are means over their amplitudes;
-eigenvalues are the largest; the margin is the one that 90 % of the training samples exceed on the
-canonical network, and counts negatively, because a large one is expected at a flat minimum. The
-order of the rows is fixed.
+eigenvalues are the largest. The margin is the one that 90 % of the training samples exceed on the
+canonical network; the escape angle is that by which all units turn in random directions until the
+training error has risen by the points that the study names (5 by default). Both count negatively,
+because large ones are expected at a flat minimum. The order of the rows is fixed.
 """
 
 from __future__ import annotations

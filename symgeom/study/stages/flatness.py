@@ -41,6 +41,7 @@ def measure(case: Case, torus: Torus, minima: Minima, options: Mapping) -> xr.Da
     coordinates = {"amplitude": amplitude, "quantile": quantile, **measured.coordinates}
     attrs = {
         "draws": options["draws"],
+        "escape_rise": options["escape_rise"],
         "noise": "flips" if case.binary else "multiplicative",
         "precision": precision,
         "samples": options["samples"],

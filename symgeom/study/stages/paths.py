@@ -2,6 +2,11 @@
 
 A study may measure the points of its paths in slices, each of them some points of every path; the
 stage then begins with what the slices hold.
+
+Two things are kept that no ceiling of the error cuts: barriers relative to the headroom, and along
+geodesics the escape angle from each end, taken from the profile that is stored. It is the angle
+between the ends where the error does not rise so far in between, a lower bound; which those are is
+stored, too.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +18,15 @@ import xarray as xr
 from torch import Tensor
 
 from symgeom.ground.types import Parameters, cast
-from symgeom.landscape.barriers import Profile, barrier, profile, refine
+from symgeom.landscape.barriers import (
+    Profile,
+    barrier,
+    first_rise,
+    guessing_error,
+    profile,
+    refine,
+    relative_barrier,
+)
 from symgeom.landscape.path import Path
 from symgeom.landscape.problem import Problem
 from symgeom.store import read_store
@@ -30,10 +43,20 @@ from symgeom.symmetry.group import GroupElement
 
 BARRIERS = {
     "barrier": ("1", "largest error above the line between the ends"),
+    "relative_barrier": ("1", "largest share of the headroom above that line that the error takes"),
     "loss_barrier": ("nat", "largest loss above the line between the ends"),
     "peak": ("1", "where the error is largest, t"),
 }
 """Units and meanings of what is kept of a whole path beside its profile."""
+
+ESCAPES = {
+    "escape_angle": ("rad", "angle from an end at which the training error has risen"),
+    "escape_reached": ("1", "whether it rises so far between the ends (1), or not (0)"),
+}
+"""Units and meanings of what is kept of both ends of a whole geodesic."""
+
+GEODESIC_ENDS = ("first", "second")
+"""Names of the ends of a geodesic."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,12 +145,13 @@ def measure(
     -------
     xr.Dataset
         ``loss`` and ``error`` over pair, variant, split and t, NaN where a path is not defined; of
-        whole paths also barriers and peaks. The attributes ``left_out`` and ``undefined`` name
-        variants that the case cannot have, and paths that do not exist.
+        whole paths also barriers and peaks, and of geodesics escape angles. The attributes
+        ``left_out`` and ``undefined`` name variants that the case cannot have, and paths that do
+        not exist.
     """
     problems = case.problems(options["precision"], samples=options["samples"])
     variants, left_out = _variants(case, problems["train"], options)
-    table = _Table(pairs, [variant for variant, _ in variants], list(problems), grid)
+    table = _Table(pairs, variants, problems, grid)
     greedy = _greedy_elements(case, gauges, pairs, variants)
     undefined = []
     with progress("measure paths", len(pairs)) as bar:
@@ -142,10 +166,13 @@ def measure(
                 ends = _rounded(ends_of[variant.removed], options["precision"])
                 between = Between(ends, pair, case, gauges.torus, problems["train"], options)
                 paths = kind.paths(between)
-                if paths:
-                    table.measure((row, column), paths, problems, options["refinements"])
-                else:
+                if not paths:
                     undefined.append(f"{variant.name}: {_words(pair)}")
+                    continue
+                table.measure((row, column), paths, options["refinements"])
+                if kind.geodesic and grid.whole:
+                    distance = float(gauges.torus.distance(*ends))
+                    table.follow((row, column), distance, options["escape_rise"])
     return pairs_dataset(
         pairs,
         table.variables(),
@@ -158,25 +185,27 @@ class _Table:
     """Arrays over pair, variant, split and t, NaN until they are measured."""
 
     def __init__(
-        self, pairs: Sequence[Pair], variants: Sequence[Variant], splits: list[str], grid: Grid
+        self,
+        pairs: Sequence[Pair],
+        variants: Sequence[tuple[Variant, PathKind]],
+        problems: Mapping[str, Problem],
+        grid: Grid,
     ) -> None:
-        self.variants = variants
-        self.splits = splits
+        self.variants = [variant for variant, _ in variants]
+        self.geodesics = [variant.name for variant, kind in variants if kind.geodesic]
+        self.problems = problems
+        self.ceilings = [guessing_error(problem.targets) for problem in problems.values()]
         self.grid = grid
-        shape = (len(pairs), len(variants), len(splits))
+        shape = (len(pairs), len(variants), len(problems))
         self.loss = np.full((*shape, len(grid.t)), np.nan)
         self.error = np.full((*shape, len(grid.t)), np.nan)
         self.barriers = {name: np.full(shape, np.nan) for name in BARRIERS}
+        ends = (len(pairs), len(self.geodesics), len(GEODESIC_ENDS))
+        self.escapes = {name: np.full(ends, np.nan) for name in ESCAPES}
 
-    def measure(
-        self,
-        index: tuple[int, int],
-        paths: Sequence[Path],
-        problems: Mapping[str, Problem],
-        refinements: int,
-    ) -> None:
+    def measure(self, index: tuple[int, int], paths: Sequence[Path], refinements: int) -> None:
         """Measure a path, or the mean over several, on every split."""
-        for layer, (split, problem) in enumerate(problems.items()):
+        for layer, (split, problem) in enumerate(self.problems.items()):
             cell = (*index, layer)
             curve = self._begun(cell, problem)
             if curve is None:
@@ -188,9 +217,25 @@ class _Table:
             if len(paths) == 1 and refinements and split == "train":
                 curve = refine(problem, paths[0], curve, refinements=refinements)
             self.barriers["barrier"][cell] = barrier(curve.t, curve.error)
+            relative = relative_barrier(curve.t, curve.error, self.ceilings[layer])
+            self.barriers["relative_barrier"][cell] = relative
             self.barriers["loss_barrier"][cell] = barrier(curve.t, curve.loss)
             peak = int(curve.error.nan_to_num(nan=-1.0).argmax())
             self.barriers["peak"][cell] = curve.t[peak]
+
+    def follow(self, index: tuple[int, int], distance: float, rise: float) -> None:
+        """Follow the training error of a geodesic that is measured from both of its ends."""
+        row, column = index
+        geodesic = self.geodesics.index(self.variants[column].name)
+        layer = list(self.problems).index("train")
+        error = torch.from_numpy(self.error[row, column, layer])
+        t = self.grid.t
+        shares = [first_rise(t, error, rise), first_rise(1 - t.flip(0), error.flip(0), rise)]
+        for end, share in enumerate(shares):
+            cell = (row, geodesic, end)
+            if not np.isnan(share):
+                self.escapes["escape_angle"][cell] = distance * min(share, 1.0)
+                self.escapes["escape_reached"][cell] = np.isfinite(share)
 
     def _begun(self, cell: tuple[int, ...], problem: Problem) -> Profile | None:
         """Return what slices hold of a path."""
@@ -213,6 +258,10 @@ class _Table:
         if self.grid.whole:
             for name, (units, meaning) in BARRIERS.items():
                 variables[name] = labelled(dims, self.barriers[name], units, meaning)
+        if self.grid.whole and self.geodesics:
+            for name, (units, meaning) in ESCAPES.items():
+                ends = ("pair", "geodesic", "end")
+                variables[name] = labelled(ends, self.escapes[name], units, meaning)
         return variables
 
     def coordinates(self) -> Labelled:
@@ -220,12 +269,19 @@ class _Table:
         variants = [variant.name for variant in self.variants]
         titles = [variant.title for variant in self.variants]
         rows = [variant.row for variant in self.variants]
+        guessing = "error of giving every sample the most common class"
+        of_ends: Labelled = {}
+        if self.grid.whole and self.geodesics:
+            of_ends |= names("geodesic", self.geodesics, "variants that are geodesics")
+            of_ends |= names("end", GEODESIC_ENDS, "end of the geodesic that is left")
         return {
             "t": xr.Variable("t", self.grid.t.numpy()),
             **names("variant", variants, "kind of path and symmetries removed"),
             "variant_title": labelled("variant", titles, "1", "the variant in words"),
             "variant_row": labelled("variant", rows, "1", "row of its panel in a figure"),
-            **names("split", self.splits, "part of the data"),
+            **names("split", list(self.problems), "part of the data"),
+            "guessing_error": labelled("split", self.ceilings, "1", guessing),
+            **of_ends,
         }
 
 

@@ -59,4 +59,5 @@ GEODESIC = PathKind(
         ),
     ),
     paths=geodesics,
+    geodesic=True,
 )

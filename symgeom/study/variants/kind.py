@@ -128,9 +128,12 @@ class PathKind:
     possible : callable
         Whether it makes sense for a case, on a problem; where it does not, a study that asks for it
         is told so.
+    geodesic : bool
+        Whether it is the geodesic between its ends, so that t is a share of the angle between them.
     """
 
     binary: bool
     variants: tuple[Variant, ...]
     paths: Callable[[Between], Sequence[Path]]
     possible: Callable[[Case, Problem], bool] = anywhere
+    geodesic: bool = False

@@ -39,6 +39,7 @@ OPTIONS = {
         "amplitudes": [0.1, 0.3],
         "draws": 2,
         "noises": ["torus", "additive"],
+        "escape_rise": 0.05,
         "layers": True,
         "samples": None,
         "precision": "float64",

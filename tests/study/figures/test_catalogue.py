@@ -112,6 +112,7 @@ def test_a_study_asks_for_a_figure_by_its_configuration(change, name):
     [
         ({"flatness": {"noises": []}}, "noises"),
         ({"flatness": {"layers": False}}, "layers"),
+        ({"flatness": {"escape_rise": 0}}, "escapes"),
         ({"training": {"ledger_snapshots": 0}}, "charges"),
         ({"seeds": 2, "claims": {"roles": {"flat": "sgd"}}}, "maps"),
     ],
@@ -138,7 +139,7 @@ def test_a_case_may_ask_for_figures_of_its_own():
 
 def test_the_binary_study_asks_for_no_ledgers_and_no_layers():
     names = asked(configuration("config/binary.yaml"))
-    assert not {"charges", "layers", "noises", "spectra"} & names
+    assert not {"charges", "escapes", "layers", "noises", "spectra"} & names
 
 
 def test_layers_and_spectra_are_not_among_what_is_kept():

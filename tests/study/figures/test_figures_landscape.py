@@ -55,6 +55,56 @@ def test_amplitudes_of_binary_networks_are_probabilities():
     assert "under a single one" in texts(draw("noises", binary_case()))
 
 
+def filled_and_hollow(axes, arm: str) -> tuple[list[float], list[float]]:
+    """Return what the filled symbols of an arm show, and what the hollow ones do."""
+    lines = [line for line in axes.lines if line.get_color() == COLOURS[arm]]
+    filled = [line for line in lines if line.get_markerfacecolor() != "white"]
+    hollow = [line for line in lines if line.get_markerfacecolor() == "white"]
+    return tuple(sorted(y for line in kind for y in line.get_ydata()) for kind in (filled, hollow))
+
+
+def test_escape_angles_that_were_not_reached_are_hollow():
+    study = case(["minima", "flatness", "paths"])
+    flatness = study["flatness"].to_dataset()
+    flatness["escape_reached"].loc[{"arm": "rsgd", "seed": 1}] = 0.9
+    figure = draw("escapes", with_stage(study, "flatness", flatness))
+    assert titles(figure) == ["random directions", "along geodesics", "barriers on geodesics"]
+    assert "lower bound" in texts(figure)
+    axes = panel(figure, "random directions")
+    filled, hollow = filled_and_hollow(axes, "rsgd")
+    angle = flatness["escape_angle"].sel(arm="rsgd")
+    assert hollow == [angle.sel(seed=1).item()]
+    assert filled == sorted(angle.sel(seed=[0, 2]).values)
+    axes = panel(figure, "along geodesics")
+    geodesic = study["paths"].to_dataset().sel(geodesic="geodesic both")
+    for arm in ("rsgd", "adversarial"):
+        inside = ((geodesic["first_arm"] == arm) & (geodesic["second_arm"] == arm)).values
+        angles = geodesic["escape_angle"].values[inside]
+        reached = geodesic["escape_reached"].values[inside] == 1
+        expected = (sorted(angles[reached]), sorted(angles[~reached]))
+        assert filled_and_hollow(axes, arm) == expected
+
+
+def test_barriers_are_shown_as_shares_of_the_headroom():
+    paths = case(["paths"])["paths"].to_dataset()
+    axes = panel(draw("escapes"), "barriers on geodesics")
+    inside = ((paths["first_arm"] == "sgd") & (paths["second_arm"] == "sgd")).values
+    shares = paths["relative_barrier"].sel(variant="geodesic both", split="train").values[inside]
+    assert filled_and_hollow(axes, "sgd")[0] == sorted(shares)
+    assert axes.get_ylabel() == "barrier (% of the headroom)"
+
+
+def test_an_arm_with_one_minimum_has_escape_angles_along_random_directions_alone():
+    study = case(["minima", "flatness", "paths"])
+    minima = study["minima"].to_dataset()
+    minima["usable"].loc[{"seed": [1, 2]}] = False
+    assert titles(draw("escapes", with_stage(study, "minima", minima))) == ["random directions"]
+
+
+def test_networks_of_signs_have_no_escape_angles():
+    assert "networks of signs have no directions" in texts(draw("escapes", binary_case()))
+
+
 def test_every_noise_has_its_panel():
     flatness = case(["flatness"])["flatness"]
     figure = draw("noises")
@@ -143,7 +193,7 @@ def test_measures_are_correlated_with_the_test_error():
 
 def test_correlations_inside_arms_need_three_minima():
     study = case(["minima", "flatness", "curvature"])
-    axes, row = panel(draw("measures", study), "inside arms: each, and their mean"), 9
+    axes, row = panel(draw("measures", study), "inside arms: each, and their mean"), 10
     assert rows()[row].array == "trace"
     near = [
         line

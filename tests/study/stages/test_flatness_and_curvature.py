@@ -33,6 +33,7 @@ FLATNESS_OPTIONS = {
     "amplitudes": [0.1, 0.2, 0.3],
     "draws": 2,
     "noises": ["torus", "additive"],
+    "escape_rise": 0.05,
     "layers": True,
     "samples": None,
     "precision": "float64",
@@ -191,7 +192,12 @@ def test_no_number_depends_on_which_minima_share_a_job(mlp, flat, curved):
 
 
 def test_how_it_was_measured_is_stored(flat, curved):
-    assert flat.attrs == {"draws": 2, "noise": "multiplicative", "precision": "float64"}
+    assert flat.attrs == {
+        "draws": 2,
+        "escape_rise": 0.05,
+        "noise": "multiplicative",
+        "precision": "float64",
+    }
     assert flat["amplitude"].values.tolist() == FLATNESS_OPTIONS["amplitudes"]
     assert flat["quantile"].values.tolist() == [0.0, 0.01, 0.1, 0.5]
     options = {name: str(value) for name, value in CURVATURE_OPTIONS.items()}
@@ -199,7 +205,7 @@ def test_how_it_was_measured_is_stored(flat, curved):
 
 
 def test_what_is_not_asked_for_is_neither_measured_nor_missed(mlp):
-    few = FLATNESS_OPTIONS | {"noises": [], "layers": False}
+    few = FLATNESS_OPTIONS | {"noises": [], "escape_rise": 0, "layers": False}
     dataset = flatness.measure(*mlp, few)
     assert list(dataset) == [
         "local_energy",

@@ -11,7 +11,7 @@ from tiny_study import TinyStudy, write
 from symgeom.landscape.barriers import barrier
 from symgeom.study.gauges import Gauges
 from symgeom.study.stages import paths
-from symgeom.study.stages.paths import BARRIERS, Grid
+from symgeom.study.stages.paths import BARRIERS, ESCAPES, Grid
 from symgeom.symmetry.group import identity
 
 POINTS = 5
@@ -94,6 +94,74 @@ def test_barriers_are_those_of_the_profiles(real):
                 assert highest.item() == row["error"].max().item()
 
 
+def test_relative_barriers_are_shares_of_the_headroom(tiny: TinyStudy, real, binary):
+    for split, problem in tiny.case.problems("float64").items():
+        counts = np.bincount(problem.targets.numpy())
+        ceiling = 1 - counts.max() / counts.sum()
+        assert real["guessing_error"].sel(split=split).item() == pytest.approx(ceiling)
+    error = real["error"].transpose(..., "t")
+    t = real["t"].values
+    line = error.values[..., :1] * (1 - t) + error.values[..., -1:] * t
+    room = real["guessing_error"].values[:, None] - line
+    with np.errstate(all="ignore"):
+        shares = np.where(room > 0, (error.values - line) / room, np.nan).max(-1)
+    np.testing.assert_allclose(real["relative_barrier"].values, shares, atol=1e-12)
+    assert np.isfinite(shares).any()
+    assert binary["relative_barrier"].notnull().any()
+
+
+def test_escape_angles_are_taken_from_the_stored_profiles(tiny: TinyStudy, real):
+    """From each end: the share of the way to the first rise, times the distance of the ends."""
+    assert real["escape_angle"].dims == ("pair", "geodesic", "end")
+    geodesics = ["geodesic normalised", "geodesic both", "geodesic greedy"]
+    assert real["geodesic"].values.tolist() == geodesics
+    t = real["t"].values
+    reached = 0
+    for row, pair in enumerate(tiny.pairs):
+        error = real["error"].isel(pair=row).sel(variant="geodesic both", split="train").values
+        escape = real[["escape_angle", "escape_reached"]].isel(pair=row)
+        escape = escape.sel(geodesic="geodesic both")
+        if np.isnan(error).any():
+            assert escape["escape_angle"].isnull().all()
+            assert escape["escape_reached"].isnull().all()
+            continue
+        distance = tiny.torus.distance(*tiny.gauges.ends(pair)["both"]).item()
+        for end, values in (("first", error), ("second", error[::-1])):
+            fine = np.linspace(0, 1, 100001)
+            risen = np.interp(fine, t, values) >= values[0] + 0.05
+            share = fine[risen.argmax()] if risen.any() else 1.0
+            angle = escape["escape_angle"].sel(end=end).item()
+            assert angle == pytest.approx(share * distance, abs=2e-5 * distance)
+            assert escape["escape_reached"].sel(end=end).item() == risen.any()
+            reached += risen.any()
+    assert reached
+
+
+def test_only_real_networks_have_geodesics(binary):
+    assert not {"escape_angle", "escape_reached"} & set(binary)
+
+
+def test_between_networks_of_one_valley_the_escape_angle_is_their_distance(tiny: TinyStudy):
+    turned = tiny.torus.geodesic(
+        tiny.gauges.canonical["sgd", 0],
+        tiny.torus.random_point(
+            tiny.gauges.canonical["sgd", 0], generator=torch.Generator().manual_seed(0)
+        ),
+        1e-3,
+    )
+    dataset = paths.measure(
+        tiny.case,
+        made_up(tiny, turned),
+        pairs=[("sgd", 0, "made", 0)],
+        options=options_of(tiny),
+        grid=Grid.joined(POINTS),
+    )
+    escape = dataset.sel(geodesic="geodesic both").isel(pair=0)
+    distance = tiny.torus.distance(tiny.gauges.canonical["sgd", 0], turned).item()
+    np.testing.assert_allclose(escape["escape_angle"], distance, rtol=1e-9)
+    assert (escape["escape_reached"] == 0).all()
+
+
 def test_what_is_measured_within_arms_and_across(tiny: TinyStudy, real):
     across = real["first_arm"] != real["second_arm"]
     trained = (real["first_arm"] != "wild") & (real["second_arm"] != "wild")
@@ -125,7 +193,7 @@ def test_slices_joined_equal_the_whole(tiny, signs, tmp_path, binary_weights: bo
         part = paths.measure(
             study.case, study.gauges, pairs=study.pairs, options=options, grid=grid
         )
-        assert not set(BARRIERS) & set(part)
+        assert not {*BARRIERS, *ESCAPES} & set(part)
         stores.append(str(tmp_path / f"{number}.zarr.zip"))
         write(stores[-1], part)
     joined, whole = (

@@ -9,6 +9,7 @@ from symgeom.landscape.flatness.measures import relative_noise as relative_noise
 from symgeom.landscape.flatness.measures import torus_noise as torus_noise
 from symgeom.landscape.flatness.measures import additive_noise as additive_noise
 from symgeom.landscape.flatness.measures import rescaled_noise as rescaled_noise
+from symgeom.landscape.flatness.measures import random_escape as random_escape
 from symgeom.landscape.flatness.measures import layer_noise as layer_noise
 from symgeom.landscape.flatness.measures import layer_margin as layer_margin
 from symgeom.landscape.flatness.measures import canonical_margin as canonical_margin

@@ -13,7 +13,11 @@ AMPLITUDES = Option(
     "standard deviations of the noise of the local energy; for binary weights, probabilities of a "
     "flip",
 )
-DRAWS = Option("draws", {"type": "integer", "minimum": 2}, "noise draws per amplitude")
+DRAWS = Option(
+    "draws",
+    {"type": "integer", "minimum": 2},
+    "noise draws per amplitude, and random directions of the escape angle",
+)
 LAYERS = Option(
     "layers",
     SWITCH,
