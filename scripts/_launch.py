@@ -38,6 +38,17 @@ signal.signal(signal.SIGINT, stop)
 
 def launch(main: Callable[..., None], snakemake: object) -> None:
     """Call ``main`` with what the rule provides; exit with status 1 if it cannot be done."""
+    try:
+        run(main, snakemake)
+    except SystemExit as end:
+        if end.code == STOPPED:  # now, because libraries that were half-way there would complain
+            sys.stderr.flush()
+            os._exit(STOPPED)
+        raise
+
+
+def run(main: Callable[..., None], snakemake: object) -> None:
+    """Call ``main`` with what the rule provides, and log what it says."""
     arguments = {"config_digest": digest(snakemake), "stores": dict(snakemake.input.items())}
     told = (snakemake.resources, snakemake.wildcards, snakemake.params)
     for part in (*told, snakemake.input, snakemake.output):
