@@ -13,6 +13,7 @@ from PIL import Image
 
 from symgeom.ground.checksums import write_checksums
 from symgeom.store import write_store
+from symgeom.study.claims.family import as_family
 from symgeom.study.claims.intervals import write_barriers
 from symgeom.study.claims.record import Judgement, write_claims
 from symgeom.study.figures.catalogue import all_figures
@@ -35,12 +36,23 @@ def claims() -> list[Judgement]:
         "threshold": 0.0,
     }
     first = Judgement(
-        "H1", "Flat & <small>.", **words, estimate=-2.0, low=-3.0, high=-1.0, n=3, case="mlp"
+        "H1",
+        "Flat & <small>.",
+        **words,
+        estimate=-2.0,
+        low=-3.0,
+        high=-1.0,
+        level=0.95,
+        p=0.02,
+        n=6,
+        seeds=6,
+        case="mlp",
     )
     return [
         first,
-        replace(first, identifier="H2", low=-3.0, high=1.0),
-        replace(first, identifier="H3", note="left out: sam/2"),
+        replace(first, identifier="H2", low=-3.0, high=1.0, p=0.3),
+        replace(first, identifier="H3", note="left out: sam/2", p=0.01),
+        replace(first, identifier="C1", kind="check"),
     ]
 
 
@@ -134,7 +146,7 @@ def write_inputs(
             stores["figures"].append(str(path))
         pictures = sorted((folder / "figures" / case).iterdir())
         write_checksums(folder / "figures" / case / "figures.sha256", pictures)
-    write_claims(folder / "claims.csv", claims())
+    write_claims(folder / "claims.csv", as_family(claims()))
     write_barriers(folder / "barriers.csv", barriers())
     tables = [folder / "claims.csv", folder / "barriers.csv"]
     write_checksums(folder / "tables.sha256", tables)

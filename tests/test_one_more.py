@@ -100,7 +100,7 @@ grid = paths.Grid.joined(options["points"])
 dataset = paths.measure(study.case, study.gauges, pairs=study.pairs, options=options, grid=grid)
 slow = dataset.sel(variant="hesitant both", split="train")
 print("measured:", slow["barrier"].notnull().sum().item() > 0)
-rows = barrier_intervals(dataset, minima, resamples=20)
+rows = barrier_intervals(dataset, minima)
 print("among the barriers:", "hesitant both" in {row["variant"] for row in rows})
 stages = {"paths": dataset}
 columns = " ".join(pairs_table("tiny", stages)[0])
@@ -128,7 +128,7 @@ study = real_study(Path(tempfile.mkdtemp()))
 minima = xr.concat(list(study.minima_of.values()), "arm")
 minima["usable"] = minima["status"] != "diverged"  # short as their training was
 arms = list(study.minima_of)
-settings = {"level": 0.95, "resamples": 20}
+settings = {"level": 0.95}
 
 
 def words_of(name, stages):

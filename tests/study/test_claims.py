@@ -8,20 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import scipy.stats
 import synthetic_study
 import xarray as xr
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.store import write_store
-from symgeom.study.claims.bootstrap import (
-    binomial_interval,
-    interval,
-    mean,
-    numpy_stream,
-    resample,
-    spearman,
-)
 from symgeom.study.claims.evaluate import STAGES, evaluate, evaluate_model
 from symgeom.study.claims.intervals import barrier_intervals, write_barriers
 from symgeom.study.claims.measured import Measured
@@ -46,6 +37,7 @@ STAR = float(np.mean([(m + max(a, b)) / 2 - (a + b) / 2 for m, a, b in TWO_OF_TH
 PAIRS = list(itertools.combinations([(arm, seed) for arm in ARMS for seed in SEEDS], 2))
 CHARGED = {"ledgers": "charge", "equilibria": "displacement"}
 WORDS = {"statement": "A.", "source": "B", "statistic": "c, 'd'", "unit_of_n": "seeds"}
+SEEDED = WORDS | {"seeds": 6}
 
 
 def over_minima(levels: dict[str, float], jitter: np.ndarray = JITTER) -> xr.DataArray:
@@ -94,7 +86,7 @@ def stages(*, hold: bool) -> dict[str, xr.Dataset]:
     distance_stages = xr.IndexVariable("stage", ["normalised", "aligned"])
     splits = xr.IndexVariable("split", ["train", "test"])
     moments = xr.IndexVariable("moment", ["start", "end"])
-    random = [[9.0, control + shift] for shift in (-0.01, 0, 0.01, np.nan)]
+    random = [[9.0, control + shift] for shift in (-0.02, -0.01, 0, 0.01, 0.02, np.nan)]
     study = {
         "minima": xr.Dataset({"test_error": 0.5 + sign * energy / 2, "usable": energy > 0}),
         "flatness": xr.Dataset({
@@ -135,10 +127,10 @@ def judged(study: dict[str, xr.Dataset], roles: dict = ROLES) -> dict[str, Judge
     ("direction", "low", "high", "verdict"),
     [
         ("below", -2.0, -1.0, "supported"),
-        ("below", 1.0, 2.0, "not supported"),
+        ("below", 1.0, 2.0, "contradicted"),
         ("below", -1.0, 1.0, "undecided"),
         ("above", 1.0, 2.0, "supported"),
-        ("above", -2.0, -1.0, "not supported"),
+        ("above", -2.0, -1.0, "contradicted"),
         ("above", -1.0, 1.0, "undecided"),
         ("above", 0.0, 1.0, "undecided"),
         ("below", -1.0, 0.0, "undecided"),
@@ -147,12 +139,27 @@ def judged(study: dict[str, xr.Dataset], roles: dict = ROLES) -> dict[str, Judge
     ],
 )
 def test_verdict(direction: str, low: float, high: float, verdict: str):
-    assert (
-        Judgement("X", **WORDS, threshold=0.0, direction=direction, low=low, high=high).verdict
-        == verdict
-    )
-    moved = Judgement("X", **WORDS, threshold=5.0, direction=direction, low=low + 5, high=high + 5)
+    at_zero = Judgement("X", **SEEDED, threshold=0.0, direction=direction, low=low, high=high)
+    assert at_zero.verdict == verdict
+    moved = replace(at_zero, threshold=5.0, low=low + 5, high=high + 5)
     assert moved.verdict == verdict
+    assert replace(at_zero, seeds=4).verdict == "undecided"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (-0.5, 0.5, "equivalent"),
+        (-1.0, 0.5, "undecided"),
+        (0.5, 1.5, "undecided"),
+        (1.5, 2.5, "contradicted"),
+        (-2.5, -1.5, "contradicted"),
+        (math.nan, math.nan, "undecided"),
+    ],
+)
+def test_an_equivalence_needs_the_whole_interval_within(low: float, high: float, verdict: str):
+    asked = Judgement("X", **SEEDED, threshold=1.0, direction="within", low=low, high=high)
+    assert asked.verdict == verdict
 
 
 def test_a_claim_with_other_words_is_refused():
@@ -162,6 +169,8 @@ def test_a_claim_with_other_words_is_refused():
         Judgement("X", **WORDS, threshold=0.0, direction="less")
     with pytest.raises(SymgeomError, match="Unknown unit of n of claim X 'networks'"):
         Judgement("X", **(WORDS | {"unit_of_n": "networks"}), threshold=0.0, direction="below")
+    with pytest.raises(SymgeomError, match="Unknown kind of claim X 'theorem'"):
+        Judgement("X", **WORDS, threshold=0.0, direction="below", kind="theorem")
 
 
 def test_claims_table_round_trip(tmp_path: Path):
@@ -174,13 +183,24 @@ def test_claims_table_round_trip(tmp_path: Path):
         case="digits-mlp",
     )
     decided = replace(
-        undecided, identifier="D", estimate=-0.1, low=-1 / 3, high=1e-300, level=0.9, n=6
+        undecided,
+        identifier="D",
+        estimate=-0.1,
+        low=-1 / 3,
+        high=1e-300,
+        level=0.9,
+        p=0.01,
+        n=6,
+        seeds=6,
+        kind="check",
+        family=3,
+        family_p=0.02,
     )
     write_claims(tmp_path / "claims.csv", [undecided, decided])
     first, second = read_claims(tmp_path / "claims.csv")
     assert second == decided
     assert math.isnan(first.low)
-    numbers = dict.fromkeys(["estimate", "low", "high", "level"], 0.0)
+    numbers = dict.fromkeys(["estimate", "low", "high", "level", "p", "family_p"], 0.0)
     assert replace(first, **numbers) == replace(undecided, **numbers)
     with open(tmp_path / "claims.csv", newline="") as file:
         assert [row["verdict"] for row in csv.DictReader(file)] == ["undecided", "supported"]
@@ -189,10 +209,10 @@ def test_claims_table_round_trip(tmp_path: Path):
 def test_a_typed_verdict_is_not_believed(tmp_path: Path):
     path = tmp_path / "claims.csv"
     write_claims(
-        path, [Judgement("D", **WORDS, threshold=0.0, direction="below", low=1.0, high=2.0)]
+        path, [Judgement("D", **SEEDED, threshold=0.0, direction="below", low=1.0, high=2.0)]
     )
-    path.write_text(path.read_text().replace("not supported", "supported"))
-    assert [row["verdict"] for row in table(read_claims(path))] == ["not supported"]
+    path.write_text(path.read_text().replace("contradicted", "supported"))
+    assert [row["verdict"] for row in table(read_claims(path))] == ["contradicted"]
 
 
 def test_a_foreign_table_is_refused(tmp_path: Path):
@@ -204,113 +224,17 @@ def test_a_foreign_table_is_refused(tmp_path: Path):
         read_claims(tmp_path / "claims.csv")
 
 
-def test_resamples_keep_the_arms_sizes():
-    counts = resample(["a", "b", "a", "b", "b"], generator=numpy_stream("test"), resamples=4000)
-    assert (counts[:, [0, 2]].sum(1) == 2).all()
-    assert (counts[:, [1, 3, 4]].sum(1) == 3).all()
-    assert counts.mean(0) == pytest.approx(
-        np.ones(5), abs=0.06
-    )  # 5 standard errors of a mean of 4000
-
-
-def test_weights_are_repetitions():
-    """Weighted statistics equal those of data written out as often as the weights say."""
-    generator = np.random.default_rng(0)
-    x, y = generator.integers(0, 5, 9).astype(float), generator.normal(size=9)
-    weights = resample(["a"] * 4 + ["b"] * 5, generator=generator, resamples=20)
-    for row, average, correlation in zip(
-        weights, mean(x, weights), spearman(x, y, weights), strict=True
-    ):
-        assert average == pytest.approx(np.repeat(x, row).mean())
-        assert correlation == pytest.approx(
-            scipy.stats.spearmanr(np.repeat(x, row), np.repeat(y, row)).statistic
-        )
-    assert np.isnan(spearman(np.ones(9), y, weights)).all()
-
-
-def test_node_bootstrap_has_the_moments_of_all_draws():
-    """Of three networks all 27 draws can be written out; one network alone has no pair."""
-    values, members = np.array([1.0, 2.0, 6.0]), np.array([(0, 1), (0, 2), (1, 2)])
-    draws = []
-    for draw in itertools.product(range(3), repeat=3):
-        found = [
-            values[index]
-            for a, b in itertools.combinations(draw, 2)
-            for index, pair in enumerate(members)
-            if {a, b} == set(pair)
-        ]
-        draws += [np.mean(found)] if found else []
-    assert len(draws) == 24
-    counts = resample(["a"] * 3, generator=numpy_stream("nodes"), resamples=40_000)
-    samples = mean(values, counts[:, members].prod(-1))
-    samples = samples[np.isfinite(samples)]
-    assert len(samples) / 40_000 == pytest.approx(24 / 27, abs=0.01)
-    assert samples.mean() == pytest.approx(np.mean(draws), abs=0.05)
-    assert samples.std() == pytest.approx(np.std(draws), abs=0.05)
-
-
-def test_the_interval_of_a_mean_is_students():
-    """Six values: the plain percentile interval would be 0.70 as wide."""
-    values = np.array([-1.2, -0.8, -0.2, 0.3, 0.7, 1.2])
-    _, low, high = interval(
-        lambda counts: mean(values, counts),
-        ["a"] * 6,
-        generator=numpy_stream("t"),
-        resamples=20_000,
-    )
-    student = scipy.stats.t.interval(0.95, 5, loc=values.mean(), scale=scipy.stats.sem(values))
-    assert (high - low) / (student[1] - student[0]) == pytest.approx(1, abs=0.1)
-
-
-@pytest.mark.parametrize("pairs", [False, True], ids=["seeds", "pairs"])
-def test_intervals_cover_the_truth(pairs: bool):
-    """Two arms of six networks each, 200 studies; pairs that share a network are correlated."""
-    generator = np.random.default_rng(1)
-    strata = np.repeat(["a", "b"], 6)
-    members = np.array(
-        [
-            pair
-            for pair in itertools.combinations(range(12), 2)
-            if strata[pair[0]] == strata[pair[1]]
-        ]
-    )
-    members = members if pairs else np.arange(12)[:, None]
-    first = strata[members[:, 0]] == "a"
-    hits = 0
-    for _ in range(200):
-        values = (
-            generator.normal(size=12)[members].sum(-1)
-            + 0.5 * generator.normal(size=len(members))
-            + 3 * first
-        )
-
-        def difference(counts: np.ndarray, values: np.ndarray = values) -> np.ndarray:
-            weights = counts[:, members].prod(-1)
-            return mean(values[first], weights[:, first]) - mean(values[~first], weights[:, ~first])
-
-        _, low, high = interval(difference, strata, generator=generator, resamples=500)
-        hits += low <= 3 <= high
-    assert 0.88 <= hits / 200 <= 0.99
-
-
-@pytest.mark.parametrize(("successes", "n"), [(0, 5), (3, 5), (5, 5), (70, 75)])
-def test_binomial_interval(successes: int, n: int):
-    expected = scipy.stats.binomtest(successes, n).proportion_ci(0.95, method="exact")
-    assert binomial_interval(successes, n) == pytest.approx((expected.low, expected.high))
-
-
 def test_all_claims_of_a_study_in_which_they_hold():
     claims = judged(stages(hold=True))
-    assert {name: claim.verdict for name, claim in claims.items()} == dict.fromkeys(
-        claims, "supported"
-    )
+    verdicts = dict.fromkeys(claims, "supported") | {"H4": "undecided"}  # 24 networks: 12 pairs
+    assert {name: claim.verdict for name, claim in claims.items()} == verdicts
     expected = {
         "H1a": (-0.1, 6),
         "H1b": (-0.2, 6),
         "H1c": (1.0, 24),
         "H2a": (-0.3, 15),
         "H2a-reference": (-0.1, 15),
-        "H2b": (0.2375 - 1.5, 3),  # the smaller side is the control
+        "H2b": (0.2375 - 1.5, 5),  # the smaller side is the control
         "H3a": (-0.3, 15),
         "H3a-reference": (-0.1, 15),
         "H3b": (-0.2, 60),
@@ -330,7 +254,16 @@ def test_all_claims_of_a_study_in_which_they_hold():
         claim.low <= claim.estimate <= claim.high or claim.low == pytest.approx(claim.high)
         for claim in claims.values()
     )
-    assert all(claim.note == "" for claim in claims.values())
+    over_arms = {"H1c", "H2b", "H3b", "H3-matching", "H4", "H4-bend"}
+    assert {name for name, claim in claims.items() if claim.note} == over_arms
+    assert claims["H2b"].note == "by arm: adam -1.25, adversarial -1.1, rsgd -1.4, sgd -1.3"
+    assert claims["H1c"].note == (
+        "within arms: adam 1.00, adversarial 1.00, rsgd 1.00, sgd 1.00; "
+        "between the means of 4 arms: 1.00"
+    )
+    assert claims["H4"].note.startswith("276 of 276 pairs; by arm: adam 1, ")
+    assert claims["H4"].note.endswith("between arms 1")
+    assert {claim.seeds for claim in claims.values()} == {5, 6}
 
 
 def test_imported_minima_are_used_and_said():
@@ -342,36 +275,37 @@ def test_imported_minima_are_used_and_said():
     )
     name, plain = str(minima["arm"].values[0]), judged(stages(hold=True))
     for identifier, claim in judged(study).items():
-        assert claim.note == f"imported, and used whatever their loss: {name}"
+        words = f"imported, and used whatever their loss: {name}"
+        assert claim.note in (words, f"{plain[identifier].note}; {words}")
         assert (claim.estimate, claim.n) == (plain[identifier].estimate, plain[identifier].n)
 
 
 def test_all_claims_of_a_study_in_which_the_opposite_holds():
     claims = judged(stages(hold=False))
     assert {name: claim.verdict for name, claim in claims.items()} == dict.fromkeys(
-        claims, "not supported"
+        claims, "contradicted"
     )
 
 
 def test_all_claims_of_a_study_without_differences_are_undecided():
     """Every measurement is noise about its claim's threshold.
 
-    C1 asks for a largest value: its noise lies lower.
+    C1 is a check without an interval.
     """
     study = stages(hold=True)
+    generator = np.random.default_rng(5)
     centres = {"test_error": 0.5, "closure": 6e-11, "first_order": 0.01, "random_distance": 0.5}
     for name in study:
         for variable, array in study[name].items():
             if variable != "usable":
                 centre = centres.get(variable, 0.5)
-                noise = numpy_stream("noise", name, variable).normal(size=array.shape)
+                noise = generator.normal(size=array.shape)
                 study[name][variable] = (array.dims, centre * (1 + 0.5 * noise))
     bent = np.arange(len(PAIRS)) % 10 != 0  # nine pairs of ten
     study["chains"]["bend_error"] = ("pair", np.where(bent, 0.005, 0.02))
     study["chains"]["error"] = 0 * study["chains"]["error"]
-    study["chains"]["straight_error"] = study["chains"]["bend_error"] + 0.01 * numpy_stream(
-        "bend"
-    ).normal(size=len(PAIRS))
+    gain = 0.01 * generator.normal(size=len(PAIRS))
+    study["chains"]["straight_error"] = study["chains"]["bend_error"] + gain
     undecided = {name for name, claim in judged(study).items() if claim.verdict == "undecided"}
     assert undecided >= {
         "H1a",
@@ -383,7 +317,6 @@ def test_all_claims_of_a_study_without_differences_are_undecided():
         "H3a",
         "H4",
         "H4-bend",
-        "C1",
         "C2",
         "N1",
     }
@@ -429,10 +362,10 @@ def test_what_is_not_usable_is_left_out_by_name():
     )
     assert claims["H2a-reference"].n == 9
     assert claims["H2a"].note == ""  # the reference arm has no part in it
-    assert claims["H2b"].n == 3
+    assert claims["H2b"].n == 5
     assert claims["H4"].n == 276 - 23
     assert claims["N1"].note == "left out: sgd/3 (not usable)"
-    assert all(claim.verdict == "supported" for claim in claims.values())
+    assert {name for name, claim in claims.items() if claim.verdict != "supported"} == {"H4"}
 
 
 def test_networks_without_charges_are_asked_nothing_about_them():
@@ -453,12 +386,29 @@ def test_controls_are_asked_of_studies_that_have_their_arms():
     assert found == {
         "K-regularisation": (pytest.approx(0.1 - 0.25), "supported"),
         "K-regularisation-distance": (pytest.approx(0.1 - 0.25), "supported"),
-        "K-order": (pytest.approx(0.2 - 0.25), "supported"),
+        "K-order": (pytest.approx(0.2 - 0.25), "contradicted"),
     }
-    nearer = judged(stages(hold=True), ROLES | {"same_order": "rsgd"})[
-        "K-order"
-    ]  # closer by a tenth of a radian
-    assert (nearer.estimate, nearer.verdict) == (pytest.approx(0.1), "not supported")
+
+
+def test_equal_spreads_are_equivalent_within_the_spread():
+    study = stages(hold=True)
+    pairs = [pair for pair in PAIRS if pair[0][0] == pair[1][0] == "sgd"]
+    values = study["distances"]["distance"].sel(stage="aligned")
+    spread = np.std([values.values[PAIRS.index(pair)] for pair in pairs], ddof=1)
+    nearer = judged(study, ROLES | {"same_order": "rsgd"})["K-order"]  # by a tenth of a radian
+    assert (nearer.estimate, nearer.verdict) == (pytest.approx(0.1), "contradicted")
+    assert nearer.threshold == pytest.approx(spread)
+    for stage, shift in (("aligned", 0.0), ("normalised", 0.0)):
+        distance = study["distances"]["distance"]
+        for first, second in pairs:
+            there = PAIRS.index((("rsgd", first[1]), ("rsgd", second[1])))
+            here = distance.sel(stage=stage).values[PAIRS.index((first, second))]
+            distance.loc[{"stage": stage, "pair": there}] = here + shift
+    same = judged(study, ROLES | {"same_order": "rsgd"})["K-order"]
+    assert same.estimate == pytest.approx(0)
+    assert -same.low == pytest.approx(same.high)
+    inside = same.high < spread
+    assert same.verdict == ("equivalent" if inside else "undecided")
 
 
 def test_triples_need_all_three_barriers_and_different_seeds():
@@ -475,7 +425,7 @@ def test_triples_need_all_three_barriers_and_different_seeds():
 
 def test_barriers_have_an_interval_for_every_two_arms_and_kind_of_path(tmp_path: Path):
     study = stages(hold=True)
-    rows = barrier_intervals(study["paths"], study["minima"], case="tiny", resamples=300)
+    rows = barrier_intervals(study["paths"], study["minima"], case="tiny")
     assert len(rows) == 10 * 6 * 2  # pairs of arms, kinds of paths, parts of the data
     own = next(
         row
@@ -559,7 +509,8 @@ def test_too_few_data_leave_a_claim_undecided():
         assert np.isnan([claims[name].estimate, claims[name].low, claims[name].high]).all()
         assert claims[name].note.startswith(f"too few data: {words}")
         assert claims[name].n < 2
-    assert {claims[name].verdict for name in claims.keys() - few.keys()} == {"supported"}
+    others = claims.keys() - few.keys()
+    assert {name for name in others if claims[name].verdict != "supported"} == {"H4"}
 
 
 def test_one_seed_per_arm_decides_nothing():
@@ -622,6 +573,7 @@ def test_measurements_that_are_missing_leave_a_claim_undecided():
         "H1c",
         "H2b",
         "H3b",
+        "H4",
     }
     assert claims["H2b"].note == "too few data: the random control has 0 pairs"
 
@@ -631,7 +583,6 @@ def test_few_pairs_that_all_agree_do_not_prove_that_nearly_all_do():
     study["chains"] = study["chains"].isel(pair=slice(20))
     claim = judged(study)["H4"]
     assert (claim.estimate, claim.verdict) == (1.0, "undecided")
-    assert claim.low == pytest.approx(0.025 ** (1 / 20))  # Clopper and Pearson, all of 20
 
 
 def test_local_energy_is_the_area_under_its_curve():
@@ -661,7 +612,7 @@ def test_a_missing_stage_is_named():
 
 def test_case_and_level_are_written_into_every_claim():
     wide, narrow = (
-        evaluate(Measured(stages(hold=True), ROLES), case="mlp", level=level, resamples=400)
+        evaluate(Measured(stages(hold=True), ROLES), case="mlp", level=level)
         for level in (0.99, 0.8)
     )
     assert {(claim.case, claim.level) for claim in wide} == {("mlp", 0.99)}

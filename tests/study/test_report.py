@@ -98,11 +98,15 @@ def test_verdicts_stand_as_symbol_and_word_and_are_counted(study):
     text = re.sub(r"<[^>]+>", "", study[0])
     text = re.sub(r"\s+", " ", text)
     assert (
-        "Of 3 claims of the literature, 2 are supported, 0 not supported and 1 undecided "
-        "at 95 % intervals." in text
+        "Of 3 claims of the literature, 2 are supported, 0 equivalent, 0 contradicted and "
+        "1 undecided at 95 % intervals." in text
     )
-    assert text.count("● supported") == 2
+    assert text.count("● supported") == 3  # two claims and a check
     assert text.count("◇ undecided") == 1
+    assert "when 3 claims of this study are tested together (Holm)" in text
+    assert "undecidedp = 0.3" in text
+    assert text.count("supportedp = 0.03") == 1
+    assert text.count("supportedp = 0.04") == 1
     assert "Flat &amp; &lt;small&gt;." in text
     assert "left out: sam/2" in text
 
@@ -285,6 +289,7 @@ def test_the_claims_table_is_what_the_page_reads(tmp_path):
         assert [row["verdict"] for row in csv.DictReader(file)] == [
             "supported",
             "undecided",
+            "supported",
             "supported",
         ]
 

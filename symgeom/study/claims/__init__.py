@@ -8,6 +8,8 @@ them. Each file of claims holds those of one question: ``flatness`` (H1), ``dist
 model that can be solved). ``registry`` lists them in the order of the table.
 
 ``evaluate`` makes a :class:`~symgeom.study.claims.record.Judgement` of each: an estimate with an
-interval, from which the verdict follows. Intervals are bootstrapped over networks (``bootstrap``),
-also where the unit is a pair, because pairs share networks (``selection``, ``question``).
+interval, from which the verdict follows. Intervals leave one network out (``jackknife``), also
+where the unit is a pair, because pairs share networks (``selection``, ``question``). What is
+averaged over arms shall hold whichever arm is left out (``averages``), correlations are those
+within arms (``correlation``), and all claims of a study are tested together (``family``).
 """

@@ -8,12 +8,15 @@ from functools import partial
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from symgeom.study.claims.averages import by_arm, over_arms
 from symgeom.study.claims.claim import Claim
+from symgeom.study.claims.evidence import Largest
 from symgeom.study.claims.flatness import SOURCE
+from symgeom.study.claims.jackknife import leave_one_out
 from symgeom.study.claims.measured import Measured
-from symgeom.study.claims.question import Question, ask_difference
+from symgeom.study.claims.question import Answer, Question, ask_difference
+from symgeom.study.claims.scope import path_words
 from symgeom.study.claims.selection import select_pairs
 
 FULL = ("geodesic both", "hamming aligned")
@@ -55,7 +58,7 @@ def full_variant(paths: xr.Dataset) -> str:
 
 
 def variant_words(measured: Measured) -> Mapping[str, object]:
-    """Name the variant with all symmetries removed, and those that leave one in.
+    """Name the variant with all symmetries removed, those that leave one in, and the grid.
 
     Parameters
     ----------
@@ -65,11 +68,11 @@ def variant_words(measured: Measured) -> Mapping[str, object]:
     Returns
     -------
     mapping of str to object
-        ``variant`` and ``others``.
+        ``variant``, ``others``, ``grid`` and ``samples``.
     """
     variant = full_variant(measured.stages["paths"])
     others = ", ".join(repr(name) for name in PARTIAL[variant])
-    return {"variant": variant, "others": others}
+    return {"variant": variant, "others": others, **path_words(measured)}
 
 
 def difference_of_barriers(measured: Measured, *, first: str, second: str) -> Question:
@@ -126,21 +129,27 @@ def below_the_lowest(measured: Measured, *, variant: str, others: Sequence[str])
     Returns
     -------
     Question
-        The difference, over pairs inside arms: across arms one kind of path is measured.
+        The difference, as the mean over arms of pairs inside them (across arms one kind of path is
+        measured); it shall hold whichever arm is left out.
     """
     paths = measured.stages["paths"]
     inside_arms = np.flatnonzero(paths["first_arm"].values == paths["second_arm"].values)
     on_training_data = paths["barrier"].sel(split="train", drop=True)
     barrier = on_training_data.reindex(variant=[variant, *others])
     selection = select_pairs(barrier.isel(pair=inside_arms), measured.minima)
-    inside = selection.within(selection.strata)
+    pairs = by_arm(selection)
+    strata = pairs.selection.strata
 
-    def difference(counts: NDArray) -> NDArray:
-        means = selection.mean_of(inside, counts)
-        return means[:, 0] - means[:, 1:].min(axis=1)
+    def difference() -> Answer:
+        means = pairs.means(leave_one_out(pairs.networks))
+        contrasts = []
+        for other in range(1, means.shape[2]):
+            contrasts.append(over_arms(means[..., 0] - means[..., other], strata))
+        in_arms = means[0, :, 0] - means[0, :, 1:].min(axis=1)
+        return Answer(Largest(contrasts), pairs.remark(in_arms))
 
-    sizes = {"the study": int(inside.sum())}
-    return Question(difference, selection.strata, sizes, selection.left_out)
+    sizes = {"the study": len(pairs.selection.values)}
+    return Question(difference, strata, sizes, pairs.selection.left_out)
 
 
 def lower_barriers(identifier: str, first: str, second: str) -> Claim:
@@ -167,7 +176,7 @@ def lower_barriers(identifier: str, first: str, second: str) -> Claim:
         source=SOURCE,
         statistic=(
             "mean barrier of the training error (fraction, '{variant}') within an arm, "
-            f"{first} minus {second}"
+            f"{first} minus {second}; {{grid}}; {{samples}}"
         ),
         unit_of_n="pairs",
         threshold=0.0,
@@ -189,7 +198,7 @@ CLAIMS = (
         source=SOURCE,
         statistic=(
             "mean barrier of the training error (fraction) of '{variant}' minus the lowest mean of "
-            "{others}"
+            "{others}; mean over arms, whichever arm is left out; {grid}; {samples}"
         ),
         unit_of_n="pairs",
         threshold=0.0,

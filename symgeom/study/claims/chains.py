@@ -3,13 +3,14 @@
 The paper is that of :mod:`symgeom.study.claims.flatness`; statistics and thresholds are ours.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 
+from symgeom.study.claims.averages import ask_fraction, ask_over_arms
 from symgeom.study.claims.claim import Claim
 from symgeom.study.claims.flatness import SOURCE
 from symgeom.study.claims.measured import Measured
-from symgeom.study.claims.question import Question, ask_mean
+from symgeom.study.claims.question import Question
+from symgeom.study.claims.scope import chain_words
 from symgeom.study.claims.selection import select_pairs
 
 
@@ -25,15 +26,15 @@ def fraction_connected(measured: Measured) -> Question:
     Returns
     -------
     Question
-        The fraction of pairs whose chain rises at most ``bend_threshold`` above its worse end.
+        The mean over arms of the fraction of pairs whose chain rises at most ``bend_threshold``
+        above its worse end.
     """
     chains = measured.stages["chains"]
     worse_end = chains["error"].sel(split="train").isel(t=[0, -1]).max("t")
     selection = select_pairs(chains["bend_error"] - worse_end, measured.minima)
     connected = selection.values <= measured.bend_threshold
     connections = replace(selection, values=connected.astype(float))
-    question = ask_mean(connections, "the study")
-    return replace(question, trials=(int(connected.sum()), len(connected)))
+    return ask_fraction(connections, "pairs")
 
 
 def gain_of_bending(measured: Measured) -> Question:
@@ -48,27 +49,11 @@ def gain_of_bending(measured: Measured) -> Question:
     Returns
     -------
     Question
-        The mean of the reduction.
+        The mean over arms of the mean reduction.
     """
     chains = measured.stages["chains"]
     reduction = chains["straight_error"] - chains["bend_error"]
-    return ask_mean(select_pairs(reduction, measured.minima), "the study")
-
-
-def threshold_words(measured: Measured) -> Mapping[str, object]:
-    """Name the training error up to which a chain connects.
-
-    Parameters
-    ----------
-    measured : Measured
-        With ``bend_threshold``.
-
-    Returns
-    -------
-    mapping of str to object
-        ``threshold``.
-    """
-    return {"threshold": measured.bend_threshold}
+    return ask_over_arms(select_pairs(reduction, measured.minima), "the study")
 
 
 CLAIMS = (
@@ -81,24 +66,29 @@ CLAIMS = (
         source=SOURCE,
         statistic=(
             "fraction of pairs whose largest training error along the chain is at most "
-            "{threshold:g} above that of the worse end"
+            "{threshold:g} above that of the worse end, mean over arms, whichever arm is left out; "
+            "{grid}; {samples}"
         ),
         unit_of_n="pairs",
         threshold=0.9,
         direction="above",
         stages=("minima", "chains"),
         ask=fraction_connected,
-        words=threshold_words,
+        words=chain_words,
     ),
     Claim(
         identifier="H4-bend",
         statement=("Optimising one bend lowers the largest training error between two minima."),
         source=SOURCE,
-        statistic="mean over pairs of the largest training error (fraction), straight minus bent",
+        statistic=(
+            "mean over pairs of the largest training error (fraction), straight minus bent, mean "
+            "over arms, whichever arm is left out; {grid}; {samples}"
+        ),
         unit_of_n="pairs",
         threshold=0.0,
         direction="above",
         stages=("minima", "chains"),
         ask=gain_of_bending,
+        words=chain_words,
     ),
 )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from symgeom.study.claims.measured import ROLES, Measured
 from symgeom.study.claims.question import Question
-from symgeom.study.claims.record import Direction, Unit
+from symgeom.study.claims.record import Direction, Kind, Unit
 
 
 def always(_: Measured) -> bool:
@@ -28,7 +28,7 @@ class Claim:
     Attributes
     ----------
     identifier : str
-        Short and stable ("H1a"); the random numbers of its bootstrap depend on it alone.
+        Short and stable ("H1a").
     statement : str
         What is claimed, as a sentence about the study.
     source : str
@@ -38,8 +38,9 @@ class Claim:
     unit_of_n : {"seeds", "pairs", "minima", "triples"}
         What the statistic is taken over.
     threshold : float
-        The claim says on which side of it the statistic lies.
-    direction : {"above", "below"}
+        The claim says on which side of it the statistic lies, or that its size is smaller; NaN: the
+        answer has it.
+    direction : {"above", "below", "within"}
         That side.
     stages : tuple of str
         The stages that it needs.
@@ -51,6 +52,8 @@ class Claim:
         What the sentences name in braces, beside the roles.
     model : str
         The model with known theory of which it is asked; empty: of every case of a study.
+    kind : {"claim", "check"}
+        A check asks what can hardly fail, such as an identity.
     """
 
     identifier: str
@@ -65,6 +68,7 @@ class Claim:
     applies: Callable[[Measured], bool] = always
     words: Callable[[Measured], Mapping[str, object]] = no_words
     model: str = ""
+    kind: Kind = "claim"
 
     def is_asked_of(self, measured: Measured) -> bool:
         """Say whether the case has what the claim needs."""

@@ -9,12 +9,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from symgeom.study.claims.bootstrap import mean
+from symgeom.study.claims.averages import by_arm, over_arms
 from symgeom.study.claims.claim import Claim
 from symgeom.study.claims.flatness import SOURCE
+from symgeom.study.claims.jackknife import leave_one_out, mean
 from symgeom.study.claims.measured import Measured
-from symgeom.study.claims.question import Question, ask_difference
-from symgeom.study.claims.selection import select_pairs
+from symgeom.study.claims.question import Answer, Question, ask_difference
+from symgeom.study.claims.selection import Selection, select_pairs
 
 DISTANCE = "mean aligned distance within an arm (rad, root mean square over spheres)"
 """What is compared, in words."""
@@ -35,10 +36,28 @@ def difference_of_distances(measured: Measured, *, first: str, second: str) -> Q
     Question
         The difference of the mean aligned distances.
     """
+    selection = select_distances(measured, first, second)
+    return ask_difference(selection, measured, first=first, second=second)
+
+
+def select_distances(measured: Measured, *roles: str) -> Selection:
+    """Select the pairs of some roles' arms, with their aligned distances.
+
+    Parameters
+    ----------
+    measured : Measured
+        With ``distance(pair, stage)`` in the stage "distances".
+    *roles : str
+        The roles.
+
+    Returns
+    -------
+    Selection
+        With one column.
+    """
     distance = measured.stages["distances"]["distance"]
     aligned = distance.sel(stage="aligned", drop=True)
-    selection = select_pairs(aligned, measured.minima, measured.arms(first, second))
-    return ask_difference(selection, measured, first=first, second=second)
+    return select_pairs(aligned, measured.minima, measured.arms(*roles))
 
 
 def difference_from_random(measured: Measured) -> Question:
@@ -56,23 +75,26 @@ def difference_from_random(measured: Measured) -> Question:
     Returns
     -------
     Question
-        The difference; the control is resampled as an arm of its own.
+        The difference, whichever arm is left out; the control is an arm of its own.
     """
     distances = measured.stages["distances"]
     aligned = distances["distance"].sel(stage="aligned", drop=True)
-    selection = select_pairs(aligned, measured.minima)
-    inside = selection.within(selection.strata)
-    networks = len(selection.strata)
+    ends = [distances["first_arm"].values, distances["second_arm"].values]
+    inside_arms = np.flatnonzero(ends[0] == ends[1])
+    pairs = by_arm(select_pairs(aligned.isel(pair=inside_arms), measured.minima))
     control = _random_distances(distances)
-
-    def difference(counts: NDArray) -> NDArray:
-        trained_mean = selection.mean_of(inside, counts[:, :networks])[:, 0]
-        return trained_mean - mean(control, counts[:, networks:])
-
     control_strata = ["random control"] * len(control)
-    strata = [*selection.strata, *control_strata]
-    sizes = {"the study": int(inside.sum()), "the random control": len(control)}
-    return Question(difference, strata, sizes, selection.left_out)
+    strata = np.array([*pairs.selection.strata, *control_strata], dtype=str)
+
+    def difference() -> Answer:
+        counts = leave_one_out(len(strata))
+        trained_means = pairs.means(counts[:, : pairs.networks])[..., 0]
+        control_mean = mean(control, counts[:, pairs.networks :])
+        differences = trained_means - control_mean[:, None]
+        return Answer(over_arms(differences, strata), pairs.remark(differences[0]))
+
+    sizes = {"the study": len(pairs.selection.values), "the random control": len(control)}
+    return Question(difference, strata, sizes, pairs.selection.left_out)
 
 
 def _random_distances(distances: xr.Dataset) -> NDArray[np.float64]:
@@ -124,8 +146,8 @@ CLAIMS = (
         ),
         source=f"{SOURCE}; the random control is ours",
         statistic=(
-            "mean aligned distance within an arm, over all arms, minus that of random networks "
-            "(rad, root mean square over spheres)"
+            "mean aligned distance within an arm, minus that of random networks (rad, root mean "
+            "square over spheres), mean over arms, whichever arm is left out"
         ),
         unit_of_n="pairs",
         threshold=0.0,

@@ -7,12 +7,10 @@ Gradient Flow", ICLR 2023 (arXiv 2210.17216), section 4. Ziyin, Wang, Li, Wu, "P
 and Noise Equilibrium of Stochastic Gradient Descent", NeurIPS 2024 (arXiv 2402.07193), theorem 4.3.
 """
 
-import numpy as np
-from numpy.typing import NDArray
-
 from symgeom.study.claims.claim import Claim
+from symgeom.study.claims.evidence import Student
 from symgeom.study.claims.measured import Measured
-from symgeom.study.claims.question import Question, ask_mean
+from symgeom.study.claims.question import Answer, Question, ask_mean
 from symgeom.study.claims.selection import select_minima
 
 
@@ -28,17 +26,16 @@ def largest_defect(measured: Measured) -> Question:
     Returns
     -------
     Question
-        The largest closure. A bootstrap of a maximum ends at the observed maximum.
+        The largest closure, as it is: it is checked for every minimum and stands for no other.
     """
     ledgers = measured.stages["ledgers"]
     arms = measured.arms("equivariant")
     selection = select_minima(ledgers["closure"], measured.minima, arms)
-    closure = selection.values.reshape(-1)
 
-    def largest(counts: NDArray) -> NDArray:
-        return np.where(counts > 0, closure, -np.inf).max(axis=1)
+    def largest() -> Answer:
+        return Answer(Student(float(selection.values.max()), error=0.0, freedom=1.0))
 
-    sizes = {measured.named("equivariant"): len(closure)}
+    sizes = {measured.named("equivariant"): len(selection.values)}
     return Question(largest, selection.strata, sizes, selection.left_out)
 
 
@@ -136,6 +133,7 @@ CLAIMS = (
         stages=("minima", "ledgers"),
         ask=largest_defect,
         applies=has_charges,
+        kind="check",
     ),
     Claim(
         identifier="C2",
@@ -154,6 +152,7 @@ CLAIMS = (
         stages=("minima", "ledgers"),
         ask=share_of_first_order,
         applies=has_charges,
+        kind="check",
     ),
     Claim(
         identifier="N1",

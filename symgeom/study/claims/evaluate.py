@@ -1,5 +1,6 @@
 """Judge every claim, in the order of the table."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -7,17 +8,12 @@ import xarray as xr
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.store import read_store
-from symgeom.study.claims.bootstrap import (
-    LEVEL,
-    RESAMPLES,
-    binomial_interval,
-    interval,
-    numpy_stream,
-)
 from symgeom.study.claims.claim import Claim
+from symgeom.study.claims.evidence import Evidence
+from symgeom.study.claims.jackknife import LEVEL
 from symgeom.study.claims.measured import Measured
 from symgeom.study.claims.question import Question
-from symgeom.study.claims.record import Judgement
+from symgeom.study.claims.record import FEWEST, Direction, Judgement
 from symgeom.study.claims.registry import CLAIMS_OF_CASES, CLAIMS_OF_MODELS
 
 OPTIONAL = ("valleys",)
@@ -52,9 +48,7 @@ MODEL_STAGES = stages_of(CLAIMS_OF_MODELS)
 """The stages that the claims about models need."""
 
 
-def evaluate(
-    measured: Measured, *, level: float = LEVEL, resamples: int = RESAMPLES, case: str = ""
-) -> list[Judgement]:
+def evaluate(measured: Measured, *, level: float = LEVEL, case: str = "") -> list[Judgement]:
     """Judge all claims about one case.
 
     Parameters
@@ -65,8 +59,6 @@ def evaluate(
         "unregularised" or "same_order" arms.
     level : float
         Coverage of the intervals.
-    resamples : int
-        How many bootstrap resamples.
     case : str
         Name of the case, written into every judgement.
 
@@ -92,7 +84,7 @@ def evaluate(
     for claim in CLAIMS_OF_CASES:
         if not claim.is_asked_of(measured):
             continue
-        judgement = judge(claim, measured, level=level, resamples=resamples)
+        judgement = judge(claim, measured, level=level)
         judgement = _with_imported(judgement, measured.minima)
         if is_binary:
             judgement = _of_binary(judgement)
@@ -100,9 +92,7 @@ def evaluate(
     return judgements
 
 
-def evaluate_model(
-    stage: str, arrays: xr.Dataset, *, level: float = LEVEL, resamples: int = RESAMPLES
-) -> list[Judgement]:
+def evaluate_model(stage: str, arrays: xr.Dataset, *, level: float = LEVEL) -> list[Judgement]:
     """Judge all claims about a model with known theory.
 
     Parameters
@@ -113,8 +103,6 @@ def evaluate_model(
         The measurements.
     level : float
         Coverage of the intervals.
-    resamples : int
-        How many bootstrap resamples.
 
     Returns
     -------
@@ -125,13 +113,13 @@ def evaluate_model(
     judgements = []
     for claim in CLAIMS_OF_MODELS:
         if claim.is_asked_of(measured):
-            judgement = judge(claim, measured, level=level, resamples=resamples)
+            judgement = judge(claim, measured, level=level)
             judgements.append(replace(judgement, case=claim.model))
     return judgements
 
 
 def evaluate_models(
-    stores: Mapping[str, Sequence[str]], *, level: float = LEVEL, resamples: int = RESAMPLES
+    stores: Mapping[str, Sequence[str]], *, level: float = LEVEL
 ) -> list[Judgement]:
     """Judge all claims about the models of a study.
 
@@ -141,8 +129,6 @@ def evaluate_models(
         For each stage of :data:`MODEL_STAGES`, its files.
     level : float
         Coverage of the intervals.
-    resamples : int
-        How many bootstrap resamples.
 
     Returns
     -------
@@ -153,16 +139,15 @@ def evaluate_models(
     for stage in MODEL_STAGES:
         for path in stores[stage]:
             arrays = read_store(path)
-            judgements += evaluate_model(stage, arrays, level=level, resamples=resamples)
+            judgements += evaluate_model(stage, arrays, level=level)
     return judgements
 
 
-def judge(
-    claim: Claim, measured: Measured, *, level: float = LEVEL, resamples: int = RESAMPLES
-) -> Judgement:
+def judge(claim: Claim, measured: Measured, *, level: float = LEVEL) -> Judgement:
     """Judge one claim.
 
-    It stays undecided if a side has fewer than two units or no arm has two networks.
+    It stays undecided if a side has fewer than two units or an arm has fewer than
+    :data:`~symgeom.study.claims.record.FEWEST` networks.
 
     Parameters
     ----------
@@ -172,22 +157,15 @@ def judge(
         The stages that it needs.
     level : float
         Coverage of the interval.
-    resamples : int
-        How many resamples; they depend on the claim's identifier alone.
 
     Returns
     -------
     Judgement
-        With estimate, interval, n and note.
+        With estimate, interval, p-value, n and note.
     """
     question = claim.ask(measured)
     statement, statistic = claim.about(measured)
     too_few = _too_few(claim, question)
-    notes = []
-    if too_few:
-        notes.append(f"too few data: {', '.join(too_few)}")
-    if question.left_out:
-        notes.append(f"left out: {', '.join(question.left_out)}")
     judgement = Judgement(
         identifier=claim.identifier,
         statement=statement,
@@ -198,34 +176,87 @@ def judge(
         direction=claim.direction,
         level=level,
         n=min(question.sizes.values()),
-        note="; ".join(notes),
+        seeds=min(_networks(question).values(), default=0),
+        kind=claim.kind,
     )
     if too_few:
-        return judgement
-    generator = numpy_stream("claim", claim.identifier)
-    estimate, low, high = interval(
-        question.statistic, question.strata, generator=generator, level=level, resamples=resamples
+        return _with_notes(judgement, too_few, _left_out(question))
+    answer = question.answer()
+    threshold = claim.threshold if answer.threshold is None else answer.threshold
+    evidence = answer.evidence
+    tail = (1 - level) / 2
+    judgement = replace(
+        judgement,
+        threshold=threshold,
+        estimate=evidence.estimate,
+        low=evidence.low(tail),
+        high=evidence.high(tail),
+        p=p_value(evidence, threshold, claim.direction),
     )
-    if question.trials:
-        least, most = binomial_interval(*question.trials, level)
-        low = min(low, least)
-        high = max(high, most)
-    return replace(judgement, estimate=estimate, low=low, high=high)
+    return _with_notes(judgement, _short_arms(question), answer.remark, _left_out(question))
 
 
-def _too_few(claim: Claim, question: Question) -> list[str]:
-    """Say which sides have too few units for an interval."""
+def p_value(evidence: Evidence, threshold: float, direction: Direction) -> float:
+    """Return the two-sided p-value of a verdict.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        The estimate, and how far it can be trusted.
+    threshold : float
+        The threshold of the claim.
+    direction : {"above", "below", "within"}
+        The side that is claimed.
+
+    Returns
+    -------
+    float
+        Twice the smaller of the p-values of the two sides; for an equivalence, twice the larger of
+        those against being outside on either side.
+    """
+    if direction == "within":
+        outside = [evidence.below(threshold), evidence.above(-threshold)]
+        return min(1.0, 2 * max(outside))
+    beyond = [evidence.above(threshold), evidence.below(threshold)]
+    return min(1.0, 2 * min(beyond))
+
+
+def _networks(question: Question) -> dict[str, int]:
+    """Return how many networks each arm has in a question."""
+    return dict(sorted(Counter(question.strata).items()))
+
+
+def _short_arms(question: Question) -> str:
+    """Say which arms have too few networks for a verdict."""
+    short = []
+    for arm, networks in _networks(question).items():
+        if networks < FEWEST:
+            short.append(f"{arm} has {networks}")
+    return f"no verdict below {FEWEST} seeds: {', '.join(short)}" if short else ""
+
+
+def _left_out(question: Question) -> str:
+    """Name what was left out."""
+    return f"left out: {', '.join(question.left_out)}" if question.left_out else ""
+
+
+def _with_notes(judgement: Judgement, *notes: str) -> Judgement:
+    """Add what there is to say."""
+    all_notes = [judgement.note, *notes]
+    return replace(judgement, note="; ".join(note for note in all_notes if note))
+
+
+def _too_few(claim: Claim, question: Question) -> str:
+    """Say which sides have too few units for an interval; nothing if none has."""
     too_few = []
     for side, size in question.sizes.items():
         if size < 2:
             units = SINGULAR[claim.unit_of_n] if size == 1 else claim.unit_of_n
             too_few.append(f"{side} has {size} {units}")
-    if too_few:
-        return too_few
     arms = set(question.strata)
-    if len(arms) == len(question.strata):
-        return ["no arm has two networks"]
-    return []
+    if not too_few and len(arms) == len(question.strata):
+        too_few.append("no arm has two networks")
+    return f"too few data: {', '.join(too_few)}" if too_few else ""
 
 
 def _with_imported(judgement: Judgement, minima: xr.Dataset) -> Judgement:
@@ -236,9 +267,7 @@ def _with_imported(judgement: Judgement, minima: xr.Dataset) -> Judgement:
     arms = [str(arm) for arm in minima["arm"].values[imported.values]]
     if not arms:
         return judgement
-    words = f"imported, and used whatever their loss: {', '.join(arms)}"
-    note = f"{judgement.note}; {words}" if judgement.note else words
-    return replace(judgement, note=note)
+    return _with_notes(judgement, f"imported, and used whatever their loss: {', '.join(arms)}")
 
 
 def _of_binary(judgement: Judgement) -> Judgement:

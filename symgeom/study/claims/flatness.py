@@ -11,12 +11,12 @@ paper states its findings in words and figures.
 from functools import partial
 
 import xarray as xr
-from numpy.typing import NDArray
 
-from symgeom.study.claims.bootstrap import spearman
 from symgeom.study.claims.claim import Claim
+from symgeom.study.claims.correlation import ask_correlation
 from symgeom.study.claims.measured import Measured
 from symgeom.study.claims.question import Question, ask_difference
+from symgeom.study.claims.scope import noise_words
 from symgeom.study.claims.selection import select_minima
 
 PAPER = "Pittorino et al., ICML 2022 (arXiv 2202.03038)"
@@ -73,7 +73,7 @@ def difference_of_energies(measured: Measured, *, first: str, second: str) -> Qu
 
 
 def energy_and_test_error(measured: Measured) -> Question:
-    """Ask how local energy and test error rank the minima of all arms.
+    """Ask how local energy and test error rank the minima of an arm.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def energy_and_test_error(measured: Measured) -> Question:
     Returns
     -------
     Question
-        Spearman's correlation.
+        Spearman's correlation within arms.
     """
     columns = xr.concat(
         [mean_local_energy(measured.stages["flatness"]), measured.minima["test_error"]],
@@ -93,14 +93,7 @@ def energy_and_test_error(measured: Measured) -> Question:
         coords="minimal",
         compat="override",
     )
-    selection = select_minima(columns, measured.minima)
-    energy, error = selection.values.reshape(-1, 2).T
-
-    def correlation(counts: NDArray) -> NDArray:
-        return spearman(energy, error, counts)
-
-    sizes = {"the study": len(energy)}
-    return Question(correlation, selection.strata, sizes, selection.left_out)
+    return ask_correlation(select_minima(columns, measured.minima), "the study")
 
 
 def flatter(identifier: str, first: str, second: str) -> Claim:
@@ -122,12 +115,15 @@ def flatter(identifier: str, first: str, second: str) -> Claim:
         identifier=identifier,
         statement=f"Minima of {{{first}}} are flatter than those of {{{second}}}.",
         source=SOURCE,
-        statistic=f"mean local energy (error fraction), {first} minus {second}",
+        statistic=(
+            f"mean local energy (error fraction), {first} minus {second}; {{noise}}; {{samples}}"
+        ),
         unit_of_n="seeds",
         threshold=0.0,
         direction="below",
         stages=("minima", "flatness"),
         ask=partial(difference_of_energies, first=first, second=second),
+        words=noise_words,
     )
 
 
@@ -136,13 +132,17 @@ CLAIMS = (
     flatter("H1b", "reference", "sharp"),
     Claim(
         identifier="H1c",
-        statement="Flatter minima generalise better, across all arms.",
+        statement="Of the minima of an arm, the flatter ones generalise better.",
         source=SOURCE,
-        statistic="Spearman correlation of local energy with test error over all minima",
+        statistic=(
+            "Spearman correlation of local energy with test error within arms, mean over arms, "
+            "whichever arm is left out; {noise}; {samples}"
+        ),
         unit_of_n="minima",
         threshold=0.0,
         direction="above",
         stages=("minima", "flatness"),
         ask=energy_and_test_error,
+        words=noise_words,
     ),
 )

@@ -1,8 +1,8 @@
 """Barriers with intervals: the mean barrier of every kind of path between minima of every two arms.
 
 Where :mod:`symgeom.study.claims.evaluate` asks questions, this table only describes: one row per
-case, two arms, kind of path and part of the data, with the interval of the node bootstrap (pairs
-share networks).
+case, two arms, kind of path and part of the data, with the interval of the jackknife over networks
+(pairs share networks).
 """
 
 import csv
@@ -15,7 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from symgeom.ground.whole_files import whole
-from symgeom.study.claims.bootstrap import LEVEL, RESAMPLES, interval, numpy_stream
+from symgeom.study.claims.jackknife import LEVEL, leave_one_out, student
 from symgeom.study.claims.selection import Selection, select_pairs
 
 COLUMNS = (
@@ -39,7 +39,6 @@ def barrier_intervals(
     *,
     case: str = "",
     level: float = LEVEL,
-    resamples: int = RESAMPLES,
 ) -> list[dict]:
     """Summarise the barriers of a case.
 
@@ -51,8 +50,6 @@ def barrier_intervals(
         Name of the case, written into every row.
     level : float
         Coverage of the intervals.
-    resamples : int
-        How many bootstrap resamples.
 
     Returns
     -------
@@ -69,10 +66,7 @@ def barrier_intervals(
         arms = np.sort(selection.strata[selection.members], axis=1)
         for first, second in sorted(set(map(tuple, arms.tolist()))):
             of_arms = (arms == (first, second)).all(axis=1)
-            stream_words = ("barrier", case, first, second)
-            mean, low, high = _bounds(
-                selection, of_arms, stream_words, level=level, resamples=resamples
-            )
+            mean, low, high = _bounds(selection, of_arms, (1 - level) / 2)
             row = {
                 "case": case,
                 "first_arm": first,
@@ -94,12 +88,7 @@ def _arms_of_row(row: Mapping[str, object]) -> tuple[object, object]:
 
 
 def _bounds(
-    selection: Selection,
-    pairs: NDArray[np.bool_],
-    stream_words: tuple[str, ...],
-    *,
-    level: float,
-    resamples: int,
+    selection: Selection, pairs: NDArray[np.bool_], tail: float
 ) -> tuple[float, float, float]:
     """Return mean, low and high over some pairs."""
     networks = np.unique(selection.members[pairs])
@@ -110,12 +99,9 @@ def _bounds(
     if len(members) < 2 or no_arm_has_two:
         return float(part.values.mean()), np.nan, np.nan
     all_pairs = np.ones(len(members), dtype=bool)
-
-    def average(counts: NDArray) -> NDArray:
-        return part.mean_of(all_pairs, counts)[:, 0]
-
-    generator = numpy_stream(*stream_words)
-    return interval(average, strata, generator=generator, level=level, resamples=resamples)
+    means = part.mean_of(all_pairs, leave_one_out(len(strata)))
+    average = student(means[:, 0], strata)
+    return average.estimate, average.low(tail), average.high(tail)
 
 
 def write_barriers(path: str | Path, rows: Iterable[Mapping]) -> None:

@@ -3,6 +3,7 @@
 from symgeom.study.claims.claim import Claim
 from symgeom.study.claims.measured import Measured
 from symgeom.study.claims.question import Question, ask_difference
+from symgeom.study.claims.scope import noise_words
 from symgeom.study.claims.selection import select_minima
 
 QUANTILE = 0.1
@@ -54,7 +55,7 @@ CLAIMS = (
         ),
         statistic=(
             f"margin (outputs of the canonical network) that {1 - QUANTILE:.0%} of the training "
-            "samples exceed, flat minus sharp"
+            "samples exceed, flat minus sharp; {samples}"
         ),
         unit_of_n="seeds",
         threshold=0.0,
@@ -62,5 +63,6 @@ CLAIMS = (
         stages=("minima", "flatness"),
         ask=difference_of_margins,
         applies=has_margins,
+        words=noise_words,
     ),
 )

@@ -6,6 +6,7 @@ from symgeom.study.claims.barriers import below_the_lowest
 from symgeom.study.claims.claim import Claim
 from symgeom.study.claims.flatness import PAPER
 from symgeom.study.claims.measured import Measured
+from symgeom.study.claims.scope import path_words
 
 ITERATED = "geodesic both"
 SINGLE_PASS = "geodesic greedy"
@@ -37,7 +38,8 @@ CLAIMS = (
         source=f"control, ours; the single pass is that of {PAPER}",
         statistic=(
             "mean barrier of the training error (fraction) within an arm, "
-            f"'{ITERATED}' minus '{SINGLE_PASS}'"
+            f"'{ITERATED}' minus '{SINGLE_PASS}', mean over arms, whichever arm is left out; "
+            "{grid}; {samples}"
         ),
         unit_of_n="pairs",
         threshold=0.0,
@@ -45,5 +47,6 @@ CLAIMS = (
         stages=("minima", "paths"),
         ask=partial(below_the_lowest, variant=ITERATED, others=(SINGLE_PASS,)),
         applies=has_single_pass,
+        words=path_words,
     ),
 )

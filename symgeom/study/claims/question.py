@@ -1,14 +1,34 @@
-"""A question: the statistic that decides a claim, with the networks over which it is resampled."""
+"""A question: the statistic that decides a claim, with the networks of which it is made."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from symgeom.study.claims.bootstrap import Statistic, Strata
+from symgeom.study.claims.evidence import Evidence
+from symgeom.study.claims.jackknife import Strata, leave_one_out, student
 from symgeom.study.claims.measured import Measured
 from symgeom.study.claims.selection import Selection
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the data say.
+
+    Attributes
+    ----------
+    evidence : Evidence
+        The estimate, and how far it can be trusted.
+    remark : str
+        What the note of the claim says of it ("by arm: ...").
+    threshold : float, optional
+        Where the threshold of the claim depends on the data.
+    """
+
+    evidence: Evidence
+    remark: str = ""
+    threshold: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,25 +37,20 @@ class Question:
 
     Attributes
     ----------
-    statistic : callable
-        From the multiplicities of the networks (resample, network) to one number per resample.
+    answer : callable
+        Computes the answer; it is called if there are enough data.
     strata : sequence of str, shape (network,)
-        The arm of each network.
+        The arm of each network that has a part in it.
     sizes : mapping of str to int
         How many units each side has.
     left_out : sequence of str
         What was left out, by name.
-    trials : tuple of (successes, n), optional
-        For a fraction. If all trials agree, so do all resamples, and the bootstrap interval has no
-        width, whatever their number; it is therefore widened to hold Clopper and Pearson's interval
-        of as many independent trials.
     """
 
-    statistic: Statistic
+    answer: Callable[[], Answer]
     strata: Strata
     sizes: Mapping[str, int]
     left_out: Sequence[str]
-    trials: tuple[int, int] | None = None
 
 
 def ask_mean(selection: Selection, side: str) -> Question:
@@ -44,7 +59,7 @@ def ask_mean(selection: Selection, side: str) -> Question:
     Parameters
     ----------
     selection : Selection
-        Minima or pairs, with one column.
+        Minima, pairs or triples of one arm, or of arms of different roles, with one column.
     side : str
         What the selection is, for the note.
 
@@ -55,8 +70,10 @@ def ask_mean(selection: Selection, side: str) -> Question:
     """
     all_units = np.ones(len(selection.values), dtype=bool)
 
-    def average(counts: NDArray) -> NDArray:
-        return selection.mean_of(all_units, counts)[:, 0]
+    def average() -> Answer:
+        counts = leave_one_out(len(selection.strata))
+        means = selection.mean_of(all_units, counts)
+        return Answer(student(means[:, 0], selection.strata))
 
     sizes = {side: len(all_units)}
     return Question(average, selection.strata, sizes, selection.left_out)
@@ -104,10 +121,11 @@ def ask_contrast(selection: Selection, sides: Mapping[str, NDArray[np.bool_]]) -
     """
     first, second = sides.values()
 
-    def difference(counts: NDArray) -> NDArray:
+    def difference() -> Answer:
+        counts = leave_one_out(len(selection.strata))
         first_mean = selection.mean_of(first, counts)
         second_mean = selection.mean_of(second, counts)
-        return (first_mean - second_mean)[:, 0]
+        return Answer(student((first_mean - second_mean)[:, 0], selection.strata))
 
     sizes = {name: int(units.sum()) for name, units in sides.items()}
     return Question(difference, selection.strata, sizes, selection.left_out)

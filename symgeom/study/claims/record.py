@@ -1,6 +1,6 @@
 """A judgement: a claim beside what was measured.
 
-The verdict is computed from the interval and never typed in.
+The verdict is computed from the interval and the number of seeds, and never typed in.
 """
 
 import csv
@@ -13,11 +13,16 @@ from typing import Literal, cast
 from symgeom.ground.checks import SymgeomError, check_choice
 from symgeom.ground.whole_files import whole
 
-Direction = Literal["above", "below"]
+Direction = Literal["above", "below", "within"]
 Unit = Literal["seeds", "pairs", "minima", "triples"]
+Kind = Literal["claim", "check"]
 
-DIRECTIONS = ("above", "below")
+DIRECTIONS = ("above", "below", "within")
 UNITS = ("seeds", "pairs", "minima", "triples")
+KINDS = ("claim", "check")
+
+FEWEST = 5
+"""Networks of an arm, below which no verdict is given."""
 
 
 @dataclass(frozen=True)
@@ -37,25 +42,36 @@ class Judgement:
     unit_of_n : {"seeds", "pairs", "minima", "triples"}
         What ``n`` counts.
     threshold : float
-        The claim says on which side of it the statistic lies.
-    direction : {"above", "below"}
+        The claim says on which side of it the statistic lies, or that its size is smaller.
+    direction : {"above", "below", "within"}
         That side.
     estimate, low, high : float
         The statistic and its interval; NaN if there are too few data.
     level : float
         Coverage of the interval.
+    p : float
+        Two-sided p-value against the threshold: the interval of a level excludes the threshold if
+        the level is below ``1 - p``.
     n : int
         Number of seeds, pairs, minima or triples; of the smaller side where two are compared.
+    seeds : int
+        Number of networks of the smallest arm; below :data:`FEWEST` there is no verdict.
     note : str
         What was left out, by name, and why a claim has no interval.
     case : str
         The data set and network of the study that the numbers are from.
+    kind : {"claim", "check"}
+        A check asks what can hardly fail, such as an identity.
+    family : int
+        How many claims of the study were tested together with it, and it.
+    family_p : float
+        Its p-value, adjusted by Holm for their number.
 
     Examples
     --------
     >>> words = {"statement": "Flat is flatter.", "source": "a paper", "statistic": "a difference"}
     >>> side = {"unit_of_n": "seeds", "threshold": 0.0, "direction": "below"}
-    >>> Judgement("H0", **words, **side, estimate=-2.0, low=-3.0, high=-1.0, n=6).verdict
+    >>> Judgement("H0", **words, **side, estimate=-2.0, low=-3.0, high=-1.0, seeds=6).verdict
     'supported'
     """
 
@@ -70,13 +86,19 @@ class Judgement:
     low: float = math.nan
     high: float = math.nan
     level: float = math.nan
+    p: float = math.nan
     n: int = 0
+    seeds: int = 0
     note: str = ""
     case: str = ""
+    kind: Kind = "claim"
+    family: int = 0
+    family_p: float = math.nan
 
     def __post_init__(self) -> None:
         check_choice(self.direction, DIRECTIONS, f"direction of claim {self.identifier}")
         check_choice(self.unit_of_n, UNITS, f"unit of n of claim {self.identifier}")
+        check_choice(self.kind, KINDS, f"kind of claim {self.identifier}")
 
     @property
     def verdict(self) -> str:
@@ -85,20 +107,49 @@ class Judgement:
         Returns
         -------
         str
-            "supported" on the claimed side, "not supported" on the other, "undecided" on both.
+            "supported" on the claimed side ("equivalent" within a threshold), "contradicted" on the
+            other, "undecided" on both, and with fewer than :data:`FEWEST` networks in an arm.
         """
+        if self.seeds < FEWEST:
+            return "undecided"
+        if self.direction == "within":
+            return self._equivalence
         above = self.low > self.threshold
         below = self.high < self.threshold
         if not (above or below):
             return "undecided"
         claimed_above = self.direction == "above"
-        return "supported" if above == claimed_above else "not supported"
+        return "supported" if above == claimed_above else "contradicted"
+
+    @property
+    def _equivalence(self) -> str:
+        """Say whether the whole interval is smaller, or larger, than the threshold."""
+        if -self.threshold < self.low and self.high < self.threshold:
+            return "equivalent"
+        if self.low > self.threshold or self.high < -self.threshold:
+            return "contradicted"
+        return "undecided"
+
+    @property
+    def family_verdict(self) -> str:
+        """Say what remains of the verdict when all claims of the study are tested together.
+
+        Returns
+        -------
+        str
+            The verdict, if its adjusted p-value allows it, else "undecided"; empty for a check.
+        """
+        if self.kind == "check":
+            return ""
+        return self.verdict if self.family_p < 1 - self.level else "undecided"
 
 
 COLUMNS = (
     "case",
     "identifier",
+    "kind",
     "verdict",
+    "family_verdict",
     "statement",
     "statistic",
     "estimate",
@@ -107,8 +158,12 @@ COLUMNS = (
     "level",
     "direction",
     "threshold",
+    "p",
+    "family_p",
+    "family",
     "n",
     "unit_of_n",
+    "seeds",
     "note",
     "source",
 )
@@ -130,7 +185,9 @@ def table(judgements: Iterable[Judgement]) -> list[dict[str, str | float | int]]
     """
     rows = []
     for judgement in judgements:
-        values = asdict(judgement) | {"verdict": judgement.verdict}
+        values = asdict(judgement)
+        values["verdict"] = judgement.verdict
+        values["family_verdict"] = judgement.family_verdict
         rows.append({name: values[name] for name in COLUMNS})
     return rows
 
@@ -194,7 +251,12 @@ def _judgement(row: Mapping[str, str]) -> Judgement:
         low=float(row["low"]),
         high=float(row["high"]),
         level=float(row["level"]),
+        p=float(row["p"]),
         n=int(row["n"]),
+        seeds=int(row["seeds"]),
         note=row["note"],
         case=row["case"],
+        kind=cast(Kind, row["kind"]),
+        family=int(row["family"]),
+        family_p=float(row["family_p"]),
     )

@@ -1,8 +1,8 @@
 """Which networks and pairs enter a claim.
 
 Measurements come as arrays over ``(arm, seed)`` or over ``pair``. Both are flattened to *units*
-that name the networks they consist of: a minimum has one member, a pair has two. A unit's weight in
-a bootstrap resample is the product of the multiplicities of its members. Minima that are not usable
+that name the networks they consist of: a minimum has one member, a pair has two. A unit counts as
+often as the product of the multiplicities of its members says. Minima that are not usable
 (diverged, or short of the stop rule) and units without a finite value are left out by name.
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from symgeom.study.claims.bootstrap import Strata, mean
+from symgeom.study.claims.jackknife import Strata, mean
 
 Network = tuple[str, int]
 """The arm and the seed of a trained network."""
@@ -42,16 +42,16 @@ class Selection:
     left_out: tuple[str, ...]
 
     def weights(self, counts: NDArray) -> NDArray:
-        """Return the weight of each unit, shape (resample, unit).
+        """Return the weight of each unit, shape (subset, unit).
 
         Parameters
         ----------
-        counts : array of int, shape (resample, network)
+        counts : array of int, shape (subset, network)
             The multiplicities of the networks.
 
         Returns
         -------
-        array of int, shape (resample, unit)
+        array of int, shape (subset, unit)
             The products over the members of each unit.
         """
         return counts[:, self.members].prod(axis=-1)
@@ -74,6 +74,28 @@ class Selection:
         alike = (member_arms == member_arms[:, :1]).all(axis=1)
         return alike & np.isin(first_arm, list(arms))
 
+    def of_arms(self, arms: Sequence[str]) -> "Selection":
+        """Return the networks of some arms, and the units that consist of them alone.
+
+        Parameters
+        ----------
+        arms : sequence of str
+            Names of arms.
+
+        Returns
+        -------
+        Selection
+            The networks of other arms are left out by name of their arm.
+        """
+        inside = np.isin(self.strata, list(arms))
+        left_out = list(self.left_out)
+        names, sizes = np.unique(self.strata[~inside], return_counts=True)
+        for arm, size in zip(names.tolist(), sizes.tolist(), strict=True):
+            left_out.append(f"{arm} (has {size} {'networks' if size > 1 else 'network'})")
+        units = inside[self.members].all(axis=1)
+        members = np.searchsorted(np.flatnonzero(inside), self.members[units])
+        return Selection(self.strata[inside], members, self.values[units], tuple(left_out))
+
     def mean_of(self, units: NDArray[np.bool_], counts: NDArray) -> NDArray:
         """Return the mean of each column over some units.
 
@@ -81,12 +103,12 @@ class Selection:
         ----------
         units : array of bool, shape (unit,)
             Which units.
-        counts : array of int, shape (resample, network)
+        counts : array of int, shape (subset, network)
             The multiplicities of the networks.
 
         Returns
         -------
-        array, shape (resample, column)
+        array, shape (subset, column)
             The means.
         """
         return mean(self.values[units], self.weights(counts)[:, units])

@@ -22,6 +22,7 @@ from symgeom.study.claims.barriers import full_variant
 from symgeom.study.claims.claim import Claim
 from symgeom.study.claims.measured import Measured
 from symgeom.study.claims.question import Question, ask_mean
+from symgeom.study.claims.scope import path_words
 from symgeom.study.claims.selection import Selection, pair_ends, select_pairs
 
 
@@ -137,7 +138,7 @@ CLAIMS = (
         ),
         statistic=(
             "mean over triples of the larger of the two barriers over the flat minimum, minus the "
-            "direct barrier (fraction)"
+            "direct barrier (fraction of the training error); {grid}; {samples}"
         ),
         unit_of_n="triples",
         threshold=0.0,
@@ -145,5 +146,6 @@ CLAIMS = (
         stages=("minima", "paths"),
         ask=detour_over_flat,
         applies=has_triples,
+        words=path_words,
     ),
 )

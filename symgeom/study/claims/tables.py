@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from symgeom.ground.checksums import write_checksums
+from symgeom.study.claims.family import as_family
 from symgeom.study.claims.intervals import write_barriers
 from symgeom.study.claims.record import Judgement, write_claims
 
@@ -23,7 +24,7 @@ def write_tables(
     claims, barriers, checksums : str or Path
         The files to write, in one folder.
     judgements : iterable of Judgement
-        The claims, in the order of the table.
+        The claims, in the order of the table; they are one family of tests.
     rows : iterable of mapping
         The barriers, as from :func:`~symgeom.study.claims.intervals.barrier_intervals`.
 
@@ -36,6 +37,6 @@ def write_tables(
     >>> all(file.is_file() for file in files)
     True
     """
-    write_claims(claims, judgements)
+    write_claims(claims, as_family(judgements))
     write_barriers(barriers, rows)
     write_checksums(checksums, [claims, barriers])

@@ -34,7 +34,7 @@ def difference_of_kinds(measured: Measured) -> Question:
     Returns
     -------
     Question
-        The difference of the mean barriers; solutions are resampled.
+        The difference of the mean barriers; the interval is over solutions of one draw.
     """
     solutions = measured.stages["solutions"]
     barriers = solutions["barrier"].values
@@ -75,7 +75,8 @@ CLAIMS = (
         statistic=(
             "mean barrier (fraction of violated constraints), robust-typical minus "
             "typical-typical; {dimension} dimensions, {density:g} constraints per dimension, "
-            "threshold {threshold:g}"
+            "threshold {threshold:g}; one draw of the constraints, the same in all studies of this "
+            "size, so that these count as one"
         ),
         unit_of_n="pairs",
         threshold=0.0,

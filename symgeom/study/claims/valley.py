@@ -16,10 +16,12 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from symgeom.study.claims.bootstrap import spearman
+from symgeom.study.claims.averages import ask_over_arms
 from symgeom.study.claims.claim import Claim
+from symgeom.study.claims.correlation import ask_correlation
 from symgeom.study.claims.measured import Measured
-from symgeom.study.claims.question import Question, ask_mean
+from symgeom.study.claims.question import Question
+from symgeom.study.claims.scope import walk_words
 from symgeom.study.claims.selection import select_minima, select_pairs
 
 SOURCE = "Zhao et al., ICLR 2023 (arXiv 2210.17216)"
@@ -127,11 +129,11 @@ def ratio_to_balanced(measured: Measured, *, variable: str, moment: str) -> Ques
     balanced = walked.sel(imbalance=0.0, drop=True)
     octaves = cast(xr.DataArray, np.log2(unbalanced / balanced))
     ratio = octaves.mean("imbalance", skipna=False).drop_vars("moment")
-    return ask_mean(select_minima(ratio, measured.minima), "all minima")
+    return ask_over_arms(select_minima(ratio, measured.minima), "all minima")
 
 
 def charge_and_sharpness(measured: Measured) -> Question:
-    """Ask whether minima of larger charges are sharper.
+    """Ask whether minima of an arm whose charges are larger are sharper.
 
     Parameters
     ----------
@@ -141,21 +143,14 @@ def charge_and_sharpness(measured: Measured) -> Question:
     Returns
     -------
     Question
-        Spearman's correlation over all minima.
+        Spearman's correlation within arms.
     """
     valleys = measured.stages["valleys"]
     eigenvalue = valleys["own_eigenvalue"].sel(moment="end", drop=True)
     columns = xr.concat(
         [mean_charge(valleys), eigenvalue], "column", coords="minimal", compat="override"
     )
-    selection = select_minima(columns, measured.minima)
-    charge, sharpness = selection.values.reshape(-1, 2).T
-
-    def correlation(counts: NDArray) -> NDArray:
-        return spearman(charge, sharpness, counts)
-
-    sizes = {"all minima": len(charge)}
-    return Question(correlation, selection.strata, sizes, selection.left_out)
+    return ask_correlation(select_minima(columns, measured.minima), "all minima")
 
 
 def charge_and_distance(measured: Measured) -> Question:
@@ -171,7 +166,7 @@ def charge_and_distance(measured: Measured) -> Question:
     Returns
     -------
     Question
-        Spearman's correlation over the pairs inside arms.
+        Spearman's correlation of the pairs of an arm.
     """
     distances = measured.stages["distances"]
     toroidal = distances["distance"].sel(stage="aligned", drop=True)
@@ -183,14 +178,7 @@ def charge_and_distance(measured: Measured) -> Question:
     )
     inside_arms = distances["first_arm"].values == distances["second_arm"].values
     pairs = columns.transpose("pair", "column").isel(pair=np.flatnonzero(inside_arms))
-    selection = select_pairs(pairs, measured.minima)
-    charge, distance = selection.values.reshape(-1, 2).T
-
-    def correlation(counts: NDArray) -> NDArray:
-        return spearman(charge, distance, selection.weights(counts))
-
-    sizes = {"inside arms": len(charge)}
-    return Question(correlation, selection.strata, sizes, selection.left_out)
+    return ask_correlation(select_pairs(pairs, measured.minima), "inside arms")
 
 
 def has_walks(measured: Measured) -> bool:
@@ -218,7 +206,7 @@ CLAIMS = (
         source=f"{SOURCE}; the walk is ours",
         statistic=(
             "mean log2 of the largest Hessian eigenvalue over that of the balanced network, at the "
-            "outermost imbalances"
+            "imbalances {imbalances}; mean over arms, whichever arm is left out"
         ),
         unit_of_n="minima",
         threshold=0.0,
@@ -226,6 +214,8 @@ CLAIMS = (
         stages=("minima", "valleys"),
         ask=partial(ratio_to_balanced, variable="eigenvalue", moment="end"),
         applies=has_walks,
+        words=walk_words,
+        kind="check",
     ),
     Claim(
         identifier="C4",
@@ -236,7 +226,8 @@ CLAIMS = (
         source=f"{SOURCE}; the walk is ours",
         statistic=(
             "mean log2 of the rate at which gradient flow lowers the loss at the start over that "
-            "of the balanced network"
+            "of the balanced network, at the imbalances {imbalances}; mean over arms, whichever "
+            "arm is left out"
         ),
         unit_of_n="minima",
         threshold=0.0,
@@ -244,14 +235,16 @@ CLAIMS = (
         stages=("minima", "valleys"),
         ask=partial(ratio_to_balanced, variable="rate", moment="start"),
         applies=has_walks,
+        words=walk_words,
+        kind="check",
     ),
     Claim(
         identifier="C5",
-        statement="Minima whose charges are larger are sharper.",
+        statement="Of the minima of an arm, those whose charges are larger are sharper.",
         source=SOURCE,
         statistic=(
             "Spearman correlation of the mean size of a charge with the largest Hessian "
-            "eigenvalue, over all minima"
+            "eigenvalue within arms, mean over arms, whichever arm is left out"
         ),
         unit_of_n="minima",
         threshold=0.0,
@@ -269,7 +262,7 @@ CLAIMS = (
         source=f"ours, after {SOURCE}",
         statistic=(
             "Spearman correlation of the difference of the charges with the toroidal distance, "
-            "over pairs inside arms"
+            "over the pairs of an arm, mean over arms, whichever arm is left out"
         ),
         unit_of_n="pairs",
         threshold=0.0,

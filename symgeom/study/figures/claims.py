@@ -1,11 +1,15 @@
 """The claims of the papers, beside what this study measured.
 
-One row per claim. The point is the estimate, the bar its bootstrap interval over networks; pairs
-are resampled through the networks that they share. Each row is scaled by itself, so that the
-claim's threshold lies on the vertical line and the side that the claim asserts lies to the right:
-*supported* (filled circle) if the whole interval is to the right of the line, *not supported*
-(cross) if it is to the left, *undecided* (hollow diamond) otherwise. Lengths of bars must not be
-compared between rows; the numbers and their n stand at the right.
+One row per claim, and below them one per check (what can hardly fail). The point is the estimate,
+the bar its interval: one network is left out at a time, with all pairs that it is part of, and the
+quantiles are those of Student's t. Each row is scaled by itself, so that the claim's threshold lies
+on the vertical line and the side that the claim asserts lies to the right: *supported* (filled
+circle) if the whole interval is to the right of the line, *contradicted* (cross) if it is to the
+left, *undecided* (hollow diamond) otherwise, and where an arm has fewer than five seeds. That
+something is no larger than a margin is *equivalent* (square) if the whole interval is between two
+lines, one margin to either side of zero. Behind the verdict stands in brackets what remains of it
+if it is not the same when all claims of the study are tested together (Holm). Lengths of bars must
+not be compared between rows; the numbers and their n stand at the right.
 """
 
 from __future__ import annotations
@@ -31,10 +35,14 @@ if TYPE_CHECKING:
 
 MARKS = {
     "supported": ("o", "#0072B2", "#0072B2"),
-    "not supported": ("X", "#D55E00", "#D55E00"),
+    "equivalent": ("s", "#0072B2", "#0072B2"),
+    "contradicted": ("X", "#D55E00", "#D55E00"),
     "undecided": ("D", MUTED, "white"),
 }
 """Marker, colour and fill of each verdict."""
+
+SIGNS = {"below": "<", "above": ">", "within": "±"}
+"""Sign of each side that a claim asserts."""
 
 # Where the intervals begin and end, their threshold, and the numbers: fractions of the width.
 LEFT = 0.47
@@ -66,7 +74,7 @@ def draw(results: Results) -> Picture:
     Picture
         A page wide, as high as there are claims.
     """
-    claims = results.claims
+    claims = sorted(results.claims, key=_is_check)
     if not claims:
         return words("No claim was judged for this case.")
     heights = [HEAD]
@@ -89,7 +97,7 @@ def draw(results: Results) -> Picture:
     figure.legend(
         handles=_verdicts(),
         loc="outside upper center",
-        ncols=3,
+        ncols=4,
         handletextpad=0.2,
         borderpad=0.1,
     )
@@ -116,9 +124,14 @@ def _head(panel: Axes, x: float, align: str, text: str) -> None:
     panel.annotate(text, (x, 0.24), ha=align, va="center", fontsize=7, color=MUTED)
 
 
+def _is_check(claim: Judgement) -> bool:
+    return claim.kind == "check"
+
+
 def _sentence(claim: Judgement) -> list[str]:
     """Break the claim into lines."""
-    return textwrap.wrap(f"{claim.identifier}  {claim.statement}", 57)
+    name = f"{claim.identifier} (check)" if _is_check(claim) else claim.identifier
+    return textwrap.wrap(f"{name}  {claim.statement}", 57)
 
 
 def _statistic(claim: Judgement) -> list[str]:
@@ -141,15 +154,18 @@ def _words(panel: Axes, middle: float, claim: Judgement) -> None:
 
 def _numbers(panel: Axes, height: float, claim: Judgement) -> None:
     """Write the verdict and the numbers that it follows from."""
-    sign = "<" if claim.direction == "below" else ">"
+    sign = SIGNS[claim.direction]
     measured = "too few data"
     if math.isfinite(claim.estimate):
         measured = f"{number(claim.estimate)} [{number(claim.low)}, {number(claim.high)}]"
     _, colour, _ = MARKS[claim.verdict]
     above = height - LINE / 2
     below = height + LINE / 2
+    verdict = claim.verdict
+    if claim.family_verdict not in ("", verdict):
+        verdict = f"{verdict} ({claim.family_verdict})"
     panel.annotate(
-        claim.verdict, (NUMBERS, above), va="center", fontsize=7.5, color=colour, weight="bold"
+        verdict, (NUMBERS, above), va="center", fontsize=7.5, color=colour, weight="bold"
     )
     size = f"n = {claim.n} {claim.unit_of_n}"
     panel.annotate(size, (1, above), ha="right", va="center", fontsize=6.5)
@@ -159,14 +175,19 @@ def _numbers(panel: Axes, height: float, claim: Judgement) -> None:
 
 def _interval(panel: Axes, height: float, claim: Judgement) -> None:
     """Draw the interval towards the side that the claim asserts."""
-    ends = [value - claim.threshold for value in (claim.low, claim.estimate, claim.high)]
+    origin = 0.0 if claim.direction == "within" else claim.threshold
+    ends = [value - origin for value in (claim.low, claim.estimate, claim.high)]
     if not all(math.isfinite(end) for end in ends):
         _no_interval(panel, height)
         return
-    side = 1 if claim.direction == "above" else -1
-    farthest = max(abs(end) for end in ends)
+    side = -1 if claim.direction == "below" else 1
+    margins = [-claim.threshold, claim.threshold] if claim.direction == "within" else []
+    farthest = max(abs(end) for end in (*ends, *margins))
     scale = side * (RIGHT - LEFT) / 2 / (farthest or 1)
     low, estimate, high = (MIDDLE + scale * end for end in ends)
+    for margin in margins:
+        line = MIDDLE + scale * margin
+        panel.plot([line, line], [height - LINE, height + LINE], color=INK, linewidth=0.8)
     marker, colour, fill = MARKS[claim.verdict]
     panel.plot(
         [low, high], [height, height], color=colour, linewidth=1.8, solid_capstyle="butt", zorder=2

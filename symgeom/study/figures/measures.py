@@ -1,11 +1,12 @@
 """Which measure of flatness predicts the test error.
 
 Spearman's rank correlation of each measure with the test error; to the right, sharper minima
-generalise worse. (a) Over all minima of all arms that can be used (their number is in the title),
-with intervals from the bootstrap over networks within arms. (b) Inside arms: coloured markers are
-arms with at least three minima, diamonds the mean over arms; here nothing but the seed differs, and
-with few seeds a correlation takes few values. A measure that is high in a and not in b tells
-optimizers apart, which the optimizer's name does as well. Filled symbols are measures that do not
+generalise worse. (a) Over all minima of all arms that can be used (their number is in the title).
+Arms differ in many things at once, so that this has no interval. (b) Inside arms: coloured markers
+are arms with at least three minima, diamonds the mean over arms with its interval, which holds
+whichever arm is left out; here nothing but the seed differs, and with few seeds a correlation takes
+few values. A measure that is high in a and not in b tells optimizers apart, which the optimizer's
+name does as well. Filled symbols are measures that do not
 change when units are rescaled; hollow ones depend on the representative that training left, so that
 their correlation could be given any value. Local energies are means over their amplitudes;
 eigenvalues are the largest; the margin is the one that 90 % of the training samples exceed on the
@@ -80,8 +81,7 @@ def draw(results: Results) -> Picture:
     Parameters
     ----------
     results : Results
-        With the stages ``minima``, ``flatness`` and ``curvature``, and the settings ``level`` and
-        ``resamples`` (of the bootstrap).
+        With the stages ``minima``, ``flatness`` and ``curvature``, and the setting ``level``.
 
     Returns
     -------
@@ -96,8 +96,9 @@ def draw(results: Results) -> Picture:
     figure, panels = sheet("ab", width=PAGE, height=height, sharey=True, width_ratios=[1.4, 1])
     look_of = looks(results.arms)
     for row, (measure, sample) in enumerate(samples.items()):
-        _overall(panels["a"], row, measure, _interval(measure, sample, results))
-        _inside(panels["b"], row, measure, sample, look_of)
+        _overall(panels["a"], row, measure, sample)
+        _inside(panels["b"], row, sample, look_of)
+        _mean(panels["b"], row, measure, _interval(sample, results))
     measures = list(samples)
     for panel in panels.values():
         _frame(panel, measures)
@@ -177,33 +178,27 @@ def _sample(column: xr.DataArray, minima: xr.Dataset) -> Sample:
     return Sample(selection.strata, sharp, error)
 
 
-def _interval(measure: Row, sample: Sample, results: Results) -> tuple[float, float, float]:
-    """Return the rank correlation over all minima, and its interval from the bootstrap."""
-    from symgeom.study.claims.bootstrap import interval, numpy_stream, spearman
+def _interval(sample: Sample, results: Results) -> tuple[float, float, float]:
+    """Return the mean of the rank correlations inside arms, and its interval."""
+    from symgeom.study.claims.correlation import ask_correlation
+    from symgeom.study.claims.selection import Selection
 
-    def correlation(numbers: NDArray) -> NDArray:
-        return spearman(sample.sharp, sample.error, numbers)
-
-    return interval(
-        correlation,
-        sample.arm.tolist(),
-        generator=numpy_stream("measures", measure.array),
-        level=results.number("level"),
-        resamples=int(results.number("resamples")),
-    )
+    columns = np.stack([sample.sharp, sample.error], axis=1)
+    members = np.arange(len(columns))[:, None]
+    selection = Selection(sample.arm, members, columns, ())
+    evidence = ask_correlation(selection, "minima").answer().evidence
+    tail = (1 - results.number("level")) / 2
+    return evidence.estimate, evidence.low(tail), evidence.high(tail)
 
 
-def _overall(panel: Axes, row: int, measure: Row, correlation: tuple[float, float, float]) -> None:
-    """Draw a correlation with its interval."""
-    estimate, low, high = correlation
-    panel.plot([low, high], [row, row], color=INK, linewidth=1.4, solid_capstyle="butt")
-    panel.plot(estimate, row, marker="o", color=INK, markerfacecolor=_fill(measure), markersize=5)
+def _overall(panel: Axes, row: int, measure: Row, sample: Sample) -> None:
+    """Draw the correlation over all minima."""
+    value = _correlation(sample.sharp, sample.error)
+    panel.plot(value, row, marker="o", color=INK, markerfacecolor=_fill(measure), markersize=5)
 
 
-def _inside(
-    panel: Axes, row: int, measure: Row, sample: Sample, look_of: Mapping[str, Look]
-) -> None:
-    """Draw the correlation inside every arm that has enough minima, and the mean of these."""
+def _inside(panel: Axes, row: int, sample: Sample, look_of: Mapping[str, Look]) -> None:
+    """Draw the correlation inside every arm that has enough minima."""
     correlations = {}
     for arm in look_of:
         members = sample.arm == arm
@@ -213,22 +208,20 @@ def _inside(
     for shift, (arm, value) in zip(shifts, correlations.items(), strict=True):
         markers = dots(panel, value, row + shift, look_of[arm], size=2.8)
         markers.set_alpha(0.8)
-    finite = [value for value in correlations.values() if np.isfinite(value)]
-    if finite:
-        panel.plot(
-            np.mean(finite),
-            row,
-            marker="d",
-            color=INK,
-            markerfacecolor=_fill(measure),
-            markersize=6,
-            zorder=3,
-        )
+
+
+def _mean(panel: Axes, row: int, measure: Row, correlation: tuple[float, float, float]) -> None:
+    """Draw the mean of the correlations inside arms with its interval."""
+    estimate, low, high = correlation
+    ends = np.clip([low, high], -1, 1)
+    panel.plot(ends, [row, row], color=INK, linewidth=1.0, solid_capstyle="butt", zorder=2)
+    fill = _fill(measure)
+    panel.plot(estimate, row, marker="d", color=INK, markerfacecolor=fill, markersize=6, zorder=3)
 
 
 def _correlation(sharp: NDArray, error: NDArray) -> float:
     """Return the rank correlation over some minima, each counted once."""
-    from symgeom.study.claims.bootstrap import spearman
+    from symgeom.study.claims.correlation import spearman
 
     once = np.ones((1, len(sharp)), dtype=np.int64)
     return spearman(sharp, error, once)[0]
@@ -271,5 +264,5 @@ FIGURE = Figure(
     question=FLATNESS,
     stages=("minima", "flatness", "curvature"),
     drawing=draw,
-    settings=("claims.level", "claims.resamples"),
+    settings=("claims.level",),
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup, escape
 
-VERDICTS = {"supported": "●", "not supported": "✕", "undecided": "◇"}
+VERDICTS = {"supported": "●", "equivalent": "≈", "contradicted": "✕", "undecided": "◇"}
 """Symbol of each verdict; the word stands beside it."""
 
 MARKS = (

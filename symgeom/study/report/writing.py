@@ -44,13 +44,15 @@ def write_report(
     made = describe_study(folder, repository=template.parent)
     write_provenance(provenance, made | {"configuration": settings})
     figures = embed_all(stores["figures"], shown)
+    judgements = read_claims(checked(stores["claims"]))
     page = render(
         template,
         **vars(facts),
         run_with=run_with,
         folder=folder.as_posix(),
         settings=settings,
-        claims=read_claims(checked(stores["claims"])),
+        claims=[judgement for judgement in judgements if judgement.kind == "claim"],
+        checks=[judgement for judgement in judgements if judgement.kind == "check"],
         questions=questions_of(figures, shown),
         figures=figures,
         made=made,

@@ -43,6 +43,7 @@ def measure(case: Case, torus: Torus, minima: Minima, options: Mapping) -> xr.Da
         "draws": options["draws"],
         "noise": "flips" if case.binary else "multiplicative",
         "precision": precision,
+        "samples": options["samples"],
     }
     return minima_dataset(
         minima.arms, minima.seeds, measured.variables, coordinates=coordinates, attrs=attrs
