@@ -27,6 +27,18 @@ from symgeom.study.claims.question import Answer, Question
 from symgeom.study.claims.selection import Selection
 
 
+class Coefficient(Student):
+    """A correlation, whose interval ends at -1 and 1."""
+
+    def low(self, tail: float) -> float:
+        """Return the lower end of an interval."""
+        return float(np.clip(super().low(tail), -1, 1))
+
+    def high(self, tail: float) -> float:
+        """Return the upper end of an interval."""
+        return float(np.clip(super().high(tail), -1, 1))
+
+
 def ask_correlation(selection: Selection, side: str) -> Question:
     """Ask for the rank correlation of two measures within arms.
 
@@ -100,7 +112,8 @@ def _mean_of_parts(parts: Sequence[Student]) -> Throughout:
     for which in subsets(len(parts)):
         shares = variances[which] / len(which) ** 2
         error, freedom = standard_error(shares, freedoms[which])
-        ways.append(Student(float(estimates[which].mean()), float(error), float(freedom)))
+        estimate = float(estimates[which].mean())
+        ways.append(Coefficient(estimate, float(error), float(freedom)))
     return Throughout(ways[0].estimate, ways)
 
 

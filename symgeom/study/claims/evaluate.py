@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
 import xarray as xr
 
 from symgeom.ground.checks import SymgeomError
@@ -212,13 +213,13 @@ def p_value(evidence: Evidence, threshold: float, direction: Direction) -> float
     -------
     float
         Twice the smaller of the p-values of the two sides; for an equivalence, twice the larger of
-        those against being outside on either side.
+        those against being outside on either side; NaN if one is not known.
     """
     if direction == "within":
         outside = [evidence.below(threshold), evidence.above(-threshold)]
-        return min(1.0, 2 * max(outside))
+        return float(np.clip(2 * np.max(outside), 0, 1))
     beyond = [evidence.above(threshold), evidence.below(threshold)]
-    return min(1.0, 2 * min(beyond))
+    return float(np.clip(2 * np.min(beyond), 0, 1))
 
 
 def _networks(question: Question) -> dict[str, int]:

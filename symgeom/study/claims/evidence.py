@@ -214,7 +214,7 @@ class Largest:
     def above(self, threshold: float) -> float:
         """Return the p-value against a truth of at most the threshold."""
         smallest = _worst(min, [number.above(threshold) for number in self.numbers])
-        return min(1.0, len(self.numbers) * smallest)
+        return smallest if math.isnan(smallest) else min(1.0, len(self.numbers) * smallest)
 
     def below(self, threshold: float) -> float:
         """Return the p-value against a truth of at least the threshold."""

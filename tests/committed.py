@@ -1,0 +1,93 @@
+"""The committed tables of a study as arrays, as far as they hold what claims ask for."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from symgeom.study.claims.measured import Measured
+
+REFERENCE = Path(__file__).parents[1] / "results/reference"
+ENDS = ("first_arm", "first_seed", "second_arm", "second_seed")
+ROLES = {
+    "flat": "rsgd",
+    "reference": "sgd",
+    "sharp": "adversarial",
+    "equivariant": ["sgd", "adversarial"],
+    "adaptive": "adam",
+}
+
+
+def rows(study: str, table: str, case: str) -> list[dict[str, str]]:
+    """Return the rows of a table about a case."""
+    with (REFERENCE / study / f"{table}.csv").open() as file:
+        return [row for row in csv.DictReader(file) if row["case"] == case]
+
+
+def numbers(table: list[dict[str, str]], name: str) -> np.ndarray:
+    """Return a column; NaN where it is empty or missing."""
+    return np.array([float(row.get(name) or "nan") for row in table])
+
+
+def measured(study: str, case: str, *, threshold: float = 0.005) -> Measured:
+    """Return what a study measured, without random controls and curves."""
+    minima, pairs = rows(study, "minima", case), rows(study, "pairs", case)
+    arms = sorted({row["arm"] for row in minima})
+    seeds = sorted({int(row["seed"]) for row in minima})
+    order = np.array([(arms.index(row["arm"]), int(row["seed"])) for row in minima]).T
+
+    def over_minima(name: str) -> xr.DataArray:
+        values = np.full((len(arms), len(seeds)), np.nan)
+        values[tuple(order)] = numbers(minima, name)
+        return xr.DataArray(values, {"arm": arms, "seed": seeds})
+
+    usable = over_minima("epochs") > np.inf
+    usable.values[tuple(order)] = [row["usable"] == "True" for row in minima]
+    ends = {name: ("pair", [row[name] for row in pairs]) for name in ENDS}
+    for name in ENDS[1::2]:
+        ends[name] = ("pair", [int(row[name]) for row in pairs])
+
+    def over_pairs(name: str) -> xr.DataArray:
+        return xr.DataArray(numbers(pairs, name), ends, "pair")
+
+    variants = [
+        name.removeprefix("barrier ").removesuffix(" train")
+        for name in pairs[0]
+        if name.startswith("barrier ") and name.endswith(" train")
+    ]
+    barriers = [over_pairs(f"barrier {variant} train") for variant in variants]
+    # The tables hold no curves along the chains: their ends are the minima.
+    error = over_minima("train_error")
+    at_ends = []
+    for end in ("first", "second"):
+        labels = zip(ends[f"{end}_arm"][1], ends[f"{end}_seed"][1], strict=True)
+        at_ends.append([float(error.sel(arm=arm, seed=seed)) for arm, seed in labels])
+    worse = over_pairs("bend_error").copy(data=np.maximum(*at_ends))
+    along = xr.concat([worse, worse], "t").expand_dims(split=["train"])
+    energy = over_minima("mean_local_energy").expand_dims(amplitude=[1.0])
+    margin = over_minima("margin_0.1").expand_dims(quantile=[0.1])
+    displaced = over_minima("displacement end") - over_minima("displacement start")
+    stages = {
+        "minima": {"test_error": over_minima("test_error"), "usable": usable},
+        "flatness": {"local_energy": energy, "margin": margin},
+        "distances": {"distance": over_pairs("distance aligned").expand_dims(stage=["aligned"])},
+        "paths": {
+            "barrier": xr.concat(barriers, xr.IndexVariable("variant", variants)).expand_dims(
+                split=["train"]
+            )
+        },
+        "chains": {
+            "bend_error": over_pairs("bend_error"),
+            "straight_error": over_pairs("straight_error"),
+            "error": along,
+        },
+        "ledgers": {
+            "closure": over_minima("closure"),
+            "first_order": over_minima("first_order"),
+            "charge_hidden1": over_minima("charge_hidden1 end"),
+        },
+        "equilibria": {"displacement": displaced.expand_dims(moment=["start", "end"])},
+    }
+    datasets = {name: xr.Dataset(arrays) for name, arrays in stages.items()}
+    return Measured(datasets, ROLES, threshold)
