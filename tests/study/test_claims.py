@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.stats
 import synthetic_study
 import xarray as xr
 
@@ -623,43 +624,36 @@ def test_case_and_level_are_written_into_every_claim():
     assert wide[0].high - wide[0].low > 1.5 * (narrow[0].high - narrow[0].low)
 
 
-def test_the_perceptron_is_judged_by_its_own_pairs():
-    kinds = np.array(["typical"] * 6 + ["robust"] * 6)
-    first, second = (
-        np.array(ends) for ends in zip(*itertools.combinations(range(12), 2), strict=True)
-    )
-    kind = np.array(
-        ["-".join(sorted((kinds[a], kinds[b]))) for a, b in zip(first, second, strict=True)]
-    )
-    barrier = np.array(
-        [
-            {"typical-typical": 0.02, "robust-typical": 0.005, "robust-robust": 0.0}[each]
-            for each in kind
-        ]
-    )
-    barrier += 0.001 * np.tile(JITTER, 2)[first] / 0.004
-    solutions = xr.Dataset(
+def solutions_of(draws: int) -> xr.Dataset:
+    """Return pairs of solutions in several draws, which differ by a jitter."""
+    kinds = ["robust-robust", "robust-typical", "typical-typical", "typical-typical"]
+    barriers = [[0.0, 0.005 + JITTER[draw], 0.01, 0.03] for draw in range(draws)]
+    return xr.Dataset(
         {
-            "barrier": ("pair", barrier),
-            "first": ("pair", first),
-            "second": ("pair", second),
-            "kind": ("pair", kind),
-        }
-        | {"solution_kind": ("solution", kinds)},
+            "barrier": ("pair", np.concatenate(barriers)),
+            "kind": ("pair", kinds * draws),
+            "draw": ("pair", np.repeat(np.arange(draws), 4)),
+        },
         attrs={"dimension": 1000, "density": 3.0, "threshold": -0.5},
     )
-    (claim,) = evaluate_model("solutions", solutions)
-    assert (claim.identifier, claim.case, claim.verdict, claim.n) == (
-        "H6-anchor",
-        "perceptron",
-        "supported",
-        15,
+
+
+def test_the_perceptron_is_judged_draw_by_draw():
+    (claim,) = evaluate_model("solutions", solutions_of(6))
+    assert (claim.identifier, claim.case) == ("H6-anchor", "perceptron")
+    assert (claim.verdict, claim.n, claim.unit_of_n) == ("supported", 6, "draws")
+    by_hand = scipy.stats.ttest_1samp(0.005 + JITTER - 0.02, 0).confidence_interval(0.95)
+    assert claim.estimate == pytest.approx(-0.015)
+    assert (claim.low, claim.high) == pytest.approx((by_hand.low, by_hand.high))
+    assert "the same in all studies of this size" in claim.statistic
+    unsolved = solutions_of(6)
+    unsolved["barrier"][:12] = np.nan
+    (claim,) = evaluate_model("solutions", unsolved)
+    assert (claim.verdict, claim.seeds, claim.n) == ("undecided", 3, 3)
+    assert claim.note == (
+        "no verdict below 5 draws: perceptron has 3; "
+        "left out: draw 0 (unsolved), draw 1 (unsolved), draw 2 (unsolved)"
     )
-    shifts = JITTER[[a % 6 for a, b in zip(first, second, strict=True)]] / 4
-    expected = [0.005, 0.02] + np.array(
-        [shifts[kind == each].mean() for each in ("robust-typical", "typical-typical")]
-    )
-    assert claim.estimate == pytest.approx(expected[0] - expected[1])
 
 
 def test_claims_have_names_of_their_own():
@@ -691,18 +685,7 @@ def valleys_and_solutions() -> dict[str, xr.Dataset]:
     at_ends = walked.isel(imbalance=0, drop=True)
     valleys["own_eigenvalue"] = at_ends
     valleys["charge_hidden1"] = at_ends.expand_dims(hidden1=3, axis=-1)
-    kinds = ["robust-typical", "typical-typical"] * 2
-    solutions = xr.Dataset(
-        {
-            "barrier": ("pair", [0.1, 0.2, 0.1, 0.2]),
-            "first": ("pair", [0, 1, 0, 1]),
-            "second": ("pair", [1, 2, 2, 3]),
-            "kind": ("pair", kinds),
-            "solution_kind": ("solution", ["robust", "typical", "typical", "typical"]),
-        },
-        attrs={"dimension": 1000, "density": 3.0, "threshold": -0.5},
-    )
-    return {"valleys": xr.Dataset(valleys), "solutions": solutions}
+    return {"valleys": xr.Dataset(valleys), "solutions": solutions_of(6)}
 
 
 def test_models_are_asked_their_own_claims_only():

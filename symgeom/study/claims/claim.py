@@ -35,7 +35,7 @@ class Claim:
         Paper and section.
     statistic : str
         The number, in words, with its unit.
-    unit_of_n : {"seeds", "pairs", "minima", "triples"}
+    unit_of_n : {"seeds", "pairs", "minima", "triples", "draws"}
         What the statistic is taken over.
     threshold : float
         The claim says on which side of it the statistic lies, or that its size is smaller; NaN: the

@@ -20,7 +20,13 @@ from symgeom.study.claims.registry import CLAIMS_OF_CASES, CLAIMS_OF_MODELS
 OPTIONAL = ("valleys",)
 """Stages that not every study has."""
 
-SINGULAR = {"seeds": "seed", "pairs": "pair", "minima": "minimum", "triples": "triple"}
+SINGULAR = {
+    "seeds": "seed",
+    "pairs": "pair",
+    "minima": "minimum",
+    "triples": "triple",
+    "draws": "draw",
+}
 
 
 def stages_of(claims: Iterable[Claim]) -> tuple[str, ...]:
@@ -194,7 +200,7 @@ def judge(claim: Claim, measured: Measured, *, level: float = LEVEL) -> Judgemen
         high=evidence.high(tail),
         p=p_value(evidence, threshold, claim.direction),
     )
-    return _with_notes(judgement, _short_arms(question), answer.remark, _left_out(question))
+    return _with_notes(judgement, _short_arms(claim, question), answer.remark, _left_out(question))
 
 
 def p_value(evidence: Evidence, threshold: float, direction: Direction) -> float:
@@ -227,13 +233,14 @@ def _networks(question: Question) -> dict[str, int]:
     return dict(sorted(Counter(question.strata).items()))
 
 
-def _short_arms(question: Question) -> str:
+def _short_arms(claim: Claim, question: Question) -> str:
     """Say which arms have too few networks for a verdict."""
     short = []
     for arm, networks in _networks(question).items():
         if networks < FEWEST:
             short.append(f"{arm} has {networks}")
-    return f"no verdict below {FEWEST} seeds: {', '.join(short)}" if short else ""
+    counted = "draws" if claim.unit_of_n == "draws" else "seeds"
+    return f"no verdict below {FEWEST} {counted}: {', '.join(short)}" if short else ""
 
 
 def _left_out(question: Question) -> str:

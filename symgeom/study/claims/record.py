@@ -14,11 +14,11 @@ from symgeom.ground.checks import SymgeomError, check_choice
 from symgeom.ground.whole_files import whole
 
 Direction = Literal["above", "below", "within"]
-Unit = Literal["seeds", "pairs", "minima", "triples"]
+Unit = Literal["seeds", "pairs", "minima", "triples", "draws"]
 Kind = Literal["claim", "check"]
 
 DIRECTIONS = ("above", "below", "within")
-UNITS = ("seeds", "pairs", "minima", "triples")
+UNITS = ("seeds", "pairs", "minima", "triples", "draws")
 KINDS = ("claim", "check")
 
 FEWEST = 5
@@ -39,7 +39,7 @@ class Judgement:
         Paper and section.
     statistic : str
         The number, in words, with its unit.
-    unit_of_n : {"seeds", "pairs", "minima", "triples"}
+    unit_of_n : {"seeds", "pairs", "minima", "triples", "draws"}
         What ``n`` counts.
     threshold : float
         The claim says on which side of it the statistic lies, or that its size is smaller.
@@ -53,9 +53,11 @@ class Judgement:
         Two-sided p-value against the threshold: the interval of a level excludes the threshold if
         the level is below ``1 - p``.
     n : int
-        Number of seeds, pairs, minima or triples; of the smaller side where two are compared.
+        Number of seeds, pairs, minima, triples or draws; of the smaller side where two are
+        compared.
     seeds : int
-        Number of networks of the smallest arm; below :data:`FEWEST` there is no verdict.
+        Number of networks of the smallest arm, or of draws of a model; below :data:`FEWEST` there
+        is no verdict.
     note : str
         What was left out, by name, and why a claim has no interval.
     case : str

@@ -1,12 +1,12 @@
 """A model that can be solved: the spherical negative perceptron.
 
 Solutions of the same constraints, found by gradient descent up to the threshold (typical) or up to
-a larger margin (robust). (a) Fraction of violated constraints along the great circle between two
-solutions: means over pairs, bands are the middle 80 % of the pairs. (b) The largest fraction on the
-way of each pair, computed without a grid; long lines are means, vertical ones the middle 80 %.
-Pairs share solutions and are not independent. Theory predicts a star: robust solutions are joined
-to each other and to typical ones by low barriers, while two typical ones are not. It is the model
-of the figure on hubs.
+a larger margin (robust), in several draws of the constraints; pairs are of one draw. (a) Fraction
+of violated constraints along the great circle between two solutions: means over pairs, bands are
+the middle 80 % of the pairs. (b) The largest fraction on the way of each pair, computed without a
+grid; long lines are means, vertical ones the middle 80 %. Pairs share solutions and are not
+independent. Theory predicts a star: robust solutions are joined to each other and to typical ones
+by low barriers, while two typical ones are not. It is the model of the figure on hubs.
 """
 
 from __future__ import annotations

@@ -35,30 +35,47 @@ def measure(options: Mapping) -> xr.Dataset:
     -------
     xr.Dataset
         Margins over solutions; errors, barriers and angles over pairs of them, NaN where one of the
-        two is none.
+        two is none. Every draw of the constraints has solutions of its own, and pairs among them.
     """
+    draws = []
+    solutions = 0
+    for draw in range(options["draws"]):
+        of_draw = _measure_draw(options, draw, first_solution=solutions)
+        solutions += of_draw.sizes["solution"]
+        draws.append(of_draw)
+    of_pairs = xr.concat([draw.drop_dims("solution") for draw in draws], "pair")
+    of_solutions = xr.concat([draw.drop_dims("pair") for draw in draws], "solution")
+    sizes = {name: options[name] for name in ("dimension", "density", "threshold", "draws")}
+    return of_pairs.merge(of_solutions).assign_attrs(sizes)
+
+
+def _measure_draw(options: Mapping, draw: int, *, first_solution: int) -> xr.Dataset:
+    """Solve one draw of the constraints, and measure between its solutions."""
     model = Perceptron.gaussian(
         options["dimension"],
         alpha=options["density"],
         kappa=options["threshold"],
-        generator=stream("perceptron", "patterns"),
+        generator=stream("perceptron", "patterns", draw),
     )
     solutions = {}
     for kind, margin in options["margins"].items():
-        generator = stream("perceptron", kind)
+        generator = stream("perceptron", kind, draw)
         solutions[kind] = solve(
             model, margin=margin, generator=generator, starts=options["solutions"]
         )
     kinds = []
     for kind, solution in solutions.items():
         kinds += [kind] * len(solution.solved)
-    solution_kinds = labelled("solution", kinds, "1", "what the margin asked for makes of it")
     ends = np.array(list(combinations(range(len(kinds)), 2)))
-    return xr.Dataset(
-        {**_circles(model, solutions, ends), **_label_solutions(solutions)},
-        {**_label_pairs(kinds, ends), "solution_kind": solution_kinds},
-        {name: options[name] for name in ("dimension", "density", "threshold")},
-    )
+    meaning = "number of the draw of the constraints"
+    coordinates = {
+        **_label_pairs(kinds, ends, first_solution),
+        "draw": labelled("pair", [draw] * len(ends), "1", meaning),
+        "solution_kind": labelled("solution", kinds, "1", "what the margin asked for makes of it"),
+        "solution_draw": labelled("solution", [draw] * len(kinds), "1", meaning),
+    }
+    variables = {**_circles(model, solutions, ends), **_label_solutions(solutions)}
+    return xr.Dataset(variables, coordinates)
 
 
 def _circles(model: Perceptron, solutions: Mapping[str, Solution], ends: np.ndarray) -> Labelled:
@@ -93,13 +110,14 @@ def _label_solutions(solutions: Mapping[str, Solution]) -> Labelled:
     }
 
 
-def _label_pairs(kinds: Sequence[str], ends: np.ndarray) -> Labelled:
+def _label_pairs(kinds: Sequence[str], ends: np.ndarray, first_solution: int) -> Labelled:
     """Label the pairs of solutions, and the points of the great circles between them."""
+    numbers = first_solution + ends
     pair_kinds = ["-".join(sorted((kinds[first], kinds[second]))) for first, second in ends]
     return {
         "kind": labelled("pair", pair_kinds, "1", "kinds of the two solutions"),
-        "first": labelled("pair", ends[:, 0], "1", "number of the first solution"),
-        "second": labelled("pair", ends[:, 1], "1", "number of the second solution"),
+        "first": labelled("pair", numbers[:, 0], "1", "number of the first solution"),
+        "second": labelled("pair", numbers[:, 1], "1", "number of the second solution"),
         "t": xr.Variable("t", _circle().numpy()),
     }
 

@@ -21,12 +21,12 @@ def solved() -> xr.Dataset:
     return solutions.measure(PERCEPTRON)
 
 
-def weights_by_hand() -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the patterns, and the solutions of the easy margin."""
+def weights_by_hand(draw: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the patterns of a draw, and its solutions of the easy margin."""
     model = Perceptron.gaussian(
-        40, alpha=2.0, kappa=-0.5, generator=stream("perceptron", "patterns")
+        40, alpha=2.0, kappa=-0.5, generator=stream("perceptron", "patterns", draw)
     )
-    easy = solve(model, margin=-0.5, generator=stream("perceptron", "easy"), starts=3)
+    easy = solve(model, margin=-0.5, generator=stream("perceptron", "easy", draw), starts=3)
     return model.patterns, easy.weights
 
 
@@ -34,7 +34,7 @@ def test_margins_are_those_of_the_patterns(solved):
     patterns, weights = weights_by_hand()
     unit = weights / weights.norm(dim=1, keepdim=True)
     smallest = (unit @ patterns.T).min(1).values
-    easy = solved["margin"][(solved["solution_kind"] == "easy").values]
+    easy = solved["margin"][(solved["solution_kind"] == "easy").values][:3]
     scale = easy.values / smallest.numpy()
     np.testing.assert_allclose(scale, scale[0], rtol=1e-12)
     assert (easy >= -0.5).all()
@@ -70,8 +70,19 @@ def test_solutions_say_what_they_are(solved):
     assert solved["error"].dims == ("pair", "t")
     assert solved["angle"].attrs["units"] == "rad"
     assert sorted(set(solved["kind"].values)) == ["easy-easy", "easy-hopeless", "hopeless-hopeless"]
-    assert solved.sizes == {"pair": 15, "solution": 6, "t": 41}
-    assert solved.attrs == {"dimension": 40, "density": 2.0, "threshold": -0.5}
+    assert solved.sizes == {"pair": 30, "solution": 12, "t": 41}
+    assert solved.attrs == {"dimension": 40, "density": 2.0, "threshold": -0.5, "draws": 2}
+
+
+def test_every_draw_has_constraints_solutions_and_pairs_of_its_own(solved):
+    patterns = [weights_by_hand(draw)[0] for draw in range(2)]
+    assert not torch.equal(*patterns)
+    assert solved["draw"].values.tolist() == [0] * 15 + [1] * 15
+    draw_of_solution = solved["solution_draw"].values
+    for end in ("first", "second"):
+        np.testing.assert_array_equal(draw_of_solution[solved[end].values], solved["draw"])
+    one = solutions.measure(PERCEPTRON | {"draws": 1})
+    xr.testing.assert_equal(one["angle"], solved["angle"].isel(pair=slice(15)))
 
 
 @pytest.mark.filterwarnings("ignore:overflow")
