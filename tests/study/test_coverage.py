@@ -11,8 +11,9 @@ import pytest
 import scipy.stats
 from numpy.typing import NDArray
 
-from symgeom.study.claims.averages import ask_fraction, ask_over_arms
+from symgeom.study.claims.averages import ask_fraction, ask_over_arms, by_arm, over_arms
 from symgeom.study.claims.correlation import ask_correlation
+from symgeom.study.claims.evaluate import p_value
 from symgeom.study.claims.evidence import Fraction, Largest, Student, Throughout
 from symgeom.study.claims.family import as_family, holm
 from symgeom.study.claims.jackknife import (
@@ -28,7 +29,7 @@ from symgeom.study.claims.selection import Selection
 
 NETWORKS = (3, 4, 6, 12)
 STUDIES = 3000
-LOOPS = 250
+LOOPS = 120
 TAIL = 0.025
 
 
@@ -146,6 +147,41 @@ def test_intervals_of_averages_over_arms_cover(arms: int, networks: int):
 
 
 @pytest.mark.parametrize("networks", NETWORKS)
+@pytest.mark.parametrize("shifts", [(0.0, 0.0, 0.0), (0.0, 0.5, 3.0)], ids=["ties", "one lowest"])
+def test_intervals_of_the_lowest_variant_cover(shifts: tuple[float, ...], networks: int):
+    """One variant of a path beside the lowest of three others (H3b), in three arms."""
+    generator = np.random.default_rng(networks)
+    strata = np.repeat(list("abc"), networks)
+    members = pairs_of(strata)
+    hits = []
+    for _ in range(LOOPS):
+        values = over_pairs(generator, members, (4,)) + np.array([0.0, *shifts])
+        sorted_units = by_arm(Selection(strata, members, values, ()))
+        means = sorted_units.means(leave_one_out(len(strata)))
+        evidence = Largest(
+            [over_arms(means[..., 0] - means[..., row], strata) for row in (1, 2, 3)]
+        )
+        hits.append(evidence.low(TAIL) <= 0 <= evidence.high(TAIL))
+    assert np.mean(hits) >= 0.93
+
+
+@pytest.mark.parametrize("networks", [6, 12])
+def test_what_differs_by_the_margin_is_not_equivalent(networks: int):
+    """Pairs of two arms (K-order) whose means are one standard deviation apart."""
+    generator = np.random.default_rng(networks)
+    strata = np.repeat(["a", "b"], networks)
+    members = pairs_of(strata)
+    first = strata[members[:, 0]] == "a"
+    verdicts = []
+    for _ in range(LOOPS):
+        values = over_pairs(generator, members, (1,), share=0.9) + first[:, None]
+        selection = Selection(strata, members, values, ())
+        evidence = ask_contrast(selection, {"a": first, "b": ~first}).answer().evidence
+        verdicts.append(p_value(evidence, float(values[first].std(ddof=1)), "within") < 0.05)
+    assert np.mean(verdicts) <= 0.05
+
+
+@pytest.mark.parametrize("networks", NETWORKS)
 @pytest.mark.parametrize("arms", [1, 5])
 @pytest.mark.parametrize("kind", ["every pair for itself", "networks that spoil all their pairs"])
 def test_intervals_of_fractions_cover(kind: str, arms: int, networks: int):
@@ -194,7 +230,7 @@ def test_effects_of_arms_support_no_correlation(pairs: bool):
     """Arms differ in both measures, which have nothing to do with each other."""
     generator = np.random.default_rng(0)
     supported, pooled = [], []
-    for _ in range(400):
+    for _ in range(250):
         selection = correlated(generator, 5, 6, 0.0, pairs=pairs, between=3.0)
         evidence = ask_correlation(selection, "units").answer().evidence
         supported.append(evidence.low(TAIL) > 0)

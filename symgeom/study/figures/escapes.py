@@ -71,7 +71,7 @@ def draw(results: Results) -> Picture:
         _barriers(panels["c"], paths, pairs, look_of)
     letter(panels)
     bound = mark("o", "lower bound", fill="white")
-    key(figure, counts(usable), results.arms, lines=False, extra=[bound])
+    key(figure, counts(usable), look_of, lines=False, extra=[bound])
     note(figure, results.left_out())
     return figure
 
