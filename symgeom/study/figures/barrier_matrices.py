@@ -71,9 +71,11 @@ def draw(results: Results) -> Picture:
     if _sparse(matrices["train"]):
         return _strips(results, barriers)
     top = max(np.nanmax(matrix.means) for matrix in matrices.values())
-    crowded = len(matrices["train"].arms) > ROOMY
+    count = len(matrices["train"].arms)
+    crowded = count > ROOMY
     layout = [[split] for split in TITLES] if crowded else [list(TITLES)]
-    figure, panels = sheet(layout, width=PAGE, height=8.0 if crowded else 3.0)
+    height = 8.0 if crowded else max(3.0, 1.4 + 0.32 * count)
+    figure, panels = sheet(layout, width=PAGE, height=height)
     for split, matrix in matrices.items():
         scale = PowerNorm(0.4, vmin=0, vmax=top or 1)
         table(panels[split], matrix, form="{:.2f}", scale=scale)

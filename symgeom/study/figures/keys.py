@@ -21,6 +21,9 @@ TEST: Dashes = (0, (3, 1.5))
 HANDLE = 0.42
 """Width of a handle of a legend, with the spaces around it, in inches."""
 
+ROW = 0.16
+"""Height of a row of a legend, in inches."""
+
 LINE = 0.12
 """Height of a line of remarks, in inches."""
 
@@ -35,6 +38,8 @@ def key(
     extra: Sequence[Artist] = (),
 ) -> None:
     """Put the legend of the arms above the panels, each with its n.
+
+    The figure grows by the rows after the second.
 
     Parameters
     ----------
@@ -61,6 +66,8 @@ def key(
             handles.append(handle)
     handles.extend(extra)
     across = _fitting(handles, figure.get_figwidth())
+    rows = math.ceil(len(handles) / across)
+    figure.set_figheight(figure.get_figheight() + ROW * max(0, rows - 2))
     figure.legend(
         handles=_by_column(handles, across),
         loc="outside upper center",

@@ -6,7 +6,8 @@ largest Hessian eigenvalue over that of the balanced network, as a logarithm; (b
 networks: the rate at which gradient flow lowers the loss, over that of the balanced network; means
 over seeds, bars are Student's intervals. (c) The loss after gradient flow of fixed duration from
 untrained networks, means over all starts; the later, the darker. Nothing but the charge differs
-along a line; the published experiments vary the scale of the start, and with it the function.
+along a line; the published experiments vary the scale of the start, and with it the function. If
+the balanced network is the flattest and the slowest, the curves of a and b are lowest at zero.
 """
 
 from __future__ import annotations
