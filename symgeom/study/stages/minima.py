@@ -54,7 +54,10 @@ def label_minima(
         misclassified = f"fraction of {split} samples misclassified"
         variables[f"{split}_loss"] = labelled(MINIMUM, loss, "nat", f"{split} loss")
         variables[f"{split}_error"] = labelled(MINIMUM, error, "1", misclassified)
-    return variables | _label_training(trained, _states(trained, losses["train"]))
+    variables |= _label_training(trained, _states(trained, losses["train"]))
+    if trained.pretraining:
+        variables |= _label_pretraining(trained.pretraining)
+    return variables
 
 
 def _states(trained: Trained, losses: np.ndarray) -> list[str]:
@@ -86,6 +89,21 @@ def _label_training(trained: Trained, states: Sequence[str]) -> Labelled:
     along = (*MINIMUM, "epoch")
     variables["history_loss"] = labelled(along, trained.loss[None], "nat", "training loss")
     variables["history_error"] = labelled(along, trained.error[None], "1", "training error")
+    return variables
+
+
+def _label_pretraining(first_stage: Trained) -> Labelled:
+    """Label how a first stage on random labels ended: whether the seeds memorised them."""
+    last_epoch = first_stage.epochs[:, None]
+    error = first_stage.error.gather(1, last_epoch)[:, 0]
+    columns: dict[str, tuple[object, str]] = {
+        "status": (list(first_stage.status), "how the first stage ended, on random labels"),
+        "error": (error, "error on the random labels at the end of the first stage"),
+        "epochs": (first_stage.epochs, "epochs of the first stage"),
+    }
+    variables: Labelled = {}
+    for name, (column, meaning) in columns.items():
+        variables[f"pretraining_{name}"] = labelled(MINIMUM, [column], "1", meaning)
     return variables
 
 

@@ -77,6 +77,21 @@ def test_a_seed_that_meets_the_stop_rule_is_usable(tiny: TinyStudy, tmp_path):
     assert outcome.minima["usable"].all()
 
 
+@pytest.mark.parametrize(("asked", "ended"), [(0.0, "epoch limit"), (0.95, "reached")])
+def test_how_a_first_stage_on_random_labels_ended_is_stored(
+    tiny: TinyStudy, tmp_path, asked: float, ended: str
+):
+    recipe = {"method": "adv", "pretraining_epochs": 3, "pretraining_error": asked}
+    once = tiny.options["training"] | {"epochs": 1}
+    minima = train_arm(tiny.case, tiny.trained_spec, "adv", recipe, once, tmp_path).minima
+    assert minima["pretraining_status"].values.tolist() == [[ended] * 2]
+    assert (minima["pretraining_epochs"] <= 3).all()
+    error = minima["pretraining_error"].values
+    assert ((error <= asked) == (ended == "reached")).all()
+    assert (error > 0.5).all()  # nobody memorises in three epochs
+    assert not [name for name in tiny.minima_of["sgd"] if "pretraining" in str(name)]
+
+
 def test_histories_end_with_the_minimum(tiny: TinyStudy):
     for arm in ("sgd", "adam"):
         minima = tiny.minima_of[arm]
