@@ -24,7 +24,8 @@ def difference_of_margins(measured: Measured) -> Question:
     """
     margins = measured.stages["flatness"]["margin"]
     margin = margins.sel(quantile=QUANTILE, method="nearest", drop=True)
-    selection = select_minima(margin, measured.minima, measured.arms("flat", "sharp"))
+    minima = measured.minima_as("flat", "sharp")
+    selection = select_minima(margin, minima, measured.arms("flat", "sharp"))
     return ask_difference(selection, measured, first="flat", second="sharp")
 
 

@@ -19,6 +19,9 @@ ROLES = (
 )
 """The parts that arms can play."""
 
+NOT_MEMORISED = "random labels not memorised"
+"""Why a network is left out of a claim in which its arm is to be sharp."""
+
 
 def arms_of(roles: Roles, *names: str) -> tuple[str, ...]:
     """Return the arms that play a role; none if the study has no such role.
@@ -97,6 +100,20 @@ class Measured:
     def minima(self) -> xr.Dataset:
         """The trained networks, with ``usable(arm, seed)``."""
         return self.stages["minima"]
+
+    def minima_as(self, *names: str) -> xr.Dataset:
+        """Return the trained networks as these roles ask for them.
+
+        A network that did not memorise its random labels is not usable in the role "sharp".
+        """
+        if "sharp" not in names or "pretraining_status" not in self.minima:
+            return self.minima
+        usable = self.minima["usable"]
+        first_stage = self.minima["pretraining_status"]
+        failed = (first_stage != "") & (first_stage != "reached")
+        wanting = usable & failed & usable["arm"].isin(self.arms("sharp"))
+        status = self.minima["status"].where(~wanting, NOT_MEMORISED)
+        return self.minima.assign(usable=usable & ~wanting, status=status)
 
     def arms(self, *names: str) -> tuple[str, ...]:
         """Return the arms that play these roles."""
