@@ -53,7 +53,13 @@ def minima(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
     last = np.take_along_axis(error, length[..., None], -1)[..., 0]
     cost = np.array([{"rsgd": 3, "sam": 2}.get(arm, 1) for arm in sorted(ARMS)])[:, None]
     both = ("arm", "seed")
+    pretraining = np.full(shape, np.nan)
+    pretraining[sorted(ARMS).index("adversarial")] = 0.03
+    pretraining[sorted(ARMS).index("adversarial"), -1] = 0.84
+    memorised = np.select([pretraining < 0.1, pretraining >= 0.1], ["reached", "epoch limit"], "")
     variables = {
+        "pretraining_error": (both, pretraining),
+        "pretraining_status": (both, memorised),
         "train_error": (both, last),
         "test_error": (
             both,

@@ -165,6 +165,23 @@ def test_every_run_is_a_row_and_unusable_ones_are_in_no_mean():
     assert sam["test_error_deviation"] == pytest.approx(abs(errors[0] - errors[1]) / math.sqrt(2))
 
 
+def test_the_error_that_a_first_stage_left_is_shown(study):
+    tree = synthetic_study.case(["minima", "canonical"])
+    canonical = tree["canonical"].to_dataset()
+    minima = tree["minima"].to_dataset()
+    rows = minima_rows(minima, canonical, synthetic_study.ARMS)
+    pretrained = [row["pretraining_error"] for row in rows if row["pretraining_status"]]
+    assert pretrained == [0.03, 0.03, 0.84]
+    means = {row["arm"]: row["pretraining_error"] for row in arm_rows(rows, synthetic_study.ARMS)}
+    assert means["adversarial"] == pytest.approx(0.3)
+    assert math.isnan(means["sgd"])
+    assert "adversarial/2 (84.00 % error left): no claim takes these networks" in study[0]
+    assert study[0].count("Error on random labels") == 2
+    without = minima.drop_vars(["pretraining_error", "pretraining_status"])
+    rows = minima_rows(without, canonical, synthetic_study.ARMS)
+    assert not [row for row in rows if row["pretraining_status"]]
+
+
 def test_alignments_are_summed_up():
     objectives = np.array([[2.0, 2.5], [4.0, 3.0], [np.nan, np.nan], [8.0, 8.0]])
     alignments = xr.Dataset(

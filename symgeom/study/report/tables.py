@@ -33,7 +33,8 @@ def minima_rows(minima: xr.Dataset, canonical: xr.Dataset, arms: Sequence[str]) 
     ----------
     minima : xr.Dataset
         With ``status``, ``usable``, ``epochs``, both budgets of gradients, and the errors and
-        losses over (arm, seed).
+        losses over (arm, seed); with ``pretraining_error`` and ``pretraining_status`` if an arm has
+        a first stage.
     canonical : xr.Dataset
         With ``certificate`` over (arm, seed).
     arms : sequence of str
@@ -63,8 +64,17 @@ def minima_rows(minima: xr.Dataset, canonical: xr.Dataset, arms: Sequence[str]) 
             }
             for name in MEASURES_OF_RUNS:
                 row[name] = float(run[name])
+            row |= _first_stage(run)
             rows.append(row)
     return rows
+
+
+def _first_stage(run: xr.Dataset) -> dict:
+    """Say how a first stage on random labels ended; NaN and nothing if there was none."""
+    if "pretraining_error" not in run:
+        return {"pretraining_error": math.nan, "pretraining_status": ""}
+    error = float(run["pretraining_error"])
+    return {"pretraining_error": error, "pretraining_status": str(run["pretraining_status"].item())}
 
 
 def arm_rows(rows: Sequence[Mapping], arms: Sequence[str]) -> list[dict]:
@@ -80,8 +90,9 @@ def arm_rows(rows: Sequence[Mapping], arms: Sequence[str]) -> list[dict]:
     Returns
     -------
     list of dict
-        One row per arm: ``runs``, ``usable``, means of errors, epochs and budget, and the deviation
-        of the test error.
+        One row per arm: ``runs``, ``usable``, means of errors, epochs and budget, the deviation of
+        the test error, and the mean over all runs of the error on random labels at the end of a
+        first stage.
     """
     summary = []
     for arm in arms:
@@ -91,6 +102,7 @@ def arm_rows(rows: Sequence[Mapping], arms: Sequence[str]) -> list[dict]:
         for name in MEANS_OF_ARMS:
             row[name] = _mean([run[name] for run in usable])
         row["test_error_deviation"] = _deviation([run["test_error"] for run in usable])
+        row["pretraining_error"] = _mean([run["pretraining_error"] for run in runs])
         summary.append(row)
     return summary
 
