@@ -50,7 +50,7 @@ cases:
     network: {{name: mlp, options: {{widths: [280, 280]}}}}
 arms: {{rsgd: null, sam: null, adam: null, adversarial: null, sgd: {{learning_rate: 0.05}}}}
 training: {{precision: float32, epochs: 2, batch_size: 50, evaluate_every: 2,
-  checkpoint_every: 100, ledger_snapshots: 3}}
+  checkpoint_every: 100, ledger_snapshots: 3, go_on_without_usable: true}}
 symmetry: {{certificate_draws: 1}}
 alignment: {{method: greedy, random_controls: 2}}
 paths: {{points: 3, refinements: 0, cross_arm: none, star: false, compare: none, samples: 50}}

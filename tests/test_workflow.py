@@ -306,6 +306,7 @@ def test_a_new_arm_runs_its_own_jobs_and_what_gathers(study, tmp_path):
     new = override(tmp_path, "arms: {new: {method: sam}}")
     once = [
         "train_minima",
+        "check_training",
         "canonicalise_minima",
         "align_pairs",
         "measure_distances",

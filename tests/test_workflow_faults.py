@@ -138,14 +138,31 @@ arms: {rsgd: null, adam: null, sgd: {learning_rate: 3.0e+3, momentum: 0.9}}
 claims: {roles: {flat: sgd, reference: sgd, sharp: wild, adaptive: wild}}
 perceptron: null
 two_layer: null
+training: {go_on_without_usable: GO_ON}
 """
 """One seed of two arms: weights of one become huge, those of the other infinite."""
 
 
-def test_a_study_that_loses_all_its_networks_ends_with_a_report_that_says_so(clone, tmp_path):
-    run = snakemake(clone, *override(tmp_path, LOST), "--cores", "2")
-    assert run.returncode == 0, run.stdout + run.stderr
+def test_a_study_that_loses_all_its_networks_goes_on_to_a_report_if_asked_to(clone, tmp_path):
+    words = override(tmp_path, LOST.replace("GO_ON", "false"))
+    run = snakemake(clone, *words, "--cores", "2")
+    assert run.returncode != 0
+    assert "Traceback" not in run.stderr
+    counted = "Case tiny: 0 of 2 networks reached the stop rule.\n  sgd: 0 of 1; 1 diverged: lower "
+    assert counted + "arms.sgd.learning_rate\n  wild: 0 of 1; 1 diverged: lower arms" in run.stderr
+    stopped = (
+        "Error in check_training (case tiny): Cannot compare the minima of case 'tiny': 0 of 2"
+    )
+    assert stopped in run.stderr
+    assert "training.go_on_without_usable: true" in run.stderr
     folder = clone / "results/lost"
+    for stage in ("canonical", "flatness", "curvature", "equilibria", "valleys", "paths"):
+        assert not (folder / stage).exists()
+    words = override(tmp_path, LOST.replace("GO_ON", "true"))
+    run = snakemake(clone, *words, "--cores", "2")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert counted in run.stderr
+    assert "train_minima" not in run.stdout + run.stderr
     tree = open_study(folder)["tiny"]
     assert tree["minima"]["status"].values.tolist() == [["diverged"], ["diverged"]]
     assert np.isfinite(tree["minima"]["parameter.0.weight"].sel(arm="sgd")).all()

@@ -185,6 +185,7 @@ REACHING = {
     "study/stages/initialisations": {"draw_initialisations"},
     "study/stages/maps": {"map_planes"},
     "study/stages/paths": {"measure_paths"},
+    "study/stages/reached": {"check_training"},
     "study/stages/solutions": {"solve_perceptron"},
     "study/stages/symmetry": {"discover_symmetry"},
     "study/stages/valleys": {"walk_valleys"},
@@ -240,15 +241,28 @@ def test_a_case_may_limit_samples_and_train_its_chains_in_its_own_way():
 
 def test_seeds_that_are_split_train_alone_whatever_a_case_says():
     config = changed("cases.mlp.training", {"together": "auto", "epochs": 3})
-    assert options.training_of(config, "mlp", "sgd") == config["training"] | {
-        "together": "one",
-        "epochs": 3,
-    }
+    shared = dict(config["training"])
+    del shared["go_on_without_usable"]  # no network depends on it
+    assert options.training_of(config, "mlp", "sgd") == shared | {"together": "one", "epochs": 3}
     config["granularity"]["seeds_per_job"] = None
-    assert options.training_of(config, "mlp", "sgd") == config["training"] | {
-        "together": "auto",
-        "epochs": 3,
+    assert options.training_of(config, "mlp", "sgd") == shared | {"together": "auto", "epochs": 3}
+
+
+def test_the_keys_of_a_stop_rule_are_those_that_decide():
+    config = changed("cases.mlp.training", {"stop_loss": 0.5, "go_on_without_usable": True})
+    config["arms"]["sgd"]["epochs"] = 7
+    config["arms"]["mine"] = {"method": "checkpoints", "files": "mine"}
+    rules = options.stop_rules_of(config, "mlp")
+    assert "mine" not in rules
+    assert rules["sgd"] == {
+        "epochs": ("arms.sgd.epochs", 7),
+        "stop_error": ("training.stop_error", config["training"]["stop_error"]),
+        "stop_loss": ("cases.mlp.training.stop_loss", 0.5),
     }
+    assert rules["adam"]["epochs"] == ("training.epochs", config["training"]["epochs"])
+    assert options.goes_on(config, "mlp")
+    del config["cases"]["mlp"]["training"]
+    assert not options.goes_on(config, "mlp")
 
 
 def test_a_retried_job_asks_for_twice_as_much():

@@ -22,9 +22,11 @@ from symgeom.study.planning.options import (
     arms_by,
     case_options,
     command_options,
+    goes_on,
     gpus,
     growing,
     recipe_of,
+    stop_rules_of,
     training_of,
 )
 from symgeom.study.planning.sources import ConfigError

@@ -76,3 +76,22 @@ use rule job_on_case as import_minima with:
         **runs("import_minima"),
         precision=lambda wildcards: training_of(config, wildcards.case)["precision"],
         seeds=lambda wildcards: BLOCKS[wildcards.block],
+
+
+# Of all arms at once: what follows waits for its word, and does not run again because an arm or a seed came later.
+use rule job as check_training with:
+    input:
+        minima=stores("minima", batches("minima")),
+    output:
+        reached="<results>/reached/{case}.json",
+    log:
+        "<results>/logs/check_training/{case}.log",
+    benchmark:
+        "<results>/benchmarks/check_training/{case}.tsv"
+    priority: 2  # all measures of the case wait for it
+    resources:
+        **needs(memory=1000, minutes=10, gpu=0),
+    params:
+        **runs("check_training", of_networks=False),
+        asked=lambda wildcards: stop_rules_of(config, wildcards.case),
+        go_on=lambda wildcards: goes_on(config, wildcards.case),

@@ -90,7 +90,9 @@ def difference_of_barriers(measured: Measured, *, first: str, second: str) -> Qu
     paths = measured.stages["paths"]
     on_training_data = paths["barrier"].sel(split="train", drop=True)
     barrier = on_training_data.reindex(variant=[full_variant(paths)])
-    selection = select_pairs(barrier, measured.minima_as(first, second), measured.arms(first, second))
+    selection = select_pairs(
+        barrier, measured.minima_as(first, second), measured.arms(first, second)
+    )
     return ask_difference(selection, measured, first=first, second=second)
 
 

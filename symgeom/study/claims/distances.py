@@ -37,7 +37,9 @@ def difference_of_distances(measured: Measured, *, first: str, second: str) -> Q
     """
     distance = measured.stages["distances"]["distance"]
     aligned = distance.sel(stage="aligned", drop=True)
-    selection = select_pairs(aligned, measured.minima_as(first, second), measured.arms(first, second))
+    selection = select_pairs(
+        aligned, measured.minima_as(first, second), measured.arms(first, second)
+    )
     return ask_difference(selection, measured, first=first, second=second)
 
 

@@ -68,7 +68,9 @@ def difference_of_energies(measured: Measured, *, first: str, second: str) -> Qu
         The difference of the mean local energies.
     """
     energy = mean_local_energy(measured.stages["flatness"])
-    selection = select_minima(energy, measured.minima_as(first, second), measured.arms(first, second))
+    selection = select_minima(
+        energy, measured.minima_as(first, second), measured.arms(first, second)
+    )
     return ask_difference(selection, measured, first=first, second=second)
 
 

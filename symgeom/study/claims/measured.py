@@ -102,10 +102,7 @@ class Measured:
         return self.stages["minima"]
 
     def minima_as(self, *names: str) -> xr.Dataset:
-        """Return the trained networks as these roles ask for them.
-
-        A network that did not memorise its random labels is not usable in the role "sharp".
-        """
+        """Return the networks, of which sharp ones are usable if they memorised random labels."""
         if "sharp" not in names or "pretraining_status" not in self.minima:
             return self.minima
         usable = self.minima["usable"]

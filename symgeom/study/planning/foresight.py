@@ -11,7 +11,7 @@ from itertools import chain, pairwise, product
 
 from symgeom.ground.schedule import Averaging
 from symgeom.study.planning.merging import without_null
-from symgeom.study.planning.options import TRAINING_KEYS, arms_by, training_of
+from symgeom.study.planning.options import arms_by, key_of_training, training_of
 from symgeom.study.planning.references import faults_of_references
 from symgeom.study.planning.split import number_of_seeds
 
@@ -154,7 +154,7 @@ def _batches_larger_than_the_data(config: Mapping) -> Iterator[Fault]:
                 f"is {size}, but case '{case}' has at most {samples} training samples. Lower it, "
                 "or take more samples."
             )
-            yield _key_of_training(config, case, arm, "batch_size"), fault
+            yield key_of_training(config, case, arm, "batch_size"), fault
 
 
 def _training_samples(data: Mapping) -> float:
@@ -266,12 +266,3 @@ def _probabilities_that_are_none(config: Mapping) -> Iterator[Fault]:
                 "is the probability of a flip. Give numbers up to 1."
             )
             yield ["flatness", "amplitudes"], fault
-
-
-def _key_of_training(config: Mapping, case: str, arm: str, key: str) -> list[str]:
-    """Return which key decides how an arm trains on a case."""
-    if key in TRAINING_KEYS and key in config["arms"][arm]:
-        return ["arms", arm, key]
-    if key in config["cases"][case].get("training", {}):
-        return ["cases", case, "training", key]
-    return ["training", key]

@@ -16,6 +16,12 @@ IMPORTED = "checkpoints"
 TRAINING_KEYS = ("batch_size", "epochs", "order", "augmentation")
 """What an arm's recipe may say about training beside its optimizer's options."""
 
+OF_CASES = ("go_on_without_usable",)
+"""What the section training says of a case as a whole: no network depends on it."""
+
+STOP_RULE = ("epochs", "stop_error", "stop_loss")
+"""What decides whether a network is a minimum."""
+
 
 def arms_by(config: Mapping, *, imported: bool) -> list[str]:
     """Return the arms that were trained elsewhere, or those that are trained here.
@@ -96,7 +102,88 @@ def training_of(config: Mapping, case: str, arm: str | None = None) -> dict:
     training |= {key: recipe[key] for key in TRAINING_KEYS if key in recipe}
     if config["granularity"]["seeds_per_job"]:
         training["together"] = "one"
-    return training
+    return {key: value for key, value in training.items() if key not in OF_CASES}
+
+
+def key_of_training(config: Mapping, case: str, arm: str, key: str) -> list[str]:
+    """Return which key decides how an arm trains on a case.
+
+    Parameters
+    ----------
+    config : mapping
+        The configuration.
+    case, arm : str
+        The case and the arm.
+    key : str
+        A key of the section ``training``.
+
+    Returns
+    -------
+    list of str
+        The key, after those above it.
+
+    Examples
+    --------
+    >>> config = {"arms": {"sgd": {"epochs": 3}}, "cases": {"mlp": {}}}
+    >>> key_of_training(config, "mlp", "sgd", "epochs")
+    ['arms', 'sgd', 'epochs']
+    """
+    if key in TRAINING_KEYS and key in config["arms"][arm]:
+        return ["arms", arm, key]
+    if key in config["cases"][case].get("training", {}):
+        return ["cases", case, "training", key]
+    return ["training", key]
+
+
+def stop_rules_of(config: Mapping, case: str) -> dict[str, dict[str, tuple[str, float]]]:
+    """Return what the networks of a case are trained to.
+
+    Parameters
+    ----------
+    config : mapping
+        The configuration.
+    case : str
+        The case.
+
+    Returns
+    -------
+    dict of str to dict
+        Of every arm that is trained here, by the names of :data:`STOP_RULE`: the key that decides,
+        and its value.
+    """
+    rules: dict[str, dict[str, tuple[str, float]]] = {}
+    for arm in arms_by(config, imported=False):
+        training = training_of(config, case, arm)
+        rules[arm] = {}
+        for name in STOP_RULE:
+            key = ".".join(key_of_training(config, case, arm, name))
+            rules[arm][name] = (key, training[name])
+    return rules
+
+
+def goes_on(config: Mapping, case: str) -> bool:
+    """Return whether a case goes on after a training that left nothing to compare.
+
+    Parameters
+    ----------
+    config : mapping
+        The configuration.
+    case : str
+        The case.
+
+    Returns
+    -------
+    bool
+        ``training.go_on_without_usable``, of the case or of the study.
+
+    Examples
+    --------
+    >>> config = {"training": {"go_on_without_usable": False}, "cases": {"mlp": {}}}
+    >>> goes_on(config, "mlp")
+    False
+    """
+    training = config["training"] | config["cases"][case].get("training", {})
+    return bool(training["go_on_without_usable"])
 
 
 def recipe_of(config: Mapping, arm: str) -> dict:
