@@ -1,10 +1,10 @@
 """Run a script's ``main`` for a rule of Snakemake, log what it says, say mistakes in a sentence.
 
 ``main`` takes keyword-only arguments without defaults; each is looked up among the rule's outputs,
-inputs, parameters and wildcards. ``stores`` are all inputs by name, ``config_digest`` is the digest
-of the rule's parameters. With the environment variable SYMGEOM_DEBUG set, a mistake shows its
-traceback. What killed attempts left half-written is removed first. Ctrl-C ends a job in a sentence,
-from its first import on.
+inputs, parameters, wildcards and resources. ``stores`` are all inputs by name, ``config_digest`` is
+the digest of the rule's parameters. With the environment variable SYMGEOM_DEBUG set, a mistake
+shows its traceback. What killed attempts left half-written is removed first. Ctrl-C ends a job in a
+sentence, from its first import on.
 """
 
 import hashlib
@@ -39,7 +39,8 @@ signal.signal(signal.SIGINT, stop)
 def launch(main: Callable[..., None], snakemake: object) -> None:
     """Call ``main`` with what the rule provides; exit with status 1 if it cannot be done."""
     arguments = {"config_digest": digest(snakemake), "stores": dict(snakemake.input.items())}
-    for part in (snakemake.wildcards, snakemake.params, snakemake.input, snakemake.output):
+    told = (snakemake.resources, snakemake.wildcards, snakemake.params)
+    for part in (*told, snakemake.input, snakemake.output):
         arguments |= dict(part.items())
     names = inspect.signature(main).parameters
     with logged(Path(snakemake.log[0])):

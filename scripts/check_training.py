@@ -1,4 +1,7 @@
-"""Say which networks of a case reached the stop rule; stop a case without any two of them."""
+"""Say which networks of a part reached the stop rule; stop a case without any two of them.
+
+A case stops here if it is one part. Of several parts none knows the networks of the others.
+"""
 
 import sys
 from collections.abc import Mapping
@@ -12,12 +15,12 @@ from symgeom.store import open_study
 from symgeom.study.stages.reached import measure
 
 
-def main(*, stores: Mapping, case: str, asked: Mapping, go_on: bool, reached: str) -> None:
-    folder = Path(reached).parents[1]
+def main(*, stores: Mapping, case: str, asked: Mapping, stops: int, reached: str) -> None:
+    folder = Path(reached).parents[2]
     study = open_study(folder, files=list(stores["minima"]), weights=False)
     counted = measure(case, study[case]["minima"].to_dataset(), asked)
     sys.stderr.write(counted.words)
-    if not go_on:
+    if stops:
         counted.check()
     write_sealed_json(reached, asdict(counted))
 

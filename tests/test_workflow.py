@@ -382,7 +382,7 @@ def test_a_store_of_another_schema_version_is_not_mixed_with_the_others(study, t
         "and versions are not mixed."
     )
     assert (
-        "Error in canonicalise_minima (case tiny, part 0): "
+        "Error in check_training (case tiny, part 0): "
         f"Cannot read 'results/small/minima/tiny/{found}"
     ) in run.stderr
     assert (

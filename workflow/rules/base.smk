@@ -26,7 +26,7 @@ use rule job_on_case as job_on_minima with:
         data="<results>/data/{case}.zarr.zip",
         symmetry="<results>/symmetry/{case}.json",
         minima=minima_of_part,
-        reached=ancient("<results>/reached/{case}.json"),
+        reached="<results>/reached/{case}/{part}.json",
     params:
         arms=arms_of_part,
         seeds=seeds_of_part,

@@ -78,20 +78,20 @@ use rule job_on_case as import_minima with:
         seeds=lambda wildcards: BLOCKS[wildcards.block],
 
 
-# Of all arms at once: what follows waits for its word, and does not run again because an arm or a seed came later.
+# What is measured of a part waits for its word. Whether it may stop the case is no parameter: what is measured would be measured again.
 use rule job as check_training with:
     input:
-        minima=stores("minima", batches("minima")),
+        minima=minima_of_part,
     output:
-        reached="<results>/reached/{case}.json",
+        reached="<results>/reached/{case}/{part}.json",
     log:
-        "<results>/logs/check_training/{case}.log",
+        "<results>/logs/check_training/{case}-{part}.log",
     benchmark:
-        "<results>/benchmarks/check_training/{case}.tsv"
-    priority: 2  # all measures of the case wait for it
+        "<results>/benchmarks/check_training/{case}-{part}.tsv"
+    priority: 2  # all measures wait for it
     resources:
         **needs(memory=1000, minutes=10, gpu=0),
+        stops=lambda wildcards: int(len(PARTS) == 1 and not goes_on(config, wildcards.case)),
     params:
-        **runs("check_training", of_networks=False),
-        asked=lambda wildcards: stop_rules_of(config, wildcards.case),
-        go_on=lambda wildcards: goes_on(config, wildcards.case),
+        script="check_training",  # no digest of its code, for the same reason
+        asked=lambda wildcards: stop_rules_of(config, wildcards.case, arms_of_part(wildcards)),

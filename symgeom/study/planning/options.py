@@ -135,8 +135,10 @@ def key_of_training(config: Mapping, case: str, arm: str, key: str) -> list[str]
     return ["training", key]
 
 
-def stop_rules_of(config: Mapping, case: str) -> dict[str, dict[str, tuple[str, float]]]:
-    """Return what the networks of a case are trained to.
+def stop_rules_of(
+    config: Mapping, case: str, arms: Sequence[str]
+) -> dict[str, dict[str, tuple[str, float]]]:
+    """Return what the networks of some arms of a case are trained to.
 
     Parameters
     ----------
@@ -144,6 +146,8 @@ def stop_rules_of(config: Mapping, case: str) -> dict[str, dict[str, tuple[str, 
         The configuration.
     case : str
         The case.
+    arms : sequence of str
+        The arms.
 
     Returns
     -------
@@ -152,7 +156,9 @@ def stop_rules_of(config: Mapping, case: str) -> dict[str, dict[str, tuple[str, 
         and its value.
     """
     rules: dict[str, dict[str, tuple[str, float]]] = {}
-    for arm in arms_by(config, imported=False):
+    for arm in arms:
+        if config["arms"][arm]["method"] == IMPORTED:
+            continue
         training = training_of(config, case, arm)
         rules[arm] = {}
         for name in STOP_RULE:
