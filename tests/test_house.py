@@ -288,7 +288,7 @@ def test_every_script_has_its_rule():
         ):
             called = re.match(r"use rule \w+ as (\w+) with:", rule)
             called = called or re.search(r'name:\s+f"(\w+)_{', rule)
-            script = re.search(r'\*\*runs\("(\w+)"', rule)
+            script = re.search(r'(?:\*\*runs\(|script=)"(\w+)"', rule)
             script = script or re.search(r'scripts/(\w+)\.py"', rule)
             if script:
                 names[script[1]] = called[1]
