@@ -150,9 +150,7 @@ def test_a_study_that_loses_all_its_networks_goes_on_to_a_report_if_asked_to(clo
     assert "Traceback" not in run.stderr
     counted = "Case tiny: 0 of 2 networks reached the stop rule.\n  sgd: 0 of 1; 1 diverged: lower "
     assert counted + "arms.sgd.learning_rate\n  wild: 0 of 1; 1 diverged: lower arms" in run.stderr
-    where = "Error in check_training (case tiny, part 0): "
-    stopped = f"{where}Cannot compare the minima of case 'tiny': 0 of 2"
-    assert stopped in run.stderr
+    assert "Error in check_training (case tiny, part 0): Cannot compare the minima" in run.stderr
     assert "training.go_on_without_usable: true" in run.stderr
     folder = clone / "results/lost"
     for stage in ("canonical", "flatness", "curvature", "equilibria", "valleys", "paths"):

@@ -119,7 +119,7 @@ def _short_of(short: xr.Dataset, asked: Asked) -> str:
         measures.append(f"training {name} {_range(values)} (asked: {most:g})")
         if values.max() > most:
             keys.append(key)
-    ended = f"{short.sizes['seed']} ended after {epochs} epochs with {' and '.join(measures)}"
+    ended = f"{short.sizes['seed']} ended at epoch {epochs} with {' and '.join(measures)}"
     return f"{ended}: raise {' or '.join(keys)}"
 
 

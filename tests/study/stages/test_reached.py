@@ -33,7 +33,7 @@ def trained(*seeds: tuple[str, float, float], labels: tuple[tuple[str, float], .
     return xr.Dataset(variables, {"arm": ["sgd"], "seed": list(range(len(seeds)))})
 
 
-LIMIT = "ended after 30 epochs with training loss"
+LIMIT = "ended at epoch 30 with training loss"
 MEMORISED = ("reached", 0.04)
 UNLEARNED = ("epoch limit", 0.84)
 
