@@ -253,34 +253,6 @@ def test_networks_that_memorised_nothing_are_not_sharp(failed: int):
     assert claims["H1b"].note.startswith(too_few) == (left < 2)
 
 
-SHARP = ("H1b", "H2a", "H3a", "H6-margin")
-"""The claims that ask for sharp minima."""
-
-
-@pytest.mark.parametrize("failed", [0, 1, 4, 5, 6])
-def test_networks_that_memorised_nothing_are_not_sharp(failed: int):
-    study = stages(hold=True)
-    before = judged(study)
-    ended = over_minima(dict.fromkeys(ARMS, 0.0)).astype(str)
-    ended[:] = ""
-    ended.loc["adversarial"] = ["epoch limit"] * failed + ["reached"] * (len(SEEDS) - failed)
-    status = xr.full_like(ended, "reached")
-    study["minima"] = study["minima"].assign(status=status, pretraining_status=ended)
-    claims = judged(study)
-    for name, claim in claims.items():
-        concerned = failed > 0 and name in SHARP
-        assert (claim != before[name]) == concerned
-        for seed in SEEDS:
-            left_out = f"adversarial/{seed} (random labels not memorised)"
-            assert (left_out in claim.note) == (concerned and seed < failed)
-    left = len(SEEDS) - failed
-    assert claims["H1b"].n == left
-    assert claims["H1b"].verdict == ("supported" if left > 1 else "undecided")
-    assert claims["H2a"].verdict == ("supported" if left > 2 else "undecided")
-    too_few = "too few data: sharp (adversarial) has"
-    assert claims["H1b"].note.startswith(too_few) == (left < 2)
-
-
 def test_all_claims_of_a_study_in_which_they_hold():
     claims = judged(stages(hold=True))
     verdicts = dict.fromkeys(claims, "supported") | {"H4": "undecided"}  # 24 networks: 12 pairs
