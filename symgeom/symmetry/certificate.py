@@ -29,16 +29,16 @@ from symgeom.ground.checks import SymgeomError, check_finite
 from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters, cast
 from symgeom.symmetry.evaluation import TOLERANCE, Evaluation, is_ordinary
-from symgeom.symmetry.group import GroupElement, act, random_element
+from symgeom.symmetry.group import GroupElement, act, random_element, restricted
 from symgeom.symmetry.spec import SymmetrySpec, UnitGroup, check_spec
 from symgeom.symmetry.visibility import (
     NEARBY,
     VISIBLE,
     largest_effect,
-    largest_on_legs,
     redrawn,
     relative_change,
     rounding_amplified,
+    shows_on_a_leg,
     size_of,
     visible_changes,
 )
@@ -285,9 +285,11 @@ class _Test:
         effect = largest_effect(group, call.outputs, point, generator)
         if not effect >= call.least_effect:
             return False
-        element = _restricted(random_element(self.exact, generator=generator), (group,))
+        element = random_element(self.exact, generator=generator)
+        alone = SymmetrySpec((group,))
         before = call.outputs(point)
-        change = relative_change(before, call.outputs(act(self.exact, element, point)))
+        moved = act(alone, restricted(alone, element), point)
+        change = relative_change(before, call.outputs(moved))
         if not change <= CANCELLED * effect:
             self.residual = change / effect
             self.failing_group = group.name
@@ -319,7 +321,7 @@ class _Invisible:
                 tensors.add(name)
         groups = []
         for group in test.exact.groups:
-            if not largest_on_legs(group, changes) > least:
+            if not shows_on_a_leg(group, changes, least):
                 groups.append(group)
         return _Invisible(tensors, groups)
 
@@ -357,7 +359,8 @@ def _bisect(call: Evaluation, spec: SymmetrySpec, element: GroupElement, params:
     before = call.outputs(params)
 
     def severity(groups: tuple[UnitGroup, ...]) -> float:
-        moved = act(spec, _restricted(element, groups), params)
+        part = SymmetrySpec(groups)
+        moved = act(part, restricted(part, element), params)
         change = relative_change(before, call.outputs(moved))
         return float("inf") if math.isnan(change) else change
 
@@ -366,13 +369,3 @@ def _bisect(call: Evaluation, spec: SymmetrySpec, element: GroupElement, params:
         middle = len(groups) // 2
         groups = max(groups[:middle], groups[middle:], key=severity)
     return groups[0].name
-
-
-def _restricted(element: GroupElement, groups: tuple[UnitGroup, ...]) -> GroupElement:
-    """Return what an element does to some groups."""
-    permutations: dict[str, Tensor] = {}
-    scales: dict[str, Tensor] = {}
-    for group in groups:
-        permutations[group.name] = element.permutations[group.name]
-        scales[group.name] = element.scales[group.name]
-    return GroupElement(permutations, scales)

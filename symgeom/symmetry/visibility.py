@@ -166,8 +166,8 @@ def visible_changes(
     return changes
 
 
-def largest_on_legs(group: UnitGroup, changes: Parameters) -> float:
-    """Return the largest visible change of the legs of a group.
+def shows_on_a_leg(group: UnitGroup, changes: Parameters, least: float) -> bool:
+    """Return whether a displacement of one leg of a group changes the outputs visibly.
 
     Parameters
     ----------
@@ -175,24 +175,27 @@ def largest_on_legs(group: UnitGroup, changes: Parameters) -> float:
         The group.
     changes : Parameters
         From :func:`visible_changes`; tensors that are missing count as invisible.
+    least : float
+        The smallest visible change.
 
     Returns
     -------
-    float
-        Of the leg that is seen best.
+    bool
+        Small tensors are looked at first, and one leg that shows is enough.
 
     Examples
     --------
     >>> from symgeom.symmetry.spec import Leg
-    >>> largest_on_legs(UnitGroup("hidden1", 2, (Leg("a", 0),)), {"a": torch.tensor([3.0, 4.0])})
-    5.0
+    >>> group = UnitGroup("hidden1", 2, (Leg("a", 0),))
+    >>> shows_on_a_leg(group, {"a": torch.tensor([3.0, 4.0])}, 4.5)
+    True
     """
-    lengths = [0.0]
-    for leg in group.legs:
-        if leg.tensor in changes:
-            entries = take(changes[leg.tensor], leg, group.size)
-            lengths.append(float(torch.linalg.vector_norm(entries)))
-    return max(lengths)
+    legs = [leg for leg in group.legs if leg.tensor in changes]
+    for leg in sorted(legs, key=lambda leg: changes[leg.tensor].numel()):
+        entries = take(changes[leg.tensor], leg, group.size)
+        if float(torch.linalg.vector_norm(entries)) > least:
+            return True
+    return False
 
 
 def largest_effect(
