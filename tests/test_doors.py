@@ -139,7 +139,7 @@ def copies(arguments: Mapping[str, object]) -> list[tuple[Tensor, Tensor]]:
 def test_a_wrong_argument_is_refused_in_a_sentence_and_changes_nothing(name: str, argument: str):
     """Some wrong things, drawn anew for every argument of every call, stand where it belongs."""
     source = random.Random(f"{name} {argument}")
-    for thing in source.sample(list(THINGS), 6):
+    for thing in source.sample(list(THINGS), 4):
         keywords = CALLS[name].keywords() | {argument: THINGS[thing]}
         before = copies(keywords)
         with contextlib.suppress(SymgeomError):

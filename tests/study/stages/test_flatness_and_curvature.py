@@ -197,6 +197,7 @@ def test_how_it_was_measured_is_stored(flat, curved):
         "escape_rise": 0.05,
         "noise": "multiplicative",
         "precision": "float64",
+        "samples": None,
     }
     assert flat["amplitude"].values.tolist() == FLATNESS_OPTIONS["amplitudes"]
     assert flat["quantile"].values.tolist() == [0.0, 0.01, 0.1, 0.5]
