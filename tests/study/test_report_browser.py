@@ -142,7 +142,10 @@ def test_figures_are_enlarged_and_turned_over_by_keys(page):
         assert dialog.get_attribute("aria-label").startswith(f"Figure {number}.")
     page.keyboard.press("Escape")
     assert not dialog.is_visible()
-    assert page.evaluate("document.activeElement.closest('figure').id") == "perceptron-perceptron"
+    # The page hears of the closed dialog a moment later.
+    page.wait_for_function(
+        "document.activeElement.closest('figure')?.id === 'perceptron-perceptron'", timeout=5000
+    )
 
 
 def test_contents_lead_to_the_figures(page):
