@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from symgeom.ground.checks import SymgeomError
+from symgeom.ground.own_code import first_line, told
 from symgeom.ground.types import Parameters
 
 
@@ -115,9 +116,7 @@ def fault(module: nn.Module, error: Exception) -> str:
     >>> fault(nn.Identity(), ValueError("no digits"))
     'its forward raises ValueError: no digits'
     """
-    lines = str(error).strip().splitlines()
-    reason = lines[0].removesuffix(".") if lines else type(error).__name__
-    raised = f"raises {type(error).__name__}: {reason}"
+    raised = f"raises {told(error)}"
     names = {layer: name for name, layer in module.named_modules()}
     innermost = module
     tensor = None
@@ -132,7 +131,7 @@ def fault(module: nn.Module, error: Exception) -> str:
         return f"its forward {raised}"
     layer = f"layer '{names[innermost]}'"
     if type(innermost).__module__.startswith("torch.nn") and tensor is not None:
-        return f"{layer} {innermost} cannot take {tuple(tensor.shape)} ({reason})"
+        return f"{layer} {innermost} cannot take {tuple(tensor.shape)} ({first_line(error)})"
     return f"{layer} ({type(innermost).__name__}) {raised}"
 
 

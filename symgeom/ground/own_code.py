@@ -155,6 +155,28 @@ def signature_of(function: Callable[..., object]) -> inspect.Signature:
         return inspect.Signature([everything, by_name])
 
 
+def first_line(error: BaseException) -> str:
+    r"""Return the first line of what an error says.
+
+    Parameters
+    ----------
+    error : BaseException
+        What was raised.
+
+    Returns
+    -------
+    str
+        Without its full stop.
+
+    Examples
+    --------
+    >>> first_line(ValueError("Too wide.\nSee below."))
+    'Too wide'
+    """
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else "no reason"
+
+
 def told(error: BaseException) -> str:
     """Say what a user's code raised, and in which line of a file of the user's.
 
@@ -173,8 +195,7 @@ def told(error: BaseException) -> str:
     >>> told(ValueError("too wide"))
     'ValueError: too wide'
     """
-    first_line, *_ = [*str(error).strip().splitlines(), "no reason"]
-    words = f"{type(error).__name__}: {first_line.rstrip('.')}"
+    words = f"{type(error).__name__}: {first_line(error)}"
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if not frame.filename.startswith(NOT_THE_USERS):
             return f"{words} ({frame.filename}, line {frame.lineno})"

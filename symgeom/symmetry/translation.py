@@ -31,6 +31,7 @@ from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError, check_finite, check_real
 from symgeom.ground.doors import door
+from symgeom.ground.own_code import told
 from symgeom.ground.types import Parameters, cast
 
 TOLERANCE = 1e-12
@@ -186,7 +187,7 @@ def _gradient(loss: Loss, point: dict[str, Tensor]) -> dict[str, Tensor]:
     except Exception as error:  # the user's own code runs here
         raise SymgeomError(
             f"Cannot differentiate the loss: at weights like the given ones it raises "
-            f"{type(error).__name__}: {error}. Give a function from a network's tensors by name to "
+            f"{told(error)}. Give a function from a network's tensors by name to "
             "one number, problem.loss for instance."
         ) from error
     return dict(zip(point, slopes, strict=True))

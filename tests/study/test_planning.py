@@ -43,6 +43,7 @@ def test_every_shipped_study_is_valid(file):
         config = {}
     update_config(config, yaml.safe_load(file.read_text()))
     configuration.complete(config, [ROOT / "config/config.yaml", file])
+    assert set(config["claims"]["roles"].values()) <= set(config["arms"])
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,6 @@ def profile(
         check_range(at_once, "the number of networks evaluated at once", least=1)
     t = torch.atleast_1d(t)
     path = as_path(path)
-    _check_networks(problem, path)
     problem = laid_out(problem)
     pairs = pairs_of(problem, path)
     one_by_one = together(problem, at_once) == 1
@@ -124,23 +123,46 @@ def profile(
     return Profile(t, loss, error, problem.batch_norm)
 
 
-def _check_networks(problem: Problem, path: Path) -> None:
-    """Raise unless a path begins with a network, or stacked ones, of the problem's architecture."""
+def pairs_of(problem: Problem, path: Path) -> tuple[int, ...]:
+    """Return the leading axes of a path's networks, once they are known to be the problem's.
+
+    Parameters
+    ----------
+    problem : Problem
+        The landscape.
+    path : Path
+        Of one network, or of stacked ones.
+
+    Returns
+    -------
+    tuple of int
+        ``()`` for one network, ``(k,)`` for ``k`` pairs.
+
+    Raises
+    ------
+    SymgeomError
+        If the path begins with a network of another architecture.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from symgeom.landscape.path import LinearPath
+    >>> problem = Problem(nn.Linear(1, 2, bias=False), torch.ones(1, 1), torch.tensor([1]))
+    >>> stacked = {"weight": torch.zeros(3, 2, 1)}
+    >>> pairs_of(problem, LinearPath(stacked, stacked))
+    (3,)
+    """
     start = path(0.0)
-    shapes = problem.architecture.shapes
-    trainable = next(name for name, _ in problem.module.named_parameters())
-    axes = start[trainable].ndim - len(shapes[trainable]) if trainable in start else 0
+    name, parameter = next(iter(problem.module.named_parameters()))
+    pairs: tuple[int, ...] = ()
+    if name in start:
+        shape = start[name].shape
+        pairs = tuple(shape[: len(shape) - parameter.ndim])
     network = start
-    for _ in range(axes):
+    for _ in pairs:
         network = unstack(network)[0]
     problem.architecture.check(network)
-
-
-def pairs_of(problem: Problem, path: Path) -> tuple[int, ...]:
-    """Return the leading axes of a path's networks: ``()`` for one, ``(k,)`` for ``k`` pairs."""
-    name, parameter = next(iter(problem.module.named_parameters()))
-    tensor = path.tensors(0.0, [name])[name]
-    return tuple(tensor.shape[: tensor.ndim - parameter.ndim])
+    return pairs
 
 
 def _networks_held(problem: Problem) -> int:

@@ -76,13 +76,20 @@ def rise(t: Tensor, values: Tensor) -> Tensor:
 
 def _check_grid(t: Tensor, values: Tensor) -> None:
     """Raise unless there is one value for each point of a grid that increases from 0 to 1."""
-    fits = t.shape in (values.shape, values.shape[-1:]) and t.ndim > 0 and t.numel() > 0
-    if not fits or (t[..., 0] != 0).any() or (t[..., -1] != 1).any() or not (t.diff() > 0).all():
-        run = ""
-        if t.ndim and t.numel():
-            run = f" from t = {t[..., 0].min():.6g} to {t[..., -1].max():.6g}"
+    if not t.ndim or not t.numel():
         raise SymgeomError(
-            f"Cannot measure a barrier on a grid of shape {tuple(t.shape)}{run} with values of "
-            f"shape {tuple(values.shape)}: give one value for each point of a grid that increases "
+            f"Cannot measure a barrier on a grid of shape {tuple(t.shape)}: give its points from 0 "
+            "to 1."
+        )
+    first = t[..., 0]
+    last = t[..., -1]
+    fits = t.shape in (values.shape, values.shape[-1:])
+    begins_and_ends = (first == 0).all() and (last == 1).all()
+    increases = (t.diff() > 0).all()
+    if not fits or not begins_and_ends or not increases:
+        raise SymgeomError(
+            f"Cannot measure a barrier on a grid of shape {tuple(t.shape)} from "
+            f"t = {first.min():.6g} to {last.max():.6g} with values of shape "
+            f"{tuple(values.shape)}: give one value for each point of a grid that increases "
             "from 0 to 1."
         )

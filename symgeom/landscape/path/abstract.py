@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError
+from symgeom.ground.own_code import told
 from symgeom.ground.types import Parameters
 from symgeom.landscape.path.points import one_pair
 
@@ -140,7 +141,7 @@ def as_path(path: PathFunction) -> Path:
         raise
     except Exception as error:  # the user's own code runs here
         raise SymgeomError(
-            f"Cannot follow the path: at t = 0 it raises {type(error).__name__}: {error}. Give a "
+            f"Cannot follow the path: at t = 0 it raises {told(error)}. Give a "
             "function from t to a network's tensors by name."
         ) from error
     if not isinstance(start, Mapping):

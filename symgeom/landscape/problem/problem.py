@@ -33,6 +33,7 @@ from symgeom.ground.architecture import Architecture
 from symgeom.ground.checks import SymgeomError, check_index, check_range
 from symgeom.ground.doors import check_attributes, comes_from_outside, door, door_with
 from symgeom.ground.modules import call_module, in_mode
+from symgeom.ground.own_code import told
 from symgeom.ground.types import Parameters
 from symgeom.landscape.batchnorm import BatchMode, check_policy
 from symgeom.landscape.problem.fit import check_fit
@@ -428,8 +429,8 @@ class Problem:
         except Exception as error:  # the user's own code may run here
             raise SymgeomError(
                 f"Cannot compute the losses of outputs of shape {tuple(outputs.shape)} and targets "
-                f"of shape {tuple(targets.shape)} and type {targets.dtype}: {error}. Give targets "
-                "that the loss takes, or another sample_loss."
+                f"of shape {tuple(targets.shape)} and type {targets.dtype}: {told(error)}. Give "
+                "targets that the loss takes, or another sample_loss."
             ) from error
         if losses.shape != targets.shape[:1]:
             raise SymgeomError(

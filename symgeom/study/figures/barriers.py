@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import xarray as xr
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Picture
 
@@ -83,12 +84,17 @@ def draw(results: Results) -> Picture:
         ceilings.append(min(peaks) > CEILING * untrained)
     letter(panels)
     numbers = {arm: len(members) for arm, members in pairs.items()}
-    extra = splits()
-    if np.isfinite(untrained):
-        extra.append(line(UNTRAINED, "untrained", colour=MUTED, width=0.8))
+    extra = [*splits(), *_of_untrained(untrained)]
     key(figure, numbers, look_of, heading="arm (pairs)", extra=extra)
     note(figure, _at_the_ceiling(ceilings), results.left_out())
     return figure
+
+
+def _of_untrained(error: float) -> list[Artist]:
+    """Return what the legend says of untrained networks, if their error is known."""
+    if not np.isfinite(error):
+        return []
+    return [line(UNTRAINED, "untrained", colour=MUTED, width=0.8)]
 
 
 def _untrained(minima: xr.Dataset) -> float:
