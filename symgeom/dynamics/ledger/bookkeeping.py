@@ -332,8 +332,14 @@ class Ledger:
 
     def _rows(self, stacked: Parameters, members: Tensor | Sequence[int] | None) -> slice | Tensor:
         """Return which rows of the account are meant, or raise if the stack does not fit them."""
-        rows = slice(None) if members is None else torch.as_tensor(members)
-        count = len(self._charge) if members is None else len(self._charge[rows])
+        rows: slice | Tensor = slice(None)
+        count = len(self._charge)
+        everyone = torch.arange(count)
+        if members is not None:
+            numbers = everyone[torch.as_tensor(members)]
+            count = len(numbers)
+            # A slice is a view: as long as all members train, nothing is copied to and fro.
+            rows = slice(None) if torch.equal(numbers, everyone) else numbers
         like = self._pair.like
         without_members = {name: stacked[name][:0] for name in like if name in stacked}
         check_same_tensors(without_members, like, "the step or snapshot")
