@@ -280,8 +280,10 @@ def has_walks_near_balance(measured: Measured) -> bool:
     """
     if not has_walks(measured):
         return False
-    imbalances = measured.stages["valleys"]["imbalance"].values
-    return (imbalances > 0).sum() > 1 and (imbalances < 0).any()
+    imbalances = measured.stages["valleys"]["imbalance"].values.tolist()
+    negative = [value for value in imbalances if value < 0]
+    positive = [value for value in imbalances if value > 0]
+    return bool(negative) and len(positive) > 1
 
 
 CLAIMS = (
