@@ -12,7 +12,7 @@ from symgeom.study.claims.evaluate import judge
 from symgeom.study.claims.measured import Measured
 from symgeom.study.claims.record import Judgement
 from symgeom.study.claims.registry import CLAIMS
-from symgeom.study.claims.valley import charge_distance, lowest_place, mean_charge
+from symgeom.study.claims.valley import charge_distance, lowest_position, mean_charge
 
 
 def judged(identifier: str, study: dict[str, xr.Dataset]) -> Judgement:
@@ -76,8 +76,8 @@ def tilted(study):
     """The same walks, lowest where each network has its own imbalance, about 0.6."""
     valleys, random = study["valleys"].copy(deep=True), np.random.default_rng(5)
     lowest = random.normal(0.6, 0.1, valleys["own_eigenvalue"].sel(moment="end").shape)
-    places = np.arcsinh(valleys["imbalance"].values)
-    heights = 3 * (places - np.arcsinh(lowest[..., None])) ** 2 - 1
+    positions = np.arcsinh(valleys["imbalance"].values)
+    heights = 3 * (positions - np.arcsinh(lowest[..., None])) ** 2 - 1
     for name, moment in (("eigenvalue", "end"), ("rate", "start")):
         old = valleys[name].sel(moment=moment)
         valleys[name].loc[{"moment": moment}] = np.where(old.notnull(), 2**heights, np.nan)
@@ -113,18 +113,18 @@ def test_a_valley_that_is_lowest_in_balance_does_not_support_another_place(study
 
 def test_where_a_curve_is_lowest():
     """Between the points as polynomials of numpy say; at an end, where it ends."""
-    places = np.array([-2.0, -1.0, 0.0, 0.5, 2.0])
+    positions = np.array([-2.0, -1.0, 0.0, 0.5, 2.0])
     heights = np.random.default_rng(3).normal(size=(40, 5))
-    found = lowest_place(places, heights)
-    for curve, place in zip(heights, found, strict=True):
+    found = lowest_position(positions, heights)
+    for curve, position in zip(heights, found, strict=True):
         lowest = int(np.argmin(curve))
-        expected = places[lowest]
+        expected = positions[lowest]
         if 0 < lowest < 4:
             near = slice(lowest - 1, lowest + 2)
-            square, linear, _ = np.polyfit(places[near], curve[near], 2)
+            square, linear, _ = np.polyfit(positions[near], curve[near], 2)
             expected = -linear / (2 * square)
-        assert place == pytest.approx(expected)
-    assert np.isnan(lowest_place(places, heights[0] + np.array([0, 0, np.nan, 0, 0])))
+        assert position == pytest.approx(expected)
+    assert np.isnan(lowest_position(positions, heights[0] + np.array([0, 0, np.nan, 0, 0])))
 
 
 def test_walks_to_the_outermost_imbalances_alone_do_not_tell_where_it_is_lowest(study):

@@ -157,18 +157,18 @@ def flattest_imbalance(measured: Measured) -> Question:
     """
     walked = measured.stages["valleys"]["eigenvalue"].sel(moment="end", drop=True)
     ordered = walked.sortby("imbalance").transpose("arm", "seed", "imbalance")
-    places = np.arcsinh(ordered["imbalance"].values)
-    lowest = np.sinh(lowest_place(places, np.log2(ordered.values)))
+    positions = np.arcsinh(ordered["imbalance"].values)
+    lowest = np.sinh(lowest_position(positions, np.log2(ordered.values)))
     flattest = ordered.isel(imbalance=0, drop=True).copy(data=lowest)
     return ask_over_arms(select_minima(flattest, measured.minima), "all minima")
 
 
-def lowest_place(places: NDArray, heights: NDArray) -> NDArray:
+def lowest_position(positions: NDArray, heights: NDArray) -> NDArray:
     """Return where curves are lowest: between the points of a grid, by a parabola.
 
     Parameters
     ----------
-    places : array, shape (point,)
+    positions : array, shape (point,)
         Of at least three points, in ascending order.
     heights : array, shape (..., point)
         The curves.
@@ -181,22 +181,22 @@ def lowest_place(places: NDArray, heights: NDArray) -> NDArray:
 
     Examples
     --------
-    >>> places = np.array([-1.0, 0.0, 2.0])
-    >>> lowest_place(places, np.array([(places - 0.25) ** 2, -places]))
+    >>> positions = np.array([-1.0, 0.0, 2.0])
+    >>> lowest_position(positions, np.array([(positions - 0.25) ** 2, -positions]))
     array([0.25, 2.  ])
     """
-    last = len(places) - 1
+    last = len(positions) - 1
     lowest = heights.argmin(axis=-1)
     middle = np.clip(lowest, 1, last - 1)
     around = np.stack([middle - 1, middle, middle + 1], axis=-1)
-    near = places[around]
+    near = positions[around]
     slopes = np.diff(np.take_along_axis(heights, around, axis=-1)) / np.diff(near)
     middles = (near[..., 1:] + near[..., :-1]) / 2  # there a parabola has the slopes of its chords
     with np.errstate(divide="ignore", invalid="ignore"):  # of curves that are straight
         share = slopes[..., 0] / (slopes[..., 0] - slopes[..., 1])
         vertex = middles[..., 0] + share * (middles[..., 1] - middles[..., 0])
     at_an_end = (lowest == 0) | (lowest == last)
-    minimum = np.where(at_an_end, places[lowest], vertex)
+    minimum = np.where(at_an_end, positions[lowest], vertex)
     return np.where(np.isfinite(heights).all(axis=-1), minimum, np.nan)
 
 
