@@ -34,7 +34,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import torch
-from scipy.stats import t as student
+from scipy.special import stdtrit
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError, check_choice
@@ -96,7 +96,7 @@ class HessianTrace:
         >>> round(low, 2), round(high, 2)
         (2.22, 7.78)
         """
-        half = float(student.ppf((1 + level) / 2, self.freedom)) * float(self.standard_error)
+        half = float(stdtrit(self.freedom, (1 + level) / 2)) * float(self.standard_error)
         return float(self.trace) - half, float(self.trace) + half
 
 
