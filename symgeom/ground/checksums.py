@@ -7,7 +7,7 @@ hold their checksums themselves.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 
 from symgeom.ground.checks import SymgeomError
@@ -28,26 +28,27 @@ REMAKE = (
 """By name, because snakemake does not miss a file when all that is made from it is there."""
 
 
-def write_checksums(path: str | Path, files: Iterable[str | Path]) -> None:
+def write_checksums(path: str | Path, contents: Mapping[str, bytes]) -> None:
     """List the checksums of files that lie in one folder.
 
     Parameters
     ----------
     path : str or Path
         The list to write, in the same folder; its name ends with :data:`SUFFIX`.
-    files : iterable of str or Path
-        The files, which are complete.
+    contents : mapping of str to bytes
+        What was written, by the names of the files. The files are not read back: somebody who makes
+        them again may have removed them.
 
     Examples
     --------
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
     >>> write_text(folder / "claims.csv", "case")
-    >>> write_checksums(folder / "tables.sha256", [folder / "claims.csv"])
+    >>> write_checksums(folder / "tables.sha256", {"claims.csv": b"case"})
     >>> broken_checksum(folder / "claims.csv")
     ''
     """
-    lines = [f"{_checksum(Path(file))}  {Path(file).name}\n" for file in files]
+    lines = [f"{_checksum(content)}  {name}\n" for name, content in contents.items()]
     write_text(path, "".join(lines))
 
 
@@ -101,7 +102,7 @@ def broken_checksum(path: str | Path) -> str:
         listed |= read_checksums(checksums)
     if file.name not in listed:
         return f"no file {file.parent}/*{SUFFIX} holds its checksum"
-    return "" if listed[file.name] == _checksum(file) else CHANGED
+    return "" if listed[file.name] == _checksum(file.read_bytes()) else CHANGED
 
 
 def read_checksums(path: Path) -> dict[str, str]:
@@ -125,5 +126,5 @@ def read_checksums(path: Path) -> dict[str, str]:
     return listed
 
 
-def _checksum(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _checksum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

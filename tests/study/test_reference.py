@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import synthetic_study
+from listed import list_checksums
 from PIL import Image
 
-from symgeom.ground.checksums import write_checksums
 from symgeom.store import write_store
 from symgeom.study.provenance import write_provenance
 from symgeom.study.reference import (
@@ -45,7 +45,7 @@ def test_pictures_keep_their_look_in_fewer_colours(tmp_path: Path):
     random = np.random.default_rng(0)
     pixels = random.integers(0, 255, (40, 40, 3)).astype(np.uint8)
     Image.fromarray(pixels).save(picture)
-    write_checksums(picture.with_name("figures.sha256"), [picture])
+    list_checksums(picture.with_name("figures.sha256"), [picture])
     keep_pictures(tmp_path / "kept", [str(picture)])
     small = Image.open(tmp_path / "kept" / "figures" / "mlp" / "claims.png")
     assert small.size == (40, 40)
@@ -63,7 +63,7 @@ def test_the_introduction_says_how_the_study_was_made(tmp_path: Path):
     write_provenance(provenance, made)
     table = tmp_path / "claims.csv"
     table.write_text("case\n")
-    write_checksums(tmp_path / "tables.sha256", [table])
+    list_checksums(tmp_path / "tables.sha256", [table])
     kept = tmp_path / "reference" / "tiny"
     kept.mkdir(parents=True)
     write_introduction(kept / "README.md", provenance, command="snakemake --cores 2")

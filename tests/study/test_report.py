@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 import synthetic_study
 import xarray as xr
+from listed import list_checksums
 from made_up_report import claims, outline, write_report
 from snakemake.cli import get_argument_parser
 
-from symgeom.ground.checksums import write_checksums
 from symgeom.store import read_store
 from symgeom.study.claims.record import write_claims
 from symgeom.study.figures.record import figure_named
@@ -284,7 +284,7 @@ def test_a_picture_without_a_width_is_a_page_wide(tmp_path):
     path.parent.mkdir()
     outline(path)
     path.write_text("<svg/>")
-    write_checksums(path.with_name("figures.sha256"), [path, path.with_suffix(".png")])
+    list_checksums(path.with_name("figures.sha256"), [path, path.with_suffix(".png")])
     words = {"question": "?", "title": "Flat.", "caption": "Yes.", "stages": []}
     shown = embed(path, {"flatness": words})
     assert (shown["inches"], shown["case"], shown["name"]) == (7.0, "mlp", "flatness")

@@ -5,7 +5,6 @@ case, two arms, kind of path and part of the data, with the interval of the jack
 (pairs share networks).
 """
 
-import csv
 from collections.abc import Iterable, Mapping
 from itertools import product
 from pathlib import Path
@@ -14,7 +13,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from symgeom.ground.whole_files import whole
+from symgeom.ground.whole_files import write_rows
 from symgeom.study.claims.jackknife import LEVEL, leave_one_out, student
 from symgeom.study.claims.selection import Selection, select_pairs
 
@@ -104,7 +103,7 @@ def _bounds(
     return average.estimate, average.low(tail), average.high(tail)
 
 
-def write_barriers(path: str | Path, rows: Iterable[Mapping]) -> None:
+def write_barriers(path: str | Path, rows: Iterable[Mapping]) -> bytes:
     """Write the table of barriers as CSV; numbers keep all their digits.
 
     Parameters
@@ -113,8 +112,10 @@ def write_barriers(path: str | Path, rows: Iterable[Mapping]) -> None:
         The file to write.
     rows : iterable of mapping
         As from :func:`barrier_intervals`.
+
+    Returns
+    -------
+    bytes
+        What the file holds.
     """
-    with whole(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    return write_rows(path, COLUMNS, rows)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from symgeom.ground.checks import SymgeomError, check_choice
-from symgeom.ground.whole_files import whole
+from symgeom.ground.whole_files import write_rows
 
 Direction = Literal["above", "below", "within"]
 Unit = Literal["seeds", "pairs", "minima", "triples", "draws"]
@@ -194,7 +194,7 @@ def table(judgements: Iterable[Judgement]) -> list[dict[str, str | float | int]]
     return rows
 
 
-def write_claims(path: str | Path, judgements: Iterable[Judgement]) -> None:
+def write_claims(path: str | Path, judgements: Iterable[Judgement]) -> bytes:
     """Write the claims table as CSV; numbers keep all their digits.
 
     Parameters
@@ -203,11 +203,13 @@ def write_claims(path: str | Path, judgements: Iterable[Judgement]) -> None:
         The file to write.
     judgements : iterable of Judgement
         In the order of the table.
+
+    Returns
+    -------
+    bytes
+        What the file holds.
     """
-    with whole(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(table(judgements))
+    return write_rows(path, COLUMNS, table(judgements))
 
 
 def read_claims(path: str | Path) -> list[Judgement]:
