@@ -19,6 +19,8 @@ SUFFIX = ".sha256"
 DIGITS = 64
 """Hexadecimal digits of a checksum."""
 
+MISSING = "there is no such file"
+
 CHANGED = "it was truncated or changed after it was written: its checksum does not fit"
 
 REMAKE = (
@@ -70,9 +72,7 @@ def checked(path: str | Path) -> Path:
     SymgeomError
         If the file is missing or changed, or no list holds its checksum.
     """
-    wrong = broken_checksum(path)
-    if wrong:
-        raise SymgeomError(f"Cannot read '{path}': {wrong}. {REMAKE.format(file=path)}")
+    check_whole(path, broken_checksum(path))
     return Path(path)
 
 
@@ -96,13 +96,59 @@ def broken_checksum(path: str | Path) -> str:
     """
     file = Path(path)
     if not file.is_file():
-        return "there is no such file"
+        return MISSING
     listed: dict[str, str] = {}
     for checksums in sorted(file.parent.glob(f"*{SUFFIX}")):
         listed |= read_checksums(checksums)
     if file.name not in listed:
         return f"no file {file.parent}/*{SUFFIX} holds its checksum"
     return "" if listed[file.name] == _checksum(file.read_bytes()) else CHANGED
+
+
+def check_whole(path: str | Path, wrong: str) -> None:
+    """Raise if something is wrong with a file.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    wrong : str
+        What is wrong with it, or nothing.
+
+    Raises
+    ------
+    SymgeomError
+        If something is.
+
+    Examples
+    --------
+    >>> check_whole("claims.csv", "")
+    """
+    if wrong:
+        raise SymgeomError(f"Cannot read '{path}': {with_remedy(path, wrong)}")
+
+
+def with_remedy(path: str | Path, wrong: str) -> str:
+    """Say what is wrong with a file and what to do.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    wrong : str
+        What is wrong with it, or nothing.
+
+    Returns
+    -------
+    str
+        Two sentences, or nothing.
+
+    Examples
+    --------
+    >>> with_remedy("claims.csv", MISSING).partition(": ")[0]
+    'there is no such file. Delete what is there and make it again'
+    """
+    return f"{wrong}. {REMAKE.format(file=path)}" if wrong else ""
 
 
 def read_checksums(path: Path) -> dict[str, str]:
