@@ -185,7 +185,8 @@ def _share(accounts: Sequence[_Account], seeds: int) -> np.ndarray:
     for account in accounts:
         changes = changes + changes_of(account.terms)
     of_all = changes.sum(-1)
-    of_optimizer = changes[..., TERMS.index("optimizer")]
+    own = [term.endswith("optimizer") for term in TERMS]  # in the step itself, and carried on
+    of_optimizer = changes[..., own].sum(-1)
     return of_optimizer / np.where(of_all > 0, of_all, np.nan)
 
 
