@@ -56,7 +56,11 @@ def measured(study: str, case: str, *, threshold: float = 0.005) -> Measured:
         for name in pairs[0]
         if name.startswith("barrier ") and name.endswith(" train")
     ]
-    barriers = [over_pairs(f"barrier {variant} train") for variant in variants]
+    barriers = {}
+    for name in ("barrier", "loss_barrier"):
+        columns = [over_pairs(f"{name} {variant} train") for variant in variants]
+        joined = xr.concat(columns, xr.IndexVariable("variant", variants))
+        barriers[name] = joined.expand_dims(split=["train"])
     # The tables hold no curves along the chains: their ends are the minima.
     error = over_minima("train_error")
     at_ends = []
@@ -72,11 +76,7 @@ def measured(study: str, case: str, *, threshold: float = 0.005) -> Measured:
         "minima": {"test_error": over_minima("test_error"), "usable": usable},
         "flatness": {"local_energy": energy, "margin": margin},
         "distances": {"distance": over_pairs("distance aligned").expand_dims(stage=["aligned"])},
-        "paths": {
-            "barrier": xr.concat(barriers, xr.IndexVariable("variant", variants)).expand_dims(
-                split=["train"]
-            )
-        },
+        "paths": barriers,
         "chains": {
             "bend_error": over_pairs("bend_error"),
             "straight_error": over_pairs("straight_error"),

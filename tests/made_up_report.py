@@ -64,6 +64,9 @@ def barriers() -> list[dict]:
         "pairs": 3,
         "low": 0.01,
         "high": 0.035,
+        "loss_mean": 0.0567,
+        "loss_low": -0.0012,
+        "loss_high": 1.25,
     }
     kinds = [
         ("sgd", "geodesic both", "train", 0.0234),

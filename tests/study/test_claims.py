@@ -79,6 +79,9 @@ def stages(*, hold: bool) -> dict[str, xr.Dataset]:
         [pair + sign * shift for shift in (0.4, 0.3, 0.2, 0.35, 0, 0.25)],
         xr.IndexVariable("variant", variants),
     )
+    # Inside arms the loss is in the order of the error; between them it rises less, or more.
+    across = train["first_arm"] != train["second_arm"]
+    loss = 3 * train - 0.1 * across if hold else 3 - 3 * train + across
     zero = dict.fromkeys(ARMS, 0.0)
     start, end = (1.0, 0.5) if hold else (0.5, 1.0)
     # The chains' worse ends have an error of 0.1.
@@ -98,7 +101,10 @@ def stages(*, hold: bool) -> dict[str, xr.Dataset]:
             "distance": xr.concat([pair + 0.3, pair], distance_stages),
             "random_distance": (("control", "stage"), random),
         }),
-        "paths": xr.Dataset({"barrier": xr.concat([train, 1 - train], splits)}),
+        "paths": xr.Dataset({
+            "barrier": xr.concat([train, 1 - train], splits),
+            "loss_barrier": xr.concat([loss, 1 - loss], splits),
+        }),
         "chains": xr.Dataset({
             "bend_error": 0.1 + 0 * pair + bent,
             "straight_error": 0.1 + 0 * pair + straight,
@@ -225,7 +231,7 @@ def test_a_foreign_table_is_refused(tmp_path: Path):
         read_claims(tmp_path / "claims.csv")
 
 
-SHARP = ("H1b", "H2a", "H3a", "H6-margin")
+SHARP = ("H1b", "H2a", "H3a", "H3-loss-sharp", "H6-margin")
 """The claims that ask for sharp minima."""
 
 
@@ -268,6 +274,9 @@ def test_all_claims_of_a_study_in_which_they_hold():
         "H3a-reference": (-0.1, 15),
         "H3b": (-0.2, 60),
         "H3-matching": (-0.25, 60),
+        "H3-loss": (0.1 / 0.45, 15),
+        "H3-loss-sharp": (0.1 / 0.75, 15),
+        "H3-loss-order": (1.0, 60),
         "H6-margin": (0.3, 6),
         "H6-star": (-0.05 + STAR, 90),
         "H4": (1.0, 276),
@@ -283,8 +292,10 @@ def test_all_claims_of_a_study_in_which_they_hold():
         claim.low <= claim.estimate <= claim.high or claim.low == pytest.approx(claim.high)
         for claim in claims.values()
     )
-    over_arms = {"H1c", "H2b", "H3b", "H3-matching", "H4", "H4-bend"}
-    assert {name for name, claim in claims.items() if claim.note} == over_arms
+    over_arms = {"H1c", "H2b", "H3b", "H3-matching", "H3-loss-order", "H4", "H4-bend"}
+    with_parts = {"H3-loss", "H3-loss-sharp"}
+    assert {name for name, claim in claims.items() if claim.note} == over_arms | with_parts
+    assert claims["H3-loss"].note == "relative to the arms: error 1, loss 0.778"
     assert claims["H2b"].note == "by arm: adam -1.25, adversarial -1.1, rsgd -1.4, sgd -1.3"
     assert claims["H1c"].note == (
         "within arms: adam 1.00, adversarial 1.00, rsgd 1.00, sgd 1.00; "
@@ -452,6 +463,26 @@ def test_triples_need_all_three_barriers_and_different_seeds():
     assert "H6-star" not in judged(study)
 
 
+def test_losses_are_asked_for_where_they_were_measured():
+    """Between two arms, and at all."""
+    study = stages(hold=True)
+    first, second = (study["paths"][f"{end}_arm"].values for end in ("first", "second"))
+    one_is_sharp = (first == "adversarial") != (second == "adversarial")
+    study["paths"] = study["paths"].isel(pair=np.flatnonzero(~one_is_sharp))
+    assert {name for name in judged(study) if "loss" in name} == {"H3-loss", "H3-loss-order"}
+    study["paths"] = study["paths"].drop_vars("loss_barrier")
+    assert not [name for name in judged(study) if "loss" in name]
+
+
+def test_barriers_inside_arms_that_are_zero_are_no_measure():
+    study = stages(hold=True)
+    same = study["paths"]["first_arm"] == study["paths"]["second_arm"]
+    study["paths"]["barrier"] = study["paths"]["barrier"].where(~same, 0.0)
+    claim = judged(study)["H3-loss"]
+    assert np.isnan(claim.estimate)
+    assert claim.verdict == "undecided"
+
+
 def test_barriers_have_an_interval_for_every_two_arms_and_kind_of_path(tmp_path: Path):
     study = stages(hold=True)
     rows = barrier_intervals(study["paths"], study["minima"], case="tiny")
@@ -463,6 +494,8 @@ def test_barriers_have_an_interval_for_every_two_arms_and_kind_of_path(tmp_path:
     )
     assert (own["mean"], own["pairs"], own["split"]) == (pytest.approx(0.2), 15, "train")
     assert own["low"] < 0.2 < own["high"]
+    assert own["loss_mean"] == pytest.approx(0.6)
+    assert own["loss_high"] - own["loss_low"] == pytest.approx(3 * (own["high"] - own["low"]))
     claim = judged(study)["H2a-reference"]
     assert own["high"] - own["low"] < claim.high - claim.low + 0.01
     write_barriers(tmp_path / "barriers.csv", rows)
@@ -497,6 +530,10 @@ def test_one_pair_has_a_barrier_without_an_interval():
     assert row["pairs"] == 1
     assert np.isfinite(row["mean"])
     assert np.isnan([row["low"], row["high"]]).all()
+    one["loss_barrier"][:] = np.nan
+    (row, *_) = barrier_intervals(one, study["minima"])
+    assert np.isfinite(row["mean"])
+    assert np.isnan([row["loss_mean"], row["loss_low"], row["loss_high"]]).all()
 
 
 def test_binary_networks_have_their_own_variant_with_all_symmetries_removed():
@@ -528,6 +565,7 @@ def test_too_few_data_leave_a_claim_undecided():
         "H2a-reference": "reference (lbfgs) has 0 pairs",
         "H3a": "sharp (adversarial) has 0 pairs",
         "H3a-reference": "reference (lbfgs) has 0 pairs",
+        "H3-loss-sharp": "sharp (adversarial) has 0 pairs",
         "H6-margin": "sharp (adversarial) has 1 seed",
         "C1": "equivariant (no arm) has 0 minima",
         "C2": "adaptive (no arm) has 0 seeds",

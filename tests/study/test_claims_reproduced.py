@@ -120,6 +120,51 @@ def test_barriers_with_and_without_symmetries_are_compared_arm_by_arm(judged):
     assert judged["H3b"].note == f"by arm: {words}"
 
 
+def mean_between(values: dict[frozenset, float], arms: set, without: tuple | None = None) -> float:
+    """Return the mean over the pairs of two arms, or over those without a network."""
+    mixed = {pair: value for pair, value in values.items() if {arm for arm, _ in pair} == arms}
+    return np.mean([value for pair, value in mixed.items() if without not in pair])
+
+
+def relative(values: dict[frozenset, float], second: str, without: tuple = ("", -1)) -> float:
+    """Return the mean barrier between an arm and the flat one over the mean inside both."""
+    inside = []
+    for arm in ("rsgd", second):
+        inside.append(mean_inside(values, arm, without[1] if without[0] == arm else None))
+    return mean_between(values, {"rsgd", second}, without) / np.mean(inside)
+
+
+@pytest.mark.parametrize(
+    ("identifier", "second", "pairs"), [("H3-loss", "sgd", 15), ("H3-loss-sharp", "adversarial", 6)]
+)
+def test_the_loss_hides_barriers_between_arms(judged, identifier, second, pairs):
+    tables = [of_pairs(f"{name} geodesic both train") for name in ("barrier", "loss_barrier")]
+    error, loss = (relative(table, second) for table in tables)
+    variances = []
+    for arm in ("rsgd", second):
+        without = [
+            np.subtract(*(relative(x, second, (arm, seed)) for x in tables)) for seed in SEEDS
+        ]
+        variances.append((len(SEEDS) - 1) * np.var(without))
+    freedom = sum(variances) ** 2 / (np.square(variances).sum() / (len(SEEDS) - 1))
+    half = scipy.stats.t.ppf(0.975, freedom) * np.sqrt(sum(variances))
+    claim = judged[identifier]
+    assert claim.n == pairs
+    assert claim.estimate == pytest.approx(error - loss)
+    assert (claim.low, claim.high) == pytest.approx((error - loss - half, error - loss + half))
+    assert claim.note.startswith(f"relative to the arms: error {error:.3g}, loss {loss:.3g}")
+
+
+def test_error_and_loss_rank_pairs_arm_by_arm(judged):
+    tables = [of_pairs(f"{name} geodesic both train") for name in ("barrier", "loss_barrier")]
+    inside = []
+    for arm in ARMS:
+        pairs = [frozenset(((arm, a), (arm, b))) for a, b in itertools.combinations(SEEDS, 2)]
+        columns = [[table[pair] for pair in pairs] for table in tables]
+        inside.append(scipy.stats.spearmanr(*columns).statistic)
+    assert judged["H3-loss-order"].estimate == pytest.approx(np.mean(inside))
+
+
 def test_bending_is_averaged_arm_by_arm(judged):
     straight, bent = of_pairs("straight_error"), of_pairs("bend_error")
     gains = [mean_inside(straight, arm) - mean_inside(bent, arm) for arm in ARMS]

@@ -23,6 +23,7 @@ from symgeom.study.claims.jackknife import (
     standard_error,
     student,
 )
+from symgeom.study.claims.losses import TwoArms
 from symgeom.study.claims.question import ask_contrast
 from symgeom.study.claims.record import Judgement
 from symgeom.study.claims.selection import Selection
@@ -120,6 +121,28 @@ SIMULATED = (of_seeds, of_two_arms, of_pairs_of_two_arms, of_shared_networks, of
 def test_intervals_of_means_cover(simulate, networks: int):
     generator = np.random.default_rng(networks)
     assert covered(*simulate(generator, networks)) >= 0.935
+
+
+@pytest.mark.parametrize("networks", NETWORKS)
+def test_intervals_of_relative_barriers_cover(networks: int):
+    """Between two arms over inside them, error minus loss (H3-loss); one arm is five times higher.
+
+    Error and loss are noisy copies of the same positive heights, so that the truth is zero.
+    """
+    generator = np.random.default_rng(networks)
+    strata = np.repeat(["a", "b"], networks)
+    members = pairs_of(strata, across=True)
+    logs = [over_pairs(generator, members, (STUDIES,)) for _ in range(3)]
+    scale = np.where(strata == "b", 5, 1)[members].mean(1)[:, None]
+    heights = [scale * np.exp(0.4 * logs[0] + 0.2 * log) for log in logs[1:]]
+    selection = Selection(strata, members, np.concatenate(heights, axis=1), ())
+    ratios = TwoArms.of(selection, ["a"], ["b"]).ratios(leave_one_out(len(strata)))
+    of_error, of_loss = np.split(ratios, 2, axis=1)
+    error, freedom = standard_error(*arm_variances(of_error - of_loss, strata))
+    half = error * scipy.stats.t.ppf(1 - TAIL, freedom)
+    difference = of_error[0] - of_loss[0]
+    assert (np.abs(difference) <= half).mean() >= 0.935
+    assert (difference > half).mean() <= 0.035
 
 
 def held(questions, truth: float) -> float:

@@ -26,10 +26,16 @@ COLUMNS = (
     "mean",
     "low",
     "high",
+    "loss_mean",
+    "loss_low",
+    "loss_high",
     "level",
     "pairs",
 )
-"""Columns of the table of barriers; barriers are fractions of the samples."""
+"""Columns of the table of barriers.
+
+Those of the error are fractions of the samples, those of the loss are in nats.
+"""
 
 
 def barrier_intervals(
@@ -44,7 +50,7 @@ def barrier_intervals(
     Parameters
     ----------
     paths, minima : xr.Dataset
-        With ``barrier(pair, variant, split)`` and ``usable(arm, seed)``.
+        With ``barrier(pair, variant, split)``, ``loss_barrier``, too, and ``usable(arm, seed)``.
     case : str
         Name of the case, written into every row.
     level : float
@@ -57,15 +63,18 @@ def barrier_intervals(
         pairs, or no arm two networks.
     """
     barrier = paths["barrier"]
+    tail = (1 - level) / 2
     rows = []
     for variant, split in product(barrier["variant"].values, barrier["split"].values):
         # Selected column by column: most kinds are measured within arms only.
-        column = barrier.sel(variant=variant, split=split, drop=True)
-        selection = select_pairs(column, minima)
-        arms = np.sort(selection.strata[selection.members], axis=1)
-        for first, second in sorted(set(map(tuple, arms.tolist()))):
-            of_arms = (arms == (first, second)).all(axis=1)
-            mean, low, high = _bounds(selection, of_arms, (1 - level) / 2)
+        kind = paths.sel(variant=variant, split=split)
+        errors = select_pairs(kind["barrier"], minima)
+        losses = select_pairs(kind["loss_barrier"], minima)
+        for first, second in sorted(set(map(tuple, _arms(errors).tolist()))):
+            of_arms = (_arms(errors) == (first, second)).all(axis=1)
+            mean, low, high = _bounds(errors, of_arms, tail)
+            with_loss = (_arms(losses) == (first, second)).all(axis=1)
+            loss_mean, loss_low, loss_high = _bounds(losses, with_loss, tail)
             row = {
                 "case": case,
                 "first_arm": first,
@@ -75,11 +84,19 @@ def barrier_intervals(
                 "mean": mean,
                 "low": low,
                 "high": high,
+                "loss_mean": loss_mean,
+                "loss_low": loss_low,
+                "loss_high": loss_high,
                 "level": level,
                 "pairs": int(of_arms.sum()),
             }
             rows.append(row)
     return sorted(rows, key=_arms_of_row)
+
+
+def _arms(selection: Selection) -> NDArray[np.str_]:
+    """Return the sorted arms of every pair, shape (pair, 2)."""
+    return np.sort(selection.strata[selection.members], axis=1)
 
 
 def _arms_of_row(row: Mapping[str, object]) -> tuple[object, object]:
@@ -89,7 +106,9 @@ def _arms_of_row(row: Mapping[str, object]) -> tuple[object, object]:
 def _bounds(
     selection: Selection, pairs: NDArray[np.bool_], tail: float
 ) -> tuple[float, float, float]:
-    """Return mean, low and high over some pairs."""
+    """Return mean, low and high over some pairs; NaN without any."""
+    if not pairs.any():
+        return np.nan, np.nan, np.nan
     networks = np.unique(selection.members[pairs])
     strata = selection.strata[networks]
     members = np.searchsorted(networks, selection.members[pairs])
