@@ -208,7 +208,9 @@ def test_at_a_depth_a_seed_is_as_if_that_had_been_its_stop_rule(method):
             assert same(getattr(found, name), getattr(expected, name)), (depth, name)
         came[level] = torch.tensor([status == "reached" for status in found.status])
     check_networks(deepest, deepest.at_depths[-1])
-    assert came[0].all() and came[1].any() and not came[-1].any()
+    assert came[0].all()
+    assert came[1].any()
+    assert not came[-1].any()
 
 
 def test_a_seed_that_does_not_reach_the_rule_is_kept_and_says_so():
