@@ -21,7 +21,9 @@ from symgeom.study.planning.options import (
     ROOT,
     arms_by,
     case_options,
+    cases_by,
     command_options,
+    exempt_of,
     goes_on,
     gpus,
     growing,
@@ -89,7 +91,7 @@ def model_stores(*stages):
 
 def batches(stage):
     """List the batches into which one stage of a case is split; one without pairs or planes only if none has any."""
-    if stage in ("minima", "ledgers"):
+    if stage in ("minima", "ledgers", "depths/minima"):
         return list(dict.fromkeys(split.stores_of_minima(config).values()))
     if stage == "initialisations":
         return ["all"]

@@ -16,7 +16,8 @@ PAIR = 2
 """How many networks can be compared."""
 
 Asked = Mapping[str, tuple[str, float]]
-"""What an arm is trained to: of "epochs", "stop_error" and "stop_loss" the key and the value."""
+"""What an arm is trained to: of "epochs", and of "stop_error" and "stop_loss" or of "depths", the
+key and the value."""
 
 
 @dataclass(frozen=True)
@@ -113,14 +114,23 @@ def _short_of(short: xr.Dataset, asked: Asked) -> str:
     epochs_key, epochs = asked["epochs"]
     keys = [epochs_key]
     measures = []
-    for name in ("loss", "error"):
+    limits = {"loss": asked.get("stop_loss") or _depth(short, asked)}
+    if "stop_error" in asked:
+        limits["error"] = asked["stop_error"]
+    for name, (key, most) in limits.items():
         values = short[f"train_{name}"].values
-        key, most = asked[f"stop_{name}"]
         measures.append(f"training {name} {_range(values)} (asked: {most:g})")
         if values.max() > most:
             keys.append(key)
     ended = f"{short.sizes['seed']} ended at epoch {epochs} with {' and '.join(measures)}"
     return f"{ended}: raise {' or '.join(keys)}"
+
+
+def _depth(short: xr.Dataset, asked: Asked) -> tuple[str, float]:
+    """Return the depth at which the case is compared; without one the easiest, and its key."""
+    key, easiest = asked["depths"]
+    depth = short.attrs["depth"]
+    return key, easiest if np.isnan(depth) else depth
 
 
 def _unlearned(arm: str, errors: Sequence[float] | np.ndarray) -> str:
