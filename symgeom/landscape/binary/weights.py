@@ -51,7 +51,8 @@ def binary_tensors(module: nn.Module) -> tuple[str, ...]:
     if not names:
         raise SymgeomError(
             f"Cannot treat the network ({type(module).__name__}) as binary: none of its layers is "
-            "a BinaryLinear or BinaryConv2d. Build it from these, or use the measures for real weights."
+            "a BinaryLinear or BinaryConv2d. Build it from these, or use the measures for real "
+            "weights."
         )
     return tuple(names)
 
