@@ -3,11 +3,13 @@
 from itertools import chain
 
 from symgeom.study.claims import (
+    ablation,
     barriers,
     chains,
     controls,
     distances,
     dynamics,
+    escapes,
     flatness,
     margin,
     matching,
@@ -21,6 +23,8 @@ FILES = (
     flatness,
     distances,
     barriers,
+    ablation,
+    escapes,
     chains,
     margin,
     star,
