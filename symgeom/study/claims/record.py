@@ -68,6 +68,8 @@ class Judgement:
         How many claims of the study were tested together with it, and it.
     family_p : float
         Its p-value, adjusted by Holm for their number.
+    gated : str
+        Why it is not judged (:mod:`symgeom.study.claims.gates`); empty if it is.
 
     Examples
     --------
@@ -96,6 +98,7 @@ class Judgement:
     kind: Kind = "claim"
     family: int = 0
     family_p: float = math.nan
+    gated: str = ""
 
     def __post_init__(self) -> None:
         check_choice(self.direction, DIRECTIONS, f"direction of claim {self.identifier}")
@@ -110,9 +113,10 @@ class Judgement:
         -------
         str
             "supported" on the claimed side ("equivalent" within a threshold), "contradicted" on the
-            other, "undecided" on both, and with fewer than :data:`FEWEST` networks in an arm.
+            other, "undecided" on both, with fewer than :data:`FEWEST` networks in an arm, and
+            behind a closed gate.
         """
-        if self.seeds < FEWEST:
+        if self.seeds < FEWEST or self.gated:
             return "undecided"
         if self.direction == "within":
             return self._equivalence
@@ -166,6 +170,7 @@ COLUMNS = (
     "n",
     "unit_of_n",
     "seeds",
+    "gated",
     "note",
     "source",
 )
@@ -263,4 +268,5 @@ def _judgement(row: Mapping[str, str]) -> Judgement:
         kind=cast(Kind, row["kind"]),
         family=int(row["family"]),
         family_p=float(row["family_p"]),
+        gated=row["gated"],
     )
