@@ -205,8 +205,9 @@ class Ledger:
             force = self._pair(params, direction) - inherited
         bend = self._pair(direction, direction)
         numbers = torch.arange(len(self._charge))[rows]
+        remembered = sum(memory[1:], start=memory[0])
         step = Step(
-            numbers, direction, learning_rate, bend, work=inherited + force, memory=sum(memory)
+            numbers, direction, learning_rate, bend, work=inherited + force, memory=remembered
         )
         noise = self._split.step(step)
         # What each cause leaves in P. Half of what finite steps leave there was done on the way.

@@ -30,7 +30,7 @@ from symgeom.study.stages import (
 from symgeom.study.stages.minima import label_minima, minima_of_arm
 from symgeom.study.stored_networks import LARGEST, Minima, is_measurable, read_networks
 
-NOISES = {arm: equilibria.Noise(recipe, 50) for arm, recipe in ARMS.items()}
+NOISES = {arm: equilibria.Noise(recipe, 50, limit=4) for arm, recipe in ARMS.items()}
 TRIPLE = (("sgd", 0, "sgd", 1), ("sgd", 0, "adam", 0))
 
 OF_MINIMA: dict[str, Callable[[TinyStudy, Minima], xr.Dataset]] = {
