@@ -785,7 +785,7 @@ def test_a_claim_reads_only_the_stages_that_it_names(claim):
 def valleys_and_solutions() -> dict[str, xr.Dataset]:
     """Return the stages that only some studies have, of the same minima and of a model."""
     walked = over_minima(dict.fromkeys(ARMS, 1.0)).expand_dims(
-        moment=["start", "end"], imbalance=[-1.0, 0.0, 1.0]
+        moment=["start", "end"], imbalance=[-1.0, 0.0, 0.5, 1.0]
     )
     valleys = dict.fromkeys(("eigenvalue", "rate"), walked)
     at_ends = walked.isel(imbalance=0, drop=True)

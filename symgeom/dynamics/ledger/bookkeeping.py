@@ -195,9 +195,8 @@ class Ledger:
         rows = self._rows(direction, members)
         memory = self._memory[:, rows]
         carried = self._momentum * memory
-        # One after the other: a reduction rounds by the size of the stack.
         decay = self._weight_decay * self._charge[rows]
-        inherited = decay + sum(carried)
+        inherited = decay + _added(carried)
         if self._equivariant:
             force = torch.zeros_like(decay)
         else:
@@ -205,9 +204,8 @@ class Ledger:
             force = self._pair(params, direction) - inherited
         bend = self._pair(direction, direction)
         numbers = torch.arange(len(self._charge))[rows]
-        remembered = sum(memory[1:], start=memory[0])
         step = Step(
-            numbers, direction, learning_rate, bend, work=inherited + force, memory=remembered
+            numbers, direction, learning_rate, bend, work=inherited + force, memory=_added(memory)
         )
         noise = self._split.step(step)
         # What each cause leaves in P. Half of what finite steps leave there was done on the way.
@@ -215,7 +213,7 @@ class Ledger:
         done = [left[0], left[1] / 2, left[2] / 2, left[3]]
         changes = torch.cat([torch.stack(done), carried]) * (-2 * learning_rate)
         self._terms[:, rows] += changes
-        self._charge[rows] += sum(changes)
+        self._charge[rows] += _added(changes)
         self._memory[:, rows] = carried + torch.stack(left)
 
     @door
@@ -351,3 +349,9 @@ class Ledger:
                     "members of the ledger: say which ones they are (members=...)."
                 )
         return rows
+
+
+def _added(parts: Tensor) -> Tensor:
+    """Return the sum over the first axis, one after the other."""
+    first, *others = parts.unbind()  # a reduction would round by the size of the stack
+    return sum(others, start=first)

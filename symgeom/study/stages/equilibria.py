@@ -1,7 +1,10 @@
 """Measure how far every unit is from the noise equilibrium, at its start and at the minimum.
 
 The equilibrium is that of a whole training: the learning rate is integrated over the epochs that a
-seed has trained, as scheduled, so that start and end have the same strength of decay.
+seed has trained, as scheduled, so that start and end have the same strength of decay. Near the
+balance of noise and decay a unit relaxes by the share 4 x weight decay x effective step in each
+step. In trainings of a few thousand steps these shares are less than one altogether: the last
+epochs of a schedule, whose rates are small, lead no unit to an equilibrium of their own.
 """
 
 from collections.abc import Mapping, Sequence
