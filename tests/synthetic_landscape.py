@@ -232,6 +232,9 @@ def chains(random: np.random.Generator, seeds: int) -> xr.Dataset:
     variables = {
         "error": (("pair", "split", "t"), error),
         "loss": (("pair", "split", "t"), 3 * error),
+        "judged_t": (("pair", "judged_point"), np.broadcast_to(t, (n, len(t)))),
+        "judged_error": (("pair", "judged_point"), error[:, 0]),
+        "peak": ("pair", np.full(n, 0.25)),
         "bend_error": ("pair", bend),
         "straight_error": ("pair", straight),
         "epochs_needed": ("pair", epochs),

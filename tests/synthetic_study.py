@@ -149,6 +149,7 @@ def binary_case() -> xr.DataTree:
     study["flatness"] = xr.DataTree(flatness(np.random.default_rng(2), SEEDS, noise="flips"))
     study["curvature"] = xr.DataTree(xr.Dataset(coords=networks(SEEDS)))
     study["paths"] = xr.DataTree(paths(np.random.default_rng(4), SEEDS, variants=tuple(BINARY)))
+    study["distances"] = xr.DataTree(distances(np.random.default_rng(3)))
     return study
 
 

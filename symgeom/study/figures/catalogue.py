@@ -23,6 +23,8 @@ NAMES = (
     "distances",
     "barriers",
     "barrier_matrices",
+    "losses",
+    "pairs",
     "star",
     "maps",
     "chains",
