@@ -133,8 +133,8 @@ def columns(panel: Axes, arms: Sequence[str], *, rotation: float = 35) -> None:
 
 def _have_room(names: Sequence[str], panel: Axes) -> bool:
     """Return whether level names fit side by side, as far as can be told before the layout."""
-    figure = panel.get_figure(root=True)
-    room = panel.get_position().width * figure.get_figwidth() / len(names)
+    width = panel.get_window_extent().width / panel.figure.dpi
+    room = width / len(names)
     return all(width_of(name, size=7.5) < SHARE * room for name in names)
 
 
