@@ -8,8 +8,8 @@ they are computed together it is the same up to rounding.
 
 A seed ends with a status: ``reached`` (at an evaluation, error and loss on the whole training set
 met the stop rule, or the loss came to the last depth), ``epoch limit``, or ``diverged`` (its loss,
-or the length of its weights, is not finite). Every epoch visits the samples in a fresh order; an incomplete last batch is left out, so
-that all mini-batches have the same size and the same noise.
+or the length of its weights, is not finite). Every epoch visits the samples in a fresh order; an
+incomplete last batch is left out, so that all mini-batches have the same size and the same noise.
 
 Where the statistics of batch norms are recomputed, every mini-batch is normalised by its own
 statistics, and no step keeps running averages: methods that take two gradients of one mini-batch
