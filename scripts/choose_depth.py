@@ -12,11 +12,10 @@ from _launch import launch
 from symgeom.ground.sealed_json import write_sealed_json
 from symgeom.store import read_store
 from symgeom.study.stages.depths import COLUMNS, choose
-from symgeom.study.stored_networks import listed
 
 
 def main(*, stores: Mapping, case: str, exempt: Mapping, depth: str, choice: str) -> None:
-    arms = [read_store(path, only=COLUMNS) for path in listed(stores["trained"])]
+    arms = [read_store(path, only=COLUMNS) for path in stores["trained"]]
     common = choose(case, arms, exempt)
     sys.stderr.write(common.words)
     write_sealed_json(choice, asdict(common))

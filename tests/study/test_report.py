@@ -272,6 +272,10 @@ def test_budgets_are_means_over_what_is_compared(study):
     minima = synthetic_study.case(["minima"])["minima"].to_dataset()
     budget = minima["sample_gradients"].sel(arm="sam").values[:2].mean()
     assert study[0].count(f'<td class="number" data-value="{budget}">{budget:,.0f}</td>') == 2
+    # Of the case that stopped in common, it is said at which depth.
+    assert study[0].count("Case other: compared at a loss of 0.1.") == 1
+    for goal in ("came to the common depth", "reached the stop rule"):
+        assert study[0].count(f"Means over the seeds that {goal}") == 1
 
 
 def test_captions_become_html():

@@ -117,6 +117,16 @@ def all_stores(stage):
     )
 
 
+def checked_cases():
+    """List what is said of all networks of each case, without which nothing is claimed."""
+    names = ["{case}"] if len(PARTS) > 1 else [f"{{case}}/{part}" for part in PARTS]
+    return [
+        file
+        for name in names
+        for file in expand(f"<results>/reached/{name}.json", case=config["cases"])
+    ]
+
+
 def network(wildcards):
     """Return a case's network, with what decides how it is evaluated."""
     evaluated = {"batch_norm": config["symmetry"]["batch_norm"], "device": config["device"]}

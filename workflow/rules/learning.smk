@@ -157,3 +157,21 @@ use rule job as check_training with:
     params:
         script="check_training",  # no digest of its code, for the same reason
         asked=lambda wildcards: stop_rules_of(config, wildcards.case, arms_of_part(wildcards)),
+
+
+# Of several parts. No measure waits for it, because new arms or seeds would measure all anew: it begins before them, and stops the study.
+use rule job as check_case with:
+    input:
+        parts=expand("<results>/reached/{{case}}/{part}.json", part=PARTS),
+    output:
+        reached="<results>/reached/{case}.json",
+    log:
+        "<results>/logs/check_case/{case}.log",
+    benchmark:
+        "<results>/benchmarks/check_case/{case}.tsv"
+    priority: 3
+    resources:
+        **needs(memory=1000, minutes=10, gpu=0),
+        stops=lambda wildcards: int(not goes_on(config, wildcards.case)),
+    params:
+        script="check_case",  # as above

@@ -11,15 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from symgeom.study.labels import labelled
-from symgeom.study.stored_networks import LOST
+from symgeom.study.labels import DEPTH, END
 
-END = 0.0
-"""What stands for the end of training among the depths."""
-
-AXIS = "depth"
-
-COLUMNS = ("arm", "seed", AXIS, "status", "history_loss")
+COLUMNS = ("arm", "seed", DEPTH, "status", "history_loss")
 """What the choice needs to know of a store of trained networks."""
 
 
@@ -82,33 +76,6 @@ class Choice:
     words: str
 
 
-def along_depths(networks: Sequence[xr.Dataset], depths: Sequence[float]) -> xr.Dataset:
-    """Join the networks of an arm at its depths and at the end of training.
-
-    Parameters
-    ----------
-    networks : sequence of xr.Dataset
-        The arm as it was at each depth, and last as training left it.
-    depths : sequence of float
-        The training losses.
-
-    Returns
-    -------
-    xr.Dataset
-        With the axis ``depth`` first, on which ``END`` comes last.
-    """
-    axis = labelled(AXIS, [*depths, END], "nat", "training loss reached; 0: end of training")
-    joined = xr.concat(
-        networks,
-        AXIS,
-        data_vars="all",
-        coords="minimal",
-        compat="override",
-        combine_attrs="override",
-    )
-    return joined.assign_coords({AXIS: axis})
-
-
 def choose(case: str, arms: Sequence[xr.Dataset], exempt: Mapping[str, str]) -> Choice:
     """Choose the depth at which the arms of a case are compared.
 
@@ -126,7 +93,7 @@ def choose(case: str, arms: Sequence[xr.Dataset], exempt: Mapping[str, str]) -> 
     Choice
         The depth, and who decided.
     """
-    depths = [float(depth) for depth in arms[0][AXIS].values if depth != END]
+    depths = [float(depth) for depth in arms[0][DEPTH].values if depth != END]
     runs = []
     for arm in arms:
         runs += list(_runs(arm))
@@ -167,15 +134,15 @@ def at_depth(arm: xr.Dataset, depth: float | None) -> xr.Dataset:
         usable; without a common depth that are all.
     """
     if depth is None:
-        end = arm.sel({AXIS: END}, drop=True)
+        end = arm.sel({DEPTH: END}, drop=True)
         nowhere = xr.zeros_like(end["usable"])
         return end.assign(usable=nowhere).assign_attrs(depth=np.nan)
-    return arm.sel({AXIS: depth}, drop=True).assign_attrs(depth=depth)
+    return arm.sel({DEPTH: depth}, drop=True).assign_attrs(depth=depth)
 
 
 def _runs(arms: xr.Dataset) -> Iterator[Run]:
     """Yield how far each seed of a store came."""
-    end = arms.sel({AXIS: END})
+    end = arms.sel({DEPTH: END})
     for arm in arms["arm"].values.tolist():
         for seed in arms["seed"].values.tolist():
             status = arms["status"].sel(arm=arm, seed=seed).values
@@ -186,7 +153,7 @@ def _runs(arms: xr.Dataset) -> Iterator[Run]:
                 seed,
                 reached=int((status[:-1] == "reached").sum()),
                 least_loss=float(min(finite, default=np.inf)),
-                diverged=bool(status[-1] == LOST),
+                diverged=bool(status[-1] == "diverged"),
             )
 
 

@@ -18,9 +18,8 @@ from symgeom.learning.training import Checkpoint, Plan, TrainingMode, choose_dev
 from symgeom.study.cases import Case
 from symgeom.study.datasets.augment import augmentation
 from symgeom.study.progress import progress
-from symgeom.study.stages.depths import along_depths
 from symgeom.study.stages.ledgers import NO_LEDGER, label_ledger
-from symgeom.study.stages.minima import label_minima, minima_of_arm
+from symgeom.study.stages.minima import along_depths, label_minima, minima_of_arm
 from symgeom.symmetry.spec import SymmetrySpec
 
 PLAN = ("batch_size", "epochs", "stop_error", "stop_loss", "evaluate_every", "together")
