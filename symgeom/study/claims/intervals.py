@@ -66,7 +66,7 @@ def barrier_intervals(
         arms = np.sort(selection.strata[selection.members], axis=1)
         for first, second in sorted(set(map(tuple, arms.tolist()))):
             of_arms = (arms == (first, second)).all(axis=1)
-            mean, low, high = _bounds(selection, of_arms, (1 - level) / 2)
+            mean, low, high = bounds_of_mean(selection, of_arms, (1 - level) / 2)
             row = {
                 "case": case,
                 "first_arm": first,
@@ -87,10 +87,25 @@ def _arms_of_row(row: Mapping[str, object]) -> tuple[object, object]:
     return row["first_arm"], row["second_arm"]
 
 
-def _bounds(
+def bounds_of_mean(
     selection: Selection, pairs: NDArray[np.bool_], tail: float
 ) -> tuple[float, float, float]:
-    """Return mean, low and high over some pairs."""
+    """Return the mean over some pairs, and its interval.
+
+    Parameters
+    ----------
+    selection : Selection
+        With one column.
+    pairs : array of bool, shape (unit,)
+        Which pairs; at least one.
+    tail : float
+        With what probability the interval is exceeded on either side.
+
+    Returns
+    -------
+    mean, low, high : float
+        The ends are NaN with fewer than two pairs, or where no arm has two networks.
+    """
     networks = np.unique(selection.members[pairs])
     strata = selection.strata[networks]
     members = np.searchsorted(networks, selection.members[pairs])

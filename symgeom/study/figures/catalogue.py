@@ -23,6 +23,7 @@ NAMES = (
     "distances",
     "barriers",
     "barrier_matrices",
+    "ablation",
     "star",
     "maps",
     "chains",
