@@ -33,7 +33,7 @@ def percent(panel: Axes, *, least: float | None = None) -> None:
         panel.yaxis.set_minor_locator(NullLocator())
         panel.set_yticks([0, *decades])
         panel.axhline(0, color=FAINT, linewidth=0.5, zorder=0)
-    panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.6g}"))
+    panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: minus(f"{100 * value:.6g}")))
 
 
 def percent_below(panel: Axes) -> None:
