@@ -93,7 +93,7 @@ CLAIMS = (
         "Removing the scales alone raises the barriers of straight lines.",
         ("linear normalised", "linear raw"),
         "above",
-        "ours, found on digits",
+        "ours, found on digits (there, no independent test)",
     ),
     contrast(
         "H3b-geodesic",

@@ -15,7 +15,7 @@ from symgeom.study.claims.flatness import SOURCE
 from symgeom.study.claims.gates import equal_depth
 from symgeom.study.claims.measured import Measured
 from symgeom.study.claims.question import Answer, Question, ask_difference
-from symgeom.study.claims.scope import path_words, samples_of
+from symgeom.study.claims.scope import samples_of
 from symgeom.study.claims.selection import Selection, select_minima, select_pairs
 
 GEODESIC = "geodesic both"
@@ -153,11 +153,11 @@ def rise_words(measured: Measured) -> Mapping[str, object]:
         ``rise`` and ``samples``.
     """
     flatness = measured.stages["flatness"]
-    return {"rise": _points(flatness), "samples": samples_of(flatness)}
+    return {"rise": _rise(flatness), "samples": samples_of(flatness)}
 
 
 def geodesic_words(measured: Measured) -> Mapping[str, object]:
-    """Name by how much the error rises along geodesics, the grid and the samples.
+    """Name by how much the error rises along geodesics, the points and the samples.
 
     Parameters
     ----------
@@ -167,12 +167,14 @@ def geodesic_words(measured: Measured) -> Mapping[str, object]:
     Returns
     -------
     mapping of str to object
-        ``rise``, ``grid`` and ``samples``.
+        ``rise``, ``grid`` (which is not refined at the peak) and ``samples``.
     """
-    return {"rise": _points(measured.stages["paths"]), **path_words(measured)}
+    paths = measured.stages["paths"]
+    points = f"interpolated between {paths.attrs.get('points', 0)} points"
+    return {"rise": _rise(paths), "grid": points, "samples": samples_of(paths)}
 
 
-def _points(arrays: xr.Dataset) -> str:
+def _rise(arrays: xr.Dataset) -> str:
     """Name the rise that ends an escape."""
     return f"{100 * arrays.attrs['escape_rise']:g} points"
 
@@ -195,8 +197,8 @@ def turns_further(identifier: str, first: str, second: str) -> Claim:
     return Claim(
         identifier=identifier,
         statement=(
-            f"All units of minima of {{{first}}} turn further at random than those of "
-            f"{{{second}}} before the training error has risen by {{rise}}."
+            f"Minima of {{{first}}} turn further in random directions, all units at once, than "
+            f"those of {{{second}}} before the training error has risen by {{rise}}."
         ),
         source=f"{SOURCE}; the measure is ours",
         statistic=(

@@ -72,9 +72,9 @@ def barrier_intervals(
         losses = select_pairs(kind["loss_barrier"], minima)
         for first, second in sorted(set(map(tuple, _arms(errors).tolist()))):
             of_arms = (_arms(errors) == (first, second)).all(axis=1)
-            mean, low, high = _bounds(errors, of_arms, tail)
+            mean, low, high = bounds_of_mean(errors, of_arms, tail)
             with_loss = (_arms(losses) == (first, second)).all(axis=1)
-            loss_mean, loss_low, loss_high = _bounds(losses, with_loss, tail)
+            loss_mean, loss_low, loss_high = bounds_of_mean(losses, with_loss, tail)
             row = {
                 "case": case,
                 "first_arm": first,
@@ -103,10 +103,26 @@ def _arms_of_row(row: Mapping[str, object]) -> tuple[object, object]:
     return row["first_arm"], row["second_arm"]
 
 
-def _bounds(
+def bounds_of_mean(
     selection: Selection, pairs: NDArray[np.bool_], tail: float
 ) -> tuple[float, float, float]:
-    """Return mean, low and high over some pairs; NaN without any."""
+    """Return the mean over some pairs, and its interval.
+
+    Parameters
+    ----------
+    selection : Selection
+        With one column.
+    pairs : array of bool, shape (unit,)
+        Which pairs.
+    tail : float
+        With what probability the interval is exceeded on either side.
+
+    Returns
+    -------
+    mean, low, high : float
+        The ends are NaN with fewer than two pairs, or where no arm has two networks; without any
+        pair all are.
+    """
     if not pairs.any():
         return np.nan, np.nan, np.nan
     networks = np.unique(selection.members[pairs])

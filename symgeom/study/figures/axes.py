@@ -51,7 +51,7 @@ def percent_below(panel: Axes, *, least: float | None = None) -> None:
 def _write_percent(axis: Axis) -> None:
     from matplotlib.ticker import FuncFormatter
 
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.6g}"))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: minus(f"{100 * value:.6g}")))
 
 
 def linear_below(axis: Axis, least: float, *, most: float = 1.0) -> None:
