@@ -4,14 +4,13 @@ The labelled arrays of a study hold weights, curves and histories; what is commi
 opened in a spreadsheet is this.
 """
 
-import csv
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 
 import xarray as xr
 
-from symgeom.ground.whole_files import whole
+from symgeom.ground.whole_files import write_rows
 from symgeom.landscape.flatness.measures.catalogue import tabled_curves
 from symgeom.study.claims.flatness import mean_local_energy
 from symgeom.study.labels import MINIMUM
@@ -179,11 +178,10 @@ def write_table(path: str | Path, rows: Sequence[Mapping]) -> None:
     columns: dict[str, None] = {}
     for row in rows:
         columns |= dict.fromkeys(row)
-    with whole(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(columns), lineterminator="\n", restval="")
-        writer.writeheader()
-        for row in rows:
-            writer.writerow({name: _short(value) for name, value in row.items()})
+    short = []
+    for row in rows:
+        short.append({name: _short(value) for name, value in row.items()})
+    write_rows(path, list(columns), short)
 
 
 def _short(value: object) -> object:
