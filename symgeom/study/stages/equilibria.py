@@ -111,15 +111,16 @@ def measure(
     -------
     xr.Dataset
         Displacements of every unit, and their median, over arm, seed and moment, and the strength
-        of decay over arm and seed; NaN where the noise is unknown. A group with a frozen leg is
-        left out. A network that was trained with batch norm has other charges than the folded one
-        that is measured: nothing is known of its noise.
+        of decay over arm and seed; NaN where the noise is unknown, or no step was taken. A group
+        with a frozen leg is left out. A network that was trained with batch norm has other charges
+        than the folded one that is measured: nothing is known of its noise.
     """
     problem = case.problems("float64", samples=samples)["train"]
     spec = spec.trained(problem.trainable)
     groups = _charged_groups(case, spec, problem)
     table = _Table(groups, (*minima.shape, len(MOMENTS)))
-    seen = [key for key in minima.networks if groups and key[0] in noises]
+    trained = {key for key, count in epochs.items() if count > 0 and key[0] in noises}
+    seen = [key for key in minima.networks if groups and key in trained]
     with progress("measure equilibria", len(seen)) as bar:
         for arm, seed in seen:
             decay = noises[arm].decay(epochs[arm, seed])

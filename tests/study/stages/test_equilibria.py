@@ -120,6 +120,20 @@ def test_where_the_noise_is_unknown_nothing_is_measured(measured):
     assert measured.attrs == {"sgd": 50}
 
 
+def test_a_network_that_took_no_step_has_no_equilibrium_of_its_training(tiny: TinyStudy):
+    dataset = equilibria.measure(
+        tiny.case,
+        tiny.spec,
+        tiny.minima,
+        noises=NOISES,
+        epochs=EPOCHS | {("sgd", 0): 0},
+        samples=20,
+    )
+    for name in ("displacement", "displacement_hidden1", "decay_ratio"):
+        assert dataset[name].sel(arm="sgd", seed=0).isnull().all()
+    assert dataset["decay_ratio"].sel(arm="sgd", seed=1) > 0
+
+
 def test_binary_networks_have_no_equilibrium(signs: TinyStudy):
     noises = {"sgd": Noise({"method": "sgd", "learning_rate": 0.05}, 50, limit=4)}
     dataset = equilibria.measure(
