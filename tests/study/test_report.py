@@ -20,7 +20,7 @@ from snakemake.cli import get_argument_parser
 from symgeom.store import read_store
 from symgeom.study.claims.record import write_claims
 from symgeom.study.figures.record import figure_named
-from symgeom.study.report.page import markup, number
+from symgeom.study.report.page import markup, number, signed
 from symgeom.study.report.pictures import embed, stores_of
 from symgeom.study.report.tables import alignment_facts, arm_rows, barrier_rows, minima_rows
 
@@ -303,6 +303,13 @@ def test_numbers_read_well():
         "0",
         "–",
     ]
+
+
+def test_numbers_within_words_have_true_minus_signs():
+    assert (
+        signed("adam -0.24, sgd -.5 (-1e-05 ... [-2])") == "adam −0.24, sgd −.5 (−1e−05 ... [−2])"
+    )
+    assert signed("single-pass, H2a-2, 9.27e-05 - 3") == "single-pass, H2a-2, 9.27e−05 - 3"
 
 
 def test_the_claims_table_is_what_the_page_reads(tmp_path):

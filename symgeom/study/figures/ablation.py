@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from symgeom.study.figures.axes import percent
+from symgeom.study.figures.axes import compartments, percent
 from symgeom.study.figures.keys import key, letter, note
 from symgeom.study.figures.record import CONNECTION, Figure
 from symgeom.study.figures.selection import counts, pairs_inside
@@ -124,8 +124,7 @@ def _columns(
             _mean(panel, column + shift, difference, results, (arm, look))
     panel.axhline(0, color=FAINT, linewidth=0.8, zorder=0)
     panel.set_xticks(range(len(changes)), [change.otherwise for change in changes], fontsize=6.5)
-    panel.set_xlim(-0.5, len(changes) - 0.5)
-    panel.tick_params(axis="x", length=0)
+    compartments(panel, len(changes))
     percent(panel)
 
 

@@ -190,6 +190,22 @@ def _have_room(names: Sequence[str], panel: Axes) -> bool:
     return all(width_of(name, size=7.5) < SHARE * room for name in names)
 
 
+def compartments(panel: Axes, count: int) -> None:
+    """Divide a panel into columns with lines between them.
+
+    Parameters
+    ----------
+    panel : Axes
+        Where; the columns are centred at 0, 1, ...
+    count : int
+        How many columns.
+    """
+    for number in range(1, count):
+        panel.axvline(number - 0.5, color=FAINT, linewidth=0.5, zorder=0)
+    panel.set_xlim(-0.5, count - 0.5)
+    panel.tick_params(axis="x", length=0)
+
+
 def along_path(panel: Axes) -> None:
     """Label a horizontal axis that goes from one end of a path, t = 0, to the other.
 
