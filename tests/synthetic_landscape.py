@@ -128,7 +128,7 @@ def flatness(
             if name.startswith(("local_energy", "margin"))
         }
     coordinates = networks(seeds) | {"amplitude": amplitude, "quantile": quantile, "layer": LAYERS}
-    return described(variables, coordinates, {"noise": noise})
+    return described(variables, coordinates, {"noise": noise, "escape_rise": 0.05})
 
 
 def curvature(random: np.random.Generator, seeds: int) -> xr.Dataset:
@@ -219,6 +219,7 @@ def paths(
     return described(
         variables,
         pair_coordinates(seeds) | labels | {"split": ["train", "test"], "t": t},
+        {"escape_rise": 0.05},
     )
 
 

@@ -3,11 +3,13 @@
 from itertools import chain
 
 from symgeom.study.claims import (
+    ablation,
     barriers,
     chains,
     controls,
     distances,
     dynamics,
+    escapes,
     flatness,
     losses,
     margin,
@@ -22,6 +24,8 @@ FILES = (
     flatness,
     distances,
     barriers,
+    ablation,
+    escapes,
     losses,
     chains,
     margin,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from symgeom.study.figures.style import FAINT
+from symgeom.study.figures.style import FAINT, width_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +51,7 @@ def percent_below(panel: Axes, *, least: float | None = None) -> None:
 def _write_percent(axis: Axis) -> None:
     from matplotlib.ticker import FuncFormatter
 
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.6g}"))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: minus(f"{100 * value:.6g}")))
 
 
 def linear_below(axis: Axis, least: float, *, most: float = 1.0) -> None:
@@ -154,9 +154,14 @@ def power(value: float) -> str:
 ROOMY = 8
 """Of up to how many arms the names fit at their usual size and the given angle."""
 
+SHARE = 0.8
+"""How much of its column a level name may fill."""
+
 
 def columns(panel: Axes, arms: Sequence[str], *, rotation: float = 35) -> None:
-    """Give each arm a column of the panel; the names of very many arms stand upright.
+    """Give each arm a column of the panel.
+
+    The names stand level where there is room for them, and upright where the arms are very many.
 
     Parameters
     ----------
@@ -165,17 +170,24 @@ def columns(panel: Axes, arms: Sequence[str], *, rotation: float = 35) -> None:
     arms : sequence of str
         From left to right.
     rotation : float
-        Of their names, in degrees.
+        Of their names otherwise, in degrees.
     """
     places = range(len(arms))
     if len(arms) > ROOMY:
         panel.set_xticks(places, arms, rotation=90, fontsize=6)
-    elif rotation:
-        panel.set_xticks(places, arms, rotation=rotation, ha="right", rotation_mode="anchor")
-    else:
+    elif _have_room(arms, panel):
         panel.set_xticks(places, arms)
+    else:
+        panel.set_xticks(places, arms, rotation=rotation, ha="right", rotation_mode="anchor")
     panel.set_xlim(-0.6, len(arms) - 0.4)
     panel.tick_params(axis="x", length=0)
+
+
+def _have_room(names: Sequence[str], panel: Axes) -> bool:
+    """Return whether level names fit side by side, as far as can be told before the layout."""
+    width = panel.get_window_extent().width / panel.figure.dpi
+    room = width / len(names)
+    return all(width_of(name, size=7.5) < SHARE * room for name in names)
 
 
 def along_path(panel: Axes) -> None:

@@ -23,6 +23,7 @@ NAMES = (
     "distances",
     "barriers",
     "barrier_matrices",
+    "ablation",
     "losses",
     "pairs",
     "star",

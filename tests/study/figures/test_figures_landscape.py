@@ -467,6 +467,27 @@ def test_variants_that_a_study_adds_have_panels():
     assert [axes.get_xlabel() for axes in figure.axes].count("position along the path, t") == 3
 
 
+def test_removals_show_the_mean_change_inside_each_arm():
+    paths = case(["paths"])["paths"]
+    barrier = paths["barrier"].sel(split="train")
+    ends = [
+        paths[f"{end}_{name}"].values for name in ("arm", "seed") for end in ("first", "second")
+    ]
+    inside = (ends[0] == "sgd") & (ends[1] == "sgd")
+    inside &= np.isin(ends[2], KEPT["sgd"]) & np.isin(ends[3], KEPT["sgd"])
+    figure = draw("ablation")
+    assert titles(figure) == ["scales removed", "permutations removed", "geodesics for lines"]
+    for title, before, after in [
+        ("scales removed", "linear raw", "linear normalised"),
+        ("permutations removed", "geodesic normalised", "geodesic both"),
+        ("geodesics for lines", "linear both", "geodesic both"),
+    ]:
+        change = barrier.sel(variant=after) - barrier.sel(variant=before)
+        symbols, _ = filled_and_hollow(panel(figure, title), "sgd")
+        assert np.isclose(change.values[inside].mean(), symbols, rtol=1e-12).any()
+    assert "no scales and no geodesics" in " ".join(texts(draw("ablation", binary_case())).split())
+
+
 def test_binary_paths_have_four_panels_and_their_own_matrices():
     assert len(titles(draw("barriers", binary_case()))) == len(BINARY)
     barrier = binary_case()["paths"]["barrier"].sel(variant="hamming aligned", split="train")
