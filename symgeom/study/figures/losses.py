@@ -4,12 +4,13 @@ Paths with all symmetries removed (geodesics on the torus; for binary networks, 
 order). (a) Loss along the paths between minima of one arm, mean over pairs: solid for training
 (bands are the middle 80 % of the pairs), dashed for test. (b) Barriers of the training error and of
 the training loss; each symbol is a pair. Filled symbols are pairs within an arm, half-and-half
-discs pairs of two arms, in the colours of both. Inside an arm error and loss rank the pairs alike.
-(c) The mean barrier between two arms over the mean of those inside them. On the dashed line error
-and loss agree; above it the loss hides barriers that the error shows. The loss depends on the
-length of the head, which both ends of a path share; at that length the sharper end has a high loss,
-and the rise in the middle stays below the line between the ends. The error does not depend on it.
-Axes of barriers and of the loss are linear below their lowest decade, so that zeros are seen.
+discs pairs of two arms, in the colours of both. Where error and loss rank pairs alike, they rise to
+the right. (c) The mean barrier between two arms over the mean of those inside them. On the dashed
+line error and loss agree; above it the loss hides barriers that the error shows. The loss depends
+on the length of the head, which both ends of a path share: at a length that is not its own, an end
+may have a high loss, and a rise in the middle stays below the line between the ends. The error does
+not depend on it. Axes of barriers and of the loss are linear below their lowest decade, so that
+zeros are seen.
 """
 
 from __future__ import annotations
