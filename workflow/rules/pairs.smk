@@ -79,6 +79,11 @@ def common_depth(wildcards):
     return checkpoints.choose_depth.get(case=wildcards.case).output.depth
 
 
+def checked_case(wildcards):
+    """Return the file that says whether a case goes on, once all of its parts have been seen."""
+    return checkpoints.check_case.get(case=wildcards.case).output.reached
+
+
 def ends(stage, of):
     """List the stores of a stage that hold the networks of a piece's pairs."""
     return lambda wildcards: stores_with(stage, split.ends_of(pairs_of(of)(wildcards)))
