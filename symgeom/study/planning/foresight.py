@@ -33,6 +33,9 @@ JOBS = 100_000
 ENTRIES = 200_000_000
 """How many numbers a matrix may hold, of which training and measures keep ten: 1.6 GB each."""
 
+BINARY = ("binary_mlp", "binary_lenet")
+"""The networks whose weights are signs."""
+
 LARGEST_FLOAT32 = 3.4e38
 """The largest number in single precision."""
 
@@ -296,7 +299,7 @@ def _perceptrons_without_solutions(config: Mapping) -> Iterator[Fault]:
 def _probabilities_that_are_none(config: Mapping) -> Iterator[Fault]:
     largest = max(config["flatness"]["amplitudes"])
     for case, options in config["cases"].items():
-        if options["network"]["name"] == "binary_mlp" and largest > 1:
+        if options["network"]["name"] in BINARY and largest > 1:
             fault = (
                 f"reaches {largest}, but in case '{case}' the weights are signs, and an amplitude "
                 "is the probability of a flip. Give numbers up to 1."
