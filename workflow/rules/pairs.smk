@@ -69,8 +69,9 @@ def minima_of_part(wildcards):
 
 
 def networks_at_depths(wildcards):
-    """List the stores that hold the networks of a case at several depths."""
-    names = split.stores_of_minima({**config, "arms": TRAINED})
+    """List the stores of the networks of a case at several depths, of arms whose training depends on no other arm."""
+    arms = [arm for arm in TRAINED if BUDGET not in config["arms"][arm]]
+    names = split.stores_of_minima({**config, "arms": arms})
     return stores("depths/minima", dict.fromkeys(names.values()))
 
 
