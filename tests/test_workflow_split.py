@@ -196,7 +196,7 @@ def test_all_arms_are_compared_at_a_loss_that_all_came_to(clone, tmp_path):
     fast = "arms: {fast: {method: sgd, learning_rate: 0.2}}"
     assert in_common(clone, tmp_path, fast).attrs["depth"] == depth
     assert selected.items() < times(clone, "minima").items()
-    slow = fast.replace("}}", "}, slow: {method: sgd, learning_rate: 1.0e-3}}")
+    slow = fast.replace("}}", "}, slow: {method: sgd, learning_rate: 0.02}}")
     compared = in_common(clone, tmp_path, slow)
     assert compared.attrs["depth"] > depth
     assert compared["usable"].all()
