@@ -303,9 +303,11 @@ def test_what_stops_in_common_is_asked_for_depths_alone():
     assert options.stop_rules_of(config, "mlp", ["sgd", "mine"]) == {
         "sgd": {"epochs": ("training.epochs", 100), "depths": ("training.depths", 1.0)}
     }
+    config["arms"]["as_dear"] = {"method": "sgd", "budget_of": "rsgd"}
     assert options.exempt_of(config, "mlp") == {
         "adam": "named in training.exempt",
         "mine": "trained elsewhere",
+        "as_dear": "spends the budget of rsgd",
     }
 
 

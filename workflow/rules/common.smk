@@ -17,6 +17,7 @@ from symgeom.study.planning.code import code_digest
 from symgeom.study.planning.configuration import complete
 from symgeom.study.planning.life import sign_of_life
 from symgeom.study.planning.options import (
+    BUDGET,
     DEFAULT,
     ROOT,
     arms_by,
@@ -63,6 +64,7 @@ wildcard_constraints:
 
 BLOCKS = split.blocks_of(config)
 PARTS = split.parts_of(config)
+SPLIT = len(PARTS) > 1
 CHAIN_PARTS = split.parts_of(config, "arms_per_chain_job")
 SLICES = split.slices_of(config)
 
@@ -115,16 +117,6 @@ def all_stores(stage):
     return lambda wildcards: expand(
         f"<results>/{stage}/{{case}}/{{name}}.zarr.zip", case=config["cases"], name=batches(stage)
     )
-
-
-def checked_cases():
-    """List what is said of all networks of each case, without which nothing is claimed."""
-    names = ["{case}"] if len(PARTS) > 1 else [f"{{case}}/{part}" for part in PARTS]
-    return [
-        file
-        for name in names
-        for file in expand(f"<results>/reached/{name}.json", case=config["cases"])
-    ]
 
 
 def network(wildcards):

@@ -115,6 +115,7 @@ use rule job as select_minima with:
         **needs(memory=1000, minutes=10, gpu=0),
     params:
         **runs("select_minima", of_networks=False),
+        at_end=lambda wildcards: BUDGET in config["arms"][wildcards.arm],
         seeds=lambda wildcards: BLOCKS[wildcards.block],
 
 
@@ -153,14 +154,14 @@ use rule job as check_training with:
     priority: 2  # all measures wait for it
     resources:
         **needs(memory=1000, minutes=10, gpu=0),
-        stops=lambda wildcards: int(len(PARTS) == 1 and not goes_on(config, wildcards.case)),
+        stops=lambda wildcards: int(not SPLIT and not goes_on(config, wildcards.case)),
     params:
         script="check_training",  # no digest of its code, for the same reason
         asked=lambda wildcards: stop_rules_of(config, wildcards.case, arms_of_part(wildcards)),
 
 
-# Of several parts. No measure waits for it, because new arms or seeds would measure all anew: it begins before them, and stops the study.
-use rule job as check_case with:
+# Of several parts. As a checkpoint, because new arms or seeds are to measure only themselves.
+checkpoint check_case:
     input:
         parts=expand("<results>/reached/{{case}}/{part}.json", part=PARTS),
     output:
@@ -169,9 +170,14 @@ use rule job as check_case with:
         "<results>/logs/check_case/{case}.log",
     benchmark:
         "<results>/benchmarks/check_case/{case}.tsv"
-    priority: 3
+    conda:
+        "../envs/symgeom.yaml"
+    threads: 1
+    priority: 2
     resources:
         **needs(memory=1000, minutes=10, gpu=0),
         stops=lambda wildcards: int(not goes_on(config, wildcards.case)),
     params:
         script="check_case",  # as above
+    script:
+        "../../scripts/check_case.py"

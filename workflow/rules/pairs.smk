@@ -69,14 +69,20 @@ def minima_of_part(wildcards):
 
 
 def networks_at_depths(wildcards):
-    """List the stores that hold the networks of a case at several depths."""
-    names = split.stores_of_minima({**config, "arms": TRAINED})
+    """List the stores of the networks of a case at several depths, of arms whose training depends on no other arm."""
+    arms = [arm for arm in TRAINED if BUDGET not in config["arms"][arm]]
+    names = split.stores_of_minima({**config, "arms": arms})
     return stores("depths/minima", dict.fromkeys(names.values()))
 
 
 def common_depth(wildcards):
     """Return the file that holds the depth at which a case is compared, once it has been chosen."""
     return checkpoints.choose_depth.get(case=wildcards.case).output.depth
+
+
+def checked_case(wildcards):
+    """Return the file that says whether a case goes on, once all of its parts have been seen."""
+    return checkpoints.check_case.get(case=wildcards.case).output.reached
 
 
 def ends(stage, of):

@@ -16,6 +16,9 @@ IMPORTED = "checkpoints"
 TRAINING_KEYS = ("batch_size", "epochs", "order", "augmentation")
 """What an arm's recipe may say about training beside its optimizer's options."""
 
+BUDGET = "budget_of"
+"""The key of an arm that names another one, whose budget its seeds spend."""
+
 OF_CASES = ("go_on_without_usable", "stop", "exempt")
 """What the section training says of a case as a whole: no network depends on it."""
 
@@ -224,6 +227,8 @@ def exempt_of(config: Mapping, case: str) -> dict[str, str]:
             reasons[arm] = "named in training.exempt"
         elif recipe["method"] == IMPORTED:
             reasons[arm] = "trained elsewhere"
+        elif BUDGET in recipe:
+            reasons[arm] = f"spends the budget of {recipe[BUDGET]}"
     return reasons
 
 
