@@ -19,12 +19,13 @@ OF_FLAT_AND_REFERENCE = {
     "H1a",
     "H1a-escape",
     "H2a-reference",
+    "H3-loss",
     "H3a-reference",
     "H3a-reference-escape",
     "H3a-reference-relative",
     "H6-star",
 }
-OF_FLAT_AND_SHARP = {"H2a", "H3a", "H3a-escape", "H3a-relative", "H6-margin"}
+OF_FLAT_AND_SHARP = {"H2a", "H3-loss-sharp", "H3a", "H3a-escape", "H3a-relative", "H6-margin"}
 OF_REFERENCE_AND_SHARP = {"H1b", "H1b-escape"}
 
 
@@ -91,6 +92,8 @@ def test_tolerances_are_those_of_the_study():
 
 
 AT_CEILING = {
+    "H3-loss",
+    "H3-loss-sharp",
     "H3a",
     "H3a-reference",
     "H3a-relative",
@@ -118,7 +121,7 @@ def test_barriers_at_the_ceiling_on_both_sides_are_not_compared(hold: bool):
     assert gated(judged(study)) == set()  # 7 of 15
     relative[..., np.flatnonzero(inside["rsgd"])[:9]] = 0.95
     claims = judged(study)
-    assert gated(claims) == {"H3a", "H3a-relative"}
+    assert gated(claims) == {"H3-loss-sharp", "H3a", "H3a-relative"}
     assert claims["H3a"].gated == (
         "60% of the barriers inside flat (rsgd) and 100% inside sharp (adversarial) take 90% of "
         "the headroom or more"

@@ -32,6 +32,7 @@ from symgeom.study.claims.barriers import full_variant, variant_words
 from symgeom.study.claims.claim import Claim
 from symgeom.study.claims.correlation import ask_correlation
 from symgeom.study.claims.flatness import SOURCE
+from symgeom.study.claims.gates import equal_depth, headroom
 from symgeom.study.claims.jackknife import leave_one_out, student
 from symgeom.study.claims.measured import Measured
 from symgeom.study.claims.question import Answer, Question
@@ -237,6 +238,7 @@ def hides(identifier: str, first: str, second: str) -> Claim:
         ask=partial(hidden_between, first=first, second=second),
         applies=partial(joins, first=first, second=second),
         words=variant_words,
+        gates=equal_depth(first, second) + headroom(first, second, full_variant),
     )
 
 
