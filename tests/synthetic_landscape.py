@@ -52,7 +52,9 @@ def pairs(seeds: int) -> list[tuple[str, int, str, int]]:
         for seed in range(seeds)
     ]
     star = [
-        (ROLES["flat"], i, ROLES["reference"], j)
+        (first, i, second, j)
+        for first, second in combinations(ARMS, 2)
+        if {ROLES["reference"], ROLES["sharp"]} & {first, second}
         for i in range(seeds)
         for j in range(seeds)
         if i != j
