@@ -123,10 +123,15 @@ def select_triples(
     Selection
         As from :func:`triples`, with all symmetries removed, on training data.
     """
-    of_training = paths["barrier"].sel(split="train", drop=True)
-    barrier = of_training.reindex(variant=[full_variant(paths)]).isel(variant=0, drop=True)
+    barrier = _barrier(paths)
     arms = None if hubs is None else tuple(dict.fromkeys((*hubs, *ends)))
     return triples(select_pairs(barrier, minima, arms), ends)
+
+
+def _barrier(paths: xr.Dataset) -> xr.DataArray:
+    """Return the barrier of every pair with all symmetries removed, on training data."""
+    of_training = paths["barrier"].sel(split="train", drop=True)
+    return of_training.reindex(variant=[full_variant(paths)]).isel(variant=0, drop=True)
 
 
 def over_flat_or_control(measured: Measured, *, role: str) -> Question:
@@ -190,7 +195,7 @@ def joined_arms(measured: Measured, role: str) -> set[str]:
     Parameters
     ----------
     measured : Measured
-        With the ends of the pairs in the stage "paths".
+        With ``barrier(pair, variant, split)`` in the stage "paths".
     role : str
         The role.
 
@@ -200,8 +205,9 @@ def joined_arms(measured: Measured, role: str) -> set[str]:
         None if each seed met only its like, which makes no triple.
     """
     ends = measured.arms(role)
+    barrier = _barrier(measured.stages["paths"]).dropna("pair")
     joined = set()
-    for (first_arm, first_seed), (second_arm, second_seed) in pair_ends(measured.stages["paths"]):
+    for (first_arm, first_seed), (second_arm, second_seed) in pair_ends(barrier):
         if first_seed == second_seed:
             continue
         if first_arm in ends:
@@ -217,7 +223,7 @@ def has_triples(measured: Measured, *, role: str) -> bool:
     Parameters
     ----------
     measured : Measured
-        With the ends of the pairs in the stage "paths".
+        With ``barrier(pair, variant, split)`` in the stage "paths".
     role : str
         The role of the ends.
 
@@ -235,7 +241,7 @@ def has_hubs(measured: Measured) -> bool:
     Parameters
     ----------
     measured : Measured
-        With the ends of the pairs in the stage "paths".
+        With ``barrier(pair, variant, split)`` in the stage "paths".
 
     Returns
     -------

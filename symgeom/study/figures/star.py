@@ -80,12 +80,15 @@ class Star:
         Those of every arm.
     t : array, shape (t,)
         Positions along the geodesics, from hub to end.
+    no_ends : list of str
+        Minima of the arm that are none, because they memorised nothing.
     """
 
     ends: str
     direct: float
     hubs: Mapping[str, Hub]
     t: NDArray[np.float64]
+    no_ends: list[str]
 
 
 def draw(results: Results) -> Picture:
@@ -122,8 +125,14 @@ def draw(results: Results) -> Picture:
         numbers[arm] = max(len(star.hubs[arm].over) if arm in star.hubs else 0 for star in stars)
     meanings = [line(BROKEN, "direct"), mark("o", "control: arm of the ends", fill="none")]
     key(figure, numbers, look_of, heading="hubs (minima)", lines=False, extra=meanings)
-    note(figure, results.left_out())
+    note(figure, results.left_out(), _no_ends(stars))
     return figure
+
+
+def _no_ends(stars: Sequence[Star]) -> str:
+    """Name the minima that are neither ends nor hubs of their arm, and why."""
+    names = [name for star in stars for name in star.no_ends]
+    return f"No ends: {', '.join(names)}." if names else ""
 
 
 def _stars(results: Results) -> list[Star]:
@@ -146,6 +155,7 @@ def _stars(results: Results) -> list[Star]:
 def _star(measured: Measured, role: str) -> Star:
     """Return all ways between every two minima of a role's arm."""
     from symgeom.study.claims.flatness import mean_local_energy
+    from symgeom.study.claims.measured import NOT_MEMORISED
     from symgeom.study.claims.star import DIRECT, OVER, barrier_over, select_triples
 
     (ends,) = measured.arms(role)
@@ -165,7 +175,8 @@ def _star(measured: Measured, role: str) -> Star:
     for networks, barriers in zip(triples.members.tolist(), triples.values, strict=True):
         direct[tuple(networks[1:])] = barriers[DIRECT]
     height = float(np.mean(list(direct.values()))) if direct else np.nan
-    return Star(ends, height, hubs, paths["t"].values)
+    no_ends = [name for name in triples.left_out if NOT_MEMORISED in name]
+    return Star(ends, height, hubs, paths["t"].values, no_ends)
 
 
 def _mean(triples: Selection, arm: str, column: int) -> Student:
