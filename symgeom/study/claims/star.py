@@ -272,8 +272,16 @@ def energy_and_barrier(measured: Measured) -> Question:
     columns = xr.concat([energy, over], "column", join="outer", coords="minimal", compat="override")
     hubs = sorted(joined_arms(measured, "sharp"))
     question = ask_correlation(select_minima(columns, minima, hubs), "the study")
+
+    def correlation() -> Answer:
+        answer = question.answer()
+        words = []
+        for arm in [*hubs, *ends]:
+            words.append(f"{arm} {float(over.sel(arm=arm).mean()):.3g}")
+        return replace(answer, remark=f"{answer.remark}; barriers over hubs: {', '.join(words)}")
+
     ends_left_out = usable_networks(minima, ends)[1]
-    return replace(question, left_out=[*ends_left_out, *question.left_out])
+    return replace(question, answer=correlation, left_out=[*ends_left_out, *question.left_out])
 
 
 def barrier_over(paths: xr.Dataset, minima: xr.Dataset, ends: tuple[str, ...]) -> xr.DataArray:
