@@ -23,6 +23,7 @@ from synthetic_landscape import (
     paths,
     roughness,
     sharpness,
+    simplices,
 )
 
 SETTINGS = {
@@ -136,7 +137,7 @@ _ALL = (
     curvature,
     maps,
 )
-_ALL += (valleys, initialisations)
+_ALL += (valleys, initialisations, simplices)
 STAGES = {stage.__name__: stage for stage in _ALL}
 
 

@@ -522,6 +522,51 @@ def test_flat_hubs_are_ranked_arm_by_arm():
     assert judged(study)["H6-hubs"].estimate == pytest.approx(np.mean(coefficients))
 
 
+def with_middles(rises: dict[tuple, float]) -> dict[str, xr.Dataset]:
+    """Return a study with errors in the middle of minima, which are 0.1 themselves."""
+    seeds = np.array([(*vertices, -1)[:3] for _, vertices in rises])
+    labels = {
+        "simplex_arm": ("simplex", [arm for arm, _ in rises]),
+        "vertices": ("simplex", [len(vertices) for _, vertices in rises]),
+        "simplex_seed": (("simplex", "vertex"), seeds),
+        "split": ["train"],
+    }
+    rise = np.array(list(rises.values()))[:, None]
+    variables = {"centre_error": 0.1 + rise, "vertex_error": 0 * rise + 0.1}
+    dims = ("simplex", "split")
+    arrays = xr.Dataset({name: (dims, values) for name, values in variables.items()}, labels)
+    return stages(hold=True) | {"simplices": arrays}
+
+
+def test_middles_of_three_minima_are_compared():
+    generator = np.random.default_rng(6)
+    rises = {}
+    for row, arm in enumerate(ARMS):
+        for size in (2, 3):
+            for vertices in itertools.combinations(SEEDS, size):
+                rises[arm, vertices] = row + generator.uniform()
+    claims = judged(with_middles(rises))
+    means = {
+        arm: np.mean([rise for (name, seeds), rise in rises.items() if name == arm and seeds[2:]])
+        for arm in ARMS
+    }
+    for name, arm in (("H6-simplex", "sgd"), ("H6-simplex-sharp", "adversarial")):
+        assert claims[name].estimate == pytest.approx(means["rsgd"] - means[arm])
+        assert (claims[name].n, claims[name].verdict) == (20, "supported")
+    study = with_middles(rises)
+    study["minima"]["usable"].loc[{"arm": "sgd", "seed": 0}] = False
+    some = judged(study)["H6-simplex"]
+    assert (some.n, some.seeds, some.note) == (10, 5, "left out: sgd/0 (not usable)")
+
+
+def test_middles_are_asked_for_where_they_were_measured():
+    nowhere = judged(with_middles({("rsgd", (0, 1)): 0.1, ("sgd", (0, 1)): 0.1}))
+    of_signs = judged(with_middles({("rsgd", (0, 1, 2)): np.nan, ("sgd", (0, 1, 2)): np.nan}))
+    alone = judged(with_middles({("rsgd", (0, 1, 2)): 0.1, ("adam", (0, 1, 2)): 0.1}))
+    for claims in (nowhere, of_signs, alone, judged(stages(hold=True))):
+        assert not {"H6-simplex", "H6-simplex-sharp"} & claims.keys()
+
+
 def test_the_nearest_control_is_that_of_the_lowest_mean():
     study = stages(hold=True)
     generator = np.random.default_rng(5)

@@ -24,6 +24,7 @@ NAMES = (
     "barriers",
     "barrier_matrices",
     "star",
+    "simplices",
     "maps",
     "chains",
     "charges",

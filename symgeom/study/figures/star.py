@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from symgeom.study.figures.axes import percent, percent_below
+from symgeom.study.figures.axes import limits, percent, percent_below, ticks
 from symgeom.study.figures.keys import key, letter, line, mark, note
 from symgeom.study.figures.record import CONNECTION, Figure, setting
 from symgeom.study.figures.series import RESOLVED, dots
@@ -41,9 +41,6 @@ if TYPE_CHECKING:
 
 ENDS = ("reference", "sharp")
 """The roles of the arms between whose minima ways are shown."""
-
-TICKS = (0.0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
-"""Where axes of errors are labelled, as fractions."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,8 +231,8 @@ def _barriers(panel: Axes, star: Star, look_of: Mapping[str, Look], tail: float)
     energies = np.concatenate([hub.energy for hub in star.hubs.values()])
     percent(panel, least=RESOLVED)
     panel.set_xscale("symlog", linthresh=RESOLVED, linscale=0.6)
-    panel.set(xlim=_limits(energies), ylim=_limits(heights))
-    panel.set_xticks(_ticks(*panel.get_xlim()))
+    panel.set(xlim=limits(energies, least=RESOLVED), ylim=limits(heights, least=RESOLVED))
+    panel.set_xticks(ticks(*panel.get_xlim()))
     percent_below(panel)
 
 
@@ -254,7 +251,8 @@ def _ways(panel: Axes, star: Star, look_of: Mapping[str, Look]) -> None:
     panel.set_xlabel("hub (0) to end (1), t")
     panel.set_ylabel("training error (%)")
     percent(panel, least=RESOLVED)
-    panel.set_ylim(_limits(np.concatenate([hub.errors.ravel() for hub in star.hubs.values()])))
+    errors = np.concatenate([hub.errors.ravel() for hub in star.hubs.values()])
+    panel.set_ylim(limits(errors, least=RESOLVED))
 
 
 def _share(panels: Sequence[Axes]) -> None:
@@ -265,19 +263,7 @@ def _share(panels: Sequence[Axes]) -> None:
         panel.sharey(first)
         panel.set_ylabel("")
         first.set_ylim(min(low, first.get_ylim()[0]), max(high, first.get_ylim()[1]))
-    first.set_yticks(_ticks(*first.get_ylim()))
-
-
-def _limits(values: NDArray) -> tuple[float, float]:
-    """Return the ends of an axis that is linear below what is resolved, and logarithmic above."""
-    low = float(values.min())
-    high = float(values.max())
-    return 0.7 * low if low > RESOLVED else min(low, 0.0), max(1.4 * high, RESOLVED)
-
-
-def _ticks(low: float, high: float) -> list[float]:
-    """Return where an axis is labelled."""
-    return [tick for tick in TICKS if low <= tick <= high]
+    first.set_yticks(ticks(*first.get_ylim()))
 
 
 def joins_hubs(configuration: Configuration) -> bool:

@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
-from symgeom.study.pairs import Key, Pair
+from symgeom.study.pairs import Key, Pair, Simplex
 
 Item = TypeVar("Item")
 
@@ -361,6 +361,35 @@ def triples_of(config: Mapping, part: Part) -> list[tuple[Pair, Pair]]:
     if len(mixed) == 3 and mixed[-1] in part.arms and seeds[0] in part.seeds:
         triples.append([(arm, seeds[0]) for arm in mixed])
     return [((*first, *second), (*first, *third)) for first, second, third in triples]
+
+
+def simplices_of(config: Mapping) -> list[Simplex]:
+    """Return the simplices that a study measures.
+
+    Parameters
+    ----------
+    config : mapping
+        The configuration.
+
+    Returns
+    -------
+    list of (str, tuple of int)
+        Of every arm and every size all choices of its first seeds.
+
+    Examples
+    --------
+    >>> simplices = {"sizes": [2, 3], "seeds": 3}
+    >>> simplices_of({"arms": {"sgd": {}}, "seeds": 9, "simplices": simplices})[-2:]
+    [('sgd', (1, 2)), ('sgd', (0, 1, 2))]
+    """
+    options = config["simplices"]
+    seeds = seeds_of(config)[: options["seeds"]]
+    simplices = []
+    for arm in config["arms"]:
+        for size in options["sizes"]:
+            for vertices in itertools.combinations(seeds, size):
+                simplices.append((arm, vertices))
+    return simplices
 
 
 def _across(seeds: list[int], part: Part, kind: str) -> Iterable[tuple[int, int]]:

@@ -337,6 +337,35 @@ def test_without_triples_or_roles_the_star_says_so():
     assert faults(one) == []
 
 
+def test_middles_stand_at_the_number_of_minima_around_them():
+    study = case(FIGURES["simplices"])
+    stage = study["simplices"].to_dataset()
+    figure = draw("simplices", study)
+    for title, split in (("training", "train"), ("test", "test")):
+        axes = panel(figure, f"on {title} data")
+        for arm in ("rsgd", "adam"):  # one seed of adam is no minimum: two are left
+            line = next(line for line in axes.lines if line.get_color() == COLOURS[arm])
+            expected = []
+            for size in (2, 3):
+                inside = [
+                    row
+                    for row in range(stage.sizes["simplex"])
+                    if stage["simplex_arm"].values[row] == arm
+                    and stage["vertices"].values[row] == size
+                    and set(stage["simplex_seed"].values[row][:size]) <= set(KEPT[arm])
+                ]
+                errors = stage["centre_error"].sel(split=split).values[inside]
+                expected += [errors.mean()] if len(errors) else []
+            np.testing.assert_allclose(line.get_ydata()[1:], expected)
+            assert np.round(line.get_xdata()).tolist() == [1, 2, 3][: 1 + len(expected)]
+    assert faults(figure) == []
+    lost = stage.assign(centre_error=np.nan * stage["centre_error"])
+    for nothing in (lost, stage.isel(simplex=slice(0))):
+        assert "No middle to show" in texts(
+            draw("simplices", with_stage(study, "simplices", nothing))
+        )
+
+
 def test_variants_that_a_study_adds_have_panels():
     stage = paths(
         np.random.default_rng(0), 3, variants=(*VARIANTS, "geodesic greedy", "repaired both")
