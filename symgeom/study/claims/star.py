@@ -35,7 +35,6 @@ from symgeom.study.claims.question import Answer, Question, ask_contrast
 from symgeom.study.claims.scope import noise_words, path_words
 from symgeom.study.claims.selection import (
     Selection,
-    pair_ends,
     select_minima,
     select_pairs,
     usable_networks,
@@ -204,16 +203,13 @@ def joined_arms(measured: Measured, role: str) -> set[str]:
     set of str
         None if each seed met only its like, which makes no triple.
     """
-    ends = measured.arms(role)
+    ends = list(measured.arms(role))
     barrier = _barrier(measured.stages["paths"]).dropna("pair")
-    joined = set()
-    for (first_arm, first_seed), (second_arm, second_seed) in pair_ends(barrier):
-        if first_seed == second_seed:
-            continue
-        if first_arm in ends:
-            joined.add(second_arm)
-        if second_arm in ends:
-            joined.add(first_arm)
+    between_seeds = (barrier["first_seed"] != barrier["second_seed"]).values
+    joined: set[str] = set()
+    for end, other in (("first_arm", "second_arm"), ("second_arm", "first_arm")):
+        leaves_end = np.isin(barrier[end].values, ends)
+        joined |= set(barrier[other].values[between_seeds & leaves_end].tolist())
     return joined - set(ends)
 
 
