@@ -831,7 +831,8 @@ def test_claims_have_names_of_their_own():
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.identifier)
 def test_a_claim_reads_only_the_stages_that_it_names(claim):
     """The statistic, the words and the condition are computed from these stages alone."""
-    study = {**stages(hold=True), **valleys_and_solutions()}
+    triples = itertools.product(ARMS, itertools.combinations(SEEDS, 3))
+    study = {**with_middles(dict.fromkeys(triples, 0.1)), **valleys_and_solutions()}
     roles = ROLES | {"unregularised": "adam", "same_order": "adam"}
     measured = Measured({name: study[name] for name in claim.stages}, roles)
     assert claim.is_asked_of(measured)
