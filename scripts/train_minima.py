@@ -28,7 +28,7 @@ def main(
     ledgers: str,
     config_digest: str,
 ) -> None:
-    folder = Path(minima).parents[2] / "checkpoints" / case
+    folder = Path(ledgers).parents[2] / "checkpoints" / case
     checkpoint = folder / Path(minima).name.replace(SUFFIX, ".checkpoint")
     outcome = measure(
         Case.read(case, stores["data"], network),

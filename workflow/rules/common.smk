@@ -21,7 +21,9 @@ from symgeom.study.planning.options import (
     ROOT,
     arms_by,
     case_options,
+    cases_by,
     command_options,
+    exempt_of,
     goes_on,
     gpus,
     growing,
@@ -89,7 +91,7 @@ def model_stores(*stages):
 
 def batches(stage):
     """List the batches into which one stage of a case is split; one without pairs or planes only if none has any."""
-    if stage in ("minima", "ledgers"):
+    if stage in ("minima", "ledgers", "depths/minima"):
         return list(dict.fromkeys(split.stores_of_minima(config).values()))
     if stage in ("initialisations", "simplices"):
         return ["all"]
@@ -113,6 +115,16 @@ def all_stores(stage):
     return lambda wildcards: expand(
         f"<results>/{stage}/{{case}}/{{name}}.zarr.zip", case=config["cases"], name=batches(stage)
     )
+
+
+def checked_cases():
+    """List what is said of all networks of each case, without which nothing is claimed."""
+    names = ["{case}"] if len(PARTS) > 1 else [f"{{case}}/{part}" for part in PARTS]
+    return [
+        file
+        for name in names
+        for file in expand(f"<results>/reached/{name}.json", case=config["cases"])
+    ]
 
 
 def network(wildcards):

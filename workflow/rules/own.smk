@@ -2,7 +2,7 @@
 
 TRAINED = arms_by(config, imported=False)
 IMPORTED = arms_by(config, imported=True)
-NO_ARM = "(?!)"  # matches nothing
+NOTHING = "(?!)"  # a pattern that nothing matches
 
 CHECKPOINTS = {}
 try:  # here and not in an input function, whose error snakemake would overlook where an earlier store exists

@@ -12,6 +12,7 @@ import xarray as xr
 from symgeom.study.claims.averages import ask_below_lowest
 from symgeom.study.claims.claim import Claim
 from symgeom.study.claims.flatness import SOURCE
+from symgeom.study.claims.gates import equal_depth
 from symgeom.study.claims.measured import Measured
 from symgeom.study.claims.question import Question, ask_difference
 from symgeom.study.claims.selection import Selection, select_pairs
@@ -155,6 +156,7 @@ def nearer(identifier: str, first: str, second: str) -> Claim:
         direction="below",
         stages=("minima", "distances"),
         ask=partial(difference_of_distances, first=first, second=second),
+        gates=equal_depth(first, second),
     )
 
 

@@ -15,6 +15,7 @@ from functools import partial
 import numpy as np
 
 from symgeom.study.claims.claim import Claim
+from symgeom.study.claims.gates import equal_depth
 from symgeom.study.claims.measured import Measured
 from symgeom.study.claims.question import Question, ask_difference
 from symgeom.study.claims.scope import samples_of
@@ -152,6 +153,7 @@ def lower_middle(identifier: str, role: str) -> Claim:
         ask=partial(difference_of_rises, role=role),
         applies=partial(has_simplices, role=role),
         words=sample_words,
+        gates=equal_depth("flat", role),
     )
 
 

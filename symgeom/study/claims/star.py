@@ -30,6 +30,7 @@ from symgeom.study.claims.barriers import full_variant
 from symgeom.study.claims.claim import Claim
 from symgeom.study.claims.correlation import ask_correlation
 from symgeom.study.claims.flatness import mean_local_energy
+from symgeom.study.claims.gates import equal_depth, headroom
 from symgeom.study.claims.measured import Measured
 from symgeom.study.claims.question import Answer, Question, ask_contrast
 from symgeom.study.claims.scope import noise_words, path_words
@@ -354,6 +355,7 @@ def over_flat(identifier: str, role: str) -> Claim:
         ask=partial(over_flat_or_control, role=role),
         applies=partial(has_triples, role=role),
         words=path_words,
+        gates=equal_depth("flat", role) + headroom("flat", role, full_variant),
     )
 
 

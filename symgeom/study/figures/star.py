@@ -230,10 +230,9 @@ def _barriers(panel: Axes, star: Star, look_of: Mapping[str, Look], tail: float)
     heights = np.concatenate([[star.direct], *(hub.over for hub in star.hubs.values())])
     energies = np.concatenate([hub.energy for hub in star.hubs.values()])
     percent(panel, least=RESOLVED)
-    panel.set_xscale("symlog", linthresh=RESOLVED, linscale=0.6)
+    percent_below(panel, least=RESOLVED)
     panel.set(xlim=limits(energies, least=RESOLVED), ylim=limits(heights, least=RESOLVED))
     panel.set_xticks(ticks(*panel.get_xlim()))
-    percent_below(panel)
 
 
 def _ways(panel: Axes, star: Star, look_of: Mapping[str, Look]) -> None:
