@@ -23,6 +23,7 @@ from synthetic_landscape import (
     paths,
     roughness,
     sharpness,
+    simplices,
 )
 
 SETTINGS = {
@@ -79,22 +80,25 @@ def minima(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
 
 
 def distances(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
-    n, controls = len(pairs(seeds)), 8
+    n, titles = len(pairs(seeds)), ["random networks", "shuffled signs", "shuffled inputs"]
     base = np.array([1.5, 1.05 + 0.0])[None, :, None] + random.normal(0, 0.02, (n, 2, 4))
     base[:, 1] += 0.05 * np.log2(roughness(seeds))[:, None] + np.array([0, 0.1, -0.05, -0.6])
+    controls = np.array([[1.57, 1.32], [1.56, 1.28], [1.57, 1.3]])[..., None]
+    controls = controls + random.normal(0, 0.01, (n, 3, 2, 4))
+    ends = np.array([[pair[1], pair[3], pair[0] == pair[2]] for pair in pairs(seeds)])
+    controls[~((ends[:, 1] - ends[:, 0] == 1) & (ends[:, 2] == 1))] = np.nan
     variables = {
         "distance": (("pair", "stage"), base[..., 0]),
         "group_distance": (("pair", "stage", "group"), base[..., 1:]),
-        "random_distance": (
-            ("control", "stage"),
-            np.array([1.57, 1.25]) + random.normal(0, 0.01, (controls, 2)),
-        ),
-        "random_group_distance": (
-            ("control", "stage", "group"),
-            np.array([1.57, 1.25])[:, None] + random.normal(0, 0.01, (controls, 2, 3)),
-        ),
+        "control_distance": (("pair", "control", "stage"), controls[..., 0]),
+        "group_control_distance": (("pair", "control", "stage", "group"), controls[..., 1:]),
     }
-    labels = {"stage": ["normalised", "aligned"], "group": list(GROUPS)}
+    labels = {
+        "stage": ["normalised", "aligned"],
+        "group": list(GROUPS),
+        "control": ["random", "signs", "columns"],
+        "control_title": ("control", titles),
+    }
     return described(variables, pair_coordinates(seeds) | labels)
 
 
@@ -133,7 +137,7 @@ _ALL = (
     curvature,
     maps,
 )
-_ALL += (valleys, initialisations)
+_ALL += (valleys, initialisations, simplices)
 STAGES = {stage.__name__: stage for stage in _ALL}
 
 

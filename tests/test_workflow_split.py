@@ -40,6 +40,7 @@ COMPARED = (
     "distances",
     "paths",
     "chains",
+    "simplices",
     "flatness",
     "equilibria",
 )
@@ -81,7 +82,10 @@ def test_results_are_the_same_bit_for_bit_however_they_are_split(clone):
     assert names(clone, "whole", "minima") == arms
     assert names(clone, "fine", "minima") == arms | {f"{arm}.1" for arm in arms}
     assert names(clone, "whole", "paths") == {"0"}
-    assert names(clone, "fine", "paths") == {"0", "0.1", "0.1-1", "1", "1.1"}
+    assert names(clone, "fine", "paths") == {
+        *("0", "0.1", "0.1-1", "1"),
+        *("1.1", "1.1-1", "1.1-2"),
+    }
     assert {"1.1_0", "1.1_1"} < names(clone, "fine", "slices/paths")
     whole = clone / "results/whole"
     fine = clone / "results/fine"
@@ -98,14 +102,14 @@ def test_new_seeds_are_trained_and_measured_and_nothing_else_is(clone, tmp_path)
     assert counts.pop("check_training") == 2
     assert counts.pop("check_case") == 1
     assert {counts.pop(rule) for rule in ALONE} == {2}
-    assert counts.pop("evaluate_claims") == 1
+    assert counts.pop("evaluate_claims") == counts.pop("measure_simplices") == 1
     # Pairs with the new seed, three in a job. Aligned: 2 of rsgd and 5 + 2 of sgd, 10 + 2 of adam;
-    # paths: 2 and 7 (the star), 4.
+    # paths: 2 and 7 (the star), 12 (the star at the sharp ends).
     of_pairs = {
         "align_pairs": 3 + 4,
         "measure_distances": 3 + 4,
-        "measure_paths": 3 + 2,
-        "measure_slices": 2 * (3 + 2),
+        "measure_paths": 3 + 4,
+        "measure_slices": 2 * (3 + 4),
         "connect_chains": 2 + 1,
     }
     assert counts == of_pairs
@@ -128,7 +132,7 @@ def test_a_changed_learning_rate_runs_its_arm_and_what_depends_on_it(clone, tmp_
     assert counts.pop("check_training") == 2
     assert counts.pop("check_case") == 1
     assert {counts.pop(rule) for rule in ALONE} == {2}
-    assert counts.pop("evaluate_claims") == 1
+    assert counts.pop("evaluate_claims") == counts.pop("measure_simplices") == 1
     of_pairs = {"align_pairs", "measure_distances", "measure_paths", "measure_slices"}
     assert set(counts) == of_pairs | {"connect_chains"}
     later = [name for name in names(clone, "fine", "alignments") if name.startswith("1")]

@@ -96,22 +96,22 @@ def of_shared_networks(generator, networks: int):
 
 
 def of_triples(generator, networks: int):
-    """Detours over a hub minus direct ways (H6-star)."""
+    """Ways over hubs of another arm minus those over hubs of the ends' arm (H6-star).
+
+    Without one of three ends there is no hub of their arm: there are four at least.
+    """
+    networks = max(networks, 4)
     strata = np.repeat(["hub", "end"], networks)
     members = pairs_of(strata, across=True)
     heights = over_pairs(generator, members, (STUDIES,))
     row_of = {frozenset(pair): row for row, pair in enumerate(members.tolist())}
-    triples, detours = [], []
-    for end, other in itertools.combinations(range(networks, 2 * networks), 2):
-        for hub in range(networks):
-            ways = [heights[row_of[frozenset((hub, far))]] for far in (end, other)]
-            triples.append((hub, end, other))
-            detours.append(np.maximum(*ways) - heights[row_of[frozenset((end, other))]])
-    values = np.array(detours)
-    # The larger of two normal variables of variance 1 and correlation 1/4: sqrt((1 - 1/4) / pi).
-    truth = np.sqrt(0.75 / np.pi)
-    everything = np.ones(len(values), dtype=bool)
-    return Selection(strata, np.array(triples), values, ()), [(1, everything)], truth
+    triples, over = [], []
+    for two in itertools.combinations(range(networks, 2 * networks), 2):
+        for hub in set(range(2 * networks)) - set(two):
+            over.append(np.maximum(*(heights[row_of[frozenset((hub, end))]] for end in two)))
+            triples.append((hub, *two))
+    hubs = strata[np.array(triples)[:, 0]] == "hub"
+    return Selection(strata, np.array(triples), np.array(over), ()), [(1, hubs), (-1, ~hubs)], 0.0
 
 
 SIMULATED = (of_seeds, of_two_arms, of_pairs_of_two_arms, of_shared_networks, of_triples)

@@ -69,7 +69,7 @@ def test_every_network_and_every_pair_is_there_once(seeds, counts):
         PairRule("all"),
         PairRule("matched"),
         PairRule("none", within="ring"),
-        PairRule("none", star=True),
+        PairRule("none", star=("reference", "sharp")),
     ):
         pairs = [pair for some in split.pieces_of(config, parts, kind).values() for pair in some]
         assert len(pairs) == len({frozenset([pair[:2], pair[2:]]) for pair in pairs})
@@ -119,12 +119,28 @@ def test_seeds_and_arms_at_the_end_add_jobs_and_change_none(kind):
         assert {piece.split("-")[0] for piece in pieces} == set(names)
 
 
-def test_the_star_needs_all_pairs_of_the_flat_and_the_reference_arm():
+def test_the_star_needs_all_pairs_of_the_arms_of_its_ends_with_every_other():
     config = cut(3)
-    pairs = split.pairs_of(config, split.parts_of(config)["0"], PairRule("none", star=True))
-    across = {pair for pair in pairs if pair[0] != pair[2]}
-    assert across == {("rsgd", one, "sgd", other) for one in range(3) for other in range(3)}
-    assert len(pairs) - len(across) == 5 * 3
+    part = split.parts_of(config)["0"]
+    for roles, ends in ((["reference"], {"sgd"}), (["reference", "sharp"], {"sgd", "adversarial"})):
+        pairs = split.pairs_of(config, part, PairRule("none", star=roles))
+        across = {pair for pair in pairs if pair[0] != pair[2]}
+        arms = [two for two in itertools.combinations(config["arms"], 2) if ends & set(two)]
+        expected = itertools.product(arms, range(3), range(3))
+        assert across == {(first, i, second, j) for (first, second), i, j in expected}
+        assert len(pairs) - len(across) == 5 * 3
+
+
+def test_controls_are_in_pairs_of_consecutive_seeds_however_many_follow():
+    rule = PairRule("all")
+    chosen = []
+    for seeds in ([7, 2, 5], [7, 2, 5, 0]):
+        config = cut(seeds)
+        pairs = split.pairs_of(config, split.parts_of(config)["0"], rule)
+        chosen.append(split.consecutive_of(config, pairs))
+    arms = list(config["arms"])
+    assert chosen[0] == [pair for arm in arms for pair in ((arm, 7, arm, 2), (arm, 2, arm, 5))]
+    assert set(chosen[1]) - set(chosen[0]) == {(arm, 5, arm, 0) for arm in arms}
 
 
 def test_every_arm_has_a_plane_and_the_last_of_the_roles_the_mixed_one():

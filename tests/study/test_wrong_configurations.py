@@ -87,8 +87,8 @@ NUMBERS = {
         "it is 1e+300, expected number, above 0, at most 1000000",
     ),
     "a switch is a number": (
-        "paths: {star: 1}",
-        "key 'paths.star' cannot be used: it is 1, expected true or false",
+        "paths: {repair: 1}",
+        "key 'paths.repair' cannot be used: it is 1, expected true or false",
     ),
     "a count is a switch": (
         "training: {batch_size: true}",
@@ -124,7 +124,7 @@ WORDS = {
         "key 'arms.mine' stands twice (line 2 and line 4), and YAML forgets the first",
     ),
     "a section stands twice": (
-        "paths: {points: 3}\nseeds: 2\npaths: {star: false}",
+        "paths: {points: 3}\nseeds: 2\npaths: {repair: false}",
         "key 'paths' stands twice (line 1 and line 3)",
     ),
     "an option stands twice": (

@@ -95,7 +95,7 @@ def batches(stage):
     """List the batches into which one stage of a case is split; one without pairs or planes only if none has any."""
     if stage in ("minima", "ledgers", "depths/minima"):
         return list(dict.fromkeys(split.stores_of_minima(config).values()))
-    if stage == "initialisations":
+    if stage in ("initialisations", "simplices"):
         return ["all"]
     if stage == "slices/paths":
         return [f"{piece}_{number}" for piece in batches("paths") for number in SLICES]

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from symgeom.study.pairs import pairs_of_simplex
+
 
 class Paired(NamedTuple):
     """A stage on pairs: the arms and seeds whose pairs share a job, and which pairs it measures."""
@@ -21,6 +23,8 @@ PAIRED = {
         split.PairRule(config["chains"]["cross_arm"], within=config["chains"]["within"]),
     ),
 }
+SIMPLICES = split.simplices_of(config)
+PAIRS_OF_SIMPLICES = list(dict.fromkeys(itertools.chain(*map(pairs_of_simplex, SIMPLICES))))
 POSITIONS = {seed: position for position, seed in enumerate(split.seeds_of(config))}
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from symgeom.study.claims.evidence import Evidence, Fraction, Student, Throughout
+from symgeom.study.claims.evidence import Evidence, Fraction, Largest, Student, Throughout
 from symgeom.study.claims.jackknife import leave_one_out, student
 from symgeom.study.claims.question import Answer, Question
 from symgeom.study.claims.record import FEWEST
@@ -129,6 +129,41 @@ def ask_over_arms(selection: Selection, side: str) -> Question:
         return Answer(evidence, sorted_units.remark(means[0]))
 
     return _question(average, sorted_units, side)
+
+
+def ask_below_lowest(selection: Selection, side: str, *, others: Sequence[str] = ()) -> Question:
+    """Ask for the mean of one column minus the lowest of the means of the others.
+
+    Parameters
+    ----------
+    selection : Selection
+        Minima or pairs, with two columns or more.
+    side : str
+        What the selection is, for the note.
+    others : sequence of str
+        What the other columns are; the note has the difference from each of them.
+
+    Returns
+    -------
+    Question
+        The difference, as the mean over arms; it shall hold whichever arm is left out.
+    """
+    sorted_units = by_arm(selection)
+
+    def difference() -> Answer:
+        means = sorted_units.means(leave_one_out(sorted_units.networks))
+        contrasts = []
+        for other in range(1, means.shape[2]):
+            in_arms = means[..., 0] - means[..., other]
+            contrasts.append(over_arms(in_arms, sorted_units.selection.strata))
+        remark = sorted_units.remark(means[0, :, 0] - means[0, :, 1:].min(axis=1))
+        if others:
+            pairs = zip(others, contrasts, strict=True)
+            words = [f"{name} {contrast.estimate:.3g}" for name, contrast in pairs]
+            remark = f"from {', '.join(words)}; {remark}"
+        return Answer(Largest(contrasts), remark)
+
+    return _question(difference, sorted_units, side)
 
 
 def ask_fraction(selection: Selection, side: str) -> Question:

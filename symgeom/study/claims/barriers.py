@@ -10,14 +10,12 @@ from functools import partial
 import numpy as np
 import xarray as xr
 
-from symgeom.study.claims.averages import by_arm, over_arms
+from symgeom.study.claims.averages import ask_below_lowest
 from symgeom.study.claims.claim import Claim
-from symgeom.study.claims.evidence import Largest
 from symgeom.study.claims.flatness import SOURCE
 from symgeom.study.claims.gates import all_at_the_ceiling, equal_depth, headroom
-from symgeom.study.claims.jackknife import leave_one_out
 from symgeom.study.claims.measured import Measured
-from symgeom.study.claims.question import Answer, Question, ask_difference
+from symgeom.study.claims.question import Question, ask_difference
 from symgeom.study.claims.scope import path_words
 from symgeom.study.claims.selection import select_pairs
 
@@ -179,19 +177,7 @@ def below_the_lowest(measured: Measured, *, variant: str, others: Sequence[str])
     on_training_data = paths["barrier"].sel(split="train", drop=True)
     barrier = on_training_data.reindex(variant=[variant, *others])
     selection = select_pairs(barrier.isel(pair=inside_arms), measured.minima)
-    pairs = by_arm(selection)
-    strata = pairs.selection.strata
-
-    def difference() -> Answer:
-        means = pairs.means(leave_one_out(pairs.networks))
-        contrasts = []
-        for other in range(1, means.shape[2]):
-            contrasts.append(over_arms(means[..., 0] - means[..., other], strata))
-        in_arms = means[0, :, 0] - means[0, :, 1:].min(axis=1)
-        return Answer(Largest(contrasts), pairs.remark(in_arms))
-
-    sizes = {"the study": len(pairs.selection.values)}
-    return Question(difference, strata, sizes, pairs.selection.left_out)
+    return ask_below_lowest(selection, "the study")
 
 
 def lower_barriers(identifier: str, first: str, second: str) -> Claim:

@@ -17,7 +17,7 @@ from symgeom.study.claims.question import Question
 from symgeom.study.claims.record import FEWEST, Direction, Judgement
 from symgeom.study.claims.registry import CLAIMS_OF_CASES, CLAIMS_OF_MODELS
 
-OPTIONAL = ("valleys",)
+OPTIONAL = ("simplices", "valleys")
 """Stages that not every study has."""
 
 SINGULAR = {

@@ -33,6 +33,57 @@ def percent(panel: Axes, *, least: float | None = None) -> None:
     _write_percent(panel.yaxis)
 
 
+TICKS = (0.0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+"""Where axes of errors are labelled, as fractions."""
+
+
+def ticks(low: float, high: float) -> list[float]:
+    """Return where an axis of errors is labelled.
+
+    Parameters
+    ----------
+    low, high : float
+        Its ends, as fractions.
+
+    Returns
+    -------
+    list of float
+        As fractions.
+
+    Examples
+    --------
+    >>> ticks(0.007, 0.07)
+    [0.01, 0.02, 0.05]
+    """
+    return [tick for tick in TICKS if low <= tick <= high]
+
+
+def limits(values: NDArray, *, least: float) -> tuple[float, float]:
+    """Return the ends of an axis that is linear below some value and logarithmic above.
+
+    Parameters
+    ----------
+    values : array
+        What it shows.
+    least : float
+        That value; an axis of larger ones does not begin at zero.
+
+    Returns
+    -------
+    (float, float)
+        With some room on either side.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> limits(np.array([0.0, 0.5]), least=0.001)
+    (0.0, 0.7)
+    """
+    low = float(values.min())
+    high = float(values.max())
+    return 0.7 * low if low > least else min(low, 0.0), max(1.4 * high, least)
+
+
 def percent_below(panel: Axes, *, least: float | None = None) -> None:
     """Show fractions as percent on the horizontal axis.
 

@@ -27,6 +27,7 @@ NAMES = (
     "losses",
     "pairs",
     "star",
+    "simplices",
     "maps",
     "chains",
     "charges",

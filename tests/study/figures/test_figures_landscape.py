@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 import xarray as xr
-from drawn import KEPT, curves, draw, panel, prose, texts
+from drawn import FIGURES, KEPT, curves, draw, faults, panel, prose, texts
 from matplotlib.collections import LineCollection, QuadMesh
 from scipy.stats import spearmanr
 from synthetic_landscape import BINARY, LAYERS, VARIANTS, maps, paths, perceptron
@@ -391,60 +391,101 @@ def test_many_layers_are_readable_and_negative_traces_are_shown():
     assert "as a whole only" in texts(draw("layers", case(["minima"])))
 
 
-def test_detours_are_compared_with_the_direct_way():
-    barrier = case(["paths"])["paths"]["barrier"].sel(variant="geodesic both", split="train")
-    ends = zip(
-        *(
-            barrier[name].values
-            for name in ("first_arm", "first_seed", "second_arm", "second_seed")
-        ),
-        strict=True,
-    )
+def test_hubs_stand_at_their_flatness_and_at_the_barrier_over_them():
+    study = case(FIGURES["star"])
+    barrier = study["paths"]["barrier"].sel(variant="geodesic both", split="train")
+    names = ("first_arm", "first_seed", "second_arm", "second_seed")
+    ends = zip(*(barrier[name].values for name in names), strict=True)
     height = {
         frozenset([(a, i), (b, j)]): value
         for (a, i, b, j), value in zip(ends, barrier.values, strict=True)
     }
-    points = {
-        hub: sorted(
-            (
-                height[frozenset([one, two])],
-                max(height[frozenset([one, (hub, seed)])], height[frozenset([two, (hub, seed)])]),
-            )
-            for one, two in combinations([("sgd", 0), ("sgd", 1), ("sgd", 2)], 2)
-            for seed in range(3)
-            if (hub, seed) not in (one, two)
-        )
-        for hub in ("rsgd", "sgd")
-    }
-    figure = draw("star")
-    for hub, expected in points.items():
-        axes = panel(figure, f" of {hub}")
-        drawn = next(line for line in axes.lines if line.get_color() == COLOURS[hub])
-        np.testing.assert_allclose(
-            sorted(zip(*drawn.get_data(), strict=True)), expected, rtol=1e-12
-        )
-        below = sum(over < direct for direct, over in expected)
-        assert any(
-            text.get_text().endswith(f"{below} of {len(expected)} triples") for text in axes.texts
-        )
+    energies, figure = study["flatness"]["local_energy"], draw("star", study)
+    axes = panel(figure, "between two minima of sgd")
+    for hub in ("rsgd", "sam", "sgd", "adam", "adversarial"):
+        expected, all_ways = [], []
+        for seed in KEPT[hub]:
+            ways = []
+            for two in combinations([("sgd", 0), ("sgd", 1), ("sgd", 2)], 2):
+                if (hub, seed) not in two:
+                    ways.append(max(height[frozenset([end, (hub, seed)])] for end in two))
+            energy = energies.sel(arm=hub, seed=seed).values
+            amplitude = energies["amplitude"].values
+            area = np.trapezoid(energy, amplitude) / (amplitude[-1] - amplitude[0])
+            expected.append((area, np.mean(ways)))
+            all_ways += ways
+        single, mean = (line for line in axes.lines if line.get_color() == COLOURS[hub])
+        np.testing.assert_allclose(np.column_stack(single.get_data()), expected, rtol=1e-12)
+        np.testing.assert_allclose(mean.get_ydata(), [np.mean(all_ways)], rtol=1e-12)
+    direct = [height[frozenset(two)] for two in combinations([("sgd", i) for i in range(3)], 2)]
+    assert axes.lines[0].get_ydata()[0] == pytest.approx(np.mean(direct))
+    of_sharp = panel(figure, "between two minima of adversarial")
+    drawn = {line.get_color() for line in of_sharp.lines}
+    assert COLOURS["rsgd"] in drawn
+    assert COLOURS["adversarial"] not in drawn  # two of them memorised: no third one between them
+    assert faults(figure) == []
+
+
+def test_ways_lead_from_the_hub_to_the_end():
+    study = case(FIGURES["star"])
+    error = study["paths"]["error"]
+    rising = (0 * error).where(error["first_arm"] != "sgd", 0.5) + 0.1 * error["t"]
+    falling = (error["first_arm"] != "sgd") & (error["second_arm"] == "sgd")
+    toward = rising.where(~falling, 0.6 - 0.1 * error["t"])
+    turned = study["paths"].to_dataset().assign(error=toward)
+    axes = panel(draw("star", with_stage(study, "paths", turned)), "hub to minima of sgd")
+    t = error["t"].values
+    for hub in ("adam", "rsgd"):  # behind and before the ends in the order of pairs
+        mean = next(line for line in axes.lines if line.get_color() == COLOURS[hub])
+        np.testing.assert_allclose(mean.get_ydata(), 0.6 - 0.1 * t)
+    thin = [path for lines in axes.collections for path in lines.get_paths()]
+    assert len(thin) == 3 * (3 + 2 + 2 + 3) + 3 * 2
 
 
 def test_without_triples_or_roles_the_star_says_so():
-    study = case(["minima", "paths"])
+    study = case(FIGURES["star"])
     stage = study["paths"].to_dataset()
-    matched = stage.isel(
-        pair=(stage["first_arm"] == stage["second_arm"])
-        | (stage["first_seed"] == stage["second_seed"])
-    )
-    assert "9 of 9" in texts(draw("star", study))
-    reference = stage.isel(pair=stage["first_arm"] == stage["second_arm"])
-    assert "No triples to show" in texts(draw("star", with_stage(study, "paths", reference)))
-    assert "No triples to show" in texts(
-        draw("star", with_stage(study, "paths", matched.isel(pair=slice(0))))
-    )
-    assert "No triples to show" in texts(
-        draw("star", case(["minima", "paths"]), settings=SETTINGS | {"roles": {"flat": "rsgd"}})
-    )
+    inside = stage["first_arm"] == stage["second_arm"]
+    alike = stage["first_seed"] == stage["second_seed"]
+    for pairs in (inside, inside | alike):
+        alone = with_stage(study, "paths", stage.isel(pair=pairs))
+        assert "No triples to show" in texts(draw("star", alone))
+    empty = with_stage(study, "paths", stage.isel(pair=slice(0)))
+    assert "No triples to show" in texts(draw("star", empty))
+    roles = SETTINGS | {"roles": {"flat": "rsgd"}}
+    assert "No triples to show" in texts(draw("star", case(FIGURES["star"]), settings=roles))
+    one = draw("star", case(FIGURES["star"]), settings=SETTINGS | {"roles": {"reference": "sgd"}})
+    assert len(one.axes) == 2
+    assert faults(one) == []
+
+
+def test_middles_stand_at_the_number_of_minima_around_them():
+    study = case(FIGURES["simplices"])
+    stage = study["simplices"].to_dataset()
+    figure = draw("simplices", study)
+    for title, split in (("training", "train"), ("test", "test")):
+        axes = panel(figure, f"on {title} data")
+        for arm in ("rsgd", "adam"):  # one seed of adam is no minimum: two are left
+            line = next(line for line in axes.lines if line.get_color() == COLOURS[arm])
+            expected = []
+            for size in (2, 3):
+                inside = [
+                    row
+                    for row in range(stage.sizes["simplex"])
+                    if stage["simplex_arm"].values[row] == arm
+                    and stage["vertices"].values[row] == size
+                    and set(stage["simplex_seed"].values[row][:size]) <= set(KEPT[arm])
+                ]
+                errors = stage["centre_error"].sel(split=split).values[inside]
+                expected += [errors.mean()] if len(errors) else []
+            np.testing.assert_allclose(line.get_ydata()[1:], expected)
+            assert np.round(line.get_xdata()).tolist() == [1, 2, 3][: 1 + len(expected)]
+    assert faults(figure) == []
+    lost = stage.assign(centre_error=np.nan * stage["centre_error"])
+    for nothing in (lost, stage.isel(simplex=slice(0))):
+        assert "No middle to show" in texts(
+            draw("simplices", with_stage(study, "simplices", nothing))
+        )
 
 
 def test_variants_that_a_study_adds_have_panels():

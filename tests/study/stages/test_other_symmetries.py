@@ -85,9 +85,12 @@ def test_without_rescalings_there_is_no_noise_equilibrium(study: TinyStudy):
 
 
 def test_alignment_brings_networks_nearer(study: TinyStudy):
-    options = study.options["alignment"] | {"random_controls": 1}
     near = distances.measure(
-        study.case, study.torus, study.gauges.canonical, study.aligned(), options=options
-    )["distance"].dropna("pair")
+        *(study.case, study.torus, study.gauges.canonical, study.aligned()),
+        with_controls=study.pairs[:1],
+        options=study.options["alignment"],
+    )
+    assert near["control_distance"].notnull().all(("control", "stage")).sum() == 1
+    near = near["distance"].dropna("pair")
     assert near.sizes["pair"] == 6
     assert (near.sel(stage="aligned") < near.sel(stage="normalised")).all()
