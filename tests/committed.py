@@ -69,7 +69,11 @@ def measured(study: str, case: str, *, threshold: float = 0.005) -> Measured:
     margin = over_minima("margin_0.1").expand_dims(quantile=[0.1])
     displaced = over_minima("displacement end") - over_minima("displacement start")
     stages = {
-        "minima": {"test_error": over_minima("test_error"), "usable": usable},
+        "minima": {
+            "test_error": over_minima("test_error"),
+            "train_loss": over_minima("train_loss"),
+            "usable": usable,
+        },
         "flatness": {"local_energy": energy, "margin": margin},
         "distances": {"distance": over_pairs("distance aligned").expand_dims(stage=["aligned"])},
         "paths": {
@@ -90,4 +94,9 @@ def measured(study: str, case: str, *, threshold: float = 0.005) -> Measured:
         "equilibria": {"displacement": displaced.expand_dims(moment=["start", "end"])},
     }
     datasets = {name: xr.Dataset(arrays) for name, arrays in stages.items()}
-    return Measured(datasets, ROLES, threshold)
+    return Measured(datasets, ROLES | {"equal_budget": control_of(arms)}, threshold)
+
+
+def control_of(arms: list[str]) -> str:
+    """Return the arm at equal compute; of a study of before it had one, another arm stands in."""
+    return "equal_budget" if "equal_budget" in arms else "adam"

@@ -16,6 +16,9 @@ MOMENTS = ("start", "end")
 MOMENT = (*MINIMUM, "moment")
 """The axes of what is measured of a network at both moments."""
 
+NO_BUDGET = "no budget"
+"""How a seed ends, at its first evaluation, whose budget is that of a seed that diverged."""
+
 Labelled = dict[str, xr.Variable]
 """Variables or coordinates by name."""
 

@@ -229,6 +229,46 @@ def test_budget_counts_mini_batch_gradients(method, each):
     assert trained(method, [0, 1]).gradients.tolist() == [each * 3 * 4] * 2
 
 
+@pytest.mark.parametrize("method", METHODS.items(), ids=METHODS)
+def test_a_step_costs_the_gradients_that_an_optimizer_says(method):
+    found = trained(method, [0])
+    steps = 3 * (4 + (2 if method[0] == "adv" else 0))
+    built = build(*method)
+    assert int(found.gradients) == steps * built.gradients_per_step * built.members_per_seed
+
+
+@pytest.mark.parametrize("method", [("sgd", {"schedule": "cosine"}), ("rsgd", {"replicas": 2})])
+def test_a_seed_spends_its_budget_and_is_then_as_it_would_be_after_as_many_epochs(method):
+    """An epoch costs 3 mini-batches of 8 samples for each replica; 121 is more than 5 * 24."""
+    replicas = build(*method).members_per_seed
+    plan = replace(PLAN, epochs=9, least_epochs=1, stop_error=1.0)
+    budgets = tuple(replicas * cost for cost in (48, 1, 121, 24 * 9))
+    found = trained(method, range(4), plan=replace(plan, budgets=budgets))
+    assert found.epochs.tolist() == [2, 1, 6, 9]
+    assert found.sample_gradients.tolist() == [24 * replicas * count for count in (2, 1, 6, 9)]
+    assert found.status == ("reached",) * 4
+    for seed in range(4):
+        least = int(found.epochs[seed])
+        alone = trained(method, [seed], plan=replace(plan, least_epochs=least))
+        for name, tensor in alone.parameters.items():
+            assert torch.equal(tensor[0], found.parameters[name][seed]), name
+        assert same(alone.loss[0], found.loss[seed])
+
+
+def test_a_budget_that_ends_short_of_the_stop_rule_says_so_and_is_seen_at_evaluations():
+    plan = replace(PLAN, epochs=9, least_epochs=1, stop_loss=1e-9, evaluate_every=4)
+    found = trained(("sgd", {}), range(3), plan=replace(plan, budgets=(24, 24 * 5, 24 * 20)))
+    assert found.epochs.tolist() == [4, 8, 9]
+    assert found.status == ("budget spent", "budget spent", "epoch limit")
+
+
+def test_impossible_budgets_are_refused():
+    with pytest.raises(SymgeomError, match="Cannot train 2 seeds with 3 budgets: give one for ea"):
+        trained(("rsgd", {"replicas": 2}), [0, 1], plan=replace(PLAN, budgets=(1, 2, 3)))
+    with pytest.raises(SymgeomError, match="train 'adv' at a budget: its first stage, on random"):
+        trained(("adv", {}), [0, 1], plan=replace(PLAN, budgets=(1, 2)))
+
+
 def test_observer_sees_every_step_of_those_in_the_stack():
     steps = []
 
@@ -400,6 +440,7 @@ def test_noise_is_drawn_before_the_data_and_each_seeds_own():
         ),
         ({"batch_size": 0}, "batch_size = 0: give a positive whole number"),
         ({"epochs": 2.5}, "epochs = 2.5: give a positive whole number"),
+        ({"budgets": (5, 0)}, "with a budget of 0 gradients of samples: give a positive whole n"),
         ({"stop_error": -0.1}, "stop_error = -0.1: no seed could ever reach it"),
         ({"stop_loss": math.nan}, "stop_loss = nan: no seed"),
         ({"epochs": 3, "least_epochs": 4}, "at least 4 and at most 3 epochs: raise epochs"),

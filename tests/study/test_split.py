@@ -14,13 +14,13 @@ from symgeom.study.planning import split
 from symgeom.study.planning.split import PairRule
 
 CONFIG = yaml.safe_load((ROOT / "config/config.yaml").read_text())
-KINDS = {"all": 30 * 29 // 2, "matched": 5 * 15 + 10 * 6, "none": 5 * 15}
+KINDS = {"all": 36 * 35 // 2, "matched": 6 * 15 + 15 * 6, "none": 6 * 15}
 
 
 def cut(seeds=6, points=9, **granularity):
     """Return the default configuration with other seeds, points and numbers of things per job."""
     config = copy.deepcopy(CONFIG)
-    config["granularity"] |= {"seeds_per_job": None} | granularity
+    config["granularity"] |= {"arms_per_job": 6, "seeds_per_job": None} | granularity
     config["paths"]["points"] = points
     return config | {"seeds": seeds}
 
@@ -39,15 +39,15 @@ def test_names_are_counted_from_the_second_on():
     }
     assert split.slices_of(config) == {}
     pieces = split.pieces_of(
-        cut(seeds=3, arms_per_job=5, pairs_per_job=8),
+        cut(seeds=3, pairs_per_job=8),
         split.parts_of(cut(seeds=3)),
         PairRule("none"),
     )
-    assert {name: len(pairs) for name, pairs in pieces.items()} == {"0": 8, "0-1": 7}
+    assert {name: len(pairs) for name, pairs in pieces.items()} == {"0": 8, "0-1": 8, "0-2": 2}
 
 
 @pytest.mark.parametrize("seeds", [7, [3, 1, 2, 8]])
-@pytest.mark.parametrize("counts", [*itertools.product([1, 2, 5], [1, 3, None], [1, 4, None])])
+@pytest.mark.parametrize("counts", [*itertools.product([1, 2, 6], [1, 3, None], [1, 4, None])])
 def test_every_network_and_every_pair_is_there_once(seeds, counts):
     config = cut(
         seeds, **dict(zip(("arms_per_job", "seeds_per_job", "pairs_per_job"), counts, strict=True))
@@ -62,7 +62,7 @@ def test_every_network_and_every_pair_is_there_once(seeds, counts):
         == sorted(networks)
     )
     whole, places = (
-        cut(seeds, arms_per_job=5),
+        cut(seeds),
         {seed: place for place, seed in enumerate(split.seeds_of(config))},
     )
     for kind in (
@@ -109,9 +109,12 @@ def test_seeds_and_arms_at_the_end_add_jobs_and_change_none(kind):
     new = copy.deepcopy(config)
     new["arms"]["new"] = config["arms"]["sgd"]
     parts = split.parts_of(config)
-    assert grown(parts, split.parts_of(more)) == ["0.2", "1.2", "2.2", "3.2", "4.2"]
-    assert grown(parts, split.parts_of(new)) == ["5", "5.1"]
-    for after, names in ((more, ("0.2", "1.2", "2.2", "3.2", "4.2")), (new, ("5", "5.1"))):
+    assert grown(parts, split.parts_of(more)) == ["0.2", "1.2", "2.2", "3.2", "4.2", "5.2"]
+    assert grown(parts, split.parts_of(new)) == ["6", "6.1"]
+    for after, names in (
+        (more, ("0.2", "1.2", "2.2", "3.2", "4.2", "5.2")),
+        (new, ("6", "6.1")),
+    ):
         pieces = grown(
             split.pieces_of(config, parts, PairRule(kind)),
             split.pieces_of(after, split.parts_of(after), PairRule(kind)),
@@ -124,7 +127,7 @@ def test_the_star_needs_all_pairs_of_the_flat_and_the_reference_arm():
     pairs = split.pairs_of(config, split.parts_of(config)["0"], PairRule("none", star=True))
     across = {pair for pair in pairs if pair[0] != pair[2]}
     assert across == {("rsgd", one, "sgd", other) for one in range(3) for other in range(3)}
-    assert len(pairs) - len(across) == 5 * 3
+    assert len(pairs) - len(across) == 6 * 3
 
 
 def test_every_arm_has_a_plane_and_the_last_of_the_roles_the_mixed_one():

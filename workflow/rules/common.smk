@@ -17,6 +17,7 @@ from symgeom.study.planning.code import code_digest
 from symgeom.study.planning.configuration import complete
 from symgeom.study.planning.life import sign_of_life
 from symgeom.study.planning.options import (
+    BUDGET,
     DEFAULT,
     ROOT,
     arms_by,

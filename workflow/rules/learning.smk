@@ -37,6 +37,7 @@ use rule job_on_case as train_minima with:
     input:
         data="<results>/data/{case}.zarr.zip",
         symmetry="<results>/symmetry/{case}.as_trained.json",
+        budget=minima_of_lender,
     output:
         minima="<results>/minima/{case}/{arm}{block}.zarr.zip",
         ledgers="<results>/ledgers/{case}/{arm}{block}.zarr.zip",

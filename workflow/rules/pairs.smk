@@ -68,6 +68,12 @@ def minima_of_part(wildcards):
     return stores_with("minima", itertools.product(*PARTS[wildcards.part]))
 
 
+def minima_of_lender(wildcards):
+    """List the store of the same seeds of the arm whose budget an arm spends, if there is one."""
+    lender = config["arms"][wildcards.arm].get(BUDGET)
+    return stores("minima", [f"{lender}{wildcards.block}"]) if lender else []
+
+
 def ends(stage, of):
     """List the stores of a stage that hold the networks of a piece's pairs."""
     return lambda wildcards: stores_with(stage, split.ends_of(pairs_of(of)(wildcards)))

@@ -81,11 +81,15 @@ class Method(ABC):
         by itself.
     members_per_seed : int
         How many networks one seed trains together.
+    gradients_per_step : int
+        How many gradients of its mini-batch :meth:`direction` asks for; the length of a schedule at
+        a given budget follows from it. What is spent is counted.
     draws_noise : bool
         Whether :meth:`start` needs a noise seed for every member.
     """
 
     name: ClassVar[str]
+    gradients_per_step: ClassVar[int] = 1
     draws_noise: ClassVar[bool] = False
     learning_rate: float
     momentum: float

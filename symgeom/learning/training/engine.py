@@ -8,8 +8,10 @@ they are computed together it is the same up to rounding.
 
 A seed ends with a status: ``reached`` (at an evaluation, error and loss on the whole training set
 met the stop rule), ``epoch limit``, or ``diverged`` (its loss, or the length of its weights, is not
-finite). Every epoch visits the samples in a fresh order; an incomplete last batch is left out, so
-that all mini-batches have the same size and the same noise.
+finite). Where the plan gives every seed a budget, it trains on past the stop rule until it has
+spent it, and is then ``reached`` or, short of the stop rule, ``budget spent``. Every epoch visits
+the samples in a fresh order; an incomplete last batch is left out, so that all mini-batches have
+the same size and the same noise.
 
 Where the statistics of batch norms are recomputed, every mini-batch is normalised by its own
 statistics, and no step keeps running averages: methods that take two gradients of one mini-batch
@@ -82,12 +84,12 @@ def train(
     Raises
     ------
     SymgeomError
-        If there are no members, or not one generator for each; if the start is of another
-        architecture than the problem's; if a mini-batch holds more samples than there are, the
-        weights have another precision than the data, or the optimizer could not finish; if
-        checkpoints are kept with an observer that cannot keep what it knows; or if the network
-        cannot be trained as it says: all of it is frozen, replicas of a seed are frozen apart, or
-        it does in training mode what no step could repeat.
+        If there are no members, or not one generator for each, or not one budget for each seed; if
+        the start is of another architecture than the problem's; if a mini-batch holds more samples
+        than there are, the weights have another precision than the data, or the optimizer could not
+        finish; if checkpoints are kept with an observer that cannot keep what it knows; or if the
+        network cannot be trained as it says: all of it is frozen, replicas of a seed are frozen
+        apart, or it does in training mode what no step could repeat.
 
     Examples
     --------
@@ -102,6 +104,7 @@ def train(
     _check_members(start, method, generators)
     problem.architecture.check({name: tensor[0] for name, tensor in start.items()})
     _check_plan(problem, method, plan, observe)
+    _check_budgets(plan, method, seeds=len(generators) // method.members_per_seed)
     check_precision(start, problem.inputs)
     members = len(generators)
     _check_frozen(problem, start, method)
@@ -207,6 +210,21 @@ def _check_frozen(problem: Problem, start: Parameters, method: Method) -> None:
                 f"'{name}': the mean of their weights would fit none of them. Give the replicas of "
                 "a seed the same frozen tensors."
             )
+
+
+def _check_budgets(plan: Plan, method: Method, *, seeds: int) -> None:
+    """Raise unless there is a budget for every seed, or none at all."""
+    if plan.budgets is None:
+        return
+    if len(plan.budgets) != seeds:
+        raise SymgeomError(
+            f"Cannot train {seeds} seeds with {len(plan.budgets)} budgets: give one for each."
+        )
+    if method.pretraining() is not None:
+        raise SymgeomError(
+            f"Cannot train '{method.name}' at a budget: its first stage, on random labels, would "
+            "spend a part that nobody has set. Leave the budgets out, or choose another optimizer."
+        )
 
 
 def _check_plan(problem: Problem, method: Method, plan: Plan, observe: Observer | None) -> None:

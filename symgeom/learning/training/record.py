@@ -50,7 +50,8 @@ class Record:
     Attributes
     ----------
     status : list of str
-        How the seeds ended; "epoch limit" until they do.
+        How the seeds ended; "epoch limit" until they do. One that has spent its budget has
+        "reached" the stop rule if it meets it then, else it says "budget spent".
     networks : list of dict
         The networks of the seeds that have ended; empty for the others.
     epochs, gradients : Tensor of int64, shape (seed,)
@@ -96,7 +97,10 @@ class Record:
         self.error[seeds, epoch] = error
         diverged = ~torch.isfinite(loss + _squared_lengths(evaluation.networks).cpu())
         reached = self._reached(epoch, loss, error) & may_stop
-        ended = diverged | reached | (epoch == self._plan.epochs)
+        spent = self._spent(seeds)
+        if self._plan.budgets is not None:
+            reached &= spent
+        ended = diverged | reached | spent | (epoch == self._plan.epochs)
         networks = unstack(evaluation.networks)
         for row, seed in enumerate(seeds.tolist()):
             if not ended[row]:
@@ -106,6 +110,8 @@ class Record:
                 self.status[seed] = "diverged"
             elif reached[row]:
                 self.status[seed] = "reached"
+            elif spent[row]:
+                self.status[seed] = "budget spent"
         return ~ended
 
     def trained(self, *, together: bool, resumed_from: int) -> Trained:
@@ -150,6 +156,14 @@ class Record:
         plan = self._plan
         good_enough = (error <= plan.stop_error) & (loss <= plan.stop_loss)
         return good_enough & (epoch >= plan.least_epochs)
+
+    def _spent(self, seeds: Tensor) -> Tensor:
+        """Return whether each seed has spent its budget; none has where there are no budgets."""
+        if self._plan.budgets is None:
+            return torch.zeros(len(seeds), dtype=torch.bool)
+        budgets = torch.tensor(self._plan.budgets)
+        sample_gradients = self.gradients * self._plan.batch_size
+        return (sample_gradients >= budgets)[seeds]
 
 
 def _squared_lengths(networks: dict[str, Tensor]) -> Tensor:

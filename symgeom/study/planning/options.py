@@ -13,7 +13,10 @@ DEFAULT = Path("config/config.yaml")
 IMPORTED = "checkpoints"
 """The method of arms that were trained elsewhere."""
 
-TRAINING_KEYS = ("batch_size", "epochs", "order", "augmentation")
+BUDGET = "budget_of"
+"""The key of an arm that names another one, whose budget its seeds spend."""
+
+TRAINING_KEYS = ("batch_size", "epochs", BUDGET, "order", "augmentation")
 """What an arm's recipe may say about training beside its optimizer's options."""
 
 OF_CASES = ("go_on_without_usable",)
