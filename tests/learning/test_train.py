@@ -10,7 +10,7 @@ from torch import nn
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.randomness import stream
-from symgeom.ground.types import cast, stack, unstack
+from symgeom.ground.types import cast, parameters, stack, unstack
 from symgeom.landscape.problem import Problem
 from symgeom.learning.optimizers import Method, build
 from symgeom.learning.optimizers.adversarial import random_labels
@@ -391,6 +391,73 @@ def test_a_share_of_the_labels_is_random_at_first():
             problem.relabel(labels).error(first)
             == found.pretraining.error[seed, found.pretraining.epochs[seed]]
         )
+
+
+def plain_steps(module, inputs, targets, order, *, epochs, rate):
+    """Take the steps of PyTorch's SGD, of whole batches of 8 in a fresh order in every epoch."""
+    stepper = torch.optim.SGD(module.parameters(), rate)
+    for _ in range(epochs):
+        permutation = torch.randperm(len(inputs), generator=order)
+        for index in permutation.split(8)[: len(inputs) // 8]:
+            stepper.zero_grad()
+            nn.functional.cross_entropy(module(inputs[index]), targets[index]).backward()
+            stepper.step()
+
+
+@pytest.mark.parametrize("together", ["one", "batched"])
+@pytest.mark.parametrize(("copies", "zeroed"), [(3, 0.25), (1, 0.5), (2, 0.0)])
+def test_the_first_stage_is_the_plain_loop_on_copies_with_zeros(copies, zeroed, together):
+    """Of each seed other copies with other labels; then the inputs and their true classes."""
+    options = {
+        "learning_rate": 0.2,
+        "pretraining_learning_rate": 0.3,
+        "pretraining_epochs": 3,
+        "pretraining_error": 0.0,
+        "pretraining_replicas": copies,
+        "pretraining_zeroed": zeroed,
+    }
+    found = trained(("adv", options), [3, 5], plan=replace(PLAN, together=together))
+    problem = landscape()
+    for place, seed in enumerate([3, 5]):
+        module, order = mlp(*WIDTHS, activation=nn.Tanh, seed=10 * seed), stream("order", seed, 0)
+        labels = torch.randint(3, (copies * SAMPLES,), generator=order)
+        inputs = problem.inputs.repeat(copies, 1)
+        if zeroed:
+            inputs = inputs * (torch.rand(inputs.shape, generator=order) >= zeroed)
+        plain_steps(module, inputs, labels, order, epochs=3, rate=0.3)
+        for name, tensor in module.named_parameters():
+            torch.testing.assert_close(found.pretraining.parameters[name][place], tensor.detach())
+        wrong = (module(inputs).argmax(1) != labels).double().mean()
+        loss = nn.functional.cross_entropy(module(inputs), labels)
+        assert found.pretraining.error[place, -1] == wrong
+        assert found.pretraining.loss[place, -1].item() == pytest.approx(loss.item())
+        plain_steps(module, problem.inputs, problem.targets, order, epochs=4, rate=0.2)
+        for name, tensor in module.named_parameters():
+            torch.testing.assert_close(found.parameters[name][place], tensor.detach())
+    spent = 3 * (copies * SAMPLES // 8)
+    assert found.pretraining.gradients.tolist() == [spent] * 2
+    assert found.gradients.tolist() == [spent + 4 * 3] * 2
+
+
+def test_statistics_of_a_first_stage_on_copies_are_those_of_the_copies():
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.ReLU(), nn.Linear(6, 3))
+    inputs, targets = batch(SAMPLES, 4, 3)
+    problem = Problem(module, inputs, targets, batch_norm="recompute", training_inputs=inputs)
+    problem = problem.cast(torch.float64)
+    start = cast(stack([parameters(module)]), torch.float64)
+    options = {"pretraining_epochs": 2, "pretraining_replicas": 2, "pretraining_zeroed": 0.5}
+    orders = [stream("order", 0)]
+    found = train(problem, start, build("adv", options), plan=PLAN, generators=orders)
+    order = stream("order", 0)
+    labels = torch.randint(3, (2 * SAMPLES,), generator=order)
+    visible = torch.rand((2 * SAMPLES, 4), generator=order) >= 0.5
+    copies = problem.inputs.repeat(2, 1) * visible
+    (network_,) = unstack(found.pretraining.parameters)
+    first = nn.functional.linear(copies, network_["0.weight"], network_["0.bias"])
+    torch.testing.assert_close(network_["1.running_mean"], first.mean(0))
+    on_copies = Problem(module, copies, labels, batch_norm="carried")
+    assert found.pretraining.error[0, -1] == on_copies.error(network_)
 
 
 def test_noise_is_drawn_before_the_data_and_each_seeds_own():

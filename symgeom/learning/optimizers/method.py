@@ -48,12 +48,18 @@ class Pretraining:
         The stage ends for a seed whose error on its random labels is at most this.
     corruption : float
         Share of the samples whose label is random; the others keep their true one.
+    copies : int
+        Copies of every training input, each with a label of its own.
+    zeroed : float
+        Probability with which each entry of a copy is set to zero.
     """
 
     method: "Method"
     epochs: int
     stop_error: float
     corruption: float = 1.0
+    copies: int = 1
+    zeroed: float = 0.0
 
 
 class Method(ABC):

@@ -36,8 +36,8 @@ from symgeom.ground.types import Parameters
 from symgeom.landscape.problem import Problem
 from symgeom.landscape.problem.evaluation import laid_out
 from symgeom.landscape.problem.losses import check_precision
-from symgeom.learning.optimizers.adversarial import random_labels
 from symgeom.learning.optimizers.method import Method, Pretraining
+from symgeom.learning.training.copies import Copies
 from symgeom.learning.training.plan import Observer, Plan, RestorableObserver, Trained
 from symgeom.learning.training.population import Population, trains_together
 from symgeom.learning.training.saved import Saved, restored_outcome
@@ -69,9 +69,9 @@ def train(
         Batch size, stop rule, and how to compute.
     generators : sequence of torch.Generator
         One per member, on the CPU. It draws the member's random labels if the method begins with
-        them, the seed of its noise if the method has any, the seed of what its layers draw
-        (dropout) if they do, and then for each epoch the order of its data and, batch by batch,
-        what augmentation needs.
+        them, and the entries of the inputs that are zeroed there; the seed of its noise if the
+        method has any; the seed of what its layers draw (dropout) if they do; and then for each
+        epoch the order of its data and, batch by batch, what augmentation needs.
     observe : callable, optional
         Sees every step of the training on the true labels; ``members`` (int64) says which entries
         of ``start`` are in the stack.
@@ -122,19 +122,21 @@ def train(
         key=f"{method} {plan} {data}, {members} networks, {together}, {weights}",
     )
     labels = problem.targets.expand(members, -1)
-    saved = stage.read()
     pretraining = method.pretraining()
     if pretraining is None:
-        return stage.run(start, labels, saved)
-    return _train_in_two_stages(stage, pretraining, start, labels, saved)
+        return stage.run(start, labels, stage.read())
+    return _train_in_two_stages(stage, pretraining, start, labels)
 
 
 def _train_in_two_stages(
-    stage: Stage, pretraining: Pretraining, start: Parameters, labels: Tensor, saved: Saved | None
+    stage: Stage, pretraining: Pretraining, start: Parameters, labels: Tensor
 ) -> Trained:
     """Train on random labels first, and then on the true ones."""
+    # Drawn before a checkpoint puts the generators where they were: no checkpoint holds them.
+    copies = Copies.drawn(stage.population.problem, pretraining, stage.generators)
+    saved = stage.read()
     if saved is None or saved["earlier"] is None:
-        earlier = _pretrain(stage, pretraining, start, saved)
+        earlier = _pretrain(stage, pretraining, copies, start, saved)
         saved = None
     else:
         device = stage.population.problem.inputs.device
@@ -149,14 +151,9 @@ def _train_in_two_stages(
 
 
 def _pretrain(
-    stage: Stage, pretraining: Pretraining, start: Parameters, saved: Saved | None
+    stage: Stage, pretraining: Pretraining, copies: Copies, start: Parameters, saved: Saved | None
 ) -> Trained:
     """Train on random labels, from the start or from a checkpoint."""
-    targets = stage.population.problem.targets
-    if saved is None:
-        labels = _random_labels(targets, pretraining.corruption, stage.generators)
-    else:
-        labels = targets.expand(len(stage.generators), -1)  # the checkpoint holds the random ones
     plan = replace(
         stage.plan,
         epochs=pretraining.epochs,
@@ -164,18 +161,14 @@ def _pretrain(
         stop_loss=math.inf,
         least_epochs=1,
     )
-    first_stage = replace(stage, method=pretraining.method, plan=plan, observe=None)
-    return first_stage.run(start, labels, saved)
-
-
-def _random_labels(targets: Tensor, share: float, generators: Sequence[torch.Generator]) -> Tensor:
-    """Draw random labels for every member, for a share of the samples."""
-    classes = int(targets.max()) + 1
-    rows = []
-    for generator in generators:
-        row = random_labels(targets, classes, generator=generator, share=share)
-        rows.append(row)
-    return torch.stack(rows)
+    first_stage = replace(
+        stage,
+        method=pretraining.method,
+        plan=plan,
+        observe=None,
+        copies=None if copies.are_inputs else copies,
+    )
+    return first_stage.run(start, copies.labels, saved)
 
 
 def _check_members(
