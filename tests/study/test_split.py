@@ -20,7 +20,7 @@ KINDS = {"all": 36 * 35 // 2, "matched": 6 * 15 + 15 * 6, "none": 6 * 15}
 def cut(seeds=6, points=9, **granularity):
     """Return the default configuration with other seeds, points and numbers of things per job."""
     config = copy.deepcopy(CONFIG)
-    config["granularity"] |= {"arms_per_job": 6, "seeds_per_job": None} | granularity
+    config["granularity"] |= {"seeds_per_job": None} | granularity
     config["paths"]["points"] = points
     return config | {"seeds": seeds}
 
