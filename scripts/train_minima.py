@@ -29,7 +29,7 @@ def main(
     ledgers: str,
     config_digest: str,
 ) -> None:
-    folder = Path(minima).parents[2] / "checkpoints" / case
+    folder = Path(ledgers).parents[2] / "checkpoints" / case
     checkpoint = folder / Path(minima).name.replace(SUFFIX, ".checkpoint")
     budget = None
     for path in stores["budget"]:  # none, or that of one arm

@@ -128,7 +128,7 @@ def flatness(
             if name.startswith(("local_energy", "margin"))
         }
     coordinates = networks(seeds) | {"amplitude": amplitude, "quantile": quantile, "layer": LAYERS}
-    return described(variables, coordinates, {"noise": noise})
+    return described(variables, coordinates, {"noise": noise, "escape_rise": 0.05})
 
 
 def curvature(random: np.random.Generator, seeds: int) -> xr.Dataset:
@@ -219,6 +219,7 @@ def paths(
     return described(
         variables,
         pair_coordinates(seeds) | labels | {"split": ["train", "test"], "t": t},
+        {"escape_rise": 0.05},
     )
 
 
@@ -231,6 +232,9 @@ def chains(random: np.random.Generator, seeds: int) -> xr.Dataset:
     variables = {
         "error": (("pair", "split", "t"), error),
         "loss": (("pair", "split", "t"), 3 * error),
+        "judged_t": (("pair", "judged_point"), np.broadcast_to(t, (n, len(t)))),
+        "judged_error": (("pair", "judged_point"), error[:, 0]),
+        "peak": ("pair", np.full(n, 0.25)),
         "bend_error": ("pair", bend),
         "straight_error": ("pair", straight),
         "epochs_needed": ("pair", epochs),

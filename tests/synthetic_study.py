@@ -2,7 +2,7 @@
 diverged and one missed the stop rule."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -149,6 +149,7 @@ def binary_case() -> xr.DataTree:
     study["flatness"] = xr.DataTree(flatness(np.random.default_rng(2), SEEDS, noise="flips"))
     study["curvature"] = xr.DataTree(xr.Dataset(coords=networks(SEEDS)))
     study["paths"] = xr.DataTree(paths(np.random.default_rng(4), SEEDS, variants=tuple(BINARY)))
+    study["distances"] = xr.DataTree(distances(np.random.default_rng(3)))
     return study
 
 
@@ -178,6 +179,7 @@ class MadeUpClaim:
     case: str = "mlp"
     kind: str = "claim"
     family_verdict: str = ""
+    gated: str = ""
 
 
 def _claim(
@@ -209,6 +211,13 @@ CLAIMS = [
             "difference of distances (rad)",
         ),
         *((15, "pairs"), ("below", 0, "contradicted"), (0.05, 0.02, 0.09)),
+    ),
+    replace(
+        _claim(
+            *("H3a", "Barriers are lower between flat minima.", "difference of barriers"),
+            *((15, "pairs"), ("below", 0, "undecided"), (0.11, 0.07, 0.18)),
+        ),
+        gated="minima of flat and sharp end at training errors of 0.1 and 0.2",
     ),
     _claim(
         *("C1", "The ledgers close.", "largest relative defect"),

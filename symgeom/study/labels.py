@@ -19,6 +19,12 @@ MOMENT = (*MINIMUM, "moment")
 NO_BUDGET = "no budget"
 """How a seed ends, at its first evaluation, whose budget is that of a seed that diverged."""
 
+DEPTH = "depth"
+"""The axis of networks that are kept at several training losses: in nats, the largest first."""
+
+END = 0.0
+"""What stands for the end of training on the axis of depths."""
+
 Labelled = dict[str, xr.Variable]
 """Variables or coordinates by name."""
 

@@ -46,6 +46,10 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
+DEPTHS = (1.2, 1.08, 1.06, 0.9)
+"""Training losses that the seeds come to in different epochs, or never."""
+
+
 class Killed(Exception):  # noqa: N818
     """What ends a training here, where no process is to die."""
 
@@ -87,6 +91,10 @@ def flat(value, at=""):
         for field in fields(value):
             if field.name != "resumed_from":
                 yield from flat(getattr(value, field.name), f"{at}/{field.name}")
+    elif isinstance(value, tuple):
+        yield at, len(value)
+        for number, part in enumerate(value):
+            yield from flat(part, f"{at}/{number}")
     else:
         yield at, value
 
@@ -147,6 +155,20 @@ def test_a_killed_training_on_copies_ends_as_if_it_had_not_been(tmp_path, count)
     found, booked = run("adv", kept, options=COPIES)
     check_same(found, expected)
     check_same(booked, ledger)
+
+
+@pytest.mark.parametrize("name", ["adv", "swa", "rsgd"])
+def test_a_killed_training_still_has_the_networks_at_its_depths(name, tmp_path):
+    plan, calls = replace(PLAN, together="one", depths=DEPTHS), []
+    trained, _ = run(name, replace(plan, progress=lambda *news: calls.append(news)), watched=False)
+    came = [status == "reached" for state in trained.at_depths for status in state.status]
+    assert any(came)
+    assert not all(came)
+    for count in (2, len(calls) - 2):
+        kept = replace(plan, checkpoint=Checkpoint(tmp_path / f"{count}", digest="a"))
+        with pytest.raises(Killed):
+            run(name, replace(kept, progress=kill_at(count)), watched=False)
+        check_same(run(name, kept, watched=False)[0], trained)
 
 
 def test_what_was_kept_some_epochs_ago_will_do(tmp_path):

@@ -67,6 +67,11 @@ def same(first, second):
     return torch.equal(first.nan_to_num(7.0), second.nan_to_num(7.0))
 
 
+def check_networks(first, second):
+    for name, tensor in first.parameters.items():
+        assert same(tensor, second.parameters[name]), name
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("method", METHODS.items(), ids=METHODS)
 def test_a_seed_does_not_depend_on_the_others(method, dtype):
@@ -185,6 +190,27 @@ def test_stop_rule_waits_for_the_loss_and_for_the_least_epochs():
     end = int(found.epochs)
     assert found.status == ("reached",)
     assert found.loss[0, end] <= 0.2 < found.loss[0, 1:end].min()
+
+
+@pytest.mark.parametrize("method", METHODS.items(), ids=METHODS)
+def test_at_a_depth_a_seed_is_as_if_that_had_been_its_stop_rule(method):
+    """Bit for bit: weights, status, epochs, budget and history, of two stages and averages, too."""
+    depths = (2.0, 1.1, 0.9, 0.5)
+    plan = replace(PLAN, epochs=8, least_epochs=1, depths=depths, stop_loss=1e-9)
+    deepest = trained(method, [0, 1, 2], plan=plan)
+    came = torch.zeros(len(depths), 3)
+    for level, (depth, found) in enumerate(zip(depths, deepest.at_depths, strict=True)):
+        ruled = replace(plan, depths=(), stop_error=1.0, stop_loss=depth)
+        expected = trained(method, [0, 1, 2], plan=ruled)
+        check_networks(found, expected)
+        assert found.status == expected.status
+        for name in ("epochs", "gradients", "sample_gradients", "loss", "error"):
+            assert same(getattr(found, name), getattr(expected, name)), (depth, name)
+        came[level] = torch.tensor([status == "reached" for status in found.status])
+    check_networks(deepest, deepest.at_depths[-1])
+    assert came[0].all()
+    assert came[1].any()
+    assert not came[-1].any()
 
 
 def test_a_seed_that_does_not_reach_the_rule_is_kept_and_says_so():
@@ -510,6 +536,8 @@ def test_noise_is_drawn_before_the_data_and_each_seeds_own():
         ({"budgets": (5, 0)}, "with a budget of 0 gradients of samples: give a positive whole n"),
         ({"stop_error": -0.1}, "stop_error = -0.1: no seed could ever reach it"),
         ({"stop_loss": math.nan}, "stop_loss = nan: no seed"),
+        ({"depths": (0.1, 0.0)}, r"losses \[0.1, 0.0\], which no network could all reach"),
+        ({"depths": (0.1, 0.1)}, r"losses \[0.1, 0.1\] one after another: let each be smaller"),
         ({"epochs": 3, "least_epochs": 4}, "at least 4 and at most 3 epochs: raise epochs"),
     ],
 )

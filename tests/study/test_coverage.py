@@ -12,6 +12,7 @@ import scipy.stats
 from numpy.typing import NDArray
 
 from symgeom.study.claims.averages import ask_fraction, ask_over_arms, by_arm, over_arms
+from symgeom.study.claims.chains import MOST
 from symgeom.study.claims.correlation import ask_correlation
 from symgeom.study.claims.evaluate import p_value
 from symgeom.study.claims.evidence import Fraction, Largest, Student, Throughout
@@ -23,6 +24,7 @@ from symgeom.study.claims.jackknife import (
     standard_error,
     student,
 )
+from symgeom.study.claims.losses import TwoArms
 from symgeom.study.claims.question import ask_contrast
 from symgeom.study.claims.record import Judgement
 from symgeom.study.claims.selection import Selection
@@ -122,6 +124,28 @@ def test_intervals_of_means_cover(simulate, networks: int):
     assert covered(*simulate(generator, networks)) >= 0.935
 
 
+@pytest.mark.parametrize("networks", NETWORKS)
+def test_intervals_of_relative_barriers_cover(networks: int):
+    """Between two arms over inside them, error minus loss (H3-loss); one arm is five times higher.
+
+    Error and loss are noisy copies of the same positive heights, so that the truth is zero.
+    """
+    generator = np.random.default_rng(networks)
+    strata = np.repeat(["a", "b"], networks)
+    members = pairs_of(strata, across=True)
+    logs = [over_pairs(generator, members, (STUDIES,)) for _ in range(3)]
+    scale = np.where(strata == "b", 5, 1)[members].mean(1)[:, None]
+    heights = [scale * np.exp(0.4 * logs[0] + 0.2 * log) for log in logs[1:]]
+    selection = Selection(strata, members, np.concatenate(heights, axis=1), ())
+    ratios = TwoArms.of(selection, ["a"], ["b"]).ratios(leave_one_out(len(strata)))
+    of_error, of_loss = np.split(ratios, 2, axis=1)
+    error, freedom = standard_error(*arm_variances(of_error - of_loss, strata))
+    half = error * scipy.stats.t.ppf(1 - TAIL, freedom)
+    difference = of_error[0] - of_loss[0]
+    assert (np.abs(difference) <= half).mean() >= 0.935
+    assert (difference > half).mean() <= 0.035
+
+
 def held(questions, truth: float) -> float:
     """Return the share of studies whose interval covers the truth."""
     hits = []
@@ -197,6 +221,52 @@ def test_intervals_of_fractions_cover(kind: str, arms: int, networks: int):
         selection = Selection(strata, members, connected[:, None].astype(float), ())
         questions.append(ask_fraction(selection, "pairs"))
     assert held(questions, 0.9) >= 0.93
+
+
+def connections(generator, strata: NDArray, share: float, *, spoilt: bool) -> Selection:
+    """Return which pairs are connected: every pair for itself, or unless a network spoils it."""
+    members = pairs_of(strata)
+    if spoilt:
+        connected = (generator.random(len(strata)) < np.sqrt(share))[members].all(1)
+    else:
+        connected = generator.random(len(members)) < share
+    return Selection(strata, members, connected[:, None].astype(float), ())
+
+
+def verdicts_on_most(generator, arms: int, share: float, *, spoilt: bool) -> tuple[float, float]:
+    """Return in which share of studies most pairs of six networks an arm are connected, or not."""
+    strata = np.repeat(list("abcde")[:arms], 6)
+    verdicts = []
+    for _ in range(LOOPS):
+        selection = connections(generator, strata, share, spoilt=spoilt)
+        evidence = ask_fraction(selection, "pairs").answer().evidence
+        verdicts.append((evidence.low(TAIL) > MOST, evidence.high(TAIL) < MOST))
+    supported, contradicted = np.mean(verdicts, axis=0)
+    return float(supported), float(contradicted)
+
+
+@pytest.mark.parametrize("arms", [3, 5])
+@pytest.mark.parametrize("spoilt", [False, True], ids=["every pair for itself", "spoilt"])
+def test_six_networks_decide_whether_most_pairs_are_connected(spoilt: bool, arms: int):
+    """H4 can be supported and contradicted, and is neither where half of the pairs are."""
+    generator = np.random.default_rng(arms)
+    supported, contradicted = verdicts_on_most(generator, arms, MOST, spoilt=spoilt)
+    assert max(supported, contradicted) <= 0.025
+    often = {3: 0.5, 5: 0.9}[arms]
+    assert verdicts_on_most(generator, arms, 0.99, spoilt=spoilt)[0] >= often
+    assert verdicts_on_most(generator, arms, 0.01, spoilt=spoilt)[1] >= often
+
+
+def test_a_mean_over_pairs_does_not_see_rare_failures():
+    """Why H4 counts pairs: one of thirty rises by 0.3, which is 0.01 on average."""
+    generator = np.random.default_rng(0)
+    strata = np.repeat(list("abcde"), 6)
+    below = []
+    for _ in range(LOOPS):
+        fails = connections(generator, strata, 1 / 30, spoilt=True)
+        rises = Selection(strata, fails.members, 0.3 * fails.values, ())
+        below.append(ask_over_arms(rises, "pairs").answer().evidence.high(TAIL) < 0.01)
+    assert np.mean(below) > 0.1  # where 0.025 is promised
 
 
 def correlated(generator, arms: int, networks: int, strength: float, *, pairs: bool, between=0.0):

@@ -12,6 +12,7 @@ use rule job as evaluate_claims with:
         equilibria=all_stores("equilibria"),
         valleys=all_stores("valleys") if config["valleys"] else [],
         solutions=model_stores("solutions"),
+        reached=checked_cases(),
     output:
         claims=report(
             "<results>/claims.csv",

@@ -22,7 +22,9 @@ from symgeom.study.planning.options import (
     ROOT,
     arms_by,
     case_options,
+    cases_by,
     command_options,
+    exempt_of,
     goes_on,
     gpus,
     growing,
@@ -92,6 +94,8 @@ def batches(stage):
     """List the batches into which one stage of a case is split; one without pairs or planes only if none has any."""
     if stage in ("minima", "ledgers"):
         return list(dict.fromkeys(split.stores_of_minima(config).values()))
+    if stage == "depths/minima":
+        return list(dict.fromkeys(split.stores_of_minima({**config, "arms": TO_DEPTHS}).values()))
     if stage == "initialisations":
         return ["all"]
     if stage == "slices/paths":
@@ -114,6 +118,16 @@ def all_stores(stage):
     return lambda wildcards: expand(
         f"<results>/{stage}/{{case}}/{{name}}.zarr.zip", case=config["cases"], name=batches(stage)
     )
+
+
+def checked_cases():
+    """List what is said of all networks of each case, without which nothing is claimed."""
+    names = ["{case}"] if len(PARTS) > 1 else [f"{{case}}/{part}" for part in PARTS]
+    return [
+        file
+        for name in names
+        for file in expand(f"<results>/reached/{name}.json", case=config["cases"])
+    ]
 
 
 def network(wildcards):

@@ -74,6 +74,17 @@ def minima_of_lender(wildcards):
     return stores("minima", [f"{lender}{wildcards.block}"]) if lender else []
 
 
+def networks_at_depths(wildcards):
+    """List the stores that hold the networks of a case at several depths."""
+    names = split.stores_of_minima({**config, "arms": TO_DEPTHS})
+    return stores("depths/minima", dict.fromkeys(names.values()))
+
+
+def common_depth(wildcards):
+    """Return the file that holds the depth at which a case is compared, once it has been chosen."""
+    return checkpoints.choose_depth.get(case=wildcards.case).output.depth
+
+
 def ends(stage, of):
     """List the stores of a stage that hold the networks of a piece's pairs."""
     return lambda wildcards: stores_with(stage, split.ends_of(pairs_of(of)(wildcards)))

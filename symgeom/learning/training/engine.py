@@ -7,11 +7,11 @@ is the same, bit for bit, whichever seeds train beside it, given the same number
 they are computed together it is the same up to rounding.
 
 A seed ends with a status: ``reached`` (at an evaluation, error and loss on the whole training set
-met the stop rule), ``epoch limit``, or ``diverged`` (its loss, or the length of its weights, is not
-finite). Where the plan gives every seed a budget, it trains on past the stop rule until it has
-spent it, and is then ``reached`` or, short of the stop rule, ``budget spent``. Every epoch visits
-the samples in a fresh order; an incomplete last batch is left out, so that all mini-batches have
-the same size and the same noise.
+met the stop rule, or the loss came to the last depth), ``epoch limit``, or ``diverged`` (its loss,
+or the length of its weights, is not finite). Where the plan gives every seed a budget, it trains on
+past the stop rule until it has spent it, and is then ``reached`` or, short of the stop rule,
+``budget spent``. Every epoch visits the samples in a fresh order; an incomplete last batch is left
+out, so that all mini-batches have the same size and the same noise.
 
 Where the statistics of batch norms are recomputed, every mini-batch is normalised by its own
 statistics, and no step keeps running averages: methods that take two gradients of one mini-batch
@@ -142,6 +142,12 @@ def _train_in_two_stages(
         device = stage.population.problem.inputs.device
         earlier = restored_outcome(saved["earlier"], device)
     trained = replace(stage, earlier=earlier).run(earlier.parameters, labels, saved)
+    at_depths = tuple(_after(earlier, state) for state in trained.at_depths)
+    return replace(_after(earlier, trained), at_depths=at_depths)
+
+
+def _after(earlier: Trained, trained: Trained) -> Trained:
+    """Return the outcome of a second stage, with what the first one has cost."""
     return replace(
         trained,
         gradients=trained.gradients + earlier.gradients,
@@ -160,6 +166,7 @@ def _pretrain(
         stop_error=pretraining.stop_error,
         stop_loss=math.inf,
         least_epochs=1,
+        depths=(),
     )
     first_stage = replace(
         stage,

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -67,6 +68,10 @@ class Plan:
     evaluate_every : int
         Epochs between evaluations on the whole training set, which the stop rule needs; the last
         epoch is always evaluated.
+    depths : tuple of float
+        Training losses, each smaller than the one before. If there are any, a seed is done at the
+        last of them, whatever ``stop_error`` and ``stop_loss`` are, and the network of each seed at
+        the first evaluation at or below each of them is part of what training yields.
     augment : callable, optional
         Called as ``augment(inputs, generator)`` with each member's mini-batch and that member's own
         generator (on the CPU, wherever the inputs are), which also draws the order of its data.
@@ -90,6 +95,7 @@ class Plan:
     least_epochs: int = 1
     budgets: tuple[int, ...] | None = None
     evaluate_every: int = 1
+    depths: tuple[float, ...] = ()
     augment: Callable[[Tensor, torch.Generator], Tensor] | None = field(default=None, repr=False)
     together: str = "auto"
     autocast: torch.dtype | None = None
@@ -123,8 +129,23 @@ class Plan:
                 f"Cannot train at least {self.least_epochs} and at most {self.epochs} epochs: "
                 "raise epochs."
             )
+        _check_depths(self.depths)
         check_choice(self.together, TOGETHER, "way to train a population (together)")
         check_choice(self.autocast, (None, torch.bfloat16), "precision for autocast")
+
+
+def _check_depths(depths: tuple[float, ...]) -> None:
+    """Raise unless training losses are positive and each is smaller than the one before."""
+    if any(not depth > 0 for depth in depths):
+        raise SymgeomError(
+            f"Cannot train to the losses {list(depths)}, which no network could all reach: "
+            "give positive numbers."
+        )
+    if any(later >= earlier for earlier, later in pairwise(depths)):
+        raise SymgeomError(
+            f"Cannot train to the losses {list(depths)} one after another: let each be smaller "
+            "than the one before."
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,6 +177,10 @@ class Trained:
         Epochs that were taken over from a checkpoint.
     pretraining : Trained or None
         The first stage, on random labels.
+    at_depths : tuple of Trained
+        For each of ``plan.depths`` the seeds as they were at the first evaluation at or below it,
+        with the status "reached" and their budget and history up to there; those that never were
+        are as they ended.
     """
 
     parameters: Parameters
@@ -168,3 +193,4 @@ class Trained:
     together: bool
     resumed_from: int = 0
     pretraining: "Trained | None" = None
+    at_depths: "tuple[Trained, ...]" = ()

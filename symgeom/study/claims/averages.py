@@ -159,7 +159,8 @@ def ask_fraction(selection: Selection, side: str) -> Question:
         ways: list[Evidence] = []
         for columns in subsets(len(names)):
             average = student(means[:, columns].mean(axis=1), strata)
-            most = _disjoint_pairs(strata, names[columns])
+            units = np.any([sorted_units.parts[name] for name in names[columns]], axis=0)
+            most = disjoint_pairs(sorted_units.selection.members[units])
             ways.append(_fraction(average, most))
         evidence = Throughout(ways[0].estimate, ways)
         true_units = int(sorted_units.selection.values.sum())
@@ -169,11 +170,31 @@ def ask_fraction(selection: Selection, side: str) -> Question:
     return _question(fraction, sorted_units, side)
 
 
-def _disjoint_pairs(strata: NDArray[np.str_], names: NDArray[np.str_]) -> float:
-    """Return how many pairs without common networks there are in some parts."""
-    if BETWEEN in names:
-        return len(strata) / 2
-    return float(np.isin(strata, names).sum()) / 2
+def disjoint_pairs(pairs: NDArray[np.int64]) -> int:
+    """Return how many pairs without common networks there are, taken in their sorted order.
+
+    Parameters
+    ----------
+    pairs : array of int, shape (pair, 2)
+        The networks of each pair.
+
+    Returns
+    -------
+    int
+        All pairs of six networks have three.
+
+    Examples
+    --------
+    >>> disjoint_pairs(np.array([[0, 1], [0, 2], [0, 3]]))
+    1
+    """
+    networks: set[int] = set()
+    count = 0
+    for pair in sorted(map(sorted, pairs.tolist())):
+        if networks.isdisjoint(pair):
+            networks.update(pair)
+            count += 1
+    return count
 
 
 def _fraction(average: Student, most: float) -> Fraction:

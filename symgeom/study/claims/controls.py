@@ -19,6 +19,7 @@ from symgeom.study.claims.distances import (
     select_distances,
 )
 from symgeom.study.claims.flatness import flatter
+from symgeom.study.claims.gates import equal_depth
 from symgeom.study.claims.measured import Measured
 from symgeom.study.claims.question import Answer, Question
 
@@ -137,5 +138,6 @@ CLAIMS = (
         stages=("minima", "distances"),
         ask=difference_of_orders,
         applies=HAS_SAME_ORDER,
+        gates=equal_depth("reference", "same_order"),
     ),
 )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from symgeom.study.claims.averages import by_arm, over_arms
 from symgeom.study.claims.claim import Claim
 from symgeom.study.claims.flatness import SOURCE
+from symgeom.study.claims.gates import equal_depth
 from symgeom.study.claims.jackknife import leave_one_out, mean
 from symgeom.study.claims.measured import Measured
 from symgeom.study.claims.question import Answer, Question, ask_difference
@@ -133,6 +134,7 @@ def nearer(identifier: str, first: str, second: str) -> Claim:
         direction="below",
         stages=("minima", "distances"),
         ask=partial(difference_of_distances, first=first, second=second),
+        gates=equal_depth(first, second),
     )
 
 

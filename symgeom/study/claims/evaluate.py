@@ -153,8 +153,8 @@ def evaluate_models(
 def judge(claim: Claim, measured: Measured, *, level: float = LEVEL) -> Judgement:
     """Judge one claim.
 
-    It stays undecided if a side has fewer than two units or an arm has fewer than
-    :data:`~symgeom.study.claims.record.FEWEST` networks.
+    It stays undecided if a side has fewer than two units, if an arm has fewer than
+    :data:`~symgeom.study.claims.record.FEWEST` networks, or if one of its gates is closed.
 
     Parameters
     ----------
@@ -188,6 +188,7 @@ def judge(claim: Claim, measured: Measured, *, level: float = LEVEL) -> Judgemen
     )
     if too_few:
         return _with_notes(judgement, too_few, _left_out(question))
+    judgement = replace(judgement, gated=claim.closed_gates(measured))
     answer = question.answer()
     threshold = claim.threshold if answer.threshold is None else answer.threshold
     evidence = answer.evidence

@@ -3,12 +3,15 @@
 from itertools import chain
 
 from symgeom.study.claims import (
+    ablation,
     barriers,
     chains,
     controls,
     distances,
     dynamics,
+    escapes,
     flatness,
+    losses,
     margin,
     matching,
     star,
@@ -21,6 +24,9 @@ FILES = (
     flatness,
     distances,
     barriers,
+    ablation,
+    escapes,
+    losses,
     chains,
     margin,
     star,

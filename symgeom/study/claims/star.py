@@ -20,6 +20,7 @@ import numpy as np
 
 from symgeom.study.claims.barriers import full_variant
 from symgeom.study.claims.claim import Claim
+from symgeom.study.claims.gates import equal_depth, headroom
 from symgeom.study.claims.measured import Measured
 from symgeom.study.claims.question import Question, ask_mean
 from symgeom.study.claims.scope import path_words
@@ -147,5 +148,6 @@ CLAIMS = (
         ask=detour_over_flat,
         applies=has_triples,
         words=path_words,
+        gates=equal_depth("flat", "reference") + headroom("flat", "reference", full_variant),
     ),
 )

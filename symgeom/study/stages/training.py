@@ -20,11 +20,11 @@ from symgeom.study.datasets.augment import augmentation
 from symgeom.study.progress import progress
 from symgeom.study.stages.budgets import Budget
 from symgeom.study.stages.ledgers import NO_LEDGER, label_ledger
-from symgeom.study.stages.minima import label_minima, minima_of_arm
+from symgeom.study.stages.minima import along_depths, label_minima, minima_of_arm
 from symgeom.symmetry.spec import SymmetrySpec
 
 PLAN = ("batch_size", "stop_error", "stop_loss", "evaluate_every", "together")
-"""The options of the configuration that are fields of a :class:`Plan`."""
+"""The options of the configuration that are fields of a :class:`Plan`, where they are asked for."""
 
 Member = tuple[str, int, int]
 """Arm, seed and replica: with the case the name of what is random in a network's training."""
@@ -62,7 +62,8 @@ class Outcome:
     Attributes
     ----------
     minima, ledgers : xr.Dataset
-        The networks, and the accounts of their charges.
+        The networks, also along the axis ``depth`` where they are trained to several, and the
+        accounts of their charges.
     resumed_from : int
         The epoch of the checkpoint from which it went on; 0 if there was none.
     """
@@ -130,8 +131,13 @@ def measure(case: Case, spec: SymmetrySpec, arm: Arm, *, checkpoint: Path, diges
     ledgers = label_ledger(
         record, method, arm=arm.name, seeds=seeds, attrs=attrs, symmetric=symmetric
     )
-    variables = label_minima(spec, trained, problems)
-    minima = minima_of_arm(arm.name, seeds, variables, attrs=attrs)
+    networks = []
+    for state in (*trained.at_depths, trained):
+        variables = label_minima(spec, state, problems)
+        networks.append(minima_of_arm(arm.name, seeds, variables, attrs=attrs))
+    minima = networks[-1]
+    if plan.depths:
+        minima = along_depths(networks, plan.depths)
     return Outcome(minima, ledgers, trained.resumed_from)
 
 
@@ -231,9 +237,10 @@ def _plan(case: Case, arm: Arm, epochs: int, checkpoint: Checkpoint, bar: tqdm) 
 
     black = case.data["black"].values.tolist()
     return Plan(
-        **{field: training[field] for field in PLAN},
+        **{field: training[field] for field in PLAN if field in training},
         epochs=epochs,
         budgets=arm.budget.budgets if arm.budget else None,
+        depths=tuple(training.get("depths", ())),
         augment=augmentation(training.get("augmentation", "none"), black=black),
         autocast=torch.bfloat16 if training["precision"] == "bfloat16" else None,
         checkpoint=checkpoint,

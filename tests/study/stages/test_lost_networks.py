@@ -30,7 +30,7 @@ from symgeom.study.stages import (
 from symgeom.study.stages.minima import label_minima, minima_of_arm
 from symgeom.study.stored_networks import LARGEST, Minima, is_measurable, read_networks
 
-NOISES = {arm: equilibria.Noise(recipe, 50) for arm, recipe in ARMS.items()}
+NOISES = {arm: equilibria.Noise(recipe, 50, 4) for arm, recipe in ARMS.items()}
 TRIPLE = (("sgd", 0, "sgd", 1), ("sgd", 0, "adam", 0))
 
 OF_MINIMA: dict[str, Callable[[TinyStudy, Minima], xr.Dataset]] = {
@@ -47,7 +47,12 @@ OF_MINIMA: dict[str, Callable[[TinyStudy, Minima], xr.Dataset]] = {
         study.case, study.spec, minima, trained=list(ARMS), options=study.options["valleys"]
     ),
     "equilibria": lambda study, minima: equilibria.measure(
-        study.case, study.spec, minima, noises=NOISES, samples=100
+        study.case,
+        study.spec,
+        minima,
+        noises=NOISES,
+        epochs=dict.fromkeys(minima.networks, 4),
+        samples=100,
     ),
 }
 """The stages that measure networks one by one."""

@@ -87,6 +87,15 @@ def test_every_arm_says_how_far_it_came(minima: xr.Dataset, line: str):
     assert (reached.networks, reached.usable) == ({"sgd": total}, {"sgd": good})
 
 
+@pytest.mark.parametrize(("depth", "asked"), [(0.1, "0.1"), (np.nan, "1")])
+def test_of_a_common_depth_only_the_loss_is_asked(depth: float, asked: str):
+    minima = trained(GOOD, STUCK).assign_attrs(depth=depth)
+    common = {"epochs": ("arms.sgd.epochs", 30), "depths": ("training.depths", 1.0)}
+    words = measure("table", minima, {"sgd": common}).words
+    assert words.startswith("Case table: 1 of 2 networks came to the common depth.\n")
+    assert f"1 of 2; 1 {LIMIT} 0.7 (asked: {asked}): raise arms.sgd.epochs" in words
+
+
 def test_arms_without_fault_are_listed_beside_others():
     others = trained(GOOD, LOST).assign_coords(arm=["mine"])
     minima = xr.concat([trained(GOOD, GOOD), others], "arm")
