@@ -108,4 +108,9 @@ def measured(study: str, case: str, *, threshold: float = 0.005) -> Measured:
         stages["flatness"]["escape_angle"] = over_minima("escape_angle")
     attrs = {"escape_rise": 0.05}
     datasets = {name: xr.Dataset(arrays, attrs=attrs) for name, arrays in stages.items()}
-    return Measured(datasets, ROLES, threshold)
+    return Measured(datasets, ROLES | {"equal_budget": control_of(arms)}, threshold)
+
+
+def control_of(arms: list[str]) -> str:
+    """Return the arm at equal compute; of a study of before it had one, another arm stands in."""
+    return "equal_budget" if "equal_budget" in arms else "adam"

@@ -32,6 +32,7 @@ METHODS = {
     "swa": {"averages_least": 2, "average_from": 0.5},
     "adv": {"pretraining_epochs": 4, "pretraining_error": 0.57},
 }
+COPIES = {"pretraining_replicas": 2, "pretraining_zeroed": 0.2, "pretraining_epochs": 4}
 PLAN = Plan(batch_size=10, epochs=6, stop_error=0.57)
 """Some seeds meet the stop rule early, others late: what has ended has to be kept too."""
 
@@ -127,6 +128,33 @@ def test_a_killed_training_ends_as_if_it_had_not_been(name, together, tmp_path):
         found, booked = run(name, kept)
         check_same(found, trained)
         check_same(booked, ledger)
+
+
+def test_a_killed_training_at_a_budget_ends_as_if_it_had_not_been(tmp_path):
+    plan = replace(PLAN, budgets=(120, 360, 240))
+    expected, ledger = run("sgd", plan)
+    assert expected.epochs.tolist() == [2, 6, 4]
+    kept = replace(plan, checkpoint=Checkpoint(tmp_path / "kept"))
+    with pytest.raises(Killed):
+        run("sgd", replace(kept, progress=kill_at(5)))
+    found, booked = run("sgd", kept)
+    assert found.resumed_from == 4
+    check_same(found, expected)
+    check_same(booked, ledger)
+    other, _ = run("sgd", replace(kept, budgets=(120, 360, 300)))
+    assert (other.resumed_from, other.epochs.tolist()) == (0, [2, 6, 5])
+
+
+@pytest.mark.parametrize("count", [3, 7])
+def test_a_killed_training_on_copies_ends_as_if_it_had_not_been(tmp_path, count):
+    """No checkpoint holds which entries are zeroed: they are drawn again."""
+    expected, ledger = run("adv", PLAN, options=COPIES)
+    kept = replace(PLAN, checkpoint=Checkpoint(tmp_path / "kept"))
+    with pytest.raises(Killed):
+        run("adv", replace(kept, progress=kill_at(count)), options=COPIES)
+    found, booked = run("adv", kept, options=COPIES)
+    check_same(found, expected)
+    check_same(booked, ledger)
 
 
 @pytest.mark.parametrize("name", ["adv", "swa", "rsgd"])

@@ -463,13 +463,20 @@ def test_networks_without_charges_are_asked_nothing_about_them():
 
 
 def test_controls_are_asked_of_studies_that_have_their_arms():
-    asked = judged(stages(hold=True), ROLES | {"unregularised": "adam", "same_order": "adam"})
+    roles = dict.fromkeys(("unregularised", "same_order", "equal_budget"), "adam")
+    asked = judged(stages(hold=True), ROLES | roles)
     found = {
         name: (claim.estimate, claim.verdict)
         for name, claim in asked.items()
         if name.startswith("K-")
     }
+    for name in ("K-budget", "K-budget-distance", "K-budget-barrier"):
+        assert asked[name].statement.startswith("At equal compute, though not at equal depth, ")
+        assert asked[name].note == "mean training loss: rsgd 0.01, adam 0.01"
     assert found == {
+        "K-budget": (pytest.approx(0.1 - 0.25), "supported"),
+        "K-budget-distance": (pytest.approx(0.1 - 0.25), "supported"),
+        "K-budget-barrier": (pytest.approx(0.1 - 0.25), "supported"),
         "K-regularisation": (pytest.approx(0.1 - 0.25), "supported"),
         "K-regularisation-distance": (pytest.approx(0.1 - 0.25), "supported"),
         "K-order": (pytest.approx(0.2 - 0.25), "contradicted"),
@@ -903,7 +910,8 @@ def test_a_claim_reads_only_the_stages_that_it_names(claim):
     """The statistic, the words and the condition are computed from these stages alone."""
     triples = itertools.product(ARMS, itertools.combinations(SEEDS, 3))
     study = {**with_middles(dict.fromkeys(triples, 0.1)), **valleys_and_solutions()}
-    roles = ROLES | {"unregularised": "adam", "same_order": "adam"}
+    controls = dict.fromkeys(("unregularised", "same_order", "equal_budget"), "adam")
+    roles = ROLES | controls
     measured = Measured({name: study[name] for name in claim.stages}, roles)
     assert claim.is_asked_of(measured)
     question = claim.ask(measured)

@@ -18,6 +18,7 @@ from symgeom.study.claims.evaluate import evaluate
 with (REFERENCE / "digits/minima.csv").open() as file:
     MINIMA = list(csv.DictReader(file))
 ARMS = sorted({row["arm"] for row in MINIMA})
+CONTROL = committed.control_of(ARMS)
 SEEDS = sorted({int(row["seed"]) for row in MINIMA})
 
 
@@ -56,6 +57,7 @@ def mean_inside(values: dict[frozenset, float], arm: str, without: int | None = 
     [
         ("H1a", "mean_local_energy", "rsgd", "sgd"),
         ("H1b", "mean_local_energy", "sgd", "adversarial"),
+        ("K-budget", "mean_local_energy", "rsgd", CONTROL),
         ("H6-margin", "margin_0.1", "rsgd", "adversarial"),
         ("H1a-escape", "escape_angle", "rsgd", "sgd"),
         ("H1b-escape", "escape_angle", "sgd", "adversarial"),
@@ -85,6 +87,8 @@ def test_the_mean_of_an_arm_has_the_interval_of_student(judged):
         ("H2a-reference", "distance aligned", "sgd"),
         ("H3a", "barrier geodesic both train", "adversarial"),
         ("H3a-reference", "barrier geodesic both train", "sgd"),
+        ("K-budget-distance", "distance aligned", CONTROL),
+        ("K-budget-barrier", "barrier geodesic both train", CONTROL),
     ],
 )
 def test_differences_of_pairs_leave_one_network_out(judged, identifier, measure, second):
@@ -161,6 +165,13 @@ def test_arms_of_the_default_study_are_equally_deep(judged):
         assert np.mean(loss[one]) < 2 * np.mean(loss[other])
         assert np.mean(error[one]) == np.mean(error[other]) == 0
     assert {claim.gated for claim in judged.values()} == {""}
+
+
+def test_controls_at_equal_compute_name_the_depths(judged):
+    losses = of_minima("train_loss")
+    words = ", ".join(f"{arm} {np.mean(losses[arm]):.2g}" for arm in ("rsgd", CONTROL))
+    for name in ("K-budget", "K-budget-distance", "K-budget-barrier"):
+        assert judged[name].note.startswith(f"mean training loss: {words}")
 
 
 def test_flatness_and_test_error_are_correlated_arm_by_arm(judged):

@@ -311,8 +311,18 @@ def test_what_stops_in_common_is_asked_for_depths_alone():
     assert options.exempt_of(config, "mlp") == {
         "adam": "named in training.exempt",
         "mine": "trained elsewhere",
-        "as_dear": "spends the budget of rsgd",
+        "equal_budget": "at the budget of rsgd",
     }
+
+
+def test_what_spends_a_budget_is_asked_for_the_stop_rule_wherever_the_others_stop():
+    config = changed("training.stop", "common")
+    training = options.training_of(config, "mlp", "equal_budget")
+    assert training["stop_loss"] == config["training"]["stop_loss"]
+    assert training["budget_of"] == "rsgd"
+    assert "depths" not in training
+    asked = options.stop_rules_of(config, "mlp", ["equal_budget"])["equal_budget"]
+    assert list(asked) == ["epochs", "stop_error", "stop_loss"]
 
 
 def test_a_retried_job_asks_for_twice_as_much():

@@ -14,7 +14,7 @@ from symgeom.study.planning import split
 from symgeom.study.planning.split import PairRule
 
 CONFIG = yaml.safe_load((ROOT / "config/config.yaml").read_text())
-KINDS = {"all": 30 * 29 // 2, "matched": 5 * 15 + 10 * 6, "none": 5 * 15}
+KINDS = {"all": 36 * 35 // 2, "matched": 6 * 15 + 15 * 6, "none": 6 * 15}
 
 
 def cut(seeds=6, points=9, **granularity):
@@ -39,15 +39,15 @@ def test_names_are_counted_from_the_second_on():
     }
     assert split.slices_of(config) == {}
     pieces = split.pieces_of(
-        cut(seeds=3, arms_per_job=5, pairs_per_job=8),
+        cut(seeds=3, pairs_per_job=8),
         split.parts_of(cut(seeds=3)),
         PairRule("none"),
     )
-    assert {name: len(pairs) for name, pairs in pieces.items()} == {"0": 8, "0-1": 7}
+    assert {name: len(pairs) for name, pairs in pieces.items()} == {"0": 8, "0-1": 8, "0-2": 2}
 
 
 @pytest.mark.parametrize("seeds", [7, [3, 1, 2, 8]])
-@pytest.mark.parametrize("counts", [*itertools.product([1, 2, 5], [1, 3, None], [1, 4, None])])
+@pytest.mark.parametrize("counts", [*itertools.product([1, 2, 6], [1, 3, None], [1, 4, None])])
 def test_every_network_and_every_pair_is_there_once(seeds, counts):
     config = cut(
         seeds, **dict(zip(("arms_per_job", "seeds_per_job", "pairs_per_job"), counts, strict=True))
@@ -62,7 +62,7 @@ def test_every_network_and_every_pair_is_there_once(seeds, counts):
         == sorted(networks)
     )
     whole, places = (
-        cut(seeds, arms_per_job=5),
+        cut(seeds),
         {seed: place for place, seed in enumerate(split.seeds_of(config))},
     )
     for kind in (
@@ -109,9 +109,12 @@ def test_seeds_and_arms_at_the_end_add_jobs_and_change_none(kind):
     new = copy.deepcopy(config)
     new["arms"]["new"] = config["arms"]["sgd"]
     parts = split.parts_of(config)
-    assert grown(parts, split.parts_of(more)) == ["0.2", "1.2", "2.2", "3.2", "4.2"]
-    assert grown(parts, split.parts_of(new)) == ["5", "5.1"]
-    for after, names in ((more, ("0.2", "1.2", "2.2", "3.2", "4.2")), (new, ("5", "5.1"))):
+    assert grown(parts, split.parts_of(more)) == ["0.2", "1.2", "2.2", "3.2", "4.2", "5.2"]
+    assert grown(parts, split.parts_of(new)) == ["6", "6.1"]
+    for after, names in (
+        (more, ("0.2", "1.2", "2.2", "3.2", "4.2", "5.2")),
+        (new, ("6", "6.1")),
+    ):
         pieces = grown(
             split.pieces_of(config, parts, PairRule(kind)),
             split.pieces_of(after, split.parts_of(after), PairRule(kind)),
@@ -128,7 +131,7 @@ def test_the_star_needs_all_pairs_of_the_arms_of_its_ends_with_every_other():
         arms = [two for two in itertools.combinations(config["arms"], 2) if ends & set(two)]
         expected = itertools.product(arms, range(3), range(3))
         assert across == {(first, i, second, j) for (first, second), i, j in expected}
-        assert len(pairs) - len(across) == 5 * 3
+        assert len(pairs) - len(across) == 6 * 3
 
 
 def test_controls_are_in_pairs_of_consecutive_seeds_however_many_follow():

@@ -93,8 +93,10 @@ def model_stores(*stages):
 
 def batches(stage):
     """List the batches into which one stage of a case is split; one without pairs or planes only if none has any."""
-    if stage in ("minima", "ledgers", "depths/minima"):
+    if stage in ("minima", "ledgers"):
         return list(dict.fromkeys(split.stores_of_minima(config).values()))
+    if stage == "depths/minima":
+        return list(dict.fromkeys(split.stores_of_minima({**config, "arms": TO_DEPTHS}).values()))
     if stage in ("initialisations", "simplices"):
         return ["all"]
     if stage == "slices/paths":

@@ -37,6 +37,7 @@ use rule job_on_case as train_minima with:
     input:
         data="<results>/data/{case}.zarr.zip",
         symmetry="<results>/symmetry/{case}.as_trained.json",
+        budget=minima_of_lender,
     output:
         minima="<results>/minima/{case}/{arm}{block}.zarr.zip",
         ledgers="<results>/ledgers/{case}/{arm}{block}.zarr.zip",
@@ -68,7 +69,18 @@ use rule train_minima as train_to_depths with:
         "<results>/benchmarks/train_to_depths/{case}-{arm}{block}.tsv"
     wildcard_constraints:
         case="|".join(cases_by(config, stop="common")) or NOTHING,
-        arm="|".join(TRAINED) or NOTHING,
+        arm="|".join(TO_DEPTHS) or NOTHING,
+
+
+# The depth at which a case is compared decides the budget, and not the other way round.
+use rule train_minima as train_at_budget with:
+    log:
+        "<results>/logs/train_at_budget/{case}-{arm}{block}.log",
+    benchmark:
+        "<results>/benchmarks/train_at_budget/{case}-{arm}{block}.tsv"
+    wildcard_constraints:
+        case="|".join(cases_by(config, stop="common")) or NOTHING,
+        arm="|".join(AT_BUDGETS) or NOTHING,
 
 
 # A checkpoint: what follows is planned anew when the depth is known, and runs only if the depth is another one.
@@ -82,10 +94,10 @@ checkpoint choose_depth:
         "<results>/logs/choose_depth/{case}.log",
     benchmark:
         "<results>/benchmarks/choose_depth/{case}.tsv"
+    priority: 2
     conda:
         "../envs/symgeom.yaml"
     threads: 1
-    priority: 2
     resources:
         **needs(memory=1000, minutes=10, gpu=0),
     params:
@@ -109,7 +121,7 @@ use rule job as select_minima with:
         "<results>/benchmarks/select_minima/{case}-{arm}{block}.tsv"
     wildcard_constraints:
         case="|".join(cases_by(config, stop="common")) or NOTHING,
-        arm="|".join(TRAINED) or NOTHING,
+        arm="|".join(TO_DEPTHS) or NOTHING,
     priority: 2
     resources:
         **needs(memory=1000, minutes=10, gpu=0),

@@ -2,6 +2,8 @@
 
 TRAINED = arms_by(config, imported=False)
 IMPORTED = arms_by(config, imported=True)
+AT_BUDGETS = [arm for arm in TRAINED if BUDGET in config["arms"][arm]]
+TO_DEPTHS = [arm for arm in TRAINED if arm not in AT_BUDGETS]
 NOTHING = "(?!)"  # a pattern that nothing matches
 
 CHECKPOINTS = {}

@@ -72,10 +72,15 @@ def minima_of_part(wildcards):
     return stores_with("minima", itertools.product(*PARTS[wildcards.part]))
 
 
+def minima_of_lender(wildcards):
+    """List the store of the same seeds of the arm whose budget an arm spends, if there is one."""
+    lender = config["arms"][wildcards.arm].get(BUDGET)
+    return stores("minima", [f"{lender}{wildcards.block}"]) if lender else []
+
+
 def networks_at_depths(wildcards):
-    """List the stores of the networks of a case at several depths, of arms whose training depends on no other arm."""
-    arms = [arm for arm in TRAINED if BUDGET not in config["arms"][arm]]
-    names = split.stores_of_minima({**config, "arms": arms})
+    """List the stores that hold the networks of a case at several depths."""
+    names = split.stores_of_minima({**config, "arms": TO_DEPTHS})
     return stores("depths/minima", dict.fromkeys(names.values()))
 
 

@@ -62,6 +62,9 @@ class Plan:
         these.
     least_epochs : int
         No seed stops before this many.
+    budgets : tuple of int, optional
+        Gradients of single samples, one number per seed: a seed trains on past the stop rule, and
+        ends at the first evaluation at which it has spent as many.
     evaluate_every : int
         Epochs between evaluations on the whole training set, which the stop rule needs; the last
         epoch is always evaluated.
@@ -90,6 +93,7 @@ class Plan:
     stop_error: float = 0.0
     stop_loss: float = math.inf
     least_epochs: int = 1
+    budgets: tuple[int, ...] | None = None
     evaluate_every: int = 1
     depths: tuple[float, ...] = ()
     augment: Callable[[Tensor, torch.Generator], Tensor] | None = field(default=None, repr=False)
@@ -106,6 +110,12 @@ class Plan:
             if type(count) is not int or count < 1:
                 raise SymgeomError(
                     f"Cannot train with {name} = {count!r}: give a positive whole number."
+                )
+        for budget in self.budgets or ():
+            if type(budget) is not int or budget < 1:
+                raise SymgeomError(
+                    f"Cannot train a seed with a budget of {budget!r} gradients of samples: "
+                    "give a positive whole number."
                 )
         for name in ("stop_error", "stop_loss"):
             threshold = getattr(self, name)
@@ -148,7 +158,7 @@ class Trained:
         Stacked networks, one per seed, each as it was when the seed ended (not finite if it
         diverged). Where statistics of batch norms are recomputed, they are those of these weights
         on the training inputs.
-    status : tuple of {"reached", "epoch limit", "diverged"}
+    status : tuple of {"reached", "epoch limit", "budget spent", "diverged"}
         How each seed ended.
     epochs : Tensor of int64, shape (seed,)
         Epochs run.

@@ -53,7 +53,8 @@ class Record:
     Attributes
     ----------
     status : list of str
-        How the seeds ended; "epoch limit" until they do.
+        How the seeds ended; "epoch limit" until they do. One that has spent its budget has
+        "reached" the stop rule if it meets it then, else it says "budget spent".
     networks : list of dict
         The networks of the seeds that have ended; empty for the others.
     epochs, gradients : Tensor of int64, shape (seed,)
@@ -103,7 +104,10 @@ class Record:
         diverged = ~torch.isfinite(loss + _squared_lengths(evaluation.networks).cpu())
         counts = may_stop and epoch >= self._plan.least_epochs
         reached = self._reached(loss, error) & counts
-        ended = diverged | reached | (epoch == self._plan.epochs)
+        spent = self._spent(seeds)
+        if self._plan.budgets is not None:
+            reached &= spent
+        ended = diverged | reached | spent | (epoch == self._plan.epochs)
         networks = unstack(evaluation.networks)
         if counts:
             sound = loss.masked_fill(diverged, math.nan)
@@ -116,6 +120,8 @@ class Record:
                 self.status[seed] = "diverged"
             elif reached[row]:
                 self.status[seed] = "reached"
+            elif spent[row]:
+                self.status[seed] = "budget spent"
         return ~ended
 
     def trained(self, *, together: bool, resumed_from: int) -> Trained:
@@ -192,6 +198,14 @@ class Record:
         if plan.depths:
             return loss <= plan.depths[-1]
         return (error <= plan.stop_error) & (loss <= plan.stop_loss)
+
+    def _spent(self, seeds: Tensor) -> Tensor:
+        """Return whether each seed has spent its budget; none has where there are no budgets."""
+        if self._plan.budgets is None:
+            return torch.zeros(len(seeds), dtype=torch.bool)
+        budgets = torch.tensor(self._plan.budgets)
+        sample_gradients = self.gradients * self._plan.batch_size
+        return (sample_gradients >= budgets)[seeds]
 
 
 def _squared_lengths(networks: dict[str, Tensor]) -> Tensor:

@@ -63,7 +63,7 @@ def evaluate(measured: Measured, *, level: float = LEVEL, case: str = "") -> lis
     measured : Measured
         The stages :data:`STAGES`, of which those in :data:`OPTIONAL` may be missing. A role may be
         missing, too; its claims are then undecided. Controls are asked of studies that name
-        "unregularised" or "same_order" arms.
+        "unregularised", "same_order" or "equal_budget" arms.
     level : float
         Coverage of the intervals.
     case : str

@@ -16,6 +16,7 @@ ROLES = (
     "adaptive",
     "unregularised",
     "same_order",
+    "equal_budget",
 )
 """The parts that arms can play."""
 

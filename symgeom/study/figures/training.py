@@ -3,13 +3,13 @@
 Training loss (a) and training error (b) over the whole training set, whenever it was evaluated, one
 line per seed; a marker is where the seed left training, a cross where it diverged; what grows far
 beyond the others leaves panel a at the top. The dashed lines are the stop rule: a seed leaves when
-both its error and its loss are at or below them. Where training stops in common there is one, the
-lowest training loss that all arms came to, and lines end where seeds first came to it. See whether
-all arms end at the same loss: only then does a difference in flatness say something about the
-optimizer, and not about how long it trained. The error axis is linear below its lowest decade, so
-that zero can be shown. (c) What each
-seed has cost, in gradients of single samples: optimizers that take several gradients per step, or
-train several replicas, pay for them here and not in the epochs of a and b.
+both its error and its loss are at or below them, or, of an arm at another one's budget, when it has
+spent that. Where training stops in common there is one, the lowest training loss that all arms came
+to, and lines end where seeds first came to it. See whether all arms end at the same loss: only then
+does a difference in flatness say something about the optimizer, and not about how long it trained.
+The error axis is linear below its lowest decade, so that zero can be shown. (c) What each seed has
+cost, in gradients of single samples: optimizers that take several gradients per step, or train
+several replicas, pay for them here and not in the epochs of a and b.
 """
 
 from __future__ import annotations

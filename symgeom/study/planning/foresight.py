@@ -5,13 +5,15 @@ only configurations that fit the schema.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from itertools import chain, pairwise, product
 
 from symgeom.ground.schedule import Averaging
+from symgeom.study.planning.lenders import faults_of_budgets, faults_of_equal_budgets
 from symgeom.study.planning.merging import without_null
 from symgeom.study.planning.options import (
+    BUDGET,
     arms_by,
     cases_by,
     exempt_of,
@@ -19,10 +21,8 @@ from symgeom.study.planning.options import (
     training_of,
 )
 from symgeom.study.planning.references import faults_of_references
+from symgeom.study.planning.sources import Fault
 from symgeom.study.planning.split import number_of_seeds
-
-Fault = tuple[Sequence[str | int], str]
-"""A key, after those above it, and what is wrong with it."""
 
 PAIRS = 3_000_000
 """How many pairs of networks a case may have: their plan takes minutes and 4 GB."""
@@ -60,6 +60,7 @@ def contradictions(config: Mapping) -> Iterator[Fault]:
     """
     checks = (
         _unknown_arms,
+        faults_of_budgets,
         _seeds_that_depend_on_their_company,
         _too_many_networks,
         _matrices_too_large_for_memory,
@@ -74,6 +75,7 @@ def contradictions(config: Mapping) -> Iterator[Fault]:
         _perceptrons_without_solutions,
         _probabilities_that_are_none,
         faults_of_references,
+        faults_of_equal_budgets,
     )
     yield from chain.from_iterable(check(config) for check in checks)
 
@@ -245,7 +247,7 @@ def _is_flat(data: Mapping) -> bool:
 def _means_without_terms(config: Mapping) -> Iterator[Fault]:
     for case, arm in product(config["cases"], config["arms"]):
         recipe = config["arms"][arm]
-        if recipe["method"] != "swa":
+        if recipe["method"] != "swa" or BUDGET in recipe:
             continue
         names = [field.name for field in fields(Averaging)]
         options = {name: recipe[name] for name in names if name in recipe}

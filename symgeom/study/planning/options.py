@@ -13,11 +13,11 @@ DEFAULT = Path("config/config.yaml")
 IMPORTED = "checkpoints"
 """The method of arms that were trained elsewhere."""
 
-TRAINING_KEYS = ("batch_size", "epochs", "order", "augmentation")
-"""What an arm's recipe may say about training beside its optimizer's options."""
-
 BUDGET = "budget_of"
 """The key of an arm that names another one, whose budget its seeds spend."""
+
+TRAINING_KEYS = ("batch_size", "epochs", BUDGET, "order", "augmentation")
+"""What an arm's recipe may say about training beside its optimizer's options."""
 
 OF_CASES = ("go_on_without_usable", "stop", "exempt")
 """What the section training says of a case as a whole: no network depends on it."""
@@ -104,6 +104,8 @@ def training_of(config: Mapping, case: str, arm: str | None = None) -> dict:
         depends on how they are split.
     """
     training = _training_of_case(config, case)
+    if arm:
+        training["stop"] = _stop_of(config, case, arm)
     recipe = config["arms"].get(arm, {})
     training |= {key: recipe[key] for key in TRAINING_KEYS if key in recipe}
     if config["granularity"]["seeds_per_job"]:
@@ -162,14 +164,13 @@ def stop_rules_of(
         Of every arm that is trained here, by the names of :data:`STOP_RULES`: the key that decides,
         and its value; of ``depths`` the first, which is the easiest.
     """
-    names = STOP_RULES[_training_of_case(config, case)["stop"]]
     rules: dict[str, dict[str, tuple[str, float]]] = {}
     for arm in arms:
         if config["arms"][arm]["method"] == IMPORTED:
             continue
         training = training_of(config, case, arm)
         rules[arm] = {}
-        for name in names:
+        for name in STOP_RULES[_stop_of(config, case, arm)]:
             key = ".".join(key_of_training(config, case, arm, name))
             value = training[name]
             rules[arm][name] = (key, value[0] if name == "depths" else value)
@@ -228,7 +229,7 @@ def exempt_of(config: Mapping, case: str) -> dict[str, str]:
         elif recipe["method"] == IMPORTED:
             reasons[arm] = "trained elsewhere"
         elif BUDGET in recipe:
-            reasons[arm] = f"spends the budget of {recipe[BUDGET]}"
+            reasons[arm] = f"at the budget of {recipe[BUDGET]}"
     return reasons
 
 
@@ -254,6 +255,13 @@ def goes_on(config: Mapping, case: str) -> bool:
     False
     """
     return bool(_training_of_case(config, case)["go_on_without_usable"])
+
+
+def _stop_of(config: Mapping, case: str, arm: str) -> str:
+    """Return when the seeds of an arm have reached their minimum; at a budget, never in common."""
+    if BUDGET in config["arms"][arm]:
+        return "rule"
+    return _training_of_case(config, case)["stop"]
 
 
 def _training_of_case(config: Mapping, case: str) -> dict:

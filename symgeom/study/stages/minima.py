@@ -73,7 +73,9 @@ def _states(trained: Trained, losses: np.ndarray) -> list[str]:
 def _label_training(trained: Trained, states: Sequence[str]) -> Labelled:
     """Label how the training of every seed went and ended."""
     usable = [state in USABLE for state in states]
-    ended = "how the seed ended: reached, epoch limit or diverged; or imported"
+    ended = (
+        "how the seed ended: reached, epoch limit, budget spent, no budget or diverged; or imported"
+    )
     is_minimum = "whether the seed reached the stop rule, or was imported"
     budget = "the same in single samples: the budget"
     columns: dict[str, tuple[object, str]] = {

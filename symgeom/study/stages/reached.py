@@ -11,6 +11,11 @@ import numpy as np
 import xarray as xr
 
 from symgeom.ground.checks import SymgeomError
+from symgeom.study.labels import NO_BUDGET
+
+EPOCH_LIMIT = "epoch limit"
+BUDGET_SPENT = "budget spent"
+"""How seeds end in training that are no minima."""
 
 PAIR = 2
 """How many networks can be compared."""
@@ -132,24 +137,32 @@ def _goal(minima: xr.Dataset) -> str:
 def _faults(arm: str, seeds: xr.Dataset, asked: Asked) -> list[str]:
     """Say what became of the seeds of an arm that are no minima, or that are not sharp."""
     faults = []
-    short = seeds.isel(seed=np.flatnonzero(seeds["status"].values == "epoch limit"))
-    if short.sizes["seed"]:
-        faults.append(_short_of(short, asked))
+    for status in (EPOCH_LIMIT, BUDGET_SPENT):
+        short = seeds.isel(seed=np.flatnonzero(seeds["status"].values == status))
+        if short.sizes["seed"]:
+            faults.append(_short_of(short, status, asked))
+    without_budget = int((seeds["status"] == NO_BUDGET).sum())
+    if without_budget:
+        faults.append(f"{without_budget} without a budget: the seeds that were to set it diverged")
     diverged = int((seeds["status"] == "diverged").sum())
     if diverged:
         advice = f": lower arms.{arm}.learning_rate" if asked else ""
         faults.append(f"{diverged} diverged{advice}")
     if "pretraining_status" in seeds:
-        unlearned = np.flatnonzero(seeds["pretraining_status"].values == "epoch limit")
+        unlearned = np.flatnonzero(seeds["pretraining_status"].values == EPOCH_LIMIT)
         if len(unlearned):
             faults.append(_unlearned(arm, seeds["pretraining_error"].values[unlearned]))
     return faults
 
 
-def _short_of(short: xr.Dataset, asked: Asked) -> str:
-    """Say how far seeds came within their epochs, and which keys would let them be minima."""
+def _short_of(short: xr.Dataset, status: str, asked: Asked) -> str:
+    """Say how far seeds came within epochs or budget, and which keys would let them be minima."""
     epochs_key, epochs = asked["epochs"]
     keys = [epochs_key]
+    end = f"ended at epoch {epochs}"
+    if status == BUDGET_SPENT:
+        keys = []
+        end = "had spent the budget of the other arm"
     measures = []
     limits = {"loss": asked.get("stop_loss") or _depth(short, asked)}
     if "stop_error" in asked:
@@ -159,7 +172,7 @@ def _short_of(short: xr.Dataset, asked: Asked) -> str:
         measures.append(f"training {name} {_range(values)} (asked: {most:g})")
         if values.max() > most:
             keys.append(key)
-    ended = f"{short.sizes['seed']} ended at epoch {epochs} with {' and '.join(measures)}"
+    ended = f"{short.sizes['seed']} {end} with {' and '.join(measures)}"
     return f"{ended}: raise {' or '.join(keys)}"
 
 

@@ -61,6 +61,12 @@ UNLEARNED = ("epoch limit", 0.84)
         ),
         (trained(LOST, GOOD, LOST), "1 of 3; 2 diverged: lower arms.sgd.learning_rate"),
         (
+            trained(GOOD, ("budget spent", 0.03, 0.0), ("no budget", 2.3, 0.9)),
+            "1 of 3; 1 had spent the budget of the other arm with training loss 0.03 (asked: 0.02) "
+            "and training error 0 (asked: 0): raise cases.table.training.stop_loss; 1 without a "
+            "budget: the seeds that were to set it diverged",
+        ),
+        (
             trained(GOOD, GOOD, GOOD, labels=(UNLEARNED, MEMORISED, ("epoch limit", 0.8))),
             "3 of 3; 2 did not memorise the random labels of the first stage (error 0.8 to 0.84 "
             "left), and no claim takes them for sharp: raise arms.sgd.pretraining_epochs or "
