@@ -135,9 +135,7 @@ def measure(case: Case, spec: SymmetrySpec, arm: Arm, *, checkpoint: Path, diges
     for state in (*trained.at_depths, trained):
         variables = label_minima(spec, state, problems)
         networks.append(minima_of_arm(arm.name, seeds, variables, attrs=attrs))
-    minima = networks[-1]
-    if plan.depths:
-        minima = along_depths(networks, plan.depths)
+    minima = along_depths(networks, plan.depths) if plan.depths else networks[-1]
     return Outcome(minima, ledgers, trained.resumed_from)
 
 
