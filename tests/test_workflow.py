@@ -309,6 +309,7 @@ def test_a_new_arm_runs_its_own_jobs_and_what_gathers(study, tmp_path):
     once = [
         "train_minima",
         "check_training",
+        "check_case",
         "canonicalise_minima",
         "align_pairs",
         "measure_distances",
