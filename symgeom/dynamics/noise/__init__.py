@@ -1,6 +1,22 @@
 """The noise of SGD: the force with which it pushes every unit, and where that force vanishes."""
 
-from symgeom.dynamics.noise.equilibrium import decay_ratio, noise_equilibrium
-from symgeom.dynamics.noise.force import gradient_variance, noise_force
+from symgeom.dynamics.noise.balancing import Balance, balance
+from symgeom.dynamics.noise.equilibrium import (
+    NoiseEquilibrium,
+    decay_ratio,
+    noise_equilibrium,
+    unit_displacements,
+)
+from symgeom.dynamics.noise.force import NoiseForce, gradient_variance, noise_force
 
-__all__ = ["decay_ratio", "gradient_variance", "noise_equilibrium", "noise_force"]
+__all__ = [
+    "Balance",
+    "NoiseEquilibrium",
+    "NoiseForce",
+    "balance",
+    "decay_ratio",
+    "gradient_variance",
+    "noise_equilibrium",
+    "noise_force",
+    "unit_displacements",
+]

@@ -8,7 +8,7 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from symgeom.dynamics.noise import decay_ratio, noise_equilibrium, noise_force
+from symgeom.dynamics.noise import decay_ratio, noise_force, unit_displacements
 from symgeom.ground.types import cast
 from symgeom.landscape.problem import Problem
 from symgeom.study.cases import Case
@@ -94,7 +94,7 @@ def measure(
             for moment, network in enumerate(networks):
                 params = case.prepared(network, "float64")
                 force = noise_force(spec, problem, params)
-                displacements = noise_equilibrium(spec, params, force, decay=decay)
+                displacements = unit_displacements(spec, params, force, decay=decay)
                 table.put((*minima.index((arm, seed)), moment), displacements)
             bar.update()
     return minima_dataset(
