@@ -1,6 +1,7 @@
 """Say which networks of a part reached the stop rule; stop a case without any two of them.
 
-A case stops here if it is one part. Of several parts none knows the networks of the others.
+A case stops here if it is one part. Of several parts none knows the networks of the others: such a
+case stops in ``check_case``.
 """
 
 import sys

@@ -7,6 +7,7 @@ from _launch import launch
 
 from symgeom.study.claims.evaluate import evaluate, evaluate_models
 from symgeom.study.claims.intervals import barrier_intervals
+from symgeom.study.claims.measured import Tolerances
 from symgeom.study.claims.reading import read_cases
 from symgeom.study.claims.tables import write_tables
 
@@ -23,7 +24,14 @@ def main(
 ) -> None:
     folder = Path(claims).parent
     level = options["level"]
-    study = read_cases(folder, stores, cases, roles=options["roles"], bend_threshold=bend_threshold)
+    study = read_cases(
+        folder,
+        stores,
+        cases,
+        roles=options["roles"],
+        bend_threshold=bend_threshold,
+        tolerances=Tolerances(**options["tolerances"]),
+    )
     judgements = []
     rows = []
     for case, measured in study.items():

@@ -11,6 +11,7 @@ from _launch import launch
 
 from symgeom.store import SUFFIX, write_store
 from symgeom.study.cases import Case
+from symgeom.study.stages.budgets import Budget
 from symgeom.study.stages.training import Arm, measure
 from symgeom.study.stored_networks import read_symmetry
 
@@ -28,12 +29,15 @@ def main(
     ledgers: str,
     config_digest: str,
 ) -> None:
-    folder = Path(minima).parents[2] / "checkpoints" / case
+    folder = Path(ledgers).parents[2] / "checkpoints" / case
     checkpoint = folder / Path(minima).name.replace(SUFFIX, ".checkpoint")
+    budget = None
+    for path in stores["budget"]:  # none, or that of one arm
+        budget = Budget.read(path, seeds)
     outcome = measure(
         Case.read(case, stores["data"], network),
         read_symmetry(stores["symmetry"]),
-        Arm(arm, seeds, recipe, training),
+        Arm(arm, seeds, recipe, training, budget),
         checkpoint=checkpoint,
         digest=config_digest,
     )

@@ -52,8 +52,8 @@ arms: {{rsgd: null, sam: null, adam: null, adversarial: null, sgd: {{learning_ra
 training: {{precision: float32, epochs: 2, batch_size: 50, evaluate_every: 2,
   checkpoint_every: 100, ledger_snapshots: 3, go_on_without_usable: true}}
 symmetry: {{certificate_draws: 1}}
-alignment: {{method: greedy, random_controls: 2}}
-paths: {{points: 3, refinements: 0, cross_arm: none, star: false, compare: none, samples: 50}}
+alignment: {{method: greedy, controls: [random]}}
+paths: {{points: 3, refinements: 0, cross_arm: none, star: [], compare: none, samples: 50}}
 chains: {{within: ring, epochs: 1, evaluate_every: 1, points: 3, samples: 50}}
 flatness: {{amplitudes: [0.1, 0.2], draws: 2, noises: [], layers: false, samples: 50}}
 curvature: {{eigenvalues: 1, eigenvalue_tolerance: 0.2, probes: 0, density_steps: 0,

@@ -56,7 +56,18 @@ def measured(study: str, case: str, *, threshold: float = 0.005) -> Measured:
         for name in pairs[0]
         if name.startswith("barrier ") and name.endswith(" train")
     ]
-    barriers = [over_pairs(f"barrier {variant} train") for variant in variants]
+    variant_names = xr.IndexVariable("variant", variants)
+    paths = {}
+    for name in ("barrier", "relative_barrier", "loss_barrier"):
+        of_variants = [over_pairs(f"{name} {variant} train") for variant in variants]
+        paths[name] = xr.concat(of_variants, variant_names).expand_dims(split=["train"])
+    geodesics = [name for name in variants if f"escape_angle {name} first" in pairs[0]]
+    for name in ("escape_angle", "escape_reached") if geodesics else ():
+        of_ends = []
+        for end in ("first", "second"):
+            columns = [over_pairs(f"{name} {variant} {end}") for variant in geodesics]
+            of_ends.append(xr.concat(columns, xr.IndexVariable("geodesic", geodesics)))
+        paths[name] = xr.concat(of_ends, xr.IndexVariable("end", ["first", "second"]))
     # The tables hold no curves along the chains: their ends are the minima.
     error = over_minima("train_error")
     at_ends = []
@@ -69,14 +80,18 @@ def measured(study: str, case: str, *, threshold: float = 0.005) -> Measured:
     margin = over_minima("margin_0.1").expand_dims(quantile=[0.1])
     displaced = over_minima("displacement end") - over_minima("displacement start")
     stages = {
-        "minima": {"test_error": over_minima("test_error"), "usable": usable},
-        "flatness": {"local_energy": energy, "margin": margin},
-        "distances": {"distance": over_pairs("distance aligned").expand_dims(stage=["aligned"])},
-        "paths": {
-            "barrier": xr.concat(barriers, xr.IndexVariable("variant", variants)).expand_dims(
-                split=["train"]
-            )
+        "minima": {
+            "test_error": over_minima("test_error"),
+            "train_error": error,
+            "train_loss": over_minima("train_loss"),
+            "usable": usable,
         },
+        "flatness": {
+            "local_energy": energy,
+            "margin": margin,
+        },
+        "distances": {"distance": over_pairs("distance aligned").expand_dims(stage=["aligned"])},
+        "paths": paths,
         "chains": {
             "bend_error": over_pairs("bend_error"),
             "straight_error": over_pairs("straight_error"),
@@ -89,5 +104,13 @@ def measured(study: str, case: str, *, threshold: float = 0.005) -> Measured:
         },
         "equilibria": {"displacement": displaced.expand_dims(moment=["start", "end"])},
     }
-    datasets = {name: xr.Dataset(arrays) for name, arrays in stages.items()}
-    return Measured(datasets, ROLES, threshold)
+    if "escape_angle" in minima[0]:
+        stages["flatness"]["escape_angle"] = over_minima("escape_angle")
+    attrs = {"escape_rise": 0.05}
+    datasets = {name: xr.Dataset(arrays, attrs=attrs) for name, arrays in stages.items()}
+    return Measured(datasets, ROLES | {"equal_budget": control_of(arms)}, threshold)
+
+
+def control_of(arms: list[str]) -> str:
+    """Return the arm at equal compute; of a study of before it had one, another arm stands in."""
+    return "equal_budget" if "equal_budget" in arms else "adam"

@@ -25,7 +25,7 @@ OF_TWO_LAYERS = [name for name, figure in RECORDS.items() if figure.model == "tw
 MODELS = {"perceptron": perceptron, "two_layer": two_layer}
 """What makes up the results of each model."""
 
-BINARY = ("flatness", "barriers")
+BINARY = ("flatness", "barriers", "losses", "pairs")
 """Figures that look otherwise for binary networks."""
 
 KEPT = {

@@ -9,9 +9,10 @@ import numpy as np
 import synthetic_study
 import xarray as xr
 import yaml
+from listed import list_checksums
 from PIL import Image
 
-from symgeom.ground.checksums import write_checksums
+from symgeom.ground.sealed_json import write_sealed_json
 from symgeom.store import write_store
 from symgeom.study.claims.family import as_family
 from symgeom.study.claims.intervals import write_barriers
@@ -64,6 +65,9 @@ def barriers() -> list[dict]:
         "pairs": 3,
         "low": 0.01,
         "high": 0.035,
+        "loss_mean": 0.0567,
+        "loss_low": -0.0012,
+        "loss_high": 1.25,
     }
     kinds = [
         ("sgd", "geodesic both", "train", 0.0234),
@@ -145,14 +149,17 @@ def write_inputs(
             draw(path)
             stores["figures"].append(str(path))
         pictures = sorted((folder / "figures" / case).iterdir())
-        write_checksums(folder / "figures" / case / "figures.sha256", pictures)
+        list_checksums(folder / "figures" / case / "figures.sha256", pictures)
+    choice = folder / "depths/other.choice.json"
+    write_sealed_json(choice, {"case": "other", "words": "Case other: compared at a loss of 0.1."})
     write_claims(folder / "claims.csv", as_family(claims()))
     write_barriers(folder / "barriers.csv", barriers())
     tables = [folder / "claims.csv", folder / "barriers.csv"]
-    write_checksums(folder / "tables.sha256", tables)
+    list_checksums(folder / "tables.sha256", tables)
     for rule, seconds in (("train_minima", "12.5"), ("write_report", "1.0")):
         synthetic_study.write_benchmark(folder / "benchmarks" / rule / "one.tsv", seconds, "300.5")
     stores |= {name: str(folder / f"{name}.csv") for name in ("barriers", "claims")}
+    stores["choices"] = [str(choice)]
     return stores | {"template": str(ROOT / "workflow/report/report.html.j2")}
 
 

@@ -13,7 +13,8 @@ IMBALANCES = [-4.0, -1.0, 0.0, 1.0, 4.0]
 def ledgers(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
     both, snapshots = (len(ARMS), seeds), 20
     steps = np.broadcast_to(np.round(np.linspace(0, 500, snapshots)), (*both, snapshots)).copy()
-    terms = ["weight_decay", "momentum_memory", "noise", "discretisation", "optimizer"]
+    causes = ["weight_decay", "noise", "discretisation", "optimizer"]
+    terms = [*causes, *(f"carried_{cause}" for cause in causes)]
     first_order = np.where(np.array(sorted(ARMS)) == "adam", 0.7, 0.0)
     variables: dict[str, tuple] = {
         "step": (("arm", "seed", "snapshot"), steps),
@@ -24,7 +25,7 @@ def ledgers(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
         size = GROUPS[group]
         booked = random.normal(0, 1e-2, (*both, snapshots, len(terms), size)).cumsum(2)
         booked[..., 0, :] *= -1
-        booked[..., 4, :] *= 20 * first_order[:, None, None, None]
+        booked[..., 3::4, :] *= 20 * first_order[:, None, None, None, None]
         dims = ("arm", "seed", "snapshot")
         variables[f"term_{group}"] = ((*dims, "term", group), booked)
         variables[f"charge_{group}"] = (

@@ -52,7 +52,9 @@ def pairs(seeds: int) -> list[tuple[str, int, str, int]]:
         for seed in range(seeds)
     ]
     star = [
-        (ROLES["flat"], i, ROLES["reference"], j)
+        (first, i, second, j)
+        for first, second in combinations(ARMS, 2)
+        if {ROLES["reference"], ROLES["sharp"]} & {first, second}
         for i in range(seeds)
         for j in range(seeds)
         if i != j
@@ -128,7 +130,7 @@ def flatness(
             if name.startswith(("local_energy", "margin"))
         }
     coordinates = networks(seeds) | {"amplitude": amplitude, "quantile": quantile, "layer": LAYERS}
-    return described(variables, coordinates, {"noise": noise})
+    return described(variables, coordinates, {"noise": noise, "escape_rise": 0.05})
 
 
 def curvature(random: np.random.Generator, seeds: int) -> xr.Dataset:
@@ -219,6 +221,7 @@ def paths(
     return described(
         variables,
         pair_coordinates(seeds) | labels | {"split": ["train", "test"], "t": t},
+        {"escape_rise": 0.05},
     )
 
 
@@ -231,6 +234,9 @@ def chains(random: np.random.Generator, seeds: int) -> xr.Dataset:
     variables = {
         "error": (("pair", "split", "t"), error),
         "loss": (("pair", "split", "t"), 3 * error),
+        "judged_t": (("pair", "judged_point"), np.broadcast_to(t, (n, len(t)))),
+        "judged_error": (("pair", "judged_point"), error[:, 0]),
+        "peak": ("pair", np.full(n, 0.25)),
         "bend_error": ("pair", bend),
         "straight_error": ("pair", straight),
         "epochs_needed": ("pair", epochs),
@@ -294,3 +300,28 @@ def solutions(random: np.random.Generator, pairs_of_a_kind: int = 10) -> xr.Data
 
 def perceptron() -> xr.DataTree:
     return xr.DataTree.from_dict({"solutions": solutions(np.random.default_rng(0))})
+
+
+def simplices(random: np.random.Generator, seeds: int) -> xr.Dataset:
+    """Middles of two and of all minima; the error rises with the arm and with their number."""
+    corners = [
+        (arm, chosen)
+        for arm in ARMS
+        for size in (2, 3)
+        for chosen in combinations(range(min(seeds, 4)), size)
+    ]
+    sizes = np.array([len(chosen) for _, chosen in corners], int)
+    table = np.array([[*chosen, -1][:3] for _, chosen in corners]).reshape(-1, 3)
+    level = np.array([0.002 * 2 ** ARMS.index(arm) for arm, _ in corners])
+    centre = (level * sizes * random.uniform(0.9, 1.1, len(corners)))[:, None] * np.array([1, 2])
+    variables = {
+        "centre_error": (("simplex", "split"), centre),
+        "vertex_error": (("simplex", "split"), np.tile([0.0, 0.02], (len(corners), 1))),
+    }
+    coordinates = {
+        "simplex_arm": ("simplex", np.array([arm for arm, _ in corners], dtype=str)),
+        "vertices": ("simplex", sizes),
+        "simplex_seed": (("simplex", "vertex"), table),
+        "split": ["train", "test"],
+    }
+    return described(variables, coordinates)

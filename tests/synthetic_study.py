@@ -2,7 +2,7 @@
 diverged and one missed the stop rule."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from synthetic_landscape import (
     paths,
     roughness,
     sharpness,
+    simplices,
 )
 
 SETTINGS = {
@@ -79,22 +80,25 @@ def minima(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
 
 
 def distances(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
-    n, controls = len(pairs(seeds)), 8
+    n, titles = len(pairs(seeds)), ["random networks", "shuffled signs", "shuffled inputs"]
     base = np.array([1.5, 1.05 + 0.0])[None, :, None] + random.normal(0, 0.02, (n, 2, 4))
     base[:, 1] += 0.05 * np.log2(roughness(seeds))[:, None] + np.array([0, 0.1, -0.05, -0.6])
+    controls = np.array([[1.57, 1.32], [1.56, 1.28], [1.57, 1.3]])[..., None]
+    controls = controls + random.normal(0, 0.01, (n, 3, 2, 4))
+    ends = np.array([[pair[1], pair[3], pair[0] == pair[2]] for pair in pairs(seeds)])
+    controls[~((ends[:, 1] - ends[:, 0] == 1) & (ends[:, 2] == 1))] = np.nan
     variables = {
         "distance": (("pair", "stage"), base[..., 0]),
         "group_distance": (("pair", "stage", "group"), base[..., 1:]),
-        "random_distance": (
-            ("control", "stage"),
-            np.array([1.57, 1.25]) + random.normal(0, 0.01, (controls, 2)),
-        ),
-        "random_group_distance": (
-            ("control", "stage", "group"),
-            np.array([1.57, 1.25])[:, None] + random.normal(0, 0.01, (controls, 2, 3)),
-        ),
+        "control_distance": (("pair", "control", "stage"), controls[..., 0]),
+        "group_control_distance": (("pair", "control", "stage", "group"), controls[..., 1:]),
     }
-    labels = {"stage": ["normalised", "aligned"], "group": list(GROUPS)}
+    labels = {
+        "stage": ["normalised", "aligned"],
+        "group": list(GROUPS),
+        "control": ["random", "signs", "columns"],
+        "control_title": ("control", titles),
+    }
     return described(variables, pair_coordinates(seeds) | labels)
 
 
@@ -133,7 +137,7 @@ _ALL = (
     curvature,
     maps,
 )
-_ALL += (valleys, initialisations)
+_ALL += (valleys, initialisations, simplices)
 STAGES = {stage.__name__: stage for stage in _ALL}
 
 
@@ -149,6 +153,7 @@ def binary_case() -> xr.DataTree:
     study["flatness"] = xr.DataTree(flatness(np.random.default_rng(2), SEEDS, noise="flips"))
     study["curvature"] = xr.DataTree(xr.Dataset(coords=networks(SEEDS)))
     study["paths"] = xr.DataTree(paths(np.random.default_rng(4), SEEDS, variants=tuple(BINARY)))
+    study["distances"] = xr.DataTree(distances(np.random.default_rng(3)))
     return study
 
 
@@ -178,6 +183,7 @@ class MadeUpClaim:
     case: str = "mlp"
     kind: str = "claim"
     family_verdict: str = ""
+    gated: str = ""
 
 
 def _claim(
@@ -209,6 +215,13 @@ CLAIMS = [
             "difference of distances (rad)",
         ),
         *((15, "pairs"), ("below", 0, "contradicted"), (0.05, 0.02, 0.09)),
+    ),
+    replace(
+        _claim(
+            *("H3a", "Barriers are lower between flat minima.", "difference of barriers"),
+            *((15, "pairs"), ("below", 0, "undecided"), (0.11, 0.07, 0.18)),
+        ),
+        gated="minima of flat and sharp end at training errors of 0.1 and 0.2",
     ),
     _claim(
         *("C1", "The ledgers close.", "largest relative defect"),

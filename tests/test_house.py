@@ -284,9 +284,9 @@ def test_every_script_has_its_rule():
     names = {}
     for path in RULES:
         for rule in re.split(
-            r"^(?=(?:use )?rule |    rule:)", path.read_text(), flags=re.MULTILINE
+            r"^(?=(?:use )?rule |checkpoint |    rule:)", path.read_text(), flags=re.MULTILINE
         ):
-            called = re.match(r"use rule \w+ as (\w+) with:", rule)
+            called = re.match(r"(?:use rule \w+ as (?=\w+ with)|checkpoint )(\w+)", rule)
             called = called or re.search(r'name:\s+f"(\w+)_{', rule)
             script = re.search(r'(?:\*\*runs\(|script=)"(\w+)"', rule)
             script = script or re.search(r'scripts/(\w+)\.py"', rule)

@@ -36,7 +36,7 @@ MEASURE = Measure(
     rows=(Row("slope", "slope of the loss", "curvature", False),),
 )
 '''
-ITS_LINE = "from symgeom.landscape.flatness.measures import slope as slope\n"
+ITS_LINE = "    slope as slope,\n"
 ITS_DEFAULT = "  slope_power: 1.0\n"
 ITS_USE = """
 import yaml
@@ -174,7 +174,7 @@ def clone(tmp_path):
 def test_a_measure_of_flatness(clone):
     """And one line of configuration, because it brings an option."""
     (clone / MEASURES / "slope.py").write_text(NEW_MEASURE.lstrip())
-    edit(clone / MEASURES / "curvature_section.py", "^(?=# isort: on)", ITS_LINE)
+    edit(clone / MEASURES / "curvature_section.py", r"^(?=\)\n# isort: on)", ITS_LINE)
     edit(clone / "config/config.yaml", "(?<=^curvature:\n)", ITS_DEFAULT)
     assert changed(clone) == {
         f"{MEASURES}/curvature_section.py": 1,

@@ -84,6 +84,7 @@ def test_every_stage_is_in_one_labelled_tree(study):
         "paths",
         "chains",
         "maps",
+        "simplices",
     }
     assert set(tree["tiny"].children) == stages | {
         "flatness",
@@ -221,6 +222,7 @@ EDITS = {
         "measure_paths",
         "connect_chains",
         "map_planes",
+        "measure_simplices",
         *GATHER,
     },
     "symgeom/landscape/repairing.py": {"measure_paths", *GATHER},
@@ -307,10 +309,12 @@ def test_a_new_arm_runs_its_own_jobs_and_what_gathers(study, tmp_path):
     once = [
         "train_minima",
         "check_training",
+        "check_case",
         "canonicalise_minima",
         "align_pairs",
         "measure_distances",
         "measure_paths",
+        "measure_simplices",
         "connect_chains",
     ]
     once += [

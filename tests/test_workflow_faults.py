@@ -153,6 +153,12 @@ def test_a_study_that_loses_all_its_networks_goes_on_to_a_report_if_asked_to(clo
     assert "Error in check_training (case tiny, part 0): Cannot compare the minima" in run.stderr
     assert "training.go_on_without_usable: true" in run.stderr
     folder = clone / "results/lost"
+    # Of several parts none knows the others: the case stops when all of them have spoken.
+    words = override(tmp_path, LOST.replace("GO_ON", "false") + "granularity: {arms_per_job: 1}")
+    run = snakemake(clone, "results/lost/claims.csv", *words, "--cores", "2")
+    assert run.returncode != 0
+    assert "Case tiny: 0 of 1 networks reached the stop rule.\n  sgd: 0 of 1" in run.stderr
+    assert "Error in check_case (case tiny): Cannot compare the minima of case 'tiny'" in run.stderr
     for stage in ("canonical", "flatness", "curvature", "equilibria", "valleys", "paths"):
         assert not (folder / stage).exists()
     words = override(tmp_path, LOST.replace("GO_ON", "true"))

@@ -6,7 +6,8 @@ import pytest
 import xarray as xr
 from clones import copy_repository, draw_only, edit, override, planned, snakemake
 
-from symgeom.store import open_study
+from symgeom.ground.sealed_json import read_sealed_json
+from symgeom.store import open_study, read_store
 from symgeom.study.claims.record import read_claims
 
 CONFIG = "tests/small_pairs.yaml"
@@ -19,6 +20,11 @@ granularity:
   pairs_per_job: 3
   points_per_job: 3
   pairs_at_once: 1
+"""
+COMMON = """
+study: common
+training: {stop: common, depths: [2.0, 1.0, 0.5, 0.2, 0.1, 0.001]}
+granularity: {arms_per_job: 1, seeds_per_job: 1}
 """
 DRAWN = ("distances", "maps", "mine")
 """The figures of the copy, and one that a test adds."""
@@ -34,6 +40,7 @@ COMPARED = (
     "distances",
     "paths",
     "chains",
+    "simplices",
     "flatness",
     "equilibria",
 )
@@ -75,7 +82,10 @@ def test_results_are_the_same_bit_for_bit_however_they_are_split(clone):
     assert names(clone, "whole", "minima") == arms
     assert names(clone, "fine", "minima") == arms | {f"{arm}.1" for arm in arms}
     assert names(clone, "whole", "paths") == {"0"}
-    assert names(clone, "fine", "paths") == {"0", "0.1", "0.1-1", "1", "1.1"}
+    assert names(clone, "fine", "paths") == {
+        *("0", "0.1", "0.1-1", "1"),
+        *("1.1", "1.1-1", "1.1-2"),
+    }
     assert {"1.1_0", "1.1_1"} < names(clone, "fine", "slices/paths")
     whole = clone / "results/whole"
     fine = clone / "results/fine"
@@ -90,15 +100,16 @@ def test_new_seeds_are_trained_and_measured_and_nothing_else_is(clone, tmp_path)
     counts = jobs(clone, tmp_path, "seeds: 3")
     assert counts.pop("train_minima") == 3
     assert counts.pop("check_training") == 2
+    assert counts.pop("check_case") == 1
     assert {counts.pop(rule) for rule in ALONE} == {2}
-    assert counts.pop("evaluate_claims") == 1
+    assert counts.pop("evaluate_claims") == counts.pop("measure_simplices") == 1
     # Pairs with the new seed, three in a job. Aligned: 2 of rsgd and 5 + 2 of sgd, 10 + 2 of adam;
-    # paths: 2 and 7 (the star), 4.
+    # paths: 2 and 7 (the star), 12 (the star at the sharp ends).
     of_pairs = {
         "align_pairs": 3 + 4,
         "measure_distances": 3 + 4,
-        "measure_paths": 3 + 2,
-        "measure_slices": 2 * (3 + 2),
+        "measure_paths": 3 + 4,
+        "measure_slices": 2 * (3 + 4),
         "connect_chains": 2 + 1,
     }
     assert counts == of_pairs
@@ -119,8 +130,9 @@ def test_a_changed_learning_rate_runs_its_arm_and_what_depends_on_it(clone, tmp_
     counts = jobs(clone, tmp_path, "arms: {adam: {learning_rate: 0.02}}")
     assert counts.pop("train_minima") == 2
     assert counts.pop("check_training") == 2
+    assert counts.pop("check_case") == 1
     assert {counts.pop(rule) for rule in ALONE} == {2}
-    assert counts.pop("evaluate_claims") == 1
+    assert counts.pop("evaluate_claims") == counts.pop("measure_simplices") == 1
     of_pairs = {"align_pairs", "measure_distances", "measure_paths", "measure_slices"}
     assert set(counts) == of_pairs | {"connect_chains"}
     later = [name for name in names(clone, "fine", "alignments") if name.startswith("1")]
@@ -140,7 +152,7 @@ def test_a_new_figure_is_drawn_and_nothing_else(clone, tmp_path):
 
 def test_an_arm_that_is_removed_is_gone_from_the_claims(clone, tmp_path):
     without = "arms: {adam: null}\nclaims: {roles: {sharp: rsgd}}"
-    assert jobs(clone, tmp_path, without) == {"evaluate_claims": 1}
+    assert jobs(clone, tmp_path, without) == {"check_case": 1}  # what follows is planned then
     change = override(tmp_path, f"{FINE}{without}")
     run = snakemake(clone, "results/fine/claims.csv", *change, "--cores", "2")
     assert run.returncode == 0, run.stderr
@@ -152,3 +164,46 @@ def test_an_arm_that_is_removed_is_gone_from_the_claims(clone, tmp_path):
     plan = snakemake(clone, target, *change, "--dry-run", "--cores", "1", "--quiet", "host")
     assert "minima/tiny/sgd.zarr.zip" in plan.stdout
     assert "minima/tiny/adam" not in plan.stdout
+
+
+def in_common(clone: Path, folder: Path, arms: str = "") -> xr.Dataset:
+    """Train the study that stops in common, with more arms, and return its minima."""
+    words = override(folder, f"{COMMON}{arms}")
+    run = snakemake(clone, "results/common/reached/tiny.json", *words, "--cores", "2")
+    assert run.returncode == 0, run.stdout + run.stderr
+    return joined(clone / "results/common", "minima")
+
+
+def times(clone: Path, stage: str) -> dict[str, int]:
+    """Return when the stores of a stage of the study that stops in common were written."""
+    files = (clone / "results/common" / stage / "tiny").glob("*.zip")
+    return {file.name: file.stat().st_mtime_ns for file in files}
+
+
+def test_all_arms_are_compared_at_a_loss_that_all_came_to(clone, tmp_path):
+    """A new arm leaves the trained ones as they are, and the minima too while the depth stays."""
+    minima = in_common(clone, tmp_path)
+    trained = times(clone, "depths/minima")
+    selected = times(clone, "minima")
+    least = []
+    for name in trained:
+        store = read_store(clone / "results/common/depths/minima/tiny" / name)
+        least.append(store["history_loss"].sel(depth=0).min("epoch").item())
+    depth = min(loss for loss in (2.0, 1.0, 0.5, 0.2, 0.1, 0.001) if loss >= max(least))
+    assert minima.attrs["depth"] == depth
+    assert minima["usable"].all()
+    assert (minima["train_loss"] <= depth).all()
+    words = override(tmp_path, f"{COMMON}seeds: 3")
+    new = {"train_to_depths": 3, "choose_depth": 1, "select_minima": 3, "check_training": 3}
+    target = "results/common/reached/tiny.json"
+    assert planned(clone, target, *words) == new | {"check_case": 1}
+    fast = "arms: {fast: {method: sgd, learning_rate: 0.2}}"
+    assert in_common(clone, tmp_path, fast).attrs["depth"] == depth
+    assert selected.items() < times(clone, "minima").items()
+    slow = fast.replace("}}", "}, slow: {method: sgd, learning_rate: 0.02}}")
+    compared = in_common(clone, tmp_path, slow)
+    assert compared.attrs["depth"] > depth
+    assert compared["usable"].all()
+    assert trained.items() < times(clone, "depths/minima").items()
+    choice = read_sealed_json(clone / "results/common/depths/tiny.choice.json")
+    assert choice["decided_by"].startswith("slow seed ")

@@ -103,6 +103,11 @@ def write(path: str, dataset: xr.Dataset) -> None:
     write_store(path, dataset, config_digest="0", seeds=SEEDS)
 
 
+def to_a_rule(training: Mapping) -> dict:
+    """Return how networks train that stop by a rule: without what is only asked for in common."""
+    return {key: value for key, value in training.items() if key != "depths"}
+
+
 def train_arm(
     case: Case, spec: SymmetrySpec, name: str, recipe: Mapping, options: Mapping, folder: Path
 ) -> training.Outcome:
@@ -158,7 +163,7 @@ def compute(
 def real_study(folder: Path, activation: str = "relu", **alignment: object) -> TinyStudy:
     """Compute the study of real networks."""
     options = REAL | {
-        "training": REAL["training"] | {"epochs": 15, "together": "one"},
+        "training": to_a_rule(REAL["training"]) | {"epochs": 15, "together": "one"},
         "alignment": REAL["alignment"] | alignment,
     }
     widths = list(WIDTHS[1:-1])
@@ -177,6 +182,6 @@ def binary_study(folder: Path) -> TinyStudy:
         test_targets=np.arange(30) % 3,
     )
     recipe = {"name": "arrays", "options": {"path": "real.npz"}}
-    options = BINARY | {"training": BINARY["training"] | {"epochs": 3}}
+    options = BINARY | {"training": to_a_rule(BINARY["training"]) | {"epochs": 3}}
     network = {"name": "binary_mlp", "options": {"widths": [9, 9]}}
     return compute(folder, recipe, options, network, BINARY_ARMS)

@@ -7,7 +7,7 @@ hold their checksums themselves.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 
 from symgeom.ground.checks import SymgeomError
@@ -19,6 +19,8 @@ SUFFIX = ".sha256"
 DIGITS = 64
 """Hexadecimal digits of a checksum."""
 
+MISSING = "there is no such file"
+
 CHANGED = "it was truncated or changed after it was written: its checksum does not fit"
 
 REMAKE = (
@@ -28,26 +30,27 @@ REMAKE = (
 """By name, because snakemake does not miss a file when all that is made from it is there."""
 
 
-def write_checksums(path: str | Path, files: Iterable[str | Path]) -> None:
+def write_checksums(path: str | Path, contents: Mapping[str, bytes]) -> None:
     """List the checksums of files that lie in one folder.
 
     Parameters
     ----------
     path : str or Path
         The list to write, in the same folder; its name ends with :data:`SUFFIX`.
-    files : iterable of str or Path
-        The files, which are complete.
+    contents : mapping of str to bytes
+        What was written, by the names of the files. The files are not read back: somebody who makes
+        them again may have removed them.
 
     Examples
     --------
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
     >>> write_text(folder / "claims.csv", "case")
-    >>> write_checksums(folder / "tables.sha256", [folder / "claims.csv"])
+    >>> write_checksums(folder / "tables.sha256", {"claims.csv": b"case"})
     >>> broken_checksum(folder / "claims.csv")
     ''
     """
-    lines = [f"{_checksum(Path(file))}  {Path(file).name}\n" for file in files]
+    lines = [f"{_checksum(content)}  {name}\n" for name, content in contents.items()]
     write_text(path, "".join(lines))
 
 
@@ -69,9 +72,7 @@ def checked(path: str | Path) -> Path:
     SymgeomError
         If the file is missing or changed, or no list holds its checksum.
     """
-    wrong = broken_checksum(path)
-    if wrong:
-        raise SymgeomError(f"Cannot read '{path}': {wrong}. {REMAKE.format(file=path)}")
+    check_whole(path, broken_checksum(path))
     return Path(path)
 
 
@@ -95,13 +96,59 @@ def broken_checksum(path: str | Path) -> str:
     """
     file = Path(path)
     if not file.is_file():
-        return "there is no such file"
+        return MISSING
     listed: dict[str, str] = {}
     for checksums in sorted(file.parent.glob(f"*{SUFFIX}")):
         listed |= read_checksums(checksums)
     if file.name not in listed:
         return f"no file {file.parent}/*{SUFFIX} holds its checksum"
-    return "" if listed[file.name] == _checksum(file) else CHANGED
+    return "" if listed[file.name] == _checksum(file.read_bytes()) else CHANGED
+
+
+def check_whole(path: str | Path, wrong: str) -> None:
+    """Raise if something is wrong with a file.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    wrong : str
+        What is wrong with it, or nothing.
+
+    Raises
+    ------
+    SymgeomError
+        If something is.
+
+    Examples
+    --------
+    >>> check_whole("claims.csv", "")
+    """
+    if wrong:
+        raise SymgeomError(f"Cannot read '{path}': {with_remedy(path, wrong)}")
+
+
+def with_remedy(path: str | Path, wrong: str) -> str:
+    """Say what is wrong with a file and what to do.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    wrong : str
+        What is wrong with it, or nothing.
+
+    Returns
+    -------
+    str
+        Two sentences, or nothing.
+
+    Examples
+    --------
+    >>> with_remedy("claims.csv", MISSING).partition(": ")[0]
+    'there is no such file. Delete what is there and make it again'
+    """
+    return f"{wrong}. {REMAKE.format(file=path)}" if wrong else ""
 
 
 def read_checksums(path: Path) -> dict[str, str]:
@@ -125,5 +172,5 @@ def read_checksums(path: Path) -> dict[str, str]:
     return listed
 
 
-def _checksum(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _checksum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

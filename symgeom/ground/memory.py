@@ -10,10 +10,12 @@ SIGNS = ("can't allocate memory", "out of memory")
 AMOUNT = re.compile(r"allocate ([\d.]+ \w+)")
 """How much torch and numpy say that they could not get."""
 
-KILLED = "died with <Signals.SIGKILL"
+KILLED = b"died with <Signals.SIGKILL"
 """What Snakemake logs of a job that was killed from outside."""
 
 WAY_OUT = "Ask for less (samples, features, widths, seeds together), or for more memory."
+
+AFTER_A_KILL = f"A job was killed from outside, as systems do when memory runs out. {WAY_OUT}"
 
 
 def lacks_memory(error: BaseException) -> bool:
@@ -34,7 +36,10 @@ def lacks_memory(error: BaseException) -> bool:
     >>> lacks_memory(MemoryError()), lacks_memory(RuntimeError("shapes differ"))
     (True, False)
     """
-    return isinstance(error, MemoryError) or any(sign in str(error) for sign in SIGNS)
+    if isinstance(error, MemoryError):
+        return True
+    text = str(error)
+    return any(sign in text for sign in SIGNS)
 
 
 def without_memory(error: BaseException) -> str:
@@ -79,6 +84,7 @@ def after_a_kill(logs: Iterable[str | Path]) -> str:
     ''
     """
     for log in logs:
-        if Path(log).is_file() and KILLED.encode() in Path(log).read_bytes():
-            return f"A job was killed from outside, as systems do when memory runs out. {WAY_OUT}"
+        file = Path(log)
+        if file.is_file() and KILLED in file.read_bytes():
+            return AFTER_A_KILL
     return ""

@@ -5,8 +5,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from symgeom.ground.checks import SymgeomError
-from symgeom.ground.checksums import CHANGED, REMAKE
+from symgeom.ground.checksums import CHANGED, MISSING, check_whole
 from symgeom.ground.whole_files import write_text
 
 SEAL = "sha256"
@@ -82,8 +81,7 @@ def read_sealed_json(path: str | Path) -> dict:
         If the file is missing, truncated or changed.
     """
     content, wrong = _read(Path(path))
-    if wrong:
-        raise SymgeomError(f"Cannot read '{path}': {wrong}. {REMAKE.format(file=path)}")
+    check_whole(path, wrong)
     return content
 
 
@@ -137,7 +135,7 @@ def broken_json(path: str | Path) -> str:
 def _read(path: Path) -> tuple[dict, str]:
     """Return the content of a file, and what is wrong with it."""
     if not path.is_file():
-        return {}, "there is no such file"
+        return {}, MISSING
     content = unsealed(path.read_bytes())
     return ({}, CHANGED) if content is None else (content, "")
 

@@ -7,11 +7,13 @@ when the work is done again. Two writers of one file do not meet: each has a par
 own, which begins with the number of its process, and the last to end is found.
 """
 
+import csv
 import glob
+import io
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -86,6 +88,40 @@ def write_text(path: str | Path, text: str) -> None:
     """
     with whole(path) as partial:
         partial.write_text(text, encoding="utf-8")
+
+
+def write_rows(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping]) -> bytes:
+    """Write a table as CSV, whole or not at all.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file; its folder is made if need be.
+    columns : sequence of str
+        Names of the columns, in order.
+    rows : iterable of mapping
+        Entries by the names of the columns; what a row lacks stays empty.
+
+    Returns
+    -------
+    bytes
+        What the file holds.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "a.csv"
+    >>> write_rows(path, ["case", "n"], [{"case": "mlp"}]).splitlines()
+    [b'case,n', b'mlp,']
+    """
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    content = text.getvalue().encode()
+    with whole(path) as partial:
+        partial.write_bytes(content)
+    return content
 
 
 def remove_partials(path: str | Path) -> None:

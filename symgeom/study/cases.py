@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import Parameters, cast, parameters
 from symgeom.landscape.batchnorm import Folded, batch_norms, fold_batchnorm
-from symgeom.landscape.binary.layers import BinaryLinear
+from symgeom.landscape.binary.layers import BINARY_LAYERS
 from symgeom.landscape.binary.weights import binarise, binary_tensors
 from symgeom.landscape.problem import Problem
 from symgeom.learning import networks
@@ -103,7 +103,7 @@ class Case:
     @property
     def binary(self) -> tuple[str, ...]:
         """Return the names of the tensors of which only the signs count."""
-        if any(isinstance(layer, BinaryLinear) for layer in self.trained.modules()):
+        if any(isinstance(layer, BINARY_LAYERS) for layer in self.trained.modules()):
             return tuple(binary_tensors(self.trained))
         return ()
 

@@ -16,6 +16,15 @@ MOMENTS = ("start", "end")
 MOMENT = (*MINIMUM, "moment")
 """The axes of what is measured of a network at both moments."""
 
+NO_BUDGET = "no budget"
+"""How a seed ends, at its first evaluation, whose budget is that of a seed that diverged."""
+
+DEPTH = "depth"
+"""The axis of networks that are kept at several training losses: in nats, the largest first."""
+
+END = 0.0
+"""What stands for the end of training on the axis of depths."""
+
 Labelled = dict[str, xr.Variable]
 """Variables or coordinates by name."""
 

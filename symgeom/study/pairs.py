@@ -8,6 +8,9 @@ Key = tuple[str, int]
 Pair = tuple[str, int, str, int]
 """Arm and seed of the first network of a pair, arm and seed of the second."""
 
+Simplex = tuple[str, tuple[int, ...]]
+"""Arm and seeds of several networks, its vertices."""
+
 ENDS = {"first_arm": str, "first_seed": int, "second_arm": str, "second_seed": int}
 """The coordinates of a pair and their types, in the order of :data:`Pair`."""
 
@@ -34,3 +37,25 @@ def seeds_of_pairs(pairs: Sequence[Pair]) -> list[int]:
     for pair in pairs:
         seeds.update(pair[1::2])
     return sorted(seeds)
+
+
+def pairs_of_simplex(simplex: Simplex) -> list[Pair]:
+    """Return the pairs of the first vertex with each of the others.
+
+    Parameters
+    ----------
+    simplex : (str, tuple of int)
+        Arm and seeds.
+
+    Returns
+    -------
+    list of Pair
+        Those that align all vertices to the first.
+
+    Examples
+    --------
+    >>> pairs_of_simplex(("sgd", (0, 1, 2)))
+    [('sgd', 0, 'sgd', 1), ('sgd', 0, 'sgd', 2)]
+    """
+    arm, (first, *others) = simplex
+    return [(arm, first, arm, other) for other in others]

@@ -17,11 +17,23 @@ from symgeom.ground.whole_files import write_text
 from symgeom.store import open_study
 from symgeom.study.summary import minima_table, pairs_table, write_table
 
-STAGES_OF_MINIMA = ("minima", "flatness", "curvature", "canonical", "ledgers")
+STAGES_OF_MINIMA = (
+    "minima",
+    "flatness",
+    "curvature",
+    "canonical",
+    "ledgers",
+    "equilibria",
+    "valleys",
+)
 STAGES_OF_PAIRS = ("distances", "alignments", "paths", "chains")
 
 COLOURS = 256
-"""Of a picture that is kept: a third of the size, and no difference to the eye."""
+"""Of a picture that is kept: a third of the size, and no difference to the eye.
+
+They cover the colours that there are; where they are shared out by area instead, a few markers take
+the colours of others beside a map, which has very many.
+"""
 
 WORDS = """# Study `{study}`
 
@@ -51,15 +63,17 @@ def keep_tables(
     study_folder : Path
         The folder of the study.
     stores : mapping of str to sequence of str
-        The files of :data:`STAGES_OF_MINIMA` and :data:`STAGES_OF_PAIRS`.
+        The files of :data:`STAGES_OF_MINIMA` and :data:`STAGES_OF_PAIRS`; none of a stage that the
+        study does not have.
     cases : sequence of str
         The cases of the study.
     """
     files: list[str] = []
     for stage in (*STAGES_OF_MINIMA, *STAGES_OF_PAIRS):
         files.extend(stores[stage])
+    of_minima = [stage for stage in STAGES_OF_MINIMA if stores[stage]]
     study = open_study(study_folder, files=files, weights=False)
-    minima = _rows_of_cases(study, cases, STAGES_OF_MINIMA, minima_table)
+    minima = _rows_of_cases(study, cases, of_minima, minima_table)
     pairs = _rows_of_cases(study, cases, STAGES_OF_PAIRS, pairs_table)
     write_table(folder / "minima.csv", minima)
     write_table(folder / "pairs.csv", pairs)
@@ -107,7 +121,7 @@ def keep_pictures(folder: Path, pictures: Sequence[str]) -> None:
         case_folder = folder / "figures" / picture.parent.name
         case_folder.mkdir(parents=True, exist_ok=True)
         image = Image.open(picture).convert("RGB")
-        smaller = image.quantize(COLOURS, dither=Image.Dither.NONE)
+        smaller = image.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
         smaller.save(case_folder / f"{picture.stem}.png", optimize=True)
 
 

@@ -4,14 +4,13 @@ The labelled arrays of a study hold weights, curves and histories; what is commi
 opened in a spreadsheet is this.
 """
 
-import csv
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 
 import xarray as xr
 
-from symgeom.ground.whole_files import whole
+from symgeom.ground.whole_files import write_rows
 from symgeom.landscape.flatness.measures.catalogue import tabled_curves
 from symgeom.study.claims.flatness import mean_local_energy
 from symgeom.study.labels import MINIMUM
@@ -30,8 +29,8 @@ def minima_table(case: str, stages: Mapping[str, xr.Dataset]) -> list[dict]:
         Name of the case, written into every row.
     stages : mapping of str to xr.Dataset
         Any of the stages with the dimensions (arm, seed). Of curves over noise amplitudes the mean
-        is kept, of quantiles each, of ledgers the charges at both ends and what each term changed,
-        averaged over units.
+        is kept, of quantiles, moments and imbalances each, of ledgers the charges at both ends and
+        what each term changed, averaged over units.
 
     Returns
     -------
@@ -78,12 +77,21 @@ def _single_values(name: str, array: xr.DataArray) -> Iterator[tuple[str, xr.Dat
     elif name in tabled_curves() and further == ["amplitude"]:
         curves = xr.Dataset({"local_energy": array})
         yield f"mean_{name}", mean_local_energy(curves)
+    elif further in (["moment"], ["moment", "imbalance"]):
+        for labels in product(*(array[dim].values for dim in further)):
+            words = " ".join(_word(label) for label in labels)
+            yield f"{name} {words}", array.sel(dict(zip(further, labels, strict=True)))
     elif further == ["quantile"]:
         for share in array["quantile"].values:
             yield f"{name}_{share:g}", array.sel(quantile=share)
     elif "step" in further and name.startswith(("charge_", "term_")):
         units = [dim for dim in further if dim not in ("step", "term")]
         yield from _booked(name, array.mean(units))
+
+
+def _word(label: str | float) -> str:
+    """Return a name as it is, and a number with few digits."""
+    return str(label) if isinstance(label, str) else f"{label:g}"
 
 
 def _booked(name: str, means: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
@@ -170,11 +178,10 @@ def write_table(path: str | Path, rows: Sequence[Mapping]) -> None:
     columns: dict[str, None] = {}
     for row in rows:
         columns |= dict.fromkeys(row)
-    with whole(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(columns), lineterminator="\n", restval="")
-        writer.writeheader()
-        for row in rows:
-            writer.writerow({name: _short(value) for name, value in row.items()})
+    short = []
+    for row in rows:
+        short.append({name: _short(value) for name, value in row.items()})
+    write_rows(path, list(columns), short)
 
 
 def _short(value: object) -> object:

@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 
 from symgeom import __version__
 from symgeom.ground.checks import SymgeomError
-from symgeom.ground.checksums import REMAKE, broken_checksum, read_checksums
 from symgeom.ground.checksums import SUFFIX as CHECKSUMS
+from symgeom.ground.checksums import broken_checksum, read_checksums, with_remedy
 from symgeom.ground.sealed import broken_seal
 from symgeom.ground.sealed_json import SUFFIX as JSON
 from symgeom.ground.sealed_json import broken_json
@@ -100,9 +100,8 @@ def _verified(file: Path, folder: Path) -> Verified:
         return Verified(name, size, "?", LEFTOVER)
     if not file.name.endswith(SUFFIX):
         broken = broken_json(file) if file.name.endswith(JSON) else broken_checksum(file)
-        return Verified(name, size, "?", f"{broken}. {REMAKE.format(file=file)}" if broken else "")
-    broken = broken_seal(file)
-    wrong = f"{broken}. {REMAKE.format(file=file)}" if broken else ""
+        return Verified(name, size, "?", with_remedy(file, broken))
+    wrong = with_remedy(file, broken_seal(file))
     version = "?"
     try:
         version = str(read_store(file).attrs["package_version"])

@@ -1,5 +1,6 @@
 """The outputs of a network as a function of its parameters, for certificates."""
 
+from collections.abc import Iterable
 from copy import deepcopy
 
 import torch
@@ -55,20 +56,11 @@ class Evaluation:
     """
 
     def __init__(self, module: nn.Module, params: Parameters, inputs: Tensor) -> None:
-        dtypes = {tensor.dtype for tensor in params.values() if tensor.is_floating_point()}
-        if len(dtypes) != 1 or not dtypes <= TOLERANCE.keys():
-            raise SymgeomError(
-                f"Cannot certify weights of type {sorted(map(str, dtypes))}: "
-                "cast all of them to torch.float64 or float32."
-            )
-        (dtype,) = dtypes
-        self.tolerance = TOLERANCE[dtype]
-        self.least_effect = 1000 * USUAL * torch.finfo(dtype).eps
-        # The copy shares its parameters, which every evaluation replaces.
-        # Its modes and buffers are its own.
-        shared = {id(tensor): tensor for tensor in module.parameters()}
-        self.module = in_mode(deepcopy(module, shared), training=False)
-        self.inputs = inputs.to(dtype) if inputs.is_floating_point() else inputs
+        precision = _precision_of(params)
+        self.tolerance = TOLERANCE[precision]
+        self.least_effect = 1000 * USUAL * torch.finfo(precision).eps
+        self.module = in_mode(_light_copy(module), training=False)
+        self.inputs = inputs.to(precision) if inputs.is_floating_point() else inputs
         self.what = f"Cannot certify the network ({type(module).__name__})"
 
     def first(self, params: Parameters) -> list[Tensor]:
@@ -147,12 +139,37 @@ class Evaluation:
         list of str
             Without buffers.
         """
-        names = [name for name, _ in self.module.named_parameters()]
-        return [name for name in names if params[name].is_floating_point()]
+        names = []
+        for name, _ in self.module.named_parameters():
+            if params[name].is_floating_point():
+                names.append(name)
+        return names
 
     def _run(self, params: Parameters, inputs: Tensor) -> list[Tensor]:
         result = call_module(self.module, params, inputs)
-        return [tensor for tensor in tensors_of(result) if tensor.is_floating_point()]
+        tensors = tensors_of(result)
+        return _floating(tensors)
+
+
+def _precision_of(params: Parameters) -> torch.dtype:
+    """Return the precision of all weights, or raise."""
+    dtypes = {tensor.dtype for tensor in _floating(params.values())}
+    if len(dtypes) != 1 or not dtypes <= TOLERANCE.keys():
+        raise SymgeomError(
+            f"Cannot certify weights of type {sorted(map(str, dtypes))}: "
+            "cast all of them to torch.float64 or float32."
+        )
+    return dtypes.pop()
+
+
+def _light_copy(module: nn.Module) -> nn.Module:
+    """Copy modes and buffers, and share parameters, which every evaluation replaces."""
+    shared = {id(tensor): tensor for tensor in module.parameters()}
+    return deepcopy(module, shared)
+
+
+def _floating(tensors: Iterable[Tensor]) -> list[Tensor]:
+    return [tensor for tensor in tensors if tensor.is_floating_point()]
 
 
 def is_ordinary(tensor: Tensor) -> bool:

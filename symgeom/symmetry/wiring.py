@@ -3,21 +3,18 @@
 A node is a family of units (``hidden3`` together with its further scalings ``hidden3.scale1``,
 ...), and an edge is one use of a weight tensor: a linear map that reads some families and writes
 others. A residual stream is one node that many edges write. Which axis a weight reads is a fact of
-the operation, not of the spec; so the ``torch.export`` graph is walked for it.
+the operation, not of the spec (:mod:`symgeom.symmetry.weight_uses`).
 """
 
 import re
 from dataclasses import dataclass
 
 from torch import Tensor, nn
-from torch.export import ExportedProgram
-from torch.fx import Node
 
 from symgeom.ground.types import parameters
-from symgeom.symmetry.discovery.calls import Call, read_call, tensor_names
 from symgeom.symmetry.discovery.capture import export
-from symgeom.symmetry.discovery.operations.record import Weight
 from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
+from symgeom.symmetry.weight_uses import WeightUse, weight_uses
 
 INPUTS = "inputs"
 """The node of the inputs, which is no group."""
@@ -133,7 +130,7 @@ def symmetry_graph(spec: SymmetrySpec, module: nn.Module, example: Tensor) -> Sy
     groups = [group for group in exact if not _FURTHER.search(group.name)]
     shapes = {name: tuple(tensor.shape) for name, tensor in parameters(module).items()}
     edges: dict[WeightEdge, None] = {}
-    for use in _uses(export(module, example), module):
+    for use in weight_uses(export(module, example), module):
         legs = _legs(groups, use.tensor)
         edges |= dict.fromkeys(_edges(use, legs, shapes[use.tensor]))
     weights = {edge.tensor for edge in edges}
@@ -190,138 +187,18 @@ def _count_alone(groups: list[UnitGroup], weights: set[str]) -> int:
     return len(tensors - weights)
 
 
-@dataclass(eq=False)
-class _Use:
-    """An operation that applies a weight."""
-
-    tensor: str
-    read_axis: int
-    write_axis: int
-    step: int
-    from_inputs: bool
-    to_outputs: bool = False
-
-
-@dataclass(frozen=True, eq=False)
-class _Data:
-    """What a result in the graph was made from.
-
-    The last weights before it (None: the inputs), and how many lie before it.
-    """
-
-    origins: frozenset[_Use | None]
-    step: int
-
-
-@dataclass(frozen=True, eq=False)
-class _Tensor:
-    """A result in the graph that depends on no input: a parameter, perhaps transposed."""
-
-    name: str
-    elements: int
-    transposed: bool = False
-
-
-Value = _Data | _Tensor | None
-"""What is known of a result; None for a constant."""
-
-
-def _uses(program: ExportedProgram, module: nn.Module) -> list[_Use]:
-    """Return all uses of weights in the order of execution."""
-    uses: list[_Use] = []
-    names = tensor_names(program, module)
-    values: dict[Node, Value] = {}
-    for node in program.graph_module.graph.nodes:
-        sources = [values[source] for source in node.all_input_nodes]
-        data = [value for value in sources if isinstance(value, _Data)]
-        tensors = [value for value in sources if isinstance(value, _Tensor)]
-        if node in names:
-            values[node] = _Tensor(names[node], node.meta["val"].numel())
-        elif node.op == "placeholder":
-            values[node] = _Data(frozenset({None}), 0)
-        elif node.op == "output":
-            _mark_last(data)
-        elif not data:
-            values[node] = _made_of_weights(node, tensors)
-        else:
-            use = _use(read_call(node), values)
-            if use is None:
-                values[node] = _joined(data)
-            else:
-                values[node] = _Data(frozenset({use}), use.step)
-                uses.append(use)
-    return uses
-
-
-def _mark_last(outputs: list[_Data]) -> None:
-    """Note which uses of weights the outputs are made of."""
-    for use in _joined(outputs).origins:
-        if use is not None:
-            use.to_outputs = True
-
-
-def _joined(data: list[_Data]) -> _Data:
-    origins: set[_Use | None] = set()
-    for value in data:
-        origins |= value.origins
-    return _Data(frozenset(origins), max((value.step for value in data), default=0))
-
-
-def _made_of_weights(node: Node, tensors: list[_Tensor]) -> _Tensor | None:
-    """Follow a weight through views and products with others; the largest one gives the name."""
-    if not tensors:
-        return None  # a constant
-    largest = max(tensors, key=lambda tensor: tensor.elements)
-    operation = read_call(node).operation
-    turned = operation is not None and operation.transposes
-    return _Tensor(largest.name, largest.elements, largest.transposed != turned)
-
-
-def _use(call: Call, values: dict[Node, Value]) -> _Use | None:
-    """Describe an operation that applies a weight to data, or return None for all others."""
-    if call.operation is None or call.operation.weight is None:
-        return None
-    weight = call.operation.weight
-    data = _value(call, weight.data, values)
-    tensor = _value(call, weight.argument, values)
-    read = weight.reads
-    write = weight.writes
-    if weight.either_side and isinstance(data, _Tensor):
-        data, tensor = tensor, data
-        read, write = write, read
-    if not isinstance(data, _Data) or not isinstance(tensor, _Tensor):
-        return None
-    if _is_depthwise(call, weight):
-        return None
-    if tensor.transposed:
-        read, write = write, read
-    return _Use(tensor.name, read, write, data.step + 1, None in data.origins)
-
-
-def _value(call: Call, argument: str, values: dict[Node, Value]) -> Value:
-    node = call.node(argument)
-    return None if node is None else values[node]
-
-
-def _is_depthwise(call: Call, weight: Weight) -> bool:
-    """Whether a grouped convolution has filters that belong to single units."""
-    groups = call.arguments.get("groups", 1)
-    node = call.node(weight.argument)
-    if not isinstance(groups, int) or groups == 1 or node is None:
-        return False
-    return node.meta["val"].shape[1] == 1
-
-
-def _edges(use: _Use, legs: list[GroupLeg], shape: tuple[int, ...]) -> list[WeightEdge]:
+def _edges(use: WeightUse, legs: list[GroupLeg], shape: tuple[int, ...]) -> list[WeightEdge]:
     """Return the edge of a use, or one for each region of a grouped convolution."""
     read_axis = use.read_axis % len(shape)
     write_axis = use.write_axis % len(shape)
-    reads = [(group, leg) for group, leg in legs if leg.axis == read_axis]
+    reads = _along(read_axis, legs)
     writes = [(group, leg) for group, leg in legs if leg.axis != read_axis]
-    written = [(group, leg) for group, leg in writes if leg.axis == write_axis]
+    written = _along(write_axis, writes)
     all_read = _count_entries(reads) >= shape[read_axis]
     all_written = _count_entries(written) >= shape[write_axis]
-    regions: list[Region] = list(dict.fromkeys(leg.region for _, leg in reads))
+    regions: dict[Region, None] = {}
+    for _, leg in reads:
+        regions[leg.region] = None
     edges: list[WeightEdge] = []
     for region in regions or [()]:
         sources = [group.name for group, leg in reads if leg.region == region]
@@ -332,6 +209,11 @@ def _edges(use: _Use, legs: list[GroupLeg], shape: tuple[int, ...]) -> list[Weig
             targets.append(OUTPUTS if use.to_outputs else FIXED)
         edges.append(WeightEdge(use.tensor, use.step, _unique(sources), _unique(targets)))
     return edges
+
+
+def _along(axis: int, legs: list[GroupLeg]) -> list[GroupLeg]:
+    """Return the legs along an axis."""
+    return [(group, leg) for group, leg in legs if leg.axis == axis]
 
 
 def _unique(names: list[str]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from symgeom.dynamics.noise import (
     NoiseForce,
     balance,
     decay_ratio,
+    effective_learning_rate,
     gradient_variance,
     noise_equilibrium,
     noise_force,
@@ -275,6 +276,21 @@ def test_only_the_effective_step_of_momentum_enters():
         plain,
         rel_tol=1e-15,
     )
+
+
+def test_a_schedule_counts_by_what_its_steps_do():
+    """A charge and the noise on it that stay as they are: all steps together balance the two."""
+    rates = [0.3, 0.1, 0.05, 0.05]
+    ratio = decay_ratio(
+        learning_rate=effective_learning_rate(rates), batch_size=4, weight_decay=1e-2
+    )
+    charge, noise = 1.0, ratio
+    moved = sum(rate**2 * noise / 4 - 2 * rate * 1e-2 * charge for rate in rates)
+    assert abs(moved) < 1e-15
+    assert effective_learning_rate([0.1, 0.1]) == pytest.approx(0.1)
+    for wrong in ([], [0.1, 0.0]):
+        with pytest.raises(SymgeomError, match="noise against decay at the learning rates"):
+            effective_learning_rate(wrong)
 
 
 def unit(*powers):

@@ -5,9 +5,10 @@ import json
 from pathlib import Path
 
 import pytest
+from listed import list_checksums
 
 from symgeom.ground.checks import SymgeomError
-from symgeom.ground.checksums import broken_checksum, checked, read_checksums, write_checksums
+from symgeom.ground.checksums import broken_checksum, checked, read_checksums
 from symgeom.ground.sealed_json import broken_json, read_sealed_json, write_sealed_json
 from symgeom.study.stored_networks import read_symmetry, write_symmetry
 from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
@@ -24,7 +25,7 @@ def table(tmp_path: Path) -> Path:
     path.parent.mkdir()
     path.write_text(CONTENT, encoding="utf-8")
     (path.parent / "barriers.csv").write_text("none")
-    write_checksums(path.parent / "tables.sha256", [path, path.parent / "barriers.csv"])
+    list_checksums(path.parent / "tables.sha256", [path, path.parent / "barriers.csv"])
     return path
 
 

@@ -8,7 +8,14 @@ from torch import nn
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.types import cast, parameters, stack, unstack
-from symgeom.landscape.barriers import NETWORKS_HELD, NEW_POINTS, barrier, profile, refined_profile
+from symgeom.landscape.barriers import (
+    NETWORKS_HELD,
+    NEW_POINTS,
+    barrier,
+    profile,
+    refined_profile,
+    refined_size,
+)
 from symgeom.landscape.barriers.shared import SharedLayer
 from symgeom.landscape.batchnorm import recompute_statistics
 from symgeom.landscape.path import BezierPath, GeodesicPath, LinearPath, PolygonalPath
@@ -314,11 +321,21 @@ def test_a_refined_profile_has_its_number_of_points_wherever_the_peak_is(place):
         assert {0.5 - 2**-5, 0.5, 0.5 + 2**-5} <= set(around.tolist())
 
 
+@pytest.mark.parametrize("points", [2, 3, 4, 9])
+def test_a_coarse_grid_is_halved_as_a_whole(points):
+    fine = refined_profile(HILL, RAMP, points=points, refinements=2)
+    once = refined_profile(HILL, RAMP, points=points, refinements=1)
+    assert [len(once.t), len(fine.t)] == [refined_size(points, 1), refined_size(points, 2)]
+    if points < 6:
+        halved = torch.linspace(0, 1, 2 * points - 1, dtype=torch.float64)
+        assert torch.allclose(once.t, halved, rtol=0, atol=1e-15)
+
+
 def test_grids_that_cannot_be_refined():
     with pytest.raises(
-        SymgeomError, match="Cannot refine a grid of 4 points 3 times: begin with at least 5 points"
+        SymgeomError, match="Cannot refine a grid of 1 points 3 times: begin with at least 2 points"
     ):
-        refined_profile(HILL, RAMP, points=4)
+        refined_profile(HILL, RAMP, points=1)
     with pytest.raises(SymgeomError, match="the profiles of 2 stacked pairs together"):
         refined_profile(HILL, LinearPath(*(stack([end] * 2) for end in (RAMP.start, RAMP.end))))
     with pytest.raises(SymgeomError, match="Unknown choice of values 'loss'"):

@@ -756,7 +756,7 @@ def test_local_energy_measures_statistics_for_every_draw():
 
 def test_chains_are_evaluated_with_statistics_of_every_point():
     points = [drawn(normalised(), seed) for seed in (1, 2, 3)]
-    plan = ChainPlan(epochs=1, batch_size=10, points=5)
+    plan = ChainPlan(epochs=1, batch_size=10, points=5, refinements=0)
     chain = PolygonalPath([stack([point]) for point in points])
     found = optimise_path(landscape("recompute"), chain, plan=plan, generators=[stream("chain")])
     grid = torch.linspace(0, 1, 5, dtype=torch.float64)

@@ -11,6 +11,7 @@ from torch import nn
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import cast, parameters, stack
+from symgeom.landscape.barriers import refined_profile
 from symgeom.landscape.chain import ChainPlan, chain_shape, optimise_path
 from symgeom.landscape.chain.steps import one_by_one
 from symgeom.landscape.path import BezierPath, GeodesicPath, LinearPath, PolygonalPath, curve_along
@@ -19,7 +20,9 @@ from symgeom.quotient.gauge import canonicalise
 from symgeom.quotient.torus import Torus, sphere_coordinates
 
 WIDTHS = (5, 7, 6, 3)
-PLAN = ChainPlan(epochs=3, batch_size=32, learning_rate=0.1, evaluate_every=2, points=5)
+PLAN = ChainPlan(
+    epochs=3, batch_size=32, learning_rate=0.1, evaluate_every=2, points=5, refinements=0
+)
 
 
 def problem(dtype=torch.float64):
@@ -226,6 +229,47 @@ def test_the_record_is_the_error_along_the_chain():
     assert chains.finite.all()
 
 
+def test_chains_are_judged_where_they_peak():
+    """Beside the equidistant points, at those that the profile of each chain by itself has."""
+    plan = replace(PLAN, refinements=2)
+    chains = trained([0, 1], torch.float64, plan)
+    coarse = trained([0, 1], torch.float64)
+    assert chains.t.shape == chains.error.shape == (2, 13)
+    assert torch.equal(coarse.t, torch.linspace(0, 1, 5, dtype=torch.float64).expand(2, 5))
+    assert torch.equal(coarse.error.amax(1), coarse.largest_error[:, -1])
+    for place in (0, 1):
+        alone = refined_profile(problem(), chains.path.pair(place), points=5, refinements=2)
+        assert torch.equal(chains.t[place], alone.t)
+        assert torch.equal(chains.error[place], alone.error)
+        assert chains.largest_error[place, -1] == alone.error.max()
+    assert (chains.largest_error >= coarse.largest_error).all()
+    assert torch.equal(chains.path.points[1]["0.weight"], coarse.path.points[1]["0.weight"])
+
+
+class Gap(nn.Module):
+    """Right along the line of its weight but between 0.55 and 0.6."""
+
+    def __init__(self):
+        super().__init__()
+        self.point = nn.Parameter(torch.zeros((), dtype=torch.float64))
+
+    def forward(self, inputs):
+        right = (self.point - 0.575).abs() - 0.025
+        return torch.stack([torch.zeros_like(right), right]).expand(len(inputs), 2)
+
+
+def test_a_narrow_rise_is_no_connection():
+    """The grid of nine points steps over it; the loss, which rises around it, leads there."""
+    gap = Problem(Gap(), torch.zeros(2, 1, dtype=torch.float64), torch.ones(2, dtype=torch.int64))
+    points = [{"point": torch.tensor([place], dtype=torch.float64)} for place in (0.0, 0.5, 1.0)]
+    needed = {}
+    for refinements in (0, 2):
+        plan = ChainPlan(epochs=1, learning_rate=0.0, points=9, refinements=refinements)
+        chains = optimise_path(gap, PolygonalPath(points), plan=plan, generators=[stream("gap")])
+        needed[refinements] = chains.epochs_needed.item()
+    assert needed == {0: 0, 2: math.inf}
+
+
 class Ring(nn.Module):
     """Right near the unit circle of the plane of its two weights, wrong in the middle and far
     away, whatever the input."""
@@ -324,6 +368,8 @@ def test_mistakes():
         ChainPlan(evaluation_samples=0)
     with pytest.raises(SymgeomError, match="with points = 2: it must be at least 3"):
         ChainPlan(points=2)
+    with pytest.raises(SymgeomError, match="with refinements = -1: it must be at least 0"):
+        ChainPlan(refinements=-1)
 
 
 def test_learning_rates_of_an_epoch():

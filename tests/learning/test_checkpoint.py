@@ -32,6 +32,7 @@ METHODS = {
     "swa": {"averages_least": 2, "average_from": 0.5},
     "adv": {"pretraining_epochs": 4, "pretraining_error": 0.57},
 }
+COPIES = {"pretraining_replicas": 2, "pretraining_zeroed": 0.2, "pretraining_epochs": 4}
 PLAN = Plan(batch_size=10, epochs=6, stop_error=0.57)
 """Some seeds meet the stop rule early, others late: what has ended has to be kept too."""
 
@@ -43,6 +44,10 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+DEPTHS = (1.2, 1.08, 1.06, 0.9)
+"""Training losses that the seeds come to in different epochs, or never."""
 
 
 class Killed(Exception):  # noqa: N818
@@ -86,6 +91,10 @@ def flat(value, at=""):
         for field in fields(value):
             if field.name != "resumed_from":
                 yield from flat(getattr(value, field.name), f"{at}/{field.name}")
+    elif isinstance(value, tuple):
+        yield at, len(value)
+        for number, part in enumerate(value):
+            yield from flat(part, f"{at}/{number}")
     else:
         yield at, value
 
@@ -119,6 +128,47 @@ def test_a_killed_training_ends_as_if_it_had_not_been(name, together, tmp_path):
         found, booked = run(name, kept)
         check_same(found, trained)
         check_same(booked, ledger)
+
+
+def test_a_killed_training_at_a_budget_ends_as_if_it_had_not_been(tmp_path):
+    plan = replace(PLAN, budgets=(120, 360, 240))
+    expected, ledger = run("sgd", plan)
+    assert expected.epochs.tolist() == [2, 6, 4]
+    kept = replace(plan, checkpoint=Checkpoint(tmp_path / "kept"))
+    with pytest.raises(Killed):
+        run("sgd", replace(kept, progress=kill_at(5)))
+    found, booked = run("sgd", kept)
+    assert found.resumed_from == 4
+    check_same(found, expected)
+    check_same(booked, ledger)
+    other, _ = run("sgd", replace(kept, budgets=(120, 360, 300)))
+    assert (other.resumed_from, other.epochs.tolist()) == (0, [2, 6, 5])
+
+
+@pytest.mark.parametrize("count", [3, 7])
+def test_a_killed_training_on_copies_ends_as_if_it_had_not_been(tmp_path, count):
+    """No checkpoint holds which entries are zeroed: they are drawn again."""
+    expected, ledger = run("adv", PLAN, options=COPIES)
+    kept = replace(PLAN, checkpoint=Checkpoint(tmp_path / "kept"))
+    with pytest.raises(Killed):
+        run("adv", replace(kept, progress=kill_at(count)), options=COPIES)
+    found, booked = run("adv", kept, options=COPIES)
+    check_same(found, expected)
+    check_same(booked, ledger)
+
+
+@pytest.mark.parametrize("name", ["adv", "swa", "rsgd"])
+def test_a_killed_training_still_has_the_networks_at_its_depths(name, tmp_path):
+    plan, calls = replace(PLAN, together="one", depths=DEPTHS), []
+    trained, _ = run(name, replace(plan, progress=lambda *news: calls.append(news)), watched=False)
+    came = [status == "reached" for state in trained.at_depths for status in state.status]
+    assert any(came)
+    assert not all(came)
+    for count in (2, len(calls) - 2):
+        kept = replace(plan, checkpoint=Checkpoint(tmp_path / f"{count}", digest="a"))
+        with pytest.raises(Killed):
+            run(name, replace(kept, progress=kill_at(count)), watched=False)
+        check_same(run(name, kept, watched=False)[0], trained)
 
 
 def test_what_was_kept_some_epochs_ago_will_do(tmp_path):
@@ -224,7 +274,8 @@ def truncate(path):
 def flip(path):
     """Change a bit of the largest tensor, which torch reads without a word."""
     with zipfile.ZipFile(path) as archive:
-        largest = max(archive.infolist(), key=lambda entry: entry.file_size)
+        tensors = [entry for entry in archive.infolist() if "/data/" in entry.filename]
+        largest = max(tensors, key=lambda entry: entry.file_size)
         tensor = archive.read(largest)
     content = path.read_bytes()
     position = content.index(tensor) + len(tensor) // 2

@@ -80,6 +80,12 @@ from symgeom.learning.optimizers import METHODS, Method, build, option_names
             {"pretraining_corruption": 1.5},
             "pretraining_corruption = 1.5: it must be a number at least 0 and at most 1",
         ),
+        ("adv", {"pretraining_replicas": 0}, "pretraining_replicas = 0: it needs a whole number"),
+        (
+            "adv",
+            {"pretraining_zeroed": 1.0},
+            "pretraining_zeroed = 1.0: it must be a number at least 0 and below 1",
+        ),
         (
             "entropy_sgd",
             {"inner_steps": 0},

@@ -10,7 +10,7 @@ from torch import nn
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.randomness import stream
-from symgeom.ground.types import cast, stack, unstack
+from symgeom.ground.types import cast, parameters, stack, unstack
 from symgeom.landscape.problem import Problem
 from symgeom.learning.optimizers import Method, build
 from symgeom.learning.optimizers.adversarial import random_labels
@@ -65,6 +65,11 @@ def trained(method, seeds, *, plan=PLAN, problem=None, scale=None, observe=None)
 def same(first, second):
     """Whether two tensors agree in every bit that is a number."""
     return torch.equal(first.nan_to_num(7.0), second.nan_to_num(7.0))
+
+
+def check_networks(first, second):
+    for name, tensor in first.parameters.items():
+        assert same(tensor, second.parameters[name]), name
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -187,6 +192,27 @@ def test_stop_rule_waits_for_the_loss_and_for_the_least_epochs():
     assert found.loss[0, end] <= 0.2 < found.loss[0, 1:end].min()
 
 
+@pytest.mark.parametrize("method", METHODS.items(), ids=METHODS)
+def test_at_a_depth_a_seed_is_as_if_that_had_been_its_stop_rule(method):
+    """Bit for bit: weights, status, epochs, budget and history, of two stages and averages, too."""
+    depths = (2.0, 1.1, 0.9, 0.5)
+    plan = replace(PLAN, epochs=8, least_epochs=1, depths=depths, stop_loss=1e-9)
+    deepest = trained(method, [0, 1, 2], plan=plan)
+    came = torch.zeros(len(depths), 3)
+    for level, (depth, found) in enumerate(zip(depths, deepest.at_depths, strict=True)):
+        ruled = replace(plan, depths=(), stop_error=1.0, stop_loss=depth)
+        expected = trained(method, [0, 1, 2], plan=ruled)
+        check_networks(found, expected)
+        assert found.status == expected.status
+        for name in ("epochs", "gradients", "sample_gradients", "loss", "error"):
+            assert same(getattr(found, name), getattr(expected, name)), (depth, name)
+        came[level] = torch.tensor([status == "reached" for status in found.status])
+    check_networks(deepest, deepest.at_depths[-1])
+    assert came[0].all()
+    assert came[1].any()
+    assert not came[-1].any()
+
+
 def test_a_seed_that_does_not_reach_the_rule_is_kept_and_says_so():
     found = trained(("sgd", {"learning_rate": 1e-4}), [0, 1], plan=replace(PLAN, least_epochs=1))
     assert (found.status, found.epochs.tolist()) == (("epoch limit",) * 2, [4, 4])
@@ -227,6 +253,46 @@ def test_a_seed_that_diverges_is_recorded_while_the_others_go_on(method):
 )
 def test_budget_counts_mini_batch_gradients(method, each):
     assert trained(method, [0, 1]).gradients.tolist() == [each * 3 * 4] * 2
+
+
+@pytest.mark.parametrize("method", METHODS.items(), ids=METHODS)
+def test_a_step_costs_the_gradients_that_an_optimizer_says(method):
+    found = trained(method, [0])
+    steps = 3 * (4 + (2 if method[0] == "adv" else 0))
+    built = build(*method)
+    assert int(found.gradients) == steps * built.gradients_per_step * built.members_per_seed
+
+
+@pytest.mark.parametrize("method", [("sgd", {"schedule": "cosine"}), ("rsgd", {"replicas": 2})])
+def test_a_seed_spends_its_budget_and_is_then_as_it_would_be_after_as_many_epochs(method):
+    """An epoch costs 3 mini-batches of 8 samples for each replica; 121 is more than 5 * 24."""
+    replicas = build(*method).members_per_seed
+    plan = replace(PLAN, epochs=9, least_epochs=1, stop_error=1.0)
+    budgets = tuple(replicas * cost for cost in (48, 1, 121, 24 * 9))
+    found = trained(method, range(4), plan=replace(plan, budgets=budgets))
+    assert found.epochs.tolist() == [2, 1, 6, 9]
+    assert found.sample_gradients.tolist() == [24 * replicas * count for count in (2, 1, 6, 9)]
+    assert found.status == ("reached",) * 4
+    for seed in range(4):
+        least = int(found.epochs[seed])
+        alone = trained(method, [seed], plan=replace(plan, least_epochs=least))
+        for name, tensor in alone.parameters.items():
+            assert torch.equal(tensor[0], found.parameters[name][seed]), name
+        assert same(alone.loss[0], found.loss[seed])
+
+
+def test_a_budget_that_ends_short_of_the_stop_rule_says_so_and_is_seen_at_evaluations():
+    plan = replace(PLAN, epochs=9, least_epochs=1, stop_loss=1e-9, evaluate_every=4)
+    found = trained(("sgd", {}), range(3), plan=replace(plan, budgets=(24, 24 * 5, 24 * 20)))
+    assert found.epochs.tolist() == [4, 8, 9]
+    assert found.status == ("budget spent", "budget spent", "epoch limit")
+
+
+def test_impossible_budgets_are_refused():
+    with pytest.raises(SymgeomError, match="Cannot train 2 seeds with 3 budgets: give one for ea"):
+        trained(("rsgd", {"replicas": 2}), [0, 1], plan=replace(PLAN, budgets=(1, 2, 3)))
+    with pytest.raises(SymgeomError, match="train 'adv' at a budget: its first stage, on random"):
+        trained(("adv", {}), [0, 1], plan=replace(PLAN, budgets=(1, 2)))
 
 
 def test_observer_sees_every_step_of_those_in_the_stack():
@@ -353,6 +419,73 @@ def test_a_share_of_the_labels_is_random_at_first():
         )
 
 
+def plain_steps(module, inputs, targets, order, *, epochs, rate):
+    """Take the steps of PyTorch's SGD, of whole batches of 8 in a fresh order in every epoch."""
+    stepper = torch.optim.SGD(module.parameters(), rate)
+    for _ in range(epochs):
+        permutation = torch.randperm(len(inputs), generator=order)
+        for index in permutation.split(8)[: len(inputs) // 8]:
+            stepper.zero_grad()
+            nn.functional.cross_entropy(module(inputs[index]), targets[index]).backward()
+            stepper.step()
+
+
+@pytest.mark.parametrize("together", ["one", "batched"])
+@pytest.mark.parametrize(("copies", "zeroed"), [(3, 0.25), (1, 0.5), (2, 0.0)])
+def test_the_first_stage_is_the_plain_loop_on_copies_with_zeros(copies, zeroed, together):
+    """Of each seed other copies with other labels; then the inputs and their true classes."""
+    options = {
+        "learning_rate": 0.2,
+        "pretraining_learning_rate": 0.3,
+        "pretraining_epochs": 3,
+        "pretraining_error": 0.0,
+        "pretraining_replicas": copies,
+        "pretraining_zeroed": zeroed,
+    }
+    found = trained(("adv", options), [3, 5], plan=replace(PLAN, together=together))
+    problem = landscape()
+    for place, seed in enumerate([3, 5]):
+        module, order = mlp(*WIDTHS, activation=nn.Tanh, seed=10 * seed), stream("order", seed, 0)
+        labels = torch.randint(3, (copies * SAMPLES,), generator=order)
+        inputs = problem.inputs.repeat(copies, 1)
+        if zeroed:
+            inputs = inputs * (torch.rand(inputs.shape, generator=order) >= zeroed)
+        plain_steps(module, inputs, labels, order, epochs=3, rate=0.3)
+        for name, tensor in module.named_parameters():
+            torch.testing.assert_close(found.pretraining.parameters[name][place], tensor.detach())
+        wrong = (module(inputs).argmax(1) != labels).double().mean()
+        loss = nn.functional.cross_entropy(module(inputs), labels)
+        assert found.pretraining.error[place, -1] == wrong
+        assert found.pretraining.loss[place, -1].item() == pytest.approx(loss.item())
+        plain_steps(module, problem.inputs, problem.targets, order, epochs=4, rate=0.2)
+        for name, tensor in module.named_parameters():
+            torch.testing.assert_close(found.parameters[name][place], tensor.detach())
+    spent = 3 * (copies * SAMPLES // 8)
+    assert found.pretraining.gradients.tolist() == [spent] * 2
+    assert found.gradients.tolist() == [spent + 4 * 3] * 2
+
+
+def test_statistics_of_a_first_stage_on_copies_are_those_of_the_copies():
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.ReLU(), nn.Linear(6, 3))
+    inputs, targets = batch(SAMPLES, 4, 3)
+    problem = Problem(module, inputs, targets, batch_norm="recompute", training_inputs=inputs)
+    problem = problem.cast(torch.float64)
+    start = cast(stack([parameters(module)]), torch.float64)
+    options = {"pretraining_epochs": 2, "pretraining_replicas": 2, "pretraining_zeroed": 0.5}
+    orders = [stream("order", 0)]
+    found = train(problem, start, build("adv", options), plan=PLAN, generators=orders)
+    order = stream("order", 0)
+    labels = torch.randint(3, (2 * SAMPLES,), generator=order)
+    visible = torch.rand((2 * SAMPLES, 4), generator=order) >= 0.5
+    copies = problem.inputs.repeat(2, 1) * visible
+    (network_,) = unstack(found.pretraining.parameters)
+    first = nn.functional.linear(copies, network_["0.weight"], network_["0.bias"])
+    torch.testing.assert_close(network_["1.running_mean"], first.mean(0))
+    on_copies = Problem(module, copies, labels, batch_norm="carried")
+    assert found.pretraining.error[0, -1] == on_copies.error(network_)
+
+
 def test_noise_is_drawn_before_the_data_and_each_seeds_own():
     method = build(
         "entropy_sgd",
@@ -400,8 +533,11 @@ def test_noise_is_drawn_before_the_data_and_each_seeds_own():
         ),
         ({"batch_size": 0}, "batch_size = 0: give a positive whole number"),
         ({"epochs": 2.5}, "epochs = 2.5: give a positive whole number"),
+        ({"budgets": (5, 0)}, "with a budget of 0 gradients of samples: give a positive whole n"),
         ({"stop_error": -0.1}, "stop_error = -0.1: no seed could ever reach it"),
         ({"stop_loss": math.nan}, "stop_loss = nan: no seed"),
+        ({"depths": (0.1, 0.0)}, r"losses \[0.1, 0.0\], which no network could all reach"),
+        ({"depths": (0.1, 0.1)}, r"losses \[0.1, 0.1\] one after another: let each be smaller"),
         ({"epochs": 3, "least_epochs": 4}, "at least 4 and at most 3 epochs: raise epochs"),
     ],
 )

@@ -13,6 +13,10 @@ RESNET = {
     "device": "cpu",
 }
 SIGNS = {"name": "binary_mlp", "options": {"widths": [5]}, "batch_norm": "fold", "device": "cpu"}
+SIGNS_OF_IMAGES = SIGNS | {
+    "name": "binary_lenet",
+    "options": {"channels": [3, 5], "kernels": [3, 3], "hidden": 5},
+}
 
 
 @pytest.fixture(scope="module")
@@ -70,8 +74,9 @@ def test_starts_are_named_by_case_arm_seed_and_replica(images: xr.Dataset):
     assert not torch.equal(other.start("sgd", 0)[name], start)
 
 
-def test_binary_weights_are_signs_where_they_are_measured(images: xr.Dataset):
-    case = Case.build("signs", images, SIGNS)
+@pytest.mark.parametrize("network", [SIGNS, SIGNS_OF_IMAGES], ids=lambda network: network["name"])
+def test_binary_weights_are_signs_where_they_are_measured(images: xr.Dataset, network):
+    case = Case.build("signs", images, network)
     latent = case.start("sgd", 0)
     signed = case.signed(latent)
     assert case.binary == tuple(latent)

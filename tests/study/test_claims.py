@@ -16,7 +16,7 @@ from symgeom.ground.checks import SymgeomError
 from symgeom.store import write_store
 from symgeom.study.claims.evaluate import STAGES, evaluate, evaluate_model
 from symgeom.study.claims.intervals import barrier_intervals, write_barriers
-from symgeom.study.claims.measured import Measured
+from symgeom.study.claims.measured import Measured, Tolerances
 from symgeom.study.claims.reading import read_cases
 from symgeom.study.claims.record import Judgement, read_claims, table, write_claims
 from symgeom.study.claims.registry import CLAIMS, CLAIMS_OF_MODELS
@@ -33,8 +33,6 @@ ROLES = {
 JITTER = 0.004 * np.array(
     [-2.5, 1.5, -0.5, 0.5, -1.5, 2.5]
 )  # adds to zero, so that means are known exactly
-TWO_OF_THREE = [(m, a, b) for m in JITTER for a, b in itertools.combinations(JITTER, 2)]
-STAR = float(np.mean([(m + max(a, b)) / 2 - (a + b) / 2 for m, a, b in TWO_OF_THREE]))
 PAIRS = list(itertools.combinations([(arm, seed) for arm in ARMS for seed in SEEDS], 2))
 CHARGED = {"ledgers": "charge", "equilibria": "displacement"}
 WORDS = {"statement": "A.", "source": "B", "statistic": "c, 'd'", "unit_of_n": "seeds"}
@@ -47,9 +45,9 @@ def over_minima(levels: dict[str, float], jitter: np.ndarray = JITTER) -> xr.Dat
     return xr.DataArray(values, {"arm": list(ARMS), "seed": list(SEEDS)})
 
 
-def over_pairs(levels: dict[str, float]) -> xr.DataArray:
+def over_pairs(levels: dict[str, float], jitter: np.ndarray = JITTER) -> xr.DataArray:
     """Return an array over all pairs: the mean of the arms' levels, and the mean of the jitters."""
-    values = [np.mean([levels[arm] + JITTER[seed] for arm, seed in pair]) for pair in PAIRS]
+    values = [np.mean([levels[arm] + jitter[seed] for arm, seed in pair]) for pair in PAIRS]
     names = {"first_arm": (0, 0), "first_seed": (0, 1), "second_arm": (1, 0), "second_seed": (1, 1)}
     return xr.DataArray(
         values,
@@ -66,7 +64,7 @@ def stages(*, hold: bool) -> dict[str, xr.Dataset]:
     levels = dict(zip(ARMS, (0.1, 0.2, 0.25, 0.4) if hold else (0.4, 0.2, 0.25, 0.1), strict=True))
     energy = over_minima(levels)
     sign = 1 if hold else -1
-    pair = over_pairs(levels)
+    pair = over_pairs(levels, sign * JITTER)
     variants = [
         "linear raw",
         "linear normalised",
@@ -74,31 +72,55 @@ def stages(*, hold: bool) -> dict[str, xr.Dataset]:
         "linear aligned",
         "geodesic both",
         "geodesic greedy",
+        "linear both",
     ]
     train = xr.concat(
-        [pair + sign * shift for shift in (0.4, 0.3, 0.2, 0.35, 0, 0.25)],
+        [pair + sign * shift for shift in (0.3, 0.4, 0.2, 0.35, 0, 0.25, 0.15)],
         xr.IndexVariable("variant", variants),
     )
+    # Inside arms the loss is in the order of the error; between them it rises less, or more.
+    across = train["first_arm"] != train["second_arm"]
+    loss = 3 * train - 0.1 * across if hold else 3 - 3 * train + across
     zero = dict.fromkeys(ARMS, 0.0)
     start, end = (1.0, 0.5) if hold else (0.5, 1.0)
     # The chains' worse ends have an error of 0.1.
     ends = xr.concat([0 * pair, 0 * pair + 0.1], "t").expand_dims(split=["train", "test"])
-    bent, straight, control = (0.001, 0.2, 1.5) if hold else (0.05, 0.0, 0.05)
+    bent, straight, control = (0.001, 0.2, 0.4) if hold else (0.05, 0.0, -0.4)
     distance_stages = xr.IndexVariable("stage", ["normalised", "aligned"])
     splits = xr.IndexVariable("split", ["train", "test"])
     moments = xr.IndexVariable("moment", ["start", "end"])
-    random = [[9.0, control + shift] for shift in (-0.02, -0.01, 0, 0.01, 0.02, np.nan)]
+    kinds = xr.IndexVariable("control", ["random", "signs"])
+    of_kinds = [
+        xr.concat([9 + 0 * pair, pair + control + extra], distance_stages)
+        for extra in (sign * 0.2, sign * 0.1)
+    ]
+    consecutive = [one[0] == two[0] and two[1] - one[1] == 1 for one, two in PAIRS]
+    controls = xr.concat(of_kinds, kinds).where(xr.DataArray(consecutive, dims="pair"))
+    barrier = xr.concat([train, 1 - train], splits)
+    escape = (1 - pair).expand_dims(geodesic=["geodesic both"], end=["first", "second"])
     study = {
-        "minima": xr.Dataset({"test_error": 0.5 + sign * energy / 2, "usable": energy > 0}),
+        "minima": xr.Dataset({
+            "test_error": 0.5 + sign * energy / 2,
+            "train_error": 0 * energy + 0.001,
+            "train_loss": 0 * energy + 0.01,
+            "usable": energy > 0,
+        }),
         "flatness": xr.Dataset({
             "local_energy": energy.expand_dims(amplitude=[0.1, 0.3, 0.5]),
             "margin": 1 - energy.expand_dims(quantile=[0.0, 0.1, 0.5]),
-        }),
+            "escape_angle": 1 - energy,
+        }, attrs={"escape_rise": 0.05}),
         "distances": xr.Dataset({
             "distance": xr.concat([pair + 0.3, pair], distance_stages),
-            "random_distance": (("control", "stage"), random),
-        }),
-        "paths": xr.Dataset({"barrier": xr.concat([train, 1 - train], splits)}),
+            "control_distance": controls,
+        }, {"control_title": ("control", ["random networks", "shuffled signs"])}),
+        "paths": xr.Dataset({
+            "barrier": barrier,
+            "loss_barrier": xr.concat([loss, 1 - loss], splits),
+            "relative_barrier": barrier / 0.9,
+            "escape_angle": escape,
+            "escape_reached": 0 * escape + 1,
+        }, attrs={"escape_rise": 0.05}),
         "chains": xr.Dataset({
             "bend_error": 0.1 + 0 * pair + bent,
             "straight_error": 0.1 + 0 * pair + straight,
@@ -196,6 +218,7 @@ def test_claims_table_round_trip(tmp_path: Path):
         kind="check",
         family=3,
         family_p=0.02,
+        gated="minima of a and b differ",
     )
     write_claims(tmp_path / "claims.csv", [undecided, decided])
     first, second = read_claims(tmp_path / "claims.csv")
@@ -204,7 +227,8 @@ def test_claims_table_round_trip(tmp_path: Path):
     numbers = dict.fromkeys(["estimate", "low", "high", "level", "p", "family_p"], 0.0)
     assert replace(first, **numbers) == replace(undecided, **numbers)
     with open(tmp_path / "claims.csv", newline="") as file:
-        assert [row["verdict"] for row in csv.DictReader(file)] == ["undecided", "supported"]
+        assert [row["verdict"] for row in csv.DictReader(file)] == ["undecided", "undecided"]
+    assert replace(second, gated="").verdict == "supported"
 
 
 def test_a_typed_verdict_is_not_believed(tmp_path: Path):
@@ -225,7 +249,19 @@ def test_a_foreign_table_is_refused(tmp_path: Path):
         read_claims(tmp_path / "claims.csv")
 
 
-SHARP = ("H1b", "H2a", "H3a", "H6-margin")
+SHARP = (
+    "H1b",
+    "H2a",
+    "H2b-sharp",
+    "H3a",
+    "H3a-relative",
+    "H1b-escape",
+    "H3a-escape",
+    "H3-loss-sharp",
+    "H6-margin",
+    "H6-star-sharp",
+    "H6-hubs",
+)
 """The claims that ask for sharp minima."""
 
 
@@ -255,7 +291,7 @@ def test_networks_that_memorised_nothing_are_not_sharp(failed: int):
 
 def test_all_claims_of_a_study_in_which_they_hold():
     claims = judged(stages(hold=True))
-    verdicts = dict.fromkeys(claims, "supported") | {"H4": "undecided"}  # 24 networks: 12 pairs
+    verdicts = dict.fromkeys(claims, "supported")
     assert {name: claim.verdict for name, claim in claims.items()} == verdicts
     expected = {
         "H1a": (-0.1, 6),
@@ -263,13 +299,28 @@ def test_all_claims_of_a_study_in_which_they_hold():
         "H1c": (1.0, 24),
         "H2a": (-0.3, 15),
         "H2a-reference": (-0.1, 15),
-        "H2b": (0.2375 - 1.5, 5),  # the smaller side is the control
+        "H2b": (-0.5, 20),  # the nearer control, and five consecutive pairs of four arms
+        "H2b-sharp": (-0.5, 5),
         "H3a": (-0.3, 15),
         "H3a-reference": (-0.1, 15),
+        "H3a-relative": (-0.3 / 0.9, 15),
+        "H3a-reference-relative": (-0.1 / 0.9, 15),
         "H3b": (-0.2, 60),
+        "H3b-permutation": (-0.2, 60),
+        "H3b-scale": (0.1, 60),
+        "H3b-geodesic": (-0.15, 60),
+        "H1a-escape": (0.1, 6),
+        "H1b-escape": (0.2, 6),
+        "H3a-escape": (0.3, 15),
+        "H3a-reference-escape": (0.1, 15),
         "H3-matching": (-0.25, 60),
+        "H3-loss": (0.1 / 0.45, 15),
+        "H3-loss-sharp": (0.1 / 0.75, 15),
+        "H3-loss-order": (1.0, 60),
         "H6-margin": (0.3, 6),
-        "H6-star": (-0.05 + STAR, 90),
+        "H6-star": (-0.05, 60),  # the smaller side is that of the control hubs
+        "H6-star-sharp": (-0.15, 60),
+        "H6-hubs": (1.0, 18),
         "H4": (1.0, 276),
         "H4-bend": (0.199, 276),
         "C1": (1e-14, 12),
@@ -283,16 +334,22 @@ def test_all_claims_of_a_study_in_which_they_hold():
         claim.low <= claim.estimate <= claim.high or claim.low == pytest.approx(claim.high)
         for claim in claims.values()
     )
-    over_arms = {"H1c", "H2b", "H3b", "H3-matching", "H4", "H4-bend"}
-    assert {name for name, claim in claims.items() if claim.note} == over_arms
-    assert claims["H2b"].note == "by arm: adam -1.25, adversarial -1.1, rsgd -1.4, sgd -1.3"
+    over_arms = {"H1c", "H2b", "H2b-sharp", "H3b", "H3-matching", "H3-loss-order", "H4", "H4-bend"}
+    over_arms |= {"H3b-permutation", "H3b-scale", "H3b-geodesic"}
+    with_parts = {"H3-loss", "H3-loss-sharp", "H6-star", "H6-star-sharp", "H6-hubs"}
+    assert {name for name, claim in claims.items() if claim.note} == over_arms | with_parts
+    assert claims["H3-loss"].note == "relative to the arms: error 1, loss 0.778"
+    assert claims["H2b"].note == (
+        "from random networks -0.6, shuffled signs -0.5; "
+        "by arm: adam -0.5, adversarial -0.5, rsgd -0.5, sgd -0.5"
+    )
     assert claims["H1c"].note == (
         "within arms: adam 1.00, adversarial 1.00, rsgd 1.00, sgd 1.00; "
         "between the means of 4 arms: 1.00"
     )
     assert claims["H4"].note.startswith("276 of 276 pairs; by arm: adam 1, ")
-    assert claims["H4"].note.endswith("between arms 1")
-    assert {claim.seeds for claim in claims.values()} == {5, 6}
+    assert claims["H4"].note.endswith("between arms 1; mean rise 0.001, largest 0.001")
+    assert {claim.seeds for claim in claims.values()} == {6}
 
 
 def test_imported_minima_are_used_and_said():
@@ -323,14 +380,14 @@ def test_all_claims_of_a_study_without_differences_are_undecided():
     """
     study = stages(hold=True)
     generator = np.random.default_rng(5)
-    centres = {"test_error": 0.5, "closure": 6e-11, "first_order": 0.01, "random_distance": 0.5}
+    centres = {"test_error": 0.5, "closure": 6e-11, "first_order": 0.01, "control_distance": 0.5}
     for name in study:
         for variable, array in study[name].items():
-            if variable != "usable":
+            if variable not in ("usable", "train_error", "train_loss"):
                 centre = centres.get(variable, 0.5)
                 noise = generator.normal(size=array.shape)
                 study[name][variable] = (array.dims, centre * (1 + 0.5 * noise))
-    bent = np.arange(len(PAIRS)) % 10 != 0  # nine pairs of ten
+    bent = np.arange(len(PAIRS)) % 2 == 0
     study["chains"]["bend_error"] = ("pair", np.where(bent, 0.005, 0.02))
     study["chains"]["error"] = 0 * study["chains"]["error"]
     gain = 0.01 * generator.normal(size=len(PAIRS))
@@ -391,10 +448,10 @@ def test_what_is_not_usable_is_left_out_by_name():
     )
     assert claims["H2a-reference"].n == 9
     assert claims["H2a"].note == ""  # the reference arm has no part in it
-    assert claims["H2b"].n == 5
+    assert claims["H2b"].n == 20 - 2
     assert claims["H4"].n == 276 - 23
     assert claims["N1"].note == "left out: sgd/3 (not usable)"
-    assert {name for name, claim in claims.items() if claim.verdict != "supported"} == {"H4"}
+    assert {claim.verdict for claim in claims.values()} == {"supported"}
 
 
 def test_networks_without_charges_are_asked_nothing_about_them():
@@ -406,13 +463,20 @@ def test_networks_without_charges_are_asked_nothing_about_them():
 
 
 def test_controls_are_asked_of_studies_that_have_their_arms():
-    asked = judged(stages(hold=True), ROLES | {"unregularised": "adam", "same_order": "adam"})
+    roles = dict.fromkeys(("unregularised", "same_order", "equal_budget"), "adam")
+    asked = judged(stages(hold=True), ROLES | roles)
     found = {
         name: (claim.estimate, claim.verdict)
         for name, claim in asked.items()
         if name.startswith("K-")
     }
+    for name in ("K-budget", "K-budget-distance", "K-budget-barrier"):
+        assert asked[name].statement.startswith("At equal compute, though not at equal depth, ")
+        assert asked[name].note == "mean training loss: rsgd 0.01, adam 0.01"
     assert found == {
+        "K-budget": (pytest.approx(0.1 - 0.25), "supported"),
+        "K-budget-distance": (pytest.approx(0.1 - 0.25), "supported"),
+        "K-budget-barrier": (pytest.approx(0.1 - 0.25), "supported"),
         "K-regularisation": (pytest.approx(0.1 - 0.25), "supported"),
         "K-regularisation-distance": (pytest.approx(0.1 - 0.25), "supported"),
         "K-order": (pytest.approx(0.2 - 0.25), "contradicted"),
@@ -442,20 +506,156 @@ def test_equal_spreads_are_equivalent_within_the_spread():
 
 def test_triples_need_all_three_barriers_and_different_seeds():
     study = stages(hold=True)
-    hub, end, other = ("rsgd", 2), ("sgd", 0), ("sgd", 5)
+    hub, other = ("rsgd", 2), ("sgd", 5)
     study["paths"]["barrier"][..., PAIRS.index((hub, other))] = np.nan
     claims = judged(study)
-    assert claims["H6-star"].n == 90 - 5  # the triples of this hub with sgd/5 and any other
-    assert PAIRS.index((hub, end)) != PAIRS.index((hub, other))
+    # The triples of this hub with sgd/5 and any other are missing.
+    assert claims["H6-star"].note.startswith("over flat (rsgd) 0.152, over another of reference")
+    assert f"lower than directly in {90 - 5} of {90 - 5}" in claims["H6-star"].note
     matched = [first[1] == second[1] or first[0] == second[0] for first, second in PAIRS]
     study["paths"] = study["paths"].isel(pair=np.flatnonzero(matched))
-    assert "H6-star" not in judged(study)
+    assert not {"H6-star", "H6-star-sharp", "H6-hubs"} & judged(study).keys()
+
+
+def test_hubs_are_compared_over_the_same_ends():
+    study = stages(hold=True)
+    hubs = [("rsgd", seed) for seed in SEEDS]
+    for hub in hubs:
+        study["paths"]["barrier"][..., PAIRS.index((hub, ("sgd", 0)))] = np.nan
+    claim = judged(study)["H6-star"]
+    assert claim.n == 10 * 4  # no ends with sgd/0, which remains a hub between others
+    assert f"of {10 * 6}" in claim.note
+    lone = study["paths"].isel(pair=[pair[0][0] == "rsgd" for pair in PAIRS])
+    assert judged(study | {"paths": lone})["H6-star"].note.startswith("too few data: over flat")
+
+
+@pytest.mark.parametrize(("name", "ends"), [("H6-star", "sgd"), ("H6-star-sharp", "adversarial")])
+def test_barriers_over_hubs_are_counted_triple_by_triple(name: str, ends: str):
+    study = stages(hold=True)
+    heights = np.random.default_rng(3).uniform(size=len(PAIRS))
+    study["paths"]["barrier"].loc[{"split": "train", "variant": "geodesic both"}] = heights
+    height = {frozenset(pair): value for pair, value in zip(PAIRS, heights, strict=True)}
+    over = {"rsgd": [], ends: []}
+    for two in itertools.combinations([(ends, seed) for seed in SEEDS], 2):
+        for hub in itertools.product(over, SEEDS):
+            if hub not in two:
+                over[hub[0]].append(max(height[frozenset((hub, end))] for end in two))
+    claim = judged(study)[name]
+    assert claim.estimate == pytest.approx(np.mean(over["rsgd"]) - np.mean(over[ends]))
+    assert claim.low < claim.estimate < claim.high
+
+
+def test_flat_hubs_are_ranked_arm_by_arm():
+    study = stages(hold=True)
+    generator = np.random.default_rng(4)
+    heights = generator.uniform(size=len(PAIRS))
+    study["paths"]["barrier"].loc[{"split": "train", "variant": "geodesic both"}] = heights
+    shuffled = generator.permuted(np.tile(JITTER, (len(ARMS), 1)), axis=1)
+    energy = xr.DataArray(shuffled, {"arm": list(ARMS), "seed": list(SEEDS)})
+    study["flatness"] = xr.Dataset({"local_energy": energy.expand_dims(amplitude=[0.3])})
+    height = {frozenset(pair): value for pair, value in zip(PAIRS, heights, strict=True)}
+    ends = list(itertools.combinations([("adversarial", seed) for seed in SEEDS], 2))
+    coefficients = []
+    for row, arm in enumerate(ARMS[:3]):
+        over = [
+            np.mean([max(height[frozenset(((arm, seed), end))] for end in two) for two in ends])
+            for seed in SEEDS
+        ]
+        coefficients.append(scipy.stats.spearmanr(shuffled[row], over).statistic)
+    assert judged(study)["H6-hubs"].estimate == pytest.approx(np.mean(coefficients))
+
+
+def with_middles(rises: dict[tuple, float]) -> dict[str, xr.Dataset]:
+    """Return a study with errors in the middle of minima, which are 0.1 themselves."""
+    seeds = np.array([(*vertices, -1)[:3] for _, vertices in rises])
+    labels = {
+        "simplex_arm": ("simplex", [arm for arm, _ in rises]),
+        "vertices": ("simplex", [len(vertices) for _, vertices in rises]),
+        "simplex_seed": (("simplex", "vertex"), seeds),
+        "split": ["train"],
+    }
+    rise = np.array(list(rises.values()))[:, None]
+    variables = {"centre_error": 0.1 + rise, "vertex_error": 0 * rise + 0.1}
+    dims = ("simplex", "split")
+    arrays = xr.Dataset({name: (dims, values) for name, values in variables.items()}, labels)
+    return stages(hold=True) | {"simplices": arrays}
+
+
+def test_middles_of_three_minima_are_compared():
+    generator = np.random.default_rng(6)
+    rises = {}
+    for row, arm in enumerate(ARMS):
+        for size in (2, 3):
+            for vertices in itertools.combinations(SEEDS, size):
+                rises[arm, vertices] = row + generator.uniform()
+    claims = judged(with_middles(rises))
+    means = {
+        arm: np.mean([rise for (name, seeds), rise in rises.items() if name == arm and seeds[2:]])
+        for arm in ARMS
+    }
+    for name, arm in (("H6-simplex", "sgd"), ("H6-simplex-sharp", "adversarial")):
+        assert claims[name].estimate == pytest.approx(means["rsgd"] - means[arm])
+        assert (claims[name].n, claims[name].verdict) == (20, "supported")
+    study = with_middles(rises)
+    study["minima"]["usable"].loc[{"arm": "sgd", "seed": 0}] = False
+    some = judged(study)["H6-simplex"]
+    assert (some.n, some.seeds, some.note) == (10, 5, "left out: sgd/0 (not usable)")
+
+
+def test_middles_are_asked_for_where_they_were_measured():
+    nowhere = judged(with_middles({("rsgd", (0, 1)): 0.1, ("sgd", (0, 1)): 0.1}))
+    of_signs = judged(with_middles({("rsgd", (0, 1, 2)): np.nan, ("sgd", (0, 1, 2)): np.nan}))
+    alone = judged(with_middles({("rsgd", (0, 1, 2)): 0.1, ("adam", (0, 1, 2)): 0.1}))
+    for claims in (nowhere, of_signs, alone, judged(stages(hold=True))):
+        assert not {"H6-simplex", "H6-simplex-sharp"} & claims.keys()
+
+
+def test_the_nearest_control_is_that_of_the_lowest_mean():
+    study = stages(hold=True)
+    generator = np.random.default_rng(5)
+    inside = [one[0] == two[0] and two[1] - one[1] == 1 for one, two in PAIRS]
+    trained, random, signs = generator.uniform(size=(3, len(PAIRS)))
+    distances = study["distances"]
+    distances["distance"].loc[{"stage": "aligned"}] = trained
+    for kind, values in (("random", random), ("signs", signs)):
+        of_kind = {"stage": "aligned", "control": kind}
+        distances["control_distance"].loc[of_kind] = np.where(inside, values, np.nan)
+    claims = judged(study)
+    means = {}
+    for arm in ARMS:
+        rows = [row for row, pair in enumerate(PAIRS) if inside[row] and pair[0][0] == arm]
+        means[arm] = [np.mean(values[rows]) for values in (trained, random, signs)]
+    differences = np.array(
+        [(first - second, first - third) for first, second, third in means.values()]
+    )
+    assert claims["H2b"].estimate == pytest.approx(differences.mean(0).max())
+    assert claims["H2b-sharp"].estimate == pytest.approx(differences[-1].max())
+
+
+def test_losses_are_asked_for_where_they_were_measured():
+    """Between two arms, and at all."""
+    study = stages(hold=True)
+    first, second = (study["paths"][f"{end}_arm"].values for end in ("first", "second"))
+    one_is_sharp = (first == "adversarial") != (second == "adversarial")
+    study["paths"] = study["paths"].isel(pair=np.flatnonzero(~one_is_sharp))
+    assert {name for name in judged(study) if "loss" in name} == {"H3-loss", "H3-loss-order"}
+    study["paths"] = study["paths"].drop_vars("loss_barrier")
+    assert not [name for name in judged(study) if "loss" in name]
+
+
+def test_barriers_inside_arms_that_are_zero_are_no_measure():
+    study = stages(hold=True)
+    same = study["paths"]["first_arm"] == study["paths"]["second_arm"]
+    study["paths"]["barrier"] = study["paths"]["barrier"].where(~same, 0.0)
+    claim = judged(study)["H3-loss"]
+    assert np.isnan(claim.estimate)
+    assert claim.verdict == "undecided"
 
 
 def test_barriers_have_an_interval_for_every_two_arms_and_kind_of_path(tmp_path: Path):
     study = stages(hold=True)
     rows = barrier_intervals(study["paths"], study["minima"], case="tiny")
-    assert len(rows) == 10 * 6 * 2  # pairs of arms, kinds of paths, parts of the data
+    assert len(rows) == 10 * 7 * 2  # pairs of arms, kinds of paths, parts of the data
     own = next(
         row
         for row in rows
@@ -463,6 +663,8 @@ def test_barriers_have_an_interval_for_every_two_arms_and_kind_of_path(tmp_path:
     )
     assert (own["mean"], own["pairs"], own["split"]) == (pytest.approx(0.2), 15, "train")
     assert own["low"] < 0.2 < own["high"]
+    assert own["loss_mean"] == pytest.approx(0.6)
+    assert own["loss_high"] - own["loss_low"] == pytest.approx(3 * (own["high"] - own["low"]))
     claim = judged(study)["H2a-reference"]
     assert own["high"] - own["low"] < claim.high - claim.low + 0.01
     write_barriers(tmp_path / "barriers.csv", rows)
@@ -497,6 +699,10 @@ def test_one_pair_has_a_barrier_without_an_interval():
     assert row["pairs"] == 1
     assert np.isfinite(row["mean"])
     assert np.isnan([row["low"], row["high"]]).all()
+    one["loss_barrier"][:] = np.nan
+    (row, *_) = barrier_intervals(one, study["minima"])
+    assert np.isfinite(row["mean"])
+    assert np.isnan([row["loss_mean"], row["loss_low"], row["loss_high"]]).all()
 
 
 def test_binary_networks_have_their_own_variant_with_all_symmetries_removed():
@@ -506,7 +712,8 @@ def test_binary_networks_have_their_own_variant_with_all_symmetries_removed():
     study["paths"] = kept.assign_coords(variant=list(named.values()))
     claims = judged(study)
     assert claims["H3a"].estimate == pytest.approx(-0.3)
-    assert claims["H3b"].estimate == pytest.approx(-0.4)
+    assert claims["H3b"].estimate == pytest.approx(-0.3)
+    assert not {"H3b-permutation", "H3b-scale", "H3b-geodesic"} & claims.keys()
     assert "'hamming raw'" in claims["H3b"].statistic
     study["flatness"].attrs["noise"] = "flips"
     binary = judged(study)
@@ -526,9 +733,19 @@ def test_too_few_data_leave_a_claim_undecided():
         "H1b": "reference (lbfgs) has 0 seeds, sharp (adversarial) has 1 seed",
         "H2a": "sharp (adversarial) has 0 pairs",
         "H2a-reference": "reference (lbfgs) has 0 pairs",
+        "H2b-sharp": "sharp (adversarial) has 0 pairs",
         "H3a": "sharp (adversarial) has 0 pairs",
         "H3a-reference": "reference (lbfgs) has 0 pairs",
+        "H3-loss-sharp": "sharp (adversarial) has 0 pairs",
+        "H3a-relative": "sharp (adversarial) has 0 pairs",
+        "H3a-reference-relative": "reference (lbfgs) has 0 pairs",
+        "H1a-escape": "reference (lbfgs) has 0 seeds",
+        "H1b-escape": "reference (lbfgs) has 0 seeds, sharp (adversarial) has 1 seed",
+        "H3a-escape": "sharp (adversarial) has 0 pairs",
+        "H3a-reference-escape": "reference (lbfgs) has 0 pairs",
         "H6-margin": "sharp (adversarial) has 1 seed",
+        "H6-star-sharp": "over flat (rsgd) has 0 triples, over another of sharp",
+        "H6-hubs": "the study has 0 minima",
         "C1": "equivariant (no arm) has 0 minima",
         "C2": "adaptive (no arm) has 0 seeds",
         "N1": "reference (lbfgs) has 0 seeds",
@@ -539,7 +756,7 @@ def test_too_few_data_leave_a_claim_undecided():
         assert claims[name].note.startswith(f"too few data: {words}")
         assert claims[name].n < 2
     others = claims.keys() - few.keys()
-    assert {name for name in others if claims[name].verdict != "supported"} == {"H4"}
+    assert {claims[name].verdict for name in others} == {"supported"}
 
 
 def test_one_seed_per_arm_decides_nothing():
@@ -594,20 +811,18 @@ def test_studies_of_little_or_nothing_are_judged_and_written(case: str, tmp_path
 
 def test_measurements_that_are_missing_leave_a_claim_undecided():
     study = stages(hold=True)
-    study["distances"] = study["distances"].drop_vars("random_distance")
+    study["distances"] = study["distances"].drop_vars("control_distance")
     study["paths"] = study["paths"].drop_sel(variant="linear aligned")
     study["minima"]["test_error"][:] = 0.5
     claims = judged(study)
     assert {name for name, claim in claims.items() if claim.verdict == "undecided"} == {
         "H1c",
-        "H2b",
         "H3b",
-        "H4",
     }
-    assert claims["H2b"].note == "too few data: the random control has 0 pairs"
+    assert "H2b" not in claims
 
 
-def test_few_pairs_that_all_agree_do_not_prove_that_nearly_all_do():
+def test_many_pairs_of_one_network_do_not_prove_that_most_pairs_are_connected():
     study = stages(hold=True)
     study["chains"] = study["chains"].isel(pair=slice(20))
     claim = judged(study)["H4"]
@@ -622,7 +837,8 @@ def test_local_energy_is_the_area_under_its_curve():
         [0.16, 0.0, 0.01], {"amplitude": amplitude}
     )
     sharp = xr.where(curve["arm"] == "sgd", 2.0, 1.0)
-    study["flatness"] = xr.Dataset({"local_energy": curve * sharp})
+    study["flatness"] = study["flatness"].drop_dims("amplitude")
+    study["flatness"]["local_energy"] = curve * sharp
     by_hand = (0.1 * 0.01 / 2 + 0.3 * (0.01 + 0.16) / 2) / 0.4
     assert judged(study)["H1a"].estimate == pytest.approx(-by_hand)
     study["flatness"] = study["flatness"].sel(amplitude=[0.4])
@@ -692,8 +908,10 @@ def test_claims_have_names_of_their_own():
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.identifier)
 def test_a_claim_reads_only_the_stages_that_it_names(claim):
     """The statistic, the words and the condition are computed from these stages alone."""
-    study = {**stages(hold=True), **valleys_and_solutions()}
-    roles = ROLES | {"unregularised": "adam", "same_order": "adam"}
+    triples = itertools.product(ARMS, itertools.combinations(SEEDS, 3))
+    study = {**with_middles(dict.fromkeys(triples, 0.1)), **valleys_and_solutions()}
+    controls = dict.fromkeys(("unregularised", "same_order", "equal_budget"), "adam")
+    roles = ROLES | controls
     measured = Measured({name: study[name] for name in claim.stages}, roles)
     assert claim.is_asked_of(measured)
     question = claim.ask(measured)
@@ -707,7 +925,7 @@ def test_a_claim_reads_only_the_stages_that_it_names(claim):
 def valleys_and_solutions() -> dict[str, xr.Dataset]:
     """Return the stages that only some studies have, of the same minima and of a model."""
     walked = over_minima(dict.fromkeys(ARMS, 1.0)).expand_dims(
-        moment=["start", "end"], imbalance=[-1.0, 0.0, 1.0]
+        moment=["start", "end"], imbalance=[-1.0, 0.0, 0.5, 1.0]
     )
     valleys = dict.fromkeys(("eigenvalue", "rate"), walked)
     at_ends = walked.isel(imbalance=0, drop=True)
@@ -738,7 +956,9 @@ def test_stages_are_read_from_stores_with_the_arms_that_commute(tmp_path: Path):
         write_store(path, arrays, config_digest="0", seeds=[0, 1, 2])
         stores[stage] = [str(path)]
     stores["valleys"] = []  # this study walked along no valley
-    measured = read_cases(tmp_path, stores, ["mlp"], roles=ROLES, bend_threshold=0.1)["mlp"]
+    measured = read_cases(
+        tmp_path, stores, ["mlp"], roles=ROLES, bend_threshold=0.1, tolerances=Tolerances(loss=3)
+    )["mlp"]
     assert set(measured.stages) == {*STAGES} - {"valleys"}
     assert measured.arms("equivariant") == ("adversarial", "rsgd", "sam", "sgd")
     assert measured.arms("flat") == ("rsgd",)

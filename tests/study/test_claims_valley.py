@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import scipy.stats
 import xarray as xr
 from synthetic_study import case
 
@@ -11,7 +12,7 @@ from symgeom.study.claims.evaluate import judge
 from symgeom.study.claims.measured import Measured
 from symgeom.study.claims.record import Judgement
 from symgeom.study.claims.registry import CLAIMS
-from symgeom.study.claims.valley import charge_distance, mean_charge
+from symgeom.study.claims.valley import charge_distance, lowest_position, mean_charge
 
 
 def judged(identifier: str, study: dict[str, xr.Dataset]) -> Judgement:
@@ -51,6 +52,87 @@ def test_a_walk_without_effect_is_contradicted(study):
     valleys = study["valleys"].copy(deep=True)
     valleys["eigenvalue"][:] = 1.0 / (1 + abs(valleys["imbalance"]))
     assert with_seeds(judged("C3", study | {"valleys": valleys})).verdict == "contradicted"
+
+
+def one_sample(values: xr.DataArray, usable: xr.DataArray) -> tuple[float, float, float]:
+    """Return the mean over arms, and its interval by hand: every arm counts the same."""
+    arms = [values.sel(arm=arm).values[usable.sel(arm=arm).values] for arm in values["arm"].values]
+    arms = [arm[np.isfinite(arm)] for arm in arms]
+    ways = [arms, *([arm for arm in arms if arm is not out] for out in arms)]
+    lows, highs = [], []
+    for way in ways:
+        mean = np.mean([arm.mean() for arm in way])
+        parts = [arm.var(ddof=1) / len(arm) / len(way) ** 2 for arm in way]
+        terms = [part**2 / (len(arm) - 1) for part, arm in zip(parts, way, strict=True)]
+        freedom = sum(parts) ** 2 / sum(terms)
+        half = scipy.stats.t.ppf(0.975, freedom) * np.sqrt(sum(parts))
+        lows.append(mean - half)
+        highs.append(mean + half)
+    return float(np.mean([arm.mean() for arm in arms])), min(lows), max(highs)
+
+
+@pytest.fixture
+def tilted(study):
+    """The same walks, lowest where each network has its own imbalance, about 0.6."""
+    valleys, random = study["valleys"].copy(deep=True), np.random.default_rng(5)
+    lowest = random.normal(0.6, 0.1, valleys["own_eigenvalue"].sel(moment="end").shape)
+    positions = np.arcsinh(valleys["imbalance"].values)
+    heights = 3 * (positions - np.arcsinh(lowest[..., None])) ** 2 - 1
+    for name, moment in (("eigenvalue", "end"), ("rate", "start")):
+        old = valleys[name].sel(moment=moment)
+        valleys[name].loc[{"moment": moment}] = np.where(old.notnull(), 2**heights, np.nan)
+    walked = valleys["eigenvalue"].sel(moment="end", imbalance=0.0)
+    return study | {"valleys": valleys}, walked.copy(data=lowest).where(walked.notnull())
+
+
+def test_the_flattest_imbalance_is_the_vertex_of_a_parabola(tilted):
+    study, lowest = tilted
+    claim = judged("C3-minimum", study)
+    expected = one_sample(lowest, study["minima"]["usable"].transpose("arm", "seed"))
+    assert (claim.estimate, claim.low, claim.high) == pytest.approx(expected)
+    assert with_seeds(claim).verdict == "supported"
+    assert claim.kind == "claim"
+    assert "the lowest of -4, -1, 0, 1, 4 and its neighbours" in claim.statistic
+
+
+def test_the_slowest_start_is_asked_beside_balance(tilted):
+    study, _ = tilted
+    claim = judged("C4-slow", study)
+    rate = study["valleys"]["rate"].sel(moment="start")
+    beside = np.log2(rate.sel(imbalance=1.0, drop=True) / rate.sel(imbalance=0.0, drop=True))
+    expected = one_sample(beside, study["minima"]["usable"].transpose("arm", "seed"))
+    assert (claim.estimate, claim.low, claim.high) == pytest.approx(expected)
+    assert with_seeds(claim).verdict == "supported"
+    assert "(imbalance 1)" in claim.statement
+
+
+def test_a_valley_that_is_lowest_in_balance_does_not_support_another_place(study):
+    assert judged("C3-minimum", study).estimate == pytest.approx(0, abs=1e-12)
+    assert with_seeds(judged("C4-slow", study)).verdict == "contradicted"
+
+
+def test_where_a_curve_is_lowest():
+    """Between the points as polynomials of numpy say; at an end, where it ends."""
+    positions = np.array([-2.0, -1.0, 0.0, 0.5, 2.0])
+    heights = np.random.default_rng(3).normal(size=(40, 5))
+    found = lowest_position(positions, heights)
+    for curve, position in zip(heights, found, strict=True):
+        lowest = int(np.argmin(curve))
+        expected = positions[lowest]
+        if 0 < lowest < 4:
+            near = slice(lowest - 1, lowest + 2)
+            square, linear, _ = np.polyfit(positions[near], curve[near], 2)
+            expected = -linear / (2 * square)
+        assert position == pytest.approx(expected)
+    assert np.isnan(lowest_position(positions, heights[0] + np.array([0, 0, np.nan, 0, 0])))
+
+
+def test_walks_to_the_outermost_imbalances_alone_do_not_tell_where_it_is_lowest(study):
+    few = {"valleys": study["valleys"].sel(imbalance=[-4.0, 0.0, 4.0])}
+    for identifier in ("C3-minimum", "C4-slow"):
+        (claim,) = [claim for claim in CLAIMS if claim.identifier == identifier]
+        assert claim.is_asked_of(Measured(study))
+        assert not claim.is_asked_of(Measured(study | few))
 
 
 def test_the_mean_charge_is_over_the_units_of_all_groups(study):

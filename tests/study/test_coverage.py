@@ -12,6 +12,7 @@ import scipy.stats
 from numpy.typing import NDArray
 
 from symgeom.study.claims.averages import ask_fraction, ask_over_arms, by_arm, over_arms
+from symgeom.study.claims.chains import MOST
 from symgeom.study.claims.correlation import ask_correlation
 from symgeom.study.claims.evaluate import p_value
 from symgeom.study.claims.evidence import Fraction, Largest, Student, Throughout
@@ -23,6 +24,7 @@ from symgeom.study.claims.jackknife import (
     standard_error,
     student,
 )
+from symgeom.study.claims.losses import TwoArms
 from symgeom.study.claims.question import ask_contrast
 from symgeom.study.claims.record import Judgement
 from symgeom.study.claims.selection import Selection
@@ -94,22 +96,22 @@ def of_shared_networks(generator, networks: int):
 
 
 def of_triples(generator, networks: int):
-    """Detours over a hub minus direct ways (H6-star)."""
+    """Ways over hubs of another arm minus those over hubs of the ends' arm (H6-star).
+
+    Without one of three ends there is no hub of their arm: there are four at least.
+    """
+    networks = max(networks, 4)
     strata = np.repeat(["hub", "end"], networks)
     members = pairs_of(strata, across=True)
     heights = over_pairs(generator, members, (STUDIES,))
     row_of = {frozenset(pair): row for row, pair in enumerate(members.tolist())}
-    triples, detours = [], []
-    for end, other in itertools.combinations(range(networks, 2 * networks), 2):
-        for hub in range(networks):
-            ways = [heights[row_of[frozenset((hub, far))]] for far in (end, other)]
-            triples.append((hub, end, other))
-            detours.append(np.maximum(*ways) - heights[row_of[frozenset((end, other))]])
-    values = np.array(detours)
-    # The larger of two normal variables of variance 1 and correlation 1/4: sqrt((1 - 1/4) / pi).
-    truth = np.sqrt(0.75 / np.pi)
-    everything = np.ones(len(values), dtype=bool)
-    return Selection(strata, np.array(triples), values, ()), [(1, everything)], truth
+    triples, over = [], []
+    for two in itertools.combinations(range(networks, 2 * networks), 2):
+        for hub in set(range(2 * networks)) - set(two):
+            over.append(np.maximum(*(heights[row_of[frozenset((hub, end))]] for end in two)))
+            triples.append((hub, *two))
+    hubs = strata[np.array(triples)[:, 0]] == "hub"
+    return Selection(strata, np.array(triples), np.array(over), ()), [(1, hubs), (-1, ~hubs)], 0.0
 
 
 SIMULATED = (of_seeds, of_two_arms, of_pairs_of_two_arms, of_shared_networks, of_triples)
@@ -120,6 +122,28 @@ SIMULATED = (of_seeds, of_two_arms, of_pairs_of_two_arms, of_shared_networks, of
 def test_intervals_of_means_cover(simulate, networks: int):
     generator = np.random.default_rng(networks)
     assert covered(*simulate(generator, networks)) >= 0.935
+
+
+@pytest.mark.parametrize("networks", NETWORKS)
+def test_intervals_of_relative_barriers_cover(networks: int):
+    """Between two arms over inside them, error minus loss (H3-loss); one arm is five times higher.
+
+    Error and loss are noisy copies of the same positive heights, so that the truth is zero.
+    """
+    generator = np.random.default_rng(networks)
+    strata = np.repeat(["a", "b"], networks)
+    members = pairs_of(strata, across=True)
+    logs = [over_pairs(generator, members, (STUDIES,)) for _ in range(3)]
+    scale = np.where(strata == "b", 5, 1)[members].mean(1)[:, None]
+    heights = [scale * np.exp(0.4 * logs[0] + 0.2 * log) for log in logs[1:]]
+    selection = Selection(strata, members, np.concatenate(heights, axis=1), ())
+    ratios = TwoArms.of(selection, ["a"], ["b"]).ratios(leave_one_out(len(strata)))
+    of_error, of_loss = np.split(ratios, 2, axis=1)
+    error, freedom = standard_error(*arm_variances(of_error - of_loss, strata))
+    half = error * scipy.stats.t.ppf(1 - TAIL, freedom)
+    difference = of_error[0] - of_loss[0]
+    assert (np.abs(difference) <= half).mean() >= 0.935
+    assert (difference > half).mean() <= 0.035
 
 
 def held(questions, truth: float) -> float:
@@ -197,6 +221,52 @@ def test_intervals_of_fractions_cover(kind: str, arms: int, networks: int):
         selection = Selection(strata, members, connected[:, None].astype(float), ())
         questions.append(ask_fraction(selection, "pairs"))
     assert held(questions, 0.9) >= 0.93
+
+
+def connections(generator, strata: NDArray, share: float, *, spoilt: bool) -> Selection:
+    """Return which pairs are connected: every pair for itself, or unless a network spoils it."""
+    members = pairs_of(strata)
+    if spoilt:
+        connected = (generator.random(len(strata)) < np.sqrt(share))[members].all(1)
+    else:
+        connected = generator.random(len(members)) < share
+    return Selection(strata, members, connected[:, None].astype(float), ())
+
+
+def verdicts_on_most(generator, arms: int, share: float, *, spoilt: bool) -> tuple[float, float]:
+    """Return in which share of studies most pairs of six networks an arm are connected, or not."""
+    strata = np.repeat(list("abcde")[:arms], 6)
+    verdicts = []
+    for _ in range(LOOPS):
+        selection = connections(generator, strata, share, spoilt=spoilt)
+        evidence = ask_fraction(selection, "pairs").answer().evidence
+        verdicts.append((evidence.low(TAIL) > MOST, evidence.high(TAIL) < MOST))
+    supported, contradicted = np.mean(verdicts, axis=0)
+    return float(supported), float(contradicted)
+
+
+@pytest.mark.parametrize("arms", [3, 5])
+@pytest.mark.parametrize("spoilt", [False, True], ids=["every pair for itself", "spoilt"])
+def test_six_networks_decide_whether_most_pairs_are_connected(spoilt: bool, arms: int):
+    """H4 can be supported and contradicted, and is neither where half of the pairs are."""
+    generator = np.random.default_rng(arms)
+    supported, contradicted = verdicts_on_most(generator, arms, MOST, spoilt=spoilt)
+    assert max(supported, contradicted) <= 0.025
+    often = {3: 0.5, 5: 0.9}[arms]
+    assert verdicts_on_most(generator, arms, 0.99, spoilt=spoilt)[0] >= often
+    assert verdicts_on_most(generator, arms, 0.01, spoilt=spoilt)[1] >= often
+
+
+def test_a_mean_over_pairs_does_not_see_rare_failures():
+    """Why H4 counts pairs: one of thirty rises by 0.3, which is 0.01 on average."""
+    generator = np.random.default_rng(0)
+    strata = np.repeat(list("abcde"), 6)
+    below = []
+    for _ in range(LOOPS):
+        fails = connections(generator, strata, 1 / 30, spoilt=True)
+        rises = Selection(strata, fails.members, 0.3 * fails.values, ())
+        below.append(ask_over_arms(rises, "pairs").answer().evidence.high(TAIL) < 0.01)
+    assert np.mean(below) > 0.1  # where 0.025 is promised
 
 
 def correlated(generator, arms: int, networks: int, strength: float, *, pairs: bool, between=0.0):

@@ -2,10 +2,12 @@
 
 import gzip
 import hashlib
+import io
 import pickle
 import socket
 import struct
 import tarfile
+import zipfile
 from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -15,10 +17,11 @@ from threading import Thread
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.torchvision_door import import_torchvision
-from symgeom.study.datasets import archives, fashion_mnist, load, mnist
+from symgeom.study.datasets import archives, cifar10, fashion_mnist, load, mnist
 
 
 def md5(content: bytes) -> str:
@@ -223,6 +226,47 @@ def test_cifar_is_read_from_disk(tmp_path, monkeypatch, name, source, classes, p
     )
     torch.testing.assert_close(data.test_inputs[:, 0, 0, 0] * 255, torch.arange(2.0 * classes))
     assert data.test_targets.tolist() == [*range(classes), *range(classes)]
+
+
+def write_pictures(
+    root: Path, names: tuple[str, ...] = cifar10.CLASSES, size: tuple[int, int] = (32, 32)
+) -> Path:
+    """Write a zip with one picture of every class, grey of the level of its number, for training
+    and for testing."""
+    with zipfile.ZipFile(root / "cifar10.zip", "w") as archive:
+        for part in ("train", "test"):
+            for number, name in enumerate(names):
+                picture = io.BytesIO()
+                Image.new("RGB", size, (number,) * 3).save(picture, "PNG")
+                archive.writestr(f"{part}/{name}/0.png", picture.getvalue())
+    return root / "cifar10.zip"
+
+
+def test_cifar_is_read_from_pictures_where_its_files_are_not_there(tmp_path, monkeypatch):
+    pictures = write_pictures(tmp_path)
+    data = load("cifar10", root=tmp_path, options={})
+    assert (data.name, data.class_names[3]) == ("cifar10 as pictures", "cat")
+    assert data.train_inputs.shape == (10, 3, 32, 32)
+    torch.testing.assert_close(data.train_inputs[:, 2, 7, 7] * 255, torch.arange(10.0))
+    assert data.train_targets.tolist() == [*range(10)]
+    with zipfile.ZipFile(pictures) as archive:
+        archive.extractall(tmp_path / "cifar10")
+    pictures.unlink()
+    assert load("cifar10", root=tmp_path, options={}).checksum == data.checksum
+    write_cifar(tmp_path, monkeypatch)
+    assert load("cifar10", root=tmp_path, options={}).name == "cifar10"
+
+
+@pytest.mark.parametrize(
+    ("names", "size"), [(cifar10.CLASSES[1:], (32, 32)), (cifar10.CLASSES, (28, 28))]
+)
+def test_other_pictures_are_not_taken_for_cifar(tmp_path, names, size):
+    write_pictures(tmp_path, names, size)
+    with pytest.raises(
+        SymgeomError,
+        match=f"in '{tmp_path}/cifar10.zip' for CIFAR-10: they are of shape .*{size[0]}.* Rename",
+    ):
+        load("cifar10", root=tmp_path, options={})
 
 
 def test_cifar_files_that_are_not_the_originals_are_not_unpickled(tmp_path, monkeypatch):

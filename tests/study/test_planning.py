@@ -92,6 +92,27 @@ def test_every_shipped_study_is_valid(file):
             "key 'granularity.pairs_per_job' cannot be used: it is 0, expected a number, at least "
             "1",
         ),
+        ("training.depths", [], "key 'training.depths' cannot be used: it is \\[\\]"),
+        (
+            "training.depths",
+            [0.1, 0.2],
+            r"key 'training.depths' is \[0.1, 0.2\]. Let each be smaller than the one before",
+        ),
+        (
+            "cases.mlp.training",
+            {"depths": [0.1, 0.1]},
+            r"key 'cases.mlp.training.depths' is \[0.1, 0.1\]. Let each be smaller",
+        ),
+        (
+            "training.exempt",
+            ["nobody"],
+            "'training.exempt' names the arm 'nobody', which is not among the arms: rsgd, sam",
+        ),
+        (
+            "cases.mlp.training",
+            {"stop": "common", "exempt": list(CONFIG["arms"])},
+            "'training.stop' is common, but no arm of case 'mlp' decides on the common depth",
+        ),
         (
             "training.together",
             "batched",
@@ -186,7 +207,9 @@ REACHING = {
     "study/stages/initialisations": {"draw_initialisations"},
     "study/stages/maps": {"map_planes"},
     "study/stages/paths": {"measure_paths"},
-    "study/stages/reached": {"check_training"},
+    "study/stages/depths": {"choose_depth", "select_minima"},
+    "study/stages/reached": {"check_training", "check_case"},
+    "study/stages/simplices": {"measure_simplices"},
     "study/stages/solutions": {"solve_perceptron"},
     "study/stages/symmetry": {"discover_symmetry"},
     "study/stages/valleys": {"walk_valleys"},
@@ -194,7 +217,10 @@ REACHING = {
     "study/report/tables": {"write_report"},
     "study/variants/geodesic": {"measure_paths"},
     "landscape/flatness/measures/euclidean_ball": {"measure_curvature", "keep_reference"},
-    "landscape/path/geodesic": {"measure_paths", "connect_chains", "map_planes"},
+    "landscape/path/geodesic": {
+        *("measure_paths", "connect_chains", "map_planes"),
+        "measure_simplices",
+    },
     "landscape/plane": {"map_planes"},
     "landscape/repairing": {"measure_paths"},
     "models/perceptron/descent": {"solve_perceptron"},
@@ -243,7 +269,8 @@ def test_a_case_may_limit_samples_and_train_its_chains_in_its_own_way():
 def test_seeds_that_are_split_train_alone_whatever_a_case_says():
     config = changed("cases.mlp.training", {"together": "auto", "epochs": 3})
     shared = dict(config["training"])
-    del shared["go_on_without_usable"]  # no network depends on it
+    for name in ("go_on_without_usable", "stop", "exempt", "depths"):
+        del shared[name]  # no network depends on it
     assert options.training_of(config, "mlp", "sgd") == shared | {"together": "one", "epochs": 3}
     config["granularity"]["seeds_per_job"] = None
     assert options.training_of(config, "mlp", "sgd") == shared | {"together": "auto", "epochs": 3}
@@ -264,6 +291,38 @@ def test_the_keys_of_a_stop_rule_are_those_that_decide():
     assert options.goes_on(config, "mlp")
     del config["cases"]["mlp"]["training"]
     assert not options.goes_on(config, "mlp")
+
+
+def test_what_stops_in_common_is_asked_for_depths_alone():
+    config = changed("training.stop", "common")
+    config["training"]["exempt"] = ["adam"]
+    config["arms"]["mine"] = {"method": "checkpoints", "files": "mine"}
+    config["cases"]["other"] = {"training": {"stop": "rule"}}
+    training = options.training_of(config, "mlp", "sgd")
+    assert training["depths"] == config["training"]["depths"]
+    assert not {"stop", "exempt", "stop_error", "stop_loss"} & set(training)
+    assert "stop_loss" in options.training_of(config, "other", "sgd")
+    assert options.cases_by(config, stop="common") == ["mlp"]
+    assert options.cases_by(config, stop="rule") == ["other"]
+    assert options.stop_rules_of(config, "mlp", ["sgd", "mine"]) == {
+        "sgd": {"epochs": ("training.epochs", 100), "depths": ("training.depths", 1.0)}
+    }
+    config["arms"]["as_dear"] = {"method": "sgd", "budget_of": "rsgd"}
+    assert options.exempt_of(config, "mlp") == {
+        "adam": "named in training.exempt",
+        "mine": "trained elsewhere",
+        "equal_budget": "at the budget of rsgd",
+    }
+
+
+def test_what_spends_a_budget_is_asked_for_the_stop_rule_wherever_the_others_stop():
+    config = changed("training.stop", "common")
+    training = options.training_of(config, "mlp", "equal_budget")
+    assert training["stop_loss"] == config["training"]["stop_loss"]
+    assert training["budget_of"] == "rsgd"
+    assert "depths" not in training
+    asked = options.stop_rules_of(config, "mlp", ["equal_budget"])["equal_budget"]
+    assert list(asked) == ["epochs", "stop_error", "stop_loss"]
 
 
 def test_a_retried_job_asks_for_twice_as_much():

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import synthetic_study
-from PIL import Image
+from listed import list_checksums
+from PIL import Image, ImageColor
+from synthetic_study import ARMS
 
-from symgeom.ground.checksums import write_checksums
 from symgeom.store import write_store
+from symgeom.study.figures.style import looks
 from symgeom.study.provenance import write_provenance
 from symgeom.study.reference import (
     STAGES_OF_MINIMA,
@@ -45,11 +47,30 @@ def test_pictures_keep_their_look_in_fewer_colours(tmp_path: Path):
     random = np.random.default_rng(0)
     pixels = random.integers(0, 255, (40, 40, 3)).astype(np.uint8)
     Image.fromarray(pixels).save(picture)
-    write_checksums(picture.with_name("figures.sha256"), [picture])
+    list_checksums(picture.with_name("figures.sha256"), [picture])
     keep_pictures(tmp_path / "kept", [str(picture)])
     small = Image.open(tmp_path / "kept" / "figures" / "mlp" / "claims.png")
     assert small.size == (40, 40)
     assert len(small.convert("RGB").getcolors(10**6)) <= 256
+
+
+def test_rare_colours_are_kept_beside_very_many(tmp_path: Path):
+    """Beside a map, the key keeps the colours of the arms."""
+    picture = tmp_path / "figures" / "mlp" / "maps.png"
+    picture.parent.mkdir(parents=True)
+    shade = np.add.outer(np.linspace(0, 0.5, 200), np.linspace(0, 0.5, 200))
+    pixels = np.full((400, 400, 3), 255, np.uint8)
+    pixels[:200, :200, 0] = 250 * shade
+    pixels[:200, :200, 1] = 30 + 200 * shade
+    pixels[:200, :200, 2] = 80 + 20 * np.sin(50 * shade)
+    for number, look in enumerate(looks(ARMS).values()):
+        pixels[300:303, 10 * number : 10 * number + 3] = ImageColor.getrgb(look.colour)
+    Image.fromarray(pixels).save(picture)
+    list_checksums(picture.with_name("figures.sha256"), [picture])
+    keep_pictures(tmp_path / "kept", [str(picture)])
+    small = Image.open(tmp_path / "kept" / "figures" / "mlp" / "maps.png").convert("RGB")
+    difference = np.asarray(small).astype(int) - pixels
+    assert np.abs(difference).max() < 20
 
 
 def test_the_introduction_says_how_the_study_was_made(tmp_path: Path):
@@ -63,7 +84,7 @@ def test_the_introduction_says_how_the_study_was_made(tmp_path: Path):
     write_provenance(provenance, made)
     table = tmp_path / "claims.csv"
     table.write_text("case\n")
-    write_checksums(tmp_path / "tables.sha256", [table])
+    list_checksums(tmp_path / "tables.sha256", [table])
     kept = tmp_path / "reference" / "tiny"
     kept.mkdir(parents=True)
     write_introduction(kept / "README.md", provenance, command="snakemake --cores 2")

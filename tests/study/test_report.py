@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 import synthetic_study
 import xarray as xr
+from listed import list_checksums
 from made_up_report import claims, outline, write_report
 from snakemake.cli import get_argument_parser
 
-from symgeom.ground.checksums import write_checksums
 from symgeom.store import read_store
 from symgeom.study.claims.record import write_claims
 from symgeom.study.figures.record import figure_named
-from symgeom.study.report.page import markup, number
+from symgeom.study.report.page import markup, number, signed
 from symgeom.study.report.pictures import embed, stores_of
 from symgeom.study.report.tables import alignment_facts, arm_rows, barrier_rows, minima_rows
 
@@ -38,7 +38,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list) -> None:
         self.tags.append((tag, dict(attrs)))
-        if tag not in ("meta", "link", "img", "br"):
+        if tag not in ("meta", "link", "img", "br", "wbr"):
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
@@ -256,9 +256,10 @@ def test_barriers_with_all_symmetries_removed_are_a_table(study, tmp_path):
         re.sub(r"<[^>]+>", " ", row).split()
         for row in re.findall("<tr>(.*?)</tr>", study[0], re.DOTALL)
     ]
-    assert ["rsgd", "sgd", "2.34", "%", "1.00", "%", "3.50", "%", "3"] in rows
-    assert ["rsgd", "rsgd", "1.23", "%", "1.00", "%", "3.50", "%", "3"] in rows
-    assert ["rsgd", "sgd", "2.34", "%", "–", "–", "1"] in rows
+    losses = ["0.0567", "-0.0012", "1.25"]
+    assert ["rsgd", "sgd", "2.34", "%", "1.00", "%", "3.50", "%", *losses, "3"] in rows
+    assert ["rsgd", "rsgd", "1.23", "%", "1.00", "%", "3.50", "%", *losses, "3"] in rows
+    assert ["rsgd", "sgd", "2.34", "%", "–", "–", *losses, "1"] in rows
     assert not [row for row in rows if "60.00" in row or "50.00" in row]
     variant, found = barrier_rows(
         tmp_path / "results/made_up/barriers.csv", "other", ["sgd", "rsgd"]
@@ -271,6 +272,10 @@ def test_budgets_are_means_over_what_is_compared(study):
     minima = synthetic_study.case(["minima"])["minima"].to_dataset()
     budget = minima["sample_gradients"].sel(arm="sam").values[:2].mean()
     assert study[0].count(f'<td class="number" data-value="{budget}">{budget:,.0f}</td>') == 2
+    # Of the case that stopped in common, it is said at which depth.
+    assert study[0].count("Case other: compared at a loss of 0.1.") == 1
+    for goal in ("came to the common depth", "reached the stop rule"):
+        assert study[0].count(f"Means over the seeds that {goal}") == 1
 
 
 def test_captions_become_html():
@@ -284,7 +289,7 @@ def test_a_picture_without_a_width_is_a_page_wide(tmp_path):
     path.parent.mkdir()
     outline(path)
     path.write_text("<svg/>")
-    write_checksums(path.with_name("figures.sha256"), [path, path.with_suffix(".png")])
+    list_checksums(path.with_name("figures.sha256"), [path, path.with_suffix(".png")])
     words = {"question": "?", "title": "Flat.", "caption": "Yes.", "stages": []}
     shown = embed(path, {"flatness": words})
     assert (shown["inches"], shown["case"], shown["name"]) == (7.0, "mlp", "flatness")
@@ -298,6 +303,13 @@ def test_numbers_read_well():
         "0",
         "–",
     ]
+
+
+def test_numbers_within_words_have_true_minus_signs():
+    assert (
+        signed("adam -0.24, sgd -.5 (-1e-05 ... [-2])") == "adam −0.24, sgd −.5 (−1e−05 ... [−2])"
+    )
+    assert signed("single-pass, H2a-2, 9.27e-05 - 3") == "single-pass, H2a-2, 9.27e−05 - 3"
 
 
 def test_the_claims_table_is_what_the_page_reads(tmp_path):

@@ -26,6 +26,15 @@ FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update"
 )
+COLOURS = """words => words.map(word => {
+  const text = document.body.appendChild(document.createElement("span"));
+  text.className = word;
+  const colour = getComputedStyle(text).color;
+  text.remove();
+  return colour;
+})"""
+"""The colours of texts of some classes."""
+
 DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 
@@ -105,6 +114,21 @@ def test_every_figure_is_seen(page):
 
 def test_nothing_is_wider_than_the_window(page):
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_every_verdict_has_its_colour(page):
+    words = ("supported", "equivalent", "contradicted", "undecided", "something else")
+    yes, equivalent, no, undecided, ink = page.evaluate(COLOURS, words)
+    assert yes == equivalent
+    assert len({yes, no, undecided, ink}) == 4
+
+
+def test_keys_break_at_their_dots_alone(page):
+    keys = page.get_by_role("region", name="Conventions").locator("tbody code").all()
+    assert len(keys) > 10
+    for key in keys:
+        lines = key.evaluate("key => key.getClientRects().length")
+        assert lines <= 1 + key.inner_text().count(".") + key.inner_text().count(" ")
 
 
 @pytest.mark.parametrize("press", ["click", "Enter"])

@@ -14,7 +14,7 @@ from symgeom.study.planning import split
 from symgeom.study.planning.split import PairRule
 
 CONFIG = yaml.safe_load((ROOT / "config/config.yaml").read_text())
-KINDS = {"all": 30 * 29 // 2, "matched": 5 * 15 + 10 * 6, "none": 5 * 15}
+KINDS = {"all": 36 * 35 // 2, "matched": 6 * 15 + 15 * 6, "none": 6 * 15}
 
 
 def cut(seeds=6, points=9, **granularity):
@@ -39,15 +39,15 @@ def test_names_are_counted_from_the_second_on():
     }
     assert split.slices_of(config) == {}
     pieces = split.pieces_of(
-        cut(seeds=3, arms_per_job=5, pairs_per_job=8),
+        cut(seeds=3, pairs_per_job=8),
         split.parts_of(cut(seeds=3)),
         PairRule("none"),
     )
-    assert {name: len(pairs) for name, pairs in pieces.items()} == {"0": 8, "0-1": 7}
+    assert {name: len(pairs) for name, pairs in pieces.items()} == {"0": 8, "0-1": 8, "0-2": 2}
 
 
 @pytest.mark.parametrize("seeds", [7, [3, 1, 2, 8]])
-@pytest.mark.parametrize("counts", [*itertools.product([1, 2, 5], [1, 3, None], [1, 4, None])])
+@pytest.mark.parametrize("counts", [*itertools.product([1, 2, 6], [1, 3, None], [1, 4, None])])
 def test_every_network_and_every_pair_is_there_once(seeds, counts):
     config = cut(
         seeds, **dict(zip(("arms_per_job", "seeds_per_job", "pairs_per_job"), counts, strict=True))
@@ -62,14 +62,14 @@ def test_every_network_and_every_pair_is_there_once(seeds, counts):
         == sorted(networks)
     )
     whole, places = (
-        cut(seeds, arms_per_job=5),
+        cut(seeds),
         {seed: place for place, seed in enumerate(split.seeds_of(config))},
     )
     for kind in (
         PairRule("all"),
         PairRule("matched"),
         PairRule("none", within="ring"),
-        PairRule("none", star=True),
+        PairRule("none", star=("reference", "sharp")),
     ):
         pairs = [pair for some in split.pieces_of(config, parts, kind).values() for pair in some]
         assert len(pairs) == len({frozenset([pair[:2], pair[2:]]) for pair in pairs})
@@ -109,9 +109,12 @@ def test_seeds_and_arms_at_the_end_add_jobs_and_change_none(kind):
     new = copy.deepcopy(config)
     new["arms"]["new"] = config["arms"]["sgd"]
     parts = split.parts_of(config)
-    assert grown(parts, split.parts_of(more)) == ["0.2", "1.2", "2.2", "3.2", "4.2"]
-    assert grown(parts, split.parts_of(new)) == ["5", "5.1"]
-    for after, names in ((more, ("0.2", "1.2", "2.2", "3.2", "4.2")), (new, ("5", "5.1"))):
+    assert grown(parts, split.parts_of(more)) == ["0.2", "1.2", "2.2", "3.2", "4.2", "5.2"]
+    assert grown(parts, split.parts_of(new)) == ["6", "6.1"]
+    for after, names in (
+        (more, ("0.2", "1.2", "2.2", "3.2", "4.2", "5.2")),
+        (new, ("6", "6.1")),
+    ):
         pieces = grown(
             split.pieces_of(config, parts, PairRule(kind)),
             split.pieces_of(after, split.parts_of(after), PairRule(kind)),
@@ -119,12 +122,28 @@ def test_seeds_and_arms_at_the_end_add_jobs_and_change_none(kind):
         assert {piece.split("-")[0] for piece in pieces} == set(names)
 
 
-def test_the_star_needs_all_pairs_of_the_flat_and_the_reference_arm():
+def test_the_star_needs_all_pairs_of_the_arms_of_its_ends_with_every_other():
     config = cut(3)
-    pairs = split.pairs_of(config, split.parts_of(config)["0"], PairRule("none", star=True))
-    across = {pair for pair in pairs if pair[0] != pair[2]}
-    assert across == {("rsgd", one, "sgd", other) for one in range(3) for other in range(3)}
-    assert len(pairs) - len(across) == 5 * 3
+    part = split.parts_of(config)["0"]
+    for roles, ends in ((["reference"], {"sgd"}), (["reference", "sharp"], {"sgd", "adversarial"})):
+        pairs = split.pairs_of(config, part, PairRule("none", star=roles))
+        across = {pair for pair in pairs if pair[0] != pair[2]}
+        arms = [two for two in itertools.combinations(config["arms"], 2) if ends & set(two)]
+        expected = itertools.product(arms, range(3), range(3))
+        assert across == {(first, i, second, j) for (first, second), i, j in expected}
+        assert len(pairs) - len(across) == 6 * 3
+
+
+def test_controls_are_in_pairs_of_consecutive_seeds_however_many_follow():
+    rule = PairRule("all")
+    chosen = []
+    for seeds in ([7, 2, 5], [7, 2, 5, 0]):
+        config = cut(seeds)
+        pairs = split.pairs_of(config, split.parts_of(config)["0"], rule)
+        chosen.append(split.consecutive_of(config, pairs))
+    arms = list(config["arms"])
+    assert chosen[0] == [pair for arm in arms for pair in ((arm, 7, arm, 2), (arm, 2, arm, 5))]
+    assert set(chosen[1]) - set(chosen[0]) == {(arm, 5, arm, 0) for arm in arms}
 
 
 def test_every_arm_has_a_plane_and_the_last_of_the_roles_the_mixed_one():

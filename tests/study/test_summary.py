@@ -65,6 +65,16 @@ def test_ledgers_are_told_by_both_ends_and_by_what_changed_them():
     assert (first["closure"], second["closure"]) == (1, 0)
 
 
+def test_walks_have_a_column_for_every_moment_and_imbalance():
+    valleys = synthetic_study.case(["valleys"])["valleys"].to_dataset()
+    rows = minima_table("tiny", {"valleys": valleys})
+    arm, seed = rows[4]["arm"], rows[4]["seed"]
+    at_end = valleys.sel(arm=arm, seed=seed, moment="end")
+    assert rows[4]["eigenvalue end -4"] == at_end["eigenvalue"].sel(imbalance=-4).item()
+    assert rows[4]["own_eigenvalue end"] == at_end["own_eigenvalue"].item()
+    assert not [name for name in rows[4] if name.startswith(("charge", "flow_loss"))]
+
+
 def test_charges_that_were_measured_once_are_those_at_the_end():
     """Of networks that were trained elsewhere, beside those that were trained here."""
     here = xr.Dataset(

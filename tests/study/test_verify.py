@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import xarray as xr
 from clones import written_by
+from listed import list_checksums
 
 from symgeom.__main__ import main
 from symgeom.ground.checks import SymgeomError
-from symgeom.ground.checksums import write_checksums
 from symgeom.ground.sealed import broken_seal, seal_of, write_sealed
 from symgeom.ground.sealed_json import write_sealed_json
 from symgeom.ground.whole_files import write_text
@@ -145,7 +145,7 @@ def test_tables_figures_and_json_are_checked_too(study: Path, name: str):
     for file, checksums in (("claims.csv", "tables"), ("figures/mlp/paths.svg", "figures")):
         path = study / file
         write_text(path, "content\n")
-        write_checksums(path.with_name(f"{checksums}.sha256"), [path])
+        list_checksums(path.with_name(f"{checksums}.sha256"), [path])
     assert {file.file: file.wrong for file in verify_study(study)} == {
         "claims.csv": "",
         "figures/mlp/paths.svg": "",

@@ -47,12 +47,12 @@ NUMBERS = {
     ),
     "seeds are too many": (
         "seeds: 100000",
-        f"key 'seeds' asks for 100,000 minima of each of 5 arms, which are 24,999,750,000 pairs; "
+        f"key 'seeds' asks for 100,000 minima of each of 6 arms, which are 29,999,700,000 pairs; "
         f"at most {PAIRS:,} can be planned. Ask for fewer seeds or arms",
     ),
     "jobs are too many": (
         "seeds: 1000\ngranularity: {pairs_per_job: 1}",
-        f"key 'granularity' splits the study into more than 7,493,335 jobs; at most {JOBS:,} can",
+        f"key 'granularity' splits the study into more than 8,992,002 jobs; at most {JOBS:,} can",
     ),
     "a width is too large for memory": (
         "cases: {mlp: {network: {options: {widths: [1000000000000]}}}}",
@@ -87,8 +87,8 @@ NUMBERS = {
         "it is 1e+300, expected number, above 0, at most 1000000",
     ),
     "a switch is a number": (
-        "paths: {star: 1}",
-        "key 'paths.star' cannot be used: it is 1, expected true or false",
+        "paths: {repair: 1}",
+        "key 'paths.repair' cannot be used: it is 1, expected true or false",
     ),
     "a count is a switch": (
         "training: {batch_size: true}",
@@ -124,7 +124,7 @@ WORDS = {
         "key 'arms.mine' stands twice (line 2 and line 4), and YAML forgets the first",
     ),
     "a section stands twice": (
-        "paths: {points: 3}\nseeds: 2\npaths: {star: false}",
+        "paths: {points: 3}\nseeds: 2\npaths: {repair: false}",
         "key 'paths' stands twice (line 1 and line 3)",
     ),
     "an option stands twice": (
@@ -262,6 +262,40 @@ FORESEEN = {
         "cases: {mlp: {network: {name: 'symgeom.learning.networks.mlp:build'}}}",
         "mlp.py' defines no 'build'. Correct the name behind the colon.",
     ),
+    "a budget of nobody": (
+        "arms: {equal_budget: {budget_of: nobody}}",
+        "key 'arms.equal_budget.budget_of' names the arm 'nobody', which is not among the arms: "
+        "rsgd, sam, sgd, adam, adversarial, equal_budget. Correct it, or leave the arm out",
+    ),
+    "a budget of its own": (
+        "arms: {mine: {method: sgd, budget_of: mine}}",
+        "key 'arms.mine.budget_of' names its own arm. Name the arm whose budget it shall spend.",
+    ),
+    "a budget of checkpoints": (
+        "arms: {known: {method: checkpoints, path: a}, mine: {method: sgd, budget_of: known}}",
+        "key 'arms.mine.budget_of' names the arm 'known', whose minima were trained elsewhere, at "
+        "a cost that is not known. Name an arm that is trained here.",
+    ),
+    "a budget of two stages": (
+        "arms: {mine: {method: sgd, budget_of: adversarial}}",
+        "key 'arms.mine.budget_of' is 'adversarial', but arm 'adversarial' begins with a stage on "
+        "random labels, whose cost no other arm has.",
+    ),
+    "a budget for two stages": (
+        "arms: {mine: {method: adv, budget_of: sgd}}",
+        "key 'arms.mine.budget_of' is 'sgd', but arm 'mine' begins with a stage on random labels",
+    ),
+    "budgets in a circle": (
+        "arms: {a: {method: sgd, budget_of: b}, b: {method: sam, budget_of: c}, "
+        "c: {method: sgd, budget_of: a}}",
+        "key 'arms.a.budget_of' is 'b', whose own budget follows from arm 'a' in turn: neither "
+        "could be trained first. Take the key from one of them.",
+    ),
+    "a budget and epochs": (
+        "arms: {equal_budget: {epochs: 40}}",
+        "key 'arms.equal_budget.epochs' is 40, but how long the arm trains follows from the budget "
+        "of arm 'rsgd'. Leave one of the two keys out.",
+    ),
     "a role without an arm": (
         "claims: {roles: {flat: nobody}}",
         "key 'claims.roles.flat' names the arm 'nobody', which is not among the arms: rsgd, sam",
@@ -358,15 +392,10 @@ def test_what_is_at_the_limit_is_planned(tmp_path):
 
 
 def test_a_changed_method_begins_anew(tmp_path):
-    arms = planned(tmp_path, "arms: {rsgd: {method: adam}, sgd: {momentum: 0.5}}")["arms"]
+    arms = planned(tmp_path, "arms: {rsgd: {method: adam}, adam: {beta1: 0.5}}")["arms"]
     assert arms["rsgd"] == {"method": "adam"}
-    assert arms["sgd"] == {
-        "method": "sgd",
-        "learning_rate": 0.1,
-        "momentum": 0.5,
-        "weight_decay": 1e-4,
-    }
-    assert list(arms) == ["rsgd", "sam", "sgd", "adam", "adversarial"]
+    assert arms["adam"] == {"method": "adam", "learning_rate": 2e-3, "beta1": 0.5}
+    assert list(arms) == ["rsgd", "sam", "sgd", "adam", "adversarial", "equal_budget"]
 
 
 def test_a_changed_data_set_or_network_begins_anew(tmp_path):
@@ -390,6 +419,38 @@ def test_what_later_files_say_of_a_changed_method_counts(tmp_path):
     assert "rsgd" not in removed["arms"]
     again = planned(tmp_path, first, "arms: {rsgd: null}", "arms: {rsgd: {method: sam}}")
     assert again["arms"]["rsgd"] == {"method": "sam"}
+
+
+def test_an_arm_goes_with_the_one_whose_budget_it_spends(tmp_path):
+    more = "arms: {third: {method: sgd, budget_of: equal_budget}}"
+    assert list(planned(tmp_path, more)["arms"])[-2:] == ["equal_budget", "third"]
+    without = "arms: {rsgd: null}\nclaims: {roles: {flat: sam}}"
+    config = planned(tmp_path, more, without)
+    assert list(config["arms"]) == ["sam", "sgd", "adam", "adversarial"]
+    assert "equal_budget" not in config["claims"]["roles"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "arms: {sgd: {momentum: 0.5, nesterov: true}}",
+            "is 'equal_budget', which differs from the reference 'sgd' in momentum, nesterov, but "
+            "only its budget may differ. Correct it, or leave it out (arms.equal_budget: null, "
+            "claims.roles.equal_budget: null).",
+        ),
+        (
+            "claims: {roles: {flat: sam}}",
+            "is 'equal_budget', whose budget_of is 'rsgd' and not the flat arm 'sam'.",
+        ),
+        (
+            "claims: {roles: {equal_budget: sgd}}",
+            "is 'sgd', whose budget_of is None and not the flat arm 'rsgd'.",
+        ),
+    ],
+)
+def test_a_control_at_equal_compute_differs_in_its_budget_alone(tmp_path, text, words):
+    assert f"key 'claims.roles.equal_budget' {words}" in refusal(tmp_path, text)
 
 
 def test_an_option_that_remains_of_the_default_is_blamed_on_its_file(tmp_path):

@@ -21,12 +21,14 @@ use rule job as job_on_case with:
         network=network,
 
 
+# Where a checkpoint makes what is reached, it is ancient, named first: a check that will run makes none of these run (learning.smk).
 use rule job_on_case as job_on_minima with:
     input:
         data="<results>/data/{case}.zarr.zip",
         symmetry="<results>/symmetry/{case}.json",
         minima=minima_of_part,
-        reached="<results>/reached/{case}/{part}.json",
+        ancient=ancient("<results>/reached/{case}.json") if SPLIT else [],
+        reached=checked_case if SPLIT else "<results>/reached/{case}/{part}.json",
     params:
         arms=arms_of_part,
         seeds=seeds_of_part,

@@ -8,6 +8,7 @@ use rule job as evaluate_claims with:
         distances=all_stores("distances"),
         paths=all_stores("paths"),
         chains=all_stores("chains"),
+        simplices=all_stores("simplices"),
         ledgers=all_stores("ledgers"),
         equilibria=all_stores("equilibria"),
         valleys=all_stores("valleys") if config["valleys"] else [],

@@ -17,11 +17,14 @@ from symgeom.study.planning.code import code_digest
 from symgeom.study.planning.configuration import complete
 from symgeom.study.planning.life import sign_of_life
 from symgeom.study.planning.options import (
+    BUDGET,
     DEFAULT,
     ROOT,
     arms_by,
     case_options,
+    cases_by,
     command_options,
+    exempt_of,
     goes_on,
     gpus,
     growing,
@@ -61,6 +64,7 @@ wildcard_constraints:
 
 BLOCKS = split.blocks_of(config)
 PARTS = split.parts_of(config)
+SPLIT = len(PARTS) > 1
 CHAIN_PARTS = split.parts_of(config, "arms_per_chain_job")
 SLICES = split.slices_of(config)
 
@@ -91,7 +95,9 @@ def batches(stage):
     """List the batches into which one stage of a case is split; one without pairs or planes only if none has any."""
     if stage in ("minima", "ledgers"):
         return list(dict.fromkeys(split.stores_of_minima(config).values()))
-    if stage == "initialisations":
+    if stage == "depths/minima":
+        return list(dict.fromkeys(split.stores_of_minima({**config, "arms": TO_DEPTHS}).values()))
+    if stage in ("initialisations", "simplices"):
         return ["all"]
     if stage == "slices/paths":
         return [f"{piece}_{number}" for piece in batches("paths") for number in SLICES]

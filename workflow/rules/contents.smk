@@ -27,6 +27,7 @@ def named_stores():
             for stage in stages_of_cases()
             for case in config["cases"]
             for name in batches(stage)
+            if stage != "depths/minima" or case in cases_by(config, stop="common")
         ]
     )
 

@@ -15,6 +15,10 @@ use rule job_on_minima as measure_equilibria with:
             arm: training_of(config, wildcards.case, arm)["batch_size"]
             for arm in trained_arms(wildcards)
         },
+        epochs=lambda wildcards: {
+            arm: training_of(config, wildcards.case, arm)["epochs"]
+            for arm in trained_arms(wildcards)
+        },
         options=options_of("equilibria"),
 
 

@@ -87,3 +87,24 @@ use rule job_on_case as map_planes with:
         planes=planes_of_part,
         options=options_of("maps"),
         bias_in_norm=config["symmetry"]["bias_in_norm"],
+
+
+use rule job_on_case as measure_simplices with:
+    input:
+        data="<results>/data/{case}.zarr.zip",
+        symmetry="<results>/symmetry/{case}.json",
+        canonical=lambda wildcards: stores_with("canonical", split.ends_of(PAIRS_OF_SIMPLICES)),
+        alignments=lambda wildcards: alignments_of_pairs(PAIRS_OF_SIMPLICES),
+    output:
+        simplices="<results>/simplices/{case}/all.zarr.zip",
+    log:
+        "<results>/logs/measure_simplices/{case}.log",
+    benchmark:
+        "<results>/benchmarks/measure_simplices/{case}.tsv"
+    resources:
+        **needs(minutes=30),
+    params:
+        **runs("measure_simplices"),
+        vertices=SIMPLICES,
+        options=options_of("simplices"),
+        bias_in_norm=config["symmetry"]["bias_in_norm"],

@@ -2,7 +2,9 @@
 
 TRAINED = arms_by(config, imported=False)
 IMPORTED = arms_by(config, imported=True)
-NO_ARM = "(?!)"  # matches nothing
+AT_BUDGETS = [arm for arm in TRAINED if BUDGET in config["arms"][arm]]
+TO_DEPTHS = [arm for arm in TRAINED if arm not in AT_BUDGETS]
+NOTHING = "(?!)"  # a pattern that nothing matches
 
 CHECKPOINTS = {}
 try:  # here and not in an input function, whose error snakemake would overlook where an earlier store exists

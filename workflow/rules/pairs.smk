@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from symgeom.study.pairs import pairs_of_simplex
+
 
 class Paired(NamedTuple):
     """A stage on pairs: the arms and seeds whose pairs share a job, and which pairs it measures."""
@@ -21,6 +23,8 @@ PAIRED = {
         split.PairRule(config["chains"]["cross_arm"], within=config["chains"]["within"]),
     ),
 }
+SIMPLICES = split.simplices_of(config)
+PAIRS_OF_SIMPLICES = list(dict.fromkeys(itertools.chain(*map(pairs_of_simplex, SIMPLICES))))
 POSITIONS = {seed: position for position, seed in enumerate(split.seeds_of(config))}
 
 
@@ -66,6 +70,28 @@ def alignments_of_pairs(pairs):
 def minima_of_part(wildcards):
     """List the stores that hold the trained networks of a part."""
     return stores_with("minima", itertools.product(*PARTS[wildcards.part]))
+
+
+def minima_of_lender(wildcards):
+    """List the store of the same seeds of the arm whose budget an arm spends, if there is one."""
+    lender = config["arms"][wildcards.arm].get(BUDGET)
+    return stores("minima", [f"{lender}{wildcards.block}"]) if lender else []
+
+
+def networks_at_depths(wildcards):
+    """List the stores that hold the networks of a case at several depths."""
+    names = split.stores_of_minima({**config, "arms": TO_DEPTHS})
+    return stores("depths/minima", dict.fromkeys(names.values()))
+
+
+def common_depth(wildcards):
+    """Return the file that holds the depth at which a case is compared, once it has been chosen."""
+    return checkpoints.choose_depth.get(case=wildcards.case).output.depth
+
+
+def checked_case(wildcards):
+    """Return the file that says whether a case goes on, once all of its parts have been seen."""
+    return checkpoints.check_case.get(case=wildcards.case).output.reached
 
 
 def ends(stage, of):

@@ -13,6 +13,8 @@ use rule job as keep_reference with:
         curvature=all_stores("curvature"),
         canonical=all_stores("canonical"),
         ledgers=all_stores("ledgers"),
+        equilibria=all_stores("equilibria"),
+        valleys=all_stores("valleys") if config["valleys"] else [],
         distances=all_stores("distances"),
         alignments=all_stores("alignments"),
         paths=all_stores("paths"),

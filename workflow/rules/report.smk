@@ -30,6 +30,7 @@ use rule job as write_report with:
         paths=all_stores("paths"),
         curvature=all_stores("curvature"),
         data=expand("<results>/data/{case}.zarr.zip", case=config["cases"]),
+        choices=expand("<results>/depths/{case}.choice.json", case=cases_by(config, stop="common")),
         models=model_stores(*MODELS.values()),
         template=local(f"{REPORT}/report.html.j2"),
         page=local(PAGE),

@@ -52,4 +52,7 @@ use rule job_on_case as measure_distances with:
         **needs(minutes=30, gpu=0),
     params:
         **runs("measure_distances"),
+        with_controls=lambda wildcards: split.consecutive_of(
+            config, pairs_of("alignments")(wildcards)
+        ),
         options={"bias_in_norm": config["symmetry"]["bias_in_norm"], **config["alignment"]},

@@ -2,6 +2,6 @@
 
 from symgeom.dynamics.ledger.bookkeeping import Ledger, LedgerState
 from symgeom.dynamics.ledger.noise_split import SplitState
-from symgeom.dynamics.ledger.record import TERMS, LedgerRecord
+from symgeom.dynamics.ledger.record import CAUSES, TERMS, LedgerRecord
 
-__all__ = ["TERMS", "Ledger", "LedgerRecord", "LedgerState", "SplitState"]
+__all__ = ["CAUSES", "TERMS", "Ledger", "LedgerRecord", "LedgerState", "SplitState"]

@@ -13,15 +13,20 @@ is exact for every mini-batch and every learning rate, also one that changes fro
 charge changes by the sum of
 
 * ``weight_decay``: :math:`-2\eta\lambda Q`;
-* ``momentum_memory``: :math:`-2\eta\beta P`, the work of the velocity carried over (past decay
-  included);
 * ``noise`` and ``discretisation``: together :math:`\eta^2 R`, because steps are finite; which part
   of it is noise of the mini-batches, consecutive steps tell
   (:mod:`symgeom.dynamics.ledger.noise_split`), their sum is exact;
 * ``optimizer``: :math:`-2\eta\langle\theta, Mf\rangle`. It is zero when :math:`f` is the gradient
   of the loss, or of a mini-batch, at :math:`\theta`, and is then *not measured*. For other methods
-  it is the measured first-order change :math:`-2\eta\langle\theta, Mv'\rangle` minus the two terms
-  above.
+  it is the measured first-order change :math:`-2\eta\langle\theta, Mv'\rangle` minus those of decay
+  and momentum;
+* momentum, :math:`-2\eta\beta P`: what the velocity carries over does work on the weights in every
+  later step. :math:`P` is linear in its sources :math:`\lambda Q`, :math:`-\eta N`,
+  :math:`-\eta(R-N)` (:math:`N` is the part of :math:`R` that is noise) and
+  :math:`\langle\theta, Mf\rangle`, so that it splits without a remainder into
+  ``carried_weight_decay``, ``carried_noise``, ``carried_discretisation`` and ``carried_optimizer``.
+  With constant sources, momentum multiplies the effect of each by the same factor; noise does most
+  of its work in this way.
 
 The *defect* is the measured charge minus its start and all terms. For an equivariant method (SGD,
 heavy ball) the account follows the charge without measuring it again, so that a defect beyond
@@ -45,7 +50,7 @@ import torch
 from torch import Tensor
 
 from symgeom.dynamics.ledger.noise_split import NoiseSplit, SplitState, Step
-from symgeom.dynamics.ledger.record import TERMS, LedgerRecord
+from symgeom.dynamics.ledger.record import CAUSES, TERMS, LedgerRecord
 from symgeom.dynamics.ledger.stacked_pairing import StackedPairing
 from symgeom.ground.architecture import check_same_tensors
 from symgeom.ground.checks import SymgeomError
@@ -144,12 +149,13 @@ class Ledger:
         exact = cast(params, torch.float64)
         self._charge = self._pair(exact, exact)
         self._scale = self._pair.bound(exact)
-        # P, the pairing of the weights with the last direction.
-        self._memory = torch.zeros_like(self._charge)
-        self._terms = torch.stack([self._memory] * len(TERMS))
+        nothing = torch.zeros_like(self._charge)
+        # P, the pairing of the weights with the last direction: what each cause left in it.
+        self._memory = torch.stack([nothing] * len(CAUSES))
+        self._terms = torch.stack([nothing] * len(TERMS))
         self._split = NoiseSplit(
             self._pair,
-            self._memory,
+            nothing,
             names=tuple(self._pair.like),
             momentum=momentum,
             weight_decay=weight_decay,
@@ -187,26 +193,28 @@ class Ledger:
             If the leading axis does not hold one direction per member.
         """
         rows = self._rows(direction, members)
-        memory = self._memory[rows]
-        decay = self._weight_decay * self._charge[rows]
+        memory = self._memory[:, rows]
         carried = self._momentum * memory
+        decay = self._weight_decay * self._charge[rows]
+        inherited = decay + _added(carried)
         if self._equivariant:
             force = torch.zeros_like(decay)
         else:
             self._rows(params, members)
-            force = self._pair(params, direction) - decay - carried
+            force = self._pair(params, direction) - inherited
         bend = self._pair(direction, direction)
-        work = decay + carried + force
         numbers = torch.arange(len(self._charge))[rows]
-        noise = self._split.step(Step(numbers, direction, learning_rate, bend, work, memory))
-        # Each is multiplied by -2 * learning_rate: noise and the rest by learning_rate**2.
-        second_order = -0.5 * learning_rate
-        causes = [decay, carried, second_order * noise, second_order * (bend - noise), force]
-        changes = torch.stack(causes) * (-2 * learning_rate)
+        step = Step(
+            numbers, direction, learning_rate, bend, work=inherited + force, memory=_added(memory)
+        )
+        noise = self._split.step(step)
+        # What each cause leaves in P. Half of what finite steps leave there was done on the way.
+        left = [decay, -learning_rate * noise, -learning_rate * (bend - noise), force]
+        done = [left[0], left[1] / 2, left[2] / 2, left[3]]
+        changes = torch.cat([torch.stack(done), carried]) * (-2 * learning_rate)
         self._terms[:, rows] += changes
-        # One after the other: a reduction rounds by the size of the stack.
-        self._charge[rows] += sum(changes)
-        self._memory[rows] = work - learning_rate * bend
+        self._charge[rows] += _added(changes)
+        self._memory[:, rows] = carried + torch.stack(left)
 
     @door
     def snapshot(
@@ -323,8 +331,14 @@ class Ledger:
 
     def _rows(self, stacked: Parameters, members: Tensor | Sequence[int] | None) -> slice | Tensor:
         """Return which rows of the account are meant, or raise if the stack does not fit them."""
-        rows = slice(None) if members is None else torch.as_tensor(members)
-        count = len(self._charge) if members is None else len(self._charge[rows])
+        rows: slice | Tensor = slice(None)
+        count = len(self._charge)
+        everyone = torch.arange(count)
+        if members is not None:
+            numbers = everyone[torch.as_tensor(members)]
+            count = len(numbers)
+            # A slice is a view: as long as all members train, nothing is copied to and fro.
+            rows = slice(None) if torch.equal(numbers, everyone) else numbers
         like = self._pair.like
         without_members = {name: stacked[name][:0] for name in like if name in stacked}
         check_same_tensors(without_members, like, "the step or snapshot")
@@ -335,3 +349,9 @@ class Ledger:
                     "members of the ledger: say which ones they are (members=...)."
                 )
         return rows
+
+
+def _added(parts: Tensor) -> Tensor:
+    """Return the sum over the first axis, one after the other."""
+    first, *others = parts.unbind()  # a reduction would round by the size of the stack
+    return sum(others, start=first)

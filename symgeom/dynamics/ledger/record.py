@@ -4,8 +4,12 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-TERMS = ("weight_decay", "momentum_memory", "noise", "discretisation", "optimizer")
-"""What changes a charge, in the order of the ``term`` axis."""
+CAUSES = ("weight_decay", "noise", "discretisation", "optimizer")
+"""What changes a charge in a step."""
+
+TERMS = (*CAUSES, *[f"carried_{cause}" for cause in CAUSES])
+"""What changes a charge, in the order of the ``term`` axis: in the step itself, and in later steps,
+because momentum carries it on."""
 
 
 @dataclass(frozen=True, eq=False)

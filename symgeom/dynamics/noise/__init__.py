@@ -4,6 +4,7 @@ from symgeom.dynamics.noise.balancing import Balance, balance
 from symgeom.dynamics.noise.equilibrium import (
     NoiseEquilibrium,
     decay_ratio,
+    effective_learning_rate,
     noise_equilibrium,
     unit_displacements,
 )
@@ -15,6 +16,7 @@ __all__ = [
     "NoiseForce",
     "balance",
     "decay_ratio",
+    "effective_learning_rate",
     "gradient_variance",
     "noise_equilibrium",
     "noise_force",

@@ -38,7 +38,7 @@ and momentum enters as the step ``learning_rate / (1 - momentum)``.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -55,6 +55,40 @@ from symgeom.symmetry.bilinear import charged_groups, leg_powers, leg_products
 from symgeom.symmetry.spec import SymmetrySpec
 
 
+def effective_learning_rate(rates: Sequence[float]) -> float:
+    """Return the constant learning rate that weighs noise against decay as a schedule does.
+
+    A step moves charges by weight decay in proportion to its learning rate, and by noise in
+    proportion to the square. Over many steps, with all else as it is, the sums count.
+
+    Parameters
+    ----------
+    rates : sequence of float
+        The learning rates of steps, or of epochs of equally many steps.
+
+    Returns
+    -------
+    float
+        The sum of the squares over the sum.
+
+    Raises
+    ------
+    SymgeomError
+        If there is no rate, or one is not positive.
+
+    Examples
+    --------
+    >>> effective_learning_rate([0.5, 0.25, 0.25])
+    0.375
+    """
+    if not rates or not min(rates) > 0:
+        raise SymgeomError(
+            f"Cannot weigh noise against decay at the learning rates {list(rates)}: "
+            "give one or more, all positive."
+        )
+    return sum(rate**2 for rate in rates) / sum(rates)
+
+
 def decay_ratio(
     *, learning_rate: float, batch_size: float, weight_decay: float, momentum: float = 0.0
 ) -> float:
@@ -63,7 +97,7 @@ def decay_ratio(
     Parameters
     ----------
     learning_rate : float
-        Step of SGD.
+        Step of SGD; of a schedule the :func:`effective_learning_rate`.
     batch_size : float
         Samples per mini-batch, drawn with replacement (without: multiply the ratio by ``(N - 1) /
         (N - batch_size)``).
@@ -163,7 +197,8 @@ def noise_equilibrium(
     params : Parameters
         One network (not under ``vmap``).
     learning_rate : float
-        Step of SGD; with momentum ``learning_rate / (1 - momentum)``.
+        Step of SGD, of a schedule the :func:`effective_learning_rate`; with momentum
+        ``learning_rate / (1 - momentum)``.
     batch_size : float
         Samples per mini-batch, drawn with replacement; for others see the module.
     weight_decay : float

@@ -22,7 +22,7 @@ along geodesics.
 from symgeom.landscape.barriers.along import NETWORKS_HELD, VALUES, Profile, profile
 from symgeom.landscape.barriers.headroom import first_rise, guessing_error, relative_barrier
 from symgeom.landscape.barriers.height import DEFINITIONS, barrier
-from symgeom.landscape.barriers.refined import NEW_POINTS, refine, refined_profile
+from symgeom.landscape.barriers.refined import NEW_POINTS, refine, refined_profile, refined_size
 from symgeom.landscape.problem.evaluation import evaluate
 
 __all__ = [
@@ -38,5 +38,6 @@ __all__ = [
     "profile",
     "refine",
     "refined_profile",
+    "refined_size",
     "relative_barrier",
 ]

@@ -5,7 +5,7 @@ intervals beside the point where the error rises highest above the line between 
 two beside the point where the loss does: the loss is smooth, so that its slopes lead to a peak of
 the error that no point of the grid has seen. The number of points is the same for all paths; where
 they lie is part of the record. Where intervals coincide, or a peak is at an end, the next ones to
-the error's peak are halved.
+the error's peak are halved. A grid with fewer than four intervals is halved as a whole.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from symgeom.landscape.path import PathFunction, as_path
 from symgeom.landscape.problem import Problem
 
 NEW_POINTS = 4
-"""Points that one refinement adds."""
+"""Points that one refinement adds at most."""
 
 
 def refined_profile(
@@ -40,7 +40,7 @@ def refined_profile(
     path : Path, or function of ``t``
         From ``t`` to parameters of one network; one of stacked pairs is ``path.pair(index)``.
     points : int
-        Points of the equidistant grid to begin with, ends included; at least 5.
+        Points of the equidistant grid to begin with, ends included; at least 2.
     refinements : int
         How often four points are added. Each halves the distance of the points around the peak.
     at_once : int, optional
@@ -49,8 +49,8 @@ def refined_profile(
     Returns
     -------
     Profile
-        On ``points + 4 * refinements`` values of ``t``, increasing from 0 to 1, the equidistant
-        ones among them.
+        On ``points + 4 * refinements`` values of ``t`` (fewer if there were fewer than 5 points),
+        increasing from 0 to 1, the equidistant ones among them.
 
     Raises
     ------
@@ -72,6 +72,33 @@ def refined_profile(
     return refine(problem, path, coarse, refinements=refinements, at_once=at_once)
 
 
+def refined_size(points: int, refinements: int) -> int:
+    """Return how many points a refined grid has.
+
+    Parameters
+    ----------
+    points : int
+        Of the grid to begin with.
+    refinements : int
+        How often points are added.
+
+    Returns
+    -------
+    int
+        The number of points, wherever they lie.
+
+    Examples
+    --------
+    >>> refined_size(9, 2), refined_size(3, 2)
+    (17, 9)
+    """
+    size = points
+    for _ in range(refinements):
+        intervals = size - 1
+        size += min(NEW_POINTS, intervals)
+    return size
+
+
 def refine(
     problem: Problem,
     path: PathFunction,
@@ -87,17 +114,17 @@ def refine(
     problem, path, refinements, at_once
         As in :func:`refined_profile`.
     coarse : Profile
-        Of this path, on a grid from 0 to 1 of at least 5 points, however it was computed.
+        Of this path, on a grid from 0 to 1 of at least 2 points, however it was computed.
 
     Returns
     -------
     Profile
-        With four points more for each refinement, on the device of the coarse values.
+        With up to four points more for each refinement, on the device of the coarse values.
 
     Raises
     ------
     SymgeomError
-        If the grid is too coarse to be refined, or the path is one of stacked pairs.
+        If the grid has no interval, or the path is one of stacked pairs.
 
     Examples
     --------
@@ -110,10 +137,10 @@ def refine(
     >>> refine(problem, path, coarse, refinements=1).error.tolist()
     [1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]
     """
-    if len(coarse.t) < NEW_POINTS + 1 or refinements < 0:
+    if len(coarse.t) < 2 or refinements < 0:
         raise SymgeomError(
             f"Cannot refine a grid of {len(coarse.t)} points {refinements} times: begin with at "
-            f"least {NEW_POINTS + 1} points, and give a number of refinements that is not negative."
+            "least 2 points, and give a number of refinements that is not negative."
         )
     pairs = pairs_of(problem, as_path(path))
     if pairs:

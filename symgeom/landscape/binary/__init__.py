@@ -7,7 +7,7 @@ element found then acts on the latent ones).
 
 from symgeom.landscape.binary.chain import optimise_binary_chain
 from symgeom.landscape.binary.energy import Flips, flip_energy
-from symgeom.landscape.binary.layers import BinaryLinear, SignActivation, sign
+from symgeom.landscape.binary.layers import BinaryConv2d, BinaryLinear, SignActivation, sign
 from symgeom.landscape.binary.path import HammingChain, HammingPath, LatentPath, random_order
 from symgeom.landscape.binary.weights import (
     binarise,
@@ -17,6 +17,7 @@ from symgeom.landscape.binary.weights import (
 )
 
 __all__ = [
+    "BinaryConv2d",
     "BinaryLinear",
     "Flips",
     "HammingChain",

@@ -122,6 +122,51 @@ class BinaryLinear(nn.Module):
         return f"{fan_in}, {fan_out}"
 
 
+class BinaryConv2d(nn.Module):
+    """A convolution without bias and padding whose weights are the signs of latent ones.
+
+    Its outputs are divided by the root of the fan-in. Pixels of zeros around the image would give a
+    unit fewer signs at the border, maybe an even number.
+
+    Parameters
+    ----------
+    fan_in, fan_out : int
+        Channels of the inputs and the outputs. The latent weights are left as they lie in memory:
+        draw them.
+    kernel : int
+        Height and width of what a unit sees.
+    stride : int
+        Pixels between two places where it looks.
+
+    Examples
+    --------
+    >>> layer = BinaryConv2d(1, 1, kernel=2)
+    >>> _ = nn.init.constant_(layer.weight, -0.1)
+    >>> layer(torch.ones(1, 1, 2, 3)).tolist()
+    [[[[-2.0, -2.0]]]]
+    """
+
+    def __init__(self, fan_in: int, fan_out: int, *, kernel: int, stride: int = 1) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(fan_out, fan_in, kernel, kernel))
+        self.stride = stride
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return the pre-activations."""
+        weight = _Sign.apply(self.weight, True)
+        fan_in = self.weight[0].numel()
+        return nn.functional.conv2d(inputs, weight, stride=self.stride) / fan_in**0.5
+
+    def extra_repr(self) -> str:
+        """Return the sizes, for printing."""
+        fan_out, fan_in, kernel, _ = self.weight.shape
+        return f"{fan_in}, {fan_out}, kernel={kernel}, stride={self.stride}"
+
+
+BINARY_LAYERS = (BinaryLinear, BinaryConv2d)
+"""The layers whose weights are signs."""
+
+
 class SignActivation(nn.Module):
     """The sign, with the gradient of the identity on [-1, 1] and none outside.
 

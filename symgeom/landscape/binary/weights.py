@@ -15,7 +15,7 @@ from symgeom.ground.checks import SymgeomError, check_finite
 from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters
 from symgeom.landscape.batchnorm.statistics import tensor_name
-from symgeom.landscape.binary.layers import BinaryLinear, sign
+from symgeom.landscape.binary.layers import BINARY_LAYERS, sign
 from symgeom.quotient.torus import sphere_coordinates
 from symgeom.symmetry.spec import SymmetrySpec
 
@@ -40,17 +40,19 @@ def binary_tensors(module: nn.Module) -> tuple[str, ...]:
 
     Examples
     --------
+    >>> from symgeom.landscape.binary.layers import BinaryLinear
     >>> binary_tensors(nn.Sequential(BinaryLinear(5, 3), nn.Linear(3, 2)))
     ('0.weight',)
     """
     names = []
     for path, layer in module.named_modules():
-        if isinstance(layer, BinaryLinear):
+        if isinstance(layer, BINARY_LAYERS):
             names.append(tensor_name(path, "weight"))
     if not names:
         raise SymgeomError(
             f"Cannot treat the network ({type(module).__name__}) as binary: none of its layers is "
-            "a BinaryLinear. Build it from these, or use the measures for real weights."
+            "a BinaryLinear or BinaryConv2d. Build it from these, or use the measures for real "
+            "weights."
         )
     return tuple(names)
 

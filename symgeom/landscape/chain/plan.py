@@ -16,6 +16,7 @@ LOWEST = {
     "momentum": 0,
     "evaluate_every": 1,
     "points": 3,
+    "refinements": 0,
     "threshold": 0,
     "evaluation_samples": 1,
 }
@@ -41,6 +42,9 @@ class ChainPlan:
         training, the last at its end.
     points : int
         Points of the equidistant grid in ``t``, ends included, on which it is evaluated.
+    refinements : int
+        How often up to four points are added around the peaks of every chain, as by
+        :func:`~symgeom.landscape.barriers.refine`.
     threshold : float
         How far the training error along a chain that counts as connected may rise above that of
         the worse end.
@@ -54,6 +58,7 @@ class ChainPlan:
     momentum: float = 0.9
     evaluate_every: int = 5
     points: int = 13
+    refinements: int = 2
     threshold: float = 0.001
     evaluation_samples: int | None = None
 

@@ -22,7 +22,9 @@ class Chains:
     epoch : Tensor of int64, shape (evaluation,)
         Epochs of training before each evaluation, from 0 to the last.
     largest_error : Tensor, shape (pair, evaluation)
-        Largest training error on the grid along the chain.
+        Largest training error along the chain, on a grid that is refined at its peak.
+    t, error : Tensor, shape (pair, point)
+        That grid at the last evaluation, increasing from 0 to 1, and the training error on it.
     epochs_needed : Tensor, shape (pair,)
         Epoch of the first evaluation whose largest error is within the threshold; infinite where
         there is none.
@@ -37,6 +39,8 @@ class Chains:
     path: Path
     epoch: Tensor
     largest_error: Tensor
+    t: Tensor
+    error: Tensor
     epochs_needed: Tensor
     steps_needed: Tensor
     finite: Tensor

@@ -3,13 +3,14 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.types import Parameters
-from symgeom.landscape.barriers import profile
+from symgeom.landscape.barriers import Profile, profile, refine
 from symgeom.landscape.chain.plan import ChainPlan
 from symgeom.landscape.chain.record import Chains
 from symgeom.landscape.path import Path
@@ -59,27 +60,31 @@ def train_chains(
         The trained chains.
     """
     evaluated = _first_samples(problem, plan.evaluation_samples)
-    grid = torch.linspace(0, 1, plan.points, dtype=torch.float64)
     steps = plan.steps(len(problem.targets))
     epochs = []
-    errors = []
+    evaluations = []
     for epoch in range(plan.epochs + 1):
         if epoch > 0:
             training.train_epoch(plan.learning_rates(epoch - 1, steps))
         if epoch % plan.evaluate_every == 0 or epoch == plan.epochs:
             epochs.append(epoch)
-            errors.append(profile(evaluated, training.path, grid, values="error").error)
+            evaluations.append(_evaluate(evaluated, training.path, plan))
         if progress and epoch > 0:
-            connected = errors[-1].amax(-1) <= plan.limit(errors[0])
+            limit = plan.limit(evaluations[0].error)
+            connected = evaluations[-1].error.amax(-1) <= limit
             text = f"{int(connected.sum())} of {len(connected)} chains connected"
             progress(epoch, plan.epochs, text)
-    largest_error = torch.stack(errors, dim=1).amax(-1)
-    evaluations = torch.tensor(epochs)
-    epochs_needed = _epochs_needed(evaluations, largest_error, plan.limit(errors[0]))
+    largest_errors = [evaluation.error.amax(-1) for evaluation in evaluations]
+    largest_error = torch.stack(largest_errors, dim=1)
+    evaluated_epochs = torch.tensor(epochs)
+    limit = plan.limit(evaluations[0].error)
+    epochs_needed = _epochs_needed(evaluated_epochs, largest_error, limit)
     return Chains(
         path=training.path,
-        epoch=evaluations,
+        epoch=evaluated_epochs,
         largest_error=largest_error,
+        t=evaluations[-1].t,
+        error=evaluations[-1].error,
         epochs_needed=epochs_needed,
         steps_needed=epochs_needed * steps,
         finite=_finite(training.bends),
@@ -113,6 +118,29 @@ def check_generators(pairs: int, generators: Sequence[torch.Generator], kind: st
             f"Cannot train {pairs} {kind} with {len(generators)} generators: "
             "give one for each pair."
         )
+
+
+class _Evaluation(NamedTuple):
+    """The training error along chains, each on its own grid, of shape (pair, point)."""
+
+    t: Tensor
+    error: Tensor
+
+
+def _evaluate(problem: Problem, path: Path, plan: ChainPlan) -> _Evaluation:
+    """Evaluate chains on the equidistant grid, and more densely where each of them peaks."""
+    grid = torch.linspace(0, 1, plan.points, dtype=torch.float64)
+    values = "both" if plan.refinements else "error"
+    coarse = profile(problem, path, grid, values=values)
+    times = []
+    errors = []
+    for index in range(len(coarse.error)):
+        curve = Profile(grid, coarse.loss[index], coarse.error[index], coarse.batch_norm)
+        if plan.refinements:
+            curve = refine(problem, path.pair(index), curve, refinements=plan.refinements)
+        times.append(curve.t)
+        errors.append(curve.error)
+    return _Evaluation(torch.stack(times), torch.stack(errors))
 
 
 def _first_samples(problem: Problem, samples: int | None) -> Problem:

@@ -22,6 +22,7 @@ NETWORKS: dict[str, str] = {
     "resnet18": "resnet",
     "resnet20": "resnet",
     "binary_mlp": "binary_mlp",
+    "binary_lenet": "binary_lenet",
     "torchvision": "foreign",
 }
 """The module of this package that builds each network; it is imported when it is asked for."""

@@ -2,11 +2,14 @@
 
 A first stage memorises random labels of the training inputs; every seed has labels of its own. All
 samples have a random label, or a share of them (``pretraining_corruption``), which fills the range
-between these minima and those of SGD. From there plain SGD trains on the true labels to zero error,
-by default without momentum and weight decay, which would let it escape.
+between these minima and those of SGD. As published, the first stage sees several copies of every
+input (``pretraining_replicas``), each with a label of its own and with other entries set to zero
+(``pretraining_zeroed``, a tenth there). From there plain SGD trains on the true labels to zero
+error, by default without momentum and weight decay, which would let it escape.
 
-Differs from the source: the inputs of the first stage are not corrupted (there, a tenth of the
-pixels of each copy is zeroed).
+Differs from the source: by default there is one copy of every input, as it is; every entry is
+zeroed with the same probability, independently of the others; and the learning rate of the first
+stage is constant.
 
 References
 ----------
@@ -47,6 +50,11 @@ class Adversarial(Method):
         The first stage ends for a seed whose error on its random labels is at most this.
     pretraining_corruption : float
         Share of the samples with a random label in the first stage.
+    pretraining_replicas : int
+        Copies of every training input in the first stage, each with a label of its own.
+    pretraining_zeroed : float
+        Probability with which each entry of a copy is zero in the first stage, as the network reads
+        it: of inputs that are normalised, zero is their mean.
 
     Examples
     --------
@@ -65,6 +73,8 @@ class Adversarial(Method):
     pretraining_epochs: int = 350
     pretraining_error: float = 1e-4
     pretraining_corruption: float = 1.0
+    pretraining_replicas: int = 1
+    pretraining_zeroed: float = 0.0
 
     def __post_init__(self) -> None:
         self.check()
@@ -76,6 +86,9 @@ class Adversarial(Method):
         check_number(self.name, "pretraining_error", self.pretraining_error, BELOW_ONE)
         check_whole(self.name, "pretraining_epochs", epochs, least=1, otherwise="use 'sgd'")
         check_number(self.name, "pretraining_corruption", share, Range(least=0, most=1))
+        copies = self.pretraining_replicas
+        check_whole(self.name, "pretraining_replicas", copies, least=1, otherwise="use 'sgd'")
+        check_number(self.name, "pretraining_zeroed", self.pretraining_zeroed, BELOW_ONE)
 
     def start(self, params: Parameters, seeds: Tensor | None = None) -> State:
         """Start at rest."""
@@ -105,6 +118,8 @@ class Adversarial(Method):
             epochs=self.pretraining_epochs,
             stop_error=self.pretraining_error,
             corruption=self.pretraining_corruption,
+            copies=self.pretraining_replicas,
+            zeroed=self.pretraining_zeroed,
         )
 
 

@@ -39,7 +39,8 @@ def build_users_optimizer(reference: str, options: Mapping[str, object]) -> Meth
     0.05
     """
     with working_directory():
-        method = call(reference, find(reference, "optimizer"), (), dict(options))
+        build = find(reference, "optimizer")
+        method = call(reference, build, (), dict(options))
     if not isinstance(method, Method) or not is_dataclass(method):
         raise SymgeomError(
             f"Cannot use optimizer '{reference}': it gives a {type(method).__name__}. "
@@ -48,9 +49,9 @@ def build_users_optimizer(reference: str, options: Mapping[str, object]) -> Meth
         )
     missing = [name for name in NEEDED if not hasattr(method, name)]
     if missing:
+        names = ", ".join(missing)
         raise SymgeomError(
-            f"Cannot use optimizer '{reference}': it does not say its {', '.join(missing)}. "
-            "Add what is missing."
+            f"Cannot use optimizer '{reference}': it does not say its {names}. Add what is missing."
         )
     method.check()
     return method

@@ -48,12 +48,18 @@ class Pretraining:
         The stage ends for a seed whose error on its random labels is at most this.
     corruption : float
         Share of the samples whose label is random; the others keep their true one.
+    copies : int
+        Copies of every training input, each with a label of its own.
+    zeroed : float
+        Probability with which each entry of a copy is set to zero.
     """
 
     method: "Method"
     epochs: int
     stop_error: float
     corruption: float = 1.0
+    copies: int = 1
+    zeroed: float = 0.0
 
 
 class Method(ABC):
@@ -81,11 +87,15 @@ class Method(ABC):
         by itself.
     members_per_seed : int
         How many networks one seed trains together.
+    gradients_per_step : int
+        How many gradients of its mini-batch :meth:`direction` asks for; the length of a schedule at
+        a given budget follows from it. What is spent is counted.
     draws_noise : bool
         Whether :meth:`start` needs a noise seed for every member.
     """
 
     name: ClassVar[str]
+    gradients_per_step: ClassVar[int] = 1
     draws_noise: ClassVar[bool] = False
     learning_rate: float
     momentum: float

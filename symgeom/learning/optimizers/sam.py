@@ -61,6 +61,7 @@ class SAM(Method):
 
     name: ClassVar[str] = "sam"
     equivariant: ClassVar[bool] = False
+    gradients_per_step: ClassVar[int] = 2
     learning_rate: float = 0.1
     momentum: float = 0.9
     weight_decay: float = 0.0

@@ -7,9 +7,11 @@ is the same, bit for bit, whichever seeds train beside it, given the same number
 they are computed together it is the same up to rounding.
 
 A seed ends with a status: ``reached`` (at an evaluation, error and loss on the whole training set
-met the stop rule), ``epoch limit``, or ``diverged`` (its loss, or the length of its weights, is not
-finite). Every epoch visits the samples in a fresh order; an incomplete last batch is left out, so
-that all mini-batches have the same size and the same noise.
+met the stop rule, or the loss came to the last depth), ``epoch limit``, or ``diverged`` (its loss,
+or the length of its weights, is not finite). Where the plan gives every seed a budget, it trains on
+past the stop rule until it has spent it, and is then ``reached`` or, short of the stop rule,
+``budget spent``. Every epoch visits the samples in a fresh order; an incomplete last batch is left
+out, so that all mini-batches have the same size and the same noise.
 
 Where the statistics of batch norms are recomputed, every mini-batch is normalised by its own
 statistics, and no step keeps running averages: methods that take two gradients of one mini-batch
@@ -34,8 +36,8 @@ from symgeom.ground.types import Parameters
 from symgeom.landscape.problem import Problem
 from symgeom.landscape.problem.evaluation import laid_out
 from symgeom.landscape.problem.losses import check_precision
-from symgeom.learning.optimizers.adversarial import random_labels
 from symgeom.learning.optimizers.method import Method, Pretraining
+from symgeom.learning.training.copies import Copies
 from symgeom.learning.training.plan import Observer, Plan, RestorableObserver, Trained
 from symgeom.learning.training.population import Population, trains_together
 from symgeom.learning.training.saved import Saved, restored_outcome
@@ -67,9 +69,9 @@ def train(
         Batch size, stop rule, and how to compute.
     generators : sequence of torch.Generator
         One per member, on the CPU. It draws the member's random labels if the method begins with
-        them, the seed of its noise if the method has any, the seed of what its layers draw
-        (dropout) if they do, and then for each epoch the order of its data and, batch by batch,
-        what augmentation needs.
+        them, and the entries of the inputs that are zeroed there; the seed of its noise if the
+        method has any; the seed of what its layers draw (dropout) if they do; and then for each
+        epoch the order of its data and, batch by batch, what augmentation needs.
     observe : callable, optional
         Sees every step of the training on the true labels; ``members`` (int64) says which entries
         of ``start`` are in the stack.
@@ -82,12 +84,12 @@ def train(
     Raises
     ------
     SymgeomError
-        If there are no members, or not one generator for each; if the start is of another
-        architecture than the problem's; if a mini-batch holds more samples than there are, the
-        weights have another precision than the data, or the optimizer could not finish; if
-        checkpoints are kept with an observer that cannot keep what it knows; or if the network
-        cannot be trained as it says: all of it is frozen, replicas of a seed are frozen apart, or
-        it does in training mode what no step could repeat.
+        If there are no members, or not one generator for each, or not one budget for each seed; if
+        the start is of another architecture than the problem's; if a mini-batch holds more samples
+        than there are, the weights have another precision than the data, or the optimizer could not
+        finish; if checkpoints are kept with an observer that cannot keep what it knows; or if the
+        network cannot be trained as it says: all of it is frozen, replicas of a seed are frozen
+        apart, or it does in training mode what no step could repeat.
 
     Examples
     --------
@@ -102,6 +104,7 @@ def train(
     _check_members(start, method, generators)
     problem.architecture.check({name: tensor[0] for name, tensor in start.items()})
     _check_plan(problem, method, plan, observe)
+    _check_budgets(plan, method, seeds=len(generators) // method.members_per_seed)
     check_precision(start, problem.inputs)
     members = len(generators)
     _check_frozen(problem, start, method)
@@ -119,24 +122,32 @@ def train(
         key=f"{method} {plan} {data}, {members} networks, {together}, {weights}",
     )
     labels = problem.targets.expand(members, -1)
-    saved = stage.read()
     pretraining = method.pretraining()
     if pretraining is None:
-        return stage.run(start, labels, saved)
-    return _train_in_two_stages(stage, pretraining, start, labels, saved)
+        return stage.run(start, labels, stage.read())
+    return _train_in_two_stages(stage, pretraining, start, labels)
 
 
 def _train_in_two_stages(
-    stage: Stage, pretraining: Pretraining, start: Parameters, labels: Tensor, saved: Saved | None
+    stage: Stage, pretraining: Pretraining, start: Parameters, labels: Tensor
 ) -> Trained:
     """Train on random labels first, and then on the true ones."""
+    # Drawn before a checkpoint puts the generators where they were: no checkpoint holds them.
+    copies = Copies.drawn(stage.population.problem, pretraining, stage.generators)
+    saved = stage.read()
     if saved is None or saved["earlier"] is None:
-        earlier = _pretrain(stage, pretraining, start, saved)
+        earlier = _pretrain(stage, pretraining, copies, start, saved)
         saved = None
     else:
         device = stage.population.problem.inputs.device
         earlier = restored_outcome(saved["earlier"], device)
     trained = replace(stage, earlier=earlier).run(earlier.parameters, labels, saved)
+    at_depths = tuple(_after(earlier, state) for state in trained.at_depths)
+    return replace(_after(earlier, trained), at_depths=at_depths)
+
+
+def _after(earlier: Trained, trained: Trained) -> Trained:
+    """Return the outcome of a second stage, with what the first one has cost."""
     return replace(
         trained,
         gradients=trained.gradients + earlier.gradients,
@@ -146,33 +157,25 @@ def _train_in_two_stages(
 
 
 def _pretrain(
-    stage: Stage, pretraining: Pretraining, start: Parameters, saved: Saved | None
+    stage: Stage, pretraining: Pretraining, copies: Copies, start: Parameters, saved: Saved | None
 ) -> Trained:
     """Train on random labels, from the start or from a checkpoint."""
-    targets = stage.population.problem.targets
-    if saved is None:
-        labels = _random_labels(targets, pretraining.corruption, stage.generators)
-    else:
-        labels = targets.expand(len(stage.generators), -1)  # the checkpoint holds the random ones
     plan = replace(
         stage.plan,
         epochs=pretraining.epochs,
         stop_error=pretraining.stop_error,
         stop_loss=math.inf,
         least_epochs=1,
+        depths=(),
     )
-    first_stage = replace(stage, method=pretraining.method, plan=plan, observe=None)
-    return first_stage.run(start, labels, saved)
-
-
-def _random_labels(targets: Tensor, share: float, generators: Sequence[torch.Generator]) -> Tensor:
-    """Draw random labels for every member, for a share of the samples."""
-    classes = int(targets.max()) + 1
-    rows = []
-    for generator in generators:
-        row = random_labels(targets, classes, generator=generator, share=share)
-        rows.append(row)
-    return torch.stack(rows)
+    first_stage = replace(
+        stage,
+        method=pretraining.method,
+        plan=plan,
+        observe=None,
+        copies=None if copies.are_inputs else copies,
+    )
+    return first_stage.run(start, copies.labels, saved)
 
 
 def _check_members(
@@ -207,6 +210,21 @@ def _check_frozen(problem: Problem, start: Parameters, method: Method) -> None:
                 f"'{name}': the mean of their weights would fit none of them. Give the replicas of "
                 "a seed the same frozen tensors."
             )
+
+
+def _check_budgets(plan: Plan, method: Method, *, seeds: int) -> None:
+    """Raise unless there is a budget for every seed, or none at all."""
+    if plan.budgets is None:
+        return
+    if len(plan.budgets) != seeds:
+        raise SymgeomError(
+            f"Cannot train {seeds} seeds with {len(plan.budgets)} budgets: give one for each."
+        )
+    if method.pretraining() is not None:
+        raise SymgeomError(
+            f"Cannot train '{method.name}' at a budget: its first stage, on random labels, would "
+            "spend a part that nobody has set. Leave the budgets out, or choose another optimizer."
+        )
 
 
 def _check_plan(problem: Problem, method: Method, plan: Plan, observe: Observer | None) -> None:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -61,9 +62,16 @@ class Plan:
         these.
     least_epochs : int
         No seed stops before this many.
+    budgets : tuple of int, optional
+        Gradients of single samples, one number per seed: a seed trains on past the stop rule, and
+        ends at the first evaluation at which it has spent as many.
     evaluate_every : int
         Epochs between evaluations on the whole training set, which the stop rule needs; the last
         epoch is always evaluated.
+    depths : tuple of float
+        Training losses, each smaller than the one before. If there are any, a seed is done at the
+        last of them, whatever ``stop_error`` and ``stop_loss`` are, and the network of each seed at
+        the first evaluation at or below each of them is part of what training yields.
     augment : callable, optional
         Called as ``augment(inputs, generator)`` with each member's mini-batch and that member's own
         generator (on the CPU, wherever the inputs are), which also draws the order of its data.
@@ -85,7 +93,9 @@ class Plan:
     stop_error: float = 0.0
     stop_loss: float = math.inf
     least_epochs: int = 1
+    budgets: tuple[int, ...] | None = None
     evaluate_every: int = 1
+    depths: tuple[float, ...] = ()
     augment: Callable[[Tensor, torch.Generator], Tensor] | None = field(default=None, repr=False)
     together: str = "auto"
     autocast: torch.dtype | None = None
@@ -101,6 +111,12 @@ class Plan:
                 raise SymgeomError(
                     f"Cannot train with {name} = {count!r}: give a positive whole number."
                 )
+        for budget in self.budgets or ():
+            if type(budget) is not int or budget < 1:
+                raise SymgeomError(
+                    f"Cannot train a seed with a budget of {budget!r} gradients of samples: "
+                    "give a positive whole number."
+                )
         for name in ("stop_error", "stop_loss"):
             threshold = getattr(self, name)
             if not threshold >= 0:
@@ -113,8 +129,23 @@ class Plan:
                 f"Cannot train at least {self.least_epochs} and at most {self.epochs} epochs: "
                 "raise epochs."
             )
+        _check_depths(self.depths)
         check_choice(self.together, TOGETHER, "way to train a population (together)")
         check_choice(self.autocast, (None, torch.bfloat16), "precision for autocast")
+
+
+def _check_depths(depths: tuple[float, ...]) -> None:
+    """Raise unless training losses are positive and each is smaller than the one before."""
+    if any(not depth > 0 for depth in depths):
+        raise SymgeomError(
+            f"Cannot train to the losses {list(depths)}, which no network could all reach: "
+            "give positive numbers."
+        )
+    if any(later >= earlier for earlier, later in pairwise(depths)):
+        raise SymgeomError(
+            f"Cannot train to the losses {list(depths)} one after another: let each be smaller "
+            "than the one before."
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +158,7 @@ class Trained:
         Stacked networks, one per seed, each as it was when the seed ended (not finite if it
         diverged). Where statistics of batch norms are recomputed, they are those of these weights
         on the training inputs.
-    status : tuple of {"reached", "epoch limit", "diverged"}
+    status : tuple of {"reached", "epoch limit", "budget spent", "diverged"}
         How each seed ended.
     epochs : Tensor of int64, shape (seed,)
         Epochs run.
@@ -146,6 +177,10 @@ class Trained:
         Epochs that were taken over from a checkpoint.
     pretraining : Trained or None
         The first stage, on random labels.
+    at_depths : tuple of Trained
+        For each of ``plan.depths`` the seeds as they were at the first evaluation at or below it,
+        with the status "reached" and their budget and history up to there; those that never were
+        are as they ended.
     """
 
     parameters: Parameters
@@ -158,3 +193,4 @@ class Trained:
     together: bool
     resumed_from: int = 0
     pretraining: "Trained | None" = None
+    at_depths: "tuple[Trained, ...]" = ()

@@ -1,12 +1,14 @@
 """What is recorded of every seed, whether it is still in training or not."""
 
 import math
+from dataclasses import replace
 from typing import NamedTuple, TypedDict
 
 import torch
 from torch import Tensor
 
 from symgeom.ground.types import stack, unstack
+from symgeom.learning.training.depths import NEVER, Depths, DepthsState
 from symgeom.learning.training.plan import Plan, Trained
 
 
@@ -35,6 +37,7 @@ class RecordState(TypedDict):
     gradients: Tensor
     loss: Tensor
     error: Tensor
+    depths: DepthsState
 
 
 class Record:
@@ -50,13 +53,16 @@ class Record:
     Attributes
     ----------
     status : list of str
-        How the seeds ended; "epoch limit" until they do.
+        How the seeds ended; "epoch limit" until they do. One that has spent its budget has
+        "reached" the stop rule if it meets it then, else it says "budget spent".
     networks : list of dict
         The networks of the seeds that have ended; empty for the others.
     epochs, gradients : Tensor of int64, shape (seed,)
         Epochs run, and mini-batch gradients evaluated.
     loss, error : Tensor of float64, shape (seed, epoch)
         The history.
+    depths : Depths
+        The networks of the seeds at the depths of the plan.
     """
 
     def __init__(self, seeds: int, plan: Plan) -> None:
@@ -67,6 +73,7 @@ class Record:
         self.gradients = torch.zeros(seeds, dtype=torch.int64)
         self.loss = torch.full((seeds, plan.epochs + 1), math.nan, dtype=torch.float64)
         self.error = torch.full((seeds, plan.epochs + 1), math.nan, dtype=torch.float64)
+        self.depths = Depths(plan.depths, seeds)
 
     def write_epoch(
         self, epoch: int, seeds: Tensor, evaluation: Evaluation, *, may_stop: bool
@@ -95,9 +102,16 @@ class Record:
         self.loss[seeds, epoch] = loss
         self.error[seeds, epoch] = error
         diverged = ~torch.isfinite(loss + _squared_lengths(evaluation.networks).cpu())
-        reached = self._reached(epoch, loss, error) & may_stop
-        ended = diverged | reached | (epoch == self._plan.epochs)
+        counts = may_stop and epoch >= self._plan.least_epochs
+        reached = self._reached(loss, error) & counts
+        spent = self._spent(seeds)
+        if self._plan.budgets is not None:
+            reached &= spent
+        ended = diverged | reached | spent | (epoch == self._plan.epochs)
         networks = unstack(evaluation.networks)
+        if counts:
+            sound = loss.masked_fill(diverged, math.nan)
+            self.depths.write(epoch, seeds, sound, self.gradients[seeds], networks)
         for row, seed in enumerate(seeds.tolist()):
             if not ended[row]:
                 continue
@@ -106,10 +120,19 @@ class Record:
                 self.status[seed] = "diverged"
             elif reached[row]:
                 self.status[seed] = "reached"
+            elif spent[row]:
+                self.status[seed] = "budget spent"
         return ~ended
 
     def trained(self, *, together: bool, resumed_from: int) -> Trained:
         """Return the record of a training that has ended."""
+        trained = self._ended(together=together, resumed_from=resumed_from)
+        levels = range(len(self._plan.depths))
+        at_depths = tuple(self._at_depth(trained, level) for level in levels)
+        return replace(trained, at_depths=at_depths)
+
+    def _ended(self, *, together: bool, resumed_from: int) -> Trained:
+        """Return the seeds as they ended."""
         return Trained(
             parameters=stack(self.networks),
             status=tuple(self.status),
@@ -131,6 +154,7 @@ class Record:
             "gradients": self.gradients,
             "loss": self.loss,
             "error": self.error,
+            "depths": self.depths.saved(),
         }
 
     def restore(self, saved: RecordState, device: torch.device) -> None:
@@ -140,16 +164,48 @@ class Record:
         self.gradients = saved["gradients"]
         self.loss = saved["loss"]
         self.error = saved["error"]
+        self.depths.restore(saved["depths"], device)
         self.networks = []
         for network in saved["networks"]:
             moved = {name: tensor.to(device) for name, tensor in network.items()}
             self.networks.append(moved)
 
-    def _reached(self, epoch: int, loss: Tensor, error: Tensor) -> Tensor:
+    def _at_depth(self, ended: Trained, level: int) -> Trained:
+        """Return the seeds as they were at a depth; those that never came there as they ended."""
+        came = self.depths.epochs[level] != NEVER
+        networks = []
+        status = []
+        for seed, at_depth in enumerate(self.depths.networks[level]):
+            networks.append(at_depth or self.networks[seed])
+            status.append("reached" if at_depth else self.status[seed])
+        epochs = self.depths.epochs[level].where(came, self.epochs)
+        gradients = self.depths.gradients[level].where(came, self.gradients)
+        later = torch.arange(self._plan.epochs + 1) > epochs[:, None]
+        return replace(
+            ended,
+            parameters=stack(networks),
+            status=tuple(status),
+            epochs=epochs,
+            gradients=gradients,
+            sample_gradients=gradients * self._plan.batch_size,
+            loss=self.loss.masked_fill(later, math.nan),
+            error=self.error.masked_fill(later, math.nan),
+        )
+
+    def _reached(self, loss: Tensor, error: Tensor) -> Tensor:
         """Return whether each seed meets the stop rule."""
         plan = self._plan
-        good_enough = (error <= plan.stop_error) & (loss <= plan.stop_loss)
-        return good_enough & (epoch >= plan.least_epochs)
+        if plan.depths:
+            return loss <= plan.depths[-1]
+        return (error <= plan.stop_error) & (loss <= plan.stop_loss)
+
+    def _spent(self, seeds: Tensor) -> Tensor:
+        """Return whether each seed has spent its budget; none has where there are no budgets."""
+        if self._plan.budgets is None:
+            return torch.zeros(len(seeds), dtype=torch.bool)
+        budgets = torch.tensor(self._plan.budgets)
+        sample_gradients = self.gradients * self._plan.batch_size
+        return (sample_gradients >= budgets)[seeds]
 
 
 def _squared_lengths(networks: dict[str, Tensor]) -> Tensor:

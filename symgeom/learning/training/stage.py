@@ -10,10 +10,11 @@ from torch import Tensor
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import Parameters
 from symgeom.learning.optimizers.method import Method
+from symgeom.learning.training.copies import Copies
 from symgeom.learning.training.members import Stack
 from symgeom.learning.training.plan import Observer, Plan, RestorableObserver, Trained
 from symgeom.learning.training.population import Population
-from symgeom.learning.training.record import Record
+from symgeom.learning.training.record import Evaluation, Record
 from symgeom.learning.training.saved import Saved, saved_outcome
 from symgeom.learning.training.steps import direction_of, start_of
 
@@ -77,6 +78,8 @@ class Stage:
         What the training is, by which its checkpoint is recognised.
     earlier : Trained or None
         The outcome of the stage before.
+    copies : Copies or None
+        What the stage trains on, if that is not the training set.
     """
 
     population: Population
@@ -86,6 +89,7 @@ class Stage:
     observe: Observer | None
     key: str
     earlier: Trained | None = None
+    copies: Copies | None = None
 
     def run(self, start: Parameters, labels: Tensor, saved: Saved | None) -> Trained:
         """Train to the end, from the start or from a checkpoint.
@@ -213,7 +217,8 @@ class Stage:
         """Evaluate what training yields now, and drop the seeds that have ended."""
         replicas = self.method.members_per_seed
         networks = self._output(stacked, start)
-        evaluation = self.population.evaluate(networks, stacked.labels[::replicas])
+        members = stacked.members[::replicas]
+        evaluation = self._evaluated(networks, stacked.labels[::replicas], members)
         stay = record.write_epoch(
             stacked.epoch,
             self._seeds(stacked),
@@ -248,7 +253,7 @@ class Stage:
                 self.population,
                 names=tuple(stacked.weights),
                 buffers=stacked.buffers,
-                inputs=self._inputs(index, generators),
+                inputs=self._inputs(index, stacked.members, generators),
                 targets=stacked.labels.gather(1, index),
                 draws=self._draws(stacked, step),
             )
@@ -272,10 +277,13 @@ class Stage:
         return index.split(self.plan.batch_size, 1)[:whole_batches]
 
     def _inputs(
-        self, index: Tensor, generators: Sequence[torch.Generator]
+        self, index: Tensor, members: Tensor, generators: Sequence[torch.Generator]
     ) -> Tensor | list[Tensor]:
         """Return the mini-batches of all members, augmented if the plan says so."""
-        inputs = self.population.samples(index)
+        if self.copies is None:
+            inputs = self.population.samples(index)
+        else:
+            inputs = self.copies.samples(index, members)
         augment = self.plan.augment
         if augment is None:
             return inputs
@@ -285,7 +293,13 @@ class Stage:
     def _losses(self, stacked: Stack, weights: Parameters) -> Tensor:
         """Return the training losses of stacked weights."""
         networks = {**weights, **stacked.buffers}
-        return self.population.evaluate(networks, stacked.labels).loss
+        return self._evaluated(networks, stacked.labels, stacked.members).loss
+
+    def _evaluated(self, networks: Parameters, labels: Tensor, members: Tensor) -> Evaluation:
+        """Evaluate stacked networks on all that their members train on."""
+        if self.copies is None:
+            return self.population.evaluate(networks, labels)
+        return self.copies.evaluate(self.population, networks, labels, members)
 
     def _step(
         self, stacked: Stack, gradient_at: BatchGradient, learning_rate: float, step: int

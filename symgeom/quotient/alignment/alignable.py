@@ -51,18 +51,20 @@ def check_alignable(spec: SymmetrySpec, networks: Iterable[tuple[Hashable, Param
 
 def _check_same_precision(params: Parameters, first: Parameters, what: str) -> None:
     for name, tensor in params.items():
-        if tensor.dtype != first[name].dtype:
+        standard = first[name].dtype
+        if tensor.dtype != standard:
             raise SymgeomError(
                 f"Cannot align {what}: its tensor '{name}' has type {tensor.dtype}, that of the "
-                f"first network {first[name].dtype}. Cast both networks to one precision."
+                f"first network {standard}. Cast both networks to one precision."
             )
 
 
 def _check_matchable(spec: SymmetrySpec, params: Parameters) -> None:
-    for tensor_name in trainable_tensors(spec):
-        tensor = params[tensor_name]
-        if tensor.dtype not in PRECISIONS or tensor.device.type != "cpu":
+    for name in trainable_tensors(spec):
+        dtype = params[name].dtype
+        device = params[name].device
+        if dtype not in PRECISIONS or device.type != "cpu":
             raise SymgeomError(
-                f"Cannot align networks of type {tensor.dtype} on device '{tensor.device}': they "
-                "are matched on the CPU in float32 or float64. Move and cast both networks first."
+                f"Cannot align networks of type {dtype} on device '{device}': they are matched on "
+                "the CPU in float32 or float64. Move and cast both networks first."
             )

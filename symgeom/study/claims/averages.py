@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from symgeom.study.claims.evidence import Evidence, Fraction, Student, Throughout
+from symgeom.study.claims.evidence import Evidence, Fraction, Largest, Student, Throughout
 from symgeom.study.claims.jackknife import leave_one_out, student
 from symgeom.study.claims.question import Answer, Question
 from symgeom.study.claims.record import FEWEST
@@ -131,6 +131,41 @@ def ask_over_arms(selection: Selection, side: str) -> Question:
     return _question(average, sorted_units, side)
 
 
+def ask_below_lowest(selection: Selection, side: str, *, others: Sequence[str] = ()) -> Question:
+    """Ask for the mean of one column minus the lowest of the means of the others.
+
+    Parameters
+    ----------
+    selection : Selection
+        Minima or pairs, with two columns or more.
+    side : str
+        What the selection is, for the note.
+    others : sequence of str
+        What the other columns are; the note has the difference from each of them.
+
+    Returns
+    -------
+    Question
+        The difference, as the mean over arms; it shall hold whichever arm is left out.
+    """
+    sorted_units = by_arm(selection)
+
+    def difference() -> Answer:
+        means = sorted_units.means(leave_one_out(sorted_units.networks))
+        contrasts = []
+        for other in range(1, means.shape[2]):
+            in_arms = means[..., 0] - means[..., other]
+            contrasts.append(over_arms(in_arms, sorted_units.selection.strata))
+        remark = sorted_units.remark(means[0, :, 0] - means[0, :, 1:].min(axis=1))
+        if others:
+            pairs = zip(others, contrasts, strict=True)
+            words = [f"{name} {contrast.estimate:.3g}" for name, contrast in pairs]
+            remark = f"from {', '.join(words)}; {remark}"
+        return Answer(Largest(contrasts), remark)
+
+    return _question(difference, sorted_units, side)
+
+
 def ask_fraction(selection: Selection, side: str) -> Question:
     """Ask for the mean over arms of the fraction of the units for which something is true.
 
@@ -159,7 +194,8 @@ def ask_fraction(selection: Selection, side: str) -> Question:
         ways: list[Evidence] = []
         for columns in subsets(len(names)):
             average = student(means[:, columns].mean(axis=1), strata)
-            most = _disjoint_pairs(strata, names[columns])
+            units = np.any([sorted_units.parts[name] for name in names[columns]], axis=0)
+            most = disjoint_pairs(sorted_units.selection.members[units])
             ways.append(_fraction(average, most))
         evidence = Throughout(ways[0].estimate, ways)
         true_units = int(sorted_units.selection.values.sum())
@@ -169,11 +205,31 @@ def ask_fraction(selection: Selection, side: str) -> Question:
     return _question(fraction, sorted_units, side)
 
 
-def _disjoint_pairs(strata: NDArray[np.str_], names: NDArray[np.str_]) -> float:
-    """Return how many pairs without common networks there are in some parts."""
-    if BETWEEN in names:
-        return len(strata) / 2
-    return float(np.isin(strata, names).sum()) / 2
+def disjoint_pairs(pairs: NDArray[np.int64]) -> int:
+    """Return how many pairs without common networks there are, taken in their sorted order.
+
+    Parameters
+    ----------
+    pairs : array of int, shape (pair, 2)
+        The networks of each pair.
+
+    Returns
+    -------
+    int
+        All pairs of six networks have three.
+
+    Examples
+    --------
+    >>> disjoint_pairs(np.array([[0, 1], [0, 2], [0, 3]]))
+    1
+    """
+    networks: set[int] = set()
+    count = 0
+    for pair in sorted(map(sorted, pairs.tolist())):
+        if networks.isdisjoint(pair):
+            networks.update(pair)
+            count += 1
+    return count
 
 
 def _fraction(average: Student, most: float) -> Fraction:

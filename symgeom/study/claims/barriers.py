@@ -4,18 +4,18 @@ The paper is that of :mod:`symgeom.study.claims.flatness`; statistics and thresh
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import xarray as xr
 
-from symgeom.study.claims.averages import by_arm, over_arms
+from symgeom.study.claims.averages import ask_below_lowest
 from symgeom.study.claims.claim import Claim
-from symgeom.study.claims.evidence import Largest
 from symgeom.study.claims.flatness import SOURCE
-from symgeom.study.claims.jackknife import leave_one_out
+from symgeom.study.claims.gates import all_at_the_ceiling, equal_depth, headroom
 from symgeom.study.claims.measured import Measured
-from symgeom.study.claims.question import Answer, Question, ask_difference
+from symgeom.study.claims.question import Question, ask_difference
 from symgeom.study.claims.scope import path_words
 from symgeom.study.claims.selection import select_pairs
 
@@ -75,7 +75,9 @@ def variant_words(measured: Measured) -> Mapping[str, object]:
     return {"variant": variant, "others": others, **path_words(measured)}
 
 
-def difference_of_barriers(measured: Measured, *, first: str, second: str) -> Question:
+def difference_of_barriers(
+    measured: Measured, *, first: str, second: str, measure: str = "barrier"
+) -> Question:
     """Ask for the mean barrier inside one role's arms minus that inside another's.
 
     Parameters
@@ -84,6 +86,8 @@ def difference_of_barriers(measured: Measured, *, first: str, second: str) -> Qu
         With ``barrier(pair, variant, split)`` in the stage "paths".
     first, second : str
         The two roles.
+    measure : {"barrier", "relative_barrier"}
+        The barrier, or its share of the headroom.
 
     Returns
     -------
@@ -91,7 +95,7 @@ def difference_of_barriers(measured: Measured, *, first: str, second: str) -> Qu
         The difference of the mean barriers with all symmetries removed.
     """
     paths = measured.stages["paths"]
-    on_training_data = paths["barrier"].sel(split="train", drop=True)
+    on_training_data = paths[measure].sel(split="train", drop=True)
     barrier = on_training_data.reindex(variant=[full_variant(paths)])
     selection = select_pairs(
         barrier, measured.minima_as(first, second), measured.arms(first, second)
@@ -114,6 +118,40 @@ def full_below_partial(measured: Measured) -> Question:
     """
     variant = full_variant(measured.stages["paths"])
     return below_the_lowest(measured, variant=variant, others=PARTIAL[variant])
+
+
+def partial_at_the_ceiling(measured: Measured) -> str:
+    """Say how many pairs are at the ceiling with symmetries removed or not, if many are.
+
+    Parameters
+    ----------
+    measured : Measured
+        With ``relative_barrier(pair, variant, split)`` in the stage "paths".
+
+    Returns
+    -------
+    str
+        As from :func:`~symgeom.study.claims.gates.all_at_the_ceiling`.
+    """
+    variant = full_variant(measured.stages["paths"])
+    return all_at_the_ceiling(measured, variants=(variant, *PARTIAL[variant]))
+
+
+def ends_have_errors(measured: Measured) -> bool:
+    """Say whether any minimum has a training error, so that headrooms differ.
+
+    Parameters
+    ----------
+    measured : Measured
+        With ``train_error(arm, seed)`` of the minima.
+
+    Returns
+    -------
+    bool
+        False where a barrier relative to the headroom says what the barrier says.
+    """
+    usable = measured.minima["usable"]
+    return bool((measured.minima["train_error"].where(usable) > 0).any())
 
 
 def below_the_lowest(measured: Measured, *, variant: str, others: Sequence[str]) -> Question:
@@ -139,19 +177,7 @@ def below_the_lowest(measured: Measured, *, variant: str, others: Sequence[str])
     on_training_data = paths["barrier"].sel(split="train", drop=True)
     barrier = on_training_data.reindex(variant=[variant, *others])
     selection = select_pairs(barrier.isel(pair=inside_arms), measured.minima)
-    pairs = by_arm(selection)
-    strata = pairs.selection.strata
-
-    def difference() -> Answer:
-        means = pairs.means(leave_one_out(pairs.networks))
-        contrasts = []
-        for other in range(1, means.shape[2]):
-            contrasts.append(over_arms(means[..., 0] - means[..., other], strata))
-        in_arms = means[0, :, 0] - means[0, :, 1:].min(axis=1)
-        return Answer(Largest(contrasts), pairs.remark(in_arms))
-
-    sizes = {"the study": len(pairs.selection.values)}
-    return Question(difference, strata, sizes, pairs.selection.left_out)
+    return ask_below_lowest(selection, "the study")
 
 
 def lower_barriers(identifier: str, first: str, second: str) -> Claim:
@@ -186,12 +212,45 @@ def lower_barriers(identifier: str, first: str, second: str) -> Claim:
         stages=("minima", "paths"),
         ask=partial(difference_of_barriers, first=first, second=second),
         words=variant_words,
+        gates=equal_depth(first, second) + headroom(first, second, full_variant),
+    )
+
+
+def lower_relative_barriers(identifier: str, first: str, second: str) -> Claim:
+    """Claim the same of barriers relative to the headroom.
+
+    Parameters
+    ----------
+    identifier : str
+        Name of the claim.
+    first, second : str
+        The two roles.
+
+    Returns
+    -------
+    Claim
+        It is asked where minima have training errors.
+    """
+    return replace(
+        lower_barriers(identifier, first, second),
+        statement=(
+            f"Along geodesics, with all symmetries removed, barriers between minima of {{{first}}} "
+            f"take less of the headroom than those of {{{second}}}."
+        ),
+        statistic=(
+            "mean barrier of the training error as a share of the room below the error of guessing "
+            f"('{{variant}}') within an arm, {first} minus {second}; {{grid}}; {{samples}}"
+        ),
+        ask=partial(difference_of_barriers, first=first, second=second, measure="relative_barrier"),
+        applies=ends_have_errors,
     )
 
 
 CLAIMS = (
     lower_barriers("H3a", "flat", "sharp"),
     lower_barriers("H3a-reference", "flat", "reference"),
+    lower_relative_barriers("H3a-relative", "flat", "sharp"),
+    lower_relative_barriers("H3a-reference-relative", "flat", "reference"),
     Claim(
         identifier="H3b",
         statement=(
@@ -208,5 +267,6 @@ CLAIMS = (
         stages=("minima", "paths"),
         ask=full_below_partial,
         words=variant_words,
+        gates=(partial_at_the_ceiling,),
     ),
 )

@@ -9,9 +9,12 @@ from symgeom.study.claims.averages import ask_fraction, ask_over_arms
 from symgeom.study.claims.claim import Claim
 from symgeom.study.claims.flatness import SOURCE
 from symgeom.study.claims.measured import Measured
-from symgeom.study.claims.question import Question
+from symgeom.study.claims.question import Answer, Question
 from symgeom.study.claims.scope import chain_words
 from symgeom.study.claims.selection import select_pairs
+
+MOST = 0.5
+"""The fraction of pairs that is claimed to be connected: the median pair is."""
 
 
 def fraction_connected(measured: Measured) -> Question:
@@ -34,7 +37,14 @@ def fraction_connected(measured: Measured) -> Question:
     selection = select_pairs(chains["bend_error"] - worse_end, measured.minima)
     connected = selection.values <= measured.bend_threshold
     connections = replace(selection, values=connected.astype(float))
-    return ask_fraction(connections, "pairs")
+    question = ask_fraction(connections, "pairs")
+
+    def fraction() -> Answer:
+        answer = question.answer()
+        rises = f"mean rise {selection.values.mean():.2g}, largest {selection.values.max():.2g}"
+        return replace(answer, remark=f"{answer.remark}; {rises}")
+
+    return replace(question, answer=fraction)
 
 
 def gain_of_bending(measured: Measured) -> Question:
@@ -60,8 +70,8 @@ CLAIMS = (
     Claim(
         identifier="H4",
         statement=(
-            "Pairs of minima are connected by a polygonal chain with one bend, its training error "
-            "at most {threshold:g} above that of its worse end."
+            "Most pairs of minima are connected by a polygonal chain with one bend, its training "
+            "error at most {threshold:g} above that of its worse end."
         ),
         source=SOURCE,
         statistic=(
@@ -70,7 +80,7 @@ CLAIMS = (
             "{grid}; {samples}"
         ),
         unit_of_n="pairs",
-        threshold=0.9,
+        threshold=MOST,
         direction="above",
         stages=("minima", "chains"),
         ask=fraction_connected,

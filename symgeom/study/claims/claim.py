@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from symgeom.study.claims.gates import Gate
 from symgeom.study.claims.measured import ROLES, Measured
 from symgeom.study.claims.question import Question
 from symgeom.study.claims.record import Direction, Kind, Unit
@@ -54,6 +55,8 @@ class Claim:
         The model with known theory of which it is asked; empty: of every case of a study.
     kind : {"claim", "check"}
         A check asks what can hardly fail, such as an identity.
+    gates : tuple of callable
+        What must be alike before it is judged (:mod:`symgeom.study.claims.gates`).
     """
 
     identifier: str
@@ -69,11 +72,17 @@ class Claim:
     words: Callable[[Measured], Mapping[str, object]] = no_words
     model: str = ""
     kind: Kind = "claim"
+    gates: tuple[Gate, ...] = ()
 
     def is_asked_of(self, measured: Measured) -> bool:
         """Say whether the case has what the claim needs."""
         has_stages = all(stage in measured.stages for stage in self.stages)
         return has_stages and self.applies(measured)
+
+    def closed_gates(self, measured: Measured) -> str:
+        """Say why it is not judged; nothing if all its gates are open."""
+        reasons = [gate(measured) for gate in self.gates]
+        return "; ".join(reason for reason in reasons if reason)
 
     def about(self, measured: Measured) -> tuple[str, str]:
         """Return the statement and the statistic with the words of a case."""

@@ -1,14 +1,16 @@
 """Controls: what the claims would look like if another cause were at work.
 
-Flat and sharp optimizers differ in more than flatness (weight decay, step size), and networks could
-be near each other because they saw the data in the same order. Each control asks one such question
-with the arms that isolate it; it is asked only of studies that have these arms.
+Flat and sharp optimizers differ in more than flatness (weight decay, step size, gradients per
+step), and networks could be near each other because they saw the data in the same order. Each
+control asks one such question with the arms that isolate it; it is asked only of studies that have
+these arms.
 """
 
 import math
 from dataclasses import replace
 from functools import partial
 
+from symgeom.study.claims.barriers import lower_barriers
 from symgeom.study.claims.claim import Claim
 from symgeom.study.claims.distances import (
     DISTANCE,
@@ -17,6 +19,7 @@ from symgeom.study.claims.distances import (
     select_distances,
 )
 from symgeom.study.claims.flatness import flatter
+from symgeom.study.claims.gates import equal_depth
 from symgeom.study.claims.measured import Measured
 from symgeom.study.claims.question import Answer, Question
 
@@ -45,6 +48,45 @@ def difference_of_orders(measured: Measured) -> Question:
     return replace(question, answer=difference)
 
 
+def at_equal_compute(claim: Claim) -> Claim:
+    """Ask a claim about the flat arm against the reference at the flat arm's budget.
+
+    Parameters
+    ----------
+    claim : Claim
+        About the roles "flat" and "equal_budget".
+
+    Returns
+    -------
+    Claim
+        The same claim. It says, with the losses, that minima of equal compute differ in depth.
+    """
+    first_letter = claim.statement[0].lower()
+    return replace(
+        claim,
+        statement=(
+            f"At equal compute, though not at equal depth, {first_letter}{claim.statement[1:]}"
+        ),
+        source="control, ours",
+        ask=partial(_ask_with_losses, claim=claim),
+        applies=HAS_EQUAL_BUDGET,
+    )
+
+
+def _ask_with_losses(measured: Measured, *, claim: Claim) -> Question:
+    """Ask a claim, and remark the mean training losses of its arms."""
+    question = claim.ask(measured)
+    losses = measured.minima["train_loss"].where(measured.minima["usable"])
+    words = []
+    for arm in measured.arms("flat", "equal_budget"):
+        words.append(f"{arm} {float(losses.sel(arm=arm).mean()):.2g}")
+
+    def answer() -> Answer:
+        return replace(question.answer(), remark=f"mean training loss: {', '.join(words)}")
+
+    return replace(question, answer=answer)
+
+
 def has_role(measured: Measured, *, role: str) -> bool:
     """Say whether a study names an arm for a role.
 
@@ -65,8 +107,12 @@ def has_role(measured: Measured, *, role: str) -> bool:
 
 HAS_UNREGULARISED = partial(has_role, role="unregularised")
 HAS_SAME_ORDER = partial(has_role, role="same_order")
+HAS_EQUAL_BUDGET = partial(has_role, role="equal_budget")
 
 CLAIMS = (
+    at_equal_compute(flatter("K-budget", "flat", "equal_budget")),
+    at_equal_compute(nearer("K-budget-distance", "flat", "equal_budget")),
+    at_equal_compute(lower_barriers("K-budget-barrier", "flat", "equal_budget")),
     replace(
         flatter("K-regularisation", "flat", "unregularised"),
         applies=HAS_UNREGULARISED,
@@ -92,5 +138,6 @@ CLAIMS = (
         stages=("minima", "distances"),
         ask=difference_of_orders,
         applies=HAS_SAME_ORDER,
+        gates=equal_depth("reference", "same_order"),
     ),
 )

@@ -85,19 +85,22 @@ def _answer(sorted_units: ByArm) -> Answer:
 
 def _within(selection: Selection, units: NDArray[np.bool_]) -> Student:
     """Return the correlation inside one arm."""
-    arm = selection.strata[selection.members[units][0, 0]]
+    first_network = selection.members[units][0, 0]
+    arm = selection.strata[first_network]
     networks = np.flatnonzero(selection.strata == arm)
+    freedom = len(networks) - 1
     counts = np.ones((1 + len(networks), len(selection.strata)), dtype=np.int64)
     counts[:, networks] = leave_one_out(len(networks))
+    weights = selection.weights(counts)[:, units]
     first, second = selection.values[units].T
-    coefficients = spearman(first, second, selection.weights(counts)[:, units])
-    freedom = len(networks) - 1
+    coefficients = spearman(first, second, weights)
     if freedom < 2:  # two values are always in order
         return Student(np.nan, np.nan, freedom)
     without = np.nan_to_num(coefficients)  # constant without one network: the floor stays
     variances, _ = arm_variances(without, selection.strata[networks])
     variance = max(float(variances[0]), 1 / freedom)
-    return Student(float(coefficients[0]), float(np.sqrt(variance)), freedom)
+    error = float(np.sqrt(variance))
+    return Student(float(coefficients[0]), error, freedom)
 
 
 def _mean_of_parts(parts: Sequence[Student]) -> Throughout:
@@ -148,15 +151,20 @@ def spearman(x: NDArray, y: NDArray, weights: NDArray) -> NDArray:
     """
     first = _centred_ranks(x, weights)
     second = _centred_ranks(y, weights)
-    squares = (weights * first**2).sum(1) * (weights * second**2).sum(1)
-    scale = np.sqrt(squares)
-    return (weights * first * second).sum(1) / np.where(scale > 0, scale, np.nan)
+    of_first = (weights * first**2).sum(1)
+    of_second = (weights * second**2).sum(1)
+    of_both = (weights * first * second).sum(1)
+    scale = np.sqrt(of_first * of_second)
+    return of_both / np.where(scale > 0, scale, np.nan)
 
 
 def _centred_ranks(values: NDArray, weights: NDArray) -> NDArray:
     """Return the mid-ranks in each subset minus their mean, shape (subset, unit)."""
-    lower = values[:, None] > values[None, :]
-    equal = values[:, None] == values[None, :]
-    ranks = weights @ lower.T + (weights @ equal.T + 1) / 2
-    totals = np.maximum(weights.sum(1, keepdims=True), 1)
-    return ranks - (weights * ranks).sum(1, keepdims=True) / totals
+    is_above = values[:, None] > values[None, :]
+    is_equal = values[:, None] == values[None, :]
+    below = weights @ is_above.T
+    equal = weights @ is_equal.T
+    ranks = below + (equal + 1) / 2
+    totals = weights.sum(1, keepdims=True)
+    sums = (weights * ranks).sum(1, keepdims=True)
+    return ranks - sums / np.maximum(totals, 1)

@@ -17,7 +17,7 @@ from symgeom.study.claims.question import Question
 from symgeom.study.claims.record import FEWEST, Direction, Judgement
 from symgeom.study.claims.registry import CLAIMS_OF_CASES, CLAIMS_OF_MODELS
 
-OPTIONAL = ("valleys",)
+OPTIONAL = ("simplices", "valleys")
 """Stages that not every study has."""
 
 SINGULAR = {
@@ -63,7 +63,7 @@ def evaluate(measured: Measured, *, level: float = LEVEL, case: str = "") -> lis
     measured : Measured
         The stages :data:`STAGES`, of which those in :data:`OPTIONAL` may be missing. A role may be
         missing, too; its claims are then undecided. Controls are asked of studies that name
-        "unregularised" or "same_order" arms.
+        "unregularised", "same_order" or "equal_budget" arms.
     level : float
         Coverage of the intervals.
     case : str
@@ -153,8 +153,8 @@ def evaluate_models(
 def judge(claim: Claim, measured: Measured, *, level: float = LEVEL) -> Judgement:
     """Judge one claim.
 
-    It stays undecided if a side has fewer than two units or an arm has fewer than
-    :data:`~symgeom.study.claims.record.FEWEST` networks.
+    It stays undecided if a side has fewer than two units, if an arm has fewer than
+    :data:`~symgeom.study.claims.record.FEWEST` networks, or if one of its gates is closed.
 
     Parameters
     ----------
@@ -188,6 +188,7 @@ def judge(claim: Claim, measured: Measured, *, level: float = LEVEL) -> Judgemen
     )
     if too_few:
         return _with_notes(judgement, too_few, _left_out(question))
+    judgement = replace(judgement, gated=claim.closed_gates(measured))
     answer = question.answer()
     threshold = claim.threshold if answer.threshold is None else answer.threshold
     evidence = answer.evidence

@@ -44,8 +44,8 @@ def as_family(judgements: Iterable[Judgement]) -> list[Judgement]:
 
 def _is_tested(judgement: Judgement) -> bool:
     """Say whether a claim can have a verdict."""
-    has_seeds = judgement.seeds >= FEWEST
-    return judgement.kind == "claim" and has_seeds and math.isfinite(judgement.p)
+    can_be_decided = judgement.seeds >= FEWEST and not judgement.gated
+    return judgement.kind == "claim" and can_be_decided and math.isfinite(judgement.p)
 
 
 def holm(p_values: Sequence[float]) -> NDArray[np.float64]:

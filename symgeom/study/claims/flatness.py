@@ -14,6 +14,7 @@ import xarray as xr
 
 from symgeom.study.claims.claim import Claim
 from symgeom.study.claims.correlation import ask_correlation
+from symgeom.study.claims.gates import equal_depth
 from symgeom.study.claims.measured import Measured
 from symgeom.study.claims.question import Question, ask_difference
 from symgeom.study.claims.scope import noise_words
@@ -126,6 +127,7 @@ def flatter(identifier: str, first: str, second: str) -> Claim:
         stages=("minima", "flatness"),
         ask=partial(difference_of_energies, first=first, second=second),
         words=noise_words,
+        gates=equal_depth(first, second),
     )
 
 

@@ -5,7 +5,6 @@ case, two arms, kind of path and part of the data, with the interval of the jack
 (pairs share networks).
 """
 
-import csv
 from collections.abc import Iterable, Mapping
 from itertools import product
 from pathlib import Path
@@ -14,7 +13,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from symgeom.ground.whole_files import whole
+from symgeom.ground.whole_files import write_rows
 from symgeom.study.claims.jackknife import LEVEL, leave_one_out, student
 from symgeom.study.claims.selection import Selection, select_pairs
 
@@ -27,10 +26,16 @@ COLUMNS = (
     "mean",
     "low",
     "high",
+    "loss_mean",
+    "loss_low",
+    "loss_high",
     "level",
     "pairs",
 )
-"""Columns of the table of barriers; barriers are fractions of the samples."""
+"""Columns of the table of barriers.
+
+Those of the error are fractions of the samples, those of the loss are in nats.
+"""
 
 
 def barrier_intervals(
@@ -45,7 +50,7 @@ def barrier_intervals(
     Parameters
     ----------
     paths, minima : xr.Dataset
-        With ``barrier(pair, variant, split)`` and ``usable(arm, seed)``.
+        With ``barrier(pair, variant, split)``, ``loss_barrier``, too, and ``usable(arm, seed)``.
     case : str
         Name of the case, written into every row.
     level : float
@@ -58,15 +63,18 @@ def barrier_intervals(
         pairs, or no arm two networks.
     """
     barrier = paths["barrier"]
+    tail = (1 - level) / 2
     rows = []
     for variant, split in product(barrier["variant"].values, barrier["split"].values):
         # Selected column by column: most kinds are measured within arms only.
-        column = barrier.sel(variant=variant, split=split, drop=True)
-        selection = select_pairs(column, minima)
-        arms = np.sort(selection.strata[selection.members], axis=1)
-        for first, second in sorted(set(map(tuple, arms.tolist()))):
-            of_arms = (arms == (first, second)).all(axis=1)
-            mean, low, high = _bounds(selection, of_arms, (1 - level) / 2)
+        kind = paths.sel(variant=variant, split=split)
+        errors = select_pairs(kind["barrier"], minima)
+        losses = select_pairs(kind["loss_barrier"], minima)
+        for first, second in sorted(set(map(tuple, _arms(errors).tolist()))):
+            of_arms = (_arms(errors) == (first, second)).all(axis=1)
+            mean, low, high = bounds_of_mean(errors, of_arms, tail)
+            with_loss = (_arms(losses) == (first, second)).all(axis=1)
+            loss_mean, loss_low, loss_high = bounds_of_mean(losses, with_loss, tail)
             row = {
                 "case": case,
                 "first_arm": first,
@@ -76,6 +84,9 @@ def barrier_intervals(
                 "mean": mean,
                 "low": low,
                 "high": high,
+                "loss_mean": loss_mean,
+                "loss_low": loss_low,
+                "loss_high": loss_high,
                 "level": level,
                 "pairs": int(of_arms.sum()),
             }
@@ -83,14 +94,37 @@ def barrier_intervals(
     return sorted(rows, key=_arms_of_row)
 
 
+def _arms(selection: Selection) -> NDArray[np.str_]:
+    """Return the sorted arms of every pair, shape (pair, 2)."""
+    return np.sort(selection.strata[selection.members], axis=1)
+
+
 def _arms_of_row(row: Mapping[str, object]) -> tuple[object, object]:
     return row["first_arm"], row["second_arm"]
 
 
-def _bounds(
+def bounds_of_mean(
     selection: Selection, pairs: NDArray[np.bool_], tail: float
 ) -> tuple[float, float, float]:
-    """Return mean, low and high over some pairs."""
+    """Return the mean over some pairs, and its interval.
+
+    Parameters
+    ----------
+    selection : Selection
+        With one column.
+    pairs : array of bool, shape (unit,)
+        Which pairs.
+    tail : float
+        With what probability the interval is exceeded on either side.
+
+    Returns
+    -------
+    mean, low, high : float
+        The ends are NaN with fewer than two pairs, or where no arm has two networks; without any
+        pair all are.
+    """
+    if not pairs.any():
+        return np.nan, np.nan, np.nan
     networks = np.unique(selection.members[pairs])
     strata = selection.strata[networks]
     members = np.searchsorted(networks, selection.members[pairs])
@@ -104,7 +138,7 @@ def _bounds(
     return average.estimate, average.low(tail), average.high(tail)
 
 
-def write_barriers(path: str | Path, rows: Iterable[Mapping]) -> None:
+def write_barriers(path: str | Path, rows: Iterable[Mapping]) -> bytes:
     """Write the table of barriers as CSV; numbers keep all their digits.
 
     Parameters
@@ -113,8 +147,10 @@ def write_barriers(path: str | Path, rows: Iterable[Mapping]) -> None:
         The file to write.
     rows : iterable of mapping
         As from :func:`barrier_intervals`.
+
+    Returns
+    -------
+    bytes
+        What the file holds.
     """
-    with whole(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    return write_rows(path, COLUMNS, rows)

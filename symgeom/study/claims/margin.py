@@ -1,6 +1,7 @@
 """The claim about margins (H6-margin): flat minima classify the training samples more clearly."""
 
 from symgeom.study.claims.claim import Claim
+from symgeom.study.claims.gates import equal_depth
 from symgeom.study.claims.measured import Measured
 from symgeom.study.claims.question import Question, ask_difference
 from symgeom.study.claims.scope import noise_words
@@ -65,5 +66,6 @@ CLAIMS = (
         ask=difference_of_margins,
         applies=has_margins,
         words=noise_words,
+        gates=equal_depth("flat", "sharp"),
     ),
 )

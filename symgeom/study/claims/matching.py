@@ -5,6 +5,7 @@ from functools import partial
 from symgeom.study.claims.barriers import below_the_lowest
 from symgeom.study.claims.claim import Claim
 from symgeom.study.claims.flatness import PAPER
+from symgeom.study.claims.gates import all_at_the_ceiling
 from symgeom.study.claims.measured import Measured
 from symgeom.study.claims.scope import path_words
 
@@ -48,5 +49,6 @@ CLAIMS = (
         ask=partial(below_the_lowest, variant=ITERATED, others=(SINGLE_PASS,)),
         applies=has_single_pass,
         words=path_words,
+        gates=(partial(all_at_the_ceiling, variants=(ITERATED, SINGLE_PASS)),),
     ),
 )

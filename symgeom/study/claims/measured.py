@@ -16,6 +16,7 @@ ROLES = (
     "adaptive",
     "unregularised",
     "same_order",
+    "equal_budget",
 )
 """The parts that arms can play."""
 
@@ -77,6 +78,28 @@ def named(roles: Roles, role: str) -> str:
     return f"{role} ({arms or 'no arm'})"
 
 
+@dataclass(frozen=True)
+class Tolerances:
+    """How much two sides may differ and still be compared (:mod:`symgeom.study.claims.gates`).
+
+    Attributes
+    ----------
+    error : float
+        Difference of the mean training errors (fraction) of minima that count as equally deep.
+    loss : float
+        Ratio of their mean training losses.
+    ceiling : float
+        Share of the headroom from which on a barrier counts as being at its ceiling.
+    share : float
+        Share of such barriers, on both sides, from which on they are not compared.
+    """
+
+    error: float = 0.01
+    loss: float = 2.0
+    ceiling: float = 0.9
+    share: float = 0.5
+
+
 @dataclass(frozen=True, eq=False)
 class Measured:
     """The stages of one case, and what the study says of its arms.
@@ -90,11 +113,14 @@ class Measured:
     bend_threshold : float
         How much above the training error of its worse end (fraction) a chain may rise to count as
         connecting.
+    tolerances : Tolerances
+        How much two sides may differ and still be compared.
     """
 
     stages: Mapping[str, xr.Dataset]
     roles: Roles = field(default_factory=dict)
     bend_threshold: float = 0.01
+    tolerances: Tolerances = field(default_factory=Tolerances)
 
     @property
     def minima(self) -> xr.Dataset:

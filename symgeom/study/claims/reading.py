@@ -7,7 +7,7 @@ import xarray as xr
 
 from symgeom.store import open_study
 from symgeom.study.claims.evaluate import STAGES
-from symgeom.study.claims.measured import Measured, Roles
+from symgeom.study.claims.measured import Measured, Roles, Tolerances
 
 
 def read_cases(
@@ -17,6 +17,7 @@ def read_cases(
     *,
     roles: Roles,
     bend_threshold: float,
+    tolerances: Tolerances,
 ) -> dict[str, Measured]:
     """Read the stages that the claims need, without weights.
 
@@ -33,6 +34,8 @@ def read_cases(
     bend_threshold : float
         How much above the training error of its worse end (fraction) a chain may rise to count as
         connecting.
+    tolerances : Tolerances
+        How much two sides may differ and still be compared.
 
     Returns
     -------
@@ -49,7 +52,7 @@ def read_cases(
         arrays = {stage: study[case][stage].to_dataset() for stage in stages}
         equivariant = equivariant_arms(arrays["ledgers"])
         all_roles = dict(roles) | {"equivariant": equivariant}
-        measured[case] = Measured(arrays, all_roles, bend_threshold)
+        measured[case] = Measured(arrays, all_roles, bend_threshold, tolerances)
     return measured
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from symgeom.ground.checks import SymgeomError, check_choice
-from symgeom.ground.whole_files import whole
+from symgeom.ground.whole_files import write_rows
 
 Direction = Literal["above", "below", "within"]
 Unit = Literal["seeds", "pairs", "minima", "triples", "draws"]
@@ -68,6 +68,8 @@ class Judgement:
         How many claims of the study were tested together with it, and it.
     family_p : float
         Its p-value, adjusted by Holm for their number.
+    gated : str
+        Why it is not judged (:mod:`symgeom.study.claims.gates`); empty if it is.
 
     Examples
     --------
@@ -96,6 +98,7 @@ class Judgement:
     kind: Kind = "claim"
     family: int = 0
     family_p: float = math.nan
+    gated: str = ""
 
     def __post_init__(self) -> None:
         check_choice(self.direction, DIRECTIONS, f"direction of claim {self.identifier}")
@@ -110,9 +113,10 @@ class Judgement:
         -------
         str
             "supported" on the claimed side ("equivalent" within a threshold), "contradicted" on the
-            other, "undecided" on both, and with fewer than :data:`FEWEST` networks in an arm.
+            other, "undecided" on both, with fewer than :data:`FEWEST` networks in an arm, and
+            behind a closed gate.
         """
-        if self.seeds < FEWEST:
+        if self.seeds < FEWEST or self.gated:
             return "undecided"
         if self.direction == "within":
             return self._equivalence
@@ -166,6 +170,7 @@ COLUMNS = (
     "n",
     "unit_of_n",
     "seeds",
+    "gated",
     "note",
     "source",
 )
@@ -194,7 +199,7 @@ def table(judgements: Iterable[Judgement]) -> list[dict[str, str | float | int]]
     return rows
 
 
-def write_claims(path: str | Path, judgements: Iterable[Judgement]) -> None:
+def write_claims(path: str | Path, judgements: Iterable[Judgement]) -> bytes:
     """Write the claims table as CSV; numbers keep all their digits.
 
     Parameters
@@ -203,11 +208,13 @@ def write_claims(path: str | Path, judgements: Iterable[Judgement]) -> None:
         The file to write.
     judgements : iterable of Judgement
         In the order of the table.
+
+    Returns
+    -------
+    bytes
+        What the file holds.
     """
-    with whole(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(table(judgements))
+    return write_rows(path, COLUMNS, table(judgements))
 
 
 def read_claims(path: str | Path) -> list[Judgement]:
@@ -261,4 +268,5 @@ def _judgement(row: Mapping[str, str]) -> Judgement:
         kind=cast(Kind, row["kind"]),
         family=int(row["family"]),
         family_p=float(row["family_p"]),
+        gated=row["gated"],
     )

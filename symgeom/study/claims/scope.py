@@ -1,6 +1,6 @@
 """On what a statistic is taken: samples, amplitudes and grids, in words for its sentence."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import xarray as xr
 
@@ -92,8 +92,51 @@ def chain_words(measured: Measured) -> Mapping[str, object]:
     }
 
 
+def outermost(imbalances: Sequence[float]) -> list[float]:
+    """Return the imbalances of a walk that are furthest from balance.
+
+    Parameters
+    ----------
+    imbalances : sequence of float
+        Zero is the balanced network.
+
+    Returns
+    -------
+    list of float
+        The smallest and the largest, without zero.
+
+    Examples
+    --------
+    >>> outermost([-4.0, 0.0, 0.5, 4.0])
+    [-4.0, 4.0]
+    """
+    return sorted({min(imbalances), max(imbalances)} - {0.0})
+
+
+def least_positive(imbalances: Sequence[float]) -> list[float]:
+    """Return the imbalance of a walk that is the nearest to balance on the side of long inputs.
+
+    Parameters
+    ----------
+    imbalances : sequence of float
+        Zero is the balanced network.
+
+    Returns
+    -------
+    list of float
+        One, or none if none is positive.
+
+    Examples
+    --------
+    >>> least_positive([-4.0, 0.0, 0.5, 4.0])
+    [0.5]
+    """
+    positive = [value for value in imbalances if value > 0]
+    return sorted(positive)[:1]
+
+
 def walk_words(measured: Measured) -> Mapping[str, object]:
-    """Name the outermost imbalances of a walk.
+    """Name the imbalances of a walk.
 
     Parameters
     ----------
@@ -103,10 +146,14 @@ def walk_words(measured: Measured) -> Mapping[str, object]:
     Returns
     -------
     mapping of str to object
-        ``imbalances``.
+        All as ``grid``, and what ``outermost`` and ``least_positive`` return, under their names.
     """
-    imbalances = measured.stages["valleys"]["imbalance"].values
-    return {"imbalances": f"{imbalances.min():g} and {imbalances.max():g}"}
+    imbalances = measured.stages["valleys"]["imbalance"].values.tolist()
+    return {
+        "grid": ", ".join(f"{value:g}" for value in sorted(imbalances)),
+        "outermost": " and ".join(f"{value:g}" for value in outermost(imbalances)),
+        "least_positive": " and ".join(f"{value:g}" for value in least_positive(imbalances)),
+    }
 
 
 def _grid(arrays: xr.Dataset) -> str:

@@ -133,7 +133,7 @@ def select_minima(
     Selection
         One unit per usable minimum with finite values.
     """
-    networks, left_out = _networks(minima, arms)
+    networks, left_out = usable_networks(minima, arms)
     reindexed = array.reindex(arm=minima["arm"], seed=minima["seed"])
     measured = reindexed.transpose("arm", "seed", ...)
     columns = math.prod(measured.shape[2:])
@@ -171,7 +171,7 @@ def select_pairs(
     Selection
         One unit per pair of usable minima with finite values.
     """
-    networks, left_out = _networks(minima, arms)
+    networks, left_out = usable_networks(minima, arms)
     index_of = {network: index for index, network in enumerate(networks)}
     array = array.transpose("pair", ...)
     columns = math.prod(array.shape[1:])
@@ -215,8 +215,25 @@ def pair_ends(pairs: xr.DataArray | xr.Dataset) -> list[tuple[Network, Network]]
     return list(zip(firsts, seconds, strict=True))
 
 
-def _networks(minima: xr.Dataset, arms: Sequence[str] | None) -> tuple[list[Network], list[str]]:
-    """Return the usable networks of some arms (None: of all), sorted, and the others by name."""
+def usable_networks(
+    minima: xr.Dataset, arms: Sequence[str] | None = None
+) -> tuple[list[Network], list[str]]:
+    """Return the usable networks, in the order in which selections number them.
+
+    Parameters
+    ----------
+    minima : xr.Dataset
+        With ``usable(arm, seed)``.
+    arms : sequence of str, optional
+        Only these; all by default.
+
+    Returns
+    -------
+    networks : list of (str, int)
+        Sorted by arm and seed.
+    left_out : list of str
+        The others by name, with the reason.
+    """
     usable = minima["usable"].transpose("arm", "seed")
     flags = usable.values.astype(bool)
     states = _states(minima)

@@ -37,6 +37,8 @@ def write_tables(
     >>> all(file.is_file() for file in files)
     True
     """
-    write_claims(claims, as_family(judgements))
-    write_barriers(barriers, rows)
-    write_checksums(checksums, [claims, barriers])
+    contents = {
+        Path(claims).name: write_claims(claims, as_family(judgements)),
+        Path(barriers).name: write_barriers(barriers, rows),
+    }
+    write_checksums(checksums, contents)

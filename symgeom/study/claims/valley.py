@@ -1,6 +1,9 @@
 """Claims about charges as coordinates of the valley (C3 to C6).
 
-Each stands beside a control in which nothing but the charge differs.
+Each stands beside a control in which nothing but the charge differs. That networks far from balance
+are sharp and fast (C3, C4) can hardly fail. The figure of an earlier study showed that the lowest
+point is not balance itself: C3-minimum and C4-slow ask where it lies. On the data of that study
+they are no independent test.
 
 References
 ----------
@@ -9,6 +12,7 @@ Gradient Flow", ICLR 2023 (arXiv 2210.17216): charges are tied to sharpness and 
 convergence. The walks at one function are ours.
 """
 
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import cast
 
@@ -21,7 +25,7 @@ from symgeom.study.claims.claim import Claim
 from symgeom.study.claims.correlation import ask_correlation
 from symgeom.study.claims.measured import Measured
 from symgeom.study.claims.question import Question
-from symgeom.study.claims.scope import walk_words
+from symgeom.study.claims.scope import least_positive, outermost, walk_words
 from symgeom.study.claims.selection import select_minima, select_pairs
 
 SOURCE = "Zhao et al., ICLR 2023 (arXiv 2210.17216)"
@@ -105,7 +109,13 @@ def _sorted_charges(group: xr.DataArray, distances: xr.Dataset, end: str) -> NDA
     return np.sort(charges.values, axis=-1)
 
 
-def ratio_to_balanced(measured: Measured, *, variable: str, moment: str) -> Question:
+def ratio_to_balanced(
+    measured: Measured,
+    *,
+    variable: str,
+    moment: str,
+    where: Callable[[Sequence[float]], list[float]] = outermost,
+) -> Question:
     """Ask how much larger a measure is away from balance than in the balanced network.
 
     Parameters
@@ -116,20 +126,78 @@ def ratio_to_balanced(measured: Measured, *, variable: str, moment: str) -> Ques
         What was measured along the walk.
     moment : {"start", "end"}
         Of training.
+    where : callable
+        From the imbalances of the walk to those that are compared with zero.
 
     Returns
     -------
     Question
-        The mean logarithm (base 2) of the ratio, at the outermost imbalances.
+        The mean logarithm (base 2) of the ratio.
     """
     walked = measured.stages["valleys"][variable].sel(moment=moment)
-    imbalances = walked["imbalance"].values
-    outermost = sorted({imbalances.min(), imbalances.max()} - {0.0})
-    unbalanced = walked.sel(imbalance=outermost)
+    unbalanced = walked.sel(imbalance=where(walked["imbalance"].values.tolist()))
     balanced = walked.sel(imbalance=0.0, drop=True)
     octaves = cast(xr.DataArray, np.log2(unbalanced / balanced))
     ratio = octaves.mean("imbalance", skipna=False).drop_vars("moment")
     return ask_over_arms(select_minima(ratio, measured.minima), "all minima")
+
+
+def flattest_imbalance(measured: Measured) -> Question:
+    """Ask at which imbalance the largest Hessian eigenvalue is smallest.
+
+    Parameters
+    ----------
+    measured : Measured
+        With ``eigenvalue(arm, seed, moment, imbalance)`` in the stage "valleys".
+
+    Returns
+    -------
+    Question
+        The mean imbalance.
+    """
+    walked = measured.stages["valleys"]["eigenvalue"].sel(moment="end", drop=True)
+    ordered = walked.sortby("imbalance").transpose("arm", "seed", "imbalance")
+    positions = np.arcsinh(ordered["imbalance"].values)
+    lowest = np.sinh(lowest_position(positions, np.log2(ordered.values)))
+    flattest = ordered.isel(imbalance=0, drop=True).copy(data=lowest)
+    return ask_over_arms(select_minima(flattest, measured.minima), "all minima")
+
+
+def lowest_position(positions: NDArray, heights: NDArray) -> NDArray:
+    """Return where curves are lowest: between the points of a grid, by a parabola.
+
+    Parameters
+    ----------
+    positions : array, shape (point,)
+        Of at least three points, in ascending order.
+    heights : array, shape (..., point)
+        The curves.
+
+    Returns
+    -------
+    array, shape (...)
+        Vertices of the parabolas through the lowest points and their neighbours. A curve that is
+        lowest at an end of the grid has its minimum there; NaN where a height is not known.
+
+    Examples
+    --------
+    >>> positions = np.array([-1.0, 0.0, 2.0])
+    >>> lowest_position(positions, np.array([(positions - 0.25) ** 2, -positions]))
+    array([0.25, 2.  ])
+    """
+    last = len(positions) - 1
+    lowest = heights.argmin(axis=-1)
+    middle = np.clip(lowest, 1, last - 1)
+    around = np.stack([middle - 1, middle, middle + 1], axis=-1)
+    near = positions[around]
+    slopes = np.diff(np.take_along_axis(heights, around, axis=-1)) / np.diff(near)
+    middles = (near[..., 1:] + near[..., :-1]) / 2  # there a parabola has the slopes of its chords
+    with np.errstate(divide="ignore", invalid="ignore"):  # of curves that are straight
+        share = slopes[..., 0] / (slopes[..., 0] - slopes[..., 1])
+        vertex = middles[..., 0] + share * (middles[..., 1] - middles[..., 0])
+    at_an_end = (lowest == 0) | (lowest == last)
+    minimum = np.where(at_an_end, positions[lowest], vertex)
+    return np.where(np.isfinite(heights).all(axis=-1), minimum, np.nan)
 
 
 def charge_and_sharpness(measured: Measured) -> Question:
@@ -197,6 +265,27 @@ def has_walks(measured: Measured) -> bool:
     return "eigenvalue" in measured.stages["valleys"]
 
 
+def has_walks_near_balance(measured: Measured) -> bool:
+    """Say whether walks tell on which side of balance they are lowest.
+
+    Parameters
+    ----------
+    measured : Measured
+        With the stage "valleys".
+
+    Returns
+    -------
+    bool
+        Whether they have a positive imbalance before the outermost one, and a negative one.
+    """
+    if not has_walks(measured):
+        return False
+    imbalances = measured.stages["valleys"]["imbalance"].values.tolist()
+    negative = [value for value in imbalances if value < 0]
+    positive = [value for value in imbalances if value > 0]
+    return bool(negative) and len(positive) > 1
+
+
 CLAIMS = (
     Claim(
         identifier="C3",
@@ -206,7 +295,7 @@ CLAIMS = (
         source=f"{SOURCE}; the walk is ours",
         statistic=(
             "mean log2 of the largest Hessian eigenvalue over that of the balanced network, at the "
-            "imbalances {imbalances}; mean over arms, whichever arm is left out"
+            "imbalances {outermost}; mean over arms, whichever arm is left out"
         ),
         unit_of_n="minima",
         threshold=0.0,
@@ -218,6 +307,26 @@ CLAIMS = (
         kind="check",
     ),
     Claim(
+        identifier="C3-minimum",
+        statement=(
+            "At one function, minima are flattest with longer incoming than outgoing weights, not "
+            "in balance."
+        ),
+        source="ours",
+        statistic=(
+            "imbalance at which the largest Hessian eigenvalue is smallest (parabola through the "
+            "lowest of {grid} and its neighbours: logarithm of the eigenvalue over arsinh of the "
+            "imbalance); mean over arms, whichever arm is left out"
+        ),
+        unit_of_n="minima",
+        threshold=0.0,
+        direction="above",
+        stages=("minima", "valleys"),
+        ask=flattest_imbalance,
+        applies=has_walks_near_balance,
+        words=walk_words,
+    ),
+    Claim(
         identifier="C4",
         statement=(
             "From one function, gradient flow starts faster the further the charges are from "
@@ -226,7 +335,7 @@ CLAIMS = (
         source=f"{SOURCE}; the walk is ours",
         statistic=(
             "mean log2 of the rate at which gradient flow lowers the loss at the start over that "
-            "of the balanced network, at the imbalances {imbalances}; mean over arms, whichever "
+            "of the balanced network, at the imbalances {outermost}; mean over arms, whichever "
             "arm is left out"
         ),
         unit_of_n="minima",
@@ -237,6 +346,26 @@ CLAIMS = (
         applies=has_walks,
         words=walk_words,
         kind="check",
+    ),
+    Claim(
+        identifier="C4-slow",
+        statement=(
+            "From one function, gradient flow starts slower with longer incoming than outgoing "
+            "weights (imbalance {least_positive}) than from balance."
+        ),
+        source="ours",
+        statistic=(
+            "mean log2 of the rate at which gradient flow lowers the loss at the start over that "
+            "of the balanced network, at the imbalance {least_positive}; mean over arms, whichever "
+            "arm is left out"
+        ),
+        unit_of_n="minima",
+        threshold=0.0,
+        direction="below",
+        stages=("minima", "valleys"),
+        ask=partial(ratio_to_balanced, variable="rate", moment="start", where=least_positive),
+        applies=has_walks_near_balance,
+        words=walk_words,
     ),
     Claim(
         identifier="C5",

@@ -103,10 +103,29 @@ def read_archive(archive: Archive, root: Path, choice: Choice) -> Data:
     )
 
 
+def is_complete(archive: Archive, root: Path) -> bool:
+    """Return whether all files of an image set are there.
+
+    Parameters
+    ----------
+    archive : Archive
+        Which one.
+    root : Path
+        The folder of data sets, as torchvision lays it out.
+
+    Returns
+    -------
+    bool
+        True if nothing needs to be downloaded.
+    """
+    folder = root / archive.folder
+    return all((folder / file).is_file() for file in archive.files)
+
+
 def _read_part(archive: Archive, root: Path, *, train: bool) -> tuple[Tensor, Tensor]:
     """Return images (sample, channel, height, width) of uint8 and targets."""
     folder = root / archive.folder
-    complete = all((folder / file).is_file() for file in archive.files)
+    complete = is_complete(archive, root)
     source = getattr(import_torchvision().datasets, archive.source)
     _check_folder(archive, folder)
     try:

@@ -2,12 +2,13 @@
 
 (a) Error along the chain through its optimised bends (one, unless the title says otherwise; the
 middle points of a Bézier curve count as bends), mean over pairs: solid for training (bands are the
-middle 80 % of the pairs), dashed for test. (b) How far the training error along the chain of each
-pair rises above that of its worse end, before (hollow) and after (filled) the bends were optimised;
-the dashed line is the threshold up to which a chain counts as connecting. Error axes are linear
-below their lowest decade. (c) How much work that took: epochs of optimisation until the threshold
-was met, with the number of pairs that met it. Almost any two minima of a wide network can be
-connected, so that (c) tells more than (a).
+middle 80 % of the pairs), dashed for test. Small symbols are the peaks of the pairs: where the
+training error of each is largest, on a grid that is refined there. (b) How far that error rises
+above the one of the worse end, before (hollow) and after (filled) the bends were optimised; the
+dashed line is the threshold up to which a chain counts as connecting. Error axes are linear below
+their lowest decade. (c) How much work that took: epochs of optimisation until the threshold was
+met, with the number of pairs that met it. Almost any two minima of a wide network can be connected,
+so that (c) tells more than (a).
 """
 
 from __future__ import annotations
@@ -118,6 +119,8 @@ def _along(panel: Axes, chains: xr.Dataset, look: Look) -> None:
     train = error.sel(split="train").values
     test = error.sel(split="test").values
     profile(panel, chains["t"].values, train, test, look)
+    peaks = dots(panel, chains["peak"].values, chains["bend_error"].values, look, size=2)
+    peaks.set_alpha(0.5)
 
 
 def _rises(panel: Axes, column: int, chains: xr.Dataset, look: Look) -> None:

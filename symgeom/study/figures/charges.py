@@ -4,13 +4,14 @@ Each rescaling symmetry of a hidden unit has a charge, the squared length of its
 of its outgoing weights, that gradient flow conserves. Above: how the charge has changed since the
 start, averaged over units; means over seeds while all of them train, bands are Student's intervals.
 Below: what moved the charges by the end of training, from the ledger kept at every step: weight
-decay, momentum carried over, noise of the mini-batches (estimated from consecutive steps), what
-finite steps would do in full batches too, and what the optimizer does at first order because it
-does not commute with the symmetry; the diamond is their sum. Right: what the ledger leaves
-unexplained, relative to the scale of the charge, one marker per seed; below 1e-10 the account is
-closed, the closed ones are counted at the top, and the grey line is the rounding of one operation.
-For optimizers that do not commute with the symmetry the term is measured, and the defect only shows
-that the weights moved as they were said to.
+decay, noise of the mini-batches (estimated from consecutive steps), what finite steps would do in
+full batches too, and what the optimizer does at first order because it does not commute with the
+symmetry; light: in the step itself, dark: in later steps, because momentum carries it on; the
+diamond is their sum. Right: what the ledger leaves unexplained, relative to the scale of the
+charge, one marker per seed; below 1e-10 the account is closed, the closed ones are counted at the
+top, and the grey line is the rounding of one operation. For optimizers that do not commute with the
+symmetry the term is measured, and the defect only shows that the weights moved as they were said
+to.
 """
 
 from __future__ import annotations
@@ -46,14 +47,19 @@ LEAST = 1.5e-17
 NEAR = 100
 """The line of closed accounts is shown if a defect is less than this factor below it."""
 
-TERMS = {
-    "weight_decay": ("weight decay", "#f2f2f2", ""),
-    "momentum_memory": ("momentum", "#c4c4c4", "////"),
-    "noise": ("mini-batch noise", "#ffffff", "...."),
-    "discretisation": ("finite step", "#9c9c9c", "\\\\\\\\"),
-    "optimizer": ("optimizer", "#7a7a7a", "xxxx"),
+CAUSES = {
+    "weight_decay": ("weight decay", ""),
+    "noise": ("mini-batch noise", "...."),
+    "discretisation": ("finite step", "\\\\\\\\"),
+    "optimizer": ("optimizer", "xxxx"),
 }
-"""Words, colour and hatching of each cause: greys, because colours are those of the arms."""
+"""Words and hatching of each cause; no colour, because colours are those of the arms."""
+
+AT_ONCE = "#ffffff"
+"""What a cause does in the step itself."""
+
+CARRIED = "#b4b4b4"
+"""What it does in later steps."""
 
 
 def draw(results: Results) -> Picture:
@@ -119,9 +125,11 @@ def _meanings() -> list[Artist]:
     from matplotlib.patches import Patch
 
     handles: list[Artist] = []
-    for label, colour, hatch in TERMS.values():
-        patch = Patch(facecolor=colour, edgecolor=INK, hatch=hatch, linewidth=0.4, label=label)
+    for label, hatch in CAUSES.values():
+        patch = Patch(facecolor=AT_ONCE, edgecolor=INK, hatch=hatch, linewidth=0.4, label=label)
         handles.append(patch)
+    dark = Patch(facecolor=CARRIED, edgecolor=INK, linewidth=0.4, label="carried by momentum")
+    handles.append(dark)
     total = mark("D", "sum", colour="white")
     total.set_markeredgecolor(INK)
     return [*handles, total]
@@ -167,16 +175,17 @@ def _stack(panel: Axes, column: int, last: xr.DataArray) -> None:
     """Stack the positive terms upwards from zero, and the negative ones downwards."""
     top = 0.0
     bottom = 0.0
-    for term, (_, colour, hatch) in TERMS.items():
-        height = float(last.sel(term=term))
-        start = top if height > 0 else bottom
-        panel.bar(
-            column, height, 0.7, start, color=colour, hatch=hatch, edgecolor=INK, linewidth=0.4
-        )
-        if height > 0:
-            top += height
-        else:
-            bottom += height
+    for cause, (_, hatch) in CAUSES.items():
+        for term, colour in ((cause, AT_ONCE), (f"carried_{cause}", CARRIED)):
+            height = float(last.sel(term=term))
+            start = top if height > 0 else bottom
+            panel.bar(
+                column, height, 0.7, start, color=colour, hatch=hatch, edgecolor=INK, linewidth=0.4
+            )
+            if height > 0:
+                top += height
+            else:
+                bottom += height
 
 
 def _along(array: xr.DataArray) -> str:

@@ -7,9 +7,11 @@ on the vertical line and the side that the claim asserts lies to the right: *sup
 circle) if the whole interval is to the right of the line, *contradicted* (cross) if it is to the
 left, *undecided* (hollow diamond) otherwise, and where an arm has fewer than five seeds. That
 something is no larger than a margin is *equivalent* (square) if the whole interval is between two
-lines, one margin to either side of zero. Behind the verdict stands in brackets what remains of it
-if it is not the same when all claims of the study are tested together (Holm). Lengths of bars must
-not be compared between rows; the numbers and their n stand at the right.
+lines, one margin to either side of zero. *Not asked* are claims that compare arms at different
+depths, or barriers that end at the error of guessing on both sides; the reason stands below the
+statistic, the numbers beside it decide nothing. Behind the verdict stands in brackets what remains
+of it if it is not the same when all claims of the study are tested together (Holm). Lengths of bars
+must not be compared between rows; the numbers and their n stand at the right.
 """
 
 from __future__ import annotations
@@ -136,7 +138,12 @@ def _sentence(claim: Judgement) -> list[str]:
 
 def _statistic(claim: Judgement) -> list[str]:
     """Break the claim's statistic, which is written smaller, into lines."""
-    return textwrap.wrap(claim.statistic, 68)
+    return textwrap.wrap(f"{claim.statistic}{_reason(claim)}", 68)
+
+
+def _reason(claim: Judgement) -> str:
+    """Say why a claim is not judged."""
+    return f"; not asked: {claim.gated}" if claim.gated else ""
 
 
 def _words(panel: Axes, middle: float, claim: Judgement) -> None:
@@ -162,7 +169,9 @@ def _numbers(panel: Axes, height: float, claim: Judgement) -> None:
     above = height - LINE / 2
     below = height + LINE / 2
     verdict = claim.verdict
-    if claim.family_verdict not in ("", verdict):
+    if claim.gated:
+        verdict = f"{verdict} (not asked)"
+    elif claim.family_verdict not in ("", verdict):
         verdict = f"{verdict} ({claim.family_verdict})"
     panel.annotate(
         verdict, (NUMBERS, above), va="center", fontsize=7.5, color=colour, weight="bold"

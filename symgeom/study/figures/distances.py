@@ -3,10 +3,11 @@
 (a) Mean distance on the torus (root mean square angle between matched units) of minima from any two
 arms after alignment; n is the number of pairs (without room for it where there are more than eight
 arms). (b) Pairs within an arm, over all units and per unit group, from input to output: hollow
-before, filled after the units were matched; bars are the middle 80 % of the pairs. Grey lines are
-the same for pairs of random networks, dotted before and dashed after alignment: matching shortens
-any distance by selection, and only what lies below the dashed line is a likeness of the trained
-networks.
+before, filled after the units were matched; bars are the middle 80 % of the pairs. Matching
+shortens any distance by selection. Grey symbols beside an arm say how far: the mean after
+alignment, in pairs of consecutive seeds, of the first network from a control in the place of the
+second, which is a random network, or the second one with the signs of its weights or with its
+inputs shuffled. Only what lies below the lowest grey symbol is a likeness of the trained networks.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from symgeom.study.figures.axes import columns
-from symgeom.study.figures.keys import letter, line, mark, note
+from symgeom.study.figures.keys import letter, mark, note
 from symgeom.study.figures.record import DISTANCES, Figure
 from symgeom.study.figures.selection import (
     MIDDLE,
@@ -25,7 +26,7 @@ from symgeom.study.figures.selection import (
     representative,
 )
 from symgeom.study.figures.series import table
-from symgeom.study.figures.style import BROKEN, FAINT, INK, MUTED, PAGE, Dashes, looks, sheet, words
+from symgeom.study.figures.style import FAINT, INK, MUTED, PAGE, looks, sheet, words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,9 +49,11 @@ ABREAST = 4
 MOST = 12
 """Up to how many groups are shown."""
 
-BEFORE: Dashes = (0, (1, 1))
-AFTER: Dashes = BROKEN
-"""Dashes of the random networks, before and after alignment."""
+CONTROL_MARKERS = ("x", "+", "_")
+"""Markers of the kinds of control, in the order of the store."""
+
+ASIDE = 0.34
+"""How far beside its arm a control stands, in columns."""
 
 
 def draw(results: Results) -> Picture:
@@ -78,13 +81,17 @@ def draw(results: Results) -> Picture:
     strips = {name: panel for name, panel in panels.items() if name != "matrix"}
     look_of = looks(results.arms)
     for name, panel in strips.items():
-        measured, random = _angles(distances, name)
+        measured, controls = _angles(distances, name)
         _strip(panel, measured, pairs, look_of)
-        _controls(panel, random)
+        _controls(panel, controls, pairs)
         columns(panel, list(pairs), rotation=60)
     _frame(strips)
     figure.legend(
-        handles=_meanings(), loc="outside upper right", ncols=4, borderpad=0.1, handletextpad=0.4
+        handles=_meanings(distances),
+        loc="outside upper right",
+        ncols=5,
+        borderpad=0.1,
+        handletextpad=0.4,
     )
     letter({"matrix": panels["matrix"], "all": panels["all"]})
     note(figure, remark, results.left_out())
@@ -117,15 +124,16 @@ def _matrix(panel: Axes, distances: xr.Dataset, usable: Mapping[str, Sequence[in
 
 
 def _angles(distances: xr.Dataset, name: str) -> tuple[NDArray, NDArray]:
-    """Return distances in degrees, of all units or one group: (pair, stage), and random ones."""
+    """Return distances in degrees of all units or one group, (pair, stage), and to controls."""
     if name == "all":
         measured = distances["distance"]
-        random = distances["random_distance"]
+        controls = distances["control_distance"]
     else:
         measured = distances["group_distance"].sel(group=name)
-        random = distances["random_group_distance"].sel(group=name)
+        controls = distances["group_control_distance"].sel(group=name)
     pairs = measured.transpose("pair", "stage").values
-    return np.degrees(pairs), np.degrees(random.values)
+    aligned = controls.sel(stage="aligned").transpose("pair", "control").values
+    return np.degrees(pairs), np.degrees(aligned)
 
 
 def _strip(
@@ -149,11 +157,15 @@ def _strip(
             )
 
 
-def _controls(panel: Axes, random: NDArray) -> None:
-    """Draw the mean angle of random networks before and after alignment, and the right angle."""
-    for stage, dashes in enumerate((BEFORE, AFTER)):
-        mean = random[:, stage].mean()
-        panel.axhline(mean, color=MUTED, linewidth=0.9, linestyle=dashes, zorder=0)
+def _controls(panel: Axes, controls: NDArray, pairs: Mapping[str, NDArray]) -> None:
+    """Draw, beside each arm, the mean angle to its controls after alignment; and a right angle."""
+    for column, members in enumerate(pairs.values()):
+        of_arm = controls[members]
+        measured = of_arm[np.isfinite(of_arm).all(axis=1)]
+        if not len(measured):
+            continue
+        for marker, mean in zip(CONTROL_MARKERS, measured.mean(axis=0), strict=False):
+            panel.plot(column + ASIDE, mean, marker=marker, color=MUTED, markersize=3.5, zorder=0.5)
     panel.axhline(90, color=FAINT, linewidth=0.6, zorder=-1)
 
 
@@ -181,14 +193,13 @@ def _first_of_row(strips: Mapping[str, Axes]) -> list[str]:
     return list(first.values())
 
 
-def _meanings() -> list[Line2D]:
+def _meanings(distances: xr.Dataset) -> list[Line2D]:
     """Return legend handles for what is drawn before and after alignment."""
-    return [
-        mark("o", "before alignment", fill="white"),
-        mark("o", "after", fill=INK),
-        line(BEFORE, "random networks before", colour=MUTED, width=0.9),
-        line(AFTER, "random networks after", colour=MUTED, width=0.9),
-    ]
+    handles = [mark("o", "before alignment", fill="white"), mark("o", "after", fill=INK)]
+    titles = distances["control_title"].values.tolist()
+    for marker, title in zip(CONTROL_MARKERS, titles, strict=False):
+        handles.append(mark(marker, f"{title} after", colour=MUTED))
+    return handles
 
 
 FIGURE = Figure(

@@ -37,15 +37,14 @@ def draw_figures(
     """
     from symgeom.study.progress import progress
 
-    written: list[Path] = []
+    contents: dict[str, bytes] = {}
     with progress("draw figures", len(names)) as bar:
         for name in names:
             picture = figure_named(name).draw(results)
             files = [Path(folder) / f"{name}.{ending}" for ending in FORMATS]
-            save(picture, *files)
-            written.extend(files)
+            contents |= save(picture, *files)
             bar.update()
-    write_checksums(checksums, written)
+    write_checksums(checksums, contents)
 
 
 def read_results(

@@ -64,7 +64,7 @@ def draw(results: Results) -> Picture:
         _arms(panel, units, look_of)
         panel.set_title(f"{group}: {equilibria.sizes[group]} units per network")
         logarithmic(panel)
-        columns(panel, list(trained), rotation=0 if len(trained) < 6 else 35)
+        columns(panel, list(trained))
     panels[groups[0]].set_ylabel("|λ*|, distance to the equilibrium\n(log of the scale factor)")
     letter(panels)
     moments = [mark("o", "start", fill="white"), mark("o", "end", fill=INK)]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from symgeom.study.figures.axes import percent, percent_below
+from symgeom.study.figures.axes import logarithmic_below, percent, percent_below
 from symgeom.study.figures.keys import key, note
 from symgeom.study.figures.record import FLATNESS, Figure
 from symgeom.study.figures.selection import counts, mean_interval
@@ -62,7 +62,7 @@ def draw(results: Results) -> Picture:
         energies.append(energy)
     percent(panel)
     panel.set_ylim(bottom=max(0, panel.get_ylim()[0]))
-    _logarithmic_below(panel, np.concatenate(energies))
+    logarithmic_below(panel, np.concatenate(energies))
     percent_below(panel)
     panel.set(xlabel=_across(flatness), ylabel="test error (%)")
     key(figure, counts(usable), look_of, lines=False)
@@ -77,17 +77,6 @@ def _across(flatness: xr.Dataset) -> str:
     noises = "probabilities" if flips else "amplitudes"
     span = f"{amplitude.min():g} to {amplitude.max():g}"
     return f"local energy (%),\nmean over {noises} {span}"
-
-
-def _logarithmic_below(panel: Axes, energies: NDArray) -> None:
-    """Make the horizontal axis logarithmic, if all energies are positive."""
-    from matplotlib.ticker import LogLocator, NullFormatter
-
-    if energies.min() > 0:
-        panel.set_xscale("log")
-        panel.set_xlim(energies.min() / 1.5, energies.max() * 1.5)
-        panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        panel.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _cross(panel: Axes, energy: NDArray, error: NDArray, look: Look, level: float) -> None:

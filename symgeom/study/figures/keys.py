@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Literal
 
-from symgeom.study.figures.style import INK, MUTED, SOLID, Dashes, Look, width_of, wrapped
+from symgeom.study.figures.style import FAINT, INK, MUTED, SOLID, Dashes, Look, width_of, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -123,6 +123,24 @@ def mark(marker: str, label: str, *, colour: str = INK, fill: str | None = None)
     return Line2D(
         [], [], linestyle="none", marker=marker, color=colour, markerfacecolor=fill, label=label
     )
+
+
+def halves(label: str) -> Line2D:
+    """Return a legend handle: a disc of two halves.
+
+    Parameters
+    ----------
+    label : str
+        What it means.
+
+    Returns
+    -------
+    Line2D
+        The handle.
+    """
+    handle = mark("o", label, colour=MUTED)
+    handle.set(fillstyle="left", markerfacecoloralt=FAINT, markeredgecolor="none")
+    return handle
 
 
 def line(

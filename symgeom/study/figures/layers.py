@@ -18,12 +18,12 @@ import numpy as np
 
 from symgeom.landscape.flatness.measures.catalogue import panels as panels_over
 from symgeom.landscape.flatness.measures.record import Panel
-from symgeom.study.figures.axes import logarithmic, percent
+from symgeom.study.figures.axes import compartments, logarithmic, percent
 from symgeom.study.figures.keys import key, letter, note
 from symgeom.study.figures.record import FLATNESS, Figure, asks_for, never
 from symgeom.study.figures.selection import counts
 from symgeom.study.figures.series import RESOLVED, bars, spread
-from symgeom.study.figures.style import FAINT, PAGE, looks, sheet, words
+from symgeom.study.figures.style import PAGE, looks, sheet, words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -99,14 +99,11 @@ def _row(
 ) -> None:
     """Draw the arms beside each other at every layer."""
     layers = np.arange(measured.sizes["layer"])
-    for border in layers[1:] - 0.5:
-        panel.axvline(border, color=FAINT, linewidth=0.5, zorder=0)
     shifts = spread(len(usable), 0.5)
     for shift, (arm, seeds) in zip(shifts, usable.items(), strict=True):
         values = measured.sel(arm=arm, seed=seeds).transpose("seed", "layer").values
         bars(panel, layers + shift, values, look_of[arm], level=level, joined=False)
-    panel.set_xlim(-0.5, len(layers) - 0.5)
-    panel.tick_params(axis="x", length=0)
+    compartments(panel, len(layers))
 
 
 def _scale(panel: Axes, scale: str, shown: xr.DataArray) -> None:

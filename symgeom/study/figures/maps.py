@@ -39,6 +39,10 @@ if TYPE_CHECKING:
 ACROSS = 4
 """Maps in a row."""
 
+WIDTHS = 6.4
+HIGHEST = 2.6
+"""How wide all maps of a row are together, and how high a row is at most, in inches."""
+
 STEPS = (0.0, 0.001, 0.01, 0.1, 1.0)
 """Errors (fractions) that are named at the colour bar; below the second the scale is linear."""
 
@@ -153,7 +157,8 @@ def _sheet(count: int) -> tuple[Picture, list[Axes]]:
     names = [str(number) for number in range(count)]
     names += ["."] * (rows * across - count)
     layout = [names[row * across : (row + 1) * across] for row in range(rows)]
-    figure, panels = sheet(layout, width=PAGE, height=0.75 + 1.6 * rows)
+    side = min(HIGHEST, WIDTHS / across)
+    figure, panels = sheet(layout, width=PAGE, height=0.75 + side * rows)
     for number, panel in enumerate(panels.values()):
         panel.set_ylabel("distance (weight)" if number % across == 0 else "")
         panel.set_xlabel("distance (weight)" if number + across >= count else "")

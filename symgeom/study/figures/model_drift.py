@@ -68,8 +68,8 @@ def draw(results: Results) -> Picture:
         for network, rate in enumerate(rates):
             descent = published.sel(activation=name).isel(network=network)
             _precisions(drift, loss, descent, look_of[rate])
-        drift.set(title=name, ylim=(FLOOR, 1e-1), yscale="log")
-        loss.set(xlabel="steps of descent", ylim=(LEAST, 1e2), xscale="log")
+        drift.set(title=name, yscale="log")
+        loss.set(xlabel="steps of descent", xscale="log", yscale="log")
     _share(panels, above, "relative change of the charge")
     _share(panels, below, "mean squared error")
     letter(panels)
@@ -90,6 +90,7 @@ def _share(panels: Mapping[str, Axes], row: Sequence[str], label: str) -> None:
     for name in row[1:]:
         panels[name].sharey(first)
         panels[name].tick_params(labelleft=False)
+    first.autoscale(axis="y")
     logarithmic(first)
     first.set_ylabel(label)
 
@@ -119,8 +120,9 @@ def _moved(descent: xr.Dataset) -> NDArray:
 
 
 def _loss(descent: xr.Dataset) -> NDArray:
-    """Return the loss after the start."""
-    return descent["loss"].values[1:]
+    """Return the loss after the start, as far as it is shown."""
+    loss = descent["loss"].values[1:]
+    return np.where(loss >= LEAST, loss, np.nan)
 
 
 FIGURE = Figure(

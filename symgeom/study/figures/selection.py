@@ -230,6 +230,33 @@ def pair_kinds(pairs: xr.Dataset, usable: Mapping[str, Sequence[int]]) -> list[P
     return kinds
 
 
+def measured_kinds(
+    pairs: xr.Dataset, usable: Mapping[str, Sequence[int]], values: NDArray
+) -> list[PairKind]:
+    """Sort the pairs of usable networks that were measured by their two arms.
+
+    Parameters
+    ----------
+    pairs : xr.Dataset
+        As for :func:`pair_kinds`.
+    usable : mapping of str to sequence of int
+        As from :func:`usable_seeds`.
+    values : array, shape (pair,)
+        What was measured, NaN where it was not.
+
+    Returns
+    -------
+    list of PairKind
+        In the order of the study.
+    """
+    kinds = []
+    for kind in pair_kinds(pairs, usable):
+        members = kind.members[np.isfinite(values[kind.members])]
+        if len(members):
+            kinds.append(PairKind(kind.first, kind.second, members))
+    return kinds
+
+
 def _ends(pairs: xr.Dataset) -> tuple[list[tuple[str, int]], list[tuple[str, int]]]:
     """Return the first and the second network of every pair: its arm and its seed."""
     columns = []

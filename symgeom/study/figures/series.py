@@ -12,14 +12,14 @@ from symgeom.study.figures.selection import MIDDLE, mean_interval
 from symgeom.study.figures.style import INK, MUTED, Look
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from matplotlib.axes import Axes
     from matplotlib.colors import Normalize
     from matplotlib.lines import Line2D
     from numpy.typing import ArrayLike, NDArray
 
-    from symgeom.study.figures.selection import Matrix
+    from symgeom.study.figures.selection import Matrix, PairKind
 
 RESOLVED = 1e-3
 """Error below which an axis is linear; a data set of thousands does not resolve less."""
@@ -87,6 +87,54 @@ def dots(
         color=look.colour,
         markerfacecolor=fill,
         markersize=size,
+    )
+    return markers
+
+
+def dots_of_pairs(
+    panel: Axes,
+    x: ArrayLike,
+    y: ArrayLike,
+    kind: PairKind,
+    look_of: Mapping[str, Look],
+    *,
+    size: float = 3.6,
+) -> Line2D:
+    """Draw pairs within an arm with its look, and pairs of two arms as discs of both colours.
+
+    Parameters
+    ----------
+    panel : Axes
+        Where.
+    x, y : array
+        Positions.
+    kind : PairKind
+        The two arms.
+    look_of : mapping of str to Look
+        Of all arms of the study.
+    size : float
+        Of the markers, in points.
+
+    Returns
+    -------
+    Line2D
+        The markers.
+    """
+    first = look_of[kind.first]
+    second = look_of[kind.second]
+    if kind.first == kind.second:
+        return dots(panel, x, y, first, size=size)
+    (markers,) = panel.plot(
+        x,
+        y,
+        linestyle="none",
+        marker="o",
+        fillstyle="left",
+        color=first.colour,
+        markerfacecoloralt=second.colour,
+        markeredgecolor="none",
+        markersize=size,
+        alpha=0.6,
     )
     return markers
 

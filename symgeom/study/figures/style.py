@@ -372,7 +372,7 @@ def width_of(text: str, *, size: float) -> float:
     return points / 72
 
 
-def save(figure: Figure, *paths: str | Path) -> None:
+def save(figure: Figure, *paths: str | Path) -> dict[str, bytes]:
     """Write a figure; the ending of a file says in which format.
 
     The layout is found once, so that it is the same in all formats.
@@ -383,7 +383,13 @@ def save(figure: Figure, *paths: str | Path) -> None:
         The figure.
     *paths : str or Path
         Files that end in ``.svg``, ``.png`` (200 dots per inch) or ``.pdf``.
+
+    Returns
+    -------
+    dict of str to bytes
+        What the files hold, by their names.
     """
+    contents: dict[str, bytes] = {}
     with paper():
         engine = figure.get_layout_engine()
         if engine is not None:
@@ -393,5 +399,7 @@ def save(figure: Figure, *paths: str | Path) -> None:
             metadata = _METADATA[path.suffix]
             drawn = io.BytesIO()  # a full disk confuses what writes PDF
             figure.savefig(drawn, format=path.suffix[1:], dpi=200, metadata=metadata)
+            contents[path.name] = drawn.getvalue()
             with whole(path) as partial:
-                partial.write_bytes(drawn.getbuffer())
+                partial.write_bytes(contents[path.name])
+    return contents

@@ -3,11 +3,13 @@
 Training loss (a) and training error (b) over the whole training set, whenever it was evaluated, one
 line per seed; a marker is where the seed left training, a cross where it diverged; what grows far
 beyond the others leaves panel a at the top. The dashed lines are the stop rule: a seed leaves when
-both its error and its loss are at or below them. See whether all arms end at the same loss: only
-then does a difference in flatness say something about the optimizer, and not about how long it
-trained. The error axis is linear below its lowest decade, so that zero can be shown. (c) What each
-seed has cost, in gradients of single samples: optimizers that take several gradients per step, or
-train several replicas, pay for them here and not in the epochs of a and b.
+both its error and its loss are at or below them, or, of an arm at another one's budget, when it has
+spent that. Where training stops in common there is one, the lowest training loss that all arms came
+to, and lines end where seeds first came to it. See whether all arms end at the same loss: only then
+does a difference in flatness say something about the optimizer, and not about how long it trained.
+The error axis is linear below its lowest decade, so that zero can be shown. (c) What each seed has
+cost, in gradients of single samples: optimizers that take several gradients per step, or train
+several replicas, pay for them here and not in the epochs of a and b.
 """
 
 from __future__ import annotations
@@ -61,8 +63,14 @@ def draw(results: Results) -> Picture:
         _costs(panels["c"], minima, look_of)
     else:
         figure, panels = sheet("ab", width=PAGE, height=2.8, width_ratios=[1.3, 1.3])
-    _losses(panels["a"], minima, look_of, results.number("stop_loss"))
-    _errors(panels["b"], minima, look_of, results.number("stop_error"))
+    _losses(panels["a"], minima, look_of)
+    _errors(panels["b"], minima, look_of)
+    depth = minima.attrs.get("depth")
+    if depth is None:
+        _stop_rule(panels["a"], results.number("stop_loss"))
+        _stop_rule(panels["b"], results.number("stop_error"))
+    elif np.isfinite(depth):
+        _stop_rule(panels["a"], depth, label="common depth")
     letter(panels)
     key(figure, _trained(minima), look_of)
     diverged = bool((minima["status"] == "diverged").any())
@@ -86,36 +94,34 @@ def _trained(minima: xr.Dataset) -> dict[str, int]:
     return numbers
 
 
-def _losses(panel: Axes, minima: xr.Dataset, look_of: Mapping[str, Look], stop: float) -> None:
+def _losses(panel: Axes, minima: xr.Dataset, look_of: Mapping[str, Look]) -> None:
     """Draw the training loss of every seed; what diverges may leave the panel."""
     _histories(panel, minima, "history_loss", look_of)
-    panel.set(title="loss", ylabel="training loss (nats per sample)")
+    panel.set(title="loss", xlabel="epoch", ylabel="training loss (nats per sample)")
     logarithmic(panel)
     losses = minima["history_loss"].where(minima["usable"])
     if np.isfinite(losses).any():
         top = panel.get_ylim()[1]
         panel.set_ylim(top=min(top, 10 * float(losses.max())))
-    _stop_rule(panel, stop)
 
 
-def _errors(panel: Axes, minima: xr.Dataset, look_of: Mapping[str, Look], stop: float) -> None:
+def _errors(panel: Axes, minima: xr.Dataset, look_of: Mapping[str, Look]) -> None:
     """Draw the training error of every seed, linear below the decade of the least error."""
     _histories(panel, minima, "history_error", look_of)
-    panel.set(title="error", ylabel="training error (%)")
+    panel.set(title="error", xlabel="epoch", ylabel="training error (%)")
     errors = minima["history_error"].values
     least = min(errors[errors > 0], default=RESOLVED)
     percent(panel, least=10.0 ** np.floor(np.log10(least)))
     panel.set_ylim(bottom=0)
-    _stop_rule(panel, stop)
 
 
-def _stop_rule(panel: Axes, stop: float) -> None:
+def _stop_rule(panel: Axes, stop: float, label: str = "stop rule") -> None:
     """Draw the value at or below which a seed leaves training."""
     from matplotlib.patheffects import withStroke
 
     panel.axhline(stop, color=INK, linewidth=0.8, linestyle=BROKEN, zorder=1)
     panel.annotate(
-        "stop rule",
+        label,
         (0.99, stop),
         xycoords=("axes fraction", "data"),
         xytext=(0, 2),
@@ -125,7 +131,6 @@ def _stop_rule(panel: Axes, stop: float) -> None:
         fontsize=7,
         path_effects=[withStroke(linewidth=2, foreground="white")],
     )
-    panel.set_xlabel("epoch")
 
 
 def _histories(panel: Axes, minima: xr.Dataset, name: str, look_of: Mapping[str, Look]) -> None:

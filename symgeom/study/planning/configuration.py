@@ -16,13 +16,15 @@ import yaml
 
 from symgeom.landscape.flatness.measures.catalogue import SECTIONS
 from symgeom.study.planning.checkpoints import unfold_folders
-from symgeom.study.planning.foresight import Fault, contradictions
+from symgeom.study.planning.foresight import contradictions
+from symgeom.study.planning.lenders import leave_out_with_lenders
 from symgeom.study.planning.merging import begin_anew, in_order_of_sources, without_null
 from symgeom.study.planning.options import ROOT
 from symgeom.study.planning.sources import (
     COMMAND_LINE,
     LOADER,
     ConfigError,
+    Fault,
     Source,
     dotted,
     origin,
@@ -82,6 +84,7 @@ def complete(
     """
     sources = read_sources(files, command_line)
     begin_anew(config, sources)
+    leave_out_with_lenders(config)
     for section in ("arms", "cases"):
         if isinstance(config.get(section), Mapping):
             config[section] = in_order_of_sources(section, config[section], sources)

@@ -5,18 +5,24 @@ only configurations that fit the schema.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from itertools import chain, pairwise, product
 
 from symgeom.ground.schedule import Averaging
+from symgeom.study.planning.lenders import faults_of_budgets, faults_of_equal_budgets
 from symgeom.study.planning.merging import without_null
-from symgeom.study.planning.options import arms_by, key_of_training, training_of
+from symgeom.study.planning.options import (
+    BUDGET,
+    arms_by,
+    cases_by,
+    exempt_of,
+    key_of_training,
+    training_of,
+)
 from symgeom.study.planning.references import faults_of_references
+from symgeom.study.planning.sources import Fault
 from symgeom.study.planning.split import number_of_seeds
-
-Fault = tuple[Sequence[str | int], str]
-"""A key, after those above it, and what is wrong with it."""
 
 PAIRS = 3_000_000
 """How many pairs of networks a case may have: their plan takes minutes and 4 GB."""
@@ -26,6 +32,9 @@ JOBS = 100_000
 
 ENTRIES = 200_000_000
 """How many numbers a matrix may hold, of which training and measures keep ten: 1.6 GB each."""
+
+BINARY = ("binary_mlp", "binary_lenet")
+"""The networks whose weights are signs."""
 
 LARGEST_FLOAT32 = 3.4e38
 """The largest number in single precision."""
@@ -51,37 +60,69 @@ def contradictions(config: Mapping) -> Iterator[Fault]:
     """
     checks = (
         _unknown_arms,
+        faults_of_budgets,
         _seeds_that_depend_on_their_company,
         _too_many_networks,
         _matrices_too_large_for_memory,
         _batches_larger_than_the_data,
         _numbers_larger_than_float32,
         _images_that_are_none,
+        _losses_that_do_not_fall,
+        _nobody_who_decides,
         _means_without_terms,
         _momentum_that_is_none,
         _depths_that_are_none,
         _perceptrons_without_solutions,
         _probabilities_that_are_none,
         faults_of_references,
+        faults_of_equal_budgets,
     )
     yield from chain.from_iterable(check(config) for check in checks)
 
 
 def _unknown_arms(config: Mapping) -> Iterator[Fault]:
     names = ", ".join(config["arms"])
+    for path, training in _sections_of_training(config):
+        for arm in training.get("exempt", []):
+            if arm not in config["arms"]:
+                fault = f"names the arm {arm!r}, which is not among the arms: {names}."
+                yield [*path, "exempt"], fault
     for role, arm in without_null(config["claims"]["roles"]).items():
         if arm not in config["arms"]:
             fault = f"names the arm {arm!r}, which is not among the arms: {names}."
             yield ["claims", "roles", role], fault
 
 
+def _sections_of_training(config: Mapping) -> Iterator[tuple[list[str], Mapping]]:
+    """Yield every section that says how networks are trained, after the keys above it."""
+    yield ["training"], config["training"]
+    for case, options in config["cases"].items():
+        yield ["cases", case, "training"], options.get("training", {})
+
+
+def _losses_that_do_not_fall(config: Mapping) -> Iterator[Fault]:
+    for path, training in _sections_of_training(config):
+        depths = training.get("depths", [])
+        if any(later >= earlier for earlier, later in pairwise(depths)):
+            fault = f"is {depths}. Let each be smaller than the one before."
+            yield [*path, "depths"], fault
+
+
+def _nobody_who_decides(config: Mapping) -> Iterator[Fault]:
+    for case in cases_by(config, stop="common"):
+        if not set(config["arms"]).difference(exempt_of(config, case)):
+            fault = (
+                f"is common, but no arm of case '{case}' decides on the common depth: all are "
+                "exempt, or trained elsewhere. Choose rule, or leave an arm out of "
+                "training.exempt."
+            )
+            yield ["training", "stop"], fault
+
+
 def _seeds_that_depend_on_their_company(config: Mapping) -> Iterator[Fault]:
     if not config["granularity"]["seeds_per_job"]:
         return
-    sections: dict[tuple[str, ...], Mapping] = {("training",): config["training"]}
-    for case, options in config["cases"].items():
-        sections["cases", case, "training"] = options.get("training", {})
-    for path, training in sections.items():
+    for path, training in _sections_of_training(config):
         if training.get("together") == "batched":
             yield (
                 [*path, "together"],
@@ -206,7 +247,7 @@ def _is_flat(data: Mapping) -> bool:
 def _means_without_terms(config: Mapping) -> Iterator[Fault]:
     for case, arm in product(config["cases"], config["arms"]):
         recipe = config["arms"][arm]
-        if recipe["method"] != "swa":
+        if recipe["method"] != "swa" or BUDGET in recipe:
             continue
         names = [field.name for field in fields(Averaging)]
         options = {name: recipe[name] for name in names if name in recipe}
@@ -260,7 +301,7 @@ def _perceptrons_without_solutions(config: Mapping) -> Iterator[Fault]:
 def _probabilities_that_are_none(config: Mapping) -> Iterator[Fault]:
     largest = max(config["flatness"]["amplitudes"])
     for case, options in config["cases"].items():
-        if options["network"]["name"] == "binary_mlp" and largest > 1:
+        if options["network"]["name"] in BINARY and largest > 1:
             fault = (
                 f"reaches {largest}, but in case '{case}' the weights are signs, and an amplitude "
                 "is the probability of a flip. Give numbers up to 1."

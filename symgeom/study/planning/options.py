@@ -13,14 +13,20 @@ DEFAULT = Path("config/config.yaml")
 IMPORTED = "checkpoints"
 """The method of arms that were trained elsewhere."""
 
-TRAINING_KEYS = ("batch_size", "epochs", "order", "augmentation")
+BUDGET = "budget_of"
+"""The key of an arm that names another one, whose budget its seeds spend."""
+
+TRAINING_KEYS = ("batch_size", "epochs", BUDGET, "order", "augmentation")
 """What an arm's recipe may say about training beside its optimizer's options."""
 
-OF_CASES = ("go_on_without_usable",)
+OF_CASES = ("go_on_without_usable", "stop", "exempt")
 """What the section training says of a case as a whole: no network depends on it."""
 
-STOP_RULE = ("epochs", "stop_error", "stop_loss")
-"""What decides whether a network is a minimum."""
+STOP_RULES = {
+    "rule": ("epochs", "stop_error", "stop_loss"),
+    "common": ("epochs", "depths"),
+}
+"""What decides whether a network is a minimum, by ``training.stop``."""
 
 
 def arms_by(config: Mapping, *, imported: bool) -> list[str]:
@@ -97,12 +103,15 @@ def training_of(config: Mapping, case: str, arm: str | None = None) -> dict:
         The options. Seeds that are split into jobs train one after another, so that no number
         depends on how they are split.
     """
-    training = config["training"] | config["cases"][case].get("training", {})
+    training = _training_of_case(config, case)
+    if arm:
+        training["stop"] = _stop_of(config, case, arm)
     recipe = config["arms"].get(arm, {})
     training |= {key: recipe[key] for key in TRAINING_KEYS if key in recipe}
     if config["granularity"]["seeds_per_job"]:
         training["together"] = "one"
-    return {key: value for key, value in training.items() if key not in OF_CASES}
+    unasked = set(OF_CASES).union(*STOP_RULES.values()).difference(STOP_RULES[training["stop"]])
+    return {key: value for key, value in training.items() if key not in unasked}
 
 
 def key_of_training(config: Mapping, case: str, arm: str, key: str) -> list[str]:
@@ -152,8 +161,8 @@ def stop_rules_of(
     Returns
     -------
     dict of str to dict
-        Of every arm that is trained here, by the names of :data:`STOP_RULE`: the key that decides,
-        and its value.
+        Of every arm that is trained here, by the names of :data:`STOP_RULES`: the key that decides,
+        and its value; of ``depths`` the first, which is the easiest.
     """
     rules: dict[str, dict[str, tuple[str, float]]] = {}
     for arm in arms:
@@ -161,10 +170,67 @@ def stop_rules_of(
             continue
         training = training_of(config, case, arm)
         rules[arm] = {}
-        for name in STOP_RULE:
+        for name in STOP_RULES[_stop_of(config, case, arm)]:
             key = ".".join(key_of_training(config, case, arm, name))
-            rules[arm][name] = (key, training[name])
+            value = training[name]
+            rules[arm][name] = (key, value[0] if name == "depths" else value)
     return rules
+
+
+def cases_by(config: Mapping, *, stop: str) -> list[str]:
+    """Return the cases whose training stops by a rule for each network, or in common.
+
+    Parameters
+    ----------
+    config : mapping
+        The configuration.
+    stop : {"rule", "common"}
+        Which of them.
+
+    Returns
+    -------
+    list of str
+        In the order of the study.
+
+    Examples
+    --------
+    >>> cases_by({"training": {"stop": "rule"}, "cases": {"mlp": {}}}, stop="common")
+    []
+    """
+    return [case for case in config["cases"] if _training_of_case(config, case)["stop"] == stop]
+
+
+def exempt_of(config: Mapping, case: str) -> dict[str, str]:
+    """Return which arms do not decide at which depth a case is compared, and why.
+
+    Parameters
+    ----------
+    config : mapping
+        The configuration.
+    case : str
+        The case.
+
+    Returns
+    -------
+    dict of str to str
+        By arm.
+
+    Examples
+    --------
+    >>> config = {"training": {"exempt": ["adam"]}, "cases": {"mlp": {}}, "arms": {"adam": {}}}
+    >>> exempt_of(config, "mlp")
+    {'adam': 'named in training.exempt'}
+    """
+    named = _training_of_case(config, case)["exempt"]
+    reasons = {}
+    for arm, recipe in config["arms"].items():
+        if arm in named:
+            reasons[arm] = "named in training.exempt"
+        elif recipe["method"] == IMPORTED:
+            reasons[arm] = "trained elsewhere"
+        elif BUDGET in recipe:
+            reasons[arm] = f"at the budget of {recipe[BUDGET]}"
+    return reasons
 
 
 def goes_on(config: Mapping, case: str) -> bool:
@@ -188,8 +254,19 @@ def goes_on(config: Mapping, case: str) -> bool:
     >>> goes_on(config, "mlp")
     False
     """
-    training = config["training"] | config["cases"][case].get("training", {})
-    return bool(training["go_on_without_usable"])
+    return bool(_training_of_case(config, case)["go_on_without_usable"])
+
+
+def _stop_of(config: Mapping, case: str, arm: str) -> str:
+    """Return when the seeds of an arm have reached their minimum; at a budget, never in common."""
+    if BUDGET in config["arms"][arm]:
+        return "rule"
+    return _training_of_case(config, case)["stop"]
+
+
+def _training_of_case(config: Mapping, case: str) -> dict:
+    """Return how a case is trained: what all are, and what the case changes."""
+    return config["training"] | config["cases"][case].get("training", {})
 
 
 def recipe_of(config: Mapping, arm: str) -> dict:

@@ -28,6 +28,9 @@ TYPES = {
     "tag:yaml.org,2002:timestamp": "a date",
 }
 
+Fault = tuple[Sequence[str | int], str]
+"""A key, after those above it, and what is wrong with it."""
+
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """Seven times faster than plain Python, where it is built."""
 

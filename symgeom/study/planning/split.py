@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
-from symgeom.study.pairs import Key, Pair
+from symgeom.study.pairs import Key, Pair, Simplex
 
 Item = TypeVar("Item")
 
@@ -32,13 +32,13 @@ class PairRule(NamedTuple):
         Between two arms: all pairs of seeds, those of equal position in the list of seeds, or none.
     within : {"all", "ring"}
         Within an arm: all pairs of seeds, or each seed with the next one.
-    star : bool
-        Whether all pairs between the flat and the reference arm of the claims are measured anyway.
+    star : sequence of str
+        Roles of the claims: between their arms and every other one, all pairs are measured anyway.
     """
 
     across_arms: str
     within: str = "all"
-    star: bool = False
+    star: Sequence[str] = ()
 
 
 def seeds_of(config: Mapping) -> list[int]:
@@ -292,16 +292,45 @@ def pairs_of(config: Mapping, part: Part, rule: PairRule) -> list[Pair]:
     arms = list(config["arms"])
     seeds = seeds_of(config)
     roles = config["claims"]["roles"]
-    core = {roles["flat"], roles["reference"]} if rule.star else set()
+    ends = {roles[role] for role in rule.star}
     pairs: list[Pair] = []
     for later in part.arms:
         for arm in arms[: arms.index(later)]:
-            kind = "all" if {arm, later} <= core else rule.across_arms
+            kind = "all" if arm in ends or later in ends else rule.across_arms
             for first, second in _across(seeds, part, kind):
                 pairs.append((arm, first, later, second))
         for first, second in _within(seeds, part, rule.within):
             pairs.append((later, first, later, second))
     return pairs
+
+
+def consecutive_of(config: Mapping, pairs: Iterable[Pair]) -> list[Pair]:
+    """Return the pairs within an arm that join a seed with the next one in the list of seeds.
+
+    Parameters
+    ----------
+    config : mapping
+        The configuration.
+    pairs : iterable of Pair
+        The pairs.
+
+    Returns
+    -------
+    list of Pair
+        As many as seeds, not as pairs of seeds; seeds added at the end change none of them.
+
+    Examples
+    --------
+    >>> consecutive_of({"seeds": 3}, [("sgd", 0, "sgd", 1), ("sgd", 0, "sgd", 2)])
+    [('sgd', 0, 'sgd', 1)]
+    """
+    consecutive = set(itertools.pairwise(seeds_of(config)))
+    inside = []
+    for pair in pairs:
+        first_arm, first_seed, second_arm, second_seed = pair
+        if first_arm == second_arm and (first_seed, second_seed) in consecutive:
+            inside.append(pair)
+    return inside
 
 
 def triples_of(config: Mapping, part: Part) -> list[tuple[Pair, Pair]]:
@@ -332,6 +361,35 @@ def triples_of(config: Mapping, part: Part) -> list[tuple[Pair, Pair]]:
     if len(mixed) == 3 and mixed[-1] in part.arms and seeds[0] in part.seeds:
         triples.append([(arm, seeds[0]) for arm in mixed])
     return [((*first, *second), (*first, *third)) for first, second, third in triples]
+
+
+def simplices_of(config: Mapping) -> list[Simplex]:
+    """Return the simplices that a study measures.
+
+    Parameters
+    ----------
+    config : mapping
+        The configuration.
+
+    Returns
+    -------
+    list of (str, tuple of int)
+        Of every arm and every size all choices of its first seeds.
+
+    Examples
+    --------
+    >>> simplices = {"sizes": [2, 3], "seeds": 3}
+    >>> simplices_of({"arms": {"sgd": {}}, "seeds": 9, "simplices": simplices})[-2:]
+    [('sgd', (1, 2)), ('sgd', (0, 1, 2))]
+    """
+    options = config["simplices"]
+    seeds = seeds_of(config)[: options["seeds"]]
+    simplices = []
+    for arm in config["arms"]:
+        for size in options["sizes"]:
+            for vertices in itertools.combinations(seeds, size):
+                simplices.append((arm, vertices))
+    return simplices
 
 
 def _across(seeds: list[int], part: Part, kind: str) -> Iterable[tuple[int, int]]:

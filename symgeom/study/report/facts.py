@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from symgeom.ground.checksums import checked
+from symgeom.ground.sealed_json import read_sealed_json
 from symgeom.store import open_study, read_store
 from symgeom.study.report.tables import (
     alignment_facts,
@@ -30,6 +31,7 @@ class Stores(TypedDict):
     paths: list[str]
     curvature: list[str]
     data: list[str]
+    choices: list[str]
     figures: list[str]
     claims: str
     barriers: str
@@ -58,6 +60,9 @@ class Facts:
         As from :func:`~symgeom.study.report.tables.barrier_rows`.
     data : dict of str to dict
         As from :func:`~symgeom.study.report.tables.data_facts`.
+    choices : dict of str to dict
+        Of cases whose training stops in common: at which depth they are compared, and why; see
+        :class:`~symgeom.study.stages.depths.Choice`.
     """
 
     runs: dict[str, list[dict]] = field(default_factory=dict)
@@ -68,6 +73,7 @@ class Facts:
     undefined: dict[str, list[str]] = field(default_factory=dict)
     barriers: dict[str, tuple[str, list[dict]]] = field(default_factory=dict)
     data: dict[str, dict] = field(default_factory=dict)
+    choices: dict[str, dict] = field(default_factory=dict)
 
 
 def read_facts(folder: Path, stores: Stores, cases: Sequence[str], arms: Sequence[str]) -> Facts:
@@ -105,6 +111,9 @@ def read_facts(folder: Path, stores: Stores, cases: Sequence[str], arms: Sequenc
         facts.diverged[case] = diverged_chains(study[case]["chains"].to_dataset())
         facts.barriers[case] = barrier_rows(barriers, case, arms)
         facts.data[case] = data_facts(read_store(data_file, only=COUNTED))
+    for file in stores["choices"]:
+        choice = read_sealed_json(file)
+        facts.choices[choice["case"]] = choice
     _add_what_is_missing(facts, [*stores["paths"], *stores["curvature"]], cases)
     return facts
 

@@ -44,6 +44,27 @@ def number(value: float, digits: int = 3) -> str:
     return text.replace("e-0", "e-").replace("-", "−")
 
 
+def signed(text: str) -> str:
+    """Write the numbers of a text with true minus signs.
+
+    Parameters
+    ----------
+    text : str
+        Words and numbers.
+
+    Returns
+    -------
+    str
+        The same; hyphens within words stay.
+
+    Examples
+    --------
+    >>> signed("at a single-pass threshold of -0.5 and 1e-10")
+    'at a single-pass threshold of −0.5 and 1e−10'
+    """
+    return re.sub(r"(?<![^\s(\[])-(?=[\d.])|(?<=\de)-(?=\d)", "−", text)
+
+
 def markup(text: str) -> Markup:
     r"""Turn a caption into HTML.
 
@@ -100,6 +121,7 @@ def render(template: str | Path, **context: object) -> str:
         lstrip_blocks=True,
     )
     environment.filters["number"] = number
+    environment.filters["signed"] = signed
     environment.filters["markup"] = markup
     environment.globals["VERDICTS"] = VERDICTS
     return environment.get_template(file.name).render(**context)

@@ -22,6 +22,9 @@ MEASURES_OF_RUNS = (
 )
 """What is shown of every run."""
 
+BOUNDS = ("mean", "low", "high", "loss_mean", "loss_low", "loss_high")
+"""What is shown of the barriers between two arms."""
+
 MEANS_OF_ARMS = ("train_error", "test_error", "epochs", "sample_gradients")
 """What is averaged over the runs of an arm."""
 
@@ -246,7 +249,7 @@ def barrier_rows(path: str | Path, case: str, arms: Sequence[str]) -> tuple[str,
         The kind of path; empty if none was measured.
     rows : list of dict
         ``first`` and ``second`` arm, ``mean``, ``low``, ``high`` (fractions of the samples; NaN:
-        unknown), ``pairs``.
+        unknown), the same of the loss (``loss_mean`` and so on; nats), ``pairs``.
     """
     with open(path, newline="", encoding="utf-8") as file:
         lines = list(csv.DictReader(file))
@@ -257,14 +260,9 @@ def barrier_rows(path: str | Path, case: str, arms: Sequence[str]) -> tuple[str,
         if line["variant"] != variant:
             continue
         first, second = sorted((line["first_arm"], line["second_arm"]), key=arms.index)
-        row = {
-            "first": first,
-            "second": second,
-            "pairs": int(line["pairs"]),
-            "mean": float(line["mean"]),
-            "low": float(line["low"]),
-            "high": float(line["high"]),
-        }
+        row: dict[str, object] = {"first": first, "second": second, "pairs": int(line["pairs"])}
+        for name in BOUNDS:
+            row[name] = float(line[name])
         rows.append(row)
 
     def place_of_arms(row: Mapping[str, str]) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import Parameters, cast, stack
-from symgeom.landscape.barriers import Profile, profile
+from symgeom.landscape.barriers import Profile, profile, refined_size
 from symgeom.landscape.binary.chain import optimise_binary_chain
 from symgeom.landscape.chain import ChainPlan, Chains, chain_shape, optimise_path
 from symgeom.landscape.path import CURVES, curve_along, polygon_length
@@ -25,6 +25,7 @@ from symgeom.study.stored_networks import Ends
 COLUMNS = {
     "straight_error": ("1", "largest training error along the chain before its bends were trained"),
     "bend_error": ("1", "largest training error along the trained chain"),
+    "peak": ("1", "where the training error along the trained chain is largest, t"),
     "epochs_needed": (
         "1",
         "epochs until the largest training error was within the threshold (infinite: never)",
@@ -40,8 +41,15 @@ COLUMNS = {
 }
 """Units and meanings of what is kept of every chain beside its profile."""
 
+JUDGED = {
+    "judged_t": ("1", "position along the trained chain: equidistant, and dense where it peaks"),
+    "judged_error": ("1", "fraction of the training samples misclassified there"),
+}
+"""Units and meanings of what a chain is judged by: its error on a grid of its own."""
+
 PLAN = (
     "points",
+    "refinements",
     "epochs",
     "evaluate_every",
     "learning_rate",
@@ -78,13 +86,13 @@ def measure(
     Returns
     -------
     xr.Dataset
-        What ``COLUMNS`` names, over pairs; loss and error over pair, split and t. NaN where no
-        chain can begin.
+        What ``COLUMNS`` names, over pairs; what ``JUDGED`` names, over pair and judged_point; loss
+        and error over pair, split and t. NaN where no chain can begin.
     """
     problems = case.problems(options["precision"], samples=options["samples"])
     ends = connected_ends(case, gauges, pairs)
     rows = [row for row, pair in enumerate(pairs) if pair in ends]
-    table = _Table(len(pairs), list(problems), options["points"])
+    table = _Table(len(pairs), list(problems), options)
     with progress("connect chains", len(rows)) as bar:
         for first in range(0, len(rows), at_once):
             batch = rows[first : first + at_once]
@@ -100,6 +108,7 @@ def measure(
             bar.update(len(batch))
             for layer, problem in enumerate(problems.values()):
                 table.put_profile(batch, layer, profile(problem, chains.path, table.t))
+            table.put_judged(batch, chains)
             table.put_columns(batch, _columns(case, gauges.torus, chains))
     return pairs_dataset(pairs, table.variables(), coordinates=table.coordinates(), attrs=options)
 
@@ -107,10 +116,13 @@ def measure(
 class _Table:
     """Arrays over pairs; NaN until a chain is put there."""
 
-    def __init__(self, pairs: int, splits: list[str], points: int) -> None:
+    def __init__(self, pairs: int, splits: list[str], options: Mapping) -> None:
+        points = options["points"]
+        judged_points = refined_size(points, options["refinements"])
         self.splits = splits
         self.t = torch.linspace(0, 1, points).double()
         self.columns = {column: np.full(pairs, np.nan) for column in COLUMNS}
+        self.judged = {name: np.full((pairs, judged_points), np.nan) for name in JUDGED}
         self.loss = np.full((pairs, len(splits), points), np.nan)
         self.error = np.full((pairs, len(splits), points), np.nan)
 
@@ -118,6 +130,11 @@ class _Table:
         """Put loss and error of some chains on one split into their rows."""
         self.loss[rows, layer] = curve.loss.cpu()
         self.error[rows, layer] = curve.error.cpu()
+
+    def put_judged(self, rows: list[int], chains: Chains) -> None:
+        """Put the positions at which some chains were judged into their rows, with the errors."""
+        self.judged["judged_t"][rows] = chains.t.cpu()
+        self.judged["judged_error"][rows] = chains.error.cpu()
 
     def put_columns(self, rows: list[int], columns: Mapping[str, Tensor]) -> None:
         """Put what ``COLUMNS`` names of some chains into their rows."""
@@ -129,6 +146,9 @@ class _Table:
         variables: Labelled = {}
         for column, array in self.columns.items():
             variables[column] = labelled("pair", array, *COLUMNS[column])
+        for name, errors_or_positions in self.judged.items():
+            dims = ("pair", "judged_point")
+            variables[name] = labelled(dims, errors_or_positions, *JUDGED[name])
         along = ("pair", "split", "t")
         variables["loss"] = labelled(along, self.loss, "nat", "loss along the trained chain")
         variables["error"] = labelled(along, self.error, "1", "error along the trained chain")
@@ -183,9 +203,11 @@ def _columns(case: Case, torus: Torus, chains: Chains) -> dict[str, Tensor]:
     shape = torch.vmap(chain_shape)(*points)
     length = torch.vmap(torus_length)(*points)
     distance = torch.vmap(torus_length)(points[0], points[-1])
+    judged_peak = chains.error.nan_to_num(nan=-1.0).argmax(1, keepdim=True)
     return {
         "straight_error": chains.largest_error[:, 0],
         "bend_error": chains.largest_error[:, -1],
+        "peak": chains.t.gather(1, judged_peak.to(chains.t.device)).squeeze(1),
         "epochs_needed": chains.epochs_needed,
         "steps_needed": chains.steps_needed,
         "length_ratio": shape.length_ratio,

@@ -1,6 +1,6 @@
-"""Distances between canonical networks, as they are and aligned, beside those of random points."""
+"""Distances between canonical networks, as they are and aligned, beside those of controls."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import xarray as xr
@@ -9,9 +9,11 @@ from symgeom.ground.randomness import stream
 from symgeom.ground.types import Parameters
 from symgeom.quotient.torus import Torus, distance_of_angles
 from symgeom.study.cases import Case
+from symgeom.study.controls import CONTROLS
 from symgeom.study.labels import Labelled, as_attributes, labelled, names, pairs_dataset
 from symgeom.study.matching import match
 from symgeom.study.pairs import Key, Pair
+from symgeom.study.progress import progress
 from symgeom.study.stored_networks import Ends
 from symgeom.symmetry.group import GroupElement, act
 
@@ -28,9 +30,10 @@ def measure(
     networks: Mapping[Key, Parameters],
     elements: Mapping[Pair, GroupElement],
     *,
+    with_controls: Collection[Pair],
     options: Mapping,
 ) -> xr.Dataset:
-    """Measure the distances of some pairs of networks, and of pairs of random points.
+    """Measure the distances of some pairs of networks, and of the first network to controls.
 
     Parameters
     ----------
@@ -42,45 +45,62 @@ def measure(
         Canonical networks by arm and seed.
     elements : mapping of Pair to GroupElement
         What aligns the second network of each pair to the first.
+    with_controls : collection of Pair
+        In which of these pairs controls take the place of the second network.
     options : mapping
         The section ``alignment`` of the configuration, with ``bias_in_norm``.
 
     Returns
     -------
     xr.Dataset
-        Distances over pairs (controls, of random points) and stages: normalised, and aligned; as a
-        whole and by group. NaN where a network diverged or a group has no spheres.
+        Distances over pairs (and kinds of control) and stages: normalised, and aligned; as a whole
+        and by group. NaN where a network diverged, a group has no spheres, or a pair has no
+        controls.
     """
     groups = [group.name for group in torus.spec.groups]
-    columns = 1 + len(groups)
-    measured = np.full((len(elements), len(STAGES), columns), np.nan)
-    for row, (pair, element) in enumerate(elements.items()):
-        if pair[:2] in networks and pair[2:] in networks:
+    kinds = options["controls"]
+    shape = (len(STAGES), 1 + len(groups))
+    measured = np.full((len(elements), *shape), np.nan)
+    controls = np.full((len(elements), len(kinds), *shape), np.nan)
+    with progress("measure distances", len(elements)) as bar:
+        for row, (pair, element) in enumerate(elements.items()):
+            bar.update()
+            if pair[:2] not in networks or pair[2:] not in networks:
+                continue
             ends = (networks[pair[:2]], networks[pair[2:]])
             measured[row] = _before_and_after(torus, ends, element)
-    random = np.full((options["random_controls"], len(STAGES), columns), np.nan)
-    example = next(iter(networks.values()), case.any_network())
-    for row, (ends, element) in enumerate(_controls(case, torus, example, options)):
-        random[row] = _before_and_after(torus, ends, element)
-    coordinates = {
-        **names("stage", STAGES, "symmetries removed so far"),
-        **names("group", groups, "unit group"),
-    }
+            if pair in with_controls:
+                for column, kind in enumerate(kinds):
+                    controls[row, column] = _from_control(case, torus, ends, pair, kind, options)
     return pairs_dataset(
         list(elements),
-        {**_label("pair", "", measured), **_label("control", "random_", random)},
-        coordinates=coordinates,
+        {
+            **_label("distance", ("pair", "stage"), measured),
+            **_label("control_distance", ("pair", "control", "stage"), controls),
+        },
+        coordinates=_coordinates(groups, kinds),
         attrs=as_attributes(options),
     )
 
 
-def _label(dim: str, prefix: str, distances: np.ndarray) -> Labelled:
+def _coordinates(groups: Sequence[str], kinds: Sequence[str]) -> Labelled:
+    """Return the labels of the axes; figures take their words for controls from the titles."""
+    titles = [CONTROLS[kind].title for kind in kinds]
+    return {
+        **names("stage", STAGES, "symmetries removed so far"),
+        **names("group", groups, "unit group"),
+        **names("control", kinds, "what takes the place of the second network"),
+        "control_title": labelled("control", titles, "1", "the control in words"),
+    }
+
+
+def _label(name: str, dims: tuple[str, ...], distances: np.ndarray) -> Labelled:
     """Label distances as a whole (the first column) and by group (the others)."""
     whole = distances[..., 0]
     by_group = distances[..., 1:]
     return {
-        f"{prefix}distance": labelled((dim, "stage"), whole, *DISTANCE),
-        f"{prefix}group_distance": labelled((dim, "stage", "group"), by_group, *DISTANCE),
+        name: labelled(dims, whole, *DISTANCE),
+        f"group_{name}": labelled((*dims, "group"), by_group, *DISTANCE),
     }
 
 
@@ -101,16 +121,16 @@ def _distances(torus: Torus, first: Parameters, second: Parameters) -> list[floa
     return distances
 
 
-def _controls(
-    case: Case, torus: Torus, example: Parameters, options: Mapping
-) -> Iterator[tuple[Ends, GroupElement]]:
-    """Draw pairs of random points on the torus, and align the second of each to the first."""
-    points = {}
-    pairs = []
-    for number in range(options["random_controls"]):
-        for end in range(2):
-            generator = stream("random control", number, end)
-            points["random", 2 * number + end] = torus.random_point(example, generator=generator)
-        pairs.append(("random", 2 * number, "random", 2 * number + 1))
-    for pair, alignment in match(torus.spec, points, pairs, options=options, case=case):
-        yield (points[pair[:2]], points[pair[2:]]), alignment.element
+def _from_control(
+    case: Case, torus: Torus, ends: Ends, pair: Pair, kind: str, options: Mapping
+) -> list[list[float]]:
+    """Return the distances of the first network from a control in the place of the second."""
+    first, second = ends
+    first_arm, first_seed, second_arm, second_seed = pair
+    generator = stream("control", kind, *pair)
+    control = CONTROLS[kind].network(torus, second, generator)
+    controlled = (first_arm, first_seed, f"{second_arm} {kind}", second_seed)
+    networks = {controlled[:2]: first, controlled[2:]: control}
+    matches = match(torus.spec, networks, [controlled], options=options, case=case)
+    _, alignment = next(matches)
+    return _before_and_after(torus, (first, control), alignment.element)

@@ -1,4 +1,11 @@
-"""Measure how far every unit is from the noise equilibrium, at its start and at the minimum."""
+"""Measure how far every unit is from the noise equilibrium, at its start and at the minimum.
+
+The equilibrium is that of a whole training: the learning rate is integrated over the epochs that a
+seed has trained, as scheduled, so that start and end have the same strength of decay. Near the
+balance of noise and decay a unit relaxes by the share 4 x weight decay x effective step in each
+step. In trainings of a few thousand steps these shares are less than one altogether: the last
+epochs of a schedule, whose rates are small, lead no unit to an equilibrium of their own.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,11 +15,25 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from symgeom.dynamics.noise import decay_ratio, noise_force, unit_displacements
+from symgeom.dynamics.noise import (
+    decay_ratio,
+    effective_learning_rate,
+    noise_force,
+    unit_displacements,
+)
 from symgeom.ground.types import cast
 from symgeom.landscape.problem import Problem
 from symgeom.study.cases import Case
-from symgeom.study.labels import MOMENT, MOMENTS, Labelled, labelled, minima_dataset, names
+from symgeom.study.labels import (
+    MINIMUM,
+    MOMENT,
+    MOMENTS,
+    Labelled,
+    labelled,
+    minima_dataset,
+    names,
+)
+from symgeom.study.pairs import Key
 from symgeom.study.progress import progress
 from symgeom.study.stages.training import build_method
 from symgeom.study.stored_networks import Minima
@@ -29,13 +50,21 @@ class Noise:
         Name and options of the arm's optimizer.
     batch_size : int
         Samples of a mini-batch.
+    limit : int
+        The limit of epochs, by which schedules go.
     """
 
     recipe: Mapping
     batch_size: int
+    limit: int
 
-    def decay(self) -> float:
-        """Return the strength of weight decay relative to noise.
+    def decay(self, epochs: int) -> float:
+        """Return the strength of weight decay relative to noise over a training.
+
+        Parameters
+        ----------
+        epochs : int
+            So many it took.
 
         Returns
         -------
@@ -43,8 +72,9 @@ class Noise:
             See :func:`symgeom.dynamics.noise.decay_ratio`.
         """
         method = build_method(self.recipe)
+        rates = [method.learning_rate_at(epoch, self.limit) for epoch in range(epochs)]
         return decay_ratio(
-            learning_rate=method.learning_rate,
+            learning_rate=effective_learning_rate(rates),
             weight_decay=method.weight_decay,
             momentum=method.momentum,
             batch_size=self.batch_size,
@@ -57,6 +87,7 @@ def measure(
     minima: Minima,
     *,
     noises: Mapping[str, Noise],
+    epochs: Mapping[Key, int],
     samples: int | None,
 ) -> xr.Dataset:
     """Measure how far networks are from the noise equilibrium, as they start and at the minimum.
@@ -71,31 +102,35 @@ def measure(
         The networks as trained.
     noises : mapping of str to Noise
         The noise of the arms whose training was seen.
+    epochs : mapping of (str, int) to int
+        How many epochs each network has trained.
     samples : int, optional
         Samples on which the noise is measured; by default all.
 
     Returns
     -------
     xr.Dataset
-        Displacements of every unit, and their median, over arm, seed and moment; NaN where the
-        noise is unknown. A group with a frozen leg is left out. A network that was trained with
-        batch norm has other charges than the folded one that is measured: nothing is known of its
-        noise.
+        Displacements of every unit, and their median, over arm, seed and moment, and the strength
+        of decay over arm and seed; NaN where the noise is unknown, or no step was taken. A group
+        with a frozen leg is left out. A network that was trained with batch norm has other charges
+        than the folded one that is measured: nothing is known of its noise.
     """
     problem = case.problems("float64", samples=samples)["train"]
     spec = spec.trained(problem.trainable)
     groups = _charged_groups(case, spec, problem)
     table = _Table(groups, (*minima.shape, len(MOMENTS)))
-    seen = [key for key in minima.networks if groups and key[0] in noises]
+    trained = {key for key, count in epochs.items() if count > 0 and key[0] in noises}
+    seen = [key for key in minima.networks if groups and key in trained]
     with progress("measure equilibria", len(seen)) as bar:
         for arm, seed in seen:
-            decay = noises[arm].decay()
+            decay = noises[arm].decay(epochs[arm, seed])
             networks = (case.start(arm, seed), minima.networks[arm, seed])
             for moment, network in enumerate(networks):
                 params = case.prepared(network, "float64")
                 force = noise_force(spec, problem, params)
                 displacements = unit_displacements(spec, params, force, decay=decay)
                 table.put((*minima.index((arm, seed)), moment), displacements)
+            table.decay[minima.index((arm, seed))] = decay
             bar.update()
     return minima_dataset(
         minima.arms,
@@ -111,6 +146,7 @@ class _Table:
 
     def __init__(self, groups: Sequence[UnitGroup], shape: tuple[int, int, int]) -> None:
         self.median = np.full(shape, np.nan)
+        self.decay = np.full(shape[:2], np.nan)
         self.of_units: dict[str, np.ndarray] = {}
         for group in groups:
             self.of_units[group.name] = np.full((*shape, group.size), np.nan)
@@ -132,6 +168,8 @@ class _Table:
             )
         typical = "median over units of the absolute displacement"
         variables["displacement"] = labelled(MOMENT, self.median, "1", typical)
+        strength = "strength of weight decay relative to gradient noise, over the training"
+        variables["decay_ratio"] = labelled(MINIMUM, self.decay, "nat^2/weight^4", strength)
         return variables
 
 

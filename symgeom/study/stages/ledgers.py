@@ -185,7 +185,9 @@ def _share(accounts: Sequence[_Account], seeds: int) -> np.ndarray:
     for account in accounts:
         changes = changes + changes_of(account.terms)
     of_all = changes.sum(-1)
-    of_optimizer = changes[..., TERMS.index("optimizer")]
+    # What it does in the step itself, and what momentum carries on.
+    optimizer_terms = [term.endswith("optimizer") for term in TERMS]
+    of_optimizer = changes[..., optimizer_terms].sum(-1)
     return of_optimizer / np.where(of_all > 0, of_all, np.nan)
 
 

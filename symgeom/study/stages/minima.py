@@ -10,7 +10,7 @@ from symgeom.landscape.problem import Problem
 from symgeom.landscape.problem.evaluation import evaluate
 from symgeom.learning.training import Trained
 from symgeom.store import parameters_to_variables
-from symgeom.study.labels import MINIMUM, Labelled, labelled, minima_dataset
+from symgeom.study.labels import DEPTH, END, MINIMUM, Labelled, labelled, minima_dataset
 from symgeom.study.stored_networks import LOST, is_measurable
 from symgeom.symmetry.spec import SymmetrySpec
 
@@ -73,7 +73,9 @@ def _states(trained: Trained, losses: np.ndarray) -> list[str]:
 def _label_training(trained: Trained, states: Sequence[str]) -> Labelled:
     """Label how the training of every seed went and ended."""
     usable = [state in USABLE for state in states]
-    ended = "how the seed ended: reached, epoch limit or diverged; or imported"
+    ended = (
+        "how the seed ended: reached, epoch limit, budget spent, no budget or diverged; or imported"
+    )
     is_minimum = "whether the seed reached the stop rule, or was imported"
     budget = "the same in single samples: the budget"
     columns: dict[str, tuple[object, str]] = {
@@ -131,3 +133,30 @@ def minima_of_arm(
     epochs = range(variables["history_loss"].sizes["epoch"])
     epoch = {"epoch": labelled("epoch", epochs, "1", "epoch")}
     return minima_dataset([arm], seeds, variables, coordinates=epoch, attrs=attrs)
+
+
+def along_depths(networks: Sequence[xr.Dataset], depths: Sequence[float]) -> xr.Dataset:
+    """Join the networks of an arm at its depths and at the end of training.
+
+    Parameters
+    ----------
+    networks : sequence of xr.Dataset
+        The arm as it was at each depth, and last as training left it.
+    depths : sequence of float
+        The training losses.
+
+    Returns
+    -------
+    xr.Dataset
+        With the axis ``depth`` first, on which ``END`` comes last.
+    """
+    axis = labelled(DEPTH, [*depths, END], "nat", "training loss reached; 0: end of training")
+    joined = xr.concat(
+        networks,
+        DEPTH,
+        data_vars="all",
+        coords="minimal",
+        compat="override",
+        combine_attrs="override",
+    )
+    return joined.assign_coords({DEPTH: axis})

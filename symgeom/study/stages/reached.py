@@ -11,12 +11,18 @@ import numpy as np
 import xarray as xr
 
 from symgeom.ground.checks import SymgeomError
+from symgeom.study.labels import NO_BUDGET
+
+EPOCH_LIMIT = "epoch limit"
+BUDGET_SPENT = "budget spent"
+"""How seeds end in training that are no minima."""
 
 PAIR = 2
 """How many networks can be compared."""
 
 Asked = Mapping[str, tuple[str, float]]
-"""What an arm is trained to: of "epochs", "stop_error" and "stop_loss" the key and the value."""
+"""What an arm is trained to: of "epochs", and of "stop_error" and "stop_loss" or of "depths", the
+key and the value."""
 
 
 @dataclass(frozen=True)
@@ -85,42 +91,96 @@ def measure(case: str, minima: xr.Dataset, asked: Mapping[str, Asked]) -> Reache
         lines.append("; ".join([f"  {arm}: {usable[arm]} of {networks[arm]}", *faults]))
     total = sum(networks.values())
     good = sum(usable.values())
-    words = f"Case {case}: {good} of {total} networks reached the stop rule.\n"
+    words = f"Case {case}: {good} of {total} networks {_goal(minima)}.\n"
     if good < total or any(";" in line for line in lines):
         words += "\n".join(lines) + "\n"
     return Reached(case, networks, usable, words)
 
 
+def of_all_parts(parts: Sequence[Reached]) -> Reached:
+    """Count what training left of a case that is split into parts.
+
+    Parameters
+    ----------
+    parts : sequence of Reached
+        What it left of every part.
+
+    Returns
+    -------
+    Reached
+        Numbers of all arms, and one line of words.
+
+    Examples
+    --------
+    >>> first = Reached("mlp", {"sgd": 2, "adam": 2}, {"sgd": 0, "adam": 1}, "")
+    >>> second = Reached("mlp", {"sgd": 2}, {"sgd": 1}, "")
+    >>> of_all_parts([first, second]).usable
+    {'sgd': 1, 'adam': 1}
+    """
+    networks: dict[str, int] = {}
+    usable: dict[str, int] = {}
+    for part in parts:
+        for arm, number in part.networks.items():
+            networks[arm] = networks.get(arm, 0) + number
+            usable[arm] = usable.get(arm, 0) + part.usable[arm]
+    case = parts[0].case
+    total = sum(networks.values())
+    words = f"Case {case}: {sum(usable.values())} of all {total} networks can be compared.\n"
+    return Reached(case, networks, usable, words)
+
+
+def _goal(minima: xr.Dataset) -> str:
+    """Say what usable networks have done."""
+    return "came to the common depth" if "depth" in minima.attrs else "reached the stop rule"
+
+
 def _faults(arm: str, seeds: xr.Dataset, asked: Asked) -> list[str]:
     """Say what became of the seeds of an arm that are no minima, or that are not sharp."""
     faults = []
-    short = seeds.isel(seed=np.flatnonzero(seeds["status"].values == "epoch limit"))
-    if short.sizes["seed"]:
-        faults.append(_short_of(short, asked))
+    for status in (EPOCH_LIMIT, BUDGET_SPENT):
+        short = seeds.isel(seed=np.flatnonzero(seeds["status"].values == status))
+        if short.sizes["seed"]:
+            faults.append(_short_of(short, status, asked))
+    without_budget = int((seeds["status"] == NO_BUDGET).sum())
+    if without_budget:
+        faults.append(f"{without_budget} without a budget: the seeds that were to set it diverged")
     diverged = int((seeds["status"] == "diverged").sum())
     if diverged:
         advice = f": lower arms.{arm}.learning_rate" if asked else ""
         faults.append(f"{diverged} diverged{advice}")
     if "pretraining_status" in seeds:
-        unlearned = np.flatnonzero(seeds["pretraining_status"].values == "epoch limit")
+        unlearned = np.flatnonzero(seeds["pretraining_status"].values == EPOCH_LIMIT)
         if len(unlearned):
             faults.append(_unlearned(arm, seeds["pretraining_error"].values[unlearned]))
     return faults
 
 
-def _short_of(short: xr.Dataset, asked: Asked) -> str:
-    """Say how far seeds came within their epochs, and which keys would let them be minima."""
+def _short_of(short: xr.Dataset, status: str, asked: Asked) -> str:
+    """Say how far seeds came within epochs or budget, and which keys would let them be minima."""
     epochs_key, epochs = asked["epochs"]
     keys = [epochs_key]
+    end = f"ended at epoch {epochs}"
+    if status == BUDGET_SPENT:
+        keys = []
+        end = "had spent the budget of the other arm"
     measures = []
-    for name in ("loss", "error"):
+    limits = {"loss": asked.get("stop_loss") or _depth(short, asked)}
+    if "stop_error" in asked:
+        limits["error"] = asked["stop_error"]
+    for name, (key, most) in limits.items():
         values = short[f"train_{name}"].values
-        key, most = asked[f"stop_{name}"]
         measures.append(f"training {name} {_range(values)} (asked: {most:g})")
         if values.max() > most:
             keys.append(key)
-    ended = f"{short.sizes['seed']} ended at epoch {epochs} with {' and '.join(measures)}"
+    ended = f"{short.sizes['seed']} {end} with {' and '.join(measures)}"
     return f"{ended}: raise {' or '.join(keys)}"
+
+
+def _depth(short: xr.Dataset, asked: Asked) -> tuple[str, float]:
+    """Return the depth at which the case is compared; without one the easiest, and its key."""
+    key, easiest = asked["depths"]
+    depth = short.attrs["depth"]
+    return key, easiest if np.isnan(depth) else depth
 
 
 def _unlearned(arm: str, errors: Sequence[float] | np.ndarray) -> str:

@@ -18,12 +18,13 @@ from symgeom.learning.training import Checkpoint, Plan, TrainingMode, choose_dev
 from symgeom.study.cases import Case
 from symgeom.study.datasets.augment import augmentation
 from symgeom.study.progress import progress
+from symgeom.study.stages.budgets import Budget
 from symgeom.study.stages.ledgers import NO_LEDGER, label_ledger
-from symgeom.study.stages.minima import label_minima, minima_of_arm
+from symgeom.study.stages.minima import along_depths, label_minima, minima_of_arm
 from symgeom.symmetry.spec import SymmetrySpec
 
-PLAN = ("batch_size", "epochs", "stop_error", "stop_loss", "evaluate_every", "together")
-"""The options of the configuration that are fields of a :class:`Plan`."""
+PLAN = ("batch_size", "stop_error", "stop_loss", "evaluate_every", "together")
+"""The options of the configuration that are fields of a :class:`Plan`, where they are asked for."""
 
 Member = tuple[str, int, int]
 """Arm, seed and replica: with the case the name of what is random in a network's training."""
@@ -43,12 +44,15 @@ class Arm:
         Name and options of its optimizer.
     training : mapping
         The section ``training`` of the configuration, with what the case and the arm change.
+    budget : Budget, optional
+        What its seeds spend, if that is what another arm has spent.
     """
 
     name: str
     seeds: Sequence[int]
     recipe: Mapping
     training: Mapping
+    budget: Budget | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +62,8 @@ class Outcome:
     Attributes
     ----------
     minima, ledgers : xr.Dataset
-        The networks, and the accounts of their charges.
+        The networks, also along the axis ``depth`` where they are trained to several, and the
+        accounts of their charges.
     resumed_from : int
         The epoch of the checkpoint from which it went on; 0 if there was none.
     """
@@ -95,8 +100,9 @@ def measure(case: Case, spec: SymmetrySpec, arm: Arm, *, checkpoint: Path, diges
     problem = problems["train"]
     members = _members(arm, method)
     goes_on = Checkpoint(checkpoint, every=arm.training["checkpoint_every"], digest=digest)
-    with progress(f"train {case.name}/{arm.name}", arm.training["epochs"]) as bar:
-        plan = _plan(case, arm.training, goes_on, bar)
+    epochs = _epoch_limit(arm, method, problem)
+    with progress(f"train {case.name}/{arm.name}", epochs) as bar:
+        plan = _plan(case, arm, epochs, goes_on, bar)
         symmetric = not TrainingMode.of(problem).differs
         observer = _observer(spec, method, plan, arm.training, problem, symmetric=symmetric)
         trained = train(
@@ -113,6 +119,9 @@ def measure(case: Case, spec: SymmetrySpec, arm: Arm, *, checkpoint: Path, diges
         "together": int(trained.together),
         "device": str(problem.inputs.device),
     }
+    if arm.budget:
+        trained = arm.budget.named(trained)
+        attrs["budget_of"] = arm.budget.arm
     seeds = list(arm.seeds)
     record = NO_LEDGER
     if observer:
@@ -122,8 +131,11 @@ def measure(case: Case, spec: SymmetrySpec, arm: Arm, *, checkpoint: Path, diges
     ledgers = label_ledger(
         record, method, arm=arm.name, seeds=seeds, attrs=attrs, symmetric=symmetric
     )
-    variables = label_minima(spec, trained, problems)
-    minima = minima_of_arm(arm.name, seeds, variables, attrs=attrs)
+    networks = []
+    for state in (*trained.at_depths, trained):
+        variables = label_minima(spec, state, problems)
+        networks.append(minima_of_arm(arm.name, seeds, variables, attrs=attrs))
+    minima = along_depths(networks, plan.depths) if plan.depths else networks[-1]
     return Outcome(minima, ledgers, trained.resumed_from)
 
 
@@ -205,14 +217,28 @@ def _orders(case: Case, members: Sequence[Member], training: Mapping) -> list[to
     return generators
 
 
-def _plan(case: Case, training: Mapping, checkpoint: Checkpoint, bar: tqdm) -> Plan:
+def _epoch_limit(arm: Arm, method: Method, problem: Problem) -> int:
+    """Return the largest number of epochs of an arm, in which every budget can be spent."""
+    if arm.budget is None:
+        return arm.training["epochs"]
+    batch_size = arm.training["batch_size"]
+    samples = len(problem.targets) // batch_size * batch_size
+    return arm.budget.epochs(samples * method.gradients_per_step * method.members_per_seed)
+
+
+def _plan(case: Case, arm: Arm, epochs: int, checkpoint: Checkpoint, bar: tqdm) -> Plan:
+    training = arm.training
+
     def advance(epoch: int, _: int, text: str) -> None:
         bar.update(epoch - bar.n)
         bar.set_postfix_str(text, refresh=False)
 
     black = case.data["black"].values.tolist()
     return Plan(
-        **{field: training[field] for field in PLAN},
+        **{field: training[field] for field in PLAN if field in training},
+        epochs=epochs,
+        budgets=arm.budget.budgets if arm.budget else None,
+        depths=tuple(training.get("depths", ())),
         augment=augmentation(training.get("augmentation", "none"), black=black),
         autocast=torch.bfloat16 if training["precision"] == "bfloat16" else None,
         checkpoint=checkpoint,

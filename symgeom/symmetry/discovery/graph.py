@@ -10,7 +10,7 @@ from torch.fx import Node
 from symgeom.ground.checks import SymgeomError
 from symgeom.symmetry.discovery.calls import Call, is_part, module_of, read_call, tensor_names
 from symgeom.symmetry.discovery.capture import BY_HAND
-from symgeom.symmetry.discovery.labels import Axis
+from symgeom.symmetry.discovery.families import Axis
 from symgeom.symmetry.discovery.operations.record import Operation
 from symgeom.symmetry.discovery.relations import (
     Axes,

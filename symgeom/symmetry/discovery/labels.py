@@ -18,90 +18,24 @@ Baader and Snyder, "Unification theory", Handbook of Automated Reasoning (2001),
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from itertools import chain, product
 from math import prod
 
-
-@dataclass(eq=False)
-class Family:
-    """A family of units, or an unknown that turns out to be a sum of products of families.
-
-    Attributes
-    ----------
-    size : int
-        Number of units.
-    pinned : bool
-        Whether the units have an identity, so that they can be neither permuted nor scaled.
-    bound : tuple of tuple of Family, or None
-        What the unknown turned out to be.
-    """
-
-    size: int
-    pinned: bool = False
-    bound: "tuple[Segment, ...] | None" = None
-
-
-Segment = tuple[Family, ...]
-"""A product of families, outermost first: a run of consecutive entries of an axis."""
-
-
-@dataclass(eq=False)
-class Axis:
-    """One axis of one tensor (for a grouped convolution, of one region of a tensor).
-
-    Attributes
-    ----------
-    size : int
-        Its length.
-    family : Family
-        Its label, unknown at first.
-    """
-
-    size: int
-    family: Family = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.family = Family(self.size)
-
-
-Expression = tuple[tuple[Axis, ...], ...]
-"""A sum of products of axes.
-
-``((a,), (b,))`` is a concatenation of two axes, ``((a, b),)`` the flattening of two.
-"""
-
-Key = tuple[Axis, int, int]
-"""An axis, a segment of it, and a factor of its product: the name of one unknown exponent."""
-
-Label = tuple[Segment, ...]
-"""A sum of products of families."""
-
-Named = tuple[Family, Key]
-"""A family with the name of its exponent."""
-
-
-@dataclass(frozen=True)
-class Occurrence:
-    """Where a family occurs in an expression of axes.
-
-    Attributes
-    ----------
-    family : Family
-        The family.
-    start, block : int
-        First entry of its segment, and the number of consecutive entries that each unit owns in it.
-    outer : int
-        How often the run of units repeats in the segment.
-    key : tuple of (Axis, int, int)
-        The exponent with which its units are scaled here.
-    """
-
-    family: Family
-    start: int
-    block: int
-    outer: int
-    key: Key
+from symgeom.symmetry.discovery.families import (
+    Axis,
+    Expression,
+    Family,
+    Label,
+    Named,
+    Occurrence,
+    Segment,
+    all_pinned,
+    entries,
+    entries_of_label,
+    joined,
+    occurrences_in,
+    without_ones,
+)
 
 
 class Labels:
@@ -133,10 +67,10 @@ class Labels:
         for label in labels:
             if len(label) > 1 and entries_before > 1:
                 return self._pinned_product(labels)
-            entries_before *= _entries_of(label)
+            entries_before *= entries_of_label(label)
         segments: list[Segment] = []
         for choice in product(*labels):
-            segments.append(_without_ones(_joined(choice)))
+            segments.append(without_ones(joined(choice)))
         return segments
 
     def _pinned_product(self, labels: list[Label]) -> list[Segment]:
@@ -144,7 +78,7 @@ class Labels:
         for label in labels:
             for segment in label:
                 self.pin(segment)
-        size = prod(_entries_of(label) for label in labels)
+        size = prod(entries_of_label(label) for label in labels)
         return [(Family(size, pinned=True),)]
 
     def pin(self, families: Iterable[Family]) -> None:
@@ -170,7 +104,7 @@ class Labels:
             labels = [self._named(axis) for axis in factors]
             for choice in product(*labels):
                 families = list(chain.from_iterable(choice))
-                occurrences += _occurrences_in(families, start)
+                occurrences += occurrences_in(families, start)
                 start += prod(family.size for family, _ in families)
         return occurrences
 
@@ -191,15 +125,15 @@ class Labels:
             b = self._front(right)
             if a == b:
                 continue
-            if _entries(a) == _entries(b):
+            if entries(a) == entries(b):
                 self._unify_products(a, b)
-            elif _entries(a) > _entries(b):
+            elif entries(a) > entries(b):
                 right.appendleft(b)
-                parts = self._split(a, _entries(b))
+                parts = self._split(a, entries(b))
                 left.extendleft(reversed(parts))
             else:
                 left.appendleft(a)
-                parts = self._split(b, _entries(a))
+                parts = self._split(b, entries(a))
                 right.extendleft(reversed(parts))
 
     def _front(self, queue: deque[Segment]) -> Segment:
@@ -209,7 +143,7 @@ class Labels:
         return queue.popleft()
 
     def _bind(self, family: Family, label: Label) -> None:
-        families = _joined(label)
+        families = joined(label)
         if family in families:  # family = family * 1, as the sizes are equal
             self.pin(other for other in families if other is not family)
         else:
@@ -220,7 +154,7 @@ class Labels:
         """Cut a segment in two, the first part having ``size`` entries."""
         family = segment[0]
         rest = segment[1:]
-        inner = _entries(rest)
+        inner = entries(rest)
         if family.pinned or size % inner:
             self.pin(segment)
             other_size = family.size * inner - size
@@ -232,7 +166,7 @@ class Labels:
 
     def _unify_products(self, a: Segment, b: Segment) -> None:
         """Make two products of the same size equal, from the innermost factor outwards."""
-        if _all_pinned(a) or _all_pinned(b):
+        if all_pinned(a) or all_pinned(b):
             self.pin(a + b)
         elif len(a) == 1:
             self._bind(a[0], (b,))
@@ -269,43 +203,5 @@ class Labels:
         if a[-1] is b[-1] or (both_pinned and a[-1].size == b[-1].size):
             a = a[:-1]
             b = b[:-1]
-        if a and b and a != b and not _all_pinned(a + b):
+        if a and b and a != b and not all_pinned(a + b):
             self._unify_products(a, b)
-
-
-def _entries(segment: Segment) -> int:
-    return prod(family.size for family in segment)
-
-
-def _entries_of(label: Label) -> int:
-    return sum(_entries(segment) for segment in label)
-
-
-def _all_pinned(segment: Segment) -> bool:
-    return all(family.pinned for family in segment)
-
-
-def _joined(segments: Iterable[Segment]) -> Segment:
-    """Return the product of products."""
-    families: list[Family] = []
-    for segment in segments:
-        families += segment
-    return tuple(families)
-
-
-def _without_ones(segment: Segment) -> Segment:
-    """Leave out pinned families of one unit, which label nothing."""
-    others = [family for family in segment if family.size > 1 or not family.pinned]
-    return tuple(others) or segment[:1]
-
-
-def _occurrences_in(factors: list[Named], start: int) -> list[Occurrence]:
-    """Return where the free families occur in a product that begins at an entry."""
-    occurrences: list[Occurrence] = []
-    sizes = [family.size for family, _ in factors]
-    for index, (family, key) in enumerate(factors):
-        if not family.pinned:
-            outer = prod(sizes[:index])
-            block = prod(sizes[index + 1 :])
-            occurrences.append(Occurrence(family, start, block, outer, key))
-    return occurrences

@@ -6,8 +6,9 @@ from torch import Tensor, nn
 
 from symgeom.ground.checks import check_choice
 from symgeom.symmetry.discovery.capture import export
+from symgeom.symmetry.discovery.families import Expression, Family
 from symgeom.symmetry.discovery.graph import walk
-from symgeom.symmetry.discovery.labels import Expression, Family, Labels
+from symgeom.symmetry.discovery.labels import Labels
 from symgeom.symmetry.discovery.relations import Relation, Statement, whole
 from symgeom.symmetry.discovery.solving import solve_labels
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from symgeom.symmetry.discovery.labels import Axis, Expression
+from symgeom.symmetry.discovery.families import Axis, Expression
 
 Axes = tuple[Axis, ...]
 """The axes of one tensor."""

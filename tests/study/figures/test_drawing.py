@@ -1,21 +1,24 @@
 """Figures of studies on disk: all of a case at once, or one by name."""
 
 import errno
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 import synthetic_study
 from drawn import perceptron, texts
+from listed import list_checksums
 from made_up_report import claims
 from synthetic_study import ARMS, SETTINGS
 
 from symgeom import draw_figure
 from symgeom.__main__ import main
 from symgeom.ground.checks import SymgeomError
-from symgeom.ground.checksums import checked, write_checksums
+from symgeom.ground.checksums import checked, read_checksums
 from symgeom.store import write_store
 from symgeom.study.claims.record import write_claims
+from symgeom.study.claims.tables import write_tables
 from symgeom.study.figures.drawing import draw_figures, read_results
 from symgeom.study.figures.style import save
 from symgeom.study.provenance import write_provenance
@@ -38,7 +41,7 @@ def study(tmp_path_factory) -> Path:
     solved = perceptron()["solutions"].to_dataset()
     write_store(folder / "solutions/perceptron.zarr.zip", solved, config_digest="0", seeds=[])
     write_claims(folder / "claims.csv", claims())
-    write_checksums(folder / "tables.sha256", [folder / "claims.csv"])
+    list_checksums(folder / "tables.sha256", [folder / "claims.csv"])
     write_provenance(folder / "provenance.json", {"configuration": CONFIGURATION})
     return folder
 
@@ -53,6 +56,25 @@ def test_all_figures_of_a_case_are_written_in_three_formats(study, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == names | {"figures.sha256"}
     for name in names:
         checked(tmp_path / name)
+
+
+def test_no_file_is_read_back_for_its_checksum(study, tmp_path, monkeypatch):
+    """Somebody who makes the study again may have removed it."""
+    results = read_results(study, "mlp", [*study.glob("*/mlp/*.zip")], arms=ARMS, settings=SETTINGS)
+    replace = os.replace
+
+    def removed(partial: Path, path: Path) -> None:
+        replace(partial, path)
+        if path.suffix != ".sha256":
+            path.unlink()
+
+    monkeypatch.setattr(os, "replace", removed)
+    draw_figures(["noises"], results, tmp_path, checksums=tmp_path / "figures.sha256")
+    tables = (tmp_path / "claims.csv", tmp_path / "barriers.csv")
+    write_tables(*tables, [], [], checksums=tmp_path / "tables.sha256")
+    assert {path.name for path in tmp_path.iterdir()} == {"figures.sha256", "tables.sha256"}
+    assert list(read_checksums(tmp_path / "tables.sha256")) == ["claims.csv", "barriers.csv"]
+    assert len(read_checksums(tmp_path / "figures.sha256")) == 3
 
 
 def test_a_truncated_table_of_claims_is_not_drawn(study, tmp_path):

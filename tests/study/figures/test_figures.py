@@ -207,11 +207,12 @@ def test_claims_point_to_the_side_that_they_assert():
         line.get_xdata()[0] for line in axes.lines if line.get_xdata()[0] == line.get_xdata()[-1]
     )
     points = [line for line in axes.lines if line.get_marker() in ("o", "X", "D")]
-    assert [line.get_marker() for line in points] == ["o", "D", "X", "o"]
-    assert [line.get_xdata()[0] > middle for line in points] == [True, True, False, True]
+    assert [line.get_marker() for line in points] == ["o", "D", "X", "D", "o"]
+    assert [line.get_xdata()[0] > middle for line in points] == [True, True, False, False, True]
     bars = [line.get_xdata() for line in axes.lines if line.get_linewidth() == 1.8]
-    assert [bool(min(bar) > middle) for bar in bars] == [True, False, False, True]
-    assert [bool(max(bar) > middle) for bar in bars] == [True, True, False, True]
+    assert [bool(min(bar) > middle) for bar in bars] == [True, False, False, False, True]
+    assert [bool(max(bar) > middle) for bar in bars] == [True, True, False, False, True]
+    assert "undecided (not asked)" in texts(drawn("claims"))
     assert texts(drawn("claims")).count("too few data") == 1
 
 

@@ -2,8 +2,12 @@
 
 import numpy as np
 import pytest
-from drawn import FIGURES, OF_CASES, draw, prose, texts
+import xarray as xr
+from drawn import FIGURES, OF_CASES, draw, faults, prose, texts
 from synthetic_study import ARMS, case
+
+from symgeom.study.figures.axes import columns
+from symgeom.study.figures.style import PAGE, sheet
 
 
 @pytest.mark.parametrize("name", [name for name in OF_CASES if name != "training"])
@@ -56,3 +60,23 @@ def test_many_arms_and_groups_find_room():
             "displacement_hidden1"
         ].rename(hidden1=f"hidden{number}")
     assert "3 of 8 unit groups are shown" in texts(draw("equilibria", study))
+
+
+@pytest.mark.parametrize(("arms", "angle"), [(["rsgd", "sgd"], 0), (ARMS, 35)])
+def test_names_stand_level_where_there_is_room(arms, angle):
+    figure, panels = sheet("abc", width=PAGE, height=2)
+    columns(panels["b"], arms)
+    assert {label.get_rotation() for label in panels["b"].get_xticklabels()} == {angle}
+    assert faults(figure) == []
+
+
+def test_two_maps_are_larger_than_six():
+    study = case(FIGURES["maps"])
+    two = study.copy()
+    two["maps"] = xr.DataTree(study["maps"].to_dataset().isel(plane=[0, 1]))
+    widths = []
+    for tree in (two, study):
+        figure = draw("maps", tree)
+        assert faults(figure) == []
+        widths.append(figure.axes[0].get_window_extent().width)
+    assert widths[0] > 1.5 * widths[1]

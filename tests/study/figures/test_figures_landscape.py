@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 import xarray as xr
-from drawn import KEPT, curves, draw, panel, texts
+from drawn import FIGURES, KEPT, curves, draw, faults, panel, prose, texts
 from matplotlib.collections import LineCollection, QuadMesh
 from scipy.stats import spearmanr
 from synthetic_landscape import BINARY, LAYERS, VARIANTS, maps, paths, perceptron
@@ -92,6 +92,128 @@ def test_barriers_are_shown_as_shares_of_the_headroom():
     shares = paths["relative_barrier"].sel(variant="geodesic both", split="train").values[inside]
     assert filled_and_hollow(axes, "sgd")[0] == sorted(shares)
     assert axes.get_ylabel() == "barrier (% of the headroom)"
+
+
+def halves(axes) -> list:
+    """Return the symbols of pairs of two arms."""
+    return [line for line in axes.lines if line.get_fillstyle() == "left"]
+
+
+def of_arms(stage: xr.Dataset, first: str, second: str) -> list[int]:
+    """Find the pairs of usable minima of two arms, by looking at all pairs."""
+    rows = []
+    for row in range(stage.sizes["pair"]):
+        ends = []
+        for end in ("first", "second"):
+            ends.append((stage[f"{end}_arm"].item(row), stage[f"{end}_seed"].item(row)))
+        usable = all(seed in KEPT[arm] for arm, seed in ends)
+        if usable and sorted(arm for arm, _ in ends) == sorted((first, second)):
+            rows.append(row)
+    return rows
+
+
+def test_losses_are_shown_beside_errors():
+    study = case(["minima", "paths"])
+    paths = study["paths"].to_dataset()
+    paths["loss_barrier"][of_arms(paths, "rsgd", "adversarial")] = 0.0
+    figure = draw("losses", with_stage(study, "paths", paths))
+    assert titles(figure) == ["within arms", "pairs", "between / inside arms"]
+    full = paths.sel(variant="geodesic both", split="train")
+    (curve,) = curves(panel(figure, "within arms"), COLOURS["sgd"], 25)[:1]
+    inside = of_arms(paths, "sgd", "sgd")
+    np.testing.assert_allclose(curve, full["loss"][inside].mean("pair"), rtol=1e-12)
+    axes = panel(figure, "pairs")
+    (sgd,) = [line for line in axes.lines if line.get_marker() == "^"]
+    np.testing.assert_array_equal(
+        sgd.get_xydata().T, [full["barrier"][inside], full["loss_barrier"][inside]]
+    )
+    shown = sum(len(line.get_xdata()) for line in axes.lines)
+    assert shown == sum(len(of_arms(paths, *ends)) for ends in combinations(KEPT, 2)) + sum(
+        len(of_arms(paths, arm, arm)) for arm in KEPT
+    )
+    assert axes.get_xlim()[0] < 0
+    assert axes.get_ylim()[0] < 0
+
+
+def test_between_arms_the_loss_is_compared_with_the_error():
+    study = case(["minima", "paths"])
+    paths = study["paths"].to_dataset()
+    full = paths.sel(variant="geodesic both", split="train")
+    full["loss_barrier"][of_arms(paths, "rsgd", "adversarial")] = 0.0
+    axes = panel(draw("losses", study), "between / inside arms")
+    expected = []
+    for name in ("loss_barrier", "barrier"):
+        between, *inside = [
+            full[name][of_arms(paths, *ends)].mean().item()
+            for ends in (("rsgd", "adversarial"), ("rsgd", "rsgd"), ("adversarial", "adversarial"))
+        ]
+        expected.append(between / np.mean(inside))
+    both = (COLOURS["rsgd"], COLOURS["adversarial"])
+    (symbol,) = [
+        line
+        for line in halves(axes)
+        if (line.get_markerfacecolor(), line.get_markerfacecoloralt()) == both
+    ]
+    assert symbol.get_xydata()[0] == pytest.approx(expected)
+
+
+def test_without_pairs_of_two_arms_there_is_nothing_between_them():
+    study = case(["minima", "paths"])
+    paths = study["paths"].to_dataset()
+    same = (paths["first_arm"] == paths["second_arm"]).values
+    figure = draw("losses", with_stage(study, "paths", paths.isel(pair=np.flatnonzero(same))))
+    assert titles(figure) == ["within arms", "pairs"]
+    assert "two arms" not in texts(figure)
+    paths["barrier"][np.flatnonzero(same)] = 0.0
+    figure = draw("losses", with_stage(study, "paths", paths))
+    assert titles(figure) == ["within arms", "pairs"]
+
+
+def ends_of(stage: xr.Dataset) -> list[tuple]:
+    """Return the arms and seeds of every pair."""
+    names = ("first_arm", "first_seed", "second_arm", "second_seed")
+    return list(zip(*(stage[name].values.tolist() for name in names), strict=True))
+
+
+@pytest.mark.parametrize("binary", [False, True])
+def test_flatness_distance_and_barrier_of_every_pair(binary):
+    study = binary_case() if binary else case(["minima", "flatness", "distances", "paths"])
+    curve = study["flatness"]["local_energy"]
+    width = float(curve["amplitude"].max() - curve["amplitude"].min())
+    energy_of = (curve.integrate("amplitude") / width).to_series()
+    distances = study["distances"].to_dataset()
+    aligned = distances["distance"].sel(stage="aligned").values
+    distance_of = dict(zip(ends_of(distances), aligned, strict=True))
+    # Other pairs were joined, in another order.
+    paths = study["paths"].to_dataset().isel(pair=slice(None, None, -2))
+    variant = "hamming aligned" if binary else "geodesic both"
+    barrier = paths["barrier"].sel(variant=variant, split="train").values
+    figure = draw("pairs", with_stage(study, "paths", paths))
+
+    def energies(stage: xr.Dataset, rows: list[int]) -> list[float]:
+        ends = [ends_of(stage)[row] for row in rows]
+        return [(energy_of[a, i] + energy_of[b, j]) / 2 for a, i, b, j in ends]
+
+    inside = []
+    for arm in KEPT:
+        joined, rows = of_arms(paths, arm, arm), of_arms(distances, arm, arm)
+        inside.append((energies(distances, rows), aligned[rows]))
+        expected = [inside[-1]]
+        if joined:
+            near = [distance_of[ends_of(paths)[row]] for row in joined]
+            heights = barrier[joined]
+            expected = [(near, heights), (energies(paths, joined), heights), inside[-1]]
+        for axes, values in zip(figure.axes[-len(expected) :], expected, strict=True):
+            symbols = [line for line in axes.lines if line.get_marker() not in ("None", "")]
+            whole = [line for line in symbols if line not in halves(axes)]
+            (shown,) = [line for line in whole if line.get_color() == COLOURS[arm]]
+            np.testing.assert_allclose(shown.get_xydata().T, values, rtol=1e-12)
+    correlations = [spearmanr(*values)[0] for values in inside if len(values[0]) > 2]
+    means = [[np.mean(side) for side in values] for values in inside]
+    between = spearmanr(*np.transpose(means))[0]
+    title = figure.axes[2].get_title(loc="left").strip().replace("−", "-")
+    assert title == f"in arms {np.mean(correlations):.2f}, of arms {between:.2f}"
+    assert f"in c: {sum(len(values[0]) for values in inside)} within arms" in prose(figure)
 
 
 def test_an_arm_with_one_minimum_has_escape_angles_along_random_directions_alone():
@@ -269,60 +391,101 @@ def test_many_layers_are_readable_and_negative_traces_are_shown():
     assert "as a whole only" in texts(draw("layers", case(["minima"])))
 
 
-def test_detours_are_compared_with_the_direct_way():
-    barrier = case(["paths"])["paths"]["barrier"].sel(variant="geodesic both", split="train")
-    ends = zip(
-        *(
-            barrier[name].values
-            for name in ("first_arm", "first_seed", "second_arm", "second_seed")
-        ),
-        strict=True,
-    )
+def test_hubs_stand_at_their_flatness_and_at_the_barrier_over_them():
+    study = case(FIGURES["star"])
+    barrier = study["paths"]["barrier"].sel(variant="geodesic both", split="train")
+    names = ("first_arm", "first_seed", "second_arm", "second_seed")
+    ends = zip(*(barrier[name].values for name in names), strict=True)
     height = {
         frozenset([(a, i), (b, j)]): value
         for (a, i, b, j), value in zip(ends, barrier.values, strict=True)
     }
-    points = {
-        hub: sorted(
-            (
-                height[frozenset([one, two])],
-                max(height[frozenset([one, (hub, seed)])], height[frozenset([two, (hub, seed)])]),
-            )
-            for one, two in combinations([("sgd", 0), ("sgd", 1), ("sgd", 2)], 2)
-            for seed in range(3)
-            if (hub, seed) not in (one, two)
-        )
-        for hub in ("rsgd", "sgd")
-    }
-    figure = draw("star")
-    for hub, expected in points.items():
-        axes = panel(figure, f" of {hub}")
-        drawn = next(line for line in axes.lines if line.get_color() == COLOURS[hub])
-        np.testing.assert_allclose(
-            sorted(zip(*drawn.get_data(), strict=True)), expected, rtol=1e-12
-        )
-        below = sum(over < direct for direct, over in expected)
-        assert any(
-            text.get_text().endswith(f"{below} of {len(expected)} triples") for text in axes.texts
-        )
+    energies, figure = study["flatness"]["local_energy"], draw("star", study)
+    axes = panel(figure, "between two minima of sgd")
+    for hub in ("rsgd", "sam", "sgd", "adam", "adversarial"):
+        expected, all_ways = [], []
+        for seed in KEPT[hub]:
+            ways = []
+            for two in combinations([("sgd", 0), ("sgd", 1), ("sgd", 2)], 2):
+                if (hub, seed) not in two:
+                    ways.append(max(height[frozenset([end, (hub, seed)])] for end in two))
+            energy = energies.sel(arm=hub, seed=seed).values
+            amplitude = energies["amplitude"].values
+            area = np.trapezoid(energy, amplitude) / (amplitude[-1] - amplitude[0])
+            expected.append((area, np.mean(ways)))
+            all_ways += ways
+        single, mean = (line for line in axes.lines if line.get_color() == COLOURS[hub])
+        np.testing.assert_allclose(np.column_stack(single.get_data()), expected, rtol=1e-12)
+        np.testing.assert_allclose(mean.get_ydata(), [np.mean(all_ways)], rtol=1e-12)
+    direct = [height[frozenset(two)] for two in combinations([("sgd", i) for i in range(3)], 2)]
+    assert axes.lines[0].get_ydata()[0] == pytest.approx(np.mean(direct))
+    of_sharp = panel(figure, "between two minima of adversarial")
+    drawn = {line.get_color() for line in of_sharp.lines}
+    assert COLOURS["rsgd"] in drawn
+    assert COLOURS["adversarial"] not in drawn  # two of them memorised: no third one between them
+    assert faults(figure) == []
+
+
+def test_ways_lead_from_the_hub_to_the_end():
+    study = case(FIGURES["star"])
+    error = study["paths"]["error"]
+    rising = (0 * error).where(error["first_arm"] != "sgd", 0.5) + 0.1 * error["t"]
+    falling = (error["first_arm"] != "sgd") & (error["second_arm"] == "sgd")
+    toward = rising.where(~falling, 0.6 - 0.1 * error["t"])
+    turned = study["paths"].to_dataset().assign(error=toward)
+    axes = panel(draw("star", with_stage(study, "paths", turned)), "hub to minima of sgd")
+    t = error["t"].values
+    for hub in ("adam", "rsgd"):  # behind and before the ends in the order of pairs
+        mean = next(line for line in axes.lines if line.get_color() == COLOURS[hub])
+        np.testing.assert_allclose(mean.get_ydata(), 0.6 - 0.1 * t)
+    thin = [path for lines in axes.collections for path in lines.get_paths()]
+    assert len(thin) == 3 * (3 + 2 + 2 + 3) + 3 * 2
 
 
 def test_without_triples_or_roles_the_star_says_so():
-    study = case(["minima", "paths"])
+    study = case(FIGURES["star"])
     stage = study["paths"].to_dataset()
-    matched = stage.isel(
-        pair=(stage["first_arm"] == stage["second_arm"])
-        | (stage["first_seed"] == stage["second_seed"])
-    )
-    assert "9 of 9" in texts(draw("star", study))
-    reference = stage.isel(pair=stage["first_arm"] == stage["second_arm"])
-    assert "No triples to show" in texts(draw("star", with_stage(study, "paths", reference)))
-    assert "No triples to show" in texts(
-        draw("star", with_stage(study, "paths", matched.isel(pair=slice(0))))
-    )
-    assert "No triples to show" in texts(
-        draw("star", case(["minima", "paths"]), settings=SETTINGS | {"roles": {"flat": "rsgd"}})
-    )
+    inside = stage["first_arm"] == stage["second_arm"]
+    alike = stage["first_seed"] == stage["second_seed"]
+    for pairs in (inside, inside | alike):
+        alone = with_stage(study, "paths", stage.isel(pair=pairs))
+        assert "No triples to show" in texts(draw("star", alone))
+    empty = with_stage(study, "paths", stage.isel(pair=slice(0)))
+    assert "No triples to show" in texts(draw("star", empty))
+    roles = SETTINGS | {"roles": {"flat": "rsgd"}}
+    assert "No triples to show" in texts(draw("star", case(FIGURES["star"]), settings=roles))
+    one = draw("star", case(FIGURES["star"]), settings=SETTINGS | {"roles": {"reference": "sgd"}})
+    assert len(one.axes) == 2
+    assert faults(one) == []
+
+
+def test_middles_stand_at_the_number_of_minima_around_them():
+    study = case(FIGURES["simplices"])
+    stage = study["simplices"].to_dataset()
+    figure = draw("simplices", study)
+    for title, split in (("training", "train"), ("test", "test")):
+        axes = panel(figure, f"on {title} data")
+        for arm in ("rsgd", "adam"):  # one seed of adam is no minimum: two are left
+            line = next(line for line in axes.lines if line.get_color() == COLOURS[arm])
+            expected = []
+            for size in (2, 3):
+                inside = [
+                    row
+                    for row in range(stage.sizes["simplex"])
+                    if stage["simplex_arm"].values[row] == arm
+                    and stage["vertices"].values[row] == size
+                    and set(stage["simplex_seed"].values[row][:size]) <= set(KEPT[arm])
+                ]
+                errors = stage["centre_error"].sel(split=split).values[inside]
+                expected += [errors.mean()] if len(errors) else []
+            np.testing.assert_allclose(line.get_ydata()[1:], expected)
+            assert np.round(line.get_xdata()).tolist() == [1, 2, 3][: 1 + len(expected)]
+    assert faults(figure) == []
+    lost = stage.assign(centre_error=np.nan * stage["centre_error"])
+    for nothing in (lost, stage.isel(simplex=slice(0))):
+        assert "No middle to show" in texts(
+            draw("simplices", with_stage(study, "simplices", nothing))
+        )
 
 
 def test_variants_that_a_study_adds_have_panels():
@@ -343,6 +506,27 @@ def test_variants_that_a_study_adds_have_panels():
         for curve in curves(axes, COLOURS["sgd"], 25)
     )
     assert [axes.get_xlabel() for axes in figure.axes].count("position along the path, t") == 3
+
+
+def test_removals_show_the_mean_change_inside_each_arm():
+    paths = case(["paths"])["paths"]
+    barrier = paths["barrier"].sel(split="train")
+    ends = [
+        paths[f"{end}_{name}"].values for name in ("arm", "seed") for end in ("first", "second")
+    ]
+    inside = (ends[0] == "sgd") & (ends[1] == "sgd")
+    inside &= np.isin(ends[2], KEPT["sgd"]) & np.isin(ends[3], KEPT["sgd"])
+    figure = draw("ablation")
+    assert titles(figure) == ["scales removed", "permutations removed", "geodesics for lines"]
+    for title, before, after in [
+        ("scales removed", "linear raw", "linear normalised"),
+        ("permutations removed", "geodesic normalised", "geodesic both"),
+        ("geodesics for lines", "linear both", "geodesic both"),
+    ]:
+        change = barrier.sel(variant=after) - barrier.sel(variant=before)
+        symbols, _ = filled_and_hollow(panel(figure, title), "sgd")
+        assert np.isclose(change.values[inside].mean(), symbols, rtol=1e-12).any()
+    assert "no scales and no geodesics" in " ".join(texts(draw("ablation", binary_case())).split())
 
 
 def test_binary_paths_have_four_panels_and_their_own_matrices():

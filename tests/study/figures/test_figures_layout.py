@@ -176,9 +176,11 @@ def test_barriers_at_their_ceiling_are_named():
 def test_high_barriers_fill_the_star():
     study = case(FIGURES["star"])
     figure = draw("star", replaced(study, "paths", barrier=0.8 + study["paths"]["barrier"] / 5))
-    assert figure.axes[0].get_xlim()[0] > 0.7
-    assert draw("star").axes[0].get_xlim()[0] < 0
+    assert figure.axes[0].get_ylim()[0] > 0.5
     assert faults(figure) == []
+    none = draw("star", replaced(study, "paths", barrier=0 * study["paths"]["barrier"]))
+    assert none.axes[0].get_ylim()[0] <= 0
+    assert faults(none) == []
 
 
 def test_layers_are_columns_and_no_axis():

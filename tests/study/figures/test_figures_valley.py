@@ -62,3 +62,11 @@ def test_drift_is_relative_to_the_squares_of_the_start():
     lines = curves(panel(draw("model_drift"), "relu"), ordered_looks(["a"])["a"].colour, len(moved))
     np.testing.assert_allclose(lines[0], np.maximum(moved, 1e-12))
     assert len(lines) == 2  # double and single precision
+
+
+def test_the_axes_of_the_drift_have_no_empty_decades():
+    figure = draw("model_drift")
+    for title in ("identity", "relu"):
+        axes = panel(figure, title)
+        least = min(line.get_ydata().min() for other in figure.axes[:4] for line in other.lines)
+        assert least / 10 < axes.get_ylim()[0] < least

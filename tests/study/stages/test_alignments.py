@@ -6,6 +6,7 @@ import torch
 from tiny_study import TinyStudy
 
 from symgeom.ground.randomness import stream
+from symgeom.study.controls import CONTROLS
 from symgeom.study.matching import starts_of
 from symgeom.study.stages import alignments, distances
 from symgeom.study.stored_networks import read_networks
@@ -90,13 +91,16 @@ def test_alignments_say_what_they_are(tiny: TinyStudy):
 @pytest.fixture(scope="module")
 def measured(tiny: TinyStudy):
     networks = read_networks(tiny.store("canonical"))
+    with_controls = [pair for pair in tiny.pairs if pair[0] == pair[2]]
     return distances.measure(
-        tiny.case, tiny.torus, networks, tiny.aligned(), options=tiny.options["alignment"]
+        *(tiny.case, tiny.torus, networks, tiny.aligned()),
+        with_controls=with_controls,
+        options=tiny.options["alignment"],
     )
 
 
 def test_aligned_networks_are_no_farther_apart(measured):
-    for name in ("distance", "random_distance"):
+    for name in ("distance", "control_distance"):
         apart = measured[name].sel(stage="normalised")
         aligned = measured[name].sel(stage="aligned")
         assert (aligned.dropna(aligned.dims[0]) <= apart.dropna(apart.dims[0])).all()
@@ -130,13 +134,16 @@ def test_distances_are_root_mean_square_angles(tiny: TinyStudy, measured):
 
 def test_a_network_and_itself_in_another_order_are_at_no_distance(tiny: TinyStudy):
     networks, _ = shuffled(tiny)
-    options = tiny.options["alignment"] | {"random_controls": 0}
+    options = tiny.options["alignment"]
     aligned = alignments.measure(tiny.case, tiny.spec, networks, pairs=[PLANTED], options=options)
     orders = {}
     for group in tiny.spec.groups:
         orders[group.name] = torch.from_numpy(aligned[f"permutation_{group.name}"].values[0])
     elements = {PLANTED: GroupElement(orders, identity(tiny.spec).scales)}
-    dataset = distances.measure(tiny.case, tiny.torus, networks, elements, options=options)
+    dataset = distances.measure(
+        tiny.case, tiny.torus, networks, elements, with_controls=(), options=options
+    )
+    assert dataset["control_distance"].isnull().all()
     assert dataset["distance"].sel(stage="normalised").item() > 0.1
     assert dataset["distance"].sel(stage="aligned").item() == pytest.approx(0, abs=1e-12)
 
@@ -145,13 +152,59 @@ def test_distances_from_networks_that_diverged_are_not_a_number(measured):
     wild = (measured["first_arm"] == "wild") | (measured["second_arm"] == "wild")
     assert measured["distance"][wild.values].isnull().all()
     assert measured["distance"][~wild.values].notnull().all()
-    assert measured["random_distance"].notnull().all()
+    inside = (measured["first_arm"] == measured["second_arm"]) & ~wild
+    assert measured["control_distance"][inside.values].notnull().all()
+    assert measured["control_distance"][~inside.values].isnull().all()
+
+
+@pytest.mark.parametrize("kind", ["random", "signs", "columns"])
+def test_controls_are_as_long_and_keep_what_they_shall(tiny: TinyStudy, kind: str):
+    network = tiny.gauges.canonical["sgd", 0]
+    control = CONTROLS[kind].network(tiny.torus, network, stream("control of a test"))
+    for layer in ("0", "2"):
+        before, after = (
+            torch.cat([params[f"{layer}.weight"], params[f"{layer}.bias"][:, None]], 1)
+            for params in (network, control)
+        )
+        torch.testing.assert_close(after.norm(dim=1), torch.ones(len(after)).double())
+        assert (after - before).norm() > 1
+        if kind == "signs":
+            assert torch.equal(after.abs(), before.abs())
+            assert torch.equal((after > 0).sum(1), (before > 0).sum(1))
+        if kind == "columns":
+            assert torch.equal(after.sort(1).values, before.sort(1).values)
+            torch.testing.assert_close(after @ after.T, before @ before.T)
+
+
+def test_controls_are_aligned_with_the_effort_of_their_pair(tiny: TinyStudy, measured):
+    """By hand: the control of one pair, and the search of the other stage."""
+    pair = ("sgd", 0, "sgd", 1)
+    generator = stream("control", "signs", *pair)
+    control = CONTROLS["signs"].network(tiny.torus, tiny.gauges.canonical["sgd", 1], generator)
+    networks = {("sgd", 0): tiny.gauges.canonical["sgd", 0], ("sgd signs", 1): control}
+    named = ("sgd", 0, "sgd signs", 1)
+    options = tiny.options["alignment"]
+    aligned = alignments.measure(tiny.case, tiny.spec, networks, pairs=[named], options=options)
+    cosines = aligned["objective"].item()
+    row = measured.isel(pair=list(tiny.pairs).index(pair)).sel(control="signs", stage="aligned")
+    angles = []
+    orders = {group: aligned[f"permutation_{group}"].values[0] for group in ("hidden1", "hidden2")}
+    for layer, group, inputs in (("0", "hidden1", ""), ("2", "hidden2", "hidden1")):
+        first = tiny.gauges.canonical["sgd", 0]
+        weight = control[f"{layer}.weight"][orders[group]]
+        weight = weight[:, orders[inputs]] if inputs else weight
+        bias = control[f"{layer}.bias"][orders[group]]
+        dots = (first[f"{layer}.weight"] * weight).sum(1) + first[f"{layer}.bias"] * bias
+        angles.append(dots.arccos())
+        expected = angles[-1].square().mean().sqrt().item()
+        assert row["group_control_distance"].sel(group=group).item() == pytest.approx(expected)
+    assert torch.cat(angles).cos().sum().item() == pytest.approx(cosines, abs=1)  # without the head
 
 
 def test_distances_say_what_they_are(measured):
     assert measured["distance"].dims == ("pair", "stage")
-    assert measured["random_group_distance"].dims == ("control", "stage", "group")
-    assert measured.sizes["control"] == 3
+    assert measured["group_control_distance"].dims == ("pair", "control", "stage", "group")
+    assert measured["control"].values.tolist() == ["random", "signs", "columns"] == list(CONTROLS)
     assert measured["stage"].values.tolist() == ["normalised", "aligned"]
     for array in measured.data_vars.values():
         assert array.dtype == np.float64

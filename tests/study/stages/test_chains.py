@@ -44,10 +44,18 @@ def test_chains_begin_and_end_at_the_minima(weights: str, tiny, signs, real, bin
                 assert error == pytest.approx(stored, abs=1e-12)
 
 
-def test_the_largest_error_is_that_of_the_profile(real):
-    trained = real["bend_error"].notnull()
-    largest = real["error"].sel(split="train").max("t")
-    np.testing.assert_allclose(real["bend_error"][trained], largest[trained], atol=1e-12)
+def test_the_largest_error_is_that_of_the_points_at_which_chains_are_judged(real):
+    trained = real.isel(pair=np.flatnonzero(real["bend_error"].notnull()))
+    judged = trained["judged_error"]
+    assert judged.sizes["judged_point"] == 5 + 4
+    np.testing.assert_array_equal(trained["bend_error"], judged.max("judged_point"))
+    for row in range(trained.sizes["pair"]):
+        t = trained["judged_t"].values[row]
+        assert (np.diff(t) > 0).all()
+        assert trained["peak"].values[row] == t[judged.values[row].argmax()]
+        equidistant = np.isin(t, trained["t"].values)
+        errors = trained["error"].sel(split="train").values[row]
+        np.testing.assert_allclose(judged.values[row, equidistant], errors, atol=1e-12)
 
 
 def test_the_error_before_training_is_that_of_the_first_points(tiny: TinyStudy, real):

@@ -4,19 +4,27 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
-from tiny_study import ARMS, TinyStudy
+from cases import batch, mlp
+from tiny_study import ARMS, SEEDS, TinyStudy
 from torch.nn import functional
 
-from symgeom.dynamics.noise import decay_ratio
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import parameters, stack
+from symgeom.landscape.problem import Problem
+from symgeom.learning.training import Plan, train
 from symgeom.study.stages import equilibria
 from symgeom.study.stages.equilibria import Noise
+from symgeom.study.stages.training import build_method
 
-NOISES = {"sgd": Noise(ARMS["sgd"], 50)}
+NOISES = {"sgd": Noise(ARMS["sgd"], 50, limit=4)}
+EPOCHS = {("sgd", seed): seed + 2 for seed in SEEDS}
 
 
 @pytest.fixture(scope="module")
 def measured(tiny: TinyStudy) -> xr.Dataset:
-    return equilibria.measure(tiny.case, tiny.spec, tiny.minima, noises=NOISES, samples=None)
+    return equilibria.measure(
+        tiny.case, tiny.spec, tiny.minima, noises=NOISES, epochs=EPOCHS, samples=None
+    )
 
 
 def variances(study: TinyStudy, weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -44,7 +52,8 @@ def test_at_the_displaced_scale_noise_and_decay_are_in_balance(tiny, measured, m
         network = tiny.case.start("sgd", 1)
     weights = {name: tensor.double() for name, tensor in network.items()}
     noise = variances(tiny, weights)
-    decay = NOISES["sgd"].decay()
+    decay = NOISES["sgd"].decay(EPOCHS["sgd", 1])
+    assert measured["decay_ratio"].sel(arm="sgd", seed=1) == decay
     row = measured["displacement_hidden1"].sel(arm="sgd", seed=1, moment=moment).values
     scale = torch.tensor(row).exp().square()
     weight_in = weights["0.weight"].square().sum(1) + weights["0.bias"].square()
@@ -58,9 +67,41 @@ def test_at_the_displaced_scale_noise_and_decay_are_in_balance(tiny, measured, m
     torch.testing.assert_close(pushes[alive], pulls[alive], rtol=1e-6, atol=1e-9)
 
 
-def test_the_strength_of_decay_is_that_of_the_recipe():
-    expected = decay_ratio(learning_rate=0.1, weight_decay=1e-3, momentum=0.5, batch_size=50)
-    assert NOISES["sgd"].decay() == expected
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("sgd", {"schedule": "cosine"}),
+        ("rsgd", {"schedule": "step", "replicas": 2}),
+        ("swa", {"average_from": 0.5, "averaging_learning_rate": 0.02, "averages_least": 1}),
+        ("adam", {"schedule": "constant"}),
+        ("entropy_sgd", {"inner_learning_rate": 0.05, "inner_steps": 2}),
+    ],
+)
+def test_the_strength_of_decay_is_summed_over_the_steps_of_a_seed(name, options):
+    """Recorded step by step: decay in proportion to the rate, noise to its square."""
+    recipe = {"method": name, "learning_rate": 0.1, "weight_decay": 1e-3, **options}
+    method, size, seeds = build_method(recipe), 10, 2 * build_method(recipe).members_per_seed
+    problem = Problem(mlp(4, 6, 5, 3), *batch(60, 4, 3))
+    rates: dict[int, list[float]] = {member: [] for member in range(seeds)}
+
+    def observe(step, before, direction, after, rate, members):
+        for member in members.tolist():
+            rates[member].append(rate)
+
+    trained = train(
+        problem,
+        stack([parameters(mlp(4, 6, 5, 3, seed=seed)) for seed in range(seeds)]),
+        method,
+        plan=Plan(batch_size=size, epochs=12, stop_error=0.5),
+        generators=[stream("order", seed) for seed in range(seeds)],
+        observe=observe,
+    )
+    for seed, epochs in enumerate(trained.epochs.tolist()):
+        steps = np.array(rates[seed * method.members_per_seed])
+        assert len(steps) == 6 * epochs, "the seed took part in other steps"
+        pull = (2 * 1e-3 * steps / (1 - method.momentum)).sum()
+        push = ((steps / (1 - method.momentum)) ** 2).sum() / size
+        assert Noise(recipe, size, limit=12).decay(epochs) == pytest.approx(pull / push)
 
 
 def test_the_median_is_over_all_units(measured):
@@ -79,10 +120,26 @@ def test_where_the_noise_is_unknown_nothing_is_measured(measured):
     assert measured.attrs == {"sgd": 50}
 
 
+def test_a_network_that_took_no_step_has_no_equilibrium_of_its_training(tiny: TinyStudy):
+    dataset = equilibria.measure(
+        tiny.case,
+        tiny.spec,
+        tiny.minima,
+        noises=NOISES,
+        epochs=EPOCHS | {("sgd", 0): 0},
+        samples=20,
+    )
+    for name in ("displacement", "displacement_hidden1", "decay_ratio"):
+        assert dataset[name].sel(arm="sgd", seed=0).isnull().all()
+    assert dataset["decay_ratio"].sel(arm="sgd", seed=1) > 0
+
+
 def test_binary_networks_have_no_equilibrium(signs: TinyStudy):
-    noises = {"sgd": Noise({"method": "sgd", "learning_rate": 0.05}, 50)}
-    dataset = equilibria.measure(signs.case, signs.spec, signs.minima, noises=noises, samples=None)
-    assert list(dataset) == ["displacement"]
+    noises = {"sgd": Noise({"method": "sgd", "learning_rate": 0.05}, 50, limit=4)}
+    dataset = equilibria.measure(
+        signs.case, signs.spec, signs.minima, noises=noises, epochs={}, samples=None
+    )
+    assert list(dataset) == ["displacement", "decay_ratio"]
     assert dataset["displacement"].isnull().all()
 
 
@@ -91,4 +148,5 @@ def test_equilibria_say_what_they_are(measured):
     assert measured["moment"].values.tolist() == ["start", "end"]
     for array in measured.data_vars.values():
         assert array.dtype == np.float64
-        assert array.attrs["units"] == "1"
+        units = "nat^2/weight^4" if array.name == "decay_ratio" else "1"
+        assert array.attrs["units"] == units

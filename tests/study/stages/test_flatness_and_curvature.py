@@ -51,6 +51,10 @@ CURVATURE_OPTIONS = {
 }
 MLP = {"name": "mlp", "options": {"widths": [5]}}
 SIGNS = {"name": "binary_mlp", "options": {"widths": [5, 5]}}
+SIGNS_OF_IMAGES = {
+    "name": "binary_lenet",
+    "options": {"channels": [3, 5], "kernels": [3, 3], "hidden": 5},
+}
 RESNET = {"name": "resnet20", "options": {"depth": 8, "width": 0.25, "batch_norm": True}}
 
 
@@ -227,8 +231,9 @@ def test_what_is_not_asked_for_is_neither_measured_nor_missed(mlp):
     assert dataset.attrs["left_out"] == []
 
 
-def test_of_signs_flips_are_measured_and_no_curvature(tmp_path):
-    case = case_of(tmp_path, SIGNS)
+@pytest.mark.parametrize(("network", "shape"), [(SIGNS, (4,)), (SIGNS_OF_IMAGES, (1, 8, 8))])
+def test_of_signs_flips_are_measured_and_no_curvature(tmp_path, network, shape):
+    case = case_of(tmp_path, network, shape)
     torus = torus_of(case)
     minima = minima_of(case, ["sgd"], [0])
     dataset = flatness.measure(case, torus, minima, FLATNESS_OPTIONS)

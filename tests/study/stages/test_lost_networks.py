@@ -30,7 +30,7 @@ from symgeom.study.stages import (
 from symgeom.study.stages.minima import label_minima, minima_of_arm
 from symgeom.study.stored_networks import LARGEST, Minima, is_measurable, read_networks
 
-NOISES = {arm: equilibria.Noise(recipe, 50) for arm, recipe in ARMS.items()}
+NOISES = {arm: equilibria.Noise(recipe, 50, 4) for arm, recipe in ARMS.items()}
 TRIPLE = (("sgd", 0, "sgd", 1), ("sgd", 0, "adam", 0))
 
 OF_MINIMA: dict[str, Callable[[TinyStudy, Minima], xr.Dataset]] = {
@@ -47,7 +47,12 @@ OF_MINIMA: dict[str, Callable[[TinyStudy, Minima], xr.Dataset]] = {
         study.case, study.spec, minima, trained=list(ARMS), options=study.options["valleys"]
     ),
     "equilibria": lambda study, minima: equilibria.measure(
-        study.case, study.spec, minima, noises=NOISES, samples=100
+        study.case,
+        study.spec,
+        minima,
+        noises=NOISES,
+        epochs=dict.fromkeys(minima.networks, 4),
+        samples=100,
     ),
 }
 """The stages that measure networks one by one."""
@@ -109,7 +114,7 @@ def test_without_any_network_stages_on_pairs_have_all_their_arrays(tiny: TinyStu
             tiny.case, tiny.spec, networks, pairs=pairs, options=options
         ),
         "distances": lambda networks: distances.measure(
-            tiny.case, tiny.torus, networks, elements, options=options
+            tiny.case, tiny.torus, networks, elements, with_controls=set(pairs), options=options
         ),
         "maps": lambda networks: maps.measure(
             tiny.case,
@@ -124,18 +129,7 @@ def test_without_any_network_stages_on_pairs_have_all_their_arrays(tiny: TinyStu
         name: array.sizes for name, array in present.variables.items()
     }
     for name, array in without.data_vars.items():
-        of_networks = array.dtype.kind == "f" and not str(name).startswith("random")
-        assert not of_networks or array.isnull().all(), name
-
-
-def test_the_control_of_distances_needs_no_network(tiny: TinyStudy):
-    options = tiny.options["alignment"]
-    with_networks = distances.measure(
-        tiny.case, tiny.torus, read_networks(tiny.store("canonical")), {}, options=options
-    )
-    without = distances.measure(tiny.case, tiny.torus, {}, {}, options=options)
-    xr.testing.assert_equal(with_networks, without)
-    assert without["random_distance"].notnull().all()
+        assert array.dtype.kind != "f" or array.isnull().all(), name
 
 
 def test_a_job_without_pairs_stores_labels_of_their_own_kind(tiny: TinyStudy):

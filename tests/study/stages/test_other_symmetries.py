@@ -76,16 +76,21 @@ def test_matrices_have_no_moments_in_closed_form(linear: TinyStudy):
 
 
 def test_without_rescalings_there_is_no_noise_equilibrium(study: TinyStudy):
-    noises = {"sgd": Noise(ARMS["sgd"], 50)}
-    dataset = equilibria.measure(study.case, study.spec, study.minima, noises=noises, samples=None)
-    assert list(dataset) == ["displacement"]
+    noises = {"sgd": Noise(ARMS["sgd"], 50, limit=4)}
+    dataset = equilibria.measure(
+        study.case, study.spec, study.minima, noises=noises, epochs={}, samples=None
+    )
+    assert list(dataset) == ["displacement", "decay_ratio"]
     assert dataset["displacement"].isnull().all()
 
 
 def test_alignment_brings_networks_nearer(study: TinyStudy):
-    options = study.options["alignment"] | {"random_controls": 1}
     near = distances.measure(
-        study.case, study.torus, study.gauges.canonical, study.aligned(), options=options
-    )["distance"].dropna("pair")
+        *(study.case, study.torus, study.gauges.canonical, study.aligned()),
+        with_controls=study.pairs[:1],
+        options=study.options["alignment"],
+    )
+    assert near["control_distance"].notnull().all(("control", "stage")).sum() == 1
+    near = near["distance"].dropna("pair")
     assert near.sizes["pair"] == 6
     assert (near.sel(stage="aligned") < near.sel(stage="normalised")).all()

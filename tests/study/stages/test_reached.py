@@ -61,6 +61,12 @@ UNLEARNED = ("epoch limit", 0.84)
         ),
         (trained(LOST, GOOD, LOST), "1 of 3; 2 diverged: lower arms.sgd.learning_rate"),
         (
+            trained(GOOD, ("budget spent", 0.03, 0.0), ("no budget", 2.3, 0.9)),
+            "1 of 3; 1 had spent the budget of the other arm with training loss 0.03 (asked: 0.02) "
+            "and training error 0 (asked: 0): raise cases.table.training.stop_loss; 1 without a "
+            "budget: the seeds that were to set it diverged",
+        ),
+        (
             trained(GOOD, GOOD, GOOD, labels=(UNLEARNED, MEMORISED, ("epoch limit", 0.8))),
             "3 of 3; 2 did not memorise the random labels of the first stage (error 0.8 to 0.84 "
             "left), and no claim takes them for sharp: raise arms.sgd.pretraining_epochs or "
@@ -79,6 +85,15 @@ def test_every_arm_says_how_far_it_came(minima: xr.Dataset, line: str):
     first = f"Case table: {good} of {total} networks reached the stop rule.\n"
     assert reached.words == first + (f"  sgd: {line}\n" if line else "")
     assert (reached.networks, reached.usable) == ({"sgd": total}, {"sgd": good})
+
+
+@pytest.mark.parametrize(("depth", "asked"), [(0.1, "0.1"), (np.nan, "1")])
+def test_of_a_common_depth_only_the_loss_is_asked(depth: float, asked: str):
+    minima = trained(GOOD, STUCK).assign_attrs(depth=depth)
+    common = {"epochs": ("arms.sgd.epochs", 30), "depths": ("training.depths", 1.0)}
+    words = measure("table", minima, {"sgd": common}).words
+    assert words.startswith("Case table: 1 of 2 networks came to the common depth.\n")
+    assert f"1 of 2; 1 {LIMIT} 0.7 (asked: {asked}): raise arms.sgd.epochs" in words
 
 
 def test_arms_without_fault_are_listed_beside_others():

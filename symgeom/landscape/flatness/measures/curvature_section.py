@@ -5,14 +5,16 @@ The first imports are the list: a measure joins by one line among them.
 
 # In the order in which they are taken, and listed where they cannot be.
 # isort: off
-from symgeom.landscape.flatness.measures import euclidean_ball as euclidean_ball
-from symgeom.landscape.flatness.measures import relative_ball as relative_ball
-from symgeom.landscape.flatness.measures import leading_eigenvalues as leading_eigenvalues
-from symgeom.landscape.flatness.measures import plain_trace as plain_trace
-from symgeom.landscape.flatness.measures import relative_trace as relative_trace
-from symgeom.landscape.flatness.measures import torus_trace as torus_trace
-from symgeom.landscape.flatness.measures import layer_trace as layer_trace
-from symgeom.landscape.flatness.measures import eigenvalue_density as eigenvalue_density
+from symgeom.landscape.flatness.measures import (
+    euclidean_ball as euclidean_ball,
+    relative_ball as relative_ball,
+    leading_eigenvalues as leading_eigenvalues,
+    plain_trace as plain_trace,
+    relative_trace as relative_trace,
+    torus_trace as torus_trace,
+    layer_trace as layer_trace,
+    eigenvalue_density as eigenvalue_density,
+)
 # isort: on
 
 from symgeom.landscape.flatness.measures.options import SAMPLES

@@ -5,14 +5,16 @@ The first imports are the list: a measure joins by one line among them.
 
 # In the order in which they are taken.
 # isort: off
-from symgeom.landscape.flatness.measures import relative_noise as relative_noise
-from symgeom.landscape.flatness.measures import torus_noise as torus_noise
-from symgeom.landscape.flatness.measures import additive_noise as additive_noise
-from symgeom.landscape.flatness.measures import rescaled_noise as rescaled_noise
-from symgeom.landscape.flatness.measures import random_escape as random_escape
-from symgeom.landscape.flatness.measures import layer_noise as layer_noise
-from symgeom.landscape.flatness.measures import layer_margin as layer_margin
-from symgeom.landscape.flatness.measures import canonical_margin as canonical_margin
+from symgeom.landscape.flatness.measures import (
+    relative_noise as relative_noise,
+    torus_noise as torus_noise,
+    additive_noise as additive_noise,
+    rescaled_noise as rescaled_noise,
+    random_escape as random_escape,
+    layer_noise as layer_noise,
+    layer_margin as layer_margin,
+    canonical_margin as canonical_margin,
+)
 # isort: on
 
 from symgeom.landscape.flatness.measures.options import PRECISION, SAMPLES

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from functools import partial
 
-from symgeom.symmetry.discovery.labels import Axis
+from symgeom.symmetry.discovery.families import Axis
 from symgeom.symmetry.discovery.operations.record import Head, Operation
 from symgeom.symmetry.discovery.relations import (
     Axes,

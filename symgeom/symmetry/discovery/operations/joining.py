@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from symgeom.symmetry.discovery.labels import Axis
+from symgeom.symmetry.discovery.families import Axis
 from symgeom.symmetry.discovery.operations.record import Head, Operation
 from symgeom.symmetry.discovery.operations.reshaping import unsqueeze
 from symgeom.symmetry.discovery.relations import (

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from torch import nn
 
-from symgeom.symmetry.discovery.labels import Axis
+from symgeom.symmetry.discovery.families import Axis
 from symgeom.symmetry.discovery.operations.arithmetic import add, multiply
 from symgeom.symmetry.discovery.operations.record import Carrier, Operation, Weight
 from symgeom.symmetry.discovery.relations import (

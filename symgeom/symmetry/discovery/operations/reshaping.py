@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from math import prod
 
-from symgeom.symmetry.discovery.labels import Axis
+from symgeom.symmetry.discovery.families import Axis
 from symgeom.symmetry.discovery.operations.record import Head, Operation
 from symgeom.symmetry.discovery.relations import Axes, Pin, Statement, equal, passed
 
