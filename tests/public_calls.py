@@ -172,9 +172,11 @@ CALLS = {
     "noise_equilibrium": call(
         symgeom.noise_equilibrium,
         spec=EXACT,
+        problem=PROBLEM,
         params=A,
-        force=symgeom.noise_force(EXACT, PROBLEM, A),
-        decay=0.1,
+        learning_rate=0.1,
+        batch_size=4.0,
+        weight_decay=0.01,
     ),
     "noise_force": call(symgeom.noise_force, spec=SPEC, problem=PROBLEM, params=A),
     "optimise_path": Call(

@@ -1,27 +1,32 @@
 import math
 from itertools import product
 
+import numpy as np
 import pytest
 import torch
 from cases import batch, mlp, mlp_spec, network
 from references import sample_gradients_one_by_one
-from scipy.optimize import brentq
+from scipy.optimize import brentq, minimize
 from torch import nn
 
 from symgeom.dynamics.charge import charges
+from symgeom.dynamics.fibre import move_on_fibre
 from symgeom.dynamics.noise import (
+    NoiseForce,
+    balance,
     decay_ratio,
     effective_learning_rate,
     gradient_variance,
     noise_equilibrium,
     noise_force,
+    unit_displacements,
 )
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import cast, parameters
 from symgeom.landscape.problem import Problem
 from symgeom.symmetry.bilinear import pairing
-from symgeom.symmetry.group import GroupElement, act
+from symgeom.symmetry.group import GroupElement, act, identity, inverse
 from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
 
 WIDTHS = (5, 7, 6, 3)
@@ -70,6 +75,34 @@ class Sequence(nn.Module):
         return self.last(torch.relu(self.layer(inputs.unsqueeze(-1))).mean(1))
 
 
+class Attention(nn.Module):
+    """One head over the features as a sequence, with projections that are linear layers."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed, self.norm = nn.Linear(1, 4), nn.LayerNorm(4)
+        self.queries, self.keys, self.values = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 4)
+        self.last = nn.Linear(4, 3)
+
+    def forward(self, inputs):
+        tokens = self.norm(self.embed(inputs.unsqueeze(-1)))
+        mixed = nn.functional.scaled_dot_product_attention(
+            self.queries(tokens), self.keys(tokens), self.values(tokens)
+        )
+        return self.last(mixed.mean(1))
+
+
+class PositionsFirst(nn.Module):
+    """A layer that sees the features along the first axis, where samples usually are."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.last = nn.Linear(1, 4), nn.Linear(4, 3)
+
+    def forward(self, inputs):
+        return self.last(torch.relu(self.layer(inputs.T.unsqueeze(-1))).mean(0))
+
+
 ARCHITECTURES = {
     "mlp": lambda: mlp(*WIDTHS),
     "without biases": lambda: mlp(*WIDTHS, bias=False),
@@ -81,6 +114,29 @@ ARCHITECTURES = {
     "convolution": lambda: nn.Sequential(
         nn.Unflatten(1, (1, 5)), nn.Conv1d(1, 3, 2), nn.ReLU(), nn.Flatten(), nn.Linear(12, 3)
     ),
+    "groups": lambda: nn.Sequential(
+        nn.Unflatten(1, (1, 5)),
+        nn.Conv1d(1, 4, 3, padding=1),
+        nn.ReLU(inplace=True),
+        nn.Conv1d(4, 6, 3, groups=2, stride=2, padding="valid"),
+        nn.Flatten(),
+        nn.Linear(12, 3),
+    ),
+    "dilation": lambda: nn.Sequential(
+        nn.Unflatten(1, (1, 1, 5)),
+        nn.Conv2d(1, 4, (1, 3), padding="same", dilation=(1, 2)),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(20, 3),
+    ),
+    "circular": lambda: nn.Sequential(
+        nn.Unflatten(1, (1, 5)),
+        nn.Conv1d(1, 3, 3, padding=1, padding_mode="circular"),
+        nn.Flatten(),
+        nn.Linear(15, 3),
+    ),
+    "attention": Attention,
+    "positions first": PositionsFirst,
 }
 
 
@@ -102,15 +158,65 @@ def test_variances_agree_with_a_loop_over_samples(name, chunk):
         )
 
 
-def test_a_multilayer_perceptron_needs_no_sample_gradients(monkeypatch):
+PRODUCTS = ("mlp", "sequence", "in place", "convolution", "groups", "dilation")
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_linear_layers_and_convolutions_need_no_sample_gradients(name, monkeypatch):
     monkeypatch.delattr(Problem, "sample_gradients")
-    assert noise_force(SPEC, problem(), network(*WIDTHS))["hidden1"].shape == (3, 7)
+    module = ARCHITECTURES[name]().double()
+    landscape = problem(module=module).cast(torch.float64)
+    assert (
+        gradient_variance(landscape, parameters(module)).keys()
+        == dict(module.named_parameters()).keys()
+    )
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_the_share_of_the_heaviest_samples_is_that_of_a_loop(name):
+    module = ARCHITECTURES[name]().double()
+    landscape = problem(samples=150, module=module).cast(torch.float64)
+    gradients = sample_gradients_one_by_one(landscape, parameters(module))
+    rows = torch.cat([rows.flatten(1) for rows in gradients.values()], 1)
+    distances = (rows - rows.mean(0)).square().sum(1).sort(descending=True).values
+    expected = distances[:2].sum() / distances.sum()
+    force = noise_force(SymmetrySpec(()), landscape, parameters(module))
+    assert math.isclose(force.heaviest, float(expected), rel_tol=1e-10)
+
+
+def test_the_standard_error_is_that_of_the_jackknife_over_blocks():
+    params, landscape = network(*WIDTHS), problem(samples=200)
+    force = noise_force(SPEC, landscape, params)
+    rows = sample_gradients_one_by_one(landscape, params)["2.weight"]
+    apart = (rows - rows.mean(0)).square().sum(2)
+    without = []
+    for block in range(20):
+        rest = torch.ones(200, dtype=torch.bool)
+        rest[block::20] = False
+        without.append(apart[rest].mean(0))
+    without = torch.stack(without)
+    expected = (19 / 20 * (without - without.mean(0)).square().sum(0)).sqrt()
+    torch.testing.assert_close(force.standard_error()["hidden2"][0], expected, rtol=1e-9, atol=0)
+
+
+def test_the_standard_error_tells_how_estimates_scatter():
+    params = network(*WIDTHS)
+    variances, errors = [], []
+    for draw in range(60):
+        inputs, targets = batch(300, WIDTHS[0], WIDTHS[-1], seed=draw)
+        force = noise_force(SPEC, Problem(mlp(*WIDTHS), inputs, targets), params)
+        variances.append(force.variance["hidden1"])
+        errors.append(force.standard_error()["hidden1"])
+    scatter = torch.stack(variances).std(0)
+    told = torch.stack(errors).mean(0)
+    ratio = (told / scatter).median()
+    assert 0.8 < float(ratio) < 1.25
 
 
 def test_the_force_is_the_variance_on_each_leg_of_each_unit():
     params, landscape = network(*WIDTHS), problem()
     force, gradients = (
-        noise_force(SPEC, landscape, params),
+        noise_force(SPEC, landscape, params).variance,
         sample_gradients_one_by_one(landscape, params),
     )
     assert sorted(force) == ["hidden1", "hidden2"]
@@ -127,9 +233,11 @@ def test_the_force_is_the_variance_on_each_leg_of_each_unit():
 def test_single_precision_is_measured_in_double():
     landscape, params = problem(module=mlp(*WIDTHS).float()), cast(network(*WIDTHS), torch.float32)
     single = Problem(landscape.module, landscape.inputs.float(), landscape.targets)
-    force = noise_force(SPEC, single, params)["hidden1"]
+    force = noise_force(SPEC, single, params).variance["hidden1"]
     assert force.dtype == torch.float64
-    expected = noise_force(SPEC, single.cast(torch.float64), cast(params, torch.float64))["hidden1"]
+    expected = noise_force(SPEC, single.cast(torch.float64), cast(params, torch.float64)).variance[
+        "hidden1"
+    ]
     assert torch.equal(force, expected)
 
 
@@ -137,7 +245,7 @@ def test_the_mean_drift_of_a_charge_under_sgd_is_force_minus_decay():
     # All mini-batches of two samples of six, drawn with replacement, one SGD step each: an exact
     # mean.
     rate, decay, landscape, params = 0.1, 0.05, problem(samples=6), network(*WIDTHS)
-    force, mean = noise_force(SPEC, landscape, params), landscape.gradient(params)
+    force, mean = noise_force(SPEC, landscape, params).variance, landscape.gradient(params)
     drift = {name: torch.zeros_like(charge) for name, charge in charges(SPEC, params).items()}
     for pair in product(range(6), repeat=2):
         gradient = landscape.gradient(params, index=torch.tensor(pair))
@@ -197,8 +305,9 @@ def weights(*values):
 
 
 def displacement(powers, lengths, variances, decay):
-    force = {"unit": torch.tensor(variances, dtype=torch.float64).unsqueeze(1)}
-    return float(noise_equilibrium(unit(*powers), weights(*lengths), force, decay=decay)["unit"])
+    variance = {"unit": torch.tensor(variances, dtype=torch.float64).unsqueeze(1)}
+    force = NoiseForce(variance, {}, {}, {}, samples=2, heaviest=1.0)
+    return float(unit_displacements(unit(*powers), weights(*lengths), force, decay=decay)["unit"])
 
 
 @pytest.mark.parametrize("decay", [0.0, 1e-6, 0.3, 1e6])
@@ -256,28 +365,32 @@ def moved(spec, params, name, displacements):
 def test_a_network_moved_to_equilibrium_stays_there(name, decay):
     params, landscape = network(*WIDTHS), problem()
     before = noise_force(SPEC, landscape, params)
-    step = noise_equilibrium(SPEC, params, before, decay=decay)[name]
+    step = unit_displacements(SPEC, params, before, decay=decay)[name]
     assert float(step.abs().min()) > 1e-3
     there = moved(SPEC, params, name, step)
     after = noise_force(SPEC, landscape, there)
     # Sample gradients transform by the inverse scale.
     powers = torch.tensor([[1.0], [1.0], [-1.0]], dtype=torch.float64)
     torch.testing.assert_close(
-        after[name], before[name] * (-2 * powers * step).exp(), rtol=ROUNDING, atol=0
+        after.variance[name],
+        before.variance[name] * (-2 * powers * step).exp(),
+        rtol=ROUNDING,
+        atol=0,
     )
-    assert float(noise_equilibrium(SPEC, there, after, decay=decay)[name].abs().max()) < ROUNDING
+    displacements = unit_displacements(SPEC, there, after, decay=decay)
+    assert float(displacements[name].abs().max()) < ROUNDING
 
 
 def test_without_decay_variances_balance_and_under_strong_decay_norms_do():
     params, landscape = network(*WIDTHS), problem()
     force = noise_force(SPEC, landscape, params)
     free = moved(
-        SPEC, params, "hidden2", noise_equilibrium(SPEC, params, force, decay=0.0)["hidden2"]
+        SPEC, params, "hidden2", unit_displacements(SPEC, params, force, decay=0.0)["hidden2"]
     )
-    rows = noise_force(SPEC, landscape, free)["hidden2"]
+    rows = noise_force(SPEC, landscape, free).variance["hidden2"]
     torch.testing.assert_close(rows[0] + rows[1], rows[2], rtol=ROUNDING, atol=0)
     bound = moved(
-        SPEC, params, "hidden2", noise_equilibrium(SPEC, params, force, decay=1e15)["hidden2"]
+        SPEC, params, "hidden2", unit_displacements(SPEC, params, force, decay=1e15)["hidden2"]
     )
     assert float(charges(SPEC, bound)["hidden2"].abs().max()) < ROUNDING
 
@@ -316,17 +429,138 @@ def test_extreme_scales_do_not_overflow():
 def test_a_unit_that_never_fires_has_no_equilibrium_and_one_sample_no_noise():
     params = network(*WIDTHS)
     params["0.bias"][2] = -1e3
-    found = noise_equilibrium(SPEC, params, noise_force(SPEC, problem(), params), decay=0.0)[
-        "hidden1"
-    ]
-    assert found.isnan().nonzero().flatten().tolist() == [2]
+    equilibrium = noise_equilibrium(SPEC, problem(), params, learning_rate=0.1, batch_size=4)
+    assert equilibrium.displacement["hidden1"].isnan().nonzero().flatten().tolist() == [2]
+    assert equilibrium.verdicts()["hidden1"][1:4] == ("balances", "never moves", "balances")
+    assert float(equilibrium.joint.element.scales["hidden1"][2]) == 1
     alone = noise_force(SPEC, problem(samples=1), network(*WIDTHS))
-    assert all(float(rows.abs().max()) == 0 for rows in alone.values())
+    assert all(float(rows.abs().max()) == 0 for rows in alone.variance.values())
+    assert math.isnan(alone.heaviest)
+    assert bool(alone.standard_error()["hidden1"].isnan().all())
+
+
+RECIPE = {"learning_rate": 0.1, "batch_size": 8, "weight_decay": 0.01}
+
+
+@pytest.mark.parametrize("decay", [0.0, 1e-4, 0.02])
+def test_all_units_together_come_to_rest(decay):
+    params, landscape = network(*WIDTHS), problem().cast(torch.float64)
+    recipe = RECIPE | {"weight_decay": decay}
+    before = noise_equilibrium(SPEC, landscape, params, **recipe)
+    there = act(SPEC, before.joint.element, params)
+    torch.testing.assert_close(
+        landscape.outputs(there), landscape.outputs(params), rtol=1e-13, atol=1e-13
+    )
+    after = noise_equilibrium(SPEC, landscape, there, **recipe)
+    for name in ("hidden1", "hidden2"):
+        assert float(before.displacement[name].abs().max()) > 1e-2
+        assert float(after.displacement[name].abs().max()) < 1e-11
+    assert after.joint.before < before.joint.before
+    assert math.isclose(after.joint.before, before.joint.after, rel_tol=1e-12)
+    assert after.joint.sweeps <= 1
+
+
+def scaling(spec, scales):
+    """Return the element that scales the units of all groups."""
+    rest = identity(spec)
+    return GroupElement(rest.permutations, {**rest.scales, **scales})
+
+
+def test_the_balance_is_where_a_minimiser_finds_the_smallest_sum():
+    params, landscape = network(*WIDTHS), problem()
+    variance = gradient_variance(landscape, params)
+    squares = {name: 0.3 * tensor**2 for name, tensor in params.items()}
+    names = ("hidden1", "hidden2")
+    sizes = [SPEC[name].size for name in names]
+    owned = [name for name in params if name != "4.bias"]
+
+    def total(exponents):
+        scales = torch.from_numpy(exponents).exp().split(sizes)
+        element = scaling(SPEC, dict(zip(names, scales, strict=True)))
+        back = inverse(SPEC, element)
+        falling = act(SPEC, back, act(SPEC, back, variance))
+        growing = act(SPEC, element, act(SPEC, element, squares))
+        return sum(float((falling[name] + growing[name]).sum()) for name in owned)
+
+    smallest = minimize(total, np.zeros(sum(sizes)), method="BFGS", options={"gtol": 1e-9})
+    there = balance(SPEC, variance, squares)
+    exponents = torch.cat([there.element.scales[name].log() for name in names])
+    torch.testing.assert_close(exponents, torch.from_numpy(smallest.x), rtol=0, atol=1e-5)
+    assert there.after < smallest.fun * (1 + 1e-12)
+    assert math.isclose(there.before, total(np.zeros(sum(sizes))), rel_tol=1e-13)
+
+
+def test_the_shortest_network_of_an_orbit_is_balanced():
+    params = network(*WIDTHS)
+    squares = {name: tensor**2 for name, tensor in params.items()}
+    shortest = act(SPEC, balance(SPEC, {}, squares).element, params)
+    moved, _ = move_on_fibre(
+        SPEC, params, {n: torch.zeros_like(q) for n, q in charges(SPEC, params).items()}
+    )
+    for name, tensor in moved.items():
+        torch.testing.assert_close(shortest[name], tensor, rtol=1e-10, atol=1e-12)
+
+
+def test_without_a_balance_a_unit_is_left_where_it_is_and_the_others_find_theirs():
+    params = network(*WIDTHS)
+    variance = gradient_variance(problem(), params)
+    variance["2.weight"][:, 3] = 0
+    there = balance(SPEC, variance, {})
+    assert there.alone["hidden1"].isinf().nonzero().flatten().tolist() == [3]
+    assert float(there.element.scales["hidden1"][3]) == 1
+    moved = act(SPEC, there.element, params)
+    assert float((moved["0.weight"] / params["0.weight"]).std()) > 0
+
+
+def test_powers_that_are_not_one_balance_together_too():
+    legs = (Leg("in", 0, power=2), Leg("middle", 1, power=-1))
+    spec = SymmetrySpec(
+        (UnitGroup("a", 2, legs), UnitGroup("b", 3, (Leg("middle", 0), Leg("out", 1, power=-3))))
+    )
+    generator = stream("powers")
+    variance = {
+        "in": torch.rand(2, 4, generator=generator, dtype=torch.float64),
+        "middle": torch.rand(3, 2, generator=generator, dtype=torch.float64),
+        "out": torch.rand(5, 3, generator=generator, dtype=torch.float64),
+    }
+    there = balance(spec, variance, {})
+    back = inverse(spec, there.element)
+    again = balance(spec, act(spec, back, act(spec, back, variance)), {})
+    assert max(float(steps.abs().max()) for steps in again.alone.values()) < 1e-12
+
+
+def test_the_predicted_approach_is_that_of_a_unit_under_noise():
+    # A step of SGD moves the displacement of a single weight pair by its share of the way, in the
+    # mean over all mini-batches of one sample.
+    module = nn.Sequential(nn.Linear(1, 1, bias=False), nn.ReLU(), nn.Linear(1, 1, bias=False))
+    inputs = torch.tensor([[1.0], [2.0], [3.0]], dtype=torch.float64)
+    targets = torch.tensor([2.0, 1.0, 4.0], dtype=torch.float64)
+    landscape = Problem(module.double(), inputs, targets, lambda o, t: (o[:, 0] - t).square())
+    spec = SymmetrySpec(
+        (UnitGroup("hidden1", 1, (Leg("0.weight", 0), Leg("2.weight", 1, power=-1))),)
+    )
+    rate = 1e-3
+    recipe = {"learning_rate": rate, "batch_size": 1, "weight_decay": 0.01}
+    product, offset = 1.1, 1e-3
+    scale = math.sqrt(product) * math.exp(offset)
+    params = {
+        "0.weight": torch.tensor([[scale]], dtype=torch.float64),
+        "2.weight": torch.tensor([[product / scale]], dtype=torch.float64),
+    }
+    predicted = noise_equilibrium(spec, landscape, params, **recipe)
+    assert math.isclose(float(predicted.displacement["hidden1"]), -offset, rel_tol=1e-9)
+    charge = float(charges(spec, params)["hidden1"])
+    after = []
+    for sample in range(3):
+        gradient = landscape.gradient(params, index=torch.tensor([sample]))
+        moved = {n: params[n] - rate * (gradient[n] + 0.01 * params[n]) for n in params}
+        after.append(float(charges(spec, moved)["hidden1"]))
+    share = (charge - sum(after) / 3) / charge
+    assert math.isclose(float(predicted.steps["hidden1"]), 1 / share, rel_tol=2e-3)
 
 
 def test_bad_requests_are_refused():
     params, landscape = network(*WIDTHS), problem()
-    force = noise_force(SPEC, landscape, params)
     with pytest.raises(
         SymgeomError,
         match="learning rate 0.0, batch size 8, weight decay 0.1, momentum 0.0: the first two must",
@@ -335,19 +569,8 @@ def test_bad_requests_are_refused():
     for wrong in ({"batch_size": 0}, {"weight_decay": -0.1}, {"momentum": 1.0}):
         with pytest.raises(SymgeomError, match="Cannot weigh decay against noise"):
             decay_ratio(**({"learning_rate": 0.1, "batch_size": 8, "weight_decay": 0.1} | wrong))
-    with pytest.raises(SymgeomError, match="Cannot balance noise with a decay ratio of"):
-        noise_equilibrium(SPEC, params, force, decay=-1.0)
-    for decay in (math.inf, math.nan):
-        with pytest.raises(SymgeomError, match=f"'decay' is {decay}; a finite number"):
-            noise_equilibrium(SPEC, params, force, decay=decay)
-    with pytest.raises(
-        SymgeomError, match=r"groups \{'hidden1': \(3, 7\)\} with a spec of .*'hidden2': \(3, 6\)"
-    ):
-        noise_equilibrium(SPEC, params, {"hidden1": force["hidden1"]}, decay=0.0)
-    with pytest.raises(
-        SymgeomError, match="Cannot use the noise force: tensor 'hidden1' holds 21 values"
-    ):
-        noise_equilibrium(SPEC, params, force | {"hidden1": force["hidden1"] * math.inf}, decay=0.0)
+    with pytest.raises(SymgeomError, match="'learning_rate' is nan; a finite number"):
+        noise_equilibrium(SPEC, landscape, params, **RECIPE | {"learning_rate": math.nan})
     with pytest.raises(
         SymgeomError, match="Cannot use the network: tensor '0.bias' holds 7 values"
     ):
@@ -356,3 +579,15 @@ def test_bad_requests_are_refused():
         )
     with pytest.raises(SymgeomError, match="which has 7"):
         noise_force(mlp_spec(5, 8, 6, 3), landscape, params)
+    normed = nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 3)).double()
+    inputs, labels = batch(40, 5, 3)
+    together = Problem(normed, inputs, labels, batch_norm="recompute", training_inputs=inputs)
+    with pytest.raises(SymgeomError, match="the loss of one depends on all others"):
+        noise_force(SymmetrySpec(()), together, parameters(normed))
+
+
+def test_a_balance_that_does_not_settle_says_so(monkeypatch):
+    params = network(*WIDTHS)
+    monkeypatch.setattr("symgeom.dynamics.noise.balancing.SWEEPS", 1)
+    with pytest.raises(SymgeomError, match="after 1 visits of every group some unit still moves"):
+        balance(SPEC, gradient_variance(problem(), params), {})

@@ -17,8 +17,18 @@ powers :math:`\pm1`
 
 Sign: ours counts incoming weights as positive (:math:`\lambda^* > 0`: the incoming weights would
 grow); the paper's generator :math:`A` counts outgoing ones, so that its :math:`\lambda^*` is minus
-ours. Each unit is moved with all others at rest; the units of one group do not influence each
-other, but neighbouring groups share a weight matrix.
+ours. The units of one group do not influence each other, but neighbouring groups share a weight
+matrix: where all units are in balance is another place than where each would be with the others at
+rest. :mod:`symgeom.dynamics.noise.balancing` finds it.
+
+Near the equilibrium a unit approaches it by the share
+
+.. math:: \kappa = \sum_p p^2\,\big(\eta^2 (N_p / S + D_p) + 2\eta w T_p\big) \Big/ \sum_p p^2 T_p
+
+per step, with :math:`D_p` the squared length of the mean gradient, the learning rate :math:`\eta`,
+the batch size :math:`S` and the weight decay :math:`w`. Momentum :math:`\beta` acts as the learning
+rate :math:`\eta / (1 - \beta)`; batches drawn without replacement as a batch size of :math:`S (N -
+1) / (N - S)`.
 
 References
 ----------
@@ -29,19 +39,20 @@ and momentum enters as the step ``learning_rate / (1 - momentum)``.
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
-from scipy.optimize import brentq
 from torch import Tensor
 
-from symgeom.ground.checks import SymgeomError, check_finite
+from symgeom.dynamics.noise.balancing import Balance, balance
+from symgeom.dynamics.noise.force import NoiseForce, leg_sums, noise_force, spread_without
+from symgeom.dynamics.noise.root import roots
+from symgeom.ground.checks import SymgeomError
 from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters, cast
-from symgeom.symmetry.bilinear import leg_powers, leg_products
-from symgeom.symmetry.spec import SymmetrySpec, check_spec
-
-LogTerms = Sequence[tuple[float, float]]
-"""Terms of a sum of exponentials of x, by the logarithm of each: its value at 0 and its slope."""
+from symgeom.landscape.problem import Problem
+from symgeom.symmetry.bilinear import charged_groups, leg_powers, leg_products
+from symgeom.symmetry.spec import SymmetrySpec
 
 
 def effective_learning_rate(rates: Sequence[float]) -> float:
@@ -79,7 +90,7 @@ def effective_learning_rate(rates: Sequence[float]) -> float:
 
 
 def decay_ratio(
-    *, learning_rate: float, batch_size: int, weight_decay: float, momentum: float = 0.0
+    *, learning_rate: float, batch_size: float, weight_decay: float, momentum: float = 0.0
 ) -> float:
     """Strength of weight decay relative to noise: all that the equilibrium depends on of a recipe.
 
@@ -87,7 +98,7 @@ def decay_ratio(
     ----------
     learning_rate : float
         Step of SGD; of a schedule the :func:`effective_learning_rate`.
-    batch_size : int
+    batch_size : float
         Samples per mini-batch, drawn with replacement (without: multiply the ratio by ``(N - 1) /
         (N - batch_size)``).
     weight_decay : float
@@ -121,19 +132,142 @@ def decay_ratio(
     return 2 * weight_decay * batch_size * (1 - momentum) / learning_rate
 
 
+@dataclass(frozen=True, eq=False)
+class NoiseEquilibrium:
+    """Where the noise of SGD drives a network along its orbit, and how far from there it is.
+
+    Attributes
+    ----------
+    displacement : dict of str to Tensor, shape (size,)
+        Logarithm of the scale that leads every unit to its equilibrium while all others rest, in
+        float64: 0 at equilibrium. Infinite where only one sign of power has any weight (the noise
+        pushes for ever); NaN where neither has (the unit never moves), which is undefined.
+    standard_error : dict of str to Tensor, shape (size,)
+        Of the displacement, for all data of which the samples are a part.
+    joint : Balance
+        The scales that lead all units to equilibrium together; units without one rest.
+    noise_share : dict of str to Tensor, shape (size,)
+        Share of the noise in what pulls a unit; weight decay has the rest. NaN if nothing does.
+    steps : dict of str to Tensor, shape (size,)
+        Steps in which a unit near its equilibrium comes nearer by the factor e.
+    force : NoiseForce
+        What the noise pushes with.
+    """
+
+    displacement: dict[str, Tensor]
+    standard_error: dict[str, Tensor]
+    joint: Balance
+    noise_share: dict[str, Tensor]
+    steps: dict[str, Tensor]
+    force: NoiseForce
+
+    def verdicts(self) -> dict[str, tuple[str, ...]]:
+        """Say in a word where every unit is driven.
+
+        Returns
+        -------
+        dict of str to tuple of str
+            For every unit "balances", "grows" (its incoming weights, for ever), "shrinks" or "never
+            moves".
+        """
+        words = {}
+        for name, displacements in self.displacement.items():
+            words[name] = tuple(_verdict(value) for value in displacements.tolist())
+        return words
+
+
 @door
 def noise_equilibrium(
-    spec: SymmetrySpec, params: Parameters, force: dict[str, Tensor], *, decay: float
-) -> dict[str, Tensor]:
-    """How far every unit has to move along its orbit to reach the noise equilibrium.
+    spec: SymmetrySpec,
+    problem: Problem,
+    params: Parameters,
+    *,
+    learning_rate: float,
+    batch_size: float,
+    weight_decay: float = 0.0,
+) -> NoiseEquilibrium:
+    """Find where the noise of SGD and weight decay drive a network along its orbit.
 
     Parameters
     ----------
     spec : SymmetrySpec
         The architecture.
+    problem : Problem
+        The landscape, with the training data.
+    params : Parameters
+        One network (not under ``vmap``).
+    learning_rate : float
+        Step of SGD, of a schedule the :func:`effective_learning_rate`; with momentum
+        ``learning_rate / (1 - momentum)``.
+    batch_size : float
+        Samples per mini-batch, drawn with replacement; for others see the module.
+    weight_decay : float
+        Coupled decay: the multiple of the weights that is added to the gradient (the paper's 2
+        gamma).
+
+    Returns
+    -------
+    NoiseEquilibrium
+        For every group with a positive scale all of whose legs train.
+
+    Raises
+    ------
+    SymgeomError
+        If the spec does not fit the network, a weight is not finite, a number of the recipe is out
+        of range, or the loss of one sample depends on others.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from symgeom.symmetry.group import act
+    >>> from symgeom.symmetry.spec import Leg, UnitGroup
+    >>> net = nn.Sequential(nn.Linear(1, 1, bias=False), nn.ReLU(), nn.Linear(1, 1, bias=False))
+    >>> inputs, targets = torch.tensor([[1.0], [3.0]]), torch.zeros(2)
+    >>> problem = Problem(net, inputs, targets, lambda outputs, _: outputs[:, 0])
+    >>> legs = (Leg("0.weight", 0), Leg("2.weight", 1, power=-1))
+    >>> spec = SymmetrySpec((UnitGroup("hidden1", 1, legs),))
+    >>> params = {"0.weight": torch.ones(1, 1), "2.weight": torch.full((1, 1), 4.0)}
+    >>> found = noise_equilibrium(spec, problem, params, learning_rate=0.1, batch_size=1)
+    >>> act(spec, found.joint.element, params)
+    {'0.weight': tensor([[2.]]), '2.weight': tensor([[2.]])}
+    """
+    decay = decay_ratio(
+        learning_rate=learning_rate, batch_size=batch_size, weight_decay=weight_decay
+    )
+    force = noise_force(spec, problem, params)
+    moved = charged_groups(spec.exact().trained(problem.trainable), "positive")
+    theta = cast(params, torch.float64)
+    squares = {name: theta[name] ** 2 for name in problem.trainable}
+    lengths = leg_sums(moved, squares)
+    steps = {}
+    for name, rows in lengths.items():
+        second_moment = force.variance[name] / batch_size + force.drift[name]
+        approach = learning_rate**2 * second_moment + 2 * learning_rate * weight_decay * rows
+        square = leg_powers(moved, name).to(rows) ** 2
+        steps[name] = (square * rows).sum(0) / (square * approach).sum(0)
+    decays = {name: decay * square for name, square in squares.items()}
+    return NoiseEquilibrium(
+        displacement=_displacements(moved, force.variance, lengths, decay),
+        standard_error=_errors(moved, force, lengths, decay),
+        joint=balance(moved, force.entries, decays),
+        noise_share=_noise_shares(moved, force.variance, lengths, decay),
+        steps=steps,
+        force=force,
+    )
+
+
+def unit_displacements(
+    spec: SymmetrySpec, params: Parameters, force: NoiseForce, *, decay: float
+) -> dict[str, Tensor]:
+    """How far every unit is from its equilibrium, for a force that is known.
+
+    Parameters
+    ----------
+    spec : SymmetrySpec
+        The architecture; its groups train as a whole.
     params : Parameters
         One network.
-    force : dict of str to Tensor, shape (leg, size)
+    force : NoiseForce
         From :func:`noise_force`, at these parameters.
     decay : float
         From :func:`decay_ratio`; 0 without weight decay.
@@ -141,95 +275,72 @@ def noise_equilibrium(
     Returns
     -------
     dict of str to Tensor, shape (size,)
-        Logarithm of the scale that leads there, in float64: 0 at equilibrium. Infinite where only
-        one sign of power has any weight (the noise pushes for ever); NaN where neither has (the
-        unit never moves), which is undefined, not zero.
-
-    Raises
-    ------
-    SymgeomError
-        If the force is that of another spec, or the decay is negative or not finite.
+        As :attr:`NoiseEquilibrium.displacement`.
 
     Examples
     --------
     >>> from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
     >>> spec = SymmetrySpec((UnitGroup("hidden1", 1, (Leg("in", 0), Leg("out", 1, power=-1))),))
     >>> params = {"in": torch.ones(1, 1), "out": torch.ones(1, 1)}
-    >>> force = {"hidden1": torch.tensor([[16.0], [1.0]]).double()}
-    >>> noise_equilibrium(spec, params, force, decay=0.0)["hidden1"].exp()  # 16 / s**2 = 1 * s**2
+    >>> variance = {"hidden1": torch.tensor([[16.0], [1.0]]).double()}
+    >>> force = NoiseForce(variance, {}, {}, {}, samples=2, heaviest=1.0)
+    >>> unit_displacements(spec, params, force, decay=0.0)["hidden1"].exp()  # 16 / s**2 = s**2
     tensor([2.], dtype=torch.float64)
     """
-    if not 0 <= decay < math.inf:
-        raise SymgeomError(
-            f"Cannot balance noise with a decay ratio of {decay}: give a finite number that is not "
-            "negative."
-        )
     exact = spec.exact()
-    check_spec(exact, params)
-    check_finite(params, "the network")
-    check_finite(force, "the noise force")
     theta = cast(params, torch.float64)
-    lengths = leg_products(exact, theta, theta)
-    shapes = _shapes(lengths)
-    if _shapes(force) != shapes:
-        raise SymgeomError(
-            f"Cannot use a noise force of groups {_shapes(force)} with a spec of {shapes} (legs, "
-            "units): compute it with this spec."
-        )
+    return _displacements(exact, force.variance, leg_products(exact, theta, theta), decay)
+
+
+def _displacements(
+    spec: SymmetrySpec,
+    variance: Mapping[str, Tensor],
+    lengths: Mapping[str, Tensor],
+    decay: float,
+) -> dict[str, Tensor]:
+    """Return the root of the drift of every unit, from sums over legs."""
     displacements = {}
     for name, rows in lengths.items():
-        powers = leg_powers(exact, name).flatten()
-        displacements[name] = _roots(powers, force[name], decay * rows)
+        powers = leg_powers(spec, name).flatten()
+        displacements[name] = roots(powers, variance[name], decay * rows)
     return displacements
 
 
-def _shapes(rows_of_groups: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
-    return {name: tuple(rows.shape) for name, rows in rows_of_groups.items()}
+def _errors(
+    spec: SymmetrySpec, force: NoiseForce, lengths: Mapping[str, Tensor], decay: float
+) -> dict[str, Tensor]:
+    """Return the standard errors of the displacements, from leaving out blocks of samples."""
+    blocks = min(len(rows) for rows in force.without_block.values()) if lengths else 0
+    without = []
+    for block in range(blocks):
+        variance = {name: rows[block] for name, rows in force.without_block.items()}
+        without.append(_displacements(spec, variance, lengths, decay))
+    errors = {}
+    for name in lengths:
+        estimates = torch.stack([displacements[name] for displacements in without])
+        errors[name] = spread_without(estimates)
+    return errors
 
 
-def _roots(powers: Tensor, variances: Tensor, decays: Tensor) -> Tensor:
-    """Return the root of the drift for every unit, from one row per leg."""
-    if (powers.abs() == 1).all():
-        incoming = powers > 0
-        outgoing = powers < 0
-        rising = variances[incoming].sum(0) + decays[outgoing].sum(0)
-        falling = variances[outgoing].sum(0) + decays[incoming].sum(0)
-        return (rising.log() - falling.log()) / 4
-    # Terms that raise the charge fall as exp(-rate * lambda), those that lower it grow so.
-    size = powers.abs().unsqueeze(1).to(variances)
-    rates = torch.cat([2 * powers, -2 * powers]).tolist()
-    amounts = torch.cat([size * variances, size * decays])
-    roots = [_root(rates, unit_amounts.tolist()) for unit_amounts in amounts.T]
-    return torch.tensor(roots, dtype=torch.float64)
+def _noise_shares(
+    spec: SymmetrySpec,
+    variance: Mapping[str, Tensor],
+    lengths: Mapping[str, Tensor],
+    decay: float,
+) -> dict[str, Tensor]:
+    """Return the share of the noise in what pulls every unit."""
+    shares = {}
+    for name, rows in lengths.items():
+        sizes = leg_powers(spec, name).abs().to(rows)
+        noise = (sizes * variance[name]).sum(0)
+        shares[name] = noise / (noise + decay * (sizes * rows).sum(0))
+    return shares
 
 
-def _root(rates: Sequence[float], amounts: Sequence[float]) -> float:
-    """Return the root of ``sum of sign(rate) * amount * exp(-rate * x)``."""
-    rising: list[tuple[float, float]] = []
-    falling: list[tuple[float, float]] = []
-    for rate, amount in zip(rates, amounts, strict=True):
-        if amount > 0 and rate:
-            terms = rising if rate > 0 else falling
-            terms.append((math.log(amount), -rate))
-    if not rising and not falling:
-        return math.nan
-    if not falling:
-        return math.inf
-    if not rising:
-        return -math.inf
-
-    # The logarithms of both sums have the same root, and cannot overflow.
-    def imbalance(x: float) -> float:
-        return _log_sum(rising, x) - _log_sum(falling, x)
-
-    reach = 1.0
-    while imbalance(-reach) < 0 or imbalance(reach) > 0:
-        reach *= 2
-    return brentq(imbalance, -reach, reach, xtol=1e-14, rtol=1e-15)
-
-
-def _log_sum(terms: LogTerms, x: float) -> float:
-    """Return the logarithm of a sum of exponentials."""
-    exponents = [level + slope * x for level, slope in terms]
-    largest = max(exponents)
-    return largest + math.log(sum(math.exp(exponent - largest) for exponent in exponents))
+def _verdict(displacement: float) -> str:
+    """Say where a unit is driven."""
+    if math.isnan(displacement):
+        return "never moves"
+    if math.isinf(displacement):
+        return "grows" if displacement > 0 else "shrinks"
+    return "balances"

@@ -21,7 +21,7 @@ weights by default (Hessians, noise, gradient flow).
 """
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -294,13 +294,17 @@ class Problem:
         return self._losses(outputs, targets).mean()
 
     @door
-    def sample_gradients(self, params: Parameters) -> Iterator[dict[str, Tensor]]:
+    def sample_gradients(
+        self, params: Parameters, *, names: Collection[str] | None = None
+    ) -> Iterator[dict[str, Tensor]]:
         """Yield the gradients of the samples' losses, chunk by chunk, so that memory is bounded.
 
         Parameters
         ----------
         params : Parameters
             One network (for stacked networks ``vmap`` over :meth:`mean_over_samples`).
+        names : collection of str, optional
+            The trainable tensors to differentiate by; all by default.
 
         Yields
         ------
@@ -312,13 +316,11 @@ class Problem:
         SymgeomError
             If statistics are recomputed: the loss of one sample then depends on the others.
         """
-        if self._batch_mode:
-            raise SymgeomError(
-                "Cannot give the gradients of single samples: with batch_norm='recompute' the "
-                "loss of one depends on all others. Fold the network first (fold_batchnorm), or "
-                "choose 'carried'."
-            )
+        self.check_samples_apart()
         trainable, rest = self._split(params)
+        if names is not None:
+            rest = {name: tensor for name, tensor in params.items() if name not in names}
+            trainable = {name: trainable[name] for name in names}
         gradient_size = sum(tensor.nbytes for tensor in trainable.values())
         count = max(1, min(self.chunk, GRADIENT_BYTES // gradient_size))
 
@@ -329,6 +331,21 @@ class Problem:
         chunks = zip(self.inputs.split(count), self.targets.split(count), strict=True)
         for inputs, targets in chunks:
             yield vmap(of_sample)(inputs, targets)
+
+    def check_samples_apart(self) -> None:
+        """Raise unless the loss of every sample depends on that sample alone.
+
+        Raises
+        ------
+        SymgeomError
+            If statistics of batch norms are recomputed.
+        """
+        if self._batch_mode:
+            raise SymgeomError(
+                "Cannot give the gradients of single samples: with batch_norm='recompute' the "
+                "loss of one depends on all others. Fold the network first (fold_batchnorm), or "
+                "choose 'carried'."
+            )
 
     @door
     def mean_over_samples(

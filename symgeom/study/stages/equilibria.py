@@ -18,8 +18,8 @@ from torch import Tensor
 from symgeom.dynamics.noise import (
     decay_ratio,
     effective_learning_rate,
-    noise_equilibrium,
     noise_force,
+    unit_displacements,
 )
 from symgeom.ground.types import cast
 from symgeom.landscape.problem import Problem
@@ -128,7 +128,7 @@ def measure(
             for moment, network in enumerate(networks):
                 params = case.prepared(network, "float64")
                 force = noise_force(spec, problem, params)
-                displacements = noise_equilibrium(spec, params, force, decay=decay)
+                displacements = unit_displacements(spec, params, force, decay=decay)
                 table.put((*minima.index((arm, seed)), moment), displacements)
             table.decay[minima.index((arm, seed))] = decay
             bar.update()

@@ -10,7 +10,17 @@ from symgeom.ground.checks import SymgeomError, check_finite
 from symgeom.ground.doors import door_with
 from symgeom.ground.types import Parameters
 from symgeom.symmetry.group.element import GroupElement, check_groups, part_of
-from symgeom.symmetry.spec import Leg, Scale, SymmetrySpec, UnitGroup, check_spec, put, take, view
+from symgeom.symmetry.spec import (
+    Leg,
+    Scale,
+    SymmetrySpec,
+    UnitGroup,
+    check_spec,
+    multiply,
+    put,
+    take,
+    view,
+)
 
 
 @door_with(check_groups)
@@ -135,13 +145,13 @@ def _mixed(tensor: Tensor, leg: Leg, matrix: Tensor) -> Tensor:
 
 def _scale(tensor: Tensor, leg: Leg, scale: Tensor) -> None:
     """Scale the units of a leg, in place."""
-    units = view(tensor, leg, len(scale))
-    axes_after = units.ndim - leg.axis - 2
-    factor = (scale**leg.power).reshape(-1, *[1] * axes_after)
     if leg.shift:
-        units.add_(leg.shift).mul_(factor).sub_(leg.shift)
+        units = view(tensor, leg, len(scale))
+        units.add_(leg.shift)
+        multiply(tensor, leg, scale**leg.power)
+        units.sub_(leg.shift)
     else:
-        units.mul_(factor)
+        multiply(tensor, leg, scale**leg.power)
 
 
 def _check_tensor(name: str, tensor: Tensor) -> None:

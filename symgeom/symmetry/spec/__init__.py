@@ -14,7 +14,7 @@ with a spec, on its own and on a network.
 
 from symgeom.symmetry.spec.architecture import SCALES, Leg, Scale, SymmetrySpec, UnitGroup
 from symgeom.symmetry.spec.check import check_spec
-from symgeom.symmetry.spec.slices import put, take, view
+from symgeom.symmetry.spec.slices import multiply, put, take, view
 
 __all__ = [
     "SCALES",
@@ -23,6 +23,7 @@ __all__ = [
     "SymmetrySpec",
     "UnitGroup",
     "check_spec",
+    "multiply",
     "put",
     "take",
     "view",

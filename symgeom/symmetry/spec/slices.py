@@ -100,3 +100,30 @@ def put(tensor: Tensor, leg: Leg, rows: Tensor) -> Tensor:
     slices = _segment(result, leg, len(rows)).movedim(1, 0)
     slices.copy_(rows.reshape(slices.shape))
     return result
+
+
+def multiply(tensor: Tensor, leg: Leg, factors: Tensor) -> None:
+    """Multiply the slice of every unit by a number of its own, in place.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        The leg's tensor, of one network.
+    leg : Leg
+        Where the units lie.
+    factors : Tensor, shape (size,)
+        The numbers.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from symgeom.symmetry.spec import Leg
+    >>> weights = torch.ones(2, 2)
+    >>> multiply(weights, Leg("w", axis=1), torch.tensor([2.0, 3.0]))
+    >>> weights
+    tensor([[2., 3.],
+            [2., 3.]])
+    """
+    units = view(tensor, leg, len(factors))
+    axes_after = units.ndim - leg.axis - 2
+    units.mul_(factors.reshape(-1, *[1] * axes_after))

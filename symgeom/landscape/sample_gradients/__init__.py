@@ -1,0 +1,10 @@
+"""The gradients of single samples, and their moments, without forming them all.
+
+:mod:`~symgeom.landscape.sample_gradients.watch` sees layers at work,
+:mod:`~symgeom.landscape.sample_gradients.products` holds what it saw, and
+:mod:`~symgeom.landscape.sample_gradients.moments` adds it up.
+"""
+
+from symgeom.landscape.sample_gradients.moments import Block, Moments, blocks, gradient_moments
+
+__all__ = ["Block", "Moments", "blocks", "gradient_moments"]
