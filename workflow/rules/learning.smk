@@ -182,10 +182,10 @@ checkpoint check_case:
         "<results>/logs/check_case/{case}.log",
     benchmark:
         "<results>/benchmarks/check_case/{case}.tsv"
+    priority: 2
     conda:
         "../envs/symgeom.yaml"
     threads: 1
-    priority: 2
     resources:
         **needs(memory=1000, minutes=10, gpu=0),
         stops=lambda wildcards: int(not goes_on(config, wildcards.case)),
