@@ -9,11 +9,9 @@ from symgeom.store import read_store, write_store
 from symgeom.study.stages.depths import at_depth
 
 
-def main(
-    *, stores: Mapping, seeds: Sequence[int], at_end: bool, minima: str, config_digest: str
-) -> None:
+def main(*, stores: Mapping, seeds: Sequence[int], minima: str, config_digest: str) -> None:
     depth = read_sealed_json(stores["depth"])["depth"]
-    networks = at_depth(read_store(stores["trained"]), depth, at_end=at_end)
+    networks = at_depth(read_store(stores["trained"]), depth)
     write_store(minima, networks, config_digest=config_digest, seeds=seeds)
 
 

@@ -307,7 +307,6 @@ def test_what_stops_in_common_is_asked_for_depths_alone():
     assert options.stop_rules_of(config, "mlp", ["sgd", "mine"]) == {
         "sgd": {"epochs": ("training.epochs", 100), "depths": ("training.depths", 1.0)}
     }
-    config["arms"]["as_dear"] = {"method": "sgd", "budget_of": "rsgd"}
     assert options.exempt_of(config, "mlp") == {
         "adam": "named in training.exempt",
         "mine": "trained elsewhere",
@@ -315,14 +314,13 @@ def test_what_stops_in_common_is_asked_for_depths_alone():
     }
 
 
-def test_what_spends_a_budget_is_asked_for_the_stop_rule_wherever_the_others_stop():
+def test_what_spends_a_budget_is_told_the_common_depth_with_it():
     config = changed("training.stop", "common")
     training = options.training_of(config, "mlp", "equal_budget")
-    assert training["stop_loss"] == config["training"]["stop_loss"]
     assert training["budget_of"] == "rsgd"
-    assert "depths" not in training
+    assert not {"depths", "stop_error", "stop_loss"} & set(training)
     asked = options.stop_rules_of(config, "mlp", ["equal_budget"])["equal_budget"]
-    assert list(asked) == ["epochs", "stop_error", "stop_loss"]
+    assert list(asked) == ["epochs", "depths"]
 
 
 def test_a_retried_job_asks_for_twice_as_much():

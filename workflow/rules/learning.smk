@@ -127,7 +127,6 @@ use rule job as select_minima with:
         **needs(memory=1000, minutes=10, gpu=0),
     params:
         **runs("select_minima", of_networks=False),
-        at_end=lambda wildcards: BUDGET in config["arms"][wildcards.arm],
         seeds=lambda wildcards: BLOCKS[wildcards.block],
 
 

@@ -104,13 +104,14 @@ def training_of(config: Mapping, case: str, arm: str | None = None) -> dict:
         depends on how they are split.
     """
     training = _training_of_case(config, case)
-    if arm:
-        training["stop"] = _stop_of(config, case, arm)
     recipe = config["arms"].get(arm, {})
     training |= {key: recipe[key] for key in TRAINING_KEYS if key in recipe}
     if config["granularity"]["seeds_per_job"]:
         training["together"] = "one"
-    unasked = set(OF_CASES).union(*STOP_RULES.values()).difference(STOP_RULES[training["stop"]])
+    asked = set(STOP_RULES[training["stop"]])
+    if BUDGET in recipe:
+        asked.discard("depths")  # the depth comes with the budget
+    unasked = set(OF_CASES).union(*STOP_RULES.values()).difference(asked)
     return {key: value for key, value in training.items() if key not in unasked}
 
 
@@ -168,9 +169,10 @@ def stop_rules_of(
     for arm in arms:
         if config["arms"][arm]["method"] == IMPORTED:
             continue
-        training = training_of(config, case, arm)
+        of_case = _training_of_case(config, case)
+        training = of_case | training_of(config, case, arm)
         rules[arm] = {}
-        for name in STOP_RULES[_stop_of(config, case, arm)]:
+        for name in STOP_RULES[of_case["stop"]]:
             key = ".".join(key_of_training(config, case, arm, name))
             value = training[name]
             rules[arm][name] = (key, value[0] if name == "depths" else value)
@@ -255,13 +257,6 @@ def goes_on(config: Mapping, case: str) -> bool:
     False
     """
     return bool(_training_of_case(config, case)["go_on_without_usable"])
-
-
-def _stop_of(config: Mapping, case: str, arm: str) -> str:
-    """Return when the seeds of an arm have reached their minimum; at a budget, never in common."""
-    if BUDGET in config["arms"][arm]:
-        return "rule"
-    return _training_of_case(config, case)["stop"]
 
 
 def _training_of_case(config: Mapping, case: str) -> dict:

@@ -33,11 +33,15 @@ class Budget:
         One number per seed; 0 for a seed that diverged.
     most : int
         What a seed spends that trains to the epoch limit of the arm; 0 if all diverged at once.
+    depth : float or None
+        The training loss at which its case is compared, if it is compared at a common depth: what
+        the seeds are to come to, in place of a stop rule. NaN if there is none.
     """
 
     arm: str
     spent: tuple[int, ...]
     most: int
+    depth: float | None = None
 
     @property
     def budgets(self) -> tuple[int, ...]:
@@ -92,7 +96,38 @@ class Budget:
         trained = of_seeds["epochs"] > 0
         per_epoch = (gradients / of_seeds["epochs"].where(trained)).max().fillna(0)
         limit = minima.sizes["epoch"] - 1
-        return cls(arm, tuple(map(int, spent.values)), limit * int(per_epoch))
+        most = limit * int(per_epoch)
+        return cls(arm, tuple(map(int, spent.values)), most, minima.attrs.get("depth"))
+
+    def stop_rule(self) -> dict[str, float]:
+        """Return the stop rule of a case that is compared at a common depth.
+
+        Returns
+        -------
+        dict of str to float
+            Fields of a plan; empty if the case has a stop rule of its own.
+
+        Examples
+        --------
+        >>> Budget("rsgd", (600, 900), most=3000, depth=0.1).stop_rule()
+        {'stop_error': 1.0, 'stop_loss': 0.1}
+        """
+        if self.depth is None:
+            return {}
+        nowhere = math.isnan(self.depth)
+        return {"stop_error": 1.0, "stop_loss": 0.0 if nowhere else self.depth}
+
+    def attributes(self) -> dict[str, str | float]:
+        """Return what minima at this budget say of it.
+
+        Returns
+        -------
+        dict of str to str or float
+            The other arm, and the common depth if there is one.
+        """
+        if self.depth is None:
+            return {"budget_of": self.arm}
+        return {"budget_of": self.arm, "depth": self.depth}
 
     def epochs(self, per_epoch: int) -> int:
         """Return how many epochs the largest budget of the arm allows.

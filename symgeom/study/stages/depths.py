@@ -117,7 +117,7 @@ def choose(case: str, arms: Sequence[xr.Dataset], exempt: Mapping[str, str]) -> 
     return Choice(case, depths, depths[last.reached - 1], name, left_out, words)
 
 
-def at_depth(arm: xr.Dataset, depth: float | None, *, at_end: bool = False) -> xr.Dataset:
+def at_depth(arm: xr.Dataset, depth: float | None) -> xr.Dataset:
     """Return the networks of an arm at the common depth.
 
     Parameters
@@ -126,9 +126,6 @@ def at_depth(arm: xr.Dataset, depth: float | None, *, at_end: bool = False) -> x
         Its networks along the depths.
     depth : float or None
         The depth.
-    at_end : bool
-        Whether all seeds are as training left them: those that spend a budget. They are usable if
-        they came to the depth.
 
     Returns
     -------
@@ -136,15 +133,11 @@ def at_depth(arm: xr.Dataset, depth: float | None, *, at_end: bool = False) -> x
         Without the axis. Seeds that never came to the depth are as training left them, and not
         usable; without a common depth that are all.
     """
-    end = arm.sel({DEPTH: END}, drop=True)
     if depth is None:
+        end = arm.sel({DEPTH: END}, drop=True)
         nowhere = xr.zeros_like(end["usable"])
         return end.assign(usable=nowhere).assign_attrs(depth=np.nan)
-    there = arm.sel({DEPTH: depth}, drop=True).assign_attrs(depth=depth)
-    if not at_end:
-        return there
-    usable = there["usable"] & (end["status"] != "diverged")
-    return end.assign(usable=usable).assign_attrs(depth=depth)
+    return arm.sel({DEPTH: depth}, drop=True).assign_attrs(depth=depth)
 
 
 def _runs(arms: xr.Dataset) -> Iterator[Run]:

@@ -113,7 +113,7 @@ def measure(case: Case, spec: SymmetrySpec, arm: Arm, *, checkpoint: Path, diges
             generators=_orders(case, members, arm.training),
             observe=observer,
         )
-    attrs: dict[str, str | int] = {
+    attrs: dict[str, str | float] = {
         "method": method.name,
         "batch_size": plan.batch_size,
         "together": int(trained.together),
@@ -121,7 +121,7 @@ def measure(case: Case, spec: SymmetrySpec, arm: Arm, *, checkpoint: Path, diges
     }
     if arm.budget:
         trained = arm.budget.named(trained)
-        attrs["budget_of"] = arm.budget.arm
+        attrs |= arm.budget.attributes()
     seeds = list(arm.seeds)
     record = NO_LEDGER
     if observer:
@@ -234,16 +234,23 @@ def _plan(case: Case, arm: Arm, epochs: int, checkpoint: Checkpoint, bar: tqdm) 
         bar.set_postfix_str(text, refresh=False)
 
     black = case.data["black"].values.tolist()
+    fields = {field: training[field] for field in PLAN if field in training}
     return Plan(
-        **{field: training[field] for field in PLAN if field in training},
+        **fields | _at_budget(arm.budget),
         epochs=epochs,
-        budgets=arm.budget.budgets if arm.budget else None,
         depths=tuple(training.get("depths", ())),
         augment=augmentation(training.get("augmentation", "none"), black=black),
         autocast=torch.bfloat16 if training["precision"] == "bfloat16" else None,
         checkpoint=checkpoint,
         progress=advance,
     )
+
+
+def _at_budget(budget: Budget | None) -> dict:
+    """Return what a budget says of a plan."""
+    if budget is None:
+        return {}
+    return {"budgets": budget.budgets, **budget.stop_rule()}
 
 
 def _observer(

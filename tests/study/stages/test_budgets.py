@@ -69,6 +69,26 @@ def test_short_of_the_stop_rule_a_seed_says_that_its_budget_is_spent(
     assert not minima["usable"].any()
 
 
+@pytest.mark.parametrize(("depth", "status"), [(2.2, "reached"), (1e-9, "budget spent")])
+def test_where_a_case_is_compared_at_a_common_depth_that_is_what_counts(
+    tiny: TinyStudy, flat: xr.Dataset, tmp_path, depth, status
+):
+    options = tiny.options["training"] | {"stop_error": 0.0, "stop_loss": 100.0}
+    at_depth = flat.assign_attrs(depth=depth)
+    arm = Arm("control", SEEDS, COSINE, options, Budget.of(at_depth, SEEDS))
+    minima = trained(tiny, tmp_path, arm).minima
+    assert minima["status"].values.tolist() == [[status] * 2]
+    assert minima.attrs["depth"] == depth
+
+
+def test_without_a_common_depth_a_budget_leads_to_no_minimum(
+    tiny: TinyStudy, flat: xr.Dataset, tmp_path
+):
+    budget = Budget.of(flat.assign_attrs(depth=np.nan), SEEDS)
+    arm = Arm("control", SEEDS, COSINE, tiny.options["training"], budget)
+    assert not trained(tiny, tmp_path, arm).minima["usable"].any()
+
+
 def test_a_seed_without_a_budget_is_no_minimum(tiny: TinyStudy, flat: xr.Dataset, tmp_path):
     one_lost = flat.assign(status=(("arm", "seed"), [["diverged", "reached"]]))
     arm = Arm("control", SEEDS, COSINE, tiny.options["training"], Budget.of(one_lost, SEEDS))

@@ -88,15 +88,6 @@ def test_exempt_arms_do_not_decide(arms: dict[str, xr.Dataset]):
     assert "no seed is left that decides" in alone.words
 
 
-def test_what_spends_a_budget_is_compared_as_it_ended(arms: dict[str, xr.Dataset]):
-    for arm in ("sgd", "wild"):
-        minima = at_depth(arms[arm], 2.2, at_end=True)
-        end = arms[arm].sel(depth=0.0)
-        assert (minima["usable"].values == (arm == "sgd")).all()
-        np.testing.assert_array_equal(minima["train_loss"], end["train_loss"])
-        assert minima.attrs["depth"] == 2.2
-
-
 def test_without_a_common_depth_nothing_is_usable(arms: dict[str, xr.Dataset]):
     low = [arm.sel(depth=[0.01, 0.0]) for arm in (arms["sgd"], arms["adam"])]
     chosen = choose("tiny", low, {})
