@@ -112,5 +112,5 @@ def measured(study: str, case: str, *, threshold: float = 0.005) -> Measured:
 
 
 def control_of(arms: list[str]) -> str:
-    """Return the arm at equal compute; of a study of before it had one, another arm stands in."""
-    return "equal_budget" if "equal_budget" in arms else "adam"
+    """Return the arm at equal compute; of a study of before it had one, the last stands in."""
+    return "equal_budget" if "equal_budget" in arms else arms[-1]

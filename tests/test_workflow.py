@@ -150,10 +150,13 @@ BASES = {"job", "job_on_case", "job_on_minima"}
 RULES = {
     rule
     for file in (ROOT / "workflow/rules").glob("*.smk")
-    for rule in re.findall(r"^use rule \w+ as (\w+) with:", file.read_text(), re.MULTILINE)
+    for rule in re.findall(r"^(?:use rule \w+ as|checkpoint) (\w+)", file.read_text(), re.MULTILINE)
 } - BASES
 RULES |= {f"draw_figures_{case}" for case in ("tiny", "perceptron", "two_layer")}
-ELSEWHERE = {"import_minima", "measure_slices", "keep_reference"}
+IN_COMMON = {"train_to_depths", "train_at_budget", "choose_depth", "select_minima"}
+"""Rules of cases whose training stops in common."""
+
+ELSEWHERE = {"import_minima", "measure_slices", "keep_reference", "check_case"} | IN_COMMON
 """Rules that the small study does not run; they have tests of their own."""
 
 

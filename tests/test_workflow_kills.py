@@ -62,11 +62,12 @@ def files(clone: Path) -> dict[str, Path]:
     folder = clone / "results/killed"
     timed = ("logs/", "benchmarks/", "provenance.json", "report.html")
     named = {}
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if path.is_file() and not name.startswith(timed):
-            named[name] = path
-    return named
+    for parent, _, names in os.walk(folder):  # folders may vanish on the way
+        for path in (Path(parent, name) for name in names):
+            name = path.relative_to(folder).as_posix()
+            if path.is_file() and not name.startswith(timed):
+                named[name] = path
+    return dict(sorted(named.items()))
 
 
 def contents(clone: Path) -> dict[str, str]:

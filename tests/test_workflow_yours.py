@@ -226,7 +226,7 @@ def test_imported_minima_are_the_files_and_everything_is_measured_of_them(yours,
         assert np.isfinite(study[stage][name]).all(), stage
     assert {stage: study[stage].sizes["pair"] for stage in ("distances", "paths", "chains")} == {
         "distances": 15,
-        "paths": 9,
+        "paths": 15,
         "chains": 6,
     }
     for stage, name in (

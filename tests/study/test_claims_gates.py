@@ -25,7 +25,15 @@ OF_FLAT_AND_REFERENCE = {
     "H3a-reference-relative",
     "H6-star",
 }
-OF_FLAT_AND_SHARP = {"H2a", "H3-loss-sharp", "H3a", "H3a-escape", "H3a-relative", "H6-margin"}
+OF_FLAT_AND_SHARP = {
+    "H2a",
+    "H3-loss-sharp",
+    "H3a",
+    "H3a-escape",
+    "H3a-relative",
+    "H6-margin",
+    "H6-star-sharp",
+}
 OF_REFERENCE_AND_SHARP = {"H1b", "H1b-escape"}
 
 
@@ -103,6 +111,7 @@ AT_CEILING = {
     "H3b-scale",
     "H3b-geodesic",
     "H3-matching",
+    "H6-star-sharp",
     "H6-star",
 }
 """The claims about barriers whose two sides can end at the error of guessing."""
@@ -121,7 +130,7 @@ def test_barriers_at_the_ceiling_on_both_sides_are_not_compared(hold: bool):
     assert gated(judged(study)) == set()  # 7 of 15
     relative[..., np.flatnonzero(inside["rsgd"])[:9]] = 0.95
     claims = judged(study)
-    assert gated(claims) == {"H3-loss-sharp", "H3a", "H3a-relative"}
+    assert gated(claims) == {"H3-loss-sharp", "H3a", "H3a-relative", "H6-star-sharp"}
     assert claims["H3a"].gated == (
         "60% of the barriers inside flat (rsgd) and 100% inside sharp (adversarial) take 90% of "
         "the headroom or more"

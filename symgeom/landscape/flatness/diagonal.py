@@ -55,7 +55,7 @@ def gauss_newton_diagonal(problem: Problem, params: Parameters) -> dict[str, Ten
     >>> problem = Problem(nn.Linear(1, 2), torch.tensor([[2.0]]), torch.tensor([0]))
     >>> params = {"weight": torch.zeros(2, 1), "bias": torch.zeros(2)}
     >>> gauss_newton_diagonal(problem, params)["weight"].flatten()  # x**2 * p * (1 - p)
-    tensor([1., 1.])
+    tensor([1.0000, 1.0000])
     """
     if problem.sample_loss is not cross_entropy:
         raise SymgeomError(

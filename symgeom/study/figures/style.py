@@ -65,7 +65,7 @@ FAMILIAR = {
     "adversarial": 4,
     "swa": 5,
     "plain": 6,
-    "same_order": 7,
+    "same_order": 19,
     "entropy_sgd": 13,
     "equal_budget": 15,
     "small_batch": 10,

@@ -31,6 +31,7 @@ NUMBERS = (
     "position along",
     "rank correlation",
     "imbalance of every unit",
+    "number of",
     "amplitude",
     "probability",
     "relative",
