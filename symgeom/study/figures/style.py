@@ -372,6 +372,13 @@ def width_of(text: str, *, size: float) -> float:
     return points / 72
 
 
+def _round_positions(figure: Figure) -> None:
+    """Round where panels lie: the last digits of a layout are not the same in every process."""
+    for panel in figure.axes:
+        bounds = panel.get_position(original=True).bounds
+        panel.set_position([round(number, 9) for number in bounds])
+
+
 def save(figure: Figure, *paths: str | Path) -> dict[str, bytes]:
     """Write a figure; the ending of a file says in which format.
 
@@ -395,6 +402,7 @@ def save(figure: Figure, *paths: str | Path) -> dict[str, bytes]:
         if engine is not None:
             engine.execute(figure)
             figure.set_layout_engine("none")
+            _round_positions(figure)
         for path in map(Path, paths):
             metadata = _METADATA[path.suffix]
             drawn = io.BytesIO()  # a full disk confuses what writes PDF
