@@ -375,8 +375,8 @@ def width_of(text: str, *, size: float) -> float:
 def _round_positions(figure: Figure) -> None:
     """Round where panels lie: the last digits of a layout are not the same in every process."""
     for panel in figure.axes:
-        bounds = panel.get_position(original=True).bounds
-        panel.set_position([round(number, 9) for number in bounds])
+        left, bottom, width, height = panel.get_position(original=True).bounds
+        panel.set_position((round(left, 9), round(bottom, 9), round(width, 9), round(height, 9)))
 
 
 def save(figure: Figure, *paths: str | Path) -> dict[str, bytes]:
