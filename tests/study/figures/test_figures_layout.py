@@ -99,7 +99,7 @@ def of_groups(count: int) -> xr.DataTree:
 
 @pytest.mark.parametrize(("arms", "count"), [(5, 4), (7, 1), (7, 9)])
 def test_every_group_of_the_distances_has_its_strip(count, arms, monkeypatch):
-    names = [*ARMS, "entropy_sgd", "same_order"][:arms]
+    names = [*ARMS, "entropy_sgd", "plain"][:arms]
     of_arms(monkeypatch, names)
     figure = draw("distances", of_groups(count), names)
     titles = [axes.get_title(loc="left").split()[-1] for axes in figure.axes]
