@@ -152,11 +152,11 @@ def test_connected_pairs_are_counted_arm_by_arm(judged):
     fractions = [np.mean(np.array(values) <= 0.005) for values in inside]
     claim = judged["H4"]
     assert claim.estimate == pytest.approx(np.mean(fractions))
-    assert claim.n == sum(map(len, inside)) == 75
-    assert claim.note.startswith(f"{sum(fractions) * 15:.0f} of 75 pairs; by arm: adam 1, ")
+    assert claim.n == sum(map(len, inside)) == 90
+    assert claim.note.startswith(f"{sum(fractions) * 15:.0f} of 90 pairs; by arm: adam 1, ")
     assert f"mean rise {np.mean(inside):.2g}, largest {np.max(inside):.2g}" in claim.note
-    # Without the adversarial arm, all of 12 pairs without common networks are connected.
-    assert 0.5 < claim.low < 0.025 ** (1 / 12) < claim.estimate < claim.high
+    # Without the adversarial arm, all of 15 pairs without common networks are connected.
+    assert 0.5 < claim.low < 0.025 ** (1 / 15) < claim.estimate < claim.high
 
 
 def test_arms_of_the_default_study_are_equally_deep(judged):
@@ -210,7 +210,8 @@ def relative(values: dict[frozenset, float], second: str, without: tuple = ("", 
 
 
 @pytest.mark.parametrize(
-    ("identifier", "second", "pairs"), [("H3-loss", "sgd", 15), ("H3-loss-sharp", "adversarial", 6)]
+    ("identifier", "second", "pairs"),
+    [("H3-loss", "sgd", 15), ("H3-loss-sharp", "adversarial", 15)],
 )
 def test_the_loss_hides_barriers_between_arms(judged, identifier, second, pairs):
     tables = [of_pairs(f"{name} geodesic both train") for name in ("barrier", "loss_barrier")]
