@@ -119,12 +119,12 @@ def blocks(problem: Problem, params: Parameters) -> Iterator[Block]:
     count = min(samples, max(BLOCKS, -(-samples // BLOCK_SAMPLES)))
     for number in range(count):
         index = torch.arange(number, samples, count, device=problem.targets.device)
-        some = problem.subset(index)
+        part = problem.subset(index)
         block = Block(len(index))
         if watch.names:
-            block.add(watch.gradients(some.inputs, some.targets))
+            block.add(watch.gradients(part.inputs, part.targets))
         if watch.rest:
-            for run in some.sample_gradients(params, names=watch.rest):
+            for run in part.sample_gradients(params, names=watch.rest):
                 block.add({name: Rows(rows) for name, rows in run.items()})
         yield block
 

@@ -62,17 +62,21 @@ def select_rises(measured: Measured, *roles: str) -> Selection:
         One column: the error in the middle minus the mean of those of the vertices.
     """
     simplices = measured.stages["simplices"].sel(split="train")
-    networks, left_out = usable_networks(measured.minima_as(*roles), measured.arms(*roles))
+    minima = measured.minima_as(*roles)
+    networks, left_out = usable_networks(minima, measured.arms(*roles))
     number = {network: index for index, network in enumerate(networks)}
-    rises = (simplices["centre_error"] - simplices["vertex_error"]).values.tolist()
+    rise_at_centre = simplices["centre_error"] - simplices["vertex_error"]
+    rises = rise_at_centre.values.tolist()
     arms = simplices["simplex_arm"].values.tolist()
-    seeds = simplices["simplex_seed"].transpose("simplex", "vertex").values.tolist()
+    by_vertex = simplices["simplex_seed"].transpose("simplex", "vertex")
+    seeds = by_vertex.values.tolist()
     sizes = simplices["vertices"].values.tolist()
     members = []
     values = []
     for arm, vertices, size, rise in zip(arms, seeds, sizes, rises, strict=True):
         corners = [(arm, seed) for seed in vertices[:SIZE]]
-        if size == SIZE and np.isfinite(rise) and number.keys() >= set(corners):
+        are_usable = number.keys() >= set(corners)
+        if size == SIZE and are_usable and np.isfinite(rise):
             members.append([number[corner] for corner in corners])
             values.append([rise])
     return Selection(
