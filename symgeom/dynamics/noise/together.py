@@ -7,10 +7,12 @@ together (:mod:`symgeom.dynamics.noise.balancing`), then one linear group after 
 a scale multiplies the gradients of single samples on its entries, a matrix mixes those of its
 units. It needs the covariances of units entry by entry, and nothing else, unless two linear groups
 own the same entries: to mix both axes of one tensor needs the covariance of all of its entries.
-Such groups take turns, and before each turn the noise is measured at the network as it is then.
+Such groups take turns, and after each turn the noise is measured at the network as it is then. A
+group that owns both axes of one tensor (a layer that is applied twice) has turns of one visit.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -41,7 +43,13 @@ ROUNDS = 2_000
 
 
 def balance_together(
-    spec: SymmetrySpec, problem: Problem, params: Parameters, *, decay: float
+    spec: SymmetrySpec,
+    problem: Problem,
+    params: Parameters,
+    variance: Parameters,
+    force: MatrixForce,
+    *,
+    decay: float,
 ) -> Balance:
     """Find the scales and matrices that balance all units and linear groups of a network together.
 
@@ -53,6 +61,10 @@ def balance_together(
         The landscape, with the training data, in float64.
     params : Parameters
         One network, in float64 (not under ``vmap``).
+    variance : Parameters
+        Of the sample gradients there, entry by entry.
+    force : MatrixForce
+        The covariances there.
     decay : float
         Strength of weight decay relative to noise.
 
@@ -77,44 +89,59 @@ def balance_together(
     >>> legs = (Leg("0.weight", 0), Leg("1.weight", 1, power=-1))
     >>> spec = SymmetrySpec((UnitGroup("hidden1", 1, legs, scale="linear"),))
     >>> params = {"0.weight": torch.ones(1, 1), "1.weight": torch.full((1, 1), 4.0)}
-    >>> there = balance_together(spec, problem, cast(params, torch.float64), decay=0.0)
+    >>> theta = {name: tensor.double() for name, tensor in params.items()}
+    >>> variance, force = gradient_variance(problem, theta), matrix_force(spec, problem, theta)
+    >>> there = balance_together(spec, problem, theta, variance, force, decay=0.0)
     >>> there.element.scales["hidden1"]
     tensor([[2.]], dtype=torch.float64)
     """
-    orbit = _Orbit(spec, problem, params, decay)
-    orbit.measure()
+    orbit = _Orbit(spec, params, decay)
+    orbit.put(variance, force)
     alone = orbit.alone()
     before = orbit.sum()
     turns = _turns(charged_groups(spec, "linear").groups, params)
+    goes_on = True
     rounds = 0
-    rests = False
-    while not rests:
+    while goes_on:
+        goes_on = False
+        for turn in turns:
+            moved = orbit.settle(turn)
+            if len(turns) > 1 or turn.of_one_visit:
+                entries = gradient_variance(problem, orbit.theta)
+                orbit.put(entries, matrix_force(spec, problem, orbit.theta))
+                goes_on = goes_on or moved
+        rounds += 1
         if rounds == ROUNDS:
+            names = [group.name for turn in turns for group in turn.groups]
             raise SymgeomError(
                 f"Cannot balance all units together: after {ROUNDS} turns of the linear groups "
-                f"{[group.name for group in charged_groups(spec, 'linear').groups]} some still "
-                "move. Balance fewer groups."
+                f"{names}, which share weights, some still move. Balance fewer groups."
             )
-        rests = True
-        for groups in turns:
-            rests = orbit.settle(groups) and rests
-            if len(turns) > 1:
-                orbit.measure()
-        rests = rests or len(turns) < 2
-        rounds += 1
     element = GroupElement(identity(spec).permutations, orbit.scales)
     return Balance(element, alone, before, orbit.sum(), orbit.visits)
+
+
+class _Turn(NamedTuple):
+    """Linear groups that do not share entries.
+
+    Attributes
+    ----------
+    groups : list of UnitGroup
+        The groups.
+    of_one_visit : bool
+        Whether it is one group that owns entries twice.
+    """
+
+    groups: list[UnitGroup]
+    of_one_visit: bool
 
 
 class _Orbit:
     """A network on its way along the orbit, and the noise there."""
 
-    def __init__(
-        self, spec: SymmetrySpec, problem: Problem, params: Parameters, decay: float
-    ) -> None:
+    def __init__(self, spec: SymmetrySpec, params: Parameters, decay: float) -> None:
         self.spec = spec
         self.units = charged_groups(spec, "positive")
-        self.problem = problem
         self.decay = decay
         self.theta = dict(params)
         self.scales = dict(identity(spec).scales)
@@ -126,11 +153,10 @@ class _Orbit:
         self.entries: dict[str, Tensor] = {}
         self.covariance: dict[str, tuple[Tensor, ...]] = {}
 
-    def measure(self) -> None:
-        """Measure the noise at the network as it is."""
-        variance = gradient_variance(self.problem, self.theta)
+    def put(self, variance: Parameters, force: MatrixForce) -> None:
+        """Put the noise that was measured at the network as it is."""
         self.entries = {name: variance[name] for name in self.tensors}
-        self.covariance = matrix_force(self.spec, self.problem, self.theta).covariance
+        self.covariance = dict(force.covariance)
 
     def alone(self) -> dict[str, Tensor]:
         """Return how far every unit and direction is from its balance while all others rest."""
@@ -147,20 +173,19 @@ class _Orbit:
                 total += float(tensor.sum())
         return total
 
-    def settle(self, groups: Sequence[UnitGroup]) -> bool:
-        """Balance all units and some linear groups; return whether they already were in balance."""
-        rested = True
+    def settle(self, turn: _Turn) -> bool:
+        """Balance all units and the groups of a turn; return whether anything moved."""
         for visit in range(ROUNDS):
             self.visits += 1
             moved = self._visit_units()
             least = TOLERANCE
-            for group in groups:
+            for group in turn.groups:
                 step = self._step(group)
                 self._mix(group, step.matrix)
                 moved = max(moved, step.moved)
                 least = max(least, step.rounding)
-            if moved <= least:
-                return visit == 0
+            if moved <= least or turn.of_one_visit:
+                return visit > 0 or moved > least
         raise SymgeomError(
             f"Cannot balance all units together: after {ROUNDS} visits of every group some still "
             f"move by {moved:.1g} of their length. Balance fewer groups."
@@ -225,29 +250,30 @@ class _Orbit:
         self.covariance[group.name] = tuple(legs)
 
 
-def _turns(groups: Sequence[UnitGroup], params: Parameters) -> list[list[UnitGroup]]:
+def _turns(groups: Sequence[UnitGroup], params: Parameters) -> list[_Turn]:
     """Sort linear groups into turns, in none of which two own the same entries."""
-    turns: list[list[UnitGroup]] = []
+    turns: list[_Turn] = []
     for group in groups:
-        for turn in turns:
-            if not any(_share(group, other, params) for other in turn):
-                turn.append(group)
-                break
+        marks = _owned([group], params)
+        twice = max(float(tensor.max()) for tensor in marks.values()) > 1
+        open_turns = [] if twice else [turn for turn in turns if _apart(turn, group, params)]
+        if open_turns:
+            open_turns[0].groups.append(group)
         else:
-            turns.append([group])
+            turns.append(_Turn([group], of_one_visit=twice))
     return turns
 
 
-def _share(group: UnitGroup, other: UnitGroup, params: Parameters) -> bool:
-    """Whether two groups own the same entries of some tensor."""
-    owned = _owned(group, params)
-    others = _owned(other, params)
-    return any(bool((owned[name] * others[name]).any()) for name in owned.keys() & others.keys())
+def _apart(turn: _Turn, group: UnitGroup, params: Parameters) -> bool:
+    """Whether a group can join a turn: no two groups own the same entries."""
+    marks = _owned([*turn.groups, group], params)
+    return all(float(tensor.max()) <= 1 for tensor in marks.values())
 
 
-def _owned(group: UnitGroup, params: Parameters) -> dict[str, Tensor]:
-    """Return how often each entry is owned by a group."""
+def _owned(groups: Sequence[UnitGroup], params: Parameters) -> dict[str, Tensor]:
+    """Return how often each entry is owned by groups."""
     marks: dict[str, Tensor] = {}
-    for leg in group.legs:
-        mark(marks, leg, group.size, params)
+    for group in groups:
+        for leg in group.legs:
+            mark(marks, leg, group.size, params)
     return marks
