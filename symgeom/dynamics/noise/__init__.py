@@ -9,9 +9,11 @@ from symgeom.dynamics.noise.equilibrium import (
     unit_displacements,
 )
 from symgeom.dynamics.noise.force import NoiseForce, gradient_variance, noise_force
+from symgeom.dynamics.noise.mixing import Mixing
 
 __all__ = [
     "Balance",
+    "Mixing",
     "NoiseEquilibrium",
     "NoiseForce",
     "balance",

@@ -21,32 +21,60 @@ ours. The units of one group do not influence each other, but neighbouring group
 matrix: where all units are in balance is another place than where each would be with the others at
 rest. :mod:`symgeom.dynamics.noise.balancing` finds it.
 
+Units that any invertible matrix may mix have a matrix :math:`N` of covariances and a matrix
+:math:`T` of products on either side; the symmetric matrix that balances them is in
+:mod:`symgeom.dynamics.noise.mixing`, its logarithm has the displacements as eigenvalues, and all
+that is said of units is said of its eigenvectors. How the balanced units are rotated among
+themselves, no noise decides. Factors that are wider than the function they make have directions
+that grow or shrink for ever, or that nothing moves.
+
+Scale-invariant layers (before a normalisation; all powers are 1) have nothing to balance noise with
+but decay. Without it they grow for ever; with it they come to rest at :math:`N = cT`, which is
+:math:`T^2 = \eta\hat N / 2wS` with the variance :math:`\hat N` at unit length.
+
+The noise is all that the theory of small steps knows. A finite step moves the charge by the mean
+gradient, too, and by the square of the decay: it rests in the mean where
+
+.. math:: \sum_p p\,\Big(\frac{N_p}{S} + D_p\Big) = \frac{2w}{\eta}\,
+          \Big(1 - \frac{\eta w}{2}\Big)\sum_p p\,T_p ,
+
+with :math:`D_p` the squared length of the mean gradient, which is exact at any step size. At the
+minimum of the loss the two differ by the decay's square alone, which is nothing (:math:`\eta w` is
+some 1e-5). During training, and in scale-invariant layers, where noise and mean gradient push the
+same way, the mean gradient counts.
+
 Near the equilibrium a unit approaches it by the share
 
 .. math:: \kappa = \sum_p p^2\,\big(\eta^2 (N_p / S + D_p) + 2\eta w T_p\big) \Big/ \sum_p p^2 T_p
 
-per step, with :math:`D_p` the squared length of the mean gradient, the learning rate :math:`\eta`,
-the batch size :math:`S` and the weight decay :math:`w`. Momentum :math:`\beta` acts as the learning
+per step, with the learning rate :math:`\eta`, the batch size :math:`S` and the weight decay
+:math:`w`. Momentum :math:`\beta` acts as the learning
 rate :math:`\eta / (1 - \beta)`; batches drawn without replacement as a batch size of :math:`S (N -
 1) / (N - S)`.
 
 References
 ----------
 Ziyin et al., "Parameter symmetry and noise equilibrium of SGD" (2402.07193), theorem 4.3 and
-equation 7. Differs from the source: the noise term of equation 7 is twice what is printed there,
-and momentum enters as the step ``learning_rate / (1 - momentum)``.
+equation 7; appendix A.1 for scale-invariant layers. Differs from the source: the noise term of
+equation 7 is twice what is printed there, and momentum enters as the step ``learning_rate / (1 -
+momentum)``.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from symgeom.dynamics.noise.balancing import Balance, balance
-from symgeom.dynamics.noise.force import NoiseForce, leg_sums, noise_force, spread_without
+from symgeom.dynamics.noise.force import NoiseForce, noise_force, spread_without
+from symgeom.dynamics.noise.matrices import MatrixForce, matrix_force
+from symgeom.dynamics.noise.mixing import Mixing
+from symgeom.dynamics.noise.pulls import MatrixPull, Pull, UnitPull, pulls_of
 from symgeom.dynamics.noise.root import roots
+from symgeom.dynamics.noise.together import balance_together
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters, cast
@@ -136,6 +164,9 @@ def decay_ratio(
 class NoiseEquilibrium:
     """Where the noise of SGD drives a network along its orbit, and how far from there it is.
 
+    What is said of a unit is said, in groups that matrices mix, of a combination of units: number
+    ``k`` is row ``k`` of the directions in :attr:`mixing`, largest displacement first.
+
     Attributes
     ----------
     displacement : dict of str to Tensor, shape (size,)
@@ -143,22 +174,33 @@ class NoiseEquilibrium:
         float64: 0 at equilibrium. Infinite where only one sign of power has any weight (the noise
         pushes for ever); NaN where neither has (the unit never moves), which is undefined.
     standard_error : dict of str to Tensor, shape (size,)
-        Of the displacement, for all data of which the samples are a part.
+        Of the displacement, for all data of which the samples are a part; NaN where that is not
+        finite.
+    finite_steps : dict of str to Tensor, shape (size,)
+        The displacement from where a unit rests at steps of this size, which the mean gradient
+        moves, too: that of scale-invariant layers.
+    mixing : dict of str to Mixing
+        For every linear group, the matrix that leads it to its equilibrium while all others rest.
     joint : Balance
-        The scales that lead all units to equilibrium together; units without one rest.
+        The scales and matrices that lead all units to equilibrium together; units without one rest.
     noise_share : dict of str to Tensor, shape (size,)
         Share of the noise in what pulls a unit; weight decay has the rest. NaN if nothing does.
     steps : dict of str to Tensor, shape (size,)
         Steps in which a unit near its equilibrium comes nearer by the factor e.
+    loss_steps : float
+        Steps in which the loss would fall to zero at its present rate; infinite at its minimum.
     force : NoiseForce
         What the noise pushes with.
     """
 
     displacement: dict[str, Tensor]
     standard_error: dict[str, Tensor]
+    finite_steps: dict[str, Tensor]
+    mixing: dict[str, Mixing]
     joint: Balance
     noise_share: dict[str, Tensor]
     steps: dict[str, Tensor]
+    loss_steps: float
     force: NoiseForce
 
     def verdicts(self) -> dict[str, tuple[str, ...]]:
@@ -174,6 +216,38 @@ class NoiseEquilibrium:
         for name, displacements in self.displacement.items():
             words[name] = tuple(_verdict(value) for value in displacements.tolist())
         return words
+
+    def phases(self, steps: float | None = None) -> dict[str, tuple[str, ...]]:
+        """Say in words what holds every unit at its equilibrium, and how soon it comes there.
+
+        Parameters
+        ----------
+        steps : float, optional
+            In how many steps fast units come nearer to their equilibrium by the factor e: those of
+            a training, say. By default :attr:`loss_steps`: a fast unit follows its equilibrium
+            while the loss falls, a slow one comes there after the loss has come to rest.
+
+        Returns
+        -------
+        dict of str to tuple of str
+            For every unit that balances "noise-dominated" or "decay-dominated" (which of the two
+            has more than half of the pull), and "fast" or "slow", as in "noise-dominated, slow";
+            for all others their verdict.
+        """
+        limit = self.loss_steps if steps is None else steps
+        phases = {}
+        for name, verdicts in self.verdicts().items():
+            units = zip(
+                verdicts, self.noise_share[name].tolist(), self.steps[name].tolist(), strict=True
+            )
+            words = []
+            for verdict, share, needed in units:
+                source = "noise" if share > 0.5 else "decay"
+                speed = "fast" if needed <= limit else "slow"
+                balances = verdict == "balances"
+                words.append(f"{source}-dominated, {speed}" if balances else verdict)
+            phases[name] = tuple(words)
+        return phases
 
 
 @door
@@ -208,7 +282,7 @@ def noise_equilibrium(
     Returns
     -------
     NoiseEquilibrium
-        For every group with a positive scale all of whose legs train.
+        For every group with a positive scale, or mixed by matrices, all of whose legs train.
 
     Raises
     ------
@@ -235,23 +309,30 @@ def noise_equilibrium(
         learning_rate=learning_rate, batch_size=batch_size, weight_decay=weight_decay
     )
     force = noise_force(spec, problem, params)
-    moved = charged_groups(spec.exact().trained(problem.trainable), "positive")
+    charged = charged_groups(spec.exact().trained(problem.trainable))
+    exact = problem.cast(torch.float64)
     theta = cast(params, torch.float64)
-    squares = {name: theta[name] ** 2 for name in problem.trainable}
-    lengths = leg_sums(moved, squares)
-    steps = {}
-    for name, rows in lengths.items():
-        second_moment = force.variance[name] / batch_size + force.drift[name]
-        approach = learning_rate**2 * second_moment + 2 * learning_rate * weight_decay * rows
-        square = leg_powers(moved, name).to(rows) ** 2
-        steps[name] = (square * rows).sum(0) / (square * approach).sum(0)
-    decays = {name: decay * square for name, square in squares.items()}
+    matrices = matrix_force(charged, exact, theta)
+    mean = exact.gradient(theta)
+    pulls = pulls_of(charged, force, matrices, mean=mean, params=theta)
+    mixed = {}
+    units = {}
+    for name, pull in pulls.items():
+        if isinstance(pull, MatrixPull):
+            mixed[name] = pull.balance(pull.variance, decay * pull.lengths)
+            units[name] = pull.along(mixed[name].directions)
+        else:
+            units[name] = pull
+    recipe = _Recipe(learning_rate, batch_size, weight_decay)
     return NoiseEquilibrium(
-        displacement=_displacements(moved, force.variance, lengths, decay),
-        standard_error=_errors(moved, force, lengths, decay),
-        joint=balance(moved, force.entries, decays),
-        noise_share=_noise_shares(moved, force.variance, lengths, decay),
-        steps=steps,
+        displacement={name: _displacement(pull, decay) for name, pull in pulls.items()},
+        standard_error={name: _error(pull, decay) for name, pull in pulls.items()},
+        finite_steps={name: _finite_steps(pull, recipe) for name, pull in pulls.items()},
+        mixing=mixed,
+        joint=_joint(charged, exact, theta, force, matrices, decay),
+        noise_share={name: _noise_share(unit, decay) for name, unit in units.items()},
+        steps={name: _steps(unit, recipe) for name, unit in units.items()},
+        loss_steps=_loss_steps(float(exact.loss(theta)), mean, learning_rate),
         force=force,
     )
 
@@ -287,54 +368,81 @@ def unit_displacements(
     >>> unit_displacements(spec, params, force, decay=0.0)["hidden1"].exp()  # 16 / s**2 = s**2
     tensor([2.], dtype=torch.float64)
     """
-    exact = spec.exact()
+    scaled = charged_groups(spec.exact(), "positive")
     theta = cast(params, torch.float64)
-    return _displacements(exact, force.variance, leg_products(exact, theta, theta), decay)
-
-
-def _displacements(
-    spec: SymmetrySpec,
-    variance: Mapping[str, Tensor],
-    lengths: Mapping[str, Tensor],
-    decay: float,
-) -> dict[str, Tensor]:
-    """Return the root of the drift of every unit, from sums over legs."""
     displacements = {}
-    for name, rows in lengths.items():
-        powers = leg_powers(spec, name).flatten()
-        displacements[name] = roots(powers, variance[name], decay * rows)
+    for name, rows in leg_products(scaled, theta, theta).items():
+        powers = leg_powers(scaled, name).flatten()
+        displacements[name] = roots(powers, force.variance[name], decay * rows)
     return displacements
 
 
-def _errors(
-    spec: SymmetrySpec, force: NoiseForce, lengths: Mapping[str, Tensor], decay: float
-) -> dict[str, Tensor]:
+class _Recipe(NamedTuple):
+    """What a step of SGD is made of."""
+
+    learning_rate: float
+    batch_size: float
+    weight_decay: float
+
+
+def _displacement(pull: Pull, decay: float) -> Tensor:
+    """Return how far units are from the balance of noise and decay."""
+    return pull.displacement(pull.variance, decay * pull.lengths)
+
+
+def _error(pull: Pull, decay: float) -> Tensor:
     """Return the standard errors of the displacements, from leaving out blocks of samples."""
-    blocks = min(len(rows) for rows in force.without_block.values()) if lengths else 0
-    without = []
-    for block in range(blocks):
-        variance = {name: rows[block] for name, rows in force.without_block.items()}
-        without.append(_displacements(spec, variance, lengths, decay))
-    errors = {}
-    for name in lengths:
-        estimates = torch.stack([displacements[name] for displacements in without])
-        errors[name] = spread_without(estimates)
-    return errors
+    if len(pull.without_block) == 1:
+        return torch.full_like(_displacement(pull, decay), math.nan)
+    lengths = decay * pull.lengths
+    without = [pull.displacement(variance, lengths) for variance in pull.without_block]
+    return spread_without(torch.stack(without))
 
 
-def _noise_shares(
+def _finite_steps(pull: Pull, recipe: _Recipe) -> Tensor:
+    """Return how far units are from where the mean step leaves their charge, at finite steps."""
+    falling = pull.variance / recipe.batch_size + pull.drift
+    of_decay = 2 * recipe.weight_decay / recipe.learning_rate
+    of_its_square = recipe.weight_decay**2
+    return pull.displacement(falling, (of_decay - of_its_square) * pull.lengths)
+
+
+def _joint(
     spec: SymmetrySpec,
-    variance: Mapping[str, Tensor],
-    lengths: Mapping[str, Tensor],
+    problem: Problem,
+    params: Parameters,
+    force: NoiseForce,
+    matrices: MatrixForce,
     decay: float,
-) -> dict[str, Tensor]:
+) -> Balance:
+    """Return what leads all units to equilibrium together."""
+    if matrices.covariance:
+        return balance_together(spec, problem, params, force.entries, matrices, decay=decay)
+    decays = {name: decay * params[name] ** 2 for name in problem.trainable}
+    return balance(spec, force.entries, decays)
+
+
+def _noise_share(pull: UnitPull, decay: float) -> Tensor:
     """Return the share of the noise in what pulls every unit."""
-    shares = {}
-    for name, rows in lengths.items():
-        sizes = leg_powers(spec, name).abs().to(rows)
-        noise = (sizes * variance[name]).sum(0)
-        shares[name] = noise / (noise + decay * (sizes * rows).sum(0))
-    return shares
+    sizes = pull.powers.abs().unsqueeze(1).to(pull.lengths)
+    noise = (sizes * pull.variance).sum(0)
+    return noise / (noise + decay * (sizes * pull.lengths).sum(0))
+
+
+def _steps(pull: UnitPull, recipe: _Recipe) -> Tensor:
+    """Return in how many steps units near their equilibrium come nearer by the factor e."""
+    second_moment = pull.variance / recipe.batch_size + pull.drift
+    of_noise = recipe.learning_rate**2 * second_moment
+    of_decay = 2 * recipe.learning_rate * recipe.weight_decay * pull.lengths
+    squares = pull.powers.square().unsqueeze(1).to(pull.lengths)
+    approach = (squares * (of_noise + of_decay)).sum(0)
+    return (squares * pull.lengths).sum(0) / approach
+
+
+def _loss_steps(loss: float, mean: Parameters, learning_rate: float) -> float:
+    """Return in how many steps the loss would fall to zero, by how much it falls in the next."""
+    square = sum(float(gradient.square().sum()) for gradient in mean.values())
+    return loss / (learning_rate * square) if square else math.inf
 
 
 def _verdict(displacement: float) -> str:
