@@ -9,6 +9,7 @@ from symgeom.dynamics.noise.equilibrium import (
     unit_displacements,
 )
 from symgeom.dynamics.noise.force import NoiseForce, gradient_variance, noise_force
+from symgeom.dynamics.noise.sampling import effective_batch_size
 
 __all__ = [
     "Balance",
@@ -16,6 +17,7 @@ __all__ = [
     "NoiseForce",
     "balance",
     "decay_ratio",
+    "effective_batch_size",
     "effective_learning_rate",
     "gradient_variance",
     "noise_equilibrium",

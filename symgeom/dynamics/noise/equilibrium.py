@@ -27,8 +27,8 @@ Near the equilibrium a unit approaches it by the share
 
 per step, with :math:`D_p` the squared length of the mean gradient, the learning rate :math:`\eta`,
 the batch size :math:`S` and the weight decay :math:`w`. Momentum :math:`\beta` acts as the learning
-rate :math:`\eta / (1 - \beta)`; batches drawn without replacement as a batch size of :math:`S (N -
-1) / (N - S)`.
+rate :math:`\eta / (1 - \beta)`; shuffled epochs act as another batch size
+(:mod:`symgeom.dynamics.noise.sampling`).
 
 References
 ----------
@@ -99,8 +99,8 @@ def decay_ratio(
     learning_rate : float
         Step of SGD; of a schedule the :func:`effective_learning_rate`.
     batch_size : float
-        Samples per mini-batch, drawn with replacement (without: multiply the ratio by ``(N - 1) /
-        (N - batch_size)``).
+        Samples per mini-batch, drawn with replacement; of shuffled epochs the
+        :func:`~symgeom.dynamics.noise.effective_batch_size`.
     weight_decay : float
         Coupled decay: the multiple of the weights that is added to the gradient (the paper's 2
         gamma).
@@ -200,7 +200,8 @@ def noise_equilibrium(
         Step of SGD, of a schedule the :func:`effective_learning_rate`; with momentum
         ``learning_rate / (1 - momentum)``.
     batch_size : float
-        Samples per mini-batch, drawn with replacement; for others see the module.
+        Samples per mini-batch, drawn with replacement; of shuffled epochs the
+        :func:`~symgeom.dynamics.noise.effective_batch_size`.
     weight_decay : float
         Coupled decay: the multiple of the weights that is added to the gradient (the paper's 2
         gamma).
