@@ -10,6 +10,7 @@ from symgeom.dynamics.noise.equilibrium import (
 )
 from symgeom.dynamics.noise.force import NoiseForce, gradient_variance, noise_force
 from symgeom.dynamics.noise.mixing import Mixing
+from symgeom.dynamics.noise.sampling import effective_batch_size
 
 __all__ = [
     "Balance",
@@ -18,6 +19,7 @@ __all__ = [
     "NoiseForce",
     "balance",
     "decay_ratio",
+    "effective_batch_size",
     "effective_learning_rate",
     "gradient_variance",
     "noise_equilibrium",

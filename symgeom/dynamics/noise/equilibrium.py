@@ -48,9 +48,8 @@ Near the equilibrium a unit approaches it by the share
 .. math:: \kappa = \sum_p p^2\,\big(\eta^2 (N_p / S + D_p) + 2\eta w T_p\big) \Big/ \sum_p p^2 T_p
 
 per step, with the learning rate :math:`\eta`, the batch size :math:`S` and the weight decay
-:math:`w`. Momentum :math:`\beta` acts as the learning
-rate :math:`\eta / (1 - \beta)`; batches drawn without replacement as a batch size of :math:`S (N -
-1) / (N - S)`.
+:math:`w`. Momentum :math:`\beta` acts as the learning rate :math:`\eta / (1 - \beta)`; shuffled
+epochs act as another batch size (:mod:`symgeom.dynamics.noise.sampling`).
 
 References
 ----------
@@ -127,8 +126,8 @@ def decay_ratio(
     learning_rate : float
         Step of SGD; of a schedule the :func:`effective_learning_rate`.
     batch_size : float
-        Samples per mini-batch, drawn with replacement (without: multiply the ratio by ``(N - 1) /
-        (N - batch_size)``).
+        Samples per mini-batch, drawn with replacement; of shuffled epochs the
+        :func:`~symgeom.dynamics.noise.effective_batch_size`.
     weight_decay : float
         Coupled decay: the multiple of the weights that is added to the gradient (the paper's 2
         gamma).
@@ -274,7 +273,8 @@ def noise_equilibrium(
         Step of SGD, of a schedule the :func:`effective_learning_rate`; with momentum
         ``learning_rate / (1 - momentum)``.
     batch_size : float
-        Samples per mini-batch, drawn with replacement; for others see the module.
+        Samples per mini-batch, drawn with replacement; of shuffled epochs the
+        :func:`~symgeom.dynamics.noise.effective_batch_size`.
     weight_decay : float
         Coupled decay: the multiple of the weights that is added to the gradient (the paper's 2
         gamma).

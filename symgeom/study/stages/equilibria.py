@@ -17,6 +17,7 @@ from torch import Tensor
 
 from symgeom.dynamics.noise import (
     decay_ratio,
+    effective_batch_size,
     effective_learning_rate,
     noise_force,
     unit_displacements,
@@ -58,13 +59,15 @@ class Noise:
     batch_size: int
     limit: int
 
-    def decay(self, epochs: int) -> float:
+    def decay(self, epochs: int, *, samples: int) -> float:
         """Return the strength of weight decay relative to noise over a training.
 
         Parameters
         ----------
         epochs : int
             So many it took.
+        samples : int
+            In the training set, which every epoch shuffles.
 
         Returns
         -------
@@ -73,11 +76,12 @@ class Noise:
         """
         method = build_method(self.recipe)
         rates = [method.learning_rate_at(epoch, self.limit) for epoch in range(epochs)]
+        size = effective_batch_size(self.batch_size, samples=samples, momentum=method.momentum)
         return decay_ratio(
             learning_rate=effective_learning_rate(rates),
             weight_decay=method.weight_decay,
             momentum=method.momentum,
-            batch_size=self.batch_size,
+            batch_size=size,
         )
 
 
@@ -111,7 +115,8 @@ def measure(
     -------
     xr.Dataset
         Displacements of every unit, and their median, over arm, seed and moment, and the strength
-        of decay over arm and seed; NaN where the noise is unknown, or no step was taken. A group
+        of decay over arm and seed; NaN where the noise is unknown, mini-batches hold all samples,
+        or no step was taken. A group
         with a frozen leg is left out. A network that was trained with batch norm has other charges
         than the folded one that is measured: nothing is known of its noise.
     """
@@ -119,11 +124,13 @@ def measure(
     spec = spec.trained(problem.trainable)
     groups = _charged_groups(case, spec, problem)
     table = _Table(groups, (*minima.shape, len(MOMENTS)))
-    trained = {key for key, count in epochs.items() if count > 0 and key[0] in noises}
+    shuffled = len(case.data["train_targets"])
+    noisy = {arm for arm, noise in noises.items() if noise.batch_size < shuffled}
+    trained = {key for key, count in epochs.items() if count > 0 and key[0] in noisy}
     seen = [key for key in minima.networks if groups and key in trained]
     with progress("measure equilibria", len(seen)) as bar:
         for arm, seed in seen:
-            decay = noises[arm].decay(epochs[arm, seed])
+            decay = noises[arm].decay(epochs[arm, seed], samples=shuffled)
             networks = (case.start(arm, seed), minima.networks[arm, seed])
             for moment, network in enumerate(networks):
                 params = case.prepared(network, "float64")
