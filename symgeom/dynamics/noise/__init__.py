@@ -8,9 +8,11 @@ from symgeom.dynamics.noise.equilibrium import (
     noise_equilibrium,
     unit_displacements,
 )
+from symgeom.dynamics.noise.factors import weight_factors
 from symgeom.dynamics.noise.force import NoiseForce, gradient_variance, noise_force
 from symgeom.dynamics.noise.mixing import Mixing
 from symgeom.dynamics.noise.sampling import effective_batch_size
+from symgeom.dynamics.noise.gauge import noise_gauge
 
 __all__ = [
     "Balance",
@@ -24,5 +26,7 @@ __all__ = [
     "gradient_variance",
     "noise_equilibrium",
     "noise_force",
+    "noise_gauge",
     "unit_displacements",
+    "weight_factors",
 ]
