@@ -1,6 +1,7 @@
-"""The noise of SGD: the force with which it pushes every unit, and where that force vanishes."""
+"""The noise of SGD: how it pushes every unit, along which path, and where the push vanishes."""
 
 from symgeom.dynamics.noise.balancing import Balance, balance
+from symgeom.dynamics.noise.drift import ChargeDrift, charge_drift, predicted_changes
 from symgeom.dynamics.noise.equilibrium import (
     NoiseEquilibrium,
     decay_ratio,
@@ -9,16 +10,24 @@ from symgeom.dynamics.noise.equilibrium import (
     unit_displacements,
 )
 from symgeom.dynamics.noise.force import NoiseForce, gradient_variance, noise_force
+from symgeom.dynamics.noise.path import ChargePath, predicted_path
+from symgeom.dynamics.noise.recipe import SgdRecipe
 
 __all__ = [
     "Balance",
+    "ChargeDrift",
+    "ChargePath",
     "NoiseEquilibrium",
     "NoiseForce",
+    "SgdRecipe",
     "balance",
+    "charge_drift",
     "decay_ratio",
     "effective_learning_rate",
     "gradient_variance",
     "noise_equilibrium",
     "noise_force",
+    "predicted_changes",
+    "predicted_path",
     "unit_displacements",
 ]
