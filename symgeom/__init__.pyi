@@ -101,11 +101,17 @@ from .dynamics.ledger import LedgerState as LedgerState
 from .dynamics.ledger import SplitState as SplitState
 from .dynamics.noise import Balance as Balance
 from .dynamics.noise import Mixing as Mixing
+from .dynamics.noise import ChargeDrift as ChargeDrift
+from .dynamics.noise import ChargePath as ChargePath
 from .dynamics.noise import NoiseEquilibrium as NoiseEquilibrium
 from .dynamics.noise import NoiseForce as NoiseForce
+from .dynamics.noise import SgdRecipe as SgdRecipe
+from .dynamics.noise import charge_drift as charge_drift
 from .dynamics.noise import noise_equilibrium as noise_equilibrium
 from .dynamics.noise import noise_force as noise_force
 from .dynamics.noise import noise_gauge as noise_gauge
+from .dynamics.noise import predicted_changes as predicted_changes
+from .dynamics.noise import predicted_path as predicted_path
 
 # learning
 from .learning.networks.initial_charges import charge_moments as charge_moments

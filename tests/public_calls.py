@@ -171,6 +171,33 @@ CALLS = {
     ),
     "move_to_point": call(
         symgeom.move_to_point, spec=EXACT, problem=PROBLEM, params=A, point="noise"
+    "charge_drift": call(
+        symgeom.charge_drift,
+        spec=EXACT,
+        params=A,
+        force=symgeom.noise_force(EXACT, PROBLEM, A),
+        recipe=symgeom.SgdRecipe(0.1, 4.0),
+    ),
+    "predicted_path": call(
+        symgeom.predicted_path,
+        spec=EXACT,
+        problem=PROBLEM,
+        params=A,
+        recipe=symgeom.SgdRecipe(0.1, 4.0),
+        steps=[0.0, 10.0],
+        mean_gradient=True,
+    ),
+    "predicted_changes": call(
+        symgeom.predicted_changes,
+        steps=[0.0],
+        drifts=[
+            symgeom.charge_drift(
+                EXACT,
+                A,
+                symgeom.noise_force(EXACT, PROBLEM, A),
+                recipe=symgeom.SgdRecipe(0.1, 4.0),
+            )
+        ],
     ),
     "noise_equilibrium": call(
         symgeom.noise_equilibrium,

@@ -1,6 +1,7 @@
-"""The noise of SGD: the force with which it pushes every unit, and where that force vanishes."""
+"""The noise of SGD: how it pushes every unit, along which path, and where the push vanishes."""
 
 from symgeom.dynamics.noise.balancing import Balance, balance
+from symgeom.dynamics.noise.drift import ChargeDrift, charge_drift, predicted_changes
 from symgeom.dynamics.noise.equilibrium import (
     NoiseEquilibrium,
     decay_ratio,
@@ -17,9 +18,15 @@ from symgeom.dynamics.noise.gauge import noise_gauge
 __all__ = [
     "Balance",
     "Mixing",
+from symgeom.dynamics.noise.path import ChargePath, predicted_path
+from symgeom.dynamics.noise.recipe import SgdRecipe
+    "ChargeDrift",
+    "ChargePath",
     "NoiseEquilibrium",
     "NoiseForce",
+    "SgdRecipe",
     "balance",
+    "charge_drift",
     "decay_ratio",
     "effective_batch_size",
     "effective_learning_rate",
@@ -27,6 +34,8 @@ __all__ = [
     "noise_equilibrium",
     "noise_force",
     "noise_gauge",
+    "predicted_changes",
+    "predicted_path",
     "unit_displacements",
     "weight_factors",
 ]
