@@ -5,6 +5,7 @@ use rule job as evaluate_claims with:
     input:
         minima=all_stores("minima"),
         flatness=all_stores("flatness"),
+        curvature=all_stores("curvature"),
         distances=all_stores("distances"),
         paths=all_stores("paths"),
         chains=all_stores("chains"),
