@@ -89,6 +89,7 @@ def stages(*, hold: bool) -> dict[str, xr.Dataset]:
     distance_stages = xr.IndexVariable("stage", ["normalised", "aligned"])
     splits = xr.IndexVariable("split", ["train", "test"])
     moments = xr.IndexVariable("moment", ["start", "end"])
+    displaced = over_minima(zero, -JITTER) + end
     kinds = xr.IndexVariable("control", ["random", "signs"])
     of_kinds = [
         xr.concat([9 + 0 * pair, pair + control + extra], distance_stages)
@@ -133,10 +134,11 @@ def stages(*, hold: bool) -> dict[str, xr.Dataset]:
         }),
         "equilibria": xr.Dataset({
             "displacement": xr.concat(
-                [over_minima(zero) + start, over_minima(zero, -JITTER) + end], moments
+                [over_minima(zero) + start, displaced], moments
             ),
             "displacement_hidden1": energy,
         }),
+        "curvature": xr.Dataset({"trace": 3 + sign * displaced}),
     }  # fmt: skip
     return {name: dataset.copy(deep=True) for name, dataset in study.items()}
 
@@ -326,6 +328,7 @@ def test_all_claims_of_a_study_in_which_they_hold():
         "C1": (1e-14, 12),
         "C2": (0.3, 6),
         "N1": (-0.5, 6),
+        "N-trace": (1.0, 24),
     }
     assert {name: (claim.estimate, claim.n) for name, claim in claims.items()} == {
         name: (pytest.approx(estimate), n) for name, (estimate, n) in expected.items()
@@ -335,7 +338,7 @@ def test_all_claims_of_a_study_in_which_they_hold():
         for claim in claims.values()
     )
     over_arms = {"H1c", "H2b", "H2b-sharp", "H3b", "H3-matching", "H3-loss-order", "H4", "H4-bend"}
-    over_arms |= {"H3b-permutation", "H3b-scale", "H3b-geodesic"}
+    over_arms |= {"H3b-permutation", "H3b-scale", "H3b-geodesic", "N-trace"}
     with_parts = {"H3-loss", "H3-loss-sharp", "H6-star", "H6-star-sharp", "H6-hubs"}
     assert {name for name, claim in claims.items() if claim.note} == over_arms | with_parts
     assert claims["H3-loss"].note == "relative to the arms: error 1, loss 0.778"
@@ -459,7 +462,7 @@ def test_networks_without_charges_are_asked_nothing_about_them():
     study["ledgers"], study["equilibria"] = (
         study[name].drop_vars(f"{variable}_hidden1") for name, variable in CHARGED.items()
     )
-    assert not {"C1", "C2", "N1"} & judged(study).keys()
+    assert not {"C1", "C2", "N1", "N-trace"} & judged(study).keys()
 
 
 def test_controls_are_asked_of_studies_that_have_their_arms():
@@ -721,7 +724,12 @@ def test_binary_networks_have_their_own_variant_with_all_symmetries_removed():
     assert binary["H5-H1a"].statement.startswith(
         "With binary weights and activations, minima of flat (rsgd)"
     )
-    assert {name for name in binary if not name.startswith("H5-")} == {"C1", "C2", "N1"}
+    assert {name for name in binary if not name.startswith("H5-")} == {
+        "C1",
+        "C2",
+        "N1",
+        "N-trace",
+    }
 
 
 def test_too_few_data_leave_a_claim_undecided():
@@ -850,7 +858,7 @@ def test_a_missing_stage_is_named():
     del study["chains"]
     with pytest.raises(
         SymgeomError,
-        match=r"the stages \['chains'\] are missing, found \['distances', .*Give all of them",
+        match=r"the stages \['chains'\] are missing, found \['curvature', .*Give all of them",
     ):
         evaluate(Measured(study, ROLES))
 

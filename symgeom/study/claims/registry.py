@@ -7,6 +7,7 @@ from symgeom.study.claims import (
     barriers,
     chains,
     controls,
+    displacements,
     distances,
     dynamics,
     escapes,
@@ -35,6 +36,7 @@ FILES = (
     matching,
     controls,
     dynamics,
+    displacements,
     valley,
     theory,
 )

@@ -32,6 +32,7 @@ NAMES = (
     "chains",
     "charges",
     "equilibria",
+    "joined",
     "starts",
     "valleys",
     "coordinates",
