@@ -171,6 +171,7 @@ CALLS = {
     ),
     "move_to_point": call(
         symgeom.move_to_point, spec=EXACT, problem=PROBLEM, params=A, point="noise"
+    ),
     "charge_drift": call(
         symgeom.charge_drift,
         spec=EXACT,

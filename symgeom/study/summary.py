@@ -1,4 +1,6 @@
-"""A study in two small tables: one row per minimum and one per pair, with all single numbers.
+"""A study in three small tables, with all single numbers.
+
+They have one row per minimum, one per pair, and one per simplex of minima.
 
 The labelled arrays of a study hold weights, curves and histories; what is committed, mailed or
 opened in a spreadsheet is this.
@@ -132,7 +134,7 @@ def pairs_table(case: str, stages: Mapping[str, xr.Dataset]) -> list[dict]:
         ends = [stage[name].values.tolist() for name in ENDS]
         pairs = list(zip(*ends, strict=True))
         for name, array in stage.data_vars.items():
-            for column, values in _named_columns(str(name), array):
+            for column, values in _named_columns(str(name), array, "pair"):
                 columns.append(column)
                 for pair, value in zip(pairs, values, strict=True):
                     if pair not in rows:
@@ -142,11 +144,43 @@ def pairs_table(case: str, stages: Mapping[str, xr.Dataset]) -> list[dict]:
     return [empty | row for row in rows.values()]
 
 
-def _named_columns(name: str, array: xr.DataArray) -> Iterator[tuple[str, list]]:
+def simplices_table(case: str, stages: Mapping[str, xr.Dataset]) -> list[dict]:
+    """List the simplices of a case with every single number that was measured of each.
+
+    Parameters
+    ----------
+    case : str
+        Name of the case, written into every row.
+    stages : mapping of str to xr.Dataset
+        Any of the stages with the dimension ``simplex``.
+
+    Returns
+    -------
+    list of dict
+        One row per simplex, with its arm and the seeds of its vertices; all have the same columns.
+    """
+    rows: list[dict] = []
+    for stage in stages.values():
+        columns: dict[str, list] = {}
+        for name, array in stage.data_vars.items():
+            columns.update(_named_columns(str(name), array, "simplex"))
+        arms = stage["simplex_arm"].values.tolist()
+        sizes = stage["vertices"].values.tolist()
+        seeds = stage["simplex_seed"].transpose("simplex", "vertex").values.tolist()
+        for number, (arm, size) in enumerate(zip(arms, sizes, strict=True)):
+            vertices = " ".join(str(seed) for seed in seeds[number][:size])
+            row = {"case": case, "arm": arm, "seeds": vertices}
+            for column, values in columns.items():
+                row[column] = values[number]
+            rows.append(row)
+    return rows
+
+
+def _named_columns(name: str, array: xr.DataArray, along: str) -> Iterator[tuple[str, list]]:
     """Yield a column for each combination of names, if all further dimensions have names."""
-    if "pair" not in array.dims:
+    if along not in array.dims:
         return
-    further = [dim for dim in array.dims if dim != "pair"]
+    further = [dim for dim in array.dims if dim != along]
     if not all(_is_named(array, dim) for dim in further):
         return
     if not further:
@@ -173,7 +207,7 @@ def write_table(path: str | Path, rows: Sequence[Mapping]) -> None:
     path : str or Path
         The file to write.
     rows : sequence of mapping
-        As from :func:`minima_table` or :func:`pairs_table`; columns that a row lacks stay empty.
+        As from the functions above; columns that a row lacks stay empty.
     """
     columns: dict[str, None] = {}
     for row in rows:

@@ -11,17 +11,17 @@ from symgeom.dynamics.noise.equilibrium import (
 )
 from symgeom.dynamics.noise.factors import weight_factors
 from symgeom.dynamics.noise.force import NoiseForce, gradient_variance, noise_force
-from symgeom.dynamics.noise.mixing import Mixing
-from symgeom.dynamics.noise.sampling import effective_batch_size
 from symgeom.dynamics.noise.gauge import noise_gauge
+from symgeom.dynamics.noise.mixing import Mixing
+from symgeom.dynamics.noise.path import ChargePath, predicted_path
+from symgeom.dynamics.noise.recipe import SgdRecipe
+from symgeom.dynamics.noise.sampling import effective_batch_size
 
 __all__ = [
     "Balance",
-    "Mixing",
-from symgeom.dynamics.noise.path import ChargePath, predicted_path
-from symgeom.dynamics.noise.recipe import SgdRecipe
     "ChargeDrift",
     "ChargePath",
+    "Mixing",
     "NoiseEquilibrium",
     "NoiseForce",
     "SgdRecipe",
