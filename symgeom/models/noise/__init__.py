@@ -1,0 +1,1 @@
+"""Models of the noise of SGD whose theory is known."""
