@@ -71,9 +71,9 @@ def test_near_zero_the_weights_grow_by_the_exponent():
     line = Line(1.0, 1.0)
     tiny = np.full(50, 1e-120)
     u, w = descend_product(
-        tiny, tiny, line, steps=steps, records=[40], generator=np.random.default_rng(2)
+        tiny, tiny, line, steps=steps, records=[40], generator=torch.Generator().manual_seed(2)
     )
-    generator = np.random.default_rng(2)
+    generator = torch.Generator().manual_seed(2)
     products = np.stack([line.batches(50, 2, generator)[1] for _ in range(40)])
     exponents = growth_exponent(products.T, 0.4, 0.3)
     np.testing.assert_allclose(np.log(np.abs(u[0]) / tiny) / 40, exponents, atol=EXACT)
@@ -83,7 +83,7 @@ def test_near_zero_the_weights_grow_by_the_exponent():
 def test_small_steps_collapse_above_the_critical_temperature():
     """Second order: 2 eta (beta_2 - wd / 2) - 2 eta^2 (a_3 / S + ...) changes its sign there."""
     decay = 0.04
-    products = WEAK.batches(400_000, 16, np.random.default_rng(3))[1]
+    products = WEAK.batches(400_000, 16, torch.Generator().manual_seed(3))[1]
     # Shifted to the exact mean, so that its error at random does not hide the second order.
     products += WEAK.slope - products.mean()
     critical = 16 * critical_temperature(WEAK.moments(), decay)
@@ -147,7 +147,7 @@ def test_sgd_has_the_stationary_law():
         WEAK,
         steps=Steps(temperature),
         records=range(4_000, 8_000, 100),
-        generator=np.random.default_rng(4),
+        generator=torch.Generator().manual_seed(4),
     )
     assert (u * w).mean() == pytest.approx(law.mean, rel=0.05)
     assert (u * w).std() == pytest.approx(law.deviation, rel=0.05)
@@ -162,7 +162,7 @@ def shrinkage(steps, count):
         Line(1.0, 1.0),
         steps=steps,
         records=[count],
-        generator=np.random.default_rng(5),
+        generator=torch.Generator().manual_seed(5),
     )
     return -np.log((w**2 - u**2).mean() / 3.75)
 

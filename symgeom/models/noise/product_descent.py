@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from symgeom.ground.checks import SymgeomError
@@ -31,16 +32,14 @@ class Line:
         """Return the moments of the population."""
         return gaussian_moments(self.slope, self.noise)
 
-    def batches(
-        self, runs: int, size: int, generator: np.random.Generator
-    ) -> tuple[NDArray, NDArray]:
+    def batches(self, runs: int, size: int, generator: torch.Generator) -> tuple[NDArray, NDArray]:
         """Draw a batch for each run.
 
         Parameters
         ----------
         runs, size : int
             How many batches, and samples in each.
-        generator : np.random.Generator
+        generator : torch.Generator
             The source of the samples.
 
         Returns
@@ -48,7 +47,9 @@ class Line:
         squares, products : arrays of float64, shape (run,)
             Mean of x squared and of x y over each batch.
         """
-        inputs, errors = generator.standard_normal((2, size, runs))
+        # Normal numbers of single precision take a quarter of the time.
+        normal = torch.randn((2, size, runs), generator=generator).double()
+        inputs, errors = normal.numpy()
         squares = (inputs**2).mean(0)
         crossed = (inputs * errors).mean(0)
         return squares, self.slope * squares + self.noise * crossed
@@ -97,7 +98,7 @@ def descend_product(
     *,
     steps: Steps,
     records: Sequence[int],
-    generator: np.random.Generator,
+    generator: torch.Generator,
 ) -> tuple[NDArray, NDArray]:
     """Train copies of the model.
 
@@ -111,7 +112,7 @@ def descend_product(
         How SGD steps.
     records : sequence of int
         Steps after which to record, increasing; the last one ends the descent.
-    generator : np.random.Generator
+    generator : torch.Generator
         The source of batches.
 
     Returns
@@ -122,9 +123,11 @@ def descend_product(
     Examples
     --------
     >>> start = np.full(100, 1.0)
-    >>> generator = np.random.default_rng(0)
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> line = Line(0.5, 0.0)
+    >>> steps = Steps(0.1, 64)
     >>> u, w = descend_product(
-    ...     start, 2 * start, Line(0.5, 0.0), steps=Steps(0.1, 64), records=[100], generator=generator
+    ...     start, 2 * start, line, steps=steps, records=[100], generator=generator
     ... )
     >>> round(float((u * w).mean()), 3)
     0.5
