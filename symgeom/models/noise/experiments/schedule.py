@@ -1,0 +1,26 @@
+"""When descents are recorded, and what of them counts as stationary."""
+
+RECORDS = 60
+"""Steps at which a descent is recorded, at most."""
+
+
+def even_records(steps: int) -> list[int]:
+    """Return evenly spaced steps, the first and the last one among them.
+
+    Parameters
+    ----------
+    steps : int
+        The last one.
+
+    Returns
+    -------
+    list of int
+        Increasing, from 0 on.
+
+    Examples
+    --------
+    >>> even_records(3)
+    [0, 1, 2, 3]
+    """
+    intervals = min(steps, RECORDS)
+    return [round(steps * number / intervals) for number in range(intervals + 1)]
