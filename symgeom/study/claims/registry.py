@@ -14,6 +14,7 @@ from symgeom.study.claims import (
     losses,
     margin,
     matching,
+    orbits,
     simplices,
     star,
     theory,
@@ -35,6 +36,7 @@ FILES = (
     matching,
     controls,
     dynamics,
+    orbits,
     valley,
     theory,
 )
