@@ -15,6 +15,7 @@ from symgeom.study.claims import (
     losses,
     margin,
     matching,
+    orbits,
     simplices,
     star,
     theory,
@@ -37,6 +38,7 @@ FILES = (
     controls,
     dynamics,
     displacements,
+    orbits,
     valley,
     theory,
 )
