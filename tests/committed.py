@@ -78,7 +78,6 @@ def measured(study: str, case: str, *, threshold: float = 0.005) -> Measured:
     along = xr.concat([worse, worse], "t").expand_dims(split=["train"])
     energy = over_minima("mean_local_energy").expand_dims(amplitude=[1.0])
     margin = over_minima("margin_0.1").expand_dims(quantile=[0.1])
-    displaced = over_minima("displacement end") - over_minima("displacement start")
     stages = {
         "minima": {
             "test_error": over_minima("test_error"),
@@ -102,7 +101,6 @@ def measured(study: str, case: str, *, threshold: float = 0.005) -> Measured:
             "first_order": over_minima("first_order"),
             "charge_hidden1": over_minima("charge_hidden1 end"),
         },
-        "equilibria": {"displacement": displaced.expand_dims(moment=["start", "end"])},
     }
     if "escape_angle" in minima[0]:
         stages["flatness"]["escape_angle"] = over_minima("escape_angle")

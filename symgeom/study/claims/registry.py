@@ -14,6 +14,7 @@ from symgeom.study.claims import (
     losses,
     margin,
     matching,
+    noise,
     simplices,
     star,
     theory,
@@ -35,6 +36,7 @@ FILES = (
     matching,
     controls,
     dynamics,
+    noise,
     valley,
     theory,
 )
