@@ -45,6 +45,8 @@ EXPERIMENTS = {
     "label_noise": Experiment("label_noise", "two layers, labels of two noises (figure 2)"),
     "decay_constant": Experiment("decay", "two layers with decay (theorem 5.2)"),
     "split_inputs": Experiment("split_inputs", "two layers, inputs of two variances (figure 3)"),
+    "layer_norms": Experiment("layer_norms", "deep linear networks (figure 5)"),
+    "sharpening": Experiment("sharpening", "two layers from several initialisations (section 5.2)"),
     "robustness": Experiment("robustness", "the same at other rates and sizes (figure 8)"),
 }
 """By name, which is also that of their stage in a study."""
