@@ -62,6 +62,7 @@ equilibria: {{samples: 10}}
 valleys: null
 perceptron: null
 two_layer: null
+noise_models: null
 claims: {{roles: {{flat: sgd, reference: sgd, sharp: sgd, adaptive: sgd}}}}
 granularity: {{arms_per_job: 1, arms_per_chain_job: 1, seeds_per_job: {part},
   pairs_per_job: {pairs}}}

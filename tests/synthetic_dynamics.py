@@ -113,3 +113,11 @@ def two_layer() -> xr.DataTree:
         variables |= {name: (dims, values) for name, (dims, values, *_) in arrays.items()}
         coordinates |= {name: (dims, values) for name, (dims, values, *_) in places.items()}
     return xr.DataTree.from_dict({"descents": described(variables, coordinates)})
+
+
+def noise_models() -> xr.DataTree:
+    """All experiments with models of noise, for a few steps; imported here for the same reason."""
+    from symgeom.models.noise.experiments.catalogue import EXPERIMENTS
+    from symgeom.study.stages.noise_models import measure
+
+    return xr.DataTree.from_dict({name: measure(name, 8, 3) for name in EXPERIMENTS})

@@ -95,6 +95,7 @@ def test_every_stage_is_in_one_labelled_tree(study):
     }
     assert set(tree["perceptron"].children) == {"solutions"}
     assert set(tree["two_layer"].children) == {"descents"}
+    assert set(tree["noise_models"].children) == set(CONFIG["noise_models"]["experiments"])
     assert tree["tiny/minima"].sizes["arm"] == 4
     assert tree["tiny/alignments"].sizes["pair"] == 8 * 7 // 2
     assert tree["tiny/minima"]["parameter.0.weight"].dims[:3] == ("arm", "seed", "hidden1")
@@ -152,7 +153,7 @@ RULES = {
     for file in (ROOT / "workflow/rules").glob("*.smk")
     for rule in re.findall(r"^(?:use rule \w+ as|checkpoint) (\w+)", file.read_text(), re.MULTILINE)
 } - BASES
-RULES |= {f"draw_figures_{case}" for case in ("tiny", "perceptron", "two_layer")}
+RULES |= {f"draw_figures_{case}" for case in ("tiny", "perceptron", "two_layer", "noise_models")}
 IN_COMMON = {"train_to_depths", "train_at_budget", "choose_depth", "select_minima"}
 """Rules of cases whose training stops in common."""
 
@@ -243,6 +244,11 @@ EDITS = {
     "symgeom/models/perceptron/descent.py": {
         "solve_perceptron",
         "draw_figures_perceptron",
+        *GATHER,
+    },
+    "symgeom/models/noise/linear/descent.py": {
+        "run_noise_model",
+        "draw_figures_noise_models",
         *GATHER,
     },
     "symgeom/study/stages/valleys.py": {"walk_valleys", *GATHER},

@@ -40,6 +40,7 @@ training: {checkpoint_every: 1}
 granularity: {arms_per_chain_job: 2}
 perceptron: null
 two_layer: null
+noise_models: null
 valleys: null
 """
 FIGURES = ("training", "barriers", "claims")

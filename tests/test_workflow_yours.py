@@ -38,6 +38,7 @@ OWN = (
     "valleys",
     "perceptron",
     "two_layer",
+    "noise_models",
     "claims",
     "granularity",
 )

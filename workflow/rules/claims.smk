@@ -3,6 +3,7 @@
 
 use rule job as evaluate_claims with:
     input:
+        **{experiment: model_stores(experiment) for experiment in EXPERIMENTS},
         minima=all_stores("minima"),
         flatness=all_stores("flatness"),
         distances=all_stores("distances"),

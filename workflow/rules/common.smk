@@ -11,6 +11,7 @@ from snakemake.exceptions import WorkflowError
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.memory import after_a_kill
+from symgeom.models.noise.experiments.catalogue import EXPERIMENTS
 from symgeom.study.planning import split
 from symgeom.study.planning.checkpoints import checkpoints_of
 from symgeom.study.planning.code import code_digest
@@ -60,6 +61,7 @@ wildcard_constraints:
     part=r"\d+(?:\.\d+)?",
     piece=r"\d+(?:\.\d+)?(?:-\d+)?",
     slice=r"\d+",
+    experiment="|".join(EXPERIMENTS),
 
 
 BLOCKS = split.blocks_of(config)
@@ -68,9 +70,13 @@ SPLIT = len(PARTS) > 1
 CHAIN_PARTS = split.parts_of(config, "arms_per_chain_job")
 SLICES = split.slices_of(config)
 
-# The models that a study may ask for beside its cases, and the stage of each.
-MODELS = {"perceptron": "solutions", "two_layer": "descents"}
-ASKED_MODELS = {model: stage for model, stage in MODELS.items() if config[model]}
+# The models that a study may ask for beside its cases, and the stages of those that it asks for.
+STAGES_OF_MODELS = {
+    "perceptron": ["solutions"],
+    "two_layer": ["descents"],
+    "noise_models": list((config["noise_models"] or {}).get("experiments", [])),
+}
+ASKED_MODELS = {model: stages for model, stages in STAGES_OF_MODELS.items() if config[model]}
 
 
 # The stages that are measured where the study asks for valleys.
@@ -86,7 +92,8 @@ def model_stores(*stages):
     """List the stores of some stages of the models that a study asks for."""
     return [
         f"<results>/{stage}/{model}.zarr.zip"
-        for model, stage in ASKED_MODELS.items()
+        for model, asked in ASKED_MODELS.items()
+        for stage in asked
         if stage in stages
     ]
 

@@ -17,7 +17,9 @@ def stages_of_cases():
 
 def named_stores():
     """List all stores that the configuration names, relative to the folder of the study."""
-    of_models = [f"{stage}/{model}.zarr.zip" for model, stage in ASKED_MODELS.items()]
+    of_models = [
+        f"{stage}/{model}.zarr.zip" for model, stages in ASKED_MODELS.items() for stage in stages
+    ]
     of_data = [f"data/{case}.zarr.zip" for case in config["cases"]]
     return (
         of_models

@@ -39,6 +39,7 @@ NAMES = (
     "model_drift",
     "model_rates",
     "model_valley",
+    "noise_split_inputs",
 )
 """Names of the figures, which are those of their modules, in the order of the report."""
 

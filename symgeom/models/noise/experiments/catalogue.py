@@ -1,0 +1,76 @@
+"""All experiments: one line for each.
+
+A study's rules and its schema read this list, in the process that plans the jobs. It therefore
+loads no experiment before it is run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from symgeom.ground.checks import check_choice
+
+if TYPE_CHECKING:
+    from symgeom.models.labels import Labelled
+
+    Measure = Callable[[int, int], Labelled]
+    """From the number of steps and of draws to named arrays and coordinates."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment with a model of gradient noise.
+
+    Attributes
+    ----------
+    module : str
+        The module of this package that does it, in its function ``measure``.
+    meaning : str
+        What takes these steps, for the reference of keys.
+    """
+
+    module: str
+    meaning: str
+
+    @property
+    def path(self) -> str:
+        """The file of the module, below ``symgeom`` and without suffix."""
+        return f"models/noise/experiments/{self.module}"
+
+
+EXPERIMENTS = {
+    "label_noise": Experiment("label_noise", "two layers, labels of two noises (figure 2)"),
+    "decay_constant": Experiment("decay", "two layers with decay (theorem 5.2)"),
+    "split_inputs": Experiment("split_inputs", "two layers, inputs of two variances (figure 3)"),
+    "layer_norms": Experiment("layer_norms", "deep linear networks (figure 5)"),
+    "sharpening": Experiment("sharpening", "two layers from several initialisations (section 5.2)"),
+    "robustness": Experiment("robustness", "the same at other rates and sizes (figure 8)"),
+}
+"""By name, which is also that of their stage in a study."""
+
+
+def experiment_named(name: str) -> Measure:
+    """Return the function that does an experiment.
+
+    Parameters
+    ----------
+    name : str
+        A key of :data:`EXPERIMENTS`.
+
+    Returns
+    -------
+    callable
+        From the number of steps, and of draws of weights and data, to named arrays and coordinates.
+
+    Raises
+    ------
+    SymgeomError
+        If there is no such experiment.
+    """
+    check_choice(name, EXPERIMENTS, "experiment")
+    module = import_module(f"symgeom.models.noise.experiments.{EXPERIMENTS[name].module}")
+    measure: Measure = module.measure
+    return measure
