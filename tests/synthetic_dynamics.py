@@ -12,12 +12,10 @@ IMBALANCES = [-4.0, -1.0, 0.0, 1.0, 4.0]
 
 def ledgers(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
     both, snapshots = (len(ARMS), seeds), 20
-    steps = np.broadcast_to(np.round(np.linspace(0, 500, snapshots)), (*both, snapshots)).copy()
     causes = ["weight_decay", "noise", "discretisation", "optimizer"]
     terms = [*causes, *(f"carried_{cause}" for cause in causes)]
     first_order = np.where(np.array(sorted(ARMS)) == "adam", 0.7, 0.0)
     variables: dict[str, tuple] = {
-        "step": (("arm", "seed", "snapshot"), steps),
         "closure": (("arm", "seed"), 10 ** random.uniform(-15, -13, both)),
         "first_order": (("arm", "seed"), np.broadcast_to(first_order[:, None], both)),
     }
@@ -26,7 +24,7 @@ def ledgers(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
         booked = random.normal(0, 1e-2, (*both, snapshots, len(terms), size)).cumsum(2)
         booked[..., 0, :] *= -1
         booked[..., 3::4, :] *= 20 * first_order[:, None, None, None, None]
-        dims = ("arm", "seed", "snapshot")
+        dims = ("arm", "seed", "step")
         variables[f"term_{group}"] = ((*dims, "term", group), booked)
         variables[f"charge_{group}"] = (
             (*dims, group),
@@ -36,7 +34,8 @@ def ledgers(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
             (*dims, group),
             random.normal(0, 1e-15, (*both, snapshots, size)),
         )
-    return described(variables, networks(seeds) | {"term": terms})
+    steps = np.round(np.linspace(0, 500, snapshots))
+    return described(variables, networks(seeds) | {"term": terms, "step": steps})
 
 
 def equilibria(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
@@ -47,6 +46,11 @@ def equilibria(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
         variables[f"displacement_{group}"] = (("arm", "seed", "moment", group), units)
     everything = np.concatenate([np.abs(value[1]) for value in variables.values()], -1)
     variables["displacement"] = (("arm", "seed", "moment"), np.nanmedian(everything, -1))
+    for group in ("hidden1", "hidden2"):
+        forces = random.normal(0.02, 0.05, (*both, 2, GROUPS[group]))
+        forces[..., 1, -1] = 0.0
+        variables[f"force_{group}"] = (("arm", "seed", "moment", group), forces)
+    variables["decay_ratio"] = (("arm", "seed"), np.full(both, 0.02))
     return described(variables, networks(seeds) | {"moment": ["start", "end"]})
 
 

@@ -230,9 +230,9 @@ CLAIMS = [
     _claim(
         *(
             "N1",
-            "SGD ends nearer to the noise equilibrium than it begins.",
-            "ratio of the displacements",
+            "Noise moves the charge of a unit the way that its force points.",
+            "fraction of the units, minus that of shuffled units",
         ),
-        *((0, "seeds"), ("below", 1, "undecided"), (np.nan, np.nan, np.nan)),
+        *((0, "seeds"), ("above", 0, "undecided"), (np.nan, np.nan, np.nan)),
     ),
 ]

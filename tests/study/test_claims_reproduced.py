@@ -14,8 +14,11 @@ import numpy as np
 import pytest
 import scipy.stats
 from committed import REFERENCE
+from synthetic_study import case
 
-from symgeom.study.claims.evaluate import evaluate
+from symgeom.study.claims import noise
+from symgeom.study.claims.evaluate import evaluate, judge
+from symgeom.study.claims.measured import Measured
 
 with (REFERENCE / "digits/minima.csv").open() as file:
     MINIMA = list(csv.DictReader(file))
@@ -459,3 +462,58 @@ def test_estimates_are_those_of_the_committed_claims(judged):
     assert len(compared) == len(before) - len(not_in_tables)
     now = {name: judged[name].estimate for name in compared}
     assert now == {name: pytest.approx(before[name], rel=1e-4) for name in compared}
+
+
+def last_quarter(study, arm: str, seed: int, group: str) -> dict[str, np.ndarray]:
+    """Return what the arrays of a study say of the units of a layer from step 368 to step 500."""
+    network = {"arm": arm, "seed": seed}
+    ledger, equilibrium = study["ledgers"].sel(network), study["equilibria"].sel(network)
+    assert ledger["step"].values[14:15].tolist() == [368]
+    assert 368 <= 375 < ledger["step"][15]
+    booked, charge = ledger[f"term_{group}"], ledger[f"charge_{group}"]
+    both = booked.sel(term="noise") + booked.sel(term="carried_noise")
+    force = equilibrium[f"force_{group}"].sel(moment="end")
+    alive = force.values != 0
+    units = {
+        "force": force,
+        "pull": force - 0.02 * charge.sel(step=500),
+        "noise": both.sel(step=500) - both.sel(step=368),
+        "change": charge.sel(step=500) - charge.sel(step=368),
+    }
+    return {name: array.values[alive] for name, array in units.items()}
+
+
+def usable_seeds(study, arm: str) -> list[int]:
+    usable = study["minima"]["usable"].sel(arm=arm)
+    return [int(seed) for seed in usable["seed"] if usable.sel(seed=seed)]
+
+
+def test_forces_and_ledgers_are_compared_unit_by_unit():
+    """The made-up study has no more than three seeds: estimates are compared, not verdicts."""
+    study = case(["minima", "ledgers", "equilibria"])
+    roles = {"reference": "sgd", "adaptive": "adam"}
+    stages = {name: node.to_dataset() for name, node in study.children.items()}
+    measured = Measured(stages, roles)
+    claims = {claim.identifier: judge(claim, measured) for claim in noise.CLAIMS}
+    orders = {"noise": {}, "change": {}}
+    excess, shuffler = [], np.random.default_rng(0)
+    for arm in ("sgd", "adam"):
+        of_arm = {"noise": [], "change": []}
+        for seed in usable_seeds(study, arm):
+            for group in ("hidden1", "hidden2"):
+                units = last_quarter(study, arm, seed, group)
+                signs = np.sign(units["force"])
+                of_arm["noise"].append(scipy.stats.spearmanr(units["force"], units["noise"])[0])
+                of_arm["change"].append(scipy.stats.spearmanr(units["pull"], units["change"])[0])
+                agree = np.mean(signs == np.sign(units["noise"]))
+                shuffled = [
+                    np.mean(shuffler.permutation(signs) == np.sign(units["noise"]))
+                    for _ in range(2000)
+                ]
+                excess += [agree - np.mean(shuffled)] * (arm == "sgd")
+        for name, values in of_arm.items():
+            orders[name][arm] = np.mean(values)
+    assert claims["N1"].estimate == pytest.approx(np.mean(excess), abs=0.01)
+    assert claims["N1-size"].estimate == pytest.approx(orders["noise"]["sgd"])
+    difference = orders["change"]["sgd"] - orders["change"]["adam"]
+    assert claims["N1-adaptive"].estimate == pytest.approx(difference)

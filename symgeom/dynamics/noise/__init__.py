@@ -1,7 +1,7 @@
 """The noise of SGD: how it pushes every unit, along which path, and where the push vanishes."""
 
 from symgeom.dynamics.noise.balancing import Balance, balance
-from symgeom.dynamics.noise.drift import ChargeDrift, charge_drift, predicted_changes
+from symgeom.dynamics.noise.drift import ChargeDrift, charge_drift, net_force, predicted_changes
 from symgeom.dynamics.noise.equilibrium import (
     NoiseEquilibrium,
     decay_ratio,
@@ -31,6 +31,7 @@ __all__ = [
     "effective_batch_size",
     "effective_learning_rate",
     "gradient_variance",
+    "net_force",
     "noise_equilibrium",
     "noise_force",
     "noise_gauge",

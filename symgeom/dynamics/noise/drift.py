@@ -68,6 +68,35 @@ class ChargeDrift:
         return totals
 
 
+def net_force(spec: SymmetrySpec, amounts: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return what moves the charge of every unit up, minus what moves it down.
+
+    Parameters
+    ----------
+    spec : SymmetrySpec
+        The architecture.
+    amounts : mapping of str to Tensor, shape (leg, size)
+        What pushes on every leg, by group: the variance, or the drift, of a
+        :class:`~symgeom.dynamics.noise.NoiseForce`.
+
+    Returns
+    -------
+    dict of str to Tensor, shape (size,)
+        Sums over legs, times their powers: the incoming legs minus the outgoing ones.
+
+    Examples
+    --------
+    >>> from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
+    >>> spec = SymmetrySpec((UnitGroup("hidden1", 1, (Leg("in", 0), Leg("out", 1, power=-1))),))
+    >>> net_force(spec, {"hidden1": torch.tensor([[16.0], [1.0]])})
+    {'hidden1': tensor([15.])}
+    """
+    sums = {}
+    for name, rows in amounts.items():
+        sums[name] = (leg_powers(spec, name).to(rows) * rows).sum(0)
+    return sums
+
+
 @door
 def charge_drift(
     spec: SymmetrySpec, params: Parameters, force: NoiseForce, *, recipe: SgdRecipe
@@ -105,14 +134,12 @@ def charge_drift(
     exact = spec.exact()
     theta = cast(params, torch.float64)
     lengths = leg_products(exact, theta, theta)
-    noise = {}
-    discretisation = {}
-    weight_decay = {}
-    for name, variance in force.variance.items():
-        powers = leg_powers(exact, name).to(variance)
-        noise[name] = recipe.noise_factor * (powers * variance).sum(0)
-        discretisation[name] = recipe.gradient_factor * (powers * force.drift[name]).sum(0)
-        weight_decay[name] = -recipe.decay_factor * (powers * lengths[name]).sum(0)
+    variances = net_force(exact, force.variance)
+    squares = net_force(exact, force.drift)
+    charges = net_force(exact, {name: lengths[name] for name in force.variance})
+    noise = {name: recipe.noise_factor * push for name, push in variances.items()}
+    discretisation = {name: recipe.gradient_factor * push for name, push in squares.items()}
+    weight_decay = {name: -recipe.decay_factor * charge for name, charge in charges.items()}
     return ChargeDrift(noise, discretisation, weight_decay)
 
 

@@ -61,6 +61,8 @@ def test_at_the_displaced_scale_noise_and_decay_are_in_balance(tiny, measured, m
     weight_out = weights["2.weight"].square().sum(0)
     noise_in = noise["0.weight"].sum(1) + noise["0.bias"]
     noise_out = noise["2.weight"].sum(0)
+    force = measured["force_hidden1"].sel(arm="sgd", seed=1, moment=moment).values
+    torch.testing.assert_close(torch.tensor(force), noise_in - noise_out, rtol=1e-9, atol=1e-12)
     pushes = noise_in / scale - noise_out * scale
     pulls = decay * (weight_in * scale - weight_out / scale)
     alive = torch.tensor(np.isfinite(row))
