@@ -83,6 +83,12 @@ from .landscape.repairing import repair as repair
 
 # dynamics
 from .dynamics.charge import charges as charges
+from .dynamics.collapse import CollapseExponent as CollapseExponent
+from .dynamics.collapse import InvariantSet as InvariantSet
+from .dynamics.collapse import NoisySteps as NoisySteps
+from .dynamics.collapse import collapse_exponent as collapse_exponent
+from .dynamics.collapse import equal_units as equal_units
+from .dynamics.collapse import unit_at_zero as unit_at_zero
 from .dynamics.fibre import move_on_fibre as move_on_fibre
 from .dynamics.fibre import move_to_point as move_to_point
 from .dynamics.fibre import orbit_dimension as orbit_dimension

@@ -75,8 +75,8 @@ def draw(results: Results) -> Picture:
     look_of = looks(results.arms)
     rows = _rows(results)
     layout = []
-    for row in rows:
-        layout.append([f"{row} of {column}" for column in across])
+    for name in rows:
+        layout.append([f"{name} of {column}" for column in across])
     height = 1.0 + 1.75 * len(rows)
     figure, panels = sheet(layout, width=PAGE, height=height)
     _share(panels, layout)
