@@ -16,6 +16,7 @@ from symgeom.study.claims import (
     margin,
     matching,
     noise,
+    noise_linear,
     orbits,
     simplices,
     star,
@@ -43,6 +44,7 @@ FILES = (
     orbits,
     valley,
     theory,
+    noise_linear,
 )
 """One file per question."""
 
