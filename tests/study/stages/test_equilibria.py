@@ -168,7 +168,7 @@ def test_binary_networks_have_no_equilibrium(signs: TinyStudy):
 def test_equilibria_say_what_they_are(measured):
     assert measured["displacement_hidden2"].dims == ("arm", "seed", "moment", "hidden2")
     assert measured["moment"].values.tolist() == ["start", "end"]
-    for array in measured.data_vars.values():
+    units = {"force": "nat^2/weight^2", "decay": "nat^2/weight^4", "displacement": "1"}
+    for name, array in measured.data_vars.items():
         assert array.dtype == np.float64
-        units = "nat^2/weight^4" if array.name == "decay_ratio" else "1"
-        assert array.attrs["units"] == units
+        assert array.attrs["units"] == units[str(name).split("_")[0]]
