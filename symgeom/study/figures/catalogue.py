@@ -41,7 +41,11 @@ NAMES = (
     "model_drift",
     "model_rates",
     "model_valley",
+    "noise_label_noise",
+    "noise_constants",
     "noise_split_inputs",
+    "noise_layer_norms",
+    "noise_sharpening",
 )
 """Names of the figures, which are those of their modules, in the order of the report."""
 
