@@ -316,13 +316,14 @@ def test_over_wide_layers_have_directions_that_shrink_for_ever():
 def test_without_noise_or_weights_nothing_moves():
     module = randomised(NETWORKS["two linear layers"]())
     spec = charged_groups(discover(module, torch.ones(2, 5).double()).exact())
-    landscape = Problem(module, *batch(1, 5, 3))
+    inputs, labels = batch(1, 5, 3)
+    landscape = Problem(module, inputs.repeat(4, 1), labels.repeat(4))
     params = parameters(module)
-    alone = noise_equilibrium(spec, landscape, params, learning_rate=0.1, batch_size=1)
-    assert alone.verdicts()["hidden1"] == ("never moves",) * 3
-    assert alone.phases()["hidden1"] == ("never moves",) * 3
-    assert bool(alone.standard_error["hidden1"].isnan().all())
-    assert torch.equal(alone.joint.element.scales["hidden1"], torch.eye(3).double())
+    alike = noise_equilibrium(spec, landscape, params, learning_rate=0.1, batch_size=1)
+    assert alike.verdicts()["hidden1"] == ("never moves",) * 3
+    assert alike.phases()["hidden1"] == ("never moves",) * 3
+    assert bool(alike.standard_error["hidden1"].isnan().all())
+    assert torch.equal(alike.joint.element.scales["hidden1"], torch.eye(3).double())
     # Weight decay alone balances the products of the weights.
     decayed = noise_equilibrium(spec, landscape, params, **RECIPE)
     there = act(spec, decayed.joint.element, params)
