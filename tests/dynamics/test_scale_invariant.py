@@ -4,11 +4,14 @@ import math
 
 import numpy as np
 import torch
+from cases import batch, randomised
 from torch import Tensor, nn
 
 from symgeom.dynamics.noise import noise_equilibrium
 from symgeom.ground.randomness import stream
+from symgeom.ground.types import parameters
 from symgeom.landscape.problem import Problem
+from symgeom.symmetry.certificate import certify
 from symgeom.symmetry.group import GroupElement, act, identity
 from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
 
@@ -131,7 +134,7 @@ def test_sgd_comes_to_the_predicted_length():
     fourth = (np.linalg.norm(path[2000:], axis=2) ** 4).mean(0)
     shorter, longer = fourth[:30].mean(), fourth[30:].mean()
     predicted = []
-    for w in torch.from_numpy(path[2000::333, ::6]).flatten(0, 1):
+    for w in torch.from_numpy(path[2000::500, ::5]).flatten(0, 1):
         there = noise_equilibrium(SPEC, landscape, {"w": w}, batch_size=BATCH, **recipe)
         predicted.append(float(w.norm()) ** 4 * math.exp(4 * float(there.finite_steps["layer"])))
     assert math.isclose(np.mean(predicted), shorter, rel_tol=0.03)
@@ -168,3 +171,27 @@ def test_at_rest_the_loss_takes_for_ever():
     there = noise_equilibrium(SPEC, still, {"w": weights}, learning_rate=0.1, batch_size=BATCH)
     assert there.loss_steps == math.inf
     assert there.phases() == {"layer": ("never moves",)}
+
+
+def test_a_normalised_layer_and_the_units_before_it_come_to_rest_together():
+    module = randomised(
+        nn.Sequential(
+            *(nn.Linear(5, 4), nn.LeakyReLU(), nn.Linear(4, 3, bias=False)),
+            *(nn.LayerNorm(3, eps=0.0), nn.Linear(3, 3)),
+        )
+    )
+    hidden = (Leg("0.weight", 0), Leg("0.bias", 0), Leg("2.weight", 1, power=-1))
+    layer = UnitGroup("layer", 1, (Leg("2.weight", 0, block=3),), permute=False)
+    spec = SymmetrySpec((UnitGroup("hidden", 4, hidden), layer))
+    landscape = Problem(module, *batch(40, 5, 3))
+    params = parameters(module)
+    certify(spec, module, params, inputs=landscape.inputs, generator=stream("certificate"))
+    for decay in (0.0, 0.02):
+        recipe = {"learning_rate": 0.1, "batch_size": BATCH, "weight_decay": decay}
+        before = noise_equilibrium(spec, landscape, params, **recipe)
+        there = act(spec, before.joint.element, params)
+        after = noise_equilibrium(spec, landscape, there, **recipe)
+        assert float(before.displacement["hidden"].abs().max()) > 0.01
+        assert float(after.displacement["hidden"].abs().max()) < 1e-11
+        assert after.verdicts()["layer"] == ("balances" if decay else "grows",)
+        assert decay == 0 or abs(float(after.displacement["layer"])) < 1e-11
