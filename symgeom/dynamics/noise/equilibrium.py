@@ -392,11 +392,14 @@ def _displacement(pull: Pull, decay: float) -> Tensor:
 
 def _error(pull: Pull, decay: float) -> Tensor:
     """Return the standard errors of the displacements, from leaving out blocks of samples."""
+    displacement = _displacement(pull, decay)
+    unknown = torch.full_like(displacement, math.nan)
     if len(pull.without_block) == 1:
-        return torch.full_like(_displacement(pull, decay), math.nan)
+        return unknown
     lengths = decay * pull.lengths
     without = [pull.displacement(variance, lengths) for variance in pull.without_block]
-    return spread_without(torch.stack(without))
+    error = spread_without(torch.stack(without))
+    return torch.where(displacement.isfinite(), error, unknown)
 
 
 def _finite_steps(pull: Pull, recipe: _Recipe) -> Tensor:

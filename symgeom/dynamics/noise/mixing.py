@@ -13,8 +13,8 @@ the smallest value is where :math:`P B P = A`: :math:`P` is the geometric mean o
 
 which squares nothing that is small already, and holds for singular matrices, too: the rows of
 :math:`K` are the directions that both have, :math:`\sigma` belongs to them alone. A direction of
-:math:`A` alone grows for ever, one of :math:`B` alone shrinks for ever, one of neither never moves.
-These rest: on the complement of the range of :math:`L_BR` the matrix is one.
+:math:`A` alone grows for ever, one of :math:`B` alone shrinks for ever, and nothing moves those of
+neither. These rest: on the complement of the range of :math:`L_BR` the matrix is one.
 
 Rotations of the balanced units change neither sum: the equilibrium is a place only up to them. The
 symmetric :math:`G` is the shortest way there.
@@ -50,7 +50,8 @@ class Mixing(NamedTuple):
         Logarithms of its scales, the largest first: infinite in directions that grow for ever,
         minus infinite in those that shrink, NaN in those that never move, which are last.
     directions : Tensor, shape (size, size)
-        Row ``k`` is the combination of units, of length one, that has displacement ``k``.
+        Row ``k`` is the combination of units, of length one, that has displacement ``k``; zeros
+        where that is NaN, because no single combination stands for what never moves.
     moved : float
         Which share of their length weights and gradients move.
     rounding : float
@@ -94,8 +95,7 @@ def mixing(falling: Tensor, growing: Tensor) -> Mixing:
     matrix = _matrix(scales, directions, seen=growing_root @ left[:, :count])
     grow = falling_root @ right.T[:, count:]
     shrink = growing_root @ left[:, count:]
-    of_either = torch.cat([falling_root, growing_root], 1)
-    still = _complement(of_either, len(falling) - count - grow.shape[1] - shrink.shape[1])
+    still = len(falling) - count - grow.shape[1] - shrink.shape[1]
     conditioning = float(shared[0] / shared[-1]) if count else 1.0
     return Mixing(
         matrix=matrix,
@@ -104,10 +104,17 @@ def mixing(falling: Tensor, growing: Tensor) -> Mixing:
                 scales.new_full((grow.shape[1],), math.inf),
                 scales.log(),
                 scales.new_full((shrink.shape[1],), -math.inf),
-                scales.new_full((still.shape[1],), math.nan),
+                scales.new_full((still,), math.nan),
             ]
         ),
-        directions=torch.cat([_of_length_one(grow), directions, _of_length_one(shrink), still.T]),
+        directions=torch.cat(
+            [
+                _of_length_one(grow),
+                directions,
+                _of_length_one(shrink),
+                directions.new_zeros(still, len(falling)),
+            ]
+        ),
         moved=_moved(matrix, falling_root, growing_root),
         rounding=ROUNDING * math.sqrt(conditioning),
     )

@@ -46,17 +46,17 @@ def cross_sums(run: SampleGradients, leg: Leg, size: int, *, by_entry: bool) -> 
     tensor([[[ 1.,  2.],
              [ 2., 13.]]])
     """
-    if isinstance(run, Products) and run.single and _is_plain(run, leg):
+    if isinstance(run, Products) and _is_plain(run, leg):
         units, others = _factors(run, leg, size)
-        weights = others.square().T
-        if not by_entry:
-            weights = weights.sum(0, keepdim=True)
-        return torch.stack([_weighted_gram(units, weight) for weight in weights])
+        if run.single:
+            return _weighted_grams(units[:, 0], others[:, 0], by_entry=by_entry)
+        formed = _outer_products(units, others)
+    else:
+        formed = _taken(run, leg, size)
     total = torch.zeros(())
-    for gradients in _formed(run):
-        rows = torch.vmap(take, in_dims=(0, None, None))(gradients, leg, size)
-        by_column = rows.permute(2, 1, 0) if by_entry else rows.movedim(1, 0).flatten(1)[None]
-        total = total + by_column @ by_column.mT
+    for rows in formed:
+        columns = rows.permute(2, 1, 0) if by_entry else rows.movedim(1, 0).flatten(1).unsqueeze(0)
+        total = total + columns @ columns.mT
     return total
 
 
@@ -66,16 +66,34 @@ def _is_plain(run: Products, leg: Leg) -> bool:
 
 
 def _factors(run: Products, leg: Leg, size: int) -> tuple[Tensor, Tensor]:
-    """Return the factors of the outer products: those of the units, and the others."""
-    slopes = run.slopes.flatten(1)
-    inputs = run.patches(run.inputs).flatten(1)
+    """Return the factors of the outer products, (sample, position, ...): the units', the others."""
+    slopes = run.slopes.flatten(2)
+    inputs = run.patches(run.inputs).flatten(2)
     units = slopes if leg.axis == 0 else inputs
     others = inputs if leg.axis == 0 else slopes
-    return units.narrow(1, leg.start, size), others
+    return units.narrow(2, leg.start, size), others
 
 
-def _weighted_gram(rows: Tensor, weights: Tensor) -> Tensor:
-    return (rows * weights.unsqueeze(1)).T @ rows
+def _weighted_grams(units: Tensor, others: Tensor, *, by_entry: bool) -> Tensor:
+    """Return the sums of products of units, weighted by the squares of the other factors."""
+    weights = others.square().T
+    if not by_entry:
+        weights = weights.sum(0, keepdim=True)
+    return torch.stack([(units * weight.unsqueeze(1)).T @ units for weight in weights])
+
+
+def _outer_products(units: Tensor, others: Tensor) -> Iterator[Tensor]:
+    """Yield what the units own of the gradients of a few samples, shape (sample, unit, entry)."""
+    size = units.shape[2] * others.shape[2] * units.element_size()
+    count = max(1, LAYER_BYTES // size)
+    for left, right in zip(units.split(count), others.split(count), strict=True):
+        yield left.mT @ right
+
+
+def _taken(run: SampleGradients, leg: Leg, size: int) -> Iterator[Tensor]:
+    """Yield the same, cut out of gradients of the whole tensor."""
+    for gradients in _formed(run):
+        yield torch.vmap(take, in_dims=(0, None, None))(gradients, leg, size)
 
 
 def _formed(run: SampleGradients) -> Iterator[Tensor]:
