@@ -11,7 +11,13 @@ of all units together (:mod:`symgeom.dynamics.noise.balancing`):
 
 At a minimum of the cross entropy the last two are nearly one: with the labels drawn from the
 network's own probabilities, the variance of the sample gradients would be the diagonal of the
-Gauss-Newton matrix. It is not where labels are wrong, or early in training.
+Gauss-Newton matrix. Labels that the network is sure to get wrong undo that: they have most of the
+noise and no part in the curvature. Two perceptrons 10-24-24-4 were measured on 300 samples. At a
+minimum the trace at "noise" was 1.02 and 1.05 times the smallest, at the start and in the course of
+training 1.00 to 1.13 times, with the squared loss (of which the Hessian is a sum of squares at a
+perfect fit) 1.01 times. With every fiftieth label of the minimum made wrong it was 1.6 and 1.8
+times the smallest, and larger than where the networks were; after training on labels of which 30 %
+were random, 1.35 times.
 
 References
 ----------

@@ -30,7 +30,7 @@ from symgeom.landscape.problem import Problem
 from symgeom.landscape.problem.losses import cross_entropy
 from symgeom.landscape.sample_gradients import gradient_moments
 
-ROWS = 2**14
+ROWS = 2**13
 """Most samples with labels of one pass."""
 
 PROBES = 32
