@@ -105,8 +105,10 @@ from .dynamics.ledger import LedgerRecord as LedgerRecord
 from .dynamics.ledger import LedgerState as LedgerState
 from .dynamics.ledger import SplitState as SplitState
 from .dynamics.noise import Balance as Balance
+from .dynamics.noise import BrokenEquilibrium as BrokenEquilibrium
 from .dynamics.noise import NoiseEquilibrium as NoiseEquilibrium
 from .dynamics.noise import NoiseForce as NoiseForce
+from .dynamics.noise import broken_equilibrium as broken_equilibrium
 from .dynamics.noise import noise_equilibrium as noise_equilibrium
 from .dynamics.noise import noise_force as noise_force
 

@@ -1,6 +1,7 @@
 """The noise of SGD: the force with which it pushes every unit, and where that force vanishes."""
 
 from symgeom.dynamics.noise.balancing import Balance, balance
+from symgeom.dynamics.noise.breaking import BrokenEquilibrium, broken_equilibrium
 from symgeom.dynamics.noise.equilibrium import (
     NoiseEquilibrium,
     decay_ratio,
@@ -12,9 +13,11 @@ from symgeom.dynamics.noise.force import NoiseForce, gradient_variance, noise_fo
 
 __all__ = [
     "Balance",
+    "BrokenEquilibrium",
     "NoiseEquilibrium",
     "NoiseForce",
     "balance",
+    "broken_equilibrium",
     "decay_ratio",
     "effective_learning_rate",
     "gradient_variance",
