@@ -111,6 +111,7 @@ from .dynamics.noise import NoiseForce as NoiseForce
 from .dynamics.noise import broken_equilibrium as broken_equilibrium
 from .dynamics.noise import noise_equilibrium as noise_equilibrium
 from .dynamics.noise import noise_force as noise_force
+from .dynamics.rotation import angular_momentum as angular_momentum
 
 # learning
 from .learning.networks.initial_charges import charge_moments as charge_moments

@@ -81,6 +81,9 @@ CALLS = {
         pairs=[("a", "b")],
         matching=symgeom.Matching(),
     ),
+    "angular_momentum": call(
+        symgeom.angular_momentum, spec=SPEC, params=A, velocity=B, groups=["hidden1"]
+    ),
     "barrier": call(symgeom.barrier, t=T, values=T, definition="above_line"),
     "binarise": call(symgeom.binarise, params=A, names=["0.weight"]),
     "broken_equilibrium": call(
