@@ -198,7 +198,8 @@ def collapse_exponent(
     Raises
     ------
     SymgeomError
-        If a gradient leads out of the set, the weights of the units are frozen, a weight is not finite, or there are too few steps.
+        If a gradient leads out of the set, the weights of the units are frozen, a weight is not
+        finite, or there are too few steps.
 
     Examples
     --------
