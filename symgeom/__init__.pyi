@@ -118,6 +118,9 @@ from .dynamics.noise import noise_force as noise_force
 from .dynamics.noise import noise_gauge as noise_gauge
 from .dynamics.noise import predicted_changes as predicted_changes
 from .dynamics.noise import predicted_path as predicted_path
+from .dynamics.noise import BrokenEquilibrium as BrokenEquilibrium
+from .dynamics.noise import broken_equilibrium as broken_equilibrium
+from .dynamics.rotation import angular_momentum as angular_momentum
 
 # learning
 from .learning.networks.initial_charges import charge_moments as charge_moments

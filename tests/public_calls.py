@@ -81,8 +81,20 @@ CALLS = {
         pairs=[("a", "b")],
         matching=symgeom.Matching(),
     ),
+    "angular_momentum": call(
+        symgeom.angular_momentum, spec=SPEC, params=A, velocity=B, groups=["hidden1"]
+    ),
     "barrier": call(symgeom.barrier, t=T, values=T, definition="above_line"),
     "binarise": call(symgeom.binarise, params=A, names=["0.weight"]),
+    "broken_equilibrium": call(
+        symgeom.broken_equilibrium,
+        spec=EXACT,
+        problem=PROBLEM,
+        params=A,
+        penalty=lambda network: sum((tensor**2).sum() for tensor in network.values()),
+        learning_rate=0.1,
+        batch_size=4.0,
+    ),
     "canonicalise": call(
         symgeom.canonicalise,
         spec=SPEC,

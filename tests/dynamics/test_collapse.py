@@ -232,6 +232,12 @@ def test_what_is_no_invariant_set_is_refused():
     arguments = {"rule": rule, "steps": 10, "generator": seeded()}
     with pytest.raises(SymgeomError, match="leads out of it. Correct the spec"):
         collapse_exponent(problem, params, equal_units(wrong, "hidden1", 0, 1), **arguments)
+    frozen = mlp(*WIDTHS)
+    for name, tensor in frozen.named_parameters():
+        tensor.requires_grad_(name == "2.bias")
+    still = Problem(frozen, problem.inputs, problem.targets, squares)
+    with pytest.raises(SymgeomError, match="all weights of its units are frozen"):
+        collapse_exponent(still, params, equal_units(spec, "hidden1", 0, 1), **arguments)
 
 
 def test_wrong_steps_are_refused():

@@ -22,7 +22,9 @@ of what was taken away are summed. The first steps, in which it turns to its dir
 count. Hessian-vector products are taken at the set, displaced by a tiny step along :math:`v`.
 Mirrors make the error quadratic in that step; at a unit of ReLUs at zero, where there is no
 Hessian, the loss is homogeneous of degree 2 in the displacement, and its Hessian beside the set
-maps :math:`v` to the gradient there.
+maps :math:`v` to the gradient there. There the displacement may settle in one of several
+directions, in some of which the unit is dead: runs then differ by more than chance, and
+:attr:`CollapseExponent.growth` has them all.
 
 References
 ----------
@@ -196,7 +198,8 @@ def collapse_exponent(
     Raises
     ------
     SymgeomError
-        If a gradient leads out of the set, a weight is not finite, or there are too few steps.
+        If a gradient leads out of the set, the weights of the units are frozen, a weight is not
+        finite, or there are too few steps.
 
     Examples
     --------
@@ -313,7 +316,13 @@ class _Product:
 
 
 def _check_invariant(problem: Problem, params: Parameters, invariant: InvariantSet) -> None:
-    """Raise if the gradient leads out of the set."""
+    """Raise if the gradient leads out of the set, or no step can."""
+    trained = set(problem.trainable)
+    if not any(leg.tensor in trained for leg in invariant.group.legs):
+        raise SymgeomError(
+            f"Cannot measure how SGD collapses onto this set of '{invariant.group.name}': all "
+            "weights of its units are frozen. Call requires_grad_(True) on them."
+        )
     gradient = problem.gradient(params)
     out = _length(invariant.normal(gradient))
     if not out <= ROUNDING * _length(gradient):

@@ -1,6 +1,7 @@
 """The noise of SGD: how it pushes every unit, along which path, and where the push vanishes."""
 
 from symgeom.dynamics.noise.balancing import Balance, balance
+from symgeom.dynamics.noise.breaking import BrokenEquilibrium, broken_equilibrium
 from symgeom.dynamics.noise.drift import ChargeDrift, charge_drift, net_force, predicted_changes
 from symgeom.dynamics.noise.equilibrium import (
     NoiseEquilibrium,
@@ -19,6 +20,7 @@ from symgeom.dynamics.noise.sampling import effective_batch_size
 
 __all__ = [
     "Balance",
+    "BrokenEquilibrium",
     "ChargeDrift",
     "ChargePath",
     "Mixing",
@@ -26,6 +28,7 @@ __all__ = [
     "NoiseForce",
     "SgdRecipe",
     "balance",
+    "broken_equilibrium",
     "charge_drift",
     "decay_ratio",
     "effective_batch_size",

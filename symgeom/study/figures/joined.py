@@ -191,7 +191,7 @@ def _frame(
         shown = _shown(displacement, trained)
         logarithmic_below(panel, shown[np.isfinite(shown)])
         panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: power(value)))
-        panel.set_xlabel(f"|λ*| (log of scale), {column}")
+        panel.set_xlabel(f"|λ*| (log of scale),\n{column}")
 
 
 def _shown(values: xr.DataArray, trained: Mapping[str, Sequence[int]]) -> NDArray[np.float64]:
