@@ -120,4 +120,5 @@ def noise_models() -> xr.DataTree:
     from symgeom.models.noise.experiments.catalogue import EXPERIMENTS
     from symgeom.study.stages.noise_models import measure
 
-    return xr.DataTree.from_dict({name: measure(name, 8, 3) for name in EXPERIMENTS})
+    few = {"relu_flow": 2}  # steps, each with the forces on all networks
+    return xr.DataTree.from_dict({name: measure(name, few.get(name, 8), 3) for name in EXPERIMENTS})
