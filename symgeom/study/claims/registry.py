@@ -15,6 +15,7 @@ from symgeom.study.claims import (
     margin,
     matching,
     noise,
+    noise_linear,
     simplices,
     star,
     theory,
@@ -39,6 +40,7 @@ FILES = (
     noise,
     valley,
     theory,
+    noise_linear,
 )
 """One file per question."""
 

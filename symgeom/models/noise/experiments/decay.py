@@ -31,7 +31,7 @@ CONSTANTS = (0.0, 1.0, 2.0, 4.0)
 INPUTS = 8
 OUTPUTS = 2
 RATE = 0.005
-BATCH = 2
+BATCH = 4
 
 
 def measure(steps: int, draws: int) -> Labelled:

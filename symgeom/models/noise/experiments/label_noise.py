@@ -28,7 +28,7 @@ from symgeom.models.noise.linear.two_layers import (
     unbalanced,
 )
 
-SPLITS = (0.2, 0.5, 1.0)
+SPLITS = (0.3, 0.6, 1.0)
 STARTS = {"large incoming weights": 3.0, "large outgoing weights": 1 / 3}
 """Factors of the incoming weights, by which the outgoing ones are divided."""
 
