@@ -15,6 +15,7 @@ from symgeom.study.claims import (
     margin,
     matching,
     noise,
+    noise_flow,
     noise_linear,
     simplices,
     star,
@@ -41,6 +42,7 @@ FILES = (
     valley,
     theory,
     noise_linear,
+    noise_flow,
 )
 """One file per question."""
 

@@ -40,6 +40,9 @@ NAMES = (
     "model_rates",
     "model_valley",
     "noise_split_inputs",
+    "noise_flow",
+    "noise_large_rates",
+    "noise_training_on",
 )
 """Names of the figures, which are those of their modules, in the order of the report."""
 

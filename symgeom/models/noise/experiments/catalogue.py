@@ -47,6 +47,9 @@ class Experiment:
 FLOW = "dynamics/noise/experiments"
 """The package of those that use ledgers and forces of networks."""
 
+TRAINED = "study/experiments"
+"""The package of those that train networks on a data set."""
+
 EXPERIMENTS = {
     "label_noise": Experiment("label_noise", "two layers, labels of two noises (figure 2)"),
     "decay_constant": Experiment("decay", "two layers with decay (theorem 5.2)"),
@@ -56,6 +59,7 @@ EXPERIMENTS = {
     "robustness": Experiment("robustness", "the same at other rates and sizes (figure 8)"),
     "relu_flow": Experiment("relu_flow", "the path of the charges of ReLU units", FLOW),
     "large_rates": Experiment("large_rates", "a large learning rate, from points of an orbit"),
+    "training_on": Experiment("training_on", "digits, from points of an orbit", TRAINED),
 }
 """By name, which is also that of their stage in a study."""
 

@@ -172,9 +172,10 @@ def noise_forces(pair: Pair, teacher: Teacher) -> tuple[Tensor, Tensor]:
     covariance = torch.diag_embed(teacher.inputs**2)
     noise = torch.diag_embed(teacher.noise**2)
     error = pair.outgoing @ pair.incoming - teacher.target
-    weighing = gradients_of(covariance, noise, error=error)
-    of_outgoing = pair.outgoing.mT @ weighing.outgoing @ pair.outgoing
-    of_incoming = pair.incoming @ weighing.incoming @ pair.incoming.mT
+    moments = gradients_of(covariance, noise, error=error)
+    mean = error @ covariance
+    of_outgoing = pair.outgoing.mT @ (moments.outgoing - mean @ mean.mT) @ pair.outgoing
+    of_incoming = pair.incoming @ (moments.incoming - mean.mT @ mean) @ pair.incoming.mT
     return of_outgoing[..., 0, 0], of_incoming[..., 0, 0]
 
 
