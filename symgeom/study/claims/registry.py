@@ -16,6 +16,7 @@ from symgeom.study.claims import (
     margin,
     matching,
     noise,
+    noise_flow,
     noise_linear,
     orbits,
     simplices,
@@ -45,6 +46,7 @@ FILES = (
     valley,
     theory,
     noise_linear,
+    noise_flow,
 )
 """One file per question."""
 

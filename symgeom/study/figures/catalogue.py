@@ -46,6 +46,9 @@ NAMES = (
     "noise_split_inputs",
     "noise_layer_norms",
     "noise_sharpening",
+    "noise_flow",
+    "noise_large_rates",
+    "noise_training_on",
 )
 """Names of the figures, which are those of their modules, in the order of the report."""
 
