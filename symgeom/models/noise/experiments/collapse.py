@@ -87,18 +87,23 @@ def _collapses(steps: int, draws: int) -> dict[str, LabelledArray]:
     line = LINES["weak signal"]
     moments = line.moments()
     fractions = []
+    diverged = []
     theory = []
     for ratio in RATIOS:
         temperature = ratio * critical_temperature(moments)
         products = _products(line, Steps(temperature), draws * RUNS, [steps])
-        fractions.append((products[-1].reshape(draws, RUNS) < COLLAPSED).mean(1))
+        ends = products[-1].reshape(draws, RUNS)
+        fractions.append((ends < COLLAPSED).mean(1))
+        diverged.append((~np.isfinite(ends)).mean(1))
         if ratio < 1:
             theory.append(stationary_law(moments, temperature).probability_below(COLLAPSED))
         else:
             theory.append(1.0)
+    axes = ("temperature", "draw")
     words = f"fraction of runs whose product of weights is below {COLLAPSED:g}"
     return {
-        "collapsed": LabelledArray(("temperature", "draw"), fractions, "1", words),
+        "collapsed": LabelledArray(axes, np.stack(fractions), "1", words),
+        "diverged": LabelledArray(axes, np.stack(diverged), "1", "fraction of runs that diverged"),
         "collapsed_theory": LabelledArray("temperature", theory, "1", f"{words}, after all time"),
         "runs": LabelledArray((), np.array(RUNS), "1", "runs of a draw"),
     }
