@@ -1,6 +1,8 @@
 """The made-up dynamics of the made-up study: ledgers, noise equilibria, walks along valleys,
 starts, and the two-layer model."""
 
+from functools import cache
+
 import numpy as np
 import xarray as xr
 from synthetic_landscape import ARMS, described, networks
@@ -111,6 +113,7 @@ def two_layer() -> xr.DataTree:
     return xr.DataTree.from_dict({"descents": described(variables, coordinates)})
 
 
+@cache
 def noise_models() -> xr.DataTree:
     """All experiments with models of noise, for a few steps; imported here for the same reason."""
     from symgeom.models.noise.experiments.catalogue import EXPERIMENTS

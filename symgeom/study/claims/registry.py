@@ -14,6 +14,7 @@ from symgeom.study.claims import (
     losses,
     margin,
     matching,
+    noise_linear,
     simplices,
     star,
     theory,
@@ -37,6 +38,7 @@ FILES = (
     dynamics,
     valley,
     theory,
+    noise_linear,
 )
 """One file per question."""
 

@@ -68,7 +68,11 @@ def _experiments() -> dict:
     """Return what each experiment of the models of noise may be: its number of steps."""
     steps = {}
     for name, experiment in EXPERIMENTS.items():
-        steps[name] = {"description": experiment.meaning, "type": "integer", "minimum": 2}
+        steps[name] = {
+            "description": f"steps of descent: {experiment.meaning}",
+            "type": "integer",
+            "minimum": 2,
+        }
     return steps
 
 

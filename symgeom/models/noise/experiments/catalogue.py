@@ -29,7 +29,7 @@ class Experiment:
     module : str
         The module of this package that does it, in its function ``measure``.
     meaning : str
-        What its steps are steps of, for the reference of keys.
+        What takes these steps, for the reference of keys.
     """
 
     module: str
@@ -42,6 +42,12 @@ class Experiment:
 
 
 EXPERIMENTS = {
+    "label_noise": Experiment("label_noise", "two layers, labels of two noises (figure 2)"),
+    "decay_constant": Experiment("decay", "two layers with decay (theorem 5.2)"),
+    "split_inputs": Experiment("split_inputs", "two layers, inputs of two variances (figure 3)"),
+    "layer_norms": Experiment("layer_norms", "deep linear networks (figure 5)"),
+    "sharpening": Experiment("sharpening", "two layers from several initialisations (section 5.2)"),
+    "robustness": Experiment("robustness", "the same at other rates and sizes (figure 8)"),
     "split_inputs": Experiment(
         "split_inputs", "steps of SGD of two layers on inputs of two variances (figures 3 and 8)"
     ),

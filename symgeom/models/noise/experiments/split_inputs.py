@@ -15,21 +15,24 @@ from torch import Tensor
 
 from symgeom.ground.randomness import stream
 from symgeom.models.labels import Labelled, LabelledArray
+from symgeom.models.noise.experiments.gathering import Meanings, gathered
 from symgeom.models.noise.experiments.schedule import even_records
-from symgeom.models.noise.linear.descent import Layers, Method, descend
+from symgeom.models.noise.linear.descent import Layers, Method, Observe, descend
+from symgeom.models.noise.linear.starts import normal_layers
 from symgeom.models.noise.linear.teacher import Teacher
 from symgeom.models.noise.linear.two_layers import (
     Gradients,
     Pair,
     equilibrium,
-    gradients_at_minimum,
+    gradients_of,
     norm_ratio,
     sharpness,
 )
 
-SPLITS = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5)
-INPUTS = 10
-UNITS = 20
+SPLITS = (0.2, 0.35, 0.5, 0.75, 1.0, 1.5)
+SIZE = 10
+"""Inputs, units and outputs."""
+
 RATE = 0.01
 BATCH = 10
 DECAY = 2e-3
@@ -44,7 +47,10 @@ METHODS = {
     "GD": Method(RATE),
 }
 
-PATH = ("descent", "split", "draw", "record")
+MEANINGS: Meanings = {
+    "ratio": ("1", "squared norm, incoming over outgoing weights"),
+    "sharpness": ("loss / weight^2", "half the trace of the Hessian"),
+}
 
 
 def measure(steps: int, draws: int) -> Labelled:
@@ -68,46 +74,49 @@ def measure(steps: int, draws: int) -> Labelled:
     >>> arrays["ratio"].values.shape
     (4, 6, 2, 5)
     """
-    splits = torch.tensor(SPLITS, dtype=torch.float64).repeat_interleave(draws)
-    teacher = split_teacher(splits, INPUTS)
+    splits = torch.tensor(SPLITS, dtype=torch.float64)
+    teacher = split_teacher(splits.repeat_interleave(draws), SIZE)
     start = _start(draws)
     records = even_records(steps)
-    ratios = []
-    sharpnesses = []
+    runs = []
     for name, method in METHODS.items():
-        observed = _follow(start, teacher, method, records, generator=stream("split inputs", name))
-        ratios.append(observed["ratio"].reshape(len(SPLITS), draws, -1))
-        sharpnesses.append(observed["sharpness"].reshape(len(SPLITS), draws, -1))
-    arrays = {
-        "ratio": LabelledArray(
-            PATH, torch.stack(ratios).numpy(), "1", "squared norm, incoming over outgoing weights"
-        ),
-        "sharpness": LabelledArray(
-            PATH, torch.stack(sharpnesses).numpy(), "1", "half the trace of the Hessian"
-        ),
-    }
+        _, observed = descend(
+            start,
+            teacher,
+            method,
+            records=records,
+            observe=observe_norms(teacher),
+            generator=stream("split inputs", name),
+        )
+        runs.append(observed)
+    followed = gathered(
+        runs,
+        MEANINGS,
+        dimensions=("descent", "split", "draw", "record"),
+        networks=(len(SPLITS), draws),
+    )
     coordinates = {
         "descent": LabelledArray("descent", list(METHODS), "1", "how it is descended"),
         "split": LabelledArray("split", list(SPLITS), "1", "variance of one half of the inputs"),
         "step": LabelledArray("record", records, "1", "steps of descent"),
     }
-    return arrays | _theory(), coordinates
+    return followed | _theory(split_teacher(splits, SIZE)), coordinates
 
 
-def split_teacher(splits: Tensor, inputs: int) -> Teacher:
+def split_teacher(splits: Tensor, size: int) -> Teacher:
     """Return the identity on inputs of two variances, with noise of variance 1.
 
     Parameters
     ----------
     splits : Tensor, shape (network,)
         Variance of the first half of the inputs; that of the others is two minus it.
-    inputs : int
-        Their number, even.
+    size : int
+        Number of inputs, even, and of outputs.
 
     Returns
     -------
     Teacher
-        With as many outputs.
+        Of so many networks.
 
     Examples
     --------
@@ -116,31 +125,24 @@ def split_teacher(splits: Tensor, inputs: int) -> Teacher:
     [[0.5, 0.5, 1.5, 1.5]]
     """
     halves = torch.stack([splits, 2 - splits], -1)
-    variances = halves.repeat_interleave(inputs // 2, -1)
-    identity = torch.eye(inputs, dtype=splits.dtype).expand(len(splits), inputs, inputs)
+    variances = halves.repeat_interleave(size // 2, -1)
+    identity = torch.eye(size, dtype=splits.dtype).expand(len(splits), size, size)
     return Teacher(variances.sqrt(), identity, torch.ones_like(variances))
 
 
-def _start(draws: int) -> list[Tensor]:
-    """Return the same normal weights for every split."""
-    generator = stream("split inputs", "start")
-    shapes = [(draws, UNITS, INPUTS), (draws, INPUTS, UNITS)]
-    incoming, outgoing = (
-        torch.randn(shape, generator=generator, dtype=torch.float64) / shape[-1] ** 0.5
-        for shape in shapes
-    )
-    return [(STRETCH * incoming).repeat(len(SPLITS), 1, 1), outgoing.repeat(len(SPLITS), 1, 1)]
+def observe_norms(teacher: Teacher) -> Observe:
+    """Make what observes the ratio of the norms and the sharpness of two layers.
 
+    Parameters
+    ----------
+    teacher : Teacher
+        Of the networks.
 
-def _follow(
-    start: Layers,
-    teacher: Teacher,
-    method: Method,
-    records: list[int],
-    *,
-    generator: torch.Generator,
-) -> dict[str, Tensor]:
-    """Follow norms and sharpness."""
+    Returns
+    -------
+    callable
+        From layers to ``ratio`` and ``sharpness``.
+    """
     inputs = torch.diag_embed(teacher.inputs**2)
 
     def observe(layers: Layers) -> dict[str, Tensor]:
@@ -148,42 +150,41 @@ def _follow(
         pair = Pair(outgoing, incoming)
         return {"ratio": norm_ratio(pair), "sharpness": sharpness(pair, inputs)}
 
-    return descend(start, teacher, method, records=records, observe=observe, generator=generator)[1]
+    return observe
 
 
-def _theory() -> dict[str, LabelledArray]:
+def _start(draws: int) -> list[Tensor]:
+    """Return the same weights for every split."""
+    generator = stream("split inputs", "start")
+    incoming, outgoing = normal_layers([SIZE, SIZE, SIZE], draws, generator=generator)
+    return [layer.repeat(len(SPLITS), 1, 1) for layer in (STRETCH * incoming, outgoing)]
+
+
+def _theory(teacher: Teacher) -> dict[str, LabelledArray]:
     """Return the closed forms; NaN where nothing is predicted."""
-    splits = torch.tensor(SPLITS, dtype=torch.float64)
-    teacher = split_teacher(splits, INPUTS)
     inputs = torch.diag_embed(teacher.inputs**2)
     noise = torch.diag_embed(teacher.noise**2)
-    ratios = []
-    sharpnesses = []
+    runs = []
     for method in METHODS.values():
         gradients = _gradients(inputs, noise, method)
         if gradients is None:
-            ratios.append(torch.full_like(splits, torch.nan))
-            sharpnesses.append(torch.full_like(splits, torch.nan))
+            nothing = torch.full((len(SPLITS),), torch.nan)
+            runs.append({"ratio_theory": nothing, "sharpness_theory": nothing})
         else:
             pair = equilibrium(teacher.target, gradients)
-            ratios.append(norm_ratio(pair))
-            sharpnesses.append(sharpness(pair, inputs))
-    axes = ("descent", "split")
-    return {
-        "ratio_theory": LabelledArray(
-            axes, torch.stack(ratios).numpy(), "1", "squared norm, incoming over outgoing weights"
-        ),
-        "sharpness_theory": LabelledArray(
-            axes, torch.stack(sharpnesses).numpy(), "1", "half the trace of the Hessian"
-        ),
-    }
+            closed = {"ratio_theory": norm_ratio(pair), "sharpness_theory": sharpness(pair, inputs)}
+            runs.append(closed)
+    meanings = {}
+    for name, (unit, meaning) in MEANINGS.items():
+        meanings[f"{name}_theory"] = (unit, f"{meaning}, in closed form")
+    return gathered(runs, meanings, dimensions=("descent", "split"), networks=(len(SPLITS),))
 
 
 def _gradients(inputs: Tensor, noise: Tensor, method: Method) -> Gradients | None:
     """Return what a method balances; nothing if it balances nothing."""
     if method.batch is not None:
         ratio = method.batch * method.decay / method.learning_rate
-        return gradients_at_minimum(inputs, noise, decay_ratio=ratio)
+        return gradients_of(inputs, noise, decay_ratio=ratio)
     if method.decay:
-        return gradients_at_minimum(0 * inputs, 0 * noise, decay_ratio=1.0)
+        return gradients_of(0 * inputs, 0 * noise, decay_ratio=1.0)
     return None

@@ -118,16 +118,43 @@ def descend(
     return weights, {name: torch.stack(values, 1) for name, values in observed.items()}
 
 
-def _step(weights: list[Tensor], batch: Batch, method: Method) -> None:
-    """Take one step of all networks, in place."""
+def layer_gradients(layers: Layers, batch: Batch) -> list[Tensor]:
+    """Return the gradients of the mean squared error of a batch.
+
+    Parameters
+    ----------
+    layers : sequence of Tensor, shapes (network, output, input)
+        The networks.
+    batch : tuple of Tensor
+        Inputs and labels.
+
+    Returns
+    -------
+    list of Tensor
+        In the shapes of the layers.
+
+    Examples
+    --------
+    >>> one = torch.ones(1, 1, 1)
+    >>> [gradient.item() for gradient in layer_gradients([one, one], (one, 4 * one))]
+    [-6.0, -6.0]
+    """
     inputs, labels = batch
     activations = [inputs]
-    for weight in weights:
-        activations.append(activations[-1] @ weight.mT)
-    slope = activations.pop() - labels
-    shrinkage = 1 - 2 * method.learning_rate * method.decay
-    factor = -2 * method.learning_rate / inputs.shape[1]
-    for number in reversed(range(len(weights))):
-        below = slope @ weights[number] if number else slope
-        weights[number].baddbmm_(slope.mT, activations[number], beta=shrinkage, alpha=factor)
-        slope = below
+    for layer in layers:
+        activations.append(activations[-1] @ layer.mT)
+    slope = (activations.pop() - labels).mul_(2 / inputs.shape[1])
+    gradients = [slope.mT @ activations[-1]]
+    for number in range(len(layers) - 1, 0, -1):
+        slope = slope @ layers[number]
+        gradients.append(slope.mT @ activations[number - 1])
+    return gradients[::-1]
+
+
+def _step(weights: list[Tensor], batch: Batch, method: Method) -> None:
+    """Take one step of all networks, in place."""
+    gradients = layer_gradients(weights, batch)
+    for weight, gradient in zip(weights, gradients, strict=True):
+        if method.decay:
+            weight.mul_(1 - 2 * method.learning_rate * method.decay)
+        weight.sub_(gradient, alpha=method.learning_rate)

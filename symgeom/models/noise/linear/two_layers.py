@@ -7,8 +7,7 @@ For all symmetries :math:`(U, W) \to (UG, G^{-1}W)` together, noise and decay ba
     \Gamma_U = E\lVert x\rVert^2 rr^\top + \tfrac{S\gamma}{\eta} I,
 
 with the residual :math:`r = UWx - y`, the learning rate :math:`\eta`, the size :math:`S` of a batch
-and the penalty :math:`\gamma\lVert\theta\rVert^2`. At the global minimum the residual is the noise
-of the labels, whose covariance is :math:`\Sigma_\varepsilon`.
+and the penalty :math:`\gamma\lVert\theta\rVert^2`.
 
 References
 ----------
@@ -21,6 +20,8 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+from symgeom.models.noise.linear.roots import roots
 
 
 class Gradients(NamedTuple):
@@ -53,13 +54,17 @@ class Pair(NamedTuple):
     incoming: Tensor
 
 
-def gradients_at_minimum(inputs: Tensor, noise: Tensor, *, decay_ratio: float = 0.0) -> Gradients:
-    r"""Return what drives two layers at the global minimum.
+def gradients_of(
+    inputs: Tensor, noise: Tensor, *, error: Tensor | None = None, decay_ratio: float = 0.0
+) -> Gradients:
+    r"""Return what drives two layers, for normal inputs.
 
     Parameters
     ----------
     inputs, noise : Tensor, shapes (..., input, input) and (..., output, output)
         Covariances of the inputs and of the noise of the labels, which are independent.
+    error : Tensor, shape (..., output, input), optional
+        Function of the network minus that of the teacher; None: the global minimum.
     decay_ratio : float
         :math:`S\gamma/\eta`.
 
@@ -72,13 +77,19 @@ def gradients_at_minimum(inputs: Tensor, noise: Tensor, *, decay_ratio: float = 
     --------
     >>> two = torch.eye(2, dtype=torch.float64)
     >>> three = torch.eye(3, dtype=torch.float64)
-    >>> gradients_at_minimum(three, two).incoming.diagonal().tolist()
+    >>> gradients_of(three, two).incoming.diagonal().tolist()
     [2.0, 2.0, 2.0]
     """
-    incoming = _trace(noise) * inputs
-    outgoing = _trace(inputs) * noise
-    incoming = incoming + decay_ratio * _identity_like(incoming)
-    outgoing = outgoing + decay_ratio * _identity_like(outgoing)
+    residual = noise
+    incoming = torch.zeros_like(inputs)
+    outgoing = torch.zeros_like(noise)
+    if error is not None:
+        along = error @ inputs
+        residual = noise + along @ error.mT
+        incoming = 2 * along.mT @ along
+        outgoing = 2 * along @ along.mT
+    incoming = incoming + _trace(residual) * inputs + decay_ratio * _identity_like(inputs)
+    outgoing = outgoing + _trace(inputs) * residual + decay_ratio * _identity_like(noise)
     return Gradients(outgoing, incoming)
 
 
@@ -106,14 +117,39 @@ def equilibrium(target: Tensor, gradients: Gradients) -> Pair:
     >>> [round(float((layer**2).sum()), 6) for layer in pair]
     [3.0, 12.0]
     """
-    outgoing_root, outgoing_inverse = _roots(gradients.outgoing)
-    incoming_root, incoming_inverse = _roots(gradients.incoming)
+    outgoing_root, outgoing_inverse = roots(gradients.outgoing)
+    incoming_root, incoming_inverse = roots(gradients.incoming)
     weighted = outgoing_root @ target @ incoming_root
     left, singular, right = torch.linalg.svd(weighted, full_matrices=False)
     share = singular.sqrt()
     outgoing = outgoing_inverse @ (left * share[..., None, :])
     incoming = (share[..., None] * right) @ incoming_inverse
     return Pair(outgoing, incoming)
+
+
+def unbalanced(pair: Pair, gradients: Gradients) -> Tensor:
+    r"""Return what noise and decay drive two layers by, for all their symmetries together.
+
+    Parameters
+    ----------
+    pair : Pair
+        The layers.
+    gradients : Gradients
+        What drives them.
+
+    Returns
+    -------
+    Tensor, shape (..., unit, unit)
+        :math:`U^\top\Gamma_U U - W\Gamma_W W^\top`.
+
+    Examples
+    --------
+    >>> one = torch.ones(1, 1, dtype=torch.float64)
+    >>> float(unbalanced(Pair(one, 3 * one), Gradients(one, one)))
+    -8.0
+    """
+    of_outgoing, of_incoming = _sides(pair, gradients)
+    return of_outgoing - of_incoming
 
 
 def imbalance(pair: Pair, gradients: Gradients) -> Tensor:
@@ -138,8 +174,7 @@ def imbalance(pair: Pair, gradients: Gradients) -> Tensor:
     >>> float(imbalance(Pair(one, 0 * one), Gradients(one, one)))
     1.0
     """
-    of_outgoing = pair.outgoing.mT @ gradients.outgoing @ pair.outgoing
-    of_incoming = pair.incoming @ gradients.incoming @ pair.incoming.mT
+    of_outgoing, of_incoming = _sides(pair, gradients)
     difference = torch.linalg.matrix_norm(of_outgoing - of_incoming)
     return difference / torch.linalg.matrix_norm(of_outgoing + of_incoming)
 
@@ -193,6 +228,13 @@ def sharpness(pair: Pair, inputs: Tensor) -> Tensor:
     return total[..., 0, 0]
 
 
+def _sides(pair: Pair, gradients: Gradients) -> tuple[Tensor, Tensor]:
+    """Return both sides of the balance."""
+    of_outgoing = pair.outgoing.mT @ gradients.outgoing @ pair.outgoing
+    of_incoming = pair.incoming @ gradients.incoming @ pair.incoming.mT
+    return of_outgoing, of_incoming
+
+
 def _trace(matrix: Tensor) -> Tensor:
     """Return the trace of matrices, with two axes of length one in place of theirs."""
     return matrix.diagonal(dim1=-2, dim2=-1).sum(-1)[..., None, None]
@@ -201,11 +243,3 @@ def _trace(matrix: Tensor) -> Tensor:
 def _identity_like(matrix: Tensor) -> Tensor:
     """Return the identity of the size of matrices."""
     return torch.eye(matrix.shape[-1], dtype=matrix.dtype)
-
-
-def _roots(matrix: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the root of positive definite matrices, and its inverse."""
-    values, vectors = torch.linalg.eigh(matrix)
-    root = (vectors * values.sqrt()[..., None, :]) @ vectors.mT
-    inverse = (vectors / values.sqrt()[..., None, :]) @ vectors.mT
-    return root, inverse

@@ -1,0 +1,130 @@
+r"""With which constant weight decay enters the noise equilibrium.
+
+Eight inputs, two outputs, both of variance one: without decay the squared norms of the two layers
+balance at the ratio 8 / 2, and decay of :math:`\gamma` moves it to
+
+.. math:: \frac{\lVert W\rVert^2}{\lVert U\rVert^2} = \frac{8 + c}{2 + c}, \qquad c =
+    \frac{S\gamma}{\eta} .
+
+The ratio that SGD keeps therefore tells the constant.
+
+References
+----------
+Ziyin et al. (2402.07193), theorem 5.2, which has :math:`2\gamma` in place of :math:`S\gamma/\eta`.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from symgeom.ground.randomness import stream
+from symgeom.models.labels import Labelled, LabelledArray
+from symgeom.models.noise.experiments.schedule import even_records
+from symgeom.models.noise.linear.descent import Layers, Method, descend
+from symgeom.models.noise.linear.starts import normal_layers
+from symgeom.models.noise.linear.teacher import Teacher
+from symgeom.models.noise.linear.two_layers import Pair, norm_ratio
+
+CONSTANTS = (0.0, 1.0, 2.0, 4.0)
+"""What decay is chosen for, in the noise equilibrium."""
+
+INPUTS = 8
+OUTPUTS = 2
+RATE = 0.005
+BATCH = 4
+
+
+def measure(steps: int, draws: int) -> Labelled:
+    """Descend by SGD with several decays.
+
+    Parameters
+    ----------
+    steps : int
+        Of descent.
+    draws : int
+        Of starts and data.
+
+    Returns
+    -------
+    arrays, coordinates : dict of str to LabelledArray
+        Norms along the way, in closed form and as printed in the source.
+
+    Examples
+    --------
+    >>> arrays, _ = measure(4, 2)
+    >>> arrays["ratio_theory"].values.tolist()
+    [4.0, 3.0, 2.5, 2.0]
+    """
+    records = even_records(steps)
+    ratios = []
+    for constant in CONSTANTS:
+        ratios.append(_follow(constant, draws, records))
+    constants = np.array(CONSTANTS)
+    decays = constants * RATE / BATCH
+    of_constants = {
+        "ratio_theory": ("in closed form", _ratio(constants)),
+        "ratio_printed": ("as printed in the source", _ratio(2 * decays)),
+    }
+    meaning = "squared norm, incoming over outgoing weights"
+    arrays = {
+        "ratio": LabelledArray(
+            ("constant", "draw", "record"), torch.stack(ratios).numpy(), "1", meaning
+        )
+    }
+    for name, (words, values) in of_constants.items():
+        arrays[name] = LabelledArray("constant", values, "1", f"{meaning}, {words}")
+    coordinates = {
+        "constant": LabelledArray("constant", constants, "loss", "batch × decay / learning rate"),
+        "decay": LabelledArray("constant", decays, "loss / weight^2", "decay"),
+        "step": LabelledArray("record", records, "1", "steps of descent"),
+    }
+    return arrays, coordinates
+
+
+def constant_of(ratio: np.ndarray) -> np.ndarray:
+    """Return the constant that a ratio of norms tells.
+
+    Parameters
+    ----------
+    ratio : array
+        Squared norm of the incoming weights over that of the outgoing ones.
+
+    Returns
+    -------
+    array
+        In units of the loss.
+
+    Examples
+    --------
+    >>> constant_of(np.array([4.0, 2.5])).tolist()
+    [0.0, 2.0]
+    """
+    return (INPUTS - OUTPUTS * ratio) / (ratio - 1)
+
+
+def _ratio(constant: np.ndarray) -> np.ndarray:
+    """Return the ratio of norms that a constant brings about."""
+    return (INPUTS + constant) / (OUTPUTS + constant)
+
+
+def _follow(constant: float, draws: int, records: list[int]) -> Tensor:
+    """Return the ratio of the norms along a descent, shape (draw, record)."""
+    generator = stream("decay", "start")
+    start = normal_layers([INPUTS, OUTPUTS, OUTPUTS], draws, generator=generator)
+    ones = torch.ones(draws, INPUTS, dtype=torch.float64)
+    target = 1.5 * torch.eye(OUTPUTS, INPUTS, dtype=torch.float64)
+    teacher = Teacher(ones, target.repeat(draws, 1, 1), ones[:, :OUTPUTS])
+
+    def observe(layers: Layers) -> dict[str, Tensor]:
+        incoming, outgoing = layers
+        return {"ratio": norm_ratio(Pair(outgoing, incoming))}
+
+    _, observed = descend(
+        start,
+        teacher,
+        Method(RATE, BATCH, constant * RATE / BATCH),
+        records=records,
+        observe=observe,
+        generator=stream("decay", "batches", str(constant)),
+    )
+    return observed["ratio"]
