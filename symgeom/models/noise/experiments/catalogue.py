@@ -48,20 +48,11 @@ EXPERIMENTS = {
     "layer_norms": Experiment("layer_norms", "deep linear networks (figure 5)"),
     "sharpening": Experiment("sharpening", "two layers from several initialisations (section 5.2)"),
     "robustness": Experiment("robustness", "the same at other rates and sizes (figure 8)"),
-    "split_inputs": Experiment(
-        "split_inputs", "steps of SGD of two layers on inputs of two variances (figures 3 and 8)"
-    ),
-    "charge_decay": Experiment(
-        "charge_decay", "steps of SGD of one hidden weight, whose charge decays"
-    ),
-    "collapse": Experiment("collapse", "steps of SGD of one hidden weight, which may collapse"),
-    "warm_up": Experiment("warm_up", "steps of a rank-one factorisation (figure 4)"),
-    "free_lengths": Experiment(
-        "free_lengths", "steps of SGD of networks whose weights have a free length (figure 7)"
-    ),
-    "activations": Experiment(
-        "activations", "steps of autoencoders with several activations (figures 6 and 9)"
-    ),
+    "charge_decay": Experiment("charge_decay", "one hidden weight, whose charge decays"),
+    "collapse": Experiment("collapse", "one hidden weight, which may collapse"),
+    "warm_up": Experiment("warm_up", "a factorisation of rank one (figure 4)"),
+    "free_lengths": Experiment("free_lengths", "weights of a free length (figure 7)"),
+    "activations": Experiment("activations", "autoencoders (figures 6 and 9)"),
 }
 """By name, which is also that of their stage in a study."""
 
