@@ -15,6 +15,7 @@ from symgeom.study.claims import (
     margin,
     matching,
     noise_linear,
+    noise_nonlinear,
     simplices,
     star,
     theory,
@@ -39,6 +40,7 @@ FILES = (
     valley,
     theory,
     noise_linear,
+    noise_nonlinear,
 )
 """One file per question."""
 
