@@ -40,6 +40,11 @@ NAMES = (
     "model_rates",
     "model_valley",
     "noise_split_inputs",
+    "noise_one_weight",
+    "noise_warm_up",
+    "noise_free_lengths",
+    "noise_activations",
+    "noise_printed",
 )
 """Names of the figures, which are those of their modules, in the order of the report."""
 

@@ -128,18 +128,18 @@ def asks_for(*names: str) -> Callable[[Configuration], bool]:
     return condition
 
 
-def does_experiment(name: str) -> Callable[[Configuration], bool]:
-    """Make the condition that a configuration asks for an experiment with a model of noise.
+def does_experiment(*names: str) -> Callable[[Configuration], bool]:
+    """Make the condition that a configuration asks for experiments with models of noise.
 
     Parameters
     ----------
-    name : str
-        The experiment.
+    *names : str
+        The experiments.
 
     Returns
     -------
     callable
-        From a configuration to whether it does.
+        From a configuration to whether it asks for all of them.
 
     Examples
     --------
@@ -151,7 +151,7 @@ def does_experiment(name: str) -> Callable[[Configuration], bool]:
         if not setting(configuration, "noise_models"):
             return False
         experiments = setting(configuration, "noise_models.experiments")
-        return isinstance(experiments, Mapping) and name in experiments
+        return isinstance(experiments, Mapping) and experiments.keys() >= set(names)
 
     return condition
 

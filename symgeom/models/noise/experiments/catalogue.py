@@ -52,6 +52,7 @@ EXPERIMENTS = {
     "collapse": Experiment("collapse", "one hidden weight, which may collapse"),
     "warm_up": Experiment("warm_up", "a factorisation of rank one (figure 4)"),
     "free_lengths": Experiment("free_lengths", "weights of a free length (figure 7)"),
+    "scalar_chain": Experiment("scalar_chain", "units between two numbers (section 5.1)"),
     "activations": Experiment("activations", "autoencoders (figures 6 and 9)"),
 }
 """By name, which is also that of their stage in a study."""
