@@ -117,7 +117,7 @@ def _fractions(panel: Axes, collapse: xr.Dataset, level: float) -> None:
     panel.vlines(temperatures, low, high, color=look.colour, linewidth=1.0)
     dots(panel, temperatures, fractions, look)
     panel.plot(
-        temperatures,
+        collapse["law_temperature"].values,
         collapse["collapsed_theory"].values,
         color=MUTED,
         linestyle=BROKEN,

@@ -26,7 +26,7 @@ from symgeom.models.noise.alignment import (
     residual_losses,
     sides,
 )
-from symgeom.models.noise.descent import Batch, Weights, descend_losses, gradients_of
+from symgeom.models.noise.descent import Batch, Weights, descend_losses, slopes_of
 
 INPUTS = 40
 UNITS = 20
@@ -35,7 +35,7 @@ LOUD = 5.0
 
 RATE = 0.005
 BATCH = 10
-SAMPLES = 1000
+SAMPLES = 500
 """Samples of gradient descent."""
 
 METHODS = ("SGD", "GD")
@@ -111,7 +111,7 @@ def _follow(activation: str, method: str, steps: int, draws: int) -> dict[str, T
     losses = residual_losses(ACTIVATIONS[activation])
     _, observed = descend_losses(
         _start(draws),
-        gradients_of(losses, _batches(method, draws, noise.sqrt())),
+        slopes_of(losses, _batches(method, draws, noise.sqrt())),
         learning_rate=RATE,
         records=[0, steps],
         observe=observe,

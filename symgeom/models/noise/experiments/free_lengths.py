@@ -24,7 +24,7 @@ from symgeom.models.noise.descent import (
     Weights,
     batch_moment,
     descend_losses,
-    gradients_of,
+    slopes_of,
 )
 from symgeom.models.noise.experiments.schedule import even_records
 from symgeom.models.noise.scale_invariant import (
@@ -199,7 +199,7 @@ def _follow(
 
     _, observed = descend_losses(
         start,
-        gradients_of(losses, _batches(samples, recipe.noisy, name)),
+        slopes_of(losses, _batches(samples, recipe.noisy, name)),
         learning_rate=recipe.learning_rate,
         records=records,
         observe=observe,

@@ -102,7 +102,7 @@ def measure(steps: int, draws: int) -> Labelled:
         switch = records[round(arm.warm_up * (len(records) - 1))]
         early_records = [record for record in records if record <= switch]
         late_records = [record - switch for record in records if record > switch]
-        start = _start(arm, draws)
+        start = start_of(arm, draws)
         layers, early = _follow(start, teacher, SMALL, early_records, generator)
         _, late = _follow(layers, teacher, arm.method, late_records, generator)
         followed.append(torch.cat([early, late], 1))
@@ -132,8 +132,26 @@ def _teacher(draws: int) -> Teacher:
     return Teacher(ones, left @ right / length, ones)
 
 
-def _start(arm: Arm, draws: int) -> list[Tensor]:
-    """Return the layers at the start: the same normal numbers for every arm."""
+def start_of(arm: Arm, draws: int) -> list[Tensor]:
+    """Return the layers at the start: the same normal numbers for every arm.
+
+    Parameters
+    ----------
+    arm : Arm
+        Says how long they are.
+    draws : int
+        Of starts.
+
+    Returns
+    -------
+    list of Tensor, shapes (draw, 1, input) and (draw, output, 1)
+        Incoming and outgoing weights.
+
+    Examples
+    --------
+    >>> [tuple(layer.shape) for layer in start_of(ARMS["Xavier"], 2)]
+    [(2, 1, 100), (2, 100, 1)]
+    """
     generator = stream("warm-up", "start")
     incoming = torch.randn((draws, 1, SIZE), generator=generator, dtype=torch.float64)
     outgoing = torch.randn((draws, SIZE, 1), generator=generator, dtype=torch.float64)
