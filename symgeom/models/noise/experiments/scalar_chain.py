@@ -13,6 +13,7 @@ Ziyin et al. (2402.07193), section 5.1, which prints the condition for the weigh
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.autograd.functional import hessian
 
 from symgeom.ground.randomness import stream
 from symgeom.models.labels import Labelled, LabelledArray
@@ -101,8 +102,7 @@ def _traces(layers: Layers) -> Tensor:
     def loss(flat: Tensor) -> Tensor:
         return (flat[:UNITS] @ flat[UNITS:] - TARGET) ** 2
 
-    hessians = torch.vmap(torch.func.hessian(loss))(weights)
-    return hessians.diagonal(dim1=1, dim2=2).sum(1)
+    return torch.stack([hessian(loss, row).trace() for row in weights])
 
 
 def _of_draws(values: Tensor, draws: int) -> NDArray:
