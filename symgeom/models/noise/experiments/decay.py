@@ -60,46 +60,25 @@ def measure(steps: int, draws: int) -> Labelled:
     for constant in CONSTANTS:
         ratios.append(_follow(constant, draws, records))
     constants = np.array(CONSTANTS)
-    decays = constants * RATE / BATCH
-    of_constants = {
-        "ratio_theory": ("in closed form", _ratio(constants)),
-        "ratio_printed": ("as printed in the source", _ratio(2 * decays)),
-    }
+    fine = np.linspace(constants.min(), constants.max(), 41)
     meaning = "squared norm, incoming over outgoing weights"
+    in_theory = f"{meaning}, in closed form"
+    as_printed = f"{meaning}, as printed in the source"
+    printed = 2 * RATE / BATCH
+    axes = ("constant", "draw", "record")
     arrays = {
-        "ratio": LabelledArray(
-            ("constant", "draw", "record"), torch.stack(ratios).numpy(), "1", meaning
-        )
+        "ratio": LabelledArray(axes, torch.stack(ratios).numpy(), "1", meaning),
+        "ratio_theory": LabelledArray("constant", _ratio(constants), "1", in_theory),
+        "ratio_printed": LabelledArray("constant", _ratio(printed * constants), "1", as_printed),
+        "ratio_curve": LabelledArray("fine_constant", _ratio(fine), "1", in_theory),
     }
-    for name, (words, values) in of_constants.items():
-        arrays[name] = LabelledArray("constant", values, "1", f"{meaning}, {words}")
+    words = "batch × decay / learning rate"
     coordinates = {
-        "constant": LabelledArray("constant", constants, "loss", "batch × decay / learning rate"),
-        "decay": LabelledArray("constant", decays, "loss / weight^2", "decay"),
+        "constant": LabelledArray("constant", constants, "loss", words),
+        "fine_constant": LabelledArray("fine_constant", fine, "loss", words),
         "step": LabelledArray("record", records, "1", "steps of descent"),
     }
     return arrays, coordinates
-
-
-def constant_of(ratio: np.ndarray) -> np.ndarray:
-    """Return the constant that a ratio of norms tells.
-
-    Parameters
-    ----------
-    ratio : array
-        Squared norm of the incoming weights over that of the outgoing ones.
-
-    Returns
-    -------
-    array
-        In units of the loss.
-
-    Examples
-    --------
-    >>> constant_of(np.array([4.0, 2.5])).tolist()
-    [0.0, 2.0]
-    """
-    return (INPUTS - OUTPUTS * ratio) / (ratio - 1)
 
 
 def _ratio(constant: np.ndarray) -> np.ndarray:

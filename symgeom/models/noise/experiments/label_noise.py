@@ -87,7 +87,9 @@ def measure(steps: int, draws: int) -> Labelled:
         )
         runs.append(observed)
     followed = gathered(runs, MEANINGS, dimensions=PATH, networks=counts)
-    meaning = {"entry": ("loss^2", "entries of the difference of both sides of the balance")}
+    meaning = {
+        "entry": ("loss^2 / weight^2", "entries of the difference of both sides of the balance")
+    }
     entries = gathered(runs, meaning, dimensions=(*PATH, "number"), networks=counts)
     coordinates = {
         "descent": LabelledArray("descent", list(METHODS), "1", "how it is descended"),

@@ -102,6 +102,8 @@ def measure(steps: int, draws: int) -> Labelled:
     at_start = [[start_sharpness(width, name) for name in INITIALISATIONS] for width in WIDTHS]
     in_the_end = [end_sharpness(width) for width in WIDTHS]
     arrays["start_theory"] = LabelledArray(axes[1:3], at_start, unit, f"{meaning}, mean of starts")
+    printed = [2.0 * min(width, SIZE) * SIZE for width in WIDTHS]
+    arrays["end_printed"] = LabelledArray("width", printed, unit, f"{meaning}, as in the source")
     arrays["end_theory"] = LabelledArray("width", in_the_end, unit, f"{meaning}, in the end")
     coordinates = {
         "descent": LabelledArray("descent", list(METHODS), "1", "how it is descended"),

@@ -30,6 +30,9 @@ from symgeom.models.noise.linear.two_layers import (
 )
 
 SPLITS = (0.2, 0.35, 0.5, 0.75, 1.0, 1.5)
+FINE = (0.1, 1.7, 41)
+"""First and last of the splits, and their number, for a smooth line of the closed forms."""
+
 SIZE = 10
 """Inputs, units and outputs."""
 
@@ -100,7 +103,11 @@ def measure(steps: int, draws: int) -> Labelled:
         "split": LabelledArray("split", list(SPLITS), "1", "variance of one half of the inputs"),
         "step": LabelledArray("record", records, "1", "steps of descent"),
     }
-    return followed | _theory(split_teacher(splits, SIZE)), coordinates
+    fine = torch.linspace(FINE[0], FINE[1], FINE[2], dtype=torch.float64)
+    meaning = "variance of one half of the inputs"
+    coordinates["fine_split"] = LabelledArray("fine_split", fine.numpy(), "1", meaning)
+    closed = _theory(splits, "split", "theory") | _theory(fine, "fine_split", "curve")
+    return followed | closed, coordinates
 
 
 def split_teacher(splits: Tensor, size: int) -> Teacher:
@@ -160,24 +167,25 @@ def _start(draws: int) -> list[Tensor]:
     return [layer.repeat(len(SPLITS), 1, 1) for layer in (STRETCH * incoming, outgoing)]
 
 
-def _theory(teacher: Teacher) -> dict[str, LabelledArray]:
-    """Return the closed forms; NaN where nothing is predicted."""
+def _theory(splits: Tensor, dimension: str, ending: str) -> dict[str, LabelledArray]:
+    """Return the closed forms for some splits; NaN where nothing is predicted."""
+    teacher = split_teacher(splits, SIZE)
     inputs = torch.diag_embed(teacher.inputs**2)
     noise = torch.diag_embed(teacher.noise**2)
     runs = []
     for method in METHODS.values():
         gradients = _gradients(inputs, noise, method)
         if gradients is None:
-            nothing = torch.full((len(SPLITS),), torch.nan)
-            runs.append({"ratio_theory": nothing, "sharpness_theory": nothing})
+            nothing = torch.full_like(splits, torch.nan)
+            runs.append(dict.fromkeys(MEANINGS, nothing))
         else:
             pair = equilibrium(teacher.target, gradients)
-            closed = {"ratio_theory": norm_ratio(pair), "sharpness_theory": sharpness(pair, inputs)}
-            runs.append(closed)
-    meanings = {}
-    for name, (unit, meaning) in MEANINGS.items():
-        meanings[f"{name}_theory"] = (unit, f"{meaning}, in closed form")
-    return gathered(runs, meanings, dimensions=("descent", "split"), networks=(len(SPLITS),))
+            runs.append({"ratio": norm_ratio(pair), "sharpness": sharpness(pair, inputs)})
+    closed = gathered(runs, MEANINGS, dimensions=("descent", dimension), networks=(len(splits),))
+    return {
+        f"{name}_{ending}": array._replace(meaning=f"{array.meaning}, in closed form")
+        for name, array in closed.items()
+    }
 
 
 def _gradients(inputs: Tensor, noise: Tensor, method: Method) -> Gradients | None:
