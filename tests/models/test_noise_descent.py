@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from symgeom.ground.randomness import stream
-from symgeom.models.noise.descent import batch_moment, descend_losses, gradients_of
+from symgeom.models.noise.descent import batch_moment, descend_losses, slopes_of
 from symgeom.models.noise.scale_invariant import (
     crossed,
     direction,
@@ -54,7 +54,7 @@ def test_free_lengths_change_no_output_and_no_other_does(function):
 @pytest.mark.parametrize("function", FREE_LENGTHS)
 def test_free_lengths_change_by_the_squared_gradient_and_decay(function):
     """C' = (1 - eta wd)^2 C + eta^2 |g|^2, step by step."""
-    gradients = gradients_of(squared_losses(function), lambda: DATA)
+    gradients = slopes_of(squared_losses(function), lambda: DATA)
     rate, decay = 0.1, 0.05
     weights = networks(function)
     for _ in range(20):
@@ -80,11 +80,11 @@ def test_free_lengths_change_by_the_squared_gradient_and_decay(function):
 def test_gradients_are_those_of_each_network_alone():
     losses = squared_losses(layerwise)
     weights = networks(layerwise)
-    slopes = gradients_of(losses, lambda: DATA)(weights)
+    slopes = slopes_of(losses, lambda: DATA)(weights)
     for network in range(NETWORKS):
         one = {name: weight[[network]] for name, weight in weights.items()}
         batch = (DATA[0][[network]], DATA[1][[network]])
-        alone = gradients_of(losses, lambda batch=batch: batch)(one)
+        alone = slopes_of(losses, lambda batch=batch: batch)(one)
         for name, slope in alone.items():
             torch.testing.assert_close(slope[0], slopes[name][network], rtol=EXACT, atol=1e-15)
 
@@ -97,7 +97,7 @@ def test_the_moment_of_a_batch_is_that_of_all_batches():
     squares = []
     for pair in torch.cartesian_prod(torch.arange(5), torch.arange(5)):
         batch = (samples[0][:, pair], samples[1][:, pair])
-        slopes = gradients_of(losses, lambda batch=batch: batch)(weights)
+        slopes = slopes_of(losses, lambda batch=batch: batch)(weights)
         squares.append(sum(slope.square().sum() for slope in slopes.values()))
     moment = batch_moment(losses, weights, samples, batch_size=2)
     torch.testing.assert_close(moment[0], torch.stack(squares).mean(), rtol=EXACT, atol=0)

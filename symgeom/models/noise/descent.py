@@ -19,7 +19,7 @@ Losses = Callable[[Weights, Batch], Tensor]
 """From weights and a batch to the mean loss of each network, shape (network,)."""
 
 
-def gradients_of(losses: Losses, batches: Callable[[], Batch]) -> Callable[[Weights], Weights]:
+def slopes_of(losses: Losses, batches: Callable[[], Batch]) -> Callable[[Weights], Weights]:
     """Return a function that differentiates the losses of a new batch at every call.
 
     Parameters
@@ -40,7 +40,7 @@ def gradients_of(losses: Losses, batches: Callable[[], Batch]) -> Callable[[Weig
     >>> def losses(weights, batch):
     ...     inputs, targets = batch
     ...     return (weights["a"] * inputs - targets).square().mean(1)
-    >>> slopes = gradients_of(losses, lambda: batch)({"a": torch.ones(1, 1)})
+    >>> slopes = slopes_of(losses, lambda: batch)({"a": torch.ones(1, 1)})
     >>> slopes["a"].tolist()
     [[-4.0]]
     """
@@ -88,7 +88,7 @@ def batch_moment(losses: Losses, weights: Weights, samples: Batch, *, batch_size
     networks, count = targets.shape[:2]
     single = (inputs.flatten(0, 1)[:, None], targets.flatten(0, 1)[:, None])
     copies = {name: weight.repeat_interleave(count, 0) for name, weight in weights.items()}
-    of_samples = gradients_of(losses, lambda: single)(copies)
+    of_samples = slopes_of(losses, lambda: single)(copies)
     rows = [slope.reshape(networks, count, -1) for slope in of_samples.values()]
     slopes = torch.cat(rows, 2)
     square_of_mean = slopes.mean(1).square().sum(1)
@@ -112,7 +112,7 @@ def descend_losses(
     weights : mapping of str to Tensor
         Where the networks start; not modified.
     gradients : callable
-        From weights to their gradients, from :func:`gradients_of` for instance.
+        From weights to their gradients, from :func:`slopes_of` for instance.
     learning_rate : float
         Size of a step.
     records : sequence of int

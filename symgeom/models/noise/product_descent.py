@@ -118,7 +118,7 @@ def descend_product(
     Returns
     -------
     outgoing, incoming : arrays of float64, shape (record, run)
-        The weights along the way.
+        The weights along the way; NaN or infinite once a run diverged.
 
     Examples
     --------
@@ -139,15 +139,16 @@ def descend_product(
     u_records = []
     w_records = []
     done = 0
-    for record in records:
-        for _ in range(done, record):
-            squares, products = line.batches(len(u), steps.batch_size, generator)
-            slope = 2 * (squares * u * w - products)
-            u_velocity = steps.momentum * u_velocity + slope * w + steps.weight_decay * u
-            w_velocity = steps.momentum * w_velocity + slope * u + steps.weight_decay * w
-            u = u - steps.learning_rate * u_velocity
-            w = w - steps.learning_rate * w_velocity
-        done = record
-        u_records.append(u)
-        w_records.append(w)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for record in records:
+            for _ in range(done, record):
+                squares, products = line.batches(len(u), steps.batch_size, generator)
+                slope = 2 * (squares * u * w - products)
+                u_velocity = steps.momentum * u_velocity + slope * w + steps.weight_decay * u
+                w_velocity = steps.momentum * w_velocity + slope * u + steps.weight_decay * w
+                u = u - steps.learning_rate * u_velocity
+                w = w - steps.learning_rate * w_velocity
+            done = record
+            u_records.append(u)
+            w_records.append(w)
     return np.stack(u_records), np.stack(w_records)

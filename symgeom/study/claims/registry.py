@@ -18,6 +18,7 @@ from symgeom.study.claims import (
     noise,
     noise_flow,
     noise_linear,
+    noise_nonlinear,
     orbits,
     simplices,
     star,
@@ -47,6 +48,7 @@ FILES = (
     theory,
     noise_linear,
     noise_flow,
+    noise_nonlinear,
 )
 """One file per question."""
 

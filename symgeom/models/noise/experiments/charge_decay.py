@@ -81,7 +81,7 @@ def measure(steps: int, draws: int) -> Labelled:
         "log_charge": LabelledArray(
             ("recipe", "share", "draw"), paths, "1", "mean logarithm of the charge over the runs"
         ),
-        "slope": LabelledArray(axes, slopes, "1/step", "how fast that falls"),
+        "slope": LabelledArray(axes, np.stack(slopes), "1/step", "how fast that falls"),
         "predicted": LabelledArray(
             axes, predictions, "1/step", "the same in closed form, averaged over what SGD visits"
         ),

@@ -25,6 +25,9 @@ LINES = {"weak signal": Line(0.1, 2.0), "strong signal": Line(1.0, 0.5)}
 RATIOS = (0.3, 0.6, 0.9, 1.1, 1.4, 2.0)
 """Temperatures, over the critical one."""
 
+LAW_RATIOS = np.linspace(0.3, 0.99, 24)
+"""Temperatures at which there is a stationary law."""
+
 RUNS = 400
 """Runs of a draw, at every temperature."""
 
@@ -74,6 +77,9 @@ def measure(steps: int, draws: int) -> Labelled:
         "temperature": LabelledArray(
             "temperature", list(RATIOS), "1", "temperature, over the critical one"
         ),
+        "law_temperature": LabelledArray(
+            "law_temperature", LAW_RATIOS, "1", "temperature, over the critical one"
+        ),
         "data": LabelledArray("data", list(LINES), "1", "slope and noise of the data"),
         "probability": LabelledArray("probability", list(PROBABILITIES), "1", "of a quantile"),
         "bin": LabelledArray("bin", (EDGES[1:] + EDGES[:-1]) / 2, "1", "logarithm of v, middle"),
@@ -87,19 +93,22 @@ def _collapses(steps: int, draws: int) -> dict[str, LabelledArray]:
     line = LINES["weak signal"]
     moments = line.moments()
     fractions = []
-    theory = []
+    diverged = []
     for ratio in RATIOS:
         temperature = ratio * critical_temperature(moments)
         products = _products(line, Steps(temperature), draws * RUNS, [steps])
-        fractions.append((products[-1].reshape(draws, RUNS) < COLLAPSED).mean(1))
-        if ratio < 1:
-            theory.append(stationary_law(moments, temperature).probability_below(COLLAPSED))
-        else:
-            theory.append(1.0)
+        ends = products[-1].reshape(draws, RUNS)
+        fractions.append((ends < COLLAPSED).mean(1))
+        diverged.append((~np.isfinite(ends)).mean(1))
+    critical = critical_temperature(moments)
+    laws = [stationary_law(moments, ratio * critical) for ratio in LAW_RATIOS]
+    theory = [law.probability_below(COLLAPSED) for law in laws]
+    axes = ("temperature", "draw")
     words = f"fraction of runs whose product of weights is below {COLLAPSED:g}"
     return {
-        "collapsed": LabelledArray(("temperature", "draw"), fractions, "1", words),
-        "collapsed_theory": LabelledArray("temperature", theory, "1", f"{words}, after all time"),
+        "collapsed": LabelledArray(axes, np.stack(fractions), "1", words),
+        "diverged": LabelledArray(axes, np.stack(diverged), "1", "fraction of runs that diverged"),
+        "collapsed_theory": LabelledArray("law_temperature", theory, "1", f"{words}, in the law"),
         "runs": LabelledArray((), np.array(RUNS), "1", "runs of a draw"),
     }
 
