@@ -24,7 +24,7 @@ def cross_sums(run: SampleGradients, leg: Leg, size: int, *, by_entry: bool) -> 
 
     Parameters
     ----------
-    run : Products or Rows
+    run : Products, Lookups or Rows
         Gradients of some samples on the tensor of the leg.
     leg : Leg
         Where the units lie.
