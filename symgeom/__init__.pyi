@@ -103,6 +103,7 @@ from .dynamics.noise import NoiseEquilibrium as NoiseEquilibrium
 from .dynamics.noise import NoiseForce as NoiseForce
 from .dynamics.noise import noise_equilibrium as noise_equilibrium
 from .dynamics.noise import noise_force as noise_force
+from .dynamics.noise import noise_force_of_batches as noise_force_of_batches
 
 # learning
 from .learning.networks.initial_charges import charge_moments as charge_moments

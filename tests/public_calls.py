@@ -179,6 +179,15 @@ CALLS = {
         weight_decay=0.01,
     ),
     "noise_force": call(symgeom.noise_force, spec=SPEC, problem=PROBLEM, params=A),
+    "noise_force_of_batches": call(
+        symgeom.noise_force_of_batches,
+        "generator",
+        spec=SPEC,
+        problem=PROBLEM,
+        params=A,
+        batch_size=2,
+        batches=4,
+    ),
     "optimise_path": Call(
         symgeom.optimise_path,
         {

@@ -1,6 +1,7 @@
 """The noise of SGD: the force with which it pushes every unit, and where that force vanishes."""
 
 from symgeom.dynamics.noise.balancing import Balance, balance
+from symgeom.dynamics.noise.batch_force import noise_force_of_batches
 from symgeom.dynamics.noise.equilibrium import (
     NoiseEquilibrium,
     decay_ratio,
@@ -22,5 +23,6 @@ __all__ = [
     "gradient_variance",
     "noise_equilibrium",
     "noise_force",
+    "noise_force_of_batches",
     "unit_displacements",
 ]

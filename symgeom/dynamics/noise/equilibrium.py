@@ -122,12 +122,17 @@ def decay_ratio(
     >>> decay_ratio(learning_rate=0.5, batch_size=4, weight_decay=0.25, momentum=0.5)
     2.0
     """
-    positive = learning_rate > 0 and batch_size >= 1
-    if not positive or not weight_decay >= 0 or not 0 <= momentum < 1:
+    if not learning_rate > 0:
         raise SymgeomError(
-            f"Cannot weigh decay against noise for learning rate {learning_rate}, batch size "
-            f"{batch_size}, weight decay {weight_decay}, momentum {momentum}: the first two must "
-            "be positive, the third not negative, the last in [0, 1)."
+            f"Cannot weigh decay against noise for learning rate {learning_rate}: noise and decay "
+            "act in steps of positive length. At 0 nothing moves, and charges stay as they are: "
+            "give the rate of a training."
+        )
+    if not batch_size >= 1 or not weight_decay >= 0 or not 0 <= momentum < 1:
+        raise SymgeomError(
+            f"Cannot weigh decay against noise for batch size {batch_size}, weight decay "
+            f"{weight_decay}, momentum {momentum}: the first must be 1 or more, the second not "
+            "negative, the last in [0, 1)."
         )
     return 2 * weight_decay * batch_size * (1 - momentum) / learning_rate
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
 from symgeom.ground.modules import call_module
-from symgeom.ground.types import Parameters
+from symgeom.ground.types import Parameters, precision
 from symgeom.landscape.problem import Problem
 from symgeom.landscape.sample_gradients.apart import PROBES, check_apart
 from symgeom.landscape.sample_gradients.layers import Layer, Table, Use, describe, read
@@ -184,28 +184,6 @@ class Watch:
         return by_tensor
 
 
-def precision(params: Parameters) -> torch.dtype:
-    """Return the floating-point type of a network.
-
-    Parameters
-    ----------
-    params : Parameters
-        One network.
-
-    Returns
-    -------
-    torch.dtype
-        That of its first tensor of real numbers.
-
-    Examples
-    --------
-    >>> precision({"count": torch.tensor(1), "weight": torch.ones(1).double()})
-    torch.float64
-    """
-    real = (tensor.dtype for tensor in params.values() if tensor.is_floating_point())
-    return next(real)
-
-
 class _Kept:
     """Counts the memory that autograd keeps of some samples."""
 
@@ -254,8 +232,8 @@ def _recorder(calls: list[Call], layer: Layer | Table) -> Callable[..., Tensor]:
 
 
 def _agree(gradient: Tensor, expected: Tensor) -> bool:
-    largest = float(expected.abs().max())
-    return torch.allclose(gradient, expected, rtol=TOLERANCE, atol=TOLERANCE * largest)
+    atol = TOLERANCE * float(expected.nan_to_num().abs().max())
+    return torch.allclose(gradient, expected, rtol=TOLERANCE, atol=atol, equal_nan=True)
 
 
 def _layers(module: nn.Module, trainable: Collection[str]) -> dict[str, Layer | Table]:
