@@ -114,6 +114,15 @@ CALLS = {
     ),
     "curve_along": call(symgeom.curve_along, path=LINE, kind="polygonal", bends=1),
     "discover": call(symgeom.discover, module=MODULE, example=INPUTS, within_heads=False),
+    "equilibrium_of_force": call(
+        symgeom.equilibrium_of_force,
+        spec=EXACT,
+        params=A,
+        force=symgeom.noise_force(EXACT, PROBLEM, A),
+        learning_rate=0.1,
+        batch_size=4.0,
+        weight_decay=0.01,
+    ),
     "escape_angle": call(
         symgeom.escape_angle,
         "generator",

@@ -11,16 +11,17 @@ from torch import nn
 from symgeom.dynamics.charge import charges
 from symgeom.dynamics.noise import (
     effective_batch_size,
+    equilibrium_of_force,
+    noise_equilibrium,
     noise_force,
     noise_force_of_batches,
-    unit_displacements,
 )
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import parameters
 from symgeom.landscape.problem import Problem
 from symgeom.symmetry.bilinear import pairing
-from symgeom.symmetry.group import GroupElement, act, identity
+from symgeom.symmetry.group import act
 from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
 
 WIDTHS = (5, 7, 6, 3)
@@ -146,17 +147,40 @@ def test_a_heavy_ball_with_batch_norm_keeps_its_account():
 
 def test_a_network_with_batch_norm_moves_to_its_equilibrium():
     landscape, params = normed()
-    spec = SymmetrySpec((BEHIND,))
-    recipe = {"batch_size": 8, "batches": 40}
-    force = noise_force_of_batches(spec, landscape, params, **recipe, generator=stream("there"))
-    away = unit_displacements(spec, params, force, decay=0.01)["behind"]
-    assert float(away.abs().min()) > 1e-3
-    element = GroupElement(identity(spec).permutations, {"behind": away.exp()})
-    there = act(spec, element, params)
+    size = effective_batch_size(8, samples=40)
+    recipe = {"learning_rate": 0.1, "batch_size": size, "weight_decay": 0.01}
+
+    def measured(network):
+        force = noise_force_of_batches(
+            NORMED, landscape, network, batch_size=8, batches=40, generator=stream("there")
+        )
+        return equilibrium_of_force(NORMED, network, force, **recipe)
+
+    before = measured(params)
+    assert float(before.displacement["behind"].abs().min()) > 1e-3
+    there = act(NORMED, before.joint.element, params)
     torch.testing.assert_close(landscape.loss(there), landscape.loss(params), rtol=EXACT, atol=0)
-    again = noise_force_of_batches(spec, landscape, there, **recipe, generator=stream("there"))
-    left = unit_displacements(spec, there, again, decay=0.01)["behind"]
-    assert float(left.abs().max()) < 1e-11
+    after = measured(there)
+    for name in ("before", "behind"):
+        assert float(after.displacement[name].abs().max()) < 1e-10
+    # Without decay, what batch norm reads grows for ever.
+    recipe["weight_decay"] = 0.0
+    assert set(measured(params).verdicts()["before"]) == {"grows"}
+    with pytest.raises(SymgeomError, match="which units are fast: of a force that was given"):
+        before.phases()
+    assert before.phases(100.0)["behind"][0].startswith(("noise-dominated", "decay-dominated"))
+
+
+def test_a_force_that_is_known_gives_the_same_equilibrium():
+    params, landscape = network(*WIDTHS), Problem(mlp(*WIDTHS), *batch(40, 5, 3))
+    recipe = {"learning_rate": 0.1, "batch_size": 8, "weight_decay": 0.01}
+    whole = noise_equilibrium(SPEC, landscape, params, **recipe)
+    given = equilibrium_of_force(SPEC, params, noise_force(SPEC, landscape, params), **recipe)
+    for name in ("hidden1", "hidden2"):
+        for part in ("displacement", "standard_error", "finite_steps", "noise_share", "steps"):
+            assert torch.equal(getattr(whole, part)[name], getattr(given, part)[name])
+        scales = whole.joint.element.scales[name]
+        assert torch.equal(scales, given.joint.element.scales[name])
 
 
 def test_dropout_is_part_of_the_noise():

@@ -97,7 +97,7 @@ def noise_force_of_batches(
     ...     spec, problem, params, batch_size=2, batches=200, generator=Generator().manual_seed(0)
     ... )
     >>> force.variance["hidden1"].flatten() / torch.tensor([25, 4])  # the mean is 2 / 3
-    tensor([0.6611, 0.6611], dtype=torch.float64)
+    tensor([0.6700, 0.6700], dtype=torch.float64)
     """
     check_spec(spec, params)
     check_finite(params, "the network")

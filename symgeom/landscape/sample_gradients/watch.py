@@ -77,7 +77,7 @@ class Watch:
         self.rest = tuple(name for name in trainable if name not in self.names)
         formed = sum(params[name].nbytes for name in self.rest)
         weights = sum(params[name].nbytes for name in trainable)
-        self.at_once = max(1, max(BLOCK_BYTES, 2 * weights) // (kept + formed))
+        self.at_once = max(1, max(BLOCK_BYTES, 2 * weights) // max(1, kept + formed))
 
     def gradients(self, inputs: Tensor, targets: Tensor) -> dict[str, SampleGradients]:
         """Return the gradients of some samples, on the weights where they need not be formed.
@@ -141,6 +141,10 @@ class Watch:
         with saved_tensors_hooks(kept.note, _as_it_is):
             losses, calls = self._watched(few.inputs, few.targets)
         calls, names = _readable(calls, samples=len(losses))
+        per_sample = kept.bytes // len(losses)
+        if not names:
+            self._layers = {}
+            return per_sample
         gradients = self._read(calls, losses, names)
         weights = [self._theta[name] for name in names]
         samples = [one_by_one(gradients[name]) for name in names]
@@ -156,7 +160,7 @@ class Watch:
             if layer.weight in self.names or layer.bias in self.names:
                 proven[path] = layer
         self._layers = proven
-        return kept.bytes // len(losses)
+        return per_sample
 
     def _read(
         self, calls: Sequence[Call], losses: Tensor, names: Sequence[str]
