@@ -121,6 +121,8 @@ from .dynamics.noise import predicted_path as predicted_path
 from .dynamics.noise import BrokenEquilibrium as BrokenEquilibrium
 from .dynamics.noise import broken_equilibrium as broken_equilibrium
 from .dynamics.rotation import angular_momentum as angular_momentum
+from .dynamics.noise import equilibrium_of_force as equilibrium_of_force
+from .dynamics.noise import noise_force_of_batches as noise_force_of_batches
 
 # learning
 from .learning.networks.initial_charges import charge_moments as charge_moments

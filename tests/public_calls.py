@@ -136,6 +136,15 @@ CALLS = {
     "curve_along": call(symgeom.curve_along, path=LINE, kind="polygonal", bends=1),
     "discover": call(symgeom.discover, module=MODULE, example=INPUTS, within_heads=False),
     "equal_units": call(symgeom.equal_units, spec=SPEC, group="hidden1", first=0, second=1, sign=1),
+    "equilibrium_of_force": call(
+        symgeom.equilibrium_of_force,
+        spec=EXACT,
+        params=A,
+        force=symgeom.noise_force(EXACT, PROBLEM, A),
+        learning_rate=0.1,
+        batch_size=4.0,
+        weight_decay=0.01,
+    ),
     "escape_angle": call(
         symgeom.escape_angle,
         "generator",
@@ -233,6 +242,15 @@ CALLS = {
     ),
     "noise_force": call(symgeom.noise_force, spec=SPEC, problem=PROBLEM, params=A),
     "noise_gauge": call(symgeom.noise_gauge, spec=EXACT, problem=PROBLEM, params=A),
+    "noise_force_of_batches": call(
+        symgeom.noise_force_of_batches,
+        "generator",
+        spec=SPEC,
+        problem=PROBLEM,
+        params=A,
+        batch_size=2,
+        batches=4,
+    ),
     "optimise_path": Call(
         symgeom.optimise_path,
         {

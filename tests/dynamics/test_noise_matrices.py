@@ -290,6 +290,17 @@ def test_matrices_and_units_together_come_to_rest_where_a_minimiser_does(name):
     assert math.isclose(after.joint.before, before.joint.after, rel_tol=1e-12)
 
 
+def test_covariances_that_are_too_many_to_be_kept_apart_are_measured_again(monkeypatch):
+    spec, landscape, params = case("and a rectifier")
+    at_once = noise_equilibrium(spec, landscape, params, **RECIPE).joint
+    monkeypatch.setattr("symgeom.dynamics.noise.matrices.ENTRY_BYTES", 0)
+    assert {len(x) for x in matrix_force(spec, landscape, params).covariance["hidden1"]} == {1}
+    in_turns = noise_equilibrium(spec, landscape, params, **RECIPE).joint
+    assert in_turns.sweeps > at_once.sweeps
+    for name, scale in at_once.element.scales.items():
+        torch.testing.assert_close(in_turns.element.scales[name], scale, rtol=1e-10, atol=1e-11)
+
+
 def test_over_wide_layers_have_directions_that_shrink_for_ever():
     """Four units between five inputs and two outputs: two of them make nothing."""
     module = randomised(nn.Sequential(nn.Linear(5, 4, bias=False), nn.Linear(4, 2, bias=False)))

@@ -10,17 +10,17 @@ Ziyin et al., "Parameter symmetry and noise equilibrium of SGD" (2402.07193), eq
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from symgeom.dynamics.noise.folds import Folds, spread_without
 from symgeom.ground.checks import SymgeomError, check_finite
 from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters, cast
 from symgeom.landscape.problem import Problem
-from symgeom.landscape.sample_gradients import FOLDS, Samples, gradient_moments
+from symgeom.landscape.sample_gradients import Samples, check_silent, gradient_moments
 from symgeom.symmetry.bilinear import charged_groups
 from symgeom.symmetry.spec import SymmetrySpec, check_spec, take
 
@@ -54,7 +54,10 @@ class NoiseForce:
         How many there are.
     heaviest : float
         Which share of the variance of all weights is due to the hundredth of the samples that are
-        furthest from the mean gradient; NaN without any variance.
+        furthest from the mean gradient; NaN without any variance, or of mini-batches.
+    batch_size : int or None
+        Size of the mini-batches that it was measured with, and for which it holds; None if it was
+        measured with single samples, and holds for every size.
     """
 
     variance: dict[str, Tensor]
@@ -63,6 +66,7 @@ class NoiseForce:
     entries: dict[str, Tensor]
     samples: int
     heaviest: float
+    batch_size: int | None = None
 
     def standard_error(self) -> dict[str, Tensor]:
         """Return how sure the variance is, for all data of which the samples are a part.
@@ -103,7 +107,7 @@ def gradient_variance(problem: Problem, params: Parameters) -> dict[str, Tensor]
     variances = {}
     for name, square in moments.square.items():
         variance = square - moments.mean[name] ** 2
-        variances[name] = _with_digits(variance, square)
+        variances[name] = with_digits(variance, square)
     return variances
 
 
@@ -150,17 +154,13 @@ def noise_force(spec: SymmetrySpec, problem: Problem, params: Parameters) -> Noi
     check_spec(spec, params)
     check_finite(params, "the network")
     count = len(problem.targets)
-    if count == 1:
-        raise SymgeomError(
-            "Cannot measure the noise of SGD on 1 sample: the theory takes the variance over "
-            "samples, and there is none. Give more; without noise, charges move by weight decay "
-            "and by the finite step alone."
-        )
+    check_several(count)
     theta = cast(params, torch.float64)
     samples = Samples(problem, theta)
+    check_silent(problem, theta)
     mean = samples.mean()
     moved = charged_groups(spec.exact().trained(problem.trainable), "positive")
-    folds = _Folds()
+    folds = Folds()
     spread = {name: torch.zeros_like(tensor) for name, tensor in mean.items()}
     distances = torch.zeros(count, dtype=torch.float64)
     done = 0
@@ -176,7 +176,7 @@ def noise_force(spec: SymmetrySpec, problem: Problem, params: Parameters) -> Noi
     entries = {}
     for name, amount in spread.items():
         variance = amount / count
-        entries[name] = _with_digits(variance, variance + mean[name] ** 2)
+        entries[name] = with_digits(variance, variance + mean[name] ** 2)
     squares = {name: tensor**2 for name, tensor in mean.items()}
     return NoiseForce(
         variance=leg_sums(moved, entries),
@@ -188,29 +188,29 @@ def noise_force(spec: SymmetrySpec, problem: Problem, params: Parameters) -> Noi
     )
 
 
-def spread_without(estimates: Tensor) -> Tensor:
-    """Return the standard error of an estimate, from those that leave out a block each.
+def check_several(samples: int) -> None:
+    """Raise unless there are samples to differ from each other.
 
     Parameters
     ----------
-    estimates : Tensor, shape (block, ...)
-        Of blocks of equal size, at least nearly.
+    samples : int
+        How many.
 
-    Returns
-    -------
-    Tensor, shape (...)
-        NaN for a single block.
+    Raises
+    ------
+    SymgeomError
+        If there is one.
 
     Examples
     --------
-    >>> sample = torch.tensor([1.0, 2.0, 6.0])
-    >>> spread_without((sample.sum() - sample) / 2), sample.std() / 3**0.5
-    (tensor(1.5275), tensor(1.5275))
+    >>> check_several(2)
     """
-    count = len(estimates)
-    if count == 1:
-        return torch.full_like(estimates[0], math.nan)
-    return estimates.std(0, correction=0) * (count - 1) ** 0.5
+    if samples == 1:
+        raise SymgeomError(
+            "Cannot measure the noise of SGD on 1 sample: the theory takes the variance over "
+            "samples, and there is none. Give more; without noise, charges move by weight decay "
+            "and by the finite step alone."
+        )
 
 
 def leg_sums(spec: SymmetrySpec, amounts: Parameters) -> dict[str, Tensor]:
@@ -248,39 +248,28 @@ def leg_sums(spec: SymmetrySpec, amounts: Parameters) -> dict[str, Tensor]:
     return sums
 
 
-def _with_digits(variance: Tensor, square: Tensor) -> Tensor:
-    """Return a variance that is zero where its difference of squares has no digits left."""
+def with_digits(variance: Tensor, square: Tensor) -> Tensor:
+    """Return a variance that is zero where its difference of squares has no digits left.
+
+    Parameters
+    ----------
+    variance : Tensor
+        The mean square minus the square of the mean.
+    square : Tensor
+        The mean square.
+
+    Returns
+    -------
+    Tensor
+        The variance.
+
+    Examples
+    --------
+    >>> with_digits(torch.tensor([1e-16, 0.5]), torch.tensor([1.0, 1.0]))
+    tensor([0.0000, 0.5000])
+    """
     has_digits = variance > ROUNDING * square
     return torch.where(has_digits, variance, torch.zeros_like(variance))
-
-
-class _Folds:
-    """Sums over folds, from which means without one of them are made.
-
-    Folds have sizes: numbers of samples, or degrees of freedom.
-    """
-
-    def __init__(self) -> None:
-        self._sums: dict[str, Tensor] = {}
-        self._sizes = torch.zeros(FOLDS, dtype=torch.float64)
-
-    def add(self, fold: int, size: float, amounts: Mapping[str, Tensor]) -> None:
-        """Add to a fold."""
-        for name, amount in amounts.items():
-            if name not in self._sums:
-                self._sums[name] = torch.zeros(FOLDS, *amount.shape).to(amount)
-            self._sums[name][fold] += amount
-        self._sizes[fold] += size
-
-    def without(self) -> dict[str, Tensor]:
-        """Return the means without one fold, fold by fold."""
-        used = self._sizes > 0
-        others = (self._sizes.sum() - self._sizes)[used]
-        without = {}
-        for name, sums in self._sums.items():
-            rest = (sums.sum(0) - sums[used]).clamp(min=0)
-            without[name] = rest / others[:, None, None].to(rest)
-        return without
 
 
 def _share_of_the_heaviest(distances: Tensor, entries: Parameters) -> float:

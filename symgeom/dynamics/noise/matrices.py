@@ -6,9 +6,10 @@ sample gradients of every two units, summed over the entries that they own on a 
 .. math:: N_{ik} = \sum_m \mathrm{Cov}\big(g_i(m), g_k(m)\big) .
 
 Where units of other groups own some of these entries, the covariances stay apart entry by entry,
-so that they are known wherever those units are scaled. Two linear groups that share entries (three
-linear layers in a row) would need the products of all entries of their tensor; these are measured
-again at each network instead.
+so that they are known wherever those units are scaled: unless that takes too much memory. Two
+linear groups that share entries (three linear layers in a row) would need the products of all
+entries of their tensor. Where covariances are not known they are measured again, at the network
+that has moved.
 """
 
 from collections.abc import Sequence
@@ -24,6 +25,9 @@ from symgeom.landscape.sample_gradients import Block, blocks
 from symgeom.landscape.sample_gradients.cross import cross_sums
 from symgeom.symmetry.bilinear import charged_groups
 from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup, put, take
+
+ENTRY_BYTES = 2**28
+"""Memory (bytes) that the covariances of a linear group may take that are kept entry by entry."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +86,7 @@ def matrix_force(spec: SymmetrySpec, problem: Problem, params: Parameters) -> Ma
     mean = problem.gradient(params)
     sums = {}
     for group in mixed.groups:
-        sums[group.name] = _Sums(group, mean, by_entry=scaled_legs(spec, group, params))
+        sums[group.name] = _Sums(group, mean, by_entry=legs_by_entry(spec, group, params))
     for block in blocks(problem, params):
         for of_group in sums.values():
             of_group.add(block)
@@ -182,6 +186,40 @@ def scaled_legs(spec: SymmetrySpec, group: UnitGroup, params: Parameters) -> tup
         marks = scaled.get(leg.tensor, torch.zeros_like(params[leg.tensor]))
         legs.append(bool(take(marks, leg, group.size).any()))
     return tuple(legs)
+
+
+def legs_by_entry(spec: SymmetrySpec, group: UnitGroup, params: Parameters) -> tuple[bool, ...]:
+    """Return of every leg of a group whether its covariances are kept entry by entry.
+
+    Parameters
+    ----------
+    spec : SymmetrySpec
+        The groups that move.
+    group : UnitGroup
+        One of them, that matrices mix.
+    params : Parameters
+        One network.
+
+    Returns
+    -------
+    tuple of bool
+        All of the legs where units of other groups are scaled, if these together take no more than
+        :data:`ENTRY_BYTES`; none otherwise.
+
+    Examples
+    --------
+    >>> pair = UnitGroup("h", 1, (Leg("in", 0), Leg("out", 1, power=-1)), scale="linear")
+    >>> weights = {"in": torch.ones(1, 3), "out": torch.ones(2, 1)}
+    >>> legs_by_entry(SymmetrySpec((pair, UnitGroup("k", 2, (Leg("out", 0),)))), pair, weights)
+    (False, True)
+    """
+    scaled = scaled_legs(spec, group, params)
+    needed = 0
+    for leg, shared in zip(group.legs, scaled, strict=True):
+        if shared:
+            entries = take(params[leg.tensor], leg, group.size)
+            needed += group.size * entries.nbytes
+    return scaled if needed <= ENTRY_BYTES else (False,) * len(scaled)
 
 
 def mark(marks: dict[str, Tensor], leg: Leg, size: int, params: Parameters) -> None:

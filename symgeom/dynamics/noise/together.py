@@ -7,8 +7,9 @@ together (:mod:`symgeom.dynamics.noise.balancing`), then one linear group after 
 a scale multiplies the gradients of single samples on its entries, a matrix mixes those of its
 units. It needs the covariances of units entry by entry, and nothing else, unless two linear groups
 own the same entries: to mix both axes of one tensor needs the covariance of all of its entries.
-Such groups take turns, and after each turn the noise is measured at the network as it is then. A
-group that owns both axes of one tensor (a layer that is applied twice) has turns of one visit.
+Such groups take turns, and after each turn the noise is measured at the network as it is then. So
+do units and a linear group whose covariances are too many to be kept apart. A group that owns both
+axes of one tensor (a layer that is applied twice) has turns of one visit.
 """
 
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ from symgeom.dynamics.noise.force import gradient_variance
 from symgeom.dynamics.noise.matrices import (
     MatrixForce,
     by_side,
+    legs_by_entry,
     mark,
     matrix_force,
     scaled_legs,
@@ -99,7 +101,7 @@ def balance_together(
     orbit.put(variance, force)
     alone = orbit.alone()
     before = orbit.sum()
-    turns = _turns(charged_groups(spec, "linear").groups, params)
+    turns = _turns(spec, params)
     goes_on = True
     rounds = 0
     while goes_on:
@@ -128,12 +130,15 @@ class _Turn(NamedTuple):
     ----------
     groups : list of UnitGroup
         The groups.
+    with_units : bool
+        Whether units are balanced, too.
     of_one_visit : bool
         Whether it is one group that owns entries twice.
     """
 
     groups: list[UnitGroup]
-    of_one_visit: bool
+    with_units: bool = True
+    of_one_visit: bool = False
 
 
 class _Orbit:
@@ -146,9 +151,9 @@ class _Orbit:
         self.theta = dict(params)
         self.scales = dict(identity(spec).scales)
         self.visits = 0
-        self.scaled: dict[str, tuple[bool, ...]] = {}
+        self.by_entry: dict[str, tuple[bool, ...]] = {}
         for group in charged_groups(spec, "linear").groups:
-            self.scaled[group.name] = scaled_legs(spec, group, params)
+            self.by_entry[group.name] = legs_by_entry(spec, group, params)
         self.tensors = {leg.tensor for group in spec.groups for leg in group.legs}
         self.entries: dict[str, Tensor] = {}
         self.covariance: dict[str, tuple[Tensor, ...]] = {}
@@ -177,7 +182,7 @@ class _Orbit:
         """Balance all units and the groups of a turn; return whether anything moved."""
         for visit in range(ROUNDS):
             self.visits += 1
-            moved = self._visit_units()
+            moved = self._visit_units() if turn.with_units else 0.0
             least = TOLERANCE
             for group in turn.groups:
                 step = self._step(group)
@@ -223,7 +228,7 @@ class _Orbit:
         legs = []
         for number, leg in enumerate(group.legs):
             matrices = covariance[number]
-            if self.scaled[group.name][number]:
+            if self.by_entry[group.name][number]:
                 factor = take(factors[leg.tensor], leg, group.size)
                 matrices = matrices / torch.einsum("im,km->mik", factor, factor)
             legs.append(matrices)
@@ -250,22 +255,28 @@ class _Orbit:
         self.covariance[group.name] = tuple(legs)
 
 
-def _turns(groups: Sequence[UnitGroup], params: Parameters) -> list[_Turn]:
+def _turns(spec: SymmetrySpec, params: Parameters) -> list[_Turn]:
     """Sort linear groups into turns, in none of which two own the same entries."""
-    turns: list[_Turn] = []
-    for group in groups:
+    turns = [_Turn([])]
+    for group in charged_groups(spec, "linear").groups:
         marks = _owned([group], params)
         twice = max(float(tensor.max()) for tensor in marks.values()) > 1
-        open_turns = [] if twice else [turn for turn in turns if _apart(turn, group, params)]
+        by_entry = legs_by_entry(spec, group, params) == scaled_legs(spec, group, params)
+        if twice or not by_entry:
+            turns.append(_Turn([group], with_units=by_entry, of_one_visit=twice))
+            continue
+        open_turns = [turn for turn in turns if _apart(turn, group, params)]
         if open_turns:
             open_turns[0].groups.append(group)
         else:
-            turns.append(_Turn([group], of_one_visit=twice))
+            turns.append(_Turn([group]))
     return turns
 
 
 def _apart(turn: _Turn, group: UnitGroup, params: Parameters) -> bool:
     """Whether a group can join a turn: no two groups own the same entries."""
+    if turn.of_one_visit or not turn.with_units:
+        return False
     marks = _owned([*turn.groups, group], params)
     return all(float(tensor.max()) <= 1 for tensor in marks.values())
 

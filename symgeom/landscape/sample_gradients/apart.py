@@ -9,7 +9,10 @@ import torch
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError
-from symgeom.ground.types import Parameters
+from symgeom.ground.modules import call_module
+from symgeom.ground.randomness import global_seed
+from symgeom.ground.types import Parameters, precision
+from symgeom.landscape.batchnorm import training_copy
 from symgeom.landscape.problem import Problem
 
 PROBES = 4
@@ -69,6 +72,67 @@ def check_apart(few: Problem, params: Parameters) -> None:
             f"Cannot take the gradients of single samples: the loss of {len(losses)} together is "
             "not the mean of the losses of each (does sample_loss compare samples, or weigh them "
             f"by their number?), and the theory takes it to be. {STILL_VALID}"
+        )
+
+
+def draws_in_training(problem: Problem, params: Parameters) -> bool:
+    """Whether a network draws at random while it trains, as dropout does.
+
+    Parameters
+    ----------
+    problem : Problem
+        The landscape.
+    params : Parameters
+        One network, in any precision.
+
+    Returns
+    -------
+    bool
+        Whether a few samples have other outputs at another seed of PyTorch's generators.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> network = nn.Sequential(nn.Linear(1, 2), nn.Dropout(0.5))
+    >>> problem = Problem(network, torch.ones(2, 1), torch.tensor([0, 1]))
+    >>> draws_in_training(problem, {"0.weight": torch.ones(2, 1), "0.bias": torch.ones(2)})
+    True
+    """
+    module = training_copy(problem.module)
+    few = problem.subset(torch.arange(min(PROBES, len(problem.targets)))).cast(precision(params))
+    outputs = []
+    for seed in range(2):
+        with global_seed(seed, few.inputs.device), torch.no_grad():
+            outputs.append(call_module(module, params, few.inputs).nan_to_num())
+    return not torch.equal(*outputs)
+
+
+def check_silent(problem: Problem, params: Parameters) -> None:
+    """Raise if a network draws at random while it trains.
+
+    Parameters
+    ----------
+    problem : Problem
+        The landscape.
+    params : Parameters
+        One network.
+
+    Raises
+    ------
+    SymgeomError
+        If it does, so that single samples do not make all of its noise.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> problem = Problem(nn.Linear(1, 2), torch.ones(2, 1), torch.tensor([0, 1]))
+    >>> check_silent(problem, {"weight": torch.ones(2, 1), "bias": torch.ones(2)})
+    """
+    if draws_in_training(problem, params):
+        raise SymgeomError(
+            "Cannot measure the noise of SGD on single samples: the network draws at random while "
+            "it trains (dropout?), and the theory takes samples for the only noise. "
+            f"{STILL_VALID} Or take the dropout out of the module, for the noise of samples alone."
         )
 
 

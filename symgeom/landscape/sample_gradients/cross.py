@@ -40,6 +40,7 @@ def cross_sums(run: SampleGradients, leg: Leg, size: int, *, by_entry: bool) -> 
 
     Examples
     --------
+    >>> from symgeom.landscape.sample_gradients.products import Rows
     >>> gradients = Rows(torch.tensor([[[1.0, 0.0], [2.0, 3.0]]]))
     >>> cross_sums(gradients, Leg("weight", 0), 2, by_entry=False)
     tensor([[[ 1.,  2.],

@@ -11,11 +11,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from symgeom.ground.checks import SymgeomError
-from symgeom.ground.types import Parameters
+from symgeom.ground.checks import SymgeomError, check_finite
+from symgeom.ground.types import Parameters, precision
 from symgeom.landscape.problem import Problem
 from symgeom.landscape.sample_gradients.products import Rows, SampleGradients, Spread, add_up
-from symgeom.landscape.sample_gradients.watch import Watch, precision
+from symgeom.landscape.sample_gradients.watch import Watch
 
 FOLDS = 20
 """Number of folds, if there are as many samples."""
@@ -97,7 +97,7 @@ class Samples:
         Raises
         ------
         SymgeomError
-            If the loss of a sample is not finite.
+            If the loss of a sample is not finite, or its gradient.
         """
         samples = len(self._problem.targets)
         mean: dict[str, Tensor] = {}
@@ -116,6 +116,7 @@ class Samples:
                 "samples out (problem.subset), or look at what the network makes of them; charges "
                 "are still those of the weights."
             )
+        check_finite(mean, "the mean gradient")
         return mean
 
     def blocks(self) -> Iterator[Block]:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
 from symgeom.ground.modules import call_module
-from symgeom.ground.types import Parameters
+from symgeom.ground.types import Parameters, precision
 from symgeom.landscape.problem import Problem
 from symgeom.landscape.sample_gradients.apart import PROBES, check_apart
 from symgeom.landscape.sample_gradients.layers import Layer, Table, Use, describe, read
@@ -77,7 +77,7 @@ class Watch:
         self.rest = tuple(name for name in trainable if name not in self.names)
         formed = sum(params[name].nbytes for name in self.rest)
         weights = sum(params[name].nbytes for name in trainable)
-        self.at_once = max(1, max(BLOCK_BYTES, 2 * weights) // (kept + formed))
+        self.at_once = max(1, max(BLOCK_BYTES, 2 * weights) // max(1, kept + formed))
 
     def gradients(self, inputs: Tensor, targets: Tensor) -> dict[str, SampleGradients]:
         """Return the gradients of some samples, on the weights where they need not be formed.
@@ -141,6 +141,10 @@ class Watch:
         with saved_tensors_hooks(kept.note, _as_it_is):
             losses, calls = self._watched(few.inputs, few.targets)
         calls, names = _readable(calls, samples=len(losses))
+        per_sample = kept.bytes // len(losses)
+        if not names:
+            self._layers = {}
+            return per_sample
         gradients = self._read(calls, losses, names)
         weights = [self._theta[name] for name in names]
         samples = [one_by_one(gradients[name]) for name in names]
@@ -156,7 +160,7 @@ class Watch:
             if layer.weight in self.names or layer.bias in self.names:
                 proven[path] = layer
         self._layers = proven
-        return kept.bytes // len(losses)
+        return per_sample
 
     def _read(
         self, calls: Sequence[Call], losses: Tensor, names: Sequence[str]
@@ -182,28 +186,6 @@ class Watch:
             else:  # these samples pass by the layer
                 by_tensor[name] = Rows(losses.new_zeros(()).expand(len(losses), *shape))
         return by_tensor
-
-
-def precision(params: Parameters) -> torch.dtype:
-    """Return the floating-point type of a network.
-
-    Parameters
-    ----------
-    params : Parameters
-        One network.
-
-    Returns
-    -------
-    torch.dtype
-        That of its first tensor of real numbers.
-
-    Examples
-    --------
-    >>> precision({"count": torch.tensor(1), "weight": torch.ones(1).double()})
-    torch.float64
-    """
-    real = (tensor.dtype for tensor in params.values() if tensor.is_floating_point())
-    return next(real)
 
 
 class _Kept:
@@ -254,8 +236,8 @@ def _recorder(calls: list[Call], layer: Layer | Table) -> Callable[..., Tensor]:
 
 
 def _agree(gradient: Tensor, expected: Tensor) -> bool:
-    largest = float(expected.abs().max())
-    return torch.allclose(gradient, expected, rtol=TOLERANCE, atol=TOLERANCE * largest)
+    atol = TOLERANCE * float(expected.nan_to_num().abs().max())
+    return torch.allclose(gradient, expected, rtol=TOLERANCE, atol=atol, equal_nan=True)
 
 
 def _layers(module: nn.Module, trainable: Collection[str]) -> dict[str, Layer | Table]:

@@ -23,8 +23,9 @@ from symgeom.dynamics.noise import (
     noise_force,
     unit_displacements,
 )
-from symgeom.ground.types import cast
+from symgeom.ground.types import cast, parameters
 from symgeom.landscape.problem import Problem
+from symgeom.landscape.sample_gradients import draws_in_training
 from symgeom.study.cases import Case
 from symgeom.study.labels import (
     MINIMUM,
@@ -116,9 +117,10 @@ def measure(
     -------
     xr.Dataset
         Forces and displacements of every unit, and the median of the latter, over arm, seed and
-        moment, and the strength of decay over arm and seed; NaN where the noise is unknown, or no
-        step was taken. A group with a frozen leg is left out. A network that was trained with batch
-        norm has other charges than the folded one that is measured: nothing is known of its noise.
+        moment, and the strength of decay over arm and seed; NaN where the noise is unknown,
+        mini-batches hold all samples, or no step was taken. A group with a frozen leg is left out.
+        A network that was trained with batch norm has other charges than the folded one that is
+        measured: nothing is known of its noise, nor of that of dropout.
     """
     problem = case.problems("float64", samples=samples)["train"]
     spec = spec.trained(problem.trainable)
@@ -195,7 +197,10 @@ class _Table:
 
 
 def _charged_groups(case: Case, spec: SymmetrySpec, problem: Problem) -> list[UnitGroup]:
-    """Return the groups whose units have a noise equilibrium; none of networks with batch norm."""
+    """Return the groups whose units have a noise equilibrium; none with batch norm or dropout."""
     if case.folded or problem.batch_norm:
+        return []
+    fresh = parameters(problem.module)
+    if draws_in_training(problem, cast(fresh, torch.float64)):
         return []
     return [group for group in spec.exact().groups if group.scale == "positive"]
