@@ -102,8 +102,10 @@ from .dynamics.noise import Balance as Balance
 from .dynamics.noise import Mixing as Mixing
 from .dynamics.noise import NoiseEquilibrium as NoiseEquilibrium
 from .dynamics.noise import NoiseForce as NoiseForce
+from .dynamics.noise import equilibrium_of_force as equilibrium_of_force
 from .dynamics.noise import noise_equilibrium as noise_equilibrium
 from .dynamics.noise import noise_force as noise_force
+from .dynamics.noise import noise_force_of_batches as noise_force_of_batches
 
 # learning
 from .learning.networks.initial_charges import charge_moments as charge_moments

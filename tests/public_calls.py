@@ -114,6 +114,15 @@ CALLS = {
     ),
     "curve_along": call(symgeom.curve_along, path=LINE, kind="polygonal", bends=1),
     "discover": call(symgeom.discover, module=MODULE, example=INPUTS, within_heads=False),
+    "equilibrium_of_force": call(
+        symgeom.equilibrium_of_force,
+        spec=EXACT,
+        params=A,
+        force=symgeom.noise_force(EXACT, PROBLEM, A),
+        learning_rate=0.1,
+        batch_size=4.0,
+        weight_decay=0.01,
+    ),
     "escape_angle": call(
         symgeom.escape_angle,
         "generator",
@@ -179,6 +188,15 @@ CALLS = {
         weight_decay=0.01,
     ),
     "noise_force": call(symgeom.noise_force, spec=SPEC, problem=PROBLEM, params=A),
+    "noise_force_of_batches": call(
+        symgeom.noise_force_of_batches,
+        "generator",
+        spec=SPEC,
+        problem=PROBLEM,
+        params=A,
+        batch_size=2,
+        batches=4,
+    ),
     "optimise_path": Call(
         symgeom.optimise_path,
         {

@@ -48,9 +48,8 @@ Near the equilibrium a unit approaches it by the share
 .. math:: \kappa = \sum_p p^2\,\big(\eta^2 (N_p / S + D_p) + 2\eta w T_p\big) \Big/ \sum_p p^2 T_p
 
 per step, with the learning rate :math:`\eta`, the batch size :math:`S` and the weight decay
-:math:`w`. Momentum :math:`\beta` acts as the learning
-rate :math:`\eta / (1 - \beta)`; batches drawn without replacement as a batch size of :math:`S (N -
-1) / (N - S)`.
+:math:`w`. Momentum :math:`\beta` acts as the learning rate :math:`\eta / (1 - \beta)`; shuffled
+epochs act as another batch size (:mod:`symgeom.dynamics.noise.sampling`).
 
 References
 ----------
@@ -61,7 +60,7 @@ momentum)``.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -69,7 +68,8 @@ import torch
 from torch import Tensor
 
 from symgeom.dynamics.noise.balancing import Balance, balance
-from symgeom.dynamics.noise.force import NoiseForce, noise_force, spread_without
+from symgeom.dynamics.noise.folds import spread_without
+from symgeom.dynamics.noise.force import NoiseForce, noise_force
 from symgeom.dynamics.noise.matrices import MatrixForce, matrix_force
 from symgeom.dynamics.noise.mixing import Mixing
 from symgeom.dynamics.noise.pulls import MatrixPull, Pull, UnitPull, pulls_of
@@ -127,8 +127,8 @@ def decay_ratio(
     learning_rate : float
         Step of SGD; of a schedule the :func:`effective_learning_rate`.
     batch_size : float
-        Samples per mini-batch, drawn with replacement (without: multiply the ratio by ``(N - 1) /
-        (N - batch_size)``).
+        Samples per mini-batch, drawn with replacement; of shuffled epochs the
+        :func:`~symgeom.dynamics.noise.effective_batch_size`.
     weight_decay : float
         Coupled decay: the multiple of the weights that is added to the gradient (the paper's 2
         gamma).
@@ -150,12 +150,17 @@ def decay_ratio(
     >>> decay_ratio(learning_rate=0.5, batch_size=4, weight_decay=0.25, momentum=0.5)
     2.0
     """
-    positive = learning_rate > 0 and batch_size >= 1
-    if not positive or not weight_decay >= 0 or not 0 <= momentum < 1:
+    if not learning_rate > 0:
         raise SymgeomError(
-            f"Cannot weigh decay against noise for learning rate {learning_rate}, batch size "
-            f"{batch_size}, weight decay {weight_decay}, momentum {momentum}: the first two must "
-            "be positive, the third not negative, the last in [0, 1)."
+            f"Cannot weigh decay against noise for learning rate {learning_rate}: noise and decay "
+            "act in steps of positive length. At 0 nothing moves, and charges stay as they are: "
+            "give the rate of a training."
+        )
+    if not batch_size >= 1 or not weight_decay >= 0 or not 0 <= momentum < 1:
+        raise SymgeomError(
+            f"Cannot weigh decay against noise for batch size {batch_size}, weight decay "
+            f"{weight_decay}, momentum {momentum}: the first must be 1 or more, the second not "
+            "negative, the last in [0, 1)."
         )
     return 2 * weight_decay * batch_size * (1 - momentum) / learning_rate
 
@@ -188,7 +193,8 @@ class NoiseEquilibrium:
     steps : dict of str to Tensor, shape (size,)
         Steps in which a unit near its equilibrium comes nearer by the factor e.
     loss_steps : float
-        Steps in which the loss would fall to zero at its present rate; infinite at its minimum.
+        Steps in which the loss would fall to zero at its present rate; infinite at its minimum, NaN
+        where nothing is known of it.
     force : NoiseForce
         What the noise pushes with.
     """
@@ -233,8 +239,18 @@ class NoiseEquilibrium:
             For every unit that balances "noise-dominated" or "decay-dominated" (which of the two
             has more than half of the pull), and "fast" or "slow", as in "noise-dominated, slow";
             for all others their verdict.
+
+        Raises
+        ------
+        SymgeomError
+            If neither the steps are given nor anything is known of the loss.
         """
         limit = self.loss_steps if steps is None else steps
+        if math.isnan(limit):
+            raise SymgeomError(
+                "Cannot say which units are fast: of a force that was given, nothing is known of "
+                "the loss. Give the steps of the training."
+            )
         phases = {}
         for name, verdicts in self.verdicts().items():
             units = zip(
@@ -274,7 +290,8 @@ def noise_equilibrium(
         Step of SGD, of a schedule the :func:`effective_learning_rate`; with momentum
         ``learning_rate / (1 - momentum)``.
     batch_size : float
-        Samples per mini-batch, drawn with replacement; for others see the module.
+        Samples per mini-batch, drawn with replacement; of shuffled epochs the
+        :func:`~symgeom.dynamics.noise.effective_batch_size`.
     weight_decay : float
         Coupled decay: the multiple of the weights that is added to the gradient (the paper's 2
         gamma).
@@ -305,35 +322,85 @@ def noise_equilibrium(
     >>> act(spec, found.joint.element, params)
     {'0.weight': tensor([[2.]]), '2.weight': tensor([[2.]])}
     """
-    decay = decay_ratio(
-        learning_rate=learning_rate, batch_size=batch_size, weight_decay=weight_decay
-    )
+    recipe = _Recipe.of(learning_rate, batch_size, weight_decay)
     force = noise_force(spec, problem, params)
     charged = charged_groups(spec.exact().trained(problem.trainable))
     exact = problem.cast(torch.float64)
     theta = cast(params, torch.float64)
     matrices = matrix_force(charged, exact, theta)
     mean = exact.gradient(theta)
-    pulls = pulls_of(charged, force, matrices, mean=mean, params=theta)
-    mixed = {}
-    units = {}
-    for name, pull in pulls.items():
-        if isinstance(pull, MatrixPull):
-            mixed[name] = pull.balance(pull.variance, decay * pull.lengths)
-            units[name] = pull.along(mixed[name].directions)
-        else:
-            units[name] = pull
-    recipe = _Recipe(learning_rate, batch_size, weight_decay)
-    return NoiseEquilibrium(
-        displacement={name: _displacement(pull, decay) for name, pull in pulls.items()},
-        standard_error={name: _error(pull, decay) for name, pull in pulls.items()},
-        finite_steps={name: _finite_steps(pull, recipe) for name, pull in pulls.items()},
-        mixing=mixed,
-        joint=_joint(charged, exact, theta, force, matrices, decay),
-        noise_share={name: _noise_share(unit, decay) for name, unit in units.items()},
-        steps={name: _steps(unit, recipe) for name, unit in units.items()},
-        loss_steps=_loss_steps(float(exact.loss(theta)), mean, learning_rate),
+    if matrices.covariance:
+        joint = balance_together(charged, exact, theta, force.entries, matrices, decay=recipe.decay)
+    else:
+        joint = _joint(charged, theta, force, recipe.decay)
+    return _equilibrium(
+        pulls_of(charged, force, matrices, mean=mean, params=theta),
+        recipe,
         force=force,
+        joint=joint,
+        loss_steps=_loss_steps(float(exact.loss(theta)), mean, learning_rate),
+    )
+
+
+@door
+def equilibrium_of_force(
+    spec: SymmetrySpec,
+    params: Parameters,
+    force: NoiseForce,
+    *,
+    learning_rate: float,
+    batch_size: float,
+    weight_decay: float = 0.0,
+) -> NoiseEquilibrium:
+    """Find where a force that is known, that of mini-batches for instance, drives a network.
+
+    Parameters
+    ----------
+    spec : SymmetrySpec
+        The architecture.
+    params : Parameters
+        One network.
+    force : NoiseForce
+        From :func:`noise_force` or :func:`~symgeom.dynamics.noise.noise_force_of_batches`, at these
+        parameters.
+    learning_rate, weight_decay : float
+        As in :func:`noise_equilibrium`.
+    batch_size : float
+        As in :func:`noise_equilibrium`; a force of mini-batches holds for theirs, which is the
+        :func:`~symgeom.dynamics.noise.effective_batch_size`.
+
+    Returns
+    -------
+    NoiseEquilibrium
+        For every group with a positive scale all of whose legs train; nothing is known of the loss.
+
+    Raises
+    ------
+    SymgeomError
+        If a number of the recipe is out of range.
+
+    Examples
+    --------
+    >>> from symgeom.symmetry.spec import Leg, UnitGroup
+    >>> spec = SymmetrySpec((UnitGroup("hidden1", 1, (Leg("in", 0), Leg("out", 1, power=-1))),))
+    >>> params = {"in": torch.ones(1, 1), "out": torch.ones(1, 1)}
+    >>> entries = {"in": torch.tensor([[16.0]]).double(), "out": torch.tensor([[1.0]]).double()}
+    >>> variance = {"hidden1": torch.tensor([[16.0], [1.0]]).double()}
+    >>> without = {"hidden1": variance["hidden1"].expand(2, 2, 1)}
+    >>> force = NoiseForce(variance, variance, without, entries, samples=2, heaviest=1.0)
+    >>> found = equilibrium_of_force(spec, params, force, learning_rate=0.1, batch_size=1)
+    >>> found.displacement["hidden1"].exp()  # 16 / s**2 = s**2
+    tensor([2.], dtype=torch.float64)
+    """
+    recipe = _Recipe.of(learning_rate, batch_size, weight_decay)
+    charged = charged_groups(spec.exact().trained(tuple(force.entries)), "positive")
+    theta = cast(params, torch.float64)
+    return _equilibrium(
+        pulls_of(charged, force, MatrixForce({}, {}), mean={}, params=theta),
+        recipe,
+        force=force,
+        joint=_joint(charged, theta, force, recipe.decay),
+        loss_steps=math.nan,
     )
 
 
@@ -378,11 +445,51 @@ def unit_displacements(
 
 
 class _Recipe(NamedTuple):
-    """What a step of SGD is made of."""
+    """What a step of SGD is made of, and the strength of its decay relative to its noise."""
 
     learning_rate: float
     batch_size: float
     weight_decay: float
+    decay: float
+
+    @staticmethod
+    def of(learning_rate: float, batch_size: float, weight_decay: float) -> "_Recipe":
+        """Return a recipe whose numbers are in range."""
+        decay = decay_ratio(
+            learning_rate=learning_rate, batch_size=batch_size, weight_decay=weight_decay
+        )
+        return _Recipe(learning_rate, batch_size, weight_decay, decay)
+
+
+def _equilibrium(
+    pulls: Mapping[str, Pull],
+    recipe: _Recipe,
+    *,
+    force: NoiseForce,
+    joint: Balance,
+    loss_steps: float,
+) -> NoiseEquilibrium:
+    """Say what follows from what pulls the units."""
+    decay = recipe.decay
+    mixed = {}
+    units = {}
+    for name, pull in pulls.items():
+        if isinstance(pull, MatrixPull):
+            mixed[name] = pull.balance(pull.variance, decay * pull.lengths)
+            units[name] = pull.along(mixed[name].directions)
+        else:
+            units[name] = pull
+    return NoiseEquilibrium(
+        displacement={name: _displacement(pull, decay) for name, pull in pulls.items()},
+        standard_error={name: _error(pull, decay) for name, pull in pulls.items()},
+        finite_steps={name: _finite_steps(pull, recipe) for name, pull in pulls.items()},
+        mixing=mixed,
+        joint=joint,
+        noise_share={name: _noise_share(unit, decay) for name, unit in units.items()},
+        steps={name: _steps(unit, recipe) for name, unit in units.items()},
+        loss_steps=loss_steps,
+        force=force,
+    )
 
 
 def _displacement(pull: Pull, decay: float) -> Tensor:
@@ -410,18 +517,9 @@ def _finite_steps(pull: Pull, recipe: _Recipe) -> Tensor:
     return pull.displacement(falling, (of_decay - of_its_square) * pull.lengths)
 
 
-def _joint(
-    spec: SymmetrySpec,
-    problem: Problem,
-    params: Parameters,
-    force: NoiseForce,
-    matrices: MatrixForce,
-    decay: float,
-) -> Balance:
-    """Return what leads all units to equilibrium together."""
-    if matrices.covariance:
-        return balance_together(spec, problem, params, force.entries, matrices, decay=decay)
-    decays = {name: decay * params[name] ** 2 for name in problem.trainable}
+def _joint(spec: SymmetrySpec, params: Parameters, force: NoiseForce, decay: float) -> Balance:
+    """Return what leads all units to equilibrium together, where no matrix mixes any."""
+    decays = {name: decay * params[name] ** 2 for name in force.entries}
     return balance(spec, force.entries, decays)
 
 

@@ -14,7 +14,6 @@ from torch import Tensor
 from symgeom.landscape.sample_gradients.products import (
     LAYER_BYTES,
     Products,
-    Rows,
     SampleGradients,
 )
 from symgeom.symmetry.spec import Leg, take
@@ -25,7 +24,7 @@ def cross_sums(run: SampleGradients, leg: Leg, size: int, *, by_entry: bool) -> 
 
     Parameters
     ----------
-    run : Products or Rows
+    run : Products, Lookups or Rows
         Gradients of some samples on the tensor of the leg.
     leg : Leg
         Where the units lie.
@@ -41,6 +40,7 @@ def cross_sums(run: SampleGradients, leg: Leg, size: int, *, by_entry: bool) -> 
 
     Examples
     --------
+    >>> from symgeom.landscape.sample_gradients.products import Rows
     >>> gradients = Rows(torch.tensor([[[1.0, 0.0], [2.0, 3.0]]]))
     >>> cross_sums(gradients, Leg("weight", 0), 2, by_entry=False)
     tensor([[[ 1.,  2.],
@@ -92,17 +92,5 @@ def _outer_products(units: Tensor, others: Tensor) -> Iterator[Tensor]:
 
 def _taken(run: SampleGradients, leg: Leg, size: int) -> Iterator[Tensor]:
     """Yield the same, cut out of gradients of the whole tensor."""
-    for gradients in _formed(run):
+    for gradients in run.formed():
         yield torch.vmap(take, in_dims=(0, None, None))(gradients, leg, size)
-
-
-def _formed(run: SampleGradients) -> Iterator[Tensor]:
-    """Yield the gradients of a few samples at a time, shape (sample, *shape)."""
-    if isinstance(run, Rows):
-        yield run.rows
-        return
-    size = run.shape.numel() * run.slopes.element_size()
-    count = max(1, LAYER_BYTES // size)
-    for slopes, inputs in zip(run.slopes.split(count), run.inputs.split(count), strict=True):
-        gradients = torch.einsum("ntbo,ntbi->nboi", slopes, run.patches(inputs))
-        yield gradients.reshape(-1, *run.shape)
