@@ -24,7 +24,7 @@ from symgeom.ground.randomness import stream
 from symgeom.ground.types import Parameters, cast, ravel
 from symgeom.landscape.flatness.diagonal import gauss_newton_diagonal, is_linear_by_layer
 from symgeom.landscape.flatness.eigenpairs import Product, refined_eigenpairs
-from symgeom.landscape.flatness.hessian import hessian_vector_product
+from symgeom.landscape.flatness.hessian import hessian_vector_product, trainable
 from symgeom.landscape.problem import Problem
 from symgeom.study.cases import Case
 from symgeom.study.labels import MINIMUM, Labelled, as_attributes, labelled, minima_dataset, names
@@ -122,21 +122,21 @@ class _Orbit:
         """Return what is measured at every point."""
         variance = gradient_variance(self.problem, self.params)
         curvature = gauss_newton_diagonal(self.problem, self.params)
-        squares = {name: self.params[name] ** 2 for name in curvature}
+        weights = {name: self.params[name] for name in trainable(self.problem, self.params)}
+        squares = {name: tensor**2 for name, tensor in weights.items()}
         elements = self.elements(variance, curvature, squares)
         spectrum = _Spectrum(self.problem, self.params, self.words, tolerance)
         outputs = self.problem.outputs(self.params)
         rows: dict[str, list[float]] = {name: [] for name in MEASURES}
         for point in POINTS:
-            factors = weight_factors(self.moved, elements[point], curvature)
+            factors = weight_factors(self.moved, elements[point], weights)
             there = act(self.spec, elements[point], self.params)
             change = (self.problem.outputs(there) - outputs).abs().max() / outputs.abs().max()
             rows["trace"].append(_divided_sum(curvature, factors))
             rows["eigenvalue"].append(spectrum.top(ravel(factors)))
             rows["gradient_variance"].append(_divided_sum(variance, factors))
-            rows["squared_length"].append(
-                sum(float(there[name].square().sum()) for name in squares)
-            )
+            lengths = [float(there[name].square().sum()) for name in weights]
+            rows["squared_length"].append(sum(lengths))
             rows["distance"].append(_length(_logarithms(self.moved, elements[point])))
             rows["change"].append(float(change))
         return rows

@@ -1,19 +1,24 @@
 """Points of the orbit of every minimum, against networks that were moved there."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 import xarray as xr
+from cases import mlp
 from tiny_study import TinyStudy, real_study
+from torch import nn
 from torch.func import jacrev
 
 from symgeom.dynamics.fibre import move_to_point
 from symgeom.dynamics.fibre.points import POINTS as NAMED
 from symgeom.dynamics.noise import gradient_variance
-from symgeom.ground.types import cast, ravel, unravel
+from symgeom.ground.types import cast, parameters, ravel, unravel
 from symgeom.landscape.problem import Problem
 from symgeom.study.stages import orbits
 from symgeom.study.stored_networks import Minima
+from symgeom.symmetry.discovery import discover
 
 OPTIONS = {"samples": 40, "eigenvalue_tolerance": 1e-4}
 
@@ -47,6 +52,32 @@ def test_what_is_carried_along_the_orbit_is_that_of_the_moved_network(tiny, meas
         assert row["gradient_variance"].item() == pytest.approx(total, rel=1e-9)
         length = float(ravel(network).square().sum())
         assert row["squared_length"].item() == pytest.approx(length, rel=1e-12)
+
+
+class Amplified(nn.Module):
+    """A network whose first weights are no layer's: one factor for every input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.factors = nn.Parameter(torch.linspace(0.5, 2, 64))
+        self.layers = mlp(64, 5, 10)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return self.layers(self.factors * inputs)
+
+
+def test_weights_of_no_layer_are_carried_in_their_place(tiny: TinyStudy):
+    module = Amplified().double()
+    case = replace(tiny.case, trained=module, measured=module)
+    problem = case.problems("float64", samples=40)["train"]
+    params = cast(parameters(module), torch.float64)
+    spec = discover(module, problem.inputs[:2])
+    row = orbits.measure(case, spec, Minima(["own"], [0], {("own", 0): params}), OPTIONS)
+    for point in NAMED:
+        values = spectrum(problem, move_to_point(spec, problem, params, point)[0])
+        found = row.sel(arm="own", seed=0, point=point)
+        assert found["trace"].item() == pytest.approx(float(values.sum()), rel=1e-9)
+        assert found["eigenvalue"].item() == pytest.approx(float(values[-1]), rel=1e-6)
 
 
 def test_every_named_point_has_the_least_of_its_sum(measured):
