@@ -119,7 +119,7 @@ def test_displacements_grow_as_those_of_descent_do(name: str):
     activation, make = SETS[name]
     spec, problem, params = perceptron(activation, samples=1)
     invariant = make(spec)
-    rate, decay, momentum, steps = 0.05, 0.02, 0.5, 60
+    rate, decay, momentum, steps = 0.05, 0.02, 0.5, 40
     rule = NoisySteps(rate, 1, weight_decay=decay, momentum=momentum, moves=True)
     arguments = {"rule": rule, "steps": steps, "generator": seeded()}
     measured = collapse_exponent(problem, params, invariant, **arguments)
@@ -140,9 +140,9 @@ def test_displacements_grow_as_those_of_descent_do(name: str):
             rate * momentum * tensor.flatten() for tensor in invariant.normal(velocity).values()
         ]
         lengths.append(torch.cat(parts).norm().log().item())
-    growth = (lengths[-1] - lengths[11]) / (steps - 12)
+    growth = (lengths[-1] - lengths[7]) / (steps - 8)
     assert growth == pytest.approx(float(measured.growth[0]), abs=1e-6)
-    assert abs(growth) > 1e-3
+    assert abs(growth) > 1e-4
 
 
 @pytest.mark.parametrize("name", ["sign set, tanh", "permutation set, relu"])
@@ -153,7 +153,7 @@ def test_noisy_steps_beside_a_set_grow_at_the_exponent(name: str):
     invariant = make(spec)
     rule = NoisySteps(learning_rate=0.1, batch_size=2, weight_decay=0.01)
     measured = collapse_exponent(
-        problem, params, invariant, rule=rule, steps=120, generator=seeded()
+        problem, params, invariant, rule=rule, steps=80, generator=seeded()
     )
     start = invariant.projected(params)
     names = list(start)
@@ -177,7 +177,7 @@ def test_noisy_steps_beside_a_set_grow_at_the_exponent(name: str):
             noise[weight] = torch.randn(start[weight].shape, generator=generator).double()
         vector = torch.cat([invariant.normal(noise)[weight].flatten() for weight in names])
         logarithms = []
-        for _ in range(500):
+        for _ in range(400):
             mean = hessians[torch.randint(12, (2,), generator=generator)].mean(0)
             vector = vector - 0.1 * (mean @ vector + 0.01 * vector)
             logarithms.append(vector.norm().log().item())

@@ -214,10 +214,10 @@ def collapse_exponent(
     >>> params = {"0.weight": torch.ones(1, 1), "1.weight": torch.ones(1, 1)}
     >>> rule = NoisySteps(learning_rate=0.5, batch_size=1)
     >>> generator = torch.Generator().manual_seed(0)
-    >>> found = collapse_exponent(
+    >>> exponent = collapse_exponent(
     ...     problem, params, zero, rule=rule, steps=100, generator=generator
     ... )
-    >>> round(found.mean, 6), found.verdict()  # log(1 + 2 * 0.5 * 1)
+    >>> round(exponent.mean, 6), exponent.verdict()  # log(1 + 2 * 0.5 * 1)
     (0.693147, 'escapes')
     """
     check_range(steps, "the number of steps of a run", least=10)

@@ -59,13 +59,13 @@ TOLERANCE = 1e-9
 LONGEST = 1.0
 """Longest step of the search for it."""
 
-FURTHEST = 40.0
+FURTHEST = 20.0
 """How far the search goes."""
 
 FLAT = 1e-13
 """A curvature below this share of the largest one is none."""
 
-MOST = 200
+MOST = 60
 """Most steps of the search."""
 
 HALVINGS = 40
@@ -148,8 +148,9 @@ def broken_equilibrium(
     >>> spec = SymmetrySpec((UnitGroup("hidden1", 1, legs),))
     >>> params = {"0.weight": torch.ones(1, 1), "2.weight": torch.full((1, 1), 4.0)}
     >>> weak = lambda network: 1e-9 * (network["2.weight"] ** 2).sum()
-    >>> found = broken_equilibrium(spec, problem, params, weak, learning_rate=0.1, batch_size=1)
-    >>> round(float(found.displacement["hidden1"].exp()), 6)  # that of noise alone
+    >>> recipe = {"learning_rate": 0.1, "batch_size": 1}
+    >>> equilibrium = broken_equilibrium(spec, problem, params, weak, **recipe)
+    >>> round(float(equilibrium.displacement["hidden1"].exp()), 6)  # that of noise alone
     2.0
     """
     # The term counts twice the batch size over the learning rate, as weight decay does.
