@@ -92,6 +92,16 @@ def _misfit(constant: float, ratio: float) -> float:
     return (8 + constant) / (2 + constant) - ratio
 
 
+def test_settings_relax_in_their_own_time():
+    arrays = arrays_of("robustness").sel(descent="SGD")
+    ratio = arrays["ratio"].transpose("draw", "setting", "record").values
+    late_ratio = ratio[..., 4:].mean(-1)
+    excess = np.log(ratio[..., :3] / late_ratio[..., None]).mean(-1)
+    expected = largest(np.log(excess[:, 1:5] / excess[:, :1]))
+    claim = judged("robustness")["L3-rate"]
+    assert (claim.estimate, claim.high) == pytest.approx(expected)
+
+
 def test_layers_are_compared_with_both_forms():
     arrays = arrays_of("layer_norms")
     claims = judged("layer_norms")

@@ -30,6 +30,10 @@ MODEL = "noise_models"
 """The section of the configuration, which is the model of the claims."""
 
 
+EARLY = 0.25
+"""Share of a descent that tells how fast norms balance."""
+
+
 def deviation(
     measured: Measured, *, stage: str, quantity: str, theory: str, descent: str | None = "SGD"
 ) -> Question:
@@ -97,6 +101,18 @@ def _constant(ratio: xr.DataArray, without: float) -> xr.DataArray:
     """Return the constant of a ratio of norms, with two outputs."""
     outputs = 2
     return outputs * (without - ratio) / (ratio - 1)
+
+
+def relaxation(measured: Measured) -> Question:
+    """Ask how unequal the times are in which norms balance, in units of the predicted ones."""
+    robustness = measured.stages["robustness"]
+    first = str(robustness["setting"].values[0])
+    ratio = robustness["ratio"].sel(descent="SGD")
+    early = robustness["share"].values <= EARLY
+    excess = _log(ratio / late_mean(ratio)).isel(record=early).mean("record")
+    alike = [name for name in map(str, ratio["setting"].values) if not name.startswith("size")]
+    others = [name for name in alike if name != first]
+    return ask_largest_deviation(_log(excess.sel(setting=others) / excess.sel(setting=first)))
 
 
 def layer_norms(measured: Measured, *, form: str) -> Question:
@@ -260,6 +276,16 @@ CLAIMS = (
         f"ratio of the squared norms of both layers: {RELATIVE}; seven settings",
         partial(deviation, stage="robustness", quantity="ratio", theory="ratio_theory"),
         threshold=0.03,
+    ),
+    _claim(
+        "L3-rate",
+        "robustness",
+        "The norms balance in a time proportional to batch / learning rate².",
+        "logarithm of the ratio of the squared norms over that in the end, mean over the first "
+        "quarter of a descent of so many times batch / learning rate² steps: logarithm of its "
+        "ratio to that of the first setting, the largest of four",
+        relaxation,
+        threshold=0.1,
     ),
     _claim(
         "L4-middle",
