@@ -83,7 +83,8 @@ def test_the_constant_of_decay_is_the_one_that_would_bring_about_the_ratio():
     claim = judged("decay_constant")["L2"]
     expected = largest(fitted.reshape(ratio.shape) / constants - 1)
     assert (claim.estimate, claim.high) == pytest.approx(expected)
-    printed = (8 + 2 * 0.005 / 4 * arrays["constant"]) / (2 + 2 * 0.005 / 4 * arrays["constant"])
+    decay = 0.005 / 8 * arrays["constant"]
+    printed = (8 + 2 * decay) / (2 + 2 * decay)
     expected = largest(late(arrays["ratio"]) / printed.values - 1)
     assert judged("decay_constant")["L2-printed"].estimate == pytest.approx(expected[0])
 

@@ -86,8 +86,8 @@ def fitted_constant(measured: Measured) -> Question:
     """Ask how far the constant that the norms tell lies from that of theory, relative to it."""
     decay = measured.stages["decay_constant"]
     ratio = late_mean(decay["ratio"])
-    without = decay["ratio_theory"].sel(constant=0.0)
-    fitted = _constant(ratio, float(without))
+    without = decay["ratio_theory"].sel(constant=0.0, drop=True)
+    fitted = decay["outputs"] * (without - ratio) / (ratio - 1)
     with_decay = decay["constant"] > 0
     return ask_largest_deviation((fitted / decay["constant"] - 1).where(with_decay, drop=True))
 
@@ -95,12 +95,6 @@ def fitted_constant(measured: Measured) -> Question:
 def _log(values: xr.DataArray) -> xr.DataArray:
     """Return logarithms."""
     return values.copy(data=np.log(values.values))
-
-
-def _constant(ratio: xr.DataArray, without: float) -> xr.DataArray:
-    """Return the constant of a ratio of norms, with two outputs."""
-    outputs = 2
-    return outputs * (without - ratio) / (ratio - 1)
 
 
 def relaxation(measured: Measured) -> Question:
