@@ -25,7 +25,6 @@ from symgeom.models.noise.experiments.split_inputs import (
     BATCH,
     RATE,
     SIZE,
-    STRETCH,
     observe_norms,
     split_teacher,
 )
@@ -33,6 +32,9 @@ from symgeom.models.noise.linear.descent import Method, descend
 from symgeom.models.noise.linear.starts import normal_layers
 
 SPLIT = 0.35
+
+STRETCH = 2.0
+"""Factor of the incoming weights at the start, which is far from balance in every draw."""
 
 
 class Setting(NamedTuple):
