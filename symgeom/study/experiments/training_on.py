@@ -84,14 +84,14 @@ def measure(steps: int, draws: int) -> Labelled:
         minima = trained(problem, draws)
         for point in POINTS:
             moved = [moved_to(point, spec, problem, params) for params in minima]
-            rows.append(_trained_on(problem, moved, epochs, per_epoch))
+            rows.append(trained_on(problem, moved, epochs, per_epoch))
     records = _records(epochs * per_epoch)
     axes = ("point", "draw", "record")
-    trace = np.stack([row["trace"] for row in rows])
-    loss = np.stack([row["loss"] for row in rows])
+    traces = np.stack([row["trace"] for row in rows])
+    losses = np.stack([row["loss"] for row in rows])
     arrays = {
-        "trace": LabelledArray(axes, trace, "nat/weight^2", "trace of the Gauss-Newton matrix"),
-        "loss": LabelledArray(axes, loss, "nat", "training loss"),
+        "trace": LabelledArray(axes, traces, "nat/weight^2", "trace of the Gauss-Newton matrix"),
+        "loss": LabelledArray(axes, losses, "nat", "training loss"),
     }
     coordinates = {
         "point": LabelledArray("point", list(POINTS), "1", "where on the orbit it goes on"),
@@ -124,14 +124,27 @@ def trained(problem: Problem, draws: int) -> list[dict[str, Tensor]]:
         The minima.
     """
     plan = Plan(batch_size=BATCH, epochs=EPOCHS, stop_loss=STOP_LOSS)
-    starts = [_start(problem, draw) for draw in range(draws)]
+    starts = [start(problem, draw) for draw in range(draws)]
     generators = [stream("training on", "order", draw) for draw in range(draws)]
     result = train(problem, stack(starts), METHOD, plan=plan, generators=generators)
     return unstack(result.parameters)
 
 
-def _start(problem: Problem, draw: int) -> dict[str, Tensor]:
-    """Draw a network of He's initialisation, without biases."""
+def start(problem: Problem, draw: int) -> dict[str, Tensor]:
+    """Draw a network of He's initialisation, with biases of zero.
+
+    Parameters
+    ----------
+    problem : Problem
+        Its landscape.
+    draw : int
+        Number of the draw.
+
+    Returns
+    -------
+    dict of str to Tensor
+        The network.
+    """
     generator = stream("training on", "start", draw)
     params = {}
     for name, tensor in problem.module.named_parameters():
@@ -186,10 +199,27 @@ def _records(steps: int) -> list[int]:
     return sorted({round(steps * number / RECORDS) for number in range(RECORDS + 1)})
 
 
-def _trained_on(
+def trained_on(
     problem: Problem, networks: Networks, epochs: int, per_epoch: int
 ) -> dict[str, np.ndarray]:
-    """Train on, and return what was seen on the way, over draws and records."""
+    """Train on, and return what was seen on the way.
+
+    Parameters
+    ----------
+    problem : Problem
+        The digits.
+    networks : sequence of Parameters
+        Where to go on from; the mini-batches depend on the number of a network alone.
+    epochs : int
+        For how long.
+    per_epoch : int
+        Steps of an epoch.
+
+    Returns
+    -------
+    dict of str to array, shape (network, record)
+        Traces and training losses.
+    """
     records = _records(epochs * per_epoch)
     seen: list[Networks] = [networks]
 
@@ -215,12 +245,25 @@ def _trained_on(
     traces = []
     losses = []
     for at_record in seen:
-        traces.append([_trace(problem, params) for params in at_record])
+        traces.append([trace(problem, params) for params in at_record])
         losses.append([float(problem.loss(params)) for params in at_record])
     return {"trace": np.array(traces).T, "loss": np.array(losses).T}
 
 
-def _trace(problem: Problem, params: Parameters) -> float:
-    """Return the trace of the Gauss-Newton matrix."""
+def trace(problem: Problem, params: Parameters) -> float:
+    """Return the trace of the Gauss-Newton matrix.
+
+    Parameters
+    ----------
+    problem : Problem
+        The landscape.
+    params : Parameters
+        The network.
+
+    Returns
+    -------
+    float
+        That of the Hessian where outputs are linear in every single weight.
+    """
     diagonal: Mapping[str, Tensor] = gauss_newton_diagonal(problem, params)
     return sum(float(entries.sum()) for entries in diagonal.values())
