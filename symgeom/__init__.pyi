@@ -84,6 +84,7 @@ from .landscape.repairing import repair as repair
 # dynamics
 from .dynamics.charge import charges as charges
 from .dynamics.fibre import move_on_fibre as move_on_fibre
+from .dynamics.fibre import move_to_point as move_to_point
 from .dynamics.fibre import orbit_dimension as orbit_dimension
 from .dynamics.fibre import walk_fibre as walk_fibre
 from .dynamics.flow import Flow as Flow
@@ -107,6 +108,7 @@ from .dynamics.noise import SgdRecipe as SgdRecipe
 from .dynamics.noise import charge_drift as charge_drift
 from .dynamics.noise import noise_equilibrium as noise_equilibrium
 from .dynamics.noise import noise_force as noise_force
+from .dynamics.noise import noise_gauge as noise_gauge
 from .dynamics.noise import predicted_changes as predicted_changes
 from .dynamics.noise import predicted_path as predicted_path
 

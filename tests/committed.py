@@ -78,6 +78,12 @@ def measured(study: str, case: str, *, threshold: float = 0.005) -> Measured:
     along = xr.concat([worse, worse], "t").expand_dims(split=["train"])
     energy = over_minima("mean_local_energy").expand_dims(amplitude=[1.0])
     margin = over_minima("margin_0.1").expand_dims(quantile=[0.1])
+    points = ("trained", "balanced", "noise", "flattest", "random", "shuffled")
+    orbits = {}
+    for name in ("trace", "eigenvalue"):
+        if f"{name} noise" in minima[0]:
+            of_points = [over_minima(f"{name} {point}") for point in points]
+            orbits[name] = xr.concat(of_points, xr.IndexVariable("point", list(points)))
     stages = {
         "minima": {
             "test_error": over_minima("test_error"),
@@ -101,6 +107,7 @@ def measured(study: str, case: str, *, threshold: float = 0.005) -> Measured:
             "first_order": over_minima("first_order"),
             "charge_hidden1": over_minima("charge_hidden1 end"),
         },
+        "orbits": orbits,
     }
     if "escape_angle" in minima[0]:
         stages["flatness"]["escape_angle"] = over_minima("escape_angle")

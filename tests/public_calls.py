@@ -197,6 +197,9 @@ CALLS = {
             )
         ],
     ),
+    "move_to_point": call(
+        symgeom.move_to_point, spec=EXACT, problem=PROBLEM, params=A, point="noise"
+    ),
     "noise_equilibrium": call(
         symgeom.noise_equilibrium,
         spec=EXACT,
@@ -207,6 +210,7 @@ CALLS = {
         weight_decay=0.01,
     ),
     "noise_force": call(symgeom.noise_force, spec=SPEC, problem=PROBLEM, params=A),
+    "noise_gauge": call(symgeom.noise_gauge, spec=EXACT, problem=PROBLEM, params=A),
     "optimise_path": Call(
         symgeom.optimise_path,
         {

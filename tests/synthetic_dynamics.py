@@ -56,6 +56,29 @@ def equilibria(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
     return described(variables, networks(seeds) | {"moment": ["start", "end"]})
 
 
+def orbits(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
+    """The noise equilibrium is flatter than the minimum and near the flattest network; one seed
+    has no finite trace."""
+    points = ["trained", "balanced", "noise", "flattest", "random", "shuffled"]
+    both = (len(ARMS), seeds, len(points))
+    levels = np.array([1, 1.2, 0.8, 0.76, 2.5, 1.3]) * random.uniform(0.97, 1.03, both)
+    levels[..., 0] = 1.0
+    base = random.uniform(20, 40, both[:2])[..., None]
+    trace = base * levels
+    trace[-1, 0] = np.nan
+    dims = ("arm", "seed", "point")
+    variables = {
+        "trace": (dims, trace),
+        "eigenvalue": (dims, base * levels**1.4 / 6),
+        "gradient_variance": (dims, base * levels / 30),
+        "squared_length": (dims, np.broadcast_to([400, 380.0, 700, 650, 900, 720], both)),
+        "distance": (dims, np.broadcast_to([0, 3.0, 5, 5, 5, 5], both)),
+        "change": (dims, np.full(both, 1e-15)),
+    }
+    dataset = described(variables, networks(seeds) | {"point": points})
+    return dataset.assign_attrs(matrix="Hessian")
+
+
 def valleys(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
     """Sharpness doubles at the outermost imbalances, the rate rises by half; one seed could not
     be moved."""

@@ -90,6 +90,7 @@ def test_every_stage_is_in_one_labelled_tree(study):
         "flatness",
         "curvature",
         "equilibria",
+        "orbits",
         "valleys",
         "initialisations",
     }
@@ -330,6 +331,7 @@ def test_a_new_arm_runs_its_own_jobs_and_what_gathers(study, tmp_path):
         "measure_flatness",
         "measure_curvature",
         "measure_equilibria",
+        "measure_orbits",
         "walk_valleys",
         "evaluate_claims",
         "write_report",

@@ -24,6 +24,7 @@ STAGES_OF_MINIMA = (
     "canonical",
     "ledgers",
     "equilibria",
+    "orbits",
     "valleys",
 )
 STAGES_OF_PAIRS = ("distances", "alignments", "paths", "chains")

@@ -29,8 +29,8 @@ def minima_table(case: str, stages: Mapping[str, xr.Dataset]) -> list[dict]:
         Name of the case, written into every row.
     stages : mapping of str to xr.Dataset
         Any of the stages with the dimensions (arm, seed). Of curves over noise amplitudes the mean
-        is kept, of quantiles, moments and imbalances each, of ledgers the charges at both ends and
-        what each term changed, averaged over units.
+        is kept, of quantiles, moments, imbalances and points each, of ledgers the charges at both
+        ends and what each term changed, averaged over units.
 
     Returns
     -------
@@ -77,7 +77,7 @@ def _single_values(name: str, array: xr.DataArray) -> Iterator[tuple[str, xr.Dat
     elif name in tabled_curves() and further == ["amplitude"]:
         curves = xr.Dataset({"local_energy": array})
         yield f"mean_{name}", mean_local_energy(curves)
-    elif further in (["moment"], ["moment", "imbalance"]):
+    elif further in (["moment"], ["moment", "imbalance"], ["point"]):
         for labels in product(*(array[dim].values for dim in further)):
             words = " ".join(_word(label) for label in labels)
             yield f"{name} {words}", array.sel(dict(zip(further, labels, strict=True)))

@@ -119,6 +119,16 @@ def stages(*, hold: bool) -> dict[str, xr.Dataset]:
     controls = xr.concat(of_kinds, kinds).where(xr.DataArray(consecutive, dims="pair"))
     barrier = xr.concat([train, 1 - train], splits)
     escape = (1 - pair).expand_dims(geodesic=["geodesic both"], end=["first", "second"])
+    octaves = {"trained": 0, "balanced": 0.3, "noise": -0.5, "flattest": -0.6 if hold else 0.0}
+    octaves |= {"shuffled": 0.2, "random": 1.0}
+    points = xr.IndexVariable("point", list(octaves))
+    valley = xr.concat(
+        [
+            2 ** (sign * over_minima(dict.fromkeys(ARMS, 0.0), (1 + n) * JITTER) + sign * level)
+            for n, level in enumerate(octaves.values())
+        ],
+        points,
+    )
     study = {
         "minima": xr.Dataset({
             "test_error": 0.5 + sign * energy / 2,
@@ -159,6 +169,7 @@ def stages(*, hold: bool) -> dict[str, xr.Dataset]:
                 np.broadcast_to(FORCES, (len(ARMS), len(SEEDS), 2, len(FORCES))),
             ),
         }, {"moment": ["start", "end"]}),
+        "orbits": xr.Dataset({"trace": valley, "eigenvalue": 0.1 * valley}),
     }  # fmt: skip
     return {name: dataset.copy(deep=True) for name, dataset in study.items()}
 
@@ -350,6 +361,14 @@ def test_all_claims_of_a_study_in_which_they_hold():
         "N1": (0.48, 6),  # 3 of 5 living units are pushed up: by chance 0.52 of them agree
         "N1-size": (1.0, 6),
         "N1-adaptive": (2.0, 6),
+        "N2-trace": (-0.5, 24),
+        "N2-trace-balanced": (-0.8, 24),
+        "N2-top": (-0.5, 24),
+        "N2-top-balanced": (-0.8, 24),
+        "N2-flattest": (0.1, 24),
+        "N2-decay": (0.3, 6),
+        "N2-shuffled": (0.2, 24),
+        "N2-random": (1.0, 24),
     }
     assert {name: (claim.estimate, claim.n) for name, claim in claims.items()} == {
         name: (pytest.approx(estimate), n) for name, (estimate, n) in expected.items()
@@ -360,6 +379,7 @@ def test_all_claims_of_a_study_in_which_they_hold():
     )
     over_arms = {"H1c", "H2b", "H2b-sharp", "H3b", "H3-matching", "H3-loss-order", "H4", "H4-bend"}
     over_arms |= {"H3b-permutation", "H3b-scale", "H3b-geodesic"}
+    over_arms |= {name for name in claims if name.startswith("N2-") and name != "N2-decay"}
     with_parts = {"H3-loss", "H3-loss-sharp", "H6-star", "H6-star-sharp", "H6-hubs"}
     with_parts |= {"N1", "N1-adaptive"}
     assert {name for name, claim in claims.items() if claim.note} == over_arms | with_parts
@@ -411,7 +431,8 @@ def test_all_claims_of_a_study_without_differences_are_undecided():
             if variable not in ("usable", "train_error", "train_loss"):
                 centre = centres.get(variable, 0.5)
                 noise = generator.normal(size=array.shape)
-                study[name][variable] = (array.dims, centre * (1 + 0.5 * noise))
+                values = 2**noise if name == "orbits" else centre * (1 + 0.5 * noise)
+                study[name][variable] = (array.dims, values)
     bent = np.arange(len(PAIRS)) % 2 == 0
     study["chains"]["bend_error"] = ("pair", np.where(bent, 0.005, 0.02))
     study["chains"]["error"] = 0 * study["chains"]["error"]
@@ -430,6 +451,9 @@ def test_all_claims_of_a_study_without_differences_are_undecided():
         "H4-bend",
         "C2",
         "N1",
+        "N2-trace",
+        "N2-top",
+        "N2-decay",
     }
 
 
@@ -782,7 +806,8 @@ def test_binary_networks_have_their_own_variant_with_all_symmetries_removed():
     assert binary["H5-H1a"].statement.startswith(
         "With binary weights and activations, minima of flat (rsgd)"
     )
-    assert {name for name in binary if not name.startswith("H5-")} == CHARGED
+    others = {name for name in binary if not name.startswith(("H5-", "N2-"))}
+    assert others == CHARGED
 
 
 def test_too_few_data_leave_a_claim_undecided():
@@ -811,6 +836,7 @@ def test_too_few_data_leave_a_claim_undecided():
         "C2": "adaptive (no arm) has 0 seeds",
         "N1": "reference (lbfgs) has 0 seeds",
         "N1-size": "reference (lbfgs) has 0 seeds",
+        "N2-decay": "reference (lbfgs) has 0 seeds",
     }
     for name, words in few.items():
         assert claims[name].verdict == "undecided"

@@ -131,6 +131,45 @@ def test_kinds_of_paths_are_compared_pair_by_pair(judged, identifier, first, sec
     assert claim.high == pytest.approx(max(high for _, _, high in intervals))
 
 
+@pytest.mark.parametrize(
+    ("identifier", "measure", "point", "other"),
+    [
+        ("N2-trace", "trace", "noise", "trained"),
+        ("N2-trace-balanced", "trace", "noise", "balanced"),
+        ("N2-top", "eigenvalue", "noise", "trained"),
+        ("N2-top-balanced", "eigenvalue", "noise", "balanced"),
+        ("N2-flattest", "trace", "noise", "flattest"),
+        ("N2-shuffled", "trace", "shuffled", "trained"),
+        ("N2-random", "trace", "random", "trained"),
+    ],
+)
+def test_points_of_an_orbit_are_compared_arm_by_arm(judged, identifier, measure, point, other):
+    above, below = of_minima(f"{measure} {point}"), of_minima(f"{measure} {other}")
+    octaves = {arm: np.log2(above[arm]) - np.log2(below[arm]) for arm in ARMS}
+    ways = [ARMS, *itertools.combinations(ARMS, len(ARMS) - 1)]
+    lows, highs = [], []
+    for way in ways:
+        mean = np.mean([octaves[arm].mean() for arm in way])
+        variances = np.array([octaves[arm].var(ddof=1) for arm in way])
+        freedom = variances.sum() ** 2 / (np.square(variances).sum() / (len(SEEDS) - 1))
+        error = np.sqrt(variances.sum() / len(SEEDS)) / len(way)
+        half = scipy.stats.t.ppf(0.975, freedom) * error
+        lows.append(mean - half)
+        highs.append(mean + half)
+    claim = judged[identifier]
+    assert claim.n == 36
+    assert claim.estimate == pytest.approx(np.mean([octaves[arm].mean() for arm in ARMS]))
+    assert (claim.low, claim.high) == pytest.approx((min(lows), max(highs)))
+
+
+def test_balancing_minima_of_the_reference_has_the_interval_of_student(judged):
+    above, below = of_minima("trace balanced")["sgd"], of_minima("trace trained")["sgd"]
+    student = scipy.stats.ttest_1samp(np.log2(above) - np.log2(below), 0.0)
+    claim = judged["N2-decay"]
+    assert (claim.low, claim.high) == pytest.approx(tuple(student.confidence_interval(0.95)))
+    assert claim.estimate > 0
+
+
 def test_escapes_along_geodesics_are_cut_at_a_common_angle(judged):
     ends = [of_pairs(f"escape_angle geodesic both {end}") for end in ("first", "second")]
     reached = [of_pairs(f"escape_reached geodesic both {end}") for end in ("first", "second")]

@@ -207,6 +207,7 @@ REACHING = {
     "study/stages/initialisations": {"draw_initialisations"},
     "study/stages/maps": {"map_planes"},
     "study/stages/noise_models": {"run_noise_model"},
+    "study/stages/orbits": {"measure_orbits"},
     "study/stages/paths": {"measure_paths"},
     "study/stages/depths": {"choose_depth", "select_minima"},
     "study/stages/reached": {"check_training", "check_case"},

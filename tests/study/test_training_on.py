@@ -25,7 +25,7 @@ def test_moves_change_no_output(problem, point):
     trace = training_on.trace(problem, moved)
     length = sum(x.square().sum() for x in moved.values())
     flattest = training_on.moved_to("smallest trace", spec, problem, params)
-    shortest = training_on.moved_to("shortest", spec, problem, params)
+    shortest = training_on.moved_to("equal lengths", spec, problem, params)
     assert training_on.trace(problem, flattest) <= trace * (1 + 1e-12)
     assert sum(x.square().sum() for x in shortest.values()) <= length * (1 + 1e-12)
 

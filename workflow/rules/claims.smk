@@ -12,6 +12,7 @@ use rule job as evaluate_claims with:
         simplices=all_stores("simplices"),
         ledgers=all_stores("ledgers"),
         equilibria=all_stores("equilibria"),
+        orbits=all_stores("orbits"),
         valleys=all_stores("valleys") if config["valleys"] else [],
         solutions=model_stores("solutions"),
     output:

@@ -14,6 +14,7 @@ use rule job as keep_reference with:
         canonical=all_stores("canonical"),
         ledgers=all_stores("ledgers"),
         equilibria=all_stores("equilibria"),
+        orbits=all_stores("orbits"),
         valleys=all_stores("valleys") if config["valleys"] else [],
         distances=all_stores("distances"),
         alignments=all_stores("alignments"),

@@ -9,7 +9,9 @@ from symgeom.dynamics.noise.equilibrium import (
     noise_equilibrium,
     unit_displacements,
 )
+from symgeom.dynamics.noise.factors import weight_factors
 from symgeom.dynamics.noise.force import NoiseForce, gradient_variance, noise_force
+from symgeom.dynamics.noise.gauge import noise_gauge
 from symgeom.dynamics.noise.path import ChargePath, predicted_path
 from symgeom.dynamics.noise.recipe import SgdRecipe
 
@@ -28,7 +30,9 @@ __all__ = [
     "net_force",
     "noise_equilibrium",
     "noise_force",
+    "noise_gauge",
     "predicted_changes",
     "predicted_path",
     "unit_displacements",
+    "weight_factors",
 ]

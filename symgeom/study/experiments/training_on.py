@@ -1,8 +1,9 @@
 r"""Train on from several points of the orbit of a minimum, flat ones and others.
 
 Small networks are trained on the digits to the default stop rule. Each minimum is then moved along
-its orbit, which changes no output: to the shortest weights, to its noise equilibrium, and to the
-smallest trace of the Gauss-Newton matrix. From all points the same training goes on, with the same
+its orbit, which changes no output: to equal lengths of incoming and outgoing weights, to the
+equilibrium of noise and weight decay, to that of noise alone, and to the smallest trace of the
+Gauss-Newton matrix. From all points the same training goes on, with the same
 mini-batches. What a move has won is kept as long as the charges stay where they are: SGD moves them
 back, or on, at the pace of its noise and decay.
 
@@ -19,8 +20,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from symgeom.dynamics.fibre import move_on_fibre
-from symgeom.dynamics.noise import balance, noise_equilibrium
+from symgeom.dynamics.fibre import move_to_point
+from symgeom.dynamics.noise import noise_equilibrium
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import Parameters, stack, unstack
 from symgeom.landscape.flatness.diagonal import gauss_newton_diagonal
@@ -45,8 +46,14 @@ METHOD = SGD(learning_rate=0.1, momentum=0.9, weight_decay=1e-4)
 RECORDS = 8
 """Intervals between the records of the training that goes on."""
 
-POINTS = ("as trained", "shortest", "noise equilibrium", "smallest trace")
-"""Where on the orbit of a minimum the training goes on."""
+POINTS = {
+    "as trained": "",
+    "equal lengths": "balanced",
+    "noise and decay": "",
+    "noise equilibrium": "noise",
+    "smallest trace": "flattest",
+}
+"""Where on the orbit of a minimum the training goes on, by their names here and in the library."""
 
 Networks = Sequence[Parameters]
 """One network for each draw."""
@@ -71,7 +78,7 @@ def measure(steps: int, draws: int) -> Labelled:
     --------
     >>> arrays, _ = measure(1, 1)
     >>> arrays["trace"].dimensions, len(arrays["trace"].values)
-    (('point', 'draw', 'record'), 4)
+    (('point', 'draw', 'record'), 5)
     """
     data = read(Choice())
     inputs = data.train_inputs[:SAMPLES]
@@ -179,19 +186,15 @@ def moved_to(
     """
     if point == "as trained":
         return dict(params)
-    if point == "shortest":
-        nothing = {group.name: torch.zeros(group.size) for group in spec.groups}
-        shortest, _ = move_on_fibre(spec, params, nothing)
-        return shortest
-    if point == "smallest trace":
-        there = balance(spec, gauss_newton_diagonal(problem, params), {})
-    else:
+    if point == "noise and decay":
         rate = METHOD.learning_rate / (1 - METHOD.momentum)
         decay = METHOD.weight_decay
         there = noise_equilibrium(
             spec, problem, params, learning_rate=rate, batch_size=BATCH, weight_decay=decay
-        ).joint
-    return act(spec, there.element, params)
+        )
+        return act(spec, there.joint.element, params)
+    moved, _ = move_to_point(spec, problem, params, POINTS[point])
+    return moved
 
 
 def _records(steps: int) -> list[int]:

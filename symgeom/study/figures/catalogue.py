@@ -32,6 +32,7 @@ NAMES = (
     "chains",
     "charges",
     "equilibria",
+    "orbits",
     "starts",
     "valleys",
     "coordinates",
