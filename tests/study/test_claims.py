@@ -127,7 +127,7 @@ def stages(*, hold: bool) -> dict[str, xr.Dataset]:
     points = xr.IndexVariable("point", list(octaves))
     valley = xr.concat(
         [
-            2 ** (sign * over_minima(zero, (1 + n) * JITTER) + sign * level)
+            2 ** (sign * over_minima(dict.fromkeys(ARMS, 0.0), (1 + n) * JITTER) + sign * level)
             for n, level in enumerate(octaves.values())
         ],
         points,

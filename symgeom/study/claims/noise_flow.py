@@ -334,8 +334,8 @@ CLAIMS = (
         "as trained also after training went on.",
     ),
     _stays_flat(
-        "P3-shortest",
-        "shortest",
-        "So is one that is moved to the shortest weights of its orbit.",
+        "P3-lengths",
+        "equal lengths",
+        "So is one whose incoming and outgoing weights are made equally long.",
     ),
 )

@@ -1,8 +1,9 @@
 r"""Train on from several points of the orbit of a minimum, flat ones and others.
 
 Small networks are trained on the digits to the default stop rule. Each minimum is then moved along
-its orbit, which changes no output: to the shortest weights, to its noise equilibrium, and to the
-smallest trace of the Gauss-Newton matrix. From all points the same training goes on, with the same
+its orbit, which changes no output: to equal lengths of incoming and outgoing weights, to the
+equilibrium of noise and weight decay, to that of noise alone, and to the smallest trace of the
+Gauss-Newton matrix. From all points the same training goes on, with the same
 mini-batches. What a move has won is kept as long as the charges stay where they are: SGD moves them
 back, or on, at the pace of its noise and decay.
 
@@ -19,8 +20,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from symgeom.dynamics.fibre import move_on_fibre
-from symgeom.dynamics.noise import balance, noise_equilibrium
+from symgeom.dynamics.fibre import move_to_point
+from symgeom.dynamics.noise import noise_equilibrium
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import Parameters, stack, unstack
 from symgeom.landscape.flatness.diagonal import gauss_newton_diagonal
@@ -45,8 +46,14 @@ METHOD = SGD(learning_rate=0.1, momentum=0.9, weight_decay=1e-4)
 RECORDS = 8
 """Intervals between the records of the training that goes on."""
 
-POINTS = ("as trained", "shortest", "noise equilibrium", "smallest trace")
-"""Where on the orbit of a minimum the training goes on."""
+POINTS = {
+    "as trained": "",
+    "equal lengths": "balanced",
+    "noise and decay": "",
+    "noise equilibrium": "noise",
+    "smallest trace": "flattest",
+}
+"""Where on the orbit of a minimum the training goes on, by their names here and in the library."""
 
 Networks = Sequence[Parameters]
 """One network for each draw."""
@@ -71,7 +78,7 @@ def measure(steps: int, draws: int) -> Labelled:
     --------
     >>> arrays, _ = measure(1, 1)
     >>> arrays["trace"].dimensions, len(arrays["trace"].values)
-    (('point', 'draw', 'record'), 4)
+    (('point', 'draw', 'record'), 5)
     """
     data = read(Choice())
     inputs = data.train_inputs[:SAMPLES]
@@ -84,14 +91,14 @@ def measure(steps: int, draws: int) -> Labelled:
         minima = trained(problem, draws)
         for point in POINTS:
             moved = [moved_to(point, spec, problem, params) for params in minima]
-            rows.append(_trained_on(problem, moved, epochs, per_epoch))
+            rows.append(trained_on(problem, moved, epochs, per_epoch))
     records = _records(epochs * per_epoch)
     axes = ("point", "draw", "record")
-    trace = np.stack([row["trace"] for row in rows])
-    loss = np.stack([row["loss"] for row in rows])
+    traces = np.stack([row["trace"] for row in rows])
+    losses = np.stack([row["loss"] for row in rows])
     arrays = {
-        "trace": LabelledArray(axes, trace, "nat/weight^2", "trace of the Gauss-Newton matrix"),
-        "loss": LabelledArray(axes, loss, "nat", "training loss"),
+        "trace": LabelledArray(axes, traces, "nat/weight^2", "trace of the Gauss-Newton matrix"),
+        "loss": LabelledArray(axes, losses, "nat", "training loss"),
     }
     coordinates = {
         "point": LabelledArray("point", list(POINTS), "1", "where on the orbit it goes on"),
@@ -124,14 +131,27 @@ def trained(problem: Problem, draws: int) -> list[dict[str, Tensor]]:
         The minima.
     """
     plan = Plan(batch_size=BATCH, epochs=EPOCHS, stop_loss=STOP_LOSS)
-    starts = [_start(problem, draw) for draw in range(draws)]
+    starts = [start(problem, draw) for draw in range(draws)]
     generators = [stream("training on", "order", draw) for draw in range(draws)]
     result = train(problem, stack(starts), METHOD, plan=plan, generators=generators)
     return unstack(result.parameters)
 
 
-def _start(problem: Problem, draw: int) -> dict[str, Tensor]:
-    """Draw a network of He's initialisation, without biases."""
+def start(problem: Problem, draw: int) -> dict[str, Tensor]:
+    """Draw a network of He's initialisation, with biases of zero.
+
+    Parameters
+    ----------
+    problem : Problem
+        Its landscape.
+    draw : int
+        Number of the draw.
+
+    Returns
+    -------
+    dict of str to Tensor
+        The network.
+    """
     generator = stream("training on", "start", draw)
     params = {}
     for name, tensor in problem.module.named_parameters():
@@ -166,19 +186,15 @@ def moved_to(
     """
     if point == "as trained":
         return dict(params)
-    if point == "shortest":
-        nothing = {group.name: torch.zeros(group.size) for group in spec.groups}
-        shortest, _ = move_on_fibre(spec, params, nothing)
-        return shortest
-    if point == "smallest trace":
-        there = balance(spec, gauss_newton_diagonal(problem, params), {})
-    else:
+    if point == "noise and decay":
         rate = METHOD.learning_rate / (1 - METHOD.momentum)
         decay = METHOD.weight_decay
         there = noise_equilibrium(
             spec, problem, params, learning_rate=rate, batch_size=BATCH, weight_decay=decay
-        ).joint
-    return act(spec, there.element, params)
+        )
+        return act(spec, there.joint.element, params)
+    moved, _ = move_to_point(spec, problem, params, POINTS[point])
+    return moved
 
 
 def _records(steps: int) -> list[int]:
@@ -186,10 +202,27 @@ def _records(steps: int) -> list[int]:
     return sorted({round(steps * number / RECORDS) for number in range(RECORDS + 1)})
 
 
-def _trained_on(
+def trained_on(
     problem: Problem, networks: Networks, epochs: int, per_epoch: int
 ) -> dict[str, np.ndarray]:
-    """Train on, and return what was seen on the way, over draws and records."""
+    """Train on, and return what was seen on the way.
+
+    Parameters
+    ----------
+    problem : Problem
+        The digits.
+    networks : sequence of Parameters
+        Where to go on from; the mini-batches depend on the number of a network alone.
+    epochs : int
+        For how long.
+    per_epoch : int
+        Steps of an epoch.
+
+    Returns
+    -------
+    dict of str to array, shape (network, record)
+        Traces and training losses.
+    """
     records = _records(epochs * per_epoch)
     seen: list[Networks] = [networks]
 
@@ -215,12 +248,25 @@ def _trained_on(
     traces = []
     losses = []
     for at_record in seen:
-        traces.append([_trace(problem, params) for params in at_record])
+        traces.append([trace(problem, params) for params in at_record])
         losses.append([float(problem.loss(params)) for params in at_record])
     return {"trace": np.array(traces).T, "loss": np.array(losses).T}
 
 
-def _trace(problem: Problem, params: Parameters) -> float:
-    """Return the trace of the Gauss-Newton matrix."""
+def trace(problem: Problem, params: Parameters) -> float:
+    """Return the trace of the Gauss-Newton matrix.
+
+    Parameters
+    ----------
+    problem : Problem
+        The landscape.
+    params : Parameters
+        The network.
+
+    Returns
+    -------
+    float
+        That of the Hessian where outputs are linear in every single weight.
+    """
     diagonal: Mapping[str, Tensor] = gauss_newton_diagonal(problem, params)
     return sum(float(entries.sum()) for entries in diagonal.values())

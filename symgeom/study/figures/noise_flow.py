@@ -5,9 +5,9 @@ units are scaled away from balance without a change of the outputs. (a) to (e) C
 of the first draw from there on: solid as measured, broken as predicted from one measurement of the
 gradients at the start. With label noise SGD leads all charges to the noise equilibrium; full
 batches, and SGD on labels without noise, keep them. With Adam they drift at first order, of which
-nothing is predicted. (f) Median over units of the distance to equilibrium. (g) Change of every
-charge against what the forces add up to that were measured along training; all draws; on the
-diagonal, the prediction is right.
+nothing is predicted. (f) Median over units of the distance to equilibrium, of every draw. (g)
+Change of every charge against what the forces add up to that were measured along training; all
+draws; on the diagonal, the prediction is right.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from symgeom.study.figures.axes import logarithmic
 from symgeom.study.figures.keys import key, letter, line
 from symgeom.study.figures.record import THEORY, Figure, does_experiment
-from symgeom.study.figures.series import curve
 from symgeom.study.figures.style import BROKEN, INK, PAGE, ordered_looks, sheet, words
 
 if TYPE_CHECKING:
@@ -55,10 +55,9 @@ def draw(results: Results) -> Picture:
     for label, name in zip("abcde", descents, strict=True):
         _paths(panels[label], flow.sel(descent=name), look_of[name])
         panels[label].set_title(name)
-    level = results.number("level")
     for name in descents:
         of_descent = flow.sel(descent=name)
-        _distance(panels["f"], of_descent, look_of[name], level)
+        _distance(panels["f"], of_descent, look_of[name])
         _changes(panels["g"], of_descent, look_of[name])
     _frame(panels, flow)
     letter(panels)
@@ -76,10 +75,13 @@ def _paths(panel: Axes, descent: xr.Dataset, look: Look) -> None:
     panel.plot(steps, first["path"].values, color=INK, linestyle=BROKEN, linewidth=0.7)
 
 
-def _distance(panel: Axes, descent: xr.Dataset, look: Look, level: float) -> None:
-    """Draw how far the units of all draws are from equilibrium."""
-    distances = np.abs(descent["displacement"].transpose("draw", "record", "unit").values)
-    curve(panel, descent["step"].values, np.nanmedian(distances, axis=-1), look, level=level)
+def _distance(panel: Axes, descent: xr.Dataset, look: Look) -> None:
+    """Draw how far the units of every draw are from equilibrium."""
+    distances = np.abs(descent["displacement"].transpose("record", "draw", "unit").values)
+    medians = np.nanmedian(distances, axis=-1)
+    panel.plot(
+        descent["step"].values, medians, color=look.colour, linestyle=look.dashes, linewidth=0.8
+    )
 
 
 def _changes(panel: Axes, descent: xr.Dataset, look: Look) -> None:
@@ -109,6 +111,7 @@ def _frame(panels: dict[str, Axes], flow: xr.Dataset) -> None:
     for label in "ae":
         panels[label].set_ylabel("charge (weight²)")
     panels["f"].set(title="all descents", ylabel="median distance |λ*|", xlabel="steps of descent")
+    logarithmic(panels["f"])
     panels["g"].set(
         title="every unit",
         ylabel="change of charge (weight²)",
@@ -123,7 +126,6 @@ FIGURE = Figure(
     question=THEORY,
     stages=("relu_flow",),
     drawing=draw,
-    settings=("claims.level",),
     asked=does_experiment("relu_flow"),
     model="noise_models",
 )

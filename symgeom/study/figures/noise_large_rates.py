@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from symgeom.study.figures.results import Results
     from symgeom.study.figures.style import Look
 
+TICKS = (0.002, 0.005, 0.01, 0.02, 0.05)
+"""Learning rates that are written."""
+
 APART = 1.02
 """By which factor the markers of one start stand beside those of the one before."""
 
@@ -58,8 +61,10 @@ def draw(results: Results) -> Picture:
             shift = APART ** (number - (len(points) - 1) / 2)
             _survivors(panels[label], of_size.sel(point=name), look_of[name], shift)
         panels[label].set(title=str(size), xlabel="learning rate", xscale="log")
+        panels[label].set_xticks(TICKS, [f"{rate:g}" for rate in TICKS])
+        panels[label].set_xticks([], minor=True)
         percent(panels[label])
-    panels["a"].set_ylabel("descents that do not diverge")
+    panels["a"].set_ylabel("descents that do not diverge (%)")
     letter(panels)
     numbers = dict.fromkeys(points, rates.sizes["draw"])
     key(figure, numbers, look_of, heading="start (draws)")
