@@ -55,6 +55,11 @@ def draw(results: Results) -> Picture:
     for panel, network in zip("bc", free["network"].values, strict=True):
         _network(panels[panel], free.sel(network=network))
         panels[panel].set_title(f"free length of {network}", fontsize=7.5)
+    parts = [str(name) for name in free["part"].values]
+    look_of = ordered_looks(parts)
+    handles = [mark(look_of[part].marker, part, colour=look_of[part].colour) for part in parts]
+    handles += [line(SOLID, "SGD", colour=MUTED), line(BROKEN, "GD", colour=MUTED)]
+    panels["b"].legend(handles=handles, fontsize=6.5)
     letter(panels)
     return figure
 
@@ -99,9 +104,6 @@ def _network(panel: Axes, free: xr.Dataset) -> None:
                 linewidth=0.9,
             )
     panel.axhline(1, color=FAINT, linewidth=0.6, zorder=0)
-    handles = [mark(look_of[part].marker, part, colour=look_of[part].colour) for part in parts]
-    handles += [line(SOLID, "SGD", colour=MUTED), line(BROKEN, "GD", colour=MUTED)]
-    panel.legend(handles=handles, fontsize=6.5)
     plain_numbers(panel.xaxis, most=3)
     panel.set(xlabel="steps", ylabel="length / length at the start")
 
