@@ -18,7 +18,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from symgeom.models.noise.experiments.decay import constant_of
+from symgeom.models.noise.experiments.decay import BATCH, INPUTS, OUTPUTS, RATE
 from symgeom.models.noise.experiments.sharpening import SIZE
 from symgeom.study.claims.jackknife import LEVEL, leave_one_out, mean, student
 from symgeom.study.stationary import late_mean
@@ -212,8 +212,10 @@ def _signs(chain: xr.Dataset) -> Values:
 def _sum_of_decay(decay: xr.Dataset) -> Values:
     """Return the constant of decay in the balance of two layers."""
     middle = decay.isel(constant=2)
+    corrected = float(middle["constant"])
     ratio = late_mean(middle["ratio"]).values
-    return Values(2 * float(middle["decay"]), float(middle["constant"]), constant_of(ratio))
+    measured = (INPUTS - OUTPUTS * ratio) / (ratio - 1)
+    return Values(2 * corrected * RATE / BATCH, corrected, measured)
 
 
 def _trace(chain: xr.Dataset) -> Values:
@@ -222,11 +224,13 @@ def _trace(chain: xr.Dataset) -> Values:
 
 
 def _middle_layer(deep: xr.Dataset) -> Values:
-    """Return the squared norm of the middle one of three layers."""
+    """Return the squared norm of the middle one of three layers, over the corrected one."""
     middle = deep.sel(depth=3).isel(layer=1, start=0)
     theory = middle["squared_norm_theory"]
-    norms = late_mean(middle["squared_norm"].sel(descent="SGD")).values
-    return Values(float(theory.sel(form="printed")), float(theory.sel(form="corrected")), norms)
+    corrected = theory.sel(form="corrected")
+    norms = late_mean(middle["squared_norm"].sel(descent="SGD"))
+    printed = float((theory.sel(form="printed") / corrected).mean())
+    return Values(printed, 1.0, (norms / corrected).values)
 
 
 def _kaiming(sharpening: xr.Dataset) -> Values:
@@ -264,7 +268,7 @@ CONSTANTS = (
     Constant("equal signs of outgoing weights", "section 5.1", "scalar_chain", _signs),
     Constant("decay in the balance of two layers", "theorem 5.2", "decay_constant", _sum_of_decay),
     Constant("trace of the Hessian", "proposition 5.3", "scalar_chain", _trace),
-    Constant("norm of the middle layer", "theorem 5.4", "layer_norms", _middle_layer),
+    Constant("squared norm of the middle layer", "theorem 5.4", "layer_norms", _middle_layer),
     Constant("sharpness of Kaiming's start", "section 5.2", "sharpening", _kaiming),
     Constant("change of sharpness from Xavier's", "section 5.2", "sharpening", _xavier),
 )

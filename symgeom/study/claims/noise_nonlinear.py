@@ -80,12 +80,12 @@ def critical_temperature(measured: Measured) -> Question:
 
 
 def _crossing(growth: xr.DataArray) -> float:
-    """Return the temperature at which a falling line through two neighbours is zero."""
+    """Return where a falling line through two neighbours is zero; infinity if none falls."""
     temperatures = growth["temperature"].values
     values = growth.values
     falls = np.flatnonzero((values[:-1] > 0) & (values[1:] <= 0))
     if not len(falls):
-        return math.nan
+        return math.inf
     first = int(falls[0])
     share = values[first] / (values[first] - values[first + 1])
     return float(temperatures[first] + share * (temperatures[first + 1] - temperatures[first]))
@@ -149,15 +149,15 @@ def growth_by_noise(measured: Measured) -> Question:
     length = measured.stages["free_lengths"]["length"].sel(part="total")
     change = length.isel(network_record=-1) / length.isel(network_record=0)
     logarithm = change.copy(data=np.log(change.values)).mean("network")
-    return ask_mean_of_draws(logarithm.sel(method="SGD") - logarithm.sel(method="GD"))
+    return ask_mean_of_draws(logarithm.sel(descent="SGD") - logarithm.sel(descent="GD"))
 
 
 def alignment(measured: Measured, *, control: bool) -> Question:
     """Ask how alike both sides of nonlinear units become, beside the diagonal."""
     correlation = measured.stages["activations"]["off_diagonal"].sel(moment="end")
     nonlinear = correlation.isel(activation=slice(1, None)).mean("activation")
-    by_noise = nonlinear.sel(method="SGD")
-    return ask_mean_of_draws(by_noise - nonlinear.sel(method="GD") if control else by_noise)
+    by_noise = nonlinear.sel(descent="SGD")
+    return ask_mean_of_draws(by_noise - nonlinear.sel(descent="GD") if control else by_noise)
 
 
 def _claim(

@@ -57,7 +57,7 @@ def draw(results: Results) -> Picture:
         of_activation = stage.sel(activation=name)
         for side, label in SIDES.items():
             panel = panels[f"{side} {name}"]
-            _matrix(panel, of_activation["matrix"].sel(method="SGD", side=side).values)
+            _matrix(panel, of_activation["matrix"].sel(descent="SGD", side=side).values)
             if not column:
                 panel.set_ylabel(label)
         panels[f"incoming {name}"].set_title(name)
@@ -80,7 +80,7 @@ def _numbers(panel: Axes, stage: xr.Dataset, *, first: bool) -> None:
     places = []
     for number, name in enumerate(NUMBERS):
         for shift, method in ((-0.18, "SGD"), (0.18, "GD")):
-            values = stage[name].sel(method=method).values
+            values = stage[name].sel(descent=method).values
             x = number + shift + spread(len(values), width=0.2)
             dots(panel, x, values, look_of[name], fill=None if method == "SGD" else "none")
         places.append(number)

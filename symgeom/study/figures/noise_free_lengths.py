@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from symgeom.study.figures.axes import plain_numbers
 from symgeom.study.figures.keys import letter, line, mark
 from symgeom.study.figures.record import THEORY, Figure, does_experiment
 from symgeom.study.figures.style import (
@@ -54,6 +55,11 @@ def draw(results: Results) -> Picture:
     for panel, network in zip("bc", free["network"].values, strict=True):
         _network(panels[panel], free.sel(network=network))
         panels[panel].set_title(f"free length of {network}", fontsize=7.5)
+    parts = [str(name) for name in free["part"].values]
+    look_of = ordered_looks(parts)
+    handles = [mark(look_of[part].marker, part, colour=look_of[part].colour) for part in parts]
+    handles += [line(SOLID, "SGD", colour=MUTED), line(BROKEN, "GD", colour=MUTED)]
+    panels["b"].legend(handles=handles, fontsize=6.5)
     letter(panels)
     return figure
 
@@ -72,6 +78,7 @@ def _regressions(panel: Axes, free: xr.Dataset) -> None:
                 panel.axhline(predicted, color=look.colour, linestyle=BROKEN, linewidth=0.6)
     handles = [line(SOLID, name, colour=look_of[name].colour) for name in names]
     panel.legend(handles=handles, fontsize=6.5)
+    plain_numbers(panel.xaxis, most=3)
     panel.set(title="regression", xlabel="steps", ylabel="length⁴ (weight⁴)")
 
 
@@ -80,11 +87,11 @@ def _network(panel: Axes, free: xr.Dataset) -> None:
     parts = [str(name) for name in free["part"].values]
     look_of = ordered_looks(parts)
     steps = free["network_step"].values
-    for method in free["method"].values:
+    for method in free["descent"].values:
         noisy = str(method) == "SGD"
         for part in parts:
             look = look_of[part]
-            length = free["length"].sel(method=method, part=part).mean("draw")
+            length = free["length"].sel(descent=method, part=part).mean("draw")
             relative = (length / length.isel(network_record=0)).values
             panel.plot(
                 steps,
@@ -97,9 +104,7 @@ def _network(panel: Axes, free: xr.Dataset) -> None:
                 linewidth=0.9,
             )
     panel.axhline(1, color=FAINT, linewidth=0.6, zorder=0)
-    handles = [mark(look_of[part].marker, part, colour=look_of[part].colour) for part in parts]
-    handles += [line(SOLID, "SGD", colour=MUTED), line(BROKEN, "GD", colour=MUTED)]
-    panel.legend(handles=handles, fontsize=6.5)
+    plain_numbers(panel.xaxis, most=3)
     panel.set(xlabel="steps", ylabel="length / length at the start")
 
 

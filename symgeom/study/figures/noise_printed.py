@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from symgeom.study.figures.axes import minus
 from symgeom.study.figures.record import THEORY, Figure, does_experiment
 from symgeom.study.figures.series import dots
 from symgeom.study.figures.style import BROKEN, MUTED, PAGE, ordered_looks, sheet, words
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 STAGES = tuple(dict.fromkeys(constant.stage for constant in CONSTANTS))
 """The experiments that measure a constant."""
 
-COLUMNS = {"printed": 1.42, "corrected": 1.76, "measured": 2.32, "verdict": 2.8}
+COLUMNS = {"printed": 1.6, "corrected": 2.1, "measured": 2.85, "verdict": 3.4}
 """Where the right ends of the columns of numbers stand, on the scale of the points."""
 
 
@@ -73,20 +74,27 @@ def _constants(panel: Axes, constants: Sequence[Measurement]) -> None:
     panel.set_yticks(rows, [f"{constant.name} ({constant.place})" for constant in constants])
     panel.tick_params(axis="y", length=0)
     panel.set_xticks([0, 1], ["corrected", "printed"])
-    panel.set_xlim(-0.45, max(COLUMNS.values()) + 0.05)
+    panel.spines["bottom"].set_bounds(-0.4, 1.1)
+    panel.set_xlim(-0.4, max(COLUMNS.values()) + 0.05)
     panel.set_ylim(len(constants) - 0.5, -1.2)
     panel.spines["left"].set_visible(False)
 
 
 def _texts(constant: Measurement) -> dict[str, str]:
     """Return what is written in each column."""
-    error = (constant.high - constant.low) / 2
+    error = _number((constant.high - constant.low) / 2, 1)
     return {
-        "printed": f"{constant.printed:.3g}".replace("-", "−"),
-        "corrected": f"{constant.corrected:.3g}".replace("-", "−"),
-        "measured": f"{constant.measured:.3g} ± {error:.1g}".replace("-", "−"),
+        "printed": _number(constant.printed, 3),
+        "corrected": _number(constant.corrected, 3),
+        "measured": f"{_number(constant.measured, 3)} ± {error}",
         "verdict": constant.verdict,
     }
+
+
+def _number(value: float, digits: int) -> str:
+    """Write a number with some digits, and without powers of ten."""
+    rounded = float(f"{value:.{digits}g}")
+    return minus(f"{rounded:g}")
 
 
 FIGURE = Figure(

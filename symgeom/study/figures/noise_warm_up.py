@@ -3,9 +3,9 @@
 Half the trace of the Hessian along the descents of all draws; the dashed line is the noise
 equilibrium in closed form. (a) From Kaiming's start, whose layers have unequal lengths, SGD with
 the large learning rate diverges at once (no line). Warm-up with a small one (until the line bends)
-lowers the sharpness until the large one is stable; too short a warm-up is not enough for every
-draw. Making both layers equally long at the start, by a factor and its inverse, changes no output
-and needs no warm-up. Without noise the sharpness stays. (b) From Xavier's start the sharpness
+lowers the sharpness to where the large one is stable. Making both layers equally long at the start,
+by a factor and its inverse, changes no output and needs no warm-up. Without noise the sharpness
+stays. (b) From Xavier's start the sharpness
 falls; it rises slightly from half its variance, which is printed under that name. After figure 4 of
 Ziyin et al.
 """
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from symgeom.study.figures.axes import logarithmic
+from symgeom.study.figures.axes import logarithmic, plain_numbers
 from symgeom.study.figures.keys import key, letter, line, note
 from symgeom.study.figures.record import THEORY, Figure, does_experiment
 from symgeom.study.figures.style import BROKEN, MUTED, PAGE, ordered_looks, sheet, words
@@ -61,6 +61,7 @@ def draw(results: Results) -> Picture:
             float(warm_up["sharpness_theory"]), color=MUTED, linestyle=BROKEN, linewidth=0.9
         )
         logarithmic(panel)
+        plain_numbers(panel.xaxis, most=4)
         panel.set(title=f"{start}'s start", xlabel="steps", ylabel="half the trace of the Hessian")
     letter(panels)
     finite = np.isfinite(warm_up["sharpness"].isel(record=-1).transpose("arm", "draw").values)

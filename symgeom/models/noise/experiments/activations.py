@@ -69,7 +69,7 @@ def measure(steps: int, draws: int) -> Labelled:
                 followed[name].append(values)
     shape = (len(ACTIVATIONS), len(METHODS))
     stacked = {name: torch.stack(values).unflatten(0, shape) for name, values in followed.items()}
-    axes = ("activation", "method", "draw", "moment")
+    axes = ("activation", "descent", "draw", "moment")
     words = "of the covariance of the units' inputs and the noise of the labels seen from them"
     matrices = stacked["matrix"][:, :, 0, 1].numpy()
     arrays = {
@@ -78,7 +78,7 @@ def measure(steps: int, draws: int) -> Labelled:
             axes, stacked["off_diagonal"].numpy(), "1", f"correlation beside the diagonal {words}"
         ),
         "matrix": LabelledArray(
-            ("activation", "method", "side", "unit", "other_unit"),
+            ("activation", "descent", "side", "unit", "other_unit"),
             matrices,
             "weight^2",
             "the two matrices of the first draw, in the end",
@@ -86,7 +86,7 @@ def measure(steps: int, draws: int) -> Labelled:
     }
     coordinates = {
         "activation": LabelledArray("activation", list(ACTIVATIONS), "1", "of the units"),
-        "method": LabelledArray("method", list(METHODS), "1", "with or without noise"),
+        "descent": LabelledArray("descent", list(METHODS), "1", "with or without noise"),
         "moment": LabelledArray("moment", ["start", "end"], "1", "of descent"),
         "side": LabelledArray("side", ["incoming", "outgoing"], "1", "of the units"),
     }

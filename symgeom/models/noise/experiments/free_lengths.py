@@ -161,7 +161,7 @@ def _networks(steps: int, samples: Batch) -> Labelled:
     shape = (len(NETWORKS), len(METHODS), len(PARTS), draws, len(records))
     arrays = {
         "length": LabelledArray(
-            ("network", "method", "part", "draw", "network_record"),
+            ("network", "descent", "part", "draw", "network_record"),
             torch.stack(followed).reshape(shape).numpy(),
             "weight",
             "length of the weights",
@@ -169,7 +169,7 @@ def _networks(steps: int, samples: Batch) -> Labelled:
     }
     coordinates = {
         "network": LabelledArray("network", list(NETWORKS), "1", "what has a free length"),
-        "method": LabelledArray("method", list(METHODS), "1", "with or without noise"),
+        "descent": LabelledArray("descent", list(METHODS), "1", "with or without noise"),
         "part": LabelledArray("part", list(PARTS), "1", "which weights"),
         "network_step": LabelledArray("network_record", records, "1", "steps of the networks"),
     }
