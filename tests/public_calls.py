@@ -231,9 +231,6 @@ CALLS = {
             )
         ],
     ),
-    "move_to_point": call(
-        symgeom.move_to_point, spec=EXACT, problem=PROBLEM, params=A, point="noise"
-    ),
     "noise_equilibrium": call(
         symgeom.noise_equilibrium,
         spec=EXACT,
