@@ -1,11 +1,14 @@
 """Noise equilibria of the units, at the start and at the minimum."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 import xarray as xr
 from cases import batch, mlp
 from tiny_study import ARMS, SEEDS, TinyStudy
+from torch import nn
 from torch.nn import functional
 
 from symgeom.ground.randomness import stream
@@ -154,6 +157,16 @@ def test_mini_batches_of_all_samples_have_no_noise_to_be_in_balance_with(tiny: T
     )
     assert dataset["displacement"].isnull().all()
     assert dataset["decay_ratio"].isnull().all()
+
+
+def test_networks_with_dropout_have_other_noise_than_that_of_samples(tiny: TinyStudy):
+    module = nn.Sequential(*tiny.case.measured, nn.Dropout(0.5))
+    drawing = replace(tiny.case, trained=module, measured=module)
+    dataset = equilibria.measure(
+        drawing, tiny.spec, tiny.minima, noises=NOISES, epochs=EPOCHS, samples=None
+    )
+    assert list(dataset) == ["displacement", "decay_ratio"]
+    assert dataset["displacement"].isnull().all()
 
 
 def test_binary_networks_have_no_equilibrium(signs: TinyStudy):
