@@ -125,7 +125,7 @@ def noise_force_of_batches(
         square = drawn.mean[name] ** 2
         entries[name] = size * with_digits(variance, variance + square)
         drift[name] = square - variance / batches
-    without = {name: size * rows for name, rows in folds.without().items()}
+    without = {name: size * rows.clamp(min=0) for name, rows in folds.without().items()}
     return NoiseForce(
         variance=leg_sums(moved, entries),
         drift=leg_sums(moved, drift),

@@ -34,8 +34,8 @@ class Folds:
             Which.
         size : float
             How much the mean is to be taken over: samples, or degrees of freedom.
-        amounts : mapping of str to Tensor, shape (leg, size)
-            What to add, not negative.
+        amounts : mapping of str to Tensor
+            What to add.
         """
         for name, amount in amounts.items():
             if name not in self._sums:
@@ -48,15 +48,17 @@ class Folds:
 
         Returns
         -------
-        dict of str to Tensor, shape (fold, leg, size)
-            Of the folds to which something was added.
+        dict of str to Tensor, shape (fold, ...)
+            Of the folds to which something was added. What cannot be negative may be so by
+            rounding.
         """
         used = self._sizes > 0
         others = (self._sizes.sum() - self._sizes)[used]
         without = {}
         for name, sums in self._sums.items():
-            rest = (sums.sum(0) - sums[used]).clamp(min=0)
-            without[name] = rest / others[:, None, None].to(rest)
+            rest = sums.sum(0) - sums[used]
+            sizes = others.view(-1, *[1] * (sums.ndim - 1))
+            without[name] = rest / sizes.to(rest)
         return without
 
 

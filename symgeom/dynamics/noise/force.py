@@ -181,7 +181,7 @@ def noise_force(spec: SymmetrySpec, problem: Problem, params: Parameters) -> Noi
     return NoiseForce(
         variance=leg_sums(moved, entries),
         drift=leg_sums(moved, squares),
-        without_block=folds.without(),
+        without_block={name: rows.clamp(min=0) for name, rows in folds.without().items()},
         entries=entries,
         samples=count,
         heaviest=_share_of_the_heaviest(distances, entries),

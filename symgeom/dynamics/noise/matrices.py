@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from symgeom.dynamics.noise.folds import Folds
 from symgeom.dynamics.noise.force import ROUNDING
 from symgeom.ground.types import Parameters
 from symgeom.landscape.problem import Problem
@@ -87,12 +88,13 @@ def matrix_force(spec: SymmetrySpec, problem: Problem, params: Parameters) -> Ma
     sums = {}
     for group in mixed.groups:
         sums[group.name] = _Sums(group, mean, by_entry=legs_by_entry(spec, group, params))
+    folds = Folds()
     for block in blocks(problem, params):
-        for of_group in sums.values():
-            of_group.add(block)
+        sides = {name: of_group.add(block) for name, of_group in sums.items()}
+        folds.add(block.fold, block.samples, sides)
     return MatrixForce(
         covariance={name: of_group.covariance() for name, of_group in sums.items()},
-        without_block={name: of_group.without_block() for name, of_group in sums.items()},
+        without_block=folds.without(),
     )
 
 
@@ -255,32 +257,24 @@ class _Sums:
         self.mean = [take(mean[leg.tensor], leg, group.size) for leg in group.legs]
         self.by_entry = by_entry
         self.of_legs: list[Tensor] = []
-        self.of_blocks: list[Tensor] = []
-        self.samples: list[int] = []
+        self.samples = 0
 
-    def add(self, block: Block) -> None:
-        """Add a block of samples."""
+    def add(self, block: Block) -> Tensor:
+        """Add a block of samples; return what it adds on either side."""
         apart = [self._apart(block, number) for number in range(len(self.group.legs))]
         before = self.of_legs or [torch.zeros_like(matrices) for matrices in apart]
         self.of_legs = [total + more for total, more in zip(before, apart, strict=True)]
-        self.of_blocks.append(by_side(self.group, apart))
-        self.samples.append(block.samples)
+        self.samples += block.samples
+        return by_side(self.group, apart)
 
     def covariance(self) -> tuple[Tensor, ...]:
         """Return the covariances on all legs."""
         legs = []
         for number, total in enumerate(self.of_legs):
-            covariance = total / sum(self.samples)
+            covariance = total / self.samples
             square = _products(self.mean[number], self.mean[number], self.by_entry[number])
             legs.append(_with_digits(covariance, covariance + square))
         return tuple(legs)
-
-    def without_block(self) -> Tensor:
-        """Return the covariances on both sides without one block of samples."""
-        of_blocks = torch.stack(self.of_blocks)
-        rest = of_blocks.sum(0) - of_blocks
-        others = sum(self.samples) - torch.tensor(self.samples, dtype=torch.float64)
-        return rest / others[:, None, None, None].to(rest)
 
     def _apart(self, block: Block, number: int) -> Tensor:
         """Return the products of the distances from the mean on a leg, over a block."""

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from symgeom.dynamics.noise.balancing import Balance, balance
+from symgeom.dynamics.noise.factors import weight_factors
 from symgeom.dynamics.noise.force import gradient_variance
 from symgeom.dynamics.noise.matrices import (
     MatrixForce,
@@ -208,8 +209,8 @@ class _Orbit:
     def _visit_units(self) -> float:
         """Balance all units; return the largest share by which one moved."""
         element = balance(self.units, self.entries, self._decays()).element
-        ones = {name: torch.ones_like(self.theta[name]) for name in self.tensors}
-        factors = act(self.units, element, ones)
+        owned = {name: self.theta[name] for name in self.tensors}
+        factors = weight_factors(self.units, element, owned)
         for name, factor in factors.items():
             self.theta[name] = self.theta[name] * factor
             self.entries[name] = self.entries[name] / factor**2
