@@ -136,6 +136,15 @@ CALLS = {
     "curve_along": call(symgeom.curve_along, path=LINE, kind="polygonal", bends=1),
     "discover": call(symgeom.discover, module=MODULE, example=INPUTS, within_heads=False),
     "equal_units": call(symgeom.equal_units, spec=SPEC, group="hidden1", first=0, second=1, sign=1),
+    "equilibrium_of_force": call(
+        symgeom.equilibrium_of_force,
+        spec=EXACT,
+        params=A,
+        force=symgeom.noise_force(EXACT, PROBLEM, A),
+        learning_rate=0.1,
+        batch_size=4.0,
+        weight_decay=0.01,
+    ),
     "escape_angle": call(
         symgeom.escape_angle,
         "generator",
@@ -191,6 +200,37 @@ CALLS = {
         params=A,
         target={name: 0 * charge for name, charge in symgeom.charges(SPEC, A).items()},
     ),
+    "move_to_point": call(
+        symgeom.move_to_point, spec=EXACT, problem=PROBLEM, params=A, point="noise"
+    ),
+    "charge_drift": call(
+        symgeom.charge_drift,
+        spec=EXACT,
+        params=A,
+        force=symgeom.noise_force(EXACT, PROBLEM, A),
+        recipe=symgeom.SgdRecipe(0.1, 4.0),
+    ),
+    "predicted_path": call(
+        symgeom.predicted_path,
+        spec=EXACT,
+        problem=PROBLEM,
+        params=A,
+        recipe=symgeom.SgdRecipe(0.1, 4.0),
+        steps=[0.0, 10.0],
+        mean_gradient=True,
+    ),
+    "predicted_changes": call(
+        symgeom.predicted_changes,
+        steps=[0.0],
+        drifts=[
+            symgeom.charge_drift(
+                EXACT,
+                A,
+                symgeom.noise_force(EXACT, PROBLEM, A),
+                recipe=symgeom.SgdRecipe(0.1, 4.0),
+            )
+        ],
+    ),
     "noise_equilibrium": call(
         symgeom.noise_equilibrium,
         spec=EXACT,
@@ -201,6 +241,16 @@ CALLS = {
         weight_decay=0.01,
     ),
     "noise_force": call(symgeom.noise_force, spec=SPEC, problem=PROBLEM, params=A),
+    "noise_gauge": call(symgeom.noise_gauge, spec=EXACT, problem=PROBLEM, params=A),
+    "noise_force_of_batches": call(
+        symgeom.noise_force_of_batches,
+        "generator",
+        spec=SPEC,
+        problem=PROBLEM,
+        params=A,
+        batch_size=2,
+        batches=4,
+    ),
     "optimise_path": Call(
         symgeom.optimise_path,
         {

@@ -3,6 +3,7 @@
 
 use rule job as evaluate_claims with:
     input:
+        **{experiment: model_stores(experiment) for experiment in EXPERIMENTS},
         minima=all_stores("minima"),
         flatness=all_stores("flatness"),
         curvature=all_stores("curvature"),
@@ -12,6 +13,7 @@ use rule job as evaluate_claims with:
         simplices=all_stores("simplices"),
         ledgers=all_stores("ledgers"),
         equilibria=all_stores("equilibria"),
+        orbits=all_stores("orbits"),
         valleys=all_stores("valleys") if config["valleys"] else [],
         solutions=model_stores("solutions"),
     output:

@@ -15,6 +15,11 @@ from symgeom.study.claims import (
     losses,
     margin,
     matching,
+    noise,
+    noise_flow,
+    noise_linear,
+    noise_nonlinear,
+    orbits,
     simplices,
     star,
     theory,
@@ -36,9 +41,14 @@ FILES = (
     matching,
     controls,
     dynamics,
+    noise,
     displacements,
+    orbits,
     valley,
     theory,
+    noise_linear,
+    noise_flow,
+    noise_nonlinear,
 )
 """One file per question."""
 
