@@ -154,6 +154,12 @@ def test_what_has_no_equilibrium_says_so():
     assert all(part.isnan().all() for part in flat.strong.values())
     for name, part in flat.weak.items():
         torch.testing.assert_close(part, flat.displacement[name], rtol=0, atol=1e-10)
+    steep = broken_equilibrium(
+        SPEC, problem, params, lambda network: -(network["0.weight"] ** 80).sum(), **RECIPE
+    )
+    assert not steep.converged
+    nobody = broken_equilibrium(SymmetrySpec(()), problem, params, decay(1.0), **RECIPE)
+    assert (nobody.displacement, nobody.weak, nobody.converged) == ({}, {}, True)
     for wrong in (lambda network: network["4.bias"], lambda network: torch.tensor(torch.nan)):
         with pytest.raises(SymgeomError, match="returns one finite number"):
             broken_equilibrium(SPEC, problem, params, wrong, **RECIPE)

@@ -250,6 +250,8 @@ Function = Callable[[Tensor], Tensor]
 
 def _newton(curved: Function, sloped: Function, exponents: Tensor) -> Tensor:
     """Return where the slope of one function meets the curvature of another, to first order."""
+    if not len(exponents):
+        return exponents
     curvature = jacrev(grad(curved))(exponents)
     slope = grad(sloped)(exponents)
     return exponents - torch.linalg.solve(curvature, slope)
@@ -257,11 +259,15 @@ def _newton(curved: Function, sloped: Function, exponents: Tensor) -> Tensor:
 
 def _minimum(function: Function, start: Tensor) -> tuple[Tensor, bool]:
     """Return the minimum that lies downhill, and whether it is one, by Newton's steps."""
+    if not len(start):
+        return start, True
     exponents = start
     value = function(exponents)
     for _ in range(MOST):
         slope = grad(function)(exponents)
         curvature = jacrev(grad(function))(exponents)
+        if not bool(curvature.isfinite().all()):
+            break
         bends, directions = torch.linalg.eigh(curvature)
         is_curved = bends.abs() > FLAT * bends.abs().max()
         along = directions.T @ slope

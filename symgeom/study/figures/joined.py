@@ -1,14 +1,15 @@
 r"""Whether minima far from the noise equilibrium are sharp, or far from each other.
 
 One symbol per minimum. Columns: the median of \|λ*\|, the logarithm of the scale that leads a unit
-to the noise equilibrium of SGD, over all units and over those of a group. Rows, as far as the study
-has them: the local energy; the trace of the Hessian of the training loss; the mean distance to the
-other minima of the arm, on the torus and aligned. The noise of SGD lies across; what it may have to
-do with the valleys and with the geometry between them lies upwards. Axes are logarithmic but for
-the distance. Above each panel stands Spearman's rank correlation within arms with its interval,
-which holds whichever arm is left out. Nothing is pooled: arms differ in many things at once, so
-that clouds of many colours that rise say nothing. The equilibrium is that of noise and weight decay
-over the whole training.
+to the noise equilibrium of SGD, over all units and over those of a group; last, the root mean
+square over all units of what leads them together to the equilibrium of noise alone. Rows, as far as
+the study has them: the local energy; the trace of the Hessian of the training loss; the mean
+distance to the other minima of the arm, on the torus and aligned. The noise of SGD lies across;
+what it may have to do with the valleys and with the geometry between them lies upwards. Axes are
+logarithmic but for the distance. Above each panel stands Spearman's rank correlation within arms
+with its interval, which holds whichever arm is left out. Nothing is pooled: arms differ in many
+things at once, so that clouds of many colours that rise say nothing. All columns but the last are
+of noise and weight decay, over the whole training.
 """
 
 from __future__ import annotations
@@ -37,7 +38,10 @@ if TYPE_CHECKING:
     from symgeom.study.figures.style import Look
 
 ALL = "all units"
-"""The title of the first column."""
+"""The name of the first column."""
+
+NOISE = "noise alone"
+"""The name of the last column."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +60,8 @@ def draw(results: Results) -> Picture:
     Parameters
     ----------
     results : Results
-        With the stages ``minima``, ``equilibria``, ``flatness``, ``curvature`` and ``distances``,
-        and the setting ``level``.
+        With the stages ``minima``, ``equilibria``, ``orbits``, ``flatness``, ``curvature`` and
+        ``distances``, and the setting ``level``.
 
     Returns
     -------
@@ -65,7 +69,7 @@ def draw(results: Results) -> Picture:
         A page wide.
     """
     trained, elsewhere = trained_seeds(results.minima, results.arms)
-    across, remark = _displacements(results.stage("equilibria"))
+    across, remark = _displacements(results)
     if not trained or len(across) < 2:
         nothing = (
             "No noise equilibria to compare: no usable minimum that was trained here has a "
@@ -111,17 +115,22 @@ def _share(panels: Mapping[str, Axes], layout: Sequence[Sequence[str]]) -> None:
             panel.label_outer()
 
 
-def _displacements(equilibria: xr.Dataset) -> tuple[dict[str, xr.DataArray], str]:
+def _displacements(results: Results) -> tuple[dict[str, xr.DataArray], str]:
     """Return the displacement of each minimum, of all units and of some groups."""
     from symgeom.study.claims.displacements import displacement_at_end, displacements_by_group
 
+    equilibria = results.stage("equilibria")
+    orbits = results.stage("orbits")
     by_group = displacements_by_group(equilibria)
     if not by_group:
         return {}, ""
-    shown, remark = representative(list(by_group))
+    shown, remark = representative(list(by_group), most=2)
     across = {ALL: displacement_at_end(equilibria)}
     for group in shown:
         across[group] = by_group[group]
+    if "distance" in orbits:
+        units = sum(equilibria.sizes[group] for group in by_group)
+        across[NOISE] = orbits["distance"].sel(point="noise", drop=True) / units**0.5
     return across, remark
 
 
@@ -204,7 +213,7 @@ FIGURE = Figure(
     name="joined",
     text=__doc__,
     question=DYNAMICS,
-    stages=("minima", "equilibria", "flatness", "curvature", "distances"),
+    stages=("minima", "equilibria", "orbits", "flatness", "curvature", "distances"),
     drawing=draw,
     settings=("claims.level",),
     asked=trains_networks,

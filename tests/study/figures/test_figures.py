@@ -218,6 +218,10 @@ def test_every_minimum_stands_at_its_displacement():
         (line,) = [line for line in of_group.lines if line.get_color() == colour]
         sizes = np.abs(units.sel(arm=arm, seed=seeds).values)
         np.testing.assert_allclose(line.get_xdata(), np.nanmedian(sizes, axis=1))
+        of_noise = figure.axes[2 * columns - 1]
+        (line,) = [line for line in of_noise.lines if line.get_color() == colour]
+        length = study["orbits"]["distance"].sel(arm=arm, seed=seeds, point="noise")
+        np.testing.assert_allclose(line.get_xdata(), length / np.sqrt(22))  # 12 and 10 units
         apart = [[] for _ in seeds]
         for pair in pairs_within(arm, distance):
             for end in ("first", "second"):
