@@ -32,6 +32,8 @@ NAMES = (
     "chains",
     "charges",
     "equilibria",
+    "orbits",
+    "joined",
     "starts",
     "valleys",
     "coordinates",
@@ -44,6 +46,14 @@ NAMES = (
     "noise_split_inputs",
     "noise_layer_norms",
     "noise_sharpening",
+    "noise_flow",
+    "noise_large_rates",
+    "noise_training_on",
+    "noise_one_weight",
+    "noise_warm_up",
+    "noise_free_lengths",
+    "noise_activations",
+    "noise_printed",
 )
 """Names of the figures, which are those of their modules, in the order of the report."""
 

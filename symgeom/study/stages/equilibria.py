@@ -17,12 +17,15 @@ from torch import Tensor
 
 from symgeom.dynamics.noise import (
     decay_ratio,
+    effective_batch_size,
     effective_learning_rate,
+    net_force,
     noise_force,
     unit_displacements,
 )
-from symgeom.ground.types import cast
+from symgeom.ground.types import cast, parameters
 from symgeom.landscape.problem import Problem
+from symgeom.landscape.sample_gradients import draws_in_training
 from symgeom.study.cases import Case
 from symgeom.study.labels import (
     MINIMUM,
@@ -58,13 +61,15 @@ class Noise:
     batch_size: int
     limit: int
 
-    def decay(self, epochs: int) -> float:
+    def decay(self, epochs: int, *, samples: int) -> float:
         """Return the strength of weight decay relative to noise over a training.
 
         Parameters
         ----------
         epochs : int
             So many it took.
+        samples : int
+            In the training set, which every epoch shuffles.
 
         Returns
         -------
@@ -73,11 +78,12 @@ class Noise:
         """
         method = build_method(self.recipe)
         rates = [method.learning_rate_at(epoch, self.limit) for epoch in range(epochs)]
+        size = effective_batch_size(self.batch_size, samples=samples, momentum=method.momentum)
         return decay_ratio(
             learning_rate=effective_learning_rate(rates),
             weight_decay=method.weight_decay,
             momentum=method.momentum,
-            batch_size=self.batch_size,
+            batch_size=size,
         )
 
 
@@ -110,26 +116,31 @@ def measure(
     Returns
     -------
     xr.Dataset
-        Displacements of every unit, and their median, over arm, seed and moment, and the strength
-        of decay over arm and seed; NaN where the noise is unknown, or no step was taken. A group
-        with a frozen leg is left out. A network that was trained with batch norm has other charges
-        than the folded one that is measured: nothing is known of its noise.
+        Forces and displacements of every unit, and the median of the latter, over arm, seed and
+        moment, and the strength of decay over arm and seed; NaN where the noise is unknown,
+        mini-batches hold all samples, or no step was taken. A group with a frozen leg is left out.
+        A network that was trained with batch norm has other charges than the folded one that is
+        measured: nothing is known of its noise, nor of that of dropout.
     """
     problem = case.problems("float64", samples=samples)["train"]
     spec = spec.trained(problem.trainable)
     groups = _charged_groups(case, spec, problem)
     table = _Table(groups, (*minima.shape, len(MOMENTS)))
-    trained = {key for key, count in epochs.items() if count > 0 and key[0] in noises}
+    shuffled = len(case.data["train_targets"])
+    noisy = {arm for arm, noise in noises.items() if noise.batch_size < shuffled}
+    trained = {key for key, count in epochs.items() if count > 0 and key[0] in noisy}
     seen = [key for key in minima.networks if groups and key in trained]
     with progress("measure equilibria", len(seen)) as bar:
         for arm, seed in seen:
-            decay = noises[arm].decay(epochs[arm, seed])
+            decay = noises[arm].decay(epochs[arm, seed], samples=shuffled)
             networks = (case.start(arm, seed), minima.networks[arm, seed])
             for moment, network in enumerate(networks):
                 params = case.prepared(network, "float64")
                 force = noise_force(spec, problem, params)
                 displacements = unit_displacements(spec, params, force, decay=decay)
-                table.put((*minima.index((arm, seed)), moment), displacements)
+                index = (*minima.index((arm, seed)), moment)
+                table.put(index, displacements)
+                table.put_forces(index, net_force(spec.exact(), force.variance))
             table.decay[minima.index((arm, seed))] = decay
             bar.update()
     return minima_dataset(
@@ -142,14 +153,16 @@ def measure(
 
 
 class _Table:
-    """Displacements over arm, seed and moment; NaN until they are measured."""
+    """Forces and displacements over arm, seed and moment; NaN until they are measured."""
 
     def __init__(self, groups: Sequence[UnitGroup], shape: tuple[int, int, int]) -> None:
         self.median = np.full(shape, np.nan)
         self.decay = np.full(shape[:2], np.nan)
         self.of_units: dict[str, np.ndarray] = {}
+        self.forces: dict[str, np.ndarray] = {}
         for group in groups:
             self.of_units[group.name] = np.full((*shape, group.size), np.nan)
+            self.forces[group.name] = np.full((*shape, group.size), np.nan)
 
     def put(self, index: tuple[int, int, int], displacements: Mapping[str, Tensor]) -> None:
         """Put the displacements of a network where they belong."""
@@ -157,6 +170,11 @@ class _Table:
         self.median[index] = of_all.abs().nanmedian()
         for group, values in cast(displacements, torch.float64).items():
             self.of_units[group][index] = values.cpu()
+
+    def put_forces(self, index: tuple[int, int, int], forces: Mapping[str, Tensor]) -> None:
+        """Put the forces on a network where they belong."""
+        for group, values in cast(forces, torch.float64).items():
+            self.forces[group][index] = values.cpu()
 
     def variables(self) -> Labelled:
         """Return the arrays with labels."""
@@ -166,6 +184,11 @@ class _Table:
             variables[f"displacement_{group}"] = labelled(
                 (*MOMENT, group), array, "1", f"{scale} to its noise equilibrium"
             )
+        for group, array in self.forces.items():
+            variance = f"variance of the sample gradients on each unit of {group}"
+            variables[f"force_{group}"] = labelled(
+                (*MOMENT, group), array, "nat^2/weight^2", f"{variance}, incoming minus outgoing"
+            )
         typical = "median over units of the absolute displacement"
         variables["displacement"] = labelled(MOMENT, self.median, "1", typical)
         strength = "strength of weight decay relative to gradient noise, over the training"
@@ -174,7 +197,10 @@ class _Table:
 
 
 def _charged_groups(case: Case, spec: SymmetrySpec, problem: Problem) -> list[UnitGroup]:
-    """Return the groups whose units have a noise equilibrium; none of networks with batch norm."""
+    """Return the groups whose units have a noise equilibrium; none with batch norm or dropout."""
     if case.folded or problem.batch_norm:
+        return []
+    fresh = parameters(problem.module)
+    if draws_in_training(problem, cast(fresh, torch.float64)):
         return []
     return [group for group in spec.exact().groups if group.scale == "positive"]

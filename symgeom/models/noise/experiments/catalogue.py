@@ -27,19 +27,28 @@ class Experiment:
     Attributes
     ----------
     module : str
-        The module of this package that does it, in its function ``measure``.
+        The module that does it, in its function ``measure``.
     meaning : str
         What takes these steps, for the reference of keys.
+    package : str
+        The package of the module, below ``symgeom``.
     """
 
     module: str
     meaning: str
+    package: str = "models/noise/experiments"
 
     @property
     def path(self) -> str:
         """The file of the module, below ``symgeom`` and without suffix."""
-        return f"models/noise/experiments/{self.module}"
+        return f"{self.package}/{self.module}"
 
+
+FLOW = "dynamics/noise/experiments"
+"""The package of those that use ledgers and forces of networks."""
+
+TRAINED = "study/experiments"
+"""The package of those that train networks on a data set."""
 
 EXPERIMENTS = {
     "label_noise": Experiment("label_noise", "two layers, labels of two noises (figure 2)"),
@@ -48,6 +57,15 @@ EXPERIMENTS = {
     "layer_norms": Experiment("layer_norms", "deep linear networks (figure 5)"),
     "sharpening": Experiment("sharpening", "two layers from several initialisations (section 5.2)"),
     "robustness": Experiment("robustness", "the same at other rates and sizes (figure 8)"),
+    "relu_flow": Experiment("relu_flow", "the path of the charges of ReLU units", FLOW),
+    "large_rates": Experiment("large_rates", "a large learning rate, from points of an orbit"),
+    "training_on": Experiment("training_on", "digits, from points of an orbit", TRAINED),
+    "charge_decay": Experiment("charge_decay", "one hidden weight, whose charge decays"),
+    "collapse": Experiment("collapse", "one hidden weight, which may collapse"),
+    "warm_up": Experiment("warm_up", "a factorisation of rank one (figure 4)"),
+    "free_lengths": Experiment("free_lengths", "weights of a free length (figure 7)"),
+    "scalar_chain": Experiment("scalar_chain", "units between two numbers (section 5.1)"),
+    "activations": Experiment("activations", "autoencoders (figures 6 and 9)"),
 }
 """By name, which is also that of their stage in a study."""
 
@@ -71,6 +89,7 @@ def experiment_named(name: str) -> Measure:
         If there is no such experiment.
     """
     check_choice(name, EXPERIMENTS, "experiment")
-    module = import_module(f"symgeom.models.noise.experiments.{EXPERIMENTS[name].module}")
+    dotted = EXPERIMENTS[name].path.replace("/", ".")
+    module = import_module(f"symgeom.{dotted}")
     measure: Measure = module.measure
     return measure
