@@ -1,11 +1,12 @@
 """Which constant decay has, and how little else decides where the norms end.
 
 Two linear layers under SGD; squared norm of the incoming over that of the outgoing weights in the
-end, bars are intervals over draws. (a) Eight inputs, two outputs: without decay the norms balance
-at 4, and decay brings them together. Dashed: closed form, in which decay enters as batch × decay /
-learning rate; dotted: as it is printed in theorem 5.2 of Ziyin et al., twice the decay. (b) Inputs
-of two variances at other learning rates, batches and sizes: all end at one ratio (dashed), which
-gradient descent does not know (open markers). After their figure 8.
+end, bars are intervals over draws. (a) Eight inputs, two outputs: without decay, where SGD is
+slowest and still rises, the norms balance at 4; decay brings them together. Dashed: closed form, in
+which decay enters as batch × decay / learning rate; dotted: as it is printed in theorem 5.2 of
+Ziyin et al., twice the decay. (b) Inputs of two variances at other learning rates, batches and
+sizes: all end at one ratio (dashed), which gradient descent does not know (open markers). After
+their figure 8.
 """
 
 from __future__ import annotations
