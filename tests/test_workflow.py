@@ -14,6 +14,7 @@ import pytest
 import yaml
 from clones import (
     ROOT,
+    RULES_OF_KILLED,
     Job,
     alone,
     copy_repository,
@@ -50,9 +51,9 @@ def digests(clone: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def study(tmp_path_factory):
-    """A finished small study, in a copy of the repository; as users run it."""
+    """A finished small study, in a copy of the repository."""
     clone = copy_repository(tmp_path_factory.mktemp("study") / "clone", config=SMALL)
-    run = snakemake(clone, "--cores", "2", cold=True)
+    run = snakemake(clone, "--cores", "2")
     assert run.returncode == 0, run.stdout + run.stderr
     return clone, run
 
@@ -170,16 +171,22 @@ LIGHT = {"evaluate_claims", "write_report", "keep_reference"}
 LIGHT |= {rule for rule in RULES if rule.startswith("draw_figures")}
 """Rules whose jobs compute with no network: they do not wait for torch to be imported."""
 
+WARM = RULES_OF_KILLED - LIGHT
+"""Rules that run as users run them elsewhere; here the others do."""
+
 
 def run_alone(
     clone: Path, folder: Path, rule: str, job: Job
 ) -> tuple[Path, subprocess.CompletedProcess]:
-    """Run a job again on one core: without other results, and without torch if it is light."""
+    """Run a job again on one core: without other results, and without torch if it is light.
+
+    Unless another test does it, it runs in an interpreter of its own.
+    """
     place = alone(clone, folder, job)
     if rule in LIGHT:
         (place / "torch.py").write_text("raise ImportError('no job of this rule needs torch')\n")
     words = (*job.outputs, "--cores", "1", "--allowed-rules", rule)
-    return place, snakemake(place, *words, cold=rule in LIGHT)
+    return place, snakemake(place, *words, cold=rule not in WARM)
 
 
 def same_report(page: bytes) -> list[bytes]:

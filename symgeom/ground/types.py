@@ -89,6 +89,28 @@ def cast(params: Parameters, dtype: torch.dtype) -> dict[str, Tensor]:
     return result
 
 
+def precision(params: Parameters) -> torch.dtype:
+    """Return the floating-point type of a network.
+
+    Parameters
+    ----------
+    params : Parameters
+        One network.
+
+    Returns
+    -------
+    torch.dtype
+        That of its first tensor of real numbers.
+
+    Examples
+    --------
+    >>> precision({"count": torch.tensor(1), "weight": torch.ones(1).double()})
+    torch.float64
+    """
+    real = (tensor.dtype for tensor in params.values() if tensor.is_floating_point())
+    return next(real)
+
+
 def size(params: Parameters) -> int:
     """Return how much memory a network takes.
 

@@ -19,7 +19,7 @@ def late_mean(followed: xr.DataArray) -> xr.DataArray:
     Returns
     -------
     xr.DataArray
-        Over what else there is.
+        Over what else there is; NaN for a descent that diverged.
 
     Examples
     --------
@@ -28,4 +28,4 @@ def late_mean(followed: xr.DataArray) -> xr.DataArray:
     3.0
     """
     first = followed.sizes["record"] // 2
-    return followed.isel(record=slice(first, None)).mean("record")
+    return followed.isel(record=slice(first, None)).mean("record", skipna=False)

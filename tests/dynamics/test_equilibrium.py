@@ -26,7 +26,7 @@ from symgeom.ground.randomness import stream
 from symgeom.ground.types import cast, parameters
 from symgeom.landscape.problem import Problem
 from symgeom.symmetry.bilinear import pairing
-from symgeom.symmetry.group import GroupElement, act, identity, inverse
+from symgeom.symmetry.group import GroupElement, act, identity, inverse, random_element
 from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
 
 WIDTHS = (5, 7, 6, 3)
@@ -211,6 +211,9 @@ def test_the_standard_error_tells_how_estimates_scatter():
     told = torch.stack(errors).mean(0)
     ratio = (told / scatter).median()
     assert 0.8 < float(ratio) < 1.25
+    off = (torch.stack(variances) - torch.stack(variances).mean(0)).abs() / torch.stack(errors)
+    covered = (off < torch.distributions.Normal(0.0, 1.0).icdf(torch.tensor(0.975))).double().mean()
+    assert 0.88 < float(covered) < 0.99
 
 
 def test_the_force_is_the_variance_on_each_leg_of_each_unit():
@@ -360,6 +363,26 @@ def moved(spec, params, name, displacements):
     return act(spec, GroupElement({name: torch.arange(size)}, {name: displacements.exp()}), params)
 
 
+def test_gradients_move_against_the_weights_sample_by_sample():
+    # Lemma B.1: one measurement knows the variance of every entry everywhere on the orbit.
+    params, landscape = network(*WIDTHS), problem()
+    scales = random_element(SPEC.exact(), generator=stream("lemma")).scales
+    element = GroupElement(identity(SPEC).permutations, {**identity(SPEC).scales, **scales})
+    there = act(SPEC, element, params)
+    back = inverse(SPEC, element)
+    gradients = sample_gradients_one_by_one(landscape, params)
+    moved_gradients = sample_gradients_one_by_one(landscape, there)
+    for sample in range(0, 40, 8):
+        of_sample = {name: rows[sample] for name, rows in gradients.items()}
+        for name, expected in act(SPEC, back, of_sample).items():
+            torch.testing.assert_close(
+                moved_gradients[name][sample], expected, rtol=1e-11, atol=1e-13
+            )
+    predicted = act(SPEC, back, act(SPEC, back, noise_force(SPEC, landscape, params).entries))
+    for name, entries in noise_force(SPEC, landscape, there).entries.items():
+        torch.testing.assert_close(entries, predicted[name], rtol=1e-11, atol=1e-15)
+
+
 @pytest.mark.parametrize("decay", [0.0, 0.02])
 @pytest.mark.parametrize("name", ["hidden1", "hidden2"])
 def test_a_network_moved_to_equilibrium_stays_there(name, decay):
@@ -426,17 +449,17 @@ def test_extreme_scales_do_not_overflow():
     )
 
 
-def test_a_unit_that_never_fires_has_no_equilibrium_and_one_sample_no_noise():
+def test_a_unit_that_never_fires_has_no_equilibrium_and_equal_samples_have_no_noise():
     params = network(*WIDTHS)
     params["0.bias"][2] = -1e3
     equilibrium = noise_equilibrium(SPEC, problem(), params, learning_rate=0.1, batch_size=4)
     assert equilibrium.displacement["hidden1"].isnan().nonzero().flatten().tolist() == [2]
     assert equilibrium.verdicts()["hidden1"][1:4] == ("balances", "never moves", "balances")
     assert float(equilibrium.joint.element.scales["hidden1"][2]) == 1
-    alone = noise_force(SPEC, problem(samples=1), network(*WIDTHS))
-    assert all(float(rows.abs().max()) == 0 for rows in alone.variance.values())
-    assert math.isnan(alone.heaviest)
-    assert bool(alone.standard_error()["hidden1"].isnan().all())
+    twins = problem(samples=1).subset(torch.tensor([0, 0, 0]))
+    alike = noise_force(SPEC, twins, network(*WIDTHS))
+    assert all(float(rows.abs().max()) == 0 for rows in alike.variance.values())
+    assert math.isnan(alike.heaviest)
 
 
 RECIPE = {"learning_rate": 0.1, "batch_size": 8, "weight_decay": 0.01}
@@ -561,11 +584,9 @@ def test_the_predicted_approach_is_that_of_a_unit_under_noise():
 
 def test_bad_requests_are_refused():
     params, landscape = network(*WIDTHS), problem()
-    with pytest.raises(
-        SymgeomError,
-        match="learning rate 0.0, batch size 8, weight decay 0.1, momentum 0.0: the first two must",
-    ):
-        decay_ratio(learning_rate=0.0, batch_size=8, weight_decay=0.1)
+    for rate in (0.0, -0.1):
+        with pytest.raises(SymgeomError, match=f"learning rate {rate}: noise and decay act in st"):
+            decay_ratio(learning_rate=rate, batch_size=8, weight_decay=0.1)
     for wrong in ({"batch_size": 0}, {"weight_decay": -0.1}, {"momentum": 1.0}):
         with pytest.raises(SymgeomError, match="Cannot weigh decay against noise"):
             decay_ratio(**({"learning_rate": 0.1, "batch_size": 8, "weight_decay": 0.1} | wrong))
@@ -582,7 +603,9 @@ def test_bad_requests_are_refused():
     normed = nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 3)).double()
     inputs, labels = batch(40, 5, 3)
     together = Problem(normed, inputs, labels, batch_norm="recompute", training_inputs=inputs)
-    with pytest.raises(SymgeomError, match="the loss of one depends on all others"):
+    with pytest.raises(
+        SymgeomError, match="loss of one depends on all others.*noise_force_of_batches measures it"
+    ):
         noise_force(SymmetrySpec(()), together, parameters(normed))
 
 

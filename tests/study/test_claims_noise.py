@@ -83,13 +83,24 @@ def test_the_constant_of_decay_is_the_one_that_would_bring_about_the_ratio():
     claim = judged("decay_constant")["L2"]
     expected = largest(fitted.reshape(ratio.shape) / constants - 1)
     assert (claim.estimate, claim.high) == pytest.approx(expected)
-    printed = (8 + 2 * 0.005 / 4 * arrays["constant"]) / (2 + 2 * 0.005 / 4 * arrays["constant"])
+    decay = 0.005 / 8 * arrays["constant"]
+    printed = (8 + 2 * decay) / (2 + 2 * decay)
     expected = largest(late(arrays["ratio"]) / printed.values - 1)
     assert judged("decay_constant")["L2-printed"].estimate == pytest.approx(expected[0])
 
 
 def _misfit(constant: float, ratio: float) -> float:
     return (8 + constant) / (2 + constant) - ratio
+
+
+def test_settings_relax_in_their_own_time():
+    arrays = arrays_of("robustness").sel(descent="SGD")
+    ratio = arrays["ratio"].transpose("draw", "setting", "record").values
+    late_ratio = ratio[..., 4:].mean(-1)
+    excess = np.log(ratio[..., :3] / late_ratio[..., None]).mean(-1)
+    expected = largest(np.log(excess[:, 1:5] / excess[:, :1]))
+    claim = judged("robustness")["L3-rate"]
+    assert (claim.estimate, claim.high) == pytest.approx(expected)
 
 
 def test_layers_are_compared_with_both_forms():

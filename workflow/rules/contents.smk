@@ -2,8 +2,6 @@
 
 import re
 
-from symgeom.store.contents import write_contents
-
 # Of the outputs of all rules, the stores of a case: which stage they are of.
 STORE_OF_CASE = re.compile(r"(?:.*/)?results/[^/]+/(.+)/\{case\b[^}]*\}/.+\.zarr\.zip$")
 
@@ -37,6 +35,9 @@ def named_stores():
 # In a default storage there is no folder to write to.
 onstart:
     if workflow.storage_settings.default_storage_provider is None:
+        # Here, because it loads xarray, which a plan does not need.
+        from symgeom.store.contents import write_contents
+
         folder = f"results/{config['study']}"
         try:
             write_contents(

@@ -20,6 +20,7 @@ use rule job as keep_reference with:
         alignments=all_stores("alignments"),
         paths=all_stores("paths"),
         chains=all_stores("chains"),
+        simplices=all_stores("simplices"),
     output:
         kept=local(f"results/reference/{config['study']}/README.md"),
     log:

@@ -21,32 +21,60 @@ ours. The units of one group do not influence each other, but neighbouring group
 matrix: where all units are in balance is another place than where each would be with the others at
 rest. :mod:`symgeom.dynamics.noise.balancing` finds it.
 
+Units that any invertible matrix may mix have a matrix :math:`N` of covariances and a matrix
+:math:`T` of products on either side; the symmetric matrix that balances them is in
+:mod:`symgeom.dynamics.noise.mixing`, its logarithm has the displacements as eigenvalues, and all
+that is said of units is said of its eigenvectors. How the balanced units are rotated among
+themselves, no noise decides. Factors that are wider than the function they make have directions
+that grow or shrink for ever, or that nothing moves.
+
+Scale-invariant layers (before a normalisation; all powers are 1) have nothing to balance noise with
+but decay. Without it they grow for ever; with it they come to rest at :math:`N = cT`, which is
+:math:`T^2 = \eta\hat N / 2wS` with the variance :math:`\hat N` at unit length.
+
+The noise is all that the theory of small steps knows. A finite step moves the charge by the mean
+gradient, too, and by the square of the decay: it rests in the mean where
+
+.. math:: \sum_p p\,\Big(\frac{N_p}{S} + D_p\Big) = \frac{2w}{\eta}\,
+          \Big(1 - \frac{\eta w}{2}\Big)\sum_p p\,T_p ,
+
+with :math:`D_p` the squared length of the mean gradient, which is exact at any step size. At the
+minimum of the loss the two differ by the decay's square alone, which is nothing (:math:`\eta w` is
+some 1e-5). During training, and in scale-invariant layers, where noise and mean gradient push the
+same way, the mean gradient counts.
+
 Near the equilibrium a unit approaches it by the share
 
 .. math:: \kappa = \sum_p p^2\,\big(\eta^2 (N_p / S + D_p) + 2\eta w T_p\big) \Big/ \sum_p p^2 T_p
 
-per step, with :math:`D_p` the squared length of the mean gradient, the learning rate :math:`\eta`,
-the batch size :math:`S` and the weight decay :math:`w`. Momentum :math:`\beta` acts as the learning
-rate :math:`\eta / (1 - \beta)`; batches drawn without replacement as a batch size of :math:`S (N -
-1) / (N - S)`.
+per step, with the learning rate :math:`\eta`, the batch size :math:`S` and the weight decay
+:math:`w`. Momentum :math:`\beta` acts as the learning rate :math:`\eta / (1 - \beta)`; shuffled
+epochs act as another batch size (:mod:`symgeom.dynamics.noise.sampling`).
 
 References
 ----------
 Ziyin et al., "Parameter symmetry and noise equilibrium of SGD" (2402.07193), theorem 4.3 and
-equation 7. Differs from the source: the noise term of equation 7 is twice what is printed there,
-and momentum enters as the step ``learning_rate / (1 - momentum)``.
+equation 7; appendix A.1 for scale-invariant layers. Differs from the source: the noise term of
+equation 7 is twice what is printed there, and momentum enters as the step ``learning_rate / (1 -
+momentum)``.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from symgeom.dynamics.noise.balancing import Balance, balance
-from symgeom.dynamics.noise.force import NoiseForce, leg_sums, noise_force, spread_without
+from symgeom.dynamics.noise.folds import spread_without
+from symgeom.dynamics.noise.force import NoiseForce, noise_force
+from symgeom.dynamics.noise.matrices import MatrixForce, matrix_force
+from symgeom.dynamics.noise.mixing import Mixing
+from symgeom.dynamics.noise.pulls import MatrixPull, Pull, UnitPull, pulls_of
 from symgeom.dynamics.noise.root import roots
+from symgeom.dynamics.noise.together import balance_together
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters, cast
@@ -99,8 +127,8 @@ def decay_ratio(
     learning_rate : float
         Step of SGD; of a schedule the :func:`effective_learning_rate`.
     batch_size : float
-        Samples per mini-batch, drawn with replacement (without: multiply the ratio by ``(N - 1) /
-        (N - batch_size)``).
+        Samples per mini-batch, drawn with replacement; of shuffled epochs the
+        :func:`~symgeom.dynamics.noise.effective_batch_size`.
     weight_decay : float
         Coupled decay: the multiple of the weights that is added to the gradient (the paper's 2
         gamma).
@@ -122,12 +150,17 @@ def decay_ratio(
     >>> decay_ratio(learning_rate=0.5, batch_size=4, weight_decay=0.25, momentum=0.5)
     2.0
     """
-    positive = learning_rate > 0 and batch_size >= 1
-    if not positive or not weight_decay >= 0 or not 0 <= momentum < 1:
+    if not learning_rate > 0:
         raise SymgeomError(
-            f"Cannot weigh decay against noise for learning rate {learning_rate}, batch size "
-            f"{batch_size}, weight decay {weight_decay}, momentum {momentum}: the first two must "
-            "be positive, the third not negative, the last in [0, 1)."
+            f"Cannot weigh decay against noise for learning rate {learning_rate}: noise and decay "
+            "act in steps of positive length. At 0 nothing moves, and charges stay as they are: "
+            "give the rate of a training."
+        )
+    if not batch_size >= 1 or not weight_decay >= 0 or not 0 <= momentum < 1:
+        raise SymgeomError(
+            f"Cannot weigh decay against noise for batch size {batch_size}, weight decay "
+            f"{weight_decay}, momentum {momentum}: the first must be 1 or more, the second not "
+            "negative, the last in [0, 1)."
         )
     return 2 * weight_decay * batch_size * (1 - momentum) / learning_rate
 
@@ -136,6 +169,9 @@ def decay_ratio(
 class NoiseEquilibrium:
     """Where the noise of SGD drives a network along its orbit, and how far from there it is.
 
+    What is said of a unit is said, in groups that matrices mix, of a combination of units: number
+    ``k`` is row ``k`` of the directions in :attr:`mixing`, largest displacement first.
+
     Attributes
     ----------
     displacement : dict of str to Tensor, shape (size,)
@@ -143,22 +179,34 @@ class NoiseEquilibrium:
         float64: 0 at equilibrium. Infinite where only one sign of power has any weight (the noise
         pushes for ever); NaN where neither has (the unit never moves), which is undefined.
     standard_error : dict of str to Tensor, shape (size,)
-        Of the displacement, for all data of which the samples are a part.
+        Of the displacement, for all data of which the samples are a part; NaN where that is not
+        finite.
+    finite_steps : dict of str to Tensor, shape (size,)
+        The displacement from where a unit rests at steps of this size, which the mean gradient
+        moves, too: that of scale-invariant layers.
+    mixing : dict of str to Mixing
+        For every linear group, the matrix that leads it to its equilibrium while all others rest.
     joint : Balance
-        The scales that lead all units to equilibrium together; units without one rest.
+        The scales and matrices that lead all units to equilibrium together; units without one rest.
     noise_share : dict of str to Tensor, shape (size,)
         Share of the noise in what pulls a unit; weight decay has the rest. NaN if nothing does.
     steps : dict of str to Tensor, shape (size,)
         Steps in which a unit near its equilibrium comes nearer by the factor e.
+    loss_steps : float
+        Steps in which the loss would fall to zero at its present rate; infinite at its minimum, NaN
+        where nothing is known of it.
     force : NoiseForce
         What the noise pushes with.
     """
 
     displacement: dict[str, Tensor]
     standard_error: dict[str, Tensor]
+    finite_steps: dict[str, Tensor]
+    mixing: dict[str, Mixing]
     joint: Balance
     noise_share: dict[str, Tensor]
     steps: dict[str, Tensor]
+    loss_steps: float
     force: NoiseForce
 
     def verdicts(self) -> dict[str, tuple[str, ...]]:
@@ -174,6 +222,48 @@ class NoiseEquilibrium:
         for name, displacements in self.displacement.items():
             words[name] = tuple(_verdict(value) for value in displacements.tolist())
         return words
+
+    def phases(self, steps: float | None = None) -> dict[str, tuple[str, ...]]:
+        """Say in words what holds every unit at its equilibrium, and how soon it comes there.
+
+        Parameters
+        ----------
+        steps : float, optional
+            In how many steps fast units come nearer to their equilibrium by the factor e: those of
+            a training, say. By default :attr:`loss_steps`: a fast unit follows its equilibrium
+            while the loss falls, a slow one comes there after the loss has come to rest.
+
+        Returns
+        -------
+        dict of str to tuple of str
+            For every unit that balances "noise-dominated" or "decay-dominated" (which of the two
+            has more than half of the pull), and "fast" or "slow", as in "noise-dominated, slow";
+            for all others their verdict.
+
+        Raises
+        ------
+        SymgeomError
+            If neither the steps are given nor anything is known of the loss.
+        """
+        limit = self.loss_steps if steps is None else steps
+        if math.isnan(limit):
+            raise SymgeomError(
+                "Cannot say which units are fast: of a force that was given, nothing is known of "
+                "the loss. Give the steps of the training."
+            )
+        phases = {}
+        for name, verdicts in self.verdicts().items():
+            units = zip(
+                verdicts, self.noise_share[name].tolist(), self.steps[name].tolist(), strict=True
+            )
+            words = []
+            for verdict, share, needed in units:
+                source = "noise" if share > 0.5 else "decay"
+                speed = "fast" if needed <= limit else "slow"
+                balances = verdict == "balances"
+                words.append(f"{source}-dominated, {speed}" if balances else verdict)
+            phases[name] = tuple(words)
+        return phases
 
 
 @door
@@ -200,7 +290,8 @@ def noise_equilibrium(
         Step of SGD, of a schedule the :func:`effective_learning_rate`; with momentum
         ``learning_rate / (1 - momentum)``.
     batch_size : float
-        Samples per mini-batch, drawn with replacement; for others see the module.
+        Samples per mini-batch, drawn with replacement; of shuffled epochs the
+        :func:`~symgeom.dynamics.noise.effective_batch_size`.
     weight_decay : float
         Coupled decay: the multiple of the weights that is added to the gradient (the paper's 2
         gamma).
@@ -208,7 +299,7 @@ def noise_equilibrium(
     Returns
     -------
     NoiseEquilibrium
-        For every group with a positive scale all of whose legs train.
+        For every group with a positive scale, or mixed by matrices, all of whose legs train.
 
     Raises
     ------
@@ -231,28 +322,85 @@ def noise_equilibrium(
     >>> act(spec, found.joint.element, params)
     {'0.weight': tensor([[2.]]), '2.weight': tensor([[2.]])}
     """
-    decay = decay_ratio(
-        learning_rate=learning_rate, batch_size=batch_size, weight_decay=weight_decay
-    )
+    recipe = _Recipe.of(learning_rate, batch_size, weight_decay)
     force = noise_force(spec, problem, params)
-    moved = charged_groups(spec.exact().trained(problem.trainable), "positive")
+    charged = charged_groups(spec.exact().trained(problem.trainable))
+    exact = problem.cast(torch.float64)
     theta = cast(params, torch.float64)
-    squares = {name: theta[name] ** 2 for name in problem.trainable}
-    lengths = leg_sums(moved, squares)
-    steps = {}
-    for name, rows in lengths.items():
-        second_moment = force.variance[name] / batch_size + force.drift[name]
-        approach = learning_rate**2 * second_moment + 2 * learning_rate * weight_decay * rows
-        square = leg_powers(moved, name).to(rows) ** 2
-        steps[name] = (square * rows).sum(0) / (square * approach).sum(0)
-    decays = {name: decay * square for name, square in squares.items()}
-    return NoiseEquilibrium(
-        displacement=_displacements(moved, force.variance, lengths, decay),
-        standard_error=_errors(moved, force, lengths, decay),
-        joint=balance(moved, force.entries, decays),
-        noise_share=_noise_shares(moved, force.variance, lengths, decay),
-        steps=steps,
+    matrices = matrix_force(charged, exact, theta)
+    mean = exact.gradient(theta)
+    if matrices.covariance:
+        joint = balance_together(charged, exact, theta, force.entries, matrices, decay=recipe.decay)
+    else:
+        joint = _joint(charged, theta, force, recipe.decay)
+    return _equilibrium(
+        pulls_of(charged, force, matrices, mean=mean, params=theta),
+        recipe,
         force=force,
+        joint=joint,
+        loss_steps=_loss_steps(float(exact.loss(theta)), mean, learning_rate),
+    )
+
+
+@door
+def equilibrium_of_force(
+    spec: SymmetrySpec,
+    params: Parameters,
+    force: NoiseForce,
+    *,
+    learning_rate: float,
+    batch_size: float,
+    weight_decay: float = 0.0,
+) -> NoiseEquilibrium:
+    """Find where a force that is known, that of mini-batches for instance, drives a network.
+
+    Parameters
+    ----------
+    spec : SymmetrySpec
+        The architecture.
+    params : Parameters
+        One network.
+    force : NoiseForce
+        From :func:`noise_force` or :func:`~symgeom.dynamics.noise.noise_force_of_batches`, at these
+        parameters.
+    learning_rate, weight_decay : float
+        As in :func:`noise_equilibrium`.
+    batch_size : float
+        As in :func:`noise_equilibrium`; a force of mini-batches holds for theirs, which is the
+        :func:`~symgeom.dynamics.noise.effective_batch_size`.
+
+    Returns
+    -------
+    NoiseEquilibrium
+        For every group with a positive scale all of whose legs train; nothing is known of the loss.
+
+    Raises
+    ------
+    SymgeomError
+        If a number of the recipe is out of range.
+
+    Examples
+    --------
+    >>> from symgeom.symmetry.spec import Leg, UnitGroup
+    >>> spec = SymmetrySpec((UnitGroup("hidden1", 1, (Leg("in", 0), Leg("out", 1, power=-1))),))
+    >>> params = {"in": torch.ones(1, 1), "out": torch.ones(1, 1)}
+    >>> entries = {"in": torch.tensor([[16.0]]).double(), "out": torch.tensor([[1.0]]).double()}
+    >>> variance = {"hidden1": torch.tensor([[16.0], [1.0]]).double()}
+    >>> without = {"hidden1": variance["hidden1"].expand(2, 2, 1)}
+    >>> force = NoiseForce(variance, variance, without, entries, samples=2, heaviest=1.0)
+    >>> found = equilibrium_of_force(spec, params, force, learning_rate=0.1, batch_size=1)
+    >>> found.displacement["hidden1"].exp()  # 16 / s**2 = s**2
+    tensor([2.], dtype=torch.float64)
+    """
+    recipe = _Recipe.of(learning_rate, batch_size, weight_decay)
+    charged = charged_groups(spec.exact().trained(tuple(force.entries)), "positive")
+    theta = cast(params, torch.float64)
+    return _equilibrium(
+        pulls_of(charged, force, MatrixForce({}, {}), mean={}, params=theta),
+        recipe,
+        force=force,
+        joint=_joint(charged, theta, force, recipe.decay),
+        loss_steps=math.nan,
     )
 
 
@@ -287,54 +435,115 @@ def unit_displacements(
     >>> unit_displacements(spec, params, force, decay=0.0)["hidden1"].exp()  # 16 / s**2 = s**2
     tensor([2.], dtype=torch.float64)
     """
-    exact = spec.exact()
+    scaled = charged_groups(spec.exact(), "positive")
     theta = cast(params, torch.float64)
-    return _displacements(exact, force.variance, leg_products(exact, theta, theta), decay)
-
-
-def _displacements(
-    spec: SymmetrySpec,
-    variance: Mapping[str, Tensor],
-    lengths: Mapping[str, Tensor],
-    decay: float,
-) -> dict[str, Tensor]:
-    """Return the root of the drift of every unit, from sums over legs."""
     displacements = {}
-    for name, rows in lengths.items():
-        powers = leg_powers(spec, name).flatten()
-        displacements[name] = roots(powers, variance[name], decay * rows)
+    for name, rows in leg_products(scaled, theta, theta).items():
+        powers = leg_powers(scaled, name).flatten()
+        displacements[name] = roots(powers, force.variance[name], decay * rows)
     return displacements
 
 
-def _errors(
-    spec: SymmetrySpec, force: NoiseForce, lengths: Mapping[str, Tensor], decay: float
-) -> dict[str, Tensor]:
+class _Recipe(NamedTuple):
+    """What a step of SGD is made of, and the strength of its decay relative to its noise."""
+
+    learning_rate: float
+    batch_size: float
+    weight_decay: float
+    decay: float
+
+    @staticmethod
+    def of(learning_rate: float, batch_size: float, weight_decay: float) -> "_Recipe":
+        """Return a recipe whose numbers are in range."""
+        decay = decay_ratio(
+            learning_rate=learning_rate, batch_size=batch_size, weight_decay=weight_decay
+        )
+        return _Recipe(learning_rate, batch_size, weight_decay, decay)
+
+
+def _equilibrium(
+    pulls: Mapping[str, Pull],
+    recipe: _Recipe,
+    *,
+    force: NoiseForce,
+    joint: Balance,
+    loss_steps: float,
+) -> NoiseEquilibrium:
+    """Say what follows from what pulls the units."""
+    decay = recipe.decay
+    mixed = {}
+    units = {}
+    for name, pull in pulls.items():
+        if isinstance(pull, MatrixPull):
+            mixed[name] = pull.balance(pull.variance, decay * pull.lengths)
+            units[name] = pull.along(mixed[name].directions)
+        else:
+            units[name] = pull
+    return NoiseEquilibrium(
+        displacement={name: _displacement(pull, decay) for name, pull in pulls.items()},
+        standard_error={name: _error(pull, decay) for name, pull in pulls.items()},
+        finite_steps={name: _finite_steps(pull, recipe) for name, pull in pulls.items()},
+        mixing=mixed,
+        joint=joint,
+        noise_share={name: _noise_share(unit, decay) for name, unit in units.items()},
+        steps={name: _steps(unit, recipe) for name, unit in units.items()},
+        loss_steps=loss_steps,
+        force=force,
+    )
+
+
+def _displacement(pull: Pull, decay: float) -> Tensor:
+    """Return how far units are from the balance of noise and decay."""
+    return pull.displacement(pull.variance, decay * pull.lengths)
+
+
+def _error(pull: Pull, decay: float) -> Tensor:
     """Return the standard errors of the displacements, from leaving out blocks of samples."""
-    blocks = min(len(rows) for rows in force.without_block.values()) if lengths else 0
-    without = []
-    for block in range(blocks):
-        variance = {name: rows[block] for name, rows in force.without_block.items()}
-        without.append(_displacements(spec, variance, lengths, decay))
-    errors = {}
-    for name in lengths:
-        estimates = torch.stack([displacements[name] for displacements in without])
-        errors[name] = spread_without(estimates)
-    return errors
+    displacement = _displacement(pull, decay)
+    unknown = torch.full_like(displacement, math.nan)
+    if len(pull.without_block) == 1:
+        return unknown
+    lengths = decay * pull.lengths
+    without = [pull.displacement(variance, lengths) for variance in pull.without_block]
+    error = spread_without(torch.stack(without))
+    return torch.where(displacement.isfinite(), error, unknown)
 
 
-def _noise_shares(
-    spec: SymmetrySpec,
-    variance: Mapping[str, Tensor],
-    lengths: Mapping[str, Tensor],
-    decay: float,
-) -> dict[str, Tensor]:
+def _finite_steps(pull: Pull, recipe: _Recipe) -> Tensor:
+    """Return how far units are from where the mean step leaves their charge, at finite steps."""
+    falling = pull.variance / recipe.batch_size + pull.drift
+    of_decay = 2 * recipe.weight_decay / recipe.learning_rate
+    of_its_square = recipe.weight_decay**2
+    return pull.displacement(falling, (of_decay - of_its_square) * pull.lengths)
+
+
+def _joint(spec: SymmetrySpec, params: Parameters, force: NoiseForce, decay: float) -> Balance:
+    """Return what leads all units to equilibrium together, where no matrix mixes any."""
+    decays = {name: decay * params[name] ** 2 for name in force.entries}
+    return balance(spec, force.entries, decays)
+
+
+def _noise_share(pull: UnitPull, decay: float) -> Tensor:
     """Return the share of the noise in what pulls every unit."""
-    shares = {}
-    for name, rows in lengths.items():
-        sizes = leg_powers(spec, name).abs().to(rows)
-        noise = (sizes * variance[name]).sum(0)
-        shares[name] = noise / (noise + decay * (sizes * rows).sum(0))
-    return shares
+    sizes = pull.powers.abs().unsqueeze(1).to(pull.lengths)
+    noise = (sizes * pull.variance).sum(0)
+    return noise / (noise + decay * (sizes * pull.lengths).sum(0))
+
+
+def _steps(pull: UnitPull, recipe: _Recipe) -> Tensor:
+    """Return in how many steps units near their equilibrium come nearer by the factor e."""
+    second_moment = pull.variance / recipe.batch_size + pull.drift
+    of_noise = recipe.learning_rate**2 * second_moment
+    of_decay = 2 * recipe.learning_rate * recipe.weight_decay * pull.lengths
+    squares = pull.powers.square().unsqueeze(1).to(pull.lengths)
+    approach = (squares * (of_noise + of_decay)).sum(0)
+    return (squares * pull.lengths).sum(0) / approach
+
+
+def _loss_steps(loss: float, mean: Parameters, learning_rate: float) -> float:
+    """Return in how many steps the loss would fall to zero, by how much it falls in the next."""
+    square = sum(float(gradient.square().sum()) for gradient in mean.values())
+    return loss / (learning_rate * square) if square else math.inf
 
 
 def _verdict(displacement: float) -> str:

@@ -10,17 +10,17 @@ Ziyin et al., "Parameter symmetry and noise equilibrium of SGD" (2402.07193), eq
 """
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from symgeom.ground.checks import check_finite
+from symgeom.dynamics.noise.folds import Folds, spread_without
+from symgeom.ground.checks import SymgeomError, check_finite
 from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters, cast
 from symgeom.landscape.problem import Problem
-from symgeom.landscape.sample_gradients import Block, blocks, gradient_moments
+from symgeom.landscape.sample_gradients import Samples, check_silent, gradient_moments
 from symgeom.symmetry.bilinear import charged_groups
 from symgeom.symmetry.spec import SymmetrySpec, check_spec, take
 
@@ -54,7 +54,10 @@ class NoiseForce:
         How many there are.
     heaviest : float
         Which share of the variance of all weights is due to the hundredth of the samples that are
-        furthest from the mean gradient; NaN without any variance.
+        furthest from the mean gradient; NaN without any variance, or of mini-batches.
+    batch_size : int or None
+        Size of the mini-batches that it was measured with, and for which it holds; None if it was
+        measured with single samples, and holds for every size.
     """
 
     variance: dict[str, Tensor]
@@ -63,6 +66,7 @@ class NoiseForce:
     entries: dict[str, Tensor]
     samples: int
     heaviest: float
+    batch_size: int | None = None
 
     def standard_error(self) -> dict[str, Tensor]:
         """Return how sure the variance is, for all data of which the samples are a part.
@@ -103,7 +107,7 @@ def gradient_variance(problem: Problem, params: Parameters) -> dict[str, Tensor]
     variances = {}
     for name, square in moments.square.items():
         variance = square - moments.mean[name] ** 2
-        variances[name] = _with_digits(variance, square)
+        variances[name] = with_digits(variance, square)
     return variances
 
 
@@ -130,8 +134,8 @@ def noise_force(spec: SymmetrySpec, problem: Problem, params: Parameters) -> Noi
     Raises
     ------
     SymgeomError
-        If the spec does not fit the network, a weight is not finite, or the loss of one sample
-        depends on others.
+        If the spec does not fit the network, a weight or the loss of a sample is not finite, there
+        is a single sample, or the loss of one depends on others or on chance.
 
     Examples
     --------
@@ -149,60 +153,64 @@ def noise_force(spec: SymmetrySpec, problem: Problem, params: Parameters) -> Noi
     """
     check_spec(spec, params)
     check_finite(params, "the network")
-    exact = problem.cast(torch.float64)
+    count = len(problem.targets)
+    check_several(count)
     theta = cast(params, torch.float64)
-    mean = exact.gradient(theta)
+    samples = Samples(problem, theta)
+    check_silent(problem, theta)
+    mean = samples.mean()
     moved = charged_groups(spec.exact().trained(problem.trainable), "positive")
-    spread: dict[str, Tensor] = {}
-    of_blocks = []
-    sizes = []
-    distances = []
-    for block in blocks(exact, theta):
-        apart = _apart(block, mean)
-        for name, amount in apart.items():
-            spread[name] = spread[name] + amount if name in spread else amount
-        of_blocks.append(leg_sums(moved, apart))
-        sizes.append(block.samples)
-        distances.append(_distances(block, mean))
-    samples = len(problem.targets)
+    folds = Folds()
+    spread = {name: torch.zeros_like(tensor) for name, tensor in mean.items()}
+    distances = torch.zeros(count, dtype=torch.float64)
+    done = 0
+    for block in samples.blocks():
+        apart = {}
+        for name in block.parts:
+            by_entry, by_sample = block.spread(name, mean[name])
+            apart[name] = by_entry
+            spread[name] += by_entry
+            distances[done : done + block.samples] += by_sample.to(distances)
+        folds.add(block.fold, block.samples, leg_sums(moved, apart))
+        done += block.samples
     entries = {}
     for name, amount in spread.items():
-        variance = amount / samples
-        entries[name] = _with_digits(variance, variance + mean[name] ** 2)
+        variance = amount / count
+        entries[name] = with_digits(variance, variance + mean[name] ** 2)
     squares = {name: tensor**2 for name, tensor in mean.items()}
     return NoiseForce(
         variance=leg_sums(moved, entries),
         drift=leg_sums(moved, squares),
-        without_block=_without_blocks(of_blocks, sizes),
+        without_block=folds.without(),
         entries=entries,
-        samples=samples,
-        heaviest=_share_of_the_heaviest(torch.cat(distances)),
+        samples=count,
+        heaviest=_share_of_the_heaviest(distances, entries),
     )
 
 
-def spread_without(estimates: Tensor) -> Tensor:
-    """Return the standard error of an estimate, from those that leave out a block each.
+def check_several(samples: int) -> None:
+    """Raise unless there are samples to differ from each other.
 
     Parameters
     ----------
-    estimates : Tensor, shape (block, ...)
-        Of blocks of equal size, at least nearly.
+    samples : int
+        How many.
 
-    Returns
-    -------
-    Tensor, shape (...)
-        NaN for a single block.
+    Raises
+    ------
+    SymgeomError
+        If there is one.
 
     Examples
     --------
-    >>> sample = torch.tensor([1.0, 2.0, 6.0])
-    >>> spread_without((sample.sum() - sample) / 2), sample.std() / 3**0.5
-    (tensor(1.5275), tensor(1.5275))
+    >>> check_several(2)
     """
-    count = len(estimates)
-    if count == 1:
-        return torch.full_like(estimates[0], math.nan)
-    return estimates.std(0, correction=0) * (count - 1) ** 0.5
+    if samples == 1:
+        raise SymgeomError(
+            "Cannot measure the noise of SGD on 1 sample: the theory takes the variance over "
+            "samples, and there is none. Give more; without noise, charges move by weight decay "
+            "and by the finite step alone."
+        )
 
 
 def leg_sums(spec: SymmetrySpec, amounts: Parameters) -> dict[str, Tensor]:
@@ -240,47 +248,34 @@ def leg_sums(spec: SymmetrySpec, amounts: Parameters) -> dict[str, Tensor]:
     return sums
 
 
-def _apart(block: Block, mean: Parameters) -> dict[str, Tensor]:
-    """Return the squared distances from the mean, summed over the samples of a block."""
-    apart = {}
-    for name in block.parts:
-        center = mean[name]
-        square = block.total_square(name)
-        cross = block.total(name) * center
-        apart[name] = square - 2 * cross + block.samples * center**2
-    return apart
+def with_digits(variance: Tensor, square: Tensor) -> Tensor:
+    """Return a variance that is zero where its difference of squares has no digits left.
 
+    Parameters
+    ----------
+    variance : Tensor
+        The mean square minus the square of the mean.
+    square : Tensor
+        The mean square.
 
-def _distances(block: Block, mean: Parameters) -> Tensor:
-    """Return the squared distance of every sample's gradient from the mean, on all weights."""
-    total = torch.zeros(block.samples, dtype=torch.float64)
-    for name in block.parts:
-        total = total + block.squared_distances(name, mean[name]).to(total)
-    return total
+    Returns
+    -------
+    Tensor
+        The variance.
 
-
-def _with_digits(variance: Tensor, square: Tensor) -> Tensor:
-    """Return a variance that is zero where its difference of squares has no digits left."""
+    Examples
+    --------
+    >>> with_digits(torch.tensor([1e-16, 0.5]), torch.tensor([1.0, 1.0]))
+    tensor([0.0000, 0.5000])
+    """
     has_digits = variance > ROUNDING * square
     return torch.where(has_digits, variance, torch.zeros_like(variance))
 
 
-def _without_blocks(
-    of_blocks: Sequence[Mapping[str, Tensor]], sizes: Sequence[int]
-) -> dict[str, Tensor]:
-    """Return the means without one block of samples, from sums over the samples of every block."""
-    others = sum(sizes) - torch.tensor(sizes, dtype=torch.float64)
-    without = {}
-    for name in of_blocks[0]:
-        sums = torch.stack([of_block[name] for of_block in of_blocks])
-        rest = (sums.sum(0) - sums).clamp(min=0)
-        without[name] = rest / others[:, None, None].to(sums)
-    return without
-
-
-def _share_of_the_heaviest(distances: Tensor) -> float:
+def _share_of_the_heaviest(distances: Tensor, entries: Parameters) -> float:
     """Return the share of the hundredth of the samples that are furthest from the mean."""
+    if not any(bool(variance.any()) for variance in entries.values()):
+        return math.nan
     count = math.ceil(HEAVIEST * len(distances))
-    total = float(distances.sum())
-    heaviest = float(distances.topk(count).values.sum())
-    return heaviest / total if total > 0 else math.nan
+    heaviest = distances.topk(count).values.sum()
+    return float(heaviest / distances.sum())

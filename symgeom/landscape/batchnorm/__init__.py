@@ -14,6 +14,7 @@ from symgeom.landscape.batchnorm.statistics import (
     check_policy,
     recompute_statistics,
     sharing_copy,
+    training_copy,
 )
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "fold_batchnorm",
     "recompute_statistics",
     "sharing_copy",
+    "training_copy",
 ]

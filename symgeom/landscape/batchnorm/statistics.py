@@ -233,6 +233,31 @@ class BatchMode:
         return outputs, statistics
 
 
+def training_copy(module: nn.Module) -> nn.Module:
+    """Return a copy of a network in training mode, but for its batch norms.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Any network; not modified.
+
+    Returns
+    -------
+    nn.Module
+        It shares its tensors with the network.
+
+    Examples
+    --------
+    >>> network = nn.Sequential(nn.BatchNorm1d(2), nn.Dropout(0.5))
+    >>> [layer.training for layer in training_copy(network)]
+    [False, True]
+    """
+    twin = in_mode(sharing_copy(module), training=True)
+    for norm in batch_norms(twin).values():
+        norm.eval()
+    return twin
+
+
 @door
 def recompute_statistics(
     module: nn.Module, params: Parameters, inputs: Tensor, *, chunk: int = 2048

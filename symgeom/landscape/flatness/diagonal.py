@@ -28,7 +28,7 @@ from symgeom.ground.types import Parameters, cast
 from symgeom.landscape.flatness.hessian import hessian_vector_product, trainable
 from symgeom.landscape.problem import Problem
 from symgeom.landscape.problem.losses import cross_entropy
-from symgeom.landscape.sample_gradients import gradient_moments
+from symgeom.landscape.sample_gradients import blocks
 
 ROWS = 2**13
 """Most samples with labels of one pass."""
@@ -78,10 +78,10 @@ def gauss_newton_diagonal(problem: Problem, params: Parameters) -> dict[str, Ten
     diagonal: dict[str, Tensor] = {}
     for index in torch.arange(samples).split(max(1, ROWS // classes)):
         labelled = _with_all_labels(problem.subset(index), classes)
-        share = len(index) * classes / samples
-        for name, square in gradient_moments(labelled, params).square.items():
-            part = share * square
-            diagonal[name] = diagonal[name] + part if name in diagonal else part
+        for block in blocks(labelled, params):
+            for name in block.parts:
+                square = block.total_square(name) / samples
+                diagonal[name] = diagonal[name] + square if name in diagonal else square
     return diagonal
 
 

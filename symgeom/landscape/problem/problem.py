@@ -344,7 +344,8 @@ class Problem:
             raise SymgeomError(
                 "Cannot give the gradients of single samples: with batch_norm='recompute' the "
                 "loss of one depends on all others. Fold the network first (fold_batchnorm), or "
-                "choose 'carried'."
+                "choose 'carried'. The noise of whole mini-batches is still that of the theory: "
+                "noise_force_of_batches measures it."
             )
 
     @door
@@ -401,10 +402,12 @@ class Problem:
 
     @door
     def cast(self, dtype: torch.dtype) -> "Problem":
-        """Return the landscape with data in another precision (not parameters)."""
+        """Return the landscape with its real numbers in another precision (not parameters)."""
         targets = self.targets.to(dtype) if self.targets.is_floating_point() else self.targets
-        training = None if self.training_inputs is None else self.training_inputs.to(dtype)
-        inputs = self.inputs.to(dtype)
+        training = self.training_inputs
+        if training is not None and training.is_floating_point():
+            training = training.to(dtype)
+        inputs = self.inputs.to(dtype) if self.inputs.is_floating_point() else self.inputs
         problem = copy.copy(self)
         vars(problem).update(inputs=inputs, targets=targets, training_inputs=training)
         return problem
@@ -452,8 +455,9 @@ class Problem:
         if losses.shape != targets.shape[:1]:
             raise SymgeomError(
                 f"Cannot use the loss: of {len(targets)} samples it gives a tensor of shape "
-                f"{tuple(losses.shape)}. Give a sample_loss that returns one number per sample, "
-                "without reduction."
+                f"{tuple(losses.shape)}. The loss of a mini-batch is taken to be a mean over "
+                "samples: give a sample_loss that returns one number per sample, without "
+                "reduction. Symmetries and charges need no loss."
             )
         return losses
 

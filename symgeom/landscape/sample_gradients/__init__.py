@@ -5,6 +5,23 @@
 :mod:`~symgeom.landscape.sample_gradients.moments` adds it up.
 """
 
-from symgeom.landscape.sample_gradients.moments import Block, Moments, blocks, gradient_moments
+from symgeom.landscape.sample_gradients.apart import check_silent, draws_in_training
+from symgeom.landscape.sample_gradients.moments import (
+    FOLDS,
+    Block,
+    Moments,
+    Samples,
+    blocks,
+    gradient_moments,
+)
 
-__all__ = ["Block", "Moments", "blocks", "gradient_moments"]
+__all__ = [
+    "FOLDS",
+    "Block",
+    "Moments",
+    "Samples",
+    "blocks",
+    "check_silent",
+    "draws_in_training",
+    "gradient_moments",
+]

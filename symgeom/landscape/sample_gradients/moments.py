@@ -1,7 +1,8 @@
 """Moments of the sample gradients, block of samples by block of samples.
 
-Blocks are interleaved, so that data in the order of their classes make equal blocks; estimates
-without one block say how sure an estimate is.
+Blocks are as large as memory likes, whatever the number of samples, and interleaved, so that data
+in the order of their classes make equal blocks. They fall into a few folds: estimates without one
+fold say how sure an estimate is.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,16 +11,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from symgeom.ground.types import Parameters
+from symgeom.ground.checks import SymgeomError, check_finite
+from symgeom.ground.types import Parameters, precision
 from symgeom.landscape.problem import Problem
-from symgeom.landscape.sample_gradients.products import Rows, SampleGradients
+from symgeom.landscape.sample_gradients.products import Rows, SampleGradients, Spread, add_up
 from symgeom.landscape.sample_gradients.watch import Watch
 
-BLOCKS = 20
-"""Least number of blocks, if there are as many samples."""
-
-BLOCK_SAMPLES = 512
-"""Most samples of a block."""
+FOLDS = 20
+"""Number of folds, if there are as many samples."""
 
 
 class Moments(NamedTuple):
@@ -36,6 +35,8 @@ class Block:
     ----------
     samples : int
         How many.
+    fold : int
+        The fold that they belong to.
 
     Attributes
     ----------
@@ -43,8 +44,9 @@ class Block:
         By tensor: runs of samples, one after another.
     """
 
-    def __init__(self, samples: int) -> None:
+    def __init__(self, samples: int, fold: int) -> None:
         self.samples = samples
+        self.fold = fold
         self.parts: dict[str, list[SampleGradients]] = {}
 
     def add(self, gradients: Mapping[str, SampleGradients]) -> None:
@@ -54,15 +56,97 @@ class Block:
 
     def total(self, name: str) -> Tensor:
         """Return the sum of the gradients on a tensor."""
-        return torch.stack([run.total() for run in self.parts[name]]).sum(0)
+        return add_up(run.total() for run in self.parts[name])
 
     def total_square(self, name: str) -> Tensor:
         """Return the sums of the squares of their entries."""
-        return torch.stack([run.total_square() for run in self.parts[name]]).sum(0)
+        return add_up(run.total_square() for run in self.parts[name])
 
-    def squared_distances(self, name: str, mean: Tensor) -> Tensor:
-        """Return the squared distances of the gradients from a mean, shape (sample,)."""
-        return torch.cat([run.squared_distances(mean) for run in self.parts[name]])
+    def spread(self, name: str, center: Tensor) -> Spread:
+        """Return their squared distances from a center, by entry and by sample."""
+        spreads = [run.spread(center) for run in self.parts[name]]
+        entries = add_up(spread.entries for spread in spreads)
+        return Spread(entries, torch.cat([spread.samples for spread in spreads]))
+
+
+class Samples:
+    """The samples of a landscape, to be visited block by block.
+
+    Parameters
+    ----------
+    problem : Problem
+        The landscape, in any precision.
+    params : Parameters
+        One network (not under ``vmap``), in the precision in which to compute.
+    """
+
+    def __init__(self, problem: Problem, params: Parameters) -> None:
+        self._problem = problem
+        self._params = params
+        self._watch = Watch(problem, params)
+        self._count = _blocks(len(problem.targets), self._watch.at_once)
+
+    def mean(self) -> dict[str, Tensor]:
+        """Return the mean of the gradients.
+
+        Returns
+        -------
+        dict of str to Tensor
+            One entry per trainable tensor.
+
+        Raises
+        ------
+        SymgeomError
+            If the loss of a sample is not finite, or its gradient.
+        """
+        samples = len(self._problem.targets)
+        mean: dict[str, Tensor] = {}
+        wrong = []
+        for index in self._indices():
+            part = self._part(index)
+            total, losses = self._watch.total(part.inputs, part.targets)
+            wrong += index[~losses.isfinite()].tolist()
+            for name, addend in total.items():
+                _add(mean, name, addend / samples)
+        if wrong:
+            raise SymgeomError(
+                f"Cannot take the gradients of samples: the losses of {len(wrong)} of {samples} "
+                f"are NaN or infinite though all weights are finite (the first is sample "
+                f"{min(wrong)}), and the theory takes variances over all of them. Leave these "
+                "samples out (problem.subset), or look at what the network makes of them; charges "
+                "are still those of the weights."
+            )
+        check_finite(mean, "the mean gradient")
+        return mean
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield the gradients, block by block.
+
+        Yields
+        ------
+        Block
+            Their folds are of equal size, but for one sample.
+        """
+        for number, index in enumerate(self._indices()):
+            part = self._part(index)
+            block = Block(len(index), number % FOLDS)
+            if self._watch.names:
+                block.add(self._watch.gradients(part.inputs, part.targets))
+            if self._watch.rest:
+                for run in part.sample_gradients(self._params, names=self._watch.rest):
+                    block.add({name: Rows(rows) for name, rows in run.items()})
+            yield block
+
+    def _indices(self) -> Iterator[Tensor]:
+        """Yield the numbers of the samples of every block."""
+        samples = len(self._problem.targets)
+        device = self._problem.targets.device
+        for number in range(self._count):
+            yield torch.arange(number, samples, self._count, device=device)
+
+    def _part(self, index: Tensor) -> Problem:
+        """Return the landscape of some samples in the precision of the network."""
+        return self._problem.subset(index).cast(precision(self._params))
 
 
 def gradient_moments(problem: Problem, params: Parameters) -> Moments:
@@ -78,7 +162,7 @@ def gradient_moments(problem: Problem, params: Parameters) -> Moments:
     Returns
     -------
     Moments
-        In the precision of both.
+        In the precision of the network.
 
     Examples
     --------
@@ -112,21 +196,15 @@ def blocks(problem: Problem, params: Parameters) -> Iterator[Block]:
     Yields
     ------
     Block
-        At least :data:`BLOCKS` of them, if there are as many samples.
+        At least :data:`FOLDS` of them, if there are as many samples.
     """
-    watch = Watch(problem, params)
-    samples = len(problem.targets)
-    count = min(samples, max(BLOCKS, -(-samples // BLOCK_SAMPLES)))
-    for number in range(count):
-        index = torch.arange(number, samples, count, device=problem.targets.device)
-        part = problem.subset(index)
-        block = Block(len(index))
-        if watch.names:
-            block.add(watch.gradients(part.inputs, part.targets))
-        if watch.rest:
-            for run in part.sample_gradients(params, names=watch.rest):
-                block.add({name: Rows(rows) for name, rows in run.items()})
-        yield block
+    yield from Samples(problem, params).blocks()
+
+
+def _blocks(samples: int, at_once: int) -> int:
+    """Return the number of blocks of so many samples at most: as many in every fold."""
+    in_fold = -(-samples // (FOLDS * at_once))
+    return min(samples, FOLDS * in_fold)
 
 
 def _add(totals: dict[str, Tensor], name: str, addend: Tensor) -> None:

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor, nn
 
 from symgeom.ground.checks import SymgeomError
-from symgeom.ground.modules import call_module, in_mode
+from symgeom.ground.modules import call_module
 from symgeom.ground.randomness import global_seed
 from symgeom.ground.types import Parameters, cast, parameters
-from symgeom.landscape.batchnorm import BatchMode, batch_norms, sharing_copy
+from symgeom.landscape.batchnorm import BatchMode, training_copy
 from symgeom.landscape.problem import Problem
 from symgeom.learning.training.dense import is_dense_chain
 
@@ -160,10 +160,7 @@ def _in_training(problem: Problem) -> nn.Module | BatchMode:
     """Return a copy of a network in training mode, its batch norms as the problem says."""
     if problem.batch_norm == "recompute":
         return BatchMode.of(problem.module, training=True)
-    twin = in_mode(sharing_copy(problem.module), training=True)
-    for norm in batch_norms(twin).values():
-        norm.eval()
-    return twin
+    return training_copy(problem.module)
 
 
 def _same(first: Tensor, second: Tensor) -> bool:

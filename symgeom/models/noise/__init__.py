@@ -5,6 +5,9 @@ SGD with learning rate :math:`\eta`, batches of :math:`S` samples and the penalt
 of exact symmetries by the covariance of its gradients, until noise and decay balance.
 
 * ``deep_linear``: networks of linear layers, in closed form and under SGD and gradient descent;
+* ``product``, ``product_descent``: one hidden weight, its stationary law and its collapse;
+* ``scale_invariant``: networks whose function does not depend on lengths of their weights;
+* ``descent``: SGD of any loss of many networks;
 * ``experiments``: what is done with them.
 
 References

@@ -30,6 +30,10 @@ MODEL = "noise_models"
 """The section of the configuration, which is the model of the claims."""
 
 
+EARLY = 0.25
+"""Share of a descent that tells how fast norms balance."""
+
+
 def deviation(
     measured: Measured, *, stage: str, quantity: str, theory: str, descent: str | None = "SGD"
 ) -> Question:
@@ -82,8 +86,8 @@ def fitted_constant(measured: Measured) -> Question:
     """Ask how far the constant that the norms tell lies from that of theory, relative to it."""
     decay = measured.stages["decay_constant"]
     ratio = late_mean(decay["ratio"])
-    without = decay["ratio_theory"].sel(constant=0.0)
-    fitted = _constant(ratio, float(without))
+    without = decay["ratio_theory"].sel(constant=0.0, drop=True)
+    fitted = decay["outputs"] * (without - ratio) / (ratio - 1)
     with_decay = decay["constant"] > 0
     return ask_largest_deviation((fitted / decay["constant"] - 1).where(with_decay, drop=True))
 
@@ -93,10 +97,16 @@ def _log(values: xr.DataArray) -> xr.DataArray:
     return values.copy(data=np.log(values.values))
 
 
-def _constant(ratio: xr.DataArray, without: float) -> xr.DataArray:
-    """Return the constant of a ratio of norms, with two outputs."""
-    outputs = 2
-    return outputs * (without - ratio) / (ratio - 1)
+def relaxation(measured: Measured) -> Question:
+    """Ask how unequal the times are in which norms balance, in units of the predicted ones."""
+    robustness = measured.stages["robustness"]
+    first = str(robustness["setting"].values[0])
+    ratio = robustness["ratio"].sel(descent="SGD")
+    early = robustness["share"].values <= EARLY
+    excess = _log(ratio / late_mean(ratio)).isel(record=early).mean("record")
+    alike = [name for name in map(str, ratio["setting"].values) if not name.startswith("size")]
+    others = [name for name in alike if name != first]
+    return ask_largest_deviation(_log(excess.sel(setting=others) / excess.sel(setting=first)))
 
 
 def layer_norms(measured: Measured, *, form: str) -> Question:
@@ -260,6 +270,16 @@ CLAIMS = (
         f"ratio of the squared norms of both layers: {RELATIVE}; seven settings",
         partial(deviation, stage="robustness", quantity="ratio", theory="ratio_theory"),
         threshold=0.03,
+    ),
+    _claim(
+        "L3-rate",
+        "robustness",
+        "The norms balance in a time proportional to batch / learning rate².",
+        "logarithm of the ratio of the squared norms over that in the end, mean over the first "
+        "quarter of a descent of so many times batch / learning rate² steps: logarithm of its "
+        "ratio to that of the first setting, the largest of four",
+        relaxation,
+        threshold=0.1,
     ),
     _claim(
         "L4-middle",

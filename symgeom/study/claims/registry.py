@@ -7,6 +7,7 @@ from symgeom.study.claims import (
     barriers,
     chains,
     controls,
+    displacements,
     distances,
     dynamics,
     escapes,
@@ -17,6 +18,7 @@ from symgeom.study.claims import (
     noise,
     noise_flow,
     noise_linear,
+    noise_nonlinear,
     orbits,
     simplices,
     star,
@@ -40,11 +42,13 @@ FILES = (
     controls,
     dynamics,
     noise,
+    displacements,
     orbits,
     valley,
     theory,
     noise_linear,
     noise_flow,
+    noise_nonlinear,
 )
 """One file per question."""
 

@@ -33,6 +33,7 @@ NAMES = (
     "charges",
     "equilibria",
     "orbits",
+    "joined",
     "starts",
     "valleys",
     "coordinates",
@@ -48,6 +49,11 @@ NAMES = (
     "noise_flow",
     "noise_large_rates",
     "noise_training_on",
+    "noise_one_weight",
+    "noise_warm_up",
+    "noise_free_lengths",
+    "noise_activations",
+    "noise_printed",
 )
 """Names of the figures, which are those of their modules, in the order of the report."""
 

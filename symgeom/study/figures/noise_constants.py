@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from symgeom.study.figures.keys import letter
+from symgeom.study.figures.keys import key, letter, line, mark
 from symgeom.study.figures.record import THEORY, Figure, does_experiment
 from symgeom.study.figures.series import bars, dots
 from symgeom.study.figures.style import BROKEN, MUTED, PAGE, ordered_looks, sheet, words
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 RATIO = "squared norms (incoming / outgoing)"
 PRINTED: Dashes = (0, (1, 1))
+
+MEASURED = "SGD"
+LOOKS = ordered_looks([MEASURED])
 
 
 def draw(results: Results) -> Picture:
@@ -54,12 +57,19 @@ def draw(results: Results) -> Picture:
     _decay(panels["a"], decay, level)
     _settings(panels["b"], robustness, level)
     letter(panels)
+    extra = [
+        line(BROKEN, "closed form"),
+        line(PRINTED, "as printed"),
+        mark("o", "gradient descent", fill="none"),
+    ]
+    numbers = {MEASURED: decay.sizes["draw"]}
+    key(figure, numbers, LOOKS, heading="descent (draws)", lines=False, extra=extra)
     return figure
 
 
 def _decay(panel: Axes, decay: xr.Dataset, level: float) -> None:
     """Draw the ratio against the constant."""
-    look = ordered_looks(["measured"])["measured"]
+    look = LOOKS[MEASURED]
     constants = decay["constant"].values
     ends = late_mean(decay["ratio"]).transpose("draw", "constant").values
     bars(panel, constants, ends, look, level=level, joined=False)
@@ -71,7 +81,7 @@ def _decay(panel: Axes, decay: xr.Dataset, level: float) -> None:
 
 def _settings(panel: Axes, robustness: xr.Dataset, level: float) -> None:
     """Draw the ratio in every setting."""
-    look = ordered_looks(["measured"])["measured"]
+    look = LOOKS[MEASURED]
     ends = late_mean(robustness["ratio"]).transpose("descent", "draw", "setting")
     columns = np.arange(robustness.sizes["setting"])
     bars(panel, columns, ends.sel(descent="SGD").values, look, level=level, joined=False)

@@ -17,13 +17,15 @@ from torch import Tensor
 
 from symgeom.dynamics.noise import (
     decay_ratio,
+    effective_batch_size,
     effective_learning_rate,
     net_force,
     noise_force,
     unit_displacements,
 )
-from symgeom.ground.types import cast
+from symgeom.ground.types import cast, parameters
 from symgeom.landscape.problem import Problem
+from symgeom.landscape.sample_gradients import draws_in_training
 from symgeom.study.cases import Case
 from symgeom.study.labels import (
     MINIMUM,
@@ -59,13 +61,15 @@ class Noise:
     batch_size: int
     limit: int
 
-    def decay(self, epochs: int) -> float:
+    def decay(self, epochs: int, *, samples: int) -> float:
         """Return the strength of weight decay relative to noise over a training.
 
         Parameters
         ----------
         epochs : int
             So many it took.
+        samples : int
+            In the training set, which every epoch shuffles.
 
         Returns
         -------
@@ -74,11 +78,12 @@ class Noise:
         """
         method = build_method(self.recipe)
         rates = [method.learning_rate_at(epoch, self.limit) for epoch in range(epochs)]
+        size = effective_batch_size(self.batch_size, samples=samples, momentum=method.momentum)
         return decay_ratio(
             learning_rate=effective_learning_rate(rates),
             weight_decay=method.weight_decay,
             momentum=method.momentum,
-            batch_size=self.batch_size,
+            batch_size=size,
         )
 
 
@@ -112,19 +117,22 @@ def measure(
     -------
     xr.Dataset
         Forces and displacements of every unit, and the median of the latter, over arm, seed and
-        moment, and the strength of decay over arm and seed; NaN where the noise is unknown, or no
-        step was taken. A group with a frozen leg is left out. A network that was trained with batch
-        norm has other charges than the folded one that is measured: nothing is known of its noise.
+        moment, and the strength of decay over arm and seed; NaN where the noise is unknown,
+        mini-batches hold all samples, or no step was taken. A group with a frozen leg is left out.
+        A network that was trained with batch norm has other charges than the folded one that is
+        measured: nothing is known of its noise, nor of that of dropout.
     """
     problem = case.problems("float64", samples=samples)["train"]
     spec = spec.trained(problem.trainable)
     groups = _charged_groups(case, spec, problem)
     table = _Table(groups, (*minima.shape, len(MOMENTS)))
-    trained = {key for key, count in epochs.items() if count > 0 and key[0] in noises}
+    shuffled = len(case.data["train_targets"])
+    noisy = {arm for arm, noise in noises.items() if noise.batch_size < shuffled}
+    trained = {key for key, count in epochs.items() if count > 0 and key[0] in noisy}
     seen = [key for key in minima.networks if groups and key in trained]
     with progress("measure equilibria", len(seen)) as bar:
         for arm, seed in seen:
-            decay = noises[arm].decay(epochs[arm, seed])
+            decay = noises[arm].decay(epochs[arm, seed], samples=shuffled)
             networks = (case.start(arm, seed), minima.networks[arm, seed])
             for moment, network in enumerate(networks):
                 params = case.prepared(network, "float64")
@@ -189,7 +197,10 @@ class _Table:
 
 
 def _charged_groups(case: Case, spec: SymmetrySpec, problem: Problem) -> list[UnitGroup]:
-    """Return the groups whose units have a noise equilibrium; none of networks with batch norm."""
+    """Return the groups whose units have a noise equilibrium; none with batch norm or dropout."""
     if case.folded or problem.batch_norm:
+        return []
+    fresh = parameters(problem.module)
+    if draws_in_training(problem, cast(fresh, torch.float64)):
         return []
     return [group for group in spec.exact().groups if group.scale == "positive"]

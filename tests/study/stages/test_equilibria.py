@@ -52,7 +52,8 @@ def test_at_the_displaced_scale_noise_and_decay_are_in_balance(tiny, measured, m
         network = tiny.case.start("sgd", 1)
     weights = {name: tensor.double() for name, tensor in network.items()}
     noise = variances(tiny, weights)
-    decay = NOISES["sgd"].decay(EPOCHS["sgd", 1])
+    samples = len(tiny.case.data["train_targets"])
+    decay = NOISES["sgd"].decay(EPOCHS["sgd", 1], samples=samples)
     assert measured["decay_ratio"].sel(arm="sgd", seed=1) == decay
     row = measured["displacement_hidden1"].sel(arm="sgd", seed=1, moment=moment).values
     scale = torch.tensor(row).exp().square()
@@ -102,8 +103,13 @@ def test_the_strength_of_decay_is_summed_over_the_steps_of_a_seed(name, options)
         steps = np.array(rates[seed * method.members_per_seed])
         assert len(steps) == 6 * epochs, "the seed took part in other steps"
         pull = (2 * 1e-3 * steps / (1 - method.momentum)).sum()
-        push = ((steps / (1 - method.momentum)) ** 2).sum() / size
-        assert Noise(recipe, size, limit=12).decay(epochs) == pytest.approx(pull / push)
+        # Six mini-batches share no sample: each is opposed to the other five of its epoch.
+        lags = np.arange(1, 6)
+        opposed = (method.momentum**lags * (6 - lags)).sum() / 6
+        noise = (60 - 10) / (60 - 1) / size * (1 - 2 * opposed / 5)
+        push = ((steps / (1 - method.momentum)) ** 2).sum() * noise
+        decay = Noise(recipe, size, limit=12).decay(epochs, samples=60)
+        assert decay == pytest.approx(pull / push)
 
 
 def test_the_median_is_over_all_units(measured):
@@ -136,6 +142,20 @@ def test_a_network_that_took_no_step_has_no_equilibrium_of_its_training(tiny: Ti
     assert dataset["decay_ratio"].sel(arm="sgd", seed=1) > 0
 
 
+def test_mini_batches_of_all_samples_have_no_noise_to_be_in_balance_with(tiny: TinyStudy):
+    samples = len(tiny.case.data["train_targets"])
+    dataset = equilibria.measure(
+        tiny.case,
+        tiny.spec,
+        tiny.minima,
+        noises={"sgd": Noise(ARMS["sgd"], samples, limit=4)},
+        epochs=EPOCHS,
+        samples=None,
+    )
+    assert dataset["displacement"].isnull().all()
+    assert dataset["decay_ratio"].isnull().all()
+
+
 def test_binary_networks_have_no_equilibrium(signs: TinyStudy):
     noises = {"sgd": Noise({"method": "sgd", "learning_rate": 0.05}, 50, limit=4)}
     dataset = equilibria.measure(
@@ -148,7 +168,7 @@ def test_binary_networks_have_no_equilibrium(signs: TinyStudy):
 def test_equilibria_say_what_they_are(measured):
     assert measured["displacement_hidden2"].dims == ("arm", "seed", "moment", "hidden2")
     assert measured["moment"].values.tolist() == ["start", "end"]
-    for array in measured.data_vars.values():
+    units = {"force": "nat^2/weight^2", "decay": "nat^2/weight^4", "displacement": "1"}
+    for name, array in measured.data_vars.items():
         assert array.dtype == np.float64
-        units = "nat^2/weight^4" if array.name == "decay_ratio" else "1"
-        assert array.attrs["units"] == units
+        assert array.attrs["units"] == units[str(name).split("_")[0]]

@@ -60,6 +60,12 @@ EXPERIMENTS = {
     "relu_flow": Experiment("relu_flow", "the path of the charges of ReLU units", FLOW),
     "large_rates": Experiment("large_rates", "a large learning rate, from points of an orbit"),
     "training_on": Experiment("training_on", "digits, from points of an orbit", TRAINED),
+    "charge_decay": Experiment("charge_decay", "one hidden weight, whose charge decays"),
+    "collapse": Experiment("collapse", "one hidden weight, which may collapse"),
+    "warm_up": Experiment("warm_up", "a factorisation of rank one (figure 4)"),
+    "free_lengths": Experiment("free_lengths", "weights of a free length (figure 7)"),
+    "scalar_chain": Experiment("scalar_chain", "units between two numbers (section 5.1)"),
+    "activations": Experiment("activations", "autoencoders (figures 6 and 9)"),
 }
 """By name, which is also that of their stage in a study."""
 

@@ -25,13 +25,16 @@ from symgeom.models.noise.linear.starts import normal_layers
 from symgeom.models.noise.linear.teacher import Teacher
 from symgeom.models.noise.linear.two_layers import Pair, norm_ratio
 
-CONSTANTS = (0.0, 1.0, 2.0, 4.0)
+CONSTANTS = (0.0, 2.0, 4.0, 8.0)
 """What decay is chosen for, in the noise equilibrium."""
 
 INPUTS = 8
 OUTPUTS = 2
 RATE = 0.005
-BATCH = 4
+BATCH = 8
+
+REPLICAS = 4
+"""Networks of a draw, over which the ratio is averaged."""
 
 
 def measure(steps: int, draws: int) -> Labelled:
@@ -53,7 +56,7 @@ def measure(steps: int, draws: int) -> Labelled:
     --------
     >>> arrays, _ = measure(4, 2)
     >>> arrays["ratio_theory"].values.tolist()
-    [4.0, 3.0, 2.5, 2.0]
+    [4.0, 2.5, 2.0, 1.6]
     """
     records = even_records(steps)
     ratios = []
@@ -70,6 +73,7 @@ def measure(steps: int, draws: int) -> Labelled:
         "ratio": LabelledArray(axes, torch.stack(ratios).numpy(), "1", meaning),
         "ratio_theory": LabelledArray("constant", _ratio(constants), "1", in_theory),
         "ratio_printed": LabelledArray("constant", _ratio(printed * constants), "1", as_printed),
+        "outputs": LabelledArray((), OUTPUTS, "1", "number of outputs"),
         "ratio_curve": LabelledArray("fine_constant", _ratio(fine), "1", in_theory),
     }
     words = "batch × decay / learning rate"
@@ -89,10 +93,11 @@ def _ratio(constant: np.ndarray) -> np.ndarray:
 def _follow(constant: float, draws: int, records: list[int]) -> Tensor:
     """Return the ratio of the norms along a descent, shape (draw, record)."""
     generator = stream("decay", "start")
-    start = normal_layers([INPUTS, OUTPUTS, OUTPUTS], draws, generator=generator)
-    ones = torch.ones(draws, INPUTS, dtype=torch.float64)
+    networks = draws * REPLICAS
+    start = normal_layers([INPUTS, OUTPUTS, OUTPUTS], networks, generator=generator)
+    ones = torch.ones(networks, INPUTS, dtype=torch.float64)
     target = 1.5 * torch.eye(OUTPUTS, INPUTS, dtype=torch.float64)
-    teacher = Teacher(ones, target.repeat(draws, 1, 1), ones[:, :OUTPUTS])
+    teacher = Teacher(ones, target.repeat(networks, 1, 1), ones[:, :OUTPUTS])
 
     def observe(layers: Layers) -> dict[str, Tensor]:
         incoming, outgoing = layers
@@ -106,4 +111,4 @@ def _follow(constant: float, draws: int, records: list[int]) -> Tensor:
         observe=observe,
         generator=stream("decay", "batches", str(constant)),
     )
-    return observed["ratio"]
+    return observed["ratio"].unflatten(0, (draws, REPLICAS)).mean(1)

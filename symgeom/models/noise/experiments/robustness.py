@@ -1,8 +1,10 @@
 r"""The balance of norms at several learning rates, sizes of batches and of networks.
 
 The network and its data are those of :mod:`~symgeom.models.noise.experiments.split_inputs`, with
-one split. Nothing but the noise drives the norms, so that neither the learning rate nor the batch
-decides where they end, only how soon: every setting takes as many times its own time to balance.
+one split. Nothing but the noise drives the norms, so that neither the learning rate :math:`\eta`
+nor the batch :math:`S` decides where they end, only how soon: in a time proportional to
+:math:`S/\eta^2`. Every setting takes as many times its own time to balance; all of one size have
+the same starts.
 
 References
 ----------
@@ -23,7 +25,6 @@ from symgeom.models.noise.experiments.split_inputs import (
     BATCH,
     RATE,
     SIZE,
-    STRETCH,
     observe_norms,
     split_teacher,
 )
@@ -31,6 +32,9 @@ from symgeom.models.noise.linear.descent import Method, descend
 from symgeom.models.noise.linear.starts import normal_layers
 
 SPLIT = 0.35
+
+STRETCH = 2.0
+"""Factor of the incoming weights at the start, which is far from balance in every draw."""
 
 
 class Setting(NamedTuple):
@@ -119,7 +123,7 @@ def _follow(setting: Setting, steps: int, draws: int, *, noisy: bool) -> Tensor:
     splits = torch.full((draws,), SPLIT, dtype=torch.float64)
     teacher = split_teacher(splits, setting.size)
     widths = [setting.size] * 3
-    generator = stream("robustness", "start", setting.name)
+    generator = stream("robustness", "start", setting.size)
     incoming, outgoing = normal_layers(widths, draws, generator=generator)
     records = even_records(steps)
     if noisy:

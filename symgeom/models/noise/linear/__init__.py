@@ -5,5 +5,9 @@ y\rVert^2`, and labels are :math:`y = Vx + \varepsilon`. Many networks are desce
 first axis of all tensors is the network.
 
 * ``teacher``: what samples are drawn from, and a batch with the moments of all of them;
-* ``descent``: SGD and gradient descent.
+* ``starts``: weights to start from;
+* ``descent``: SGD and gradient descent;
+* ``two_layers``: the noise equilibrium of two layers, with decay, and their sharpness;
+* ``deep``: that of any number of layers;
+* ``roots``: roots of matrices.
 """
