@@ -103,10 +103,10 @@ def test_what_is_predicted_begins_where_charges_do(small):
     np.testing.assert_allclose(seen[:, :, 0], 0, atol=1e-12)
     full = list(relu_flow.DESCENTS).index("full batches")
     assert (small["predicted"][full, :, :, NOISE] == 0).all()
-    # Without noise, finite steps are all there is: the prediction is that of a trapezoidal rule.
+    # Without noise, finite steps are all there is, up to the trapezoidal rule over a fast descent.
     change = charge[full, :, -1] - charge[full, :, 0]
     predicted = small["predicted"][full, :, -1].sum(1)
-    assert np.linalg.norm(predicted - change) < 0.05 * np.linalg.norm(change)
+    assert np.linalg.norm(predicted - change) < 0.1 * np.linalg.norm(change)
 
 
 def test_units_are_scaled_without_a_change_of_outputs():
