@@ -107,6 +107,34 @@ def test_descent_with_decay_shrinks_the_sums_and_does_nothing_else():
         )
 
 
+@pytest.mark.parametrize("decay", [0.0, 0.02])
+def test_the_noise_of_batches_does_not_move_the_sums(decay):
+    """With small batches, too, a step leaves the share 1 - eta wd of a sum; a weight moves far."""
+    loss, start = cross_entropy(mlp(*WIDTHS), 5)
+    laws = find_translations(loss, start, generator=stream("points"))
+    module = mlp(*WIDTHS).double()
+    inputs = torch.randn(30, 5, generator=stream("inputs"), dtype=torch.float64)
+    targets = torch.randint(3, (30,), generator=stream("targets"))
+    generator = stream("batches")
+    params, rate, share = start, 0.3, 1.0
+    for _ in range(300):
+        rows = torch.randint(30, (2,), generator=generator)
+        leaves = {name: tensor.clone().requires_grad_() for name, tensor in params.items()}
+        outputs = functional_call(module, leaves, (inputs[rows],))
+        batch_loss = nn.functional.cross_entropy(outputs, targets[rows])
+        slopes = torch.autograd.grad(batch_loss, list(leaves.values()))
+        params = {
+            name: (1 - rate * decay) * tensor - rate * slope
+            for (name, tensor), slope in zip(params.items(), slopes, strict=True)
+        }
+        share *= 1 - rate * decay
+        for law in laws:
+            expected = share * law.charge(start)
+            torch.testing.assert_close(law.charge(params), expected, rtol=0, atol=1e-12)
+    for law in laws:
+        assert (params[law.tensor] - share * start[law.tensor]).abs().max() > 0.1
+
+
 def test_bad_requests_are_refused():
     loss, params = cross_entropy(mlp(*WIDTHS), 5)
     with pytest.raises(SymgeomError, match="at 0 points"):
