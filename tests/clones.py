@@ -37,6 +37,7 @@ RULES_OF_KILLED = {
     "measure_distances",
     "measure_equilibria",
     "measure_flatness",
+    "measure_orbits",
     "measure_paths",
     "measure_simplices",
     "prepare_data",
