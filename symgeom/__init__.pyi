@@ -83,7 +83,14 @@ from .landscape.repairing import repair as repair
 
 # dynamics
 from .dynamics.charge import charges as charges
+from .dynamics.collapse import CollapseExponent as CollapseExponent
+from .dynamics.collapse import InvariantSet as InvariantSet
+from .dynamics.collapse import NoisySteps as NoisySteps
+from .dynamics.collapse import collapse_exponent as collapse_exponent
+from .dynamics.collapse import equal_units as equal_units
+from .dynamics.collapse import unit_at_zero as unit_at_zero
 from .dynamics.fibre import move_on_fibre as move_on_fibre
+from .dynamics.fibre import move_to_point as move_to_point
 from .dynamics.fibre import orbit_dimension as orbit_dimension
 from .dynamics.fibre import walk_fibre as walk_fibre
 from .dynamics.flow import Flow as Flow
@@ -100,11 +107,21 @@ from .dynamics.ledger import LedgerState as LedgerState
 from .dynamics.ledger import SplitState as SplitState
 from .dynamics.noise import Balance as Balance
 from .dynamics.noise import Mixing as Mixing
+from .dynamics.noise import ChargeDrift as ChargeDrift
+from .dynamics.noise import ChargePath as ChargePath
 from .dynamics.noise import NoiseEquilibrium as NoiseEquilibrium
 from .dynamics.noise import NoiseForce as NoiseForce
-from .dynamics.noise import equilibrium_of_force as equilibrium_of_force
+from .dynamics.noise import SgdRecipe as SgdRecipe
+from .dynamics.noise import charge_drift as charge_drift
 from .dynamics.noise import noise_equilibrium as noise_equilibrium
 from .dynamics.noise import noise_force as noise_force
+from .dynamics.noise import noise_gauge as noise_gauge
+from .dynamics.noise import predicted_changes as predicted_changes
+from .dynamics.noise import predicted_path as predicted_path
+from .dynamics.noise import BrokenEquilibrium as BrokenEquilibrium
+from .dynamics.noise import broken_equilibrium as broken_equilibrium
+from .dynamics.rotation import angular_momentum as angular_momentum
+from .dynamics.noise import equilibrium_of_force as equilibrium_of_force
 from .dynamics.noise import noise_force_of_batches as noise_force_of_batches
 
 # learning

@@ -29,6 +29,7 @@ STAGES = {
     "measure_flatness": ("flatness",),
     "measure_curvature": ("curvature",),
     "measure_equilibria": ("equilibria",),
+    "measure_orbits": ("orbits",),
 }
 OF_PAIRS = {
     "align_pairs": ("alignments",),
@@ -59,9 +60,11 @@ flatness: {{amplitudes: [0.1, 0.2], draws: 2, noises: [], layers: false, samples
 curvature: {{eigenvalues: 1, eigenvalue_tolerance: 0.2, probes: 0, density_steps: 0,
   layers: false, samples: 20}}
 equilibria: {{samples: 10}}
+orbits: {{samples: 10, eigenvalue_tolerance: 0.1}}
 valleys: null
 perceptron: null
 two_layer: null
+noise_models: null
 claims: {{roles: {{flat: sgd, reference: sgd, sharp: sgd, adaptive: sgd}}}}
 granularity: {{arms_per_job: 1, arms_per_chain_job: 1, seeds_per_job: {part},
   pairs_per_job: {pairs}}}

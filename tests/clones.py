@@ -25,6 +25,29 @@ from symgeom.ground.sealed import write_sealed
 ROOT = Path(__file__).parents[1]
 SNAKEMAKE = Path(sys.executable).with_name("snakemake")
 
+RULES_OF_KILLED = {
+    "align_pairs",
+    "canonicalise_minima",
+    "check_training",
+    "connect_chains",
+    "discover_symmetry",
+    "draw_figures",
+    "evaluate_claims",
+    "measure_curvature",
+    "measure_distances",
+    "measure_equilibria",
+    "measure_flatness",
+    "measure_paths",
+    "measure_simplices",
+    "prepare_data",
+    "train_minima",
+    "write_report",
+}
+"""Rules of the study that tests/test_workflow_kills.py runs as users run it.
+
+Each of its jobs is an interpreter of its own there. Elsewhere they may be forks of a warm one.
+"""
+
 
 def copy_repository(folder: Path, *, config: str = "config/config.yaml") -> Path:
     """Copy the repository's files, without results, with another study as the default one."""

@@ -1,6 +1,7 @@
 """The committed tables of a study as arrays, as far as they hold what claims ask for."""
 
 import csv
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +15,17 @@ ROLES = {
     "flat": "rsgd",
     "reference": "sgd",
     "sharp": "adversarial",
-    "equivariant": ["sgd", "adversarial"],
+    "equivariant": ["sgd", "adversarial", "equal_budget"],
     "adaptive": "adam",
 }
 
 
 def rows(study: str, table: str, case: str) -> list[dict[str, str]]:
-    """Return the rows of a table about a case."""
-    with (REFERENCE / study / f"{table}.csv").open() as file:
+    """Return the rows of a table about a case; none of a table that was not kept yet."""
+    path = REFERENCE / study / f"{table}.csv"
+    if not path.exists():
+        return []
+    with path.open() as file:
         return [row for row in csv.DictReader(file) if row["case"] == case]
 
 
@@ -31,7 +35,7 @@ def numbers(table: list[dict[str, str]], name: str) -> np.ndarray:
 
 
 def measured(study: str, case: str, *, threshold: float = 0.005) -> Measured:
-    """Return what a study measured, without random controls and curves."""
+    """Return what a study measured, without curves."""
     minima, pairs = rows(study, "minima", case), rows(study, "pairs", case)
     arms = sorted({row["arm"] for row in minima})
     seeds = sorted({int(row["seed"]) for row in minima})
@@ -78,7 +82,15 @@ def measured(study: str, case: str, *, threshold: float = 0.005) -> Measured:
     along = xr.concat([worse, worse], "t").expand_dims(split=["train"])
     energy = over_minima("mean_local_energy").expand_dims(amplitude=[1.0])
     margin = over_minima("margin_0.1").expand_dims(quantile=[0.1])
-    displaced = over_minima("displacement end") - over_minima("displacement start")
+    points = ("trained", "balanced", "noise", "flattest", "random", "shuffled")
+    orbits = {}
+    for name in ("trace", "eigenvalue"):
+        if f"{name} noise" in minima[0]:
+            of_points = [over_minima(f"{name} {point}") for point in points]
+            orbits[name] = xr.concat(of_points, xr.IndexVariable("point", list(points)))
+    moments = xr.IndexVariable("moment", ["start", "end"])
+    displaced = [over_minima(f"displacement {moment}") for moment in ("start", "end")]
+    displacement = xr.concat(displaced, moments)
     stages = {
         "minima": {
             "test_error": over_minima("test_error"),
@@ -102,13 +114,47 @@ def measured(study: str, case: str, *, threshold: float = 0.005) -> Measured:
             "first_order": over_minima("first_order"),
             "charge_hidden1": over_minima("charge_hidden1 end"),
         },
-        "equilibria": {"displacement": displaced.expand_dims(moment=["start", "end"])},
+        "equilibria": {
+            "displacement": displacement,
+            "displacement_hidden1": displacement,  # the tables hold no units
+        },
+        "curvature": {"trace": over_minima("trace")},
+        "orbits": orbits,
     }
     if "escape_angle" in minima[0]:
         stages["flatness"]["escape_angle"] = over_minima("escape_angle")
+    controls = re.findall(r"control_distance (\w+) aligned", " ".join(pairs[0]))
+    if controls:
+        columns = [over_pairs(f"control_distance {control} aligned") for control in controls]
+        of_controls = xr.concat(columns, xr.IndexVariable("control", controls))
+        titled = of_controls.assign_coords(control_title=("control", controls))
+        stages["distances"]["control_distance"] = titled.expand_dims(stage=["aligned"])
     attrs = {"escape_rise": 0.05}
     datasets = {name: xr.Dataset(arrays, attrs=attrs) for name, arrays in stages.items()}
-    return Measured(datasets, ROLES | {"equal_budget": control_of(arms)}, threshold)
+    simplices = rows(study, "simplices", case)
+    if simplices:
+        datasets["simplices"] = over_simplices(simplices)
+    equivariant = [arm for arm in ROLES["equivariant"] if arm in arms]
+    roles = ROLES | {"equal_budget": control_of(arms), "equivariant": equivariant}
+    return Measured(datasets, roles, threshold)
+
+
+def over_simplices(table: list[dict[str, str]]) -> xr.Dataset:
+    """Return errors in the middle of simplices and at their vertices, on training data."""
+    seeds = [row["seeds"].split() for row in table]
+    vertices = np.full((len(table), max(map(len, seeds))), -1)
+    for number, of_simplex in enumerate(seeds):
+        vertices[number, : len(of_simplex)] = of_simplex
+    errors = {}
+    for name in ("centre_error", "vertex_error"):
+        errors[name] = (("split", "simplex"), [numbers(table, f"{name} train")])
+    corners = {
+        "split": ["train"],
+        "simplex_arm": ("simplex", [row["arm"] for row in table]),
+        "vertices": ("simplex", [len(of_simplex) for of_simplex in seeds]),
+        "simplex_seed": (("simplex", "vertex"), vertices),
+    }
+    return xr.Dataset(errors, corners)
 
 
 def control_of(arms: list[str]) -> str:

@@ -81,8 +81,20 @@ CALLS = {
         pairs=[("a", "b")],
         matching=symgeom.Matching(),
     ),
+    "angular_momentum": call(
+        symgeom.angular_momentum, spec=SPEC, params=A, velocity=B, groups=["hidden1"]
+    ),
     "barrier": call(symgeom.barrier, t=T, values=T, definition="above_line"),
     "binarise": call(symgeom.binarise, params=A, names=["0.weight"]),
+    "broken_equilibrium": call(
+        symgeom.broken_equilibrium,
+        spec=EXACT,
+        problem=PROBLEM,
+        params=A,
+        penalty=lambda network: sum((tensor**2).sum() for tensor in network.values()),
+        learning_rate=0.1,
+        batch_size=4.0,
+    ),
     "canonicalise": call(
         symgeom.canonicalise,
         spec=SPEC,
@@ -108,12 +120,22 @@ CALLS = {
         inputs=INPUTS,
         training=False,
     ),
+    "collapse_exponent": call(
+        symgeom.collapse_exponent,
+        "generator",
+        problem=PROBLEM,
+        params=A,
+        invariant=symgeom.unit_at_zero(SPEC, "hidden1", 0),
+        rule=symgeom.NoisySteps(learning_rate=0.1, batch_size=2),
+        steps=10,
+    ),
     "compose": call(symgeom.compose, spec=SPEC, second=ELEMENT, first=ELEMENT),
     "count_laws": call(
         symgeom.count_laws, "generator", module=MODULE, params=A, inputs=INPUTS, spec=SPEC
     ),
     "curve_along": call(symgeom.curve_along, path=LINE, kind="polygonal", bends=1),
     "discover": call(symgeom.discover, module=MODULE, example=INPUTS, within_heads=False),
+    "equal_units": call(symgeom.equal_units, spec=SPEC, group="hidden1", first=0, second=1, sign=1),
     "equilibrium_of_force": call(
         symgeom.equilibrium_of_force,
         spec=EXACT,
@@ -178,6 +200,37 @@ CALLS = {
         params=A,
         target={name: 0 * charge for name, charge in symgeom.charges(SPEC, A).items()},
     ),
+    "move_to_point": call(
+        symgeom.move_to_point, spec=EXACT, problem=PROBLEM, params=A, point="noise"
+    ),
+    "charge_drift": call(
+        symgeom.charge_drift,
+        spec=EXACT,
+        params=A,
+        force=symgeom.noise_force(EXACT, PROBLEM, A),
+        recipe=symgeom.SgdRecipe(0.1, 4.0),
+    ),
+    "predicted_path": call(
+        symgeom.predicted_path,
+        spec=EXACT,
+        problem=PROBLEM,
+        params=A,
+        recipe=symgeom.SgdRecipe(0.1, 4.0),
+        steps=[0.0, 10.0],
+        mean_gradient=True,
+    ),
+    "predicted_changes": call(
+        symgeom.predicted_changes,
+        steps=[0.0],
+        drifts=[
+            symgeom.charge_drift(
+                EXACT,
+                A,
+                symgeom.noise_force(EXACT, PROBLEM, A),
+                recipe=symgeom.SgdRecipe(0.1, 4.0),
+            )
+        ],
+    ),
     "noise_equilibrium": call(
         symgeom.noise_equilibrium,
         spec=EXACT,
@@ -188,6 +241,7 @@ CALLS = {
         weight_decay=0.01,
     ),
     "noise_force": call(symgeom.noise_force, spec=SPEC, problem=PROBLEM, params=A),
+    "noise_gauge": call(symgeom.noise_gauge, spec=EXACT, problem=PROBLEM, params=A),
     "noise_force_of_batches": call(
         symgeom.noise_force_of_batches,
         "generator",
@@ -265,6 +319,7 @@ CALLS = {
     "unit_activations": call(
         symgeom.unit_activations, spec=SPEC, module=MODULE, params=A, inputs=INPUTS
     ),
+    "unit_at_zero": call(symgeom.unit_at_zero, spec=SPEC, group="hidden1", unit=0),
     "walk_fibre": call(symgeom.walk_fibre, spec=EXACT, params=A, imbalances=[0.0, 0.5]),
     "Torus": call(symgeom.Torus, spec=SPEC, bias_in_norm=True),
     "Torus.angles": call(TORUS.angles, first=FLAT_A, second=FLAT_B),
@@ -298,6 +353,15 @@ CALLS = {
     "Effort": call(symgeom.Effort, count=1, tolerance=1e-2, probes=10),
     "Matching": call(symgeom.Matching, method="iterated", starts=1),
     "Noise": call(symgeom.Noise, kind="torus", spec=SPEC, bias_in_norm=True),
+    "NoisySteps": call(
+        symgeom.NoisySteps,
+        learning_rate=0.1,
+        batch_size=2,
+        weight_decay=0.0,
+        momentum=0.9,
+        moves=True,
+    ),
+    "InvariantSet": call(symgeom.InvariantSet, group=SPEC.groups[0], units=(0, 1), sign=1),
     "Leg": call(symgeom.Leg, tensor="w", axis=0, power=1, shift=0.0),
     "UnitGroup": call(
         symgeom.UnitGroup, name="hidden1", size=2, legs=(symgeom.Leg("w", 0),), permute=True

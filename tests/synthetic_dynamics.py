@@ -1,6 +1,8 @@
 """The made-up dynamics of the made-up study: ledgers, noise equilibria, walks along valleys,
 starts, and the two-layer model."""
 
+from functools import cache
+
 import numpy as np
 import xarray as xr
 from synthetic_landscape import ARMS, described, networks
@@ -12,12 +14,10 @@ IMBALANCES = [-4.0, -1.0, 0.0, 1.0, 4.0]
 
 def ledgers(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
     both, snapshots = (len(ARMS), seeds), 20
-    steps = np.broadcast_to(np.round(np.linspace(0, 500, snapshots)), (*both, snapshots)).copy()
     causes = ["weight_decay", "noise", "discretisation", "optimizer"]
     terms = [*causes, *(f"carried_{cause}" for cause in causes)]
     first_order = np.where(np.array(sorted(ARMS)) == "adam", 0.7, 0.0)
     variables: dict[str, tuple] = {
-        "step": (("arm", "seed", "snapshot"), steps),
         "closure": (("arm", "seed"), 10 ** random.uniform(-15, -13, both)),
         "first_order": (("arm", "seed"), np.broadcast_to(first_order[:, None], both)),
     }
@@ -26,7 +26,7 @@ def ledgers(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
         booked = random.normal(0, 1e-2, (*both, snapshots, len(terms), size)).cumsum(2)
         booked[..., 0, :] *= -1
         booked[..., 3::4, :] *= 20 * first_order[:, None, None, None, None]
-        dims = ("arm", "seed", "snapshot")
+        dims = ("arm", "seed", "step")
         variables[f"term_{group}"] = ((*dims, "term", group), booked)
         variables[f"charge_{group}"] = (
             (*dims, group),
@@ -36,7 +36,8 @@ def ledgers(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
             (*dims, group),
             random.normal(0, 1e-15, (*both, snapshots, size)),
         )
-    return described(variables, networks(seeds) | {"term": terms})
+    steps = np.round(np.linspace(0, 500, snapshots))
+    return described(variables, networks(seeds) | {"term": terms, "step": steps})
 
 
 def equilibria(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
@@ -47,7 +48,35 @@ def equilibria(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
         variables[f"displacement_{group}"] = (("arm", "seed", "moment", group), units)
     everything = np.concatenate([np.abs(value[1]) for value in variables.values()], -1)
     variables["displacement"] = (("arm", "seed", "moment"), np.nanmedian(everything, -1))
+    for group in ("hidden1", "hidden2"):
+        forces = random.normal(0.02, 0.05, (*both, 2, GROUPS[group]))
+        forces[..., 1, -1] = 0.0
+        variables[f"force_{group}"] = (("arm", "seed", "moment", group), forces)
+    variables["decay_ratio"] = (("arm", "seed"), np.full(both, 0.02))
     return described(variables, networks(seeds) | {"moment": ["start", "end"]})
+
+
+def orbits(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
+    """The noise equilibrium is flatter than the minimum and near the flattest network; one seed
+    has no finite trace."""
+    points = ["trained", "balanced", "noise", "flattest", "random", "shuffled"]
+    both = (len(ARMS), seeds, len(points))
+    levels = np.array([1, 1.2, 0.8, 0.76, 2.5, 1.3]) * random.uniform(0.97, 1.03, both)
+    levels[..., 0] = 1.0
+    base = random.uniform(20, 40, both[:2])[..., None]
+    trace = base * levels
+    trace[-1, 0] = np.nan
+    dims = ("arm", "seed", "point")
+    variables = {
+        "trace": (dims, trace),
+        "eigenvalue": (dims, base * levels**1.4 / 6),
+        "gradient_variance": (dims, base * levels / 30),
+        "squared_length": (dims, np.broadcast_to([400, 380.0, 700, 650, 900, 720], both)),
+        "distance": (dims, np.broadcast_to([0, 3.0, 5, 5, 5, 5], both)),
+        "change": (dims, np.full(both, 1e-15)),
+    }
+    dataset = described(variables, networks(seeds) | {"point": points})
+    return dataset.assign_attrs(matrix="Hessian")
 
 
 def valleys(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
@@ -109,3 +138,13 @@ def two_layer() -> xr.DataTree:
         variables |= {name: (dims, values) for name, (dims, values, *_) in arrays.items()}
         coordinates |= {name: (dims, values) for name, (dims, values, *_) in places.items()}
     return xr.DataTree.from_dict({"descents": described(variables, coordinates)})
+
+
+@cache
+def noise_models() -> xr.DataTree:
+    """All experiments with models of noise, for a few steps; imported here for the same reason."""
+    from symgeom.models.noise.experiments.catalogue import EXPERIMENTS
+    from symgeom.study.stages.noise_models import measure
+
+    few = {"relu_flow": 2, "training_on": 1}  # steps of those that measure much at each
+    return xr.DataTree.from_dict({name: measure(name, few.get(name, 8), 3) for name in EXPERIMENTS})

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
-from synthetic_dynamics import GROUPS, SEEDS, equilibria, initialisations, ledgers, valleys
+from synthetic_dynamics import GROUPS, SEEDS, equilibria, initialisations, ledgers, orbits, valleys
 from synthetic_landscape import (
     ARMS,
     BINARY,
@@ -137,7 +137,7 @@ _ALL = (
     curvature,
     maps,
 )
-_ALL += (valleys, initialisations, simplices)
+_ALL += (valleys, initialisations, simplices, orbits)
 STAGES = {stage.__name__: stage for stage in _ALL}
 
 
@@ -230,9 +230,9 @@ CLAIMS = [
     _claim(
         *(
             "N1",
-            "SGD ends nearer to the noise equilibrium than it begins.",
-            "ratio of the displacements",
+            "Noise moves the charge of a unit the way that its force points.",
+            "fraction of the units, minus that of shuffled units",
         ),
-        *((0, "seeds"), ("below", 1, "undecided"), (np.nan, np.nan, np.nan)),
+        *((0, "seeds"), ("above", 0, "undecided"), (np.nan, np.nan, np.nan)),
     ),
 ]

@@ -1,5 +1,7 @@
 """The default study on a real Slurm: the bytes of a local run, and what the cluster ends passes.
 
+Two seeds make the same jobs as six, of fewer networks.
+
 `make test-slurm` sets up the Slurm (tests/slurm_cluster.sh) and runs these tests; without being
 asked for, they are left out.
 """
@@ -112,6 +114,13 @@ def needs(rules: Path, rule: str, words: str) -> None:
     rules.write_text(text[:begin] + asked + text[end:])
 
 
+def default_study(folder: Path) -> Path:
+    """Copy the repository with the default study, of two seeds."""
+    clone = copy_repository(folder / "clone")
+    edit(clone / "config/config.yaml", "^seeds: 6$", "seeds: 2")
+    return clone
+
+
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
     """A copy of the repository in which targets of the small study are made without a cluster."""
@@ -125,7 +134,7 @@ def cluster(tmp_path_factory):
     Two trainings by hand, a job for memory and one for time.
     """
     folder = tmp_path_factory.mktemp("cluster")
-    clone = copy_repository(folder / "clone")
+    clone = default_study(folder)
     needs(clone / "workflow/rules/models.smk", "solve_perceptron", "minutes=1, gpu=0")
     needs(clone / "workflow/rules/dynamics.smk", "measure_equilibria", "memory=250")
     for script in ("train_minima", "solve_perceptron"):
@@ -150,7 +159,7 @@ def test_slurm_makes_the_default_study(cluster):
 
 
 def test_arrays_have_the_bytes_of_a_local_run(cluster, tmp_path):
-    local = copy_repository(tmp_path / "clone")
+    local = default_study(tmp_path)
     made = snakemake(local, *COMPARED, "--cores", "2", cold=True)
     assert made.returncode == 0, made.stdout + made.stderr
     stores = sorted((local / "results").rglob("*.zarr.zip"))

@@ -14,6 +14,7 @@ import pytest
 import yaml
 from clones import (
     ROOT,
+    RULES_OF_KILLED,
     Job,
     alone,
     copy_repository,
@@ -50,9 +51,9 @@ def digests(clone: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def study(tmp_path_factory):
-    """A finished small study, in a copy of the repository; as users run it."""
+    """A finished small study, in a copy of the repository."""
     clone = copy_repository(tmp_path_factory.mktemp("study") / "clone", config=SMALL)
-    run = snakemake(clone, "--cores", "2", cold=True)
+    run = snakemake(clone, "--cores", "2")
     assert run.returncode == 0, run.stdout + run.stderr
     return clone, run
 
@@ -90,11 +91,13 @@ def test_every_stage_is_in_one_labelled_tree(study):
         "flatness",
         "curvature",
         "equilibria",
+        "orbits",
         "valleys",
         "initialisations",
     }
     assert set(tree["perceptron"].children) == {"solutions"}
     assert set(tree["two_layer"].children) == {"descents"}
+    assert set(tree["noise_models"].children) == set(CONFIG["noise_models"]["experiments"])
     assert tree["tiny/minima"].sizes["arm"] == 4
     assert tree["tiny/alignments"].sizes["pair"] == 8 * 7 // 2
     assert tree["tiny/minima"]["parameter.0.weight"].dims[:3] == ("arm", "seed", "hidden1")
@@ -152,7 +155,7 @@ RULES = {
     for file in (ROOT / "workflow/rules").glob("*.smk")
     for rule in re.findall(r"^(?:use rule \w+ as|checkpoint) (\w+)", file.read_text(), re.MULTILINE)
 } - BASES
-RULES |= {f"draw_figures_{case}" for case in ("tiny", "perceptron", "two_layer")}
+RULES |= {f"draw_figures_{case}" for case in ("tiny", "perceptron", "two_layer", "noise_models")}
 IN_COMMON = {"train_to_depths", "train_at_budget", "choose_depth", "select_minima"}
 """Rules of cases whose training stops in common."""
 
@@ -168,16 +171,22 @@ LIGHT = {"evaluate_claims", "write_report", "keep_reference"}
 LIGHT |= {rule for rule in RULES if rule.startswith("draw_figures")}
 """Rules whose jobs compute with no network: they do not wait for torch to be imported."""
 
+WARM = RULES_OF_KILLED - LIGHT
+"""Rules that run as users run them elsewhere; here the others do."""
+
 
 def run_alone(
     clone: Path, folder: Path, rule: str, job: Job
 ) -> tuple[Path, subprocess.CompletedProcess]:
-    """Run a job again on one core: without other results, and without torch if it is light."""
+    """Run a job again on one core: without other results, and without torch if it is light.
+
+    Unless another test does it, it runs in an interpreter of its own.
+    """
     place = alone(clone, folder, job)
     if rule in LIGHT:
         (place / "torch.py").write_text("raise ImportError('no job of this rule needs torch')\n")
     words = (*job.outputs, "--cores", "1", "--allowed-rules", rule)
-    return place, snakemake(place, *words, cold=rule in LIGHT)
+    return place, snakemake(place, *words, cold=rule not in WARM)
 
 
 def same_report(page: bytes) -> list[bytes]:
@@ -243,6 +252,11 @@ EDITS = {
     "symgeom/models/perceptron/descent.py": {
         "solve_perceptron",
         "draw_figures_perceptron",
+        *GATHER,
+    },
+    "symgeom/models/noise/linear/descent.py": {
+        "run_noise_model",
+        "draw_figures_noise_models",
         *GATHER,
     },
     "symgeom/study/stages/valleys.py": {"walk_valleys", *GATHER},
@@ -324,6 +338,7 @@ def test_a_new_arm_runs_its_own_jobs_and_what_gathers(study, tmp_path):
         "measure_flatness",
         "measure_curvature",
         "measure_equilibria",
+        "measure_orbits",
         "walk_valleys",
         "evaluate_claims",
         "write_report",

@@ -138,6 +138,7 @@ arms: {rsgd: null, adam: null, sgd: {learning_rate: 3.0e+3, momentum: 0.9}}
 claims: {roles: {flat: sgd, reference: sgd, sharp: wild, adaptive: wild}}
 perceptron: null
 two_layer: null
+noise_models: null
 training: {go_on_without_usable: GO_ON}
 """
 """One seed of two arms: weights of one become huge, those of the other infinite."""

@@ -22,6 +22,7 @@ from pathlib import Path
 import psutil
 import pytest
 from clones import (
+    RULES_OF_KILLED,
     copy_repository,
     draw_only,
     edit,
@@ -40,6 +41,7 @@ training: {checkpoint_every: 1}
 granularity: {arms_per_chain_job: 2}
 perceptron: null
 two_layer: null
+noise_models: null
 valleys: null
 """
 FIGURES = ("training", "barriers", "claims")
@@ -124,7 +126,7 @@ def strike(
             kill(running.pid, signal.SIGKILL)
             running.wait()
             return True
-        time.sleep(0.01)
+        time.sleep(0.05)  # a store is half-written for longer
     return False
 
 
@@ -173,6 +175,8 @@ def test_a_study_that_is_killed_at_random_ends_with_the_same_bytes(finished, tmp
     assert psutil.wait_procs(orphans(clone), timeout=300)[1] == []
     assert killed == Counter(KILLS)
     assert contents(clone) == contents(finished[0])
+    timed = (clone / "results/killed/benchmarks").iterdir()
+    assert {folder.name for folder in timed} == RULES_OF_KILLED
     heard = said.read_text()
     complaints = re.findall(r"^.*(?:Traceback|Cannot|locked).*$", heard, re.MULTILINE)
     assert complaints == []

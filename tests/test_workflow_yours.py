@@ -38,6 +38,7 @@ OWN = (
     "valleys",
     "perceptron",
     "two_layer",
+    "noise_models",
     "claims",
     "granularity",
 )
@@ -97,7 +98,7 @@ def yours(tmp_path_factory):
         plans.append(counted(done(clone, f"{command} --dry-run --quiet host")))
     (clone / "config/config.yaml").write_text(text)
     # What differs for such minima.
-    draw_only(clone, "claims", "training", "measures", "maps", "charges", "equilibria")
+    draw_only(clone, "training", "measures", "maps", "charges", "equilibria")
     for command in (study, known):
         done(clone, command)
     return clone, plans

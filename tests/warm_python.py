@@ -51,11 +51,13 @@ def ask(arguments: list[str]) -> int:
 
 def serve(path: str) -> None:
     """Import the libraries, and fork for each script that is asked for until our input ends."""
+    import gc
     from importlib import import_module
     from select import select
 
     for library in LIBRARIES:
         import_module(library)
+    gc.freeze()  # no fork goes through what all have
     sys.executable = os.path.abspath(__file__)
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(path)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import xarray as xr
 
+from symgeom.models.labels import LabelledArray
 from symgeom.study.pairs import ENDS, Pair
 
 MINIMUM = ("arm", "seed")
@@ -54,6 +55,27 @@ def labelled(dims: Sequence[str] | str, values: object, units: str, long_name: s
     'nat'
     """
     return xr.Variable(dims, np.asarray(values), {"units": units, "long_name": long_name})
+
+
+def from_model(arrays: Mapping[str, LabelledArray]) -> Labelled:
+    """Return the arrays of a model as variables.
+
+    Parameters
+    ----------
+    arrays : mapping of str to LabelledArray
+        Named arrays or coordinates of an experiment.
+
+    Returns
+    -------
+    dict of str to xr.Variable
+        The same, by the same names.
+
+    Examples
+    --------
+    >>> from_model({"loss": LabelledArray("step", [0.5], "1", "squared error")})["loss"].dims
+    ('step',)
+    """
+    return {name: labelled(*array) for name, array in arrays.items()}
 
 
 def names(dim: str, values: Sequence[str], long_name: str) -> Labelled:

@@ -1,7 +1,7 @@
 """What is kept of a study when its arrays are gone.
 
-That is: its claims and barriers, one row per minimum and per pair, its pictures, and where they
-come from.
+That is: its claims and barriers, one row per minimum, per pair and per simplex, its pictures, and
+where they come from.
 """
 
 import shutil
@@ -15,7 +15,7 @@ from symgeom.ground.checksums import checked
 from symgeom.ground.sealed_json import read_sealed_json, write_sealed_json
 from symgeom.ground.whole_files import write_text
 from symgeom.store import open_study
-from symgeom.study.summary import minima_table, pairs_table, write_table
+from symgeom.study.summary import minima_table, pairs_table, simplices_table, write_table
 
 STAGES_OF_MINIMA = (
     "minima",
@@ -24,9 +24,11 @@ STAGES_OF_MINIMA = (
     "canonical",
     "ledgers",
     "equilibria",
+    "orbits",
     "valleys",
 )
 STAGES_OF_PAIRS = ("distances", "alignments", "paths", "chains")
+STAGES_OF_SIMPLICES = ("simplices",)
 
 COLOURS = 256
 """Of a picture that is kept: a third of the size, and no difference to the eye.
@@ -43,9 +45,10 @@ Made by `{command}` at commit {commit} on {cores} cores ({processor}): \
 
 `claims.csv`: every claim with its interval and verdict. `barriers.csv`: mean barriers between \
 minima of every two arms, with
-intervals. `minima.csv`, `pairs.csv`: every single number of each minimum and of each pair. \
-`figures/`: as in the report, whose
-captions say what to see. `provenance.json`: versions, machine and times.
+intervals. `minima.csv`, `pairs.csv`, `simplices.csv`: every single number of each minimum, of \
+each pair and of each simplex.
+`figures/`: as in the report, whose captions say what to see. `provenance.json`: versions, machine \
+and times.
 """
 
 Tabulate = Callable[[str, Mapping[str, xr.Dataset]], list[dict]]
@@ -54,7 +57,7 @@ Tabulate = Callable[[str, Mapping[str, xr.Dataset]], list[dict]]
 def keep_tables(
     folder: Path, study_folder: Path, stores: Mapping[str, Sequence[str]], cases: Sequence[str]
 ) -> None:
-    """Write the tables of minima and of pairs.
+    """Write the tables of minima, of pairs and of simplices.
 
     Parameters
     ----------
@@ -63,20 +66,22 @@ def keep_tables(
     study_folder : Path
         The folder of the study.
     stores : mapping of str to sequence of str
-        The files of :data:`STAGES_OF_MINIMA` and :data:`STAGES_OF_PAIRS`; none of a stage that the
-        study does not have.
+        The files of :data:`STAGES_OF_MINIMA`, :data:`STAGES_OF_PAIRS` and
+        :data:`STAGES_OF_SIMPLICES`; none of a stage that the study does not have.
     cases : sequence of str
         The cases of the study.
     """
     files: list[str] = []
-    for stage in (*STAGES_OF_MINIMA, *STAGES_OF_PAIRS):
+    for stage in (*STAGES_OF_MINIMA, *STAGES_OF_PAIRS, *STAGES_OF_SIMPLICES):
         files.extend(stores[stage])
     of_minima = [stage for stage in STAGES_OF_MINIMA if stores[stage]]
     study = open_study(study_folder, files=files, weights=False)
     minima = _rows_of_cases(study, cases, of_minima, minima_table)
     pairs = _rows_of_cases(study, cases, STAGES_OF_PAIRS, pairs_table)
+    simplices = _rows_of_cases(study, cases, STAGES_OF_SIMPLICES, simplices_table)
     write_table(folder / "minima.csv", minima)
     write_table(folder / "pairs.csv", pairs)
+    write_table(folder / "simplices.csv", simplices)
 
 
 def _rows_of_cases(

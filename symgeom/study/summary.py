@@ -1,4 +1,6 @@
-"""A study in two small tables: one row per minimum and one per pair, with all single numbers.
+"""A study in three small tables, with all single numbers.
+
+They have one row per minimum, one per pair, and one per simplex of minima.
 
 The labelled arrays of a study hold weights, curves and histories; what is committed, mailed or
 opened in a spreadsheet is this.
@@ -19,6 +21,40 @@ from symgeom.study.pairs import ENDS
 DIGITS = 6
 """Significant digits of a number in a table."""
 
+SIMPLEX = ("arm", "seeds")
+"""What a simplex is: minima of an arm, by the numbers of their seeds."""
+
+
+class _Table:
+    """Rows by what they are about, which grow by a column at a time.
+
+    Parameters
+    ----------
+    case : str
+        Stands first in every row.
+    labels : sequence of str
+        Names of the columns that say what a row is about.
+    """
+
+    def __init__(self, case: str, labels: Sequence[str]) -> None:
+        self.case = case
+        self.labels = labels
+        self.columns: list[str] = []
+        self.rows: dict[tuple, dict] = {}
+
+    def add(self, column: str, keys: Sequence[tuple], values: Sequence) -> None:
+        """Add a column, with a value for each of some rows."""
+        self.columns.append(column)
+        for key, value in zip(keys, values, strict=True):
+            if key not in self.rows:
+                self.rows[key] = {"case": self.case, **dict(zip(self.labels, key, strict=True))}
+            self.rows[key][column] = value
+
+    def listed(self) -> list[dict]:
+        """Return the rows, all with the same columns; a value that is missing is empty text."""
+        empty = dict.fromkeys(["case", *self.labels, *self.columns], "")
+        return [empty | row for row in self.rows.values()]
+
 
 def minima_table(case: str, stages: Mapping[str, xr.Dataset]) -> list[dict]:
     """List the minima of a case with every single number that was measured of each.
@@ -29,8 +65,8 @@ def minima_table(case: str, stages: Mapping[str, xr.Dataset]) -> list[dict]:
         Name of the case, written into every row.
     stages : mapping of str to xr.Dataset
         Any of the stages with the dimensions (arm, seed). Of curves over noise amplitudes the mean
-        is kept, of quantiles, moments and imbalances each, of ledgers the charges at both ends and
-        what each term changed, averaged over units.
+        is kept, of quantiles, moments, imbalances and points each, of ledgers the charges at both
+        ends and what each term changed, averaged over units.
 
     Returns
     -------
@@ -43,28 +79,18 @@ def minima_table(case: str, stages: Mapping[str, xr.Dataset]) -> list[dict]:
     >>> minima_table("tiny", {"minima": xr.Dataset({"test_error": error})})[1]
     {'case': 'tiny', 'arm': 'sgd', 'seed': 1, 'test_error': 0.2}
     """
-    columns: dict[str, xr.DataArray] = {}
+    table = _Table(case, MINIMUM)
     for stage in stages.values():
         for name, array in stage.data_vars.items():
-            columns.update(_single_values(str(name), array))
-    rows: dict[tuple[str, int], dict] = {}
-    for name, array in columns.items():
-        for (arm, seed), value in _values_of_minima(array):
-            if (arm, seed) not in rows:
-                rows[arm, seed] = {"case": case, "arm": arm, "seed": seed}
-            rows[arm, seed][name] = value
-    empty = dict.fromkeys(["case", *MINIMUM, *columns], "")
-    return [empty | row for row in rows.values()]
+            for column, values in _single_values(str(name), array):
+                in_order = values.transpose(*MINIMUM).values.ravel()
+                table.add(column, _networks(values), in_order.tolist())
+    return table.listed()
 
 
-def _values_of_minima(array: xr.DataArray) -> Iterator[tuple[tuple[str, int], object]]:
-    """Yield the arm and the seed of each minimum, with its value."""
-    values = array.transpose(*MINIMUM).values.tolist()
-    arms = array["arm"].values.tolist()
-    seeds = array["seed"].values.tolist()
-    for arm, row in zip(arms, values, strict=True):
-        for seed, value in zip(seeds, row, strict=True):
-            yield (str(arm), int(seed)), value
+def _networks(array: xr.DataArray) -> list[tuple[str, int]]:
+    """Return the arm and the seed of each minimum."""
+    return list(product(array["arm"].values.tolist(), array["seed"].values.tolist()))
 
 
 def _single_values(name: str, array: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
@@ -77,7 +103,7 @@ def _single_values(name: str, array: xr.DataArray) -> Iterator[tuple[str, xr.Dat
     elif name in tabled_curves() and further == ["amplitude"]:
         curves = xr.Dataset({"local_energy": array})
         yield f"mean_{name}", mean_local_energy(curves)
-    elif further in (["moment"], ["moment", "imbalance"]):
+    elif further in (["moment"], ["moment", "imbalance"], ["point"]):
         for labels in product(*(array[dim].values for dim in further)):
             words = " ".join(_word(label) for label in labels)
             yield f"{name} {words}", array.sel(dict(zip(further, labels, strict=True)))
@@ -126,27 +152,53 @@ def pairs_table(case: str, stages: Mapping[str, xr.Dataset]) -> list[dict]:
         One row per pair, all with the same columns; empty text where a stage did not measure a
         pair.
     """
-    rows: dict[tuple, dict] = {}
-    columns: list[str] = []
+    table = _Table(case, list(ENDS))
     for stage in stages.values():
         ends = [stage[name].values.tolist() for name in ENDS]
-        pairs = list(zip(*ends, strict=True))
-        for name, array in stage.data_vars.items():
-            for column, values in _named_columns(str(name), array):
-                columns.append(column)
-                for pair, value in zip(pairs, values, strict=True):
-                    if pair not in rows:
-                        rows[pair] = {"case": case, **dict(zip(ENDS, pair, strict=True))}
-                    rows[pair][column] = value
-    empty = dict.fromkeys(["case", *ENDS, *columns], "")
-    return [empty | row for row in rows.values()]
+        _add_named(table, stage, list(zip(*ends, strict=True)), "pair")
+    return table.listed()
 
 
-def _named_columns(name: str, array: xr.DataArray) -> Iterator[tuple[str, list]]:
+def simplices_table(case: str, stages: Mapping[str, xr.Dataset]) -> list[dict]:
+    """List the simplices of a case with every single number that was measured of each.
+
+    Parameters
+    ----------
+    case : str
+        Name of the case, written into every row.
+    stages : mapping of str to xr.Dataset
+        Any of the stages with the dimension ``simplex``.
+
+    Returns
+    -------
+    list of dict
+        One row per simplex, with its arm and the seeds of its vertices; all have the same columns.
+    """
+    table = _Table(case, SIMPLEX)
+    for stage in stages.values():
+        arms = stage["simplex_arm"].values.tolist()
+        sizes = stage["vertices"].values.tolist()
+        seeds = stage["simplex_seed"].transpose("simplex", "vertex").values.tolist()
+        simplices = []
+        for arm, size, vertices in zip(arms, sizes, seeds, strict=True):
+            words = " ".join(str(seed) for seed in vertices[:size])
+            simplices.append((arm, words))
+        _add_named(table, stage, simplices, "simplex")
+    return table.listed()
+
+
+def _add_named(table: _Table, stage: xr.Dataset, keys: Sequence[tuple], along: str) -> None:
+    """Add what a stage measured of pairs or simplices, a column for each name."""
+    for name, array in stage.data_vars.items():
+        for column, values in _named_columns(str(name), array, along):
+            table.add(column, keys, values)
+
+
+def _named_columns(name: str, array: xr.DataArray, along: str) -> Iterator[tuple[str, list]]:
     """Yield a column for each combination of names, if all further dimensions have names."""
-    if "pair" not in array.dims:
+    if along not in array.dims:
         return
-    further = [dim for dim in array.dims if dim != "pair"]
+    further = [dim for dim in array.dims if dim != along]
     if not all(_is_named(array, dim) for dim in further):
         return
     if not further:
@@ -173,7 +225,7 @@ def write_table(path: str | Path, rows: Sequence[Mapping]) -> None:
     path : str or Path
         The file to write.
     rows : sequence of mapping
-        As from :func:`minima_table` or :func:`pairs_table`; columns that a row lacks stay empty.
+        As from the functions above; columns that a row lacks stay empty.
     """
     columns: dict[str, None] = {}
     for row in rows:

@@ -6,7 +6,8 @@ from torch.func import jacrev
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.types import parameters
-from symgeom.landscape.flatness.diagonal import gauss_newton_diagonal
+from symgeom.landscape.flatness import diagonal
+from symgeom.landscape.flatness.diagonal import gauss_newton_diagonal, is_linear_by_layer
 from symgeom.landscape.problem import Problem
 
 WIDTHS = (5, 7, 6, 3)
@@ -38,19 +39,36 @@ def test_it_is_the_diagonal_of_the_hessian_of_piecewise_linear_networks(name):
     module = NETWORKS[name]().double()
     params = {n: t.detach() for n, t in parameters(module).items()}
     problem = Problem(module, *batch(30, WIDTHS[0], WIDTHS[-1]))
-    diagonal = gauss_newton_diagonal(problem, params)
+    found = gauss_newton_diagonal(problem, params)
     for tensor, expected in diagonal_of_the_hessian(problem, params).items():
-        torch.testing.assert_close(diagonal[tensor], expected, rtol=1e-10, atol=1e-12)
+        torch.testing.assert_close(found[tensor], expected, rtol=1e-10, atol=1e-12)
 
 
 def test_it_is_not_that_of_the_hessian_of_smooth_networks():
     module = nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3)).double()
     params = {n: t.detach() for n, t in parameters(module).items()}
     problem = Problem(module, *batch(30, 5, 3))
-    diagonal = gauss_newton_diagonal(problem, params)["0.weight"]
+    found = gauss_newton_diagonal(problem, params)["0.weight"]
     expected = diagonal_of_the_hessian(problem, params)["0.weight"]
-    assert bool((diagonal >= 0).all())
-    assert float((diagonal - expected).abs().max()) > 1e-3
+    assert bool((found >= 0).all())
+    assert float((found - expected).abs().max()) > 1e-3
+
+
+def test_passes_over_parts_of_the_samples_add_up(monkeypatch):
+    problem, params = Problem(mlp(*WIDTHS), *batch(30, 5, 3)), network(*WIDTHS)
+    whole = gauss_newton_diagonal(problem, params)
+    monkeypatch.setattr(diagonal, "ROWS", 20)
+    torch.testing.assert_close(gauss_newton_diagonal(problem, params), whole)
+
+
+def test_a_layer_that_is_used_twice_makes_outputs_curved():
+    module = nn.Sequential(nn.Linear(5, 5), nn.ReLU(), nn.Linear(5, 5), nn.ReLU(), nn.Linear(5, 3))
+    module = module.double()
+    problem = Problem(module, *batch(30, 5, 3))
+    assert is_linear_by_layer(problem, parameters(module))
+    module[2].weight = module[0].weight
+    tied = Problem(module, *batch(30, 5, 3))
+    assert not is_linear_by_layer(tied, parameters(module))
 
 
 def test_another_loss_is_refused():

@@ -11,10 +11,12 @@ import pytest
 import scipy.stats
 import synthetic_study
 import xarray as xr
+from synthetic_dynamics import noise_models
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.store import write_store
-from symgeom.study.claims.evaluate import STAGES, evaluate, evaluate_model
+from symgeom.study.claims import noise
+from symgeom.study.claims.evaluate import STAGES, evaluate, evaluate_model, judge
 from symgeom.study.claims.intervals import barrier_intervals, write_barriers
 from symgeom.study.claims.measured import Measured, Tolerances
 from symgeom.study.claims.reading import read_cases
@@ -34,7 +36,10 @@ JITTER = 0.004 * np.array(
     [-2.5, 1.5, -0.5, 0.5, -1.5, 2.5]
 )  # adds to zero, so that means are known exactly
 PAIRS = list(itertools.combinations([(arm, seed) for arm in ARMS for seed in SEEDS], 2))
-CHARGED = {"ledgers": "charge", "equilibria": "displacement"}
+TERMS = ["weight_decay", "noise", "discretisation", "optimizer"]
+TERMS += [f"carried_{cause}" for cause in TERMS]
+CHARGED = {"C1", "C2", "N1", "N1-size", "N1-adaptive"}
+FORCES = np.array([-2.0, -1.0, 0.0, 1.0, 2.0, 4.0])  # the third unit is dead
 WORDS = {"statement": "A.", "source": "B", "statistic": "c, 'd'", "unit_of_n": "seeds"}
 SEEDED = WORDS | {"seeds": 6}
 
@@ -59,6 +64,25 @@ def over_pairs(levels: dict[str, float], jitter: np.ndarray = JITTER) -> xr.Data
     )
 
 
+def of_charges(sign: int) -> dict[str, tuple]:
+    """Return ledgers in which noise moved charges along the force, or against it, from step 70 on.
+
+    With decay, all charges end at zero; those of the adaptive arm come from the other side.
+    """
+    terms = np.zeros((len(ARMS), len(SEEDS), 4, len(TERMS), len(FORCES)))
+    terms[..., 2:, TERMS.index("noise"), :] = sign * FORCES / 4
+    terms[..., 2:, TERMS.index("carried_noise"), :] = sign * FORCES / 2
+    terms[..., 3, TERMS.index("carried_weight_decay"), :] = -0.1
+    charges = np.zeros((len(ARMS), len(SEEDS), 4, len(FORCES)))
+    charges[..., 1, :] = -sign * FORCES
+    charges[ARMS.index("adam"), :, 1] *= -1
+    along = ("arm", "seed", "step")
+    return {
+        "term_hidden1": ((*along, "term", "hidden1"), terms),
+        "charge_hidden1": ((*along, "hidden1"), charges),
+    }
+
+
 def stages(*, hold: bool) -> dict[str, xr.Dataset]:
     """Return a study in which every claim holds, or in which the opposite of every claim holds."""
     levels = dict(zip(ARMS, (0.1, 0.2, 0.25, 0.4) if hold else (0.4, 0.2, 0.25, 0.1), strict=True))
@@ -81,14 +105,14 @@ def stages(*, hold: bool) -> dict[str, xr.Dataset]:
     # Inside arms the loss is in the order of the error; between them it rises less, or more.
     across = train["first_arm"] != train["second_arm"]
     loss = 3 * train - 0.1 * across if hold else 3 - 3 * train + across
-    zero = dict.fromkeys(ARMS, 0.0)
-    start, end = (1.0, 0.5) if hold else (0.5, 1.0)
     # The chains' worse ends have an error of 0.1.
     ends = xr.concat([0 * pair, 0 * pair + 0.1], "t").expand_dims(split=["train", "test"])
     bent, straight, control = (0.001, 0.2, 0.4) if hold else (0.05, 0.0, -0.4)
     distance_stages = xr.IndexVariable("stage", ["normalised", "aligned"])
     splits = xr.IndexVariable("split", ["train", "test"])
     moments = xr.IndexVariable("moment", ["start", "end"])
+    zero = dict.fromkeys(ARMS, 0.0)
+    displaced = over_minima(zero, -JITTER) + 1.0
     kinds = xr.IndexVariable("control", ["random", "signs"])
     of_kinds = [
         xr.concat([9 + 0 * pair, pair + control + extra], distance_stages)
@@ -98,6 +122,16 @@ def stages(*, hold: bool) -> dict[str, xr.Dataset]:
     controls = xr.concat(of_kinds, kinds).where(xr.DataArray(consecutive, dims="pair"))
     barrier = xr.concat([train, 1 - train], splits)
     escape = (1 - pair).expand_dims(geodesic=["geodesic both"], end=["first", "second"])
+    octaves = {"trained": 0, "balanced": 0.3, "noise": -0.5, "flattest": -0.6 if hold else 0.0}
+    octaves |= {"shuffled": 0.2, "random": 1.0}
+    points = xr.IndexVariable("point", list(octaves))
+    valley = xr.concat(
+        [
+            2 ** (sign * over_minima(dict.fromkeys(ARMS, 0.0), (1 + n) * JITTER) + sign * level)
+            for n, level in enumerate(octaves.values())
+        ],
+        points,
+    )
     study = {
         "minima": xr.Dataset({
             "test_error": 0.5 + sign * energy / 2,
@@ -129,14 +163,19 @@ def stages(*, hold: bool) -> dict[str, xr.Dataset]:
         "ledgers": xr.Dataset({
             "closure": 0 * energy + (1e-14 if hold else 1e-6),
             "first_order": 0 * energy + (0.3 if hold else 0.001),
-            "charge_hidden1": energy,
-        }),
+            **of_charges(sign),
+        }, {"step": [0, 70, 80, 100], "term": TERMS}),
         "equilibria": xr.Dataset({
-            "displacement": xr.concat(
-                [over_minima(zero) + start, over_minima(zero, -JITTER) + end], moments
-            ),
+            "displacement": xr.concat([displaced, displaced], moments),
             "displacement_hidden1": energy,
-        }),
+            "decay_ratio": 0 * energy + 0.5,
+            "force_hidden1": (
+                ("arm", "seed", "moment", "hidden1"),
+                np.broadcast_to(FORCES, (len(ARMS), len(SEEDS), 2, len(FORCES))),
+            ),
+        }, {"moment": ["start", "end"]}),
+        "curvature": xr.Dataset({"trace": 3 + sign * displaced}),
+        "orbits": xr.Dataset({"trace": valley, "eigenvalue": 0.1 * valley}),
     }  # fmt: skip
     return {name: dataset.copy(deep=True) for name, dataset in study.items()}
 
@@ -325,7 +364,18 @@ def test_all_claims_of_a_study_in_which_they_hold():
         "H4-bend": (0.199, 276),
         "C1": (1e-14, 12),
         "C2": (0.3, 6),
-        "N1": (-0.5, 6),
+        "N-trace": (1.0, 24),
+        "N2-trace": (-0.5, 24),
+        "N2-trace-balanced": (-0.8, 24),
+        "N2-top": (-0.5, 24),
+        "N2-top-balanced": (-0.8, 24),
+        "N2-flattest": (0.1, 24),
+        "N2-decay": (0.3, 6),
+        "N2-shuffled": (0.2, 24),
+        "N2-random": (1.0, 24),
+        "N1": (0.48, 6),  # 3 of 5 living units are pushed up: by chance 0.52 of them agree
+        "N1-size": (1.0, 6),
+        "N1-adaptive": (2.0, 6),
     }
     assert {name: (claim.estimate, claim.n) for name, claim in claims.items()} == {
         name: (pytest.approx(estimate), n) for name, (estimate, n) in expected.items()
@@ -335,8 +385,10 @@ def test_all_claims_of_a_study_in_which_they_hold():
         for claim in claims.values()
     )
     over_arms = {"H1c", "H2b", "H2b-sharp", "H3b", "H3-matching", "H3-loss-order", "H4", "H4-bend"}
-    over_arms |= {"H3b-permutation", "H3b-scale", "H3b-geodesic"}
+    over_arms |= {"H3b-permutation", "H3b-scale", "H3b-geodesic", "N-trace"}
+    over_arms |= {name for name in claims if name.startswith("N2-") and name != "N2-decay"}
     with_parts = {"H3-loss", "H3-loss-sharp", "H6-star", "H6-star-sharp", "H6-hubs"}
+    with_parts |= {"N1", "N1-adaptive"}
     assert {name for name, claim in claims.items() if claim.note} == over_arms | with_parts
     assert claims["H3-loss"].note == "relative to the arms: error 1, loss 0.778"
     assert claims["H2b"].note == (
@@ -386,7 +438,8 @@ def test_all_claims_of_a_study_without_differences_are_undecided():
             if variable not in ("usable", "train_error", "train_loss"):
                 centre = centres.get(variable, 0.5)
                 noise = generator.normal(size=array.shape)
-                study[name][variable] = (array.dims, centre * (1 + 0.5 * noise))
+                values = 2**noise if name == "orbits" else centre * (1 + 0.5 * noise)
+                study[name][variable] = (array.dims, values)
     bent = np.arange(len(PAIRS)) % 2 == 0
     study["chains"]["bend_error"] = ("pair", np.where(bent, 0.005, 0.02))
     study["chains"]["error"] = 0 * study["chains"]["error"]
@@ -405,6 +458,9 @@ def test_all_claims_of_a_study_without_differences_are_undecided():
         "H4-bend",
         "C2",
         "N1",
+        "N2-trace",
+        "N2-top",
+        "N2-decay",
     }
 
 
@@ -450,16 +506,52 @@ def test_what_is_not_usable_is_left_out_by_name():
     assert claims["H2a"].note == ""  # the reference arm has no part in it
     assert claims["H2b"].n == 20 - 2
     assert claims["H4"].n == 276 - 23
-    assert claims["N1"].note == "left out: sgd/3 (not usable)"
+    assert claims["N1"].note == (
+        "fraction 1.00, of shuffled units 0.52; in the phase of noise: it moved the charges of a "
+        "layer by 7.5 in all, the other by 0.5, finite steps by 0 weight²; left out: sgd/3 (not "
+        "usable)"
+    )
+    assert claims["N1-size"].note == "left out: sgd/3 (not usable)"
     assert {claim.verdict for claim in claims.values()} == {"supported"}
 
 
 def test_networks_without_charges_are_asked_nothing_about_them():
     study = stages(hold=True)
-    study["ledgers"], study["equilibria"] = (
-        study[name].drop_vars(f"{variable}_hidden1") for name, variable in CHARGED.items()
-    )
-    assert not {"C1", "C2", "N1"} & judged(study).keys()
+    study["ledgers"] = study["ledgers"].drop_vars(["charge_hidden1", "term_hidden1"])
+    assert not CHARGED & judged(study).keys()
+
+
+def of_noise(study: dict[str, xr.Dataset], roles: dict = ROLES) -> dict[str, Judgement]:
+    """Return the claims about the force of the noise that are asked of a study."""
+    measured = Measured(study, roles)
+    asked = [claim for claim in noise.CLAIMS if claim.is_asked_of(measured)]
+    return {claim.identifier: judge(claim, measured) for claim in asked}
+
+
+def test_forces_without_ledgers_and_ledgers_without_forces_are_not_asked():
+    study = stages(hold=True)
+    assert of_noise(study).keys() == {"N1", "N1-size", "N1-adaptive"}
+    assert of_noise(study, {"reference": "sgd"}).keys() == {"N1", "N1-size"}
+    forceless = study["equilibria"].drop_vars("force_hidden1")
+    unseen = study["ledgers"].drop_vars("term_hidden1")
+    assert not of_noise(study | {"equilibria": forceless})
+    assert not of_noise(study | {"ledgers": unseen})
+
+
+def test_noise_and_decay_have_phases():
+    study = stages(hold=True)
+    study["ledgers"]["term_hidden1"].loc[{"term": "weight_decay", "step": 100}] = 2.0
+    note = of_noise(study)["N1"].note
+    assert "in the phase of decay: it moved the charges of a layer by 9.5 in all" in note
+    assert "the other by 7.5" in note
+
+
+def test_a_network_without_a_known_force_is_left_out():
+    study = stages(hold=True)
+    study["equilibria"]["force_hidden1"].loc[{"arm": "sgd", "seed": 2}] = np.nan
+    claims = of_noise(study)
+    assert claims["N1-size"].note == "left out: sgd/2 (no finite value)"
+    assert claims["N1"].n == 5
 
 
 def test_controls_are_asked_of_studies_that_have_their_arms():
@@ -721,7 +813,8 @@ def test_binary_networks_have_their_own_variant_with_all_symmetries_removed():
     assert binary["H5-H1a"].statement.startswith(
         "With binary weights and activations, minima of flat (rsgd)"
     )
-    assert {name for name in binary if not name.startswith("H5-")} == {"C1", "C2", "N1"}
+    others = {name for name in binary if not name.startswith(("H5-", "N2-"))}
+    assert others == CHARGED | {"N-trace"}
 
 
 def test_too_few_data_leave_a_claim_undecided():
@@ -749,6 +842,8 @@ def test_too_few_data_leave_a_claim_undecided():
         "C1": "equivariant (no arm) has 0 minima",
         "C2": "adaptive (no arm) has 0 seeds",
         "N1": "reference (lbfgs) has 0 seeds",
+        "N2-decay": "reference (lbfgs) has 0 seeds",
+        "N1-size": "reference (lbfgs) has 0 seeds",
     }
     for name, words in few.items():
         assert claims[name].verdict == "undecided"
@@ -850,7 +945,7 @@ def test_a_missing_stage_is_named():
     del study["chains"]
     with pytest.raises(
         SymgeomError,
-        match=r"the stages \['chains'\] are missing, found \['distances', .*Give all of them",
+        match=r"the stages \['chains'\] are missing, found \['curvature', .*Give all of them",
     ):
         evaluate(Measured(study, ROLES))
 
@@ -910,6 +1005,7 @@ def test_a_claim_reads_only_the_stages_that_it_names(claim):
     """The statistic, the words and the condition are computed from these stages alone."""
     triples = itertools.product(ARMS, itertools.combinations(SEEDS, 3))
     study = {**with_middles(dict.fromkeys(triples, 0.1)), **valleys_and_solutions()}
+    study |= {name: stage.to_dataset() for name, stage in noise_models().children.items()}
     controls = dict.fromkeys(("unregularised", "same_order", "equal_budget"), "adam")
     roles = ROLES | controls
     measured = Measured({name: study[name] for name in claim.stages}, roles)
@@ -937,9 +1033,9 @@ def valleys_and_solutions() -> dict[str, xr.Dataset]:
 def test_models_are_asked_their_own_claims_only():
     solutions = valleys_and_solutions()["solutions"]
     judgements = evaluate_model("solutions", solutions)
-    assert [judgement.identifier for judgement in judgements] == [
-        claim.identifier for claim in CLAIMS_OF_MODELS
-    ]
+    of_solutions = [claim for claim in CLAIMS_OF_MODELS if claim.stages == ("solutions",)]
+    asked = [judgement.identifier for judgement in judgements]
+    assert asked == [claim.identifier for claim in of_solutions]
     assert evaluate_model("descents", solutions) == []
 
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import scipy.stats
 import xarray as xr
+from references import one_sample
 from synthetic_study import case
 
 from symgeom.study.claims.evaluate import judge
@@ -52,23 +52,6 @@ def test_a_walk_without_effect_is_contradicted(study):
     valleys = study["valleys"].copy(deep=True)
     valleys["eigenvalue"][:] = 1.0 / (1 + abs(valleys["imbalance"]))
     assert with_seeds(judged("C3", study | {"valleys": valleys})).verdict == "contradicted"
-
-
-def one_sample(values: xr.DataArray, usable: xr.DataArray) -> tuple[float, float, float]:
-    """Return the mean over arms, and its interval by hand: every arm counts the same."""
-    arms = [values.sel(arm=arm).values[usable.sel(arm=arm).values] for arm in values["arm"].values]
-    arms = [arm[np.isfinite(arm)] for arm in arms]
-    ways = [arms, *([arm for arm in arms if arm is not out] for out in arms)]
-    lows, highs = [], []
-    for way in ways:
-        mean = np.mean([arm.mean() for arm in way])
-        parts = [arm.var(ddof=1) / len(arm) / len(way) ** 2 for arm in way]
-        terms = [part**2 / (len(arm) - 1) for part, arm in zip(parts, way, strict=True)]
-        freedom = sum(parts) ** 2 / sum(terms)
-        half = scipy.stats.t.ppf(0.975, freedom) * np.sqrt(sum(parts))
-        lows.append(mean - half)
-        highs.append(mean + half)
-    return float(np.mean([arm.mean() for arm in arms])), min(lows), max(highs)
 
 
 @pytest.fixture

@@ -9,11 +9,13 @@ import itertools
 import numpy as np
 import pytest
 import scipy.stats
+import xarray as xr
 from numpy.typing import NDArray
 
 from symgeom.study.claims.averages import ask_fraction, ask_over_arms, by_arm, over_arms
 from symgeom.study.claims.chains import MOST
 from symgeom.study.claims.correlation import ask_correlation
+from symgeom.study.claims.draws import ask_largest_deviation
 from symgeom.study.claims.evaluate import p_value
 from symgeom.study.claims.evidence import Fraction, Largest, Student, Throughout
 from symgeom.study.claims.family import as_family, holm
@@ -122,6 +124,21 @@ SIMULATED = (of_seeds, of_two_arms, of_pairs_of_two_arms, of_shared_networks, of
 def test_intervals_of_means_cover(simulate, networks: int):
     generator = np.random.default_rng(networks)
     assert covered(*simulate(generator, networks)) >= 0.935
+
+
+@pytest.mark.parametrize("draws", [5, 12])
+@pytest.mark.parametrize("alike", [False, True])
+def test_the_largest_deviation_is_rarely_decided_wrongly(draws: int, alike: bool):
+    """Of six settings one, or all, deviate by just the threshold (L1 to L5)."""
+    generator = np.random.default_rng(draws)
+    truth = np.array([1.0, -1.0, 1.0, -1.0, 1.0, -1.0])
+    truth[1:] *= alike
+    decided = np.zeros(2)
+    for _ in range(STUDIES // 3):
+        values = xr.DataArray(truth + generator.normal(size=(draws, 6)), dims=("draw", "setting"))
+        evidence = ask_largest_deviation(values).answer().evidence
+        decided += [evidence.high(TAIL) < 1, evidence.low(TAIL) > 1]
+    assert (decided / (STUDIES // 3) <= 0.04).all()
 
 
 @pytest.mark.parametrize("networks", NETWORKS)

@@ -3,6 +3,8 @@
 import copy
 import os
 import re
+import subprocess
+import sys
 
 import pytest
 import yaml
@@ -206,6 +208,8 @@ REACHING = {
     "study/stages/imports": {"import_minima"},
     "study/stages/initialisations": {"draw_initialisations"},
     "study/stages/maps": {"map_planes"},
+    "study/stages/noise_models": {"run_noise_model"},
+    "study/stages/orbits": {"measure_orbits"},
     "study/stages/paths": {"measure_paths"},
     "study/stages/depths": {"choose_depth", "select_minima"},
     "study/stages/reached": {"check_training", "check_case"},
@@ -384,6 +388,16 @@ def test_rules_write_below_the_folder_of_the_study_alone():
     assert (
         "results=f\"results/{config['study']}\"" in (ROOT / "workflow/rules/common.smk").read_text()
     )
+
+
+def test_what_rules_import_to_plan_loads_no_large_library():
+    words = [file.read_text() for file in (ROOT / "workflow/rules").glob("*.smk")]
+    imports = re.findall(r"^from (symgeom\S*) import (\w+)", "\n".join(words), re.MULTILINE)
+    assert len(imports) > 5
+    lines = [f"from {module} import {name}" for module, name in imports]
+    large = "{'torch', 'matplotlib', 'xarray', 'zarr', 'scipy'}"
+    program = "\n".join([*lines, "import sys", f"assert not {large} & {{*sys.modules}}"])
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0
 
 
 def test_what_is_no_result_is_marked_local():

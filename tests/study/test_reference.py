@@ -14,6 +14,7 @@ from symgeom.study.provenance import write_provenance
 from symgeom.study.reference import (
     STAGES_OF_MINIMA,
     STAGES_OF_PAIRS,
+    STAGES_OF_SIMPLICES,
     keep_files,
     keep_pictures,
     keep_tables,
@@ -21,8 +22,8 @@ from symgeom.study.reference import (
 )
 
 
-def test_tables_have_a_row_for_each_minimum_and_pair_of_each_case(tmp_path: Path):
-    stages = [*STAGES_OF_MINIMA, *STAGES_OF_PAIRS]
+def test_tables_have_a_row_for_each_minimum_pair_and_simplex_of_each_case(tmp_path: Path):
+    stages = [*STAGES_OF_MINIMA, *STAGES_OF_PAIRS, *STAGES_OF_SIMPLICES]
     study = synthetic_study.case(stages)
     stores: dict[str, list[str]] = {stage: [] for stage in stages}
     for case in ("mlp", "other"):
@@ -35,8 +36,10 @@ def test_tables_have_a_row_for_each_minimum_and_pair_of_each_case(tmp_path: Path
     keep_tables(kept, tmp_path, stores, ["mlp", "other"])
     minima = (kept / "minima.csv").read_text().splitlines()
     pairs = (kept / "pairs.csv").read_text().splitlines()
+    simplices = (kept / "simplices.csv").read_text().splitlines()
     assert len(minima) == 1 + 2 * study["minima"]["usable"].size
     assert len(pairs) == 1 + 2 * study["distances"].sizes["pair"]
+    assert len(simplices) == 1 + 2 * study["simplices"].sizes["simplex"]
     assert minima[1].startswith("mlp,")
     assert minima[-1].startswith("other,")
 

@@ -10,7 +10,7 @@ import synthetic_study
 import xarray as xr
 
 from symgeom.study.claims.flatness import mean_local_energy
-from symgeom.study.summary import minima_table, pairs_table, write_table
+from symgeom.study.summary import minima_table, pairs_table, simplices_table, write_table
 
 LEDGER = ("arm", "seed", "step", "h")
 
@@ -106,6 +106,20 @@ def test_pairs_have_a_column_for_every_variant_and_stage(stages):
     assert {"distance aligned", "distance normalised", "bend_error"} <= rows[0].keys()
 
 
+def test_simplices_have_a_column_for_every_split():
+    simplices = synthetic_study.case(["simplices"])["simplices"].to_dataset()
+    rows = simplices_table("tiny", {"simplices": simplices})
+    assert len(rows) == simplices.sizes["simplex"]
+    for number, row in enumerate(rows):
+        of_row = simplices.isel(simplex=number)
+        vertices = of_row["simplex_seed"].values[: of_row["vertices"].item()].tolist()
+        assert row["arm"] == of_row["simplex_arm"].item()
+        assert [int(seed) for seed in row["seeds"].split()] == vertices
+        for split in ("train", "test"):
+            centre = of_row["centre_error"].sel(split=split).item()
+            assert row[f"centre_error {split}"] == pytest.approx(centre, nan_ok=True)
+
+
 def test_a_table_is_read_back(tmp_path: Path):
     write_table(
         tmp_path / "minima.csv",
@@ -121,3 +135,4 @@ def test_a_table_is_read_back(tmp_path: Path):
 def test_no_minima_make_no_rows():
     assert minima_table("tiny", {}) == []
     assert pairs_table("tiny", {}) == []
+    assert simplices_table("tiny", {}) == []

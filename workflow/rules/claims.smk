@@ -3,14 +3,17 @@
 
 use rule job as evaluate_claims with:
     input:
+        **{experiment: model_stores(experiment) for experiment in EXPERIMENTS},
         minima=all_stores("minima"),
         flatness=all_stores("flatness"),
+        curvature=all_stores("curvature"),
         distances=all_stores("distances"),
         paths=all_stores("paths"),
         chains=all_stores("chains"),
         simplices=all_stores("simplices"),
         ledgers=all_stores("ledgers"),
         equilibria=all_stores("equilibria"),
+        orbits=all_stores("orbits"),
         valleys=all_stores("valleys") if config["valleys"] else [],
         solutions=model_stores("solutions"),
     output:

@@ -1,8 +1,15 @@
 """What all rules use: the checked configuration, and which stores a job reads."""
 
+import atexit
+import gc
 import itertools
 import sys
 from functools import cache
+
+# Rules and jobs stay to the end: to look for garbage among them again and again takes a third of the time of a plan.
+gc.freeze()
+gc.set_threshold(100_000)
+atexit.register(gc.freeze)
 
 # The repository's own folder, also where another workflow takes this one as a module; jobs look for symgeom here, too.
 sys.path.insert(0, str(Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]))
@@ -11,6 +18,7 @@ from snakemake.exceptions import WorkflowError
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.memory import after_a_kill
+from symgeom.models.noise.experiments.catalogue import EXPERIMENTS
 from symgeom.study.planning import split
 from symgeom.study.planning.checkpoints import checkpoints_of
 from symgeom.study.planning.code import code_digest
@@ -60,6 +68,7 @@ wildcard_constraints:
     part=r"\d+(?:\.\d+)?",
     piece=r"\d+(?:\.\d+)?(?:-\d+)?",
     slice=r"\d+",
+    experiment="|".join(EXPERIMENTS),
 
 
 BLOCKS = split.blocks_of(config)
@@ -68,9 +77,13 @@ SPLIT = len(PARTS) > 1
 CHAIN_PARTS = split.parts_of(config, "arms_per_chain_job")
 SLICES = split.slices_of(config)
 
-# The models that a study may ask for beside its cases, and the stage of each.
-MODELS = {"perceptron": "solutions", "two_layer": "descents"}
-ASKED_MODELS = {model: stage for model, stage in MODELS.items() if config[model]}
+# The models that a study may ask for beside its cases, and the stages of those that it asks for.
+STAGES_OF_MODELS = {
+    "perceptron": ["solutions"],
+    "two_layer": ["descents"],
+    "noise_models": list((config["noise_models"] or {}).get("experiments", [])),
+}
+ASKED_MODELS = {model: stages for model, stages in STAGES_OF_MODELS.items() if config[model]}
 
 
 # The stages that are measured where the study asks for valleys.
@@ -86,7 +99,8 @@ def model_stores(*stages):
     """List the stores of some stages of the models that a study asks for."""
     return [
         f"<results>/{stage}/{model}.zarr.zip"
-        for model, stage in ASKED_MODELS.items()
+        for model, asked in ASKED_MODELS.items()
+        for stage in asked
         if stage in stages
     ]
 

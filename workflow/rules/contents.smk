@@ -2,8 +2,6 @@
 
 import re
 
-from symgeom.store.contents import write_contents
-
 # Of the outputs of all rules, the stores of a case: which stage they are of.
 STORE_OF_CASE = re.compile(r"(?:.*/)?results/[^/]+/(.+)/\{case\b[^}]*\}/.+\.zarr\.zip$")
 
@@ -17,7 +15,9 @@ def stages_of_cases():
 
 def named_stores():
     """List all stores that the configuration names, relative to the folder of the study."""
-    of_models = [f"{stage}/{model}.zarr.zip" for model, stage in ASKED_MODELS.items()]
+    of_models = [
+        f"{stage}/{model}.zarr.zip" for model, stages in ASKED_MODELS.items() for stage in stages
+    ]
     of_data = [f"data/{case}.zarr.zip" for case in config["cases"]]
     return (
         of_models
@@ -35,6 +35,9 @@ def named_stores():
 # In a default storage there is no folder to write to.
 onstart:
     if workflow.storage_settings.default_storage_provider is None:
+        # Here, because it loads xarray, which a plan does not need.
+        from symgeom.store.contents import write_contents
+
         folder = f"results/{config['study']}"
         try:
             write_contents(

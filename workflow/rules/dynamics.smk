@@ -1,4 +1,4 @@
-"""Conserved charges: noise equilibria of minima, walks along their valleys, and where initialisations put networks."""
+"""Conserved charges: noise equilibria of minima, points of their orbits, walks along their valleys, and where initialisations put networks."""
 
 
 use rule job_on_minima as measure_equilibria with:
@@ -20,6 +20,18 @@ use rule job_on_minima as measure_equilibria with:
             for arm in trained_arms(wildcards)
         },
         options=options_of("equilibria"),
+
+
+use rule job_on_minima as measure_orbits with:
+    output:
+        orbits="<results>/orbits/{case}/{part}.zarr.zip",
+    log:
+        "<results>/logs/measure_orbits/{case}-{part}.log",
+    benchmark:
+        "<results>/benchmarks/measure_orbits/{case}-{part}.tsv"
+    params:
+        **runs("measure_orbits"),
+        options=options_of("orbits"),
 
 
 use rule job_on_minima as walk_valleys with:

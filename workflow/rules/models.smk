@@ -1,4 +1,4 @@
-"""Models whose theory is known, beside the networks: the spherical perceptron, and two layers."""
+"""Models whose theory is known, beside the networks: the perceptron, two layers, and models of gradient noise."""
 
 
 use rule job as solve_perceptron with:
@@ -27,3 +27,21 @@ use rule job as descend_two_layer with:
     params:
         **runs("descend_two_layer", of_networks=False),
         options=config["two_layer"],
+
+
+use rule job as run_noise_model with:
+    output:
+        arrays="<results>/{experiment}/noise_models.zarr.zip",
+    log:
+        "<results>/logs/run_noise_model/{experiment}.log",
+    benchmark:
+        "<results>/benchmarks/run_noise_model/{experiment}.tsv"
+    resources:
+        **needs(memory=1000, gpu=0),
+    params:
+        script="run_noise_model",
+        code=lambda wildcards: code_digest(
+            "run_noise_model", EXPERIMENTS[wildcards.experiment].path
+        ),
+        steps=lambda wildcards: config["noise_models"]["experiments"][wildcards.experiment],
+        draws=lambda wildcards: config["noise_models"]["draws"],

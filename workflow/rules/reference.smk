@@ -14,11 +14,13 @@ use rule job as keep_reference with:
         canonical=all_stores("canonical"),
         ledgers=all_stores("ledgers"),
         equilibria=all_stores("equilibria"),
+        orbits=all_stores("orbits"),
         valleys=all_stores("valleys") if config["valleys"] else [],
         distances=all_stores("distances"),
         alignments=all_stores("alignments"),
         paths=all_stores("paths"),
         chains=all_stores("chains"),
+        simplices=all_stores("simplices"),
     output:
         kept=local(f"results/reference/{config['study']}/README.md"),
     log:

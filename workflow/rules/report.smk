@@ -31,7 +31,7 @@ use rule job as write_report with:
         curvature=all_stores("curvature"),
         data=expand("<results>/data/{case}.zarr.zip", case=config["cases"]),
         choices=expand("<results>/depths/{case}.choice.json", case=cases_by(config, stop="common")),
-        models=model_stores(*MODELS.values()),
+        models=model_stores(*itertools.chain(*ASKED_MODELS.values())),
         template=local(f"{REPORT}/report.html.j2"),
         page=local(PAGE),
     output:

@@ -270,7 +270,8 @@ def _turns(spec: SymmetrySpec, params: Parameters) -> list[_Turn]:
             open_turns[0].groups.append(group)
         else:
             turns.append(_Turn([group]))
-    return turns
+    full = [turn for turn in turns if turn.groups]
+    return full if any(turn.with_units for turn in full) else turns
 
 
 def _apart(turn: _Turn, group: UnitGroup, params: Parameters) -> bool:

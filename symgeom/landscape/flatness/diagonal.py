@@ -7,9 +7,10 @@ sum of squared gradients,
 .. math:: G_{ww} = \frac1N \sum_n \sum_c p_c(x_n)\, \Big(\frac{\partial \ell(x_n, c)}
                    {\partial\theta_w}\Big)^2 ,
 
-one pass for every class. Where the outputs are linear in every single weight on its own (layers
-with piecewise linear activations, each weight used once on every way), it is the diagonal of the
-Hessian itself.
+one pass over all samples with all labels. Where the outputs are linear in every single weight on
+its own (layers with piecewise linear activations, each weight used once on every way), it is the
+diagonal of the Hessian itself. Whether they are is found by trying: the derivative of a sum of
+outputs by the weights of a layer must not change along these weights.
 
 References
 ----------
@@ -23,10 +24,20 @@ import torch
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError
-from symgeom.ground.types import Parameters
+from symgeom.ground.types import Parameters, cast
+from symgeom.landscape.flatness.hessian import hessian_vector_product, trainable
 from symgeom.landscape.problem import Problem
 from symgeom.landscape.problem.losses import cross_entropy
-from symgeom.landscape.sample_gradients import gradient_moments
+from symgeom.landscape.sample_gradients import blocks
+
+ROWS = 2**13
+"""Most samples with labels of one pass."""
+
+PROBES = 32
+"""On how many samples it is tried whether outputs are linear in the weights of a layer."""
+
+ROUNDING = 1e-9
+"""Derivatives that change by less than this share of their length do not change."""
 
 
 def gauss_newton_diagonal(problem: Problem, params: Parameters) -> dict[str, Tensor]:
@@ -63,20 +74,74 @@ def gauss_newton_diagonal(problem: Problem, params: Parameters) -> dict[str, Ten
             "cross entropy of classes only, and the problem has a loss of its own."
         )
     classes = problem.outputs(params).shape[-1]
+    samples = len(problem.targets)
     diagonal: dict[str, Tensor] = {}
-    for label in range(classes):
-        weighted = _of_label(problem, label)
-        for name, square in gradient_moments(weighted, params).square.items():
-            diagonal[name] = diagonal[name] + square if name in diagonal else square
+    for index in torch.arange(samples).split(max(1, ROWS // classes)):
+        labelled = _with_all_labels(problem.subset(index), classes)
+        for block in blocks(labelled, params):
+            for name in block.parts:
+                square = block.total_square(name) / samples
+                diagonal[name] = diagonal[name] + square if name in diagonal else square
     return diagonal
 
 
-def _of_label(problem: Problem, label: int) -> Problem:
-    """Return the landscape in which all samples have a label, as often as the network says so."""
+def _with_all_labels(problem: Problem, classes: int) -> Problem:
+    """Return the landscape in which every sample has each label, weighed as the network says."""
 
     def loss(outputs: Tensor, targets: Tensor) -> Tensor:
-        share = outputs.softmax(-1)[..., label].detach()
+        probabilities = outputs.softmax(-1).detach()
+        share = probabilities.gather(-1, targets.unsqueeze(-1)).squeeze(-1)
         return share.sqrt() * cross_entropy(outputs, targets)
 
-    targets = torch.full_like(problem.targets, label)
-    return replace(problem, targets=targets, sample_loss=loss)
+    labels = torch.arange(classes, device=problem.targets.device)
+    return replace(
+        problem,
+        inputs=problem.inputs.repeat_interleave(classes, dim=0),
+        targets=labels.repeat(len(problem.targets)),
+        sample_loss=loss,
+    )
+
+
+def is_linear_by_layer(problem: Problem, params: Parameters) -> bool:
+    """Say whether the outputs are linear in the weights of every layer on its own.
+
+    Parameters
+    ----------
+    problem : Problem
+        The landscape.
+    params : Parameters
+        One network.
+
+    Returns
+    -------
+    bool
+        Whether the diagonals of the Gauss-Newton matrix and of the Hessian are the same.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from symgeom.ground.types import parameters
+    >>> smooth = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 2))
+    >>> problem = Problem(smooth, torch.ones(1, 2), torch.tensor([0]))
+    >>> is_linear_by_layer(problem, parameters(smooth))
+    False
+    """
+    count = len(problem.targets)
+    probes = torch.linspace(0, count - 1, min(PROBES, count)).long()
+    summed = replace(problem.cast(torch.float64).subset(probes), sample_loss=_sum_of_outputs)
+    theta = cast(params, torch.float64)
+    gradient = summed.gradient(theta)
+    for name in trainable(problem, theta):
+        direction = torch.arange(theta[name].numel(), device=theta[name].device).cos()
+        length = torch.linalg.vector_norm(theta[name]) / torch.linalg.vector_norm(direction)
+        product = hessian_vector_product(summed, theta, tensors=[name])
+        change = torch.linalg.vector_norm(product(length * direction.to(theta[name])))
+        if change > ROUNDING * torch.linalg.vector_norm(gradient[name]):
+            return False
+    return True
+
+
+def _sum_of_outputs(outputs: Tensor, _: Tensor) -> Tensor:
+    """Return a sum of the outputs of each sample, with a factor of its own for each."""
+    factors = torch.arange(1, outputs[0].numel() + 1, device=outputs.device).cos()
+    return (outputs.flatten(1) * factors.to(outputs)).sum(1)

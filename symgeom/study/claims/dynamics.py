@@ -1,10 +1,9 @@
-"""Claims about conserved charges (C1, C2) and the noise equilibrium (N1).
+"""Claims about conserved charges (C1, C2).
 
 References
 ----------
 Zhao, Ganev, Walters, Yu, Dehmamy, "Symmetries, Flat Minima, and the Conserved Quantities of
-Gradient Flow", ICLR 2023 (arXiv 2210.17216), section 4. Ziyin, Wang, Li, Wu, "Parameter Symmetry
-and Noise Equilibrium of Stochastic Gradient Descent", NeurIPS 2024 (arXiv 2402.07193), theorem 4.3.
+Gradient Flow", ICLR 2023 (arXiv 2210.17216), section 4.
 """
 
 from symgeom.study.claims.claim import Claim
@@ -59,28 +58,6 @@ def share_of_first_order(measured: Measured) -> Question:
     return ask_mean(selection, measured.named("adaptive"))
 
 
-def change_of_displacement(measured: Measured) -> Question:
-    """Ask whether SGD moves its units towards the noise equilibrium.
-
-    Parameters
-    ----------
-    measured : Measured
-        With ``displacement(arm, seed, moment)``, the median over units of ``|lambda*|``, in the
-        stage "equilibria".
-
-    Returns
-    -------
-    Question
-        The mean of end minus start.
-    """
-    displacement = measured.stages["equilibria"]["displacement"]
-    at_end = displacement.sel(moment="end", drop=True)
-    at_start = displacement.sel(moment="start", drop=True)
-    arms = measured.arms("reference")
-    selection = select_minima(at_end - at_start, measured.minima, arms)
-    return ask_mean(selection, measured.named("reference"))
-
-
 def has_charges(measured: Measured) -> bool:
     """Say whether the networks have charges and their ledgers were kept.
 
@@ -95,22 +72,6 @@ def has_charges(measured: Measured) -> bool:
         Whether any group has a charge.
     """
     return measured.has_any("ledgers", "charge_")
-
-
-def has_equilibria(measured: Measured) -> bool:
-    """Say whether the networks have a noise equilibrium.
-
-    Parameters
-    ----------
-    measured : Measured
-        With the stage "equilibria".
-
-    Returns
-    -------
-    bool
-        Whether any group has a displacement from it.
-    """
-    return measured.has_any("equilibria", "displacement_")
 
 
 CLAIMS = (
@@ -153,20 +114,5 @@ CLAIMS = (
         ask=share_of_first_order,
         applies=has_charges,
         kind="check",
-    ),
-    Claim(
-        identifier="N1",
-        statement="Training with {reference} moves the units towards the noise equilibrium.",
-        source="Ziyin et al., NeurIPS 2024 (arXiv 2402.07193), theorem 4.3",
-        statistic=(
-            "mean over seeds of the median over units of |lambda*| (log scale factor to the "
-            "equilibrium), end minus start"
-        ),
-        unit_of_n="seeds",
-        threshold=0.0,
-        direction="below",
-        stages=("minima", "equilibria"),
-        ask=change_of_displacement,
-        applies=has_equilibria,
     ),
 )

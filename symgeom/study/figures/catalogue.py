@@ -32,6 +32,8 @@ NAMES = (
     "chains",
     "charges",
     "equilibria",
+    "orbits",
+    "joined",
     "starts",
     "valleys",
     "coordinates",
@@ -39,6 +41,19 @@ NAMES = (
     "model_drift",
     "model_rates",
     "model_valley",
+    "noise_label_noise",
+    "noise_constants",
+    "noise_split_inputs",
+    "noise_layer_norms",
+    "noise_sharpening",
+    "noise_flow",
+    "noise_large_rates",
+    "noise_training_on",
+    "noise_one_weight",
+    "noise_warm_up",
+    "noise_free_lengths",
+    "noise_activations",
+    "noise_printed",
 )
 """Names of the figures, which are those of their modules, in the order of the report."""
 

@@ -139,9 +139,9 @@ def _course(
     panel: Axes, steps: xr.DataArray, charge: xr.DataArray, look: Look, level: float
 ) -> None:
     """Draw how the charge has changed: the mean over seeds while all train, and its interval."""
-    values = charge.transpose("seed", _along(charge)).values
+    values = charge.transpose("seed", "step").values
     everyone = np.isfinite(values).all(axis=0)
-    x = np.broadcast_to(steps.values, values.shape)[:, everyone].mean(axis=0)
+    x = steps.values[everyone]
     moved = values[:, everyone] - values[:, everyone][:, :1]
     mean, low, high = mean_interval(moved, level)
     panel.fill_between(x, low, high, color=look.colour, alpha=0.2, linewidth=0)
@@ -188,18 +188,12 @@ def _stack(panel: Axes, column: int, last: xr.DataArray) -> None:
                 bottom += height
 
 
-def _along(array: xr.DataArray) -> str:
-    """Return the dimension of the snapshots."""
-    return "snapshot" if "snapshot" in array.dims else "step"
-
-
 def _last(array: xr.DataArray) -> xr.DataArray:
     """Return what each seed's last snapshot holds: afterwards there is NaN."""
-    along = _along(array)
-    ordered = array.transpose(along, ...)
-    others = [dim for dim in ordered.dims if dim not in (along, "seed")]
+    ordered = array.transpose("step", ...)
+    others = [dim for dim in ordered.dims if dim not in ("step", "seed")]
     recorded = ordered.notnull().all(others)
-    return ordered.isel({along: recorded.cumsum(along).argmax(along)})
+    return ordered.isel(step=recorded.cumsum("step").argmax("step"))
 
 
 def _closure(

@@ -128,6 +128,34 @@ def asks_for(*names: str) -> Callable[[Configuration], bool]:
     return condition
 
 
+def does_experiment(*names: str) -> Callable[[Configuration], bool]:
+    """Make the condition that a configuration asks for experiments with models of noise.
+
+    Parameters
+    ----------
+    *names : str
+        The experiments.
+
+    Returns
+    -------
+    callable
+        From a configuration to whether it asks for all of them.
+
+    Examples
+    --------
+    >>> does_experiment("split_inputs")({"noise_models": None})
+    False
+    """
+
+    def condition(configuration: Configuration) -> bool:
+        if not setting(configuration, "noise_models"):
+            return False
+        experiments = setting(configuration, "noise_models.experiments")
+        return isinstance(experiments, Mapping) and experiments.keys() >= set(names)
+
+    return condition
+
+
 def trains_networks(configuration: Configuration) -> bool:
     """Tell whether a study trains any of its arms here; the others are read from checkpoints.
 

@@ -404,10 +404,27 @@ def save(figure: Figure, *paths: str | Path) -> dict[str, bytes]:
             figure.set_layout_engine("none")
             _round_positions(figure)
         for path in map(Path, paths):
-            metadata = _METADATA[path.suffix]
-            drawn = io.BytesIO()  # a full disk confuses what writes PDF
-            figure.savefig(drawn, format=path.suffix[1:], dpi=200, metadata=metadata)
-            contents[path.name] = drawn.getvalue()
+            contents[path.name] = _printed(figure, path.suffix)
             with whole(path) as partial:
                 partial.write_bytes(contents[path.name])
     return contents
+
+
+def _printed(figure: Figure, ending: str) -> bytes:
+    """Draw a figure in a format, once: ``savefig`` draws twice where there was a layout."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_pdf import FigureCanvasPdf
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    drawn = io.BytesIO()  # a full disk confuses what writes PDF
+    metadata = _METADATA[ending]
+    dots = figure.get_dpi()
+    figure.set_dpi(200)
+    if ending == ".svg":
+        FigureCanvasSVG(figure).print_svg(drawn, metadata=metadata)
+    elif ending == ".pdf":
+        FigureCanvasPdf(figure).print_pdf(drawn, metadata=metadata)
+    else:
+        FigureCanvasAgg(figure).print_png(drawn, metadata=metadata)
+    figure.set_dpi(dots)
+    return drawn.getvalue()

@@ -15,6 +15,7 @@ import jsonschema
 import yaml
 
 from symgeom.landscape.flatness.measures.catalogue import SECTIONS
+from symgeom.models.noise.experiments.catalogue import EXPERIMENTS
 from symgeom.study.planning.checkpoints import unfold_folders
 from symgeom.study.planning.foresight import contradictions
 from symgeom.study.planning.lenders import leave_out_with_lenders
@@ -42,7 +43,7 @@ SHOWN = 60
 
 
 def schema() -> dict:
-    """Return what a configuration may hold: the schema's file, and the sections of the measures.
+    """Return what a configuration may hold: the schema's file, the measures and the experiments.
 
     Returns
     -------
@@ -58,8 +59,21 @@ def schema() -> dict:
     sections = dict(written["properties"])
     for section in SECTIONS:
         sections[section.name] = section.schema()
+    sections["noise_models"]["properties"]["experiments"]["properties"] = _experiments()
     written["properties"] = {name: sections[name] for name in written["required"]}
     return written
+
+
+def _experiments() -> dict:
+    """Return what each experiment of the models of noise may be: its number of steps."""
+    steps = {}
+    for name, experiment in EXPERIMENTS.items():
+        steps[name] = {
+            "description": f"steps of descent: {experiment.meaning}",
+            "type": "integer",
+            "minimum": 2,
+        }
+    return steps
 
 
 def complete(

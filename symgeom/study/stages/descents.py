@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import xarray as xr
 
 from symgeom.models.two_layer.experiments import EXPERIMENTS
-from symgeom.study.labels import Labelled, labelled
+from symgeom.study.labels import Labelled, from_model
 from symgeom.study.progress import progress
 
 SEED = 12345
@@ -30,9 +30,7 @@ def measure(options: Mapping) -> xr.Dataset:
     with progress("descend the two-layer model", len(EXPERIMENTS)) as bar:
         for option, experiment in EXPERIMENTS.items():
             arrays, axes = experiment(options[option])
-            for name, array in arrays.items():
-                variables[name] = labelled(*array)
-            for name, axis in axes.items():
-                coordinates[name] = labelled(*axis)
+            variables |= from_model(arrays)
+            coordinates |= from_model(axes)
             bar.update()
     return xr.Dataset(variables, coordinates)

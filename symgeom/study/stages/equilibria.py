@@ -19,6 +19,7 @@ from symgeom.dynamics.noise import (
     decay_ratio,
     effective_batch_size,
     effective_learning_rate,
+    net_force,
     noise_force,
     unit_displacements,
 )
@@ -115,12 +116,11 @@ def measure(
     Returns
     -------
     xr.Dataset
-        Displacements of every unit, and their median, over arm, seed and moment, and the strength
-        of decay over arm and seed; NaN where the noise is unknown, mini-batches hold all samples,
-        or no step was taken. A group
-        with a frozen leg is left out. A network that was trained with batch norm has other charges
-        than the folded one that is measured: nothing is known of its noise; nor of that of
-        dropout.
+        Forces and displacements of every unit, and the median of the latter, over arm, seed and
+        moment, and the strength of decay over arm and seed; NaN where the noise is unknown,
+        mini-batches hold all samples, or no step was taken. A group with a frozen leg is left out.
+        A network that was trained with batch norm has other charges than the folded one that is
+        measured: nothing is known of its noise, nor of that of dropout.
     """
     problem = case.problems("float64", samples=samples)["train"]
     spec = spec.trained(problem.trainable)
@@ -138,7 +138,9 @@ def measure(
                 params = case.prepared(network, "float64")
                 force = noise_force(spec, problem, params)
                 displacements = unit_displacements(spec, params, force, decay=decay)
-                table.put((*minima.index((arm, seed)), moment), displacements)
+                index = (*minima.index((arm, seed)), moment)
+                table.put(index, displacements)
+                table.put_forces(index, net_force(spec.exact(), force.variance))
             table.decay[minima.index((arm, seed))] = decay
             bar.update()
     return minima_dataset(
@@ -151,14 +153,16 @@ def measure(
 
 
 class _Table:
-    """Displacements over arm, seed and moment; NaN until they are measured."""
+    """Forces and displacements over arm, seed and moment; NaN until they are measured."""
 
     def __init__(self, groups: Sequence[UnitGroup], shape: tuple[int, int, int]) -> None:
         self.median = np.full(shape, np.nan)
         self.decay = np.full(shape[:2], np.nan)
         self.of_units: dict[str, np.ndarray] = {}
+        self.forces: dict[str, np.ndarray] = {}
         for group in groups:
             self.of_units[group.name] = np.full((*shape, group.size), np.nan)
+            self.forces[group.name] = np.full((*shape, group.size), np.nan)
 
     def put(self, index: tuple[int, int, int], displacements: Mapping[str, Tensor]) -> None:
         """Put the displacements of a network where they belong."""
@@ -167,6 +171,11 @@ class _Table:
         for group, values in cast(displacements, torch.float64).items():
             self.of_units[group][index] = values.cpu()
 
+    def put_forces(self, index: tuple[int, int, int], forces: Mapping[str, Tensor]) -> None:
+        """Put the forces on a network where they belong."""
+        for group, values in cast(forces, torch.float64).items():
+            self.forces[group][index] = values.cpu()
+
     def variables(self) -> Labelled:
         """Return the arrays with labels."""
         variables: Labelled = {}
@@ -174,6 +183,11 @@ class _Table:
             scale = f"logarithm of the scale that leads each unit of {group}"
             variables[f"displacement_{group}"] = labelled(
                 (*MOMENT, group), array, "1", f"{scale} to its noise equilibrium"
+            )
+        for group, array in self.forces.items():
+            variance = f"variance of the sample gradients on each unit of {group}"
+            variables[f"force_{group}"] = labelled(
+                (*MOMENT, group), array, "nat^2/weight^2", f"{variance}, incoming minus outgoing"
             )
         typical = "median over units of the absolute displacement"
         variables["displacement"] = labelled(MOMENT, self.median, "1", typical)

@@ -124,7 +124,12 @@ def test_a_study_that_measures_less_has_fewer_figures(change, name):
 def test_of_networks_that_were_trained_elsewhere_no_training_is_drawn():
     config = configuration()
     config["arms"] = {"yours": {"method": "checkpoints", "path": "somewhere"}}
-    assert asked(configuration()) - asked(config) == {"training", "charges", "equilibria"}
+    assert asked(configuration()) - asked(config) == {
+        "training",
+        "charges",
+        "equilibria",
+        "joined",
+    }
     assert not trains_networks({"arms": None})
 
 

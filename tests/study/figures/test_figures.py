@@ -8,9 +8,10 @@ from functools import cache
 
 import numpy as np
 import pytest
+import scipy.stats
 import synthetic_study
 import yaml
-from drawn import KEPT, curves, draw, pairs_within, panel, texts
+from drawn import FIGURES, KEPT, curves, draw, pairs_within, panel, texts
 from matplotlib.collections import FillBetweenPolyCollection
 from matplotlib.figure import Figure
 from overlays import DEFAULT
@@ -199,6 +200,46 @@ def test_medians_leave_out_units_without_an_equilibrium():
     assert "of 572 values are left out" in texts(
         drawn("equilibria")
     )  # 13 minima, 22 units, 2 moments
+
+
+def test_every_minimum_stands_at_its_displacement():
+    study, figure = case(FIGURES["joined"]), drawn("joined")
+    units = study["equilibria"]["displacement_hidden1"].sel(moment="end")
+    distance = study["distances"]["distance"].sel(stage="aligned")
+    by_label = {axes.get_ylabel().split()[0]: axes for axes in figure.axes if axes.get_ylabel()}
+    assert list(by_label) == ["local", "trace", "distance"]
+    columns = len(figure.axes) // len(by_label)
+    for arm, seeds in KEPT.items():
+        colour = looks(ARMS)[arm].colour
+        trace = study["curvature"]["trace"].sel(arm=arm, seed=seeds)
+        (of_all,) = curves(by_label["trace"], colour, len(seeds))
+        np.testing.assert_array_equal(of_all, trace)
+        of_group = figure.axes[columns + 1]
+        (line,) = [line for line in of_group.lines if line.get_color() == colour]
+        sizes = np.abs(units.sel(arm=arm, seed=seeds).values)
+        np.testing.assert_allclose(line.get_xdata(), np.nanmedian(sizes, axis=1))
+        apart = [[] for _ in seeds]
+        for pair in pairs_within(arm, distance):
+            for end in ("first", "second"):
+                apart[seeds.index(int(distance[f"{end}_seed"][pair]))].append(distance.values[pair])
+        (of_others,) = curves(by_label["distance"], colour, len(seeds))
+        np.testing.assert_allclose(of_others, [np.mean(values) for values in apart])
+
+
+def test_displacement_is_correlated_with_the_trace_inside_arms_alone():
+    study, figure = case(FIGURES["joined"]), drawn("joined")
+    displacement = study["equilibria"]["displacement"].sel(moment="end")
+    trace = study["curvature"]["trace"]
+    inside = []
+    for arm, seeds in KEPT.items():
+        if len(seeds) > 2:
+            both = [values.sel(arm=arm, seed=seeds).values for values in (displacement, trace)]
+            inside.append(scipy.stats.spearmanr(*both).statistic)
+    (axes,) = [axes for axes in figure.axes if axes.get_ylabel().startswith("trace")]
+    title = axes.get_title(loc="left").split()[0]
+    assert title == f"{np.mean(inside):.2f}".replace("-", "\N{MINUS SIGN}")
+    binary = case(["minima", "equilibria", "flatness", "distances"])
+    assert "trace" not in texts(draw("joined", binary))
 
 
 def test_claims_point_to_the_side_that_they_assert():

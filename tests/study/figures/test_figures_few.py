@@ -36,7 +36,7 @@ def test_a_single_usable_seed_is_drawn_without_an_interval(name):
     assert "sgd seeds 0, 2 (reached)" in prose(figure)
 
 
-@pytest.mark.parametrize("name", ["training", "charges", "equilibria"])
+@pytest.mark.parametrize("name", ["training", "charges", "equilibria", "joined"])
 def test_what_training_did_is_not_shown_of_minima_that_were_trained_elsewhere(name):
     study = case(FIGURES[name])
     study["minima"]["status"] = study["minima"]["status"].astype("U11")

@@ -64,6 +64,8 @@ def test_at_the_displaced_scale_noise_and_decay_are_in_balance(tiny, measured, m
     weight_out = weights["2.weight"].square().sum(0)
     noise_in = noise["0.weight"].sum(1) + noise["0.bias"]
     noise_out = noise["2.weight"].sum(0)
+    force = measured["force_hidden1"].sel(arm="sgd", seed=1, moment=moment).values
+    torch.testing.assert_close(torch.tensor(force), noise_in - noise_out, rtol=1e-9, atol=1e-12)
     pushes = noise_in / scale - noise_out * scale
     pulls = decay * (weight_in * scale - weight_out / scale)
     alive = torch.tensor(np.isfinite(row))
@@ -179,7 +181,7 @@ def test_binary_networks_have_no_equilibrium(signs: TinyStudy):
 def test_equilibria_say_what_they_are(measured):
     assert measured["displacement_hidden2"].dims == ("arm", "seed", "moment", "hidden2")
     assert measured["moment"].values.tolist() == ["start", "end"]
-    for array in measured.data_vars.values():
+    units = {"force": "nat^2/weight^2", "decay": "nat^2/weight^4", "displacement": "1"}
+    for name, array in measured.data_vars.items():
         assert array.dtype == np.float64
-        units = "nat^2/weight^4" if array.name == "decay_ratio" else "1"
-        assert array.attrs["units"] == units
+        assert array.attrs["units"] == units[str(name).split("_")[0]]

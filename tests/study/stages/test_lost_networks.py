@@ -25,6 +25,7 @@ from symgeom.study.stages import (
     equilibria,
     flatness,
     maps,
+    orbits,
     valleys,
 )
 from symgeom.study.stages.minima import label_minima, minima_of_arm
@@ -53,6 +54,9 @@ OF_MINIMA: dict[str, Callable[[TinyStudy, Minima], xr.Dataset]] = {
         noises=NOISES,
         epochs=dict.fromkeys(minima.networks, 4),
         samples=100,
+    ),
+    "orbits": lambda study, minima: orbits.measure(
+        study.case, study.spec, minima, study.options["orbits"]
     ),
 }
 """The stages that measure networks one by one."""

@@ -14,14 +14,11 @@ starts of figures 4, 5 and 7 are our reconstruction.
 from symgeom.models.two_layer.experiments.catalogue import EXPERIMENTS
 from symgeom.models.two_layer.experiments.drift import measure_drift
 from symgeom.models.two_layer.experiments.initial_charges import draw_charges
-from symgeom.models.two_layer.experiments.labels import Labelled, LabelledArray
 from symgeom.models.two_layer.experiments.minima import measure_minima
 from symgeom.models.two_layer.experiments.radial import descend_radially
 
 __all__ = [
     "EXPERIMENTS",
-    "Labelled",
-    "LabelledArray",
     "descend_radially",
     "draw_charges",
     "measure_drift",

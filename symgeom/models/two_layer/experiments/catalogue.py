@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
+from symgeom.models.labels import Labelled
 from symgeom.models.two_layer.experiments.drift import measure_drift
 from symgeom.models.two_layer.experiments.initial_charges import draw_charges
-from symgeom.models.two_layer.experiments.labels import Labelled
 from symgeom.models.two_layer.experiments.minima import measure_minima
 from symgeom.models.two_layer.experiments.radial import descend_radially
 

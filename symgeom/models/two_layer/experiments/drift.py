@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from symgeom.models.labels import Labelled, LabelledArray
 from symgeom.models.two_layer.activations import ACTIVATIONS
 from symgeom.models.two_layer.descent import Descent, descend
-from symgeom.models.two_layer.experiments.labels import Labelled, LabelledArray
 from symgeom.models.two_layer.experiments.schedule import geometric_records, slowness
 from symgeom.models.two_layer.moments import INCOMING
 from symgeom.models.two_layer.starts import Start, normal_start

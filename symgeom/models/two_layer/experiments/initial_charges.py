@@ -3,8 +3,8 @@
 import numpy as np
 
 from symgeom.ground.randomness import stream
+from symgeom.models.labels import Labelled, LabelledArray
 from symgeom.models.two_layer.activations import charges_of
-from symgeom.models.two_layer.experiments.labels import Labelled, LabelledArray
 from symgeom.models.two_layer.moments import INCOMING, initial_moments
 
 NETWORK_SIZES = ((100, 100, 100), (100, 100, 200), (200, 100, 100))

@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from symgeom.models.labels import Labelled, LabelledArray
 from symgeom.models.two_layer.activations import charges_of
 from symgeom.models.two_layer.descent import Descent, descend
-from symgeom.models.two_layer.experiments.labels import Labelled, LabelledArray
 from symgeom.models.two_layer.experiments.schedule import slowness
 from symgeom.models.two_layer.hessian import dense_eigenvalues, minimum_eigenvalues
 from symgeom.models.two_layer.moments import INCOMING

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from symgeom.models.labels import Labelled, LabelledArray
 from symgeom.models.two_layer.descent import descend
-from symgeom.models.two_layer.experiments.labels import Labelled, LabelledArray
 from symgeom.models.two_layer.experiments.schedule import geometric_records
 from symgeom.models.two_layer.starts import radial_start
 
