@@ -14,8 +14,8 @@ class SgdRecipe:
     learning_rate : float
         Step of SGD.
     batch_size : float
-        Samples per mini-batch, drawn with replacement; ``S (N - 1) / (N - S)`` for ``S`` of ``N``
-        drawn without, infinite for all of them.
+        Samples per mini-batch, drawn with replacement; of shuffled epochs the
+        :func:`~symgeom.dynamics.noise.effective_batch_size`, infinite for all samples at once.
     weight_decay : float
         Coupled decay: the multiple of the weights that is added to the gradient.
     momentum : float
