@@ -298,7 +298,7 @@ def test_every_snapshot_has_a_drift():
 
 @pytest.mark.parametrize("wrong", [{"learning_rate": 0.0}, {"batch_size": 0.5}, {"momentum": 1.0}])
 def test_a_recipe_has_a_range(wrong):
-    with pytest.raises(SymgeomError, match="the first two must be positive"):
+    with pytest.raises(SymgeomError, match="Cannot weigh decay against noise"):
         SgdRecipe(**{"learning_rate": 0.1, "batch_size": 4.0} | wrong)
 
 

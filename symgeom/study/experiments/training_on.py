@@ -40,7 +40,7 @@ SAMPLES = 512
 BATCH = 64
 STOP_LOSS = 0.02
 EPOCHS = 200
-"""Most epochs until the minimum."""
+"""Most epochs until the minimum; never more than the steps that follow."""
 
 METHOD = SGD(learning_rate=0.1, momentum=0.9, weight_decay=1e-4)
 RECORDS = 8
@@ -88,7 +88,7 @@ def measure(steps: int, draws: int) -> Labelled:
     epochs = max(1, round(steps / per_epoch))
     rows = []
     with torch.enable_grad():
-        minima = trained(problem, draws)
+        minima = trained(problem, draws, min(EPOCHS, steps))
         for point in POINTS:
             moved = [moved_to(point, spec, problem, params) for params in minima]
             rows.append(trained_on(problem, moved, epochs, per_epoch))
@@ -115,7 +115,7 @@ def network() -> nn.Sequential:
     return nn.Sequential(*layers[:-1]).double()
 
 
-def trained(problem: Problem, draws: int) -> list[dict[str, Tensor]]:
+def trained(problem: Problem, draws: int, epochs: int) -> list[dict[str, Tensor]]:
     """Train networks from random starts to the stop rule.
 
     Parameters
@@ -124,13 +124,15 @@ def trained(problem: Problem, draws: int) -> list[dict[str, Tensor]]:
         The digits.
     draws : int
         How many.
+    epochs : int
+        The limit.
 
     Returns
     -------
     list of dict
         The minima.
     """
-    plan = Plan(batch_size=BATCH, epochs=EPOCHS, stop_loss=STOP_LOSS)
+    plan = Plan(batch_size=BATCH, epochs=epochs, stop_loss=STOP_LOSS)
     starts = [start(problem, draw) for draw in range(draws)]
     generators = [stream("training on", "order", draw) for draw in range(draws)]
     result = train(problem, stack(starts), METHOD, plan=plan, generators=generators)
