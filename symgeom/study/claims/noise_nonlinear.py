@@ -118,10 +118,8 @@ def helped(measured: Measured, *, arm: str) -> Question:
 
 
 def end_of_warm_up(measured: Measured) -> Question:
-    """Ask how far the sharpness in the end lies from its closed form, relative to it.
-
-    The end is the last quarter, because warm-up takes the first half.
-    """
+    """Ask how far the sharpness in the end lies from its closed form, relative to it."""
+    # Warm-up takes the first half.
     warm_up = measured.stages["warm_up"]
     sharpness = warm_up["sharpness"].sel(arm=list(STABLE))
     second_half = sharpness.isel(record=slice(sharpness.sizes["record"] // 2, None))
