@@ -149,7 +149,7 @@ def test_constants_have_the_interval_of_their_draws():
     ("name", "printed", "corrected"),
     [
         ("sharpness of Kaiming's start", 10 * 20 * 10 * (0.1 + 1), 300.0),
-        ("decay in the balance of two layers", 2 * 2 * 0.005 / 4, 2.0),
+        ("decay in the balance of two layers", 2 * 4 * 0.005 / 8, 4.0),
         ("change of sharpness from Xavier's", np.log(1.5), np.log(0.75)),
     ],
 )

@@ -7,6 +7,7 @@ of exact symmetries by the covariance of its gradients, until noise and decay ba
 * ``linear``: networks of linear layers, in closed form and under SGD and gradient descent;
 * ``product``, ``product_descent``: one hidden weight, its stationary law and its collapse;
 * ``scale_invariant``: networks whose function does not depend on lengths of their weights;
+* ``alignment``: how alike the two sides of hidden units are;
 * ``descent``: SGD of any loss of many networks;
 * ``experiments``: what is done with them.
 

@@ -119,8 +119,11 @@ def helped(measured: Measured, *, arm: str) -> Question:
 
 def end_of_warm_up(measured: Measured) -> Question:
     """Ask how far the sharpness in the end lies from its closed form, relative to it."""
+    # Warm-up takes the first half.
     warm_up = measured.stages["warm_up"]
-    ends = late_mean(warm_up["sharpness"].sel(arm=list(STABLE)))
+    sharpness = warm_up["sharpness"].sel(arm=list(STABLE))
+    second_half = sharpness.isel(record=slice(sharpness.sizes["record"] // 2, None))
+    ends = late_mean(second_half)
     return ask_largest_deviation(ends / warm_up["sharpness_theory"] - 1)
 
 
