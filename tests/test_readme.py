@@ -61,7 +61,7 @@ def test_the_verdicts_are_those_of_the_reference():
     assert not verdicts
     assert (
         f"Of the {supported + undecided} claims of the default study {supported} are supported and "
-        f"{undecided} are undecided; {['no', 'one', 'two', 'three'][checks]} checks"
+        f"{undecided} are undecided; {['no', 'one', 'two', 'three', 'four'][checks]} checks"
     ) in " ".join(README.split())
 
 

@@ -7,6 +7,7 @@ import xarray as xr
 from synthetic_dynamics import noise_models
 
 from symgeom.study.claims.evaluate import evaluate_model
+from symgeom.study.figures.noise_printed import STAGES
 from symgeom.study.printed import CONSTANTS, Values, measured_constants, verdict
 
 
@@ -158,3 +159,7 @@ def test_printed_and_corrected_values_of_linear_networks(name, printed, correcte
     by_name = {one.name: one for one in measured_constants(stages)}
     assert by_name[name].printed == pytest.approx(printed)
     assert by_name[name].corrected == pytest.approx(corrected)
+
+
+def test_the_figure_has_the_experiments_of_all_constants():
+    assert {constant.stage for constant in CONSTANTS} == set(STAGES)

@@ -110,7 +110,8 @@ def _frame(panels: dict[str, Axes], flow: xr.Dataset) -> None:
         panels[label].set(ylim=(lowest - margin, highest + margin), xlabel="steps of descent")
     for label in "ae":
         panels[label].set_ylabel("charge (weight²)")
-    panels["f"].set(title="all descents", ylabel="median distance |λ*|", xlabel="steps of descent")
+    distance = "median |λ*| (log of scale)"
+    panels["f"].set(title="all descents", ylabel=distance, xlabel="steps of descent")
     logarithmic(panels["f"])
     panels["g"].set(
         title="every unit",

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from symgeom.study.claims.evidence import Fraction
 from symgeom.study.figures.keys import letter, line, mark
 from symgeom.study.figures.record import THEORY, Figure, does_experiment
 from symgeom.study.figures.series import bars, dots
@@ -105,6 +104,8 @@ def _law(panel: Axes, collapse: xr.Dataset, level: float) -> None:
 
 def _fractions(panel: Axes, collapse: xr.Dataset, level: float) -> None:
     """Draw how many runs collapse."""
+    from symgeom.study.claims.evidence import Fraction
+
     look = ordered_looks(["measured"])["measured"]
     temperatures = collapse["temperature"].values
     fractions = collapse["collapsed"].mean("draw").values

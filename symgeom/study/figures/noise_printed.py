@@ -17,7 +17,6 @@ from symgeom.study.figures.axes import minus
 from symgeom.study.figures.record import THEORY, Figure, does_experiment
 from symgeom.study.figures.series import dots
 from symgeom.study.figures.style import BROKEN, MUTED, PAGE, ordered_looks, sheet, words
-from symgeom.study.printed import CONSTANTS, Measurement, measured_constants
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,8 +25,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Picture
 
     from symgeom.study.figures.results import Results
+    from symgeom.study.printed import Measurement
 
-STAGES = tuple(dict.fromkeys(constant.stage for constant in CONSTANTS))
+STAGES = (
+    "charge_decay",
+    "free_lengths",
+    "scalar_chain",
+    "decay_constant",
+    "layer_norms",
+    "sharpening",
+)
 """The experiments that measure a constant."""
 
 COLUMNS = {"printed": 1.6, "corrected": 2.1, "measured": 2.85, "verdict": 3.4}
@@ -47,6 +54,8 @@ def draw(results: Results) -> Picture:
     Picture
         A page wide.
     """
+    from symgeom.study.printed import measured_constants
+
     stages = {name: results.stage(name) for name in STAGES}
     with_arrays = {name: stage for name, stage in stages.items() if len(stage)}
     constants = measured_constants(with_arrays, level=results.number("level"))

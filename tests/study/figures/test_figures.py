@@ -144,9 +144,7 @@ def test_causes_add_up_to_the_change_of_the_charge():
         )
         for arm, seeds in KEPT.items()
     ]
-    first = (
-        case(["ledgers"])["ledgers"]["term_hidden2"].isel(snapshot=0).sum("term").mean("hidden2")
-    )
+    first = case(["ledgers"])["ledgers"]["term_hidden2"].isel(step=0).sum("term").mean("hidden2")
     offsets = [float(first.sel(arm=arm, seed=seeds).mean()) for arm, seeds in KEPT.items()]
     np.testing.assert_allclose(sums, np.add(moved, offsets), rtol=1e-9)
 
