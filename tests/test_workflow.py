@@ -242,12 +242,13 @@ EDITS = {
     "symgeom/landscape/flatness/hessian.py": {
         "measure_flatness",
         "measure_curvature",
+        "measure_orbits",
         "walk_valleys",
         *GATHER,
     },
     "symgeom/landscape/flatness/worst_case.py": {
         "measure_curvature",
-        *REDRAWN,
+        *GATHER,
     },
     "symgeom/models/perceptron/descent.py": {
         "solve_perceptron",

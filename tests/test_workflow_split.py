@@ -30,7 +30,13 @@ DRAWN = ("distances", "maps", "mine")
 """The figures of the copy, and one that a test adds."""
 
 ASKED = ("claims.csv", "figures/tiny/distances.svg")
-ALONE = ("canonicalise_minima", "measure_flatness", "measure_equilibria")
+ALONE = (
+    "canonicalise_minima",
+    "measure_flatness",
+    "measure_curvature",
+    "measure_equilibria",
+    "measure_orbits",
+)
 """Stages that look at each network alone."""
 
 COMPARED = (
