@@ -118,7 +118,6 @@ def measured(study: str, case: str, *, threshold: float = 0.005) -> Measured:
             "displacement": displacement,
             "displacement_hidden1": displacement,  # the tables hold no units
         },
-        "curvature": {"trace": over_minima("trace")},
         "orbits": orbits,
     }
     if "escape_angle" in minima[0]:

@@ -248,7 +248,7 @@ EDITS = {
     },
     "symgeom/landscape/flatness/worst_case.py": {
         "measure_curvature",
-        *GATHER,
+        *REDRAWN,
     },
     "symgeom/models/perceptron/descent.py": {
         "solve_perceptron",

@@ -33,7 +33,6 @@ ASKED = ("claims.csv", "figures/tiny/distances.svg")
 ALONE = (
     "canonicalise_minima",
     "measure_flatness",
-    "measure_curvature",
     "measure_equilibria",
     "measure_orbits",
 )

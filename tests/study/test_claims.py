@@ -112,7 +112,7 @@ def stages(*, hold: bool) -> dict[str, xr.Dataset]:
     splits = xr.IndexVariable("split", ["train", "test"])
     moments = xr.IndexVariable("moment", ["start", "end"])
     zero = dict.fromkeys(ARMS, 0.0)
-    displaced = over_minima(zero, -JITTER) + 1.0
+    displaced = over_minima(zero, JITTER) + 1.0
     kinds = xr.IndexVariable("control", ["random", "signs"])
     of_kinds = [
         xr.concat([9 + 0 * pair, pair + control + extra], distance_stages)
@@ -174,7 +174,6 @@ def stages(*, hold: bool) -> dict[str, xr.Dataset]:
                 np.broadcast_to(FORCES, (len(ARMS), len(SEEDS), 2, len(FORCES))),
             ),
         }, {"moment": ["start", "end"]}),
-        "curvature": xr.Dataset({"trace": 3 + sign * displaced}),
         "orbits": xr.Dataset({"trace": valley, "eigenvalue": 0.1 * valley}),
     }  # fmt: skip
     return {name: dataset.copy(deep=True) for name, dataset in study.items()}
@@ -945,7 +944,7 @@ def test_a_missing_stage_is_named():
     del study["chains"]
     with pytest.raises(
         SymgeomError,
-        match=r"the stages \['chains'\] are missing, found \['curvature', .*Give all of them",
+        match=r"the stages \['chains'\] are missing, found \['distances', .*Give all of them",
     ):
         evaluate(Measured(study, ROLES))
 
@@ -1059,3 +1058,10 @@ def test_stages_are_read_from_stores_with_the_arms_that_commute(tmp_path: Path):
     assert measured.arms("equivariant") == ("adversarial", "rsgd", "sam", "sgd")
     assert measured.arms("flat") == ("rsgd",)
     assert evaluate(measured, case="mlp")
+
+
+def test_an_arm_is_not_compared_with_itself():
+    study = stages(hold=True)
+    one_arm = judged(study, ROLES | {"flat": "sgd"})
+    assert not {"H1a", "H2a-reference", "H3a-reference"} & one_arm.keys()
+    assert {"H1b", "H2a", "H3a"} <= one_arm.keys()

@@ -252,7 +252,7 @@ def test_flatness_and_test_error_are_correlated_arm_by_arm(judged):
 
 
 def test_traces_are_correlated_with_displacements_arm_by_arm(judged):
-    displaced, trace = of_minima("displacement end"), of_minima("trace")
+    displaced, trace = of_minima("displacement end"), of_minima("trace trained")
     inside = [scipy.stats.spearmanr(displaced[arm], trace[arm]).statistic for arm in ARMS]
     claim = judged["N-trace"]
     assert claim.estimate == pytest.approx(np.mean(inside))

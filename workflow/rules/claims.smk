@@ -6,7 +6,6 @@ use rule job as evaluate_claims with:
         **{experiment: model_stores(experiment) for experiment in EXPERIMENTS},
         minima=all_stores("minima"),
         flatness=all_stores("flatness"),
-        curvature=all_stores("curvature"),
         distances=all_stores("distances"),
         paths=all_stores("paths"),
         chains=all_stores("chains"),

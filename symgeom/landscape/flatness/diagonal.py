@@ -22,6 +22,7 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor
+from torch.linalg import vector_norm
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.types import Parameters, cast
@@ -75,13 +76,17 @@ def gauss_newton_diagonal(problem: Problem, params: Parameters) -> dict[str, Ten
         )
     classes = problem.outputs(params).shape[-1]
     samples = len(problem.targets)
+    at_once = max(1, ROWS // classes)
     diagonal: dict[str, Tensor] = {}
-    for index in torch.arange(samples).split(max(1, ROWS // classes)):
-        labelled = _with_all_labels(problem.subset(index), classes)
+    for index in torch.arange(samples).split(at_once):
+        part = problem.subset(index)
+        labelled = _with_all_labels(part, classes)
         for block in blocks(labelled, params):
             for name in block.parts:
                 square = block.total_square(name) / samples
-                diagonal[name] = diagonal[name] + square if name in diagonal else square
+                if name in diagonal:
+                    square = diagonal[name] + square
+                diagonal[name] = square
     return diagonal
 
 
@@ -90,8 +95,10 @@ def _with_all_labels(problem: Problem, classes: int) -> Problem:
 
     def loss(outputs: Tensor, targets: Tensor) -> Tensor:
         probabilities = outputs.softmax(-1).detach()
-        share = probabilities.gather(-1, targets.unsqueeze(-1)).squeeze(-1)
-        return share.sqrt() * cross_entropy(outputs, targets)
+        column = targets.unsqueeze(-1)
+        share = probabilities.gather(-1, column)
+        weight = share.squeeze(-1).sqrt()
+        return weight * cross_entropy(outputs, targets)
 
     labels = torch.arange(classes, device=problem.targets.device)
     return replace(
@@ -128,20 +135,30 @@ def is_linear_by_layer(problem: Problem, params: Parameters) -> bool:
     """
     count = len(problem.targets)
     probes = torch.linspace(0, count - 1, min(PROBES, count)).long()
-    summed = replace(problem.cast(torch.float64).subset(probes), sample_loss=_sum_of_outputs)
+    few = problem.cast(torch.float64).subset(probes)
+    summed = replace(few, sample_loss=_sum_of_outputs)
     theta = cast(params, torch.float64)
     gradient = summed.gradient(theta)
     for name in trainable(problem, theta):
-        direction = torch.arange(theta[name].numel(), device=theta[name].device).cos()
-        length = torch.linalg.vector_norm(theta[name]) / torch.linalg.vector_norm(direction)
         product = hessian_vector_product(summed, theta, tensors=[name])
-        change = torch.linalg.vector_norm(product(length * direction.to(theta[name])))
-        if change > ROUNDING * torch.linalg.vector_norm(gradient[name]):
+        change = product(_as_long_as(theta[name]))
+        largest = ROUNDING * vector_norm(gradient[name])
+        if vector_norm(change) > largest:
             return False
     return True
 
 
+def _as_long_as(weight: Tensor) -> Tensor:
+    """Return a vector with the length and the number of entries of a tensor, all of them unlike."""
+    numbers = torch.arange(weight.numel(), device=weight.device)
+    direction = numbers.to(weight).cos()
+    length = vector_norm(weight)
+    return direction * length / vector_norm(direction)
+
+
 def _sum_of_outputs(outputs: Tensor, _: Tensor) -> Tensor:
     """Return a sum of the outputs of each sample, with a factor of its own for each."""
-    factors = torch.arange(1, outputs[0].numel() + 1, device=outputs.device).cos()
-    return (outputs.flatten(1) * factors.to(outputs)).sum(1)
+    rows = outputs.flatten(1)
+    numbers = torch.arange(1, rows.shape[1] + 1, device=outputs.device)
+    factors = numbers.to(outputs).cos()
+    return (rows * factors).sum(1)

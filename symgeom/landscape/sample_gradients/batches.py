@@ -51,30 +51,39 @@ class BatchGradients:
         SymgeomError
             If a loss is not finite, or there is not one for each sample.
         """
-        part = self._problem.subset(index.to(self._problem.targets.device))
+        where = index.to(self._problem.targets.device)
+        part = self._problem.subset(where)
         part = part.cast(precision(self._theta))
-        seed = int(torch.randint(2**62, (), generator=generator))
-        with global_seed(seed, part.inputs.device), torch.enable_grad():
-            losses = part.sample_loss(self._outputs(part.inputs), part.targets)
-        if losses.shape != part.targets.shape[:1]:
-            raise SymgeomError(
-                f"Cannot take the gradient of a mini-batch: of {len(index)} samples the loss gives "
-                f"a tensor of shape {tuple(losses.shape)}. Give a sample_loss that returns one "
-                "number per sample, without reduction."
-            )
-        wrong = index[~losses.isfinite().cpu()]
-        if len(wrong):
-            raise SymgeomError(
-                f"Cannot take the gradient of a mini-batch: the losses of {len(wrong)} of its "
-                f"{len(index)} samples are NaN or infinite though all weights are finite (the "
-                f"first is sample {int(wrong[0])}). Leave these samples out (problem.subset), or "
-                "look at what the network makes of them."
-            )
-        weights = [self._theta[name] for name in self._problem.trainable]
+        drawn = torch.randint(2**62, (), generator=generator)
+        with global_seed(int(drawn), part.inputs.device), torch.enable_grad():
+            outputs = self._outputs(part.inputs)
+            losses = part.sample_loss(outputs, part.targets)
+        _check_losses(losses, index)
+        names = self._problem.trainable
+        weights = [self._theta[name] for name in names]
         gradients = torch.autograd.grad(losses.mean(), weights, materialize_grads=True)
-        return dict(zip(self._problem.trainable, gradients, strict=True))
+        return dict(zip(names, gradients, strict=True))
 
     def _outputs(self, inputs: Tensor) -> Tensor:
         if isinstance(self._module, BatchMode):
             return self._module.outputs(self._theta, inputs)
         return call_module(self._module, self._theta, inputs)
+
+
+def _check_losses(losses: Tensor, index: Tensor) -> None:
+    """Raise unless there is a finite loss for each sample of a mini-batch."""
+    if losses.shape != index.shape:
+        raise SymgeomError(
+            f"Cannot take the gradient of a mini-batch: of {len(index)} samples the loss gives "
+            f"a tensor of shape {tuple(losses.shape)}. Give a sample_loss that returns one "
+            "number per sample, without reduction."
+        )
+    finite = losses.isfinite().cpu()
+    wrong = index[~finite]
+    if len(wrong):
+        raise SymgeomError(
+            f"Cannot take the gradient of a mini-batch: the losses of {len(wrong)} of its "
+            f"{len(index)} samples are NaN or infinite though all weights are finite (the "
+            f"first is sample {int(wrong[0])}). Leave these samples out (problem.subset), or "
+            "look at what the network makes of them."
+        )

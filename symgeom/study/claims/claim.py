@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from string import Formatter
 
 from symgeom.study.claims.gates import Gate
 from symgeom.study.claims.measured import ROLES, Measured
@@ -75,9 +76,16 @@ class Claim:
     gates: tuple[Gate, ...] = ()
 
     def is_asked_of(self, measured: Measured) -> bool:
-        """Say whether the case has what the claim needs."""
+        """Say whether the case has what the claim needs, and two arms where it compares two."""
         has_stages = all(stage in measured.stages for stage in self.stages)
-        return has_stages and self.applies(measured)
+        return has_stages and self._differ(measured) and self.applies(measured)
+
+    def _differ(self, measured: Measured) -> bool:
+        """Whether no two roles that the statement names are played by the same arms."""
+        named = {field for _, field, _, _ in Formatter().parse(self.statement)}
+        players = [measured.arms(role) for role in ROLES if role in named]
+        played = [arms for arms in players if arms]
+        return len(set(played)) == len(played)
 
     def closed_gates(self, measured: Measured) -> str:
         """Say why it is not judged; nothing if all its gates are open."""

@@ -12,7 +12,6 @@ Ziyin, Wang, Li, Wu, "Parameter Symmetry and Noise Equilibrium of Stochastic Gra
 NeurIPS 2024 (arXiv 2402.07193), theorem 4.3, for the equilibrium. The question is ours.
 """
 
-from collections.abc import Mapping
 from typing import cast
 
 import numpy as np
@@ -21,6 +20,7 @@ import xarray as xr
 from symgeom.study.claims.claim import Claim
 from symgeom.study.claims.correlation import ask_correlation
 from symgeom.study.claims.measured import Measured
+from symgeom.study.claims.orbits import has_orbits, matrix_words
 from symgeom.study.claims.question import Question
 from symgeom.study.claims.selection import pair_ends, select_minima, usable_networks
 
@@ -46,7 +46,8 @@ def displacements_by_group(equilibria: xr.Dataset) -> dict[str, xr.DataArray]:
     for name, displacement in equilibria.data_vars.items():
         if str(name).startswith(PREFIX):
             group = str(name).removeprefix(PREFIX)
-            sizes = cast(xr.DataArray, np.abs(displacement.sel(moment="end", drop=True)))
+            at_end = displacement.sel(moment="end", drop=True)
+            sizes = cast(xr.DataArray, np.abs(at_end))
             medians[group] = sizes.median(group)
     return medians
 
@@ -125,8 +126,8 @@ def displacement_and_trace(measured: Measured) -> Question:
     Parameters
     ----------
     measured : Measured
-        With ``displacement(arm, seed, moment)`` in the stage "equilibria", and ``trace(arm, seed)``
-        in "curvature".
+        With ``displacement(arm, seed, moment)`` in the stage "equilibria", and ``trace(arm, seed,
+        point)`` in "orbits".
 
     Returns
     -------
@@ -134,41 +135,40 @@ def displacement_and_trace(measured: Measured) -> Question:
         Spearman's correlation within arms.
     """
     displacement = displacement_at_end(measured.stages["equilibria"])
-    trace = measured.stages["curvature"]["trace"]
+    trace = trace_as_trained(measured.stages["orbits"])
     return ask_rank_correlation(displacement, trace, measured.minima)
 
 
+def trace_as_trained(orbits: xr.Dataset) -> xr.DataArray:
+    """Return the trace of the Hessian of minima, which has no error of probes.
+
+    Parameters
+    ----------
+    orbits : xr.Dataset
+        With ``trace(arm, seed, point)``.
+
+    Returns
+    -------
+    xr.DataArray, dims (arm, seed)
+        Where the networks were trained to.
+    """
+    return orbits["trace"].sel(point="trained", drop=True)
+
+
 def has_equilibria_and_traces(measured: Measured) -> bool:
-    """Say whether the networks have a noise equilibrium and a Hessian.
+    """Say whether the networks have a noise equilibrium and a trace.
 
     Parameters
     ----------
     measured : Measured
-        With the stages "equilibria" and "curvature".
+        With the stages "equilibria" and "orbits".
 
     Returns
     -------
     bool
         Whether both were measured.
     """
-    has_equilibria = measured.has_any("equilibria", PREFIX)
-    return has_equilibria and "trace" in measured.stages["curvature"]
-
-
-def probe_words(measured: Measured) -> Mapping[str, object]:
-    """Name how the trace was estimated.
-
-    Parameters
-    ----------
-    measured : Measured
-        With the stage "curvature".
-
-    Returns
-    -------
-    mapping of str to object
-        ``probes``.
-    """
-    return {"probes": measured.stages["curvature"].attrs.get("probes", "several")}
+    return measured.has_any("equilibria", PREFIX) and has_orbits(measured)
 
 
 CLAIMS = (
@@ -184,15 +184,14 @@ CLAIMS = (
         ),
         statistic=(
             "Spearman correlation of the median over units of |lambda*| with the trace of the "
-            "Hessian ({probes} random probes) within arms, mean over arms, whichever arm is left "
-            "out"
+            "{matrix} within arms, mean over arms, whichever arm is left out"
         ),
         unit_of_n="minima",
         threshold=0.0,
         direction="above",
-        stages=("minima", "equilibria", "curvature"),
+        stages=("minima", "equilibria", "orbits"),
         ask=displacement_and_trace,
         applies=has_equilibria_and_traces,
-        words=probe_words,
+        words=matrix_words,
     ),
 )

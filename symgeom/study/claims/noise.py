@@ -17,6 +17,7 @@ NeurIPS 2024 (arXiv 2402.07193), equation 5, for SGD.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import xarray as xr
@@ -410,45 +411,44 @@ def has_adaptive(measured: Measured) -> bool:
     return has_forces(measured) and len(measured.arms("adaptive")) > 0
 
 
+OF_FORCES = partial(
+    Claim,
+    source=SOURCE,
+    unit_of_n="seeds",
+    threshold=0.0,
+    direction="above",
+    stages=("minima", "ledgers", "equilibria"),
+    applies=has_forces,
+)
+"""A claim about the forces on units and what became of their charges."""
+
 CLAIMS = (
-    Claim(
+    OF_FORCES(
         identifier="N1",
         statement=(
             "Over the last quarter of a training with {reference}, the noise of mini-batches moves "
             "the charge of a unit the way that the force of the noise, measured at the minimum, "
             "points."
         ),
-        source=SOURCE,
         statistic=(
             "fraction of the units for which the signs agree, minus that of shuffled units, mean "
             "over layers and seeds"
         ),
-        unit_of_n="seeds",
-        threshold=0.0,
-        direction="above",
-        stages=("minima", "ledgers", "equilibria"),
         ask=sign_of_noise,
-        applies=has_forces,
     ),
-    Claim(
+    OF_FORCES(
         identifier="N1-size",
         statement=(
             "Over the last quarter of a training with {reference}, noise moves those units of a "
             "layer more on which its force, measured at the minimum, is larger."
         ),
-        source=SOURCE,
         statistic=(
             "rank correlation of the force with the change booked as noise, mean over layers and "
             "seeds"
         ),
-        unit_of_n="seeds",
-        threshold=0.0,
-        direction="above",
-        stages=("minima", "ledgers", "equilibria"),
         ask=size_of_noise,
-        applies=has_forces,
     ),
-    Claim(
+    OF_FORCES(
         identifier="N1-adaptive",
         statement=(
             "Over the last quarter of a training, the charges change as the force of the noise and "
@@ -460,10 +460,6 @@ CLAIMS = (
             "rank correlation of force minus decay with the change of the charges, mean over "
             "layers and seeds, first minus second"
         ),
-        unit_of_n="seeds",
-        threshold=0.0,
-        direction="above",
-        stages=("minima", "ledgers", "equilibria"),
         ask=change_against_adaptive,
         applies=has_adaptive,
     ),

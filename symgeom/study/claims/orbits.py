@@ -110,160 +110,125 @@ def matrix_words(measured: Measured) -> Mapping[str, object]:
     return {"matrix": measured.stages["orbits"].attrs.get("matrix", "Hessian")}
 
 
+OF_ORBITS = partial(
+    Claim,
+    source=SOURCE,
+    unit_of_n="minima",
+    threshold=0.0,
+    stages=("minima", "orbits"),
+    applies=has_orbits,
+    words=matrix_words,
+)
+"""A claim about points of orbits."""
+
 CLAIMS = (
-    Claim(
+    OF_ORBITS(
         identifier="N2-trace",
         statement=(
             "At one function, the noise equilibrium (without decay) is flatter than the minimum "
             "as trained, by the trace."
         ),
-        source=SOURCE,
         statistic=(
             "mean log2 of the trace of the {matrix} at the noise equilibrium over that of the "
             "network as trained; mean over arms, whichever arm is left out"
         ),
-        unit_of_n="minima",
-        threshold=0.0,
         direction="below",
-        stages=("minima", "orbits"),
         ask=partial(ratio_of_points, variable="trace", point="noise", other="trained"),
-        applies=has_orbits,
-        words=matrix_words,
     ),
-    Claim(
+    OF_ORBITS(
         identifier="N2-trace-balanced",
         statement=(
             "At one function, the noise equilibrium is flatter than the balanced network, where "
             "all charges are zero, by the trace."
         ),
-        source=SOURCE,
         statistic=(
             "mean log2 of the trace of the {matrix} at the noise equilibrium over that of the "
             "balanced network; mean over arms, whichever arm is left out"
         ),
-        unit_of_n="minima",
-        threshold=0.0,
         direction="below",
-        stages=("minima", "orbits"),
         ask=partial(ratio_of_points, variable="trace", point="noise", other="balanced"),
-        applies=has_orbits,
-        words=matrix_words,
     ),
-    Claim(
+    OF_ORBITS(
         identifier="N2-top",
         statement=(
             "At one function, the noise equilibrium is flatter than the minimum as trained, by "
             "the largest eigenvalue."
         ),
-        source=SOURCE,
         statistic=(
             "mean log2 of the largest Hessian eigenvalue at the noise equilibrium over that of "
             "the network as trained; mean over arms, whichever arm is left out"
         ),
-        unit_of_n="minima",
-        threshold=0.0,
         direction="below",
-        stages=("minima", "orbits"),
         ask=partial(ratio_of_points, variable="eigenvalue", point="noise", other="trained"),
-        applies=has_orbits,
-        words=matrix_words,
     ),
-    Claim(
+    OF_ORBITS(
         identifier="N2-top-balanced",
         statement=(
             "At one function, the noise equilibrium is flatter than the balanced network, by "
             "the largest eigenvalue."
         ),
-        source=SOURCE,
         statistic=(
             "mean log2 of the largest Hessian eigenvalue at the noise equilibrium over that of "
             "the balanced network; mean over arms, whichever arm is left out"
         ),
-        unit_of_n="minima",
-        threshold=0.0,
         direction="below",
-        stages=("minima", "orbits"),
         ask=partial(ratio_of_points, variable="eigenvalue", point="noise", other="balanced"),
-        applies=has_orbits,
-        words=matrix_words,
     ),
-    Claim(
+    OF_ORBITS(
         identifier="N2-flattest",
         statement=(
             "The noise equilibrium is next to the flattest point of the valley: its trace is at "
             "most a quarter of an octave (19 %) above the smallest of all networks of the "
             "function."
         ),
-        source=SOURCE,
         statistic=(
             "mean log2 of the trace of the {matrix} at the noise equilibrium over the smallest "
             "on the orbit; mean over arms, whichever arm is left out"
         ),
-        unit_of_n="minima",
         threshold=NEAR,
         direction="below",
-        stages=("minima", "orbits"),
         ask=partial(ratio_of_points, variable="trace", point="noise", other="flattest"),
-        applies=has_orbits,
-        words=matrix_words,
     ),
-    Claim(
+    OF_ORBITS(
         identifier="N2-decay",
         statement=(
             "Weight decay alone would lead minima of {reference} to a sharper network of the "
             "same function."
         ),
-        source=SOURCE,
         statistic=(
             "mean log2 of the trace of the {matrix} of the balanced network over that of the "
             "network as trained"
         ),
         unit_of_n="seeds",
-        threshold=0.0,
         direction="above",
-        stages=("minima", "orbits"),
         ask=partial(ratio_of_reference, variable="trace", point="balanced", other="trained"),
-        applies=has_orbits,
-        words=matrix_words,
     ),
-    Claim(
+    OF_ORBITS(
         identifier="N2-shuffled",
         statement=(
             "At one function, the scales that lead to the noise equilibrium make minima sharper "
             "if other units of the layer get them."
         ),
-        source=SOURCE,
         statistic=(
             "mean log2 of the trace of the {matrix} over that of the network as trained, at the "
             "scales of the noise equilibrium in random order within each group; mean over arms, "
             "whichever arm is left out"
         ),
-        unit_of_n="minima",
-        threshold=0.0,
         direction="above",
-        stages=("minima", "orbits"),
         ask=partial(ratio_of_points, variable="trace", point="shuffled", other="trained"),
-        applies=has_orbits,
-        words=matrix_words,
     ),
-    Claim(
+    OF_ORBITS(
         identifier="N2-random",
         statement=(
             "At one function, a random move as far as the noise equilibrium makes minima sharper."
         ),
-        source=SOURCE,
         statistic=(
             "mean log2 of the trace of the {matrix} over that of the network as trained, as far "
             "away as the noise equilibrium in a random direction; mean over arms, whichever arm "
             "is left out"
         ),
-        unit_of_n="minima",
-        threshold=0.0,
         direction="above",
-        stages=("minima", "orbits"),
         ask=partial(ratio_of_points, variable="trace", point="random", other="trained"),
-        applies=has_orbits,
-        words=matrix_words,
         kind="check",
     ),
 )

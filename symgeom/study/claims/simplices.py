@@ -106,7 +106,7 @@ def has_simplices(measured: Measured, *, role: str) -> bool:
     of_size = simplices["centre_error"].notnull().any("split") & (simplices["vertices"] == SIZE)
     arms = set(simplices["simplex_arm"].values[of_size.values].tolist())
     roles = [set(measured.arms(name)) for name in ("flat", role)]
-    return roles[0] != roles[1] and all(arms & players for players in roles)
+    return all(arms & players for players in roles)
 
 
 def sample_words(measured: Measured) -> Mapping[str, object]:

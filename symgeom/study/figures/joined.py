@@ -60,7 +60,7 @@ def draw(results: Results) -> Picture:
     Parameters
     ----------
     results : Results
-        With the stages ``minima``, ``equilibria``, ``orbits``, ``flatness``, ``curvature`` and
+        With the stages ``minima``, ``equilibria``, ``orbits``, ``flatness`` and
         ``distances``, and the setting ``level``.
 
     Returns
@@ -136,14 +136,15 @@ def _displacements(results: Results) -> tuple[dict[str, xr.DataArray], str]:
 
 def _rows(results: Results) -> dict[str, _Row]:
     """Return what the study has to compare with the displacement."""
-    from symgeom.study.claims.displacements import distance_to_others
+    from symgeom.study.claims.displacements import distance_to_others, trace_as_trained
     from symgeom.study.claims.flatness import mean_local_energy
 
     energy = mean_local_energy(results.stage("flatness"))
     rows = {"energy": _Row("local energy (%)", energy, is_share=True)}
-    trace = results.measured("trace")
-    if trace is not None:
-        rows["trace"] = _Row("trace of the Hessian\n(nat/weight²)", trace)
+    orbits = results.stage("orbits")
+    if "trace" in orbits:
+        label = f"trace of the {orbits.attrs['matrix']}\n(nat/weight²)"
+        rows["trace"] = _Row(label, trace_as_trained(orbits))
     distance = distance_to_others(results.stage("distances"), results.minima)
     rows["distance"] = _Row("distance to others\nof the arm (rad)", distance, has_decades=False)
     return rows
@@ -213,7 +214,7 @@ FIGURE = Figure(
     name="joined",
     text=__doc__,
     question=DYNAMICS,
-    stages=("minima", "equilibria", "orbits", "flatness", "curvature", "distances"),
+    stages=("minima", "equilibria", "orbits", "flatness", "distances"),
     drawing=draw,
     settings=("claims.level",),
     asked=trains_networks,

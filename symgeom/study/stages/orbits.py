@@ -129,15 +129,18 @@ class _Orbit:
         outputs = self.problem.outputs(self.params)
         rows: dict[str, list[float]] = {name: [] for name in MEASURES}
         for point in POINTS:
-            factors = weight_factors(self.moved, elements[point], weights)
-            there = act(self.spec, elements[point], self.params)
-            change = (self.problem.outputs(there) - outputs).abs().max() / outputs.abs().max()
+            element = elements[point]
+            factors = weight_factors(self.moved, element, weights)
+            there = act(self.spec, element, self.params)
+            logarithms = _logarithms(self.moved, element)
+            lengths = [float(there[name].square().sum()) for name in weights]
+            difference = self.problem.outputs(there) - outputs
+            change = difference.abs().max() / outputs.abs().max()
             rows["trace"].append(_divided_sum(curvature, factors))
             rows["eigenvalue"].append(spectrum.top(ravel(factors)))
             rows["gradient_variance"].append(_divided_sum(variance, factors))
-            lengths = [float(there[name].square().sum()) for name in weights]
             rows["squared_length"].append(sum(lengths))
-            rows["distance"].append(_length(_logarithms(self.moved, elements[point])))
+            rows["distance"].append(_length(logarithms))
             rows["change"].append(float(change))
         return rows
 
@@ -154,13 +157,17 @@ class _Orbit:
             drawn = torch.randn(values.shape, generator=generator, dtype=torch.float64)
             random[name] = drawn * (values != 0)
             shuffled[name] = values[torch.randperm(len(values), generator=generator)]
-        size = _length(logarithms) / max(_length(random), torch.finfo(torch.float64).tiny)
+        smallest = torch.finfo(torch.float64).tiny
+        size = _length(logarithms) / max(_length(random), smallest)
+        as_far = {name: size * values for name, values in random.items()}
+        balanced = balance(self.moved, {}, squares)
+        flattest = balance(self.moved, curvature, {})
         return {
             "trained": identity(self.moved),
-            "balanced": balance(self.moved, {}, squares).element,
+            "balanced": balanced.element,
             "noise": noise,
-            "flattest": balance(self.moved, curvature, {}).element,
-            "random": _element({name: size * values for name, values in random.items()}),
+            "flattest": flattest.element,
+            "random": _element(as_far),
             "shuffled": _element(shuffled),
         }
 
@@ -186,21 +193,33 @@ class _Spectrum:
             divisors = factors.to(dtype)
             return lambda vector: self.products[dtype](vector / divisors) / divisors
 
-        if self.weighted is None:
-            start = torch.randn(len(factors), generator=self.generator, dtype=torch.float64)
-            start = start.to(factors)
-        else:
-            start = self.weighted / factors
         pairs = refined_eigenpairs(
-            operator, start, count=1, tolerance=self.tolerance, generator=self.generator
+            operator,
+            self._start(factors),
+            count=1,
+            tolerance=self.tolerance,
+            generator=self.generator,
         )
         self.weighted = pairs.vectors[0] * factors
-        return float(pairs.values[0]) if pairs.converged else np.nan
+        if not pairs.converged:
+            return np.nan
+        return float(pairs.values[0])
+
+    def _start(self, factors: Tensor) -> Tensor:
+        """Return the eigenvector of the last network, carried along the orbit."""
+        if self.weighted is not None:
+            return self.weighted / factors
+        drawn = torch.randn(len(factors), generator=self.generator, dtype=torch.float64)
+        return drawn.to(factors)
 
 
 def _divided_sum(amounts: Parameters, factors: Parameters) -> float:
     """Return the sum of amounts that fall as the square of the weights grows."""
-    return sum(float((tensor / factors[name] ** 2).sum()) for name, tensor in amounts.items())
+    total = 0.0
+    for name, tensor in amounts.items():
+        divided = tensor / factors[name] ** 2
+        total += float(divided.sum())
+    return total
 
 
 def _logarithms(spec: SymmetrySpec, element: GroupElement) -> dict[str, Tensor]:
@@ -210,10 +229,15 @@ def _logarithms(spec: SymmetrySpec, element: GroupElement) -> dict[str, Tensor]:
 
 def _length(logarithms: Mapping[str, Tensor]) -> float:
     """Return the length of the logarithms of the scales of all groups together."""
-    return float(torch.linalg.vector_norm(torch.cat(list(logarithms.values()))))
+    together = torch.cat(list(logarithms.values()))
+    return float(torch.linalg.vector_norm(together))
 
 
 def _element(logarithms: Mapping[str, Tensor]) -> GroupElement:
     """Return the element with such scales, whose units stay in their places."""
-    order = {name: torch.arange(len(values)) for name, values in logarithms.items()}
-    return GroupElement(order, {name: values.exp() for name, values in logarithms.items()})
+    order = {}
+    scales = {}
+    for name, values in logarithms.items():
+        order[name] = torch.arange(len(values))
+        scales[name] = values.exp()
+    return GroupElement(order, scales)

@@ -209,14 +209,14 @@ def test_every_minimum_stands_at_its_displacement():
     columns = len(figure.axes) // len(by_label)
     for arm, seeds in KEPT.items():
         colour = looks(ARMS)[arm].colour
-        trace = study["curvature"]["trace"].sel(arm=arm, seed=seeds)
-        (of_all,) = curves(by_label["trace"], colour, len(seeds))
+        trace = study["orbits"]["trace"].sel(arm=arm, seed=seeds, point="trained").dropna("seed")
+        (of_all,) = curves(by_label["trace"], colour, len(trace))
         np.testing.assert_array_equal(of_all, trace)
-        of_group = figure.axes[columns + 1]
+        of_group = figure.axes[1]
         (line,) = [line for line in of_group.lines if line.get_color() == colour]
         sizes = np.abs(units.sel(arm=arm, seed=seeds).values)
         np.testing.assert_allclose(line.get_xdata(), np.nanmedian(sizes, axis=1))
-        of_noise = figure.axes[2 * columns - 1]
+        of_noise = figure.axes[columns - 1]
         (line,) = [line for line in of_noise.lines if line.get_color() == colour]
         length = study["orbits"]["distance"].sel(arm=arm, seed=seeds, point="noise")
         np.testing.assert_allclose(line.get_xdata(), length / np.sqrt(22))  # 12 and 10 units
@@ -231,12 +231,13 @@ def test_every_minimum_stands_at_its_displacement():
 def test_displacement_is_correlated_with_the_trace_inside_arms_alone():
     study, figure = case(FIGURES["joined"]), drawn("joined")
     displacement = study["equilibria"]["displacement"].sel(moment="end")
-    trace = study["curvature"]["trace"]
+    trace = study["orbits"]["trace"].sel(point="trained")
     inside = []
     for arm, seeds in KEPT.items():
-        if len(seeds) > 2:
-            both = [values.sel(arm=arm, seed=seeds).values for values in (displacement, trace)]
-            inside.append(scipy.stats.spearmanr(*both).statistic)
+        traces = trace.sel(arm=arm, seed=seeds).dropna("seed")
+        if len(traces) > 2:
+            displaced = displacement.sel(arm=arm, seed=traces["seed"])
+            inside.append(scipy.stats.spearmanr(displaced, traces).statistic)
     (axes,) = [axes for axes in figure.axes if axes.get_ylabel().startswith("trace")]
     title = axes.get_title(loc="left").split()[0]
     assert title == f"{np.mean(inside):.2f}".replace("-", "\N{MINUS SIGN}")

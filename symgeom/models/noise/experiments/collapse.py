@@ -49,6 +49,8 @@ NEAR_ZERO = 100
 EDGES = np.linspace(-10, 2, 49)
 """Where the bins of the logarithm of the product end."""
 
+MIDDLES = (EDGES[1:] + EDGES[:-1]) / 2
+
 PROBABILITIES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 
@@ -82,7 +84,7 @@ def measure(steps: int, draws: int) -> Labelled:
         ),
         "data": LabelledArray("data", list(LINES), "1", "slope and noise of the data"),
         "probability": LabelledArray("probability", list(PROBABILITIES), "1", "of a quantile"),
-        "bin": LabelledArray("bin", (EDGES[1:] + EDGES[:-1]) / 2, "1", "logarithm of v, middle"),
+        "bin": LabelledArray("bin", MIDDLES, "1", "logarithm of v, middle"),
     }
     arrays = _collapses(steps, draws) | _laws(steps, draws) | _growths(steps, draws)
     return arrays, coordinates
@@ -131,18 +133,20 @@ def _laws(steps: int, draws: int) -> dict[str, LabelledArray]:
     spacing = max(1, (steps - first) // SAMPLES)
     records = list(range(first + spacing, steps + 1, spacing))
     products = _products(line, Steps(temperature), draws * RUNS, records)
-    of_draws = products.reshape(len(records), draws, RUNS).swapaxes(0, 1).reshape(draws, -1)
+    by_draw = products.reshape(len(records), draws, RUNS).swapaxes(0, 1)
+    of_draws = by_draw.reshape(draws, -1)
     law = stationary_law(line.moments(), temperature)
     logarithms = np.log(of_draws)
+    widths = np.diff(EDGES)
     counts = [np.histogram(row, EDGES)[0] for row in logarithms]
-    densities = np.stack(counts, 1) / (of_draws.shape[1] * np.diff(EDGES)[:, None])
-    middles = (EDGES[1:] + EDGES[:-1]) / 2
+    shares = np.stack(counts, 1) / of_draws.shape[1]
+    densities = shares / widths[:, None]
     quantiles = np.quantile(of_draws, PROBABILITIES, axis=1)
     words = {"mean": "mean of v", "deviation": "standard deviation of v"}
     return {
         "density": LabelledArray(("bin", "draw"), densities, "1", "of the logarithm of v"),
         "density_theory": LabelledArray(
-            "bin", np.interp(middles, law.logarithm, law.density), "1", "of the logarithm of v"
+            "bin", np.interp(MIDDLES, law.logarithm, law.density), "1", "of the logarithm of v"
         ),
         "mean": LabelledArray("draw", of_draws.mean(1), "weight^2", words["mean"]),
         "mean_theory": LabelledArray((), np.array(law.mean), "weight^2", words["mean"]),
@@ -179,8 +183,9 @@ def _growths(steps: int, draws: int) -> dict[str, LabelledArray]:
                 records=[NEAR_ZERO],
                 generator=stream("collapse", "near zero", name, str(ratio)),
             )
-            growth = np.log(np.abs(outgoing[0]) / TINY).reshape(draws, -1).mean(1)
-            measured[row, column] = growth / NEAR_ZERO / alone
+            grown = np.log(np.abs(outgoing[0]) / TINY)
+            of_draws = grown.reshape(draws, -1).mean(1)
+            measured[row, column] = of_draws / NEAR_ZERO / alone
     words = "growth of the logarithm of weights near zero, over that without noise"
     axes = ("data", "temperature")
     return {

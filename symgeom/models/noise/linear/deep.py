@@ -27,6 +27,7 @@ from functools import reduce
 
 import torch
 from torch import Tensor
+from torch.linalg import matrix_norm
 
 from symgeom.models.noise.linear.roots import roots
 
@@ -105,14 +106,17 @@ def pair_imbalances(layers: Sequence[Tensor], inputs: Tensor, noise: Tensor) -> 
     """
     imbalances = []
     for number in range(len(layers) - 1):
+        layer = layers[number]
+        following = layers[number + 1]
         before = _product(layers[:number], inputs.shape[-1], inputs.dtype)
-        after = _product(layers[number + 2 :], layers[number + 1].shape[-2], inputs.dtype)
+        after = _product(layers[number + 2 :], following.shape[-2], inputs.dtype)
         of_inputs = before @ inputs @ before.mT
         of_noise = after.mT @ noise @ after
-        upper = layers[number + 1].mT @ (of_inputs.trace() * of_noise) @ layers[number + 1]
-        lower = layers[number] @ (of_noise.trace() * of_inputs) @ layers[number].mT
-        difference = torch.linalg.matrix_norm(upper - lower)
-        imbalances.append(difference / torch.linalg.matrix_norm(upper + lower))
+        upper = of_inputs.trace() * following.mT @ of_noise @ following
+        lower = of_noise.trace() * layer @ of_inputs @ layer.mT
+        difference = matrix_norm(upper - lower)
+        both = matrix_norm(upper + lower)
+        imbalances.append(difference / both)
     return torch.stack(imbalances)
 
 
@@ -123,12 +127,16 @@ def _layers(
     of_inputs, of_noise = traces
     input_root, input_inverse = roots(inputs)
     noise_root, noise_inverse = roots(noise)
-    left, singular, right = torch.linalg.svd(noise_root @ target @ input_root, full_matrices=False)
-    middle = (singular.sum() / (of_inputs * of_noise).sqrt()) ** (1 / depth)
+    whitened = noise_root @ target @ input_root
+    left, singular, right = torch.linalg.svd(whitened, full_matrices=False)
+    scale = (of_inputs * of_noise).sqrt()
+    middle = (singular.sum() / scale) ** (1 / depth)
     share = singular * middle ** (2 - depth)
     tilt = (of_inputs / of_noise).sqrt()
-    first = ((share * tilt).sqrt()[:, None] * right) @ input_inverse
-    last = noise_inverse @ (left * (share / tilt).sqrt())
+    incoming = (share * tilt).sqrt()
+    outgoing = (share / tilt).sqrt()
+    first = incoming[:, None] * right @ input_inverse
+    last = noise_inverse @ (left * outgoing)
     between = middle * torch.eye(len(singular), dtype=target.dtype)
     return [first, *([between] * (depth - 2)), last]
 
