@@ -4,7 +4,7 @@ An autoencoder of noisy labels, after SGD. Upper row: covariance of the units' i
 noise of the labels seen from the units, both of the first draw, over their largest entry. For the
 linear network theory has them equal. Lower row: two numbers of the likeness at the end, dots are
 draws: cosine of the two matrices, and correlation of their entries beside the diagonal; filled:
-SGD, open: descent without noise, which is the control. The cosine is large whatever the matrices;
+SGD, open: gradient descent without noise, which is the control. The cosine is large whatever the matrices;
 the correlation is small for activations without a symmetry, and negative without noise. After
 figures 6 and 9 of Ziyin et al., which show the matrices alone.
 """
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from symgeom.study.figures.keys import key, mark, note
 from symgeom.study.figures.record import THEORY, Figure, does_experiment
 from symgeom.study.figures.series import dots, spread
 from symgeom.study.figures.style import FAINT, PAGE, ordered_looks, sheet, words
@@ -27,11 +28,13 @@ if TYPE_CHECKING:
 
     from symgeom.study.figures.results import Results
 
-SIDES = {"incoming": "inputs", "outgoing": "noise"}
+SIDES = {"incoming": "inputs\n(covariance)", "outgoing": "noise of labels\n(covariance)"}
 """The two matrices of a column, and what is written beside them."""
 
-NUMBERS = {"cosine": "cosine", "off_diagonal": "off-diag."}
-"""The two numbers of a column, and what is written below them."""
+NUMBERS = {"cosine": "cosine", "off_diagonal": "correlation off the diagonal"}
+"""The two numbers of a column, and what the key says of them."""
+
+LOOKS = ordered_looks(list(NUMBERS.values()))
 
 
 def draw(results: Results) -> Picture:
@@ -52,7 +55,7 @@ def draw(results: Results) -> Picture:
         return words("Nothing to show: no activation was followed.")
     names = [str(name) for name in stage["activation"].values]
     layout = [[f"{row} {name}" for name in names] for row in (*SIDES, "numbers")]
-    figure, panels = sheet(layout, width=PAGE, height=4.2)
+    figure, panels = sheet(layout, width=PAGE, height=4.6)
     for column, name in enumerate(names):
         of_activation = stage.sel(activation=name)
         for side, label in SIDES.items():
@@ -62,6 +65,10 @@ def draw(results: Results) -> Picture:
                 panel.set_ylabel(label)
         panels[f"incoming {name}"].set_title(name)
         _numbers(panels[f"numbers {name}"], of_activation.sel(moment="end"), first=not column)
+    draws = dict.fromkeys(NUMBERS.values(), stage.sizes["draw"])
+    control = mark("o", "gradient descent", fill="none")
+    key(figure, draws, LOOKS, heading="SGD (draws)", lines=False, extra=[control])
+    note(figure, "Matrices over their largest entry: red is positive, blue negative.")
     return figure
 
 
@@ -75,16 +82,13 @@ def _matrix(panel: Axes, matrix: NDArray) -> None:
 
 def _numbers(panel: Axes, stage: xr.Dataset, *, first: bool) -> None:
     """Draw the two numbers of all draws by both methods."""
-    look_of = ordered_looks(list(NUMBERS))
     panel.axhline(0, color=FAINT, linewidth=0.6, zorder=0)
-    places = []
-    for number, name in enumerate(NUMBERS):
+    for number, (name, label) in enumerate(NUMBERS.items()):
         for shift, method in ((-0.18, "SGD"), (0.18, "GD")):
             values = stage[name].sel(descent=method).values
             x = number + shift + spread(len(values), width=0.2)
-            dots(panel, x, values, look_of[name], fill=None if method == "SGD" else "none")
-        places.append(number)
-    panel.set_xticks(places, list(NUMBERS.values()), fontsize=7)
+            dots(panel, x, values, LOOKS[label], fill=None if method == "SGD" else "none")
+    panel.set_xticks([])
     panel.set_xlim(-0.5, len(NUMBERS) - 0.5)
     panel.set_ylim(-1.05, 1.05)
     if first:
