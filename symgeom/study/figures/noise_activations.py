@@ -4,9 +4,9 @@ An autoencoder of noisy labels, after SGD. Upper row: covariance of the units' i
 noise of the labels seen from the units, both of the first draw, over their largest entry. For the
 linear network theory has them equal. Lower row: two numbers of the likeness at the end, dots are
 draws: cosine of the two matrices, and correlation of their entries beside the diagonal; filled:
-SGD, open: gradient descent without noise, which is the control. The cosine is large whatever the matrices;
-the correlation is small for activations without a symmetry, and negative without noise. After
-figures 6 and 9 of Ziyin et al., which show the matrices alone.
+SGD, open: gradient descent without noise, which is the control. The cosine is large whatever the
+matrices; the correlation is small for activations without a symmetry, and negative without noise.
+After figures 6 and 9 of Ziyin et al., which show the matrices alone.
 """
 
 from __future__ import annotations
