@@ -8,6 +8,7 @@ The map, from the ground up; a module imports only from lower floors:
 * ``landscape``: loss and error, paths, barriers, chains, planes, flatness, networks of signs
 * ``models``: models with known theory
 * ``dynamics``: conserved charges, their ledger, moves along the valley, the noise of SGD
+* ``neighbours``: networks with nearly the same function, ensembles of them, their robustness
 * ``learning``: networks, optimizers, training
 * ``store``: labelled arrays on disk
 * ``study``: data sets, stages, claims, figures, the report
