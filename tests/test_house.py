@@ -35,7 +35,7 @@ DOORS = {
 }
 """Where in symgeom/ a library, or a name of one, may be imported."""
 
-FLOORS = 11
+FLOORS = 12
 FUNCTION, MODULE, SCRIPT = 30, 200, 25
 ARGUMENTS = 6
 LINE = 100
