@@ -5,6 +5,7 @@ multiplied by :math:`R_z R_{z'}^{-1}`, which takes every column of :math:`z'` to
 or, where there are more columns than rows, by the matrix :math:`z z'^+` that comes nearest to that.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,6 +23,10 @@ class Carrier(Protocol):
     def condition(self) -> float:
         """The condition number of what is inverted."""
 
+    @property
+    def growth(self) -> float:
+        """How much rounding may grow in what is carried; infinite where nothing is exact."""
+
     def carry(self, rows: Tensor) -> Tensor:
         """Multiply weights (row, d) by the matrix that takes what is read now to what was read."""
 
@@ -37,6 +42,11 @@ class Basis:
     def condition(self) -> float:
         """The condition number of the basis that the present vectors begin."""
         return self.after.condition()
+
+    @property
+    def growth(self) -> float:
+        """The product of the condition numbers of both bases."""
+        return self.before.condition() * self.after.condition()
 
     def carry(self, rows: Tensor) -> Tensor:
         """Multiply by one basis and the inverse of the other."""
@@ -54,6 +64,11 @@ class Fit:
     def condition(self) -> float:
         """The condition number of the present vectors."""
         return condition_of(self.after)
+
+    @property
+    def growth(self) -> float:
+        """Infinity."""
+        return math.inf
 
     def carry(self, rows: Tensor) -> Tensor:
         """Multiply by the past vectors and the pseudo-inverse of the present ones."""
@@ -107,20 +122,23 @@ def carrier(reading: Reading, before: Tensor, after: Tensor, *, least_squares: b
         return Fit(before, after)
     if count > size:
         _refuse_large(reading, size, count)
-    bases = []
-    for when, columns in (("", before), (" after the mixing", after)):
-        basis = complete(columns)
-        if not basis.is_basis():
-            _refuse_dependent(reading, columns, when)
-        bases.append(basis)
-    return Basis(*bases)
+    basis = complete(before)
+    if not basis.is_basis():
+        _refuse_dependent(reading, before, "", "Take other samples.")
+    mixed = complete(after)
+    if not mixed.is_basis():
+        advice = "Mix less, or take other samples."
+        _refuse_dependent(reading, after, " after the mixing", advice)
+    return Basis(basis, mixed)
 
 
 def _refuse_large(reading: Reading, size: int, count: int) -> None:
     """Say that a batch is too large."""
     samples = len(reading.samples)
     most = size * samples // count
-    advice = f"Give at most {most} samples" if most else "Choose a group that is read at one place"
+    advice = (
+        f"Give at most {most} samples" if most else "Choose a group that is read at fewer positions"
+    )
     raise SymgeomError(
         f"Cannot mix the units of group '{reading.group}' exactly on {samples} samples: of them "
         f"layer '{reading.layer}' reads {count} vectors of length {size}. {advice}, or ask for "
@@ -128,7 +146,7 @@ def _refuse_large(reading: Reading, size: int, count: int) -> None:
     )
 
 
-def _refuse_dependent(reading: Reading, columns: Tensor, when: str) -> None:
+def _refuse_dependent(reading: Reading, columns: Tensor, when: str, advice: str) -> None:
     """Say which samples a layer above cannot tell apart."""
     what = f"Cannot mix the units of group '{reading.group}' on this batch:"
     lengths = torch.linalg.vector_norm(columns, dim=0)
@@ -137,7 +155,7 @@ def _refuse_dependent(reading: Reading, columns: Tensor, when: str) -> None:
         raise SymgeomError(
             f"{what}{when} the activation vanishes on samples {vanishing[:3]} (all that layer "
             f"'{reading.layer}' reads of them somewhere is 0), and no basis begins with zero. "
-            "Leave these samples out."
+            f"{advice}"
         )
     directions = columns / lengths
     cosines = (directions.T @ directions).triu(1)
@@ -147,12 +165,12 @@ def _refuse_dependent(reading: Reading, columns: Tensor, when: str) -> None:
         raise SymgeomError(
             f"{what}{when} layer '{reading.layer}' reads the same direction of samples "
             f"{_samples_of(reading, pair, len(lengths))}, so that the activations of the batch "
-            "have no full rank. Leave repeated samples out."
+            f"have no full rank. {advice}"
         )
     rank = int(torch.linalg.matrix_rank(columns))
     raise SymgeomError(
         f"{what}{when} the {len(lengths)} vectors that layer '{reading.layer}' reads have rank "
-        f"{rank}, so that they begin no basis. Give a smaller batch, or other samples."
+        f"{rank}, so that they begin no basis. {advice}"
     )
 
 

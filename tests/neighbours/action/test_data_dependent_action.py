@@ -287,7 +287,7 @@ def test_unknown_groups_are_answered_with_the_nearest():
     case = perceptron(*WIDTHS)
     near = "Cannot mix units of 'hiden1': the spec has no such group; did you mean 'hidden1'?"
     refused(near.replace("?", r"\?"), case, {"hiden1": mixing()}, samples(2))
-    far = r"Cannot mix units of 'x': the spec has no such group; It has \['hidden1', 'hidden2', 'he"
+    far = r"Cannot mix units of 'x': the spec has no such group; it has \['hidden1', 'hidden2', 'he"
     refused(far, case, {"x": mixing()}, samples(2))
 
 
@@ -365,11 +365,14 @@ def test_an_activation_that_vanishes_on_the_batch_is_refused():
     case.params["0.weight"] *= 0.1
     sentence = (
         "Cannot mix the units of group 'hidden1' on this batch: after the mixing the activation "
-        r"vanishes on samples \[5\] \(all that layer '2' reads of them somewhere is 0\)"
+        r"vanishes on samples \[5\] \(all that layer '2' reads of them somewhere is 0\), and no "
+        "basis begins with zero. Mix less, or take other samples."
     )
-    refused(sentence, case, {"hidden1": minus}, torch.tensor([5]))
+    index = torch.tensor([5])
+    refused(sentence, case, {"hidden1": minus}, index)
     case.params["0.bias"] -= 200.0
-    refused(sentence.replace("after the mixing ", ""), case, {"hidden1": minus}, torch.tensor([5]))
+    before = sentence.replace("after the mixing ", "").replace("Mix less, or take", "Take")
+    refused(before, case, {"hidden1": minus}, index)
 
 
 def test_units_that_are_read_where_the_spec_does_not_say_it_are_refused():
