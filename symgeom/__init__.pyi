@@ -128,6 +128,7 @@ from .dynamics.noise import noise_force_of_batches as noise_force_of_batches
 from .neighbours.action import DataDependentMove as DataDependentMove
 from .neighbours.action import completed as completed
 from .neighbours.action import data_dependent_action as data_dependent_action
+from .neighbours.action import exact_batch_size as exact_batch_size
 from .neighbours.action import random_mixing as random_mixing
 
 # learning

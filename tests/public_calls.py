@@ -164,6 +164,9 @@ CALLS = {
         draws=2,
         rise=0.1,
     ),
+    "exact_batch_size": call(
+        symgeom.exact_batch_size, spec=SPEC, problem=PROBLEM, params=A, name="hidden1"
+    ),
     "find_translations": call(
         symgeom.find_translations, "generator", loss=PROBLEM.loss, params=A, draws=2
     ),

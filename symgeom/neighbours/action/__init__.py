@@ -1,5 +1,6 @@
 """The data-dependent action: any matrix mixes the units of a layer, exactly on a batch."""
 
+from symgeom.neighbours.action.capacity import exact_batch_size
 from symgeom.neighbours.action.completion import completed
 from symgeom.neighbours.action.layers import mixable_groups
 from symgeom.neighbours.action.mixing import random_mixing
@@ -9,6 +10,7 @@ __all__ = [
     "DataDependentMove",
     "completed",
     "data_dependent_action",
+    "exact_batch_size",
     "mixable_groups",
     "random_mixing",
 ]

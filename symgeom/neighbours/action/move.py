@@ -68,6 +68,8 @@ class DataDependentMove:
     condition : mapping of str to float
         For each group, the condition number of the basis that the mixed activations begin: rounding
         on the batch grows with it, and so does the change elsewhere.
+    exact : bool
+        Whether the batch was small enough for the outputs on it to stay, to rounding.
     spec : SymmetrySpec
         The architecture.
     start : Parameters
@@ -81,6 +83,7 @@ class DataDependentMove:
     params: Parameters
     residual: float
     condition: Mapping[str, float]
+    exact: bool
     spec: SymmetrySpec = field(repr=False)
     start: Parameters = field(repr=False)
     problem: Problem = field(repr=False)
@@ -130,9 +133,15 @@ class DataDependentMove:
         Raises
         ------
         SymgeomError
-            If several groups were moved, whose bounds do not add up, or the slope is negative.
+            If several groups were moved, whose bounds do not add up, the outputs on the batch were
+            fitted only, or the slope is negative.
         """
         check_range(slope, "the slope of an activation", least=0)
+        if not self.exact:
+            raise SymgeomError(
+                "Cannot bound the change of a move by least squares: already on the batch the "
+                f"outputs change by {self.residual:.2g} of their size. Move on a smaller batch."
+            )
         if len(self.condition) != 1:
             raise SymgeomError(
                 f"Cannot bound the change of a move of {len(self.condition)} groups "
@@ -226,8 +235,16 @@ def data_dependent_action(
         )
     network = cast(mixer.theta, precision(params))
     batch = problem.subset(numbers)
-    residual = _largest_change(batch, params, network)
-    return DataDependentMove(network, residual, mixer.condition, spec, params, problem, numbers)
+    return DataDependentMove(
+        params=network,
+        residual=_largest_change(batch, params, network),
+        condition=mixer.condition,
+        exact=mixer.growth < math.inf,
+        spec=spec,
+        start=params,
+        problem=problem,
+        index=numbers,
+    )
 
 
 class _Mixer:

@@ -192,6 +192,11 @@ def test_a_batch_larger_than_the_width_is_fitted_if_asked_for():
     change = case.problem.outputs(move.params)[:count] - outputs
     assert move.residual == pytest.approx(float(change.abs().max() / outputs.abs().max()))
     assert move.residual > 1e-3
+    assert not move.exact
+    with pytest.raises(
+        SymgeomError, match="^Cannot bound the change of a move by least squares: already on the b"
+    ):
+        move.lipschitz_bound(torch.ones(1))
 
 
 def test_least_squares_on_a_small_batch_is_the_exact_move():
@@ -199,6 +204,7 @@ def test_least_squares_on_a_small_batch_is_the_exact_move():
     exact = case.move({"hidden1": mixing()}, samples(5))
     fitted = case.move({"hidden1": mixing()}, samples(5), least_squares=True)
     assert differ(exact.params, fitted.params) == 0
+    assert fitted.exact
 
 
 def test_the_lipschitz_bound_is_never_violated():

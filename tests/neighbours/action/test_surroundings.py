@@ -14,6 +14,7 @@ from symgeom.landscape.problem import Problem
 from symgeom.neighbours.action import (
     DataDependentMove,
     data_dependent_action,
+    exact_batch_size,
     mixable_groups,
     random_mixing,
 )
@@ -130,9 +131,24 @@ def test_outputs_on_the_batch_stay(cases: dict[str, Case], network: str, group: 
 
 @pytest.mark.parametrize(("network", "group", "count"), MOVES)
 def test_one_sample_more_is_too_many(cases: dict[str, Case], network: str, group: str, count: int):
+    case = cases[network]
+    assert exact_batch_size(case.spec, case.problem, case.params, group) == count
     sentence = f"Cannot mix the units of group '{group}' exactly on {count + 1} samples"
     with pytest.raises(SymgeomError, match=f"^{sentence}.* Give at most {count} samples"):
-        cases[network].move(group, count + 1)
+        case.move(group, count + 1)
+
+
+def test_the_groups_of_a_transformer_move_together(cases: dict[str, Case]):
+    """The residual stream, the heads and the perceptron, whose layers write and read each other."""
+    case = cases["transformer"]
+    elements = {}
+    for seed, name in enumerate(("hidden1", "hidden2", "hidden3")):
+        size = case.spec[name].size
+        elements[name] = random_mixing(size, 0.3, generator=stream("mixing", seed))
+    move = data_dependent_action(
+        case.spec, case.problem, case.params, elements, index=torch.tensor([7])
+    )
+    assert move.residual < ROUNDING
 
 
 @pytest.mark.parametrize("network", ["lenet", "transformer"])
@@ -193,8 +209,10 @@ def test_pictures_that_are_read_at_many_positions_are_too_much(cases: dict[str, 
         "Cannot mix the units of group 'hidden1' exactly on 1 samples: of them layer '3' reads 16 "
         "vectors of length 3. Choose a group that is read at fewer positions, or ask for least"
     )
+    case = cases["lenet"]
+    assert exact_batch_size(case.spec, case.problem, case.params, "hidden1") == 0
     with pytest.raises(SymgeomError, match=f"^{sentence}"):
-        cases["lenet"].move("hidden1", 1)
+        case.move("hidden1", 1)
 
 
 @pytest.mark.parametrize(
