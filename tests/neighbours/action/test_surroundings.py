@@ -53,6 +53,12 @@ def gated() -> nn.Module:
     )
 
 
+def encoder() -> nn.Module:
+    """Return the transformer layer of torch, which normalises last, and a head."""
+    layer = nn.TransformerEncoderLayer(8, 2, 12, batch_first=True, activation="gelu")
+    return nn.Sequential(nn.Linear(3, 8), layer, nn.Flatten(), nn.Linear(40, 2))
+
+
 def pooled(padding_mode: str = "zeros") -> nn.Module:
     """Return convolutions whose last channels are averaged before the head."""
     return nn.Sequential(
@@ -72,6 +78,7 @@ NETWORKS = {
     "pooled": (pooled, (1, 6, 6)),
     "one dimension": (ARCHITECTURES["one dimension"][0], (2, 8)),
     "transformer": (transformer, (5, 3)),
+    "encoder": (encoder, (5, 3)),
     "gated": (gated, (3,)),
     "depthwise": (ARCHITECTURES["depthwise"][0], (1, 6, 6)),
     "grouped": (ARCHITECTURES["grouped"][0], (1, 6, 6)),
@@ -115,6 +122,7 @@ MOVES = [
     ("transformer", "hidden3", 2),  # ten units, at five tokens of a sample
     ("transformer", "hidden2", 1),  # the heads of the attention
     ("transformer", "hidden1", 1),  # the residual stream
+    ("encoder", "hidden3", 2),
     ("gated", "hidden1", 8),
 ]
 
