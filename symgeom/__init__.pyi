@@ -130,6 +130,12 @@ from .neighbours.action import completed as completed
 from .neighbours.action import data_dependent_action as data_dependent_action
 from .neighbours.action import exact_batch_size as exact_batch_size
 from .neighbours.action import random_mixing as random_mixing
+from .neighbours.ensembles import EnsembleMaterial as EnsembleMaterial
+from .neighbours.ensembles import EnsembleScores as EnsembleScores
+from .neighbours.ensembles import ensemble_members as ensemble_members
+from .neighbours.ensembles import ensemble_scores as ensemble_scores
+from .neighbours.ensembles import mean_prediction as mean_prediction
+from .neighbours.ensembles import member_log_probabilities as member_log_probabilities
 
 # learning
 from .learning.networks.initial_charges import charge_moments as charge_moments
