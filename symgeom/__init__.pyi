@@ -124,6 +124,13 @@ from .dynamics.rotation import angular_momentum as angular_momentum
 from .dynamics.noise import equilibrium_of_force as equilibrium_of_force
 from .dynamics.noise import noise_force_of_batches as noise_force_of_batches
 
+# neighbours
+from .neighbours.robustness import Attack as Attack
+from .neighbours.robustness import DataRange as DataRange
+from .neighbours.robustness import RobustError as RobustError
+from .neighbours.robustness import predictor as predictor
+from .neighbours.robustness import robust_error as robust_error
+
 # learning
 from .learning.networks.initial_charges import charge_moments as charge_moments
 from .learning.optimizers import Method as Method

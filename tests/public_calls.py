@@ -266,6 +266,7 @@ CALLS = {
     "parameters": call(symgeom.parameters, module=MODULE),
     "profile": call(symgeom.profile, problem=PROBLEM, path=LINE, t=T, at_once=1, values="both"),
     "random_element": call(symgeom.random_element, "generator", spec=SPEC, spread=0.5),
+    "predictor": call(symgeom.predictor, problem=PROBLEM, members=stack([A, B])),
     "recompute_statistics": call(
         symgeom.recompute_statistics,
         module=NORMED,
@@ -289,6 +290,15 @@ CALLS = {
         ends=(A, B),
         t=0.5,
         inputs=INPUTS,
+    ),
+    "robust_error": call(
+        symgeom.robust_error,
+        "generator",
+        predictor=symgeom.predictor(PROBLEM, stack([A, B])),
+        inputs=INPUTS,
+        targets=TARGETS,
+        attack=symgeom.Attack("pgd", 0.1, symgeom.DataRange.observed(INPUTS), steps=2),
+        source=symgeom.predictor(PROBLEM, stack([C])),
     ),
     "sharpness": call(
         symgeom.sharpness,
@@ -379,5 +389,9 @@ CALLS = {
         weight_decay=0.0,
         equivariant=True,
     ),
+    "Attack": call(
+        symgeom.Attack, kind="pgd", budget=0.1, data_range=symgeom.DataRange(), steps=2, restarts=2
+    ),
+    "DataRange": call(symgeom.DataRange, low=(0.0,), high=(1.0,)),
     "HammingPath": call(symgeom.HammingPath, start=SIGNS, end=SIGNS, order={}),
 }
