@@ -33,11 +33,11 @@ class Attack:
     data_range : DataRange
         Where inputs lie.
     steps : int
-        Steps from every start (``"fgsm"`` has one, ``"noise"`` none).
+        Steps from every start; ``"fgsm"`` has one, ``"noise"`` none.
     restarts : int
-        Random starts; the worst point of all counts (``"fgsm"`` has none).
+        Random starts, the worst point of all of which counts; ``"fgsm"`` has none.
     chunk : int
-        Samples that are predicted at once; it changes nothing but time and memory.
+        Samples whose gradients are formed at once; it changes nothing but time and memory.
 
     Examples
     --------
@@ -50,7 +50,7 @@ class Attack:
     data_range: DataRange
     steps: int = 20
     restarts: int = 1
-    chunk: int = 256
+    chunk: int = 128
 
     def __post_init__(self) -> None:
         check_attributes(self)
@@ -73,9 +73,8 @@ class RobustError:
         Which samples these are.
     inputs : Tensor, shape (sample, ...)
         What the attack made of the samples: of the points that it looked at, the worst.
-    looks : int
-        Predictions of a sample that the attack asked for, the clean ones included, over the number
-        of samples: what it cost.
+    looks : float
+        Predictions that the attack asked for, over the number of samples: what it cost.
     """
 
     clean: Tensor
