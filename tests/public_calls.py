@@ -133,6 +133,12 @@ CALLS = {
     ),
     "completed": call(symgeom.completed, vectors=INPUTS.T[:, :2]),
     "compose": call(symgeom.compose, spec=SPEC, second=ELEMENT, first=ELEMENT),
+    "corrupt": call(
+        symgeom.corrupt,
+        "generator",
+        inputs=INPUTS,
+        corruption=symgeom.Corruption("gaussian_noise", 3, symgeom.DataRange.observed(INPUTS)),
+    ),
     "count_laws": call(
         symgeom.count_laws, "generator", module=MODULE, params=A, inputs=INPUTS, spec=SPEC
     ),
@@ -292,6 +298,7 @@ CALLS = {
     "profile": call(symgeom.profile, problem=PROBLEM, path=LINE, t=T, at_once=1, values="both"),
     "random_element": call(symgeom.random_element, "generator", spec=SPEC, spread=0.5),
     "random_mixing": call(symgeom.random_mixing, "generator", size=5, scale=0.1),
+    "predictor": call(symgeom.predictor, problem=PROBLEM, members=stack([A, B])),
     "recompute_statistics": call(
         symgeom.recompute_statistics,
         module=NORMED,
@@ -315,6 +322,15 @@ CALLS = {
         ends=(A, B),
         t=0.5,
         inputs=INPUTS,
+    ),
+    "robust_error": call(
+        symgeom.robust_error,
+        "generator",
+        predictor=symgeom.predictor(PROBLEM, stack([A, B])),
+        inputs=INPUTS,
+        targets=TARGETS,
+        attack=symgeom.Attack("pgd", 0.1, symgeom.DataRange.observed(INPUTS), steps=2),
+        source=symgeom.predictor(PROBLEM, stack([C])),
     ),
     "sharpness": call(
         symgeom.sharpness,
@@ -414,5 +430,12 @@ CALLS = {
         weight_decay=0.0,
         equivariant=True,
     ),
+    "Attack": call(
+        symgeom.Attack, kind="pgd", budget=0.1, data_range=symgeom.DataRange(), steps=2, restarts=2
+    ),
+    "Corruption": call(
+        symgeom.Corruption, kind="contrast", severity=3, data_range=symgeom.DataRange()
+    ),
+    "DataRange": call(symgeom.DataRange, low=(0.0,), high=(1.0,)),
     "HammingPath": call(symgeom.HammingPath, start=SIGNS, end=SIGNS, order={}),
 }
