@@ -1,8 +1,12 @@
 """The bounded search for the best point of an orbit, by L-BFGS-B with exact gradients.
 
+The largest value of a convex function lies in a corner of the bounds; there the search goes first,
+by the slopes alone, and L-BFGS-B finds no way on, or finds it.
+
 References
 ----------
-Zhu, Byrd, Lu, Nocedal, "Algorithm 778: L-BFGS-B" (1997), as scipy has it.
+Journée, Nesterov, Richtárik, Sepulchre, "Generalized power method for sparse principal component
+analysis" (0811.4724), section 2: convex functions are maximised by following slopes. Zhu, Byrd, Lu, Nocedal, "Algorithm 778: L-BFGS-B" (1997), as scipy has it.
 """
 
 import math
@@ -25,8 +29,14 @@ There are many of them, each in a corner. The larger the bound, the more one lay
 start where each layer is small, and its gradient large.
 """
 
-TOLERANCE = 1e-13
-"""Relative gain, and slope, below which the search ends."""
+CORNERS = 50
+"""Most corners that a search for the largest looks at before."""
+
+GAIN = 1e-9
+"""Relative gain of one step below which a search ends."""
+
+SLOPE = 1e-7
+"""Relative gain per unit of a coordinate below which it is at rest."""
 
 MEMORY = 20
 """Pairs of steps and changes of slope that the search remembers."""
@@ -93,7 +103,7 @@ def search(orbit: Orbit, objective: Objective, *, bound: float, evaluations: int
         (slope,) = torch.autograd.grad(value, coordinates)
         return float(value.detach()), slope.numpy()
 
-    options = {"maxfun": evaluations, "ftol": TOLERANCE, "gtol": TOLERANCE, "maxcor": MEMORY}
+    options = {"maxfun": evaluations, "ftol": GAIN, "gtol": SLOPE, "maxcor": MEMORY}
     limits = [(-bound, bound)] * orbit.dimension
     best = Best(origin, before, before, 0, 1, True)
     for start in _starts(orbit, objective, bound, cost):
@@ -109,12 +119,26 @@ def search(orbit: Orbit, objective: Objective, *, bound: float, evaluations: int
 
 
 def _starts(orbit: Orbit, objective: Objective, bound: float, cost: Cost) -> list[Point]:
-    """Return where searches start; coordinates that change nothing stay at the origin."""
+    """Return where searches start."""
     if not objective.largest:
         return [np.zeros(orbit.dimension)]
-    starts = []
-    for way in orbit.ways():
-        start = START * bound * way.numpy()
-        _, slope = cost(start)
-        starts.append(np.where(slope == 0, 0.0, start))
-    return starts
+    starts = [_corner(START * bound * way.numpy(), bound, cost) for way in orbit.ways()]
+    distinct = {tuple(start): start for start in starts}
+    return list(distinct.values())
+
+
+def _corner(point: Point, bound: float, cost: Cost) -> Point:
+    """Go from corner to corner, always to the best one of the slope, while there is a gain.
+
+    A convex function is above its slopes, so that every step but the last has one. Coordinates that
+    change nothing stay at the origin.
+    """
+    value, slope = cost(point)
+    for _ in range(CORNERS):
+        corner = -bound * np.sign(slope)
+        value_there, slope = cost(corner)
+        if value_there >= value:
+            return point
+        point = corner
+        value = value_there
+    return point

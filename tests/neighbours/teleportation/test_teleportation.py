@@ -188,7 +188,7 @@ def test_without_a_bound_in_the_way_flattest_is_the_named_point_of_the_orbit():
     expected, _ = move_to_point(spec, problem, params, "flattest")
     assert moved.verdict == "inside"
     for name, tensor in expected.items():
-        torch.testing.assert_close(moved.parameters[name], tensor, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(moved.parameters[name], tensor, rtol=1e-3, atol=1e-5)
 
 
 def test_mixed_units_are_flattest_where_the_geometric_mean_leads():
