@@ -32,10 +32,10 @@ start where each layer is small, and its gradient large.
 CORNERS = 50
 """Most corners that a search for the largest looks at before."""
 
-GAIN = 1e-9
+GAIN = 1e-6
 """Relative gain of one step below which a search ends."""
 
-SLOPE = 1e-7
+SLOPE = 1e-6
 """Relative gain per unit of a coordinate below which it is at rest."""
 
 MEMORY = 20

@@ -246,8 +246,9 @@ def test_bounds_and_ends_are_part_of_the_result(monkeypatch):
     nowhere = teleport(spec, problem, params, "steepest", bound=0.0)
     assert (nowhere.parameters["0.weight"] == params["0.weight"]).all()
     assert nowhere.after == nowhere.before
-    single = teleport(spec, problem.cast(torch.float32), cast(params, torch.float32), "flattest",
-                      bound=1.0)
+    single = teleport(
+        spec, problem.cast(torch.float32), cast(params, torch.float32), "flattest", bound=1.0
+    )
     assert single.parameters["0.weight"].dtype == torch.float32
     assert (single.bound, single.dimension, single.objective) == (1.0, 3, "flattest")
     monkeypatch.setattr(move, "EVALUATIONS", 2)
