@@ -124,6 +124,12 @@ from .dynamics.rotation import angular_momentum as angular_momentum
 from .dynamics.noise import equilibrium_of_force as equilibrium_of_force
 from .dynamics.noise import noise_force_of_batches as noise_force_of_batches
 
+# neighbours
+from .neighbours.action import DataDependentMove as DataDependentMove
+from .neighbours.action import completed as completed
+from .neighbours.action import data_dependent_action as data_dependent_action
+from .neighbours.action import random_mixing as random_mixing
+
 # learning
 from .learning.networks.initial_charges import charge_moments as charge_moments
 from .learning.optimizers import Method as Method
