@@ -60,6 +60,7 @@ EXPERIMENTS = {
     "relu_flow": Experiment("relu_flow", "the path of the charges of ReLU units", FLOW),
     "large_rates": Experiment("large_rates", "a large learning rate, from points of an orbit"),
     "training_on": Experiment("training_on", "digits, from points of an orbit", TRAINED),
+    "teleportation": Experiment("teleportation", "digits, teleported while they train", TRAINED),
     "charge_decay": Experiment("charge_decay", "one hidden weight, whose charge decays"),
     "collapse": Experiment("collapse", "one hidden weight, which may collapse"),
     "warm_up": Experiment("warm_up", "a factorisation of rank one (figure 4)"),
