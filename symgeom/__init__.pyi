@@ -124,7 +124,13 @@ from .dynamics.rotation import angular_momentum as angular_momentum
 from .dynamics.noise import equilibrium_of_force as equilibrium_of_force
 from .dynamics.noise import noise_force_of_batches as noise_force_of_batches
 
-# neighbours
+# neighbours in function space
+from .neighbours.ensembles import EnsembleMaterial as EnsembleMaterial
+from .neighbours.ensembles import EnsembleScores as EnsembleScores
+from .neighbours.ensembles import ensemble_members as ensemble_members
+from .neighbours.ensembles import ensemble_scores as ensemble_scores
+from .neighbours.ensembles import mean_prediction as mean_prediction
+from .neighbours.ensembles import member_log_probabilities as member_log_probabilities
 from .neighbours.robustness import Attack as Attack
 from .neighbours.robustness import DataRange as DataRange
 from .neighbours.robustness import RobustError as RobustError

@@ -22,6 +22,8 @@ TORUS = symgeom.Torus(SPEC)
 NORMED = (
     nn.Sequential(nn.Linear(4, 5), nn.BatchNorm1d(5), nn.ReLU(), nn.Linear(5, 2)).double().eval()
 )
+MATERIAL = symgeom.EnsembleMaterial(TORUS, PROBLEM, [A], count=2)
+PREDICTIONS = symgeom.member_log_probabilities(PROBLEM, stack([A, B]))
 T = torch.linspace(0, 1, 3, dtype=torch.float64)
 
 
@@ -135,6 +137,12 @@ CALLS = {
     ),
     "curve_along": call(symgeom.curve_along, path=LINE, kind="polygonal", bends=1),
     "discover": call(symgeom.discover, module=MODULE, example=INPUTS, within_heads=False),
+    "ensemble_members": call(
+        symgeom.ensemble_members, "generator", kind="linear_orbit", material=MATERIAL
+    ),
+    "ensemble_scores": call(
+        symgeom.ensemble_scores, log_probabilities=PREDICTIONS, targets=TARGETS, bins=5
+    ),
     "equal_units": call(symgeom.equal_units, spec=SPEC, group="hidden1", first=0, second=1, sign=1),
     "equilibrium_of_force": call(
         symgeom.equilibrium_of_force,
@@ -193,6 +201,10 @@ CALLS = {
         amplitudes=[0.1, 0.2],
         draws=2,
         noise="multiplicative",
+    ),
+    "mean_prediction": call(symgeom.mean_prediction, log_probabilities=PREDICTIONS),
+    "member_log_probabilities": call(
+        symgeom.member_log_probabilities, problem=PROBLEM, members=stack([A, B])
     ),
     "move_on_fibre": call(
         symgeom.move_on_fibre,
@@ -351,6 +363,15 @@ CALLS = {
     "Problem.subset": call(PROBLEM.subset, index=torch.tensor([0, 3])),
     "Problem.cast": call(PROBLEM.cast, dtype=torch.float32),
     "Problem.to": call(PROBLEM.to, device="cpu"),
+    "EnsembleMaterial": call(
+        symgeom.EnsembleMaterial,
+        torus=TORUS,
+        problem=PROBLEM,
+        networks=[A],
+        count=2,
+        scale=0.1,
+        groups=("hidden1",),
+    ),
     "LinearPath": call(symgeom.LinearPath, start=A, end=B),
     "GeodesicPath": call(
         symgeom.GeodesicPath, spec=SPEC, start=FLAT_A, end=FLAT_B, bias_in_norm=True

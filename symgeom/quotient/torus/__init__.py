@@ -35,6 +35,7 @@ from symgeom.quotient.torus.coordinates import (
 from symgeom.quotient.torus.distances import Torus, distance_of_angles
 from symgeom.quotient.torus.fixing import fixing_legs
 from symgeom.quotient.torus.membership import check_on_torus
+from symgeom.quotient.torus.simplex import simplex_point
 
 __all__ = [
     "Torus",
@@ -44,6 +45,7 @@ __all__ = [
     "is_bias",
     "rows",
     "shared_entries",
+    "simplex_point",
     "sphere_coordinates",
     "sphere_legs",
     "with_sphere_coordinates",

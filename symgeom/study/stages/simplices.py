@@ -19,14 +19,13 @@ import xarray as xr
 
 from symgeom.ground.types import Parameters, cast
 from symgeom.landscape.problem import Problem
-from symgeom.quotient.torus import Torus, sphere_coordinates, with_sphere_coordinates
+from symgeom.quotient.torus import Torus, simplex_point
 from symgeom.study.cases import Case
 from symgeom.study.gauges import Gauges
 from symgeom.study.labels import Labelled, labelled, names
 from symgeom.study.pairs import Key, Simplex, pairs_of_simplex
 from symgeom.study.progress import progress
 from symgeom.symmetry.group import act
-from symgeom.symmetry.sphere import normalise
 
 NO_VERTEX = -1
 """Stands for a seed where a simplex has fewer vertices than the largest."""
@@ -92,21 +91,10 @@ def barycentre(torus: Torus, networks: Sequence[Parameters]) -> dict[str, torch.
     Returns
     -------
     dict of str to Tensor
-        On every sphere the direction of the mean of the directions, with their mean length; tensors
-        on no sphere are those of the first. In float64.
+        The point of their simplex with equal weights, in float64.
     """
-    double = [cast(network, torch.float64) for network in networks]
-    points: dict[str, list[torch.Tensor]] = {}
-    for network in double:
-        of_network = sphere_coordinates(torus.spec, network, bias_in_norm=torus.bias_in_norm)
-        for name, coordinates in of_network.items():
-            points.setdefault(name, []).append(coordinates)
-    centre = {}
-    for name, of_networks in points.items():
-        vectors = torch.stack(of_networks)
-        length = vectors.norm(dim=-1, keepdim=True).mean(dim=0)
-        centre[name] = length * normalise(normalise(vectors).mean(dim=0))
-    return with_sphere_coordinates(torus.spec, double[0], centre, bias_in_norm=torus.bias_in_norm)
+    count = len(networks)
+    return simplex_point(torus, networks, torch.full((count,), 1 / count, dtype=torch.float64))
 
 
 def _errors(problems: Mapping[str, Problem], network: Parameters) -> list[float]:
