@@ -124,7 +124,11 @@ from .dynamics.rotation import angular_momentum as angular_momentum
 from .dynamics.noise import equilibrium_of_force as equilibrium_of_force
 from .dynamics.noise import noise_force_of_batches as noise_force_of_batches
 
-# neighbours in function space
+# neighbours
+from .neighbours.action import DataDependentMove as DataDependentMove
+from .neighbours.action import completed as completed
+from .neighbours.action import data_dependent_action as data_dependent_action
+from .neighbours.action import random_mixing as random_mixing
 from .neighbours.ensembles import EnsembleMaterial as EnsembleMaterial
 from .neighbours.ensembles import EnsembleScores as EnsembleScores
 from .neighbours.ensembles import ensemble_members as ensemble_members

@@ -131,11 +131,21 @@ CALLS = {
         rule=symgeom.NoisySteps(learning_rate=0.1, batch_size=2),
         steps=10,
     ),
+    "completed": call(symgeom.completed, vectors=INPUTS.T[:, :2]),
     "compose": call(symgeom.compose, spec=SPEC, second=ELEMENT, first=ELEMENT),
     "count_laws": call(
         symgeom.count_laws, "generator", module=MODULE, params=A, inputs=INPUTS, spec=SPEC
     ),
     "curve_along": call(symgeom.curve_along, path=LINE, kind="polygonal", bends=1),
+    "data_dependent_action": call(
+        symgeom.data_dependent_action,
+        spec=SPEC,
+        problem=PROBLEM,
+        params=A,
+        elements={"hidden1": torch.eye(5, dtype=torch.float64) + 0.1},
+        index=torch.arange(2),
+        least_squares=False,
+    ),
     "discover": call(symgeom.discover, module=MODULE, example=INPUTS, within_heads=False),
     "ensemble_members": call(
         symgeom.ensemble_members, "generator", kind="linear_orbit", material=MATERIAL
@@ -279,6 +289,7 @@ CALLS = {
     "profile": call(symgeom.profile, problem=PROBLEM, path=LINE, t=T, at_once=1, values="both"),
     "random_element": call(symgeom.random_element, "generator", spec=SPEC, spread=0.5),
     "predictor": call(symgeom.predictor, problem=PROBLEM, members=stack([A, B])),
+    "random_mixing": call(symgeom.random_mixing, "generator", size=5, scale=0.1),
     "recompute_statistics": call(
         symgeom.recompute_statistics,
         module=NORMED,

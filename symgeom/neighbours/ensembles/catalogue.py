@@ -5,10 +5,15 @@ The first imports are the list: a kind joins by one line among them.
 
 # In the order of tables.
 # isort: off
+from symgeom.neighbours.ensembles.orbit import ORBIT as ORBIT
 from symgeom.neighbours.ensembles.linear_orbit import LINEAR_ORBIT as LINEAR_ORBIT
 from symgeom.neighbours.ensembles.along_geodesic import GEODESIC as GEODESIC
 from symgeom.neighbours.ensembles.in_simplex import SIMPLEX as SIMPLEX
 from symgeom.neighbours.ensembles.independent import INDEPENDENT as INDEPENDENT
+from symgeom.neighbours.ensembles.by_inverse import INVERSE as INVERSE
+from symgeom.neighbours.ensembles.by_shuffling import SHUFFLED as SHUFFLED
+from symgeom.neighbours.ensembles.by_permutation import PERMUTATION as PERMUTATION
+from symgeom.neighbours.ensembles.perturbation import PERTURBATION as PERTURBATION
 # isort: on
 
 import torch

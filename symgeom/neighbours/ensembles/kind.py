@@ -11,8 +11,8 @@ from symgeom.ground.doors import check_attributes
 from symgeom.ground.types import Parameters
 from symgeom.landscape.chain import ChainPlan
 from symgeom.landscape.problem import Problem
+from symgeom.neighbours.action import mixable_groups
 from symgeom.quotient.torus import Torus
-from symgeom.symmetry.spec import UnitGroup
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,11 @@ class EnsembleMaterial:
         How far members of an orbit go: a group element is ``expm(scale * T)``, with entries of
         ``T`` of standard deviation one over the square root of the number of units.
     groups : tuple of str
-        The unit groups that an orbit acts on; by default the last one that preserves the loss.
+        The unit groups that an orbit acts on. By default a data-dependent orbit, and its controls,
+        act on the last one whose units can be mixed, a linear orbit on all.
+    batch : int, optional
+        Samples on which a member of a data-dependent orbit predicts as the network does; each has a
+        batch of its own. By default half as many as there are units.
     plan : ChainPlan
         How bends of chains are trained.
     """
@@ -45,12 +49,16 @@ class EnsembleMaterial:
     count: int = 10
     scale: float = 0.1
     groups: tuple[str, ...] = ()
+    batch: int | None = None
     plan: ChainPlan = field(default_factory=ChainPlan)
 
     def __post_init__(self) -> None:
         check_attributes(self)
         check_range(self.count, "the number of members", least=1)
         check_range(self.scale, "the scale of group elements", least=0)
+        if self.batch is not None:
+            samples = len(self.problem.targets)
+            check_range(self.batch, "the number of samples in a batch", least=1, most=samples)
         for name in self.groups:
             check_choice(name, [group.name for group in self.torus.spec.groups], "unit group")
         if not self.networks:
@@ -65,28 +73,42 @@ class EnsembleMaterial:
         """The single network."""
         return self.networks[0]
 
-    def units(self) -> list[UnitGroup]:
-        """Return the unit groups that an orbit acts on.
+    def units(self) -> tuple[str, ...]:
+        """Return the unit groups that a data-dependent orbit, and its controls, act on.
 
         Returns
         -------
-        list of UnitGroup
-            In the order of the spec.
+        tuple of str
+            Their names.
 
         Raises
         ------
         SymgeomError
-            If no group of the architecture preserves the loss.
+            If no group is asked for, and the network has none whose units can be mixed.
         """
-        groups = [group for group in self.torus.spec.exact().groups if group.permute]
         if self.groups:
-            return [self.torus.spec[name] for name in self.groups]
-        if not groups:
+            return self.groups
+        mixable = mixable_groups(self.torus.spec, self.problem.module)
+        if not mixable:
             raise SymgeomError(
-                "Cannot choose the units that an orbit acts on: no unit group of the spec "
-                "preserves the loss. Name some in groups."
+                "Cannot choose the units that an orbit acts on: no unit group of "
+                f"{[group.name for group in self.torus.spec.groups]} lies between one linear layer "
+                "and others. Take an ensemble that needs no orbit."
             )
-        return groups[-1:]
+        return mixable[-1:]
+
+    def samples(self) -> int:
+        """Return how many samples the batch of every member has.
+
+        Returns
+        -------
+        int
+            What was asked for, or half as many as the smallest moved group has units.
+        """
+        if self.batch is not None:
+            return self.batch
+        smallest = min(self.torus.spec[name].size for name in self.units())
+        return max(1, min(smallest // 2, len(self.problem.targets)))
 
 
 Maker = Callable[[EnsembleMaterial, torch.Generator], dict[str, Tensor]]

@@ -1,9 +1,16 @@
-"""Random directions of given lengths: what a displacement does that knows nothing of symmetry."""
+r"""A control of the orbit: random displacements that are as large as its own.
+
+The source replaces :math:`\pi` by the identity plus a matrix of random numbers of the size of the
+scale; here the lengths are those of the orbit, tensor by tensor, so that nothing but the direction
+differs.
+"""
 
 import torch
 from torch import Tensor
 
 from symgeom.ground.types import Parameters
+from symgeom.neighbours.ensembles.kind import EnsembleKind, EnsembleMaterial
+from symgeom.neighbours.ensembles.orbit import orbit_members
 
 
 def random_displacements(
@@ -46,3 +53,30 @@ def random_displacements(
         displacement = (noise * factor.unsqueeze(1)).reshape(tensor.shape)
         displaced[name] = (network[name].double() + displacement).to(tensor.dtype)
     return displaced
+
+
+def perturbed_members(material: EnsembleMaterial, generator: torch.Generator) -> dict[str, Tensor]:
+    """Return random networks as far from the single network as the members of its orbit are.
+
+    Parameters
+    ----------
+    material : EnsembleMaterial
+        One network.
+    generator : torch.Generator
+        The source of the orbit, and then of the directions.
+
+    Returns
+    -------
+    dict of str to Tensor
+        Stacked members.
+    """
+    members = orbit_members(material, generator)
+    return random_displacements(material.network, members, generator=generator)
+
+
+PERTURBATION = EnsembleKind(
+    "perturbation",
+    title="random displacements",
+    members=perturbed_members,
+    control=True,
+)

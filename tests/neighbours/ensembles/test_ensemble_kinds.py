@@ -9,16 +9,20 @@ from torch import nn
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.randomness import stream
-from symgeom.ground.types import cast, stack, unstack
+from symgeom.ground.types import cast, parameters, stack, unstack
 from symgeom.landscape.problem import Problem
+from symgeom.neighbours.action import data_dependent_action
 from symgeom.neighbours.ensembles import (
     KINDS,
-    EnsembleMaterial,
     ensemble_members,
     mean_prediction,
     member_log_probabilities,
+    orbit,
     random_displacements,
 )
+from symgeom.neighbours.ensembles import EnsembleMaterial as Material
+from symgeom.neighbours.ensembles.orbit import drawn_elements, orbit_moves
+from symgeom.neighbours.ensembles.portions import shared_tensors
 from symgeom.quotient.alignment import align
 from symgeom.quotient.gauge import canonicalise
 from symgeom.quotient.torus import Torus, simplex_point
@@ -49,12 +53,12 @@ def aligned(count: int) -> list[dict[str, torch.Tensor]]:
 VERTICES = aligned(4)
 
 
-def material(networks: int = 1, **options: object) -> EnsembleMaterial:
+def material(networks: int = 1, **options: object) -> Material:
     """Return aligned networks as material."""
-    return EnsembleMaterial(TORUS, PROBLEM, VERTICES[:networks], **options)
+    return Material(TORUS, PROBLEM, VERTICES[:networks], **options)
 
 
-def made(kind: str, ingredients: EnsembleMaterial) -> dict[str, torch.Tensor]:
+def made(kind: str, ingredients: Material) -> dict[str, torch.Tensor]:
     """Return the members of a kind."""
     return ensemble_members(kind, ingredients, generator=stream("members"))
 
@@ -65,7 +69,7 @@ def test_every_kind_gives_stacked_networks_in_the_precision_of_the_networks(name
     for dtype in (torch.float64, torch.float32):
         vertices = [cast(vertex, dtype) for vertex in VERTICES]
         few = vertices[: kind.networks_needed(3)]
-        ingredients = EnsembleMaterial(TORUS, PROBLEM.cast(dtype), few, count=3)
+        ingredients = Material(TORUS, PROBLEM.cast(dtype), few, count=3)
         members = made(name, ingredients)
         assert {tensor.dtype for tensor in members.values()} == {dtype}
         assert {len(tensor) for tensor in members.values()} == {3}
@@ -92,9 +96,7 @@ def test_a_linear_layer_has_an_orbit_of_matrices():
     module = nn.Sequential(nn.Linear(5, 4), nn.Linear(4, 3)).double()
     problem = Problem(module, INPUTS, TARGETS)
     params = {name: tensor.detach() for name, tensor in module.named_parameters()}
-    ingredients = EnsembleMaterial(
-        Torus(discover(module, INPUTS)), problem, [params], count=4, scale=1.0
-    )
+    ingredients = Material(Torus(discover(module, INPUTS)), problem, [params], count=4, scale=1.0)
     members = made("linear_orbit", ingredients)
     predictions = member_log_probabilities(problem, members)
     alone = member_log_probabilities(problem, stack([params]))
@@ -107,7 +109,7 @@ def test_without_continuous_symmetries_there_is_no_linear_orbit():
     problem = Problem(module, INPUTS, TARGETS)
     torus = Torus(discover(module, INPUTS))
     with pytest.raises(SymgeomError, match="needs unit groups with positive scales or matrices"):
-        made("linear_orbit", EnsembleMaterial(torus, problem, [network(*WIDTHS)]))
+        made("linear_orbit", Material(torus, problem, [network(*WIDTHS)]))
 
 
 def test_independent_members_are_the_networks():
@@ -159,6 +161,140 @@ def test_tensors_on_no_sphere_are_means_as_along_the_geodesic():
         torch.testing.assert_close(middle[name], geodesic[name])
 
 
+def outputs(problem: Problem, members: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Return the outputs of every member, one after another."""
+    return torch.stack([problem.outputs(member) for member in unstack(members)])
+
+
+CONTROLS = [name for name, kind in KINDS.items() if kind.control]
+
+
+@pytest.mark.parametrize("groups", [("hidden1",), ("hidden2",), ("hidden1", "hidden2")])
+def test_every_member_of_an_orbit_predicts_as_the_network_on_its_own_batch_only(groups: tuple):
+    ingredients = material(count=4, scale=0.3, groups=groups)
+    moved = outputs(PROBLEM, made("orbit", ingredients))
+    alone = PROBLEM.outputs(VERTICES[0])
+    moves = orbit_moves(ingredients, stream("members"))
+    for move, prediction in zip(moves, moved, strict=True):
+        batch_size = min(SPEC[name].size for name in groups) // 2
+        assert len(move.index) == batch_size
+        torch.testing.assert_close(prediction[move.index], alone[move.index], rtol=0, atol=1e-10)
+        assert (prediction - alone).abs().max() > 0.01
+
+
+def test_a_batch_without_full_rank_is_drawn_again(monkeypatch: pytest.MonkeyPatch):
+    """The matrices stay as they were drawn; a member that no batch allows is refused."""
+    ingredients = material(count=3, scale=0.3)
+    refused = []
+
+    def refusing(*words: object, index: torch.Tensor, **options: object) -> object:
+        if len(refused) % 3 < 2:
+            refused.append(index)
+            raise SymgeomError("no full rank")
+        refused.append(None)
+        return data_dependent_action(*words, index=index, **options)
+
+    monkeypatch.setattr(orbit, "data_dependent_action", refusing)
+    moves = orbit_moves(ingredients, stream("members"))
+    assert len(refused) == 9
+    elements = drawn_elements(ingredients, stream("members"))
+    for move, matrices in zip(moves, elements, strict=True):
+        wanted = matrices["hidden2"] @ VERTICES[0]["2.weight"]
+        torch.testing.assert_close(move.params["2.weight"], wanted)
+    dead = {
+        **VERTICES[0],
+        "2.weight": torch.zeros(6, 8).double(),
+        "2.bias": -torch.ones(6).double(),
+    }
+    monkeypatch.undo()
+    with pytest.raises(SymgeomError, match="the activation vanishes on samples"):
+        made("orbit", Material(TORUS, PROBLEM, [dead]))
+
+
+def test_only_the_layers_around_the_units_differ_by_default():
+    """Those of the last hidden group, so that what comes before runs once for all members."""
+    for name in ("orbit", *CONTROLS):
+        members = made(name, material(count=3))
+        assert shared_tensors(members) == {"0.weight", "0.bias", "4.bias"}
+
+
+@pytest.mark.parametrize("name", ["orbit", *CONTROLS])
+def test_small_elements_do_little_but_for_shuffled_layers(name: str):
+    alone = PROBLEM.outputs(VERTICES[0])
+    changes = []
+    for scale in (1e-3, 1e-6):
+        moved = outputs(PROBLEM, made(name, material(count=3, scale=scale)))
+        changes.append(float((moved - alone).abs().max()))
+    if name == "shuffled":
+        assert min(changes) > 0.1
+    else:
+        assert changes[0] == pytest.approx(1e3 * changes[1], rel=0.05)  # of first order
+
+
+def test_without_activation_inverse_matrices_undo_each_other():
+    """An oracle for what stands above: then both controls are symmetries, at any scale."""
+    module = nn.Sequential(nn.Linear(5, 8), nn.LeakyReLU(1.0), nn.Linear(8, 3)).double()
+    problem = Problem(module, INPUTS, TARGETS)
+    params = {name: tensor.detach() for name, tensor in module.named_parameters()}
+    ingredients = Material(Torus(discover(module, INPUTS)), problem, [params], count=3, scale=1.0)
+    alone = problem.outputs(params)
+    for name in ("inverse", "permutation"):
+        members = made(name, ingredients)
+        same = outputs(problem, members)
+        torch.testing.assert_close(same, alone.expand_as(same), rtol=0, atol=1e-10)
+        assert (members["0.weight"] - params["0.weight"]).abs().amax((1, 2)).min() > 0.1
+
+
+def test_the_inverse_has_the_matrices_of_the_orbit():
+    ingredients = material(count=3, scale=0.5)
+    orbit = made("orbit", ingredients)
+    inverse = made("inverse", ingredients)
+    torch.testing.assert_close(orbit["2.weight"], inverse["2.weight"])
+    elements = drawn_elements(ingredients, stream("members"))
+    matrices = torch.stack([of_member["hidden2"] for of_member in elements])
+    torch.testing.assert_close(orbit["2.weight"], matrices @ VERTICES[0]["2.weight"])
+    torch.testing.assert_close(
+        inverse["4.weight"] @ matrices, VERTICES[0]["4.weight"].expand(3, -1, -1)
+    )
+
+
+def test_shuffled_layers_have_the_columns_of_the_orbit_in_another_order():
+    orbit = made("orbit", material(count=3))
+    shuffled = made("shuffled", material(count=3))
+    assert torch.equal(orbit["2.weight"], shuffled["2.weight"])
+    for before, after in zip(orbit["4.weight"], shuffled["4.weight"], strict=True):
+        columns = {tuple(column) for column in before.T.tolist()}
+        assert columns == {tuple(column) for column in after.T.tolist()}
+        assert not torch.equal(before, after)
+
+
+def test_an_interpolated_permutation_ends_half_way():
+    """Of a network of one row per unit, whose weights are numbers of the units."""
+    numbers = torch.arange(8.0).double()
+    params = {**VERTICES[0], "0.weight": numbers[:, None].expand(8, 5)}
+    ingredients = Material(TORUS, PROBLEM, [params], count=4, scale=1e6, groups=("hidden1",))
+    rows = made("permutation", ingredients)["0.weight"]
+    other = 2 * rows[..., 0] - numbers
+    torch.testing.assert_close(other.sort().values, numbers.expand(4, 8), rtol=0, atol=1e-4)
+    assert len({tuple(row) for row in other.round().tolist()}) == 4
+
+
+def test_batch_norm_is_carried_along_or_refused():
+    module = nn.Sequential(
+        nn.Linear(5, 8), nn.BatchNorm1d(8), nn.LeakyReLU(0.1), nn.Linear(8, 3)
+    ).double()
+    params = parameters(module.eval())
+    torus = Torus(discover(module, INPUTS))
+    carried = Problem(module, INPUTS, TARGETS, batch_norm="carried")
+    recomputed = Problem(module, INPUTS, TARGETS, batch_norm="recompute", training_inputs=INPUTS)
+    for name in ("orbit", *CONTROLS, "linear_orbit"):
+        members = made(name, Material(torus, carried, [params], count=2))
+        assert member_log_probabilities(carried, members).isfinite().all()
+        assert member_log_probabilities(recomputed, members).isfinite().all()
+    with pytest.raises(SymgeomError, match="Cannot move a network on a batch while statistics"):
+        made("orbit", Material(torus, recomputed, [params]))
+
+
 def test_random_displacements_have_the_lengths_of_others_and_no_direction():
     members = made("linear_orbit", material(count=300, scale=0.1, groups=("hidden1",)))
     start = VERTICES[0]
@@ -191,10 +327,17 @@ def test_mistakes_are_named():
         material(scale=-1)
     with pytest.raises(SymgeomError, match="Unknown unit group 'hidden9'"):
         material(groups=("hidden9",))
+    with pytest.raises(SymgeomError, match="as the number of samples in a batch: give a number"):
+        material(batch=41)
+    shallow = nn.Linear(5, 3).double()
+    problem = Problem(shallow, INPUTS, TARGETS)
+    nothing = Material(Torus(discover(shallow, INPUTS)), problem, [parameters(shallow)])
+    with pytest.raises(SymgeomError, match="no unit group of .* lies between one linear layer"):
+        made("orbit", nothing)
     with pytest.raises(SymgeomError, match="Cannot make an ensemble of no network"):
         material(0)
     with pytest.raises(SymgeomError, match="Cannot use these weights in the network"):
-        EnsembleMaterial(TORUS, PROBLEM, [network(5, 3)])
+        Material(TORUS, PROBLEM, [network(5, 3)])
     raw = [network(*WIDTHS, seed=seed) for seed in range(3)]
     with pytest.raises(SymgeomError, match="Cannot compare directions of vertex 0"):
-        made("simplex", EnsembleMaterial(TORUS, PROBLEM, raw, count=2))
+        made("simplex", Material(TORUS, PROBLEM, raw, count=2))
