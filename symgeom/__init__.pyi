@@ -136,8 +136,10 @@ from .neighbours.ensembles import ensemble_scores as ensemble_scores
 from .neighbours.ensembles import mean_prediction as mean_prediction
 from .neighbours.ensembles import member_log_probabilities as member_log_probabilities
 from .neighbours.robustness import Attack as Attack
+from .neighbours.robustness import Corruption as Corruption
 from .neighbours.robustness import DataRange as DataRange
 from .neighbours.robustness import RobustError as RobustError
+from .neighbours.robustness import corrupt as corrupt
 from .neighbours.robustness import predictor as predictor
 from .neighbours.robustness import robust_error as robust_error
 

@@ -133,6 +133,12 @@ CALLS = {
     ),
     "completed": call(symgeom.completed, vectors=INPUTS.T[:, :2]),
     "compose": call(symgeom.compose, spec=SPEC, second=ELEMENT, first=ELEMENT),
+    "corrupt": call(
+        symgeom.corrupt,
+        "generator",
+        inputs=INPUTS,
+        corruption=symgeom.Corruption("gaussian_noise", 3, symgeom.DataRange.observed(INPUTS)),
+    ),
     "count_laws": call(
         symgeom.count_laws, "generator", module=MODULE, params=A, inputs=INPUTS, spec=SPEC
     ),
@@ -423,6 +429,9 @@ CALLS = {
     ),
     "Attack": call(
         symgeom.Attack, kind="pgd", budget=0.1, data_range=symgeom.DataRange(), steps=2, restarts=2
+    ),
+    "Corruption": call(
+        symgeom.Corruption, kind="contrast", severity=3, data_range=symgeom.DataRange()
     ),
     "DataRange": call(symgeom.DataRange, low=(0.0,), high=(1.0,)),
     "HammingPath": call(symgeom.HammingPath, start=SIGNS, end=SIGNS, order={}),

@@ -17,7 +17,7 @@ from symgeom.neighbours.robustness.catalogue import ATTACKS
 from symgeom.neighbours.robustness.chase import Chase, predict
 from symgeom.neighbours.robustness.data_range import DataRange
 from symgeom.neighbours.robustness.kind import Effort
-from symgeom.neighbours.robustness.predicting import Predictor, check_targets
+from symgeom.neighbours.robustness.predicting import Predictor
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +168,16 @@ def check_samples(inputs: Tensor, targets: Tensor) -> None:
     SymgeomError
         If they do not fit.
     """
-    check_targets(targets, "count misclassified samples")
+    if targets.is_floating_point():
+        raise SymgeomError(
+            f"Cannot count misclassified samples: the targets are real numbers ({targets.dtype}), "
+            "as those of a regression. Give classes (int64); there is no error without them."
+        )
+    if targets.ndim != 1 or targets.dtype != torch.int64:
+        raise SymgeomError(
+            f"Cannot count misclassified samples: the targets have shape {tuple(targets.shape)} "
+            f"and type {targets.dtype}. Give one class per sample (int64)."
+        )
     if inputs.ndim < 2 or len(inputs) != len(targets) or len(inputs) == 0:
         raise SymgeomError(
             f"Cannot pair inputs of shape {tuple(inputs.shape)} with {len(targets)} targets: give "

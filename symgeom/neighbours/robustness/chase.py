@@ -8,7 +8,7 @@ therefore never finds less.
 """
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -17,9 +17,6 @@ from symgeom.ground.checks import SymgeomError
 from symgeom.ground.own_code import told
 from symgeom.neighbours.robustness.box import Box
 from symgeom.neighbours.robustness.predicting import Predictor
-
-Objective = Callable[[Tensor, Tensor], Tensor]
-"""From log probabilities (sample, class) and targets to what an attack raises, per sample."""
 
 TOTAL = 1e-3
 """How far from one the probabilities of a sample may add up, for rounding."""
@@ -46,7 +43,7 @@ class Chase:
         self.targets = targets
         self.chunk = chunk
         self.looks = 0
-        self.points = box.centre
+        self.points = box.centre.clone()
         self.margins = torch.full_like(targets, torch.inf, dtype=box.centre.dtype)
         self.look(box.centre)
 
@@ -77,36 +74,56 @@ class Chase:
         self._remember(points, margins_there)
         return margins_there
 
-    def ascent(self, points: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
-        """Look at one point of every sample, and at where an objective rises.
+    def ascent(self, points: Tensor, rivals: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Look at one point of every sample, and at where the loss rises, or a margin falls.
 
         Parameters
         ----------
         points : Tensor, shape (sample, ...)
             Points of the box.
-        objective : callable
-            What the attack raises.
+        rivals : Tensor of int64, shape (sample,), optional
+            Another class of every sample, whose log probability is to pass that of the true one;
+            without them the loss is to rise.
 
         Returns
         -------
         values : Tensor, shape (sample,)
-            The objective.
+            What is to rise.
         gradients : Tensor, shape (sample, ...)
             Its derivative by the inputs of the sample.
         """
         values = []
         gradients = []
         margins_there = []
-        for inputs, targets in self._parts(points):
+        others = [None] * len(points) if rivals is None else rivals.split(self.chunk)
+        for (inputs, targets), other in zip(self._parts(points), others, strict=False):
             with torch.enable_grad():
                 leaves = inputs.detach().requires_grad_()
                 log_probabilities = predict(self.predictor, leaves, targets)
-                value = objective(log_probabilities, targets)
+                value = -_of_classes(log_probabilities, targets)
+                if other is not None:
+                    value = value + _of_classes(log_probabilities, other)
                 gradients.append(_gradient(value.sum(), leaves))
             values.append(value.detach())
             margins_there.append(margins(log_probabilities.detach(), targets))
         self._remember(points, torch.cat(margins_there))
         return torch.cat(values), torch.cat(gradients)
+
+    @torch.no_grad()
+    def rivals(self) -> Tensor:
+        """Return the other classes of every clean sample, the most likely first.
+
+        Returns
+        -------
+        Tensor of int64, shape (sample, class - 1)
+            Classes.
+        """
+        orders = []
+        for inputs, targets in self._parts(self.box.centre):
+            log_probabilities = predict(self.predictor, inputs, targets)
+            others = log_probabilities.scatter(1, targets.unsqueeze(1), -torch.inf)
+            orders.append(others.argsort(1, descending=True)[:, :-1])
+        return torch.cat(orders)
 
     def select(self, index: Tensor) -> "Chase":
         """Return a chase of some samples, which goes on from what was found."""
@@ -136,7 +153,6 @@ class Chase:
         self.looks += len(points)
         worse = margins_there < self.margins
         self.margins = torch.where(worse, margins_there, self.margins)
-        self.points = self.points.clone()
         self.points[worse] = points[worse]
 
     def _parts(self, points: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
@@ -164,10 +180,8 @@ def margins(log_probabilities: Tensor, targets: Tensor) -> Tensor:
     >>> margins(torch.tensor([[0.7, 0.2, 0.1]]).log(), torch.tensor([1]))
     tensor([-1.2528])
     """
-    true = targets.unsqueeze(1)
-    of_true = log_probabilities.gather(1, true).squeeze(1)
-    others = log_probabilities.scatter(1, true, -torch.inf)
-    return of_true - others.amax(1)
+    others = log_probabilities.scatter(1, targets.unsqueeze(1), -torch.inf)
+    return _of_classes(log_probabilities, targets) - others.amax(1)
 
 
 def predict(predictor: Predictor, inputs: Tensor, targets: Tensor) -> Tensor:
@@ -214,6 +228,11 @@ def predict(predictor: Predictor, inputs: Tensor, targets: Tensor) -> Tensor:
             "return log probabilities (log_softmax), of networks that did not diverge."
         )
     return log_probabilities
+
+
+def _of_classes(log_probabilities: Tensor, classes: Tensor) -> Tensor:
+    """Return the log probability of one class of every sample."""
+    return log_probabilities.gather(1, classes.unsqueeze(1)).squeeze(1)
 
 
 def _asked(predictor: Predictor, inputs: Tensor) -> Tensor:

@@ -78,20 +78,22 @@ class DataRange:
         return cls(tuple(low), tuple(high))
 
     @classmethod
-    def observed(cls, inputs: Tensor) -> "DataRange":
+    def observed(cls, *inputs: Tensor) -> "DataRange":
         """Return the least and the largest value of all inputs, for data without levels.
 
         Parameters
         ----------
-        inputs : Tensor, shape (sample, ...)
-            All inputs, of training and of testing.
+        *inputs : Tensor, shape (sample, ...)
+            All inputs that will be used: of training and of testing.
 
         Returns
         -------
         DataRange
             One range for all features.
         """
-        return cls((inputs.min().item(),), (inputs.max().item(),))
+        low = min(samples.min().item() for samples in inputs)
+        high = max(samples.max().item() for samples in inputs)
+        return cls((low,), (high,))
 
     def ends(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Return the ends as tensors that meet inputs on their axis of channels.
@@ -135,8 +137,8 @@ class DataRange:
             raise SymgeomError(
                 f"Cannot use a range of data from {self.low} to {self.high}: {beyond.sum()} of "
                 f"{inputs.numel()} inputs lie outside; all lie from {inputs.min():.6g} to "
-                f"{inputs.max():.6g}. Give the range of these data "
-                "(DataRange.of_levels with the mean and the deviation of their scaling)."
+                f"{inputs.max():.6g}. Give the range of these data: "
+                "DataRange.of_levels with mean and deviation of their scaling, or observed."
             )
 
 

@@ -20,18 +20,12 @@ Madry et al., "Towards deep learning models resistant to adversarial attacks" (1
 """
 
 import torch
-from torch import Tensor
 
 from symgeom.neighbours.robustness.chase import Chase
 from symgeom.neighbours.robustness.kind import AttackKind, Effort
 
 STEP = 0.25
 """The length of a step of PGD, as a share of the budget."""
-
-
-def negative_log_likelihood(log_probabilities: Tensor, targets: Tensor) -> Tensor:
-    """Return the loss of every sample, in nats."""
-    return -log_probabilities.gather(1, targets.unsqueeze(1)).squeeze(1)
 
 
 def one_step(chase: Chase, _effort: Effort, _generator: torch.Generator) -> None:
@@ -43,7 +37,7 @@ def one_step(chase: Chase, _effort: Effort, _generator: torch.Generator) -> None
         What is attacked.
     """
     box = chase.box
-    _, gradients = chase.ascent(box.centre, negative_log_likelihood)
+    _, gradients = chase.ascent(box.centre)
     chase.look(box.nearest(box.centre + box.reach * gradients.sign()))
 
 
@@ -63,7 +57,7 @@ def many_steps(chase: Chase, effort: Effort, generator: torch.Generator) -> None
     for _ in range(effort.restarts):
         points = box.random(generator)
         for _ in range(effort.steps):
-            _, gradients = chase.ascent(points, negative_log_likelihood)
+            _, gradients = chase.ascent(points)
             points = box.nearest(points + STEP * box.reach * gradients.sign())
         chase.look(points)
 
