@@ -34,14 +34,17 @@ from symgeom.neighbours.ensembles import (
     member_log_probabilities,
 )
 from symgeom.neighbours.robustness import (
+    CORRUPTIONS,
     Attack,
+    Corruption,
     DataRange,
     Predictor,
     RobustError,
+    corrupt,
+    misclassified_samples,
     predictor,
     robust_error,
 )
-from symgeom.neighbours.robustness.attack import misclassified_samples
 from symgeom.study.cases import Case
 from symgeom.study.gauges import Gauges
 from symgeom.study.labels import MINIMUM, Labelled, as_attributes, labelled, minima_dataset, names
@@ -77,6 +80,7 @@ OTHERS = {
     ),
     "attacked_error": ("1", "error of the mean prediction on the samples that are attacked, clean"),
     "robust_error": ("1", "the same under attack"),
+    "corrupted_error": ("1", "the same on corrupted samples"),
 }
 """Units and meanings of everything else."""
 
@@ -90,6 +94,7 @@ DIMS = {
     "distance": ("scale",),
     "attacked_error": (),
     "robust_error": ("attack", "budget", "aim"),
+    "corrupted_error": ("corruption", "severity"),
     **dict.fromkeys(SCORES, ("scale",)),
 }
 """The axes of every variable after arm, seed and kind."""
@@ -288,6 +293,8 @@ class Bench:
         The landscape of the test samples that are predicted, and of those that are attacked.
     attacks : list of Attack
         Every kind of attack at every budget.
+    corruptions : list of Corruption
+        Every kind of corruption that the samples allow, at every severity.
     options : mapping
         The section ``neighbours`` of the configuration.
     """
@@ -295,6 +302,7 @@ class Bench:
     scored: Problem
     attacked: Problem
     attacks: list[Attack]
+    corruptions: list[Corruption]
     options: Mapping
 
     @classmethod
@@ -315,6 +323,7 @@ class Bench:
         """
         precision = options["precision"]
         data_range = range_of(case)
+        attacked = case.problems(precision, samples=options["attacked"])["test"]
         attacks = []
         for kind in options["attacks"]:
             for budget in budgets_of(options):
@@ -327,12 +336,14 @@ class Bench:
                         restarts=options["restarts"],
                     )
                 )
-        return cls(
-            case.problems(precision, samples=options["samples"])["test"],
-            case.problems(precision, samples=options["attacked"])["test"],
-            attacks,
-            options,
-        )
+        corruptions = []
+        for kind in options["corruptions"]:
+            if CORRUPTIONS[kind].images and attacked.inputs.ndim != 4:
+                continue
+            for severity in options["severities"]:
+                corruptions.append(Corruption(kind, severity, data_range))
+        scored = case.problems(precision, samples=options["samples"])["test"]
+        return cls(scored, attacked, attacks, corruptions, options)
 
     @property
     def labels(self) -> dict[str, list]:
@@ -342,14 +353,19 @@ class Bench:
             "attack": list(self.options["attacks"]),
             "budget": budgets_of(self.options),
             "aim": list(AIMS),
+            "corruption": list(dict.fromkeys(corruption.kind for corruption in self.corruptions)),
+            "severity": list(self.options["severities"]),
         }
 
     @property
     def dims(self) -> dict[str, tuple[str, ...]]:
         """The axes of every variable that is measured, after arm, seed and kind."""
-        if self.attacks:
-            return DIMS
-        return {name: dims for name, dims in DIMS.items() if "attack" not in dims}
+        dims = dict(DIMS)
+        if not self.attacks:
+            del dims["robust_error"]
+        if not self.corruptions:
+            del dims["corrupted_error"]
+        return dims
 
     def coordinates(self, kinds: Sequence[str]) -> Labelled:
         """Return the labels of the axes."""
@@ -360,6 +376,8 @@ class Bench:
             "attack": "kind of attack",
             "budget": "largest change of an input, as a share of the range of the data",
             "aim": "at what an attack is aimed",
+            "corruption": "kind of corruption",
+            "severity": "severity of a corruption, from 1 to 5",
         }
         coordinates = names("kind", kinds, "what the members of an ensemble are")
         coordinates["kind_title"] = labelled("kind", titles, "1", "the same in words")
@@ -441,7 +459,29 @@ class Subject:
         measured = {"attacked_error": clean.double().mean()}
         if errors:
             measured["robust_error"] = torch.stack(errors).reshape(sizes)
-        return measured
+        return measured | self._corrupted(ensemble)
+
+    def _corrupted(self, ensemble: Predictor) -> dict[str, Tensor]:
+        """Measure an ensemble on corrupted samples."""
+        if not self.corrupted:
+            return {}
+        targets = self.bench.attacked.targets
+        errors = []
+        for inputs in self.corrupted:
+            wrong = misclassified_samples(ensemble, inputs, targets, CHUNK)
+            errors.append(wrong.double().mean())
+        sizes = [len(self.bench.labels[dim]) for dim in DIMS["corrupted_error"]]
+        return {"corrupted_error": torch.stack(errors).reshape(sizes)}
+
+    @cached_property
+    def corrupted(self) -> list[Tensor]:
+        """The samples, corrupted in every way; the same of all kinds of ensembles."""
+        changed = []
+        for corruption in self.bench.corruptions:
+            generator = stream("corruption", *self.words, corruption.kind, corruption.severity)
+            inputs = self.bench.attacked.inputs
+            changed.append(corrupt(inputs, corruption, generator=generator))
+        return changed
 
     @cached_property
     def transferred(self) -> list[Tensor]:

@@ -1,6 +1,7 @@
 """Ensembles of the minima of an arm: made of training data, scored on test data."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from tiny_study import SEEDS, TinyStudy
 
 from symgeom.ground.randomness import stream
 from symgeom.neighbours.ensembles import KINDS, EnsembleMaterial, ensemble_members
+from symgeom.neighbours.robustness import ATTACKS, CORRUPTIONS
 from symgeom.study.pairs import ring_runs
 from symgeom.study.planning.configuration import schema
 from symgeom.study.planning.ensembles import VERTICES, pairs_of_ensembles
@@ -28,6 +30,8 @@ OPTIONS = {
     "steps": 2,
     "budget": 0.1,
     "further_budgets": [0.02],
+    "corruptions": ["gaussian_noise", "gaussian_blur", "contrast"],
+    "severities": [1, 5],
     "precision": "float64",
 }
 
@@ -124,12 +128,26 @@ def test_attacks_are_aimed_transferred_and_either(ensembles):
     assert float(robust.mean()) > float(clean.mean())
 
 
+def test_corrupted_samples_are_the_same_of_all_kinds(tiny, ensembles):
+    corrupted = ensembles["corrupted_error"]
+    assert corrupted["corruption"].values.tolist() == ["gaussian_noise", "contrast"]
+    single, orbit = (corrupted.sel(kind=kind) for kind in ("single", "linear_orbit"))
+    np.testing.assert_allclose(single, orbit, atol=1e-12)
+    problem = tiny.case.problems("float64", samples=OPTIONS["attacked"])["test"]
+    mean = problem.inputs.mean(1, keepdim=True)
+    pale = mean + 0.15 * (problem.inputs - mean)
+    outputs = replace(problem, inputs=pale).outputs(tiny.gauges.raw["sgd", 1])
+    wrong = (outputs.argmax(1) != problem.targets).double().mean()
+    found = single.sel(arm="sgd", seed=1, corruption="contrast", severity=5)
+    assert float(found) == pytest.approx(float(wrong))
+
+
 def test_of_other_arms_the_single_minima_are_measured(tiny):
-    options = {**OPTIONS, "chains": tiny.options["chains"], "attacks": []}
+    options = {**OPTIONS, "chains": tiny.options["chains"], "attacks": [], "corruptions": []}
     alone = neighbours.measure(
         tiny.case, tiny.gauges, arm="adam", seeds=SEEDS, with_ensembles=False, options=options
     )
-    assert "robust_error" not in alone
+    assert not {"robust_error", "corrupted_error"} & set(alone)
     assert alone["error"].sel(kind="single").notnull().all()
     assert alone["error"].sel(kind="independent").isnull().all()
     assert alone.attrs["attack"] == ""
@@ -166,6 +184,8 @@ def test_the_range_is_that_of_the_levels_or_of_the_data(tiny, signs):
 def test_kinds_of_the_configuration_are_those_that_there_are():
     section = schema()["properties"]["neighbours"]["properties"]
     assert section["kinds"]["items"]["enum"] == list(KINDS)
+    assert section["attacks"]["items"]["enum"] == list(ATTACKS)
+    assert section["corruptions"]["items"]["enum"] == list(CORRUPTIONS)
     for name, kind in KINDS.items():
         assert VERTICES.get(name, 1) == (kind.networks if kind.aligned else 1)
 
