@@ -5,6 +5,7 @@ from pathlib import Path
 
 from _launch import launch
 
+from symgeom.study.claims.ensemble_table import ensemble_intervals
 from symgeom.study.claims.evaluate import evaluate, evaluate_models
 from symgeom.study.claims.intervals import barrier_intervals
 from symgeom.study.claims.measured import Tolerances
@@ -20,6 +21,7 @@ def main(
     bend_threshold: float,
     claims: str,
     barriers: str,
+    ensembles: str,
     checksums: str,
 ) -> None:
     folder = Path(claims).parent
@@ -33,13 +35,25 @@ def main(
         tolerances=Tolerances(**options["tolerances"]),
     )
     judgements = []
-    rows = []
+    rows_of_barriers = []
+    rows_of_ensembles = []
     for case, measured in study.items():
         paths = measured.stages["paths"]
         judgements += evaluate(measured, level=level, case=case)
-        rows += barrier_intervals(paths, measured.minima, level=level, case=case)
+        rows_of_barriers += barrier_intervals(paths, measured.minima, level=level, case=case)
+        if "neighbours" in measured.stages:
+            neighbours = measured.stages["neighbours"]
+            rows_of_ensembles += ensemble_intervals(
+                neighbours, measured.minima, level=level, case=case
+            )
     judgements += evaluate_models(stores, level=level)
-    write_tables(claims, barriers, judgements, rows, checksums=checksums)
+    write_tables(
+        {"claims": claims, "barriers": barriers, "ensembles": ensembles},
+        judgements,
+        barriers=rows_of_barriers,
+        ensembles=rows_of_ensembles,
+        checksums=checksums,
+    )
 
 
 if __name__ == "__main__":

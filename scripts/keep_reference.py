@@ -17,7 +17,8 @@ def main(*, stores: Mapping, cases: list, command: str, kept: str) -> None:
     folder = Path(kept).parent
     study_folder = Path(stores["claims"]).parent
     keep_tables(folder, study_folder, stores, cases)
-    keep_files(folder, [stores["claims"], stores["barriers"]], stores["provenance"])
+    tables = [stores[name] for name in ("claims", "barriers", "ensembles")]
+    keep_files(folder, tables, stores["provenance"])
     keep_pictures(folder, stores["pictures"])
     write_introduction(kept, stores["provenance"], command=command)
 

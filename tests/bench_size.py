@@ -62,6 +62,7 @@ curvature: {{eigenvalues: 1, eigenvalue_tolerance: 0.2, probes: 0, density_steps
 equilibria: {{samples: 10}}
 orbits: {{samples: 10, eigenvalue_tolerance: 0.1}}
 valleys: null
+neighbours: null
 perceptron: null
 two_layer: null
 noise_models: null

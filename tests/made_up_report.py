@@ -14,12 +14,14 @@ from PIL import Image
 
 from symgeom.ground.sealed_json import write_sealed_json
 from symgeom.store import write_store
+from symgeom.study.claims.ensemble_table import write_ensembles
 from symgeom.study.claims.family import as_family
 from symgeom.study.claims.intervals import write_barriers
 from symgeom.study.claims.record import Judgement, write_claims
 from symgeom.study.figures.catalogue import all_figures
 from symgeom.study.report import writing
 
+TABLES = ("claims", "barriers", "ensembles")
 ROOT = Path(__file__).parents[1]
 STAGES = ("minima", "canonical", "alignments", "chains", "paths", "curvature")
 PICTURE = (
@@ -90,6 +92,16 @@ def barriers() -> list[dict]:
     ]
 
 
+def ensembles() -> list[dict]:
+    words = {"case": "other", "arm": "sgd", "minima": 1, "members": 4, "mean": 0.0123}
+    bounds = {"difference_low": -0.0011, "difference_high": 0.0022}
+    orbit = words | bounds | {"kind": "orbit", "title": "orbit of <data>"}
+    single = words | {"kind": "single", "title": "the minimum alone", "members": 1}
+    single |= {"difference_low": 0.0, "difference_high": 0.0, "score": "error"}
+    scores = [orbit | {"score": name} for name in ("error", "loss", "robust_error")]
+    return [single, *scores]
+
+
 def data() -> xr.Dataset:
     """Return what is stored of a data set, beside images that nobody shall read."""
     words = {"units": "1", "long_name": "made up"}
@@ -154,11 +166,12 @@ def write_inputs(
     write_sealed_json(choice, {"case": "other", "words": "Case other: compared at a loss of 0.1."})
     write_claims(folder / "claims.csv", as_family(claims()))
     write_barriers(folder / "barriers.csv", barriers())
-    tables = [folder / "claims.csv", folder / "barriers.csv"]
+    write_ensembles(folder / "ensembles.csv", ensembles())
+    tables = [folder / f"{name}.csv" for name in TABLES]
     list_checksums(folder / "tables.sha256", tables)
     for rule, seconds in (("train_minima", "12.5"), ("write_report", "1.0")):
         synthetic_study.write_benchmark(folder / "benchmarks" / rule / "one.tsv", seconds, "300.5")
-    stores |= {name: str(folder / f"{name}.csv") for name in ("barriers", "claims")}
+    stores |= {name: str(folder / f"{name}.csv") for name in TABLES}
     stores["choices"] = [str(choice)]
     return stores | {"template": str(ROOT / "workflow/report/report.html.j2")}
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import synthetic_neighbours
 import xarray as xr
 from synthetic_dynamics import GROUPS, SEEDS, equilibria, initialisations, ledgers, orbits, valleys
 from synthetic_landscape import (
@@ -137,7 +138,13 @@ _ALL = (
     curvature,
     maps,
 )
-_ALL += (valleys, initialisations, simplices, orbits)
+
+
+def neighbours(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
+    return synthetic_neighbours.neighbours(random, seeds, arms=sorted(ARMS))
+
+
+_ALL += (valleys, initialisations, simplices, orbits, neighbours)
 STAGES = {stage.__name__: stage for stage in _ALL}
 
 

@@ -43,6 +43,7 @@ perceptron: null
 two_layer: null
 noise_models: null
 valleys: null
+neighbours: null
 """
 FIGURES = ("training", "barriers", "claims")
 KILLS = {"worker": 4, "writer": 4, "snakemake": 3, "group": 3, "beginning": 2}

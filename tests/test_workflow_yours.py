@@ -36,6 +36,7 @@ OWN = (
     "arms",
     "seeds",
     "valleys",
+    "neighbours",
     "perceptron",
     "two_layer",
     "noise_models",

@@ -127,13 +127,13 @@ class Gauges:
             ends["aligned"] = (first, act(self.spec, element, second))
         return ends
 
-    def corners(self, pairs: tuple[Pair, Pair], *, latent: bool) -> list[Parameters]:
-        """Return three networks, the second and third aligned to the first.
+    def corners(self, pairs: Sequence[Pair], *, latent: bool) -> list[Parameters]:
+        """Return some networks, all others aligned to the first.
 
         Parameters
         ----------
-        pairs : tuple of two Pair
-            The first network with the second, and with the third; :meth:`has` both.
+        pairs : sequence of Pair
+            The first network with each of the others; :meth:`has` all.
         latent : bool
             Whether the networks are wanted as trained (of binary networks: latent weights), not on
             the torus.
@@ -141,9 +141,9 @@ class Gauges:
         Returns
         -------
         list of Parameters
-            The three networks.
+            The networks.
         """
-        keys = (pairs[0][:2], pairs[0][2:], pairs[1][2:])
+        keys = [pairs[0][:2], *(pair[2:] for pair in pairs)]
         first, *others = self._signed(keys) if latent else self._canonical(keys)
         corners = [first]
         for pair, network in zip(pairs, others, strict=True):

@@ -15,6 +15,32 @@ ENDS = {"first_arm": str, "first_seed": int, "second_arm": str, "second_seed": i
 """The coordinates of a pair and their types, in the order of :data:`Pair`."""
 
 
+def ring_runs(seeds: Sequence[int], size: int) -> dict[int, tuple[int, ...]]:
+    """Return for every seed some seeds in a row that begin with it; the first follows the last.
+
+    Parameters
+    ----------
+    seeds : sequence of int
+        All seeds of an arm, in order.
+    size : int
+        How many are in a row.
+
+    Returns
+    -------
+    dict of int to tuple of int
+        By the first of them; none if there are fewer seeds.
+
+    Examples
+    --------
+    >>> ring_runs([0, 1, 2], 2)
+    {0: (0, 1), 1: (1, 2), 2: (2, 0)}
+    """
+    if size > len(seeds):
+        return {}
+    twice = [*seeds, *seeds]
+    return {seed: tuple(twice[start : start + size]) for start, seed in enumerate(seeds)}
+
+
 def seeds_of_pairs(pairs: Sequence[Pair]) -> list[int]:
     """Return the seeds of some pairs, each once, in ascending order.
 

@@ -1,7 +1,7 @@
 """What is kept of a study when its arrays are gone.
 
-That is: its claims and barriers, one row per minimum, per pair and per simplex, its pictures, and
-where they come from.
+That is: its claims, barriers and ensembles, one row per minimum, per pair, per simplex and per
+ensemble, its pictures, and where they come from.
 """
 
 import shutil
@@ -15,7 +15,13 @@ from symgeom.ground.checksums import checked
 from symgeom.ground.sealed_json import read_sealed_json, write_sealed_json
 from symgeom.ground.whole_files import write_text
 from symgeom.store import open_study
-from symgeom.study.summary import minima_table, pairs_table, simplices_table, write_table
+from symgeom.study.summary import (
+    ensembles_table,
+    minima_table,
+    pairs_table,
+    simplices_table,
+    write_table,
+)
 
 STAGES_OF_MINIMA = (
     "minima",
@@ -29,6 +35,7 @@ STAGES_OF_MINIMA = (
 )
 STAGES_OF_PAIRS = ("distances", "alignments", "paths", "chains")
 STAGES_OF_SIMPLICES = ("simplices",)
+STAGES_OF_ENSEMBLES = ("neighbours",)
 
 COLOURS = 256
 """Of a picture that is kept: a third of the size, and no difference to the eye.
@@ -45,8 +52,9 @@ Made by `{command}` at commit {commit} on {cores} cores ({processor}): \
 
 `claims.csv`: every claim with its interval and verdict. `barriers.csv`: mean barriers between \
 minima of every two arms, with
-intervals. `minima.csv`, `pairs.csv`, `simplices.csv`: every single number of each minimum, of \
-each pair and of each simplex.
+intervals. `ensembles.csv`: mean scores of every kind of ensemble, with intervals. `minima.csv`, \
+`pairs.csv`, `simplices.csv`, `neighbours.csv`:
+every single number of each minimum, pair, simplex and ensemble.
 `figures/`: as in the report, whose captions say what to see. `provenance.json`: versions, machine \
 and times.
 """
@@ -57,7 +65,7 @@ Tabulate = Callable[[str, Mapping[str, xr.Dataset]], list[dict]]
 def keep_tables(
     folder: Path, study_folder: Path, stores: Mapping[str, Sequence[str]], cases: Sequence[str]
 ) -> None:
-    """Write the tables of minima, of pairs and of simplices.
+    """Write the tables of minima, of pairs, of simplices and of ensembles.
 
     Parameters
     ----------
@@ -66,14 +74,14 @@ def keep_tables(
     study_folder : Path
         The folder of the study.
     stores : mapping of str to sequence of str
-        The files of :data:`STAGES_OF_MINIMA`, :data:`STAGES_OF_PAIRS` and
-        :data:`STAGES_OF_SIMPLICES`; none of a stage that the study does not have.
+        The files of the stages that are named above; none of a stage that the study does not have.
     cases : sequence of str
         The cases of the study.
     """
     files: list[str] = []
-    for stage in (*STAGES_OF_MINIMA, *STAGES_OF_PAIRS, *STAGES_OF_SIMPLICES):
-        files.extend(stores[stage])
+    for stages in (STAGES_OF_MINIMA, STAGES_OF_PAIRS, STAGES_OF_SIMPLICES, STAGES_OF_ENSEMBLES):
+        for stage in stages:
+            files.extend(stores[stage])
     of_minima = [stage for stage in STAGES_OF_MINIMA if stores[stage]]
     study = open_study(study_folder, files=files, weights=False)
     minima = _rows_of_cases(study, cases, of_minima, minima_table)
@@ -82,6 +90,9 @@ def keep_tables(
     write_table(folder / "minima.csv", minima)
     write_table(folder / "pairs.csv", pairs)
     write_table(folder / "simplices.csv", simplices)
+    of_ensembles = [stage for stage in STAGES_OF_ENSEMBLES if stores[stage]]
+    ensembles = _rows_of_cases(study, cases, of_ensembles, ensembles_table)
+    write_table(folder / "neighbours.csv", ensembles)
 
 
 def _rows_of_cases(

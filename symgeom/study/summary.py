@@ -1,11 +1,12 @@
-"""A study in three small tables, with all single numbers.
+"""A study in four small tables, with all single numbers.
 
-They have one row per minimum, one per pair, and one per simplex of minima.
+They have one row per minimum, one per pair, one per simplex of minima and one per ensemble.
 
 The labelled arrays of a study hold weights, curves and histories; what is committed, mailed or
 opened in a spreadsheet is this.
 """
 
+import math
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
@@ -20,6 +21,9 @@ from symgeom.study.pairs import ENDS
 
 DIGITS = 6
 """Significant digits of a number in a table."""
+
+ENSEMBLE = ("arm", "seed", "kind")
+"""What an ensemble is: of an arm, the first seed that it is made of, and what its members are."""
 
 SIMPLEX = ("arm", "seeds")
 """What a simplex is: minima of an arm, by the numbers of their seeds."""
@@ -185,6 +189,49 @@ def simplices_table(case: str, stages: Mapping[str, xr.Dataset]) -> list[dict]:
             simplices.append((arm, words))
         _add_named(table, stage, simplices, "simplex")
     return table.listed()
+
+
+def ensembles_table(case: str, stages: Mapping[str, xr.Dataset]) -> list[dict]:
+    """List the ensembles of a case with every single number that was measured of each.
+
+    Parameters
+    ----------
+    case : str
+        Name of the case, written into every row.
+    stages : mapping of str to xr.Dataset
+        Any of the stages with the dimensions (arm, seed, kind).
+
+    Returns
+    -------
+    list of dict
+        One row per ensemble, with its arm, its first seed and its kind; none of arms without
+        ensembles of a kind. All have the same columns.
+    """
+    table = _Table(case, ENSEMBLE)
+    for stage in stages.values():
+        keys = list(product(*(stage[name].values.tolist() for name in ENSEMBLE)))
+        for name, array in stage.data_vars.items():
+            if not set(ENSEMBLE) <= set(array.dims):
+                continue
+            for column, values in _labelled_columns(str(name), array):
+                table.add(column, keys, values)
+    return [row for row in table.listed() if _has_a_number(row)]
+
+
+def _has_a_number(row: Mapping) -> bool:
+    """Say whether anything was measured of what a row is about."""
+    numbers = [value for name, value in row.items() if name not in ENSEMBLE]
+    return any(isinstance(value, float) and math.isfinite(value) for value in numbers)
+
+
+def _labelled_columns(name: str, array: xr.DataArray) -> Iterator[tuple[str, list]]:
+    """Yield a column for each combination of labels of the further dimensions."""
+    further = [str(dim) for dim in array.dims if dim not in ENSEMBLE]
+    in_order = array.transpose(*ENSEMBLE, *further)
+    for labels in product(*(array[dim].values for dim in further)):
+        words = " ".join([name, *map(_word, labels)])
+        values = in_order.sel(dict(zip(further, labels, strict=True)))
+        yield words, values.values.ravel().tolist()
 
 
 def _add_named(table: _Table, stage: xr.Dataset, keys: Sequence[tuple], along: str) -> None:

@@ -12,6 +12,7 @@ import scipy.stats
 import synthetic_study
 import xarray as xr
 from synthetic_dynamics import noise_models
+from synthetic_neighbours import neighbours
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.store import write_store
@@ -1005,6 +1006,7 @@ def test_a_claim_reads_only_the_stages_that_it_names(claim):
     triples = itertools.product(ARMS, itertools.combinations(SEEDS, 3))
     study = {**with_middles(dict.fromkeys(triples, 0.1)), **valleys_and_solutions()}
     study |= {name: stage.to_dataset() for name, stage in noise_models().children.items()}
+    study["neighbours"] = neighbours(np.random.default_rng(0), len(SEEDS), arms=list(ARMS))
     controls = dict.fromkeys(("unregularised", "same_order", "equal_budget"), "adam")
     roles = ROLES | controls
     measured = Measured({name: study[name] for name in claim.stages}, roles)

@@ -208,6 +208,7 @@ REACHING = {
     "study/stages/imports": {"import_minima"},
     "study/stages/initialisations": {"draw_initialisations"},
     "study/stages/maps": {"map_planes"},
+    "study/stages/neighbours": {"measure_neighbours"},
     "study/stages/noise_models": {"run_noise_model"},
     "study/stages/orbits": {"measure_orbits"},
     "study/stages/paths": {"measure_paths"},
@@ -223,7 +224,7 @@ REACHING = {
     "landscape/flatness/measures/euclidean_ball": {"measure_curvature", "keep_reference"},
     "landscape/path/geodesic": {
         *("measure_paths", "connect_chains", "map_planes"),
-        "measure_simplices",
+        *("measure_simplices", "measure_neighbours"),
     },
     "landscape/plane": {"map_planes"},
     "landscape/repairing": {"measure_paths"},

@@ -12,6 +12,7 @@ from symgeom.store import write_store
 from symgeom.study.figures.style import looks
 from symgeom.study.provenance import write_provenance
 from symgeom.study.reference import (
+    STAGES_OF_ENSEMBLES,
     STAGES_OF_MINIMA,
     STAGES_OF_PAIRS,
     STAGES_OF_SIMPLICES,
@@ -22,8 +23,8 @@ from symgeom.study.reference import (
 )
 
 
-def test_tables_have_a_row_for_each_minimum_pair_and_simplex_of_each_case(tmp_path: Path):
-    stages = [*STAGES_OF_MINIMA, *STAGES_OF_PAIRS, *STAGES_OF_SIMPLICES]
+def test_tables_have_a_row_for_each_minimum_pair_simplex_and_ensemble_of_each_case(tmp_path: Path):
+    stages = [*STAGES_OF_MINIMA, *STAGES_OF_PAIRS, *STAGES_OF_SIMPLICES, *STAGES_OF_ENSEMBLES]
     study = synthetic_study.case(stages)
     stores: dict[str, list[str]] = {stage: [] for stage in stages}
     for case in ("mlp", "other"):
@@ -40,6 +41,9 @@ def test_tables_have_a_row_for_each_minimum_pair_and_simplex_of_each_case(tmp_pa
     assert len(minima) == 1 + 2 * study["minima"]["usable"].size
     assert len(pairs) == 1 + 2 * study["distances"].sizes["pair"]
     assert len(simplices) == 1 + 2 * study["simplices"].sizes["simplex"]
+    ensembles = (kept / "neighbours.csv").read_text().splitlines()
+    measured = study["neighbours"]["attacked_error"].notnull()
+    assert len(ensembles) == 1 + 2 * int(measured.sum())
     assert minima[1].startswith("mlp,")
     assert minima[-1].startswith("other,")
 

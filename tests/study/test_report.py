@@ -22,9 +22,15 @@ from symgeom.study.claims.record import write_claims
 from symgeom.study.figures.record import figure_named
 from symgeom.study.report.page import markup, number, signed
 from symgeom.study.report.pictures import embed, stores_of
-from symgeom.study.report.tables import alignment_facts, arm_rows, barrier_rows, minima_rows
+from symgeom.study.report.tables import (
+    alignment_facts,
+    arm_rows,
+    barrier_rows,
+    ensemble_rows,
+    minima_rows,
+)
 
-FIGURES = ("claims", "barriers")
+FIGURES = ("claims", "barriers", "ensembles")
 
 
 class Page(HTMLParser):
@@ -63,7 +69,7 @@ def test_the_page_asks_nobody_for_anything(study):
     assert page.open == []
     addresses = [attrs[key] for _, attrs in page.tags for key in ("src", "href") if key in attrs]
     assert all(address.startswith(("data:", "#")) for address in addresses)
-    assert len(page.all("img")) == 2 * 4  # a thumbnail and the figure
+    assert len(page.all("img")) == 2 * 2 * len(FIGURES)  # a thumbnail and the figure
     assert not re.search(
         r"@import|url\(|fetch\(|XMLHttp|https?://(?!www\.w3\.org)", study[0].split("<body>")[0]
     )
@@ -84,7 +90,9 @@ def test_links_lead_somewhere_and_names_are_unique(study):
 
 def test_pictures_and_tables_are_described(study):
     page = Page(study[0])
-    thumbnails, figures = page.all("img")[:4], page.all("img")[4:]
+    images = page.all("img")
+    middle = len(images) // 2
+    thumbnails, figures = images[:middle], images[middle:]
     assert all(picture["alt"] == "" for picture in thumbnails)  # the link says it in words
     assert figures[0]["alt"] == figure_named("claims").title
     assert all(
@@ -249,6 +257,25 @@ def test_data_are_described_without_reading_images(study, tmp_path):
         tmp_path / "results/made_up/data/mlp.zarr.zip", only=("class", "train_class_count")
     )
     assert set(counted.variables) == {"class", "train_class_count"}
+
+
+def test_what_an_ensemble_buys_is_a_table(study, tmp_path):
+    rows = [
+        re.sub(r"<[^>]+>", " ", row).split()
+        for row in re.findall("<tr>(.*?)</tr>", study[0], re.DOTALL)
+    ]
+    title = ["sgd", "orbit", "of", "&lt;data&gt;", "1", "4"]
+    gain, of_loss = ["[−0.11,", "0.22]"], ["[−0.0011,", "0.0022]"]
+    percent, loss = ["1.23", "%", *gain], ["0.0123", *of_loss]
+    assert [*title, *percent, *loss, "–", "–", *percent, "–", "–"] in rows
+    single = ["sgd", "the", "minimum", "alone", "1", "1", "1.23", "%"]
+    assert [*single, *["–"] * 6] in rows
+    table = tmp_path / "results/made_up/ensembles.csv"
+    assert [row["title"] for row in ensemble_rows(table, "other")] == [
+        "the minimum alone",
+        "orbit of <data>",
+    ]
+    assert ensemble_rows(table, "mlp") == []
 
 
 def test_barriers_with_all_symmetries_removed_are_a_table(study, tmp_path):

@@ -13,7 +13,8 @@ use rule job as evaluate_claims with:
         ledgers=all_stores("ledgers"),
         equilibria=all_stores("equilibria"),
         orbits=all_stores("orbits"),
-        valleys=all_stores("valleys") if config["valleys"] else [],
+        valleys=all_stores("valleys"),
+        neighbours=all_stores("neighbours"),
         solutions=model_stores("solutions"),
     output:
         claims=report(
@@ -27,6 +28,12 @@ use rule job as evaluate_claims with:
             caption="../report/barriers.rst",
             category="tables",
             labels={"table": "barriers"},
+        ),
+        ensembles=report(
+            "<results>/ensembles.csv",
+            caption="../report/ensembles.rst",
+            category="tables",
+            labels={"table": "ensembles"},
         ),
         checksums="<results>/tables.sha256",
     log:

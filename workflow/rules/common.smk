@@ -86,8 +86,12 @@ STAGES_OF_MODELS = {
 ASKED_MODELS = {model: stages for model, stages in STAGES_OF_MODELS.items() if config[model]}
 
 
-# The stages that are measured where the study asks for valleys.
-OF_VALLEYS = ("valleys", "initialisations")
+# The stages that are measured where the study asks for a section.
+OF_SECTIONS = {
+    "valleys": ("valleys", "initialisations"),
+    "neighbours": ("neighbours",),
+}
+UNASKED = [stage for section, of in OF_SECTIONS.items() if not config[section] for stage in of]
 
 
 def stores(stage, names):
@@ -113,6 +117,8 @@ def batches(stage):
         return list(dict.fromkeys(split.stores_of_minima({**config, "arms": TO_DEPTHS}).values()))
     if stage in ("initialisations", "simplices"):
         return ["all"]
+    if stage == "neighbours":
+        return list(config["arms"])
     if stage == "slices/paths":
         return [f"{piece}_{number}" for piece in batches("paths") for number in SLICES]
     if stage in PAIRED:
@@ -129,7 +135,9 @@ def batches(stage):
 
 
 def all_stores(stage):
-    """List the stores of one stage of all cases."""
+    """List the stores of one stage of all cases; none if the study does not ask for it."""
+    if stage in UNASKED:
+        return []
     return lambda wildcards: expand(
         f"<results>/{stage}/{{case}}/{{name}}.zarr.zip", case=config["cases"], name=batches(stage)
     )

@@ -10,7 +10,7 @@ def stages_of_cases():
     """List the stages that the configuration asks for."""
     outputs = [str(output) for rule in workflow.rules for output in rule.output]
     stages = dict.fromkeys(match[1] for match in map(STORE_OF_CASE.match, outputs) if match)
-    return [stage for stage in stages if config["valleys"] or stage not in OF_VALLEYS]
+    return [stage for stage in stages if stage not in UNASKED]
 
 
 def named_stores():

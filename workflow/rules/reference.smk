@@ -5,6 +5,7 @@ use rule job as keep_reference with:
     input:
         claims="<results>/claims.csv",
         barriers="<results>/barriers.csv",
+        ensembles="<results>/ensembles.csv",
         checksums=checksums(),
         provenance="<results>/provenance.json",
         pictures=pictures("png", of_reference=True),
@@ -15,7 +16,8 @@ use rule job as keep_reference with:
         ledgers=all_stores("ledgers"),
         equilibria=all_stores("equilibria"),
         orbits=all_stores("orbits"),
-        valleys=all_stores("valleys") if config["valleys"] else [],
+        valleys=all_stores("valleys"),
+        neighbours=all_stores("neighbours"),
         distances=all_stores("distances"),
         alignments=all_stores("alignments"),
         paths=all_stores("paths"),

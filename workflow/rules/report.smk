@@ -22,6 +22,7 @@ use rule job as write_report with:
         thumbnails=pictures("png"),
         claims="<results>/claims.csv",
         barriers="<results>/barriers.csv",
+        ensembles="<results>/ensembles.csv",
         checksums=checksums(),
         minima=all_stores("minima"),
         canonical=all_stores("canonical"),

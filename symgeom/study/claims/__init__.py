@@ -6,8 +6,9 @@ them. Each file of claims holds those of one question: ``flatness`` (H1), ``dist
 ``barriers`` (H3), ``chains`` (H4), ``margin``, ``star`` (H6), ``matching``, ``controls``,
 ``dynamics`` (C1, C2: charges), ``noise`` (N1: the force of SGD's noise), ``displacements``
 (N-trace: distance to the noise equilibrium), ``orbits`` (N2: where a valley is flattest),
-``valley`` (C3 to C6) and, of models, ``theory``, ``noise_linear`` (L), ``noise_flow`` (P) and
-``noise_nonlinear``. ``registry`` lists them in the order of the table.
+``valley`` (C3 to C6), ``ensembles`` (E: on test data), ``robustness`` (R: attacked) and, of models,
+``theory``, ``noise_linear`` (L), ``noise_flow`` (P) and ``noise_nonlinear``. ``registry`` lists
+them in the order of the table.
 
 ``evaluate`` makes a :class:`~symgeom.study.claims.record.Judgement` of each: an estimate with an
 interval, from which the verdict follows. Intervals leave one network out (``jackknife``), also

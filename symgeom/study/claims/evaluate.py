@@ -17,7 +17,7 @@ from symgeom.study.claims.question import Question
 from symgeom.study.claims.record import FEWEST, Direction, Judgement
 from symgeom.study.claims.registry import CLAIMS_OF_CASES, CLAIMS_OF_MODELS
 
-OPTIONAL = ("simplices", "valleys")
+OPTIONAL = ("simplices", "valleys", "neighbours")
 """Stages that not every study has."""
 
 SINGULAR = {

@@ -1,44 +1,51 @@
-"""The tables of a study: its claims and its barriers, with their checksums."""
+"""The tables of a study: its claims, its barriers and its ensembles, with their checksums."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from symgeom.ground.checksums import write_checksums
+from symgeom.study.claims.ensemble_table import write_ensembles
 from symgeom.study.claims.family import as_family
 from symgeom.study.claims.intervals import write_barriers
 from symgeom.study.claims.record import Judgement, write_claims
 
 
 def write_tables(
-    claims: str | Path,
-    barriers: str | Path,
+    files: Mapping[str, str | Path],
     judgements: Iterable[Judgement],
-    rows: Iterable[Mapping],
     *,
+    barriers: Iterable[Mapping],
+    ensembles: Iterable[Mapping],
     checksums: str | Path,
 ) -> None:
-    """Write both tables of a study.
+    """Write all tables of a study.
 
     Parameters
     ----------
-    claims, barriers, checksums : str or Path
-        The files to write, in one folder.
+    files : mapping of str to path
+        The files of "claims", "barriers" and "ensembles", in one folder.
     judgements : iterable of Judgement
         The claims, in the order of the table; they are one family of tests.
-    rows : iterable of mapping
-        The barriers, as from :func:`~symgeom.study.claims.intervals.barrier_intervals`.
+    barriers : iterable of mapping
+        As from :func:`~symgeom.study.claims.intervals.barrier_intervals`.
+    ensembles : iterable of mapping
+        As from :func:`~symgeom.study.claims.ensemble_table.ensemble_intervals`.
+    checksums : str or Path
+        The file of the checksums, beside them.
 
     Examples
     --------
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
-    >>> files = [folder / name for name in ("claims.csv", "barriers.csv", "tables.sha256")]
-    >>> write_tables(*files[:2], [], [], checksums=files[2])
-    >>> all(file.is_file() for file in files)
+    >>> files = {name: folder / f"{name}.csv" for name in ("claims", "barriers", "ensembles")}
+    >>> write_tables(files, [], barriers=[], ensembles=[], checksums=folder / "tables.sha256")
+    >>> all(file.is_file() for file in files.values())
     True
     """
     contents = {
-        Path(claims).name: write_claims(claims, as_family(judgements)),
-        Path(barriers).name: write_barriers(barriers, rows),
+        "claims": write_claims(files["claims"], as_family(judgements)),
+        "barriers": write_barriers(files["barriers"], barriers),
+        "ensembles": write_ensembles(files["ensembles"], ensembles),
     }
-    write_checksums(checksums, contents)
+    by_file = {Path(files[name]).name: content for name, content in contents.items()}
+    write_checksums(checksums, by_file)

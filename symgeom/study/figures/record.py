@@ -32,6 +32,7 @@ FLATNESS = "Flatness: are some minima flatter, and do they generalise better?"
 DISTANCES = "Distances: how far apart are minima, modulo symmetries?"
 CONNECTION = "Connection: is there a way between two minima at almost no error?"
 DYNAMICS = "Dynamics: what does training conserve, and where does its noise drive the weights?"
+ENSEMBLES = "Ensembles: what do networks with nearly the same function buy?"
 THEORY = "Theory: what do models say that can be solved?"
 
 
@@ -126,6 +127,31 @@ def asks_for(*names: str) -> Callable[[Configuration], bool]:
         return any(setting(configuration, name) for name in names)
 
     return condition
+
+
+def asks_within(section: str, option: str) -> Callable[[Configuration], bool]:
+    """Make the condition that a configuration asks for an option of a section that may be null.
+
+    Parameters
+    ----------
+    section : str
+        The section.
+    option : str
+        One of its keys; false, zero or empty asks for nothing.
+
+    Returns
+    -------
+    callable
+        From a configuration to whether it asks for both.
+
+    Examples
+    --------
+    >>> asks_within("neighbours", "attacks")({"neighbours": None})
+    False
+    """
+    of_section = asks_for(section)
+    of_option = asks_for(f"{section}.{option}")
+    return lambda configuration: of_section(configuration) and of_option(configuration)
 
 
 def does_experiment(*names: str) -> Callable[[Configuration], bool]:

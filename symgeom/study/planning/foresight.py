@@ -10,6 +10,7 @@ from dataclasses import fields
 from itertools import chain, pairwise, product
 
 from symgeom.ground.schedule import Averaging
+from symgeom.study.planning.ensembles import faults_of_ensembles
 from symgeom.study.planning.lenders import faults_of_budgets, faults_of_equal_budgets
 from symgeom.study.planning.merging import without_null
 from symgeom.study.planning.options import (
@@ -74,6 +75,7 @@ def contradictions(config: Mapping) -> Iterator[Fault]:
         _depths_that_are_none,
         _perceptrons_without_solutions,
         _probabilities_that_are_none,
+        faults_of_ensembles,
         faults_of_references,
         faults_of_equal_budgets,
     )

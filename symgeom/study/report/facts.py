@@ -14,6 +14,7 @@ from symgeom.study.report.tables import (
     barrier_rows,
     data_facts,
     diverged_chains,
+    ensemble_rows,
     minima_rows,
 )
 
@@ -35,6 +36,7 @@ class Stores(TypedDict):
     figures: list[str]
     claims: str
     barriers: str
+    ensembles: str
     template: str
 
 
@@ -58,6 +60,8 @@ class Facts:
         Pairs between which no geodesic is singled out.
     barriers : dict of str to tuple of (str, list of dict)
         As from :func:`~symgeom.study.report.tables.barrier_rows`.
+    ensembles : dict of str to list of dict
+        As from :func:`~symgeom.study.report.tables.ensemble_rows`.
     data : dict of str to dict
         As from :func:`~symgeom.study.report.tables.data_facts`.
     choices : dict of str to dict
@@ -72,6 +76,7 @@ class Facts:
     left_out: dict[str, list[str]] = field(default_factory=dict)
     undefined: dict[str, list[str]] = field(default_factory=dict)
     barriers: dict[str, tuple[str, list[dict]]] = field(default_factory=dict)
+    ensembles: dict[str, list[dict]] = field(default_factory=dict)
     data: dict[str, dict] = field(default_factory=dict)
     choices: dict[str, dict] = field(default_factory=dict)
 
@@ -100,6 +105,7 @@ def read_facts(folder: Path, stores: Stores, cases: Sequence[str], arms: Sequenc
     # Lazily, for a few columns: the permutations are large.
     matched = open_study(folder, files=stores["alignments"], lazy=True)
     barriers = checked(stores["barriers"])
+    ensembles = checked(stores["ensembles"])
     facts = Facts()
     for case, data_file in zip(cases, stores["data"], strict=True):
         minima = study[case]["minima"].to_dataset()
@@ -110,6 +116,7 @@ def read_facts(folder: Path, stores: Stores, cases: Sequence[str], arms: Sequenc
         facts.alignments[case] = alignment_facts(matched[case]["alignments"].to_dataset())
         facts.diverged[case] = diverged_chains(study[case]["chains"].to_dataset())
         facts.barriers[case] = barrier_rows(barriers, case, arms)
+        facts.ensembles[case] = ensemble_rows(ensembles, case)
         facts.data[case] = data_facts(read_store(data_file, only=COUNTED))
     for file in stores["choices"]:
         choice = read_sealed_json(file)

@@ -1,4 +1,4 @@
-"""The tables of the report as plain rows: a study's minima, alignments, chains, barriers, data."""
+"""The tables of the report as plain rows: minima, alignments, chains, barriers, ensembles, data."""
 
 import csv
 import math
@@ -24,6 +24,9 @@ MEASURES_OF_RUNS = (
 
 BOUNDS = ("mean", "low", "high", "loss_mean", "loss_low", "loss_high")
 """What is shown of the barriers between two arms."""
+
+BOUNDS_OF_ENSEMBLES = ("mean", "difference_low", "difference_high")
+"""What is shown of a score of an ensemble."""
 
 MEANS_OF_ARMS = ("train_error", "test_error", "epochs", "sample_gradients")
 """What is averaged over the runs of an arm."""
@@ -269,6 +272,43 @@ def barrier_rows(path: str | Path, case: str, arms: Sequence[str]) -> tuple[str,
         return arms.index(row["first"]), arms.index(row["second"])
 
     return variant, sorted(rows, key=place_of_arms)
+
+
+def ensemble_rows(path: str | Path, case: str) -> list[dict]:
+    """Read the scores of all kinds of ensembles of a case.
+
+    Parameters
+    ----------
+    path : str or Path
+        ``ensembles.csv``.
+    case : str
+        Name of the case.
+
+    Returns
+    -------
+    list of dict
+        One row per arm and kind, in the order of the file: ``arm``, ``title``, ``minima``,
+        ``members``, and ``scores`` by name, each with ``mean``, ``difference_low`` and
+        ``difference_high``.
+    """
+    with open(path, newline="", encoding="utf-8") as file:
+        lines = [line for line in csv.DictReader(file) if line["case"] == case]
+    rows: dict[tuple[str, str], dict] = {}
+    for line in lines:
+        row = rows.setdefault((line["arm"], line["kind"]), _about_ensemble(line))
+        row["scores"][line["score"]] = {name: float(line[name]) for name in BOUNDS_OF_ENSEMBLES}
+    return list(rows.values())
+
+
+def _about_ensemble(line: Mapping[str, str]) -> dict:
+    """Return what a row says of an ensemble, and no scores yet."""
+    return {
+        "arm": line["arm"],
+        "title": line["title"],
+        "minima": int(line["minima"]),
+        "members": int(line["members"]),
+        "scores": {},
+    }
 
 
 def _full_variant(lines: Sequence[Mapping[str, str]]) -> str:

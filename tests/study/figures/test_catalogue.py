@@ -85,7 +85,7 @@ def test_reading_the_catalogue_loads_no_library_that_draws():
 
 
 def test_the_default_study_has_no_figure_that_it_does_not_ask_for():
-    without = {"spectra", "starts", "valleys", "coordinates"}
+    without = {"spectra", "starts", "valleys", "coordinates", "ensemble_scales"}
     config = configuration()
     of_cases = {name for name in NAMES if not figure_named(name).model}
     assert asked(config) == of_cases - without
@@ -100,6 +100,7 @@ def test_the_default_study_has_no_figure_that_it_does_not_ask_for():
         ({"valleys": {"imbalances": [0, 1]}}, "starts"),
         ({"valleys": {"imbalances": [0, 1]}}, "valleys"),
         ({"valleys": {"imbalances": [0, 1]}}, "coordinates"),
+        ({"neighbours": {"further_scales": [1.0]}}, "ensemble_scales"),
     ],
 )
 def test_a_study_asks_for_a_figure_by_its_configuration(change, name):
@@ -115,6 +116,7 @@ def test_a_study_asks_for_a_figure_by_its_configuration(change, name):
         ({"flatness": {"escape_rise": 0}}, "escapes"),
         ({"training": {"ledger_snapshots": 0}}, "charges"),
         ({"seeds": 2, "claims": {"roles": {"flat": "sgd"}}}, "maps"),
+        ({"neighbours": {"attacks": []}}, "robustness"),
     ],
 )
 def test_a_study_that_measures_less_has_fewer_figures(change, name):

@@ -70,10 +70,12 @@ def test_no_file_is_read_back_for_its_checksum(study, tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "replace", removed)
     draw_figures(["noises"], results, tmp_path, checksums=tmp_path / "figures.sha256")
-    tables = (tmp_path / "claims.csv", tmp_path / "barriers.csv")
-    write_tables(*tables, [], [], checksums=tmp_path / "tables.sha256")
+    names = ("claims", "barriers", "ensembles")
+    files = {name: tmp_path / f"{name}.csv" for name in names}
+    checksums = tmp_path / "tables.sha256"
+    write_tables(files, [], barriers=[], ensembles=[], checksums=checksums)
     assert {path.name for path in tmp_path.iterdir()} == {"figures.sha256", "tables.sha256"}
-    assert list(read_checksums(tmp_path / "tables.sha256")) == ["claims.csv", "barriers.csv"]
+    assert list(read_checksums(checksums)) == [f"{name}.csv" for name in names]
     assert len(read_checksums(tmp_path / "figures.sha256")) == 3
 
 

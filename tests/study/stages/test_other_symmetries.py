@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from tiny_study import ARMS, TinyStudy, real_study
+from tiny_study import ARMS, SEEDS, TinyStudy, real_study
 
-from symgeom.study.stages import distances, equilibria, initialisations, valleys
+from symgeom.study.stages import distances, equilibria, initialisations, neighbours, valleys
 from symgeom.study.stages.equilibria import Noise
 
 TRAINED = ["sgd", "adam"]
@@ -94,3 +94,15 @@ def test_alignment_brings_networks_nearer(study: TinyStudy):
     near = near["distance"].dropna("pair")
     assert near.sizes["pair"] == 6
     assert (near.sel(stage="aligned") < near.sel(stage="normalised")).all()
+
+
+def test_an_ensemble_that_a_network_does_not_have_is_left_out_by_name(tanh):
+    options = {**tanh.options["neighbours"], "kinds": ["linear_orbit", "geodesic"], "attacks": []}
+    options["chains"] = tanh.options["chains"]
+    ensembles = neighbours.measure(
+        tanh.case, tanh.gauges, arm="sgd", seeds=SEEDS, with_ensembles=True, options=options
+    )
+    assert ensembles["error"].sel(kind="linear_orbit").isnull().all()
+    assert ensembles["error"].sel(kind="geodesic").notnull().all()
+    obstacle = ensembles.attrs["left_out"][0]
+    assert obstacle.startswith("linear_orbit of sgd/0: Cannot make a linear orbit")
