@@ -63,6 +63,7 @@ equilibria: {{samples: 10}}
 orbits: {{samples: 10, eigenvalue_tolerance: 0.1}}
 valleys: null
 perceptron: null
+ellipse: null
 two_layer: null
 noise_models: null
 claims: {{roles: {{flat: sgd, reference: sgd, sharp: sgd, adaptive: sgd}}}}

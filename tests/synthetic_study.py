@@ -7,7 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
-from synthetic_dynamics import GROUPS, SEEDS, equilibria, initialisations, ledgers, orbits, valleys
+from synthetic_dynamics import (
+    GROUPS,
+    SEEDS,
+    charts,
+    equilibria,
+    initialisations,
+    ledgers,
+    orbits,
+    valleys,
+)
 from synthetic_landscape import (
     ARMS,
     BINARY,
@@ -137,7 +146,7 @@ _ALL = (
     curvature,
     maps,
 )
-_ALL += (valleys, initialisations, simplices, orbits)
+_ALL += (valleys, initialisations, simplices, orbits, charts)
 STAGES = {stage.__name__: stage for stage in _ALL}
 
 

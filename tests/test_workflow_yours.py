@@ -37,6 +37,7 @@ OWN = (
     "seeds",
     "valleys",
     "perceptron",
+    "ellipse",
     "two_layer",
     "noise_models",
     "claims",
