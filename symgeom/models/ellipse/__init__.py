@@ -22,8 +22,8 @@ Steps of gradient descent at the rate :math:`\eta` change the charge, each by
 
 References
 ----------
-The example is that of Zhao et al. (2210.17216), whose charge is :math:`e^{2Q} = w_1^{2a} / w_2^2`;
-teleportation along level sets is that of Zhao et al. (2205.10637). What finite steps do is ours.
+The example follows Zhao et al. (2210.17216), with :math:`w_1^{2a} / w_2^2 = e^{2Q}` as the charge;
+moves along level sets are those of Zhao et al. (2205.10637). The formulas are derived here.
 """
 
 from symgeom.models.ellipse.experiment import measure_ellipse

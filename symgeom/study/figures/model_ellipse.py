@@ -9,7 +9,8 @@ at which flow lowers the loss, relative to it: functions of equal loss descend a
 every flow ends at the slowest. (c) The loss along flow (lines) and gradient descent (markers) from
 the starts of a; grey: the slowest and the fastest rate. Broken: the same descents, moved once along
 their orbit to its steepest point. That charge is the smallest there is, flow keeps it, and one move
-is enough. The example of Zhao et al. (2210.17216), in our own numbers.
+is enough. After an example of Zhao et al.
+(2210.17216).
 """
 
 from __future__ import annotations

@@ -49,6 +49,7 @@ def test_a_study_without_charges_says_so():
         assert "to show" in texts(draw(name, case(["minima", "distances"])))
     for name in OF_TWO_LAYERS:
         assert "not followed" in prose(draw(name, xr.DataTree()))
+    assert "not followed" in prose(draw("model_ellipse", xr.DataTree()))
 
 
 def test_drift_is_relative_to_the_squares_of_the_start():
