@@ -5,14 +5,14 @@ from one minimum to the other, permutations removed; across runs the imbalance o
 charge over the squared lengths of the balanced network (equal distances are equal factors). Above:
 the training loss, with contours at errors of 1 % (solid) and 10 % (dashed). It does not change with
 the imbalance: its level sets are the orbits of the scalings, and the valley floor is flat this way.
-Middle: the trace of the Hessian on the same networks, one contour per factor of two. The functions
-are the same, their sharpness is not. Lines are the way from minimum to minimum at other scales of
-the units: as trained (markers: the two minima, in between
-their imbalances, linearly), balanced, where weight decay alone leads, at the noise equilibrium
-without decay, and at the smallest trace. But for the balanced one, their units differ in imbalance,
-and a line is drawn at that of the middle unit: the chart shows where they are, not how sharp. That
-is shown below, for all arms: the trace of each over the smallest of its orbit. If noise leads to
-the flattest network, the last panel is near one all the way.
+Middle: the trace of the Hessian of the same networks, one contour per factor of two. Their
+functions are the same, their sharpness is not. Lines lead from minimum to minimum at other scales
+of the units: as trained (in colour; markers are the two minima, in between their imbalances,
+linearly), balanced, where weight decay alone leads, at the noise equilibrium without decay, and at
+the smallest trace. But for the balanced one, their units differ in imbalance, and a line is drawn
+at that of the middle unit: the chart shows where they are, not how sharp. That is shown below, for
+all arms: the trace of each over the smallest of its orbit. If noise leads to the flattest network,
+the last panel is near one all the way.
 """
 
 from __future__ import annotations

@@ -1,16 +1,15 @@
 """A valley with two coordinates: the charge and the loss.
 
-Two weights, the loss w₁² + a w₂². (a) The plane: level sets of the loss (ellipses, thin), which are
-orbits of the group that turns them, and lines of gradient flow, each of one charge (colours; dark
-is a small charge). They cross at right angles, so that in every quadrant charge and loss are
-coordinates. Markers: starts of equal loss on the outermost orbit. (b) The same quadrant in these
-coordinates: orbits are level, flow lines upright (white, down from the starts). In colour the rate
-at which flow lowers the loss, relative to it: functions of equal loss descend at unequal rates, and
-every flow ends at the slowest. (c) The loss along flow (lines) and gradient descent (markers) from
-the starts of a; grey: the slowest and the fastest rate. Broken: the same descents, moved once along
-their orbit to its steepest point. That charge is the smallest there is, flow keeps it, and one move
-is enough. After an example of Zhao et al.
-(2210.17216).
+Two weights, the loss w₁² + a w₂². (a) The plane: level sets of the loss (thin), which are orbits of
+the group that turns them, and lines of gradient flow, each of one charge (dark colours: small
+charges). They cross at right angles: in every quadrant charge and loss are coordinates. Markers:
+starts of equal loss on the outermost orbit. (b) One quadrant in these coordinates: orbits are
+level, flow lines run straight down. In colour, the rate at which flow lowers the loss, relative to
+it: points of equal loss descend at unequal rates, and every flow ends at the slowest. (c) The loss
+along flow (lines) and gradient descent (markers) from the starts of a; grey: the slowest and the
+fastest rate. Broken: the same descents, moved once along their orbit to its steepest point (arrows
+in a and b). Its charge is the smallest there is, flow keeps it, and one move is enough. After an
+example of Zhao et al. (2210.17216).
 """
 
 from __future__ import annotations
