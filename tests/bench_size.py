@@ -64,6 +64,7 @@ orbits: {{samples: 10, eigenvalue_tolerance: 0.1}}
 valleys: null
 neighbours: null
 perceptron: null
+ellipse: null
 two_layer: null
 noise_models: null
 claims: {{roles: {{flat: sgd, reference: sgd, sharp: sgd, adaptive: sgd}}}}

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.path import Path
 from matplotlib.text import Text
 from matplotlib.transforms import Affine2D
-from synthetic_dynamics import noise_models, two_layer
+from synthetic_dynamics import ellipse, noise_models, two_layer
 from synthetic_landscape import perceptron
 from synthetic_study import ARMS, CLAIMS, SETTINGS, binary_case, case
 
@@ -22,7 +22,12 @@ FIGURES = {name: list(figure.stages) for name, figure in RECORDS.items()}
 
 OF_CASES = [name for name, figure in RECORDS.items() if figure.stages and not figure.model]
 OF_TWO_LAYERS = [name for name, figure in RECORDS.items() if figure.model == "two_layer"]
-MODELS = {"perceptron": perceptron, "two_layer": two_layer, "noise_models": noise_models}
+MODELS = {
+    "perceptron": perceptron,
+    "ellipse": ellipse,
+    "two_layer": two_layer,
+    "noise_models": noise_models,
+}
 """What makes up the results of each model."""
 
 BINARY = ("flatness", "barriers", "losses", "pairs")

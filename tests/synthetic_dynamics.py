@@ -110,6 +110,41 @@ def valleys(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
     )
 
 
+def charts(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
+    """The first two seeds of every arm: a pass in the middle, the flattest networks beside the
+    noise equilibrium, the sharp arm sharper."""
+    t, imbalances = np.linspace(0, 1, 5), np.sinh(np.linspace(-2, 2, 9))
+    points = {"trained": (1.3, 0.1), "balanced": (1.5, 0), "noise": (1.04, 0.8)}
+    points["flattest"] = (1.0, 0.7)
+    arms = sorted(ARMS)
+    ends = [(arm, min(1, seeds - 1) * seed) for arm in arms for seed in (0, 1)]
+    height = 0.01 + np.array([0.1 + 0.3 * (arm == "adversarial") for arm in arms])[:, None] * (
+        np.sin(np.pi * t)
+    )
+    floor = 20 * (1 + 5 * height) * random.uniform(0.9, 1.1, (len(arms), 1))
+    both = (len(arms), len(t), len(imbalances))
+    levels, places = np.array(list(points.values())).T
+    variables = {
+        "loss": (("pair", "t", "imbalance"), np.broadcast_to(height[..., None], both)),
+        "error": (("pair", "t", "imbalance"), np.broadcast_to(height[..., None] / 2, both)),
+        "trace": (
+            ("pair", "t", "imbalance"),
+            1.1 * floor[..., None] * np.cosh(np.arcsinh(imbalances - 0.7)) ** 1.5,
+        ),
+        "point_trace": (("pair", "t", "point"), floor[..., None] * levels),
+        "point_imbalance": (
+            ("pair", "t", "point"),
+            np.broadcast_to(places, (*both[:2], len(points))),
+        ),
+    }
+    labels: dict[str, object] = {"t": t, "imbalance": imbalances, "point": list(points)}
+    for column, end in enumerate(("first", "second")):
+        chosen = ends[column::2]
+        labels[f"{end}_arm"] = ("pair", [arm for arm, _ in chosen])
+        labels[f"{end}_seed"] = ("pair", [seed for _, seed in chosen])
+    return described(variables, labels).assign_attrs(matrix="Hessian", undefined=[])
+
+
 def initialisations(random: np.random.Generator, _: int = SEEDS) -> xr.Dataset:
     kinds, variables = ["uniform", "he", "glorot", "orthogonal"], {}
     for group in ("hidden1", "hidden2"):
@@ -125,6 +160,14 @@ def initialisations(random: np.random.Generator, _: int = SEEDS) -> xr.Dataset:
         )
         variables[f"variance_{group}"] = (axes[::2], np.full((len(kinds), GROUPS[group]), 0.04))
     return described(variables, {"initialisation": kinds})
+
+
+def ellipse() -> xr.DataTree:
+    """The model itself; imported here, because other figures must not load torch."""
+    from symgeom.study.stages.ellipses import measure
+
+    options = {"steepness": 3.0, "learning_rate": 0.02, "steps": 30}
+    return xr.DataTree.from_dict({"ellipses": measure(options)})
 
 
 def two_layer() -> xr.DataTree:

@@ -8,7 +8,16 @@ from pathlib import Path
 import numpy as np
 import synthetic_neighbours
 import xarray as xr
-from synthetic_dynamics import GROUPS, SEEDS, equilibria, initialisations, ledgers, orbits, valleys
+from synthetic_dynamics import (
+    GROUPS,
+    SEEDS,
+    charts,
+    equilibria,
+    initialisations,
+    ledgers,
+    orbits,
+    valleys,
+)
 from synthetic_landscape import (
     ARMS,
     BINARY,
@@ -144,7 +153,7 @@ def neighbours(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
     return synthetic_neighbours.neighbours(random, seeds, arms=sorted(ARMS))
 
 
-_ALL += (valleys, initialisations, simplices, orbits, neighbours)
+_ALL += (valleys, initialisations, simplices, orbits, charts, neighbours)
 STAGES = {stage.__name__: stage for stage in _ALL}
 
 

@@ -93,9 +93,11 @@ def test_every_stage_is_in_one_labelled_tree(study):
         "equilibria",
         "orbits",
         "valleys",
+        "charts",
         "initialisations",
     }
     assert set(tree["perceptron"].children) == {"solutions"}
+    assert set(tree["ellipse"].children) == {"ellipses"}
     assert set(tree["two_layer"].children) == {"descents"}
     assert set(tree["noise_models"].children) == set(CONFIG["noise_models"]["experiments"])
     assert tree["tiny/minima"].sizes["arm"] == 4
@@ -155,7 +157,8 @@ RULES = {
     for file in (ROOT / "workflow/rules").glob("*.smk")
     for rule in re.findall(r"^(?:use rule \w+ as|checkpoint) (\w+)", file.read_text(), re.MULTILINE)
 } - BASES
-RULES |= {f"draw_figures_{case}" for case in ("tiny", "perceptron", "two_layer", "noise_models")}
+CASES = ("tiny", "perceptron", "ellipse", "two_layer", "noise_models")
+RULES |= {f"draw_figures_{case}" for case in CASES}
 IN_COMMON = {"train_to_depths", "train_at_budget", "choose_depth", "select_minima"}
 """Rules of cases whose training stops in common."""
 
@@ -235,6 +238,7 @@ EDITS = {
         "connect_chains",
         "map_planes",
         "measure_simplices",
+        "chart_valleys",
         *GATHER,
     },
     "symgeom/landscape/repairing.py": {"measure_paths", *GATHER},
@@ -244,6 +248,7 @@ EDITS = {
         "measure_curvature",
         "measure_orbits",
         "walk_valleys",
+        "chart_valleys",
         *GATHER,
     },
     "symgeom/landscape/flatness/worst_case.py": {
@@ -260,6 +265,7 @@ EDITS = {
         "draw_figures_noise_models",
         *GATHER,
     },
+    "symgeom/study/stages/charts.py": {"chart_valleys", *REDRAWN},
     "symgeom/study/stages/valleys.py": {"walk_valleys", *GATHER},
 }
 

@@ -137,6 +137,7 @@ seeds: 1
 arms: {rsgd: null, adam: null, sgd: {learning_rate: 3.0e+3, momentum: 0.9}}
 claims: {roles: {flat: sgd, reference: sgd, sharp: wild, adaptive: wild}}
 perceptron: null
+ellipse: null
 two_layer: null
 noise_models: null
 training: {go_on_without_usable: GO_ON}

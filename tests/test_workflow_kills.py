@@ -40,6 +40,7 @@ claims: {roles: {flat: sgd, reference: sgd, sharp: adam, adaptive: adam}}
 training: {checkpoint_every: 1}
 granularity: {arms_per_chain_job: 2}
 perceptron: null
+ellipse: null
 two_layer: null
 noise_models: null
 valleys: null

@@ -38,6 +38,7 @@ OWN = (
     "valleys",
     "neighbours",
     "perceptron",
+    "ellipse",
     "two_layer",
     "noise_models",
     "claims",

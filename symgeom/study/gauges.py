@@ -127,6 +127,28 @@ class Gauges:
             ends["aligned"] = (first, act(self.spec, element, second))
         return ends
 
+    def ends_as_trained(self, pair: Pair) -> Ends:
+        """Return both ends of a pair with all symmetries removed, each with a head of its length.
+
+        They compute the same functions as the networks that were trained.
+
+        Parameters
+        ----------
+        pair : Pair
+            Which pair; :meth:`has` it.
+
+        Returns
+        -------
+        Ends
+            On the torus but for the length of the head, the second aligned to the first.
+        """
+        networks = []
+        for key in (pair[:2], pair[2:]):
+            head = {"error": float(self.records[key]["head_length"])}
+            networks.append(scaled(self.spec, self.canonical[key], head))
+        first, second = networks
+        return first, act(self.spec, self.elements[pair], second)
+
     def corners(self, pairs: Sequence[Pair], *, latent: bool) -> list[Parameters]:
         """Return some networks, all others aligned to the first.
 

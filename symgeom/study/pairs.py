@@ -65,6 +65,28 @@ def seeds_of_pairs(pairs: Sequence[Pair]) -> list[int]:
     return sorted(seeds)
 
 
+def words_of(pair: Pair) -> str:
+    """Name the networks of a pair.
+
+    Parameters
+    ----------
+    pair : Pair
+        The pair.
+
+    Returns
+    -------
+    str
+        In a few words.
+
+    Examples
+    --------
+    >>> words_of(("sgd", 0, "adam", 1))
+    'sgd/0 to adam/1'
+    """
+    first_arm, first_seed, second_arm, second_seed = pair
+    return f"{first_arm}/{first_seed} to {second_arm}/{second_seed}"
+
+
 def pairs_of_simplex(simplex: Simplex) -> list[Pair]:
     """Return the pairs of the first vertex with each of the others.
 

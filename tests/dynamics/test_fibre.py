@@ -10,11 +10,13 @@ from symgeom.dynamics.charge import charges
 from symgeom.dynamics.fibre import move_on_fibre, unsigned, walk_fibre
 from symgeom.dynamics.fibre.mixing_matrix import mixing_to
 from symgeom.dynamics.fibre.unit_scales import scales_to
+from symgeom.dynamics.fibre.walk import unit_imbalances, walk_elements
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import cast, parameters
 from symgeom.landscape.problem import Problem
 from symgeom.symmetry.discovery import discover
+from symgeom.symmetry.group import act
 from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
 
 WIDTHS = (5, 7, 6, 3)
@@ -234,3 +236,17 @@ def test_what_cannot_be_reached_is_refused():
     alone = SymmetrySpec((UnitGroup("norm", 7, (Leg("0.weight", 0),)),))
     with pytest.raises(SymgeomError, match="charge -1: "):
         move_on_fibre(alone, params, {"norm": -torch.ones(7)})
+
+
+def test_units_come_back_to_their_own_imbalances():
+    spec, params = mlp_spec(*WIDTHS), network(*WIDTHS)
+    params = {name: tensor.clone() for name, tensor in params.items()}
+    params["0.weight"][2] = 0  # a unit without weights, and one without outgoing ones
+    params["0.bias"][2] = 0
+    params["2.weight"][:, 2:4] = 0
+    (balanced,) = walk_fibre(spec, params, [0.0])
+    (element,) = walk_elements(spec, balanced, [unit_imbalances(spec, params)])
+    for name, tensor in act(spec, element, balanced).items():
+        torch.testing.assert_close(tensor, params[name], rtol=1e-10, atol=1e-12)
+    imbalances = unit_imbalances(spec, params)["hidden1"]
+    assert imbalances[2:4].tolist() == [0.0, 1.0]

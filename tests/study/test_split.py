@@ -69,6 +69,7 @@ def test_every_network_and_every_pair_is_there_once(seeds, counts):
         PairRule("all"),
         PairRule("matched"),
         PairRule("none", within="ring"),
+        PairRule("none", within="first"),
         PairRule("none", star=("reference", "sharp")),
     ):
         pairs = [pair for some in split.pieces_of(config, parts, kind).values() for pair in some]
@@ -94,6 +95,15 @@ def test_every_network_and_every_pair_is_there_once(seeds, counts):
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_number_of_pairs(kind):
     assert len(split.pairs_of(cut(), split.parts_of(cut())["0"], PairRule(kind))) == KINDS[kind]
+
+
+def test_the_first_pair_of_an_arm_is_that_of_its_first_two_seeds():
+    config = cut([5, 3, 8], arms_per_job=2, seeds_per_job=1)
+    rule = PairRule("none", within="first")
+    pieces = split.pieces_of(config, split.parts_of(config), rule)
+    first = {name: pairs for name, pairs in pieces.items() if pairs}
+    assert list(first) == ["0.1", "1.1", "2.1"]
+    assert first["1.1"] == [("sgd", 5, "sgd", 3), ("adam", 5, "adam", 3)]
 
 
 def grown(before, after):

@@ -80,6 +80,7 @@ SLICES = split.slices_of(config)
 # The models that a study may ask for beside its cases, and the stages of those that it asks for.
 STAGES_OF_MODELS = {
     "perceptron": ["solutions"],
+    "ellipse": ["ellipses"],
     "two_layer": ["descents"],
     "noise_models": list((config["noise_models"] or {}).get("experiments", [])),
 }
@@ -88,7 +89,7 @@ ASKED_MODELS = {model: stages for model, stages in STAGES_OF_MODELS.items() if c
 
 # The stages that are measured where the study asks for a section.
 OF_SECTIONS = {
-    "valleys": ("valleys", "initialisations"),
+    "valleys": ("valleys", "charts", "initialisations"),
     "neighbours": ("neighbours",),
 }
 UNASKED = [stage for section, of in OF_SECTIONS.items() if not config[section] for stage in of]

@@ -1,4 +1,4 @@
-"""Conserved charges: noise equilibria of minima, points of their orbits, walks along their valleys, and where initialisations put networks."""
+"""Conserved charges: noise equilibria of minima, points of their orbits, walks along their valleys, charts of these, and where initialisations put networks."""
 
 
 use rule job_on_minima as measure_equilibria with:
@@ -47,6 +47,26 @@ use rule job_on_minima as walk_valleys with:
         **runs("walk_valleys"),
         trained=trained_arms,
         options=options_of("valleys"),
+
+
+use rule job_on_case as chart_valleys with:
+    input:
+        data="<results>/data/{case}.zarr.zip",
+        symmetry="<results>/symmetry/{case}.json",
+        minima=ends("minima", "charts"),
+        canonical=ends("canonical", "charts"),
+        alignments=alignments("charts"),
+    output:
+        charts="<results>/charts/{case}/{piece}.zarr.zip",
+    log:
+        "<results>/logs/chart_valleys/{case}-{piece}.log",
+    benchmark:
+        "<results>/benchmarks/chart_valleys/{case}-{piece}.tsv"
+    params:
+        **runs("chart_valleys"),
+        pairs=pairs_of("charts"),
+        options=options_of("valleys"),
+        bias_in_norm=config["symmetry"]["bias_in_norm"],
 
 
 use rule job_on_case as draw_initialisations with:

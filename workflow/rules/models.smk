@@ -1,4 +1,4 @@
-"""Models whose theory is known, beside the networks: the perceptron, two layers, and models of gradient noise."""
+"""Models whose theory is known, beside the networks: the perceptron, an ellipse, two layers, and models of gradient noise."""
 
 
 use rule job as solve_perceptron with:
@@ -13,6 +13,20 @@ use rule job as solve_perceptron with:
     params:
         **runs("solve_perceptron", of_networks=False),
         options=config["perceptron"],
+
+
+use rule job as descend_ellipse with:
+    output:
+        ellipses="<results>/ellipses/ellipse.zarr.zip",
+    log:
+        "<results>/logs/descend_ellipse.log",
+    benchmark:
+        "<results>/benchmarks/descend_ellipse/all.tsv"
+    resources:
+        **needs(memory=1000, minutes=10, gpu=0),
+    params:
+        **runs("descend_ellipse", of_networks=False),
+        options=config["ellipse"],
 
 
 use rule job as descend_two_layer with:

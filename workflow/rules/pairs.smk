@@ -22,6 +22,7 @@ PAIRED = {
         CHAIN_PARTS,
         split.PairRule(config["chains"]["cross_arm"], within=config["chains"]["within"]),
     ),
+    "charts": Paired(PARTS, split.PairRule("none", within="first")),
 }
 SIMPLICES = split.simplices_of(config)
 PAIRS_OF_SIMPLICES = list(dict.fromkeys(itertools.chain(*map(pairs_of_simplex, SIMPLICES))))

@@ -52,3 +52,30 @@ def weight_factors(
                 factor = factors[leg.tensor]
                 multiply(factor, leg, scale.to(factor) ** leg.power)
     return factors
+
+
+def divided_sum(amounts: Parameters, factors: Parameters) -> float:
+    """Return the sum of amounts that fall as the square of the weights grows.
+
+    Parameters
+    ----------
+    amounts : Parameters
+        Of one network: the diagonal of the Hessian, or variances of the gradient.
+    factors : Parameters
+        From :func:`weight_factors`: what leads from it to another network.
+
+    Returns
+    -------
+    float
+        The sum at the other network.
+
+    Examples
+    --------
+    >>> divided_sum({"in": torch.tensor([4.0, 9.0])}, {"in": torch.tensor([2.0, 3.0])})
+    2.0
+    """
+    total = 0.0
+    for name, tensor in amounts.items():
+        divided = tensor / factors[name] ** 2
+        total += float(divided.sum())
+    return total

@@ -30,8 +30,8 @@ class PairRule(NamedTuple):
     ----------
     across_arms : {"all", "matched", "none"}
         Between two arms: all pairs of seeds, those of equal position in the list of seeds, or none.
-    within : {"all", "ring"}
-        Within an arm: all pairs of seeds, or each seed with the next one.
+    within : {"all", "ring", "first"}
+        Within an arm: all pairs of seeds, each seed with the next one, or the first two.
     star : sequence of str
         Roles of the claims: between their arms and every other one, all pairs are measured anyway.
     """
@@ -413,6 +413,8 @@ def _within(seeds: list[int], part: Part, kind: str) -> list[tuple[int, int]]:
             pairs.append((first, second))
     if kind == "all":
         return pairs
+    if kind == "first":
+        return [pair for pair in pairs if set(pair) == set(seeds[:2])]
     neighbours = {frozenset((seed, seeds[index - 1])) for index, seed in enumerate(seeds)}
     return [pair for pair in pairs if frozenset(pair) in neighbours]
 

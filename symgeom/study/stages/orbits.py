@@ -20,6 +20,7 @@ from torch import Tensor
 
 from symgeom.dynamics.fibre.points import POINTS as NAMED
 from symgeom.dynamics.noise import balance, gradient_variance, weight_factors
+from symgeom.dynamics.noise.factors import divided_sum
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import Parameters, cast, ravel
 from symgeom.landscape.flatness.diagonal import gauss_newton_diagonal, is_linear_by_layer
@@ -136,9 +137,9 @@ class _Orbit:
             lengths = [float(there[name].square().sum()) for name in weights]
             difference = self.problem.outputs(there) - outputs
             change = difference.abs().max() / outputs.abs().max()
-            rows["trace"].append(_divided_sum(curvature, factors))
+            rows["trace"].append(divided_sum(curvature, factors))
             rows["eigenvalue"].append(spectrum.top(ravel(factors)))
-            rows["gradient_variance"].append(_divided_sum(variance, factors))
+            rows["gradient_variance"].append(divided_sum(variance, factors))
             rows["squared_length"].append(sum(lengths))
             rows["distance"].append(_length(logarithms))
             rows["change"].append(float(change))
@@ -211,15 +212,6 @@ class _Spectrum:
             return self.weighted / factors
         drawn = torch.randn(len(factors), generator=self.generator, dtype=torch.float64)
         return drawn.to(factors)
-
-
-def _divided_sum(amounts: Parameters, factors: Parameters) -> float:
-    """Return the sum of amounts that fall as the square of the weights grows."""
-    total = 0.0
-    for name, tensor in amounts.items():
-        divided = tensor / factors[name] ** 2
-        total += float(divided.sum())
-    return total
 
 
 def _logarithms(spec: SymmetrySpec, element: GroupElement) -> dict[str, Tensor]:

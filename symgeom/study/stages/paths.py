@@ -34,7 +34,7 @@ from symgeom.study.cases import Case
 from symgeom.study.gauges import Gauges
 from symgeom.study.labels import Labelled, labelled, names, pairs_dataset
 from symgeom.study.matching import match
-from symgeom.study.pairs import Pair
+from symgeom.study.pairs import Pair, words_of
 from symgeom.study.progress import progress
 from symgeom.study.stored_networks import Ends
 from symgeom.study.variants.catalogue import asked_variants
@@ -167,7 +167,7 @@ def measure(
                 between = Between(ends, pair, case, gauges.torus, problems["train"], options)
                 paths = kind.paths(between)
                 if not paths:
-                    undefined.append(f"{variant.name}: {_words(pair)}")
+                    undefined.append(f"{variant.name}: {words_of(pair)}")
                     continue
                 table.measure((row, column), paths, options["refinements"])
                 if kind.geodesic and grid.whole:
@@ -344,8 +344,3 @@ def _mean(profiles: Sequence[Profile]) -> Profile:
     loss = torch.stack([curve.loss for curve in profiles]).mean(0).cpu()
     error = torch.stack([curve.error for curve in profiles]).mean(0).cpu()
     return Profile(first.t.cpu(), loss, error, first.batch_norm)
-
-
-def _words(pair: Pair) -> str:
-    first_arm, first_seed, second_arm, second_seed = pair
-    return f"{first_arm}/{first_seed} to {second_arm}/{second_seed}"

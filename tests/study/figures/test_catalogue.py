@@ -85,7 +85,7 @@ def test_reading_the_catalogue_loads_no_library_that_draws():
 
 
 def test_the_default_study_has_no_figure_that_it_does_not_ask_for():
-    without = {"spectra", "starts", "valleys", "coordinates", "ensemble_scales"}
+    without = {"spectra", "starts", "valleys", "charts", "coordinates", "ensemble_scales"}
     config = configuration()
     of_cases = {name for name in NAMES if not figure_named(name).model}
     assert asked(config) == of_cases - without
@@ -99,6 +99,7 @@ def test_the_default_study_has_no_figure_that_it_does_not_ask_for():
         ({"curvature": {"density_steps": 20}}, "spectra"),
         ({"valleys": {"imbalances": [0, 1]}}, "starts"),
         ({"valleys": {"imbalances": [0, 1]}}, "valleys"),
+        ({"valleys": {"imbalances": [0, 1]}}, "charts"),
         ({"valleys": {"imbalances": [0, 1]}}, "coordinates"),
         ({"neighbours": {"further_scales": [1.0]}}, "ensemble_scales"),
     ],

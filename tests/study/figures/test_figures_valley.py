@@ -3,7 +3,7 @@
 import numpy as np
 import xarray as xr
 from drawn import KEPT, OF_TWO_LAYERS, curves, draw, panel, prose, texts
-from synthetic_dynamics import two_layer
+from synthetic_dynamics import ellipse, two_layer
 from synthetic_study import ARMS, case
 
 from symgeom.study.figures.style import looks, ordered_looks
@@ -45,10 +45,11 @@ def test_each_usable_minimum_is_a_point_and_each_pair_of_an_arm():
 
 
 def test_a_study_without_charges_says_so():
-    for name in ("starts", "valleys", "coordinates"):
+    for name in ("starts", "valleys", "charts", "coordinates"):
         assert "to show" in texts(draw(name, case(["minima", "distances"])))
     for name in OF_TWO_LAYERS:
         assert "not followed" in prose(draw(name, xr.DataTree()))
+    assert "not followed" in prose(draw("model_ellipse", xr.DataTree()))
 
 
 def test_drift_is_relative_to_the_squares_of_the_start():
@@ -70,3 +71,48 @@ def test_the_axes_of_the_drift_have_no_empty_decades():
         axes = panel(figure, title)
         least = min(line.get_ydata().min() for other in figure.axes[:4] for line in other.lines)
         assert least / 10 < axes.get_ylim()[0] < least
+
+
+def test_charts_are_those_of_the_roles_and_ratios_those_of_all_arms():
+    study = case(["minima", "charts"])
+    figure, charts = draw("charts", study), study["charts"].to_dataset()
+    titles = [axes.get_title(loc="left").strip() for axes in figure.axes]
+    assert titles[:6] == ["rsgd", "sgd", "adversarial"] * 2
+    ways = curves(figure.axes[0], looks(ARMS)["rsgd"].colour, 5)
+    np.testing.assert_allclose(ways[0], charts["t"])
+    for title, ratio in (("as trained", 1.3), ("balanced", 1.5), ("noise equilibrium", 1.04)):
+        for arm in ("rsgd", "sam", "sgd", "adversarial"):
+            (line,) = curves(panel(figure, title), looks(ARMS)[arm].colour, 5)
+            np.testing.assert_allclose(line, ratio)
+        assert not curves(panel(figure, title), looks(ARMS)["adam"].colour, 5)  # seed 0 is left out
+    assert "the loss changes by at most 0 of itself" in prose(figure)
+
+
+def test_of_roles_that_nobody_plays_the_first_arms_are_charted():
+    figure = draw("charts", case(["minima", "charts"]), settings={"roles": {"flat": "other"}})
+    titles = [axes.get_title(loc="left").strip() for axes in figure.axes]
+    assert titles[:3] == ["rsgd", "sam", "sgd"]
+
+
+def test_pairs_without_a_geodesic_are_named_below_their_charts():
+    study = case(["minima", "charts"])
+    charts = study["charts"].to_dataset()
+    lost = charts["first_arm"] == "sgd"
+    for name in charts.data_vars:
+        charts[name] = charts[name].where(~lost)
+    study["charts"] = xr.DataTree(charts.assign_attrs(undefined=["sgd/0 to sgd/1"]))
+    figure = draw("charts", study)
+    assert "No geodesic: sgd/0 to sgd/1." in prose(figure)
+    assert "sgd" not in [axes.get_title(loc="left").strip() for axes in figure.axes]
+
+
+def test_the_ellipse_is_drawn_from_its_numbers():
+    model = ellipse()["ellipses"].to_dataset()
+    figure = draw("model_ellipse")
+    flows = [line for line in panel(figure, "weights").lines if len(line.get_xdata()) == 32]
+    np.testing.assert_allclose(flows[0].get_xdata()[:-1], model["flow_weights"][0, :, 0])
+    assert len(flows) == 4 * model.sizes["start"]
+    upright = [line for line in panel(figure, "charge and loss").lines if len(line.get_xdata()) > 1]
+    for line in upright:
+        assert np.ptp(line.get_xdata()) < 1e-12
+    assert "Descent raises every charge by 0.0054 in each step" in prose(figure)

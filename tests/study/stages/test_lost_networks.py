@@ -20,6 +20,7 @@ from symgeom.study.pairs import Pair
 from symgeom.study.stages import (
     alignments,
     canonical,
+    charts,
     curvature,
     distances,
     equilibria,
@@ -103,7 +104,7 @@ def test_pairs_that_are_lost_alone_in_their_job_change_nothing(tiny: TinyStudy):
         xr.testing.assert_equal(whole, joined([tiny.alignments]))
 
 
-@pytest.mark.parametrize("stage", ["alignments", "distances", "maps"])
+@pytest.mark.parametrize("stage", ["alignments", "distances", "maps", "charts"])
 def test_without_any_network_stages_on_pairs_have_all_their_arrays(tiny: TinyStudy, stage):
     empty = Minima(["sgd", "adam"], SEEDS, {})
     path = tiny.store("canonical", "empty")
@@ -125,6 +126,12 @@ def test_without_any_network_stages_on_pairs_have_all_their_arrays(tiny: TinyStu
             tiny.gauges_of(networks),
             planes=[TRIPLE],
             options=tiny.options["maps"],
+        ),
+        "charts": lambda networks: charts.measure(
+            tiny.case,
+            tiny.gauges_of(networks),
+            pairs=[("sgd", 0, "sgd", 1)],
+            options=tiny.options["valleys"],
         ),
     }[stage]
     without = measured(networks)

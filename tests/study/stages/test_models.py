@@ -1,4 +1,4 @@
-"""The stages of the models: solutions of the perceptron, descents of the two-layer network."""
+"""The stages of the models: solutions of the perceptron, the ellipse, descents of two layers."""
 
 from itertools import combinations
 
@@ -9,9 +9,10 @@ import xarray as xr
 from tiny_study import REAL
 
 from symgeom.ground.randomness import stream
+from symgeom.models.ellipse import measure_ellipse
 from symgeom.models.perceptron import Perceptron, solve
 from symgeom.models.two_layer.experiments import EXPERIMENTS
-from symgeom.study.stages import descents, solutions
+from symgeom.study.stages import descents, ellipses, solutions
 
 PERCEPTRON = REAL["perceptron"] | {"dimension": 40, "margins": {"easy": -0.5, "hopeless": 5.0}}
 
@@ -98,3 +99,14 @@ def test_descents_hold_every_experiment():
             assert dataset[name].attrs == {"units": units, "long_name": meaning}
         names |= {*arrays, *axes}
     assert set(dataset.variables) == names
+
+
+def test_the_ellipse_is_stored_with_its_options():
+    options = {"steepness": 3.0, "learning_rate": 0.02, "steps": 5}
+    dataset = ellipses.measure(options)
+    arrays, axes = measure_ellipse(3.0, 0.02, 5)
+    assert set(dataset.variables) == {*arrays, *axes}
+    for name, (_, values, units, meaning) in {**arrays, **axes}.items():
+        np.testing.assert_array_equal(dataset[name], values)
+        assert dataset[name].attrs == {"units": units, "long_name": meaning}
+    assert dataset.attrs == {"steepness": "3.0", "learning_rate": "0.02", "steps": "5"}
