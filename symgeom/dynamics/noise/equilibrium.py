@@ -372,7 +372,7 @@ def equilibrium_of_force(
     Returns
     -------
     NoiseEquilibrium
-        For every group with a positive scale all of whose legs train; nothing is known of the loss.
+        For every group with a positive scale all of whose legs train.
 
     Raises
     ------
