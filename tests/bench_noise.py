@@ -3,8 +3,9 @@
 `noise_force` against the mean and mean square of `vmap(grad)` over the same samples in chunks of 64
 MB: an MLP 784-256-256-10 over 10,000 samples and LeNet over 2,000, in float64; and the MLP over
 four times as many samples, for the memory. And the balance of all units of an MLP 784-5x512-10, of
-made-up variances. Memory is what the process grew by; every row has a process of its own. Figures
-are of this machine; none is a test.
+made-up variances. `noise_equilibrium` of an MLP 784-64-10 on data in float32, for the memory.
+Memory is what the process grew by; every row has a process of its own. Figures are of this machine;
+none is a test.
 """
 
 import itertools
@@ -17,7 +18,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from symgeom.dynamics.noise import balance, noise_force
+from symgeom.dynamics.noise import balance, noise_equilibrium, noise_force
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import parameters
 from symgeom.landscape.problem import Problem
@@ -72,9 +73,12 @@ def lenet_spec() -> SymmetrySpec:
 
 
 MLP = [784, 256, 256, 10]
+NARROW = [784, 64, 10]
 CASES = {
     "mlp": (lambda: mlp(MLP), lambda: mlp_spec(MLP), (10_000, 784)),
     "larger": (lambda: mlp(MLP), lambda: mlp_spec(MLP), (40_000, 784)),
+    "single": (lambda: mlp(NARROW).float(), lambda: mlp_spec(NARROW), (10_000, 784)),
+    "more": (lambda: mlp(NARROW).float(), lambda: mlp_spec(NARROW), (40_000, 784)),
     "lenet": (lenet, lenet_spec, (2_000, 1, 28, 28)),
 }
 
@@ -84,7 +88,9 @@ def problem_of(case: str) -> Problem:
     network, _, shape = CASES[case]
     generator = stream("bench", case)
     inputs = torch.randn(shape, generator=generator, dtype=torch.float64)
-    return Problem(network(), inputs, torch.randint(10, shape[:1], generator=generator))
+    module = network()
+    inputs = inputs.to(next(module.parameters()).dtype)
+    return Problem(module, inputs, torch.randint(10, shape[:1], generator=generator))
 
 
 def formed(_: SymmetrySpec, problem: Problem, params: dict[str, torch.Tensor]) -> None:
@@ -97,6 +103,14 @@ def formed(_: SymmetrySpec, problem: Problem, params: dict[str, torch.Tensor]) -
             squares[name] = squares.get(name, 0) + rows.square().sum(0)
 
 
+def equilibrium(spec: SymmetrySpec, problem: Problem, params: dict[str, torch.Tensor]) -> None:
+    """Find the noise equilibrium."""
+    noise_equilibrium(spec, problem, params, learning_rate=0.1, batch_size=64, weight_decay=1e-4)
+
+
+WAYS = {"force": noise_force, "formed": formed, "equilibrium": equilibrium}
+
+
 def measure(case: str, way: str) -> None:
     """Print seconds and megabytes of one way."""
     torch.set_num_threads(1)
@@ -105,7 +119,7 @@ def measure(case: str, way: str) -> None:
     spec = CASES[case][1]()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start = time.process_time()
-    {"force": noise_force, "formed": formed}[way](spec, problem, params)
+    WAYS[way](spec, problem, params)
     seconds = time.process_time() - start
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     sys.stdout.write(f"{seconds} {grown / 1024}\n")
@@ -154,6 +168,8 @@ def main() -> None:
     rows.append(
         f"noise_force, mlp, four times as many samples: {measured('larger', 'force')[1]:.0f} MB"
     )
+    single = [f"{measured(case, 'equilibrium')[1]:.0f} MB" for case in ("single", "more")]
+    rows.append(f"noise_equilibrium, 10,000 samples in float32: {single[0]}, 40,000: {single[1]}")
     rows.append(f"balance of 5 x 512 units: {balance_seconds():.2f} s (wanted at most 1)")
     sys.stdout.write("\n".join(rows) + "\n")
 

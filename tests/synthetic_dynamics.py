@@ -190,4 +190,8 @@ def noise_models() -> xr.DataTree:
     from symgeom.study.stages.noise_models import measure
 
     few = {"relu_flow": 2, "training_on": 1}  # steps of those that measure much at each
-    return xr.DataTree.from_dict({name: measure(name, few.get(name, 8), 3) for name in EXPERIMENTS})
+    stages = {}
+    for name, experiment in EXPERIMENTS.items():
+        data = {"pictures": "digits", "root": ""} if experiment.on_pictures else None
+        stages[name] = measure(name, few.get(name, 8), 3, data=data)
+    return xr.DataTree.from_dict(stages)

@@ -164,11 +164,11 @@ class Architecture:
         >>> Architecture.of(nn.Linear(3, 2, bias=False)).shapes
         {'weight': (2, 3)}
         """
-        first_names = {name for name, _ in module.named_parameters()}
+        first_names = dict(module.named_parameters()) | dict(module.named_buffers())
         saved = module.state_dict()
         parameters = dict(module.named_parameters(remove_duplicate=False))
         buffers = dict(module.named_buffers(remove_duplicate=False))
-        optional = parameters.keys() - first_names
+        optional = (parameters.keys() | buffers.keys()) - first_names.keys()
         for name, buffer in buffers.items():
             if name not in saved or not buffer.is_floating_point():
                 optional.add(name)

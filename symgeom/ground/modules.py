@@ -1,5 +1,6 @@
 """Run a user's module with some tensors, and say in which of its layers it failed, and why."""
 
+from collections.abc import Mapping
 from types import TracebackType
 from typing import NoReturn
 
@@ -9,6 +10,76 @@ from torch.func import functional_call
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.own_code import first_line, told
 from symgeom.ground.types import Parameters
+
+
+def run(module: nn.Module, params: Parameters, inputs: Tensor) -> Tensor:
+    """Call a module with some tensors in the place of its own, and leave it as it was.
+
+    It is :func:`torch.func.functional_call`, which leaves a layer that has two names in its network
+    with tensors that it was lent.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The network.
+    params : Parameters
+        Its tensors by their first names; those that are left out are the module's own.
+    inputs : Tensor, shape (sample, ...)
+        A batch.
+
+    Returns
+    -------
+    Tensor
+        As the network returns it; what it raises passes through.
+
+    Raises
+    ------
+    SymgeomError
+        If one tensor of the network is given twice, under different names.
+
+    Examples
+    --------
+    >>> import torch
+    >>> layer = nn.Linear(1, 1, bias=False)
+    >>> run(nn.Sequential(layer, layer), {"0.weight": torch.full((1, 1), 3.0)}, torch.ones(1, 1))
+    tensor([[9.]])
+    """
+    tensors = _under_all_names(module, params)
+    return functional_call(module, tensors, (inputs,), tie_weights=False)
+
+
+def _under_all_names(module: nn.Module, params: Parameters) -> dict[str, Tensor]:
+    """Return tensors under the names of all that is tied to them, but one name for each layer."""
+    tensors = {}
+    first_names: dict[Tensor, str] = {}
+    for path, layer in module.named_modules():
+        of_layer = (
+            *layer.named_parameters(path, recurse=False, remove_duplicate=False),
+            *layer.named_buffers(path, recurse=False, remove_duplicate=False),
+        )
+        for name, tensor in of_layer:
+            first = first_names.setdefault(tensor, name)
+            if first in params:
+                tensors[name] = params[first]
+    others = params.keys() - set(first_names.values())
+    if others:
+        _check_given_once(module, params, first_names)
+    return tensors
+
+
+def _check_given_once(
+    module: nn.Module, params: Parameters, first_names: Mapping[Tensor, str]
+) -> None:
+    """Raise if a tensor of a network is given as two tensors, under different names."""
+    tensors: dict[str, Tensor] = dict(module.named_parameters(remove_duplicate=False))
+    tensors |= dict(module.named_buffers(remove_duplicate=False))
+    for name, tensor in tensors.items():
+        first = first_names[tensor]
+        if name in params and params[name] is not params.get(first):
+            raise SymgeomError(
+                f"Cannot run the network ({type(module).__name__}): its tensors '{first}' and "
+                f"'{name}' are one (tied weights), and two are given. Give one, as '{first}'."
+            )
 
 
 def call_module(module: nn.Module, params: Parameters, inputs: Tensor) -> Tensor:
@@ -41,7 +112,7 @@ def call_module(module: nn.Module, params: Parameters, inputs: Tensor) -> Tensor
     tensor([[2.]])
     """
     try:
-        return functional_call(module, dict(params), (inputs,))
+        return run(module, params, inputs)
     except SymgeomError:
         raise
     except Exception as error:  # the user's own code runs here

@@ -8,9 +8,9 @@ import pytest
 import torch
 from cases import batch, lenet, mlp, network, randomised
 from torch import nn
-from torch.func import functional_call
 
 from symgeom.ground.checks import SymgeomError
+from symgeom.ground.modules import run
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import cast, parameters, stack, unstack
 from symgeom.landscape.problem import Problem
@@ -110,17 +110,36 @@ def test_batched_is_one_by_one_up_to_rounding_and_exact_when_rerun(kind, name):
     )
 
 
-@pytest.mark.parametrize("bias", [True, False])
-def test_a_chain_is_vmap_of_its_network_with_gradients_that_lie_like_the_weights(bias):
-    module = nn.Sequential(nn.Flatten(), *mlp(8, 5, 6, 3, bias=bias))
+def repeated():
+    """Return a chain that has one layer twice, and one activation everywhere."""
+    layer, relu = nn.Linear(5, 5), nn.ReLU()
+    return nn.Sequential(nn.Linear(8, 5), relu, layer, relu, layer, relu, nn.Linear(5, 3))
+
+
+def tied():
+    """Return a chain of two layers with one weight."""
+    chain = mlp(8, 5, 5, 5, 3)
+    chain[4].weight = chain[2].weight
+    return chain
+
+
+CHAINS = {
+    "biases": lambda: mlp(8, 5, 6, 3),
+    "no biases": lambda: mlp(8, 5, 6, 3, bias=False),
+    "repeated": repeated,
+    "tied": tied,
+}
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_a_chain_is_vmap_of_its_network_with_gradients_that_lie_like_the_weights(name):
+    module = nn.Sequential(nn.Flatten(), *CHAINS[name]())
     stacked = stack(starts(Problem(module, torch.zeros(1, 2, 4).double(), torch.tensor([0])), 3))
     inputs = torch.randn(3, 7, 2, 4, generator=stream("inputs"), dtype=torch.float64)
     leaves = {name: tensor.requires_grad_() for name, tensor in stacked.items()}
     assert is_dense_chain(module, inputs[0])
     found = dense_outputs(module, leaves, inputs)
-    expected = torch.vmap(lambda params, samples: functional_call(module, params, (samples,)))(
-        leaves, inputs
-    )
+    expected = torch.vmap(lambda params, samples: run(module, params, samples))(leaves, inputs)
     torch.testing.assert_close(found, expected, **ROUNDING)
     sides = [
         torch.autograd.grad(side.square().sum(), tuple(leaves.values()))
@@ -129,7 +148,7 @@ def test_a_chain_is_vmap_of_its_network_with_gradients_that_lie_like_the_weights
     torch.testing.assert_close(*sides, **ROUNDING)
     assert all(tensor.is_contiguous() for tensor in sides[0])
     everyone = inputs[0].expand(3, *inputs.shape[1:])
-    shared = torch.vmap(lambda params: functional_call(module, params, (inputs[0],)))(leaves)
+    shared = torch.vmap(lambda params: run(module, params, inputs[0]))(leaves)
     torch.testing.assert_close(dense_outputs(module, leaves, everyone), shared, **ROUNDING)
     assert torch.autograd.gradcheck(
         lambda x: dense_outputs(module, leaves, x), inputs[:, :2].requires_grad_()

@@ -120,6 +120,24 @@ def test_layers_are_compared_with_both_forms():
     assert claims["L4-force"].estimate == pytest.approx(expected[0])
 
 
+def test_layers_that_learn_pictures_are_compared_with_both_predictions():
+    arrays = arrays_of("picture_layers")
+    claims = judged("picture_layers")
+    norms = late(arrays["squared_norm"].sel(descent="SGD"))  # draw, start, layer
+    for form, identifier in (("measured", "L6-balance"), ("independent", "L6-independent")):
+        theory = arrays["squared_norm_theory"].sel(form=form).transpose("draw", "start", "layer")
+        assert claims[identifier].estimate == pytest.approx(largest(norms / theory.values - 1)[0])
+    middle = np.log(norms[..., 1] / norms[..., 2])
+    assert claims["L6-middle"].estimate == pytest.approx(largest(middle)[0])
+    apart = np.log(norms[:, 0] / norms[:, 1])
+    assert claims["L6-start"].estimate == pytest.approx(largest(apart)[0])
+    unmoved = late(arrays["squared_norm"].sel(descent="GD", start="unequal norms"))
+    expected = np.log(unmoved[:, 1] / unmoved[:, 2]).mean()
+    assert claims["L6-descent"].estimate == pytest.approx(expected)
+    forces = arrays["net_force"].sel(descent="SGD").transpose("draw", ...).values
+    assert claims["L6-force"].estimate == pytest.approx(largest(forces)[0])
+
+
 def test_the_net_force_is_the_sum_of_what_single_steps_do():
     """From the squared norms alone: what moved a charge, in units of the squared rate."""
     arrays = arrays_of("layer_norms").sel(descent="SGD", depth=3)

@@ -36,6 +36,7 @@ from symgeom.study.planning.options import (
     goes_on,
     gpus,
     growing,
+    pictures_of,
     recipe_of,
     stop_rules_of,
     training_of,

@@ -59,3 +59,4 @@ use rule job as run_noise_model with:
         ),
         steps=lambda wildcards: config["noise_models"]["experiments"][wildcards.experiment],
         draws=lambda wildcards: config["noise_models"]["draws"],
+        data=lambda wildcards: pictures_of(config, wildcards.experiment),

@@ -325,20 +325,20 @@ def noise_equilibrium(
     recipe = _Recipe.of(learning_rate, batch_size, weight_decay)
     force = noise_force(spec, problem, params)
     charged = charged_groups(spec.exact().trained(problem.trainable))
-    exact = problem.cast(torch.float64)
     theta = cast(params, torch.float64)
-    matrices = matrix_force(charged, exact, theta)
-    mean = exact.gradient(theta)
+    matrices = matrix_force(charged, problem, theta)
     if matrices.covariance:
-        joint = balance_together(charged, exact, theta, force.entries, matrices, decay=recipe.decay)
+        joint = balance_together(
+            charged, problem, theta, force.entries, matrices, decay=recipe.decay
+        )
     else:
         joint = _joint(charged, theta, force, recipe.decay)
     return _equilibrium(
-        pulls_of(charged, force, matrices, mean=mean, params=theta),
+        pulls_of(charged, force, matrices, params=theta),
         recipe,
         force=force,
         joint=joint,
-        loss_steps=_loss_steps(float(exact.loss(theta)), mean, learning_rate),
+        loss_steps=_loss_steps(force, learning_rate),
     )
 
 
@@ -372,7 +372,7 @@ def equilibrium_of_force(
     Returns
     -------
     NoiseEquilibrium
-        For every group with a positive scale all of whose legs train; nothing is known of the loss.
+        For every group with a positive scale all of whose legs train.
 
     Raises
     ------
@@ -396,11 +396,11 @@ def equilibrium_of_force(
     charged = charged_groups(spec.exact().trained(tuple(force.entries)), "positive")
     theta = cast(params, torch.float64)
     return _equilibrium(
-        pulls_of(charged, force, MatrixForce({}, {}), mean={}, params=theta),
+        pulls_of(charged, force, MatrixForce({}, {}), params=theta),
         recipe,
         force=force,
         joint=_joint(charged, theta, force, recipe.decay),
-        loss_steps=math.nan,
+        loss_steps=_loss_steps(force, learning_rate),
     )
 
 
@@ -540,10 +540,12 @@ def _steps(pull: UnitPull, recipe: _Recipe) -> Tensor:
     return (squares * pull.lengths).sum(0) / approach
 
 
-def _loss_steps(loss: float, mean: Parameters, learning_rate: float) -> float:
+def _loss_steps(force: NoiseForce, learning_rate: float) -> float:
     """Return in how many steps the loss would fall to zero, by how much it falls in the next."""
-    square = sum(float(gradient.square().sum()) for gradient in mean.values())
-    return loss / (learning_rate * square) if square else math.inf
+    if math.isnan(force.loss):
+        return math.nan
+    square = sum(float(gradient.square().sum()) for gradient in force.mean.values())
+    return force.loss / (learning_rate * square) if square else math.inf
 
 
 def _verdict(displacement: float) -> str:

@@ -10,7 +10,7 @@ Ziyin et al., "Parameter symmetry and noise equilibrium of SGD" (2402.07193), eq
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -58,6 +58,10 @@ class NoiseForce:
     batch_size : int or None
         Size of the mini-batches that it was measured with, and for which it holds; None if it was
         measured with single samples, and holds for every size.
+    mean : dict of str to Tensor
+        The mean gradient, one tensor per trainable tensor, in float64; empty if it is not known.
+    loss : float
+        The mean loss; NaN if it is not known.
     """
 
     variance: dict[str, Tensor]
@@ -67,6 +71,8 @@ class NoiseForce:
     samples: int
     heaviest: float
     batch_size: int | None = None
+    mean: dict[str, Tensor] = field(default_factory=dict)
+    loss: float = math.nan
 
     def standard_error(self) -> dict[str, Tensor]:
         """Return how sure the variance is, for all data of which the samples are a part.
@@ -103,7 +109,7 @@ def gradient_variance(problem: Problem, params: Parameters) -> dict[str, Tensor]
     >>> gradient_variance(problem, {"weight": torch.ones(1, 1), "bias": torch.ones(1)})
     {'weight': tensor([[1.]], dtype=torch.float64), 'bias': tensor([0.], dtype=torch.float64)}
     """
-    moments = gradient_moments(problem.cast(torch.float64), cast(params, torch.float64))
+    moments = gradient_moments(problem, cast(params, torch.float64))
     variances = {}
     for name, square in moments.square.items():
         variance = square - moments.mean[name] ** 2
@@ -158,7 +164,7 @@ def noise_force(spec: SymmetrySpec, problem: Problem, params: Parameters) -> Noi
     theta = cast(params, torch.float64)
     samples = Samples(problem, theta)
     check_silent(problem, theta)
-    mean = samples.mean()
+    mean, loss = samples.mean()
     moved = charged_groups(spec.exact().trained(problem.trainable), "positive")
     folds = Folds()
     spread = {name: torch.zeros_like(tensor) for name, tensor in mean.items()}
@@ -185,6 +191,8 @@ def noise_force(spec: SymmetrySpec, problem: Problem, params: Parameters) -> Noi
         entries=entries,
         samples=count,
         heaviest=_share_of_the_heaviest(distances, entries),
+        mean=mean,
+        loss=loss,
     )
 
 

@@ -15,8 +15,6 @@ Ziyin et al. (2402.07193), theorem 4.3, for one generator; the gauge is ours.
 
 from dataclasses import replace
 
-import torch
-
 from symgeom.dynamics.noise.balancing import balance
 from symgeom.dynamics.noise.force import gradient_variance
 from symgeom.ground.doors import door
@@ -71,7 +69,7 @@ def noise_gauge(spec: SymmetrySpec, problem: Problem, params: Parameters) -> Can
     """
     scaled = spec.exact().trained(problem.trainable)
     canonical = canonicalise(scaled, params)
-    variance = gradient_variance(problem.cast(torch.float64), canonical.parameters)
+    variance = gradient_variance(problem, canonical.parameters)
     balanced = balance(scaled, variance, {}).element
     return replace(
         canonical,

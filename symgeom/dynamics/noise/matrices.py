@@ -22,7 +22,7 @@ from symgeom.dynamics.noise.folds import Folds
 from symgeom.dynamics.noise.force import ROUNDING
 from symgeom.ground.types import Parameters
 from symgeom.landscape.problem import Problem
-from symgeom.landscape.sample_gradients import Block, blocks
+from symgeom.landscape.sample_gradients import Block, Samples
 from symgeom.landscape.sample_gradients.cross import cross_sums
 from symgeom.symmetry.bilinear import charged_groups
 from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup, put, take
@@ -57,7 +57,7 @@ def matrix_force(spec: SymmetrySpec, problem: Problem, params: Parameters) -> Ma
     spec : SymmetrySpec
         The groups that move; all of their legs train.
     problem : Problem
-        The landscape, with the training data, in float64.
+        The landscape, with the training data, in any precision.
     params : Parameters
         One network, in float64 (not under ``vmap``).
 
@@ -84,12 +84,13 @@ def matrix_force(spec: SymmetrySpec, problem: Problem, params: Parameters) -> Ma
     mixed = charged_groups(spec, "linear")
     if not mixed.groups:
         return MatrixForce({}, {})
-    mean = problem.gradient(params)
+    samples = Samples(problem, params)
+    mean = samples.mean().gradient
     sums = {}
     for group in mixed.groups:
         sums[group.name] = _Sums(group, mean, by_entry=legs_by_entry(spec, group, params))
     folds = Folds()
-    for block in blocks(problem, params):
+    for block in samples.blocks():
         sides = {name: of_group.add(block) for name, of_group in sums.items()}
         folds.add(block.fold, block.samples, sides)
     return MatrixForce(

@@ -177,8 +177,7 @@ class _Orbit:
         self._push = recipe.noise_factor * variance
         self._decay = recipe.decay_factor
         if mean_gradient:
-            mean = problem.cast(torch.float64).gradient(theta)
-            self._push += recipe.gradient_factor * _in_one_row(mean, tensors) ** 2
+            self._push += recipe.gradient_factor * _in_one_row(force.mean, tensors) ** 2
 
     def charges(self, exponents: NDArray) -> NDArray:
         """Return the charges where the units have these scales."""

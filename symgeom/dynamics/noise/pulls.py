@@ -171,7 +171,6 @@ def pulls_of(
     force: NoiseForce,
     matrices: MatrixForce,
     *,
-    mean: Parameters,
     params: Parameters,
 ) -> dict[str, Pull]:
     """Return what pulls the units of every group.
@@ -181,11 +180,9 @@ def pulls_of(
     spec : SymmetrySpec
         The groups that move, with a continuous scale.
     force : NoiseForce
-        The noise on those with positive scales.
+        The noise on those with positive scales, and the mean gradient.
     matrices : MatrixForce
         The noise on linear groups.
-    mean : Parameters
-        The mean gradient.
     params : Parameters
         The network, in float64.
 
@@ -197,7 +194,7 @@ def pulls_of(
     Examples
     --------
     >>> noise = NoiseForce({}, {}, {}, {}, samples=1, heaviest=1.0)
-    >>> pulls_of(SymmetrySpec(()), noise, MatrixForce({}, {}), mean={}, params={})
+    >>> pulls_of(SymmetrySpec(()), noise, MatrixForce({}, {}), params={})
     {}
     """
     lengths = leg_products(spec, params, params)
@@ -207,7 +204,7 @@ def pulls_of(
         if group.scale == "linear":
             pulls[name] = MatrixPull(
                 variance=by_side(group, matrices.covariance[name]),
-                drift=side_products(group, mean),
+                drift=side_products(group, force.mean),
                 lengths=side_products(group, params),
                 without_block=matrices.without_block[name],
             )

@@ -61,7 +61,7 @@ def balance_together(
     spec : SymmetrySpec
         The groups that move, with a continuous scale; all of their legs train.
     problem : Problem
-        The landscape, with the training data, in float64.
+        The landscape, with the training data, in any precision.
     params : Parameters
         One network, in float64 (not under ``vmap``).
     variance : Parameters

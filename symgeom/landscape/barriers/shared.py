@@ -61,10 +61,11 @@ class SharedLayer:
         layer = _layer_that_reads(borrower.module, problem.inputs[:1])
         if layer is None:
             return None
-        paths = {module: path for path, module in borrower.module.named_modules()}
-        prefix = f"{paths[layer]}." if paths[layer] else ""
-        bias = None if layer.bias is None else f"{prefix}bias"
-        return SharedLayer(problem, borrower, layer, f"{prefix}weight", bias)
+        names: dict[Tensor, str] = {}
+        for name, tensor in borrower.module.named_parameters():
+            names[tensor] = name
+        bias = None if layer.bias is None else names[layer.bias]
+        return SharedLayer(problem, borrower, layer, names[layer.weight], bias)
 
     @torch.no_grad()
     def errors(self, path: Path, t: Tensor) -> Tensor | None:

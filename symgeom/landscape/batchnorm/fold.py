@@ -25,13 +25,12 @@ from typing import NoReturn
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from symgeom.ground.architecture import check_same_tensors
 from symgeom.ground.checks import SymgeomError, check_finite
 from symgeom.ground.doors import door
-from symgeom.ground.modules import call_module
+from symgeom.ground.modules import call_module, run
 from symgeom.ground.types import Parameters, cast, parameters
 from symgeom.landscape.batchnorm.feeding import Fold, find_folds
 from symgeom.landscape.batchnorm.statistics import sharing_copy, tensor_name
@@ -245,7 +244,7 @@ def _compare(module: nn.Module, folded: Folded, example: Tensor) -> None:
     params = _with_waves(cast(parameters(module), torch.float64), folded.folds)
     inputs = example.double() if example.is_floating_point() else example
     try:
-        after = tensors_of(functional_call(folded.module, folded.parameters(params), (inputs,)))
+        after = tensors_of(run(folded.module, folded.parameters(params), inputs))
     except AttributeError as error:
         _refuse(module, str(error))
     before = tensors_of(call_module(sharing_copy(module), params, inputs))

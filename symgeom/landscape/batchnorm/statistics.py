@@ -24,13 +24,12 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from symgeom.ground.architecture import Architecture
 from symgeom.ground.checks import SymgeomError, check_choice, check_samples
 from symgeom.ground.doors import door
-from symgeom.ground.modules import in_mode, refuse
+from symgeom.ground.modules import in_mode, refuse, run
 from symgeom.ground.types import Parameters
 
 POLICIES = ("carried", "recompute")
@@ -222,7 +221,7 @@ class BatchMode:
             counts[counted] = torch.zeros((), dtype=torch.int64)
         network = {**params, **statistics, **counts}
         try:
-            outputs = functional_call(self.module, network, (inputs,))
+            outputs = run(self.module, network, inputs)
         except Exception as error:  # the user's own code runs here
             if "more than 1 value per channel" not in str(error):
                 refuse(self.module, inputs, error)

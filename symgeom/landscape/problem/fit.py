@@ -2,10 +2,9 @@
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from symgeom.ground.checks import SymgeomError, check_samples
-from symgeom.ground.modules import fault
+from symgeom.ground.modules import fault, run
 from symgeom.ground.types import cast, parameters
 
 
@@ -54,7 +53,7 @@ def _first_outputs(module: nn.Module, inputs: Tensor) -> Tensor:
     weights = cast(parameters(module), dtype)
     try:
         with torch.no_grad():
-            return functional_call(module, weights, (inputs[:1],))
+            return run(module, weights, inputs[:1])
     except Exception as error:  # the user's own code runs here
         raise SymgeomError(
             f"Cannot feed samples of shape {tuple(inputs.shape[1:])} to the network "

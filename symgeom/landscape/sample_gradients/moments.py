@@ -21,6 +21,13 @@ FOLDS = 20
 """Number of folds, if there are as many samples."""
 
 
+class Mean(NamedTuple):
+    """The mean gradient, one entry per trainable tensor, and the mean loss."""
+
+    gradient: dict[str, Tensor]
+    loss: float
+
+
 class Moments(NamedTuple):
     """Mean and mean square of the sample gradients, one entry per trainable tensor."""
 
@@ -86,13 +93,13 @@ class Samples:
         self._watch = Watch(problem, params)
         self._count = _blocks(len(problem.targets), self._watch.at_once)
 
-    def mean(self) -> dict[str, Tensor]:
-        """Return the mean of the gradients.
+    def mean(self) -> Mean:
+        """Return the means of gradients and losses.
 
         Returns
         -------
-        dict of str to Tensor
-            One entry per trainable tensor.
+        Mean
+            From block to block, in the precision of the network.
 
         Raises
         ------
@@ -101,10 +108,12 @@ class Samples:
         """
         samples = len(self._problem.targets)
         mean: dict[str, Tensor] = {}
+        loss = 0.0
         wrong = []
         for index in self._indices():
             part = self._part(index)
             total, losses = self._watch.total(part.inputs, part.targets)
+            loss += float(losses.sum()) / samples
             wrong += index[~losses.isfinite()].tolist()
             for name, addend in total.items():
                 _add(mean, name, addend / samples)
@@ -117,7 +126,7 @@ class Samples:
                 "are still those of the weights."
             )
         check_finite(mean, "the mean gradient")
-        return mean
+        return Mean(mean, loss)
 
     def blocks(self) -> Iterator[Block]:
         """Yield the gradients, block by block.

@@ -128,13 +128,14 @@ def dense_outputs(module: nn.Sequential, params: Parameters, inputs: Tensor) -> 
     """
     shared = inputs.stride(0) == 0 and not inputs.requires_grad
     values = inputs[0] if shared else inputs
-    for name, layer in module.named_children():
+    names: dict[Tensor, str] = {weight: name for name, weight in module.named_parameters()}
+    for layer in module:
         if type(layer) is nn.Flatten:
             first_axis = 1 if shared else 2
             values = values.flatten(first_axis)
         elif type(layer) is nn.Linear:
-            weight = params[f"{name}.weight"]
-            bias = params.get(f"{name}.bias")
+            weight = params[names[layer.weight]]
+            bias = None if layer.bias is None else params[names[layer.bias]]
             if shared:
                 values = _first_layer(values, weight, bias)
             else:

@@ -1,4 +1,4 @@
-"""Claims about linear networks whose noise equilibrium is known in closed form (L1 to L5).
+"""Claims about linear networks whose noise equilibrium is known (L1 to L6).
 
 All predictions have no fitted number. Constants are those that we derived; where the source prints
 others, a claim of its own asks for the printed one. Gradient descent from the same starts, which
@@ -109,23 +109,47 @@ def relaxation(measured: Measured) -> Question:
     return ask_largest_deviation(_log(excess.sel(setting=others) / excess.sel(setting=first)))
 
 
-def layer_norms(measured: Measured, *, form: str) -> Question:
-    """Ask how far the squared norms of layers lie from a closed form, relative to it."""
-    deep = measured.stages["layer_norms"]
+def layer_norms(measured: Measured, *, form: str, stage: str = "layer_norms") -> Question:
+    """Ask how far the squared norms of layers lie from a prediction, relative to it."""
+    deep = measured.stages[stage]
     norms = late_mean(deep["squared_norm"].sel(descent="SGD"))
     return ask_largest_deviation(norms / deep["squared_norm_theory"].sel(form=form) - 1)
 
 
-def middle_layers(measured: Measured, *, descent: str) -> Question:
+def middle_layers(measured: Measured) -> Question:
     """Ask how unequal the norms of the two layers in the middle of four are."""
-    deep = measured.stages["layer_norms"].sel(descent=descent, depth=4)
-    norms = late_mean(deep["squared_norm"])
-    return ask_largest_deviation(_log(norms.isel(layer=1) / norms.isel(layer=2)))
+    deep = measured.stages["layer_norms"].sel(descent="SGD", depth=4)
+    return ask_largest_deviation(_in_the_middle(deep))
 
 
-def net_force(measured: Measured) -> Question:
+def middle_layers_on_pictures(measured: Measured) -> Question:
+    """Ask how unequal the norms of the two layers in the middle are, where pictures are learnt."""
+    deep = measured.stages["picture_layers"].sel(descent="SGD")
+    return ask_largest_deviation(_in_the_middle(deep))
+
+
+def middle_layers_of_descent(measured: Measured) -> Question:
+    """Ask how unequal gradient descent leaves them, from unequal norms."""
+    deep = measured.stages["picture_layers"].sel(descent="GD", start="unequal norms")
+    return ask_mean_of_draws(_in_the_middle(deep))
+
+
+def starts_on_pictures(measured: Measured) -> Question:
+    """Ask how far the norms depend on the start, where pictures are learnt."""
+    norms = late_mean(measured.stages["picture_layers"]["squared_norm"].sel(descent="SGD"))
+    first, second = (_log(norms.isel(start=number)) for number in (0, 1))
+    return ask_largest_deviation(first - second)
+
+
+def net_force(measured: Measured, *, stage: str = "layer_norms") -> Question:
     """Ask what remains of the force on neighbouring layers."""
-    return ask_largest_deviation(measured.stages["layer_norms"]["net_force"].sel(descent="SGD"))
+    return ask_largest_deviation(measured.stages[stage]["net_force"].sel(descent="SGD"))
+
+
+def _in_the_middle(deep: xr.Dataset) -> xr.DataArray:
+    """Return the logarithm of the ratio of the squared norms of the second and third layer."""
+    norms = late_mean(deep["squared_norm"])
+    return _log(norms.isel(layer=1) / norms.isel(layer=2))
 
 
 def narrow_end(measured: Measured) -> Question:
@@ -287,7 +311,7 @@ CLAIMS = (
         "Noise gives the layers in the middle of a deep linear network one norm.",
         "logarithm of the ratio of the squared norms of the second and the third of four layers: "
         "the largest mean over draws of two starts",
-        partial(middle_layers, descent="SGD"),
+        middle_layers,
         threshold=0.05,
     ),
     _claim(
@@ -359,5 +383,59 @@ CLAIMS = (
         partial(change_from, initialisation="Xavier, halved"),
         threshold=0.0,
         direction="above",
+    ),
+    _claim(
+        "L6-middle",
+        "picture_layers",
+        "Where pictures are learnt, too, noise gives the layers in the middle one norm.",
+        "logarithm of the ratio of the squared norms of the second and the third of four layers: "
+        "the largest mean over draws of two starts",
+        middle_layers_on_pictures,
+        threshold=0.05,
+    ),
+    _claim(
+        "L6-start",
+        "picture_layers",
+        "Where pictures are learnt, the norms of the layers do not depend on those at the start.",
+        "logarithm of the squared norm of a layer, difference of two starts: the largest mean over "
+        "draws of four layers",
+        starts_on_pictures,
+        threshold=0.1,
+    ),
+    _claim(
+        "L6-descent",
+        "picture_layers",
+        "Gradient descent leaves the layers in the middle unequal, as they start.",
+        "logarithm of the ratio of the squared norms of the second and the third of four layers, "
+        "from unequal norms; mean over draws",
+        middle_layers_of_descent,
+        threshold=math.log(1.5),
+        direction="above",
+    ),
+    _claim(
+        "L6-balance",
+        "picture_layers",
+        "All layers have the norms at which the noise of the pictures balances each with the next.",
+        "squared norm of a layer: largest deviation from that at the balance of the function in "
+        "the end, relative to it, of the means over draws; four layers, two starts",
+        partial(layer_norms, form="measured", stage="picture_layers"),
+        threshold=0.12,
+    ),
+    _claim(
+        "L6-independent",
+        "picture_layers",
+        "All layers have the norms of the closed form, as if pictures told nothing of the noise.",
+        f"squared norm of a layer: {RELATIVE}; four layers, two starts",
+        partial(layer_norms, form="independent", stage="picture_layers"),
+        threshold=0.12,
+    ),
+    _claim(
+        "L6-force",
+        "picture_layers",
+        "In the end, the noise of pictures pushes no layer against the next.",
+        "sum over all steps of the second half of the force on a layer and the next, net over "
+        "gross: the largest mean over draws; four layers, two starts",
+        partial(net_force, stage="picture_layers"),
+        threshold=0.02,
     ),
 )

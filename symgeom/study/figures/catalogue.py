@@ -50,6 +50,7 @@ NAMES = (
     "noise_constants",
     "noise_split_inputs",
     "noise_layer_norms",
+    "noise_pictures",
     "noise_sharpening",
     "noise_flow",
     "noise_large_rates",

@@ -4,6 +4,8 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from symgeom.models.noise.experiments.catalogue import EXPERIMENTS, PICTURES
+
 ROOT = Path(__file__).resolve().parents[3]
 """The folder of the repository."""
 
@@ -286,6 +288,32 @@ def recipe_of(config: Mapping, arm: str) -> dict:
     """
     recipe = config["arms"][arm]
     return {key: value for key, value in recipe.items() if key not in TRAINING_KEYS}
+
+
+def pictures_of(config: Mapping, experiment: str) -> dict[str, str]:
+    """Return which pictures an experiment with a model of noise takes, and where they lie.
+
+    Parameters
+    ----------
+    config : mapping
+        The configuration.
+    experiment : str
+        A key of ``noise_models.experiments``.
+
+    Returns
+    -------
+    dict of str to str
+        ``pictures`` and ``root``; empty for an experiment without pictures.
+
+    Examples
+    --------
+    >>> pictures_of({"noise_models": {}, "data_root": "there"}, "picture_layers")
+    {'pictures': 'digits', 'root': 'there'}
+    """
+    if not EXPERIMENTS[experiment].on_pictures:
+        return {}
+    pictures = config["noise_models"].get("pictures", next(iter(PICTURES)))
+    return {"pictures": pictures, "root": config["data_root"]}
 
 
 def command_options(files: Sequence[str | Path], *, cores: int | str) -> str:

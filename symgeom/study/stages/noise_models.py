@@ -1,5 +1,7 @@
 """Do an experiment with a model whose noise equilibrium is known."""
 
+from collections.abc import Mapping
+
 import torch
 import xarray as xr
 
@@ -7,7 +9,9 @@ from symgeom.models.noise.experiments.catalogue import experiment_named
 from symgeom.study.labels import from_model
 
 
-def measure(experiment: str, steps: int, draws: int) -> xr.Dataset:
+def measure(
+    experiment: str, steps: int, draws: int, *, data: Mapping[str, str] | None = None
+) -> xr.Dataset:
     """Do one experiment.
 
     Parameters
@@ -18,13 +22,19 @@ def measure(experiment: str, steps: int, draws: int) -> xr.Dataset:
         Its value there.
     draws : int
         How many times weights and data are drawn.
+    data : mapping of str to str, optional
+        For an experiment on pictures, the data set (``pictures``) and the folder where it lies
+        (``root``).
 
     Returns
     -------
     xr.Dataset
         The arrays of the experiment.
     """
+    options = {} if data is None else dict(data)
     with torch.no_grad():
-        arrays, coordinates = experiment_named(experiment)(steps, draws)
-    labels = {"steps": steps, "draws": draws}
+        arrays, coordinates = experiment_named(experiment)(steps, draws, **options)
+    labels: dict[str, object] = {"steps": steps, "draws": draws}
+    if "pictures" in options:
+        labels["pictures"] = options["pictures"]
     return xr.Dataset(from_model(arrays), from_model(coordinates), labels)

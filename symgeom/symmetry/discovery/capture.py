@@ -36,6 +36,7 @@ def export(module: nn.Module, example: Tensor) -> ExportedProgram:
         export cannot capture.
     """
     copy = in_mode(deepcopy(module), training=False).requires_grad_(True)
+    _tie(copy)
     for layer in copy.modules():
         if isinstance(layer, nn.MultiheadAttention):
             layer.register_forward_pre_hook(_told_apart, with_kwargs=True)
@@ -48,6 +49,16 @@ def export(module: nn.Module, example: Tensor) -> ExportedProgram:
             f"Cannot capture the graph of the network ({type(module).__name__}): "
             f"{_first_line(error)}. {BY_HAND}"
         ) from error
+
+
+def _tie(network: nn.Module) -> None:
+    """Make layers with several names several layers of one weight: export cannot lend to others."""
+    seen = set()
+    for path, layer in list(network.named_modules(remove_duplicate=False)):
+        if layer in seen:
+            tensors = {id(tensor): tensor for tensor in (*layer.parameters(), *layer.buffers())}
+            network.set_submodule(path, deepcopy(layer, tensors))
+        seen.add(layer)
 
 
 def _check_evaluations(network: nn.Module, example: Tensor) -> None:

@@ -30,6 +30,7 @@ HELPERS = {
     "catalogue",
     "drawing",
     "keys",
+    "layers_of_descents",
     "record",
     "results",
     "selection",

@@ -6,7 +6,7 @@ loads no experiment before it is run.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -16,8 +16,8 @@ from symgeom.ground.checks import check_choice
 if TYPE_CHECKING:
     from symgeom.models.labels import Labelled
 
-    Measure = Callable[[int, int], Labelled]
-    """From the number of steps and of draws to named arrays and coordinates."""
+    Measure = Callable[..., Labelled]
+    """From numbers of steps and draws, and from pictures, to named arrays and coordinates."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,14 @@ class Experiment:
         What takes these steps, for the reference of keys.
     package : str
         The package of the module, below ``symgeom``.
+    on_pictures : bool
+        Whether it takes the pictures that a study names.
     """
 
     module: str
     meaning: str
     package: str = "models/noise/experiments"
+    on_pictures: bool = False
 
     @property
     def path(self) -> str:
@@ -50,11 +53,17 @@ FLOW = "dynamics/noise/experiments"
 TRAINED = "study/experiments"
 """The package of those that train networks on a data set."""
 
+PICTURES: Mapping[str, Mapping[str, object]] = {"digits": {}, "mnist": {"subset": 4000}}
+"""The data sets that experiments on pictures may take, with their options."""
+
 EXPERIMENTS = {
     "label_noise": Experiment("label_noise", "two layers, labels of two noises (figure 2)"),
     "decay_constant": Experiment("decay", "two layers with decay (theorem 5.2)"),
     "split_inputs": Experiment("split_inputs", "two layers, inputs of two variances (figure 3)"),
-    "layer_norms": Experiment("layer_norms", "deep linear networks (figure 5)"),
+    "layer_norms": Experiment("layer_norms", "deep linear networks (theorem 5.4)"),
+    "picture_layers": Experiment(
+        "picture_layers", "deep linear networks that learn pictures (figure 5)", TRAINED, True
+    ),
     "sharpening": Experiment("sharpening", "two layers from several initialisations (section 5.2)"),
     "robustness": Experiment("robustness", "the same at other rates and sizes (figure 8)"),
     "relu_flow": Experiment("relu_flow", "the path of the charges of ReLU units", FLOW),
@@ -82,7 +91,8 @@ def experiment_named(name: str) -> Measure:
     Returns
     -------
     callable
-        From the number of steps, and of draws of weights and data, to named arrays and coordinates.
+        From the number of steps, and of draws of weights and data, to named arrays and coordinates;
+        with the keywords ``pictures`` and ``root`` where it takes pictures.
 
     Raises
     ------

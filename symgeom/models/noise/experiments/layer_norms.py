@@ -4,7 +4,8 @@ Noise gives all layers in the middle one norm, whatever the start; the first and
 others, which follow from the inputs and from the noise of the labels. Gradient descent keeps the
 differences of the start.
 
-Inputs have variances that fall as :math:`1/k`, as those of pictures do, and stand for these.
+Inputs have variances that fall as :math:`1/k`, as those of pictures do.
+:mod:`~symgeom.study.experiments.picture_layers` takes pictures.
 
 References
 ----------
@@ -20,13 +21,8 @@ from symgeom.ground.randomness import stream
 from symgeom.models.labels import Labelled, LabelledArray
 from symgeom.models.noise.experiments.schedule import even_records
 from symgeom.models.noise.linear.deep import deep_equilibrium, printed_equilibrium
-from symgeom.models.noise.linear.descent import (
-    Layers,
-    Method,
-    Observe,
-    descend,
-    layer_gradients,
-)
+from symgeom.models.noise.linear.descent import Method, descend
+from symgeom.models.noise.linear.norms import net_force, observe_norms
 from symgeom.models.noise.linear.starts import normal_layers
 from symgeom.models.noise.linear.teacher import Teacher
 
@@ -81,17 +77,18 @@ def measure(steps: int, draws: int) -> Labelled:
         theory[:, number, :, :depth] = _theory(teacher, depth)
         for row, (name, method) in enumerate(METHODS.items()):
             of_both = _repeated(teacher)
+            seen = stream("layer norms", "observed batches")
             _, observed = descend(
                 _start(depth, draws),
                 of_both,
                 method,
                 records=records,
-                observe=_observe(of_both),
+                observe=observe_norms(of_both, BATCH, generator=seen),
                 generator=stream("layer norms", name, depth),
             )
             of_starts = {name: values.unflatten(0, shape[2:]) for name, values in observed.items()}
             norms[row, number, ..., :depth] = of_starts["norm"].numpy()
-            forces[row, number, ..., : depth - 1] = _net_force(**of_starts, steps=steps)
+            forces[row, number, ..., : depth - 1] = net_force(**of_starts, steps=steps, rate=RATE)
     path = ("descent", "depth", "start", "draw", "record", "layer")
     closed = ("form", "depth", "draw", "layer")
     pairs = (*path[:4], "pair")
@@ -154,35 +151,6 @@ def _start(depth: int, draws: int) -> list[Tensor]:
         scaled = factors.to(layer.dtype)[:, None, None, None] * layer
         layers.append(scaled.flatten(0, 1))
     return layers
-
-
-def _observe(teacher: Teacher) -> Observe:
-    """Make what observes the squared norms of all layers, and of the gradients of a batch."""
-    generator = stream("layer norms", "observed batches")
-
-    def observe(layers: Layers) -> dict[str, Tensor]:
-        gradients = layer_gradients(layers, teacher.draw(BATCH, generator=generator))
-        return {"norm": _squares(layers), "power": _squares(gradients)}
-
-    return observe
-
-
-def _squares(layers: Layers) -> Tensor:
-    """Return the squared norms of layers, shape (network, layer)."""
-    return torch.stack([(layer**2).sum((1, 2)) for layer in layers], -1)
-
-
-def _net_force(*, norm: Tensor, power: Tensor, steps: int) -> np.ndarray:
-    """Return what remains of the force on every pair of layers, relative to what batches exert."""
-    # A step changes the difference of two squared norms by exactly the squared learning rate times
-    # that of the squared norms of the gradients.
-    middle = norm.shape[-2] // 2
-    difference = norm.diff(dim=-1)
-    net = difference[..., -1, :] - difference[..., middle, :]
-    late_power = power[..., middle:, :].mean(-2)
-    gross = late_power[..., 1:] + late_power[..., :-1]
-    late_steps = steps * (1 - middle / (norm.shape[-2] - 1))
-    return (net / (RATE**2 * late_steps * gross)).numpy()
 
 
 def _theory(teacher: Teacher, depth: int) -> np.ndarray:
