@@ -1,5 +1,6 @@
 """From a module to its ``torch.export`` graph."""
 
+import warnings
 from collections.abc import Mapping
 from copy import deepcopy
 
@@ -9,6 +10,7 @@ from torch.export import ExportedProgram
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.modules import in_mode, refuse
+from symgeom.symmetry.discovery.writing import writes_through_views
 
 BY_HAND = "Write a SymmetrySpec for this network by hand, and let certify prove it."
 """What to do where discovery ends."""
@@ -42,12 +44,22 @@ def export(module: nn.Module, example: Tensor) -> ExportedProgram:
     _check_evaluations(copy, example)
     try:
         with torch.enable_grad():
-            return torch.export.export(copy, (example,), strict=False)
+            program = torch.export.export(copy, (example,), strict=False)
+            if writes_through_views(program.graph_module.graph):
+                program = _in_functional_form(program)
+            return program
     except Exception as error:  # export raises many kinds, some of them private
         raise SymgeomError(
             f"Cannot capture the graph of the network ({type(module).__name__}): "
             f"{_first_line(error)}. {BY_HAND}"
         ) from error
+
+
+def _in_functional_form(program: ExportedProgram) -> ExportedProgram:
+    """Return a graph that writes nothing in place."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # torch about its own trees
+        return program.run_decompositions({})
 
 
 def _check_evaluations(network: nn.Module, example: Tensor) -> None:

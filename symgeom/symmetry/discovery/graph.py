@@ -1,6 +1,6 @@
 """From a graph to statements: apply the rule of every operation."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from symgeom.symmetry.discovery.relations import (
     Axes,
     Pin,
     Regions,
+    Relation,
     Statement,
     UnsupportedError,
     equal,
@@ -41,7 +42,7 @@ class Network:
     uses : dict of str to int
         How often each tensor is used.
     origins : dict of Statement to str
-        The operation that said it, and in which module.
+        The operation that said it, and in which module; what pins an input, a buffer or an output.
     """
 
     statements: list[Statement] = field(default_factory=list)
@@ -52,13 +53,19 @@ class Network:
     uses: dict[str, int] = field(default_factory=dict)
     origins: dict[Statement, str] = field(default_factory=dict)
 
+    def say(self, statements: Iterable[Statement], origin: str) -> None:
+        """Note statements and who said them."""
+        for statement in statements:
+            self.statements.append(statement)
+            self.origins[statement] = origin
+
     def note_use(self, name: str, axes: Axes) -> None:
         """Count a use of a tensor."""
         self.tensors.setdefault(name, axes)
         self.uses[name] = self.uses.get(name, 0) + 1
 
 
-def walk(program: ExportedProgram, module: nn.Module) -> Network:
+def walk(program: ExportedProgram, module: nn.Module, *, strict: bool = False) -> Network:
     """Apply the rule of every operation.
 
     Parameters
@@ -67,6 +74,8 @@ def walk(program: ExportedProgram, module: nn.Module) -> Network:
         The graph.
     module : nn.Module
         The network that was captured.
+    strict : bool
+        Whether to refuse an operation that no rule describes, instead of pinning what it touches.
 
     Returns
     -------
@@ -76,12 +85,12 @@ def walk(program: ExportedProgram, module: nn.Module) -> Network:
     Raises
     ------
     SymgeomError
-        If an operation is not known.
+        If an operation is not known, and ``strict``.
     """
     graph = program.graph_module.graph
     graph.eliminate_dead_code()
     names = tensor_names(program, module)
-    walker = _Walker(names)
+    walker = _Walker(names, strict=strict)
     for node in graph.nodes:
         if node.op == "placeholder":
             walker.enter(node)
@@ -91,19 +100,27 @@ def walk(program: ExportedProgram, module: nn.Module) -> Network:
             walker.leave(node)
     network = walker.network
     network.buffers = {name for name, _ in module.named_buffers()}
-    network.statements += _pinned_buffers(names, network)
+    for name in _constant_buffers(names, network):
+        network.say([Pin(network.tensors[name])], f"buffer '{name}'")
+    _pin_regions_used_elsewhere(network)
     return network
 
 
 class _Walker:
-    """The state of a walk: the axes of every result so far, and what was said."""
+    """The state of a walk: the axes of every result so far, and what was said.
 
-    def __init__(self, names: Mapping[Node, str]) -> None:
+    A result is *pinned* as a whole if no parameter reaches it: what depends on inputs and constants
+    alone needs no rule.
+    """
+
+    def __init__(self, names: Mapping[Node, str], *, strict: bool) -> None:
         self.network = Network()
         self.names = names
+        self.strict = strict
         self.axes: dict[Node, Axes] = {}
         self.parts: dict[Node, tuple[Axes, ...]] = {}
         self.shared: dict[str, Axes] = {}
+        self.pinned: set[Node] = set()
 
     def enter(self, node: Node) -> None:
         """Give axes to an input or a parameter; several names of one tensor share theirs."""
@@ -111,65 +128,86 @@ class _Walker:
         axes = self.shared.setdefault(name, _new_axes(node.meta["val"]))
         self.axes[node] = axes
         if node not in self.names:
-            self.network.statements.append(Pin(axes))
+            self.pinned.add(node)
+            self.network.say([Pin(axes)], f"input '{node.name}'")
 
     def leave(self, node: Node) -> None:
         """Pin the outputs."""
         for source in node.all_input_nodes:
-            self.network.statements.append(Pin(self.axes[source]))
+            self.network.say([Pin(self.axes[source])], "the outputs")
 
     def apply(self, node: Node) -> None:
         """Collect what one operation says, and give axes to its result."""
         if is_part(node):
-            self.axes[node] = self._part(node)
+            self._take_part(node)
             return
-        out = self._result(node)
-        if not node.all_input_nodes:  # a constant
-            self.network.statements.append(Pin(self.axes[node]))
-            return
+        self._give_axes(node)
         for source in node.all_input_nodes:
             if source in self.names:
                 self.network.note_use(self.names[source], self.axes[source])
         call = read_call(node)
-        try:
-            statements = self._statements(node, call, out)
-        except UnsupportedError as error:
-            raise SymgeomError(
-                f"Cannot discover the symmetries through {error} in {module_of(node)}. {BY_HAND}"
-            ) from None
-        self.network.statements += statements
         origin = f"{call.name} in {module_of(node)}"
-        self.network.origins |= dict.fromkeys(statements, origin)
+        is_constant = call.operation is not None and call.operation.constant
+        if not is_constant and self.pinned.issuperset(node.all_input_nodes):
+            self.pinned.add(node)
+            self.network.say([self._pin_all([node])], origin)
+        else:
+            self.network.say(self._statements(node, call), origin)
         written = call.node("source")
         if call.in_place and written is not None:  # later uses of the tensor see what was written
             self.axes[written] = self.axes[node]
+            if node not in self.pinned:
+                self.pinned.discard(written)
 
-    def _part(self, node: Node) -> Axes:
-        """Return the axes of one of several results."""
+    def _take_part(self, node: Node) -> None:
+        """Give a name to one of several results."""
         whole, index = node.args
         assert isinstance(whole, Node)
         assert isinstance(index, int)
-        return self.parts[whole][index]
+        self.axes[node] = self.parts[whole][index]
+        if whole in self.pinned:
+            self.pinned.add(node)
 
-    def _result(self, node: Node) -> Axes | tuple[Axes, ...]:
+    def _give_axes(self, node: Node) -> None:
         """Give axes to the result of an operation, or to each of its results."""
         value = node.meta["val"]
         if isinstance(value, tuple | list):
             self.axes[node] = ()
             self.parts[node] = tuple(_new_axes(part) for part in value)
-            return self.parts[node]
-        self.axes[node] = _new_axes(value)
-        return self.axes[node]
+        else:
+            self.axes[node] = _new_axes(value)
 
-    def _statements(self, node: Node, call: Call, out: Axes | tuple[Axes, ...]) -> list[Statement]:
+    def _pin_all(self, nodes: Iterable[Node]) -> Pin:
+        """Pin all axes of some tensors."""
+        axes: list[Axis] = []
+        for node in nodes:
+            axes += self.axes[node]
+            for part in self.parts.get(node, ()):
+                axes += part
+        return Pin(tuple(axes))
+
+    def _statements(self, node: Node, call: Call) -> list[Statement]:
+        """Return what the rule of an operation says; what has none pins all that it touches."""
+        try:
+            return self._ruled(node, call)
+        except UnsupportedError as error:
+            if not self.strict:
+                return [self._pin_all([node, *node.all_input_nodes])]
+            raise SymgeomError(
+                f"Cannot discover the symmetries through {error} in {module_of(node)}. {BY_HAND}"
+            ) from None
+
+    def _ruled(self, node: Node, call: Call) -> list[Statement]:
         """Return what the rule of an operation says, regions of grouped weights set aside."""
         operation = call.operation
         if operation is None:
             raise UnsupportedError(f"operation '{node.target}'")
         self._note_shift(operation, call)
         values = {key: self._with_axes(value) for key, value in call.arguments.items()}
+        out = self.parts.get(node, self.axes[node])
+        said = list(operation.rule(out, **values))
         statements: list[Statement] = []
-        for statement in operation.rule(out, **values):
+        for statement in said:
             if isinstance(statement, Regions):
                 statements += self._set_aside(statement)
             else:
@@ -211,15 +249,34 @@ def _new_axes(value: object) -> Axes:
     return tuple(Axis(size) for size in value.shape)
 
 
-def _pinned_buffers(names: Mapping[Node, str], network: Network) -> Iterator[Statement]:
-    """Pin the buffers that are constants; statistics of normalisations move with their units."""
+def _constant_buffers(names: Mapping[Node, str], network: Network) -> Iterator[str]:
+    """Yield the buffers that are constants; statistics of normalisations move with their units."""
     for node, name in names.items():
         if name not in network.buffers or name not in network.tensors:
             continue
         if not all(_normalises(user) for user in node.users):
-            yield Pin(network.tensors[name])
+            yield name
 
 
 def _normalises(node: Node) -> bool:
     operation = read_call(node).operation
     return operation is not None and operation.statistics is not None
+
+
+def _pin_regions_used_elsewhere(network: Network) -> None:
+    """Pin the regions of a grouped weight that another operation reads as a whole."""
+    for statement in tuple(network.statements):
+        for axis in _mentioned(statement):
+            if axis in network.regions:
+                origin = network.origins.get(statement, "")
+                network.say([Pin((axis, *network.regions[axis]))], origin)
+
+
+def _mentioned(statement: Statement) -> Iterator[Axis]:
+    """Yield the axes whose labels a statement is about."""
+    if isinstance(statement, Pin):
+        yield from statement.axes
+    elif isinstance(statement, Relation):
+        for expression, _ in statement.terms:
+            for factors in expression:
+                yield from factors

@@ -74,6 +74,30 @@ def cut(
         yield Pin((whole_axis, out[index]))
 
 
+def write_range(
+    out: Axes,
+    *,
+    source: Axes,
+    src: Axes,
+    dim: int = 0,
+    start: int | None = None,
+    end: int | None = None,
+    step: int = 1,
+    **_: object,
+) -> Iterator[Statement]:
+    """Write one tensor in a range of another."""
+    yield from passed(source, out)
+    yield from cut(src, source=out, start=start, end=end, dim=dim, step=step)
+
+
+def write_entry(
+    out: Axes, *, source: Axes, src: Axes, dim: int, **_: object
+) -> Iterator[Statement]:
+    """Write one tensor in one entry of an axis of another."""
+    yield from passed(source, out)
+    yield from select(src, source=out, dim=dim)
+
+
 def pad(
     out: Axes,
     *,
@@ -141,6 +165,16 @@ OPERATIONS = (
         names=("slice",),
         rule=cut,
         head=Head.SCALED,
+    ),
+    Operation(
+        names=("slice_scatter",),
+        rule=write_range,
+        head=Head.HIDDEN,
+    ),
+    Operation(
+        names=("select_scatter",),
+        rule=write_entry,
+        head=Head.HIDDEN,
     ),
     Operation(
         names=("pad", "constant_pad_nd"),

@@ -52,6 +52,11 @@ def normalise_batch(
         yield equal(bias[0], out[1])
 
 
+def normalise_with_statistics(out: Sequence[Axes], **arguments: Axes) -> Iterator[Statement]:
+    """Normalise by running statistics; what else is returned holds nothing."""
+    yield from normalise_batch(out[0], **arguments)
+
+
 def normalise_last_axes(
     out: Axes,
     *,
@@ -124,6 +129,12 @@ OPERATIONS = (
     Operation(
         names=("batch_norm",),
         rule=normalise_batch,
+        head=_AFFINE,
+        statistics=Statistics(mean="running_mean", variance="running_var", eps="eps"),
+    ),
+    Operation(
+        names=("_native_batch_norm_legit_no_training",),
+        rule=normalise_with_statistics,
         head=_AFFINE,
         statistics=Statistics(mean="running_mean", variance="running_var", eps="eps"),
     ),

@@ -101,6 +101,8 @@ class Operation:
         The buffers by which it normalises.
     transposes : bool
         Whether it exchanges the axes of a matrix.
+    constant : bool
+        Whether the result depends on no value of its arguments.
     """
 
     names: tuple[str, ...]
@@ -110,3 +112,4 @@ class Operation:
     layer: type[nn.Module] | None = None
     statistics: Statistics | None = None
     transposes: bool = False
+    constant: bool = False

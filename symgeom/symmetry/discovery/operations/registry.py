@@ -9,6 +9,7 @@ from types import ModuleType
 from symgeom.symmetry.discovery.operations import activation as activation
 from symgeom.symmetry.discovery.operations import arithmetic as arithmetic
 from symgeom.symmetry.discovery.operations import attention as attention
+from symgeom.symmetry.discovery.operations import constants as constants
 from symgeom.symmetry.discovery.operations import convolution as convolution
 from symgeom.symmetry.discovery.operations import copying as copying
 from symgeom.symmetry.discovery.operations import embedding as embedding
