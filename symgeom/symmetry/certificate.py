@@ -180,7 +180,10 @@ def certify(
     check_spec(spec, params)
     check_finite(params, "the network to certify")
     test = _Test(spec, Evaluation(module, params, inputs))
-    point = {name: tensor.detach().clone() for name, tensor in params.items()}
+    point = {
+        name: tensor.detach().clone(memory_format=torch.contiguous_format)
+        for name, tensor in params.items()
+    }
     before = test.call.first(point)
     for draw in range(draws):
         if draw:

@@ -2,14 +2,13 @@
 
 import warnings
 from collections.abc import Mapping
-from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from symgeom.ground.checks import SymgeomError
-from symgeom.ground.modules import in_mode, refuse
+from symgeom.ground.modules import copied, in_mode, refuse
 from symgeom.symmetry.discovery.writing import writes_through_views
 
 BY_HAND = "Write a SymmetrySpec for this network by hand, and let certify prove it."
@@ -37,7 +36,7 @@ def export(module: nn.Module, example: Tensor) -> ExportedProgram:
         If the module cannot take the example, is random in eval mode, or has a control flow that
         export cannot capture.
     """
-    copy = in_mode(deepcopy(module), training=False).requires_grad_(True)
+    copy = in_mode(copied(module), training=False).requires_grad_(True)
     for layer in copy.modules():
         if isinstance(layer, nn.MultiheadAttention):
             layer.register_forward_pre_hook(_told_apart, with_kwargs=True)

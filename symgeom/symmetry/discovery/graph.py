@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor, nn
 from torch.export import ExportedProgram
-from torch.fx import Node
+from torch.fx import Graph, Node
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.symmetry.discovery.calls import Call, is_part, module_of, read_call, tensor_names
@@ -18,8 +19,11 @@ from symgeom.symmetry.discovery.relations import (
     Regions,
     Relation,
     Statement,
+    Unread,
     UnsupportedError,
+    Zeros,
     equal,
+    fixed,
 )
 
 
@@ -91,17 +95,26 @@ def walk(program: ExportedProgram, module: nn.Module, *, strict: bool = False) -
     graph.eliminate_dead_code()
     names = tensor_names(program, module)
     walker = _Walker(names, strict=strict)
+    read = _read_nodes(graph)
     for node in graph.nodes:
         if node.op == "placeholder":
             walker.enter(node)
         elif node.op == "call_function" and node.meta.get("val") is not None:
-            walker.apply(node)
+            if node in read:
+                walker.apply(node)
+            else:
+                walker.pass_over(node)
         elif node.op == "output":
             walker.leave(node)
     network = walker.network
     network.buffers = {name for name, _ in module.named_buffers()}
-    for name in _constant_buffers(names, network):
-        network.say([Pin(network.tensors[name])], f"buffer '{name}'")
+    statistics = _statistics(names)
+    kept_with_weights = set(module.state_dict(keep_vars=True))
+    for name, buffer in module.named_buffers():
+        axes = network.tensors.get(name, ())
+        moves = name in kept_with_weights and buffer.is_floating_point()
+        said = [] if name in statistics else [*_of_constant(axes, buffer, moves=moves)]
+        network.say(said, f"buffer '{name}'")
     _pin_regions_used_elsewhere(network)
     return network
 
@@ -159,6 +172,11 @@ class _Walker:
             if node not in self.pinned:
                 self.pinned.discard(written)
 
+    def pass_over(self, node: Node) -> None:
+        """Give axes to a result of which only the shape matters."""
+        self._give_axes(node)
+        self.pinned.add(node)
+
     def _take_part(self, node: Node) -> None:
         """Give a name to one of several results."""
         whole, index = node.args
@@ -173,7 +191,9 @@ class _Walker:
         value = node.meta["val"]
         if isinstance(value, tuple | list):
             self.axes[node] = ()
-            self.parts[node] = tuple(_new_axes(part) for part in value)
+            self.parts[node] = _axes_of_parts(node, value)
+        elif _is_zero(node):
+            self.axes[node] = Zeros(_new_axes(value))
         else:
             self.axes[node] = _new_axes(value)
 
@@ -204,6 +224,8 @@ class _Walker:
             raise UnsupportedError(f"operation '{node.target}'")
         self._note_shift(operation, call)
         values = {key: self._with_axes(value) for key, value in call.arguments.items()}
+        if not operation.takes(values):
+            raise UnsupportedError(f"operation '{node.target}'")
         out = self.parts.get(node, self.axes[node])
         said = list(operation.rule(out, **values))
         statements: list[Statement] = []
@@ -249,18 +271,60 @@ def _new_axes(value: object) -> Axes:
     return tuple(Axis(size) for size in value.shape)
 
 
-def _constant_buffers(names: Mapping[Node, str], network: Network) -> Iterator[str]:
-    """Yield the buffers that are constants; statistics of normalisations move with their units."""
-    for node, name in names.items():
-        if name not in network.buffers or name not in network.tensors:
+def _axes_of_parts(node: Node, parts: Sequence[object]) -> tuple[Axes, ...]:
+    """Return new axes for each of several results, and say which of them nothing reads."""
+    read = {user.args[1] for user in node.users if is_part(user)}
+    axes = map(_new_axes, parts)
+    return tuple(part if number in read else Unread(part) for number, part in enumerate(axes))
+
+
+def _is_zero(node: Node) -> bool:
+    """Whether a node makes a tensor of zeros."""
+    operation = read_call(node).operation
+    return operation is not None and operation.zero
+
+
+def _read_nodes(graph: Graph) -> set[Node]:
+    """Return the nodes whose values matter for the outputs; of some tensors only the shape does."""
+    read: set[Node] = set()
+    for node in reversed(graph.nodes):
+        call = read_call(node)
+        if node.op != "output" and node not in read and not call.in_place:
             continue
-        if not all(_normalises(user) for user in node.users):
-            yield name
+        read.add(node)
+        shapes_only: set[Node | None] = set()
+        if call.operation is not None:
+            shapes_only = {call.node(name) for name in call.operation.shapes_only}
+        read |= set(node.all_input_nodes) - shapes_only
+    return read
+
+
+def _statistics(names: Mapping[Node, str]) -> set[str]:
+    """Return the buffers that are statistics of normalisations only; they move with their units."""
+    return {
+        name for node, name in names.items() if node.users and all(map(_normalises, node.users))
+    }
 
 
 def _normalises(node: Node) -> bool:
     operation = read_call(node).operation
     return operation is not None and operation.statistics is not None
+
+
+def _of_constant(axes: Axes, value: Tensor, *, moves: bool) -> Iterator[Statement]:
+    """State that a constant has no scale, and pin the axes along which it differs if it cannot move.
+
+    What is kept with the weights moves with their units, as statistics do: the mask of a pruned
+    weight, the vectors of a frozen batch norm.
+    """
+    if not value.any():
+        return
+    for index, axis in enumerate(axes):
+        first = value.narrow(index, 0, 1)
+        if moves or torch.equal(value, first.expand_as(value)):
+            yield fixed(axis)
+        else:
+            yield Pin((axis,))
 
 
 def _pin_regions_used_elsewhere(network: Network) -> None:

@@ -8,8 +8,7 @@ in eval mode. Such a graph is brought into functional form, in which nothing is 
 from torch._ops import OpOverload
 from torch.fx import Graph, Node
 
-_RETURN_THEIR_INPUT = ("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout")
-"""Operations that hand on the tensor itself in eval mode, though their schema does not say so."""
+from symgeom.symmetry.discovery.calls import read_call
 
 
 def writes_through_views(graph: Graph) -> bool:
@@ -53,6 +52,7 @@ def _is_view(node: Node) -> bool:
     schema = target._schema
     if schema.is_mutable:
         return False
-    if schema.name.removeprefix("aten::") in _RETURN_THEIR_INPUT:
+    operation = read_call(node).operation
+    if operation is not None and operation.hands_on_itself:
         return True
     return any(result.alias_info is not None for result in schema.returns)

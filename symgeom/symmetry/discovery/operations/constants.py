@@ -29,17 +29,21 @@ OPERATIONS = (
         rule=fill_with_zero,
         head=Head.HIDDEN,
         constant=True,
+        shapes_only=("source",),
+        zero=True,
     ),
     Operation(
         names=("ones", "ones_like", "new_ones"),
         rule=fill_with_one,
         head=Head.HIDDEN,
         constant=True,
+        shapes_only=("source",),
     ),
     Operation(
         names=("full", "full_like", "new_full"),
         rule=fill,
         head=Head.HIDDEN,
         constant=True,
+        shapes_only=("source",),
     ),
 )
