@@ -163,8 +163,7 @@ def _precision_of(params: Parameters) -> torch.dtype:
 
 def _light_copy(module: nn.Module) -> nn.Module:
     """Copy modes and buffers, and share parameters, which every evaluation replaces."""
-    shared = {id(tensor): tensor for tensor in module.parameters()}
-    return copied(module, shared)
+    return copied(module, module.parameters())
 
 
 def _floating(tensors: Iterable[Tensor]) -> list[Tensor]:

@@ -122,8 +122,8 @@ def walk(program: ExportedProgram, module: nn.Module, *, strict: bool = False) -
 class _Walker:
     """The state of a walk: the axes of every result so far, and what was said.
 
-    A result is *pinned* as a whole if no parameter reaches it: what depends on inputs and constants
-    alone needs no rule.
+    A result is *learnt* if a parameter reaches it. What depends on inputs and constants alone needs
+    no rule.
     """
 
     def __init__(self, names: Mapping[Node, str], *, strict: bool) -> None:
@@ -131,17 +131,18 @@ class _Walker:
         self.names = names
         self.strict = strict
         self.axes: dict[Node, Axes] = {}
-        self.parts: dict[Node, tuple[Axes, ...]] = {}
+        self.parts: dict[Node, list[Axes]] = {}
         self.shared: dict[str, Axes] = {}
-        self.pinned: set[Node] = set()
+        self.learnt: set[Node] = set()
 
     def enter(self, node: Node) -> None:
         """Give axes to an input or a parameter; several names of one tensor share theirs."""
         name = self.names.get(node, node.name)
         axes = self.shared.setdefault(name, _new_axes(node.meta["val"]))
         self.axes[node] = axes
-        if node not in self.names:
-            self.pinned.add(node)
+        if node in self.names:
+            self.learnt.add(node)
+        else:
             self.network.say([Pin(axes)], f"input '{node.name}'")
 
     def leave(self, node: Node) -> None:
@@ -160,22 +161,18 @@ class _Walker:
                 self.network.note_use(self.names[source], self.axes[source])
         call = read_call(node)
         origin = f"{call.name} in {module_of(node)}"
-        is_constant = call.operation is not None and call.operation.constant
-        if not is_constant and self.pinned.issuperset(node.all_input_nodes):
-            self.pinned.add(node)
-            self.network.say([self._pin_all([node])], origin)
-        else:
-            self.network.say(self._statements(node, call), origin)
+        self.network.say(self._statements(node, call), origin)
+        if not self.learnt.isdisjoint(node.all_input_nodes):
+            self.learnt.add(node)
         written = call.node("source")
         if call.in_place and written is not None:  # later uses of the tensor see what was written
             self.axes[written] = self.axes[node]
-            if node not in self.pinned:
-                self.pinned.discard(written)
+            if node in self.learnt:
+                self.learnt.add(written)
 
     def pass_over(self, node: Node) -> None:
         """Give axes to a result of which only the shape matters."""
         self._give_axes(node)
-        self.pinned.add(node)
 
     def _take_part(self, node: Node) -> None:
         """Give a name to one of several results."""
@@ -183,8 +180,8 @@ class _Walker:
         assert isinstance(whole, Node)
         assert isinstance(index, int)
         self.axes[node] = self.parts[whole][index]
-        if whole in self.pinned:
-            self.pinned.add(node)
+        if whole in self.learnt:
+            self.learnt.add(node)
 
     def _give_axes(self, node: Node) -> None:
         """Give axes to the result of an operation, or to each of its results."""
@@ -211,7 +208,7 @@ class _Walker:
         try:
             return self._ruled(node, call)
         except UnsupportedError as error:
-            if not self.strict:
+            if not self.strict or self.learnt.isdisjoint(node.all_input_nodes):
                 return [self._pin_all([node, *node.all_input_nodes])]
             raise SymgeomError(
                 f"Cannot discover the symmetries through {error} in {module_of(node)}. {BY_HAND}"
@@ -226,7 +223,9 @@ class _Walker:
         values = {key: self._with_axes(value) for key, value in call.arguments.items()}
         if not operation.takes(values):
             raise UnsupportedError(f"operation '{node.target}'")
-        out = self.parts.get(node, self.axes[node])
+        out: Axes | list[Axes] = self.axes[node]
+        if node in self.parts:
+            out = self.parts[node]
         said = list(operation.rule(out, **values))
         statements: list[Statement] = []
         for statement in said:
@@ -271,11 +270,13 @@ def _new_axes(value: object) -> Axes:
     return tuple(Axis(size) for size in value.shape)
 
 
-def _axes_of_parts(node: Node, parts: Sequence[object]) -> tuple[Axes, ...]:
+def _axes_of_parts(node: Node, parts: Sequence[object]) -> list[Axes]:
     """Return new axes for each of several results, and say which of them nothing reads."""
     read = {user.args[1] for user in node.users if is_part(user)}
-    axes = map(_new_axes, parts)
-    return tuple(part if number in read else Unread(part) for number, part in enumerate(axes))
+    axes: list[Axes] = []
+    for number, part in enumerate(map(_new_axes, parts)):
+        axes.append(part if number in read else Unread(part))
+    return axes
 
 
 def _is_zero(node: Node) -> bool:
@@ -300,10 +301,12 @@ def _read_nodes(graph: Graph) -> set[Node]:
 
 
 def _statistics(names: Mapping[Node, str]) -> set[str]:
-    """Return the buffers that are statistics of normalisations only; they move with their units."""
-    return {
-        name for node, name in names.items() if node.users and all(map(_normalises, node.users))
-    }
+    """Return the tensors that are statistics of normalisations, and nothing else."""
+    statistics = set()
+    for node, name in names.items():
+        if all(map(_normalises, node.users)):
+            statistics.add(name)
+    return statistics
 
 
 def _normalises(node: Node) -> bool:
@@ -312,10 +315,24 @@ def _normalises(node: Node) -> bool:
 
 
 def _of_constant(axes: Axes, value: Tensor, *, moves: bool) -> Iterator[Statement]:
-    """State that a constant has no scale, and pin the axes along which it differs if it cannot move.
+    """Say what may be done to a constant: it has no scale, and its entries have an identity.
 
-    What is kept with the weights moves with their units, as statistics do: the mask of a pruned
-    weight, the vectors of a frozen batch norm.
+    Entries that are alike have none. What is kept with the weights may move with their units, as
+    statistics do: the mask of a pruned weight, the vectors of a frozen batch norm.
+
+    Parameters
+    ----------
+    axes : Axes
+        Of the constant.
+    value : Tensor
+        Its entries.
+    moves : bool
+        Whether it is kept with the weights.
+
+    Yields
+    ------
+    Statement
+        Nothing about zeros.
     """
     if not value.any():
         return

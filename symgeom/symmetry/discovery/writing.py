@@ -1,14 +1,35 @@
 """Operations that write in place: whether each can be read as one that makes a new tensor.
 
 A later reader of the tensor then reads the new one. That is wrong where the tensor shares its
-memory with others, which change with it: a view, what a view was taken of, the input of a dropout
-in eval mode. Such a graph is brought into functional form, in which nothing is written in place.
+memory with others, which change with it: a view, what a view was taken of. Such a graph is brought
+into functional form, in which nothing is written in place. What returns its input in eval mode,
+though its schema does not say so (dropout), is left out before, because the functional form would
+make a copy of it.
 """
 
 from torch._ops import OpOverload
 from torch.fx import Graph, Node
 
 from symgeom.symmetry.discovery.calls import read_call
+
+
+def leave_out_what_hands_on_itself(graph: Graph) -> None:
+    """Let what reads the result of a dropout read its input.
+
+    Parameters
+    ----------
+    graph : Graph
+        Of an exported network in eval mode; modified.
+    """
+    for node in graph.nodes:
+        call = read_call(node)
+        before = call.node("source")
+        is_output = any(user.op == "output" for user in node.users)
+        if before is None or is_output or call.operation is None or call.arguments.get("train"):
+            continue
+        if call.operation.hands_on_itself:
+            node.replace_all_uses_with(before)
+            graph.erase_node(node)
 
 
 def writes_through_views(graph: Graph) -> bool:
@@ -52,7 +73,4 @@ def _is_view(node: Node) -> bool:
     schema = target._schema
     if schema.is_mutable:
         return False
-    operation = read_call(node).operation
-    if operation is not None and operation.hands_on_itself:
-        return True
     return any(result.alias_info is not None for result in schema.returns)

@@ -28,7 +28,6 @@ OPERATIONS = (
         names=("zeros", "zeros_like", "new_zeros"),
         rule=fill_with_zero,
         head=Head.HIDDEN,
-        constant=True,
         shapes_only=("source",),
         zero=True,
     ),
@@ -36,14 +35,12 @@ OPERATIONS = (
         names=("ones", "ones_like", "new_ones"),
         rule=fill_with_one,
         head=Head.HIDDEN,
-        constant=True,
         shapes_only=("source",),
     ),
     Operation(
         names=("full", "full_like", "new_full"),
         rule=fill,
         head=Head.HIDDEN,
-        constant=True,
         shapes_only=("source",),
     ),
 )

@@ -21,7 +21,7 @@ def maximum(out: Axes, *, source: Axes, window: int, **_: object) -> Iterator[St
 
 
 def located_maximum(
-    out: tuple[Axes, Axes], *, source: Axes, window: int, **_: object
+    out: list[Axes], *, source: Axes, window: int, **_: object
 ) -> Iterator[Statement]:
     """Take the maximum, and say at which pixel it was."""
     values, pixels = out

@@ -103,8 +103,6 @@ class Operation:
         The buffers by which it normalises.
     transposes : bool
         Whether it exchanges the axes of a matrix.
-    constant : bool
-        Whether the result depends on no value of its arguments.
     zero : bool
         Whether it is zero.
     shapes_only : tuple of str
@@ -121,7 +119,6 @@ class Operation:
     layer: type[nn.Module] | None = None
     statistics: Statistics | None = None
     transposes: bool = False
-    constant: bool = False
     zero: bool = False
     shapes_only: tuple[str, ...] = ()
     hands_on_itself: bool = False

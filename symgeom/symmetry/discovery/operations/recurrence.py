@@ -47,10 +47,10 @@ class Cell:
 
 
 def recur(
-    out: Sequence[Axes],
+    out: list[Axes],
     *,
     source: Axes,
-    hx: Axes | Sequence[Axes],
+    hx: Axes | list[Axes],
     params: Sequence[Axes],
     has_biases: bool,
     num_layers: int,
@@ -77,14 +77,14 @@ def recur(
         yield equal(sum_of(hidden), joined)
         read = (*source[:-1], joined)
     yield equal(read[-1], out[0][-1])
-    yield from _states(hidden, num_layers, [*_initial(hx), *out[1:]])
+    yield from _states(hidden, num_layers, [*_listed(hx), *out[1:]])
 
 
 def step(
-    out: Axes | Sequence[Axes],
+    out: Axes | list[Axes],
     *,
     source: Axes,
-    hx: Axes | Sequence[Axes],
+    hx: Axes | list[Axes],
     w_ih: Axes,
     w_hh: Axes,
     b_ih: Axes | None = None,
@@ -97,14 +97,14 @@ def step(
     biases = [bias for bias in (b_ih, b_hh) if bias]
     yield Pin(source[:-1])
     yield from _step(cell, source, state, [w_ih, w_hh, *biases])
-    yield from _states([state], 1, [*_initial(hx), *_initial(out)])
+    yield from _states([state], 1, [*_listed(hx), *_listed(out)])
 
 
-def _initial(states: Axes | Sequence[Axes]) -> Sequence[Axes]:
-    """Return the states of a layer that has one or several."""
-    if states and isinstance(states[0], Axis):
-        return [states]
-    return states
+def _listed(states: Axes | list[Axes]) -> list[Axes]:
+    """Return the states of a layer, which has one or several."""
+    if isinstance(states, list):
+        return states
+    return [states]
 
 
 def _step(cell: Cell, read: Axes, state: Axis, weights: Sequence[Axes]) -> Iterator[Statement]:

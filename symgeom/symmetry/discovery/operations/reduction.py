@@ -45,7 +45,7 @@ def reduce_axes(
 
 
 def largest(
-    out: Axes | tuple[Axes, Axes],
+    out: Axes | list[Axes],
     *,
     source: Axes,
     other: Axes | None = None,
@@ -54,16 +54,17 @@ def largest(
     **_: object,
 ) -> Iterator[Statement]:
     """Take the maximum of two tensors, over an axis, or over all entries."""
-    if isinstance(other, tuple):
-        yield from extremum(out, source=source, other=other)
-    elif isinstance(dim, int):
+    if isinstance(out, list):
+        assert isinstance(dim, int)
         yield from reduce_located(out, source=source, dim=dim, keepdim=keepdim)
+    elif isinstance(other, tuple):
+        yield from extremum(out, source=source, other=other)
     else:
         yield from reduce_axes(out, source=source, through=homogeneous)
 
 
 def reduce_located(
-    out: tuple[Axes, Axes],
+    out: list[Axes],
     *,
     source: Axes,
     dim: int,
@@ -85,9 +86,7 @@ def unmoved(out: Axes, *, source: Axes, **_: object) -> Iterator[Statement]:
         yield fixed(after)
 
 
-def sort_along(
-    out: tuple[Axes, Axes], *, source: Axes, dim: int = -1, **_: object
-) -> Iterator[Statement]:
+def sort_along(out: list[Axes], *, source: Axes, dim: int = -1, **_: object) -> Iterator[Statement]:
     """Sort along an axis, perhaps the largest only, and say which entries they were."""
     values, entries = out
     index = dim % len(source)
