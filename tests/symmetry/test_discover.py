@@ -511,7 +511,7 @@ def test_a_constant_of_the_architecture_is_not_moved():
 
 def test_a_constant_whose_entries_are_alike_pins_nothing():
     network = masked(torch.full((4,), 0.5), persistent=False)
-    assert kinds(discover(network, example(3)))[0] == (4, "positive", True)
+    assert kinds(discover(network.double(), example(3)))[0] == (4, "positive", True)
 
 
 def test_a_constant_that_is_kept_with_the_weights_moves_with_them():

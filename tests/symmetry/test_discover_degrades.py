@@ -498,6 +498,37 @@ def test_a_wrong_group_of_a_network_in_a_lower_precision_is_found():
     assert not proof.passed
 
 
+class Biased(nn.Module):
+    """Attention of three heads with a learnt bias for each head and distance."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.queries = nn.Linear(3, 18)
+        self.last = nn.Linear(6, 2)
+        self.table = nn.Parameter(torch.randn(9, 3))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        samples, positions, _ = inputs.shape
+        heads = self.queries(inputs).view(samples, positions, 3, 3, 2).permute(2, 0, 3, 1, 4)
+        places = torch.arange(positions)
+        bias = self.table[places[:, None] - places + positions - 1].permute(2, 0, 1)
+        mixed = F.scaled_dot_product_attention(*heads.unbind(), attn_mask=bias[None])
+        return self.last(mixed.transpose(1, 2).reshape(samples, positions, 6))
+
+
+def test_a_learnt_bias_of_attention_belongs_to_its_heads():
+    spec = proved(randomised(Biased()), sequences()).exact()
+    (heads,) = spec.groups
+    assert heads.size == 3
+    assert "table" in {leg.tensor for leg in heads.legs}
+
+
+def test_joining_with_an_empty_tensor_changes_nothing():
+    network = between(lambda _, h: torch.cat([torch.zeros(0).to(h), h.relu()], 0))
+    spec = proved(randomised(network), vectors()).exact()
+    assert [(group.size, group.scale, group.permute) for group in spec.groups] == UNITS
+
+
 def test_networks_that_have_no_graph_or_no_weights_are_refused():
     network = mlp(3, 4, 2).float()
     inputs = torch.zeros(2, 3)

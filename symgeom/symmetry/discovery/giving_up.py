@@ -3,8 +3,8 @@
 from collections.abc import Collection
 
 from symgeom.symmetry.discovery.families import Axis, first_reason, joined
-from symgeom.symmetry.discovery.graph import Network
 from symgeom.symmetry.discovery.labels import Labels
+from symgeom.symmetry.discovery.network import Network
 from symgeom.symmetry.spec import FixedAxis, UnitGroup
 
 PARTS = "its entries are parts of larger units, and could move in all of them at once only"

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from symgeom.symmetry.discovery.families import Family
-from symgeom.symmetry.discovery.graph import Network
 from symgeom.symmetry.discovery.labels import Labels
+from symgeom.symmetry.discovery.network import Network
 from symgeom.symmetry.discovery.scalings import Powers, Scales, Scaling
 from symgeom.symmetry.discovery.sites import (
     Heads,

@@ -1,8 +1,8 @@
 """From statements to labels: which axes are indexed by the same units."""
 
 from symgeom.symmetry.discovery.families import Family, Occurrence
-from symgeom.symmetry.discovery.graph import Network
 from symgeom.symmetry.discovery.labels import Labels
+from symgeom.symmetry.discovery.network import Network
 from symgeom.symmetry.discovery.relations import Pin, Relation
 
 Position = tuple[Family, int, int]

@@ -14,7 +14,7 @@ from symgeom.symmetry.discovery.calls import read_call
 
 
 def leave_out_what_hands_on_itself(graph: Graph) -> None:
-    """Let what reads the result of a dropout read its input.
+    """Let what reads the result of a dropout read its input, where either is written in.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def leave_out_what_hands_on_itself(graph: Graph) -> None:
         is_output = any(user.op == "output" for user in node.users)
         if before is None or is_output or call.operation is None or call.arguments.get("train"):
             continue
-        if call.operation.hands_on_itself:
+        if call.operation.hands_on_itself and (_is_written(node) or _is_written(before)):
             node.replace_all_uses_with(before)
             graph.erase_node(node)
 
@@ -58,6 +58,11 @@ def _is_shared(written: object) -> bool:
         return False
     before = written.args[0]
     return not isinstance(before, Node) or len(before.users) > 1
+
+
+def _is_written(node: Node) -> bool:
+    """Whether something is written in a tensor."""
+    return any(_is_write(user) and user.args[0] is node for user in node.users)
 
 
 def _is_write(node: Node) -> bool:

@@ -22,6 +22,7 @@ def concatenate(
 ) -> Iterator[Statement]:
     """Label the common axis with the sum of the labels."""
     joined = dim % len(out)
+    tensors = [axes for axes in tensors if len(axes) == len(out)]  # others are empty
     yield equal(sum_of(axes[joined] for axes in tensors), out[joined])
     for axes in tensors:
         for index in range(len(out)):
