@@ -4,6 +4,7 @@
 from .ground.checks import SymgeomError as SymgeomError
 from .ground.types import Parameters as Parameters
 from .ground.types import parameters as parameters
+from .symmetry.spec import FixedAxis as FixedAxis
 from .symmetry.spec import Leg as Leg
 from .symmetry.spec import SymmetrySpec as SymmetrySpec
 from .symmetry.spec import UnitGroup as UnitGroup

@@ -682,7 +682,7 @@ ARCHITECTURES = {
             b=nn.Linear(4, 2),
         ),
         (3,),
-        0,
+        1,
         0,
     ),
     # The second layer acts on the last axis, its bias is the same for all units of the first: they

@@ -417,6 +417,7 @@ CALLS = {
     "UnitGroup": call(
         symgeom.UnitGroup, name="hidden1", size=2, legs=(symgeom.Leg("w", 0),), permute=True
     ),
+    "FixedAxis": call(symgeom.FixedAxis, tensor="w", axis=0, reason="the outputs"),
     "SymmetrySpec": call(symgeom.SymmetrySpec, groups=SPEC.groups),
     "SymmetrySpec.from_json": call(symgeom.SymmetrySpec.from_json, text=SPEC.to_json()),
     "GroupElement": call(

@@ -180,7 +180,7 @@ def test_statistics_that_are_no_buffers_are_named():
             "through batch normalisation with statistics that are no buffers in the network's own"
         ),
     ):
-        discover(network.double(), batch(3, 4, 2)[0])
+        discover(network.double(), batch(3, 4, 2)[0], strict=True)
 
 
 def test_an_undefined_output_is_not_taken_for_chance():

@@ -49,7 +49,12 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--all-legs",
         action="store_true",
-        help="show all legs, also where they do not fit the width of the terminal",
+        help="show all legs and fixed axes, also where they do not fit the width of the terminal",
+    )
+    command.add_argument(
+        "--strict",
+        action="store_true",
+        help="refuse a network with an operation that no rule describes",
     )
     figure = command.add_mutually_exclusive_group()
     figure.add_argument(

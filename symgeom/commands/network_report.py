@@ -16,7 +16,7 @@ from symgeom.ground.types import parameters
 from symgeom.learning.networks.by_reference import network_of
 from symgeom.symmetry.certificate import Certificate, certify
 from symgeom.symmetry.discovery import discover
-from symgeom.symmetry.inspection import summary, table
+from symgeom.symmetry.inspection import fixed_text, summary, table
 from symgeom.symmetry.spec import SymmetrySpec
 from symgeom.symmetry.wiring import symmetry_graph
 
@@ -29,18 +29,22 @@ def report(options: argparse.Namespace) -> None:
     generator = stream("inspect", options.seed)
     example = _example(options, generator)
     began = perf_counter()
-    spec = discover(network, example)
+    spec = discover(network, example, strict=options.strict)
     discovered = perf_counter()
     certificate = _certified(spec, network, example, generator)
     certified = perf_counter()
     weights = sum(tensor.numel() for tensor in network.parameters())
     width = shutil.get_terminal_size((130, 24)).columns
+    fixed = fixed_text(spec, width=width, all_axes=options.all_legs)
+    if fixed:
+        fixed += "\n\n"
     sys.stdout.write(
         f"{name} ({type(network).__name__}): {weights:,} parameters, "
         f"inputs of shape {tuple(example.shape)}; "
         f"{len(spec.groups)} groups found in {discovered - began:.1f} s, "
         f"certified in {certified - discovered:.1f} s\n\n"
         f"{table(spec, width=width, all_legs=options.all_legs)}\n\n"
+        f"{fixed}"
         f"{summary(spec, certificate)}\n"
     )
     sys.stdout.flush()

@@ -1,6 +1,7 @@
 """Run a user's module with some tensors, and say in which of its layers it failed, and why."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from types import TracebackType
 from typing import NoReturn
 
@@ -117,6 +118,36 @@ def call_module(module: nn.Module, params: Parameters, inputs: Tensor) -> Tensor
         raise
     except Exception as error:  # the user's own code runs here
         refuse(module, inputs, error)
+
+
+def copied(module: nn.Module, shared: Iterable[Tensor] = ()) -> nn.Module:
+    """Copy a module, also one that holds tensors it has computed (old weight normalisation).
+
+    Parameters
+    ----------
+    module : nn.Module
+        The network; not modified.
+    shared : iterable of Tensor
+        Tensors that the copy shares.
+
+    Returns
+    -------
+    nn.Module
+        The copy.
+
+    Examples
+    --------
+    >>> network = nn.Linear(1, 1)
+    >>> network.computed = 2 * network.weight
+    >>> copied(network).computed.requires_grad
+    False
+    """
+    copies = {id(tensor): tensor for tensor in shared}
+    for layer in module.modules():
+        for value in vars(layer).values():
+            if isinstance(value, Tensor) and not value.is_leaf:
+                copies[id(value)] = value.detach().clone()
+    return deepcopy(module, copies)
 
 
 def in_mode(module: nn.Module, *, training: bool) -> nn.Module:

@@ -11,7 +11,6 @@ that PyTorch wrote before version 1.6, have none.
 
 import zipfile
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 from pathlib import Path
 
 import torch
@@ -19,6 +18,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from symgeom.ground.checks import SymgeomError, check_finite
+from symgeom.ground.modules import copied
 from symgeom.ground.sealed import DAMAGES
 from symgeom.ground.types import parameters
 
@@ -72,7 +72,7 @@ def read_weights(path: str | Path, network: nn.Module) -> dict[str, Tensor]:
             _check_tensor(path, name, tensors[name], tensor)
     check_finite(tensors, f"'{path}'")
     precision = torch.promote_types(torch.float32, _finest_precision(tensors))
-    filled = deepcopy(network).to(precision)
+    filled = copied(network).to(precision)
     filled.load_state_dict(tensors, strict=False)
     _check_shared(path, tensors, filled.state_dict())
     return parameters(filled)

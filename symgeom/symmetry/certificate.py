@@ -8,7 +8,8 @@ eval mode,
           m_k \approx \max_x |f_k(\theta, x)|,
 
 every output :math:`k` relative to its own size (:mod:`symgeom.symmetry.visibility`), and divided by
-how many times more than usual the network amplifies rounding, if it seems to fail. The identity
+how many times more than usual the network amplifies rounding, or by the steps of outputs that are
+computed in a lower precision than the weights have, if it seems to fail. The identity
 holds at every point of weight space or it is no symmetry, so the first draw is made at the given
 weights and the others on a short random walk from there: zero biases and the untouched statistics
 of a new batch norm would hide a missing leg. Where the outputs hardly depend on some weights (dead
@@ -37,6 +38,7 @@ from symgeom.symmetry.visibility import (
     largest_effect,
     redrawn,
     relative_change,
+    roughness,
     rounding_amplified,
     shows_on_a_leg,
     size_of,
@@ -45,6 +47,9 @@ from symgeom.symmetry.visibility import (
 
 CANCELLED = 1e-2
 """The legs of a group that is a symmetry cancel: so little is left of what the largest one does."""
+
+ROUGH = 30
+"""A network whose outputs are a staircase may differ by so many of its steps."""
 
 PERIOD = 131071
 """Fresh random numbers per displacement, laid over all tensors again and again.
@@ -175,7 +180,10 @@ def certify(
     check_spec(spec, params)
     check_finite(params, "the network to certify")
     test = _Test(spec, Evaluation(module, params, inputs))
-    point = {name: tensor.detach().clone() for name, tensor in params.items()}
+    point = {
+        name: tensor.detach().clone(memory_format=torch.contiguous_format)
+        for name, tensor in params.items()
+    }
     before = test.call.first(point)
     for draw in range(draws):
         if draw:
@@ -271,6 +279,9 @@ class _Test:
         change = relative_change(before, call.outputs(act(self.exact, element, point)))
         if not change <= call.tolerance:
             change /= rounding_amplified(call.outputs, point, before)
+        if not change <= call.tolerance:
+            steps = ROUGH * roughness(call.outputs, point, before)
+            change /= max(1.0, steps / call.tolerance)
         # In units of what rounding explains in the precision of the certificate.
         residual = change * (self.call.tolerance / call.tolerance)
         if not residual <= self.residual:  # also if it is not a number

@@ -1,13 +1,12 @@
 """The outputs of a network as a function of its parameters, for certificates."""
 
 from collections.abc import Iterable
-from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
 
 from symgeom.ground.checks import SymgeomError
-from symgeom.ground.modules import call_module, in_mode
+from symgeom.ground.modules import call_module, copied, in_mode
 from symgeom.ground.types import Parameters
 from symgeom.symmetry.discovery.capture import tensors_of
 from symgeom.symmetry.visibility import USUAL
@@ -164,8 +163,7 @@ def _precision_of(params: Parameters) -> torch.dtype:
 
 def _light_copy(module: nn.Module) -> nn.Module:
     """Copy modes and buffers, and share parameters, which every evaluation replaces."""
-    shared = {id(tensor): tensor for tensor in module.parameters()}
-    return deepcopy(module, shared)
+    return copied(module, module.parameters())
 
 
 def _floating(tensors: Iterable[Tensor]) -> list[Tensor]:

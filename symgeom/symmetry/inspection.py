@@ -183,6 +183,60 @@ def _module_and_position(leg: Leg) -> tuple[str, str]:
     return module + dot, leg_text(leg).removeprefix(leg.tensor)
 
 
+def fixed_text(spec: SymmetrySpec, *, width: int, all_axes: bool = False) -> str:
+    """Return what discovery gave up: the axes that no group permutes, by reason.
+
+    Parameters
+    ----------
+    spec : SymmetrySpec
+        The architecture.
+    width : int
+        Characters per line; a list of axes that is longer is cut, and what is left out is counted.
+    all_axes : bool
+        Whether to show all axes, on more lines if need be.
+
+    Returns
+    -------
+    str
+        One line for each reason; empty if nothing is fixed.
+
+    Examples
+    --------
+    >>> from symgeom.symmetry.spec import FixedAxis
+    >>> fixed = (FixedAxis("0.weight", 1, "input 'x'"), FixedAxis("2.weight", 0, "the outputs"))
+    >>> print(fixed_text(SymmetrySpec((), fixed=fixed), width=80))
+    fixed by
+      input 'x'    0.weight[1]
+      the outputs  2.weight[0]
+    """
+    axes: dict[str, list[str]] = {}
+    for axis in spec.fixed:
+        axes.setdefault(axis.reason, []).append(f"{axis.tensor}[{axis.axis}]")
+    if not axes:
+        return ""
+    indent = 4 + max(map(len, axes))
+    room = max(width - indent, 20)
+    lines = ["fixed by"]
+    for reason, names in axes.items():
+        first, *others = _name_lines(names, room, all_names=all_axes)
+        lines.append(f"  {reason:{indent - 4}}  {first}")
+        lines += [" " * indent + other for other in others]
+    return "\n".join(lines)
+
+
+def _name_lines(names: list[str], room: int, *, all_names: bool) -> list[str]:
+    """Return names on as many lines as it takes, or on one with how many are left out."""
+    if all_names:
+        return textwrap.wrap(" ".join(names), room, break_long_words=False, break_on_hyphens=False)
+    for shown in range(len(names), 0, -1):
+        line = " ".join(names[:shown])
+        if shown < len(names):
+            line += f" ... {len(names) - shown} more"
+        if len(line) <= room:
+            return [line]
+    return [f"{len(names)} axes"]
+
+
 def dimension(spec: SymmetrySpec) -> int:
     """Return the dimension of the continuous symmetries that preserve the outputs.
 

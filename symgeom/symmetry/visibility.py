@@ -121,6 +121,54 @@ def rounding_amplified(outputs: Outputs, point: Parameters, before: Sequence[Ten
     return amplified if 1 < amplified < math.inf else 1.0
 
 
+def roughness(outputs: Outputs, point: Parameters, before: Sequence[Tensor]) -> float:
+    """Return by how much the outputs jump between weights that nearly agree.
+
+    A network that computes a part in a lower precision rounds what it is given: its outputs are a
+    staircase, whose second difference is as high as a step. That of a smooth function is no more
+    than rounding.
+
+    Parameters
+    ----------
+    outputs : callable
+        The outputs.
+    point : Parameters
+        One network.
+    before : sequence of Tensor
+        Its outputs.
+
+    Returns
+    -------
+    float
+        The largest second difference of an output, relative to its size, over steps of the square
+        root of the precision of the weights; zero if it is not finite.
+
+    Examples
+    --------
+    >>> point = {"a": torch.ones(9, dtype=torch.float64)}
+    >>> for dtype in (torch.float64, torch.float32):
+    ...     outputs = lambda point: [point["a"].to(dtype).double()]
+    ...     print(roughness(outputs, point, outputs(point)) > 1e-8)
+    False
+    True
+    """
+    generator = torch.Generator().manual_seed(0)
+    above = dict(point)
+    below = dict(point)
+    for name, tensor in point.items():
+        if tensor.is_floating_point():
+            step = torch.finfo(tensor.dtype).eps ** 0.5 * tensor
+            noise = torch.randn(tensor.shape, generator=generator, dtype=torch.float64)
+            displacement = step * noise.to(tensor)
+            above[name] = tensor + displacement
+            below[name] = tensor - displacement
+    middle = []
+    for up, down in zip(outputs(above), outputs(below), strict=True):
+        middle.append((up + down) / 2)
+    jump = 2 * relative_change(before, middle)
+    return jump if math.isfinite(jump) else 0.0
+
+
 def visible_changes(
     outputs: Outputs, point: Parameters, names: Sequence[str], generator: torch.Generator
 ) -> dict[str, Tensor]:

@@ -136,15 +136,15 @@ def test_permutations_and_signs_are_found_and_certified(binary_head):
 
 
 def test_the_sign_of_one_tensor_is_not_given_to_another():
-    class Given(nn.Module):
+    class Given(nn.Linear):
         def forward(self, x):
-            return torch.copysign(x, x)
+            return torch.copysign(x, super().forward(x))
 
     with pytest.raises(
         SymgeomError,
         match="Cannot discover the symmetries through the sign of one tensor given to another in",
     ):
-        discover(Given(), inputs())
+        discover(Given(inputs().shape[-1], inputs().shape[-1]), inputs(), strict=True)
 
 
 def test_alignment_recovers_a_planted_element_on_canonical_binary_networks():

@@ -47,9 +47,13 @@ def zero_head():
 def words():
     return nn.Sequential(nn.Embedding(9, 4), nn.Flatten(), nn.Linear(12, 2))
 
-class Sorted(nn.Module):
+class Products(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Linear(4, 3)
+
     def forward(self, x):
-        return torch.sort(x, 1).values
+        return self.a(x).cumprod(1)
 
 class Conv(nn.Module):
     def __init__(self):
@@ -228,7 +232,15 @@ def test_what_cannot_be_inspected_is_one_sentence(here, capsys):
         capsys, "factories:small", "--input", "4", "--option", "depth=3"
     )
     assert "shape (2, 5)" in refused(capsys, "factories:small", "--input", "5")
-    assert "operation 'aten.sort" in refused(capsys, "factories:Sorted", "--input", "4")
+    unknown = refused(capsys, "factories:Products", "--input", "4", "--strict")
+    assert "operation 'aten.cumprod" in unknown
+
+
+def test_an_unknown_operation_is_shown_with_what_it_fixes(here, capsys):
+    assert look("factories:Products", "--input", "4", "--no-figure") == 0
+    printed = capsys.readouterr().out
+    assert "fixed by" in printed
+    assert "cumprod in the network's own forward  a.weight[0] a.bias[0]" in printed
 
 
 def test_a_spec_that_fails_is_shown_and_refused(here, capsys, monkeypatch):
@@ -237,7 +249,7 @@ def test_a_spec_that_fails_is_shown_and_refused(here, capsys, monkeypatch):
     wrong = UnitGroup("hidden1", 3, (*first.legs[:2], Leg("2.weight", 1, power=-2)))
     monkeypatch.setattr(
         "symgeom.commands.network_report.discover",
-        lambda *_: SymmetrySpec((wrong, *spec.groups[1:])),
+        lambda *_, **__: SymmetrySpec((wrong, *spec.groups[1:])),
     )
     assert look("factories:small", "--input", "4") == 1
     printed = capsys.readouterr()

@@ -13,7 +13,6 @@ for the identity.
 """
 
 from collections.abc import Iterable
-from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
@@ -24,7 +23,7 @@ from symgeom.dynamics.laws.diagnosis import Diagnosis
 from symgeom.ground.architecture import Architecture
 from symgeom.ground.checks import check_finite, check_samples
 from symgeom.ground.doors import door
-from symgeom.ground.modules import call_module, in_mode
+from symgeom.ground.modules import call_module, copied, in_mode
 from symgeom.ground.types import Parameters, cast
 from symgeom.symmetry.discovery.capture import tensors_of
 from symgeom.symmetry.spec import SymmetrySpec, UnitGroup
@@ -149,7 +148,7 @@ def _random_gradient(
     training: bool,
 ) -> dict[str, Tensor]:
     """Return the gradient of a random sum of the outputs."""
-    copy = in_mode(deepcopy(module), training=training)
+    copy = in_mode(copied(module), training=training)
     weights = {}
     for name, _ in module.named_parameters():
         weights[name] = params[name].detach().clone().requires_grad_()

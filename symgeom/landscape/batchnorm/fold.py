@@ -18,7 +18,6 @@ functions, batch norm included. Jacob et al., "Quantization and training of neur
 (1712.05877), section 3.2: the folded weights.
 """
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
@@ -30,7 +29,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from symgeom.ground.architecture import check_same_tensors
 from symgeom.ground.checks import SymgeomError, check_finite
 from symgeom.ground.doors import door
-from symgeom.ground.modules import call_module, run
+from symgeom.ground.modules import call_module, copied, run
 from symgeom.ground.types import Parameters, cast, parameters
 from symgeom.landscape.batchnorm.feeding import Fold, find_folds
 from symgeom.landscape.batchnorm.statistics import sharing_copy, tensor_name
@@ -165,7 +164,7 @@ def fold_batchnorm(module: nn.Module, example: Tensor) -> Folded:
     twin = _without_norms(sharing_copy(module), folds)
     original = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors.items()}
     unchanged = _unchanged_tensors(tensors, twin, folds)
-    folded = Folded(copy.deepcopy(twin), tuple(folds), unchanged, original)
+    folded = Folded(copied(twin), tuple(folds), unchanged, original)
     _compare(module, folded, example)
     with torch.no_grad():
         for name, tensor in folded.parameters(parameters(module)).items():

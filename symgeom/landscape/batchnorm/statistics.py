@@ -18,7 +18,6 @@ were moved. Jordan et al., "REPAIR" (2211.08403): what carried statistics do to 
 two networks.
 """
 
-import copy
 import math
 from dataclasses import dataclass
 
@@ -29,7 +28,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from symgeom.ground.architecture import Architecture
 from symgeom.ground.checks import SymgeomError, check_choice, check_samples
 from symgeom.ground.doors import door
-from symgeom.ground.modules import in_mode, refuse, run
+from symgeom.ground.modules import copied, in_mode, refuse, run
 from symgeom.ground.types import Parameters
 
 POLICIES = ("carried", "recompute")
@@ -98,7 +97,7 @@ def sharing_copy(module: nn.Module) -> nn.Module:
     True
     """
     tensors = [*module.parameters(), *module.buffers()]
-    twin = copy.deepcopy(module, {id(tensor): tensor for tensor in tensors})
+    twin = copied(module, tensors)
     return in_mode(twin, training=False)
 
 

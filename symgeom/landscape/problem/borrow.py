@@ -5,13 +5,12 @@ long as a layer does. What borrows is not differentiable with respect to the len
 history, and not for ``torch.vmap``.
 """
 
-import copy
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
-from symgeom.ground.modules import in_mode
+from symgeom.ground.modules import copied, in_mode
 
 
 class Borrower:
@@ -40,7 +39,7 @@ class Borrower:
     """
 
     def __init__(self, module: nn.Module, dtype: torch.dtype) -> None:
-        self.module = in_mode(copy.deepcopy(module), training=False).to(dtype)
+        self.module = in_mode(copied(module), training=False).to(dtype)
         parameters = dict(self.module.named_parameters())
         self._tensors: dict[str, Tensor] = {**parameters, **dict(self.module.named_buffers())}
 

@@ -32,7 +32,7 @@ from torch.func import grad, vmap
 from symgeom.ground.architecture import Architecture
 from symgeom.ground.checks import SymgeomError, check_index, check_range
 from symgeom.ground.doors import check_attributes, comes_from_outside, door, door_with
-from symgeom.ground.modules import call_module, in_mode
+from symgeom.ground.modules import call_module, copied, in_mode
 from symgeom.ground.own_code import told
 from symgeom.ground.types import Parameters
 from symgeom.landscape.batchnorm import BatchMode, check_policy
@@ -101,7 +101,7 @@ class Problem:
         if policy == "recompute":
             object.__setattr__(self, "_batch_mode", BatchMode.of(self.module))
         if any(layer.training for layer in self.module.modules()):
-            evaluated = in_mode(copy.deepcopy(self.module), training=False)
+            evaluated = in_mode(copied(self.module), training=False)
             object.__setattr__(self, "module", evaluated)
         check_range(self.chunk, "the number of samples in a chunk", least=1)
         if comes_from_outside():
@@ -416,7 +416,7 @@ class Problem:
     def to(self, device: torch.device | str) -> "Problem":
         """Return the landscape with network and data on another device (not parameters)."""
         try:
-            module = copy.deepcopy(self.module).to(device)
+            module = copied(self.module).to(device)
         except (RuntimeError, AssertionError) as error:  # no such device, or none of its kind
             raise SymgeomError(
                 f"Cannot move the problem to device {device!r}: {str(error).splitlines()[0]}. Give "

@@ -18,7 +18,6 @@ features of all writers of a residual stream count.
 """
 
 from collections.abc import Callable, Mapping
-from copy import deepcopy
 from dataclasses import replace
 
 import torch
@@ -27,7 +26,7 @@ from torch import Tensor, nn
 from symgeom.ground.architecture import Architecture
 from symgeom.ground.checks import SymgeomError, check_samples
 from symgeom.ground.doors import door
-from symgeom.ground.modules import call_module, in_mode
+from symgeom.ground.modules import call_module, copied, in_mode
 from symgeom.ground.types import Parameters
 from symgeom.quotient.alignment.assignment import best_permutation, ties
 from symgeom.quotient.alignment.records import Alignment
@@ -87,7 +86,7 @@ def unit_activations(
     check_spec(spec, params)
     Architecture.of(module).check(params)
     check_samples(inputs)
-    network = in_mode(deepcopy(module), training=False)
+    network = in_mode(copied(module), training=False)
     layers = {name: layer for name, layer in network.named_modules() if type(layer) in UNIT_AXIS}
     groups = [group for group in spec.groups if group.permute]
     legs_by_group = {group.name: _legs_by_layer(group, layers) for group in groups}

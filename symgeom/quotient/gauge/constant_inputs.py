@@ -6,7 +6,6 @@ input :math:`x_j = c_j` contributes :math:`w_j c_j` to a unit, which moves into 
 becomes zero.
 """
 
-from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
@@ -15,7 +14,7 @@ from torch import Tensor, nn
 from symgeom.ground.architecture import Architecture
 from symgeom.ground.checks import SymgeomError, check_finite, check_samples
 from symgeom.ground.doors import door
-from symgeom.ground.modules import call_module, in_mode
+from symgeom.ground.modules import call_module, copied, in_mode
 from symgeom.ground.types import Parameters, cast
 from symgeom.quotient.torus import is_bias
 from symgeom.symmetry.discovery.capture import tensors_of
@@ -169,7 +168,7 @@ def _check_outputs(
     module: nn.Module, before: Parameters, after: Parameters, inputs: Tensor
 ) -> None:
     """Raise if the outputs on the inputs are not the same."""
-    network = in_mode(deepcopy(module).double(), training=False)
+    network = in_mode(copied(module).double(), training=False)
     first = _outputs(network, before, inputs.double())
     second = _outputs(network, after, inputs.double())
     change = float((second - first).abs().max() / first.abs().max())

@@ -1,11 +1,10 @@
 """Draw networks from every initialisation: the charges at which training may start."""
 
-from copy import deepcopy
-
 import numpy as np
 import xarray as xr
 
 from symgeom.dynamics.charge import charges
+from symgeom.ground.modules import copied
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import parameters
 from symgeom.learning.networks.initial_charges import charge_moments
@@ -58,7 +57,7 @@ def measure(case: Case, spec: SymmetrySpec, *, draws: int) -> xr.Dataset:
 def _draw(case: Case, spec: SymmetrySpec, kind: str, *, row: int, drawn: NamedArrays) -> None:
     """Draw all networks of one initialisation from one random stream, and keep their charges."""
     generator = stream("initial charges", case.name, kind)
-    network = deepcopy(case.trained)
+    network = copied(case.trained)
     draws = drawn.shape[1]
     for draw in range(draws):
         initialise(network, kind, name=case.options["name"], generator=generator)

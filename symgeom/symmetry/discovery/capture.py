@@ -1,14 +1,19 @@
 """From a module to its ``torch.export`` graph."""
 
+import warnings
 from collections.abc import Mapping
-from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
 from torch.export import ExportedProgram
+from torch.nn.parameter import UninitializedParameter
 
 from symgeom.ground.checks import SymgeomError
-from symgeom.ground.modules import in_mode, refuse
+from symgeom.ground.modules import copied, in_mode, refuse
+from symgeom.symmetry.discovery.writing import (
+    leave_out_what_hands_on_itself,
+    writes_through_views,
+)
 
 BY_HAND = "Write a SymmetrySpec for this network by hand, and let certify prove it."
 """What to do where discovery ends."""
@@ -35,15 +40,21 @@ def export(module: nn.Module, example: Tensor) -> ExportedProgram:
         If the module cannot take the example, is random in eval mode, or has a control flow that
         export cannot capture.
     """
-    copy = in_mode(deepcopy(module), training=False).requires_grad_(True)
+    _check_kind(module)
+    copy = in_mode(copied(module), training=False).requires_grad_(True)
     _tie(copy)
     for layer in copy.modules():
         if isinstance(layer, nn.MultiheadAttention):
             layer.register_forward_pre_hook(_told_apart, with_kwargs=True)
     _check_evaluations(copy, example)
     try:
-        with torch.enable_grad():
-            return torch.export.export(copy, (example,), strict=False)
+        with torch.enable_grad(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The tensor attribute", UserWarning)
+            program = torch.export.export(copy, (example,), strict=False)
+            leave_out_what_hands_on_itself(program.graph_module.graph)
+            if writes_through_views(program.graph_module.graph):
+                program = _in_functional_form(program)
+            return program
     except Exception as error:  # export raises many kinds, some of them private
         raise SymgeomError(
             f"Cannot capture the graph of the network ({type(module).__name__}): "
@@ -56,9 +67,32 @@ def _tie(network: nn.Module) -> None:
     seen = set()
     for path, layer in list(network.named_modules(remove_duplicate=False)):
         if layer in seen:
-            tensors = {id(tensor): tensor for tensor in (*layer.parameters(), *layer.buffers())}
-            network.set_submodule(path, deepcopy(layer, tensors))
+            tensors = [*layer.parameters(), *layer.buffers()]
+            network.set_submodule(path, copied(layer, tensors))
         seen.add(layer)
+
+
+def _check_kind(module: nn.Module) -> None:
+    """Raise if a module has no graph that can be captured, or no weights yet."""
+    kind = type(module).__name__
+    if isinstance(module, torch.jit.ScriptModule):
+        raise SymgeomError(
+            f"Cannot capture the graph of the network ({kind}): it is scripted or traced. Give the "
+            "module that it was made of."
+        )
+    for name, weight in module.named_parameters():
+        if isinstance(weight, UninitializedParameter):
+            raise SymgeomError(
+                f"Cannot capture the graph of the network ({kind}): its weight '{name}' has no "
+                "shape yet. Run the network on a batch first."
+            )
+
+
+def _in_functional_form(program: ExportedProgram) -> ExportedProgram:
+    """Return a graph that writes nothing in place."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # torch about its own trees
+        return program.run_decompositions({})
 
 
 def _check_evaluations(network: nn.Module, example: Tensor) -> None:

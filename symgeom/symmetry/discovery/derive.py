@@ -8,7 +8,9 @@ exponents). One small rule per operation, in its record
 (:mod:`symgeom.symmetry.discovery.labels`) and the equations solved
 (:mod:`symgeom.symmetry.discovery.exponents`). What is left free is the symmetry group; what cannot
 be decided is given up, so that the spec is never too large, and
-:func:`symgeom.symmetry.certificate.certify` proves it on every use.
+:func:`symgeom.symmetry.certificate.certify` proves it on every use. An operation that no rule
+describes fixes the units of all tensors that it touches, unless no parameter reaches it (masks,
+positions), and the spec says so (:class:`~symgeom.symmetry.spec.FixedAxis`).
 
 Heads of attention may be permuted, and an invertible matrix may act within each on its queries and
 keys, another on its values and what reads them. Permutations move what the matrices act on, so that
@@ -33,14 +35,18 @@ from symgeom.ground.architecture import shapes_of
 from symgeom.ground.doors import door
 from symgeom.symmetry.discovery.calls import tensor_names
 from symgeom.symmetry.discovery.capture import export
+from symgeom.symmetry.discovery.giving_up import fixed_axes
 from symgeom.symmetry.discovery.graph import walk
 from symgeom.symmetry.discovery.groups import unit_groups
 from symgeom.symmetry.discovery.head import head_group
+from symgeom.symmetry.discovery.solving import solve_labels
 from symgeom.symmetry.spec import SymmetrySpec
 
 
 @door
-def discover(module: nn.Module, example: Tensor, *, within_heads: bool = False) -> SymmetrySpec:
+def discover(
+    module: nn.Module, example: Tensor, *, within_heads: bool = False, strict: bool = False
+) -> SymmetrySpec:
     """Derive the symmetry groups of a network from its graph.
 
     Parameters
@@ -52,19 +58,23 @@ def discover(module: nn.Module, example: Tensor, *, within_heads: bool = False) 
     within_heads : bool
         What to report of attention: permutations of its heads (to align networks), or the matrices
         within each (for their charges and for moves along the valley).
+    strict : bool
+        Whether to refuse a network with an operation that no rule describes. By default the units
+        that it touches are fixed, and the rest of the network stays free.
 
     Returns
     -------
     SymmetrySpec
         Groups ``hidden1``, ``hidden2``, ... from input to output, further scalings of the same
         units as ``hidden1.scale1``, coordinates of single heads as ``hidden1.head1``, and ``head``
-        if the output is a table (sample, class) from a last layer with its own weights.
+        if the output is a table (sample, class) from a last layer with its own weights. Its
+        ``fixed`` lists the axes of weights that are in no permuting group, and why.
 
     Raises
     ------
     SymgeomError
-        If the network cannot take the example, is random in eval mode, cannot be captured, or holds
-        an operation that no rule describes.
+        If the network cannot take the example, is random in eval mode, or cannot be captured; if
+        ``strict``, also if it holds an operation that no rule describes.
 
     Examples
     --------
@@ -75,10 +85,12 @@ def discover(module: nn.Module, example: Tensor, *, within_heads: bool = False) 
     [('hidden1', 4, 'positive'), ('head', 1, 'positive')]
     """
     program = export(module, example)
-    network = walk(program, module)
-    groups = unit_groups(network, within_heads=within_heads)
+    network = walk(program, module, strict=strict)
+    labels = solve_labels(network)
+    groups = unit_groups(labels, network, within_heads=within_heads)
+    fixed = fixed_axes(labels, network, groups)
     head = head_group(program, network, tensor_names(program, module))
     if head is not None:
         groups.append(head)
     tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
-    return SymmetrySpec(tuple(groups), tuple(shapes_of(tensors).items()))
+    return SymmetrySpec(tuple(groups), tuple(shapes_of(tensors).items()), fixed)

@@ -17,11 +17,14 @@ class Family:
         Whether the units have an identity, so that they can be neither permuted nor scaled.
     bound : tuple of tuple of Family, or None
         What the unknown turned out to be.
+    reason : str
+        Of pinned units: what gives them an identity.
     """
 
     size: int
     pinned: bool = False
     bound: "tuple[Segment, ...] | None" = None
+    reason: str = ""
 
 
 Segment = tuple[Family, ...]
@@ -99,6 +102,19 @@ def entries_of_label(label: Label) -> int:
 def all_pinned(segment: Segment) -> bool:
     """Return whether nothing of a product may be permuted or scaled."""
     return all(family.pinned for family in segment)
+
+
+def pinned_family(size: int, families: Iterable[Family]) -> Family:
+    """Return units that cannot be moved, for the reason for which others cannot."""
+    return Family(size, pinned=True, reason=first_reason(families))
+
+
+def first_reason(families: Iterable[Family]) -> str:
+    """Return why the first of some families that are pinned is pinned; nothing if none is."""
+    for family in families:
+        if family.pinned:
+            return family.reason
+    return ""
 
 
 def joined(segments: Iterable[Segment]) -> Segment:

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from symgeom.symmetry.discovery.families import Family
-from symgeom.symmetry.discovery.graph import Network
 from symgeom.symmetry.discovery.labels import Labels
+from symgeom.symmetry.discovery.network import Network
 from symgeom.symmetry.discovery.scalings import Powers, Scales, Scaling
 from symgeom.symmetry.discovery.sites import (
     Heads,
@@ -14,15 +14,16 @@ from symgeom.symmetry.discovery.sites import (
     find_sites,
     inner_families,
 )
-from symgeom.symmetry.discovery.solving import solve_labels
 from symgeom.symmetry.spec import Leg, UnitGroup
 
 
-def unit_groups(network: Network, *, within_heads: bool = False) -> list[UnitGroup]:
+def unit_groups(labels: Labels, network: Network, *, within_heads: bool = False) -> list[UnitGroup]:
     """Return the groups of a network, from input to output.
 
     Parameters
     ----------
+    labels : Labels
+        Solved.
     network : Network
         Statements and parameters.
     within_heads : bool
@@ -36,8 +37,6 @@ def unit_groups(network: Network, *, within_heads: bool = False) -> list[UnitGro
         the same units (the two sides of a batch norm) follow as groups of their own, without
         permutations.
     """
-    labels = Labels()
-    solve_labels(labels, network)
     sites = find_sites(labels, network)
     inner = inner_families(sites)
     heads: Heads = {}

@@ -8,7 +8,7 @@ from torch.export import ExportedProgram
 from torch.fx import Node
 
 from symgeom.symmetry.discovery.calls import Call, is_part, read_call
-from symgeom.symmetry.discovery.graph import Network
+from symgeom.symmetry.discovery.network import Network
 from symgeom.symmetry.discovery.operations.record import Carrier, Head
 from symgeom.symmetry.spec import Leg, UnitGroup
 

@@ -32,8 +32,10 @@ from symgeom.symmetry.discovery.families import (
     all_pinned,
     entries,
     entries_of_label,
+    first_reason,
     joined,
     occurrences_in,
+    pinned_family,
     without_ones,
 )
 
@@ -41,11 +43,13 @@ from symgeom.symmetry.discovery.families import (
 class Labels:
     """The labels found so far.
 
-    ``changes`` counts what was learnt, so that a caller can iterate until nothing is new.
+    ``changes`` counts what was learnt, so that a caller can iterate until nothing is new. ``cause``
+    is what the caller says about what follows, and becomes the reason of what is pinned.
     """
 
     def __init__(self) -> None:
         self.changes = 0
+        self.cause = ""
 
     def resolve(self, family: Family) -> Label:
         """Return what a family is, in terms of families that are bound to nothing."""
@@ -79,13 +83,16 @@ class Labels:
             for segment in label:
                 self.pin(segment)
         size = prod(entries_of_label(label) for label in labels)
-        return [(Family(size, pinned=True),)]
+        return [(pinned_family(size, joined(chain.from_iterable(labels))),)]
 
     def pin(self, families: Iterable[Family]) -> None:
         """Take the freedom from some families (bound to nothing)."""
-        for family in families:
+        pinned_together = list(families)
+        reason = first_reason(pinned_together) or self.cause
+        for family in pinned_together:
             if not family.pinned:
                 family.pinned = True
+                family.reason = reason
                 self.changes += 1
 
     def segments(self, expression: Expression) -> list[Segment]:
@@ -158,7 +165,7 @@ class Labels:
         if family.pinned or size % inner:
             self.pin(segment)
             other_size = family.size * inner - size
-            return [(Family(size, pinned=True),), (Family(other_size, pinned=True),)]
+            return [(pinned_family(size, segment),), (pinned_family(other_size, segment),)]
         first = Family(size // inner)
         second = Family(family.size - first.size)
         self._bind(family, ((first,), (second,)))

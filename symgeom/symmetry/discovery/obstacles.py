@@ -47,8 +47,7 @@ def obstacles(module: nn.Module, example: Tensor, tensor: str, axis: int) -> lis
     """
     network = walk(export(module, example), module)
     check_choice(tensor, network.tensors, "tensor of the network")
-    labels = Labels()
-    solve_labels(labels, network)
+    labels = solve_labels(network)
     families = _families(labels, whole(network.tensors[tensor][axis]))
     names: dict[str, None] = {}
     for statement in network.statements:

@@ -14,6 +14,14 @@ Axes = tuple[Axis, ...]
 """The axes of one tensor."""
 
 
+class Zeros(tuple[Axis, ...]):
+    """The axes of a tensor of zeros, which agrees with everything."""
+
+
+class Unread(tuple[Axis, ...]):
+    """The axes of one of several results, one that nothing reads."""
+
+
 class UnsupportedError(Exception):
     """A rule does not describe this use of its operation.
 

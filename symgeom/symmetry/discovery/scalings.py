@@ -6,8 +6,8 @@ from fractions import Fraction
 
 from symgeom.symmetry.discovery.exponents import null_space
 from symgeom.symmetry.discovery.families import Axis, Family, Key
-from symgeom.symmetry.discovery.graph import Network
 from symgeom.symmetry.discovery.labels import Labels
+from symgeom.symmetry.discovery.network import Network
 from symgeom.symmetry.discovery.relations import Handed, Relation, Separate
 from symgeom.symmetry.discovery.sites import Site
 from symgeom.symmetry.discovery.solving import Position, position_of

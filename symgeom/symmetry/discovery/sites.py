@@ -3,8 +3,8 @@
 from dataclasses import dataclass, replace
 
 from symgeom.symmetry.discovery.families import Axis, Family, Occurrence
-from symgeom.symmetry.discovery.graph import Network
 from symgeom.symmetry.discovery.labels import Labels
+from symgeom.symmetry.discovery.network import Network
 from symgeom.symmetry.discovery.relations import Axes, Mixed
 from symgeom.symmetry.spec import Leg
 

@@ -1,41 +1,49 @@
 """From statements to labels: which axes are indexed by the same units."""
 
 from symgeom.symmetry.discovery.families import Family, Occurrence
-from symgeom.symmetry.discovery.graph import Network
 from symgeom.symmetry.discovery.labels import Labels
+from symgeom.symmetry.discovery.network import Network
 from symgeom.symmetry.discovery.relations import Pin, Relation
 
 Position = tuple[Family, int, int]
 """A family, the first entry of its segment, and the entries that each unit owns in it."""
 
 
-def solve_labels(labels: Labels, network: Network) -> None:
+def solve_labels(network: Network) -> Labels:
     """Unify until nothing new is learnt, then give up what does not fit.
 
     A family does not fit if it is not at the same positions in all expressions of a relation.
 
     Parameters
     ----------
-    labels : Labels
-        None yet; solved in place.
     network : Network
         Statements and parameters.
+
+    Returns
+    -------
+    Labels
+        Of all axes.
     """
+    labels = Labels()
     relations: list[Relation] = []
     for statement in network.statements:
         if isinstance(statement, Relation):
             relations.append(statement)
         elif isinstance(statement, Pin):
+            labels.cause = network.origins.get(statement, "")
             labels.pin(axis.family for axis in statement.axes)
     settled = False
     while not settled:
         before = labels.changes
         for relation in relations:
+            labels.cause = network.origins.get(relation, "")
             _unify(labels, relation)
         if labels.changes == before:
             for relation in relations:
+                labels.cause = network.origins.get(relation, "")
                 _pin_mismatches(labels, relation)
         settled = labels.changes == before
+    return labels
 
 
 def _unify(labels: Labels, relation: Relation) -> None:

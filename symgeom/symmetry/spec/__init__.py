@@ -12,12 +12,20 @@ Everything that touches weights through a spec goes through one view of a leg, :
 with a spec, on its own and on a network.
 """
 
-from symgeom.symmetry.spec.architecture import SCALES, Leg, Scale, SymmetrySpec, UnitGroup
+from symgeom.symmetry.spec.architecture import (
+    SCALES,
+    FixedAxis,
+    Leg,
+    Scale,
+    SymmetrySpec,
+    UnitGroup,
+)
 from symgeom.symmetry.spec.check import check_spec
 from symgeom.symmetry.spec.slices import multiply, put, take, view
 
 __all__ = [
     "SCALES",
+    "FixedAxis",
     "Leg",
     "Scale",
     "SymmetrySpec",

@@ -113,6 +113,28 @@ class UnitGroup:
 
 
 @dataclass(frozen=True)
+class FixedAxis:
+    """An axis of a weight whose entries no group permutes.
+
+    Attributes
+    ----------
+    tensor : str
+        Name of the tensor.
+    axis : int
+        The axis.
+    reason : str
+        What gives its entries an identity: an input, the outputs, an operation in a module.
+    """
+
+    tensor: str
+    axis: int
+    reason: str
+
+    def __post_init__(self) -> None:
+        check_attributes(self)
+
+
+@dataclass(frozen=True)
 class SymmetrySpec:
     """The symmetry groups of one architecture, from input to output.
 
@@ -123,6 +145,8 @@ class SymmetrySpec:
     shapes : tuple of (str, tuple of int)
         Names and shapes of all tensors of the architecture, so that other networks are refused;
         empty if they are not known (a spec written by hand). Specs are equal if their groups are.
+    fixed : tuple of FixedAxis
+        What discovery gave up: the axes of weights that are in no permuting group, and why.
 
     Examples
     --------
@@ -134,6 +158,7 @@ class SymmetrySpec:
 
     groups: tuple[UnitGroup, ...]
     shapes: tuple[tuple[str, tuple[int, ...]], ...] = field(default=(), compare=False, repr=False)
+    fixed: tuple[FixedAxis, ...] = field(default=(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
         check_attributes(self)
@@ -226,12 +251,13 @@ class SymmetrySpec:
             fields = json.loads(text)
             groups = tuple(_group_from(group) for group in fields["groups"])
             shapes = tuple(_shape_from(*entry) for entry in fields.get("shapes", ()))
+            fixed = tuple(FixedAxis(**axis) for axis in fields.get("fixed", ()))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise SymgeomError(
                 f"Cannot read a spec from this text: it begins with {text[:40]!r}, and reading it "
                 f"ends with {type(error).__name__}: {error}. Give what to_json() wrote."
             ) from error
-        return cls(groups, shapes)
+        return cls(groups, shapes, fixed)
 
 
 def _group_from(fields: dict) -> UnitGroup:

@@ -59,6 +59,24 @@ def pointwise(out: Axes, *, source: Axes, **_: object) -> Iterator[Statement]:
     yield from unscaled(source, out)
 
 
+def clamp(
+    out: Axes, *, source: Axes, min: object = None, max: object = None, **_: object
+) -> Iterator[Statement]:
+    """Cut at bounds: at zero alone it is a ReLU."""
+    if isinstance(min, tuple) or isinstance(max, tuple):
+        raise UnsupportedError("a clamp at tensors")
+    at_zero = (min == 0 and max is None) or (max == 0 and min is None)
+    yield from (homogeneous if at_zero else pointwise)(out, source=source)
+
+
+def threshold(
+    out: Axes, *, source: Axes, threshold: float, value: float, **_: object
+) -> Iterator[Statement]:
+    """Replace what is not above a number: at zero by zero it is a ReLU."""
+    at_zero = threshold == 0 and value == 0
+    yield from (homogeneous if at_zero else pointwise)(out, source=source)
+
+
 def parametric(out: Axes, *, source: Axes, weight: Axes, **_: object) -> Iterator[Statement]:
     """Multiply negative entries by a learned slope, one for all or one per channel."""
     yield from homogeneous(out, source=source)
@@ -140,12 +158,25 @@ OPERATIONS = (
             "sqrt",
             "rsqrt",
             "reciprocal",
-            "clamp",
-            "clamp_min",
-            "clamp_max",
-            "threshold",
+            "logical_not",
+            "bitwise_not",
+            "isnan",
+            "isinf",
+            "floor",
+            "ceil",
+            "round",
         ),
         rule=pointwise,
+        head=Head.HIDDEN,
+    ),
+    Operation(
+        names=("clamp", "clamp_min", "clamp_max", "clip"),
+        rule=clamp,
+        head=Head.HIDDEN,
+    ),
+    Operation(
+        names=("threshold",),
+        rule=threshold,
         head=Head.HIDDEN,
     ),
     Operation(

@@ -11,6 +11,8 @@ from symgeom.symmetry.discovery.relations import (
     Statement,
     UnsupportedError,
     equal,
+    fixed,
+    label,
     unscaled,
     whole,
 )
@@ -35,8 +37,8 @@ def attend(
             "or with dropout that is on in eval mode"
         )
     if attn_mask:
-        yield Pin(attn_mask)
-    if attn_mask or is_causal:
+        yield from _matched(attn_mask, (*query[:-1], key[-2]))
+    if is_causal:
         yield Pin((query[-2], key[-2]))
     for heads in (query, key, value):
         yield from unscaled(heads[:-2], out[:-2])
@@ -46,6 +48,16 @@ def attend(
     yield Mixed(key[-2:], key)
     yield Mixed(value[-2:-1], value)
     yield equal(value[-1], out[-1])
+
+
+def _matched(mask: Axes, scores: Axes) -> Iterator[Statement]:
+    """State that what is added to scores has their units, and no scale."""
+    for axis, target in zip(reversed(mask), reversed(scores), strict=False):
+        if axis.size == target.size:
+            yield label(axis, target)
+            yield fixed(axis)
+        else:
+            yield Pin((axis,))
 
 
 OPERATIONS = (

@@ -19,6 +19,7 @@ from symgeom.symmetry.discovery.relations import (
     contracted,
     equal,
     fixed,
+    label,
     sum_of,
     whole,
 )
@@ -65,13 +66,26 @@ def convolve_transposed(
     out: Axes, *, source: Axes, weight: Axes, bias: Axes | None = None, groups: int = 1, **_: object
 ) -> Iterator[Statement]:
     """Spread every input over a window, with a weight (in, out, window...)."""
-    if groups > 1:
-        raise UnsupportedError("a transposed convolution with groups")
+    if groups > 1 and groups != weight[0].size:
+        raise UnsupportedError("a transposed convolution with groups of several channels")
     channel = len(out) - len(weight) + 1
     yield from add_bias(out[:channel], source[:channel], out[channel], bias)
     yield Pin((*source[channel + 1 :], *out[channel + 1 :], *weight[2:]))
-    yield from contracted(source, channel, weight[0])
-    yield equal(weight[1], out[channel])
+    if groups == 1:
+        yield from contracted(source, channel, weight[0])
+        yield equal(weight[1], out[channel])
+    else:
+        yield from _depthwise_transposed(out[channel], source[channel], weight)
+
+
+def _depthwise_transposed(out: Axis, source: Axis, weight: Axes) -> Iterator[Statement]:
+    """Multiply every channel by its own filters: weight (in, filter), out has the label of both."""
+    filters = weight[1]
+    yield Pin((filters,))
+    both = ((source, filters),)
+    yield Relation(((whole(out), -1), (both, 1), (((weight[0], filters),), 1)))
+    yield label(source, weight[0])
+    yield Separate((source, out))
 
 
 def _convolution(name: str, layer: type[nn.Module]) -> Operation:

@@ -27,12 +27,17 @@ OPERATIONS = (
             "detach",
             "to",
             "_to_copy",
-            "type_as",
             "positive",
             "lift_fresh_copy",
         ),
         rule=hand_on,
         head=Head.MOVED,
+    ),
+    Operation(
+        names=("type_as",),
+        rule=hand_on,
+        head=Head.MOVED,
+        shapes_only=("other",),
     ),
     Operation(
         names=("neg",),
@@ -43,5 +48,6 @@ OPERATIONS = (
         names=("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout"),
         rule=drop_nothing,
         head=Head.MOVED,
+        hands_on_itself=True,
     ),
 )

@@ -22,6 +22,7 @@ def concatenate(
 ) -> Iterator[Statement]:
     """Label the common axis with the sum of the labels."""
     joined = dim % len(out)
+    tensors = [axes for axes in tensors if len(axes) == len(out)]  # others are empty
     yield equal(sum_of(axes[joined] for axes in tensors), out[joined])
     for axes in tensors:
         for index in range(len(out)):
@@ -72,6 +73,30 @@ def cut(
         yield _inside(whole_axis, out[index], begin)
     else:
         yield Pin((whole_axis, out[index]))
+
+
+def write_range(
+    out: Axes,
+    *,
+    source: Axes,
+    src: Axes,
+    dim: int = 0,
+    start: int | None = None,
+    end: int | None = None,
+    step: int = 1,
+    **_: object,
+) -> Iterator[Statement]:
+    """Write one tensor in a range of another."""
+    yield from passed(source, out)
+    yield from cut(src, source=out, start=start, end=end, dim=dim, step=step)
+
+
+def write_entry(
+    out: Axes, *, source: Axes, src: Axes, dim: int, **_: object
+) -> Iterator[Statement]:
+    """Write one tensor in one entry of an axis of another."""
+    yield from passed(source, out)
+    yield from select(src, source=out, dim=dim)
 
 
 def pad(
@@ -141,6 +166,16 @@ OPERATIONS = (
         names=("slice",),
         rule=cut,
         head=Head.SCALED,
+    ),
+    Operation(
+        names=("slice_scatter",),
+        rule=write_range,
+        head=Head.HIDDEN,
+    ),
+    Operation(
+        names=("select_scatter",),
+        rule=write_entry,
+        head=Head.HIDDEN,
     ),
     Operation(
         names=("pad", "constant_pad_nd"),

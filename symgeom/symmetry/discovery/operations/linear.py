@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
+import torch
 from torch import nn
 
 from symgeom.symmetry.discovery.families import Axis
-from symgeom.symmetry.discovery.operations.arithmetic import add, multiply
-from symgeom.symmetry.discovery.operations.record import Carrier, Operation, Weight
+from symgeom.symmetry.discovery.operations.arithmetic import add, divide, multiply
+from symgeom.symmetry.discovery.operations.record import Carrier, Head, Operation, Rule, Weight
 from symgeom.symmetry.discovery.relations import (
     Axes,
     Mixed,
@@ -79,6 +80,54 @@ def multiply_and_add(
     yield from add(out, source=source, other=out)
 
 
+def multiply_and_add_batches(
+    out: Axes, *, source: Axes, batch1: Axes, batch2: Axes, **_: object
+) -> Iterator[Statement]:
+    """Add products of matrices, one for each batch, to a tensor."""
+    products = tuple(Axis(axis.size) for axis in out)
+    yield from multiply_matrices(products, source=batch1, other=batch2)
+    yield from add(out, source=source, other=products)
+
+
+def add_products(
+    out: Axes, *, source: Axes, tensor1: Axes, tensor2: Axes, **_: object
+) -> Iterator[Statement]:
+    """Add a product, entry by entry, to a tensor."""
+    yield from _added(out, source, tensor1, tensor2, multiply)
+
+
+def add_quotients(
+    out: Axes, *, source: Axes, tensor1: Axes, tensor2: Axes, **_: object
+) -> Iterator[Statement]:
+    """Add a quotient, entry by entry, to a tensor."""
+    yield from _added(out, source, tensor1, tensor2, divide)
+
+
+def _added(
+    out: Axes, source: Axes, first: Axes, second: Axes, combine: Rule
+) -> Iterator[Statement]:
+    sizes = torch.broadcast_shapes(_sizes(first), _sizes(second))
+    combined = tuple(map(Axis, sizes))
+    yield from combine(combined, source=first, other=second)
+    yield from add(out, source=source, other=combined)
+
+
+def _sizes(axes: Axes) -> tuple[int, ...]:
+    return tuple(axis.size for axis in axes)
+
+
+def map_bilinearly(
+    out: Axes, *, input1: Axes, input2: Axes, weight: Axes, bias: Axes | None = None, **_: object
+) -> Iterator[Statement]:
+    """Sum over the last axes of two tensors with a weight (out, first, second)."""
+    for inputs, reads in ((input1, weight[1]), (input2, weight[2])):
+        yield from contracted(inputs, -1, reads)
+        yield from unscaled(inputs[:-1], out[:-1])
+    yield equal(weight[0], out[-1])
+    if bias:
+        yield equal(bias[0], out[-1])
+
+
 OPERATIONS = (
     Operation(
         names=("linear",),
@@ -98,5 +147,25 @@ OPERATIONS = (
         rule=multiply_and_add,
         head=(Carrier("other", -1), Carrier("source", 0)),
         weight=Weight("other", data="mat1", reads=-2, writes=-1, either_side=True),
+    ),
+    Operation(
+        names=("baddbmm",),
+        rule=multiply_and_add_batches,
+        head=Head.HIDDEN,
+    ),
+    Operation(
+        names=("addcmul",),
+        rule=add_products,
+        head=Head.HIDDEN,
+    ),
+    Operation(
+        names=("addcdiv",),
+        rule=add_quotients,
+        head=Head.HIDDEN,
+    ),
+    Operation(
+        names=("bilinear",),
+        rule=map_bilinearly,
+        head=(Carrier("weight", 0), Carrier("bias", 0)),
     ),
 )

@@ -7,10 +7,10 @@ from symgeom.symmetry.discovery.operations.record import Carrier, Operation, Sta
 from symgeom.symmetry.discovery.relations import (
     Axes,
     Mixed,
+    Pin,
     Relation,
     Separate,
     Statement,
-    UnsupportedError,
     equal,
     fixed,
     label,
@@ -50,6 +50,11 @@ def normalise_batch(
         yield equal(channel, out[1], "s")
     if bias:
         yield equal(bias[0], out[1])
+
+
+def normalise_with_statistics(out: Sequence[Axes], **arguments: Axes) -> Iterator[Statement]:
+    """Normalise by running statistics; what else is returned holds nothing."""
+    yield from normalise_batch(out[0], **arguments)
 
 
 def normalise_last_axes(
@@ -99,13 +104,23 @@ def normalise_instances(
     source: Axes,
     weight: Axes | None,
     bias: Axes | None,
+    running_mean: Axes | None,
+    running_var: Axes | None,
     use_input_stats: bool,
     **_: object,
 ) -> Iterator[Statement]:
     """Normalise over pixels."""
-    if not use_input_stats:
-        raise UnsupportedError("instance normalisation with running statistics")
-    yield from _normalise_channels(out, source, weight, bias)
+    if use_input_stats:
+        yield from _normalise_channels(out, source, weight, bias)
+    else:
+        yield from normalise_batch(
+            out,
+            source=source,
+            weight=weight,
+            bias=bias,
+            running_mean=running_mean,
+            running_var=running_var,
+        )
 
 
 def _normalise_channels(
@@ -118,12 +133,34 @@ def _normalise_channels(
     yield Mixed(source[2:], source)
 
 
+def normalise_weight(
+    out: Axes, *, v: Axes, g: Axes, dim: int = 0, **_: object
+) -> Iterator[Statement]:
+    """Give the slices of a weight the lengths ``g`` and the directions of ``v``."""
+    along = dim % len(v)
+    for number, (before, length, after) in enumerate(zip(v, g, out, strict=True)):
+        if number == along:
+            yield label(before, after)
+            yield equal(length, after, "p")
+            yield Relation(((whole(after), -1), (whole(before), 1), (whole(length), 1)), "s")
+            yield Separate((before,))
+        else:
+            yield from unscaled((before,), (after,))
+            yield Pin((length,) if length.size == 1 else (length, before))
+
+
 _AFFINE = (Carrier("weight", 0), Carrier("bias", 0))
 
 OPERATIONS = (
     Operation(
         names=("batch_norm",),
         rule=normalise_batch,
+        head=_AFFINE,
+        statistics=Statistics(mean="running_mean", variance="running_var", eps="eps"),
+    ),
+    Operation(
+        names=("_native_batch_norm_legit_no_training",),
+        rule=normalise_with_statistics,
         head=_AFFINE,
         statistics=Statistics(mean="running_mean", variance="running_var", eps="eps"),
     ),
@@ -141,5 +178,11 @@ OPERATIONS = (
         names=("instance_norm",),
         rule=normalise_instances,
         head=_AFFINE,
+        statistics=Statistics(mean="running_mean", variance="running_var", eps="eps"),
+    ),
+    Operation(
+        names=("_weight_norm",),
+        rule=normalise_weight,
+        head=(Carrier("g", 0),),
     ),
 )

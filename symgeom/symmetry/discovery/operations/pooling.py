@@ -5,7 +5,7 @@ from functools import partial
 
 from symgeom.symmetry.discovery.operations.activation import homogeneous
 from symgeom.symmetry.discovery.operations.record import Head, Operation
-from symgeom.symmetry.discovery.relations import Axes, Pin, Statement, passed
+from symgeom.symmetry.discovery.relations import Axes, Pin, Statement, fixed, label, passed
 
 
 def average(out: Axes, *, source: Axes, window: int, **_: object) -> Iterator[Statement]:
@@ -21,12 +21,19 @@ def maximum(out: Axes, *, source: Axes, window: int, **_: object) -> Iterator[St
 
 
 def located_maximum(
-    out: tuple[Axes, Axes], *, source: Axes, window: int, **_: object
+    out: list[Axes], *, source: Axes, window: int, **_: object
 ) -> Iterator[Statement]:
     """Take the maximum, and say at which pixel it was."""
     values, pixels = out
-    yield Pin(pixels)
     yield from maximum(values, source=source, window=window)
+    for before, after in zip(source[:-window], pixels[:-window], strict=True):
+        yield label(before, after)
+        yield fixed(after)
+    yield Pin(pixels[-window:])
+
+
+SMOOTH = {1: "linear", 2: "bilinear", 3: "trilinear"}
+"""Interpolations between neighbours, by the number of axes."""
 
 
 def _pooling(window: int) -> tuple[Operation, ...]:
@@ -37,6 +44,7 @@ def _pooling(window: int) -> tuple[Operation, ...]:
                 f"avg_pool{window}d",
                 f"adaptive_avg_pool{window}d",
                 f"upsample_nearest{window}d",
+                f"upsample_{SMOOTH[window]}{window}d",
             ),
             rule=partial(average, window=window),
             head=Head.SCALED,
@@ -59,7 +67,7 @@ OPERATIONS = (
     *_pooling(2),
     *_pooling(3),
     Operation(
-        names=("upsample_bilinear2d",),
+        names=("upsample_bicubic2d", "_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa"),
         rule=partial(average, window=2),
         head=Head.SCALED,
     ),

@@ -1,8 +1,10 @@
 """What is known of one operation."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
+from inspect import Parameter, signature
 
 from torch import nn
 
@@ -101,6 +103,13 @@ class Operation:
         The buffers by which it normalises.
     transposes : bool
         Whether it exchanges the axes of a matrix.
+    zero : bool
+        Whether it is zero.
+    shapes_only : tuple of str
+        The arguments of which only the shape and the type count.
+    hands_on_itself : bool
+        Whether the result is the input itself in eval mode, though the operation's schema does not
+        say so.
     """
 
     names: tuple[str, ...]
@@ -110,3 +119,32 @@ class Operation:
     layer: type[nn.Module] | None = None
     statistics: Statistics | None = None
     transposes: bool = False
+    zero: bool = False
+    shapes_only: tuple[str, ...] = ()
+    hands_on_itself: bool = False
+
+    def takes(self, arguments: Collection[str]) -> bool:
+        """Return whether the rule knows the form in which the operation is called.
+
+        Parameters
+        ----------
+        arguments : collection of str
+            The names of the arguments.
+
+        Returns
+        -------
+        bool
+            Whether all that it needs is there.
+        """
+        return _needed(self.rule) <= set(arguments)
+
+
+@cache
+def _needed(rule: Rule) -> frozenset[str]:
+    """Return the arguments that a rule cannot do without."""
+    needed = []
+    for name, parameter in signature(rule).parameters.items():
+        is_keyword = parameter.kind is Parameter.KEYWORD_ONLY
+        if is_keyword and parameter.default is Parameter.empty:
+            needed.append(name)
+    return frozenset(needed)

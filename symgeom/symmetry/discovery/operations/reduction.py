@@ -3,10 +3,22 @@
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from symgeom.symmetry.discovery.operations.activation import homogeneous
+from symgeom.symmetry.discovery.operations.activation import absolute, homogeneous
+from symgeom.symmetry.discovery.operations.choosing import extremum
 from symgeom.symmetry.discovery.operations.copying import hand_on
 from symgeom.symmetry.discovery.operations.record import Head, Operation, Rule
-from symgeom.symmetry.discovery.relations import Axes, Mixed, Pin, Statement, fixed
+from symgeom.symmetry.discovery.relations import (
+    Axes,
+    Mixed,
+    Pin,
+    Statement,
+    Unread,
+    UnsupportedError,
+    equal,
+    fixed,
+    label,
+    unscaled,
+)
 
 
 def reduce_axes(
@@ -32,6 +44,88 @@ def reduce_axes(
     yield from through(targets, source=tuple(source[index] for index in others))
 
 
+def largest(
+    out: Axes | list[Axes],
+    *,
+    source: Axes,
+    other: Axes | None = None,
+    dim: int | None = None,
+    keepdim: bool = False,
+    **_: object,
+) -> Iterator[Statement]:
+    """Take the maximum of two tensors, over an axis, or over all entries."""
+    if isinstance(out, list):
+        assert isinstance(dim, int)
+        yield from reduce_located(out, source=source, dim=dim, keepdim=keepdim)
+    elif isinstance(other, tuple):
+        yield from extremum(out, source=source, other=other)
+    else:
+        yield from reduce_axes(out, source=source, through=homogeneous)
+
+
+def reduce_located(
+    out: list[Axes],
+    *,
+    source: Axes,
+    dim: int,
+    keepdim: bool = False,
+    **_: object,
+) -> Iterator[Statement]:
+    """Take the maximum over an axis, and say which entry it was if somebody asks."""
+    values, entries = out
+    yield from reduce_axes(values, source=source, through=homogeneous, dim=dim, keepdim=keepdim)
+    if not isinstance(entries, Unread):
+        yield Pin((source[dim % len(source)],))
+        yield from reduce_axes(entries, source=source, through=unmoved, dim=dim, keepdim=keepdim)
+
+
+def unmoved(out: Axes, *, source: Axes, **_: object) -> Iterator[Statement]:
+    """Have the units of the input, and no scale."""
+    for before, after in zip(source, out, strict=True):
+        yield label(before, after)
+        yield fixed(after)
+
+
+def sort_along(out: list[Axes], *, source: Axes, dim: int = -1, **_: object) -> Iterator[Statement]:
+    """Sort along an axis, perhaps the largest only, and say which entries they were."""
+    values, entries = out
+    index = dim % len(source)
+    yield Pin((source[index], values[index], entries[index]))
+    others = source[:index] + source[index + 1 :]
+    yield from homogeneous(values[:index] + values[index + 1 :], source=others)
+    yield from unmoved(entries[:index] + entries[index + 1 :], source=others)
+
+
+def measure_length(
+    out: Axes,
+    *,
+    source: Axes,
+    ord: float | None = None,
+    p: float | None = None,
+    dim: Sequence[int] | None = None,
+    keepdim: bool = False,
+    **_: object,
+) -> Iterator[Statement]:
+    """Take the norm of vectors along some axes."""
+    if ord == 0 or p == 0:
+        raise UnsupportedError("a norm that counts entries")
+    yield from reduce_axes(out, source=source, through=absolute, dim=dim, keepdim=keepdim)
+
+
+def compare_directions(
+    out: Axes, *, x1: Axes, x2: Axes, dim: int = 1, **_: object
+) -> Iterator[Statement]:
+    """Take the cosine of the angle between vectors along an axis: only signs cancel."""
+    if [axis.size for axis in x1] != [axis.size for axis in x2]:
+        raise UnsupportedError("angles between tensors of different shapes")
+    index = dim % len(x1)
+    for vectors in (x1, x2):
+        yield Mixed((vectors[index],), vectors)
+        yield fixed(vectors[index], "p")
+        yield from unscaled(vectors[:index] + vectors[index + 1 :], out)
+    yield equal(x1[index], x2[index], "s")
+
+
 def _reduced(dim: int | Sequence[int] | None, axes: int) -> set[int]:
     """Return the axes that are reduced; none named means all of them."""
     if isinstance(dim, int):
@@ -51,5 +145,25 @@ OPERATIONS = (
         names=("amax", "amin"),
         rule=partial(reduce_axes, through=homogeneous),
         head=Head.SCALED,
+    ),
+    Operation(
+        names=("max", "min"),
+        rule=largest,
+        head=Head.HIDDEN,
+    ),
+    Operation(
+        names=("topk", "sort"),
+        rule=sort_along,
+        head=Head.HIDDEN,
+    ),
+    Operation(
+        names=("linalg_vector_norm", "norm"),
+        rule=measure_length,
+        head=Head.SCALED,
+    ),
+    Operation(
+        names=("cosine_similarity",),
+        rule=compare_directions,
+        head=Head.HIDDEN,
     ),
 )

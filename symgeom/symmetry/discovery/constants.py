@@ -1,0 +1,77 @@
+"""The constants of a network: which of its buffers move with units, and which have an identity."""
+
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.fx import Node
+
+from symgeom.symmetry.discovery.calls import read_call
+from symgeom.symmetry.discovery.network import Network
+from symgeom.symmetry.discovery.relations import Axes, Pin, Statement, fixed
+
+
+def say_of_buffers(network: Network, names: Mapping[Node, str], module: nn.Module) -> None:
+    """Say what may be done to the buffers that are no statistics.
+
+    Parameters
+    ----------
+    network : Network
+        Where to say it.
+    names : mapping of Node to str
+        The names of parameters and buffers.
+    module : nn.Module
+        The network that was captured.
+    """
+    statistics = _statistics(names)
+    kept_with_weights = set(module.state_dict(keep_vars=True))
+    for name, buffer in module.named_buffers():
+        network.buffers.add(name)
+        axes = network.tensors.get(name, ())
+        moves = name in kept_with_weights and buffer.is_floating_point()
+        if name not in statistics:
+            network.say(_of_constant(axes, buffer, moves=moves), f"buffer '{name}'")
+
+
+def _statistics(names: Mapping[Node, str]) -> set[str]:
+    """Return the tensors that are statistics of normalisations, and nothing else."""
+    statistics = set()
+    for node, name in names.items():
+        if all(map(_normalises, node.users)):
+            statistics.add(name)
+    return statistics
+
+
+def _normalises(node: Node) -> bool:
+    operation = read_call(node).operation
+    return operation is not None and operation.statistics is not None
+
+
+def _of_constant(axes: Axes, value: Tensor, *, moves: bool) -> Iterator[Statement]:
+    """Say what may be done to a constant: it has no scale, and its entries have an identity.
+
+    Entries that are alike have none. What is kept with the weights may move with their units, as
+    statistics do: the mask of a pruned weight, the vectors of a frozen batch norm.
+
+    Parameters
+    ----------
+    axes : Axes
+        Of the constant.
+    value : Tensor
+        Its entries.
+    moves : bool
+        Whether it is kept with the weights.
+
+    Yields
+    ------
+    Statement
+        Nothing about zeros.
+    """
+    if not value.any():
+        return
+    for index, axis in enumerate(axes):
+        first = value.narrow(index, 0, 1)
+        if moves or torch.equal(value, first.expand_as(value)):
+            yield fixed(axis)
+        else:
+            yield Pin((axis,))
