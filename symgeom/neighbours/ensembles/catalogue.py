@@ -11,6 +11,8 @@ from symgeom.neighbours.ensembles.along_geodesic import GEODESIC as GEODESIC
 from symgeom.neighbours.ensembles.along_chain import CHAIN as CHAIN
 from symgeom.neighbours.ensembles.in_simplex import SIMPLEX as SIMPLEX
 from symgeom.neighbours.ensembles.independent import INDEPENDENT as INDEPENDENT
+from symgeom.neighbours.ensembles.replicas import REPLICAS as REPLICAS
+from symgeom.neighbours.ensembles.weight_average import WEIGHT_AVERAGE as WEIGHT_AVERAGE
 from symgeom.neighbours.ensembles.by_inverse import INVERSE as INVERSE
 from symgeom.neighbours.ensembles.by_shuffling import SHUFFLED as SHUFFLED
 from symgeom.neighbours.ensembles.by_permutation import PERMUTATION as PERMUTATION

@@ -73,7 +73,7 @@ def test_every_kind_gives_stacked_networks_in_the_precision_of_the_networks(name
         ingredients = Material(TORUS, PROBLEM.cast(dtype), few, count=3)
         members = made(name, ingredients)
         assert {tensor.dtype for tensor in members.values()} == {dtype}
-        assert {len(tensor) for tensor in members.values()} == {3}
+        assert {len(tensor) for tensor in members.values()} == {1 if kind.one_network else 3}
         predictions = member_log_probabilities(ingredients.problem, members)
         assert predictions.isfinite().all()
     again = made(name, ingredients)
@@ -117,6 +117,13 @@ def test_independent_members_are_the_networks():
     members = made("independent", material(4, count=3))
     for member, vertex in zip(unstack(members), VERTICES, strict=False):
         assert all(torch.equal(member[name], vertex[name]) for name in vertex)
+
+
+def test_averaged_weights_are_those_of_one_network():
+    members = made("swa", material(4, count=3))
+    for name, tensor in members.items():
+        mean = sum(vertex[name] for vertex in VERTICES[:3]) / 3
+        torch.testing.assert_close(tensor, mean[None], rtol=0, atol=ROUNDING)
 
 
 def test_members_along_the_geodesic_are_its_points():
