@@ -391,6 +391,7 @@ CALLS = {
         count=2,
         scale=0.1,
         groups=("hidden1",),
+        batch=2,
     ),
     "LinearPath": call(symgeom.LinearPath, start=A, end=B),
     "GeodesicPath": call(

@@ -134,6 +134,8 @@ class EnsembleKind:
         Whether these must be canonical and aligned to the first.
     control : bool
         Whether it is there for comparison only: no symmetry, and no path, keeps its functions.
+    one_network : bool
+        Whether all that comes of it is one network, at the inference cost of one.
     """
 
     name: str
@@ -142,6 +144,7 @@ class EnsembleKind:
     networks: int = 1
     aligned: bool = False
     control: bool = False
+    one_network: bool = False
 
     def networks_needed(self, count: int) -> int:
         """Return how many networks an ensemble of ``count`` members needs.

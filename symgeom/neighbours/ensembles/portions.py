@@ -1,8 +1,9 @@
 """How many members and samples run together, so that what layers pass on stays small.
 
-On a CPU eight megabytes is about what a cache holds: one thread evaluates 100 perceptrons
-64-32-32-10 fastest with 256 samples at once, eight convolutional networks of 100 kB per sample with
-eight.
+On a CPU eight megabytes is about what a cache holds: members that differ everywhere run in portions
+of that size, as many samples at once as may be. Members that share their first layers all run
+together, so that these run once; then every portion reads the weights in which the members differ,
+and is no smaller than these are.
 """
 
 from collections.abc import Collection
@@ -58,7 +59,12 @@ class Portions:
         count = len(next(iter(members.values())))
         common, single = _bytes_of_sample(problem, members, shared)
         limit = HELD_BYTES.get(problem.inputs.device.type, HELD_ELSEWHERE)
-        samples = limit // max(common, count * single, 1)
+        largest = single
+        if common:  # then all members run together, so that what they share runs once
+            differing = [tensor.nbytes for name, tensor in members.items() if name not in shared]
+            limit = max(limit, sum(differing))
+            largest = max(common, count * single)
+        samples = limit // max(largest, 1)
         samples = min(max(samples, FEWEST_SAMPLES), problem.chunk)
         at_once = limit // max(samples * single, 1)
         return Portions(samples, min(max(at_once, 1), count))
@@ -86,7 +92,8 @@ def shared_tensors(members: Parameters) -> set[str]:
     """
     shared = set()
     for name, tensor in members.items():
-        if torch.equal(tensor, tensor[:1].expand_as(tensor)):
+        one_copy = tensor.stride(0) == 0
+        if one_copy or torch.equal(tensor, tensor[:1].expand_as(tensor)):
             shared.add(name)
     return shared if len(shared) < len(members) else set()
 
@@ -96,25 +103,26 @@ def _bytes_of_sample(
 ) -> tuple[int, int]:
     """Return the largest output of a layer for one sample: of what runs once, and of one member.
 
-    A layer runs once if no layer that ran before it has a tensor in which the members differ.
+    A layer with weights runs once if neither it nor a layer before it has a tensor in which the
+    members differ; a layer without weights, if that before it does.
 
     Returns
     -------
     tuple of int
-        Both in bytes.
+        Both in bytes; 0 if there is no such layer.
     """
     names = {module: name for name, module in problem.module.named_modules()}
     largest = {True: 0, False: 0}
-    running_once = True
+    runs_once: bool | None = None
 
     def record(layer: nn.Module, _: object, output: object) -> None:
-        nonlocal running_once
+        nonlocal runs_once
         prefix = f"{names[layer]}." if names[layer] else ""
         tensors = [*layer.named_parameters(recurse=False), *layer.named_buffers(recurse=False)]
         for name, _tensor in tensors:
-            running_once &= prefix + name in shared
-        if isinstance(output, Tensor):
-            largest[running_once] = max(largest[running_once], output.nbytes)
+            runs_once = runs_once is not False and prefix + name in shared
+        if runs_once is not None and isinstance(output, Tensor):
+            largest[runs_once] = max(largest[runs_once], output.nbytes)
 
     hooks = [layer.register_forward_hook(record) for layer in names]
     first = {name: tensor[0] for name, tensor in members.items()}

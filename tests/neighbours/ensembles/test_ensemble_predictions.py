@@ -79,18 +79,27 @@ def test_all_at_once_is_one_after_another(
     torch.testing.assert_close(together, wanted, rtol=0, atol=ROUNDING)
 
 
-def test_portions_hold_what_they_may_of_the_layers_that_run_for_every_member():
+def test_members_that_share_layers_run_together_and_others_in_portions():
     """Of a layer that all members share one copy is held, whatever their number."""
-    problem = Problem(lenet().double(), IMAGES, TARGETS)
+    problem = Problem(lenet().double(), IMAGES, TARGETS, chunk=100)
     first = 3 * 64 * 8
-    for only, single in (("", first), ("8.", 4 * 8)):
-        members = spread(problem.module, 500, only=only)
-        shared = portions.shared_tensors(members)
-        assert {name for name in members if not name.startswith(only)} == shared
-        chosen = portions.Portions.of(problem, members, shared)
-        limit = portions.HELD_BYTES["cpu"]
-        assert chosen.samples == max(8, min(2048, limit // max(first * (only != ""), 500 * single)))
-        assert chosen.members == min(500, limit // (chosen.samples * single))
+    apart = portions_of(problem, spread(problem.module, 5000))
+    assert apart.samples == 100
+    assert apart.members == portions.HELD_BYTES["cpu"] // (100 * first)
+    last = 4 * 8
+    few = portions_of(problem, spread(problem.module, 10, only="8."))
+    assert (few.samples, few.members) == (100, 10)
+    many = portions_of(problem, spread(problem.module, 5000, only="8."))
+    assert many.samples == portions.HELD_BYTES["cpu"] // (5000 * last)
+    assert many.members == 5000
+    of_images = Problem(lenet().double(), IMAGES, TARGETS, chunk=10**6)
+    assert portions_of(of_images, stack([parameters(of_images.module)])).samples < 10**6
+
+
+def portions_of(problem: Problem, members: Parameters) -> portions.Portions:
+    """Return the portions in which members run."""
+    shared = portions.shared_tensors(members)
+    return portions.Portions.of(problem, members, shared)
 
 
 @pytest.mark.parametrize("only", ["", "7."])
