@@ -141,8 +141,11 @@ def robust_error(
     chase = Chase(source or predictor, box, targets, attack.chunk)
     effort = Effort(attack.steps, attack.restarts)
     ATTACKS[attack.kind].run(chase, effort, generator)
-    wrong_clean = misclassified_samples(predictor, inputs, targets, attack.chunk)
-    wrong_attacked = misclassified_samples(predictor, chase.points, targets, attack.chunk)
+    wrong_clean = chase.wrong_clean
+    wrong_attacked = chase.wrong
+    if source is not None:
+        wrong_clean = misclassified_samples(predictor, inputs, targets, attack.chunk)
+        wrong_attacked = misclassified_samples(predictor, chase.points, targets, attack.chunk)
     return RobustError(
         wrong_clean.double().mean(),
         wrong_attacked.double().mean(),

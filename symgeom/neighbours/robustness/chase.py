@@ -3,7 +3,7 @@
 Every attack looks at points within its budget and within the range of the data, and what it finds
 is the worst point that it has looked at, sample by sample: the one with the smallest *margin*, the
 log probability of the true class minus the largest of another class. A sample with a negative
-margin is misclassified. The clean inputs are looked at first. An attack that looks at more points
+margin is misclassified. The clean inputs are the first points. An attack that looks at more points
 therefore never finds less.
 """
 
@@ -22,6 +22,8 @@ from symgeom.neighbours.robustness.predicting import Predictor
 
 class Chase:
     """What an attack has looked at so far, and the worst of it.
+
+    Whoever begins one looks at the clean inputs first.
 
     Parameters
     ----------
@@ -43,7 +45,8 @@ class Chase:
         self.looks = 0
         self.points = box.centre.clone()
         self.margins = torch.full_like(targets, torch.inf, dtype=box.centre.dtype)
-        self.look(box.centre)
+        self.wrong = torch.zeros_like(targets, dtype=torch.bool)
+        self.wrong_clean = self.wrong
 
     @property
     def standing(self) -> Tensor:
@@ -66,11 +69,8 @@ class Chase:
         parts = []
         for inputs, targets in self._parts(points):
             with torch.no_grad():
-                log_probabilities = predict(self.predictor, inputs, targets)
-            parts.append(margins(log_probabilities, targets))
-        margins_there = torch.cat(parts)
-        self._remember(points, margins_there)
-        return margins_there
+                parts.append(predict(self.predictor, inputs, targets))
+        return self._remember(points, torch.cat(parts))
 
     def ascent(self, points: Tensor, rivals: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Look at one point of every sample, and at where its true class becomes less likely.
@@ -95,7 +95,7 @@ class Chase:
         """
         values = []
         gradients = []
-        margins_there = []
+        predictions = []
         rivals_of_parts = repeat(None) if rivals is None else rivals.split(self.chunk)
         for (inputs, targets), other in zip(self._parts(points), rivals_of_parts, strict=False):
             with torch.enable_grad():
@@ -104,8 +104,8 @@ class Chase:
                 value = -_log_odds(log_probabilities, targets, other)
                 gradients.append(_gradient(value.sum(), leaves))
             values.append(value.detach())
-            margins_there.append(margins(log_probabilities.detach(), targets))
-        self._remember(points, torch.cat(margins_there))
+            predictions.append(log_probabilities.detach())
+        self._remember(points, torch.cat(predictions))
         return torch.cat(values), torch.cat(gradients)
 
     @torch.no_grad()
@@ -131,6 +131,7 @@ class Chase:
         part.targets = self.targets[index]
         part.points = self.points[index]
         part.margins = self.margins[index]
+        part.wrong = self.wrong[index]
         return part
 
     def merge(self, part: "Chase", index: Tensor) -> None:
@@ -145,14 +146,21 @@ class Chase:
         """
         self.points[index] = part.points
         self.margins[index] = part.margins
+        self.wrong[index] = part.wrong
         self.looks = part.looks
 
-    def _remember(self, points: Tensor, margins_there: Tensor) -> None:
-        """Keep the points that are worse than the worst so far."""
+    def _remember(self, points: Tensor, log_probabilities: Tensor) -> Tensor:
+        """Keep the points that are worse than the worst so far, and return their margins."""
+        margins_there = margins(log_probabilities, self.targets)
+        wrong_there = log_probabilities.argmax(1) != self.targets
+        if self.looks == 0:
+            self.wrong_clean = wrong_there
         self.looks += len(points)
         worse = margins_there < self.margins
-        self.margins = torch.where(worse, margins_there, self.margins)
         self.points[worse] = points[worse]
+        self.margins = torch.where(worse, margins_there, self.margins)
+        self.wrong = torch.where(worse, wrong_there, self.wrong)
+        return margins_there
 
     def _parts(self, points: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield points and classes of as many samples as are predicted at once."""

@@ -47,6 +47,7 @@ def one_after_the_other(chase: Chase, effort: Effort, generator: torch.Generator
     generator : torch.Generator
         Draws starts and patches.
     """
+    chase.look(chase.box.centre)
     rivals = chase.rivals()
 
     def at_all(part: Chase, _samples: Tensor) -> None:

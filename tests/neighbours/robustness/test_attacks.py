@@ -247,13 +247,17 @@ def test_more_steps_and_more_restarts_never_find_less(kind: str):
     assert last.any()
 
 
-def test_what_is_wrong_already_counts_and_no_step_makes_it_right():
+@pytest.mark.parametrize("kind", ATTACKS)
+def test_what_is_wrong_already_counts_and_no_step_makes_it_right(kind: str):
     predict, inputs, targets = an_ensemble(0)
-    targets = (targets + 1) % 3
-    result = robust_error(
-        predict, inputs, targets, Attack("fgsm", BUDGET, CENTRED), generator=stream("start")
-    )
-    assert result.clean == result.attacked == 1
+    targets[::2] = (targets[::2] + 1) % 3
+    attack = Attack(kind, BUDGET, CENTRED, steps=3)
+    result = robust_error(predict, inputs, targets, attack, generator=stream("start"))
+    assert result.clean == 0.5
+    assert result.wrong_attacked[::2].all()
+    assert torch.equal(result.wrong_clean, predict(inputs).argmax(1) != targets)
+    assert torch.equal(result.wrong_attacked, predict(result.inputs).argmax(1) != targets)
+    assert (margin_of(predict, result.inputs, targets) <= margin_of(predict, inputs, targets)).all()
 
 
 def test_chunks_change_nothing():
