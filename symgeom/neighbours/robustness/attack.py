@@ -12,9 +12,10 @@ from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError, check_choice, check_range
 from symgeom.ground.doors import check_attributes, door
+from symgeom.neighbours.robustness.asking import misclassified_samples
 from symgeom.neighbours.robustness.box import Box
 from symgeom.neighbours.robustness.catalogue import ATTACKS
-from symgeom.neighbours.robustness.chase import Chase, predict
+from symgeom.neighbours.robustness.chase import Chase
 from symgeom.neighbours.robustness.data_range import DataRange
 from symgeom.neighbours.robustness.kind import Effort
 from symgeom.neighbours.robustness.predicting import Predictor
@@ -140,8 +141,11 @@ def robust_error(
     chase = Chase(source or predictor, box, targets, attack.chunk)
     effort = Effort(attack.steps, attack.restarts)
     ATTACKS[attack.kind].run(chase, effort, generator)
-    wrong_clean = misclassified_samples(predictor, inputs, targets, attack.chunk)
-    wrong_attacked = misclassified_samples(predictor, chase.points, targets, attack.chunk)
+    wrong_clean = chase.wrong_clean
+    wrong_attacked = chase.wrong
+    if source is not None:
+        wrong_clean = misclassified_samples(predictor, inputs, targets, attack.chunk)
+        wrong_attacked = misclassified_samples(predictor, chase.points, targets, attack.chunk)
     return RobustError(
         wrong_clean.double().mean(),
         wrong_attacked.double().mean(),
@@ -182,32 +186,3 @@ def check_samples(inputs: Tensor, targets: Tensor) -> None:
             f"Cannot pair inputs of shape {tuple(inputs.shape)} with {len(targets)} targets: give "
             "inputs (sample, feature, ...) and one class for each of at least one sample."
         )
-
-
-@torch.no_grad()
-def misclassified_samples(
-    predictor: Predictor, inputs: Tensor, targets: Tensor, chunk: int
-) -> Tensor:
-    """Return which samples are misclassified.
-
-    Parameters
-    ----------
-    predictor : callable
-        What is judged.
-    inputs : Tensor, shape (sample, ...)
-        The samples.
-    targets : Tensor of int64, shape (sample,)
-        Their classes.
-    chunk : int
-        Samples that are predicted at once.
-
-    Returns
-    -------
-    Tensor of bool, shape (sample,)
-        True where the most likely class is another one.
-    """
-    parts = []
-    for samples, classes in zip(inputs.split(chunk), targets.split(chunk), strict=True):
-        log_probabilities = predict(predictor, samples, classes)
-        parts.append(log_probabilities.argmax(1) != classes)
-    return torch.cat(parts)

@@ -3,7 +3,7 @@
 Every attack looks at points within its budget and within the range of the data, and what it finds
 is the worst point that it has looked at, sample by sample: the one with the smallest *margin*, the
 log probability of the true class minus the largest of another class. A sample with a negative
-margin is misclassified. The clean inputs are looked at first. An attack that looks at more points
+margin is misclassified. The clean inputs are the first points. An attack that looks at more points
 therefore never finds less.
 """
 
@@ -15,16 +15,15 @@ import torch
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError
-from symgeom.ground.own_code import told
+from symgeom.neighbours.robustness.asking import predict
 from symgeom.neighbours.robustness.box import Box
 from symgeom.neighbours.robustness.predicting import Predictor
-
-TOTAL = 1e-3
-"""How far from one the probabilities of a sample may add up, for rounding."""
 
 
 class Chase:
     """What an attack has looked at so far, and the worst of it.
+
+    Whoever begins one looks at the clean inputs first.
 
     Parameters
     ----------
@@ -46,7 +45,8 @@ class Chase:
         self.looks = 0
         self.points = box.centre.clone()
         self.margins = torch.full_like(targets, torch.inf, dtype=box.centre.dtype)
-        self.look(box.centre)
+        self.wrong = torch.zeros_like(targets, dtype=torch.bool)
+        self.wrong_clean = self.wrong
 
     @property
     def standing(self) -> Tensor:
@@ -69,11 +69,8 @@ class Chase:
         parts = []
         for inputs, targets in self._parts(points):
             with torch.no_grad():
-                log_probabilities = predict(self.predictor, inputs, targets)
-            parts.append(margins(log_probabilities, targets))
-        margins_there = torch.cat(parts)
-        self._remember(points, margins_there)
-        return margins_there
+                parts.append(predict(self.predictor, inputs, targets))
+        return self._remember(points, torch.cat(parts))
 
     def ascent(self, points: Tensor, rivals: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Look at one point of every sample, and at where its true class becomes less likely.
@@ -98,7 +95,7 @@ class Chase:
         """
         values = []
         gradients = []
-        margins_there = []
+        predictions = []
         rivals_of_parts = repeat(None) if rivals is None else rivals.split(self.chunk)
         for (inputs, targets), other in zip(self._parts(points), rivals_of_parts, strict=False):
             with torch.enable_grad():
@@ -107,8 +104,8 @@ class Chase:
                 value = -_log_odds(log_probabilities, targets, other)
                 gradients.append(_gradient(value.sum(), leaves))
             values.append(value.detach())
-            margins_there.append(margins(log_probabilities.detach(), targets))
-        self._remember(points, torch.cat(margins_there))
+            predictions.append(log_probabilities.detach())
+        self._remember(points, torch.cat(predictions))
         return torch.cat(values), torch.cat(gradients)
 
     @torch.no_grad()
@@ -134,6 +131,7 @@ class Chase:
         part.targets = self.targets[index]
         part.points = self.points[index]
         part.margins = self.margins[index]
+        part.wrong = self.wrong[index]
         return part
 
     def merge(self, part: "Chase", index: Tensor) -> None:
@@ -148,14 +146,21 @@ class Chase:
         """
         self.points[index] = part.points
         self.margins[index] = part.margins
+        self.wrong[index] = part.wrong
         self.looks = part.looks
 
-    def _remember(self, points: Tensor, margins_there: Tensor) -> None:
-        """Keep the points that are worse than the worst so far."""
+    def _remember(self, points: Tensor, log_probabilities: Tensor) -> Tensor:
+        """Keep the points that are worse than the worst so far, and return their margins."""
+        margins_there = margins(log_probabilities, self.targets)
+        wrong_there = log_probabilities.argmax(1) != self.targets
+        if self.looks == 0:
+            self.wrong_clean = wrong_there
         self.looks += len(points)
         worse = margins_there < self.margins
-        self.margins = torch.where(worse, margins_there, self.margins)
         self.points[worse] = points[worse]
+        self.margins = torch.where(worse, margins_there, self.margins)
+        self.wrong = torch.where(worse, wrong_there, self.wrong)
+        return margins_there
 
     def _parts(self, points: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield points and classes of as many samples as are predicted at once."""
@@ -186,52 +191,6 @@ def margins(log_probabilities: Tensor, targets: Tensor) -> Tensor:
     return _of_classes(log_probabilities, targets) - others
 
 
-def predict(predictor: Predictor, inputs: Tensor, targets: Tensor) -> Tensor:
-    """Ask a predictor, and look at what it returns.
-
-    Parameters
-    ----------
-    predictor : callable
-        What is asked.
-    inputs : Tensor, shape (sample, ...)
-        The samples.
-    targets : Tensor of int64, shape (sample,)
-        The true classes, each of which needs a probability.
-
-    Returns
-    -------
-    Tensor, shape (sample, class)
-        Log probabilities.
-
-    Raises
-    ------
-    SymgeomError
-        If it returns something else.
-    """
-    log_probabilities = _asked(predictor, inputs)
-    shape = tuple(log_probabilities.shape)
-    if len(shape) != 2 or shape[0] != len(inputs) or shape[1] < 2:
-        raise SymgeomError(
-            f"Cannot attack a predictor that returns a tensor of shape {shape} for "
-            f"{len(inputs)} samples: it must return log probabilities (sample, class) of at least "
-            "two classes."
-        )
-    if not 0 <= targets.min() <= targets.max() < shape[1]:
-        raise SymgeomError(
-            f"Cannot attack a predictor of {shape[1]} classes with targets from "
-            f"{targets.min()} to {targets.max()}: give classes from 0 to {shape[1] - 1}."
-        )
-    totals = log_probabilities.detach().exp().sum(1)
-    wrong = ~((totals - 1).abs() < TOTAL)
-    if wrong.any():
-        raise SymgeomError(
-            f"Cannot attack this predictor: the probabilities of {wrong.sum()} of {len(inputs)} "
-            f"samples do not add up to one (of the first, to {totals[wrong][0]:.6g}). It must "
-            "return log probabilities (log_softmax), of networks that did not diverge."
-        )
-    return log_probabilities
-
-
 def _log_odds(log_probabilities: Tensor, targets: Tensor, rivals: Tensor | None) -> Tensor:
     """Return by how much the true class is more likely than another, or than all others."""
     of_true = _of_classes(log_probabilities, targets)
@@ -248,27 +207,6 @@ def _others(log_probabilities: Tensor, targets: Tensor) -> Tensor:
 def _of_classes(log_probabilities: Tensor, classes: Tensor) -> Tensor:
     """Return the log probability of one class of every sample."""
     return log_probabilities.gather(1, classes.unsqueeze(1)).squeeze(1)
-
-
-def _asked(predictor: Predictor, inputs: Tensor) -> Tensor:
-    """Return what a predictor returns, or say why it does not return a tensor."""
-    try:
-        log_probabilities = predictor(inputs)
-    except SymgeomError:
-        raise
-    except Exception as error:  # the user's own code may run here
-        raise SymgeomError(_no_prediction(inputs, f"it raises {told(error)}")) from error
-    if not isinstance(log_probabilities, Tensor):
-        returned = type(log_probabilities).__name__
-        raise SymgeomError(_no_prediction(inputs, f"it returns a {returned}"))
-    return log_probabilities
-
-
-def _no_prediction(inputs: Tensor, reason: str) -> str:
-    return (
-        f"Cannot attack this predictor: of inputs of shape {tuple(inputs.shape)} {reason}. Give a "
-        "function from inputs (sample, ...) to log probabilities (sample, class)."
-    )
 
 
 def _gradient(value: Tensor, inputs: Tensor) -> Tensor:

@@ -58,6 +58,7 @@ def many_steps(chase: Chase, effort: Effort, generator: torch.Generator) -> None
         Draws the starts.
     """
     box = chase.box
+    chase.look(box.centre)
     for _ in range(effort.restarts):
         points = box.random(generator)
         for _ in range(effort.steps):

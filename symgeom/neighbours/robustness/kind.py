@@ -37,7 +37,7 @@ class AttackKind:
     follows_gradient : bool
         Whether it needs a predictor that is differentiable by its inputs.
     run : callable
-        It looks at points of a chase, with some effort and random numbers.
+        It looks at points of a chase, the clean inputs first, with some effort and random numbers.
     """
 
     name: str

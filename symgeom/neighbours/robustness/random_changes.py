@@ -22,6 +22,7 @@ def random_corners(chase: Chase, effort: Effort, generator: torch.Generator) -> 
     generator : torch.Generator
         Draws them.
     """
+    chase.look(chase.box.centre)
     for _ in range(effort.restarts):
         chase.look(chase.box.random_corner(generator))
 

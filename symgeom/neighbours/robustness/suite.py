@@ -12,9 +12,9 @@ References
 Croce and Hein (2003.01690). Differs from the source: log odds are not divided by another difference
 of log probabilities, because they keep their digits and only the sign of their gradient counts;
 FAB, which follows the same gradients for the smallest change, is left out; patches get ten looks
-for each step, not fifty. On perceptrons of the digits, trained plainly or on attacked inputs, 20
-steps left the same error as the authors' package (``pyautoattack`` 0.2.0) did with 100, in a
-twentieth of its time.
+for each step, not fifty. On perceptrons of digits (plain, trained on attacks, with outputs a
+hundred times as large) and an ensemble, 20 steps left the very error that the authors' package left
+with 100 (``pyautoattack`` 0.2.0, budgets 0.05 to 0.1), in a twelfth of its time.
 """
 
 from collections.abc import Callable
@@ -47,6 +47,7 @@ def one_after_the_other(chase: Chase, effort: Effort, generator: torch.Generator
     generator : torch.Generator
         Draws starts and patches.
     """
+    chase.look(chase.box.centre)
     rivals = chase.rivals()
 
     def at_all(part: Chase, _samples: Tensor) -> None:
