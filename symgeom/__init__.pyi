@@ -129,6 +129,8 @@ from .neighbours.action import DataDependentMove as DataDependentMove
 from .neighbours.action import completed as completed
 from .neighbours.action import data_dependent_action as data_dependent_action
 from .neighbours.action import random_mixing as random_mixing
+from .neighbours.teleportation import Teleportation as Teleportation
+from .neighbours.teleportation import teleport as teleport
 
 # learning
 from .learning.networks.initial_charges import charge_moments as charge_moments

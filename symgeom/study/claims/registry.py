@@ -22,6 +22,7 @@ from symgeom.study.claims import (
     orbits,
     simplices,
     star,
+    teleportation,
     theory,
     valley,
 )
@@ -49,6 +50,7 @@ FILES = (
     noise_linear,
     noise_flow,
     noise_nonlinear,
+    teleportation,
 )
 """One file per question."""
 

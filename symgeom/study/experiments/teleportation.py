@@ -44,7 +44,7 @@ SEARCHED = 64
 EPOCHS_BEFORE = 4
 """Epochs of training before the networks are moved."""
 
-RATES = (0.05, 0.1, 0.2, 0.3, 0.4)
+RATES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.6)
 BOUNDS = (0.5, 1.0)
 LEVEL = 0.2
 """Training loss (nat) that is to be reached."""
@@ -269,9 +269,9 @@ def moved_to(digits: Digits, params: Parameters, point: str, bound: float, draw:
     there = teleport(spec, few, params, point, bound=bound)
     passes = there.gradients + 2 * there.products
     return Moved(
-        there.parameters,
+        there.params,
         spent=passes * SEARCHED / SAMPLES,
-        change=_change(problem, params, there.parameters),
+        change=_change(problem, params, there.params),
         at_bound=there.at_bound / there.dimension,
     )
 
