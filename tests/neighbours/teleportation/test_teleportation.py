@@ -231,7 +231,8 @@ def test_the_function_stays_and_the_objective_does_not_get_worse(case, objective
 def test_no_random_mixture_within_the_bound_is_steeper():
     module = mlp(3, 3, 2, activation=nn.Identity)
     inputs, targets = batch(10, 3, 2)
-    spec, problem, params = discover(module, inputs), Problem(module, inputs, targets), {}
+    spec = discover(module, inputs)
+    problem = Problem(module, inputs, targets)
     params = parameters(module)
     moved = teleport(spec, problem, params, "steepest", bound=0.5)
     orbit = LinearOrbit(spec, problem, params)
