@@ -144,6 +144,8 @@ from .neighbours.robustness import RobustError as RobustError
 from .neighbours.robustness import corrupt as corrupt
 from .neighbours.robustness import predictor as predictor
 from .neighbours.robustness import robust_error as robust_error
+from .neighbours.teleportation import Teleportation as Teleportation
+from .neighbours.teleportation import teleport as teleport
 
 # learning
 from .learning.networks.initial_charges import charge_moments as charge_moments

@@ -350,6 +350,15 @@ CALLS = {
         steps=3,
         tensors=["0.weight"],
     ),
+    "teleport": call(
+        symgeom.teleport,
+        spec=EXACT,
+        problem=PROBLEM,
+        params=A,
+        objective="flattest",
+        bound=1.0,
+        index=None,
+    ),
     "torus_curvature": call(
         symgeom.torus_curvature,
         "generator",

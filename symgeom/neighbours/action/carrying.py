@@ -148,6 +148,7 @@ def _refuse_large(reading: Reading, size: int, count: int) -> None:
 def _refuse_dependent(reading: Reading, columns: Tensor, when: str, advice: str) -> None:
     """Say which samples a layer above cannot tell apart."""
     what = f"Cannot mix the units of group '{reading.group}' on this batch:"
+    columns = columns.detach()
     lengths = torch.linalg.vector_norm(columns, dim=0)
     vanishing = _samples_of(reading, (lengths == 0).nonzero().flatten(), len(lengths))
     if vanishing:

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from symgeom.ground.checks import SymgeomError, check_finite, check_real
 from symgeom.ground.doors import door
@@ -130,16 +131,18 @@ def complete(vectors: Tensor) -> Completion:
     1.0
     """
     count = vectors.shape[1]
-    left = vectors.clone()
-    reflectors = torch.zeros_like(vectors)
+    left = vectors
+    normals = []
+    rows = []
     for step in range(count):
-        corner = left[step:, step:]
-        normal = _normal(corner[:, 0])
-        reflectors[step:, step] = normal
-        left[step:, step:] = _reflected(corner.T, normal).T
-    triangle = left[:count].triu()
+        normal = _normal(left[:, 0])
+        left = _reflected(left.T, normal).T
+        normals.append(pad(normal, (step, 0)))
+        rows.append(pad(left[0], (step, 0)))
+        left = left[1:, 1:]
+    triangle = torch.stack(rows)
     length = torch.linalg.matrix_norm(vectors) / math.sqrt(count)
-    return Completion(reflectors, triangle, length)
+    return Completion(torch.stack(normals, 1), triangle, length)
 
 
 @door
@@ -207,7 +210,7 @@ def condition_of(matrix: Tensor) -> float:
     >>> condition_of(torch.tensor([[4.0, 0.0], [0.0, 2.0]]))
     2.0
     """
-    values = torch.linalg.svdvals(matrix)
+    values = torch.linalg.svdvals(matrix.detach())
     largest = float(values[0])
     smallest = float(values[-1])
     return largest / smallest if smallest > 0 else math.inf

@@ -299,7 +299,8 @@ def _largest_change(batch: Problem, start: Parameters, end: Parameters) -> float
     """Return the largest change of an output, over the largest output."""
     before = batch.outputs(start)
     change = batch.outputs(end) - before
-    return float(change.abs().max() / before.abs().max())
+    ratio = change.abs().max() / before.abs().max()
+    return float(ratio.detach())
 
 
 def _numbers(index: Tensor, count: int) -> Tensor:

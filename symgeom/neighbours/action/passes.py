@@ -7,7 +7,6 @@ and what lies beyond them, the way back to the units included, sees no differenc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
 from symgeom.ground.checks import SymgeomError
@@ -70,8 +69,7 @@ class Observer:
             layer = self._module.get_submodule(name)
             hooks.append(layer.register_forward_hook(_recorder(calls[name], outputs)))
         try:
-            with torch.no_grad():
-                call_module(self._module, params, self._inputs)
+            call_module(self._module, params, self._inputs)
         finally:
             for hook in hooks:
                 hook.remove()
@@ -105,7 +103,7 @@ def _recorder(calls: list[Call], outputs: Tensor | None) -> Callable[..., Tensor
     """Return a hook that records what a layer reads, and may replace what it returns."""
 
     def record(_layer: nn.Module, inputs: tuple[Tensor], computed: Tensor) -> Tensor | None:
-        calls.append(Call(inputs[0].detach(), computed.detach()))
+        calls.append(Call(inputs[0], computed))
         return outputs
 
     return record

@@ -11,6 +11,7 @@ takes one product with the Hessian of the network itself, which gives the deriva
 too. Only the trace of a network whose units are mixed by matrices is measured at every point.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -50,9 +51,8 @@ class LinearOrbit(Orbit):
     """
 
     def __init__(self, spec: SymmetrySpec, problem: Problem, params: Parameters) -> None:
-        super().__init__()
+        super().__init__(problem)
         self.moved = _moving(spec.exact().trained(problem.trainable))
-        self.problem = problem
         self.params = params
         self.weights = trainable(problem, params)
         if not self.moved.groups:
@@ -80,6 +80,14 @@ class LinearOrbit(Orbit):
     def elements(self, coordinates: Tensor) -> dict[str, Tensor]:
         """Return the scales, or the matrix, of every group."""
         return elements_at(self.moved.groups, coordinates)
+
+    def network(self, elements: Mapping[str, Tensor]) -> Parameters:
+        """Return the moved network."""
+        return act(self.moved, self.element(elements), self.params)
+
+    def held_out(self, elements: Mapping[str, Tensor]) -> float:
+        """Return nothing: all outputs stay."""
+        return math.nan
 
     def locality(self, coordinates: Tensor) -> Locality:
         """Return the landscape around the moved network, carried there."""
@@ -178,7 +186,7 @@ class _Carried(Locality):
         """Return the trace of the Gauss-Newton matrix."""
         orbit = self._orbit
         if orbit.mixes:
-            moved = act(orbit.moved, self._element, orbit.params)
+            moved = orbit.network(self._elements)
             return Measured(orbit.problem, moved, orbit.spent).trace()
         squares = {name: scale**2 for name, scale in self._elements.items()}
         entries = act(orbit.dual, orbit.element(squares), orbit.diagonal)

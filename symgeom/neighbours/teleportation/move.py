@@ -22,12 +22,13 @@ from torch import Tensor
 
 from symgeom.ground.checks import check_choice, check_finite, check_range
 from symgeom.ground.doors import door
-from symgeom.ground.types import Parameters, cast
+from symgeom.ground.types import Parameters, cast, precision
 from symgeom.landscape.problem import Problem
+from symgeom.neighbours.teleportation.batch_orbit import BatchOrbit
 from symgeom.neighbours.teleportation.catalogue import OBJECTIVES
 from symgeom.neighbours.teleportation.linear_orbit import LinearOrbit
+from symgeom.neighbours.teleportation.orbit import Orbit
 from symgeom.neighbours.teleportation.search import search
-from symgeom.symmetry.group import act
 from symgeom.symmetry.spec import SymmetrySpec, check_spec
 
 EVALUATIONS = 200
@@ -43,7 +44,7 @@ class Teleportation:
 
     Attributes
     ----------
-    parameters : dict of str to Tensor
+    params : dict of str to Tensor
         The moved network, in the precision of the one that was given.
     elements : mapping of str to Tensor, shape (size,) or (size, size)
         What moved it: for each group scales or a matrix, in float64.
@@ -52,21 +53,24 @@ class Teleportation:
     before, after : float
         What the objective measures at the network as it was, and as it is now.
     bound : float
-        Largest logarithm of a scale, or entry of a matrix's logarithm, that was allowed.
+        Largest coordinate that was allowed.
     at_bound : int
-        How many of them have reached it.
+        How many coordinates have reached it.
     dimension : int
         How many there are.
     converged : bool
         Whether the search came to its end within its evaluations.
     change : float
-        Largest change of an output, of the largest output.
+        Largest change of an output, of the largest output: on all samples, or on the batch.
+    held_out : float
+        Change of the outputs on samples outside the batch, over their size; NaN on the linear
+        orbit, and if there are none.
     gradients, products : int
         Passes over the data: gradients of the loss, and products with the Hessian (about two
         gradients).
     """
 
-    parameters: dict[str, Tensor]
+    params: dict[str, Tensor]
     elements: Mapping[str, Tensor]
     objective: str
     before: float
@@ -76,6 +80,7 @@ class Teleportation:
     dimension: int
     converged: bool
     change: float
+    held_out: float
     gradients: int
     products: int
 
@@ -95,6 +100,7 @@ def teleport(
     objective: str,
     *,
     bound: float,
+    index: Tensor | None = None,
 ) -> Teleportation:
     """Move a network along its orbit to where an objective is best.
 
@@ -110,9 +116,13 @@ def teleport(
         The largest gradient, the smallest trace of the Gauss-Newton matrix, or the smallest
         curvature along the gradient.
     bound : float
-        Largest logarithm of a scale, and largest entry of the symmetric logarithm of a matrix that
-        mixes units; at most 10. There is no steepest point without a bound, and the answer depends
-        on it.
+        Largest logarithm of a scale; for a matrix that mixes ``size`` units the largest entry of
+        its logarithm, times ``size``, so that it scales nothing by more than ``exp(bound)``. At
+        most 10. There is no steepest point without a bound, and the answer depends on it.
+    index : Tensor of int64 or bool, shape (sample,), optional
+        The samples of a batch, not more than layers have units. The search is then on the
+        data-dependent orbit of this batch: any matrix mixes the units of a layer, and outputs stay
+        on the batch only. The objective is that of the batch.
 
     Returns
     -------
@@ -124,8 +134,8 @@ def teleport(
     ------
     SymgeomError
         If the objective is not known, the bound is out of range, the spec does not fit, no group
-        moves, a weight is not finite, or the flattest point is asked for with a loss other than the
-        cross entropy.
+        moves, a weight is not finite, the flattest point is asked for with a loss other than the
+        cross entropy, or the data-dependent action refuses the batch.
 
     Examples
     --------
@@ -146,13 +156,13 @@ def teleport(
     check_finite(params, "the network to teleport")
     exact = problem.cast(torch.float64)
     theta = cast(params, torch.float64)
-    orbit = LinearOrbit(spec, exact, theta)
+    orbit = _orbit(spec, exact, theta, index)
     with torch.enable_grad():
         best = search(orbit, OBJECTIVES[objective], bound=bound, evaluations=EVALUATIONS)
     elements = orbit.elements(best.coordinates)
-    moved = act(orbit.moved, orbit.element(elements), theta)
+    moved = orbit.network(elements)
     return Teleportation(
-        parameters=act(orbit.moved, orbit.element(elements), params),
+        params=cast(moved, precision(params)),
         elements=elements,
         objective=objective,
         before=best.before,
@@ -161,10 +171,18 @@ def teleport(
         at_bound=best.at_bound,
         dimension=orbit.dimension,
         converged=best.converged,
-        change=_change(exact.outputs(theta), exact.outputs(moved)),
+        change=_change(orbit.problem.outputs(theta), orbit.problem.outputs(moved)),
+        held_out=orbit.held_out(elements),
         gradients=orbit.spent.gradients,
         products=orbit.spent.products,
     )
+
+
+def _orbit(spec: SymmetrySpec, problem: Problem, params: Parameters, index: Tensor | None) -> Orbit:
+    """Return the linear orbit, or the data-dependent one of a batch."""
+    if index is None:
+        return LinearOrbit(spec, problem, params)
+    return BatchOrbit(spec, problem, params, index)
 
 
 def _change(before: Tensor, after: Tensor) -> float:

@@ -1,18 +1,21 @@
 r"""Orbits, in coordinates that a search can bound.
 
 A unit with positive scales has one coordinate, the logarithm of its scale. A group whose units are
-mixed by matrices has the entries of a symmetric matrix :math:`S`, and is mixed by
-:math:`e^S`: a rotation of the units after it would change neither lengths of gradients nor
-curvatures. At the origin lies the network itself.
+mixed by matrices has the entries of a symmetric matrix :math:`S` times their number, and is mixed
+by :math:`e^S`: a rotation of the units after it would change neither lengths of gradients nor
+curvatures. If no coordinate is larger than a bound :math:`b`, no combination of units is scaled by
+more than :math:`e^b`. At the origin lies the network itself.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from symgeom.ground.types import Parameters
+from symgeom.landscape.problem import Problem
 from symgeom.neighbours.teleportation.objective import Locality
 from symgeom.symmetry.spec import UnitGroup
 
@@ -36,13 +39,21 @@ class Spent:
 class Orbit(ABC):
     """Networks of one function, by coordinates.
 
+    Parameters
+    ----------
+    problem : Problem
+        The landscape on which all of them have the same outputs.
+
     Attributes
     ----------
+    problem : Problem
+        The same.
     spent : Spent
         What localities have computed so far.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
         self.spent = Spent()
 
     @property
@@ -57,6 +68,14 @@ class Orbit(ABC):
     @abstractmethod
     def elements(self, coordinates: Tensor) -> dict[str, Tensor]:
         """Return what moves the network: for each group scales or a matrix."""
+
+    @abstractmethod
+    def network(self, elements: Mapping[str, Tensor]) -> Parameters:
+        """Return the moved network, in float64."""
+
+    @abstractmethod
+    def held_out(self, elements: Mapping[str, Tensor]) -> float:
+        """Return how much outputs change that the orbit does not keep; NaN if it keeps all."""
 
     @abstractmethod
     def locality(self, coordinates: Tensor) -> Locality:
@@ -120,10 +139,10 @@ def elements_at(groups: Sequence[UnitGroup], coordinates: Tensor) -> dict[str, T
 
 
 def _symmetric(entries: Tensor, size: int) -> Tensor:
-    """Return the symmetric matrix with these entries on and below its diagonal."""
+    """Return the symmetric matrix with these entries on and below its diagonal, over its size."""
     rows, columns = torch.tril_indices(size, size)
     numbers = torch.zeros(size, size, dtype=torch.int64)
     order = torch.arange(len(entries))
     numbers[rows, columns] = order
     numbers[columns, rows] = order
-    return entries[numbers]
+    return entries[numbers] / size

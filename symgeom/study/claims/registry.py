@@ -24,6 +24,7 @@ from symgeom.study.claims import (
     robustness,
     simplices,
     star,
+    teleportation,
     theory,
     valley,
 )
@@ -53,6 +54,7 @@ FILES = (
     noise_linear,
     noise_flow,
     noise_nonlinear,
+    teleportation,
 )
 """One file per question."""
 

@@ -7,6 +7,13 @@ mini-batches, each at several learning rates, because a larger gradient at one r
 larger rate. What a search costs is counted in gradients of single samples, and a product with the
 Hessian as two.
 
+With five draws and 60 epochs, steepest points and random corners did at small learning rates what a
+larger rate does, corners more so. With every network at its best rate, training from the steepest
+point took 1.29 times the compute of training that was not moved, from the straightest 2.5 times
+(1.01 times without its search). From the flattest point it reached what it reached without a move.
+In time searches cost more: on one thread about 0.03 s (steepest), 0.1 s (flattest) and 0.2 s
+(straightest), where an epoch of one network of many takes 5 ms.
+
 References
 ----------
 Zhao et al., "Symmetry teleportation for accelerated optimization" (2205.10637, steepest) and
@@ -44,7 +51,7 @@ SEARCHED = 64
 EPOCHS_BEFORE = 4
 """Epochs of training before the networks are moved."""
 
-RATES = (0.05, 0.1, 0.2, 0.3, 0.4)
+RATES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.6)
 BOUNDS = (0.5, 1.0)
 LEVEL = 0.2
 """Training loss (nat) that is to be reached."""
@@ -269,9 +276,9 @@ def moved_to(digits: Digits, params: Parameters, point: str, bound: float, draw:
     there = teleport(spec, few, params, point, bound=bound)
     passes = there.gradients + 2 * there.products
     return Moved(
-        there.parameters,
+        there.params,
         spent=passes * SEARCHED / SAMPLES,
-        change=_change(problem, params, there.parameters),
+        change=_change(problem, params, there.params),
         at_bound=there.at_bound / there.dimension,
     )
 

@@ -55,6 +55,7 @@ NAMES = (
     "noise_flow",
     "noise_large_rates",
     "noise_training_on",
+    "noise_teleportation",
     "noise_one_weight",
     "noise_warm_up",
     "noise_free_lengths",

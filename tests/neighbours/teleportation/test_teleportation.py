@@ -148,7 +148,7 @@ def test_steepest_is_the_best_of_all_corners(seed, bound):
         there = act(spec.exact(), orbit.element(scales), params)
         lengths.append(float(ravel(problem.gradient(there)).norm()))
     assert moved.after == pytest.approx(max(lengths), rel=ROUNDING)
-    there = problem.gradient(moved.parameters)
+    there = problem.gradient(moved.params)
     assert moved.after == pytest.approx(float(ravel(there).norm()), rel=ROUNDING)
 
 
@@ -188,7 +188,7 @@ def test_without_a_bound_in_the_way_flattest_is_the_named_point_of_the_orbit():
     expected, _ = move_to_point(spec, problem, params, "flattest")
     assert moved.verdict == "inside"
     for name, tensor in expected.items():
-        torch.testing.assert_close(moved.parameters[name], tensor, rtol=1e-3, atol=1e-5)
+        torch.testing.assert_close(moved.params[name], tensor, rtol=1e-3, atol=1e-5)
 
 
 def test_mixed_units_are_flattest_where_the_geometric_mean_leads():
@@ -209,18 +209,21 @@ def test_mixed_units_are_flattest_where_the_geometric_mean_leads():
     root = sqrtm(incoming)
     assert moved.after == pytest.approx(2 * np.trace(sqrtm(root @ outgoing @ root)), rel=SEARCHED)
     assert moved.verdict == "inside"
+    sizes = torch.linalg.svdvals(moved.elements["hidden1"]).log().abs()
+    assert sizes.max() <= 4.0
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_the_function_stays_and_the_objective_does_not_get_worse(case, objective):
     spec, problem, params = case
     moved = teleport(spec, problem, params, objective, bound=0.7)
-    torch.testing.assert_close(problem.outputs(moved.parameters), problem.outputs(params))
+    torch.testing.assert_close(problem.outputs(moved.params), problem.outputs(params))
     assert moved.change < ROUNDING
+    assert np.isnan(moved.held_out)
     better = moved.after >= moved.before if objective == "steepest" else moved.after <= moved.before
     assert better
     assert moved.after != moved.before
-    around = Measured(problem, moved.parameters, Spent())
+    around = Measured(problem, moved.params, Spent())
     number = float(OBJECTIVES[objective].measure(around).detach())
     assert number == pytest.approx(moved.after, rel=1e-9)
 
@@ -228,7 +231,8 @@ def test_the_function_stays_and_the_objective_does_not_get_worse(case, objective
 def test_no_random_mixture_within_the_bound_is_steeper():
     module = mlp(3, 3, 2, activation=nn.Identity)
     inputs, targets = batch(10, 3, 2)
-    spec, problem, params = discover(module, inputs), Problem(module, inputs, targets), {}
+    spec = discover(module, inputs)
+    problem = Problem(module, inputs, targets)
     params = parameters(module)
     moved = teleport(spec, problem, params, "steepest", bound=0.5)
     orbit = LinearOrbit(spec, problem, params)
@@ -244,12 +248,12 @@ def test_bounds_and_ends_are_part_of_the_result(monkeypatch):
     inputs, targets = batch(10, 3, 2)
     spec, problem, params = mlp_spec(3, 3, 2), Problem(module, inputs, targets), parameters(module)
     nowhere = teleport(spec, problem, params, "steepest", bound=0.0)
-    assert (nowhere.parameters["0.weight"] == params["0.weight"]).all()
+    assert (nowhere.params["0.weight"] == params["0.weight"]).all()
     assert nowhere.after == nowhere.before
     single = teleport(
         spec, problem.cast(torch.float32), cast(params, torch.float32), "flattest", bound=1.0
     )
-    assert single.parameters["0.weight"].dtype == torch.float32
+    assert single.params["0.weight"].dtype == torch.float32
     assert (single.bound, single.dimension, single.objective) == (1.0, 3, "flattest")
     monkeypatch.setattr(move, "EVALUATIONS", 2)
     early = teleport(spec, problem, params, "straightest", bound=1.0)
