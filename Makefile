@@ -64,6 +64,7 @@ bench: env
 	$(BIN)/python tests/bench_curvature.py
 	$(BIN)/python tests/bench_charges.py
 	$(BIN)/python tests/bench_noise.py
+	$(BIN)/python tests/bench_neighbours.py
 	$(BIN)/python tests/bench_study.py
 	$(BIN)/python tests/bench_plan.py
 	$(BIN)/python tests/bench_size.py

@@ -8,6 +8,7 @@ The first imports are the list: a kind joins by one line among them.
 from symgeom.neighbours.ensembles.orbit import ORBIT as ORBIT
 from symgeom.neighbours.ensembles.linear_orbit import LINEAR_ORBIT as LINEAR_ORBIT
 from symgeom.neighbours.ensembles.along_geodesic import GEODESIC as GEODESIC
+from symgeom.neighbours.ensembles.along_chain import CHAIN as CHAIN
 from symgeom.neighbours.ensembles.in_simplex import SIMPLEX as SIMPLEX
 from symgeom.neighbours.ensembles.independent import INDEPENDENT as INDEPENDENT
 from symgeom.neighbours.ensembles.by_inverse import INVERSE as INVERSE
@@ -22,6 +23,7 @@ from torch import Tensor
 from symgeom.ground.checks import SymgeomError, check_choice
 from symgeom.ground.doors import door
 from symgeom.neighbours.ensembles.kind import EnsembleKind, EnsembleMaterial
+from symgeom.neighbours.ensembles.portions import shared_tensors
 
 _LISTED = dict(globals()).values()
 KINDS = {value.name: value for value in _LISTED if isinstance(value, EnsembleKind)}
@@ -45,7 +47,8 @@ def ensemble_members(
     Returns
     -------
     dict of str to Tensor
-        Stacked members: every tensor with a leading axis.
+        Stacked members: every tensor with a leading axis. Of a tensor that all of them have in
+        common there is one copy (a view with stride 0): write on none of them in place.
 
     Raises
     ------
@@ -77,4 +80,8 @@ def ensemble_members(
             f"{len(material.networks)} networks: it needs {needed}, {aligned}. Give more networks, "
             "or ask for another kind."
         )
-    return maker.members(material, generator)
+    members = maker.members(material, generator)
+    for name in shared_tensors(members):
+        one_copy = members[name][:1].clone()
+        members[name] = one_copy.expand_as(members[name])
+    return members

@@ -2,7 +2,8 @@
 
 On a CPU eight megabytes is about what a cache holds: one thread evaluates 100 perceptrons
 64-32-32-10 fastest with 256 samples at once, eight convolutional networks of 100 kB per sample with
-eight.
+eight. Every portion reads the weights in which the members differ, so that it is no smaller than
+these.
 """
 
 from collections.abc import Collection
@@ -57,7 +58,9 @@ class Portions:
         """
         count = len(next(iter(members.values())))
         common, single = _bytes_of_sample(problem, members, shared)
+        differing = [tensor.nbytes for name, tensor in members.items() if name not in shared]
         limit = HELD_BYTES.get(problem.inputs.device.type, HELD_ELSEWHERE)
+        limit = max(limit, sum(differing))
         samples = limit // max(common, count * single, 1)
         samples = min(max(samples, FEWEST_SAMPLES), problem.chunk)
         at_once = limit // max(samples * single, 1)
@@ -86,7 +89,8 @@ def shared_tensors(members: Parameters) -> set[str]:
     """
     shared = set()
     for name, tensor in members.items():
-        if torch.equal(tensor, tensor[:1].expand_as(tensor)):
+        one_copy = tensor.stride(0) == 0
+        if one_copy or torch.equal(tensor, tensor[:1].expand_as(tensor)):
             shared.add(name)
     return shared if len(shared) < len(members) else set()
 

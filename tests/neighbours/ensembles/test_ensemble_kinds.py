@@ -10,6 +10,7 @@ from torch import nn
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import cast, parameters, stack, unstack
+from symgeom.landscape.chain import ChainPlan
 from symgeom.landscape.problem import Problem
 from symgeom.neighbours.action import data_dependent_action
 from symgeom.neighbours.ensembles import (
@@ -126,6 +127,22 @@ def test_members_along_the_geodesic_are_its_points():
             torch.testing.assert_close(member[name], point[name], rtol=0, atol=ROUNDING)
 
 
+def test_members_along_a_chain_have_its_ends_and_a_bend_of_lower_loss():
+    plan = ChainPlan(epochs=30, batch_size=10, points=3, evaluate_every=30)
+    members = unstack(made("chain", material(2, count=5, plan=plan)))
+    for member, end in ((members[0], VERTICES[0]), (members[4], VERTICES[1])):
+        for name in end:
+            torch.testing.assert_close(member[name], end[name], rtol=0, atol=ROUNDING)
+    bend = members[2]
+    middle = TORUS.geodesic(*VERTICES[:2], 0.5)
+    assert PROBLEM.loss(bend) < PROBLEM.loss(middle) - 0.01
+    rows = torch.cat([bend["0.weight"], bend["0.bias"][:, None]], 1)
+    torch.testing.assert_close(rows.norm(dim=1), torch.ones(8).double())
+    for name in bend:  # the quarters lie on straight segments
+        between = (members[0][name] + bend[name]) / 2
+        torch.testing.assert_close(members[1][name], between, rtol=0, atol=ROUNDING)
+
+
 def test_points_of_a_simplex_lie_on_the_torus_between_its_vertices():
     members = unstack(made("simplex", material(4, count=8)))
     distances = []
@@ -216,6 +233,7 @@ def test_only_the_layers_around_the_units_differ_by_default():
     for name in ("orbit", *CONTROLS):
         members = made(name, material(count=3))
         assert shared_tensors(members) == {"0.weight", "0.bias", "4.bias"}
+        assert members["0.weight"].untyped_storage().nbytes() == VERTICES[0]["0.weight"].nbytes
 
 
 @pytest.mark.parametrize("name", ["orbit", *CONTROLS])
