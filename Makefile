@@ -65,6 +65,7 @@ bench: env
 	$(BIN)/python tests/bench_charges.py
 	$(BIN)/python tests/bench_noise.py
 	$(BIN)/python tests/bench_neighbours.py
+	$(BIN)/python tests/bench_attacks.py
 	$(BIN)/python tests/bench_study.py
 	$(BIN)/python tests/bench_plan.py
 	$(BIN)/python tests/bench_size.py

@@ -6,12 +6,8 @@ A predictor is a function from inputs to log probabilities, of a network or of a
 A kind of attack is one record (:class:`AttackKind`) in the catalogue.
 """
 
-from symgeom.neighbours.robustness.attack import (
-    Attack,
-    RobustError,
-    misclassified_samples,
-    robust_error,
-)
+from symgeom.neighbours.robustness.asking import misclassified_samples
+from symgeom.neighbours.robustness.attack import Attack, RobustError, robust_error
 from symgeom.neighbours.robustness.catalogue import ATTACKS
 from symgeom.neighbours.robustness.corruptions import (
     CORRUPTIONS,

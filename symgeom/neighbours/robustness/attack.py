@@ -12,9 +12,10 @@ from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError, check_choice, check_range
 from symgeom.ground.doors import check_attributes, door
+from symgeom.neighbours.robustness.asking import misclassified_samples
 from symgeom.neighbours.robustness.box import Box
 from symgeom.neighbours.robustness.catalogue import ATTACKS
-from symgeom.neighbours.robustness.chase import Chase, predict
+from symgeom.neighbours.robustness.chase import Chase
 from symgeom.neighbours.robustness.data_range import DataRange
 from symgeom.neighbours.robustness.kind import Effort
 from symgeom.neighbours.robustness.predicting import Predictor
@@ -33,11 +34,11 @@ class Attack:
     data_range : DataRange
         Where inputs lie.
     steps : int
-        Steps from every start (``"fgsm"`` has one, ``"noise"`` none).
+        Steps from every start; ``"fgsm"`` has one, ``"noise"`` none.
     restarts : int
-        Random starts; the worst point of all counts (``"fgsm"`` has none).
+        Random starts, the worst point of all of which counts; ``"fgsm"`` has none.
     chunk : int
-        Samples that are predicted at once; it changes nothing but time and memory.
+        Samples whose gradients are formed at once; it changes nothing but time and memory.
 
     Examples
     --------
@@ -50,7 +51,7 @@ class Attack:
     data_range: DataRange
     steps: int = 20
     restarts: int = 1
-    chunk: int = 256
+    chunk: int = 128
 
     def __post_init__(self) -> None:
         check_attributes(self)
@@ -73,9 +74,8 @@ class RobustError:
         Which samples these are.
     inputs : Tensor, shape (sample, ...)
         What the attack made of the samples: of the points that it looked at, the worst.
-    looks : int
-        Predictions of a sample that the attack asked for, the clean ones included, over the number
-        of samples: what it cost.
+    looks : float
+        Predictions that the attack asked for, over the number of samples: what it cost.
     """
 
     clean: Tensor
@@ -183,32 +183,3 @@ def check_samples(inputs: Tensor, targets: Tensor) -> None:
             f"Cannot pair inputs of shape {tuple(inputs.shape)} with {len(targets)} targets: give "
             "inputs (sample, feature, ...) and one class for each of at least one sample."
         )
-
-
-@torch.no_grad()
-def misclassified_samples(
-    predictor: Predictor, inputs: Tensor, targets: Tensor, chunk: int
-) -> Tensor:
-    """Return which samples are misclassified.
-
-    Parameters
-    ----------
-    predictor : callable
-        What is judged.
-    inputs : Tensor, shape (sample, ...)
-        The samples.
-    targets : Tensor of int64, shape (sample,)
-        Their classes.
-    chunk : int
-        Samples that are predicted at once.
-
-    Returns
-    -------
-    Tensor of bool, shape (sample,)
-        True where the most likely class is another one.
-    """
-    parts = []
-    for samples, classes in zip(inputs.split(chunk), targets.split(chunk), strict=True):
-        log_probabilities = predict(predictor, samples, classes)
-        parts.append(log_probabilities.argmax(1) != classes)
-    return torch.cat(parts)

@@ -34,7 +34,7 @@ FIRST, SHORTENING, SHORTEST = 0.22, 0.03, 0.06
 
 
 def climb(chase: Chase, points: Tensor, steps: int, rivals: Tensor | None = None) -> None:
-    """Raise the loss from a start, or lower the margins to rival classes.
+    """Make the true classes less likely, step by step.
 
     Parameters
     ----------

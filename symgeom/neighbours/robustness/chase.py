@@ -9,17 +9,15 @@ therefore never finds less.
 
 import copy
 from collections.abc import Iterator
+from itertools import repeat
 
 import torch
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError
-from symgeom.ground.own_code import told
+from symgeom.neighbours.robustness.asking import predict
 from symgeom.neighbours.robustness.box import Box
 from symgeom.neighbours.robustness.predicting import Predictor
-
-TOTAL = 1e-3
-"""How far from one the probabilities of a sample may add up, for rounding."""
 
 
 class Chase:
@@ -75,15 +73,18 @@ class Chase:
         return margins_there
 
     def ascent(self, points: Tensor, rivals: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Look at one point of every sample, and at where the loss rises, or a margin falls.
+        """Look at one point of every sample, and at where its true class becomes less likely.
+
+        What rises is the log probability of other classes minus that of the true one. Together,
+        these are the log odds, whose gradients have the direction of those of the loss, but do not
+        vanish by rounding where a network is sure of itself.
 
         Parameters
         ----------
         points : Tensor, shape (sample, ...)
             Points of the box.
         rivals : Tensor of int64, shape (sample,), optional
-            Another class of every sample, whose log probability is to pass that of the true one;
-            without them the loss is to rise.
+            The other class of every sample; all other classes together by default.
 
         Returns
         -------
@@ -95,14 +96,12 @@ class Chase:
         values = []
         gradients = []
         margins_there = []
-        others = [None] * len(points) if rivals is None else rivals.split(self.chunk)
-        for (inputs, targets), other in zip(self._parts(points), others, strict=False):
+        rivals_of_parts = repeat(None) if rivals is None else rivals.split(self.chunk)
+        for (inputs, targets), other in zip(self._parts(points), rivals_of_parts, strict=False):
             with torch.enable_grad():
                 leaves = inputs.detach().requires_grad_()
                 log_probabilities = predict(self.predictor, leaves, targets)
-                value = -_of_classes(log_probabilities, targets)
-                if other is not None:
-                    value = value + _of_classes(log_probabilities, other)
+                value = -_log_odds(log_probabilities, targets, other)
                 gradients.append(_gradient(value.sum(), leaves))
             values.append(value.detach())
             margins_there.append(margins(log_probabilities.detach(), targets))
@@ -121,8 +120,8 @@ class Chase:
         orders = []
         for inputs, targets in self._parts(self.box.centre):
             log_probabilities = predict(self.predictor, inputs, targets)
-            others = log_probabilities.scatter(1, targets.unsqueeze(1), -torch.inf)
-            orders.append(others.argsort(1, descending=True)[:, :-1])
+            order = _others(log_probabilities, targets).argsort(1, descending=True)
+            orders.append(order[:, :-1])
         return torch.cat(orders)
 
     def select(self, index: Tensor) -> "Chase":
@@ -180,80 +179,26 @@ def margins(log_probabilities: Tensor, targets: Tensor) -> Tensor:
     >>> margins(torch.tensor([[0.7, 0.2, 0.1]]).log(), torch.tensor([1]))
     tensor([-1.2528])
     """
-    others = log_probabilities.scatter(1, targets.unsqueeze(1), -torch.inf)
-    return _of_classes(log_probabilities, targets) - others.amax(1)
+    others = _others(log_probabilities, targets).amax(1)
+    return _of_classes(log_probabilities, targets) - others
 
 
-def predict(predictor: Predictor, inputs: Tensor, targets: Tensor) -> Tensor:
-    """Ask a predictor, and look at what it returns.
+def _log_odds(log_probabilities: Tensor, targets: Tensor, rivals: Tensor | None) -> Tensor:
+    """Return by how much the true class is more likely than another, or than all others."""
+    of_true = _of_classes(log_probabilities, targets)
+    if rivals is not None:
+        return of_true - _of_classes(log_probabilities, rivals)
+    return of_true - _others(log_probabilities, targets).logsumexp(1)
 
-    Parameters
-    ----------
-    predictor : callable
-        What is asked.
-    inputs : Tensor, shape (sample, ...)
-        The samples.
-    targets : Tensor of int64, shape (sample,)
-        The true classes, each of which needs a probability.
 
-    Returns
-    -------
-    Tensor, shape (sample, class)
-        Log probabilities.
-
-    Raises
-    ------
-    SymgeomError
-        If it returns something else.
-    """
-    log_probabilities = _asked(predictor, inputs)
-    shape = tuple(log_probabilities.shape)
-    if len(shape) != 2 or shape[0] != len(inputs) or shape[1] < 2:
-        raise SymgeomError(
-            f"Cannot attack a predictor that returns a tensor of shape {shape} for "
-            f"{len(inputs)} samples: it must return log probabilities (sample, class) of at least "
-            "two classes."
-        )
-    if not 0 <= targets.min() <= targets.max() < shape[1]:
-        raise SymgeomError(
-            f"Cannot attack a predictor of {shape[1]} classes with targets from "
-            f"{targets.min()} to {targets.max()}: give classes from 0 to {shape[1] - 1}."
-        )
-    totals = log_probabilities.detach().exp().sum(1)
-    wrong = ~((totals - 1).abs() < TOTAL)
-    if wrong.any():
-        raise SymgeomError(
-            f"Cannot attack this predictor: the probabilities of {wrong.sum()} of {len(inputs)} "
-            f"samples do not add up to one (of the first, to {totals[wrong][0]:.6g}). It must "
-            "return log probabilities (log_softmax), of networks that did not diverge."
-        )
-    return log_probabilities
+def _others(log_probabilities: Tensor, targets: Tensor) -> Tensor:
+    """Return the log probabilities of all other classes, that of the true one as of nothing."""
+    return log_probabilities.scatter(1, targets.unsqueeze(1), -torch.inf)
 
 
 def _of_classes(log_probabilities: Tensor, classes: Tensor) -> Tensor:
     """Return the log probability of one class of every sample."""
     return log_probabilities.gather(1, classes.unsqueeze(1)).squeeze(1)
-
-
-def _asked(predictor: Predictor, inputs: Tensor) -> Tensor:
-    """Return what a predictor returns, or say why it does not return a tensor."""
-    try:
-        log_probabilities = predictor(inputs)
-    except SymgeomError:
-        raise
-    except Exception as error:  # the user's own code may run here
-        raise SymgeomError(_no_prediction(inputs, f"it raises {told(error)}")) from error
-    if not isinstance(log_probabilities, Tensor):
-        returned = type(log_probabilities).__name__
-        raise SymgeomError(_no_prediction(inputs, f"it returns a {returned}"))
-    return log_probabilities
-
-
-def _no_prediction(inputs: Tensor, reason: str) -> str:
-    return (
-        f"Cannot attack this predictor: of inputs of shape {tuple(inputs.shape)} {reason}. Give a "
-        "function from inputs (sample, ...) to log probabilities (sample, class)."
-    )
 
 
 def _gradient(value: Tensor, inputs: Tensor) -> Tensor:

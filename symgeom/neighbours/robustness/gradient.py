@@ -13,6 +13,10 @@ from points :math:`x_0` that are uniform in the box. For a linear network of two
 is the worst point of the box. The length of a step does not depend on their number, so that more
 steps look at more points of the same path.
 
+The sign is taken of the gradient of the log odds :math:`\log(1 - p) - \log p`, which has the same
+direction. In single precision that of the loss itself vanishes, or is rounding, where
+:math:`p = 1` but for :math:`10^{-8}`, and a network is not robust for being sure of itself.
+
 References
 ----------
 Goodfellow, Shlens and Szegedy, "Explaining and harnessing adversarial examples" (1412.6572).

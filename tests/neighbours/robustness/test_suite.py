@@ -40,7 +40,8 @@ def written_out(points: Tensor, steps: int, budget: float) -> list[Tensor]:
 
     def loss_and_gradient(at: Tensor) -> tuple[float, Tensor]:
         leaf = at.clone().requires_grad_()
-        loss = -valley(leaf[None])[0, 0]
+        log_probabilities = valley(leaf[None])[0]
+        loss = log_probabilities[1] - log_probabilities[0]
         loss.backward()
         return loss.item(), leaf.grad
 
