@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 
+import numpy as np
 import torch
 import xarray as xr
 from torch import Tensor
@@ -45,7 +46,7 @@ from symgeom.neighbours.robustness import (
     predictor,
     robust_error,
 )
-from symgeom.study.cases import Case
+from symgeom.study.cases import SPLITS, Case
 from symgeom.study.gauges import Gauges
 from symgeom.study.labels import MINIMUM, Labelled, as_attributes, labelled, minima_dataset, names
 from symgeom.study.named_arrays import NamedArrays
@@ -86,6 +87,9 @@ OTHERS = {
 
 MEANINGS = {**OTHERS, **{name: words[1:] for name, words in SCORES.items()}}
 """Units and meanings of all variables."""
+
+ROUNDINGS = 8
+"""Last bits of single precision, in which images are stored, that scaling may have lost."""
 
 CHUNK = 256
 """Samples that are predicted at once."""
@@ -517,12 +521,19 @@ def range_of(case: Case) -> DataRange:
     Returns
     -------
     DataRange
-        From black to white where the source has levels; else that of all training samples.
+        From black to white where the source has levels, wider by what scaling has rounded; else
+        that of all samples.
     """
     attributes = case.data.attrs
-    if attributes["divisor"] != 1:
-        return DataRange.of_levels(mean=attributes["mean"], deviation=attributes["deviation"])
-    return DataRange.observed(torch.from_numpy(case.data["train_inputs"].values))
+    if attributes["divisor"] == 1:
+        both = [case.data[f"{split}_inputs"].values.ravel() for split in SPLITS]
+        return DataRange.observed(torch.from_numpy(np.concatenate(both)))
+    levels = DataRange.of_levels(mean=attributes["mean"], deviation=attributes["deviation"])
+    rounding = ROUNDINGS * torch.finfo(torch.float32).eps
+    spare = rounding * max(map(abs, (*levels.low, *levels.high)))
+    low = tuple(end - spare for end in levels.low)
+    high = tuple(end + spare for end in levels.high)
+    return DataRange(low, high)
 
 
 def scales_of(options: Mapping) -> list[float]:
