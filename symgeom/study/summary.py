@@ -213,8 +213,8 @@ def ensembles_table(case: str, stages: Mapping[str, xr.Dataset]) -> list[dict]:
     table = _Table(case, ENSEMBLE)
     for stage in stages.values():
         keys = list(product(*(stage[name].values.tolist() for name in ENSEMBLE)))
-        for name in CLAIMED:
-            table.add(name, keys, [stage.attrs[name]] * len(keys))
+        for label in CLAIMED:
+            table.add(label, keys, [stage.attrs[label]] * len(keys))
         counts = stage["minima"].broadcast_like(stage["attacked_error"])
         table.add("minima", keys, counts.transpose(*ENSEMBLE).values.ravel().tolist())
         for name, array in stage.data_vars.items():
