@@ -41,11 +41,7 @@ def main(
         paths = measured.stages["paths"]
         judgements += evaluate(measured, level=level, case=case)
         rows_of_barriers += barrier_intervals(paths, measured.minima, level=level, case=case)
-        if "neighbours" in measured.stages:
-            neighbours = measured.stages["neighbours"]
-            rows_of_ensembles += ensemble_intervals(
-                neighbours, measured.minima, level=level, case=case
-            )
+        rows_of_ensembles += ensemble_intervals(measured, level=level, case=case)
     judgements += evaluate_models(stores, level=level)
     write_tables(
         {"claims": claims, "barriers": barriers, "ensembles": ensembles},

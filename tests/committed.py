@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from symgeom.study.claims.measured import Measured
@@ -32,6 +33,54 @@ def rows(study: str, table: str, case: str) -> list[dict[str, str]]:
 def numbers(table: list[dict[str, str]], name: str) -> np.ndarray:
     """Return a column; NaN where it is empty or missing."""
     return np.array([float(row.get(name) or "nan") for row in table])
+
+
+def neighbours(study: str, case: str) -> dict[str, xr.Dataset]:
+    """Return what a study measured of ensembles, as a stage; nothing if it measured none."""
+    table = rows(study, "neighbours", case)
+    if not table:
+        return {}
+    index = pd.MultiIndex.from_arrays(
+        [
+            [row["arm"] for row in table],
+            [int(row["seed"]) for row in table],
+            [row["kind"] for row in table],
+        ],
+        names=("arm", "seed", "kind"),
+    )
+    counts = {row["kind"]: int(float(row["minima"])) for row in table}
+    claimed = {name: float(table[0][name]) for name in ("scale", "budget", "members")}
+    claimed["attack"] = table[0]["attack"]
+    labels = {
+        "scale": [claimed["scale"]],
+        "attack": [claimed["attack"]],
+        "budget": [claimed["budget"]],
+    }
+
+    def column(name: str) -> xr.DataArray:
+        series = pd.Series(numbers(table, name), index)
+        return xr.DataArray.from_series(series)
+
+    stage = {}
+    for name in ("error", "loss", "calibration_error", "disagreement"):
+        stage[name] = column(f"{name} {claimed['scale']:g}").expand_dims(scale=labels["scale"])
+    stage["attacked_error"] = column("attacked_error")
+    if claimed["attack"]:
+        by_aim = []
+        for aim in ("aimed", "transferred", "either"):
+            words = f"robust_error {claimed['attack']} {claimed['budget']:g} {aim}"
+            by_aim.append(column(words).expand_dims(attack=labels["attack"]))
+        aims = xr.IndexVariable("aim", ["aimed", "transferred", "either"])
+        robust = xr.concat(by_aim, aims)
+        stage["robust_error"] = robust.expand_dims(budget=labels["budget"])
+    corrupted = [name for name in table[0] if name.startswith("corrupted_error ")]
+    if corrupted:
+        mean = sum(column(name) for name in corrupted) / len(corrupted)
+        stage["corrupted_error"] = mean.expand_dims(corruption=["all"], severity=[0])
+    dataset = xr.Dataset(stage, attrs=claimed)
+    kinds = dataset["kind"].values.tolist()
+    dataset["minima"] = ("kind", [counts[kind] for kind in kinds])
+    return {"neighbours": dataset}
 
 
 def measured(study: str, case: str, *, threshold: float = 0.005) -> Measured:
@@ -133,6 +182,7 @@ def measured(study: str, case: str, *, threshold: float = 0.005) -> Measured:
     simplices = rows(study, "simplices", case)
     if simplices:
         datasets["simplices"] = over_simplices(simplices)
+    datasets |= neighbours(study, case)
     equivariant = [arm for arm in ROLES["equivariant"] if arm in arms]
     roles = ROLES | {"equal_budget": control_of(arms), "equivariant": equivariant}
     return Measured(datasets, roles, threshold)

@@ -30,6 +30,7 @@ from symgeom.study.claims.record import read_claims
 from symgeom.study.figures.catalogue import figures_of_case, figures_of_model
 from symgeom.study.figures.record import figure_named
 
+TABLES = ("claims", "barriers", "ensembles")
 SMALL = "tests/small_study.yaml"
 CONFIG = yaml.safe_load((ROOT / SMALL).read_text())
 FIGURES = {figure.name for figure in figures_of_case(CONFIG, "tiny")}
@@ -92,6 +93,7 @@ def test_every_stage_is_in_one_labelled_tree(study):
         "curvature",
         "equilibria",
         "orbits",
+        "neighbours",
         "valleys",
         "charts",
         "initialisations",
@@ -239,8 +241,10 @@ EDITS = {
         "map_planes",
         "measure_simplices",
         "chart_valleys",
+        "measure_neighbours",
         *GATHER,
     },
+    "symgeom/neighbours/robustness/attack.py": {"measure_neighbours", *GATHER},
     "symgeom/landscape/repairing.py": {"measure_paths", *GATHER},
     "symgeom/landscape/plane.py": {"map_planes", *REDRAWN},
     "symgeom/landscape/flatness/hessian.py": {
@@ -318,7 +322,7 @@ def test_the_report_of_snakemake_has_the_figures_their_captions_and_the_tables(s
         path.relative_to(study[0]).as_posix()
         for path in (study[0] / "results/small/figures").rglob("*.svg")
     }
-    assert {*shown} == drawn | {f"results/small/{table}.csv" for table in ("claims", "barriers")}
+    assert {*shown} == drawn | {f"results/small/{table}.csv" for table in TABLES}
     assert all(
         each["caption"].startswith("<p><strong>") and "system-message" not in each["caption"]
         for each in shown.values()

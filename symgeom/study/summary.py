@@ -25,6 +25,9 @@ DIGITS = 6
 ENSEMBLE = ("arm", "seed", "kind")
 """What an ensemble is: of an arm, the first seed that it is made of, and what its members are."""
 
+CLAIMED = ("members", "scale", "attack", "budget")
+"""What claims about ensembles are about, which stands in every row."""
+
 SIMPLEX = ("arm", "seeds")
 """What a simplex is: minima of an arm, by the numbers of their seeds."""
 
@@ -210,6 +213,10 @@ def ensembles_table(case: str, stages: Mapping[str, xr.Dataset]) -> list[dict]:
     table = _Table(case, ENSEMBLE)
     for stage in stages.values():
         keys = list(product(*(stage[name].values.tolist() for name in ENSEMBLE)))
+        for label in CLAIMED:
+            table.add(label, keys, [stage.attrs[label]] * len(keys))
+        counts = stage["minima"].broadcast_like(stage["attacked_error"])
+        table.add("minima", keys, counts.transpose(*ENSEMBLE).values.ravel().tolist())
         for name, array in stage.data_vars.items():
             if not set(ENSEMBLE) <= set(array.dims):
                 continue
@@ -220,7 +227,8 @@ def ensembles_table(case: str, stages: Mapping[str, xr.Dataset]) -> list[dict]:
 
 def _has_a_number(row: Mapping) -> bool:
     """Say whether anything was measured of what a row is about."""
-    numbers = [value for name, value in row.items() if name not in ENSEMBLE]
+    labels = (*ENSEMBLE, *CLAIMED, "minima")
+    numbers = [value for name, value in row.items() if name not in labels]
     return any(isinstance(value, float) and math.isfinite(value) for value in numbers)
 
 

@@ -134,7 +134,7 @@ def test_where_no_run_is_left_there_is_no_interval():
 
 def test_the_table_has_means_and_differences_from_one_minimum():
     stages = study()
-    rows = ensemble_intervals(stages["neighbours"], stages["minima"], case="tiny")
+    rows = ensemble_intervals(Measured(stages), case="tiny")
     by_labels = {(row["arm"], row["kind"], row["score"]): row for row in rows}
     assert len(rows) == len(KINDS) * len(SCORES) + len(SCORES)
     assert {row["kind"] for row in rows if row["arm"] == "swa"} == {"single"}
@@ -149,9 +149,10 @@ def test_the_table_has_means_and_differences_from_one_minimum():
     assert single["mean"] == pytest.approx(values.mean())
     interval = scipy.stats.ttest_1samp(values, 0).confidence_interval(0.95)
     assert (single["low"], single["high"]) == pytest.approx(tuple(interval))
-    without = stages["neighbours"].drop_vars("robust_error")
-    scores = {row["score"] for row in ensemble_intervals(without, stages["minima"])}
+    stages["neighbours"] = stages["neighbours"].drop_vars("robust_error")
+    scores = {row["score"] for row in ensemble_intervals(Measured(stages))}
     assert not any(name.startswith("robust") for name in scores)
+    assert ensemble_intervals(Measured({"minima": stages["minima"]})) == []
 
 
 def test_the_words_of_a_claim_name_the_arm():

@@ -13,16 +13,20 @@ import committed
 import numpy as np
 import pytest
 import scipy.stats
+import xarray as xr
 from committed import REFERENCE
+from synthetic_neighbours import neighbours
 from synthetic_study import case
 
-from symgeom.study.claims import noise
+from symgeom.study.claims import ensembles, noise, robustness
 from symgeom.study.claims.evaluate import evaluate, judge
 from symgeom.study.claims.measured import Measured
+from symgeom.study.summary import ensembles_table
 
 with (REFERENCE / "digits/minima.csv").open() as file:
     MINIMA = list(csv.DictReader(file))
 ARMS = sorted({row["arm"] for row in MINIMA})
+OF_ENSEMBLES = (*ensembles.CLAIMS, *robustness.CLAIMS)
 CONTROL = committed.control_of(ARMS)
 SEEDS = sorted({int(row["seed"]) for row in MINIMA})
 
@@ -462,6 +466,64 @@ def test_estimates_are_those_of_the_committed_claims(judged):
     assert len(compared) == len(before) - len(not_in_tables)
     now = {name: judged[name].estimate for name in compared}
     assert now == {name: pytest.approx(before[name], rel=1e-4) for name in compared}
+
+
+ENSEMBLES = {
+    "E1": ("error 0.1", "orbit", "single"),
+    "E1-loss": ("loss 0.1", "orbit", "single"),
+    "E1-perturbation": ("error 0.1", "orbit", "perturbation"),
+    "E2": ("error 0.1", "independent", "single"),
+    "E2-orbit": ("error 0.1", "orbit", "independent"),
+    "E3-simplex": ("error 0.1", "simplex", "single"),
+    "E4": ("disagreement 0.1", "orbit", "independent"),
+    "R1": ("robust_error pgd 0.1 either", "orbit", "single"),
+    "R1-transferred": ("robust_error pgd 0.1 transferred", "orbit", "single"),
+    "R1-shuffled": ("robust_error pgd 0.1 either", "orbit", "shuffled"),
+    "R2": ("robust_error pgd 0.1 either", "independent", "single"),
+}
+"""The column of the table of ensembles and the two kinds that a claim compares."""
+
+
+@pytest.fixture(scope="module")
+def of_ensembles():
+    """The table of ensembles of a made-up study, as it would be kept, and its claims."""
+    arrays = {"neighbours": neighbours(np.random.default_rng(3), 6, arms=["sgd"])}
+    labels = {"arm": ["sgd"], "seed": SEEDS}
+    usable = xr.DataArray(np.ones((1, 6), bool), labels, ("arm", "seed"))
+    arrays["minima"] = xr.Dataset({"usable": usable})
+    claims = evaluate_ensembles(Measured(arrays, {"reference": "sgd"}))
+    return ensembles_table("mlp", {"neighbours": arrays["neighbours"]}), claims
+
+
+@pytest.mark.parametrize("identifier", ENSEMBLES)
+def test_ensembles_are_compared_run_by_run(of_ensembles, identifier):
+    """Every kind is averaged over its ensembles inside a run of as many seeds as the larger of
+    both has; an interval leaves a seed out with all runs that it is part of."""
+    table, claims = of_ensembles
+    column, *kinds = ENSEMBLES[identifier]
+    value = {(row["kind"], row["seed"]): row[column] for row in table}
+    size = {row["kind"]: row["minima"] for row in table}
+    length = max(size[kind] for kind in kinds)
+    gain = {}
+    for first in SEEDS:
+        run = tuple((first + step) % 6 for step in range(length))
+        means = []
+        for kind in kinds:
+            inside = run[: length - size[kind] + 1]
+            means.append(np.mean([value[kind, seed] for seed in inside]))
+        gain[run] = means[0] - means[1]
+
+    def statistic(without: tuple) -> float:
+        return np.mean([gain[run] for run in gain if without[1] not in run])
+
+    claim = claims[identifier]
+    expected = left_out(statistic, ("sgd",))
+    assert (claim.estimate, claim.low, claim.high) == pytest.approx(expected)
+
+
+def evaluate_ensembles(measured: Measured) -> dict:
+    """Return the claims about ensembles."""
+    return {claim.identifier: judge(claim, measured) for claim in OF_ENSEMBLES}
 
 
 def last_quarter(study, arm: str, seed: int, group: str) -> dict[str, np.ndarray]:

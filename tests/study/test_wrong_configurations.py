@@ -16,6 +16,15 @@ NUMBERS = {
         "flatness: {amplitudes: [.nan, 0.1]}",
         "key 'flatness.amplitudes[0]' is nan. Give a finite number.",
     ),
+    "an ensemble needs more minima than there are": (
+        "seeds: 3\nneighbours: {kinds: [independent]}",
+        "key 'neighbours.kinds' asks for 'independent', which needs 4 minima of an arm, but there "
+        "are 3 seeds. Leave it out, or raise 'seeds'.",
+    ),
+    "an arm beside ensembles is none": (
+        "neighbours: {beside: [sdg]}",
+        "key 'neighbours.beside' names the arm 'sdg', which is not among the arms: rsgd, sam",
+    ),
     "an amplitude is infinite": (
         "flatness: {amplitudes: [0.1, .inf]}",
         "key 'flatness.amplitudes[1]' is inf. Give a finite number.",

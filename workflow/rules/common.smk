@@ -23,6 +23,7 @@ from symgeom.study.planning import split
 from symgeom.study.planning.checkpoints import checkpoints_of
 from symgeom.study.planning.code import code_digest
 from symgeom.study.planning.configuration import complete
+from symgeom.study.planning.ensembles import arms_of_neighbours
 from symgeom.study.planning.life import sign_of_life
 from symgeom.study.planning.options import (
     BUDGET,
@@ -120,7 +121,7 @@ def batches(stage):
     if stage in ("initialisations", "simplices"):
         return ["all"]
     if stage == "neighbours":
-        return list(config["arms"])
+        return arms_of_neighbours(config)
     if stage == "slices/paths":
         return [f"{piece}_{number}" for piece in batches("paths") for number in SLICES]
     if stage in PAIRED:

@@ -15,9 +15,10 @@ import numpy as np
 import xarray as xr
 
 from symgeom.ground.whole_files import write_rows
-from symgeom.study.claims.groups import SINGLE, compared, select_groups
+from symgeom.study.claims.groups import SINGLE, STAGE, compared, select_groups
 from symgeom.study.claims.intervals import bounds_of_mean
 from symgeom.study.claims.jackknife import LEVEL
+from symgeom.study.claims.measured import Measured
 from symgeom.study.claims.selection import Selection
 
 COLUMNS = (
@@ -55,17 +56,13 @@ SCORES = {
 """Every score that the table has: its variable, and at what an attack was aimed."""
 
 
-def ensemble_intervals(
-    stage: xr.Dataset, minima: xr.Dataset, *, case: str = "", level: float = LEVEL
-) -> list[dict]:
+def ensemble_intervals(measured: Measured, *, case: str = "", level: float = LEVEL) -> list[dict]:
     """Summarise the ensembles of a case.
 
     Parameters
     ----------
-    stage : xr.Dataset
-        The stage "neighbours".
-    minima : xr.Dataset
-        With ``usable(arm, seed)``.
+    measured : Measured
+        With the stage "neighbours", if there is one.
     case : str
         Name of the case, written into every row.
     level : float
@@ -77,14 +74,17 @@ def ensemble_intervals(
         Rows under :data:`COLUMNS`; none of what was not measured. The ends of an interval are NaN
         where a network cannot be left out.
     """
-    rows = []
+    rows: list[dict] = []
+    if STAGE not in measured.stages:
+        return rows
+    stage = measured.stages[STAGE]
     for arm in stage["arm"].values.tolist():
         for kind in stage["kind"].values.tolist():
             for name, (variable, aim) in SCORES.items():
                 if variable not in stage:
                     continue
                 score = compared(stage, variable, aim=aim)
-                groups = select_groups(score, stage, minima, arm, (kind, SINGLE))
+                groups = select_groups(score, stage, measured.minima, arm, (kind, SINGLE))
                 if len(groups.values):
                     labels = {"case": case, "arm": arm, "kind": kind, "score": name}
                     numbers = bounds_of_groups(groups, level)

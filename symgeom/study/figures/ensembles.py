@@ -106,6 +106,8 @@ def arms_with_ensembles(results: Results) -> list[str]:
         return []
     arms = []
     for arm, seeds in results.usable().items():
+        if arm not in stage["arm"].values:
+            continue
         of_arm = stage["error"].sel(arm=arm, seed=seeds).isel(kind=slice(1, None))
         if of_arm.notnull().any():
             arms.append(arm)

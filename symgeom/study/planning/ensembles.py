@@ -33,6 +33,29 @@ def arms_with_ensembles(config: Mapping) -> list[str]:
     return list(dict.fromkeys(roles[role] for role in config["neighbours"]["roles"]))
 
 
+def arms_of_neighbours(config: Mapping) -> list[str]:
+    """Return the arms whose neighbours are measured: those with ensembles, and those beside.
+
+    Parameters
+    ----------
+    config : mapping
+        The configuration.
+
+    Returns
+    -------
+    list of str
+        Each once.
+
+    Examples
+    --------
+    >>> neighbours = {"roles": ["flat"], "beside": ["swa"]}
+    >>> arms_of_neighbours({"neighbours": neighbours, "claims": {"roles": {"flat": "rsgd"}}})
+    ['rsgd', 'swa']
+    """
+    beside = config["neighbours"]["beside"]
+    return list(dict.fromkeys([*arms_with_ensembles(config), *beside]))
+
+
 def pairs_of_ensembles(config: Mapping, arm: str) -> list[Pair]:
     """Return the pairs whose alignments the ensembles of an arm need.
 
@@ -61,7 +84,7 @@ def pairs_of_ensembles(config: Mapping, arm: str) -> list[Pair]:
 
 
 def faults_of_ensembles(config: Mapping) -> Iterator[Fault]:
-    """Yield which kinds of ensembles need more minima than an arm has.
+    """Yield which kinds of ensembles need more minima than an arm has, and arms that are none.
 
     Parameters
     ----------
@@ -76,6 +99,11 @@ def faults_of_ensembles(config: Mapping) -> Iterator[Fault]:
     section = config["neighbours"]
     if not section:
         return
+    for arm in section["beside"]:
+        if arm not in config["arms"]:
+            names = ", ".join(config["arms"])
+            fault = f"names the arm {arm!r}, which is not among the arms: {names}."
+            yield ["neighbours", "beside"], fault
     needed = VERTICES | {"independent": section["members"]}
     seeds = number_of_seeds(config)
     for kind in section["kinds"]:

@@ -12,11 +12,13 @@ from tiny_study import SEEDS, TinyStudy
 from symgeom.ground.randomness import stream
 from symgeom.neighbours.ensembles import KINDS, EnsembleMaterial, ensemble_members
 from symgeom.neighbours.robustness import ATTACKS, CORRUPTIONS
+from symgeom.study import bench
+from symgeom.study.bench import MEANINGS, SCORES
+from symgeom.study.cases import Case
 from symgeom.study.pairs import ring_runs
 from symgeom.study.planning.configuration import schema
 from symgeom.study.planning.ensembles import VERTICES, pairs_of_ensembles
 from symgeom.study.stages import neighbours
-from symgeom.study.stages.neighbours import MEANINGS, SCORES
 
 OPTIONS = {
     "kinds": ["linear_orbit", "geodesic", "independent"],
@@ -109,14 +111,14 @@ def test_ensembles_are_made_of_training_data_with_streams_of_their_own(tiny, ens
     )
     generator = stream("ensemble", "tiny", "sgd", 1)
     members = ensemble_members("linear_orbit", material, generator=generator)
-    expected = neighbours.distance(tiny.gauges.raw["sgd", 1], members)
+    expected = bench.distance(tiny.gauges.raw["sgd", 1], members)
     orbit = ensembles["distance"].sel(arm="sgd", seed=1, kind="linear_orbit", scale=0.1)
     assert float(orbit) == pytest.approx(float(expected))
 
 
 def test_attacks_are_aimed_transferred_and_either(ensembles):
     robust = ensembles["robust_error"]
-    aimed, transferred, either = (robust.sel(aim=aim) for aim in neighbours.AIMS)
+    aimed, transferred, either = (robust.sel(aim=aim) for aim in bench.AIMS)
     assert (either >= np.maximum(aimed, transferred)).all()
     assert (either <= aimed + transferred).all()
     clean = ensembles["attacked_error"]
@@ -176,9 +178,24 @@ def test_ensembles_say_what_they_are(ensembles):
 
 
 def test_the_range_is_that_of_the_levels_or_of_the_data(tiny, signs):
-    assert neighbours.range_of(tiny.case).high == (1.0,)
-    observed = neighbours.range_of(signs.case)
-    assert observed.low == (signs.case.data["train_inputs"].values.min(),)
+    levels = bench.range_of(tiny.case)
+    assert (levels.low[0], levels.high[0]) == pytest.approx((0, 1), abs=1e-6)
+    observed = bench.range_of(signs.case)
+    inputs = [signs.case.data[f"{split}_inputs"].values for split in ("train", "test")]
+    assert observed.low == (min(array.min() for array in inputs),)
+    assert observed.high == (max(array.max() for array in inputs),)
+
+
+def test_scaled_images_lie_in_their_range():
+    """They are stored in single precision, and attacked in double precision."""
+    mean, deviation = [0.4914, 0.4822, 0.4465], [0.2470, 0.2435, 0.2616]
+    levels = torch.arange(256).float().expand(1, 3, 2, 256) / 255
+    scaled = (levels - torch.tensor(mean)[:, None, None]) / torch.tensor(deviation)[:, None, None]
+    data = xr.Dataset(attrs={"divisor": 255, "mean": mean, "deviation": deviation})
+    case = Case("images", data, {}, torch.nn.Identity(), torch.nn.Identity(), None)
+    low, high = bench.range_of(case).ends(scaled.double())
+    assert (low.squeeze() <= scaled.double().amin((0, 2, 3))).all()
+    assert (high.squeeze() >= scaled.double().amax((0, 2, 3))).all()
 
 
 def test_kinds_of_the_configuration_are_those_that_there_are():
