@@ -86,6 +86,9 @@ def test_charts_are_those_of_the_roles_and_ratios_those_of_all_arms():
             np.testing.assert_allclose(line, ratio)
         assert not curves(panel(figure, title), looks(ARMS)["adam"].colour, 5)  # seed 0 is left out
     assert "the loss changes by at most 0 of itself" in prose(figure)
+    kept = charts.isel(pair=(charts["first_arm"] != "adam").values)
+    nearest = kept["trace"].min("imbalance") / kept["point_trace"].sel(point="flattest")
+    assert f"at least {float(nearest.min()):.3g} times the smallest of its orbit." in prose(figure)
 
 
 def test_of_roles_that_nobody_plays_the_first_arms_are_charted():
