@@ -304,7 +304,7 @@ def _least(pairs: Mapping[str, xr.Dataset]) -> str:
 def _missing(charts: xr.Dataset) -> str:
     """Name the pairs without a chart."""
     undefined = charts.attrs.get("undefined", [])
-    return f"No geodesic: {', '.join(undefined)}." if len(undefined) else ""
+    return f"Not charted: {', '.join(undefined)}." if len(undefined) else ""
 
 
 FIGURE = Figure(

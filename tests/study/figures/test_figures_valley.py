@@ -97,7 +97,7 @@ def test_of_roles_that_nobody_plays_the_first_arms_are_charted():
     assert titles[:3] == ["rsgd", "sam", "sgd"]
 
 
-def test_pairs_without_a_geodesic_are_named_below_their_charts():
+def test_pairs_without_a_chart_are_named_below_the_others():
     study = case(["minima", "charts"])
     charts = study["charts"].to_dataset()
     lost = charts["first_arm"] == "sgd"
@@ -105,7 +105,7 @@ def test_pairs_without_a_geodesic_are_named_below_their_charts():
         charts[name] = charts[name].where(~lost)
     study["charts"] = xr.DataTree(charts.assign_attrs(undefined=["sgd/0 to sgd/1"]))
     figure = draw("charts", study)
-    assert "No geodesic: sgd/0 to sgd/1." in prose(figure)
+    assert "Not charted: sgd/0 to sgd/1." in prose(figure)
     assert "sgd" not in [axes.get_title(loc="left").strip() for axes in figure.axes]
 
 
