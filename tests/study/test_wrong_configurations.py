@@ -206,6 +206,11 @@ FORESEEN = {
         "perceptron: {density: 1.0e-6}",
         "key 'perceptron.density' is 1e-06, which is no constraint in 500 dimensions",
     ),
+    "steps that overshoot an ellipse": (
+        "ellipse: {steepness: 4, learning_rate: 0.2, steps: 5}",
+        "key 'ellipse.learning_rate' is 0.2, with which steps overshoot at 'ellipse.steepness', 4. "
+        "Give less than 0.125",
+    ),
     "a mean without terms": (
         "arms: {mine: {method: swa, averages_least: 1000}}",
         "key 'arms.mine' cannot finish in 100 epochs: averaging begins after epoch 75 .* the mean "

@@ -105,7 +105,7 @@ def draw(results: Results) -> Picture:
     letter(panels)
     handles = [_way(point) for point in POINTS]
     key(figure, dict.fromkeys(pairs, 1), look_of, heading="arm (pairs)", extra=handles)
-    note(figure, _constancy(charts), _missing(charts), results.left_out())
+    note(figure, _constancy(charts), _least(pairs), _missing(charts), results.left_out())
     return figure
 
 
@@ -290,10 +290,21 @@ def _constancy(charts: xr.Dataset) -> str:
     return f"Along the imbalance the loss changes by at most {float(spread.max()):.1g} of itself."
 
 
+def _least(pairs: Mapping[str, xr.Dataset]) -> str:
+    """Say how near one imbalance of all units comes to the smallest trace."""
+    nearest = np.inf
+    for pair in pairs.values():
+        flattest = pair["point_trace"].sel(point="flattest")
+        ratio = pair["trace"].min("imbalance") / flattest
+        nearest = min(nearest, float(ratio.min()))
+    where = "With one imbalance for all units the trace is"
+    return f"{where} at least {nearest:.3g} times the smallest of its orbit."
+
+
 def _missing(charts: xr.Dataset) -> str:
     """Name the pairs without a chart."""
     undefined = charts.attrs.get("undefined", [])
-    return f"No geodesic: {', '.join(undefined)}." if len(undefined) else ""
+    return f"Not charted: {', '.join(undefined)}." if len(undefined) else ""
 
 
 FIGURE = Figure(

@@ -74,6 +74,7 @@ def contradictions(config: Mapping) -> Iterator[Fault]:
         _momentum_that_is_none,
         _depths_that_are_none,
         _perceptrons_without_solutions,
+        _descents_that_overshoot,
         _probabilities_that_are_none,
         faults_of_ensembles,
         faults_of_references,
@@ -272,6 +273,19 @@ def _depths_that_are_none(config: Mapping) -> Iterator[Fault]:
         if options["network"]["name"] == "resnet20" and depth and depth % 6 != 2:
             fault = f"is {depth}, expected 6n + 2: 8, 14, 20, 26, 32, ..."
             yield ["cases", case, "network", "options", "depth"], fault
+
+
+def _descents_that_overshoot(config: Mapping) -> Iterator[Fault]:
+    options = config["ellipse"]
+    if options is None:
+        return
+    highest = 0.5 / options["steepness"]
+    if not options["learning_rate"] < highest:
+        fault = (
+            f"is {options['learning_rate']}, with which steps overshoot at 'ellipse.steepness', "
+            f"{options['steepness']}. Give less than {highest:.3g}."
+        )
+        yield ["ellipse", "learning_rate"], fault
 
 
 def _perceptrons_without_solutions(config: Mapping) -> Iterator[Fault]:

@@ -25,6 +25,7 @@ from symgeom.dynamics.fibre.points import POINTS as NAMED
 from symgeom.dynamics.fibre.walk import balanced_sizes, unit_imbalances, walk_elements
 from symgeom.dynamics.noise import balance, gradient_variance, weight_factors
 from symgeom.dynamics.noise.factors import divided_sum
+from symgeom.ground.checks import SymgeomError
 from symgeom.ground.types import Parameters, cast, stack
 from symgeom.landscape.barriers import evaluate
 from symgeom.landscape.flatness.diagonal import gauss_newton_diagonal, is_linear_by_layer
@@ -70,7 +71,8 @@ def measure(case: Case, gauges: Gauges, *, pairs: Sequence[Pair], options: Mappi
     -------
     xr.Dataset
         What ``MEASURES`` names, over pair; NaN where a network diverged. The attribute
-        ``undefined`` names pairs without a geodesic. Nothing of networks without positive scales,
+        ``undefined`` names pairs without a geodesic, or on whose geodesic a network cannot be
+        brought to the imbalances. Nothing of networks without positive scales,
         or with batch norms whose statistics are measured anew. The attribute ``matrix`` says
         whether the trace is that of the Hessian.
     """
@@ -121,7 +123,7 @@ def _chart(
     pair: Pair,
     axes: Mapping[str, NDArray],
 ) -> dict[str, NDArray]:
-    """Measure a pair; nothing if a unit is antipodal in its networks."""
+    """Measure a pair; nothing if it has no geodesic, or no scales lead to the imbalances."""
     path = geodesic_between(gauges.torus, gauges.ends_as_trained(pair))
     if path is None:
         return {}
@@ -132,7 +134,11 @@ def _chart(
     for t in axes["t"].tolist():
         trained = {name: (1 - t) * before[name] + t * after[name] for name in before}
         orbit = _Orbit(moved, problem, cast(path(t), torch.float64))
-        for name, values in orbit.measures(axes["imbalance"], trained).items():
+        try:
+            measured = orbit.measures(axes["imbalance"], trained)
+        except SymgeomError:
+            return {}
+        for name, values in measured.items():
             rows[name].append(values)
     return {name: np.stack(values) for name, values in rows.items()}
 
@@ -160,7 +166,7 @@ class _Orbit:
             balance(self.moved, curvature, {}).element,
         ]
         networks = [act(self.moved, element, self.params) for element in walked]
-        loss, error = evaluate(self.problem, stack(networks)).numpy()
+        loss, error = evaluate(self.problem, stack(networks)).cpu().numpy()
         return {
             "loss": loss,
             "error": error,

@@ -86,6 +86,9 @@ def test_charts_are_those_of_the_roles_and_ratios_those_of_all_arms():
             np.testing.assert_allclose(line, ratio)
         assert not curves(panel(figure, title), looks(ARMS)["adam"].colour, 5)  # seed 0 is left out
     assert "the loss changes by at most 0 of itself" in prose(figure)
+    kept = charts.isel(pair=(charts["first_arm"] != "adam").values)
+    nearest = kept["trace"].min("imbalance") / kept["point_trace"].sel(point="flattest")
+    assert f"at least {float(nearest.min()):.3g} times the smallest of its orbit." in prose(figure)
 
 
 def test_of_roles_that_nobody_plays_the_first_arms_are_charted():
@@ -94,7 +97,7 @@ def test_of_roles_that_nobody_plays_the_first_arms_are_charted():
     assert titles[:3] == ["rsgd", "sam", "sgd"]
 
 
-def test_pairs_without_a_geodesic_are_named_below_their_charts():
+def test_pairs_without_a_chart_are_named_below_the_others():
     study = case(["minima", "charts"])
     charts = study["charts"].to_dataset()
     lost = charts["first_arm"] == "sgd"
@@ -102,7 +105,7 @@ def test_pairs_without_a_geodesic_are_named_below_their_charts():
         charts[name] = charts[name].where(~lost)
     study["charts"] = xr.DataTree(charts.assign_attrs(undefined=["sgd/0 to sgd/1"]))
     figure = draw("charts", study)
-    assert "No geodesic: sgd/0 to sgd/1." in prose(figure)
+    assert "Not charted: sgd/0 to sgd/1." in prose(figure)
     assert "sgd" not in [axes.get_title(loc="left").strip() for axes in figure.axes]
 
 

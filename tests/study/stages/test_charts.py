@@ -9,6 +9,7 @@ from tiny_study import TinyStudy, real_study
 
 from symgeom.dynamics.charge import charges
 from symgeom.dynamics.fibre import move_to_point, unsigned, walk_fibre
+from symgeom.ground.checks import SymgeomError
 from symgeom.ground.types import cast
 from symgeom.landscape.path import GeodesicPath
 from symgeom.study.pairs import Pair
@@ -94,6 +95,14 @@ def test_charts_say_what_they_are(charted):
 def test_networks_without_positive_scales_have_no_chart(signs: TinyStudy, tmp_path):
     for study in (signs, real_study(tmp_path, "tanh")):
         assert list(chart(study, [PAIR])) == []
+
+
+def test_a_pair_that_cannot_be_moved_is_named(tiny: TinyStudy, monkeypatch: pytest.MonkeyPatch):
+    def refuse(*arguments: object) -> None:
+        raise SymgeomError("no scales lead there")
+
+    monkeypatch.setattr(charts, "walk_elements", refuse)
+    assert chart(tiny, [PAIR]).attrs["undefined"] == ["sgd/0 to sgd/1"]
 
 
 def test_a_pair_without_a_geodesic_is_named(tiny: TinyStudy):
