@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from symgeom.dynamics.noise.folds import Folds, spread_without
+from symgeom.dynamics.noise.folds import ROUNDING, Folds, spread_without
+from symgeom.dynamics.noise.matrices import MatrixForce, MatrixSums
 from symgeom.ground.checks import SymgeomError, check_finite
 from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters, cast
@@ -23,12 +24,6 @@ from symgeom.landscape.problem import Problem
 from symgeom.landscape.sample_gradients import Samples, check_silent, gradient_moments
 from symgeom.symmetry.bilinear import charged_groups
 from symgeom.symmetry.spec import SymmetrySpec, check_spec, take
-
-ROUNDING = 1e-13
-"""A variance below this fraction of the mean square is zero.
-
-The difference of the two has no digits left.
-"""
 
 HEAVIEST = 0.01
 """The share of the samples whose part in the variance is told."""
@@ -62,6 +57,8 @@ class NoiseForce:
         The mean gradient, one tensor per trainable tensor, in float64; empty if it is not known.
     loss : float
         The mean loss; NaN if it is not known.
+    matrices : MatrixForce
+        What it pushes linear groups with, all of whose legs train.
     """
 
     variance: dict[str, Tensor]
@@ -73,6 +70,7 @@ class NoiseForce:
     batch_size: int | None = None
     mean: dict[str, Tensor] = field(default_factory=dict)
     loss: float = math.nan
+    matrices: MatrixForce = field(default_factory=MatrixForce)
 
     def standard_error(self) -> dict[str, Tensor]:
         """Return how sure the variance is, for all data of which the samples are a part.
@@ -165,7 +163,9 @@ def noise_force(spec: SymmetrySpec, problem: Problem, params: Parameters) -> Noi
     samples = Samples(problem, theta)
     check_silent(problem, theta)
     mean, loss = samples.mean()
-    moved = charged_groups(spec.exact().trained(problem.trainable), "positive")
+    trained = charged_groups(spec.exact().trained(problem.trainable))
+    moved = charged_groups(trained, "positive")
+    mixed = MatrixSums(trained, theta, mean)
     folds = Folds()
     spread = {name: torch.zeros_like(tensor) for name, tensor in mean.items()}
     distances = torch.zeros(count, dtype=torch.float64)
@@ -178,6 +178,7 @@ def noise_force(spec: SymmetrySpec, problem: Problem, params: Parameters) -> Noi
             spread[name] += by_entry
             distances[done : done + block.samples] += by_sample.to(distances)
         folds.add(block.fold, block.samples, leg_sums(moved, apart))
+        mixed.add(block)
         done += block.samples
     entries = {}
     for name, amount in spread.items():
@@ -193,6 +194,7 @@ def noise_force(spec: SymmetrySpec, problem: Problem, params: Parameters) -> Noi
         heaviest=_share_of_the_heaviest(distances, entries),
         mean=mean,
         loss=loss,
+        matrices=mixed.force(),
     )
 
 
