@@ -123,13 +123,7 @@ def noise_force_of_batches(
         drawn.join(of_fold)
     size = effective_batch_size(batch_size, samples=samples)
     freedom = batches - len(parts)
-    entries = {}
-    drift = {}
-    for name, apart in drawn.apart.items():
-        variance = apart / freedom
-        square = drawn.mean[name] ** 2
-        entries[name] = size * with_digits(variance, variance + square)
-        drift[name] = square - variance / batches
+    entries, drift = drawn.moments(freedom, size)
     without = folds.without()
     rows = {group.name: without[group.name] for group in moved.groups}
     return NoiseForce(
@@ -179,6 +173,17 @@ class _Running:
             self.mean[name] += fold.count / self.count * (mean - self.mean[name])
             self.apart[name] += fold.apart[name]
         self.mixed.join(fold.mixed)
+
+    def moments(self, freedom: int, size: float) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Return the variance of single samples, and the square of the mean without its noise."""
+        entries = {}
+        drift = {}
+        for name, apart in self.apart.items():
+            variance = apart / freedom
+            square = self.mean[name] ** 2
+            entries[name] = size * with_digits(variance, variance + square)
+            drift[name] = square - variance / self.count
+        return entries, drift
 
     def _begin(self, tensors: Parameters) -> None:
         for name, tensor in tensors.items():
