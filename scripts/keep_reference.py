@@ -6,6 +6,7 @@ from pathlib import Path
 from _launch import launch
 
 from symgeom.study.reference import (
+    keep_constants,
     keep_files,
     keep_pictures,
     keep_tables,
@@ -13,13 +14,14 @@ from symgeom.study.reference import (
 )
 
 
-def main(*, stores: Mapping, cases: list, command: str, kept: str) -> None:
+def main(*, stores: Mapping, cases: list, level: float, command: str, kept: str) -> None:
     folder = Path(kept).parent
     study_folder = Path(stores["claims"]).parent
     keep_tables(folder, study_folder, stores, cases)
     tables = [stores[name] for name in ("claims", "barriers", "ensembles")]
     keep_files(folder, tables, stores["provenance"])
     keep_pictures(folder, stores["pictures"])
+    keep_constants(folder, stores["models"], level=level)
     write_introduction(kept, stores["provenance"], command=command)
 
 

@@ -144,7 +144,10 @@ def write_inputs(
     folder: Path, figures: dict[str, list[str]], draw: Callable[[Path], None]
 ) -> dict[str, list[str] | str]:
     """Write what a report is written from, with these figures, and return the files by name."""
-    tree, stores = synthetic_study.case(STAGES), {name: [] for name in (*STAGES, "figures", "data")}
+    tree, stores = (
+        synthetic_study.case(STAGES),
+        {name: [] for name in (*STAGES, "figures", "data", "models")},
+    )
     for case in ("mlp", "other"):
         for stage in STAGES:
             path = folder / stage / case / "all.zarr.zip"

@@ -15,6 +15,7 @@ from symgeom.ground.checksums import checked
 from symgeom.ground.sealed_json import read_sealed_json, write_sealed_json
 from symgeom.ground.whole_files import write_text
 from symgeom.store import open_study
+from symgeom.study.constants import constant_rows
 from symgeom.study.summary import (
     ensembles_table,
     minima_table,
@@ -57,6 +58,10 @@ intervals. `ensembles.csv`: mean scores of every kind of ensemble, with interval
 every single number of each minimum, pair, simplex and ensemble.
 `figures/`: as in the report, whose captions say what to see. `provenance.json`: versions, machine \
 and times.
+{constants}"""
+
+CONSTANTS = """`constants.csv`: which of the constants that a source prints survive: printed, \
+derived and measured values.
 """
 
 Tabulate = Callable[[str, Mapping[str, xr.Dataset]], list[dict]]
@@ -104,6 +109,23 @@ def _rows_of_cases(
         arrays = {stage: study[case][stage].to_dataset() for stage in stages}
         rows.extend(tabulate(case, arrays))
     return rows
+
+
+def keep_constants(folder: Path, files: Sequence[str], *, level: float) -> None:
+    """Write which printed constants survive, if the study measures any.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the reference is kept.
+    files : sequence of str
+        The stores of the models of the study.
+    level : float
+        Coverage of the intervals.
+    """
+    rows = constant_rows(files, level=level)
+    if rows:
+        write_table(folder / "constants.csv", rows)
 
 
 def keep_files(folder: Path, tables: Sequence[str], provenance: str) -> None:
@@ -163,5 +185,6 @@ def write_introduction(path: str | Path, provenance: str | Path, *, command: str
         processor=made["machine"]["processor"],
         job_minutes=job_seconds / 60,
         minutes=made["elapsed"] / 60,
+        constants=CONSTANTS if (Path(path).parent / "constants.csv").exists() else "",
     )
     write_text(path, words)

@@ -7,7 +7,14 @@ from references import sample_gradients_one_by_one
 from scipy.optimize import minimize
 from torch import nn
 
-from symgeom.dynamics.noise import noise_equilibrium
+from symgeom.dynamics.noise import (
+    effective_batch_size,
+    equilibrium_of_force,
+    noise_equilibrium,
+    noise_force,
+    noise_force_of_batches,
+    noise_gauge,
+)
 from symgeom.dynamics.noise.matrices import matrix_force
 from symgeom.dynamics.noise.mixing import mixing
 from symgeom.ground.checks import SymgeomError
@@ -401,3 +408,95 @@ def test_a_balance_that_does_not_settle_says_so(name, message, monkeypatch):
         monkeypatch.setattr("symgeom.dynamics.noise.together._Orbit.settle", lambda *_: True)
     with pytest.raises(SymgeomError, match=message):
         noise_equilibrium(spec, landscape, params, **RECIPE)
+
+
+def pair_of_layers():
+    module = randomised(nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 2)))
+    legs = (Leg("0.weight", 0), Leg("0.bias", 0), Leg("1.weight", 1, power=-1))
+    spec = SymmetrySpec((UnitGroup("hidden1", 3, legs, scale="linear"),))
+    return spec, Problem(module, *batch(9, 4, 2)), parameters(module)
+
+
+def test_matrices_of_mini_batches_are_the_covariances_of_their_gradients():
+    spec, landscape, params = pair_of_layers()
+    batches = 10
+    force = noise_force_of_batches(
+        spec, landscape, params, batch_size=3, batches=batches, generator=stream("batches")
+    )
+    generator = stream("batches")
+    rows = []
+    for _ in range(batches):
+        index = torch.randperm(9, generator=generator)[:3]
+        torch.randint(2**62, (), generator=generator)  # the seed of what layers draw
+        rows.append(landscape.gradient(params, index=index))
+    inner = torch.stack([torch.cat([g["0.weight"], g["0.bias"][:, None]], 1) for g in rows])
+    outer = torch.stack([g["1.weight"].T for g in rows])
+    size = effective_batch_size(3, samples=9)
+    covariances = force.matrices.covariance["hidden1"]
+    of_sides = (covariances[0][0] + covariances[1][0], covariances[2][0])
+    for side, (gradients, found) in enumerate(zip((inner, outer), of_sides, strict=True)):
+        folds = gradients.view(5, 2, *gradients.shape[1:])
+        apart = folds - folds.mean(1, keepdim=True)
+        total = torch.einsum("fbim,fbkm->fik", apart, apart)
+        torch.testing.assert_close(found, size * total.sum(0) / 5)
+        mean = gradients.mean(0)
+        drift = mean @ mean.T - total.sum(0) / (5 * batches)
+        torch.testing.assert_close(force.matrices.drift["hidden1"][side], drift)
+        without = size * (total.sum(0) - total) / 4
+        torch.testing.assert_close(force.matrices.without_block["hidden1"][:, side], without)
+
+
+def test_mini_batches_balance_linear_layers_where_their_own_noise_does():
+    """At the equilibrium the same mini-batches say that it is one."""
+    spec, landscape, params = pair_of_layers()
+    drawn = {"batch_size": 3, "batches": 12}
+    force = noise_force_of_batches(spec, landscape, params, **drawn, generator=stream("any"))
+    recipe = {"learning_rate": 0.1, "batch_size": 3, "weight_decay": 0.01}
+    found = equilibrium_of_force(spec, params, force, **recipe)
+    assert found.verdicts()["hidden1"] == ("balances", "balances", "shrinks")  # three for two
+    assert float(found.displacement["hidden1"].abs().min()) > 1e-3
+    there = act(spec, found.joint.element, params)
+    again = noise_force_of_batches(spec, landscape, there, **drawn, generator=stream("any"))
+    rest = equilibrium_of_force(spec, there, again, **recipe)
+    assert float(rest.displacement["hidden1"][:2].abs().max()) < 1e-12
+
+
+def test_a_force_that_is_known_says_of_attention_what_the_samples_say():
+    spec, landscape, params = case("attention")
+    expected = noise_equilibrium(spec, landscape, params, **RECIPE)
+    found = equilibrium_of_force(spec, params, noise_force(spec, landscape, params), **RECIPE)
+    assert found.displacement.keys() == expected.displacement.keys()
+    assert found.loss_steps == expected.loss_steps
+    for name, displacement in expected.displacement.items():
+        assert torch.equal(found.displacement[name], displacement)
+        torch.testing.assert_close(
+            found.joint.element.scales[name], expected.joint.element.scales[name]
+        )
+
+
+def test_linear_groups_that_share_weights_need_the_samples():
+    spec, landscape, params = case("three linear layers")
+    force = noise_force(spec, landscape, params)
+    with pytest.raises(SymgeomError, match="must be measured again after each turn"):
+        equilibrium_of_force(spec, params, force, **RECIPE)
+
+
+def test_the_gauge_of_a_linear_group_is_one_up_to_rotations():
+    _, landscape, params = pair_of_layers()
+    spec = discover(landscape.module, landscape.inputs)
+    matrix = torch.randn(3, 3, generator=stream("mixed"), dtype=torch.float64)
+    rest = identity(spec)
+    element = GroupElement(rest.permutations, {**rest.scales, "hidden1": matrix})
+    lengths = []
+    for copy in (params, act(spec, element, params)):
+        gauge = noise_gauge(spec, landscape, copy)
+        incoming = (gauge.parameters["0.weight"], gauge.parameters["0.bias"][:, None])
+        lengths.append(torch.linalg.svdvals(torch.cat(incoming, 1)))
+        outputs = landscape.outputs(gauge.parameters)
+        torch.testing.assert_close(outputs, landscape.outputs(params))
+        there = noise_equilibrium(
+            spec, landscape, gauge.parameters, learning_rate=0.1, batch_size=1
+        )
+        moves = there.displacement["hidden1"]
+        assert float(moves[moves.isfinite()].abs().max()) < 1e-8
+    torch.testing.assert_close(*lengths, rtol=1e-8, atol=0)

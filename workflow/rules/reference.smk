@@ -23,6 +23,7 @@ use rule job as keep_reference with:
         paths=all_stores("paths"),
         chains=all_stores("chains"),
         simplices=all_stores("simplices"),
+        models=model_stores(*itertools.chain(*ASKED_MODELS.values())),
     output:
         kept=local(f"results/reference/{config['study']}/README.md"),
     log:
@@ -34,4 +35,5 @@ use rule job as keep_reference with:
     params:
         **runs("keep_reference", of_networks=False),
         cases=list(config["cases"]),
+        level=config["claims"]["level"],
         command=f"snakemake {command_options(FILES, cores=2)}",

@@ -29,6 +29,7 @@ from torch import Generator, Tensor
 
 from symgeom.dynamics.noise.folds import Folds
 from symgeom.dynamics.noise.force import NoiseForce, check_several, leg_sums, with_digits
+from symgeom.dynamics.noise.matrices import BatchProducts
 from symgeom.dynamics.noise.sampling import effective_batch_size
 from symgeom.ground.checks import check_finite, check_range
 from symgeom.ground.doors import door
@@ -105,43 +106,49 @@ def noise_force_of_batches(
     check_several(samples)
     check_range(batch_size, "the number of samples in a mini-batch", least=1, most=samples - 1)
     check_range(batches, "the number of mini-batches", least=4)
-    gradients = BatchGradients(problem, cast(params, torch.float64))
-    moved = charged_groups(spec.exact().trained(problem.trainable), "positive")
+    theta = cast(params, torch.float64)
+    gradients = BatchGradients(problem, theta)
+    trained = charged_groups(spec.exact().trained(problem.trainable))
+    moved = charged_groups(trained, "positive")
     folds = Folds()
-    drawn = _Running()
+    drawn = _Running(BatchProducts(trained, theta))
     parts = torch.arange(batches).tensor_split(min(FOLDS, batches // 2))
     for fold, members in enumerate(parts):
-        of_fold = _Running()
+        of_fold = _Running(BatchProducts(trained, theta))
         for _ in members:
             index = torch.randperm(samples, generator=generator)[:batch_size]
             of_fold.add(gradients.at(index, generator))
-        folds.add(fold, len(members) - 1, leg_sums(moved, of_fold.apart))
+        amounts = leg_sums(moved, of_fold.apart) | of_fold.mixed.sides()
+        folds.add(fold, len(members) - 1, amounts)
         drawn.join(of_fold)
     size = effective_batch_size(batch_size, samples=samples)
-    entries = {}
-    drift = {}
-    for name, apart in drawn.apart.items():
-        variance = apart / (batches - len(parts))
-        square = drawn.mean[name] ** 2
-        entries[name] = size * with_digits(variance, variance + square)
-        drift[name] = square - variance / batches
-    without = {name: size * rows.clamp(min=0) for name, rows in folds.without().items()}
+    freedom = batches - len(parts)
+    entries, drift = drawn.moments(freedom, size)
+    without = folds.without()
+    rows = {group.name: without[group.name] for group in moved.groups}
     return NoiseForce(
         variance=leg_sums(moved, entries),
         drift=leg_sums(moved, drift),
-        without_block=without,
+        without_block={name: size * amounts.clamp(min=0) for name, amounts in rows.items()},
         entries=entries,
         samples=samples,
         heaviest=math.nan,
         batch_size=batch_size,
+        matrices=drawn.mixed.force(
+            drawn.mean, without, size=size, batches=batches, freedom=freedom
+        ),
     )
 
 
 class _Running:
-    """Mean of gradients, and the sums of their squared distances from it, entry by entry."""
+    """Mean of gradients, and the sums of their squared distances from it, entry by entry.
 
-    def __init__(self) -> None:
+    And of the products of these distances between units that matrices mix.
+    """
+
+    def __init__(self, mixed: BatchProducts) -> None:
         self.count = 0
+        self.mixed = mixed
         self.mean: dict[str, Tensor] = {}
         self.apart: dict[str, Tensor] = {}
 
@@ -149,10 +156,14 @@ class _Running:
         """Add one gradient (Welford's recursion)."""
         self._begin(gradients)
         self.count += 1
+        before = {}
+        after = {}
         for name, gradient in gradients.items():
-            before = gradient - self.mean[name]
-            self.mean[name] += before / self.count
-            self.apart[name] += before * (gradient - self.mean[name])
+            before[name] = gradient - self.mean[name]
+            self.mean[name] += before[name] / self.count
+            after[name] = gradient - self.mean[name]
+            self.apart[name] += before[name] * after[name]
+        self.mixed.add(before, after)
 
     def join(self, fold: "_Running") -> None:
         """Join the means; add the distances from the mean of the fold as they are."""
@@ -161,6 +172,18 @@ class _Running:
         for name, mean in fold.mean.items():
             self.mean[name] += fold.count / self.count * (mean - self.mean[name])
             self.apart[name] += fold.apart[name]
+        self.mixed.join(fold.mixed)
+
+    def moments(self, freedom: int, size: float) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Return the variance of single samples, and the square of the mean without its noise."""
+        entries = {}
+        drift = {}
+        for name, apart in self.apart.items():
+            variance = apart / freedom
+            square = self.mean[name] ** 2
+            entries[name] = size * with_digits(variance, variance + square)
+            drift[name] = square - variance / self.count
+        return entries, drift
 
     def _begin(self, tensors: Parameters) -> None:
         for name, tensor in tensors.items():

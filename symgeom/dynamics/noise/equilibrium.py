@@ -60,17 +60,17 @@ momentum)``.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from symgeom.dynamics.noise.balancing import Balance, balance
+from symgeom.dynamics.noise.balancing import Balance
 from symgeom.dynamics.noise.folds import spread_without
 from symgeom.dynamics.noise.force import NoiseForce, noise_force
-from symgeom.dynamics.noise.matrices import MatrixForce, matrix_force
 from symgeom.dynamics.noise.mixing import Mixing
 from symgeom.dynamics.noise.pulls import MatrixPull, Pull, UnitPull, pulls_of
 from symgeom.dynamics.noise.root import roots
@@ -80,7 +80,7 @@ from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters, cast
 from symgeom.landscape.problem import Problem
 from symgeom.symmetry.bilinear import charged_groups, leg_powers, leg_products
-from symgeom.symmetry.spec import SymmetrySpec
+from symgeom.symmetry.spec import SymmetrySpec, UnitGroup
 
 
 def effective_learning_rate(rates: Sequence[float]) -> float:
@@ -326,20 +326,9 @@ def noise_equilibrium(
     force = noise_force(spec, problem, params)
     charged = charged_groups(spec.exact().trained(problem.trainable))
     theta = cast(params, torch.float64)
-    matrices = matrix_force(charged, problem, theta)
-    if matrices.covariance:
-        joint = balance_together(
-            charged, problem, theta, force.entries, matrices, decay=recipe.decay
-        )
-    else:
-        joint = _joint(charged, theta, force, recipe.decay)
-    return _equilibrium(
-        pulls_of(charged, force, matrices, params=theta),
-        recipe,
-        force=force,
-        joint=joint,
-        loss_steps=_loss_steps(force, learning_rate),
-    )
+    measure = partial(noise_force, charged, problem)
+    joint = balance_together(charged, theta, force, decay=recipe.decay, measure=measure)
+    return _equilibrium(charged, theta, force, recipe, joint)
 
 
 @door
@@ -372,12 +361,13 @@ def equilibrium_of_force(
     Returns
     -------
     NoiseEquilibrium
-        For every group with a positive scale all of whose legs train.
+        For every group whose force is known.
 
     Raises
     ------
     SymgeomError
-        If a number of the recipe is out of range.
+        If a number of the recipe is out of range, or linear groups share weights, so that the noise
+        would have to be measured again on the way to the joint equilibrium.
 
     Examples
     --------
@@ -393,15 +383,17 @@ def equilibrium_of_force(
     tensor([2.], dtype=torch.float64)
     """
     recipe = _Recipe.of(learning_rate, batch_size, weight_decay)
-    charged = charged_groups(spec.exact().trained(tuple(force.entries)), "positive")
+    charged = charged_groups(spec.exact().trained(tuple(force.entries)))
+    groups = [group for group in charged.groups if _is_pushed(group, force)]
+    pushed = SymmetrySpec(tuple(groups))
     theta = cast(params, torch.float64)
-    return _equilibrium(
-        pulls_of(charged, force, MatrixForce({}, {}), params=theta),
-        recipe,
-        force=force,
-        joint=_joint(charged, theta, force, recipe.decay),
-        loss_steps=_loss_steps(force, learning_rate),
-    )
+    joint = balance_together(pushed, theta, force, decay=recipe.decay, measure=None)
+    return _equilibrium(pushed, theta, force, recipe, joint)
+
+
+def _is_pushed(group: UnitGroup, force: NoiseForce) -> bool:
+    """Whether a force says what pushes a group."""
+    return group.name in force.variance or group.name in force.matrices.covariance
 
 
 def unit_displacements(
@@ -462,14 +454,10 @@ class _Recipe(NamedTuple):
 
 
 def _equilibrium(
-    pulls: Mapping[str, Pull],
-    recipe: _Recipe,
-    *,
-    force: NoiseForce,
-    joint: Balance,
-    loss_steps: float,
+    spec: SymmetrySpec, params: Parameters, force: NoiseForce, recipe: _Recipe, joint: Balance
 ) -> NoiseEquilibrium:
     """Say what follows from what pulls the units."""
+    pulls = pulls_of(spec, force, params=params)
     decay = recipe.decay
     mixed = {}
     units = {}
@@ -487,7 +475,7 @@ def _equilibrium(
         joint=joint,
         noise_share={name: _noise_share(unit, decay) for name, unit in units.items()},
         steps={name: _steps(unit, recipe) for name, unit in units.items()},
-        loss_steps=loss_steps,
+        loss_steps=_loss_steps(force, recipe.learning_rate),
         force=force,
     )
 
@@ -515,12 +503,6 @@ def _finite_steps(pull: Pull, recipe: _Recipe) -> Tensor:
     of_decay = 2 * recipe.weight_decay / recipe.learning_rate
     of_its_square = recipe.weight_decay**2
     return pull.displacement(falling, (of_decay - of_its_square) * pull.lengths)
-
-
-def _joint(spec: SymmetrySpec, params: Parameters, force: NoiseForce, decay: float) -> Balance:
-    """Return what leads all units to equilibrium together, where no matrix mixes any."""
-    decays = {name: decay * params[name] ** 2 for name in force.entries}
-    return balance(spec, force.entries, decays)
 
 
 def _noise_share(pull: UnitPull, decay: float) -> Tensor:

@@ -8,6 +8,12 @@ from torch import Tensor
 
 from symgeom.landscape.sample_gradients import FOLDS
 
+ROUNDING = 1e-13
+"""A variance below this fraction of the mean square is zero.
+
+The difference of the two has no digits left.
+"""
+
 
 class Folds:
     """Sums over folds of samples, from which means without one of them are made.

@@ -15,20 +15,15 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from symgeom.dynamics.noise.folds import Folds, spread_without
+from symgeom.dynamics.noise.folds import ROUNDING, Folds, spread_without
+from symgeom.dynamics.noise.matrices import MatrixForce, MatrixSums
 from symgeom.ground.checks import SymgeomError, check_finite
 from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters, cast
 from symgeom.landscape.problem import Problem
-from symgeom.landscape.sample_gradients import Samples, check_silent, gradient_moments
+from symgeom.landscape.sample_gradients import Block, Samples, check_silent, gradient_moments
 from symgeom.symmetry.bilinear import charged_groups
 from symgeom.symmetry.spec import SymmetrySpec, check_spec, take
-
-ROUNDING = 1e-13
-"""A variance below this fraction of the mean square is zero.
-
-The difference of the two has no digits left.
-"""
 
 HEAVIEST = 0.01
 """The share of the samples whose part in the variance is told."""
@@ -62,6 +57,8 @@ class NoiseForce:
         The mean gradient, one tensor per trainable tensor, in float64; empty if it is not known.
     loss : float
         The mean loss; NaN if it is not known.
+    matrices : MatrixForce
+        What it pushes linear groups with, all of whose legs train.
     """
 
     variance: dict[str, Tensor]
@@ -73,6 +70,7 @@ class NoiseForce:
     batch_size: int | None = None
     mean: dict[str, Tensor] = field(default_factory=dict)
     loss: float = math.nan
+    matrices: MatrixForce = field(default_factory=MatrixForce)
 
     def standard_error(self) -> dict[str, Tensor]:
         """Return how sure the variance is, for all data of which the samples are a part.
@@ -165,35 +163,46 @@ def noise_force(spec: SymmetrySpec, problem: Problem, params: Parameters) -> Noi
     samples = Samples(problem, theta)
     check_silent(problem, theta)
     mean, loss = samples.mean()
-    moved = charged_groups(spec.exact().trained(problem.trainable), "positive")
+    trained = charged_groups(spec.exact().trained(problem.trainable))
+    mixed = MatrixSums(trained, theta, mean)
+    moved = charged_groups(trained, "positive")
     folds = Folds()
     spread = {name: torch.zeros_like(tensor) for name, tensor in mean.items()}
-    distances = torch.zeros(count, dtype=torch.float64)
-    done = 0
+    distances = []
     for block in samples.blocks():
-        apart = {}
-        for name in block.parts:
-            by_entry, by_sample = block.spread(name, mean[name])
-            apart[name] = by_entry
-            spread[name] += by_entry
-            distances[done : done + block.samples] += by_sample.to(distances)
-        folds.add(block.fold, block.samples, leg_sums(moved, apart))
-        done += block.samples
-    entries = {}
-    for name, amount in spread.items():
-        variance = amount / count
-        entries[name] = with_digits(variance, variance + mean[name] ** 2)
+        by_entry, by_sample = _apart(block, mean)
+        distances.append(by_sample)
+        for name, amount in by_entry.items():
+            spread[name] += amount
+        folds.add(block.fold, block.samples, leg_sums(moved, by_entry))
+        mixed.add(block)
     squares = {name: tensor**2 for name, tensor in mean.items()}
+    entries = {}
+    for name, square in squares.items():
+        variance = spread[name] / count
+        entries[name] = with_digits(variance, variance + square)
     return NoiseForce(
         variance=leg_sums(moved, entries),
         drift=leg_sums(moved, squares),
         without_block={name: rows.clamp(min=0) for name, rows in folds.without().items()},
         entries=entries,
         samples=count,
-        heaviest=_share_of_the_heaviest(distances, entries),
+        heaviest=_share_of_the_heaviest(torch.cat(distances), entries),
         mean=mean,
         loss=loss,
+        matrices=mixed.force(),
     )
+
+
+def _apart(block: Block, mean: Parameters) -> tuple[dict[str, Tensor], Tensor]:
+    """Return the squared distances of gradients from their mean, by entry and by sample."""
+    entries = {}
+    samples = torch.zeros(block.samples, dtype=torch.float64)
+    for name in block.parts:
+        spread = block.spread(name, mean[name])
+        entries[name] = spread.entries
+        samples += spread.samples.to(samples)
+    return entries, samples
 
 
 def check_several(samples: int) -> None:

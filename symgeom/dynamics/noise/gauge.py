@@ -5,6 +5,9 @@ gradients: the noise equilibrium without weight decay. No recipe enters, neither
 batch size. In this gauge what depends on the scales, such as the Hessian, is a number of the
 function and the data alone.
 
+Where any matrix may mix units, the balance is one up to rotations of them, which leave the spectrum
+of the Hessian as it is.
+
 Scales that the noise does not decide are those of the canonical representative: that of a unit that
 no sample reaches, or with noise on one side only.
 
@@ -14,14 +17,17 @@ Ziyin et al. (2402.07193), theorem 4.3, for one generator; the gauge is ours.
 """
 
 from dataclasses import replace
+from functools import partial
 
 from symgeom.dynamics.noise.balancing import balance
-from symgeom.dynamics.noise.force import gradient_variance
+from symgeom.dynamics.noise.force import gradient_variance, noise_force
+from symgeom.dynamics.noise.together import balance_together
 from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters
 from symgeom.landscape.problem import Problem
 from symgeom.quotient.gauge import Canonical, canonicalise
-from symgeom.symmetry.group import act, compose
+from symgeom.symmetry.bilinear import charged_groups
+from symgeom.symmetry.group import GroupElement, act, compose, identity
 from symgeom.symmetry.spec import SymmetrySpec
 
 
@@ -30,8 +36,8 @@ def noise_gauge(spec: SymmetrySpec, problem: Problem, params: Parameters) -> Can
     """Move a network along its orbit to where the noise of SGD is in balance.
 
     The result is the same for all networks that differ by scalings of the spec (the head's is none
-    of them), up to rounding, and computes the same function. Groups with a frozen leg stay as they
-    are.
+    of them), up to rounding, and up to rotations in linear groups. It computes the same function.
+    Groups with a frozen leg stay as they are.
 
     Parameters
     ----------
@@ -69,10 +75,21 @@ def noise_gauge(spec: SymmetrySpec, problem: Problem, params: Parameters) -> Can
     """
     scaled = spec.exact().trained(problem.trainable)
     canonical = canonicalise(scaled, params)
-    variance = gradient_variance(problem, canonical.parameters)
-    balanced = balance(scaled, variance, {}).element
+    balanced = _balanced(scaled, problem, canonical.parameters)
     return replace(
         canonical,
         parameters=act(scaled, balanced, canonical.parameters),
         element=compose(scaled, balanced, canonical.element),
     )
+
+
+def _balanced(spec: SymmetrySpec, problem: Problem, params: Parameters) -> GroupElement:
+    """Return what leads a network to the balance of its noise."""
+    if not charged_groups(spec, "linear").groups:
+        return balance(spec, gradient_variance(problem, params), {}).element
+    moved = charged_groups(spec)
+    measure = partial(noise_force, moved, problem)
+    force = measure(params)
+    there = balance_together(moved, params, force, decay=0.0, measure=measure).element
+    rest = identity(spec)
+    return GroupElement(rest.permutations, {**rest.scales, **there.scales})

@@ -12,14 +12,13 @@ entries of their tensor. Where covariances are not known they are measured again
 that has moved.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from symgeom.dynamics.noise.folds import Folds
-from symgeom.dynamics.noise.force import ROUNDING
+from symgeom.dynamics.noise.folds import ROUNDING, Folds
 from symgeom.ground.types import Parameters
 from symgeom.landscape.problem import Problem
 from symgeom.landscape.sample_gradients import Block, Samples
@@ -43,10 +42,13 @@ class MatrixForce:
         scales these; in float64.
     without_block : dict of str to Tensor, shape (block, side, size, size)
         The covariance on incoming and on outgoing legs of all samples but those of one block.
+    drift : dict of str to Tensor, shape (side, size, size)
+        Products there of the mean gradients of every two units.
     """
 
-    covariance: dict[str, tuple[Tensor, ...]]
-    without_block: dict[str, Tensor]
+    covariance: dict[str, tuple[Tensor, ...]] = field(default_factory=dict)
+    without_block: dict[str, Tensor] = field(default_factory=dict)
+    drift: dict[str, Tensor] = field(default_factory=dict)
 
 
 def matrix_force(spec: SymmetrySpec, problem: Problem, params: Parameters) -> MatrixForce:
@@ -81,22 +83,146 @@ def matrix_force(spec: SymmetrySpec, problem: Problem, params: Parameters) -> Ma
     [[[1.0, 1.0], [1.0, 1.0]]]
     [[[0.0, 0.0], [0.0, 1.0]]]
     """
-    mixed = charged_groups(spec, "linear")
-    if not mixed.groups:
-        return MatrixForce({}, {})
     samples = Samples(problem, params)
-    mean = samples.mean().gradient
-    sums = {}
-    for group in mixed.groups:
-        sums[group.name] = _Sums(group, mean, by_entry=legs_by_entry(spec, group, params))
-    folds = Folds()
+    sums = MatrixSums(spec, params, samples.mean().gradient)
     for block in samples.blocks():
-        sides = {name: of_group.add(block) for name, of_group in sums.items()}
-        folds.add(block.fold, block.samples, sides)
-    return MatrixForce(
-        covariance={name: of_group.covariance() for name, of_group in sums.items()},
-        without_block=folds.without(),
-    )
+        sums.add(block)
+    return sums.force()
+
+
+class MatrixSums:
+    """Adds up what the units of linear groups differ from the mean by, block by block.
+
+    Parameters
+    ----------
+    spec : SymmetrySpec
+        The groups that move.
+    params, mean : Parameters
+        One network, and its mean gradient.
+    """
+
+    def __init__(self, spec: SymmetrySpec, params: Parameters, mean: Parameters) -> None:
+        self._sums = {}
+        self._drift = {}
+        for group in charged_groups(spec, "linear").groups:
+            by_entry = legs_by_entry(spec, group, params)
+            self._sums[group.name] = _Sums(group, mean, by_entry)
+            self._drift[group.name] = side_products(group, mean)
+        self._folds = Folds()
+
+    def add(self, block: Block) -> None:
+        """Add a block of samples."""
+        sides = {name: of_group.add(block) for name, of_group in self._sums.items()}
+        self._folds.add(block.fold, block.samples, sides)
+
+    def force(self) -> MatrixForce:
+        """Return the covariances of all samples."""
+        return MatrixForce(
+            covariance={name: of_group.covariance() for name, of_group in self._sums.items()},
+            without_block=self._folds.without(),
+            drift=self._drift,
+        )
+
+
+class BatchProducts:
+    """Adds up products of what the units of linear groups own of two vectors, leg by leg.
+
+    Parameters
+    ----------
+    spec : SymmetrySpec
+        The groups that move.
+    params : Parameters
+        One network.
+    """
+
+    def __init__(self, spec: SymmetrySpec, params: Parameters) -> None:
+        self._groups = {}
+        self.products: dict[str, list[Tensor]] = {}
+        for group in charged_groups(spec, "linear").groups:
+            self._groups[group.name] = (group, legs_by_entry(spec, group, params))
+            self.products[group.name] = []
+
+    def add(self, left: Parameters, right: Parameters) -> None:
+        """Add the products of two vectors."""
+        for name, of_legs in self._of(left, right).items():
+            self.products[name] = _sums_of_legs(self.products[name], of_legs)
+
+    def join(self, other: "BatchProducts") -> None:
+        """Add all that another one has added."""
+        for name, of_legs in other.products.items():
+            self.products[name] = _sums_of_legs(self.products[name], of_legs)
+
+    def sides(self) -> dict[str, Tensor]:
+        """Return the sums on incoming and on outgoing legs of every group."""
+        sides = {}
+        for name, (group, _) in self._groups.items():
+            sides[name] = by_side(group, self.products[name])
+        return sides
+
+    def force(
+        self,
+        mean: Parameters,
+        without_block: Mapping[str, Tensor],
+        *,
+        size: float,
+        batches: int,
+        freedom: int,
+    ) -> MatrixForce:
+        """Return the covariances of single samples that make those of mini-batches.
+
+        Parameters
+        ----------
+        mean : Parameters
+            The mean of the gradients of mini-batches.
+        without_block : mapping of str to Tensor
+            The covariances of mini-batches on either side, without a block of them.
+        size : float
+            The effective size of a mini-batch.
+        batches, freedom : int
+            How many mini-batches there are, and that minus the number of means that were taken of
+            them.
+
+        Returns
+        -------
+        MatrixForce
+            Without bias.
+        """
+        squares = self._of(mean, mean)
+        drift = {}
+        for name, (group, _) in self._groups.items():
+            of_mean = by_side(group, self.products[name]) / (freedom * batches)
+            drift[name] = side_products(group, mean) - of_mean
+        covariances = {}
+        for name, of_legs in self.products.items():
+            legs = []
+            for total, square in zip(of_legs, squares[name], strict=True):
+                covariance = (total + total.mT) / (2 * freedom)
+                legs.append(size * _with_digits(covariance, covariance + square))
+            covariances[name] = tuple(legs)
+        return MatrixForce(
+            covariance=covariances,
+            without_block={name: size * without_block[name] for name in self._groups},
+            drift=drift,
+        )
+
+    def _of(self, left: Parameters, right: Parameters) -> dict[str, list[Tensor]]:
+        """Return the products of two vectors, leg by leg."""
+        products = {}
+        for name, (group, by_entry) in self._groups.items():
+            legs = []
+            for leg, apart in zip(group.legs, by_entry, strict=True):
+                rows = take(left[leg.tensor], leg, group.size)
+                others = take(right[leg.tensor], leg, group.size)
+                legs.append(_products(rows, others, apart))
+            products[name] = legs
+        return products
+
+
+def _sums_of_legs(totals: Sequence[Tensor], addends: Sequence[Tensor]) -> list[Tensor]:
+    """Return sums leg by leg; of nothing, the addends."""
+    if not totals:
+        return list(addends)
+    return [total + addend for total, addend in zip(totals, addends, strict=True)]
 
 
 def by_side(group: UnitGroup, of_legs: Sequence[Tensor]) -> Tensor:
@@ -263,8 +389,7 @@ class _Sums:
     def add(self, block: Block) -> Tensor:
         """Add a block of samples; return what it adds on either side."""
         apart = [self._apart(block, number) for number in range(len(self.group.legs))]
-        before = self.of_legs or [torch.zeros_like(matrices) for matrices in apart]
-        self.of_legs = [total + more for total, more in zip(before, apart, strict=True)]
+        self.of_legs = _sums_of_legs(self.of_legs, apart)
         self.samples += block.samples
         return by_side(self.group, apart)
 

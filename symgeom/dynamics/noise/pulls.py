@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from symgeom.dynamics.noise.force import NoiseForce
-from symgeom.dynamics.noise.matrices import MatrixForce, by_side, side_products
+from symgeom.dynamics.noise.matrices import by_side, side_products
 from symgeom.dynamics.noise.mixing import Mixing, mixing
 from symgeom.dynamics.noise.root import roots
 from symgeom.ground.types import Parameters
@@ -169,7 +169,6 @@ Pull = UnitPull | MatrixPull
 def pulls_of(
     spec: SymmetrySpec,
     force: NoiseForce,
-    matrices: MatrixForce,
     *,
     params: Parameters,
 ) -> dict[str, Pull]:
@@ -180,9 +179,7 @@ def pulls_of(
     spec : SymmetrySpec
         The groups that move, with a continuous scale.
     force : NoiseForce
-        The noise on those with positive scales, and the mean gradient.
-    matrices : MatrixForce
-        The noise on linear groups.
+        The noise on them.
     params : Parameters
         The network, in float64.
 
@@ -194,7 +191,7 @@ def pulls_of(
     Examples
     --------
     >>> noise = NoiseForce({}, {}, {}, {}, samples=1, heaviest=1.0)
-    >>> pulls_of(SymmetrySpec(()), noise, MatrixForce({}, {}), params={})
+    >>> pulls_of(SymmetrySpec(()), noise, params={})
     {}
     """
     lengths = leg_products(spec, params, params)
@@ -202,9 +199,10 @@ def pulls_of(
     for group in spec.groups:
         name = group.name
         if group.scale == "linear":
+            matrices = force.matrices
             pulls[name] = MatrixPull(
                 variance=by_side(group, matrices.covariance[name]),
-                drift=side_products(group, force.mean),
+                drift=matrices.drift[name],
                 lengths=side_products(group, params),
                 without_block=matrices.without_block[name],
             )

@@ -12,7 +12,7 @@ do units and a linear group whose covariances are too many to be kept apart. A g
 axes of one tensor (a layer that is applied twice) has turns of one visit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -20,20 +20,17 @@ from torch import Tensor
 
 from symgeom.dynamics.noise.balancing import Balance, balance
 from symgeom.dynamics.noise.factors import weight_factors
-from symgeom.dynamics.noise.force import gradient_variance
+from symgeom.dynamics.noise.force import NoiseForce
 from symgeom.dynamics.noise.matrices import (
-    MatrixForce,
     by_side,
     legs_by_entry,
     mark,
-    matrix_force,
     scaled_legs,
     side_products,
 )
 from symgeom.dynamics.noise.mixing import Mixing, mixing
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.types import Parameters
-from symgeom.landscape.problem import Problem
 from symgeom.symmetry.bilinear import charged_groups
 from symgeom.symmetry.group import GroupElement, act, identity
 from symgeom.symmetry.spec import SymmetrySpec, UnitGroup, put, take
@@ -47,12 +44,11 @@ ROUNDS = 2_000
 
 def balance_together(
     spec: SymmetrySpec,
-    problem: Problem,
     params: Parameters,
-    variance: Parameters,
-    force: MatrixForce,
+    force: NoiseForce,
     *,
     decay: float,
+    measure: Callable[[Parameters], NoiseForce] | None,
 ) -> Balance:
     """Find the scales and matrices that balance all units and linear groups of a network together.
 
@@ -60,16 +56,15 @@ def balance_together(
     ----------
     spec : SymmetrySpec
         The groups that move, with a continuous scale; all of their legs train.
-    problem : Problem
-        The landscape, with the training data, in any precision.
     params : Parameters
         One network, in float64 (not under ``vmap``).
-    variance : Parameters
-        Of the sample gradients there, entry by entry.
-    force : MatrixForce
-        The covariances there.
+    force : NoiseForce
+        The noise there.
     decay : float
         Strength of weight decay relative to noise.
+    measure : callable, optional
+        Measures the force at another network of the orbit; it is needed where linear groups share
+        weights.
 
     Returns
     -------
@@ -80,11 +75,13 @@ def balance_together(
     Raises
     ------
     SymgeomError
-        If the visits do not come to an end.
+        If the visits do not come to an end, or the noise cannot be measured again.
 
     Examples
     --------
     >>> from torch import nn
+    >>> from symgeom.dynamics.noise import noise_force
+    >>> from symgeom.landscape.problem import Problem
     >>> from symgeom.symmetry.spec import Leg
     >>> net = nn.Sequential(nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False)).double()
     >>> inputs, targets = torch.tensor([[1.0], [3.0]]).double(), torch.zeros(2)
@@ -93,13 +90,16 @@ def balance_together(
     >>> spec = SymmetrySpec((UnitGroup("hidden1", 1, legs, scale="linear"),))
     >>> params = {"0.weight": torch.ones(1, 1), "1.weight": torch.full((1, 1), 4.0)}
     >>> theta = {name: tensor.double() for name, tensor in params.items()}
-    >>> variance, force = gradient_variance(problem, theta), matrix_force(spec, problem, theta)
-    >>> there = balance_together(spec, problem, theta, variance, force, decay=0.0)
+    >>> force = noise_force(spec, problem, theta)
+    >>> there = balance_together(spec, theta, force, decay=0.0, measure=None)
     >>> there.element.scales["hidden1"]
     tensor([[2.]], dtype=torch.float64)
     """
+    if not charged_groups(spec, "linear").groups:
+        decays = {name: decay * params[name] ** 2 for name in force.entries}
+        return balance(spec, force.entries, decays)
     orbit = _Orbit(spec, params, decay)
-    orbit.put(variance, force)
+    orbit.put(force)
     alone = orbit.alone()
     before = orbit.sum()
     turns = _turns(spec, params)
@@ -110,8 +110,7 @@ def balance_together(
         for turn in turns:
             moved = orbit.settle(turn)
             if len(turns) > 1 or turn.of_one_visit:
-                entries = gradient_variance(problem, orbit.theta)
-                orbit.put(entries, matrix_force(spec, problem, orbit.theta))
+                orbit.put(_measured_again(turns, orbit.theta, measure))
                 goes_on = goes_on or moved
         rounds += 1
         if rounds == ROUNDS:
@@ -122,6 +121,23 @@ def balance_together(
             )
     element = GroupElement(identity(spec).permutations, orbit.scales)
     return Balance(element, alone, before, orbit.sum(), orbit.visits)
+
+
+def _measured_again(
+    turns: Sequence["_Turn"],
+    params: Parameters,
+    measure: Callable[[Parameters], NoiseForce] | None,
+) -> NoiseForce:
+    """Return the noise where a network is by now, or say that it cannot be measured."""
+    if measure is not None:
+        return measure(params)
+    names = [group.name for turn in turns for group in turn.groups]
+    raise SymgeomError(
+        f"Cannot balance the linear groups {names} together from a force that is known at one "
+        "network alone: they share weights with each other or with many units, so that the noise "
+        "must be measured again after each turn. Leave all but one of them out of the spec, or use "
+        "noise_equilibrium."
+    )
 
 
 class _Turn(NamedTuple):
@@ -159,10 +175,11 @@ class _Orbit:
         self.entries: dict[str, Tensor] = {}
         self.covariance: dict[str, tuple[Tensor, ...]] = {}
 
-    def put(self, variance: Parameters, force: MatrixForce) -> None:
+    def put(self, force: NoiseForce) -> None:
         """Put the noise that was measured at the network as it is."""
-        self.entries = {name: variance[name] for name in self.tensors}
-        self.covariance = dict(force.covariance)
+        self.entries = {name: force.entries[name] for name in self.tensors}
+        groups = self.by_entry
+        self.covariance = {name: force.matrices.covariance[name] for name in groups}
 
     def alone(self) -> dict[str, Tensor]:
         """Return how far every unit and direction is from its balance while all others rest."""

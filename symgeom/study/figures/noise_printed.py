@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from symgeom.study.constants import STAGES
 from symgeom.study.figures.axes import minus
 from symgeom.study.figures.record import THEORY, Figure, does_experiment
 from symgeom.study.figures.series import dots
@@ -26,16 +27,6 @@ if TYPE_CHECKING:
 
     from symgeom.study.figures.results import Results
     from symgeom.study.printed import Measurement
-
-STAGES = (
-    "charge_decay",
-    "free_lengths",
-    "scalar_chain",
-    "decay_constant",
-    "layer_norms",
-    "sharpening",
-)
-"""The experiments that measure a constant."""
 
 COLUMNS = {"printed": 1.6, "corrected": 2.1, "measured": 2.85, "verdict": 3.4}
 """Where the right ends of the columns of numbers stand, on the scale of the points."""

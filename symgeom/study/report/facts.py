@@ -32,6 +32,7 @@ class Stores(TypedDict):
     paths: list[str]
     curvature: list[str]
     data: list[str]
+    models: list[str]
     choices: list[str]
     figures: list[str]
     claims: str

@@ -6,6 +6,7 @@ from pathlib import Path
 from symgeom.ground.checksums import checked
 from symgeom.ground.whole_files import write_text
 from symgeom.study.claims.record import read_claims
+from symgeom.study.constants import constant_rows
 from symgeom.study.provenance import describe_study, write_provenance
 from symgeom.study.report.facts import Stores, read_facts
 from symgeom.study.report.page import render
@@ -56,5 +57,6 @@ def write_report(
         questions=questions_of(figures, shown),
         figures=figures,
         made=made,
+        constants=constant_rows(stores["models"], level=settings["claims"]["level"]),
     )
     write_text(report, page)
