@@ -22,7 +22,7 @@ from torch import Tensor
 
 from symgeom.ground.checks import check_choice, check_finite, check_range
 from symgeom.ground.doors import door
-from symgeom.ground.types import Parameters, cast, precision
+from symgeom.ground.types import Parameters, cast, detached, precision
 from symgeom.landscape.problem import Problem
 from symgeom.neighbours.teleportation.batch_orbit import BatchOrbit
 from symgeom.neighbours.teleportation.catalogue import OBJECTIVES
@@ -155,7 +155,7 @@ def teleport(
     check_spec(spec, params)
     check_finite(params, "the network to teleport")
     exact = problem.cast(torch.float64)
-    theta = cast(params, torch.float64)
+    theta = cast(detached(params), torch.float64)
     orbit = _orbit(spec, exact, theta, index)
     with torch.enable_grad():
         best = search(orbit, OBJECTIVES[objective], bound=bound, evaluations=EVALUATIONS)
