@@ -48,8 +48,8 @@ def member_function(problem: Problem, members: Parameters) -> MemberFunction:
     Returns
     -------
     callable
-        Differentiable by the inputs, which run as one batch. Batch norms use the members'
-        statistics, so that every sample is predicted on its own.
+        Differentiable by the inputs, of which each is predicted on its own: batch norms use the
+        statistics of the members.
 
     Raises
     ------

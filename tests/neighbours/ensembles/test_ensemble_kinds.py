@@ -70,7 +70,8 @@ def test_every_kind_gives_stacked_networks_in_the_precision_of_the_networks(name
     for dtype in (torch.float64, torch.float32):
         vertices = [cast(vertex, dtype) for vertex in VERTICES]
         few = vertices[: kind.networks_needed(3)]
-        ingredients = Material(TORUS, PROBLEM.cast(dtype), few, count=3)
+        plan = ChainPlan(epochs=1, points=3)
+        ingredients = Material(TORUS, PROBLEM.cast(dtype), few, count=3, plan=plan)
         members = made(name, ingredients)
         assert {tensor.dtype for tensor in members.values()} == {dtype}
         assert {len(tensor) for tensor in members.values()} == {1 if kind.one_network else 3}
