@@ -146,7 +146,7 @@ def keep_files(folder: Path, tables: Sequence[str], provenance: str) -> None:
 
 
 def keep_pictures(folder: Path, pictures: Sequence[str]) -> None:
-    """Write the pictures of a study with fewer colours.
+    """Write the pictures of a study with fewer colours, and remove those that it draws no longer.
 
     Parameters
     ----------
@@ -155,7 +155,10 @@ def keep_pictures(folder: Path, pictures: Sequence[str]) -> None:
     pictures : sequence of str
         ``<study>/figures/<case>/<figure>.png``.
     """
-    for picture in map(checked, pictures):
+    drawn = list(map(checked, pictures))
+    for earlier in (folder / "figures").glob("*/*.png"):
+        earlier.unlink()
+    for picture in drawn:
         case_folder = folder / "figures" / picture.parent.name
         case_folder.mkdir(parents=True, exist_ok=True)
         image = Image.open(picture).convert("RGB")

@@ -55,7 +55,11 @@ def test_pictures_keep_their_look_in_fewer_colours(tmp_path: Path):
     pixels = random.integers(0, 255, (40, 40, 3)).astype(np.uint8)
     Image.fromarray(pixels).save(picture)
     list_checksums(picture.with_name("figures.sha256"), [picture])
+    earlier = tmp_path / "kept" / "figures" / "mlp" / "drawn_no_longer.png"
+    earlier.parent.mkdir(parents=True)
+    earlier.touch()
     keep_pictures(tmp_path / "kept", [str(picture)])
+    assert not earlier.exists()
     small = Image.open(tmp_path / "kept" / "figures" / "mlp" / "claims.png")
     assert small.size == (40, 40)
     assert len(small.convert("RGB").getcolors(10**6)) <= 256
