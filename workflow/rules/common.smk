@@ -23,7 +23,11 @@ from symgeom.study.planning import split
 from symgeom.study.planning.checkpoints import checkpoints_of
 from symgeom.study.planning.code import code_digest
 from symgeom.study.planning.configuration import complete
-from symgeom.study.planning.ensembles import arms_of_neighbours
+from symgeom.study.planning.ensembles import (
+    arms_of_neighbours,
+    arms_with_ensembles,
+    pairs_of_ensembles,
+)
 from symgeom.study.planning.life import sign_of_life
 from symgeom.study.planning.options import (
     BUDGET,

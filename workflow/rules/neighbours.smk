@@ -1,14 +1,5 @@
 """Networks with nearly the same function: how well ensembles of them predict on test data, attacked and not."""
 
-from symgeom.study.planning.ensembles import arms_with_ensembles, pairs_of_ensembles
-
-
-def networks_of_arm(stage):
-    """List the stores of a stage that hold an arm's networks."""
-    return lambda wildcards: stores_with(
-        stage, itertools.product([wildcards.arm], split.seeds_of(config))
-    )
-
 
 use rule job_on_case as measure_neighbours with:
     input:

@@ -79,6 +79,13 @@ def minima_of_lender(wildcards):
     return stores("minima", [f"{lender}{wildcards.block}"]) if lender else []
 
 
+def networks_of_arm(stage):
+    """List the stores of a stage that hold an arm's networks."""
+    return lambda wildcards: stores_with(
+        stage, itertools.product([wildcards.arm], split.seeds_of(config))
+    )
+
+
 def networks_at_depths(wildcards):
     """List the stores that hold the networks of a case at several depths."""
     names = split.stores_of_minima({**config, "arms": TO_DEPTHS})
