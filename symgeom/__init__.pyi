@@ -107,6 +107,7 @@ from .dynamics.ledger import LedgerRecord as LedgerRecord
 from .dynamics.ledger import LedgerState as LedgerState
 from .dynamics.ledger import SplitState as SplitState
 from .dynamics.noise import Balance as Balance
+from .dynamics.noise import MatrixForce as MatrixForce
 from .dynamics.noise import Mixing as Mixing
 from .dynamics.noise import ChargeDrift as ChargeDrift
 from .dynamics.noise import ChargePath as ChargePath

@@ -15,6 +15,7 @@ from symgeom.dynamics.noise.equilibrium import (
 from symgeom.dynamics.noise.factors import weight_factors
 from symgeom.dynamics.noise.force import NoiseForce, gradient_variance, noise_force
 from symgeom.dynamics.noise.gauge import noise_gauge
+from symgeom.dynamics.noise.matrices import MatrixForce
 from symgeom.dynamics.noise.mixing import Mixing
 from symgeom.dynamics.noise.path import ChargePath, predicted_path
 from symgeom.dynamics.noise.recipe import SgdRecipe
@@ -25,6 +26,7 @@ __all__ = [
     "BrokenEquilibrium",
     "ChargeDrift",
     "ChargePath",
+    "MatrixForce",
     "Mixing",
     "NoiseEquilibrium",
     "NoiseForce",

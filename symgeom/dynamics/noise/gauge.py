@@ -61,6 +61,7 @@ def noise_gauge(spec: SymmetrySpec, problem: Problem, params: Parameters) -> Can
 
     Examples
     --------
+    >>> import torch
     >>> from torch import nn
     >>> from symgeom.symmetry.spec import Leg, UnitGroup
     >>> net = nn.Sequential(nn.Linear(1, 1, bias=False), nn.ReLU(), nn.Linear(1, 1, bias=False))
