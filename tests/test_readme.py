@@ -58,10 +58,13 @@ def test_the_verdicts_are_those_of_the_reference():
     supported = verdicts.pop(("claim", "supported"))
     undecided = verdicts.pop(("claim", "undecided"))
     checks = verdicts.pop(("check", "supported"))
+    contradicted = verdicts.pop(("claim", "contradicted"))
     assert not verdicts
+    words = ["no", "one", "two", "three", "four", "five", "six"]
     assert (
-        f"Of the {supported + undecided} claims of the default study {supported} are supported and "
-        f"{undecided} are undecided; {['no', 'one', 'two', 'three', 'four'][checks]} checks"
+        f"Of the {supported + undecided + contradicted} claims of the default study {supported} "
+        f"are supported, {undecided} are undecided and {words[contradicted]} is contradicted; "
+        f"{words[checks]} checks"
     ) in " ".join(README.split())
 
 

@@ -465,7 +465,8 @@ def test_estimates_are_those_of_the_committed_claims(judged):
     compared = before.keys() & judged.keys() - not_in_tables
     assert len(compared) == len(before) - len(not_in_tables)
     now = {name: judged[name].estimate for name in compared}
-    assert now == {name: pytest.approx(before[name], rel=1e-4) for name in compared}
+    # The committed tables have six digits; differences of ensembles are small.
+    assert now == {name: pytest.approx(before[name], rel=1e-4, abs=1e-6) for name in compared}
 
 
 ENSEMBLES = {

@@ -136,6 +136,8 @@ class EnsembleKind:
         Whether it is there for comparison only: no symmetry, and no path, keeps its functions.
     one_network : bool
         Whether all that comes of it is one network, at the inference cost of one.
+    of_training : bool
+        Whether its networks are those that one training visits, which a study does not keep.
     """
 
     name: str
@@ -145,6 +147,7 @@ class EnsembleKind:
     aligned: bool = False
     control: bool = False
     one_network: bool = False
+    of_training: bool = False
 
     def networks_needed(self, count: int) -> int:
         """Return how many networks an ensemble of ``count`` members needs.

@@ -12,4 +12,5 @@ REPLICAS = EnsembleKind(
     title="replicas of one seed",
     members=independent_members,
     networks=0,
+    of_training=True,
 )

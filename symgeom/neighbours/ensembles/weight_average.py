@@ -44,4 +44,5 @@ WEIGHT_AVERAGE = EnsembleKind(
     members=averaged_member,
     networks=0,
     one_network=True,
+    of_training=True,
 )
