@@ -67,6 +67,8 @@ def draw(results: Results) -> Picture:
         nothing = "No ensembles to show: no usable minimum has any. "
         return words(nothing + results.left_out())
     stage = results.stage("neighbours")
+    # Those of one minimum first, whatever the order in which the study names them.
+    stage = stage.isel(kind=np.argsort(stage["minima"].values > 1, kind="stable"))
     kinds = stage["kind"].values.tolist()[1:]
     height = 1.1 + 0.24 * len(kinds)
     figure, panels = sheet([list(PANELS)], width=PAGE, height=height, sharey=True)
@@ -202,8 +204,9 @@ def _frame(panel: Axes, name: str, stage: xr.Dataset, kinds: Sequence[str]) -> N
     panel.tick_params(axis="y", length=0)
     panel.set_xscale("asinh", linear_width=linear)
     low, high = panel.get_xlim()
-    ticks = [-linear * tick for tick in TICKS] + [0.0] + [linear * tick for tick in TICKS]
-    inside = [tick for tick in ticks if low <= tick <= high]
+    left = [-linear * tick for tick in TICKS if -linear * tick >= low]
+    right = [linear * tick for tick in TICKS if linear * tick <= high]
+    inside = [*left[-1:], 0.0, *right[-1:]]
     panel.set_xticks(inside, [minus(f"{tick:g}") for tick in inside], minor=False)
     panel.minorticks_off()
     panel.set_xlabel(label)
