@@ -11,7 +11,7 @@ from symgeom.ground.doors import check_attributes
 from symgeom.ground.types import Parameters
 from symgeom.landscape.chain import ChainPlan
 from symgeom.landscape.problem import Problem
-from symgeom.neighbours.action import mixable_groups
+from symgeom.neighbours.action import exact_batch_size, mixable_groups
 from symgeom.quotient.torus import Torus
 
 
@@ -92,8 +92,8 @@ class EnsembleMaterial:
         if not mixable:
             raise SymgeomError(
                 "Cannot choose the units that an orbit acts on: no unit group of "
-                f"{[group.name for group in self.torus.spec.groups]} lies between one linear layer "
-                "and others. Take an ensemble that needs no orbit."
+                f"{[group.name for group in self.torus.spec.groups]} lies between linear or "
+                "convolutional layers. Take an ensemble that needs no orbit."
             )
         return mixable[-1:]
 
@@ -103,12 +103,16 @@ class EnsembleMaterial:
         Returns
         -------
         int
-            What was asked for, or half as many as the smallest moved group has units.
+            What was asked for, or half as many as the smallest moved group has units, or of which
+            the layers above can tell the vectors apart.
         """
         if self.batch is not None:
             return self.batch
-        smallest = min(self.torus.spec[name].size for name in self.units())
-        return max(1, min(smallest // 2, len(self.problem.targets)))
+        most = []
+        for name in self.units():
+            exact = exact_batch_size(self.torus.spec, self.problem, self.network, name)
+            most += [exact, self.torus.spec[name].size]
+        return max(1, min(min(most) // 2, len(self.problem.targets)))
 
 
 Maker = Callable[[EnsembleMaterial, torch.Generator], dict[str, Tensor]]

@@ -338,6 +338,16 @@ def test_random_displacements_have_the_lengths_of_others_and_no_direction():
         assert float((unit * wanted / wanted.norm(dim=1, keepdim=True)).sum(1).mean().abs()) < 0.2
 
 
+def test_a_batch_is_small_enough_for_a_layer_that_reads_tokens():
+    """Three tokens of a sample are three vectors of length eight: at most two samples are exact."""
+    module = nn.Sequential(nn.Linear(5, 8), nn.Tanh(), nn.Linear(8, 3)).double()
+    tokens = INPUTS[:36].view(12, 3, 5)
+    problem = Problem(module, tokens, TARGETS[:12])
+    ingredients = Material(Torus(discover(module, tokens)), problem, [parameters(module)], count=2)
+    assert ingredients.samples() == 1
+    assert [move.exact for move in orbit_moves(ingredients, stream("members"))] == [True, True]
+
+
 def test_mistakes_are_named():
     with pytest.raises(SymgeomError, match=r"Unknown kind of ensemble 'orbits': choose one of"):
         made("orbits", material())
@@ -358,7 +368,9 @@ def test_mistakes_are_named():
     shallow = nn.Linear(5, 3).double()
     problem = Problem(shallow, INPUTS, TARGETS)
     nothing = Material(Torus(discover(shallow, INPUTS)), problem, [parameters(shallow)])
-    with pytest.raises(SymgeomError, match="no unit group of .* lies between one linear layer"):
+    with pytest.raises(
+        SymgeomError, match="no unit group of .* lies between linear or convolutional layers"
+    ):
         made("orbit", nothing)
     with pytest.raises(SymgeomError, match="Cannot make an ensemble of no network"):
         material(0)
