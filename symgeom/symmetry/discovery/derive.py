@@ -19,8 +19,12 @@ a spec holds one or the other (``within_heads``).
 Not reported, though they are symmetries: matrices within heads whose queries, keys and values are
 cut from one tensor by an axis of their own (``reshape(..., 3, heads, width)``) or rotated by
 position, rotations of a residual stream without normalisation of single coordinates, signs of a
-batch norm's weight (its input and weight flipped together), exchanges of whole groups of a grouped
-convolution, and the redundancies of the data or of particular weights (dead units, twin units).
+batch norm's weight (its input and weight flipped together), of a factor of a product or a gate, and
+of what an even function reads, exchanges of whole groups of a grouped convolution, scales and
+exchanges of the filters that read one channel of a depthwise convolution, units that are read in
+another order than they are made (channel shuffles), shifts of a bias that a later bias takes back,
+and the redundancies of the data or of particular weights (dead units, twin units).
+:func:`~symgeom.symmetry.completeness.missing_symmetries` finds what is left out at small widths.
 
 References
 ----------
