@@ -33,6 +33,8 @@ NUMBERS = (
     "density of ln",
     "temperature / critical temperature",
     "fraction of runs",
+    "position on the geodesic, t",
+    "trace / smallest of the orbit",
     "growth / that without noise",
     "half the trace of the Hessian",
     "length / length",
