@@ -110,4 +110,5 @@ def test_an_experiment_draws_the_same_numbers_again(name):
     second, _ = experiment_named(name)(3, 2, **data)
     assert list(first) == list(second)
     for array, again in zip(first.values(), second.values(), strict=True):
-        np.testing.assert_array_equal(array.values, again.values)
+        # The last bit of a product of matrices depends on where they lie in memory.
+        np.testing.assert_allclose(array.values, again.values, rtol=1e-13, atol=1e-13)

@@ -34,6 +34,7 @@ NUMBERS = (
     "temperature / critical temperature",
     "fraction of runs",
     "position on the geodesic, t",
+    "scale of the group elements",
     "trace / smallest of the orbit",
     "growth / that without noise",
     "half the trace of the Hessian",
