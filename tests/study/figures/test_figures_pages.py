@@ -34,6 +34,8 @@ NUMBERS = (
     "temperature / critical temperature",
     "fraction of runs",
     "position on the geodesic, t",
+    "first weight, w₁",
+    "second weight, w₂",
     "scale of the group elements",
     "trace / smallest of the orbit",
     "growth / that without noise",
