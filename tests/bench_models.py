@@ -268,10 +268,10 @@ def outcome(name: str) -> Outcome:
     """Discover and certify one network."""
     torch.manual_seed(0)
     build = of_transformers if name in TRANSFORMERS else of_timm
-    network, inputs = build(name)
-    network = ordinary(network)
     start = time.perf_counter()
     try:
+        network, inputs = build(name)
+        network = ordinary(network)
         spec = discover(network, inputs)
         proof = certify(
             spec,
