@@ -71,7 +71,7 @@ TRANSFORMERS: dict[str, tuple[str, dict[str, object], str]] = {
     "Mistral": ("ForCausalLM", GROUPED, "tokens"),
     "Mixtral": (
         "ForCausalLM",
-        {**GROUPED, "num_local_experts": 3, "num_experts_per_tok": 3},
+        {**GROUPED, "num_local_experts": 3, "experts_implementation": "eager"},
         "tokens",
     ),
     "Qwen2": ("ForCausalLM", GROUPED, "tokens"),
