@@ -35,6 +35,7 @@ from symgeom.ground.doors import check_attributes, comes_from_outside, door, doo
 from symgeom.ground.modules import call_module, copied, in_mode
 from symgeom.ground.own_code import told
 from symgeom.ground.types import Parameters
+from symgeom.ground.wrappers import unwrapped
 from symgeom.landscape.batchnorm import BatchMode, check_policy
 from symgeom.landscape.problem.fit import check_fit
 from symgeom.landscape.problem.losses import (
@@ -64,7 +65,8 @@ class Problem:
         The architecture; its own weights are not used, but which of them are frozen counts. If any
         of it is in training mode, it is copied and put in evaluation mode.
     inputs : Tensor, shape (sample, ...)
-        In the precision of the parameters.
+        In the precision of the parameters. It is one tensor: a network that takes several is put
+        into a module that takes one and cuts it.
     targets : Tensor, shape (sample,)
         Classes as int64 (or whatever ``sample_loss`` takes; the error is defined for classes only).
     sample_loss : callable
@@ -96,6 +98,7 @@ class Problem:
 
     def __post_init__(self) -> None:
         check_attributes(self)
+        object.__setattr__(self, "module", unwrapped(self.module))
         policy = check_policy(self.module, self.batch_norm, self.training_inputs)
         object.__setattr__(self, "batch_norm", policy)
         if policy == "recompute":
