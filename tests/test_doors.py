@@ -497,21 +497,20 @@ def test_a_loss_that_is_no_loss_per_sample_is_refused():
         PROBLEM.batch_loss(A, INPUTS, TARGETS.double())
 
 
-def test_an_error_is_of_samples_that_have_one_class():
-    tokens = torch.randint(3, (4, 5))
-    network = nn.Sequential(nn.Embedding(3, 4), nn.Linear(4, 3))
+def test_an_error_is_of_answers_that_are_right_or_wrong():
+    pairs = torch.randint(3, (4, 5))
+    network = nn.Sequential(nn.Embedding(3, 4), nn.Flatten(), nn.Linear(20, 2))
 
-    def of_sequences(outputs: Tensor, targets: Tensor) -> Tensor:
-        losses = nn.functional.cross_entropy(outputs.mT, targets, reduction="none")
-        return losses.mean(1)
+    def of_pairs(outputs: Tensor, targets: Tensor) -> Tensor:
+        return outputs.square().sum(1) * targets.sum(1)
 
-    with pytest.raises(SymgeomError, match=r"one per sample. Give a sample_loss of your own"):
-        symgeom.Problem(network, tokens, tokens)
-    problem = symgeom.Problem(network, tokens, tokens, of_sequences)
+    with pytest.raises(SymgeomError, match=r"a sample has targets of shape \(5,\), and outputs at"):
+        symgeom.Problem(network, pairs, pairs)
+    problem = symgeom.Problem(network, pairs, pairs, of_pairs)
     params = symgeom.parameters(network)
     assert problem.loss(params).isfinite()
     for compute in (problem.error, problem.loss_and_error):
         with pytest.raises(
-            SymgeomError, match=r"the targets have shape \(4, 5\), and a sample has"
+            SymgeomError, match=r"of shape \(4, 5\), and in the task 'other' .* no answer is right"
         ):
             compute(params)
