@@ -30,37 +30,6 @@ def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
     return nn.functional.cross_entropy(outputs, targets, reduction="none")
 
 
-def check_classes(targets: Tensor) -> None:
-    """Raise unless targets are classes, one per sample.
-
-    Parameters
-    ----------
-    targets : Tensor
-        What they are compared with.
-
-    Raises
-    ------
-    SymgeomError
-        If they have another shape or type; the message says what makes them classes.
-
-    Examples
-    --------
-    >>> check_classes(torch.tensor([0, 2, 1]))
-    """
-    if targets.ndim == 1 and targets.dtype == torch.int64:
-        return
-    way = "targets.long(), or "
-    if targets.ndim == 2 and targets.dtype != torch.int64:
-        way = "targets.argmax(1), if they are one-hot, or "
-    elif targets.ndim != 1:
-        way = ""
-    raise SymgeomError(
-        f"Cannot use targets of shape {tuple(targets.shape)} and type {targets.dtype} for the "
-        f"cross entropy: classes are whole numbers (int64), one per sample. Give {way}a "
-        "sample_loss of your own."
-    )
-
-
 def at_least_single(outputs: Tensor) -> Tensor:
     """Return logits in single precision if theirs is lower.
 

@@ -37,14 +37,9 @@ from symgeom.ground.own_code import told
 from symgeom.ground.types import Parameters
 from symgeom.ground.wrappers import unwrapped
 from symgeom.landscape.batchnorm import BatchMode, check_policy
-from symgeom.landscape.problem.fit import check_fit
-from symgeom.landscape.problem.losses import (
-    at_least_single,
-    check_classes,
-    check_precision,
-    cross_entropy,
-    misclassified,
-)
+from symgeom.landscape.problem.fit import first_outputs
+from symgeom.landscape.problem.losses import at_least_single, check_precision, cross_entropy
+from symgeom.landscape.problem.tasks import LOSSES, TASKS, Task, choose_task
 
 GRADIENT_BYTES = 2**26
 """Memory (bytes) that one chunk of per-sample gradients of one network may take."""
@@ -68,9 +63,10 @@ class Problem:
         In the precision of the parameters. It is one tensor: a network that takes several is put
         into a module that takes one and cuts it.
     targets : Tensor, shape (sample,)
-        Classes as int64 (or whatever ``sample_loss`` takes; the error is defined for classes only).
+        Classes as int64, or what the ``task`` says, or whatever ``sample_loss`` takes.
     sample_loss : callable
-        ``(outputs, targets) -> losses`` of shape ``(sample,)``, without reduction.
+        ``(outputs, targets) -> losses`` of shape ``(sample,)``, without reduction; that of the task
+        by default.
     chunk : int
         Samples per forward pass.
     batch_norm : None or {"carried", "recompute"}
@@ -79,6 +75,14 @@ class Problem:
     training_inputs : Tensor, shape (sample, ...), optional
         What :func:`~symgeom.landscape.batchnorm.recompute_statistics` measures on, in chunks of at
         most ``chunk``.
+    task : {"classes", "pixels", "tokens", "binary", "regression", "other"}
+        What the outputs answer, which gives the loss and says when an answer is wrong: one class
+        per sample; one class per position, whose outputs are along the first axis behind the
+        samples (pixels) or along the last (tokens), where the class -100 does not count; one logit
+        for each target of 0 or 1 (two classes, several labels); real numbers (mean squared error);
+        or what only the loss knows. Loss and error are means over the answers of a sample, and then
+        over samples; real numbers and other tasks have no error. By default the one of the first
+        three that outputs and targets fit, or other, if there is a ``sample_loss`` and none fits.
 
     Examples
     --------
@@ -94,6 +98,7 @@ class Problem:
     chunk: int = 2048
     batch_norm: str | None = None
     training_inputs: Tensor | None = None
+    task: str | None = None
     _batch_mode: BatchMode | None = field(init=False, default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -107,10 +112,8 @@ class Problem:
             evaluated = in_mode(copied(self.module), training=False)
             object.__setattr__(self, "module", evaluated)
         check_range(self.chunk, "the number of samples in a chunk", least=1)
-        if comes_from_outside():
-            check_fit(self.module, self.inputs, self.targets)
-        if comes_from_outside() and self.sample_loss is cross_entropy:
-            check_classes(self.targets)
+        if self.task is None or comes_from_outside():
+            self._settle_task()
 
     @cached_property
     def architecture(self) -> Architecture:
@@ -154,8 +157,8 @@ class Problem:
 
         Returns
         -------
-        Tensor, shape (sample, class)
-            Logits.
+        Tensor, shape (sample, ...)
+            Logits of classes: ``(sample, class)``.
         """
         self.architecture.check(params)
         check_precision(params, self.inputs)
@@ -190,7 +193,7 @@ class Problem:
 
     @door
     def error(self, params: Parameters) -> Tensor:
-        """Return the fraction of misclassified samples.
+        """Return the fraction of misclassified samples, or of wrong answers.
 
         Parameters
         ----------
@@ -200,9 +203,9 @@ class Problem:
         Returns
         -------
         Tensor, shape ()
-            In float64, a multiple of one over the number of samples.
+            In float64; of classes a multiple of one over the number of samples.
         """
-        return self._error(self.outputs(params))
+        return self.error_of(self.outputs(params))
 
     @door
     def loss_and_error(self, params: Parameters) -> tuple[Tensor, Tensor]:
@@ -220,7 +223,7 @@ class Problem:
         """
         outputs = self.outputs(params)
         loss = self._losses(outputs, self.targets).mean()
-        return loss, self._error(outputs)
+        return loss, self.error_of(outputs)
 
     @door
     def gradient(self, params: Parameters, *, index: Tensor | None = None) -> dict[str, Tensor]:
@@ -436,14 +439,35 @@ class Problem:
         )
         return moved
 
-    def _error(self, outputs: Tensor) -> Tensor:
-        """Return the fraction of wrong samples, or raise if samples are not right or wrong."""
-        if self.targets.ndim != 1:
+    def error_of(self, outputs: Tensor) -> Tensor:
+        """Return the fraction of wrong answers in outputs on the data."""
+        return self.wrong(outputs, self.targets).mean()
+
+    def wrong(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the share of wrong answers of each sample, or raise if no answer is wrong."""
+        task = self._task
+        if task.wrong is None:
+            kind = "real numbers" if targets.is_floating_point() else f"of {targets.dtype}"
             raise SymgeomError(
-                f"Cannot count misclassified samples: the targets have shape "
-                f"{tuple(self.targets.shape)}, and a sample has one class. Use the loss."
+                f"Cannot count misclassified samples: the targets are {kind} of shape "
+                f"{tuple(targets.shape)}, and in the task '{task.name}' ({task.title}) no answer "
+                "is right or wrong. Use the loss (values='loss' of a profile), or choose the task "
+                "(task='binary' for logits of 0 and 1)."
             )
-        return misclassified(outputs, self.targets)
+        return task.wrong(outputs, targets)
+
+    @property
+    def _task(self) -> Task:
+        return TASKS[str(self.task)]
+
+    def _settle_task(self) -> None:
+        """Find out what the outputs answer, and take the loss that belongs to it."""
+        outputs = first_outputs(self.module, self.inputs, self.targets)
+        has_own_loss = self.sample_loss not in LOSSES
+        task = choose_task(self.task, outputs, self.targets, has_own_loss=has_own_loss)
+        object.__setattr__(self, "task", task.name)
+        if task.losses is not None and not has_own_loss:
+            object.__setattr__(self, "sample_loss", task.losses)
 
     def _losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the loss of each sample, or raise if the loss gives something else."""
