@@ -33,13 +33,17 @@ from symgeom.ground.architecture import Architecture
 from symgeom.ground.checks import SymgeomError, check_index, check_range
 from symgeom.ground.doors import check_attributes, comes_from_outside, door, door_with
 from symgeom.ground.modules import call_module, copied, in_mode
-from symgeom.ground.own_code import told
 from symgeom.ground.types import Parameters
 from symgeom.ground.wrappers import unwrapped
 from symgeom.landscape.batchnorm import BatchMode, check_policy
 from symgeom.landscape.problem.fit import first_outputs
-from symgeom.landscape.problem.losses import at_least_single, check_precision, cross_entropy
-from symgeom.landscape.problem.tasks import LOSSES, TASKS, Task, choose_task
+from symgeom.landscape.problem.losses import (
+    at_least_single,
+    check_precision,
+    cross_entropy,
+    losses_of_samples,
+)
+from symgeom.landscape.problem.tasks import LOSSES, TASKS, choose_task, wrong_answers
 
 GRADIENT_BYTES = 2**26
 """Memory (bytes) that one chunk of per-sample gradients of one network may take."""
@@ -445,20 +449,7 @@ class Problem:
 
     def wrong(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the share of wrong answers of each sample, or raise if no answer is wrong."""
-        task = self._task
-        if task.wrong is None:
-            kind = "real numbers" if targets.is_floating_point() else f"of {targets.dtype}"
-            raise SymgeomError(
-                f"Cannot count misclassified samples: the targets are {kind} of shape "
-                f"{tuple(targets.shape)}, and in the task '{task.name}' ({task.title}) no answer "
-                "is right or wrong. Use the loss (values='loss' of a profile), or choose the task "
-                "(task='binary' for logits of 0 and 1)."
-            )
-        return task.wrong(outputs, targets)
-
-    @property
-    def _task(self) -> Task:
-        return TASKS[str(self.task)]
+        return wrong_answers(TASKS[str(self.task)], outputs, targets)
 
     def _settle_task(self) -> None:
         """Find out what the outputs answer, and take the loss that belongs to it."""
@@ -471,22 +462,7 @@ class Problem:
 
     def _losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the loss of each sample, or raise if the loss gives something else."""
-        try:
-            losses = self.sample_loss(outputs, targets)
-        except Exception as error:  # the user's own code may run here
-            raise SymgeomError(
-                f"Cannot compute the losses of outputs of shape {tuple(outputs.shape)} and targets "
-                f"of shape {tuple(targets.shape)} and type {targets.dtype}: {told(error)}. Give "
-                "targets that the loss takes, or another sample_loss."
-            ) from error
-        if losses.shape != targets.shape[:1]:
-            raise SymgeomError(
-                f"Cannot use the loss: of {len(targets)} samples it gives a tensor of shape "
-                f"{tuple(losses.shape)}. The loss of a mini-batch is taken to be a mean over "
-                "samples: give a sample_loss that returns one number per sample, without "
-                "reduction. Symmetries and charges need no loss."
-            )
-        return losses
+        return losses_of_samples(self.sample_loss, outputs, targets)
 
     def _with_statistics(self, params: Parameters) -> dict[str, Tensor]:
         """Return a network with the statistics that its batch norms use."""

@@ -7,7 +7,7 @@ be. To add a task, write its file and name it in
 :mod:`~symgeom.landscape.problem.tasks.catalogue`.
 """
 
-from symgeom.landscape.problem.tasks.catalogue import LOSSES, TASKS, choose_task
+from symgeom.landscape.problem.tasks.catalogue import LOSSES, TASKS, choose_task, wrong_answers
 from symgeom.landscape.problem.tasks.task import Task
 
-__all__ = ["LOSSES", "TASKS", "Task", "choose_task"]
+__all__ = ["LOSSES", "TASKS", "Task", "choose_task", "wrong_answers"]

@@ -91,3 +91,39 @@ def _check(task: Task, outputs: Tensor, targets: Tensor) -> None:
         f"targets of shape {tuple(targets.shape)} and type {targets.dtype} in the task "
         f"'{task.name}' ({task.title}): {fault}. Other tasks are {', '.join(others)}."
     )
+
+
+def wrong_answers(task: Task, outputs: Tensor, targets: Tensor) -> Tensor:
+    """Return the share of wrong answers of each sample, or raise if no answer is wrong.
+
+    Parameters
+    ----------
+    task : Task
+        What the outputs answer.
+    outputs, targets : Tensor, shapes (sample, ...)
+        Answers, and what is right.
+
+    Returns
+    -------
+    Tensor, shape (sample,)
+        In float64.
+
+    Raises
+    ------
+    SymgeomError
+        If the task has no wrong answers.
+
+    Examples
+    --------
+    >>> wrong_answers(CLASSES, torch.eye(2), torch.tensor([0, 0]))
+    tensor([0., 1.], dtype=torch.float64)
+    """
+    if task.wrong is None:
+        kind = "real numbers" if targets.is_floating_point() else f"of {targets.dtype}"
+        raise SymgeomError(
+            f"Cannot count misclassified samples: the targets are {kind} of shape "
+            f"{tuple(targets.shape)}, and in the task '{task.name}' ({task.title}) no answer "
+            "is right or wrong. Use the loss (values='loss' of a profile), or choose the task "
+            "(task='binary' for logits of 0 and 1)."
+        )
+    return task.wrong(outputs, targets)
