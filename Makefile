@@ -3,6 +3,7 @@
 # make docs    pages of the library, in docs/         make keys    write the reference of keys into config/README.md
 # make bench   speed and memory, as ratios            make clean   remove the environment and caches (not the results)
 # make test-quick   the tests that take seconds: no workflow, no browser
+# make models   networks of Hugging Face and timm, from end to end: a table
 # make test-slurm   run parts of a study through a Slurm that is installed on this machine for it (as root, on Debian)
 
 PYTHON ?= python3.11
@@ -11,7 +12,7 @@ CORES ?= all
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser)
 export OMP_NUM_THREADS := 1
 
-.PHONY: env study test test-quick test-slurm lint docs keys bench clean
+.PHONY: env study test test-quick test-slurm lint docs keys bench models clean
 
 env: .venv/installed
 
@@ -69,6 +70,13 @@ bench: env
 	$(BIN)/python tests/bench_study.py
 	$(BIN)/python tests/bench_plan.py
 	$(BIN)/python tests/bench_size.py
+
+.venv/models: tests/models_requirements.txt .venv/installed
+	$(BIN)/pip install --quiet --quiet --disable-pip-version-check --no-deps --upgrade --target $@ --requirement $<
+	@touch $@
+
+models: env .venv/models
+	PYTHONPATH=$(CURDIR)/.venv/models HF_HUB_OFFLINE=1 $(BIN)/python tests/bench_models.py
 
 clean:
 	rm -rf .venv docs .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache *.egg-info

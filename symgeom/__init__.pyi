@@ -1,6 +1,8 @@
 # The public names of symgeom, and the module that defines each; they are loaded on first use.
 
 # networks as data
+from .ground.calling import Inputs as Inputs
+from .ground.calling import NetworkCall as NetworkCall
 from .ground.checks import SymgeomError as SymgeomError
 from .ground.types import Parameters as Parameters
 from .ground.types import parameters as parameters

@@ -381,7 +381,9 @@ CALLS = {
     "Torus.group_distances": call(TORUS.group_distances, first=FLAT_A, second=FLAT_B),
     "Torus.geodesic": call(TORUS.geodesic, first=FLAT_A, second=FLAT_B, t=0.5),
     "Torus.random_point": call(TORUS.random_point, "generator", like=A),
-    "Problem": call(symgeom.Problem, module=MODULE, inputs=INPUTS, targets=TARGETS, chunk=8),
+    "Problem": call(
+        symgeom.Problem, module=MODULE, inputs=INPUTS, targets=TARGETS, chunk=8, task="classes"
+    ),
     "Problem.outputs": call(PROBLEM.outputs, params=A, index=torch.tensor([0, 3])),
     "Problem.loss": call(PROBLEM.loss, params=A, index=torch.tensor([0, 3])),
     "Problem.error": call(PROBLEM.error, params=A),

@@ -149,6 +149,40 @@ def test_a_wrong_argument_is_refused_in_a_sentence_and_changes_nothing(name: str
             assert same, f"{thing} was changed"
 
 
+def with_fault(network: dict[str, Tensor], fault: str) -> dict[str, Tensor]:
+    """Return a network one of whose tensors is missing, misspelt or of another shape."""
+    faulty = dict(network)
+    tensor = faulty.pop("2.weight")
+    if fault == "misspelt":
+        faulty["2.weigth"] = tensor
+    if fault == "wider":
+        faulty["2.weight"] = torch.cat([tensor, tensor], -1)
+    return faulty
+
+
+ANY_TENSORS = {"binarise"}
+ZERO_IF_MISSING = {("angular_momentum", "velocity")}
+
+
+def faulty_networks() -> Iterator[tuple[str, str, str]]:
+    """Yield calls that take a network, the argument, and what is wrong with it."""
+    for name, argument in SPOILT:
+        network = CALLS[name].keywords()[argument]
+        if not isinstance(network, dict) or "2.weight" not in network or name in ANY_TENSORS:
+            continue
+        for fault in ("missing", "misspelt", "wider"):
+            if fault != "missing" or (name, argument) not in ZERO_IF_MISSING:
+                yield name, argument, fault
+
+
+@pytest.mark.parametrize(("name", "argument", "fault"), list(faulty_networks()))
+def test_a_network_of_other_names_or_shapes_is_refused(name: str, argument: str, fault: str):
+    keywords = CALLS[name].keywords()
+    keywords[argument] = with_fault(keywords[argument], fault)
+    with pytest.raises(SymgeomError, match=r"2\.weig"):
+        CALLS[name].function(**keywords)
+
+
 def test_every_public_function_is_called_here():
     functions = {name for name in symgeom.__all__ if inspect.isfunction(getattr(symgeom, name))}
     elsewhere = {"draw_figure", "open_study"}  # they read files
@@ -497,21 +531,20 @@ def test_a_loss_that_is_no_loss_per_sample_is_refused():
         PROBLEM.batch_loss(A, INPUTS, TARGETS.double())
 
 
-def test_an_error_is_of_samples_that_have_one_class():
-    tokens = torch.randint(3, (4, 5))
-    network = nn.Sequential(nn.Embedding(3, 4), nn.Linear(4, 3))
+def test_an_error_is_of_answers_that_are_right_or_wrong():
+    pairs = torch.randint(3, (4, 5))
+    network = nn.Sequential(nn.Embedding(3, 4), nn.Flatten(), nn.Linear(20, 2))
 
-    def of_sequences(outputs: Tensor, targets: Tensor) -> Tensor:
-        losses = nn.functional.cross_entropy(outputs.mT, targets, reduction="none")
-        return losses.mean(1)
+    def of_pairs(outputs: Tensor, targets: Tensor) -> Tensor:
+        return outputs.square().sum(1) * targets.sum(1)
 
-    with pytest.raises(SymgeomError, match=r"one per sample. Give a sample_loss of your own"):
-        symgeom.Problem(network, tokens, tokens)
-    problem = symgeom.Problem(network, tokens, tokens, of_sequences)
+    with pytest.raises(SymgeomError, match=r"a sample has targets of shape \(5,\), and outputs at"):
+        symgeom.Problem(network, pairs, pairs)
+    problem = symgeom.Problem(network, pairs, pairs, of_pairs)
     params = symgeom.parameters(network)
     assert problem.loss(params).isfinite()
     for compute in (problem.error, problem.loss_and_error):
         with pytest.raises(
-            SymgeomError, match=r"the targets have shape \(4, 5\), and a sample has"
+            SymgeomError, match=r"of shape \(4, 5\), and in the task 'other' .* no answer is right"
         ):
             compute(params)

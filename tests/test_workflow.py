@@ -351,6 +351,7 @@ def test_a_new_arm_runs_its_own_jobs_and_what_gathers(study, tmp_path):
         "measure_equilibria",
         "measure_orbits",
         "walk_valleys",
+        "chart_valleys",
         "evaluate_claims",
         "write_report",
     ]
@@ -434,7 +435,7 @@ def test_networks_without_rescalings_are_aligned_and_have_matrices_of_charges_or
     """
     clone = copy_repository(tmp_path / "clone", config=SMALL)
     roles = "{flat: sgd, reference: sgd, sharp: adam, adaptive: adam}"
-    arms = f"arms: {{rsgd: null, wild: null}}\nclaims: {{roles: {roles}}}\n"
+    arms = f"arms: {{rsgd: null, wild: null}}\nclaims: {{roles: {roles}}}\nneighbours: null\n"
     found = {}
     for activation, method in (("tanh", "activations"), ("identity", "iterated")):
         network = f"{{tiny: {{network: {{options: {{activation: {activation}}}}}}}}}"

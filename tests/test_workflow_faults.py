@@ -141,6 +141,7 @@ ellipse: null
 two_layer: null
 noise_models: null
 training: {go_on_without_usable: GO_ON}
+neighbours: {beside: [], kinds: [orbit, perturbation]}
 """
 """One seed of two arms: weights of one become huge, those of the other infinite."""
 

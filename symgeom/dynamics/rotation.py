@@ -35,6 +35,8 @@ from collections.abc import Collection
 import torch
 from torch import Tensor
 
+from symgeom.ground.architecture import difference_of, shapes_of
+from symgeom.ground.checks import SymgeomError
 from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters, cast
 from symgeom.symmetry.spec import SymmetrySpec, UnitGroup, check_spec, take
@@ -71,7 +73,8 @@ def angular_momentum(
     Raises
     ------
     SymgeomError
-        If the spec does not fit the network, or has no such group.
+        If the spec does not fit the network, or has no such group, or the velocity has tensors that
+        the network has not.
 
     Examples
     --------
@@ -85,6 +88,12 @@ def angular_momentum(
             [-2.5000,  0.0000]], dtype=torch.float64)
     """
     check_spec(spec, params)
+    difference = difference_of(velocity, shapes_of(params), optional=params.keys())
+    if difference:
+        raise SymgeomError(
+            f"Cannot turn a network with a velocity of another one: {difference}. Give a velocity "
+            "that names its tensors as the network does."
+        )
     theta = cast(params, torch.float64)
     moving = cast(velocity, torch.float64)
     momenta = {}

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from torch import Tensor, nn
 
 from symgeom.ground.checks import SHOWN, SymgeomError
+from symgeom.ground.wrappers import unwrapped
 
 
 def check_same_tensors(
@@ -151,7 +152,7 @@ class Architecture:
         Parameters
         ----------
         module : nn.Module
-            Any network.
+            Any network; of one that wraps another, the one inside.
 
         Returns
         -------
@@ -164,6 +165,7 @@ class Architecture:
         >>> Architecture.of(nn.Linear(3, 2, bias=False)).shapes
         {'weight': (2, 3)}
         """
+        module = unwrapped(module)
         first_names = dict(module.named_parameters()) | dict(module.named_buffers())
         saved = module.state_dict()
         parameters = dict(module.named_parameters(remove_duplicate=False))

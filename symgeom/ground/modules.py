@@ -8,12 +8,14 @@ from typing import NoReturn
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from symgeom.ground.calling import Inputs, NetworkCall
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.own_code import first_line, told
 from symgeom.ground.types import Parameters
+from symgeom.ground.wrappers import unwrapped
 
 
-def run(module: nn.Module, params: Parameters, inputs: Tensor) -> Tensor:
+def run(module: nn.Module, params: Parameters, inputs: Inputs) -> Tensor:
     """Call a module with some tensors in the place of its own, and leave it as it was.
 
     It is :func:`torch.func.functional_call`, which leaves a layer that has two names in its network
@@ -25,8 +27,8 @@ def run(module: nn.Module, params: Parameters, inputs: Tensor) -> Tensor:
         The network.
     params : Parameters
         Its tensors by their first names; those that are left out are the module's own.
-    inputs : Tensor, shape (sample, ...)
-        A batch.
+    inputs : Tensor, tuple, mapping or NetworkCall
+        A batch, or several arguments.
 
     Returns
     -------
@@ -45,8 +47,12 @@ def run(module: nn.Module, params: Parameters, inputs: Tensor) -> Tensor:
     >>> run(nn.Sequential(layer, layer), {"0.weight": torch.full((1, 1), 3.0)}, torch.ones(1, 1))
     tensor([[9.]])
     """
-    tensors = _under_all_names(module, params)
-    return functional_call(module, tensors, (inputs,), tie_weights=False)
+    network = unwrapped(module)
+    tensors = _under_all_names(network, params)
+    if isinstance(inputs, Tensor):
+        return functional_call(network, tensors, (inputs,), tie_weights=False)
+    call = NetworkCall.of(inputs)
+    return functional_call(network, tensors, call.positional, call.keywords, tie_weights=False)
 
 
 def _under_all_names(module: nn.Module, params: Parameters) -> dict[str, Tensor]:
@@ -83,7 +89,7 @@ def _check_given_once(
             )
 
 
-def call_module(module: nn.Module, params: Parameters, inputs: Tensor) -> Tensor:
+def call_module(module: nn.Module, params: Parameters, inputs: Inputs) -> Tensor:
     """Return what a network makes of inputs with some tensors in the place of its own.
 
     Parameters
@@ -92,8 +98,8 @@ def call_module(module: nn.Module, params: Parameters, inputs: Tensor) -> Tensor
         The network; what it raises is the cause of the error that is raised here.
     params : Parameters
         Its tensors.
-    inputs : Tensor, shape (sample, ...)
-        A batch.
+    inputs : Tensor, tuple, mapping or NetworkCall
+        A batch, or several arguments.
 
     Returns
     -------
@@ -123,6 +129,8 @@ def call_module(module: nn.Module, params: Parameters, inputs: Tensor) -> Tensor
 def copied(module: nn.Module, shared: Iterable[Tensor] = ()) -> nn.Module:
     """Copy a module, also one that holds tensors it has computed (old weight normalisation).
 
+    What wraps the network is left out.
+
     Parameters
     ----------
     module : nn.Module
@@ -142,12 +150,13 @@ def copied(module: nn.Module, shared: Iterable[Tensor] = ()) -> nn.Module:
     >>> copied(network).computed.requires_grad
     False
     """
+    network = unwrapped(module)
     copies = {id(tensor): tensor for tensor in shared}
-    for layer in module.modules():
+    for layer in network.modules():
         for value in vars(layer).values():
             if isinstance(value, Tensor) and not value.is_leaf:
                 copies[id(value)] = value.detach().clone()
-    return deepcopy(module, copies)
+    return deepcopy(network, copies)
 
 
 def in_mode(module: nn.Module, *, training: bool) -> nn.Module:
@@ -174,14 +183,14 @@ def in_mode(module: nn.Module, *, training: bool) -> nn.Module:
     return module
 
 
-def refuse(module: nn.Module, inputs: Tensor, error: Exception) -> NoReturn:
+def refuse(module: nn.Module, inputs: Inputs, error: Exception) -> NoReturn:
     """Say that a network has failed.
 
     Parameters
     ----------
     module : nn.Module
         The network.
-    inputs : Tensor
+    inputs : Tensor, tuple, mapping or NetworkCall
         What it was given.
     error : Exception
         What it raised.
@@ -192,9 +201,10 @@ def refuse(module: nn.Module, inputs: Tensor, error: Exception) -> NoReturn:
         Always; the error is its cause.
     """
     raise SymgeomError(
-        f"Cannot run the network ({type(module).__name__}) on inputs of shape "
-        f"{tuple(inputs.shape)} and type {inputs.dtype}: {fault(module, error)}. "
-        "Give a batch of inputs (sample, ...) as it takes them, or correct the module."
+        f"Cannot run the network ({type(module).__name__}) on "
+        f"{NetworkCall.of(inputs).described()}: {fault(module, error)}. "
+        "Give a batch of inputs (sample, ...) as it takes them, several of them in a tuple, or by "
+        "keyword in a mapping; or correct the module."
     ) from error
 
 

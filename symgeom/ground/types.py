@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from symgeom.ground.doors import door
+from symgeom.ground.wrappers import unwrapped
 
 Parameters = Mapping[str, Tensor]
 
@@ -26,8 +27,9 @@ def parameters(module: nn.Module) -> dict[str, Tensor]:
     Returns
     -------
     dict of str to Tensor
-        Names as in ``module.named_parameters()`` and ``module.named_buffers()``; the module is left
-        as it is.
+        Names as in ``module.named_parameters()`` and ``module.named_buffers()``, those of the
+        network inside for a module that wraps one (``DataParallel``, ``torch.compile``); the module
+        is left as it is.
 
     Examples
     --------
@@ -35,7 +37,8 @@ def parameters(module: nn.Module) -> dict[str, Tensor]:
     >>> sorted(parameters(nn.Linear(3, 2)))
     ['bias', 'weight']
     """
-    tensors = dict(module.named_parameters()) | dict(module.named_buffers())
+    network = unwrapped(module)
+    tensors = dict(network.named_parameters()) | dict(network.named_buffers())
     return {name: tensor.detach().clone() for name, tensor in tensors.items()}
 
 

@@ -26,10 +26,12 @@ import torch
 from torch import Tensor, nn
 
 from symgeom.ground.architecture import Architecture
+from symgeom.ground.calling import Inputs
 from symgeom.ground.checks import SymgeomError, check_finite
 from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters, cast
-from symgeom.symmetry.evaluation import TOLERANCE, Evaluation, is_ordinary
+from symgeom.ground.wrappers import unwrapped
+from symgeom.symmetry.evaluation import TOLERANCE, Evaluation, is_ordinary, precision_of_test
 from symgeom.symmetry.group import GroupElement, act, random_element, restricted
 from symgeom.symmetry.spec import SymmetrySpec, UnitGroup, check_spec
 from symgeom.symmetry.visibility import (
@@ -68,7 +70,7 @@ class Certificate:
         Largest change of an output, relative to its size, under random elements of the exact groups
         (in units of the rounding that is usual, where a network amplifies it).
     tolerance : float
-        What rounding explains, in the precision of the weights.
+        What rounding explains, in the precision of the test.
     head_unchanged : bool
         Whether the head's scale left every predicted class as it was (also true if there is no
         head).
@@ -125,7 +127,7 @@ def certify(
     module: nn.Module,
     params: Parameters,
     *,
-    inputs: Tensor,
+    inputs: Inputs,
     generator: torch.Generator,
     draws: int = 3,
 ) -> Certificate:
@@ -138,11 +140,12 @@ def certify(
     module : nn.Module
         The network; evaluated in eval mode, not modified.
     params : Parameters
-        Its weights and buffers, in the precision of the test (float64 is the sharper one); not
-        modified.
-    inputs : Tensor, shape (sample, ...)
-        What the outputs are compared on; cast to the precision of ``params`` if it is
-        floating-point.
+        Its weights and buffers; not modified. They are tested in float32 if all of them are of it,
+        else in float64, which is sharper: what is float16 or bfloat16 is an exact number there.
+    inputs : Tensor, tuple, mapping or NetworkCall
+        What the outputs are compared on, as ``discover`` takes it: a batch (sample, ...), or
+        several arguments, or a call that says which output is compared (all of them by default).
+        Real numbers are cast to the precision of the test.
     generator : torch.Generator
         The source of randomness.
     draws : int
@@ -157,8 +160,8 @@ def certify(
     ------
     SymgeomError
         If the spec or the module does not fit the tensors, the inputs do not fit the network, it is
-        random in eval mode, its outputs are zero or not finite, the precision is neither float32
-        nor float64, there is no draw, or no output depends visibly on the weights of a group.
+        random in eval mode, its outputs are zero, not finite or no real numbers, it has no weights,
+        there is no draw, or no output depends visibly on the weights of a group.
 
     Examples
     --------
@@ -176,9 +179,11 @@ def certify(
             f"Cannot certify with {draws} random elements: nothing would be proved. "
             "Give at least one draw."
         )
+    module = unwrapped(module)
     Architecture.of(module).check(params)
     check_spec(spec, params)
     check_finite(params, "the network to certify")
+    params = cast(params, precision_of_test(params))
     test = _Test(spec, Evaluation(module, params, inputs))
     point = {
         name: tensor.detach().clone(memory_format=torch.contiguous_format)

@@ -5,16 +5,18 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from symgeom.ground.calling import Inputs, NetworkCall
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.modules import call_module, copied, in_mode
 from symgeom.ground.types import Parameters
-from symgeom.symmetry.discovery.capture import tensors_of
 from symgeom.symmetry.visibility import USUAL
 
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-4}
 """Relative change of the outputs that rounding explains.
 
-It is about 5e5 units of the last place in float64, and 8e2 in float32.
+It is about 5e5 units of the last place in float64, and 8e2 in float32. In float16 and bfloat16
+rounding alone would explain nearly any change: such weights are tested in float64, which holds each
+of them exactly.
 """
 
 FEW = 2
@@ -29,9 +31,9 @@ class Evaluation:
     module : nn.Module
         The network; evaluated in eval mode, not modified.
     params : Parameters
-        What says the precision.
-    inputs : Tensor, shape (sample, ...)
-        The samples.
+        What says the precision: float32 or float64.
+    inputs : Tensor, tuple, mapping or NetworkCall
+        The samples, or several arguments, and which outputs are looked at.
 
     Attributes
     ----------
@@ -42,11 +44,6 @@ class Evaluation:
     what : str
         How sentences about the network begin.
 
-    Raises
-    ------
-    SymgeomError
-        If the precision is neither float32 nor float64.
-
     Examples
     --------
     >>> params = {"weight": torch.full((1, 1), 2.0), "bias": torch.zeros(1)}
@@ -54,12 +51,12 @@ class Evaluation:
     [tensor([[2.]])]
     """
 
-    def __init__(self, module: nn.Module, params: Parameters, inputs: Tensor) -> None:
-        precision = _precision_of(params)
+    def __init__(self, module: nn.Module, params: Parameters, inputs: Inputs) -> None:
+        precision = precision_of_test(params)
         self.tolerance = TOLERANCE[precision]
         self.least_effect = 1000 * USUAL * torch.finfo(precision).eps
         self.module = in_mode(_light_copy(module), training=False)
-        self.inputs = inputs.to(precision) if inputs.is_floating_point() else inputs
+        self.inputs = _in_precision(inputs, precision)
         self.what = f"Cannot certify the network ({type(module).__name__})"
 
     def first(self, params: Parameters) -> list[Tensor]:
@@ -78,10 +75,16 @@ class Evaluation:
         Raises
         ------
         SymgeomError
-            If all outputs are zero, or one is not finite, or the network is random.
+            If no output is of real numbers, all are zero, or one is not finite, or the network is
+            random.
         """
         first = self.outputs(params)
         second = self.outputs(params)
+        if not first:
+            raise SymgeomError(
+                f"{self.what}: none of its outputs is of real numbers, so that no change could be "
+                "seen. Let it return what its choices are made of (logits)."
+            )
         if not all(is_ordinary(tensor) for tensor in first):
             raise SymgeomError(
                 f"{self.what}: its outputs are all zero, or not finite, so that no change could be "
@@ -123,7 +126,7 @@ class Evaluation:
         list of Tensor
             As :meth:`outputs`.
         """
-        return self._run(params, self.inputs[:FEW])
+        return self._run(params, self.inputs.few(FEW))
 
     def weights(self, params: Parameters) -> list[str]:
         """Return the names of the real parameters.
@@ -144,21 +147,52 @@ class Evaluation:
                 names.append(name)
         return names
 
-    def _run(self, params: Parameters, inputs: Tensor) -> list[Tensor]:
-        result = call_module(self.module, params, inputs)
-        tensors = tensors_of(result)
+    def _run(self, params: Parameters, call: NetworkCall) -> list[Tensor]:
+        result = call_module(self.module, params, call)
+        tensors = call.tensors_asked(result)
         return _floating(tensors)
 
 
-def _precision_of(params: Parameters) -> torch.dtype:
-    """Return the precision of all weights, or raise."""
+def precision_of_test(params: Parameters) -> torch.dtype:
+    """Return the precision in which a network is tested.
+
+    Parameters
+    ----------
+    params : Parameters
+        One network.
+
+    Returns
+    -------
+    torch.dtype
+        Float32 if all its weights are of it, else float64: what is float16, bfloat16 or of several
+        precisions is an exact number there, too.
+
+    Raises
+    ------
+    SymgeomError
+        If it has no tensor of real numbers.
+
+    Examples
+    --------
+    >>> precision_of_test({"weight": torch.ones(1, dtype=torch.bfloat16)})
+    torch.float64
+    """
     dtypes = {tensor.dtype for tensor in _floating(params.values())}
-    if len(dtypes) != 1 or not dtypes <= TOLERANCE.keys():
+    if not dtypes:
         raise SymgeomError(
-            f"Cannot certify weights of type {sorted(map(str, dtypes))}: "
-            "cast all of them to torch.float64 or float32."
+            "Cannot certify a network that has no tensor of real numbers: nothing in it can be "
+            "moved. Give one that has weights."
         )
-    return dtypes.pop()
+    return torch.float32 if dtypes == {torch.float32} else torch.float64
+
+
+def _in_precision(inputs: Inputs, precision: torch.dtype) -> NetworkCall:
+    """Cast the inputs that are real numbers."""
+
+    def cast_if_real(tensor: Tensor) -> Tensor:
+        return tensor.to(precision) if tensor.is_floating_point() else tensor
+
+    return NetworkCall.of(inputs).mapped(cast_if_real)
 
 
 def _light_copy(module: nn.Module) -> nn.Module:

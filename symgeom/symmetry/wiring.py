@@ -9,9 +9,11 @@ the operation, not of the spec (:mod:`symgeom.symmetry.weight_uses`).
 import re
 from dataclasses import dataclass
 
-from torch import Tensor, nn
+from torch import nn
 
+from symgeom.ground.calling import Inputs
 from symgeom.ground.types import parameters
+from symgeom.ground.wrappers import unwrapped
 from symgeom.symmetry.discovery.capture import export
 from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
 from symgeom.symmetry.weight_uses import WeightUse, weight_uses
@@ -97,7 +99,7 @@ class SymmetryGraph:
     edges: tuple[WeightEdge, ...]
 
 
-def symmetry_graph(spec: SymmetrySpec, module: nn.Module, example: Tensor) -> SymmetryGraph:
+def symmetry_graph(spec: SymmetrySpec, module: nn.Module, example: Inputs) -> SymmetryGraph:
     """Return which weights connect which units.
 
     Parameters
@@ -106,8 +108,8 @@ def symmetry_graph(spec: SymmetrySpec, module: nn.Module, example: Tensor) -> Sy
         The network's groups.
     module : nn.Module
         The network; not modified.
-    example : Tensor, shape (sample, ...)
-        A batch of inputs.
+    example : Tensor, tuple, mapping or NetworkCall
+        A batch of inputs, or several arguments.
 
     Returns
     -------
@@ -126,6 +128,7 @@ def symmetry_graph(spec: SymmetrySpec, module: nn.Module, example: Tensor) -> Sy
     ('inputs',) 0.weight ('hidden1',)
     ('hidden1',) 2.weight ('outputs',)
     """
+    module = unwrapped(module)
     exact = spec.exact().groups
     groups = [group for group in exact if not _FURTHER.search(group.name)]
     shapes = {name: tuple(tensor.shape) for name, tensor in parameters(module).items()}

@@ -264,9 +264,8 @@ def test_a_diverged_end_has_no_error_where_the_first_layer_is_shared():
 @pytest.mark.parametrize("channels", [1, 3])
 def test_images_are_laid_out_for_speed_and_stay_the_same(channels):
     inputs = batch(20, 64 * channels, 3)[0].unflatten(1, (channels, 8, 8))
-    problem = Problem(
-        nn.Conv2d(channels, 3, 8).double(), inputs[:, :, :, :], torch.zeros(20, dtype=torch.int64)
-    )
+    network = nn.Sequential(nn.Conv2d(channels, 3, 8), nn.Flatten()).double()
+    problem = Problem(network, inputs[:, :, :, :], torch.zeros(20, dtype=torch.int64))
     assert torch.equal(laid_out(problem).inputs, inputs)
     assert laid_out(problem).inputs.stride() == (64 * channels, 1, 8 * channels, channels)
     assert laid_out(PROBLEM) is PROBLEM
@@ -338,8 +337,15 @@ def test_grids_that_cannot_be_refined():
         refined_profile(HILL, RAMP, points=1)
     with pytest.raises(SymgeomError, match="the profiles of 2 stacked pairs together"):
         refined_profile(HILL, LinearPath(*(stack([end] * 2) for end in (RAMP.start, RAMP.end))))
-    with pytest.raises(SymgeomError, match="Unknown choice of values 'loss'"):
-        profile(HILL, RAMP, T, values="loss")
+    with pytest.raises(SymgeomError, match="Unknown choice of values 'losses'"):
+        profile(HILL, RAMP, T, values="losses")
+
+
+def test_a_loss_is_refined_where_it_peaks():
+    both = refined_profile(HILL, RAMP, points=5, refinements=2)
+    alone = refined_profile(HILL, RAMP, points=5, refinements=2, values="loss")
+    assert alone.error.isnan().all()
+    assert alone.loss.max() >= both.loss.max()
 
 
 @pytest.mark.parametrize(

@@ -99,10 +99,16 @@ def test_what_does_not_belong_together_is_named():
         experiment_named("fusion")
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
+SEARCHING = "teleportation"
+"""The experiment whose searches take long; it has tests of its own."""
+
+
+@pytest.mark.parametrize("name", [name for name in EXPERIMENTS if name != SEARCHING])
 def test_an_experiment_draws_the_same_numbers_again(name):
-    first, _ = experiment_named(name)(3, 2)
-    second, _ = experiment_named(name)(3, 2)
+    data = {"pictures": "digits", "root": ""} if EXPERIMENTS[name].on_pictures else {}
+    first, _ = experiment_named(name)(3, 2, **data)
+    second, _ = experiment_named(name)(3, 2, **data)
     assert list(first) == list(second)
     for array, again in zip(first.values(), second.values(), strict=True):
-        np.testing.assert_array_equal(array.values, again.values)
+        # The last bit of a product of matrices depends on where they lie in memory.
+        np.testing.assert_allclose(array.values, again.values, rtol=1e-13, atol=1e-13)

@@ -304,17 +304,6 @@ def test_outputs_that_are_all_zero():
         certificate(SymmetrySpec(()), network)
 
 
-def test_a_precision_without_a_bound():
-    network = mlp(*WIDTHS)
-    half = cast(parameters(network), torch.bfloat16)
-    with pytest.raises(
-        SymgeomError, match="Cannot certify weights of type .'torch.bfloat16'.: cast all of them"
-    ):
-        certify(
-            mlp_spec(*WIDTHS), network, half, inputs=batch(4, 5, 3)[0], generator=stream("certify")
-        )
-
-
 def two_layers(activation: type[nn.Module] = nn.ReLU) -> nn.Sequential:
     return mlp(6, 8, 3, activation=activation)
 

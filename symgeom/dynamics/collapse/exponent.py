@@ -43,6 +43,7 @@ from torch import Tensor
 from torch.func import vjp, vmap
 
 from symgeom.dynamics.collapse.invariant_sets import InvariantSet
+from symgeom.ground.attention import twice_differentiable
 from symgeom.ground.checks import SymgeomError, check_finite, check_range
 from symgeom.ground.doors import check_attributes, door
 from symgeom.ground.types import Parameters, cast
@@ -308,7 +309,8 @@ class _Product:
         """Return the gradient along the set, and the Hessian times the displacement."""
 
         def gradient(weights: Parameters) -> dict[str, Tensor]:
-            return self.problem.gradient({**self.rest, **weights}, index=index)
+            with twice_differentiable():
+                return self.problem.gradient({**self.rest, **weights}, index=index)
 
         slope, pullback, *_ = vjp(gradient, dict(network))
         (curved,) = pullback(dict(displacement))

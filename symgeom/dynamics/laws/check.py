@@ -21,11 +21,12 @@ from torch import Tensor, nn
 from symgeom.dynamics.charge import invariance_defect
 from symgeom.dynamics.laws.diagnosis import Diagnosis
 from symgeom.ground.architecture import Architecture
+from symgeom.ground.calling import tensors_of
 from symgeom.ground.checks import check_finite, check_samples
 from symgeom.ground.doors import door
 from symgeom.ground.modules import call_module, copied, in_mode
 from symgeom.ground.types import Parameters, cast
-from symgeom.symmetry.discovery.capture import tensors_of
+from symgeom.ground.wrappers import unwrapped
 from symgeom.symmetry.spec import SymmetrySpec, UnitGroup
 
 TOLERANCE = 1e-10
@@ -108,6 +109,7 @@ def check_laws(
     >>> check.reason
     "'0.bias' was left out: it moves with the units"
     """
+    module = unwrapped(module)
     Architecture.of(module).check(params)
     check_samples(inputs)
     check_finite(params, "the network whose laws are tested")

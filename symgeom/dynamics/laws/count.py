@@ -37,6 +37,7 @@ from symgeom.ground.checks import SymgeomError, check_finite, check_samples
 from symgeom.ground.doors import door
 from symgeom.ground.modules import call_module
 from symgeom.ground.types import Parameters, cast, ravel, unravel
+from symgeom.ground.wrappers import unwrapped
 from symgeom.symmetry.spec import SymmetrySpec
 
 CONFIRMATIONS = 2
@@ -163,7 +164,7 @@ def count_laws(
 
 def _weights(module: nn.Module, params: Parameters) -> dict[str, Tensor]:
     """Return the trainable weights in float64, or raise if gradient flow cannot move them."""
-    weights = {name: params[name] for name, _ in module.named_parameters()}
+    weights = {name: params[name] for name, _ in unwrapped(module).named_parameters()}
     for name, tensor in weights.items():
         if not tensor.is_floating_point():
             raise SymgeomError(

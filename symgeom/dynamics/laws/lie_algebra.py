@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.func import grad, vjp
 
+from symgeom.ground.attention import twice_differentiable
+
 Field = Callable[[Tensor], Tensor]
 """From a point of the weight space, as a flat vector, to a vector there."""
 
@@ -73,7 +75,9 @@ class RandomFields:
         shares = torch.randn(shape, generator=self.generator, dtype=torch.float64)
 
         def total(point: Tensor) -> Tensor:
-            return (shares * self.outputs(point)).sum()
+            with twice_differentiable():
+                outputs = self.outputs(point)
+            return (shares * outputs).sum()
 
         return grad(total)
 

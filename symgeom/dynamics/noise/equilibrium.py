@@ -80,7 +80,7 @@ from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters, cast
 from symgeom.landscape.problem import Problem
 from symgeom.symmetry.bilinear import charged_groups, leg_powers, leg_products
-from symgeom.symmetry.spec import SymmetrySpec, UnitGroup
+from symgeom.symmetry.spec import SymmetrySpec, UnitGroup, check_spec
 
 
 def effective_learning_rate(rates: Sequence[float]) -> float:
@@ -366,8 +366,9 @@ def equilibrium_of_force(
     Raises
     ------
     SymgeomError
-        If a number of the recipe is out of range, or linear groups share weights, so that the noise
-        would have to be measured again on the way to the joint equilibrium.
+        If the spec does not fit the network, a number of the recipe is out of range, or linear
+        groups share weights, so that the noise would have to be measured again on the way to the
+        joint equilibrium.
 
     Examples
     --------
@@ -382,6 +383,7 @@ def equilibrium_of_force(
     >>> found.displacement["hidden1"].exp()  # 16 / s**2 = s**2
     tensor([2.], dtype=torch.float64)
     """
+    check_spec(spec, params)
     recipe = _Recipe.of(learning_rate, batch_size, weight_decay)
     charged = charged_groups(spec.exact().trained(tuple(force.entries)))
     groups = [group for group in charged.groups if _is_pushed(group, force)]

@@ -14,8 +14,9 @@ from symgeom.landscape.path import Path, PathFunction, as_path
 from symgeom.landscape.problem import Problem
 from symgeom.landscape.problem.evaluation import evaluate, laid_out, together
 
-VALUES = ("both", "error")
-"""What a profile evaluates: loss and error, or the error only, which is often faster."""
+VALUES = ("both", "error", "loss")
+"""What a profile evaluates: loss and error, the error only (often faster), or the loss only (where
+there is no error)."""
 
 NETWORKS_HELD = 8
 """Networks of a path held in memory at once: more save no time."""
@@ -37,7 +38,7 @@ class Profile:
         for.
     error : Tensor, shape (t,) or (pair, t)
         Fraction misclassified in float64; NaN where the network's outputs are, for then no class is
-        predicted.
+        predicted, or where only the loss was asked for.
     batch_norm : None or {"carried", "recompute"}
         Which statistics the batch norms of the networks used; None without batch norm.
     """
@@ -72,11 +73,11 @@ def profile(
         (an MLP 64-128-128-10 on 1437 samples, one thread: 2.3 ms per network in float32 and 2.8 ms
         in float64, against 2.7 and 3.9 ms for 4 at once, 3.9 and 10 ms for 25); 32 on other
         devices. The result of a pair is that of the pair alone but for rounding.
-    values : {"both", "error"}
-        Whether the loss is wanted. The error alone is faster on a CPU where the first layer of the
-        network is dense and its rows are combinations of the rows of the path's points (see
-        :meth:`~symgeom.landscape.path.Path.factors`): the first layer is then evaluated at these
-        points only.
+    values : {"both", "error", "loss"}
+        What is wanted; of real numbers as targets there is a loss only. The error alone is faster
+        on a CPU where the first layer of the network is dense and its rows are combinations of the
+        rows of the path's points (see :meth:`~symgeom.landscape.path.Path.factors`): the first
+        layer is then evaluated at these points only.
 
     Returns
     -------
@@ -115,7 +116,7 @@ def profile(
     evaluated = []
     for times in t.split(max(1, networks_held // math.prod(pairs))):
         networks = {name: tensor.flatten(0, len(pairs)) for name, tensor in path(times).items()}
-        loss_and_error = evaluate(problem, networks, at_once)
+        loss_and_error = evaluate(problem, networks, at_once, loss_alone=values == "loss")
         evaluated.append(loss_and_error.unflatten(1, (len(times), *pairs)))
     loss, error = torch.cat(evaluated, dim=1).movedim(1, -1)
     if values == "error":

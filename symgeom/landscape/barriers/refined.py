@@ -30,6 +30,7 @@ def refined_profile(
     points: int = 11,
     refinements: int = 3,
     at_once: int | None = None,
+    values: str = "both",
 ) -> Profile:
     """Evaluate loss and error along a path, more densely where they peak.
 
@@ -43,7 +44,7 @@ def refined_profile(
         Points of the equidistant grid to begin with, ends included; at least 2.
     refinements : int
         How often four points are added. Each halves the distance of the points around the peak.
-    at_once : int, optional
+    at_once, values
         As in :func:`~symgeom.landscape.barriers.profile`.
 
     Returns
@@ -68,8 +69,8 @@ def refined_profile(
            dtype=torch.float64)
     """
     grid = torch.linspace(0, 1, points, dtype=torch.float64)
-    coarse = profile(problem, path, grid, at_once=at_once)
-    return refine(problem, path, coarse, refinements=refinements, at_once=at_once)
+    coarse = profile(problem, path, grid, at_once=at_once, values=values)
+    return refine(problem, path, coarse, refinements=refinements, at_once=at_once, values=values)
 
 
 def refined_size(points: int, refinements: int) -> int:
@@ -106,12 +107,13 @@ def refine(
     *,
     refinements: int,
     at_once: int | None = None,
+    values: str = "both",
 ) -> Profile:
     """Add points to a profile where it peaks.
 
     Parameters
     ----------
-    problem, path, refinements, at_once
+    problem, path, refinements, at_once, values
         As in :func:`refined_profile`.
     coarse : Profile
         Of this path, on a grid from 0 to 1 of at least 2 points, however it was computed.
@@ -150,7 +152,7 @@ def refine(
         )
     refined = coarse
     for _ in range(refinements):
-        added = profile(problem, path, _points_to_add(refined), at_once=at_once)
+        added = profile(problem, path, _points_to_add(refined), at_once=at_once, values=values)
         refined = _merged(refined, added)
     return refined
 

@@ -53,7 +53,7 @@ class SharedLayer:
         """Find the first layer; None if it is not dense or does not read the inputs as they are."""
         if (
             problem.batch_norm == "recompute"
-            or problem.targets.is_floating_point()
+            or problem.task != "classes"
             or problem.inputs.device.type != "cpu"
         ):
             return None

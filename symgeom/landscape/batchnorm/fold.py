@@ -27,13 +27,14 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from symgeom.ground.architecture import check_same_tensors
+from symgeom.ground.calling import tensors_of
 from symgeom.ground.checks import SymgeomError, check_finite
 from symgeom.ground.doors import door
 from symgeom.ground.modules import call_module, copied, run
 from symgeom.ground.types import Parameters, cast, parameters
+from symgeom.ground.wrappers import unwrapped
 from symgeom.landscape.batchnorm.feeding import Fold, find_folds
 from symgeom.landscape.batchnorm.statistics import sharing_copy, tensor_name
-from symgeom.symmetry.discovery.capture import tensors_of
 from symgeom.symmetry.evaluation import TOLERANCE
 
 
@@ -158,6 +159,7 @@ def fold_batchnorm(module: nn.Module, example: Tensor) -> Folded:
       (2): ReLU()
     )
     """
+    module = unwrapped(module)
     tensors = _tensors(module)
     check_finite(tensors, "the network to fold")
     folds = find_folds(module, example)

@@ -72,7 +72,7 @@ def gauss_newton_diagonal(problem: Problem, params: Parameters) -> dict[str, Ten
     if problem.sample_loss is not cross_entropy:
         raise SymgeomError(
             "Cannot sum the squares that make the Gauss-Newton matrix: this is known for the "
-            "cross entropy of classes only, and the problem has a loss of its own."
+            "cross entropy of classes only, and the problem has another loss."
         )
     classes = problem.outputs(params).shape[-1]
     samples = len(problem.targets)

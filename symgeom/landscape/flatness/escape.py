@@ -33,7 +33,6 @@ from symgeom.landscape.flatness.local_energies import check_draws
 from symgeom.landscape.flatness.parts import all_finite
 from symgeom.landscape.problem import Problem
 from symgeom.landscape.problem.evaluation import laid_out
-from symgeom.landscape.problem.losses import misclassified
 from symgeom.quotient.torus import Torus
 
 QUARTER_TURN = math.pi / 2
@@ -188,4 +187,4 @@ def _error(problem: Problem, network: Parameters) -> float:
     outputs = problem.outputs(network)
     if outputs.isnan().any():
         return math.nan
-    return float(misclassified(outputs, problem.targets))
+    return float(problem.error_of(outputs))

@@ -28,6 +28,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from symgeom.ground.attention import twice_differentiable
 from symgeom.ground.checks import SymgeomError, check_range
 from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters, cast, unravel
@@ -110,7 +111,8 @@ def hessian_vector_product(
 
     def gradient(chunk: Problem) -> dict[str, Tensor]:
         share = len(chunk.targets) / len(problem.targets)
-        loss = chunk.loss({**params, **leaves}) * share
+        with twice_differentiable():
+            loss = chunk.loss({**params, **leaves}) * share
         gradients = torch.autograd.grad(
             loss, list(leaves.values()), create_graph=True, materialize_grads=True
         )

@@ -91,7 +91,7 @@ def margins(outputs: Tensor, targets: Tensor) -> Tensor:
     Raises
     ------
     SymgeomError
-        If there are not two classes.
+        If there are not two classes, or a sample has not one of them.
 
     Examples
     --------
@@ -102,6 +102,11 @@ def margins(outputs: Tensor, targets: Tensor) -> Tensor:
         raise SymgeomError(
             f"Cannot compute margins from outputs of shape {tuple(outputs.shape)}: "
             "give one row of at least 2 logits per sample."
+        )
+    if targets.ndim != 1 or targets.dtype != torch.int64:
+        raise SymgeomError(
+            f"Cannot compute margins of targets of shape {tuple(targets.shape)} and type "
+            f"{targets.dtype}: margins are those of a classification, one class (int64) per sample."
         )
     labels = targets[:, None]
     right = outputs.gather(1, labels).squeeze(1)

@@ -7,6 +7,7 @@ only.
 """
 
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -82,7 +83,13 @@ def together(problem: Problem, at_once: int | None) -> int:
 
 
 @torch.no_grad()
-def evaluate(problem: Problem, networks: Parameters, at_once: int | None = None) -> Tensor:
+def evaluate(
+    problem: Problem,
+    networks: Parameters,
+    at_once: int | None = None,
+    *,
+    loss_alone: bool = False,
+) -> Tensor:
     """Evaluate loss and error of stacked networks.
 
     Parameters
@@ -93,11 +100,14 @@ def evaluate(problem: Problem, networks: Parameters, at_once: int | None = None)
         ``k`` stacked networks.
     at_once : int, optional
         Networks evaluated together; see :func:`~symgeom.landscape.barriers.profile`.
+    loss_alone : bool
+        Whether no error is wanted.
 
     Returns
     -------
     Tensor, shape (2, k)
-        Loss and error in float64; both NaN where the loss is.
+        Loss and error in float64; both NaN where the loss is, the error also where it is not
+        wanted.
 
     Examples
     --------
@@ -105,20 +115,27 @@ def evaluate(problem: Problem, networks: Parameters, at_once: int | None = None)
     >>> evaluate(problem, {"weight": torch.tensor([[[1.0], [0.0]], [[0.0], [1.0]]])})[1]
     tensor([1., 0.], dtype=torch.float64)
     """
+    of_network = partial(_loss_alone, problem) if loss_alone else problem.loss_and_error
     count = together(problem, at_once)
     if count == 1:
         losses = []
         errors = []
         for network in unstack(networks):
-            loss_of_network, error_of_network = problem.loss_and_error(network)
+            loss_of_network, error_of_network = of_network(network)
             losses.append(loss_of_network.double())
             errors.append(error_of_network)
         loss = torch.stack(losses)
         error = torch.stack(errors)
     else:
-        loss, error = torch.vmap(problem.loss_and_error, chunk_size=count)(networks)
+        loss, error = torch.vmap(of_network, chunk_size=count)(networks)
         loss = loss.double()
     return torch.stack([loss, torch.where(loss.isnan(), torch.nan, error)])
+
+
+def _loss_alone(problem: Problem, network: Parameters) -> tuple[Tensor, Tensor]:
+    """Return the loss, and NaN in the place of the error."""
+    loss = problem.loss(network)
+    return loss, torch.full_like(loss, torch.nan, dtype=torch.float64)
 
 
 def _reads_images(problem: Problem) -> bool:

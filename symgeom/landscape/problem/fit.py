@@ -8,8 +8,8 @@ from symgeom.ground.modules import fault, run
 from symgeom.ground.types import cast, parameters
 
 
-def check_fit(module: nn.Module, inputs: Tensor, targets: Tensor) -> None:
-    """Raise unless a network can take the samples and has an output for every class.
+def first_outputs(module: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
+    """Return the outputs of the first sample, or raise if a network cannot take the samples.
 
     Parameters
     ----------
@@ -17,18 +17,24 @@ def check_fit(module: nn.Module, inputs: Tensor, targets: Tensor) -> None:
         The network in eval mode; not modified.
     inputs : Tensor, shape (sample, ...)
         The samples.
-    targets : Tensor, shape (sample,)
-        Classes as integers, or real numbers, of which only the number is checked.
+    targets : Tensor, shape (sample, ...)
+        Only their number is checked.
+
+    Returns
+    -------
+    Tensor, shape (1, ...)
+        The outputs.
 
     Raises
     ------
     SymgeomError
-        If there is not one target for each sample, a layer cannot take the first sample, or a class
-        has no output.
+        If there is not one target for each sample, a layer cannot take the first sample, or the
+        network returns something else than one tensor.
 
     Examples
     --------
-    >>> check_fit(nn.Linear(3, 2), torch.zeros(5, 3), torch.tensor([0, 1, 1, 0, 1]))
+    >>> first_outputs(nn.Linear(3, 2), torch.zeros(5, 3), torch.zeros(5)).shape
+    torch.Size([1, 2])
     """
     check_samples(inputs)
     check_samples(targets)
@@ -37,23 +43,29 @@ def check_fit(module: nn.Module, inputs: Tensor, targets: Tensor) -> None:
             f"Cannot pair {len(inputs)} inputs with {len(targets)} targets: "
             "give one target to each of the samples."
         )
-    classes = _first_outputs(module, inputs).shape[-1]
-    low = targets.min().item()
-    high = targets.max().item()
-    if not targets.is_floating_point() and not 0 <= low <= high < classes:
+    outputs = _outputs(module, inputs[:1])
+    if not isinstance(outputs, Tensor):
         raise SymgeomError(
-            f"Cannot use a network with {classes} outputs for classes {low} to {high}: "
-            "build it with one per class."
+            f"Cannot use a network ({type(module).__name__}) that returns {type(outputs).__name__} "
+            "for a landscape: wrap it in a module whose forward returns the tensor of outputs "
+            "alone, logits for instance."
         )
+    if outputs.ndim == 0 or len(outputs) != 1:
+        raise SymgeomError(
+            f"Cannot use a network ({type(module).__name__}) that returns outputs of shape "
+            f"{tuple(outputs.shape)} for one sample: the first axis of outputs is that of the "
+            "samples. Wrap it in a module whose forward returns one row per sample."
+        )
+    return outputs
 
 
-def _first_outputs(module: nn.Module, inputs: Tensor) -> Tensor:
-    """Return the outputs of the first sample, or name the layer that cannot take it."""
+def _outputs(module: nn.Module, inputs: Tensor) -> object:
+    """Return the outputs of some samples, or name the layer that cannot take them."""
     dtype = inputs.dtype if inputs.is_floating_point() else torch.float32
     weights = cast(parameters(module), dtype)
     try:
         with torch.no_grad():
-            return run(module, weights, inputs[:1])
+            return run(module, weights, inputs)
     except Exception as error:  # the user's own code runs here
         raise SymgeomError(
             f"Cannot feed samples of shape {tuple(inputs.shape[1:])} to the network "

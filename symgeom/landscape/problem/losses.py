@@ -1,9 +1,12 @@
 """What a network's outputs are worth: the losses of the samples and the fraction of wrong ones."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
 from symgeom.ground.checks import SymgeomError
+from symgeom.ground.own_code import told
 from symgeom.ground.types import Parameters
 
 
@@ -28,37 +31,6 @@ def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
     tensor([0.6931])
     """
     return nn.functional.cross_entropy(outputs, targets, reduction="none")
-
-
-def check_classes(targets: Tensor) -> None:
-    """Raise unless targets are classes, one per sample.
-
-    Parameters
-    ----------
-    targets : Tensor
-        What they are compared with.
-
-    Raises
-    ------
-    SymgeomError
-        If they have another shape or type; the message says what makes them classes.
-
-    Examples
-    --------
-    >>> check_classes(torch.tensor([0, 2, 1]))
-    """
-    if targets.ndim == 1 and targets.dtype == torch.int64:
-        return
-    way = "targets.long(), or "
-    if targets.ndim == 2 and targets.dtype != torch.int64:
-        way = "targets.argmax(1), if they are one-hot, or "
-    elif targets.ndim != 1:
-        way = ""
-    raise SymgeomError(
-        f"Cannot use targets of shape {tuple(targets.shape)} and type {targets.dtype} for the "
-        f"cross entropy: classes are whole numbers (int64), one per sample. Give {way}a "
-        "sample_loss of your own."
-    )
 
 
 def at_least_single(outputs: Tensor) -> Tensor:
@@ -144,3 +116,48 @@ def check_precision(params: Parameters, inputs: Tensor) -> None:
                 f"Cannot evaluate tensor '{name}' of {tensor.dtype} on inputs of {inputs.dtype}: "
                 f"use problem.cast({tensor.dtype}), or cast the parameters."
             )
+
+
+def losses_of_samples(
+    sample_loss: Callable[[Tensor, Tensor], Tensor], outputs: Tensor, targets: Tensor
+) -> Tensor:
+    """Return the loss of each sample, or say why there is none.
+
+    Parameters
+    ----------
+    sample_loss : callable
+        From outputs and targets to losses, perhaps the user's own code.
+    outputs, targets : Tensor, shapes (sample, ...)
+        What it is given.
+
+    Returns
+    -------
+    Tensor, shape (sample,)
+        What it returns.
+
+    Raises
+    ------
+    SymgeomError
+        If it fails, or gives something else than one number per sample.
+
+    Examples
+    --------
+    >>> losses_of_samples(lambda outputs, targets: outputs - targets, torch.ones(2), torch.zeros(2))
+    tensor([1., 1.])
+    """
+    try:
+        losses = sample_loss(outputs, targets)
+    except Exception as error:  # the user's own code may run here
+        raise SymgeomError(
+            f"Cannot compute the losses of outputs of shape {tuple(outputs.shape)} and targets "
+            f"of shape {tuple(targets.shape)} and type {targets.dtype}: {told(error)}. Give "
+            "targets that the loss takes, or another sample_loss."
+        ) from error
+    if losses.shape != targets.shape[:1]:
+        raise SymgeomError(
+            f"Cannot use the loss: of {len(targets)} samples it gives a tensor of shape "
+            f"{tuple(losses.shape)}. The loss of a mini-batch is taken to be a mean over "
+            "samples: give a sample_loss that returns one number per sample, without "
+            "reduction. Symmetries and charges need no loss."
+        )
+    return losses

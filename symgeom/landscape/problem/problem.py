@@ -33,17 +33,17 @@ from symgeom.ground.architecture import Architecture
 from symgeom.ground.checks import SymgeomError, check_index, check_range
 from symgeom.ground.doors import check_attributes, comes_from_outside, door, door_with
 from symgeom.ground.modules import call_module, copied, in_mode
-from symgeom.ground.own_code import told
 from symgeom.ground.types import Parameters
+from symgeom.ground.wrappers import unwrapped
 from symgeom.landscape.batchnorm import BatchMode, check_policy
-from symgeom.landscape.problem.fit import check_fit
+from symgeom.landscape.problem.fit import first_outputs
 from symgeom.landscape.problem.losses import (
     at_least_single,
-    check_classes,
     check_precision,
     cross_entropy,
-    misclassified,
+    losses_of_samples,
 )
+from symgeom.landscape.problem.tasks import LOSSES, TASKS, choose_task, wrong_answers
 
 GRADIENT_BYTES = 2**26
 """Memory (bytes) that one chunk of per-sample gradients of one network may take."""
@@ -64,11 +64,13 @@ class Problem:
         The architecture; its own weights are not used, but which of them are frozen counts. If any
         of it is in training mode, it is copied and put in evaluation mode.
     inputs : Tensor, shape (sample, ...)
-        In the precision of the parameters.
+        In the precision of the parameters. It is one tensor: a network that takes several is put
+        into a module that takes one and cuts it.
     targets : Tensor, shape (sample,)
-        Classes as int64 (or whatever ``sample_loss`` takes; the error is defined for classes only).
+        Classes as int64, or what the ``task`` says, or whatever ``sample_loss`` takes.
     sample_loss : callable
-        ``(outputs, targets) -> losses`` of shape ``(sample,)``, without reduction.
+        ``(outputs, targets) -> losses`` of shape ``(sample,)``, without reduction; that of the task
+        by default.
     chunk : int
         Samples per forward pass.
     batch_norm : None or {"carried", "recompute"}
@@ -77,6 +79,14 @@ class Problem:
     training_inputs : Tensor, shape (sample, ...), optional
         What :func:`~symgeom.landscape.batchnorm.recompute_statistics` measures on, in chunks of at
         most ``chunk``.
+    task : {"classes", "pixels", "tokens", "binary", "regression", "other"}
+        What the outputs answer, which gives the loss and says when an answer is wrong: one class
+        per sample; one class per position, whose outputs are along the first axis behind the
+        samples (pixels) or along the last (tokens), where the class -100 does not count; one logit
+        for each target of 0 or 1 (two classes, several labels); real numbers (mean squared error);
+        or what only the loss knows. Loss and error are means over the answers of a sample, and then
+        over samples; real numbers and other tasks have no error. By default the one of the first
+        three that outputs and targets fit, or other, if there is a ``sample_loss`` and none fits.
 
     Examples
     --------
@@ -92,10 +102,12 @@ class Problem:
     chunk: int = 2048
     batch_norm: str | None = None
     training_inputs: Tensor | None = None
+    task: str | None = None
     _batch_mode: BatchMode | None = field(init=False, default=None, repr=False)
 
     def __post_init__(self) -> None:
         check_attributes(self)
+        object.__setattr__(self, "module", unwrapped(self.module))
         policy = check_policy(self.module, self.batch_norm, self.training_inputs)
         object.__setattr__(self, "batch_norm", policy)
         if policy == "recompute":
@@ -104,10 +116,8 @@ class Problem:
             evaluated = in_mode(copied(self.module), training=False)
             object.__setattr__(self, "module", evaluated)
         check_range(self.chunk, "the number of samples in a chunk", least=1)
-        if comes_from_outside():
-            check_fit(self.module, self.inputs, self.targets)
-        if comes_from_outside() and self.sample_loss is cross_entropy:
-            check_classes(self.targets)
+        if self.task is None or comes_from_outside():
+            self._settle_task()
 
     @cached_property
     def architecture(self) -> Architecture:
@@ -151,8 +161,8 @@ class Problem:
 
         Returns
         -------
-        Tensor, shape (sample, class)
-            Logits.
+        Tensor, shape (sample, ...)
+            Logits of classes: ``(sample, class)``.
         """
         self.architecture.check(params)
         check_precision(params, self.inputs)
@@ -187,7 +197,7 @@ class Problem:
 
     @door
     def error(self, params: Parameters) -> Tensor:
-        """Return the fraction of misclassified samples.
+        """Return the fraction of misclassified samples, or of wrong answers.
 
         Parameters
         ----------
@@ -197,9 +207,9 @@ class Problem:
         Returns
         -------
         Tensor, shape ()
-            In float64, a multiple of one over the number of samples.
+            In float64; of classes a multiple of one over the number of samples.
         """
-        return self._error(self.outputs(params))
+        return self.error_of(self.outputs(params))
 
     @door
     def loss_and_error(self, params: Parameters) -> tuple[Tensor, Tensor]:
@@ -217,7 +227,7 @@ class Problem:
         """
         outputs = self.outputs(params)
         loss = self._losses(outputs, self.targets).mean()
-        return loss, self._error(outputs)
+        return loss, self.error_of(outputs)
 
     @door
     def gradient(self, params: Parameters, *, index: Tensor | None = None) -> dict[str, Tensor]:
@@ -433,33 +443,26 @@ class Problem:
         )
         return moved
 
-    def _error(self, outputs: Tensor) -> Tensor:
-        """Return the fraction of wrong samples, or raise if samples are not right or wrong."""
-        if self.targets.ndim != 1:
-            raise SymgeomError(
-                f"Cannot count misclassified samples: the targets have shape "
-                f"{tuple(self.targets.shape)}, and a sample has one class. Use the loss."
-            )
-        return misclassified(outputs, self.targets)
+    def error_of(self, outputs: Tensor) -> Tensor:
+        """Return the fraction of wrong answers in outputs on the data."""
+        return self.wrong(outputs, self.targets).mean()
+
+    def wrong(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the share of wrong answers of each sample, or raise if no answer is wrong."""
+        return wrong_answers(TASKS[str(self.task)], outputs, targets)
+
+    def _settle_task(self) -> None:
+        """Find out what the outputs answer, and take the loss that belongs to it."""
+        outputs = first_outputs(self.module, self.inputs, self.targets)
+        has_own_loss = self.sample_loss not in LOSSES
+        task = choose_task(self.task, outputs, self.targets, has_own_loss=has_own_loss)
+        object.__setattr__(self, "task", task.name)
+        if task.losses is not None and not has_own_loss:
+            object.__setattr__(self, "sample_loss", task.losses)
 
     def _losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the loss of each sample, or raise if the loss gives something else."""
-        try:
-            losses = self.sample_loss(outputs, targets)
-        except Exception as error:  # the user's own code may run here
-            raise SymgeomError(
-                f"Cannot compute the losses of outputs of shape {tuple(outputs.shape)} and targets "
-                f"of shape {tuple(targets.shape)} and type {targets.dtype}: {told(error)}. Give "
-                "targets that the loss takes, or another sample_loss."
-            ) from error
-        if losses.shape != targets.shape[:1]:
-            raise SymgeomError(
-                f"Cannot use the loss: of {len(targets)} samples it gives a tensor of shape "
-                f"{tuple(losses.shape)}. The loss of a mini-batch is taken to be a mean over "
-                "samples: give a sample_loss that returns one number per sample, without "
-                "reduction. Symmetries and charges need no loss."
-            )
-        return losses
+        return losses_of_samples(self.sample_loss, outputs, targets)
 
     def _with_statistics(self, params: Parameters) -> dict[str, Tensor]:
         """Return a network with the statistics that its batch norms use."""

@@ -121,7 +121,7 @@ def train(
         observe=observe,
         key=f"{method} {plan} {data}, {members} networks, {together}, {weights}",
     )
-    labels = problem.targets.expand(members, -1)
+    labels = problem.targets.expand(members, *problem.targets.shape)
     pretraining = method.pretraining()
     if pretraining is None:
         return stage.run(start, labels, stage.read())

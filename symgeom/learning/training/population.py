@@ -19,7 +19,7 @@ from symgeom.ground.types import Parameters, stack, unstack
 from symgeom.landscape.batchnorm import recompute_statistics
 from symgeom.landscape.problem import Problem
 from symgeom.landscape.problem.evaluation import laid_out
-from symgeom.landscape.problem.losses import at_least_single, misclassified
+from symgeom.landscape.problem.losses import at_least_single
 from symgeom.learning.training.dense import dense_outputs, is_dense_chain
 from symgeom.learning.training.mode import TrainingMode
 from symgeom.learning.training.plan import Plan
@@ -202,10 +202,10 @@ class Population:
         with self._forward_precision():
             outputs = self._training_outputs({**params, **leaves}, inputs)
         logits = at_least_single(outputs).flatten(0, 1)
-        losses = self.problem.sample_loss(logits, targets.flatten())
+        losses = self.problem.sample_loss(logits, targets.flatten(0, 1))
         # One backward pass through the sum, whose terms share no weights, does without the imports
         # of torch.func.grad.
-        total = losses.unflatten(0, targets.shape).mean(1).sum()
+        total = losses.unflatten(0, targets.shape[:2]).mean(1).sum()
         return _differentiated(total, leaves)
 
     def _gradients_apart(
@@ -262,9 +262,12 @@ def _evaluate_together(
     members = len(labels)
     chunk = max(1, problem.chunk // members)
     parts = [_outputs(problem, networks, part, members) for part in problem.inputs.split(chunk)]
-    outputs = torch.cat(parts, 1)
-    losses = problem.sample_loss(outputs.flatten(0, 1), labels.flatten())
-    return losses.unflatten(0, labels.shape).mean(1), misclassified(outputs, labels)
+    outputs = torch.cat(parts, 1).flatten(0, 1)
+    targets = labels.flatten(0, 1)
+    shape = labels.shape[:2]
+    losses = problem.sample_loss(outputs, targets).unflatten(0, shape)
+    wrong = problem.wrong(outputs, targets).unflatten(0, shape)
+    return losses.mean(1), wrong.mean(1)
 
 
 def _outputs(problem: Problem, networks: Parameters, samples: Tensor, members: int) -> Tensor:

@@ -82,15 +82,15 @@ def _descend(
 ) -> NDArray:
     """Descend from all starts; before one step, all go to the steepest point of their orbit."""
     weights = starts
-    places = [weights]
+    visited = [weights]
     for step in range(steps):
         if step == turn:
             size = loss(weights, steepness)
             steepest = np.array([0.0, steepness**-0.5])
             weights = size[:, None] ** 0.5 * steepest
         weights = descended(weights, rate, steepness)
-        places.append(weights)
-    return np.stack(places, axis=1)
+        visited.append(weights)
+    return np.stack(visited, axis=1)
 
 
 def _arrays(
@@ -100,11 +100,11 @@ def _arrays(
     on_orbits = ("level", "angle")
     on_flows = ("start", "step")
     on_descents = ("turn", *on_flows)
-    places = {"orbit": (on_orbits, orbits), "flow": (on_flows, flowed)}
+    weights_by_name = {"orbit": (on_orbits, orbits), "flow": (on_flows, flowed)}
     arrays = {}
-    for name, (axes, weights) in places.items():
-        place = (*axes, "weight")
-        arrays[f"{name}_weights"] = LabelledArray(place, weights, "weight", "where it is")
+    for name, (axes, weights) in weights_by_name.items():
+        weight_axes = (*axes, "weight")
+        arrays[f"{name}_weights"] = LabelledArray(weight_axes, weights, "weight", "where it is")
         arrays[f"{name}_charge"] = LabelledArray(axes, charge(weights, steepness), "1", "charge")
         arrays[f"{name}_loss"] = LabelledArray(axes, loss(weights, steepness), "1", "loss")
     arrays["orbit_decrease"] = LabelledArray(

@@ -44,7 +44,7 @@ def exact_batch_size(spec: SymmetrySpec, problem: Problem, params: Parameters, n
     >>> from symgeom.ground.types import parameters
     >>> network = nn.Sequential(nn.Linear(2, 5), nn.Tanh(), nn.Linear(5, 1))
     >>> tokens = torch.zeros(3, 2, 2)
-    >>> problem = Problem(network, tokens, torch.zeros(3).long())
+    >>> problem = Problem(network, tokens, torch.zeros(3, 2).long())
     >>> exact_batch_size(discover(network, tokens), problem, parameters(network), "hidden1")
     2
     """

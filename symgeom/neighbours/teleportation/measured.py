@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.func import grad, vmap
 
+from symgeom.ground.attention import twice_differentiable
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.types import Parameters
 from symgeom.landscape.flatness.hessian import trainable
@@ -47,7 +48,9 @@ class Measured(Locality):
     def _gradient(self) -> list[Tensor]:
         self._spent.gradients += 1
         self._spent.products += 1
-        return self._slopes(self._problem.loss(self._params))
+        with twice_differentiable():
+            loss = self._problem.loss(self._params)
+        return self._slopes(loss)
 
     def _slopes(self, number: Tensor) -> list[Tensor]:
         weights = [self._params[name] for name in self._weights]
@@ -77,7 +80,8 @@ class Measured(Locality):
                 "problem has a loss of its own. Ask for another objective."
             )
         weights = {name: self._params[name] for name in self._weights}
-        outputs = problem.outputs(self._params)
+        with twice_differentiable():
+            outputs = problem.outputs(self._params)
         classes = outputs.shape[-1]
         self._spent.gradients += classes
         self._spent.products += classes
@@ -85,7 +89,8 @@ class Measured(Locality):
         def squared_slope(sample: Tensor, label: Tensor) -> Tensor:
             def loss(tensors: Parameters) -> Tensor:
                 network = {**self._params, **tensors}
-                return problem.batch_loss(network, sample[None], label[None])
+                with twice_differentiable():
+                    return problem.batch_loss(network, sample[None], label[None])
 
             slopes = grad(loss)(weights)
             return torch.stack([slope.square().sum() for slope in slopes.values()]).sum()

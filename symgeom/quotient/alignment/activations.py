@@ -24,6 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from symgeom.ground.architecture import Architecture
+from symgeom.ground.calling import Inputs, NetworkCall
 from symgeom.ground.checks import SymgeomError, check_samples
 from symgeom.ground.doors import door
 from symgeom.ground.modules import call_module, copied, in_mode
@@ -47,7 +48,7 @@ UNIT_AXIS: dict[type[nn.Module], int] = {
 
 @door
 def unit_activations(
-    spec: SymmetrySpec, module: nn.Module, params: Parameters, inputs: Tensor
+    spec: SymmetrySpec, module: nn.Module, params: Parameters, inputs: Inputs
 ) -> dict[str, Tensor]:
     """Evaluate the pre-activations of all units, without their mean and scale.
 
@@ -59,8 +60,8 @@ def unit_activations(
         The network; evaluated in eval mode, not modified.
     params : Parameters
         Its weights and buffers.
-    inputs : Tensor, shape (sample, ...)
-        Data; memory grows with samples times positions.
+    inputs : Tensor, tuple, mapping or NetworkCall
+        Data, or several arguments; memory grows with samples times positions.
 
     Returns
     -------
@@ -85,7 +86,8 @@ def unit_activations(
     """
     check_spec(spec, params)
     Architecture.of(module).check(params)
-    check_samples(inputs)
+    for tensor in NetworkCall.of(inputs).tensors:
+        check_samples(tensor, axes=int(tensor is inputs))
     network = in_mode(copied(module), training=False)
     layers = {name: layer for name, layer in network.named_modules() if type(layer) in UNIT_AXIS}
     groups = [group for group in spec.groups if group.permute]
@@ -214,7 +216,7 @@ def _legs_by_layer(group: UnitGroup, layers: Mapping[str, nn.Module]) -> dict[st
 
 
 def _outputs(
-    network: nn.Module, layers: Mapping[str, nn.Module], params: Parameters, inputs: Tensor
+    network: nn.Module, layers: Mapping[str, nn.Module], params: Parameters, inputs: Inputs
 ) -> dict[str, Tensor]:
     """Evaluate a network, and return the outputs of some of its layers."""
     outputs: dict[str, Tensor] = {}

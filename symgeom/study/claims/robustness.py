@@ -22,7 +22,7 @@ from dataclasses import replace
 from functools import partial
 
 from symgeom.study.claims.claim import Claim
-from symgeom.study.claims.ensembles import AMONG, CONTROLS, DEEP, ensemble_words
+from symgeom.study.claims.ensembles import AMONG, CONTROLS, DEEP, compare, ensemble_words
 from symgeom.study.claims.groups import (
     SINGLE,
     STAGE,
@@ -95,15 +95,10 @@ def under_attack(
         f"error (fraction) of the mean prediction under {AIMS[aim]}, {{attack}} within {{budget}} "
         f"of the range of the data: {kind} minus {other}; {{members}} members, scale {{scale}}"
     )
-    return Claim(
-        identifier=identifier,
-        statement=statement,
-        source=source,
+    claim = compare(identifier, statement, kind=kind, other=other, source=source)
+    return replace(
+        claim,
         statistic=statistic,
-        unit_of_n="seeds",
-        threshold=0.0,
-        direction="below",
-        stages=("minima", STAGE),
         ask=partial(
             difference_of_kinds,
             score="robust_error",
@@ -138,15 +133,10 @@ def corrupted(identifier: str, statement: str, *, kind: str, other: str, source:
         f"error (fraction) of the mean prediction on corrupted test data, mean over corruptions "
         f"and severities: {kind} minus {other}; {{members}} members, scale {{scale}}"
     )
-    return Claim(
-        identifier=identifier,
-        statement=statement,
-        source=source,
+    claim = compare(identifier, statement, kind=kind, other=other, source=source)
+    return replace(
+        claim,
         statistic=statistic,
-        unit_of_n="seeds",
-        threshold=0.0,
-        direction="below",
-        stages=("minima", STAGE),
         ask=partial(
             difference_of_kinds,
             score="corrupted_error",
@@ -155,7 +145,6 @@ def corrupted(identifier: str, statement: str, *, kind: str, other: str, source:
             clean="attacked_error",
         ),
         applies=partial(has_kinds, score="corrupted_error", kinds=(kind, other)),
-        words=ensemble_words,
     )
 
 

@@ -139,15 +139,33 @@ def logarithmic_below(panel: Axes, values: NDArray) -> None:
     values : array
         What decides the ends of the axis; NaN counts as nothing.
     """
-    from matplotlib.ticker import LogLocator, NullFormatter
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
-    low = np.nanmin(values)
-    high = np.nanmax(values)
+    low = np.nanmin(values) / 1.5
+    high = np.nanmax(values) * 1.5
     if low > 0:
         panel.set_xscale("log")
-        panel.set_xlim(low / 1.5, high * 1.5)
-        panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        panel.set_xlim(low, high)
+        panel.xaxis.set_major_locator(FixedLocator(_round_numbers(low, high)))
+        panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         panel.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _round_numbers(low: float, high: float) -> list[float]:
+    """Return the roundest numbers of a logarithmic axis of which there are two at least."""
+    exponents = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    digits_by_length: list[Sequence[int]] = [(1, 2, 5), (1, 2, 3, 5, 7), range(1, 10)]
+    if high / low > 100:
+        digits_by_length = [(1,)]
+    numbers: list[float] = []
+    for digits in digits_by_length:
+        numbers = []
+        for exponent in exponents:
+            numbers += [digit * 10.0**exponent for digit in digits]
+        numbers = [number for number in numbers if low <= number <= high]
+        if len(numbers) > 1:
+            break
+    return numbers
 
 
 def logarithmic(panel: Axes) -> None:

@@ -96,17 +96,24 @@ def draw(results: Results) -> Picture:
             panel = panels[f"{measure} {number}"]
             _ways(panel, pairs[arm], look_of[arm])
             _frame(panel, arm, pairs[arm]["imbalance"].values, outer=number == 0)
+    _rows_of_ratios(panels, pairs, look_of)
+    letter(panels)
+    handles = [_way(point) for point in POINTS]
+    key(figure, dict.fromkeys(pairs, 1), look_of, heading="arm (pairs)", extra=handles)
+    note(figure, _constancy(charts), _least(pairs), _missing(charts), results.left_out())
+    return figure
+
+
+def _rows_of_ratios(
+    panels: Mapping[str, Axes], pairs: Mapping[str, xr.Dataset], look_of: Mapping[str, Look]
+) -> None:
+    """Draw the trace over the smallest of its orbit at three points, on one scale."""
     for point in ("balanced", "noise"):
         panels[point].sharey(panels["trained"])
         panels[point].tick_params(labelleft=False)
     for point in ("trained", "balanced", "noise"):
         _ratios(panels[point], pairs, point, look_of)
     panels["trained"].set_ylabel("trace / smallest of the orbit")
-    letter(panels)
-    handles = [_way(point) for point in POINTS]
-    key(figure, dict.fromkeys(pairs, 1), look_of, heading="arm (pairs)", extra=handles)
-    note(figure, _constancy(charts), _least(pairs), _missing(charts), results.left_out())
-    return figure
 
 
 def _pairs(charts: xr.Dataset, usable: Mapping[str, Sequence[int]]) -> dict[str, xr.Dataset]:

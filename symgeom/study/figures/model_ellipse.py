@@ -163,7 +163,7 @@ def _coordinates(panel: Axes, ellipse: xr.Dataset) -> ScalarMappable:
     levels = ellipse["level"].values
     charges = ellipse["flow_charge"].values
     panel.set_xlim(charges.min() - MARGIN, charges.max() + MARGIN)
-    panel.set(title="charge and loss", xlabel="charge", ylabel="loss")
+    panel.set(title="charge and loss", xlabel="charge (log of weight)", ylabel="loss (weight²)")
     panel.set_ylim(levels.min(), levels.max())
     logarithmic(panel)
     return picture
@@ -208,7 +208,7 @@ def _descents(panel: Axes, ellipse: xr.Dataset) -> None:
         after = slice(_last_alike(followed, turned), None)
         panel.plot(time[after], turned[after], color=shade, linestyle=BROKEN, linewidth=0.9)
     levels = ellipse["level"].values
-    panel.set(title="descent", xlabel="time (rate × steps)", ylabel="loss")
+    panel.set(title="descent", xlabel="time (rate × steps)", ylabel="loss (weight²)")
     panel.set_ylim(levels.min(), 1.3)
     logarithmic(panel)
 

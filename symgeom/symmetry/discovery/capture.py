@@ -1,15 +1,17 @@
 """From a module to its ``torch.export`` graph."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 from torch.nn.parameter import UninitializedParameter
 
+from symgeom.ground.calling import Inputs, NetworkCall, tensors_of
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.modules import copied, in_mode, refuse
+from symgeom.ground.wrappers import unwrapped
 from symgeom.symmetry.discovery.writing import (
     leave_out_what_hands_on_itself,
     writes_through_views,
@@ -19,47 +21,70 @@ BY_HAND = "Write a SymmetrySpec for this network by hand, and let certify prove 
 """What to do where discovery ends."""
 
 
-def export(module: nn.Module, example: Tensor) -> ExportedProgram:
+def export(module: nn.Module, example: Inputs) -> ExportedProgram:
     """Capture the graph of a copy of the module in eval mode.
 
     Parameters
     ----------
     module : nn.Module
-        The network; not modified.
-    example : Tensor, shape (sample, ...)
-        A batch of inputs.
+        The network; not modified. Where its weights have no entries (device meta), only its graph
+        is read.
+    example : Tensor, tuple, mapping or NetworkCall
+        A batch of inputs, or several arguments.
 
     Returns
     -------
     ExportedProgram
-        The graph.
+        The graph; it returns the tensors of the outputs that are looked at.
 
     Raises
     ------
     SymgeomError
-        If the module cannot take the example, is random in eval mode, or has a control flow that
-        export cannot capture.
+        If the module cannot take the example, returns no tensor, is random in eval mode, or has a
+        control flow that export cannot capture.
     """
-    _check_kind(module)
-    copy = in_mode(copied(module), training=False).requires_grad_(True)
+    network = unwrapped(module)
+    _check_kind(network)
+    call = NetworkCall.of(example)
+    copy = in_mode(copied(network), training=False)
+    if any(tensor.is_meta for tensor in (*copy.parameters(), *copy.buffers())):
+        copy = copy.to("meta")
+        call = call.mapped(lambda tensor: tensor.to("meta"))
+    _unfreeze(copy)
     _tie(copy)
+    copy.register_forward_hook(_hand_on_tensors(call))
     for layer in copy.modules():
         if isinstance(layer, nn.MultiheadAttention):
             layer.register_forward_pre_hook(_told_apart, with_kwargs=True)
-    _check_evaluations(copy, example)
+    _check_evaluations(copy, call)
     try:
         with torch.enable_grad(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "The tensor attribute", UserWarning)
-            program = torch.export.export(copy, (example,), strict=False)
+            program = torch.export.export(copy, call.positional, call.keywords, strict=False)
             leave_out_what_hands_on_itself(program.graph_module.graph)
             if writes_through_views(program.graph_module.graph):
                 program = _in_functional_form(program)
             return program
     except Exception as error:  # export raises many kinds, some of them private
         raise SymgeomError(
-            f"Cannot capture the graph of the network ({type(module).__name__}): "
+            f"Cannot capture the graph of the network ({type(network).__name__}): "
             f"{_first_line(error)}. {BY_HAND}"
         ) from error
+
+
+def _unfreeze(network: nn.Module) -> None:
+    """Let all weights train: frozen ones are weights, too."""
+    for weight in network.parameters():
+        weight.requires_grad_(weight.is_floating_point())
+
+
+def _hand_on_tensors(call: NetworkCall) -> Callable[..., tuple[Tensor, ...]]:
+    """Return a hook that lets a network return a tuple of the tensors that are looked at."""
+
+    def hook(_network: nn.Module, _inputs: object, outputs: object) -> tuple[Tensor, ...]:
+        return tuple(call.tensors_asked(outputs))
+
+    return hook
 
 
 def _tie(network: nn.Module) -> None:
@@ -95,15 +120,19 @@ def _in_functional_form(program: ExportedProgram) -> ExportedProgram:
         return program.run_decompositions({})
 
 
-def _check_evaluations(network: nn.Module, example: Tensor) -> None:
+def _check_evaluations(network: nn.Module, call: NetworkCall) -> None:
     """Raise unless a network takes the example and says the same about it twice."""
     kind = type(network).__name__
     try:
         with torch.no_grad():
-            first = tensors_of(network(example))
-            second = tensors_of(network(example))
+            first = tensors_of(network(*call.positional, **call.keywords))
+            second = tensors_of(network(*call.positional, **call.keywords))
+    except SymgeomError:
+        raise
     except Exception as error:  # the user's own code runs here
-        refuse(network, example, error)
+        refuse(network, call, error)
+    if any(tensor.is_meta for tensor in first):  # there is nothing to compare
+        return
     if len(first) != len(second) or not all(map(_same, first, second)):
         raise SymgeomError(
             f"Cannot use the network ({kind}): two evaluations on one input in eval mode differ. "
@@ -138,33 +167,3 @@ def _same(first: Tensor, second: Tensor) -> bool:
         return False
     undefined = (first != first) & (second != second)
     return bool(((first == second) | undefined).all())
-
-
-def tensors_of(outputs: object) -> list[Tensor]:
-    """Return the tensors among the outputs of a network.
-
-    Parameters
-    ----------
-    outputs : Tensor, or nested tuple, list or dict of them
-        What a module returned.
-
-    Returns
-    -------
-    list of Tensor
-        In a fixed order.
-
-    Examples
-    --------
-    >>> import torch
-    >>> len(tensors_of({"a": torch.ones(1), "b": (torch.ones(2), None)}))
-    2
-    """
-    if isinstance(outputs, Tensor):
-        return [outputs]
-    if isinstance(outputs, Mapping):
-        outputs = tuple(outputs.values())
-    tensors: list[Tensor] = []
-    if isinstance(outputs, tuple | list):
-        for part in outputs:
-            tensors += tensors_of(part)
-    return tensors

@@ -12,7 +12,9 @@ from symgeom.symmetry.discovery.relations import Axes, Pin, Statement, fixed
 
 
 def say_of_buffers(network: Network, names: Mapping[Node, str], module: nn.Module) -> None:
-    """Say what may be done to the buffers that are no statistics.
+    """Say what may be done to the buffers that are no statistics, and to what is no real number.
+
+    Whole numbers and truths are constants, also as weights; no leg lies on them.
 
     Parameters
     ----------
@@ -31,6 +33,12 @@ def say_of_buffers(network: Network, names: Mapping[Node, str], module: nn.Modul
         moves = name in kept_with_weights and buffer.is_floating_point()
         if name not in statistics:
             network.say(_of_constant(axes, buffer, moves=moves), f"buffer '{name}'")
+        if not buffer.is_floating_point():
+            network.tensors.pop(name, None)
+    for name, weight in module.named_parameters():
+        if not weight.is_floating_point():
+            axes = network.tensors.pop(name, ())
+            network.say(_of_constant(axes, weight, moves=False), f"weight '{name}'")
 
 
 def _statistics(names: Mapping[Node, str]) -> set[str]:
@@ -58,7 +66,7 @@ def _of_constant(axes: Axes, value: Tensor, *, moves: bool) -> Iterator[Statemen
     axes : Axes
         Of the constant.
     value : Tensor
-        Its entries.
+        Its entries; where it has none (device meta) they are taken to differ.
     moves : bool
         Whether it is kept with the weights.
 
@@ -67,11 +75,18 @@ def _of_constant(axes: Axes, value: Tensor, *, moves: bool) -> Iterator[Statemen
     Statement
         Nothing about zeros.
     """
-    if not value.any():
+    if not value.is_meta and not value.any():
         return
     for index, axis in enumerate(axes):
-        first = value.narrow(index, 0, 1)
-        if moves or torch.equal(value, first.expand_as(value)):
+        if moves or _are_alike(value, index):
             yield fixed(axis)
         else:
             yield Pin((axis,))
+
+
+def _are_alike(value: Tensor, axis: int) -> bool:
+    """Whether all slices of a constant along an axis are equal."""
+    if value.is_meta:
+        return False
+    first = value.narrow(axis, 0, 1)
+    return torch.equal(value, first.expand_as(value))

@@ -33,10 +33,12 @@ Godfrey et al., "On the symmetries of deep learning models and their internal re
 Re-Basin" (2209.04836), appendix A.4 (permutations per architecture, by hand).
 """
 
-from torch import Tensor, nn
+from torch import nn
 
 from symgeom.ground.architecture import shapes_of
+from symgeom.ground.calling import Inputs
 from symgeom.ground.doors import door
+from symgeom.ground.wrappers import unwrapped
 from symgeom.symmetry.discovery.calls import tensor_names
 from symgeom.symmetry.discovery.capture import export
 from symgeom.symmetry.discovery.giving_up import fixed_axes
@@ -49,16 +51,19 @@ from symgeom.symmetry.spec import SymmetrySpec
 
 @door
 def discover(
-    module: nn.Module, example: Tensor, *, within_heads: bool = False, strict: bool = False
+    module: nn.Module, example: Inputs, *, within_heads: bool = False, strict: bool = False
 ) -> SymmetrySpec:
     """Derive the symmetry groups of a network from its graph.
 
     Parameters
     ----------
     module : nn.Module
-        Any network of known operations; read in eval mode, not modified.
-    example : Tensor, shape (sample, ...)
-        A batch of inputs; only its shape and type matter.
+        Any network; read in eval mode, not modified. Its weights may be without entries (device
+        meta), frozen, or inside ``DataParallel`` or ``torch.compile``, whose prefixes the spec
+        leaves out.
+    example : Tensor, tuple, mapping or NetworkCall
+        A batch of inputs (sample, ...); several arguments in a tuple, or by keyword in a mapping;
+        or a call that says which output is looked at. Only shapes and types matter.
     within_heads : bool
         What to report of attention: permutations of its heads (to align networks), or the matrices
         within each (for their charges and for moves along the valley).
@@ -77,8 +82,9 @@ def discover(
     Raises
     ------
     SymgeomError
-        If the network cannot take the example, is random in eval mode, or cannot be captured; if
-        ``strict``, also if it holds an operation that no rule describes.
+        If the network cannot take the example, returns no tensor or not the one that is asked for,
+        is random in eval mode, or cannot be captured; if ``strict``, also if it holds an operation
+        that no rule describes.
 
     Examples
     --------
@@ -88,6 +94,7 @@ def discover(
     >>> [(group.name, group.size, group.scale) for group in spec.groups]
     [('hidden1', 4, 'positive'), ('head', 1, 'positive')]
     """
+    module = unwrapped(module)
     program = export(module, example)
     network = walk(program, module, strict=strict)
     labels = solve_labels(network)

@@ -2,9 +2,11 @@
 
 from typing import TypeGuard
 
-from torch import Tensor, nn
+from torch import nn
 
+from symgeom.ground.calling import Inputs
 from symgeom.ground.checks import check_choice
+from symgeom.ground.wrappers import unwrapped
 from symgeom.symmetry.discovery.capture import export
 from symgeom.symmetry.discovery.families import Expression, Family
 from symgeom.symmetry.discovery.graph import walk
@@ -13,15 +15,15 @@ from symgeom.symmetry.discovery.relations import Relation, Statement, whole
 from symgeom.symmetry.discovery.solving import solve_labels
 
 
-def obstacles(module: nn.Module, example: Tensor, tensor: str, axis: int) -> list[str]:
+def obstacles(module: nn.Module, example: Inputs, tensor: str, axis: int) -> list[str]:
     """Return the operations that let the units along an axis be permuted, and not scaled.
 
     Parameters
     ----------
     module : nn.Module
         The network.
-    example : Tensor, shape (sample, ...)
-        A batch of inputs.
+    example : Tensor, tuple, mapping or NetworkCall
+        A batch of inputs, or several arguments.
     tensor : str
         A parameter or buffer.
     axis : int
@@ -45,6 +47,7 @@ def obstacles(module: nn.Module, example: Tensor, tensor: str, axis: int) -> lis
     >>> obstacles(network, torch.zeros(5, 3), "0.weight", 0)
     ["gelu in module '1' (GELU)"]
     """
+    module = unwrapped(module)
     network = walk(export(module, example), module)
     check_choice(tensor, network.tensors, "tensor of the network")
     labels = solve_labels(network)

@@ -342,7 +342,7 @@ def test_a_batch_is_small_enough_for_a_layer_that_reads_tokens():
     """Three tokens of a sample are three vectors of length eight: at most two samples are exact."""
     module = nn.Sequential(nn.Linear(5, 8), nn.Tanh(), nn.Linear(8, 3)).double()
     tokens = INPUTS[:36].view(12, 3, 5)
-    problem = Problem(module, tokens, TARGETS[:12])
+    problem = Problem(module, tokens, TARGETS[:36].view(12, 3), task="tokens")
     ingredients = Material(Torus(discover(module, tokens)), problem, [parameters(module)], count=2)
     assert ingredients.samples() == 1
     assert [move.exact for move in orbit_moves(ingredients, stream("members"))] == [True, True]

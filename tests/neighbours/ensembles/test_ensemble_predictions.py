@@ -265,7 +265,12 @@ def test_mistakes_are_named():
         member_log_probabilities(problem, {"1.weight": members["1.weight"]})
     with pytest.raises(SymgeomError, match=r"tensor '1.weight' of torch.float32 on inputs of"):
         member_log_probabilities(problem, cast(members, torch.float32))
-    flat = Problem(nn.Sequential(module, nn.Unflatten(1, (1, 3))), IMAGES, TARGETS)
+    flat = Problem(
+        nn.Sequential(module, nn.Unflatten(1, (1, 3))),
+        IMAGES,
+        TARGETS,
+        sample_loss=lambda outputs, _: outputs.sum((1, 2)),
+    )
     deeper = {f"0.{name}": tensor for name, tensor in members.items()}
     with pytest.raises(SymgeomError, match="Cannot read class probabilities from outputs of shape"):
         member_log_probabilities(flat, deeper)

@@ -2,12 +2,10 @@
 
 from dataclasses import replace
 
-import pytest
 from cases import mlp_spec
 from tiny_study import WIDTHS, TinyStudy
 from torch import nn
 
-from symgeom.ground.checks import SymgeomError
 from symgeom.study.stages import symmetry
 
 
@@ -32,18 +30,22 @@ def test_binary_networks_have_signs_and_no_head(signs: TinyStudy):
     ]
 
 
-class Counting(nn.Module):
-    """A module whose outputs jump: no continuous symmetry of its layers survives."""
+class Multiplied(nn.Module):
+    """A network with an operation that no rule describes behind its first layer."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.layer = nn.Linear(64, 10)
+        self.first = nn.Linear(64, 5)
+        self.second = nn.Linear(5, 6)
+        self.last = nn.Linear(6, 10)
 
     def forward(self, inputs):
-        return self.layer(inputs).cumprod(1)
+        return self.last(self.second(self.first(inputs).cumprod(1)).relu())
 
 
-def test_an_operation_that_is_unknown_is_named(tiny: TinyStudy):
-    unknown = replace(tiny.case, trained=Counting(), measured=Counting())
-    with pytest.raises(SymgeomError, match="cumprod"):
-        symmetry.measure(unknown)
+def test_an_operation_that_is_unknown_fixes_what_it_touches_and_is_named(tiny: TinyStudy):
+    unknown = replace(tiny.case, trained=Multiplied(), measured=Multiplied())
+    spec, _ = symmetry.measure(unknown)
+    assert [group.size for group in spec.groups if group.permute] == [6]
+    reasons = {axis.reason for axis in spec.fixed}
+    assert "cumprod in the network's own forward" in reasons

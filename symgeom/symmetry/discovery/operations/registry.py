@@ -23,6 +23,7 @@ from symgeom.symmetry.discovery.operations import recurrence as recurrence
 from symgeom.symmetry.discovery.operations import reduction as reduction
 from symgeom.symmetry.discovery.operations import reshaping as reshaping
 from symgeom.symmetry.discovery.operations import summation as summation
+from symgeom.symmetry.discovery.operations import word_bags as word_bags
 from symgeom.symmetry.discovery.operations.record import Operation
 
 
