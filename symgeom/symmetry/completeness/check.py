@@ -6,23 +6,25 @@ Jacobian (:mod:`symgeom.symmetry.completeness.continuous`), permutations and sig
 (:mod:`symgeom.symmetry.completeness.exchanges`, :mod:`symgeom.symmetry.completeness.signs`). All of
 it happens in float64, at random weights and on random inputs, so that what only particular weights
 or data allow (dead units, twin units, linear dependences of the samples) is not seen. Statistics of
-norms are taken of every batch for the first, as in training.
+norms are taken of every batch, as in training.
 
-Not looked for: exchanges of units that do not lie in equal blocks (every other entry), those that
-need a scale or a sign beside them, and signs of units that the spec has not as a group.
+Not looked for: permutations that need a scale or a sign beside them, and signs of units that the
+spec has not as a group.
 """
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from symgeom.ground.calling import Inputs
 from symgeom.ground.checks import SymgeomError, check_finite
 from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters
 from symgeom.symmetry.certificate import certify
-from symgeom.symmetry.completeness.continuous import missing_directions, translations_of
+from symgeom.symmetry.completeness.continuous import missing_directions
 from symgeom.symmetry.completeness.exchanges import missing_exchanges
 from symgeom.symmetry.completeness.network import SmallNetwork
 from symgeom.symmetry.completeness.record import MissingSymmetries
+from symgeom.symmetry.completeness.shifts import Shifts
 from symgeom.symmetry.completeness.signs import missing_flips
 from symgeom.symmetry.spec import SymmetrySpec
 
@@ -36,9 +38,9 @@ def missing_symmetries(
     module: nn.Module,
     params: Parameters,
     *,
-    inputs: Tensor,
+    inputs: Inputs,
     generator: torch.Generator,
-    draws: int = 5,
+    draws: int = 6,
 ) -> MissingSymmetries:
     """Look for symmetries of a small network that its spec leaves out.
 
@@ -50,9 +52,9 @@ def missing_symmetries(
         The network, of at most some thousand weights; not modified.
     params : Parameters
         Its weights, at which the spec is certified first. The search is at others.
-    inputs : Tensor, shape (sample, ...)
-        Samples; those of the search are normal numbers of the same shape, or the same tokens in
-        other orders.
+    inputs : Tensor, tuple, mapping or NetworkCall
+        Samples, or several arguments; those of the search are normal numbers of the same shape, or
+        the same tokens in other orders.
     generator : torch.Generator
         The source of weights, inputs and group elements.
     draws : int
@@ -84,19 +86,23 @@ def missing_symmetries(
         raise SymgeomError(f"Cannot look for symmetries at {draws} networks: give at least one.")
     check_finite(params, "the network whose symmetries are looked for")
     certify(spec, module, params, inputs=inputs, generator=generator).require()
-    network = SmallNetwork(module, params, inputs)
-    _check_size(network)
     exact = spec.exact()
-    trained = network.with_statistics_of_batches()
-    translations = translations_of(trained, generator)
-    directions = missing_directions(exact, trained, translations, draws=draws, generator=generator)
+    moving: set[str] = set()
+    for group in exact.groups:
+        moving |= {leg.tensor for leg in group.legs}
+    network = SmallNetwork(module, params, inputs, moving)
+    _check_size(network)
+    shifts = Shifts(network, generator)
+    directions = missing_directions(
+        exact, network, shifts.directions(), draws=draws, generator=generator
+    )
     return MissingSymmetries(
         directions.orbit,
         directions.translated,
         directions.dimension,
         directions.margin,
         directions.surpluses,
-        translations,
+        shifts.real(),
         missing_exchanges(exact, network, generator=generator),
         missing_flips(exact, network, generator=generator),
     )
@@ -104,9 +110,9 @@ def missing_symmetries(
 
 def _check_size(network: SmallNetwork) -> None:
     """Raise if there are too many weights, or none."""
-    count = sum(network.point[name].numel() for name in network.trained)
+    count = sum(network.point[name].numel() for name in network.weights)
     if not 0 < count <= LARGEST:
         raise SymgeomError(
-            f"Cannot look for symmetries that are left out: {count} weights train, and the check "
+            f"Cannot look for symmetries that are left out: it has {count} weights, and the check "
             f"takes 1 to {LARGEST}. Give a network of the same architecture with smaller widths."
         )

@@ -1,14 +1,17 @@
 r"""Continuous symmetries: the null directions of the Jacobian against the orbit of the spec.
 
-At weights :math:`\theta` in general position, a direction keeps the function on enough inputs if
-and only if the Jacobian of the outputs sends it to zero,
+At weights :math:`\theta` in general position, a direction keeps the function if and only if the
+Jacobian of the outputs on all inputs sends it to zero,
 
 .. math:: \ker J \supseteq T_\theta(\text{orbit}) + \text{translations} .
 
-What :math:`\ker J` has beyond that is a surplus. Dead units and units that never switch add to it
-at some weights only, so that several are drawn, each with more inputs than the last, and the
-smallest surplus counts. The tensors are named by fixing one after another as long as a surplus is
-left.
+What :math:`\ker J` has beyond that is a surplus. Numbers say so from above only: few inputs, and
+units that are dead or never switch, make the kernel of a ReLU network larger than its symmetries.
+Inputs are therefore drawn in batches until the kernel has stopped shrinking for several of them,
+and weights are drawn anew as long as there is a surplus. One that is a symmetry moves the same
+entries at all weights, and one of an accident other ones: only what moves in every draw stays free,
+and the smallest count holds. Some entries (as many as the orbit has directions) are fixed, so that
+a surplus has one representative.
 
 References
 ----------
@@ -17,26 +20,40 @@ Grigsby, Lindsey, Meyerhoff and Wu, "Functional dimension of feedforward ReLU ne
 networks" (2306.06179), surpluses of particular weights.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from symgeom.ground.types import Parameters, ravel
 from symgeom.symmetry.completeness.network import SmallNetwork, entries_of
-from symgeom.symmetry.completeness.rank import Gap, null_space, vanishing_outside
+from symgeom.symmetry.completeness.null_space import (
+    SMALL,
+    null_space,
+    row_space,
+    vanishing_outside,
+)
 from symgeom.symmetry.completeness.record import Surplus
 from symgeom.symmetry.generators import orbit_directions
 from symgeom.symmetry.spec import SymmetrySpec
-from symgeom.symmetry.translation import Translation, find_translations
 
-OUTPUTS = 4
-"""Outputs that are differentiated in the first draw, per entry of a weight."""
+EXCESS = 1.3
+"""Rows of the first Jacobian, per entry."""
+
+QUIET = 4
+"""Batches in a row that must see none of the null directions."""
+
+SEEN = 1e-9
+"""A null direction of length one that changes an output by more is none."""
+
+AGREED = 3
+"""Draws that must agree on the smallest count of a surplus."""
 
 
 @dataclass(frozen=True, eq=False)
 class Directions:
-    """What keeps the function, and what the spec has of it, at one network.
+    """What keeps the function, and what the spec has of it.
 
     Attributes
     ----------
@@ -55,58 +72,10 @@ class Directions:
     surpluses: tuple[Surplus, ...]
 
 
-class _Kernel:
-    """The null directions of a Jacobian beside directions that are explained."""
-
-    def __init__(self, jacobian: Tensor, explained: Tensor) -> None:
-        self.matrix = torch.linalg.qr(jacobian, mode="r").R
-        self.size = float(torch.linalg.matrix_norm(self.matrix, 2))
-        self.explained = explained
-
-    def surplus(self, free: Tensor) -> tuple[int, Gap]:
-        """Count the null directions within free entries that are not explained."""
-        directions, gap = self.directions(free)
-        explained = vanishing_outside(self.explained, self._with_buffers(free))
-        return len(directions) - len(explained), gap
-
-    def directions(self, free: Tensor) -> tuple[Tensor, Gap]:
-        """Return all null directions within free entries."""
-        return null_space(self.matrix[:, free], self.size)
-
-    def explain(self, free: Tensor) -> None:
-        """Count the null directions within free entries as explained from now on."""
-        directions, _ = self.directions(free)
-        rows = torch.zeros(len(directions), self.explained.shape[1], dtype=directions.dtype)
-        rows[:, : len(free)][:, free] = directions
-        self.explained = torch.cat([self.explained, rows])
-
-    def _with_buffers(self, free: Tensor) -> Tensor:
-        """Buffers, which follow the weights in an orbit, are fixed."""
-        buffers = self.explained.shape[1] - len(free)
-        return torch.cat([free, free.new_zeros(buffers)])
-
-
-@dataclass(frozen=True, eq=False)
-class _Comparison:
-    """Counts at one network, and what names the tensors behind them."""
-
-    kernel: _Kernel
-    entries: dict[str, slice]
-    orbit: int
-    translated: int
-    dimension: int
-    margin: float
-
-    def named(self) -> Directions:
-        """Name the tensors of the surplus."""
-        surpluses = _named(self.kernel, self.entries, self.dimension)
-        return Directions(self.orbit, self.translated, self.dimension, self.margin, surpluses)
-
-
 def missing_directions(
     spec: SymmetrySpec,
     network: SmallNetwork,
-    translations: tuple[Translation, ...],
+    shifts: Tensor,
     *,
     draws: int,
     generator: torch.Generator,
@@ -118,9 +87,9 @@ def missing_directions(
     spec : SymmetrySpec
         Groups that are exact for the loss.
     network : SmallNetwork
-        The network, whose norms measure every batch.
-    translations : tuple of Translation
-        What may be added to weights.
+        The network.
+    shifts : Tensor, shape (direction, entry)
+        Translations of weights, which no spec lists.
     draws : int
         At how many networks to look, at most.
     generator : torch.Generator
@@ -131,139 +100,139 @@ def missing_directions(
     Directions
         Of the network with the smallest surplus.
     """
-    candidates: list[_Comparison] = []
-    for draw in range(draws):
-        point = network.drawn(generator)
-        entries = sum(point[name].numel() for name in network.trained)
-        jacobian = network.jacobian(point, OUTPUTS * (draw + 1) * entries, generator)
-        comparison = _at(spec, network, translations, point, jacobian)
-        candidates.append(comparison)
-        if not comparison.dimension:
+    entries = entries_of(network.weights, network.point)
+    free = torch.ones(shifts.shape[1], dtype=torch.bool)
+    comparisons: list[_Comparison] = []
+    counts: list[int] = []
+    while len(counts) < draws and counts.count(min(counts, default=1)) < AGREED:
+        comparison = _comparison(spec, network, shifts, generator)
+        if not comparisons:
+            free[_pivots(comparison.explained)] = False
+        comparisons.append(comparison)
+        surplus = vanishing_outside(comparison.kernel, free)
+        free &= torch.linalg.vector_norm(surplus, dim=0) > SMALL
+        counts.append(len(surplus))
+        if not len(surplus):
             break
-    best = min(candidates, key=lambda comparison: abs(comparison.dimension))
-    return best.named()
+    dimension = min(comparison.surplus(free) for comparison in comparisons)
+    named = _named(comparisons, entries, dimension)
+    clearest = min(comparisons, key=lambda comparison: len(comparison.kernel))
+    translated = len(clearest.explained) - clearest.orbit
+    return Directions(clearest.orbit, translated, dimension, clearest.margin, named)
 
 
-def translations_of(network: SmallNetwork, generator: torch.Generator) -> tuple[Translation, ...]:
-    """Find what may be added to weights without any change of the outputs.
+@dataclass(frozen=True, eq=False)
+class _Comparison:
+    """What keeps the function at one network: all of it, and what is explained."""
 
-    Parameters
-    ----------
-    network : SmallNetwork
-        The network.
-    generator : torch.Generator
-        The source of weights and inputs.
+    kernel: Tensor
+    explained: Tensor
+    orbit: int
+    margin: float
 
-    Returns
-    -------
-    tuple of Translation
-        Of a sum of all outputs with random factors, at several networks.
-    """
-    laws = _translations_at_one(network, generator)
-    for _ in range(2):  # dead units differ
-        others = _translations_at_one(network, generator)
-        laws = tuple(law for law in laws if law in others)
-    return laws
+    def surplus(self, free: Tensor) -> int:
+        """Count the null directions within free entries that are not explained."""
+        explained = vanishing_outside(self.explained, free)
+        return len(self.within(free)) - len(explained)
 
+    def within(self, free: Tensor) -> Tensor:
+        """Return the null directions within free entries."""
+        return vanishing_outside(self.kernel, free)
 
-def _translations_at_one(
-    network: SmallNetwork, generator: torch.Generator
-) -> tuple[Translation, ...]:
-    """Find translations near one network."""
-    point = network.drawn(generator)
-    inputs = network.samples(64, generator)
-    factors: list[Tensor] = []
-    for output in network.outputs(point, inputs):
-        factors.append(torch.randn(output.shape, generator=generator, dtype=output.dtype))
-
-    def loss(weights: Parameters) -> Tensor:
-        outputs = network.outputs({**point, **weights}, inputs)
-        terms = [(x * y).sum() for x, y in zip(outputs, factors, strict=True)]
-        return torch.stack(terms).sum()
-
-    weights = {name: point[name] for name in network.trained}
-    return find_translations(loss, weights, generator=generator)
+    def explaining(self, free: Tensor) -> "_Comparison":
+        """Let all null directions within free entries be explained."""
+        explained = torch.cat([self.explained, self.within(free)])
+        return replace(self, explained=row_space(explained))
 
 
-def _at(
-    spec: SymmetrySpec,
-    network: SmallNetwork,
-    translations: tuple[Translation, ...],
-    point: Parameters,
-    jacobian: Tensor,
+def _comparison(
+    spec: SymmetrySpec, network: SmallNetwork, shifts: Tensor, generator: torch.Generator
 ) -> _Comparison:
-    """Compare the kernel of a Jacobian with the orbit."""
-    moving = {name: point[name] for name in network.trained}
-    for group in spec.groups:
-        for leg in group.legs:
-            if leg.tensor not in network.statistics:
-                moving.setdefault(leg.tensor, point[leg.tensor])
-    entries = entries_of(network.trained, point)
-    everything = torch.ones(jacobian.shape[1], dtype=torch.bool)
-    orbit = _orbit(spec, network, moving)
-    tangent = _Kernel(jacobian, orbit)
-    without_translations, _ = tangent.surplus(everything)
-    shifts = _shifts(translations, entries, moving)
-    kernel = _Kernel(jacobian, torch.cat([orbit, shifts]))
-    dimension, gap = kernel.surplus(everything)
-    directions, _ = kernel.directions(everything)
-    orbit_dimension = len(directions) - without_translations
-    translated = without_translations - dimension
-    return _Comparison(kernel, entries, orbit_dimension, translated, dimension, gap.margin)
+    """Compare the kernel of the Jacobian with the orbit, at random weights."""
+    point = network.drawn(generator)
+    orbit = _orbit(spec, network, point)
+    explained = row_space(torch.cat([orbit, shifts]))
+    kernel, margin = _kernel(network, point, generator)
+    return _Comparison(kernel, explained, len(row_space(orbit)), margin)
 
 
-def _orbit(spec: SymmetrySpec, network: SmallNetwork, moving: Parameters) -> Tensor:
-    """Return the directions of the generators; statistics follow the weights by themselves."""
-    rows: list[Tensor] = []
-    length = len(ravel(moving))
+def _kernel(
+    network: SmallNetwork, point: Parameters, generator: torch.Generator
+) -> tuple[Tensor, float]:
+    """Return the null directions of the Jacobian, and the gap between its singular values."""
+    count = sum(point[name].numel() for name in network.weights)
+    pieces: list[Tensor] = []
+    rows = 0
+    while rows < EXCESS * count and len(pieces) < 10 + count:
+        piece = network.jacobian(point, generator)
+        pieces.append(piece)
+        rows += len(piece)
+    kernel, margin = null_space(torch.cat(pieces))
+    quiet = 0
+    while len(kernel) and quiet < QUIET:
+        seen = network.jacobian(point, generator) @ kernel.mT
+        still = _unseen(seen)
+        quiet = quiet + 1 if len(still) == len(kernel) else 0
+        kernel = still @ kernel
+    return kernel, margin
+
+
+def _orbit(spec: SymmetrySpec, network: SmallNetwork, point: Parameters) -> Tensor:
+    """Return the directions of the orbit that leave all buffers but statistics as they are."""
+    moving = {name: point[name] for name in (*network.weights, *network.buffers)}
+    count = sum(point[name].numel() for name in network.weights)
+    rows = [torch.zeros(0, len(ravel(moving)), dtype=torch.float64)]
     for group in spec.groups:
         if group.scale in ("positive", "linear"):
-            everything = {**moving}
-            for leg in group.legs:
-                if leg.tensor in network.statistics:
-                    everything[leg.tensor] = network.point[leg.tensor]
-            for direction in orbit_directions(group, everything):
-                rows.append(ravel({name: direction[name] for name in moving}))
-    if not rows:
-        return torch.zeros(0, length, dtype=torch.float64)
-    return torch.stack(rows)
+            statistics = {leg.tensor: point[leg.tensor] for leg in group.legs}
+            for direction in orbit_directions(group, {**statistics, **moving}):
+                row = ravel({name: direction[name] for name in moving})
+                rows.append(row[None])
+    inside = torch.arange(len(ravel(moving))) < count
+    return vanishing_outside(row_space(torch.cat(rows)), inside)[:, :count]
 
 
-def _shifts(
-    translations: tuple[Translation, ...], entries: dict[str, slice], moving: Parameters
-) -> Tensor:
-    """Return the directions of translations."""
-    length = len(ravel(moving))
-    rows: list[Tensor] = []
-    for law in translations:
-        index = torch.arange(length)[entries[law.tensor]].reshape(moving[law.tensor].shape)
-        inside = index[law.start : law.stop]
-        if law.axis is None:
-            lines = inside.reshape(-1, 1)
-        else:
-            lines = inside.movedim(law.axis, -1).reshape(-1, inside.shape[law.axis])
-        rows.append(torch.zeros(len(lines), length, dtype=torch.float64).scatter(1, lines, 1.0))
-    if not rows:
-        return torch.zeros(0, length, dtype=torch.float64)
-    return torch.cat(rows)
+def _pivots(rows: Tensor) -> Tensor:
+    """Return as many entries as there are rows, which no combination of the rows leaves alone."""
+    if not len(rows):
+        return torch.empty(0, dtype=torch.int64)
+    order, _, _ = torch.linalg.lu(rows.mT)
+    return order[:, : len(rows)].argmax(0)
 
 
-def _named(kernel: _Kernel, entries: dict[str, slice], dimension: int) -> tuple[Surplus, ...]:
-    """Name the tensors of a surplus: those that cannot be fixed while it lasts."""
+def _unseen(changes: Tensor) -> Tensor:
+    """Return combinations of directions that change no output: shape (combination, direction)."""
+    _, values, combinations = torch.linalg.svd(changes, full_matrices=True)
+    return combinations[int((values > SEEN).sum()) :]
+
+
+def _named(
+    comparisons: Sequence[_Comparison], entries: dict[str, slice], dimension: int
+) -> tuple[Surplus, ...]:
+    """Name the tensors of a surplus: those that cannot be fixed while it lasts in every draw."""
     surpluses: list[Surplus] = []
-    length = max(part.stop for part in entries.values())
     while dimension > 0:
-        free = torch.ones(length, dtype=torch.bool)
+        free = torch.ones(comparisons[0].kernel.shape[1], dtype=torch.bool)
         moving = set(entries)
-        for name in sorted(entries, key=lambda name: entries[name].start, reverse=True):
+        for name in reversed(entries):
             fewer = free.clone()
             fewer[entries[name]] = False
-            if fewer.any() and kernel.surplus(fewer)[0] > 0:
+            if _common(comparisons, fewer) > 0:
                 free = fewer
                 moving.discard(name)
-        part, _ = kernel.surplus(free)
+        count = min(_common(comparisons, free), dimension)
+        if not count:
+            break
         tensors = tuple(name for name in entries if name in moving)
-        surpluses.append(Surplus(tensors, part))
-        kernel.explain(free)
-        dimension, _ = kernel.surplus(torch.ones_like(free))
+        surpluses.append(Surplus(tensors, count))
+        dimension -= count
+        comparisons = [comparison.explaining(free) for comparison in comparisons]
     return tuple(surpluses)
+
+
+def _common(comparisons: Sequence[_Comparison], free: Tensor) -> int:
+    """Count directions within free entries that move the same entries in every draw."""
+    for comparison in comparisons:
+        directions = comparison.within(free)
+        free = torch.linalg.vector_norm(directions, dim=0) > SMALL
+    return min(comparison.surplus(free) for comparison in comparisons)

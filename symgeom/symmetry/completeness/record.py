@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from symgeom.symmetry.translation import Translation
 
-CLEAR = 1e3
+CLEAR = 1e2
 """A gap between singular values that is wider than this tells zero from small."""
 
 
@@ -26,21 +26,18 @@ class Surplus:
 
 @dataclass(frozen=True)
 class Exchange:
-    """Exchanges of units that keep the function, and that no group of the spec has.
+    """Exchanges of weights that keep the function, and that the spec has not.
 
     Attributes
     ----------
-    units : int
-        Into how many equal blocks each axis is cut.
-    pairs : tuple of (int, int)
-        The blocks that may be exchanged.
-    axes : tuple of (str, int)
-        The axes (tensor, axis) along which they are exchanged together.
+    parts : tuple of str
+        The tensors whose entries move, as ``tensor[axis]`` if they move along one axis alone.
+    count : int
+        How many such exchanges were met; their products are not counted.
     """
 
-    units: int
-    pairs: tuple[tuple[int, int], ...]
-    axes: tuple[tuple[str, int], ...]
+    parts: tuple[str, ...]
+    count: int
 
 
 @dataclass(frozen=True)
@@ -68,7 +65,8 @@ class MissingSymmetries:
     orbit : int
         Dimension of the orbit under the spec, in directions that fix the buffers.
     translated : int
-        Further directions that are translations of weights, which no spec lists.
+        Further directions that are translations of weights, which no spec lists, or of weights
+        without a gradient.
     dimension : int
         Further directions that keep the function.
     margin : float
@@ -96,7 +94,7 @@ class MissingSymmetries:
     @property
     def decided(self) -> bool:
         """Whether the singular values tell zero from small."""
-        return self.margin > CLEAR and self.dimension >= 0
+        return self.margin > CLEAR
 
     @property
     def complete(self) -> bool:
@@ -109,7 +107,7 @@ class MissingSymmetries:
         """What the check says, in a sentence."""
         if not self.decided:
             return (
-                "Undecided: the singular values of the Jacobian fall without a gap (the widest is "
+                "Undecided: the singular values of the Jacobian fall without a gap (a factor of "
                 f"{self.margin:.1g}), so that its rank cannot be read off."
             )
         if self.complete:
@@ -126,8 +124,8 @@ class MissingSymmetries:
             noun = "direction" if surplus.dimension == 1 else "directions"
             parts.append(f"{surplus.dimension} {noun} of {' + '.join(surplus.tensors)}")
         for exchange in self.exchanges:
-            axes = " + ".join(f"{tensor} (axis {axis})" for tensor, axis in exchange.axes)
-            parts.append(f"exchanges of {len(exchange.pairs)} pairs along {axes}")
+            noun = "exchange" if exchange.count == 1 else "exchanges"
+            parts.append(f"{exchange.count} {noun} of {' + '.join(exchange.parts)}")
         for flip in self.flips:
             parts.append(f"signs of {' + '.join(flip.tensors)} at '{flip.group}'")
         return parts

@@ -1,5 +1,6 @@
 """Signs, tried numerically: which tensors of a unit may change their sign together."""
 
+from collections.abc import Collection
 from itertools import combinations
 
 import torch
@@ -15,6 +16,9 @@ from symgeom.symmetry.visibility import relative_change
 MANY = 8
 """Units with more legs than this are left out: all subsets of the legs are tried."""
 
+NETWORKS = 3
+"""Networks at which a sign must hold."""
+
 
 def missing_flips(
     spec: SymmetrySpec, network: SmallNetwork, *, generator: torch.Generator
@@ -26,7 +30,7 @@ def missing_flips(
     spec : SymmetrySpec
         Groups that are exact for the loss.
     network : SmallNetwork
-        The network, whose norms use the statistics that they keep.
+        The network.
     generator : torch.Generator
         The source of weights and inputs.
 
@@ -35,41 +39,42 @@ def missing_flips(
     tuple of SignFlip
         The smallest first; products of listed ones, and of signs of the spec, are not listed.
     """
-    search = _Search(network, generator)
+    tests = [_Test(network, generator) for _ in range(NETWORKS)]
+    tensors = (*network.weights, *network.buffers)
     flips: list[SignFlip] = []
     for host in dict.fromkeys(spec.hosts.values()):
-        legs = search.moving(_legs(spec, host), spec[host].size)
+        size = spec[host].size
+        legs: list[Leg] = []
+        for leg in _legs(spec, host, tensors):
+            if any(test.shows(leg, size) for test in tests):
+                legs.append(leg)
         if len(legs) > MANY:
             continue
         spanned = _span(_signs_of_spec(spec, host, legs))
         for subset in _subsets(len(legs)):
             members = [legs[index] for index in sorted(subset)]
-            if subset not in spanned and search.keeps(members, spec[host].size):
+            if subset not in spanned and all(test.keeps(members, size) for test in tests):
                 flips.append(SignFlip(host, tuple(leg.tensor for leg in members)))
                 spanned |= {subset ^ other for other in spanned}
     return tuple(flips)
 
 
-class _Search:
-    """The search at one network in general position."""
+class _Test:
+    """What can be seen at one network."""
 
     def __init__(self, network: SmallNetwork, generator: torch.Generator) -> None:
         self.network = network
         self.point = network.drawn(generator)
         self.other = network.drawn(generator)
-        self.inputs = network.samples(32, generator)
+        self.inputs = network.samples(generator)
         self.before = network.outputs(self.point, self.inputs)
 
-    def moving(self, legs: list[Leg], size: int) -> list[Leg]:
-        """Leave out legs whose entries may be anything."""
-        seen: list[Leg] = []
-        for leg in legs:
-            tensor = self.point[leg.tensor].clone()
-            unit = view(tensor, leg, size).select(leg.axis + 1, 0)
-            unit.copy_(view(self.other[leg.tensor], leg, size).select(leg.axis + 1, 0))
-            if not self._same({leg.tensor: tensor}):
-                seen.append(leg)
-        return seen
+    def shows(self, leg: Leg, size: int) -> bool:
+        """Whether it matters what the entries of the first unit are."""
+        tensor = self.point[leg.tensor].clone()
+        unit = view(tensor, leg, size).select(leg.axis + 1, 0)
+        unit.copy_(view(self.other[leg.tensor], leg, size).select(leg.axis + 1, 0))
+        return not self._same({leg.tensor: tensor})
 
     def keeps(self, legs: list[Leg], size: int) -> bool:
         """Whether the first unit may change its sign on these legs."""
@@ -85,13 +90,14 @@ class _Search:
         return relative_change(self.before, after) <= TOLERANCE[torch.float64]
 
 
-def _legs(spec: SymmetrySpec, host: str) -> list[Leg]:
+def _legs(spec: SymmetrySpec, host: str, tensors: Collection[str]) -> list[Leg]:
     """Return the entries that the units of a group own, on its legs and of further scalings."""
     legs: dict[tuple[object, ...], Leg] = {}
     for group in spec.groups:
         if spec.hosts[group.name] == host and group.size == spec[host].size:
             for leg in group.legs:
-                legs.setdefault(leg.place(), leg)
+                if leg.tensor in tensors:
+                    legs.setdefault(leg.place(), leg)
     return list(legs.values())
 
 
@@ -109,11 +115,10 @@ def _signs_of_spec(spec: SymmetrySpec, host: str, legs: list[Leg]) -> list[froze
     subsets: list[frozenset[int]] = []
     for group in spec.groups:
         if spec.hosts[group.name] == host and group.scale in ("sign", "linear"):
-            odd = [
-                positions[leg.place()]
-                for leg in group.legs
-                if leg.power % 2 and leg.place() in positions
-            ]
+            odd: list[int] = []
+            for leg in group.legs:
+                if leg.power % 2 and leg.place() in positions:
+                    odd.append(positions[leg.place()])
             subsets.append(frozenset(odd))
     return subsets
 
