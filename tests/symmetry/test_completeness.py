@@ -53,9 +53,7 @@ COMPLETE: dict[str, tuple[Callable[[], nn.Module], int]] = {
     "layer norm": (ARCHITECTURES["layer norm"][0], 4),
     "slopes": (ARCHITECTURES["slopes"][0], 8),
     "batch norm without weight": (ARCHITECTURES["batch norm without weight"][0], 4),
-    "residual on the inputs": (ARCHITECTURES["residual on the inputs"][0], 5),
     "concatenation": (ARCHITECTURES["concatenation"][0], 6),
-    "half powers": (ARCHITECTURES["half powers"][0], 4),
 }
 
 
@@ -153,6 +151,11 @@ EXCHANGED = {
         (3, 5),
         {"b.weight[0]", "c.weight[1]"},
     ),
+    "units that are repeated": (
+        ARCHITECTURES["repetition"][0],
+        (3,),
+        {"a.weight[0]", "a.bias[0]", "b.weight[1]"},
+    ),
     "mirror images": (
         ARCHITECTURES["one channel"][0],
         (3,),
@@ -204,6 +207,23 @@ MOVED = {
         (1, 5, 5),
         (Surplus(("0.bias",), 2),),  # beside the translation of all together
     ),
+    "padded units": (
+        ARCHITECTURES["padding with ones"][0],
+        (1, 5),
+        (
+            Surplus(("b.weight",), 4),
+            Surplus(("a.weight", "a.bias", "b.weight"), 3),
+            Surplus(("b.weight", "b.bias"), 2),
+        ),
+    ),
+    "factors that are mixed": (
+        ARCHITECTURES["quotient"][0],
+        (3,),
+        (
+            Surplus(("a.weight", "a.bias"), 2),
+            Surplus(("a.weight", "a.bias", "out.bias"), 2),
+        ),
+    ),
     "the common scale of a tied weight": (
         ARCHITECTURES["tied weights"][0],
         (3,),
@@ -246,9 +266,35 @@ def heads_of_one_axis() -> nn.Module:
     return Block(forward, packed=nn.Linear(4, 12, bias=False), out=nn.Linear(4, 4, bias=False))
 
 
-def test_missed_matrices_within_heads_that_are_cut_by_an_axis_of_their_own():
-    result = missing(heads_of_one_axis(), normal(4, 3, 4), within_heads=True)
-    assert result.dimension == 16
+def heads_rotated_by_position() -> nn.Module:
+    """Attention with a rotary embedding: positions turn queries and keys."""
+    angles = torch.arange(3.0)
+    turns = torch.stack([angles.cos(), -angles.sin(), angles.sin(), angles.cos()], 1)
+
+    def forward(self: Block, x: Tensor) -> Tensor:
+        queries = self.query(x).unflatten(2, (2, 2)).transpose(1, 2)
+        keys = self.key(x).unflatten(2, (2, 2)).transpose(1, 2)
+        rotations = turns.to(x).unflatten(1, (2, 2))
+        queries = (rotations @ queries[..., None])[..., 0]
+        keys = (rotations @ keys[..., None])[..., 0]
+        return torch.softmax(queries @ keys.mT, -1).flatten(1)
+
+    layers = {name: nn.Linear(4, 4, bias=False) for name in ("query", "key")}
+    return Block(forward, **layers)
+
+
+HEADS = {
+    "cut by an axis of their own": (heads_of_one_axis, 16),
+    "rotated by position": (heads_rotated_by_position, 4),
+}
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_missed_matrices_within_heads(name: str):
+    """All matrices within two heads, and the two directions of each that commute with rotations."""
+    build, dimension = HEADS[name]
+    result = missing(build(), normal(4, 3, 4), within_heads=True)
+    assert result.dimension == dimension
 
 
 FLIPPED = {
