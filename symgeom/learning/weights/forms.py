@@ -3,7 +3,6 @@
 What a file is, is seen in its first bytes: people give the same form many endings.
 """
 
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from symgeom.learning.weights.files import weight_map
 from symgeom.learning.weights.npz_file import read_npz
 from symgeom.learning.weights.safetensors_file import is_safetensors, read_safetensors
 from symgeom.learning.weights.torch_file import read_torch
-from symgeom.learning.weights.zips import entries
+from symgeom.learning.weights.zips import entries, is_zip
 
 FOREIGN = {
     b"version https://git-lfs": "a pointer of Git LFS in the place of the weights: 'git lfs pull'",
@@ -60,7 +59,7 @@ def read_content(path: Path) -> Content:
 def _read(path: Path) -> Content:
     if is_safetensors(path):
         return read_safetensors(path)
-    if zipfile.is_zipfile(path) and _holds_arrays(path):
+    if is_zip(path) and _holds_arrays(path):
         return read_npz(path)
     return read_torch(path)
 
