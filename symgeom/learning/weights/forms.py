@@ -43,6 +43,11 @@ def read_content(path: Path) -> Content:
     """
     if path.name.endswith(".json"):
         return _read_shards(path)
+    return _read_file(path)
+
+
+def _read_file(path: Path) -> Content:
+    """Return what a file that is no index holds."""
     _check_not_foreign(path)
     try:
         return _read(path)
@@ -85,7 +90,7 @@ def _read_shards(index: Path) -> Content:
     shards = sorted(set(shard_of.values()))
     tensors: dict[str, object] = {}
     for shard in shards:
-        content = read_content(index.with_name(shard))
+        content = _read_file(index.with_name(shard))
         wanted = [name for name, file in shard_of.items() if file == shard]
         tensors |= _taken(content.holds, wanted, index.with_name(shard))
     return Content(tensors, f"{content.form} in {len(shards)} shards", content.metadata)

@@ -266,6 +266,7 @@ def test_faults_of_shards_are_one_sentence(tmp_path: Path):
     refused("it has no 'weight_map' of tensors to files", "[]")
     refused("there is no file 'model-3.safetensors' beside it", elsewhere("model-3.safetensors"))
     refused(f"looks for tensor '0.bias' in '.*{shards[1]}', which does", elsewhere(shards[1]))
+    refused("holds more than tensors", json.dumps({"weight_map": {"0.bias": index.name}}))
     saved(tmp_path / "outside.safetensors", STATE)
     for path in ("../outside.safetensors", str(tmp_path / "outside.safetensors")):
         refused("is no file beside it, and shards are read from nowhere else", elsewhere(path))
@@ -308,6 +309,20 @@ def test_copies_under_stems_of_one_state_dict_are_chosen_by_their_stems(tmp_path
     path = saved(tmp_path / "a.pt", STATE | beginning("ema.", EMA))
     check_read(path, EMA, choice="ema")
     check_read(path, STATE, choice="")
+
+
+def test_what_an_optimizer_keeps_is_told_by_its_key(tmp_path: Path):
+    """An optimizer that names its tensors is none of the networks, and the optimal model is one."""
+    moments = {"exp_avg": dict(EMA)}
+    content = {"optimal_model": STATE, "optim_g": moments, "g_optim": moments, "Optimizer": moments}
+    notes = check_read(saved(tmp_path / "a.pt", content))
+    assert notes.startswith("torch Read the weights under 'optimal_model'.")
+
+
+def test_a_network_without_tensors_has_no_file(tmp_path: Path):
+    path = saved(tmp_path / "a.pt", STATE)
+    with pytest.raises(SymgeomError, match=r"tensors missing \[\], tensors not expected \['0.we"):
+        read_weights(path, nn.ReLU())
 
 
 def test_a_teacher_of_another_width_is_not_meant(tmp_path: Path):
