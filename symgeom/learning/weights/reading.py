@@ -166,7 +166,9 @@ def _part(path: object, content: Content, network: nn.Module, choice: str | None
     if not parts:
         raise unfit(path, content.holds, ties)
     fitting = [part for part in parts if part.fits(expected)]
-    return chosen_part(path, fitting or parts, choice)
+    if not fitting:
+        return parts[0]  # of which it is said which tensor does not fit
+    return chosen_part(path, fitting, choice)
 
 
 def _tied(path: object, part: Part, expected: Mapping[str, Tensor]) -> dict[str, str]:
