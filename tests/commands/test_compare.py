@@ -44,7 +44,8 @@ def test_a_copy_under_a_random_symmetry_is_the_same_network(folder, capsys):
     assert abs(geodesic["barrier"]) < ROUNDING
     assert abs(geodesic["loss_barrier"]) < ROUNDING
     assert max(geodesic["loss"]) - min(geodesic["loss"]) < ROUNDING
-    assert pair["paths"]["linear raw"]["train"]["loss_barrier"] > 0.01
+    raw = pair["paths"]["linear raw"]["train"]
+    assert max(raw["loss"]) - min(raw["loss"]) > 100 * ROUNDING
     assert facts["ends"]["first"]["test"]["error"] == facts["ends"]["copy"]["test"]["error"]
 
 
@@ -77,12 +78,12 @@ def test_the_ends_of_paths_are_the_networks(folder, capsys):
     assert facts["ends"]["second"]["test"]["error"] == pytest.approx(float(wrong))
 
 
-@pytest.fixture()
+@pytest.fixture
 def little_effort(monkeypatch) -> None:
     """Measure flatness with a single draw."""
     room = "symgeom.commands.comparison"
-    monkeypatch.setattr(f"{room}.FLATNESS", {**FLATNESS, "draws": 1, "amplitudes": [0.1]})
-    monkeypatch.setattr(f"{room}.CURVATURE", {**CURVATURE, "probes": 1, "eigenvalues": 1})
+    monkeypatch.setattr(f"{room}.FLATNESS", {**FLATNESS, "draws": 2, "amplitudes": [0.1]})
+    monkeypatch.setattr(f"{room}.CURVATURE", {**CURVATURE, "probes": 2, "eigenvalues": 1})
 
 
 @pytest.mark.usefixtures("little_effort")
