@@ -19,6 +19,8 @@ same names and in the same precision: to the balanced point, where the squared w
 come in and go out alike (the shortest network, where weight decay leads), or to the noise
 equilibrium, where the noise of SGD leads (this needs data)."""
 
+EXAMPLE = "Example: symgeom balance a.pt -o balanced.pt --network mine:network --input 3,32,32"
+
 
 def add(commands: Commands) -> None:
     """Add the command that balances a network."""
@@ -26,6 +28,7 @@ def add(commands: Commands) -> None:
         "balance",
         help="rescale units to the balanced point or the noise equilibrium, and write it back",
         description=DESCRIPTION,
+        epilog=EXAMPLE,
         allow_abbrev=False,
     )
     command.set_defaults(run=run)

@@ -10,6 +10,8 @@ Print the charges of networks: for every unit whose weights can be rescaled, the
 its incoming weights minus that of its outgoing ones, which gradient flow conserves. An imbalance is
 a charge over the sum of the two: 0 for a balanced unit, 1 if all its weight is incoming."""
 
+EXAMPLE = "Example: symgeom charges a.pt b.pt --network mine:network --input 3,32,32"
+
 
 def add(commands: Commands) -> None:
     """Add the command that prints charges."""
@@ -17,6 +19,7 @@ def add(commands: Commands) -> None:
         "charges",
         help="what gradient flow conserves: how balanced the units of networks are",
         description=DESCRIPTION,
+        epilog=EXAMPLE,
         allow_abbrev=False,
     )
     command.set_defaults(run=run)

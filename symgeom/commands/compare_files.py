@@ -19,6 +19,11 @@ layer, before and after alignment, beside those from random networks; with data 
 along the straight line, the straight line after alignment and the geodesic between them, with
 barriers, and how flat each network is."""
 
+EXAMPLE = (
+    "Example: symgeom compare a.pt b.pt --network mine:network "
+    "--option width=16 --data digits --page compare.html"
+)
+
 
 def add(commands: Commands) -> None:
     """Add the command that compares networks."""
@@ -26,6 +31,7 @@ def add(commands: Commands) -> None:
         "compare",
         help="how far networks are apart, what alignment gains, barriers, flatness",
         description=DESCRIPTION,
+        epilog=EXAMPLE,
         allow_abbrev=False,
     )
     command.set_defaults(run=run)

@@ -10,6 +10,8 @@ Measure how flat networks are on training data, as studies do by default: how mu
 weights bear, the curvature of the loss, the worst case nearby, and margins. The table says which
 measures change where units are rescaled, so that they say little of the function."""
 
+EXAMPLE = "Example: symgeom flatness a.pt b.pt --network mine:network --data cifar10"
+
 
 def add(commands: Commands) -> None:
     """Add the command that measures flatness."""
@@ -17,6 +19,7 @@ def add(commands: Commands) -> None:
         "flatness",
         help="how flat networks are: noise, curvature, worst case, margins",
         description=DESCRIPTION,
+        epilog=EXAMPLE,
         allow_abbrev=False,
     )
     command.set_defaults(run=run)

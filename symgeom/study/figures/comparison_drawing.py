@@ -169,7 +169,7 @@ def _draw_controls(panel: Axes, column: int, measured: Sequence[Mapping]) -> Non
     titles = measured[0]["controls"]
     for marker, title in zip(CONTROL_MARKERS, titles, strict=False):
         angles = [pair["controls"][title]["aligned"] for pair in measured]
-        panel.plot(column + 0.3, np.mean(angles), marker=marker, color=MUTED, markersize=4)
+        panel.plot(column + 0.3, np.mean(angles), marker=marker, color=MUTED, markersize=5)
 
 
 def _name_layers(panel: Axes, names: Sequence[str]) -> None:
