@@ -24,6 +24,7 @@ NORMED = (
 )
 MATERIAL = symgeom.EnsembleMaterial(TORUS, PROBLEM, [A], count=2)
 PREDICTIONS = symgeom.member_log_probabilities(PROBLEM, stack([A, B]))
+MERGED = symgeom.merge(SPEC, {"a": A, "b": B})
 T = torch.linspace(0, 1, 3, dtype=torch.float64)
 
 
@@ -222,6 +223,14 @@ CALLS = {
         noise="multiplicative",
     ),
     "mean_prediction": call(symgeom.mean_prediction, log_probabilities=PREDICTIONS),
+    "merge": call(
+        symgeom.merge,
+        spec=SPEC,
+        networks={"a": A, "b": B},
+        weights=[2.0, 1.0],
+        path="geodesic",
+        dead_units="error",
+    ),
     "member_log_probabilities": call(
         symgeom.member_log_probabilities, problem=PROBLEM, members=stack([A, B])
     ),
@@ -313,6 +322,14 @@ CALLS = {
         params=A,
         effort=symgeom.Effort(probes=2),
         tensors=["0.weight"],
+    ),
+    "repair_merged": call(
+        symgeom.repair_merged,
+        spec=SPEC,
+        module=MODULE,
+        merged=MERGED,
+        networks={"a": A, "b": B},
+        inputs=INPUTS,
     ),
     "repair": call(
         symgeom.repair,
