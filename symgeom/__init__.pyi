@@ -38,6 +38,8 @@ from .quotient.gauge import Canonical as Canonical
 from .quotient.gauge import absorb_constant_inputs as absorb_constant_inputs
 from .quotient.gauge import canonicalise as canonicalise
 from .quotient.torus import Torus as Torus
+from .quotient.widening import Widened as Widened
+from .quotient.widening import widen as widen
 
 # landscape
 from .landscape.barriers import Profile as Profile
