@@ -12,7 +12,7 @@ from symgeom.ground.checks import check_finite
 from symgeom.ground.types import cast, stack
 from symgeom.landscape.problem.evaluation import evaluate
 from symgeom.learning.training import Trained
-from symgeom.learning.weight_files import read_weights
+from symgeom.learning.weights.reading import read_weights
 from symgeom.study.cases import Case
 from symgeom.study.stages.ledgers import charges_alone, label_ledger
 from symgeom.study.stages.minima import label_minima, minima_of_arm
