@@ -122,6 +122,31 @@ def add_network(command: argparse.ArgumentParser) -> None:
     )
 
 
+def add_narrower(command: argparse.ArgumentParser) -> None:
+    """Add what says of which narrower network some of the files are.
+
+    Parameters
+    ----------
+    command : argparse.ArgumentParser
+        The command.
+    """
+    narrower = command.add_argument_group("files of a narrower network, written as wider ones")
+    narrower.add_argument(
+        "--narrow",
+        metavar="module:name",
+        help="the narrower network of files that do not fit --network (by default --network "
+        "itself, with --narrow-option)",
+    )
+    narrower.add_argument(
+        "--narrow-option",
+        action="append",
+        default=[],
+        type=option,
+        metavar="key=value",
+        help="an argument of what makes it, such as widths=[32,32]; may be given several times",
+    )
+
+
 def add_data(command: argparse.ArgumentParser, *, required: bool = False) -> None:
     """Add what says on which data networks are evaluated.
 

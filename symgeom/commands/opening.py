@@ -17,6 +17,7 @@ import xarray as xr
 from torch import Tensor, nn
 
 from symgeom.commands.drawn_inputs import example_inputs
+from symgeom.commands.narrower import Reader
 from symgeom.commands.words import reference
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.modules import copied, in_mode
@@ -27,8 +28,8 @@ from symgeom.landscape.problem.fit import first_outputs
 from symgeom.learning import networks
 from symgeom.learning.networks.by_reference import network_of
 from symgeom.learning.weights.files import SUFFIXES, is_weights
-from symgeom.learning.weights.reading import read_checkpoint
 from symgeom.learning.weights.record import ReadWeights
+from symgeom.quotient.widening import Widened
 from symgeom.study.cases import Case
 from symgeom.study.datasets import DATASETS
 from symgeom.study.progress import progress
@@ -74,6 +75,8 @@ class InHand:
         What was done to read each file, in sentences.
     precision : str or None
         What the command was told.
+    widened : mapping of str to Widened
+        The networks of those files that are of a narrower one.
     """
 
     name: str
@@ -85,6 +88,7 @@ class InHand:
     paths: Mapping[str, Path]
     notes: Mapping[str, tuple[str, ...]]
     precision: str | None
+    widened: Mapping[str, Widened]
 
     @property
     def network(self) -> nn.Module:
@@ -157,19 +161,24 @@ def open_files(options: argparse.Namespace, *, least: int, batch_norm: str) -> I
     paths = labelled_paths(options.files, least=least)
     data = _data(options)
     example = _example(options, data)
-    trained = _network(options, data, example)
+    trained = _network(options, options.network, options.option, data, example)
+    reader = Reader(trained, _narrower(options, data, example), example, options.choice)
     if data:
         _check_classes(trained, data)
     settings = {"batch_norm": batch_norm, "device": options.device}
     case = Case.of("files", data, settings, trained, example[:2])
     notes = {}
+    wide = {}
     with progress("read files", len(paths)) as bar:
         for label, path in paths.items():
-            notes[label] = read_checkpoint(path, trained, choice=options.choice).notes
+            weights, widened = reader.read(path)
+            notes[label] = weights.notes
+            if widened is not None:
+                wide[label] = widened
             bar.update()
 
     def read(label: str) -> ReadWeights:
-        return read_checkpoint(paths[label], trained, choice=options.choice)
+        return reader.read(paths[label])[0]
 
     files = OnDemand(paths, read, size=_size)
     first = case.prepared(files[next(iter(paths))].params, options.precision or "float64")
@@ -184,6 +193,7 @@ def open_files(options: argparse.Namespace, *, least: int, batch_norm: str) -> I
         paths=paths,
         notes=notes,
         precision=options.precision,
+        widened=wide,
     )
 
 
@@ -320,12 +330,18 @@ def _example(options: argparse.Namespace, data: xr.Dataset) -> Tensor:
     return example_inputs(shape, options.tokens, generator=stream("inputs", options.seed))
 
 
-def _network(options: argparse.Namespace, data: xr.Dataset, example: Tensor) -> nn.Module:
-    """Return the architecture."""
-    network_options = dict(options.option)
-    if ":" in options.network:
+def _network(
+    options: argparse.Namespace,
+    called: str,
+    pairs: Sequence[tuple[str, object]],
+    data: xr.Dataset,
+    example: Tensor,
+) -> nn.Module:
+    """Return an architecture."""
+    network_options = dict(pairs)
+    if ":" in called:
         try:
-            module, name = reference(options.network)
+            module, name = reference(called)
         except argparse.ArgumentTypeError as error:
             raise SymgeomError(f"Cannot use --network: {error}.") from error
         network = network_of(module, name, network_options, seed=options.seed)
@@ -333,16 +349,25 @@ def _network(options: argparse.Namespace, data: xr.Dataset, example: Tensor) -> 
     classes = options.classes or data.attrs.get("classes")
     if classes is None:
         raise SymgeomError(
-            f"Cannot build network '{options.network}' without knowing how many outputs it has: "
+            f"Cannot build network '{called}' without knowing how many outputs it has: "
             "give --classes, or data (--data)."
         )
     return networks.build(
-        options.network,
+        called,
         input_shape=tuple(example.shape[1:]),
         classes=classes,
         options=network_options,
         generator=stream("architecture", options.seed),
     )
+
+
+def _narrower(options: argparse.Namespace, data: xr.Dataset, example: Tensor) -> nn.Module | None:
+    """Return the narrower architecture, if there is one."""
+    called = getattr(options, "narrow", None)
+    pairs = getattr(options, "narrow_option", [])
+    if called is None and not pairs:
+        return None
+    return _network(options, called or options.network, pairs, data, example)
 
 
 def _check_classes(network: nn.Module, data: xr.Dataset) -> None:
