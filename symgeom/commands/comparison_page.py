@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from symgeom import __version__
-
 from symgeom.commands.comparison_text import gained
 from symgeom.commands.saying import percent
 from symgeom.ground.checks import SymgeomError
