@@ -10,7 +10,8 @@ from symgeom.commands.comparison_facts import facts_of_hand
 from symgeom.commands.comparison_text import ends_text, heading
 from symgeom.commands.opening import InHand
 from symgeom.ground.checks import SymgeomError
-from symgeom.ground.types import Parameters, cast
+from symgeom.ground.on_demand import OnDemand
+from symgeom.ground.types import Parameters, cast, size
 from symgeom.landscape.batchnorm import batch_norms, recompute_statistics
 from symgeom.landscape.merging import Merged, merge, repair_merged
 from symgeom.landscape.problem import Problem
@@ -44,7 +45,7 @@ def merge_weights(hand: InHand, options: argparse.Namespace) -> dict:
         If the networks cannot be merged or repaired, or outputs change where they must not.
     """
     labels = list(hand.files)
-    networks = {label: hand.params(label) for label in labels}
+    networks = OnDemand(labels, hand.params, size=size)
     with progress("merge", 1) as bar:
         merged = merge(
             hand.spec,

@@ -35,7 +35,7 @@ from symgeom.landscape.path.weights import combine
 from symgeom.landscape.repairing import Statistics, repaired_to, unit_statistics
 from symgeom.quotient.alignment import align_jointly
 from symgeom.quotient.alignment.records import Name
-from symgeom.quotient.gauge import Canonical, canonicalise
+from symgeom.quotient.gauge import canonicalise
 from symgeom.quotient.torus import Torus, frechet_point
 from symgeom.symmetry.group import GroupElement, act, compose, inverse, restricted
 from symgeom.symmetry.spec import SymmetrySpec
@@ -119,24 +119,27 @@ def merge(
     check_choice(path, PATHS, "path to merge along")
     _check_networks(networks)
     shares = _shares(list(networks), weights)
-    canonical = {}
+    gauges = {}
+    on_torus = {}
     for name, params in networks.items():
-        canonical[name] = canonicalise(spec, params, dead_units=dead_units)
-    order = sorted(networks, key=lambda name: _invariant(canonical[name].parameters))
-    on_torus = {name: canonical[name].parameters for name in order}
-    joint = align_jointly(spec, on_torus)
+        canonical = canonicalise(spec, params, dead_units=dead_units)
+        gauges[name] = canonical.element
+        on_torus[name] = canonical.parameters
+    order = sorted(on_torus, key=lambda name: _invariant(on_torus[name]))
+    joint = align_jointly(spec, {name: on_torus[name] for name in order})
     to_frame = {}
+    aligned = []
     for name in order:
-        gauge = canonical[name].element
-        to_frame[name] = compose(spec, joint.elements[name], gauge)
-    present = [name for name in order if shares[name] > 0]
-    aligned = [act(spec, joint.elements[name], on_torus[name]) for name in present]
-    of_present = torch.tensor([shares[name] for name in present], dtype=torch.float64)
-    middle = _middle(spec, aligned, of_present, path)
+        to_frame[name] = compose(spec, joint.elements[name], gauges[name])
+        params = on_torus.pop(name)
+        if shares[name] > 0:
+            aligned.append(act(spec, joint.elements[name], params))
+    of_aligned = [shares[name] for name in order if shares[name] > 0]
+    middle = _middle(spec, aligned, torch.tensor(of_aligned, dtype=torch.float64), path)
 
     first = next(iter(networks))
     back = inverse(spec, to_frame[first])
-    length = _common_heads(spec, canonical, shares)
+    length = _common_heads(spec, gauges, shares)
     merged = act(spec, _with_scales(back, length), middle)
     exact = spec.exact()
     elements = {}
@@ -275,7 +278,7 @@ def _middle(
 
 
 def _common_heads(
-    spec: SymmetrySpec, canonical: Mapping[Name, Canonical], shares: Mapping[Name, float]
+    spec: SymmetrySpec, gauges: Mapping[Name, GroupElement], shares: Mapping[Name, float]
 ) -> dict[str, Tensor]:
     """Return, for each head, the scale that gives it the geometric mean of the lengths it had."""
     scales = {}
@@ -283,8 +286,8 @@ def _common_heads(
         if group.exact_for == "loss":
             continue
         logarithm = torch.zeros(group.size, dtype=torch.float64)
-        for name, representative in canonical.items():
-            logarithm -= shares[name] * representative.element.scales[group.name].log()
+        for name, gauge in gauges.items():
+            logarithm -= shares[name] * gauge.scales[group.name].log()
         scales[group.name] = logarithm.exp()
     return scales
 
