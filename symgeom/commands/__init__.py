@@ -4,8 +4,7 @@ Each has ``add``, which says the words of the command, and ``run``, which does i
 exit status:
 
 * ``inspect_network``: ``symgeom inspect``, by way of ``network_report``;
-* ``compare_files``: ``symgeom compare``, by way of ``comparison``, which measures, and
-  ``comparison_facts``, ``comparison_text`` and ``comparison_page``, which say it;
+* ``compare_files``: ``symgeom compare``, by way of ``comparison_text`` and ``comparison_page``;
 * ``align_files``: ``symgeom align``, by way of ``aligning``; ``merge_files``: ``symgeom merge``, by
   way of ``merging``;
 * ``flatness_of_files``, ``charges_of_files``, ``balance_file``: ``symgeom flatness``, ``charges``
@@ -14,10 +13,9 @@ exit status:
 * ``verify_files``: ``symgeom verify``;
 * ``show_keys``: ``symgeom keys``.
 
-Commands on files of weights share their words and how they are opened (``files_in_hand``, by way of
-``opening``, and of ``narrower`` for files of a narrower network), what they ask of the stages of
-studies (``settings``), and how they answer (``saying``). ``words`` says how the words of all
-commands are read.
+Commands on files of weights share their words and how files are opened (``files_in_hand``), and how
+they answer (``saying``); what they measure is :mod:`symgeom.study.in_hand`. ``words`` says how the
+words of all commands are read.
 
 What is slow to import is imported in ``run``, so that a command waits for what it needs alone.
 """

@@ -7,12 +7,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from symgeom.commands.comparison import canonical_form
-from symgeom.commands.comparison_facts import facts_of_hand
 from symgeom.commands.comparison_text import heading
-from symgeom.commands.opening import InHand
 from symgeom.commands.saying import radians, text_table
-from symgeom.commands.settings import ALIGNMENT, BIAS_IN_NORM
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import cast
@@ -20,6 +16,10 @@ from symgeom.learning.weights.reading import read_checkpoint
 from symgeom.learning.weights.writing import write_weights
 from symgeom.quotient.alignment import Alignment, align
 from symgeom.quotient.torus import Torus
+from symgeom.study.in_hand.comparison import canonical_form
+from symgeom.study.in_hand.facts import facts_of_hand
+from symgeom.study.in_hand.opening import InHand
+from symgeom.study.in_hand.settings import ALIGNMENT, BIAS_IN_NORM
 from symgeom.study.progress import progress
 from symgeom.symmetry.group import GroupElement, act, compose, identity, inverse, restricted
 from symgeom.symmetry.spec import SymmetrySpec

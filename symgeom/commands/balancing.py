@@ -6,15 +6,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from symgeom.commands.comparison_facts import facts_of_hand
 from symgeom.commands.comparison_text import heading
-from symgeom.commands.opening import InHand
 from symgeom.commands.saying import number
 from symgeom.dynamics.fibre.points import move_to_point, move_to_shortest
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.types import Parameters, cast
 from symgeom.learning.weights.reading import read_checkpoint
 from symgeom.learning.weights.writing import write_weights
+from symgeom.study.in_hand.facts import facts_of_hand
+from symgeom.study.in_hand.opening import InHand
 from symgeom.symmetry.bilinear import charged_groups
 
 STILL = 1e-9

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from symgeom.commands.comparison_facts import facts_of_hand
 from symgeom.commands.comparison_text import heading
-from symgeom.commands.opening import InHand
 from symgeom.commands.saying import number, text_table
 from symgeom.dynamics.charge import charges
+from symgeom.study.in_hand.facts import facts_of_hand
+from symgeom.study.in_hand.opening import InHand
 from symgeom.symmetry.bilinear import pairing_bound
 
 

@@ -57,10 +57,10 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Compare, then print, draw and write; only this loads torch."""
-    from symgeom.commands.comparison import compare
-    from symgeom.commands.comparison_facts import facts_of
     from symgeom.commands.comparison_text import text_of
     from symgeom.commands.saying import remark, say
+    from symgeom.study.in_hand.comparison import compare
+    from symgeom.study.in_hand.facts import facts_of
 
     check_outputs([options.figure, options.page], force=options.force)
     hand = opened(options, least=2)

@@ -27,7 +27,7 @@ def write_page(facts: Mapping, path: Path) -> None:
     Parameters
     ----------
     facts : mapping
-        As from :func:`~symgeom.commands.comparison_facts.facts_of`.
+        As from :func:`~symgeom.study.in_hand.facts.facts_of`.
     path : Path
         Where to.
     """

@@ -11,7 +11,7 @@ def text_of(facts: Mapping) -> str:
     Parameters
     ----------
     facts : mapping
-        As from :func:`~symgeom.commands.comparison_facts.facts_of`.
+        As from :func:`~symgeom.study.in_hand.facts.facts_of`.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def heading(facts: Mapping) -> str:
     Parameters
     ----------
     facts : mapping
-        As from :func:`~symgeom.commands.comparison_facts.facts_of_hand`.
+        As from :func:`~symgeom.study.in_hand.facts.facts_of_hand`.
 
     Returns
     -------
@@ -173,7 +173,7 @@ def flatness_text(flatness: Mapping) -> str:
     Parameters
     ----------
     flatness : mapping
-        As from :func:`~symgeom.commands.comparison_facts.flatness_facts`.
+        As from :func:`~symgeom.study.in_hand.facts.flatness_facts`.
 
     Returns
     -------

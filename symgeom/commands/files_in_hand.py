@@ -15,15 +15,13 @@ from typing import TYPE_CHECKING
 
 from symgeom.commands.words import option, positive, shape, whole_number
 from symgeom.ground.checks import SymgeomError
+from symgeom.study.in_hand.settings import DATA_ROOT
 
 if TYPE_CHECKING:
-    from symgeom.commands.opening import InHand
+    from symgeom.study.in_hand.opening import InHand
 
 SAMPLES = 2000
 """Samples of each split on which a command evaluates networks, unless it is told otherwise."""
-
-DATA_ROOT = Path("results/data")
-"""Where data sets lie or are downloaded to, as in studies."""
 
 
 def add_files(command: argparse.ArgumentParser, *, what: str, single: bool = False) -> None:
@@ -220,9 +218,34 @@ def opened(options: argparse.Namespace, *, least: int = 1, batch_norm: str = "fo
     InHand
         All that a command needs.
     """
-    from symgeom.commands.opening import open_files
+    from symgeom.study.in_hand.opening import Request, open_files
 
-    return open_files(options, least=least, batch_norm=batch_norm)
+    data = {}
+    if "data" in options:
+        data = {
+            "data": options.data,
+            "data_options": dict(options.data_option),
+            "data_root": options.data_root,
+        }
+    narrower: dict = {}
+    if "narrow" in options:
+        narrower = {"narrow": options.narrow, "narrow_options": dict(options.narrow_option)}
+    request = Request(
+        files=options.files,
+        network=options.network,
+        options=dict(options.option),
+        input_shape=options.input,
+        tokens=options.tokens,
+        classes=options.classes,
+        batch_norm=batch_norm,
+        seed=options.seed,
+        precision=options.precision,
+        device=options.device,
+        choice=options.choice,
+        **data,
+        **narrower,
+    )
+    return open_files(request, least=least)
 
 
 def check_outputs(paths: Iterable[Path | None], *, force: bool) -> None:

@@ -27,10 +27,10 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure and print; only this loads torch."""
-    from symgeom.commands.comparison import measure_flatness
-    from symgeom.commands.comparison_facts import facts_of_hand, flatness_facts
     from symgeom.commands.comparison_text import flatness_text, heading
     from symgeom.commands.saying import remark, say
+    from symgeom.study.in_hand.comparison import measure_flatness
+    from symgeom.study.in_hand.facts import facts_of_hand, flatness_facts
 
     hand = opened(options)
     remark(hand.sentences)

@@ -6,9 +6,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from symgeom.commands.comparison_facts import facts_of_hand
 from symgeom.commands.comparison_text import ends_text, heading
-from symgeom.commands.opening import InHand
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.on_demand import OnDemand
 from symgeom.ground.types import Parameters, cast, size
@@ -16,6 +14,8 @@ from symgeom.landscape.batchnorm import batch_norms, recompute_statistics
 from symgeom.landscape.merging import Merged, merge, repair_merged
 from symgeom.landscape.problem import Problem
 from symgeom.learning.weights.writing import write_weights
+from symgeom.study.in_hand.facts import facts_of_hand
+from symgeom.study.in_hand.opening import InHand
 from symgeom.study.progress import progress
 from symgeom.symmetry.group import act
 

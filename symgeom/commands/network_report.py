@@ -10,11 +10,11 @@ from time import perf_counter
 import torch
 from torch import Tensor, nn
 
-from symgeom.commands.drawn_inputs import example_inputs
 from symgeom.ground.modules import in_mode
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import parameters
 from symgeom.learning.networks.by_reference import network_of
+from symgeom.study.in_hand.drawn_inputs import example_inputs
 from symgeom.symmetry.certificate import Certificate, certify
 from symgeom.symmetry.discovery import discover
 from symgeom.symmetry.inspection import fixed_text, summary, table

@@ -8,12 +8,12 @@ import yaml
 from hands import DIGITS, NETWORK, answer, network, refusal, save_copy, save_fresh
 
 from symgeom.__main__ import main
-from symgeom.commands.settings import ALIGNMENT, BIAS_IN_NORM, CURVATURE, FLATNESS, PATHS
 from symgeom.ground.types import cast, parameters
 from symgeom.landscape.flatness.measures.catalogue import rows
 from symgeom.quotient.gauge import canonicalise
 from symgeom.quotient.torus import Torus
 from symgeom.study.datasets import load
+from symgeom.study.in_hand.settings import ALIGNMENT, BIAS_IN_NORM, CURVATURE, FLATNESS, PATHS
 from symgeom.symmetry.discovery import discover
 
 ROOT = Path(__file__).parents[2]
@@ -81,7 +81,7 @@ def test_the_ends_of_paths_are_the_networks(folder, capsys):
 @pytest.fixture
 def little_effort(monkeypatch) -> None:
     """Measure flatness with a single draw."""
-    room = "symgeom.commands.comparison"
+    room = "symgeom.study.in_hand.comparison"
     monkeypatch.setattr(f"{room}.FLATNESS", {**FLATNESS, "draws": 2, "amplitudes": [0.1]})
     monkeypatch.setattr(f"{room}.CURVATURE", {**CURVATURE, "probes": 2, "eigenvalues": 1})
 

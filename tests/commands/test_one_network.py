@@ -10,12 +10,12 @@ from safetensors.torch import save_file
 from torch import nn
 
 from symgeom.__main__ import main
-from symgeom.commands.settings import CURVATURE, FLATNESS
 from symgeom.dynamics.noise import balance, gradient_variance
 from symgeom.ground.types import cast, parameters
 from symgeom.landscape.flatness.measures.catalogue import rows
 from symgeom.landscape.problem import Problem
 from symgeom.study.datasets import load
+from symgeom.study.in_hand.settings import CURVATURE, FLATNESS
 from symgeom.symmetry.discovery import discover
 
 INPUTS = torch.randn(20, 64, generator=torch.Generator().manual_seed(0))
@@ -67,7 +67,7 @@ def test_charges_in_a_table(here, capsys):
 
 
 def test_flatness_has_all_measures_of_the_default_study(here, capsys, monkeypatch):
-    room = "symgeom.commands.comparison"
+    room = "symgeom.study.in_hand.comparison"
     monkeypatch.setattr(f"{room}.FLATNESS", {**FLATNESS, "draws": 2, "amplitudes": [0.1]})
     monkeypatch.setattr(f"{room}.CURVATURE", {**CURVATURE, "probes": 2})
     facts = answer(capsys, "flatness", "a.pt", *NETWORK, *DIGITS)

@@ -61,7 +61,7 @@ def test_a_network_that_does_not_fit(here, capsys):
     assert "Unknown network 'pml'" in compare_is_refused(
         capsys, *files, "--network", "pml", "--input", "64", "--classes", "10"
     )
-    assert "is not of the form package.module:name" in compare_is_refused(
+    assert "Cannot use network 'mine:'" in compare_is_refused(
         capsys, *files, "--network", "mine:", "--input", "64"
     )
     assert "without knowing how many outputs it has" in compare_is_refused(

@@ -60,7 +60,7 @@ def draw(facts: Mapping) -> Picture:
     Parameters
     ----------
     facts : mapping
-        As from :func:`~symgeom.commands.comparison_facts.facts_of`.
+        As from :func:`~symgeom.study.in_hand.facts.facts_of`.
 
     Returns
     -------

@@ -11,8 +11,6 @@ from itertools import combinations
 
 import xarray as xr
 
-from symgeom.commands.opening import InHand
-from symgeom.commands.settings import ALIGNMENT, BIAS_IN_NORM, CURVATURE, FLATNESS, PATHS
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.on_demand import OnDemand
 from symgeom.ground.types import Parameters, size
@@ -20,6 +18,8 @@ from symgeom.quotient.alignment import Alignment
 from symgeom.quotient.gauge import Canonical, canonicalise
 from symgeom.quotient.torus import Torus
 from symgeom.study.gauges import Gauges, removed
+from symgeom.study.in_hand.opening import InHand
+from symgeom.study.in_hand.settings import ALIGNMENT, BIAS_IN_NORM, CURVATURE, FLATNESS, PATHS
 from symgeom.study.matching import match
 from symgeom.study.pairs import Key, Pair
 from symgeom.study.progress import progress

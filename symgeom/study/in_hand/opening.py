@@ -1,24 +1,20 @@
-"""Open what a command is given: a network, its symmetries, files of its weights, and data.
+"""Open what somebody has: a network, its symmetries, files of its weights, and data.
 
 Everything is read and checked before anything is computed: a file that does not fit, or data of
 other classes, end the command at once. A command is a small study in memory: the network and its
 data are a :class:`~symgeom.study.cases.Case`, so that the stages of studies measure them.
 """
 
-import argparse
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
 import xarray as xr
 from torch import Tensor, nn
 
-from symgeom.commands.drawn_inputs import example_inputs
-from symgeom.commands.narrower import Reader
-from symgeom.commands.words import reference
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.modules import copied, in_mode
 from symgeom.ground.on_demand import OnDemand
@@ -32,6 +28,9 @@ from symgeom.learning.weights.record import ReadWeights
 from symgeom.quotient.widening import Widened
 from symgeom.study.cases import Case
 from symgeom.study.datasets import DATASETS
+from symgeom.study.in_hand.drawn_inputs import example_inputs
+from symgeom.study.in_hand.narrower import Reader
+from symgeom.study.in_hand.settings import DATA_ROOT
 from symgeom.study.progress import progress
 from symgeom.study.stages import data as data_stage
 from symgeom.symmetry.certificate import Certificate, certify
@@ -48,6 +47,66 @@ DRAWN = 8
 
 ARRAYS = (".npz", ".zarr", ".zarr.zip")
 """How data sets of arrays end."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be opened.
+
+    Attributes
+    ----------
+    files : sequence of Path
+        Files of weights; a folder stands for all files of weights in it.
+    network : str
+        The network that they are weights of: ``module:name``, or a network that studies know.
+    options : mapping of str to object
+        What its maker is called with.
+    input_shape : tuple of int, optional
+        Of one input; by default that of the data.
+    tokens : int, optional
+        If it is given, inputs are whole numbers below it.
+    classes : int, optional
+        Outputs of a network that studies know; by default the classes of the data.
+    data : str, optional
+        A data set that studies know, or the path of pictures or arrays.
+    data_options : mapping of str to object
+        Options of the data set.
+    data_root : Path
+        Where data sets lie or are downloaded to.
+    batch_norm : {"fold", "recompute", "carried"}
+        As in studies: batch norms are folded into the weights before anything is looked at, or
+        their statistics are measured anew for every network; or they stay as the files have them.
+    seed : int
+        Of whatever is drawn.
+    precision : str, optional
+        Of everything; by default geometry is in float64, and what is evaluated on data in float32.
+    device : {"auto", "cpu", "cuda"}
+        Where networks are evaluated.
+    choice : str, optional
+        Which weights of a file that holds several.
+    narrow : str, optional
+        The narrower network of files that do not fit the network; by default the same one, with
+        other options.
+    narrow_options : mapping of str to object
+        What makes the narrower one; without it and a name there is none.
+    """
+
+    files: Sequence[Path]
+    network: str
+    options: Mapping[str, object] = field(default_factory=dict)
+    input_shape: tuple[int, ...] | None = None
+    tokens: int | None = None
+    classes: int | None = None
+    data: str | None = None
+    data_options: Mapping[str, object] = field(default_factory=dict)
+    data_root: Path = DATA_ROOT
+    batch_norm: str = "fold"
+    seed: int = 0
+    precision: str | None = None
+    device: str = "auto"
+    choice: str | None = None
+    narrow: str | None = None
+    narrow_options: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,50 +200,48 @@ class InHand:
         return self.case.prepared(self.files[label].params, self.precision or "float64")
 
 
-def open_files(options: argparse.Namespace, *, least: int, batch_norm: str) -> InHand:
-    """Open network, data and files; see :func:`symgeom.commands.files_in_hand.opened`.
+def open_files(request: Request, *, least: int = 1) -> InHand:
+    """Open network, data and files, once it is known that they belong together.
 
     Parameters
     ----------
-    options : argparse.Namespace
-        The words of the command.
+    request : Request
+        What is to be opened.
     least : int
         How many files are needed.
-    batch_norm : str
-        What is done to batch norms.
 
     Returns
     -------
     InHand
         All that a command needs.
     """
-    paths = labelled_paths(options.files, least=least)
-    data = _data(options)
-    example = _example(options, data)
-    trained = _network(options, options.network, options.option, data, example)
-    reader = Reader(trained, _narrower(options, data, example), example, options.choice)
+    paths = labelled_paths(request.files, least=least)
+    data = _data(request)
+    example = _example(request, data)
+    trained = _network(request, data, example)
+    reader = Reader(trained, _narrower(request, data, example), example, request.choice)
     if data:
         _check_classes(trained, data)
-    settings = {"batch_norm": batch_norm, "device": options.device}
+    settings = {"batch_norm": request.batch_norm, "device": request.device}
     case = Case.of("files", data, settings, trained, example[:2])
-    notes = {}
-    wide = {}
-    with progress("read files", len(paths)) as bar:
-        for label, path in paths.items():
-            weights, widened = reader.read(path)
-            notes[label] = weights.notes
-            if widened is not None:
-                wide[label] = widened
-            bar.update()
+    widened = {}
 
     def read(label: str) -> ReadWeights:
-        return reader.read(paths[label])[0]
+        weights, as_wide = reader.read(paths[label])
+        if as_wide is not None:
+            widened[label] = as_wide
+        return weights
 
     files = OnDemand(paths, read, size=_size)
-    first = case.prepared(files[next(iter(paths))].params, options.precision or "float64")
-    spec, certificate = _certified(case, first, example, options.seed)
+    notes = {}
+    with progress("read files", len(paths)) as bar:
+        for label in paths:
+            notes[label] = files[label].notes
+            bar.update()
+    first = case.prepared(files[next(iter(paths))].params, request.precision or "float64")
+    spec, certificate = _certified(case, first, example, request.seed)
     return InHand(
-        name=options.network,
+        name=request.network,
         case=case,
         spec=spec,
         certificate=certificate,
@@ -192,8 +249,8 @@ def open_files(options: argparse.Namespace, *, least: int, batch_norm: str) -> I
         files=files,
         paths=paths,
         notes=notes,
-        precision=options.precision,
-        widened=wide,
+        precision=request.precision,
+        widened=widened,
     )
 
 
@@ -264,13 +321,12 @@ def _size(weights: ReadWeights) -> int:
     return size(weights.params)
 
 
-def _data(options: argparse.Namespace) -> xr.Dataset:
+def _data(request: Request) -> xr.Dataset:
     """Return the data, labelled as in a study; an empty data set if none were named."""
-    name = getattr(options, "data", None)
-    if name is None:
+    if request.data is None:
         return xr.Dataset()
-    recipe = data_recipe(name, dict(options.data_option))
-    return data_stage.measure(recipe, root=str(options.data_root))
+    recipe = data_recipe(request.data, request.data_options)
+    return data_stage.measure(recipe, root=str(request.data_root))
 
 
 def data_recipe(name: str, options: Mapping[str, object]) -> dict[str, object]:
@@ -310,64 +366,54 @@ def data_recipe(name: str, options: Mapping[str, object]) -> dict[str, object]:
     return {"name": kind, "options": {**options, "path": str(path.absolute())}}
 
 
-def _example(options: argparse.Namespace, data: xr.Dataset) -> Tensor:
+def _example(request: Request, data: xr.Dataset) -> Tensor:
     """Return inputs on which outputs are compared."""
     if data:
         shape = data["train_inputs"].shape[1:]
-        if options.input not in (None, shape):
+        if request.input_shape not in (None, shape):
             raise SymgeomError(
-                f"Cannot use inputs of shape {options.input}: a sample of the data has shape "
+                f"Cannot use inputs of shape {request.input_shape}: a sample of the data has shape "
                 f"{shape}. Leave out --input, or give other data (--data-option)."
             )
         samples = torch.from_numpy(data["train_inputs"][:COMPARED].values)
         return samples.double() if samples.is_floating_point() else samples
-    if options.input is None:
+    if request.input_shape is None:
         raise SymgeomError(
             "Cannot look at a network without knowing its inputs: give the shape of one "
             "(--input 3,32,32), or data (--data)."
         )
-    shape = (DRAWN, *options.input)
-    return example_inputs(shape, options.tokens, generator=stream("inputs", options.seed))
+    shape = (DRAWN, *request.input_shape)
+    return example_inputs(shape, request.tokens, generator=stream("inputs", request.seed))
 
 
-def _network(
-    options: argparse.Namespace,
-    called: str,
-    pairs: Sequence[tuple[str, object]],
-    data: xr.Dataset,
-    example: Tensor,
-) -> nn.Module:
-    """Return an architecture."""
-    network_options = dict(pairs)
-    if ":" in called:
-        try:
-            module, name = reference(called)
-        except argparse.ArgumentTypeError as error:
-            raise SymgeomError(f"Cannot use --network: {error}.") from error
-        network = network_of(module, name, network_options, seed=options.seed)
+def _network(request: Request, data: xr.Dataset, example: Tensor) -> nn.Module:
+    """Return the architecture."""
+    if ":" in request.network:
+        module, _, name = request.network.partition(":")
+        network = network_of(module, name, request.options, seed=request.seed)
         return in_mode(copied(network), training=False)
-    classes = options.classes or data.attrs.get("classes")
+    classes = request.classes or data.attrs.get("classes")
     if classes is None:
         raise SymgeomError(
-            f"Cannot build network '{called}' without knowing how many outputs it has: "
+            f"Cannot build network '{request.network}' without knowing how many outputs it has: "
             "give --classes, or data (--data)."
         )
     return networks.build(
-        called,
+        request.network,
         input_shape=tuple(example.shape[1:]),
         classes=classes,
-        options=network_options,
-        generator=stream("architecture", options.seed),
+        options=request.options,
+        generator=stream("architecture", request.seed),
     )
 
 
-def _narrower(options: argparse.Namespace, data: xr.Dataset, example: Tensor) -> nn.Module | None:
+def _narrower(request: Request, data: xr.Dataset, example: Tensor) -> nn.Module | None:
     """Return the narrower architecture, if there is one."""
-    called = getattr(options, "narrow", None)
-    pairs = getattr(options, "narrow_option", [])
-    if called is None and not pairs:
+    if request.narrow is None and not request.narrow_options:
         return None
-    return _network(options, called or options.network, pairs, data, example)
+    network = request.narrow or request.network
+    narrower = replace(request, network=network, options=request.narrow_options)
+    return _network(narrower, data, example)
 
 
 def _check_classes(network: nn.Module, data: xr.Dataset) -> None:

@@ -1,6 +1,10 @@
 """What commands ask of the stages of a study: what the default study asks, a test compares them."""
 
 from collections.abc import Mapping
+from pathlib import Path
+
+DATA_ROOT = Path("results/data")
+"""Where data sets lie or are downloaded to."""
 
 ALIGNMENT: Mapping = {
     "method": "iterated",

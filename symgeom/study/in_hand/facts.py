@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from symgeom.commands.comparison import Comparison, Flat
-from symgeom.commands.opening import InHand
 from symgeom.landscape.flatness.measures.catalogue import all_measures, rows
 from symgeom.quotient.alignment import Alignment
 from symgeom.study.figures.measures import single_numbers
+from symgeom.study.in_hand.comparison import Comparison, Flat
+from symgeom.study.in_hand.opening import InHand
 from symgeom.study.pairs import Pair
 
 DISTANCE_STAGES = {"normalised": "before", "aligned": "aligned"}
