@@ -3,10 +3,10 @@
 ``python -m symgeom`` does the same where the package is not installed.
 
 ``inspect`` imports a network, finds and certifies its symmetries, prints them as a table and draws
-them as a graph. ``compare``, ``flatness``, ``charges`` and ``balance`` take files of weights.
-``draw`` draws one figure of a finished study. ``verify`` checks that every store of a study is
-whole, and exits with status 1 if one is not. ``keys`` prints what the configuration of a study may
-hold. A mistake is one sentence on standard error and exit status 1 (2 if the command
+them as a graph. ``compare``, ``align``, ``merge``, ``flatness``, ``charges`` and ``balance`` take
+files of weights. ``draw`` draws one figure of a finished study. ``verify`` checks that every store
+of a study is whole, and exits with status 1 if one is not. ``keys`` prints what the configuration
+of a study may hold. A mistake is one sentence on standard error and exit status 1 (2 if the command
 itself makes no sense, 130 after Ctrl-C); SYMGEOM_DEBUG=1 shows the traceback.
 """
 
@@ -17,12 +17,14 @@ import sys
 from collections.abc import Sequence
 
 from symgeom.commands import (
+    align_files,
     balance_file,
     charges_of_files,
     compare_files,
     draw_from_study,
     flatness_of_files,
     inspect_network,
+    merge_files,
     show_keys,
     verify_files,
 )
@@ -31,6 +33,8 @@ from symgeom.ground.checks import SymgeomError
 COMMANDS = (
     inspect_network,
     compare_files,
+    align_files,
+    merge_files,
     flatness_of_files,
     charges_of_files,
     balance_file,

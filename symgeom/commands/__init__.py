@@ -5,6 +5,8 @@ exit status:
 
 * ``inspect_network``: ``symgeom inspect``, by way of ``network_report``;
 * ``compare_files``: ``symgeom compare``, by way of ``comparison_text`` and ``comparison_page``;
+* ``align_files``: ``symgeom align``, by way of ``aligning``; ``merge_files``: ``symgeom merge``, by
+  way of ``merging``;
 * ``flatness_of_files``, ``charges_of_files``, ``balance_file``: ``symgeom flatness``, ``charges``
   (by way of ``charge_facts``) and ``balance`` (by way of ``balancing``);
 * ``draw_from_study``: ``symgeom draw``;

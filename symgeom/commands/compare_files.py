@@ -7,6 +7,7 @@ from symgeom.commands.files_in_hand import (
     add_data,
     add_files,
     add_force,
+    add_narrower,
     add_network,
     check_outputs,
     opened,
@@ -37,6 +38,7 @@ def add(commands: Commands) -> None:
     command.set_defaults(run=run)
     add_files(command, what="weights of the networks, two or more")
     add_network(command)
+    add_narrower(command)
     add_data(command)
     output = command.add_argument_group("what is written")
     output.add_argument(

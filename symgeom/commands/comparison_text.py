@@ -21,7 +21,7 @@ def text_of(facts: Mapping) -> str:
     pairs = facts["pairs"]
     parts = [heading(facts)]
     if "ends" in facts:
-        parts.append(_ends(facts["ends"]))
+        parts.append(ends_text(facts["ends"]))
     if len(pairs) == 1:
         parts.append(_layers(pairs[0], facts["groups"]))
     else:
@@ -90,8 +90,19 @@ def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 
-def _ends(ends: Mapping) -> str:
-    """Return loss and error of every network."""
+def ends_text(ends: Mapping) -> str:
+    """Return error and loss of every network.
+
+    Parameters
+    ----------
+    ends : mapping
+        By network and split: ``error`` and ``loss``.
+
+    Returns
+    -------
+    str
+        A table.
+    """
     headings = ["network", "train error", "train loss", "test error", "test loss"]
     rows = []
     for label, splits in ends.items():

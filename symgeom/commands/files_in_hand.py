@@ -120,6 +120,31 @@ def add_network(command: argparse.ArgumentParser) -> None:
     )
 
 
+def add_narrower(command: argparse.ArgumentParser) -> None:
+    """Add what says of which narrower network some of the files are.
+
+    Parameters
+    ----------
+    command : argparse.ArgumentParser
+        The command.
+    """
+    narrower = command.add_argument_group("files of a narrower network, written as wider ones")
+    narrower.add_argument(
+        "--narrow",
+        metavar="module:name",
+        help="the narrower network of files that do not fit --network (by default --network "
+        "itself, with --narrow-option)",
+    )
+    narrower.add_argument(
+        "--narrow-option",
+        action="append",
+        default=[],
+        type=option,
+        metavar="key=value",
+        help="an argument of what makes it, such as widths=[32,32]; may be given several times",
+    )
+
+
 def add_data(command: argparse.ArgumentParser, *, required: bool = False) -> None:
     """Add what says on which data networks are evaluated.
 
@@ -202,6 +227,9 @@ def opened(options: argparse.Namespace, *, least: int = 1, batch_norm: str = "fo
             "data_options": dict(options.data_option),
             "data_root": options.data_root,
         }
+    narrower: dict = {}
+    if "narrow" in options:
+        narrower = {"narrow": options.narrow, "narrow_options": dict(options.narrow_option)}
     request = Request(
         files=options.files,
         network=options.network,
@@ -215,6 +243,7 @@ def opened(options: argparse.Namespace, *, least: int = 1, batch_norm: str = "fo
         device=options.device,
         choice=options.choice,
         **data,
+        **narrower,
     )
     return open_files(request, least=least)
 

@@ -45,6 +45,16 @@ def shape(text: str) -> tuple[int, ...]:
         ) from None
 
 
+def numbers(text: str) -> list[float]:
+    """Read numbers between commas."""
+    try:
+        return [float(word) for word in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a list of numbers, such as 2,1,1"
+        ) from None
+
+
 def option(text: str) -> tuple[str, object]:
     """Read the name of an argument and its value; what is neither JSON nor Python is text."""
     key, equals, value = text.partition("=")

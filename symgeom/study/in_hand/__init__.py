@@ -1,7 +1,8 @@
 """Networks in hand: a study in memory of files that somebody has.
 
 ``opening`` reads network, data and files, finds and certifies the symmetries, and refuses what does
-not belong together; ``drawn_inputs`` stand in for data. ``comparison`` asks the stages of studies
+not belong together; ``drawn_inputs`` stand in for data, and files of a ``narrower`` network are
+written as those of a wider one. ``comparison`` asks the stages of studies
 how far networks are apart, what lies between them and how flat they are, by the ``settings`` of the
 default study; ``facts`` says it in plain numbers. The commands of the terminal stand on this.
 """

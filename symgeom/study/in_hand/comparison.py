@@ -121,12 +121,12 @@ def compare(hand: InHand, *, samples: int | None, with_flatness: bool) -> Compar
     keys = _keys(hand)
     pairs = [(*first, *second) for first, second in combinations(keys, 2)]
     torus = Torus(hand.spec, bias_in_norm=BIAS_IN_NORM)
-    canonical = OnDemand(keys, lambda key: _canonical(hand, keys[key]).parameters, size=size)
+    canonical = OnDemand(keys, lambda key: canonical_form(hand, keys[key]).parameters, size=size)
     removals = {}
     dropped = {}
     with progress("remove scales", len(keys)) as bar:
         for key, label in keys.items():
-            form = _canonical(hand, label)
+            form = canonical_form(hand, label)
             removals[key] = removed(hand.spec, form.element)
             dropped[label] = {name: units for name, units in form.dead.items() if units}
             bar.update()
@@ -202,8 +202,26 @@ def _keys(hand: InHand) -> dict[Key, str]:
     return {(ARM, seed): label for seed, label in enumerate(hand.files)}
 
 
-def _canonical(hand: InHand, label: str) -> Canonical:
-    """Return a network on the torus; units without incoming weights are dropped."""
+def canonical_form(hand: InHand, label: str) -> Canonical:
+    """Return a network in hand on the torus.
+
+    Parameters
+    ----------
+    hand : InHand
+        The networks.
+    label : str
+        Which one.
+
+    Returns
+    -------
+    Canonical
+        Units without incoming weights are dropped.
+
+    Raises
+    ------
+    SymgeomError
+        If it has no canonical form; the message names the file.
+    """
     params = hand.case.signed(hand.params(label))
     try:
         return canonicalise(hand.spec, params, bias_in_norm=BIAS_IN_NORM, dead_units="drop")

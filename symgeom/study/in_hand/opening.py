@@ -8,7 +8,7 @@ data are a :class:`~symgeom.study.cases.Case`, so that the stages of studies mea
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -24,11 +24,12 @@ from symgeom.landscape.problem.fit import first_outputs
 from symgeom.learning import networks
 from symgeom.learning.networks.by_reference import network_of
 from symgeom.learning.weights.files import SUFFIXES, is_weights
-from symgeom.learning.weights.reading import read_checkpoint
 from symgeom.learning.weights.record import ReadWeights
+from symgeom.quotient.widening import Widened
 from symgeom.study.cases import Case
 from symgeom.study.datasets import DATASETS
 from symgeom.study.in_hand.drawn_inputs import example_inputs
+from symgeom.study.in_hand.narrower import Reader
 from symgeom.study.in_hand.settings import DATA_ROOT
 from symgeom.study.progress import progress
 from symgeom.study.stages import data as data_stage
@@ -83,6 +84,11 @@ class Request:
         Where networks are evaluated.
     choice : str, optional
         Which weights of a file that holds several.
+    narrow : str, optional
+        The narrower network of files that do not fit the network; by default the same one, with
+        other options.
+    narrow_options : mapping of str to object
+        What makes the narrower one; without it and a name there is none.
     """
 
     files: Sequence[Path]
@@ -99,6 +105,8 @@ class Request:
     precision: str | None = None
     device: str = "auto"
     choice: str | None = None
+    narrow: str | None = None
+    narrow_options: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,6 +134,8 @@ class InHand:
         What was done to read each file, in sentences.
     precision : str or None
         What the command was told.
+    widened : mapping of str to Widened
+        The networks of those files that are of a narrower one.
     """
 
     name: str
@@ -137,6 +147,7 @@ class InHand:
     paths: Mapping[str, Path]
     notes: Mapping[str, tuple[str, ...]]
     precision: str | None
+    widened: Mapping[str, Widened]
 
     @property
     def network(self) -> nn.Module:
@@ -208,13 +219,18 @@ def open_files(request: Request, *, least: int = 1) -> InHand:
     data = _data(request)
     example = _example(request, data)
     trained = _network(request, data, example)
+    reader = Reader(trained, _narrower(request, data, example), example, request.choice)
     if data:
         _check_classes(trained, data)
     settings = {"batch_norm": request.batch_norm, "device": request.device}
     case = Case.of("files", data, settings, trained, example[:2])
+    widened = {}
 
     def read(label: str) -> ReadWeights:
-        return read_checkpoint(paths[label], trained, choice=request.choice)
+        weights, as_wide = reader.read(paths[label])
+        if as_wide is not None:
+            widened[label] = as_wide
+        return weights
 
     files = OnDemand(paths, read, size=_size)
     notes = {}
@@ -234,6 +250,7 @@ def open_files(request: Request, *, least: int = 1) -> InHand:
         paths=paths,
         notes=notes,
         precision=request.precision,
+        widened=widened,
     )
 
 
@@ -388,6 +405,15 @@ def _network(request: Request, data: xr.Dataset, example: Tensor) -> nn.Module:
         options=request.options,
         generator=stream("architecture", request.seed),
     )
+
+
+def _narrower(request: Request, data: xr.Dataset, example: Tensor) -> nn.Module | None:
+    """Return the narrower architecture, if there is one."""
+    if request.narrow is None and not request.narrow_options:
+        return None
+    network = request.narrow or request.network
+    narrower = replace(request, network=network, options=request.narrow_options)
+    return _network(narrower, data, example)
 
 
 def _check_classes(network: nn.Module, data: xr.Dataset) -> None:
