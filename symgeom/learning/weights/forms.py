@@ -3,7 +3,6 @@
 What a file is, is seen in its first bytes: people give the same form many endings.
 """
 
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from symgeom.learning.weights.files import weight_map
 from symgeom.learning.weights.npz_file import read_npz
 from symgeom.learning.weights.safetensors_file import is_safetensors, read_safetensors
 from symgeom.learning.weights.torch_file import read_torch
-from symgeom.learning.weights.zips import entries
+from symgeom.learning.weights.zips import entries, is_zip
 
 FOREIGN = {
     b"version https://git-lfs": "a pointer of Git LFS in the place of the weights: 'git lfs pull'",
@@ -44,6 +43,11 @@ def read_content(path: Path) -> Content:
     """
     if path.name.endswith(".json"):
         return _read_shards(path)
+    return _read_file(path)
+
+
+def _read_file(path: Path) -> Content:
+    """Return what a file that is no index holds."""
     _check_not_foreign(path)
     try:
         return _read(path)
@@ -60,7 +64,7 @@ def read_content(path: Path) -> Content:
 def _read(path: Path) -> Content:
     if is_safetensors(path):
         return read_safetensors(path)
-    if zipfile.is_zipfile(path) and _holds_arrays(path):
+    if is_zip(path) and _holds_arrays(path):
         return read_npz(path)
     return read_torch(path)
 
@@ -86,7 +90,7 @@ def _read_shards(index: Path) -> Content:
     shards = sorted(set(shard_of.values()))
     tensors: dict[str, object] = {}
     for shard in shards:
-        content = read_content(index.with_name(shard))
+        content = _read_file(index.with_name(shard))
         wanted = [name for name, file in shard_of.items() if file == shard]
         tensors |= _taken(content.holds, wanted, index.with_name(shard))
     return Content(tensors, f"{content.form} in {len(shards)} shards", content.metadata)

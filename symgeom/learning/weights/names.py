@@ -167,7 +167,7 @@ def _with_added(held: Sequence[str], ties: Ties) -> Iterator[Naming]:
     """Yield what becomes of the names if the file lacks what the network's begin with."""
     expected = [name for names in ties for name in names]
     present = set(held)
-    for start in _starts_of(ties[0]):
+    for start in _starts_of(expected):
         names = {name: name.removeprefix(start) for name in expected}
         names = {name: short for name, short in names.items() if short in present}
         if len(set(names.values())) == len(names):
@@ -175,11 +175,13 @@ def _with_added(held: Sequence[str], ties: Ties) -> Iterator[Naming]:
 
 
 def _starts_of(names: Sequence[str]) -> Iterator[str]:
-    """Yield what names begin with, up to each of their dots."""
+    """Yield what the first name with a dot begins with, up to each of its dots."""
     for name in names:
-        pieces = name.split(".")
-        for count in range(1, len(pieces)):
+        *pieces, _ = name.split(".")
+        for count in range(1, len(pieces) + 1):
             yield ".".join(pieces[:count]) + "."
+        if pieces:
+            return
 
 
 def _within(held: Sequence[str], ties: Ties) -> Iterator[Naming]:

@@ -45,6 +45,23 @@ def check_tensor(path: object, name: str, tensor: Tensor, expected: Tensor) -> N
         )
 
 
+def is_array(tensor: Tensor) -> bool:
+    """Return whether a tensor is an array, of whatever numbers.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        Any.
+
+    Returns
+    -------
+    bool
+        Whether its entries lie in memory, one after the other.
+    """
+    odd = tensor.is_nested or tensor.is_meta or tensor.is_quantized
+    return not odd and tensor.layout == torch.strided
+
+
 def working_precision(tensors: Iterable[Tensor]) -> torch.dtype:
     """Return the precision in which weights are handed on: the finest in the file, or single.
 
@@ -66,7 +83,7 @@ def working_precision(tensors: Iterable[Tensor]) -> torch.dtype:
 
 
 def as_in_network(tensor: Tensor, expected: Tensor, precision: torch.dtype) -> Tensor:
-    """Return a tensor of a file as one of the network, in memory of its own.
+    """Return a tensor of a file as one of the network.
 
     Parameters
     ----------
@@ -80,10 +97,12 @@ def as_in_network(tensor: Tensor, expected: Tensor, precision: torch.dtype) -> T
     Returns
     -------
     Tensor
-        A copy.
+        Its entries lie in their order, and nothing around them.
     """
     dtype = precision if tensor.is_floating_point() else expected.dtype
-    return tensor.detach().to(dtype, copy=True).contiguous()
+    converted = tensor.detach().to(dtype).contiguous()
+    is_view = converted.untyped_storage().nbytes() != converted.nbytes
+    return converted.clone() if is_view else converted
 
 
 def _check_ordinary(path: object, name: str, tensor: Tensor) -> None:

@@ -19,7 +19,7 @@ from symgeom.learning.weights.names import Naming, Ties, namings, nearest
 DEPTH = 3
 """Under how many keys a state dict may lie."""
 
-OPTIMIZER = "optim"
+OPTIMIZER = re.compile(r"optim(izer|_|$)", re.IGNORECASE)
 """What the key of an optimizer's state holds, in which there are tensors by the same names."""
 
 GROUPS = "param_groups"
@@ -146,7 +146,7 @@ def states_in(holds: object, keys: tuple[str, ...] = ()) -> Iterator[tuple[tuple
     if len(keys) == DEPTH:
         return
     for name, value in holds.items():
-        if isinstance(name, str) and OPTIMIZER not in name.lower():
+        if isinstance(name, str) and not OPTIMIZER.search(name):
             yield from states_in(value, (*keys, name))
 
 

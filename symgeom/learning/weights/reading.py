@@ -30,7 +30,12 @@ from symgeom.learning.weights.notes import (
     note_of_file,
     notes_of_part,
 )
-from symgeom.learning.weights.numbers import as_in_network, check_tensor, working_precision
+from symgeom.learning.weights.numbers import (
+    as_in_network,
+    check_tensor,
+    is_array,
+    working_precision,
+)
 from symgeom.learning.weights.parts import ADVICE, Part, chosen_part, parts_of, unfit
 from symgeom.learning.weights.record import ReadWeights
 
@@ -142,7 +147,7 @@ def read_checkpoint(
         form=content.form,
         tied=tied,
         part=part.keys,
-        beside={name: part.state[name] for name in part.beside()},
+        beside={name: part.state[name] for name in part.beside() if is_array(part.state[name])},
     )
 
 
@@ -188,12 +193,16 @@ def _filled(
     for names in ties_of(expected):
         held = [part.naming.names[name] for name in names if name in part.naming.names]
         held_as |= dict.fromkeys(names, held[0]) if held else {}
-    filled = {}
+    filled: dict[str, Tensor] = {}
+    addresses = set()
     for name, tensor in (*network.named_parameters(), *network.named_buffers()):
         if name in held_as:
-            filled[name] = as_in_network(part.state[held_as[name]], tensor, precision)
+            entries = as_in_network(part.state[held_as[name]], tensor, precision)
+            is_shared = entries.data_ptr() in addresses
+            filled[name] = entries.clone() if is_shared else entries
         else:
             filled |= cast({name: tensor.detach().clone()}, precision)
+        addresses.add(filled[name].data_ptr())
     return filled
 
 

@@ -51,5 +51,5 @@ def read_safetensors(path: Path) -> Content:
     with safe_open(path, framework="pt") as file:
         metadata = file.metadata() or {}
         for name in file.keys():  # noqa: SIM118 -- it is no mapping
-            tensors[name] = file.get_tensor(name)
+            tensors[name] = file.get_tensor(name).clone()  # another program may change the file
     return Content(tensors, "safetensors", metadata)

@@ -18,7 +18,7 @@ import torch
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.learning.weights.content import Content
-from symgeom.learning.weights.zips import check_sums, check_unpacked, entries
+from symgeom.learning.weights.zips import check_sums, check_unpacked, entries, is_zip
 
 HARMLESS = (
     "argparse.Namespace",
@@ -89,7 +89,7 @@ def read_torch(path: Path) -> Content:
         If it is damaged, a program, or holds what would have to be executed.
     """
     form = "torch, before 1.6"
-    if zipfile.is_zipfile(path):
+    if is_zip(path):
         form = "torch"
         _check_no_program(path)
         check_unpacked(path)
@@ -133,7 +133,7 @@ def _about_object(path: Path, name: str) -> str:
 
 def _names_in(path: Path) -> list[str]:
     """Return the classes and functions that a file names, without looking any of them up."""
-    if not zipfile.is_zipfile(path):
+    if not is_zip(path):
         with path.open("rb") as file:
             return list(_names_in_pickles(file))
     with zipfile.ZipFile(path) as archive:

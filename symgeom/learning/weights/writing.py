@@ -67,15 +67,16 @@ def write_weights(
     """
     path = Path(path)
     _check_place(path, overwrite=overwrite)
-    if like is None:
-        state = dict(params)
-        keys: tuple[str, ...] = ()
-        metadata: Mapping[str, str] = {}
-    else:
+    state = dict(params)
+    keys: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = {}
+    if like is not None:
         state = _as_before(params, like)
         keys = like.part
         metadata = like.metadata
     check_finite(state, "these weights in the precision of the file")
+    if like is not None:
+        state = {**like.beside, **state}
     if path.suffix == SAFETENSORS:
         _save_safetensors(path, state, {**BY_TORCH, **metadata})
         return
@@ -107,7 +108,7 @@ def _as_before(params: Parameters, like: ReadWeights) -> dict[str, Tensor]:
             f"Cannot write these weights as they were read: tensors missing {names_shown(lacking)}."
             " Give all tensors of the network."
         )
-    state = dict(like.beside)
+    state: dict[str, Tensor] = {}
     converted: dict[tuple[str, torch.dtype], Tensor] = {}
     for name, held in like.names.items():
         first = like.tied.get(name, name)

@@ -9,6 +9,27 @@ from symgeom.ground.sealed import DAMAGES
 ADVICE = "Save network.state_dict() with torch.save, or with safetensors."
 
 
+BEGIN = b"PK\3\4"
+"""How a zip begins that is nothing else: others may hold one at their end."""
+
+
+def is_zip(path: Path) -> bool:
+    """Return whether a file is a zip.
+
+    Parameters
+    ----------
+    path : Path
+        Any file.
+
+    Returns
+    -------
+    bool
+        Whether it begins as one.
+    """
+    with path.open("rb") as file:
+        return file.read(len(BEGIN)) == BEGIN
+
+
 def entries(path: Path) -> list[zipfile.ZipInfo]:
     """Return the entries of a zip.
 
@@ -31,7 +52,7 @@ def entries(path: Path) -> list[zipfile.ZipInfo]:
         with zipfile.ZipFile(path) as archive:
             return archive.infolist()
     except DAMAGES as error:
-        raise SymgeomError(f"Cannot read the weights in '{path}': {error}. {ADVICE}") from error
+        raise SymgeomError(_about_damage(path, error)) from error
 
 
 def check_sums(path: Path) -> None:
@@ -51,7 +72,7 @@ def check_sums(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
     except DAMAGES as error:
-        raise SymgeomError(f"Cannot read the weights in '{path}': {error}. {ADVICE}") from error
+        raise SymgeomError(_about_damage(path, error)) from error
     if damaged:
         raise SymgeomError(
             f"Cannot read the weights in '{path}': its entry '{damaged}' is damaged, because its "
@@ -80,3 +101,10 @@ def check_unpacked(path: Path) -> None:
                 f"({entry.compress_size} bytes for {entry.file_size}), which torch.save never "
                 f"does. {ADVICE}"
             )
+
+
+def _about_damage(path: Path, error: Exception) -> str:
+    return (
+        f"Cannot read the weights in '{path}': it is truncated, damaged or packed in an unknown "
+        f"way ({error}). {ADVICE}"
+    )
