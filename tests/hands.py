@@ -16,6 +16,9 @@ from symgeom.symmetry.group import act, random_element
 NETWORK = ["--network", "mlp", "--option", "widths=[6,5]", "--input", "64", "--classes", "10"]
 """The words for the network of all files here."""
 
+VECTORS = torch.zeros(2, 64)
+"""Inputs of it."""
+
 DIGITS = ["--data", "digits", "--samples", "100"]
 
 
@@ -35,9 +38,9 @@ def save_fresh(path: Path, seed: int) -> nn.Sequential:
     return made
 
 
-def save_copy(path: Path, original: nn.Sequential) -> None:
+def save_copy(path: Path, original: nn.Module, example: torch.Tensor = VECTORS) -> None:
     """Write a network that computes the function of another one, under a random symmetry."""
-    spec = discover(original, torch.zeros(2, 64)).exact()
+    spec = discover(original, example).exact()
     element = random_element(spec, generator=stream("copy"))
     torch.save(act(spec, element, parameters(original)), path)
 

@@ -62,10 +62,10 @@ def add_network(command: argparse.ArgumentParser) -> None:
     network = command.add_argument_group("the network")
     network.add_argument(
         "--network",
-        required=True,
         metavar="module:name",
-        help="what makes the network, or the network itself; or one that studies know (mlp, "
-        "lenet, vgg16, resnet18, ...)",
+        help="what makes the network, or the network itself (timm.models:resnet18); or one that "
+        "studies know (mlp, lenet, vgg16, resnet18, ...); by default that of Hugging Face whose "
+        "config.json lies beside the first file",
     )
     network.add_argument(
         "--option",

@@ -1,12 +1,15 @@
 """What commands refuse before they compute anything, each in one sentence; nothing is written."""
 
+import json
 import os
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from hands import DIGITS, NETWORK, answer, network, refusal, save_fresh
+from hands import NETWORK, answer, network, refusal, save_fresh
 from torch import nn
 
 from symgeom.__main__ import main
@@ -123,8 +126,7 @@ def test_arrays_and_users_networks_by_their_paths(here, capsys, monkeypatch):
 
 
 def test_single_precision_throughout(here, capsys):
-    words = ["--precision", "float32", "--no-flatness"]
-    single = answer(capsys, "compare", "a.pt", "b.pt", *NETWORK, *DIGITS, *words)
+    single = answer(capsys, "compare", "a.pt", "b.pt", *NETWORK, "--precision", "float32")
     double = answer(capsys, "compare", "a.pt", "b.pt", *NETWORK)
     assert single["certificate"]["tolerance"] > double["certificate"]["tolerance"]
     distance = double["pairs"][0]["distance"]
@@ -135,3 +137,90 @@ def test_a_command_that_makes_no_sense(capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["compare", "a.pt", *NETWORK, "--seed", "-1"])
     assert "'-1' is not a whole number, 0 or more" in capsys.readouterr().err
+
+
+class Pictures(nn.Module):
+    """A classifier as Hugging Face has them: made of a configuration."""
+
+    def __init__(self, config: SimpleNamespace) -> None:
+        super().__init__()
+        side = config.image_size
+        self.body = nn.Sequential(nn.Flatten(), nn.Linear(3 * side**2, 4), nn.ReLU())
+        self.head = nn.Linear(4, 2)
+
+    def forward(self, pixel_values: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return the logits under their name."""
+        return {"logits": self.head(self.body(pixel_values))}
+
+
+class Words(nn.Module):
+    """The same for words."""
+
+    def __init__(self, config: SimpleNamespace) -> None:
+        super().__init__()
+        self.table = nn.Embedding(config.vocab_size, 3)
+        self.body = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+
+    def forward(self, input_ids: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return the logits under their name."""
+        return {"logits": self.body(self.table(input_ids)).mean(1)}
+
+
+CONFIGURATIONS: dict[str, dict[str, int]] = {
+    "Pictures": {"image_size": 2},
+    "Words": {"vocab_size": 7},
+    "Sounds": {},
+    "Smells": {},
+}
+
+
+@pytest.fixture
+def transformers(monkeypatch) -> None:
+    """Stand in for the library, which these tests do not need."""
+
+    def read(folder: Path, **_: object) -> SimpleNamespace:
+        content = json.loads((folder / "config.json").read_text())
+        return SimpleNamespace(**content)
+
+    library = SimpleNamespace(
+        AutoConfig=SimpleNamespace(from_pretrained=read),
+        Pictures=Pictures,
+        Words=Words,
+        Sounds=lambda config: nn.Linear(2, 2),
+    )
+    monkeypatch.setitem(sys.modules, "transformers", library)
+
+
+def describe(folder: str, name: str) -> None:
+    """Write a configuration."""
+    Path(folder).mkdir(exist_ok=True)
+    content = {"architectures": [name], **CONFIGURATIONS[name]}
+    Path(folder, "config.json").write_text(json.dumps(content))
+
+
+@pytest.mark.usefixtures("transformers")
+@pytest.mark.parametrize("kind", [Pictures, Words])
+def test_the_network_that_a_configuration_describes(here, capsys, kind):
+    for folder in ("first", "second"):
+        describe(folder, kind.__name__)
+        made = kind(SimpleNamespace(**CONFIGURATIONS[kind.__name__]))
+        torch.save(made.state_dict(), f"{folder}/model.bin")
+    facts = answer(capsys, "compare", "first", "second")
+    assert facts["network"] == kind.__name__
+    assert list(facts["files"]) == ["first/model.bin", "second/model.bin"]
+    assert facts["pairs"][0]["distance"]["before"] > 0
+
+
+@pytest.mark.usefixtures("transformers")
+def test_configurations_that_describe_nothing(here, capsys, monkeypatch):
+    words = ("folder/a.pt", "b.pt")
+    assert "no 'config.json' of Hugging Face lies beside it" in refusal(capsys, "compare", *words)
+    describe("folder", "Smells")
+    Path("a.pt").rename("folder/a.pt")
+    assert "Cannot build 'Smells' of 'folder/config.json'" in refusal(capsys, "compare", *words)
+    describe("folder", "Sounds")
+    assert "Cannot tell what inputs 'Sounds'" in refusal(capsys, "compare", *words)
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    assert "transformers is not installed" in refusal(capsys, "compare", *words)
+    Path("folder/config.json").write_text("{}")
+    assert "Cannot read the architecture in" in refusal(capsys, "compare", *words)

@@ -29,6 +29,7 @@ from symgeom.quotient.widening import Widened
 from symgeom.study.cases import Case
 from symgeom.study.datasets import DATASETS
 from symgeom.study.in_hand.drawn_inputs import example_inputs
+from symgeom.study.in_hand.hugging_face import Described, described_beside
 from symgeom.study.in_hand.narrower import Reader
 from symgeom.study.in_hand.settings import DATA_ROOT
 from symgeom.study.progress import progress
@@ -57,8 +58,9 @@ class Request:
     ----------
     files : sequence of Path
         Files of weights; a folder stands for all files of weights in it.
-    network : str
-        The network that they are weights of: ``module:name``, or a network that studies know.
+    network : str, optional
+        The network that they are weights of: ``module:name``, or a network that studies know; by
+        default the one of Hugging Face whose ``config.json`` lies beside the first file.
     options : mapping of str to object
         What its maker is called with.
     input_shape : tuple of int, optional
@@ -92,7 +94,7 @@ class Request:
     """
 
     files: Sequence[Path]
-    network: str
+    network: str | None
     options: Mapping[str, object] = field(default_factory=dict)
     input_shape: tuple[int, ...] | None = None
     tokens: int | None = None
@@ -217,8 +219,12 @@ def open_files(request: Request, *, least: int = 1) -> InHand:
     """
     paths = labelled_paths(request.files, least=least)
     data = _data(request)
+    described = None
+    if request.network is None:
+        described = described_beside(next(iter(paths.values())))
+        request = _as_described(request, described)
     example = _example(request, data)
-    trained = _network(request, data, example)
+    trained = described.network if described else _network(request, data, example)
     reader = Reader(trained, _narrower(request, data, example), example, request.choice)
     if data:
         _check_classes(trained, data)
@@ -241,7 +247,7 @@ def open_files(request: Request, *, least: int = 1) -> InHand:
     first = case.prepared(files[next(iter(paths))].params, request.precision or "float64")
     spec, certificate = _certified(case, first, example, request.seed)
     return InHand(
-        name=request.network,
+        name=str(request.network),
         case=case,
         spec=spec,
         certificate=certificate,
@@ -251,6 +257,19 @@ def open_files(request: Request, *, least: int = 1) -> InHand:
         notes=notes,
         precision=request.precision,
         widened=widened,
+    )
+
+
+def _as_described(request: Request, described: Described) -> Request:
+    """Return what is to be opened, with what a configuration says of its network."""
+    shape = request.input_shape
+    if shape is None and request.data is None:
+        shape = described.input_shape
+    return replace(
+        request,
+        network=described.name,
+        input_shape=shape,
+        tokens=request.tokens or described.tokens,
     )
 
 
@@ -388,18 +407,19 @@ def _example(request: Request, data: xr.Dataset) -> Tensor:
 
 def _network(request: Request, data: xr.Dataset, example: Tensor) -> nn.Module:
     """Return the architecture."""
-    if ":" in request.network:
-        module, _, name = request.network.partition(":")
+    called = str(request.network)
+    if ":" in called:
+        module, _, name = called.partition(":")
         network = network_of(module, name, request.options, seed=request.seed)
         return in_mode(copied(network), training=False)
     classes = request.classes or data.attrs.get("classes")
     if classes is None:
         raise SymgeomError(
-            f"Cannot build network '{request.network}' without knowing how many outputs it has: "
+            f"Cannot build network '{called}' without knowing how many outputs it has: "
             "give --classes, or data (--data)."
         )
     return networks.build(
-        request.network,
+        called,
         input_shape=tuple(example.shape[1:]),
         classes=classes,
         options=request.options,
