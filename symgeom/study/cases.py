@@ -93,10 +93,30 @@ class Case:
             The case.
         """
         trained = build_network(data, options)
+        example = torch.from_numpy(data["train_inputs"].values[:2])
+        return cls.of(name, data, options, trained, example)
+
+    @classmethod
+    def of(
+        cls, name: str, data: xr.Dataset, options: Mapping, trained: nn.Module, example: Tensor
+    ) -> "Case":
+        """Make a case of a network that is built already.
+
+        Parameters
+        ----------
+        name, data, options, trained
+            As the attributes.
+        example : Tensor, shape (sample, ...)
+            Some inputs.
+
+        Returns
+        -------
+        Case
+            The case.
+        """
         folded = None
         if options["batch_norm"] == "fold" and batch_norms(trained):
-            example = torch.from_numpy(data["train_inputs"].values[:2]).float()
-            folded = fold_batchnorm(trained, example)
+            folded = fold_batchnorm(trained, example.float())
         measured = folded.module if folded else trained
         return cls(name, data, options, trained, measured, folded)
 
@@ -200,7 +220,7 @@ class Case:
         """Return the landscape on each split.
 
         The statistics of batch norms that are kept are measured anew for every network, on the
-        training samples of the problem.
+        training samples of the problem, unless the case says that networks carry theirs.
 
         Parameters
         ----------
@@ -229,8 +249,9 @@ class Case:
         policy = None
         training_inputs = None
         if batch_norms(module):
-            policy = "recompute"
-            training_inputs = inputs_of["train"]
+            carried = self.options["batch_norm"] == "carried"
+            policy = "carried" if carried else "recompute"
+            training_inputs = None if carried else inputs_of["train"]
         problems = {}
         for split in SPLITS:
             problem = Problem(

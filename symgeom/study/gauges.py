@@ -212,6 +212,30 @@ def scaled(
     return act(spec, GroupElement(neutral.permutations, factors), network)
 
 
+def removed(spec: SymmetrySpec, element: GroupElement) -> dict[str, Tensor]:
+    """Return what the canonical form has removed from a network, beside scales of its units.
+
+    Parameters
+    ----------
+    spec : SymmetrySpec
+        The architecture; its last group is the head.
+    element : GroupElement
+        What made the network canonical.
+
+    Returns
+    -------
+    dict of str to Tensor
+        As the attribute ``records`` of :class:`Gauges`: ``head_length``, and ``sign_<group>`` of
+        groups with signs.
+    """
+    head = spec.groups[-1]
+    records = {"head_length": 1 / element.scales[head.name].flatten()[0]}
+    for group in spec.groups:
+        if group.scale == "sign":
+            records[f"sign_{group.name}"] = element.scales[group.name].sign()
+    return records
+
+
 def geodesic_between(torus: Torus, ends: Ends) -> GeodesicPath | None:
     """Return the geodesic between two canonical networks.
 

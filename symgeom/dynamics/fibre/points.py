@@ -24,6 +24,8 @@ References
 Ziyin et al. (2402.07193) for the noise equilibrium; that it is next to the flattest point is ours.
 """
 
+from collections.abc import Collection
+
 import torch
 from torch import Tensor
 
@@ -92,14 +94,48 @@ def move_to_point(
     check_finite(params, "the network to move")
     exact = problem.cast(torch.float64)
     theta = cast(params, torch.float64)
-    falling: Parameters = {}
-    growing: Parameters = {}
     if point == "balanced":
-        growing = {name: theta[name] ** 2 for name in problem.trainable}
-    elif point == "noise":
+        return move_to_shortest(spec, params, problem.trainable)
+    if point == "noise":
         falling = gradient_variance(exact, theta)
     else:
         falling = gauss_newton_diagonal(exact, theta)
     moved = spec.exact().trained(problem.trainable)
-    element = balance(moved, falling, growing).element
+    element = balance(moved, falling, {}).element
+    return act(moved, element, params), element
+
+
+def move_to_shortest(
+    spec: SymmetrySpec, params: Parameters, trainable: Collection[str]
+) -> tuple[dict[str, Tensor], GroupElement]:
+    """Move a network to the point "balanced" of its orbit, which needs no data.
+
+    Parameters
+    ----------
+    spec : SymmetrySpec
+        As in :func:`move_to_point`.
+    params : Parameters
+        One network; not modified.
+    trainable : collection of str
+        The names of the weights that are not frozen.
+
+    Returns
+    -------
+    params : dict of str to Tensor
+        The moved network, in the precision of ``params``.
+    element : GroupElement
+        What moved it, in float64.
+
+    Examples
+    --------
+    >>> from symgeom.symmetry.spec import Leg, UnitGroup
+    >>> spec = SymmetrySpec((UnitGroup("hidden1", 1, (Leg("in", 0), Leg("out", 1, power=-1))),))
+    >>> params = {"in": torch.tensor([[4.0]]), "out": torch.tensor([[1.0]])}
+    >>> balanced, _ = move_to_shortest(spec, params, ["in", "out"])
+    >>> balanced["in"], balanced["out"]
+    (tensor([[2.]]), tensor([[2.]]))
+    """
+    squares = {name: params[name].double() ** 2 for name in trainable}
+    moved = spec.exact().trained(trainable)
+    element = balance(moved, {}, squares).element
     return act(moved, element, params), element
