@@ -31,12 +31,12 @@ from symgeom.learning.weights.notes import (
     notes_of_part,
 )
 from symgeom.learning.weights.numbers import (
+    ADVICE,
     as_in_network,
     check_tensor,
-    is_array,
     working_precision,
 )
-from symgeom.learning.weights.parts import ADVICE, Part, chosen_part, parts_of, unfit
+from symgeom.learning.weights.parts import Part, chosen_part, parts_of, unfit
 from symgeom.learning.weights.record import ReadWeights
 
 
@@ -147,7 +147,7 @@ def read_checkpoint(
         form=content.form,
         tied=tied,
         part=part.keys,
-        beside={name: part.state[name] for name in part.beside() if is_array(part.state[name])},
+        beside=part.carried(),
     )
 
 

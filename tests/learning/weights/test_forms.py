@@ -307,7 +307,9 @@ def test_copies_under_stems_of_one_state_dict_are_chosen_by_their_stems(tmp_path
         read_weights(path, network())
     check_read(path, EMA, choice="ema")
     check_read(path, STATE, choice="net")
-    path = saved(tmp_path / "a.pt", STATE | beginning("ema.", EMA))
+    path = saved(
+        tmp_path / "a.pt", STATE | beginning("ema.module.", EMA) | {"ema.n": torch.ones(1)}
+    )
     check_read(path, EMA, choice="ema")
     check_read(path, STATE, choice="")
 
