@@ -40,7 +40,7 @@ def missing_symmetries(
     *,
     inputs: Inputs,
     generator: torch.Generator,
-    draws: int = 6,
+    draws: int = 8,
 ) -> MissingSymmetries:
     """Look for symmetries of a small network that its spec leaves out.
 

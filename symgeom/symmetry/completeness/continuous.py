@@ -41,13 +41,13 @@ from symgeom.symmetry.spec import SymmetrySpec
 EXCESS = 1.3
 """Rows of the first Jacobian, per entry."""
 
-QUIET = 4
-"""Batches in a row that must see none of the null directions."""
+MORE = 0.3
+"""Further rows of each later one, per entry."""
 
-SEEN = 1e-9
-"""A null direction of length one that changes an output by more is none."""
+QUIET = 2
+"""How often in a row further inputs must leave the kernel as it is."""
 
-AGREED = 3
+AGREED = 4
 """Draws that must agree on the smallest count of a surplus."""
 
 
@@ -115,7 +115,7 @@ def missing_directions(
         if not len(surplus):
             break
     dimension = min(comparison.surplus(free) for comparison in comparisons)
-    named = _named(comparisons, entries, dimension)
+    named = _named(_clean(comparisons, dimension), entries, dimension)
     clearest = min(comparisons, key=lambda comparison: len(comparison.kernel))
     translated = len(clearest.explained) - clearest.orbit
     return Directions(clearest.orbit, translated, dimension, clearest.margin, named)
@@ -152,28 +152,25 @@ def _comparison(
     point = network.drawn(generator)
     orbit = _orbit(spec, network, point)
     explained = row_space(torch.cat([orbit, shifts]))
-    kernel, margin = _kernel(network, point, generator)
+    kernel, margin = _kernel(network, point, len(explained), generator)
     return _Comparison(kernel, explained, len(row_space(orbit)), margin)
 
 
 def _kernel(
-    network: SmallNetwork, point: Parameters, generator: torch.Generator
+    network: SmallNetwork, point: Parameters, explained: int, generator: torch.Generator
 ) -> tuple[Tensor, float]:
     """Return the null directions of the Jacobian, and the gap between its singular values."""
     count = sum(point[name].numel() for name in network.weights)
-    pieces: list[Tensor] = []
-    rows = 0
-    while rows < EXCESS * count and len(pieces) < 10 + count:
-        piece = network.jacobian(point, generator)
-        pieces.append(piece)
-        rows += len(piece)
-    kernel, margin = null_space(torch.cat(pieces))
+    rows = network.jacobian(point, int(EXCESS * count), generator)
+    kernel, margin = null_space(rows)
     quiet = 0
-    while len(kernel) and quiet < QUIET:
-        seen = network.jacobian(point, generator) @ kernel.mT
-        still = _unseen(seen)
-        quiet = quiet + 1 if len(still) == len(kernel) else 0
-        kernel = still @ kernel
+    while len(kernel) > explained and quiet < QUIET:
+        rows = torch.linalg.qr(rows, mode="r").R
+        fresh = network.jacobian(point, int(MORE * count), generator)
+        rows = torch.cat([rows, fresh])
+        smaller, margin = null_space(rows)
+        quiet = quiet + 1 if len(smaller) == len(kernel) else 0
+        kernel = smaller
     return kernel, margin
 
 
@@ -200,10 +197,14 @@ def _pivots(rows: Tensor) -> Tensor:
     return order[:, : len(rows)].argmax(0)
 
 
-def _unseen(changes: Tensor) -> Tensor:
-    """Return combinations of directions that change no output: shape (combination, direction)."""
-    _, values, combinations = torch.linalg.svd(changes, full_matrices=True)
-    return combinations[int((values > SEEN).sum()) :]
+def _clean(comparisons: Sequence[_Comparison], dimension: int) -> Sequence[_Comparison]:
+    """Return the draws that have no surplus by accident, or all."""
+    everything = torch.ones(comparisons[0].kernel.shape[1], dtype=torch.bool)
+    clean: list[_Comparison] = []
+    for comparison in comparisons:
+        if comparison.surplus(everything) == dimension:
+            clean.append(comparison)
+    return clean or comparisons
 
 
 def _named(

@@ -27,16 +27,15 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import torch
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 from symgeom.ground.calling import NetworkCall
 from symgeom.ground.types import Parameters, unravel
 from symgeom.symmetry.completeness.network import SmallNetwork, entries_of
 from symgeom.symmetry.completeness.record import Exchange
+from symgeom.symmetry.completeness.units import Units, joined
 from symgeom.symmetry.evaluation import TOLERANCE
-from symgeom.symmetry.spec import SymmetrySpec, UnitGroup, take
+from symgeom.symmetry.spec import SymmetrySpec
 from symgeom.symmetry.visibility import relative_change
 
 PROBES = 3
@@ -72,7 +71,7 @@ def missing_exchanges(
         One for each set of axes. Products of the listed ones are not listed.
     """
     search = _Search(network, generator)
-    units = _Units(spec, search)
+    units = Units(spec, search.tensors, search.visible)
     permutations = search.beyond(search.fresh_colours(), units.edges())
     fixed = search.fresh_colours()
     for entry in units.base():
@@ -120,7 +119,7 @@ class _Search:
         """Return permutations that keep colours and join entries that no edge joins."""
         (colours,) = self._refined(colours[None])
         edges = list(edges)
-        orbits = _joined(edges, self.count)
+        orbits = joined(edges, self.count)
         permutations: list[Tensor] = []
         for colour in colours[self.visible].unique():
             first, *others = (colours == colour).nonzero()[:, 0].tolist()
@@ -134,7 +133,7 @@ class _Search:
                 else:
                     permutations.append(permutation)
                     edges.append(torch.stack([torch.arange(self.count), permutation]))
-                    orbits = _joined(edges, self.count)
+                    orbits = joined(edges, self.count)
         return permutations
 
     def parts(self, permutation: Tensor) -> tuple[str, ...]:
@@ -243,47 +242,6 @@ class _Search:
         return visible
 
 
-class _Units:
-    """Which entries the groups of a spec can exchange."""
-
-    def __init__(self, spec: SymmetrySpec, search: _Search) -> None:
-        indices = unravel(torch.arange(search.count), search.tensors)
-        self.visible = search.visible
-        self.owned: list[list[Tensor]] = []
-        for group in spec.groups:
-            if group.permute or group.scale == "linear":
-                self.owned.append(_owned(group, indices))
-
-    def edges(self) -> list[Tensor]:
-        """Return pairs of entries that an exchange of units exchanges: shape (2, pair)."""
-        edges: list[Tensor] = []
-        for legs in self.owned:
-            for rows in legs:
-                first = rows[:1].expand_as(rows)
-                edges.append(torch.stack([first.reshape(-1), rows.reshape(-1)]))
-        return edges
-
-    def base(self) -> list[int]:
-        """Return entries that no exchange but the identity leaves in their places."""
-        base: list[int] = []
-        for legs in self.owned:
-            rows = torch.cat(legs, 1) if legs else torch.empty(0, 0)
-            for unit in rows[:-1]:
-                shown = unit[self.visible[unit]].tolist()
-                if shown and not set(shown) & set(base):
-                    base.append(shown[0])
-        return base
-
-
-def _owned(group: UnitGroup, indices: Parameters) -> list[Tensor]:
-    """Return the entries of the units of a group, leg by leg: shape (unit, entry)."""
-    owned: list[Tensor] = []
-    for leg in group.legs:
-        if leg.tensor in indices:
-            owned.append(take(indices[leg.tensor], leg, group.size))
-    return owned
-
-
 def _usual_size(tensors: Collection[Tensor]) -> float:
     """Return a size of all entries at which signals neither die nor grow in the middling layer."""
     fans = [tensor[0].numel() for tensor in tensors if tensor.ndim > 1 and tensor.numel()]
@@ -320,13 +278,6 @@ def _rest_fixed(pair: Tensor) -> Tensor:
     fixed = pair.clone()
     fixed[:, still] = int(pair.max()) + 1 + torch.arange(int(still.sum()))
     return fixed
-
-
-def _joined(edges: Collection[Tensor], count: int) -> list[int]:
-    """Return for every entry which set of joined ones it belongs to."""
-    pairs = torch.cat([torch.empty(2, 0, dtype=torch.int64), *edges], 1).numpy()
-    graph = coo_array((pairs[0] * 0 + 1, (pairs[0], pairs[1])), shape=(count, count))
-    return list(connected_components(graph, directed=False)[1])
 
 
 def _moved_axes(images: Tensor) -> list[int]:

@@ -25,8 +25,8 @@ NO_CONSTANT = 1e-40
 CONSTANT = 0.1
 """The constant of other norms, which stop scales: large, so that this shows."""
 
-VECTORS = 1.0
-"""Logarithm of how far biases and gains differ in size, so that kinks far from zero are met."""
+VECTORS = 0.7
+"""Logarithm of how far biases and gains differ in size; gains are large, to meet far kinks."""
 
 MATRICES = 0.3
 """Likewise of matrices."""
@@ -93,8 +93,13 @@ class SmallNetwork:
         """
         point = redrawn(self.point, self.weights, generator)
         for name in self.weights:
-            spread = VECTORS if point[name].ndim < 2 else MATRICES
-            point[name] = point[name] * (torch.randn((), generator=generator) * spread).exp()
+            spread = torch.randn((), generator=generator)
+            if point[name].ndim > 1:
+                point[name] = point[name] * (MATRICES * spread).exp()
+            elif name.endswith("weight"):
+                point[name] = point[name] * (VECTORS + VECTORS * spread).exp()
+            else:
+                point[name] = point[name] * (VECTORS * spread).exp()
         for name in self.buffers:
             noise = torch.randn(point[name].shape, generator=generator, dtype=torch.float64)
             point[name] = point[name] * (0.3 * noise).exp()
@@ -175,13 +180,15 @@ class SmallNetwork:
         )
         return torch.cat([part.reshape(-1) for part in parts])
 
-    def jacobian(self, point: Parameters, generator: torch.Generator) -> Tensor:
-        """Return the derivatives of the outputs on a fresh batch.
+    def jacobian(self, point: Parameters, rows: int, generator: torch.Generator) -> Tensor:
+        """Return the derivatives of the outputs on fresh batches.
 
         Parameters
         ----------
         point : Parameters
             One network.
+        rows : int
+            How many outputs, at least, if that many have derivatives.
         generator : torch.Generator
             The source of inputs.
 
@@ -191,6 +198,15 @@ class SmallNetwork:
             With respect to all weights; rows of length one, without those that are zero or not
             finite.
         """
+        pieces: list[Tensor] = []
+        count = 0
+        while count < rows and len(pieces) <= rows:
+            piece = self._jacobian_of_batch(point, generator)
+            pieces.append(piece)
+            count += len(piece)
+        return torch.cat(pieces)
+
+    def _jacobian_of_batch(self, point: Parameters, generator: torch.Generator) -> Tensor:
         leaves = self._leaves(point, self.weights)
         flat = self._flat_outputs({**point, **leaves}, self.samples(generator))
         rows = torch.eye(len(flat), dtype=flat.dtype)
