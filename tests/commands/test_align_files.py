@@ -120,6 +120,14 @@ def test_a_narrower_network_is_written_as_a_wider_one(folder, capsys):
     assert "with idle units (2 of hidden1)" in facts["files"]["narrow"]["notes"][-1]
 
 
+def test_a_narrower_network_is_compared_with_a_wider_one(folder, capsys):
+    files = (folder / "first.pt", folder / "narrow.pt")
+    facts = answer(capsys, "compare", *files, *NETWORK, *NARROW)
+    (pair,) = facts["pairs"]
+    assert 0 < pair["distance"]["aligned"] < pair["distance"]["before"]
+    assert facts["dropped_units"]["narrow"]["hidden1"] == [4, 5]
+
+
 def test_the_text_says_what_was_done(folder, capsys):
     output = folder / "turned.pt"
     files = (folder / "narrow.pt", folder / "first.pt")
