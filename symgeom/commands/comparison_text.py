@@ -1,5 +1,6 @@
 """What was measured of networks in hand, as tables of text."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 from symgeom.commands.saying import number, percent, radians, text_table
@@ -156,15 +157,20 @@ def _barriers(pairs: Sequence[Mapping]) -> str:
     if len(pairs) > 1:
         headings.insert(0, "networks")
     rows = []
+    heights = []
     for pair in pairs:
         for path in pair["paths"].values():
+            heights.append(path["train"]["loss_barrier"])
             cells = [path["title"]]
             for split in ("train", "test"):
                 cells.append(percent(path[split]["barrier"]))
                 cells.append(number(path[split]["loss_barrier"]))
             rows.append(cells if len(pairs) == 1 else [_name(pair), *cells])
     title = "Barriers: the largest rise above the line between the ends (loss in nat)"
-    return f"{title}\n{text_table(headings, rows)}"
+    lines = [title, text_table(headings, rows)]
+    if any(map(math.isnan, heights)):
+        lines.append("- no geodesic is singled out, because a unit is antipodal in both networks")
+    return "\n".join(lines)
 
 
 def flatness_text(flatness: Mapping) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from drawn import faults
 from hands import DIGITS, NETWORK, answer, network, refusal, save_copy, save_fresh
 from torch import nn
 
@@ -16,6 +17,7 @@ from symgeom.landscape.flatness.measures.catalogue import rows
 from symgeom.quotient.gauge import canonicalise
 from symgeom.quotient.torus import Torus
 from symgeom.study.datasets import load
+from symgeom.study.figures.comparison_drawing import draw
 from symgeom.study.in_hand.settings import ALIGNMENT, BIAS_IN_NORM, CURVATURE, FLATNESS, PATHS
 from symgeom.symmetry.discovery import discover
 
@@ -59,6 +61,18 @@ def test_a_copy_under_a_random_symmetry_is_the_same_network(folder, capsys):
     raw = pair["paths"]["linear raw"]["train"]
     assert max(raw["loss"]) - min(raw["loss"]) > 100 * ROUNDING
     assert facts["ends"]["first"]["test"]["error"] == facts["ends"]["copy"]["test"]["error"]
+    assert faults(draw(facts)) == []
+
+
+def test_many_layers_are_numbered():
+    names = [f"layer{number}.conv1" for number in range(40)]
+    angles = {"distance": {"before": 1.6, "aligned": 1.2}, "controls": {}}
+    pair = {**angles, "groups": dict.fromkeys(names, angles)}
+    figure = draw({"pairs": [pair], "groups": [{"name": name} for name in names]})
+    assert faults(figure) == []
+    (panel,) = figure.axes
+    labels = [label.get_text() for label in panel.get_xticklabels()]
+    assert labels == ["all", "5", "10", "15", "20", "25", "30", "35", "40"]
 
 
 def test_distances_are_those_of_the_library(folder, capsys):
@@ -78,6 +92,7 @@ def test_distances_are_those_of_the_library(folder, capsys):
     assert "paths" not in pair
     assert facts["data"] is None
     assert facts["dropped_units"] == {"first": {}, "second": {"hidden1": [2]}}
+    assert faults(draw(facts)) == []
 
 
 def test_the_ends_of_paths_are_the_networks(folder, capsys):

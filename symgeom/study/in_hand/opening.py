@@ -182,7 +182,8 @@ class InHand:
         float
             The largest change of an output on the example inputs, relative to its size.
         """
-        evaluation = Evaluation(self.network, before, self.example)
+        device = next(iter(before.values())).device
+        evaluation = Evaluation(self.network, before, self.example.to(device))
         outputs = evaluation.outputs(before)
         return relative_change(outputs, evaluation.outputs(after))
 
