@@ -15,6 +15,11 @@ from .symmetry.spec import UnitGroup as UnitGroup
 from .symmetry.bilinear import pairing as pairing
 from .symmetry.certificate import Certificate as Certificate
 from .symmetry.certificate import certify as certify
+from .symmetry.completeness import Exchange as Exchange
+from .symmetry.completeness import MissingSymmetries as MissingSymmetries
+from .symmetry.completeness import SignFlip as SignFlip
+from .symmetry.completeness import Surplus as Surplus
+from .symmetry.completeness import missing_symmetries as missing_symmetries
 from .symmetry.discovery import discover as discover
 from .symmetry.group import GroupElement as GroupElement
 from .symmetry.group import act as act

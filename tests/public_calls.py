@@ -241,6 +241,9 @@ CALLS = {
     "member_log_probabilities": call(
         symgeom.member_log_probabilities, problem=PROBLEM, members=stack([A, B])
     ),
+    "missing_symmetries": call(
+        symgeom.missing_symmetries, "generator", spec=SPEC, module=MODULE, params=A, inputs=INPUTS
+    ),
     "move_on_fibre": call(
         symgeom.move_on_fibre,
         spec=SPEC,

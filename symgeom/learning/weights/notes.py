@@ -48,9 +48,9 @@ def notes_of_part(holds: object, part: Part) -> Iterator[str]:
     """
     naming = part.naming
     if part.keys:
-        yield f"Read the weights under '{'.'.join(part.keys)}'."
+        yield f"Read the weights under {'.'.join(part.keys)!r}."
     if naming.stem:
-        yield f"Removed '{naming.stem}' from their names."
+        yield f"Removed {naming.stem!r} from their names."
     if naming.added:
         yield f"Put '{naming.added}' before their names."
     if naming.within:
