@@ -35,7 +35,7 @@ from symgeom.landscape.path.weights import combine
 from symgeom.landscape.repairing import Statistics, repaired_to, unit_statistics
 from symgeom.quotient.alignment import align_jointly
 from symgeom.quotient.alignment.records import Name
-from symgeom.quotient.gauge import canonicalise
+from symgeom.quotient.gauge import Canonical, canonicalise
 from symgeom.quotient.torus import Torus, frechet_point
 from symgeom.symmetry.group import GroupElement, act, compose, inverse, restricted
 from symgeom.symmetry.spec import SymmetrySpec
@@ -122,7 +122,7 @@ def merge(
     gauges = {}
     on_torus = {}
     for name, params in networks.items():
-        canonical = canonicalise(spec, params, dead_units=dead_units)
+        canonical = _canonical(spec, name, params, dead_units)
         gauges[name] = canonical.element
         on_torus[name] = canonical.parameters
     order = sorted(on_torus, key=lambda name: _invariant(on_torus[name]))
@@ -259,6 +259,14 @@ def _shares(names: list[Name], weights: Sequence[float] | None) -> dict[Name, fl
             "for each network, none negative and not all zero."
         )
     return {name: weight / total for name, weight in zip(names, weights, strict=True)}
+
+
+def _canonical(spec: SymmetrySpec, name: object, params: Parameters, dead_units: str) -> Canonical:
+    """Return a network on the torus; a complaint names it."""
+    try:
+        return canonicalise(spec, params, dead_units=dead_units)
+    except SymgeomError as mistake:
+        raise SymgeomError(f"Network {name!r}: {mistake}") from None
 
 
 def _invariant(params: Parameters) -> float:

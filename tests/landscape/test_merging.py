@@ -173,7 +173,7 @@ def test_a_dead_unit_is_dropped_if_asked():
     networks = others(2)
     for name in ("0.weight", "0.bias"):
         networks["seed 0"][name][2] = 0
-    with pytest.raises(SymgeomError, match=r"hidden1.*all zero"):
+    with pytest.raises(SymgeomError, match=r"Network 'seed 0': .*hidden1.*all zero"):
         merge(SPEC, networks)
     merged = merge(SPEC, networks, weights=[1, 0], dead_units="drop")
     torch.testing.assert_close(outputs(merged.parameters), outputs(networks["seed 0"]))

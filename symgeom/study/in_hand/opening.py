@@ -430,9 +430,10 @@ def _network(request: Request, data: xr.Dataset, example: Tensor) -> nn.Module:
 
 def _narrower(request: Request, data: xr.Dataset, example: Tensor) -> nn.Module | None:
     """Return the narrower architecture, if there is one."""
-    if request.narrow is None and not request.narrow_options:
-        return None
+    is_named = request.narrow is not None or bool(request.narrow_options)
     network = request.narrow or request.network
+    if network is None or not is_named:
+        return None
     narrower = replace(request, network=network, options=request.narrow_options)
     return _network(narrower, data, example)
 
