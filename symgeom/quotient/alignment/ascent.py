@@ -106,7 +106,7 @@ def ascend(search: Search) -> bool:
         Whether that point was reached.
     """
     limit = search.visits + SWEEPS * len(search.plan)
-    crew_of = {}
+    crew_of: dict[str, Crew] = {}
     for crew in search.crews:
         crew_of |= dict.fromkeys(crew, crew)
     stale = {crew: _staleness(search, crew) for crew in search.crews}
