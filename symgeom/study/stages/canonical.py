@@ -106,9 +106,11 @@ class _Table:
         self, index: tuple[int, int], canonical: Canonical, *, certificate: float, absorbed: int
     ) -> None:
         """Put a canonical network, and what was removed from it, where it belongs."""
-        head = self.groups[-1]
         self.certificate[index] = certificate
-        self.head_length[index] = 1 / float(canonical.element.scales[head][0])
+        self.head_length[index] = 1.0
+        for head in self.spec.groups:
+            if head.exact_for == "error":
+                self.head_length[index] = 1 / float(canonical.element.scales[head.name][0])
         self.absorbed[index] = absorbed
         self.dead[index] = [len(canonical.dead.get(name, ())) for name in self.groups]
         self.weak[index] = [len(canonical.weak.get(name, ())) for name in self.groups]

@@ -67,6 +67,7 @@ def measure(
     imported = _untrained(stack(networks), losses)
     attrs = {
         "method": "checkpoints",
+        "task": str(problems["train"].task),
         "files": [Path(file).name for file in files],
         "checksums": [hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in files],
     }

@@ -81,6 +81,7 @@ def measure(case: Case, spec: SymmetrySpec, minima: Minima, options: Mapping) ->
     moved = charged_groups(spec.exact().trained(problem.trainable), "positive")
     table = NamedArrays(minima.shape)
     measurable = bool(moved.groups) and not case.binary and not problem.batch_norm
+    measurable = measurable and problem.task == "classes"
     matrix = "Hessian"
     if measurable:
         for name in MEASURES:
