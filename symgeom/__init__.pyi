@@ -154,6 +154,10 @@ from .neighbours.teleportation import teleport as teleport
 from .learning.networks.initial_charges import charge_moments as charge_moments
 from .learning.optimizers import Method as Method
 from .learning.optimizers.method import Pretraining as Pretraining
+from .learning.weights.reading import read_checkpoint as read_checkpoint
+from .learning.weights.reading import read_weights as read_weights
+from .learning.weights.record import ReadWeights as ReadWeights
+from .learning.weights.writing import write_weights as write_weights
 
 # studies
 from .store import open_study as open_study
