@@ -11,6 +11,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
+import torch
 from torch import Tensor
 
 from symgeom.ground.on_demand import OnDemand
@@ -218,19 +219,20 @@ def removed(spec: SymmetrySpec, element: GroupElement) -> dict[str, Tensor]:
     Parameters
     ----------
     spec : SymmetrySpec
-        The architecture; its last group is the head.
+        The architecture.
     element : GroupElement
         What made the network canonical.
 
     Returns
     -------
     dict of str to Tensor
-        As the attribute ``records`` of :class:`Gauges`: ``head_length``, and ``sign_<group>`` of
-        groups with signs.
+        As the attribute ``records`` of :class:`Gauges`: ``head_length`` (1 without a head), and
+        ``sign_<group>`` of groups with signs.
     """
-    head = spec.groups[-1]
-    records = {"head_length": 1 / element.scales[head.name].flatten()[0]}
+    records = {"head_length": torch.ones((), dtype=torch.float64)}
     for group in spec.groups:
+        if group.exact_for == "error":
+            records["head_length"] = 1 / element.scales[group.name].flatten()[0]
         if group.scale == "sign":
             records[f"sign_{group.name}"] = element.scales[group.name].sign()
     return records

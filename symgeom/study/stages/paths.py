@@ -180,7 +180,12 @@ def measure(
         pairs,
         table.variables(),
         coordinates=table.coordinates(),
-        attrs={**options, "left_out": left_out, "undefined": undefined},
+        attrs={
+            **options,
+            "left_out": left_out,
+            "undefined": undefined,
+            "task": str(problems["train"].task),
+        },
     )
 
 
@@ -247,7 +252,7 @@ class _Table:
             return None
         loss = torch.from_numpy(begun["loss"].values[cell])
         error = torch.from_numpy(begun["error"].values[cell])
-        return Profile(self.grid.t, loss, error, problem.batch_norm)
+        return Profile(self.grid.t, loss, error, problem.batch_norm, str(problem.task))
 
     def variables(self) -> Labelled:
         """Return what was measured, with labels."""
@@ -348,4 +353,4 @@ def _mean(profiles: Sequence[Profile]) -> Profile:
     first = profiles[0]
     loss = torch.stack([curve.loss for curve in profiles]).mean(0).cpu()
     error = torch.stack([curve.error for curve in profiles]).mean(0).cpu()
-    return Profile(first.t.cpu(), loss, error, first.batch_norm)
+    return Profile(first.t.cpu(), loss, error, first.batch_norm, first.task)
