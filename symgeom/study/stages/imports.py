@@ -77,6 +77,7 @@ def measure(
     imported = _untrained(stack(networks), losses)
     attrs = {
         "method": "checkpoints",
+        "task": str(problems["train"].task),
         "files": [_name(Path(file)) for file in files.values()],
         "checksums": [_checksum(Path(file)) for file in files.values()],
     }
