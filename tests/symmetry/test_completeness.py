@@ -23,7 +23,7 @@ from symgeom.symmetry.completeness import (
 )
 from symgeom.symmetry.completeness.null_space import null_space, row_space, vanishing_outside
 from symgeom.symmetry.discovery import discover
-from symgeom.symmetry.spec import SymmetrySpec
+from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
 
 
 def normal(*shape: int) -> Tensor:
@@ -463,7 +463,28 @@ def test_several_inputs():
 def test_singular_values_without_a_gap_decide_nothing():
     result = MissingSymmetries(0, 0, 0, 10.0, (), (), (), ())
     assert not result.complete
-    assert "Undecided: the singular values of the Jacobian fall without a gap" in result.verdict
+    assert "Undecided: the rank of the Jacobian cannot be read off" in result.verdict
+
+
+class RoundedDown(torch.autograd.Function):
+    """Signs, whose derivative is pretended to be that of a hyperbolic tangent."""
+
+    @staticmethod
+    def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.sign()
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, slope: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return slope / x.cosh().square()
+
+
+def test_derivatives_that_are_none_decide_nothing():
+    network = mlp(3, 4, 2, activation=nn.Tanh)
+    network[1].forward = RoundedDown.apply
+    lengths = UnitGroup("hidden1", 4, (Leg("0.weight", 0), Leg("0.bias", 0)), permute=False)
+    assert not missing(network, normal(4, 3), spec=SymmetrySpec((lengths,))).decided
 
 
 def test_null_spaces():

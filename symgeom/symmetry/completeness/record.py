@@ -71,7 +71,8 @@ class MissingSymmetries:
         Further directions that keep the function.
     margin : float
         The gap between the singular values of the Jacobian that count as zero and the others: the
-        ratio of the two that face each other.
+        ratio of the two that face each other. Zero if the Jacobian sees directions of the orbit:
+        its derivatives are then none of the function (gradients of signs).
     surpluses : tuple of Surplus
         The further directions, by the tensors that move.
     translations : tuple of Translation
@@ -107,8 +108,8 @@ class MissingSymmetries:
         """What the check says, in a sentence."""
         if not self.decided:
             return (
-                "Undecided: the singular values of the Jacobian fall without a gap (a factor of "
-                f"{self.margin:.1g}), so that its rank cannot be read off."
+                "Undecided: the rank of the Jacobian cannot be read off its singular values (a gap "
+                f"of a factor of {self.margin:.1g}), or its derivatives are none of the function."
             )
         if self.complete:
             return (
