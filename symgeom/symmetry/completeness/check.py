@@ -28,7 +28,7 @@ from symgeom.symmetry.completeness.shifts import Shifts
 from symgeom.symmetry.completeness.signs import missing_flips
 from symgeom.symmetry.spec import SymmetrySpec
 
-LARGEST = 5000
+LARGEST = 2000
 """Weights of the largest network that is looked at: the Jacobian is a dense matrix."""
 
 
@@ -49,7 +49,7 @@ def missing_symmetries(
     spec : SymmetrySpec
         The architecture, found or written by hand.
     module : nn.Module
-        The network, of at most some thousand weights; not modified.
+        The network, of at most 2,000 weights; not modified.
     params : Parameters
         Its weights, at which the spec is certified first. The search is at others.
     inputs : Tensor, tuple, mapping or NetworkCall

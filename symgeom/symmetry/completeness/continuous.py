@@ -213,22 +213,38 @@ def _named(
     """Name the tensors of a surplus: those that cannot be fixed while it lasts in every draw."""
     surpluses: list[Surplus] = []
     while dimension > 0:
-        free = torch.ones(comparisons[0].kernel.shape[1], dtype=torch.bool)
-        moving = set(entries)
-        for name in reversed(entries):
-            fewer = free.clone()
-            fewer[entries[name]] = False
-            if _common(comparisons, fewer) > 0:
-                free = fewer
-                moving.discard(name)
+        # Which tensors are left depends on the order: the fewest say most.
+        forwards = _needed(comparisons, entries, list(entries))
+        backwards = _needed(comparisons, entries, list(reversed(entries)))
+        tensors = min(backwards, forwards, key=len)
+        free = _entries_free(tensors, entries)
         count = min(_common(comparisons, free), dimension)
         if not count:
             break
-        tensors = tuple(name for name in entries if name in moving)
         surpluses.append(Surplus(tensors, count))
         dimension -= count
         comparisons = [comparison.explaining(free) for comparison in comparisons]
     return tuple(surpluses)
+
+
+def _needed(
+    comparisons: Sequence[_Comparison], entries: dict[str, slice], order: Sequence[str]
+) -> tuple[str, ...]:
+    """Fix one tensor after another, as long as a surplus is left; return the others."""
+    moving = list(entries)
+    for name in order:
+        fewer = [other for other in moving if other != name]
+        if _common(comparisons, _entries_free(fewer, entries)) > 0:
+            moving = fewer
+    return tuple(moving)
+
+
+def _entries_free(tensors: Sequence[str], entries: dict[str, slice]) -> Tensor:
+    """Return which entries belong to some tensors."""
+    free = torch.zeros(max(part.stop for part in entries.values()), dtype=torch.bool)
+    for name in tensors:
+        free[entries[name]] = True
+    return free
 
 
 def _common(comparisons: Sequence[_Comparison], free: Tensor) -> int:

@@ -47,6 +47,9 @@ ALIKE = 1e-9
 ROUNDING = 1e-12
 """Or relative to the largest gradient."""
 
+VIEWS = 5
+"""Networks per probe at which an entry may show."""
+
 FAILURES = 20
 """Pairs of entries that are tried in vain, at most."""
 
@@ -106,7 +109,7 @@ class _Search:
         self.size = _usual_size(self.tensors.values())
         self.probes = [self._probe(generator) for _ in range(PROBES)]
         self.points = [network.drawn(generator) for _ in range(PROBES)]
-        self.visible = self._visible()
+        self.visible = self._visible(generator)
         self.failures = 0
 
     def fresh_colours(self) -> Tensor:
@@ -233,10 +236,11 @@ class _Search:
         factors = torch.randn(length, generator=generator, dtype=torch.float64)
         return _Probe(values, inputs, factors)
 
-    def _visible(self) -> Tensor:
+    def _visible(self, generator: torch.Generator) -> Tensor:
         """Return which entries change an output somewhere."""
         visible = torch.zeros(self.count, dtype=torch.bool)
-        for point, probe in zip(self.points, self.probes, strict=True):
+        for probe in self.probes * VIEWS:  # units are dead at many weights
+            point = self.network.drawn(generator)
             slopes = self.network.slopes(point, probe.inputs, probe.factors).abs()
             visible |= slopes > ROUNDING * slopes.max()
         return visible
