@@ -9,18 +9,22 @@ exponents). One small rule per operation, in its record
 (:mod:`symgeom.symmetry.discovery.exponents`). What is left free is the symmetry group; what cannot
 be decided is given up, so that the spec is never too large, and
 :func:`symgeom.symmetry.certificate.certify` proves it on every use. An operation that no rule
-describes fixes the units of all tensors that it touches, unless no parameter reaches it (masks,
-positions), and the spec says so (:class:`~symgeom.symmetry.spec.FixedAxis`).
+describes is written as others, where torch knows how
+(:mod:`symgeom.symmetry.discovery.decomposition`); else it fixes the units of all tensors that it
+touches, unless no parameter reaches it (masks, positions), and the spec says so
+(:class:`~symgeom.symmetry.spec.FixedAxis`).
 
 Heads of attention may be permuted, and an invertible matrix may act within each on its queries and
 keys, another on its values and what reads them. Permutations move what the matrices act on, so that
 a spec holds one or the other (``within_heads``).
 
 Not reported, though they are symmetries: matrices within heads whose queries, keys and values are
-cut from one tensor by an axis of their own (``reshape(..., 3, heads, width)``) or rotated by
-position, rotations of a residual stream without normalisation of single coordinates, signs of a
-batch norm's weight (its input and weight flipped together), exchanges of whole groups of a grouped
-convolution, and the redundancies of the data or of particular weights (dead units, twin units).
+cut from one tensor by an axis of their own (``reshape(..., 3, heads, width)``), cut from each head,
+or rotated by position; units that no leg can list (every other one, some of channels that are
+shuffled); the gain of a single number; rotations of a residual stream without normalisation of
+single coordinates; signs of a batch norm's weight (its input and weight flipped together);
+exchanges of whole groups of a grouped convolution; and the redundancies of the data or of
+particular weights (dead units, twin units).
 
 References
 ----------
