@@ -481,7 +481,8 @@ class Maker:
         function = partial(torch.cat, dim=axis)
         values = [branch.value for branch in branches]
         value = self.network.add(f"cat {axis}", lambda *x: function(x), *values)
-        return replace(signal, value=value, fresh=False)
+        runs = branches[0].runs + branches[1].runs
+        return replace(signal, value=value, runs=runs, fresh=False)
 
     def squeezed(self, signal: Signal) -> Signal | None:
         """Gate the channels of an image by what is seen in all of it."""
