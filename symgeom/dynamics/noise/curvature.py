@@ -9,6 +9,7 @@ with the smallest trace.
 from dataclasses import replace
 
 import torch
+from torch import Tensor
 
 from symgeom.dynamics.noise.force import NoiseForce
 from symgeom.dynamics.noise.matrices import MatrixSums, no_matrix_force
@@ -52,7 +53,7 @@ def curvature_force(spec: SymmetrySpec, problem: Problem, params: Parameters) ->
     samples = len(problem.targets)
     nothing = {name: torch.zeros_like(tensor) for name, tensor in params.items()}
     sums = MatrixSums(spec, params, nothing)
-    entries = {}
+    entries: dict[str, Tensor] = {}
     labelled = 0
     for block in blocks_of_all_labels(problem, params):
         sums.add(block)
