@@ -435,7 +435,7 @@ ARCHITECTURES = {
         lambda: nn.Sequential(nn.Linear(3, 4), nn.RMSNorm(4), nn.Linear(4, 2)),
         (3,),
         1,
-        1,
+        2,
     ),
     "layer norm without weight": (
         lambda: nn.Sequential(
@@ -632,9 +632,8 @@ ARCHITECTURES = {
         2,
         0,
     ),
-    # What no leg can express is given up: every other unit, two incompatible readings, a
-    # concatenation within a flattening, and
-    # units that a constant tells apart.
+    # What no leg can express is given up: every other unit, two incompatible readings, and units
+    # that a constant tells apart.
     "every other unit": (
         lambda: Block(
             lambda self, x: self.b(torch.relu(self.a(x))[:, ::2]),
@@ -672,7 +671,7 @@ ARCHITECTURES = {
             c=nn.Linear(20, 2),
         ),
         (1, 5),
-        0,
+        2,
         0,
     ),
     "constant": (

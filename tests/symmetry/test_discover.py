@@ -571,11 +571,8 @@ UNKNOWN = {
     "a power that is not a constant": lambda x: 2**x,
     "dropout that is on in eval mode": lambda x: F.dropout(x, 0.5, training=True),
     "an activation that is random in eval mode": lambda x: F.rrelu(x, training=True),
-    "attention with fewer key heads": lambda x: F.scaled_dot_product_attention(
+    "attention with dropout that is on": lambda x: F.scaled_dot_product_attention(
         *[x.view(-1, 1, 2, 2)] * 3, dropout_p=0.5
-    ),
-    "a transposed convolution with groups of several channels": lambda x: F.conv_transpose1d(
-        x.unsqueeze(-1), torch.ones(4, 1, 1).to(x), groups=2
     ),
     "a norm that counts entries": lambda x: torch.linalg.vector_norm(x, 0, dim=0),
     "a clamp at tensors": lambda x: x.clamp(min=torch.zeros(4).to(x)),
@@ -583,7 +580,10 @@ UNKNOWN = {
     "a shift of the flattened tensor": lambda x: x.roll(1),
     "angles between tensors of different shapes": lambda x: F.cosine_similarity(x, x[:1]),
     "a sum of products along a diagonal": lambda x: torch.einsum("ii->i", x[:, :2]),
-    "a sum of products whose result is not written out": lambda x: torch.einsum("...i->...", x),
+    "a sum of products whose result is not written out": lambda x: torch.einsum("ii", x[:, :2]),
+    "a sum of products with an axis that is stretched": lambda x: torch.einsum(
+        "ij,ij->i", x, x[:1]
+    ),
     "entries taken along axes that are not neighbours": lambda x: x.view(-1, 2, 2)[
         torch.tensor([0, 1]), :, torch.tensor([0, 1])
     ],

@@ -2,12 +2,14 @@
 they touch and are named, and every spec that comes out is proved by its certificate."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
 from cases import Block, mlp, randomised
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
+from torch.nn.utils import prune
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.randomness import stream
@@ -77,6 +79,47 @@ def written_by_hand(self: Block, inputs: Tensor) -> Tensor:
 
 def convolutions(*layers: nn.Module) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(3, 5, 1), nn.ReLU(), *layers)
+
+
+class Standardised(nn.Conv2d):
+    """A convolution whose filters have mean 0 and variance 1."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        variance, mean = torch.var_mean(self.weight, (1, 2, 3), keepdim=True)
+        weight = (self.weight - mean) * (variance + 1e-6).rsqrt()
+        return F.conv2d(inputs, weight, self.bias)
+
+
+class Blur(nn.Module):
+    """A fixed filter for every channel."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        channels = inputs.shape[1]
+        filters = torch.ones(channels, 1, 2, 2).to(inputs) / 4
+        return F.conv2d(inputs, filters, groups=channels)
+
+
+def pruned() -> nn.Linear:
+    return prune.random_unstructured(nn.Linear(3, 6), "weight", 0.5)
+
+
+def sharing_heads(attend: Callable) -> Block:
+    """Four heads of queries, two of keys and values."""
+
+    def forward(self: Block, inputs: Tensor) -> Tensor:
+        queries = self.queries(inputs).unflatten(2, (4, 3)).transpose(1, 2)
+        keys, values = (
+            layer(inputs).unflatten(2, (2, 3)).transpose(1, 2) for layer in (self.keys, self.values)
+        )
+        return self.last(attend(queries, keys, values).transpose(1, 2).flatten(2))
+
+    return Block(
+        forward,
+        queries=nn.Linear(3, 12),
+        keys=nn.Linear(3, 6),
+        values=nn.Linear(3, 6),
+        last=nn.Linear(12, 2),
+    )
 
 
 class Frozen(nn.Module):
@@ -157,6 +200,65 @@ NETWORKS: dict[str, tuple[nn.Module, Tensor, Kinds]] = {
         vectors(),
         [(6, "none", True)],
     ),
+    "direction": (
+        between(lambda _, h: F.normalize(h, dim=1)),
+        vectors(),
+        [(6, "sign", True)],
+    ),
+    "root mean square": (
+        between(lambda s, h: s.norm(h), norm=nn.RMSNorm(6)),
+        vectors(),
+        [(6, "none", True), (6, "sign", False), (6, "positive", False)],
+    ),
+    "root mean square alone": (
+        between(lambda s, h: F.rms_norm(h, (6,))),
+        vectors(),
+        [(6, "sign", True)],
+    ),
+    "deviation": (
+        between(lambda _, h: h.relu() / h.std(0)),
+        vectors(),
+        [(6, "positive", True)],
+    ),
+    "variance": (
+        between(lambda _, h: h * h.var(0, keepdim=True)),
+        vectors(),
+        [(6, "positive", True)],
+    ),
+    "log of a sum": (
+        between(lambda _, h: h + h.logsumexp(0)),
+        vectors(),
+        [(6, "none", True)],
+    ),
+    "axes in another order": (
+        between(lambda _, h: h.relu().movedim(0, 1).swapaxes(0, 1)),
+        vectors(),
+        UNITS,
+    ),
+    "two tensors in parts": (
+        between(lambda s, h: torch.lerp(h.relu(), s.other(h).relu(), 0.3), other=nn.Linear(6, 6)),
+        vectors(),
+        UNITS,
+    ),
+    "side by side": (
+        between(lambda _, h: torch.hstack([h.relu(), h.new_ones(4, 1)]), read=7),
+        vectors(),
+        UNITS,
+    ),
+    "sums over axes by number": (
+        between(
+            lambda s, h: torch.tensordot(h.relu(), s.mix.weight, ([1], [1])), mix=nn.Linear(6, 6)
+        ),
+        vectors(),
+        [(6, "positive", True), (6, "linear", True)],
+    ),
+    "spectral norm": (
+        nn.Sequential(
+            nn.utils.parametrizations.spectral_norm(nn.Linear(3, 6)), nn.ReLU(), nn.Linear(6, 2)
+        ),
+        vectors(),
+        [(6, "none", True)],
+    ),
     "angles": (
         Block(
             lambda s, x: F.cosine_similarity(s.a(x), s.b(x))[:, None],
@@ -198,6 +300,13 @@ NETWORKS: dict[str, tuple[nn.Module, Tensor, Kinds]] = {
     "sum of products": (
         between(
             lambda s, h: torch.einsum("bi,ji->bj", h.relu(), s.mix.weight), mix=nn.Linear(6, 6)
+        ),
+        vectors(),
+        [(6, "positive", True), (6, "linear", True)],
+    ),
+    "sum of products with dots": (
+        between(
+            lambda s, h: torch.einsum("...i,ji->...j", h.relu(), s.mix.weight), mix=nn.Linear(6, 6)
         ),
         vectors(),
         [(6, "positive", True), (6, "linear", True)],
@@ -285,6 +394,54 @@ NETWORKS: dict[str, tuple[nn.Module, Tensor, Kinds]] = {
         nn.Sequential(nn.Conv2d(3, 6, 3), Frozen(6), nn.ReLU(), nn.Conv2d(6, 2, 1)),
         pictures(),
         [(6, "none", True)],
+    ),
+    "transposed convolution in groups": (
+        convolutions(nn.Conv2d(5, 4, 1), nn.ConvTranspose2d(4, 6, 2, groups=2), nn.Conv2d(6, 2, 1)),
+        pictures(),
+        [
+            (5, "positive", True),
+            (2, "linear", True),
+            (2, "linear", True),
+            (3, "linear", True),
+            (3, "linear", True),
+        ],
+    ),
+    "standardised filters": (
+        nn.Sequential(Standardised(3, 6, 2), nn.ReLU(), Standardised(6, 2, 1)),
+        pictures(),
+        [(6, "none", True)],
+    ),
+    "blurred": (
+        nn.Sequential(nn.Conv2d(3, 6, 1), nn.ReLU(), Blur(), nn.Conv2d(6, 2, 1)),
+        pictures(),
+        UNITS,
+    ),
+    "pruned": (
+        nn.Sequential(pruned(), nn.ReLU(), nn.Linear(6, 2)),
+        vectors(),
+        UNITS,
+    ),
+    "shared heads": (
+        sharing_heads(partial(F.scaled_dot_product_attention, enable_gqa=True)),
+        sequences(),
+        [(2, "none", True)],
+    ),
+    "shared heads, repeated": (
+        sharing_heads(
+            lambda q, k, v: F.scaled_dot_product_attention(
+                q, k.repeat_interleave(2, 1), v.repeat_interleave(2, 1)
+            )
+        ),
+        sequences(),
+        [(2, "none", True)],
+    ),
+    "direction of rows": (
+        between(
+            lambda s, h: s.other(h.tanh()),
+            other=nn.utils.parametrizations.weight_norm(nn.Linear(6, 6)),
+        ),
+        vectors(),
+        [(6, "sign", True), (6, "positive", True), (6, "positive", False)],
     ),
     "weight norm": (
         nn.Sequential(
@@ -381,6 +538,17 @@ def test_a_spec_says_what_is_fixed_and_why():
         FixedAxis("6.bias", 0, "the outputs"),
     )
     assert SymmetrySpec.from_json(spec.to_json()).fixed == spec.fixed
+
+
+def test_where_torch_cannot_write_an_operation_as_others_it_fixes_what_it_touches(monkeypatch):
+    def fail(*_: object) -> None:
+        raise RuntimeError
+
+    turned = Block(lambda _, x: x.swapaxes(0, 1).swapaxes(0, 1))
+    network = nn.Sequential(nn.Linear(3, 4), turned, nn.Linear(4, 2))
+    monkeypatch.setattr("symgeom.symmetry.discovery.decomposition.in_functional_form", fail)
+    spec = discover(network, vectors().float())
+    assert {axis.reason for axis in spec.fixed} >= {"swapaxes in module '1' (Block)"}
 
 
 def test_a_weight_that_is_never_read_is_said_to_be():

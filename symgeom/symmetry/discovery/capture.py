@@ -12,6 +12,7 @@ from symgeom.ground.calling import Inputs, NetworkCall, tensors_of
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.modules import copied, in_mode, refuse
 from symgeom.ground.wrappers import unwrapped
+from symgeom.symmetry.discovery.decomposition import decomposed, in_functional_form
 from symgeom.symmetry.discovery.writing import (
     leave_out_what_hands_on_itself,
     writes_through_views,
@@ -35,7 +36,8 @@ def export(module: nn.Module, example: Inputs) -> ExportedProgram:
     Returns
     -------
     ExportedProgram
-        The graph; it returns the tensors of the outputs that are looked at.
+        The graph; it returns the tensors of the outputs that are looked at. What no rule describes
+        is written in terms of other operations, where torch knows how.
 
     Raises
     ------
@@ -63,8 +65,8 @@ def export(module: nn.Module, example: Inputs) -> ExportedProgram:
             program = torch.export.export(copy, call.positional, call.keywords, strict=False)
             leave_out_what_hands_on_itself(program.graph_module.graph)
             if writes_through_views(program.graph_module.graph):
-                program = _in_functional_form(program)
-            return program
+                program = in_functional_form(program)
+            return decomposed(program)
     except Exception as error:  # export raises many kinds, some of them private
         raise SymgeomError(
             f"Cannot capture the graph of the network ({type(network).__name__}): "
@@ -111,13 +113,6 @@ def _check_kind(module: nn.Module) -> None:
                 f"Cannot capture the graph of the network ({kind}): its weight '{name}' has no "
                 "shape yet. Run the network on a batch first."
             )
-
-
-def _in_functional_form(program: ExportedProgram) -> ExportedProgram:
-    """Return a graph that writes nothing in place."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # torch about its own trees
-        return program.run_decompositions({})
 
 
 def _check_evaluations(network: nn.Module, call: NetworkCall) -> None:

@@ -9,8 +9,10 @@ exponents). One small rule per operation, in its record
 (:mod:`symgeom.symmetry.discovery.exponents`). What is left free is the symmetry group; what cannot
 be decided is given up, so that the spec is never too large, and
 :func:`symgeom.symmetry.certificate.certify` proves it on every use. An operation that no rule
-describes fixes the units of all tensors that it touches, unless no parameter reaches it (masks,
-positions), and the spec says so (:class:`~symgeom.symmetry.spec.FixedAxis`).
+describes is written as others, where torch knows how
+(:mod:`symgeom.symmetry.discovery.decomposition`); else it fixes the units of all tensors that it
+touches, unless no parameter reaches it (masks, positions), and the spec says so
+(:class:`~symgeom.symmetry.spec.FixedAxis`).
 
 Heads of attention may be permuted, and an invertible matrix may act within each on its queries and
 keys, another on its values and what reads them. Permutations move what the matrices act on, so that
@@ -29,7 +31,7 @@ Not reported, though they are symmetries
 - mirror images, and other exchanges of the entries of kernels;
 - scales of parts that share one number: a scalar gain, a weight that is used twice;
 - matrices within heads whose queries, keys and values are cut from one tensor by an axis of their
-  own (``reshape(..., 3, heads, width)``) or rotated by position;
+  own (``reshape(..., 3, heads, width)``), cut from each head, or rotated by position;
 - rotations of a residual stream without normalisation of single coordinates, and whatever a last
   layer with fewer outputs does not see of a stream;
 - matrices that mix the factors of a product or a quotient;

@@ -1,8 +1,11 @@
 """Families of units, and the sums of products of them that label the axes of tensors."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from math import prod
+from typing import TypeVar
+
+Factor = TypeVar("Factor")
 
 
 @dataclass(eq=False)
@@ -125,10 +128,64 @@ def joined(segments: Iterable[Segment]) -> Segment:
     return tuple(families)
 
 
-def without_ones(segment: Segment) -> Segment:
-    """Leave out pinned families of one unit, which label nothing."""
-    others = [family for family in segment if family.size > 1 or not family.pinned]
-    return tuple(others) or segment[:1]
+def multiplied(
+    labels: Iterable[Sequence[Sequence[Factor]]], size: Callable[[Factor], int]
+) -> list[list[Factor]]:
+    """Multiply out a product of sums of products.
+
+    A sum that lies within other factors is written once for each of their entries, and they are
+    left out: they are pinned.
+
+    Parameters
+    ----------
+    labels : iterable of sequences of sequences
+        The sums, outermost first.
+    size : callable
+        How many units a factor has.
+
+    Returns
+    -------
+    list of list
+        A sum of products.
+    """
+    products: list[list[Factor]] = [[]]
+    for label in labels:
+        longer: list[list[Factor]] = []
+        for factors in products:
+            copies = prod(map(size, factors))
+            if len(label) == 1 or copies == 1:
+                longer += [[*factors, *segment] for segment in label]
+            else:
+                longer += [list(segment) for segment in label] * copies
+        products = longer
+    return products
+
+
+def simplified(segment: Sequence[Family]) -> Segment:
+    """Write pinned factors that are neighbours as one, and leave out those of one unit."""
+    factors: list[Family] = []
+    for family in segment:
+        if family.pinned and family.size == 1:
+            continue
+        if family.pinned and factors and factors[-1].pinned:
+            before = factors.pop()
+            factors.append(pinned_family(before.size * family.size, [before, family]))
+        else:
+            factors.append(family)
+    return tuple(factors) or tuple(segment)[:1]
+
+
+def without_pinned_neighbours(segments: Iterable[Segment]) -> Label:
+    """Write pinned products that stand one after another in a sum as one."""
+    label: list[Segment] = []
+    for segment in segments:
+        if label and all_pinned(segment) and all_pinned(label[-1]):
+            before = label.pop()
+            size = entries(before) + entries(segment)
+            label.append((pinned_family(size, before + segment),))
+        else:
+            label.append(segment)
+    return tuple(label)
 
 
 def occurrences_in(factors: list[Named], start: int) -> list[Occurrence]:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from symgeom.symmetry.discovery.families import Family
+from symgeom.symmetry.discovery.families import Family, Key
 from symgeom.symmetry.discovery.labels import Labels
 from symgeom.symmetry.discovery.network import Network
 from symgeom.symmetry.discovery.scalings import Powers, Scales, Scaling
@@ -49,7 +49,8 @@ def unit_groups(labels: Labels, network: Network, *, within_heads: bool = False)
         if family in heads:
             host, _ = heads[family]
             groups = _one_per_head(groups, host.size)
-        families.append(groups)
+        if any(map(_moves_weights, groups)):
+            families.append(groups)
     return _named(families, _Order(network))
 
 
@@ -63,6 +64,13 @@ def _reported(sites: Sites, inner: set[Family], heads: Heads) -> Sites:
     for family, (_, first_sites) in heads.items():
         reported[family] = first_sites
     return reported
+
+
+def _moves_weights(group: UnitGroup) -> bool:
+    """Whether an element of a group is more than the identity on weights."""
+    several = group.permute and group.size > 1
+    trained = not all(leg.buffer for leg in group.legs)
+    return trained and (several or group.scale != "none")
 
 
 class _Order:
@@ -127,7 +135,8 @@ def _family_groups(
         Their names are only the endings that follow the name of the family.
     """
     scalings = scales.of(family, sites)
-    main = _main_scaling(scalings, scales.roles(sites))
+    trained = [site.occurrence.key for site in sites if site.tensor not in network.buffers]
+    main = _main_scaling(scalings, scales.roles(sites), trained)
     further = [scaling for scaling in scalings if scaling is not main]
     legs = _legs(network, sites, main.powers)
     groups = [UnitGroup("", family.size, legs, main.kind)]
@@ -138,9 +147,9 @@ def _family_groups(
     return groups
 
 
-def _main_scaling(scalings: list[Scaling], roles: Powers) -> Scaling:
-    """Return the scaling that the permutations come with: that of the first tensor, if any."""
-    producers = [key for key, role in roles.items() if role > 0]
+def _main_scaling(scalings: list[Scaling], roles: Powers, trained: list[Key]) -> Scaling:
+    """Return the scaling that the permutations come with: that of the first weight, if any."""
+    producers = [key for key in trained if roles[key] > 0]
     if scalings and producers and producers[0] in scalings[0].powers:
         return scalings[0]
     powers = dict(roles)

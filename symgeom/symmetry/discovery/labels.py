@@ -18,7 +18,6 @@ Baader and Snyder, "Unification theory", Handbook of Automated Reasoning (2001),
 
 from collections import deque
 from collections.abc import Iterable
-from itertools import chain, product
 from math import prod
 
 from symgeom.symmetry.discovery.families import (
@@ -34,22 +33,33 @@ from symgeom.symmetry.discovery.families import (
     entries_of_label,
     first_reason,
     joined,
+    multiplied,
     occurrences_in,
     pinned_family,
-    without_ones,
+    simplified,
+    without_pinned_neighbours,
 )
+
+LONGEST = 256
+"""A sum is written out within as many entries of a pinned axis at most."""
+
+
+class UndecidedError(Exception):
+    """Units that do not fit, and might if more was known of them."""
 
 
 class Labels:
     """The labels found so far.
 
     ``changes`` counts what was learnt, so that a caller can iterate until nothing is new. ``cause``
-    is what the caller says about what follows, and becomes the reason of what is pinned.
+    is what the caller says about what follows, and becomes the reason of what is pinned. Who is
+    ``patient`` gets an error, instead of a decision, where one that comes later loses less.
     """
 
     def __init__(self) -> None:
         self.changes = 0
         self.cause = ""
+        self.patient = False
 
     def resolve(self, family: Family) -> Label:
         """Return what a family is, in terms of families that are bound to nothing."""
@@ -58,32 +68,35 @@ class Labels:
         parts: list[Segment] = []
         for segment in family.bound:
             parts += self._resolved(segment)
-        family.bound = tuple(parts)
+        family.bound = without_pinned_neighbours(parts)
         return family.bound
 
     def _resolved(self, segment: Segment) -> list[Segment]:
         """Return what a product is, in terms of families that are bound to nothing."""
-        return self._multiply([self.resolve(family) for family in segment])
+        labels: list[Label] = []
+        before: Segment = ()
+        for family in segment:
+            label = self.resolve(family)
+            if len(label) > 1 and before:
+                label = self._within(before, label)
+            labels.append(label)
+            before += joined(label)
+        return [simplified(product) for product in multiplied(labels, lambda family: family.size)]
 
-    def _multiply(self, labels: list[Label]) -> list[Segment]:
-        """Multiply out a product of sums; if a factor within is a sum, pin the whole product."""
-        entries_before = 1
-        for label in labels:
-            if len(label) > 1 and entries_before > 1:
-                return self._pinned_product(labels)
-            entries_before *= entries_of_label(label)
-        segments: list[Segment] = []
-        for choice in product(*labels):
-            segments.append(without_ones(joined(choice)))
-        return segments
+    def _within(self, outer: Segment, label: Label) -> Label:
+        """Return a sum within a product as one that can be written out, or pin the sum."""
+        copies = entries(outer)
+        if copies == 1 or (all_pinned(outer) and copies * len(label) <= LONGEST):
+            return label
+        self._decide()
+        families = joined(label)
+        self.pin(families)
+        return ((pinned_family(entries_of_label(label), families),),)
 
-    def _pinned_product(self, labels: list[Label]) -> list[Segment]:
-        """Pin a product that cannot be written as a sum of products."""
-        for label in labels:
-            for segment in label:
-                self.pin(segment)
-        size = prod(entries_of_label(label) for label in labels)
-        return [(pinned_family(size, joined(chain.from_iterable(labels))),)]
+    def _decide(self, *, wait: bool = True) -> None:
+        """Raise if it is better to wait than to pin what does not fit."""
+        if wait and self.patient:
+            raise UndecidedError
 
     def pin(self, families: Iterable[Family]) -> None:
         """Take the freedom from some families (bound to nothing)."""
@@ -109,8 +122,7 @@ class Labels:
         start = 0
         for factors in expression:
             labels = [self._named(axis) for axis in factors]
-            for choice in product(*labels):
-                families = list(chain.from_iterable(choice))
+            for families in multiplied(labels, lambda named: named[0].size):
                 occurrences += occurrences_in(families, start)
                 start += prod(family.size for family, _ in families)
         return occurrences
@@ -162,7 +174,10 @@ class Labels:
         family = segment[0]
         rest = segment[1:]
         inner = entries(rest)
+        if family.pinned and rest and family.size <= LONGEST:  # written out
+            return [rest] * family.size
         if family.pinned or size % inner:
+            self._decide(wait=not family.pinned)
             self.pin(segment)
             other_size = family.size * inner - size
             return [(pinned_family(size, segment),), (pinned_family(other_size, segment),)]
@@ -179,10 +194,27 @@ class Labels:
             self._bind(a[0], (b,))
         elif len(b) == 1:
             self._bind(b[0], (a,))
+        elif self._is_part_of_pinned(a[-1], b[-1]):
+            self._unify_within(b, a)
+        elif self._is_part_of_pinned(b[-1], a[-1]):
+            self._unify_within(a, b)
         elif self._unify_innermost(a[-1], b[-1]):
             self._unify_outer(a, b)
         else:
+            self._decide()
             self.pin(a + b)
+
+    def _is_part_of_pinned(self, part: Family, family: Family) -> bool:
+        """Whether a pinned family numbers the entries of another within those of a third."""
+        return family.pinned and 1 < part.size < family.size and family.size % part.size == 0
+
+    def _unify_within(self, a: Segment, b: Segment) -> None:
+        """Make two products equal; the second ends in a part of what the first ends in."""
+        family = a[-1]
+        part = b[-1]
+        self.pin([part])
+        rest = pinned_family(family.size // part.size, [family])
+        self._unify_products((*a[:-1], rest), b[:-1])
 
     def _unify_innermost(self, a: Family, b: Family) -> bool:
         """Make two factors equal as far as the smaller one goes, and return whether they fit."""
@@ -192,14 +224,12 @@ class Labels:
         elif large.size % small.size:
             return False
         elif small.size < large.size:
-            if large.pinned:
-                return False
             outer = Family(large.size // small.size)
             self._bind(large, ((outer, small),))
-        elif small.pinned and small is not large:
-            self._bind(large, ((small,),))
+        elif large.pinned:
+            self.pin([small])
         elif small is not large:
-            self._bind(small, ((large,),))
+            self._bind(large, ((small,),))
         return True
 
     def _unify_outer(self, a: Segment, b: Segment) -> None:

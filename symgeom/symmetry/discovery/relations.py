@@ -85,7 +85,7 @@ class Handed:
 
 @dataclass(frozen=True)
 class Regions:
-    """Each of several equal ranges of a weight's first axis reads the second in its own way."""
+    """Each of several equal ranges of a weight's first axis has its own units along the second."""
 
     axis: Axis
     pieces: Axes

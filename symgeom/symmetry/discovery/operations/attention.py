@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from symgeom.symmetry.discovery.families import Axis
 from symgeom.symmetry.discovery.operations.record import Head, Operation
 from symgeom.symmetry.discovery.relations import (
     Axes,
@@ -31,23 +32,33 @@ def attend(
     **_: object,
 ) -> Iterator[Statement]:
     """Weigh values by softmax(query key)."""
-    if enable_gqa or dropout_p:
-        raise UnsupportedError(
-            "attention with fewer key heads than query heads, "
-            "or with dropout that is on in eval mode"
-        )
+    if dropout_p:
+        raise UnsupportedError("attention with dropout that is on in eval mode")
     if attn_mask:
         yield from _matched(attn_mask, (*query[:-1], key[-2]))
     if is_causal:
         yield Pin((query[-2], key[-2]))
-    for heads in (query, key, value):
-        yield from unscaled(heads[:-2], out[:-2])
+    yield from unscaled(query[:-2], out[:-2])
+    for heads in (key, value):
+        if enable_gqa:
+            yield from unscaled(heads[:-3], out[:-3])
+            yield from _shared(heads[-3], out[-3])
+        else:
+            yield from unscaled(heads[:-2], out[:-2])
     yield from unscaled((query[-2], key[-2]), (out[-2], value[-2]))
     yield Relation(((whole(query[-1]), 1), (whole(key[-1]), 1)))
     yield Mixed(query[-2:], query)
     yield Mixed(key[-2:], key)
     yield Mixed(value[-2:-1], value)
     yield equal(value[-1], out[-1])
+
+
+def _shared(heads: Axis, queries: Axis) -> Iterator[Statement]:
+    """State that each head of keys serves as many heads of queries, one after another."""
+    served = Axis(queries.size // heads.size)
+    yield label(((heads, served),), queries)
+    yield fixed(heads)
+    yield fixed(served)
 
 
 def _matched(mask: Axes, scores: Axes) -> Iterator[Statement]:

@@ -15,7 +15,6 @@ from symgeom.symmetry.discovery.relations import (
     Relation,
     Separate,
     Statement,
-    UnsupportedError,
     contracted,
     equal,
     fixed,
@@ -66,16 +65,26 @@ def convolve_transposed(
     out: Axes, *, source: Axes, weight: Axes, bias: Axes | None = None, groups: int = 1, **_: object
 ) -> Iterator[Statement]:
     """Spread every input over a window, with a weight (in, out, window...)."""
-    if groups > 1 and groups != weight[0].size:
-        raise UnsupportedError("a transposed convolution with groups of several channels")
     channel = len(out) - len(weight) + 1
     yield from add_bias(out[:channel], source[:channel], out[channel], bias)
     yield Pin((*source[channel + 1 :], *out[channel + 1 :], *weight[2:]))
     if groups == 1:
         yield from contracted(source, channel, weight[0])
         yield equal(weight[1], out[channel])
-    else:
+    elif groups == weight[0].size:
         yield from _depthwise_transposed(out[channel], source[channel], weight)
+    else:
+        yield from contracted(source, channel, weight[0])
+        yield from _grouped_transposed(out[channel], source[channel], weight, groups)
+
+
+def _grouped_transposed(out: Axis, source: Axis, weight: Axes, groups: int) -> Iterator[Statement]:
+    """Let every run of input channels write its own run of output channels."""
+    read = tuple(Axis(weight[0].size // groups) for _ in range(groups))
+    produced = tuple(Axis(weight[1].size) for _ in range(groups))
+    yield label(sum_of(read), source)
+    yield equal(sum_of(produced), out)
+    yield Regions(weight[1], produced)
 
 
 def _depthwise_transposed(out: Axis, source: Axis, weight: Axes) -> Iterator[Statement]:

@@ -43,8 +43,7 @@ def normalise_batch(
     else:  # statistics of the batch, to which eps is added: no scale
         yield fixed(channel)
     if weight:
-        yield equal(weight[0], out[1], "p")
-        yield Relation(((whole(out[1]), -1), (whole(weight[0]), 1), (whole(channel), 1)), "s")
+        yield from _multiplied(channel, weight[0], out[1])
     else:
         yield fixed(out[1], "p")
         yield equal(channel, out[1], "s")
@@ -79,6 +78,35 @@ def normalise_last_axes(
                 yield equal(affine[index], after)
         if not weight:
             yield fixed(after)
+
+
+def normalise_lengths(
+    out: Axes,
+    *,
+    source: Axes,
+    normalized_shape: Sequence[int],
+    weight: Axes | None = None,
+    **_: object,
+) -> Iterator[Statement]:
+    """Divide by the root mean square over the last axes, which no sign changes."""
+    first = len(out) - len(normalized_shape)
+    yield from unscaled(source[:first], out[:first])
+    yield Mixed(source[first:], source)
+    for index, (before, after) in enumerate(zip(source[first:], out[first:], strict=True)):
+        yield label(before, after)
+        yield fixed(before, "p")
+        yield Separate((before,))
+        if weight:
+            yield from _multiplied(before, weight[index], after)
+        else:
+            yield fixed(after, "p")
+            yield equal(before, after, "s")
+
+
+def _multiplied(before: Axis, factor: Axis, after: Axis) -> Iterator[Statement]:
+    """Give the result of a normalisation the scale of a factor, and the signs of both."""
+    yield equal(factor, after, "p")
+    yield Relation(((whole(after), -1), (whole(before), 1), (whole(factor), 1)), "s")
 
 
 def normalise_groups(
@@ -141,11 +169,12 @@ def normalise_weight(
     for number, (before, length, after) in enumerate(zip(v, g, out, strict=True)):
         if number == along:
             yield label(before, after)
-            yield equal(length, after, "p")
-            yield Relation(((whole(after), -1), (whole(before), 1), (whole(length), 1)), "s")
+            yield from _multiplied(before, length, after)
             yield Separate((before,))
         else:
-            yield from unscaled((before,), (after,))
+            yield fixed(before, "p")
+            yield fixed(after, "p")
+            yield equal(before, after, "s")
             yield Pin((length,) if length.size == 1 else (length, before))
 
 
@@ -165,8 +194,13 @@ OPERATIONS = (
         statistics=Statistics(mean="running_mean", variance="running_var", eps="eps"),
     ),
     Operation(
-        names=("layer_norm", "rms_norm"),
+        names=("layer_norm",),
         rule=normalise_last_axes,
+        head=_AFFINE,
+    ),
+    Operation(
+        names=("rms_norm",),
+        rule=normalise_lengths,
         head=_AFFINE,
     ),
     Operation(

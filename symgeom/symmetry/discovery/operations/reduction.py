@@ -3,7 +3,12 @@
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from symgeom.symmetry.discovery.operations.activation import absolute, homogeneous
+from symgeom.symmetry.discovery.operations.activation import (
+    absolute,
+    homogeneous,
+    pointwise,
+)
+from symgeom.symmetry.discovery.operations.arithmetic import raise_to_power
 from symgeom.symmetry.discovery.operations.choosing import extremum
 from symgeom.symmetry.discovery.operations.copying import hand_on
 from symgeom.symmetry.discovery.operations.record import Head, Operation, Rule
@@ -28,13 +33,14 @@ def reduce_axes(
     through: Rule = hand_on,
     dim: int | Sequence[int] | None = None,
     keepdim: bool = False,
+    forbids: str = "ps",
     **_: object,
 ) -> Iterator[Statement]:
     """Reduce some axes, whose units may be permuted and not scaled."""
     reduced = _reduced(dim, len(source))
     yield Mixed(tuple(source[index] for index in reduced), source)
     for index in reduced:
-        yield fixed(source[index])
+        yield fixed(source[index], forbids)
         if keepdim:
             yield Pin((out[index],))
     others = [index for index in range(len(source)) if index not in reduced]
@@ -106,10 +112,40 @@ def measure_length(
     keepdim: bool = False,
     **_: object,
 ) -> Iterator[Statement]:
-    """Take the norm of vectors along some axes."""
+    """Take the norm of vectors along some axes, which no sign changes."""
     if ord == 0 or p == 0:
         raise UnsupportedError("a norm that counts entries")
-    yield from reduce_axes(out, source=source, through=absolute, dim=dim, keepdim=keepdim)
+    yield from reduce_axes(
+        out, source=source, through=absolute, dim=dim, keepdim=keepdim, forbids="p"
+    )
+
+
+def spread(
+    out: Axes,
+    *,
+    source: Axes,
+    through: Rule,
+    dim: int | Sequence[int] | None = None,
+    keepdim: bool = False,
+    **_: object,
+) -> Iterator[Statement]:
+    """Take the deviation of entries from their mean, or its square."""
+    yield from reduce_axes(out, source=source, through=through, dim=dim, keepdim=keepdim)
+
+
+def spread_and_mean(
+    out: list[Axes],
+    *,
+    source: Axes,
+    through: Rule,
+    dim: int | Sequence[int] | None = None,
+    keepdim: bool = False,
+    **_: object,
+) -> Iterator[Statement]:
+    """Take the deviation of entries from their mean, or its square, and the mean."""
+    deviation, mean = out
+    yield from reduce_axes(deviation, source=source, through=through, dim=dim, keepdim=keepdim)
+    yield from reduce_axes(mean, source=source, dim=dim, keepdim=keepdim)
 
 
 def compare_directions(
@@ -160,6 +196,31 @@ OPERATIONS = (
         names=("linalg_vector_norm", "norm"),
         rule=measure_length,
         head=Head.SCALED,
+    ),
+    Operation(
+        names=("std",),
+        rule=partial(spread, through=absolute),
+        head=Head.SCALED,
+    ),
+    Operation(
+        names=("var",),
+        rule=partial(spread, through=partial(raise_to_power, exponent=2)),
+        head=Head.SCALED,
+    ),
+    Operation(
+        names=("std_mean",),
+        rule=partial(spread_and_mean, through=absolute),
+        head=Head.HIDDEN,
+    ),
+    Operation(
+        names=("var_mean",),
+        rule=partial(spread_and_mean, through=partial(raise_to_power, exponent=2)),
+        head=Head.HIDDEN,
+    ),
+    Operation(
+        names=("logsumexp",),
+        rule=partial(reduce_axes, through=pointwise),
+        head=Head.HIDDEN,
     ),
     Operation(
         names=("cosine_similarity",),

@@ -1,6 +1,7 @@
 """Sums of products of tensors, in the notation of Einstein."""
 
 from collections.abc import Iterator, Sequence
+from string import ascii_letters
 
 from symgeom.symmetry.discovery.families import Axis
 from symgeom.symmetry.discovery.operations.record import Head, Operation
@@ -31,6 +32,8 @@ def sum_products(
     for letter in letters:
         factors = [operand for operand in operands if letter in operand]
         axes = [operand[letter] for operand in factors]
+        if len({axis.size for axis in axes}) > 1:
+            raise UnsupportedError("a sum of products with an axis that is stretched")
         if letter in result:
             yield from _multiplied(result[letter], axes)
         else:
@@ -64,16 +67,20 @@ def _summed(factors: list[Axis]) -> Iterator[Statement]:
 def _read(equation: str, tensors: Sequence[Axes], out: Axes) -> tuple[list[_Named], _Named]:
     """Return the letters of the axes of all operands, and of the result."""
     left, arrow, right = equation.replace(" ", "").partition("->")
-    if not arrow or "." in equation:
-        raise UnsupportedError("a sum of products whose result is not written out, or with '...'")
+    if not arrow:
+        raise UnsupportedError("a sum of products whose result is not written out")
+    unused = "".join(letter for letter in ascii_letters if letter not in equation)
     operands = []
     for letters, axes in zip(left.split(","), tensors, strict=True):
-        operands.append(_named(letters, axes))
-    return operands, _named(right, out)
+        operands.append(_named(letters, axes, unused))
+    return operands, _named(right, out, unused)
 
 
-def _named(letters: str, axes: Axes) -> _Named:
-    """Return axes by their letters."""
+def _named(letters: str, axes: Axes, unused: str) -> _Named:
+    """Return axes by their letters; those that dots stand for have the last of the unused ones."""
+    if "..." in letters:
+        count = len(axes) - len(letters.replace("...", ""))
+        letters = letters.replace("...", unused[len(unused) - count :])
     named = dict(zip(letters, axes, strict=True))
     if len(named) < len(axes):
         raise UnsupportedError("a sum of products along a diagonal")
