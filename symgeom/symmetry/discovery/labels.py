@@ -63,10 +63,14 @@ class Labels:
 
     def _resolved(self, segment: Segment) -> list[Segment]:
         """Return what a product is, in terms of families that are bound to nothing."""
+        if all(family.bound is None for family in segment):
+            return [without_ones(segment)]
         return self._multiply([self.resolve(family) for family in segment])
 
     def _multiply(self, labels: list[Label]) -> list[Segment]:
         """Multiply out a product of sums; if a factor within is a sum, pin the whole product."""
+        if all(len(label) == 1 for label in labels):
+            return [without_ones(joined(label[0] for label in labels))]
         entries_before = 1
         for label in labels:
             if len(label) > 1 and entries_before > 1:
