@@ -20,6 +20,7 @@ def main(
     precision: str,
     seeds: Sequence[int],
     checkpoints: str | Sequence[str],
+    choice: str | None,
     minima: str,
     ledgers: str,
     config_digest: str,
@@ -28,8 +29,8 @@ def main(
         Case.read(case, stores["data"], network),
         read_symmetry(stores["symmetry"]),
         arm=arm,
-        seeds=seeds,
-        files=listed(checkpoints),
+        files=dict(zip(seeds, listed(checkpoints), strict=True)),
+        choice=choice,
         precision=precision_of({"precision": precision}),
     )
     write_store(ledgers, charges, config_digest=config_digest, seeds=seeds)

@@ -1,7 +1,11 @@
 """One valid call of every public function, method and record, for tests that spoil an argument."""
 
+import atexit
+import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 from cases import batch, mlp, network
@@ -24,6 +28,7 @@ NORMED = (
 )
 MATERIAL = symgeom.EnsembleMaterial(TORUS, PROBLEM, [A], count=2)
 PREDICTIONS = symgeom.member_log_probabilities(PROBLEM, stack([A, B]))
+MERGED = symgeom.merge(SPEC, {"a": A, "b": B})
 T = torch.linspace(0, 1, 3, dtype=torch.float64)
 
 
@@ -31,6 +36,9 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
+FILE = Path(tempfile.mkdtemp()) / "weights.pt"
+atexit.register(shutil.rmtree, FILE.parent, ignore_errors=True)
+torch.save({"model": A}, FILE)
 ELEMENT = symgeom.random_element(SPEC, generator=seeded())
 LINE = symgeom.LinearPath(A, B)
 SIGNS = {name: tensor.sign() for name, tensor in A.items()}
@@ -222,8 +230,19 @@ CALLS = {
         noise="multiplicative",
     ),
     "mean_prediction": call(symgeom.mean_prediction, log_probabilities=PREDICTIONS),
+    "merge": call(
+        symgeom.merge,
+        spec=SPEC,
+        networks={"a": A, "b": B},
+        weights=[2.0, 1.0],
+        path="geodesic",
+        dead_units="error",
+    ),
     "member_log_probabilities": call(
         symgeom.member_log_probabilities, problem=PROBLEM, members=stack([A, B])
+    ),
+    "missing_symmetries": call(
+        symgeom.missing_symmetries, "generator", spec=SPEC, module=MODULE, params=A, inputs=INPUTS
     ),
     "move_on_fibre": call(
         symgeom.move_on_fibre,
@@ -299,6 +318,8 @@ CALLS = {
     "random_element": call(symgeom.random_element, "generator", spec=SPEC, spread=0.5),
     "random_mixing": call(symgeom.random_mixing, "generator", size=5, scale=0.1),
     "predictor": call(symgeom.predictor, problem=PROBLEM, members=stack([A, B])),
+    "read_checkpoint": call(symgeom.read_checkpoint, path=FILE, network=MODULE, choice="model"),
+    "read_weights": call(symgeom.read_weights, path=FILE, network=MODULE, choice="model"),
     "recompute_statistics": call(
         symgeom.recompute_statistics,
         module=NORMED,
@@ -321,6 +342,14 @@ CALLS = {
         network=LINE(0.5),
         ends=(A, B),
         t=0.5,
+        inputs=INPUTS,
+    ),
+    "repair_merged": call(
+        symgeom.repair_merged,
+        spec=SPEC,
+        module=MODULE,
+        merged=MERGED,
+        networks={"a": A, "b": B},
         inputs=INPUTS,
     ),
     "robust_error": call(
@@ -372,6 +401,24 @@ CALLS = {
     ),
     "unit_at_zero": call(symgeom.unit_at_zero, spec=SPEC, group="hidden1", unit=0),
     "walk_fibre": call(symgeom.walk_fibre, spec=EXACT, params=A, imbalances=[0.0, 0.5]),
+    "widen": call(
+        symgeom.widen,
+        spec=SPEC,
+        module=MODULE,
+        params=A,
+        wide_spec=SPEC,
+        wide_module=MODULE,
+        inputs=INPUTS,
+    ),
+    "write_weights": call(
+        lambda path, params, like, overwrite: [
+            symgeom.write_weights(path, params, like, overwrite=overwrite)
+        ],
+        path=FILE.with_name("written.pt"),
+        params=A,
+        like=symgeom.read_checkpoint(FILE, MODULE),
+        overwrite=True,
+    ),
     "Torus": call(symgeom.Torus, spec=SPEC, bias_in_norm=True),
     "Torus.angles": call(TORUS.angles, first=FLAT_A, second=FLAT_B),
     "Torus.distance": call(TORUS.distance, first=FLAT_A, second=FLAT_B, kind="rms"),

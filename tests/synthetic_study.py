@@ -71,6 +71,7 @@ def minima(random: np.random.Generator, seeds: int = SEEDS) -> xr.Dataset:
     variables = {
         "pretraining_error": (both, pretraining),
         "pretraining_status": (both, memorised),
+        "file_notes": (both, np.where(pretraining > 0, "Removed 'module.' from their names.", "")),
         "train_error": (both, last),
         "test_error": (
             both,

@@ -24,7 +24,7 @@ DOORS = {
     "linear_sum_assignment": ("quotient/alignment/assignment.py",),
     "matplotlib": ("study/figures",),
     "PIL": ("study/datasets", "study/report", "study/reference.py"),
-    "safetensors": ("learning/weight_files.py",),
+    "safetensors": ("learning/weights",),
     "sklearn": ("study/datasets/digits.py",),
     "snakemake": ("study/planning/life.py",),
     "torchvision": ("ground/torchvision_door.py",),

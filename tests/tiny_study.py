@@ -185,3 +185,32 @@ def binary_study(folder: Path) -> TinyStudy:
     options = BINARY | {"training": to_a_rule(BINARY["training"]) | {"epochs": 3}}
     network = {"name": "binary_mlp", "options": {"widths": [9, 9]}}
     return compute(folder, recipe, options, network, BINARY_ARMS)
+
+
+def token_study(folder: Path, labels: str) -> TinyStudy:
+    """Compute the study of a transformer on tokens, with a label per sample or per position.
+
+    A position is of the class of its token, but for the last, which does not count; a sample is of
+    the class of its first token.
+    """
+    tokens = np.random.default_rng(0).integers(6, size=(120, 4))
+    classes = tokens % 2
+    classes[:, -1] = -100
+    targets = classes if labels == "position" else classes[:, 0]
+    np.savez(folder / "tokens.npz", inputs=tokens, targets=targets)
+    recipe = {
+        "name": "arrays",
+        "options": {
+            "path": "tokens.npz",
+            "test_fraction": 0.25,
+            "tokens": True,
+            "labels": labels,
+        },
+    }
+    options = REAL | {"training": to_a_rule(REAL["training"]) | {"epochs": 6, "batch_size": 15}}
+    widths = {"width": 4, "depth": 1, "heads": 2, "hidden": 3}
+    network = {
+        "name": "transformer",
+        "options": {"tokens": 6, "answers": labels, **widths},
+    }
+    return compute(folder, recipe, options, network, {"adam": ARMS["adam"]})

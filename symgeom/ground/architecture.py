@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 from torch import Tensor, nn
 
-from symgeom.ground.checks import SHOWN, SymgeomError
+from symgeom.ground.checks import SHOWN, SymgeomError, names_shown
 from symgeom.ground.wrappers import unwrapped
 
 
@@ -116,9 +116,9 @@ remove it ({name.removeprefix('module.'): tensor for name, tensor in tensors.ite
             )
     faults: list[str] = []
     if missing:
-        faults.append(f"tensors missing {_first(missing)}")
+        faults.append(f"tensors missing {names_shown(missing)}")
     if extra:
-        faults.append(f"tensors not expected {_first(extra)}")
+        faults.append(f"tensors not expected {names_shown(extra)}")
     faults.extend(other[:SHOWN])
     return ", ".join(faults) + _way_to_names(missing, extra)
 
@@ -222,12 +222,6 @@ def _agree(tensors: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]])
     if tensors.keys() != shapes.keys():
         return False
     return all(tensors[name].shape == shape for name, shape in shapes.items())
-
-
-def _first(names: Sequence[str]) -> str:
-    """List the first names, and say how many more there are."""
-    more = len(names) - SHOWN
-    return f"{list(names[:SHOWN])}" + (f" and {more} more" if more > 0 else "")
 
 
 def _way_to_names(missing: Sequence[str], extra: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ Torch is imported for annotations only, so that reading a store does not load it
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,6 +22,29 @@ SHOWN = 3
 
 class SymgeomError(ValueError):
     """A request that cannot be met; its text says what was found, where, and what to do."""
+
+
+def names_shown(names: Sequence[str]) -> str:
+    """List the first names of many, and say how many more there are.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The names.
+
+    Returns
+    -------
+    str
+        At most three of them.
+
+    Examples
+    --------
+    >>> names_shown(["a", "b", "c", "d", "e"])
+    "['a', 'b', 'c'] and 2 more"
+    """
+    first = list(names[:SHOWN])
+    more = len(names) - SHOWN
+    return f"{first} and {more} more" if more > 0 else f"{first}"
 
 
 def check_finite(tensors: Mapping[str, Tensor], what: str) -> None:

@@ -116,12 +116,17 @@ class Bench:
         Returns
         -------
         Bench
-            With test samples alone.
+            With test samples alone. Tokens are neither attacked nor corrupted: there is no small
+            change of a whole number that stands for something.
         """
         precision = options["precision"]
-        data_range = range_of(case)
         attacked = case.problems(precision, samples=options["attacked"])["test"]
-        attacks = []
+        scored = case.problems(precision, samples=options["samples"])["test"]
+        attacks: list[Attack] = []
+        corruptions: list[Corruption] = []
+        if case.has_tokens:
+            return cls(scored, attacked, attacks, corruptions, options)
+        data_range = range_of(case)
         for kind in options["attacks"]:
             for budget in budgets_of(options):
                 attacks.append(
@@ -133,14 +138,24 @@ class Bench:
                         restarts=options["restarts"],
                     )
                 )
-        corruptions = []
         for kind in options["corruptions"]:
             if CORRUPTIONS[kind].images and attacked.inputs.ndim != 4:
                 continue
             for severity in options["severities"]:
                 corruptions.append(Corruption(kind, severity, data_range))
-        scored = case.problems(precision, samples=options["samples"])["test"]
         return cls(scored, attacked, attacks, corruptions, options)
+
+    @property
+    def left_out(self) -> list[str]:
+        """What the configuration asks for in vain, and why."""
+        sentences = []
+        if not self.scored.inputs.is_floating_point():
+            sentences.append(
+                "attacks and corruptions: inputs are tokens, whole numbers without small changes"
+            )
+        if self.scored.task != "classes":
+            sentences.append("ensembles: samples have more answers than one class")
+        return sentences
 
     @property
     def labels(self) -> dict[str, list]:
@@ -223,7 +238,7 @@ class Subject:
         """
         bench = self.bench
         rows: dict[str, list[Tensor]] = {name: [] for name in (*SCORES, "distance")}
-        dtype = bench.scored.inputs.dtype
+        dtype = bench.scored.precision
         for members in ensembles:
             predictions = member_log_probabilities(bench.scored, cast(members, dtype))
             scores = ensemble_scores(predictions, bench.scored.targets)
@@ -284,7 +299,7 @@ class Subject:
     def transferred(self) -> list[Tensor]:
         """What every attack makes of the samples when it is aimed at the minimum alone."""
         problem = self.bench.attacked
-        network = cast(stack([self.network]), problem.inputs.dtype)
+        network = cast(stack([self.network]), problem.precision)
         alone = predictor(problem, network)
         examples = []
         for attack in self.bench.attacks:

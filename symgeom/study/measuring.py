@@ -33,11 +33,14 @@ class Measured:
         The names of the layers, if something was measured by layer.
     left_out : list of str
         The measures that the configuration asks for and that these networks do not have.
+    task : str
+        What the outputs answer.
     """
 
     variables: Labelled
     coordinates: Labelled
     left_out: list[str]
+    task: str
 
 
 def take_measures(
@@ -73,7 +76,10 @@ def take_measures(
     """
     problem = case.problems(precision, samples=options["samples"])["train"]
     binary = bool(case.binary)
-    taken, left_out = section.divided(options, binary=binary, batch_norm=problem.batch_norm)
+    task = str(problem.task)
+    taken, left_out = section.divided(
+        options, binary=binary, batch_norm=problem.batch_norm, task=task
+    )
     keys = list(minima.networks) if taken else []
     arrays = NamedArrays(minima.shape)
 
@@ -95,7 +101,7 @@ def take_measures(
     by_layer = any("layer" in variable.dims for variable in variables.values())
     layer_names = list(layers(problem, case.any_network())) if by_layer else []
     coordinates = names("layer", layer_names, "layer") if by_layer else {}
-    return Measured(variables, coordinates, [measure.name for measure in left_out])
+    return Measured(variables, coordinates, [measure.name for measure in left_out], task)
 
 
 def _generators(case: Case, key: Key) -> Callable[..., torch.Generator]:

@@ -261,3 +261,26 @@ def test_the_gauge_leads_there_from_wherever_it_starts():
     both = compose(exact, same, inverse(exact, gauge.element))
     for scales in both.scales.values():
         torch.testing.assert_close(scales, torch.ones_like(scales), rtol=1e-9, atol=0)
+
+
+def test_with_matrices_every_point_is_where_its_sum_is_least():
+    module = randomised(attention())
+    inputs = torch.randn(6, 3, 3, generator=stream("heads"), dtype=torch.float64)
+    problem = Problem(module, inputs, torch.arange(6) % 3)
+    params = cast(parameters(module), torch.float64)
+    spec = discover(module, inputs[:2], within_heads=True).exact()
+    sums = {
+        "balanced": lambda network: sum_of({name: network[name] ** 2 for name in network}),
+        "noise": lambda network: sum_of(gradient_variance(problem, network)),
+        "flattest": lambda network: sum_of(gauss_newton_diagonal(problem, network)),
+    }
+    for point, total in sums.items():
+        moved, _ = move_to_point(spec, problem, params, point)
+        outputs = problem.outputs(params)
+        torch.testing.assert_close(problem.outputs(moved), outputs, rtol=1e-9, atol=1e-9)
+        least = total(moved)
+        assert least < total(params)
+        step = random_element(spec, generator=stream("step"), spread=1e-3)
+        step = GroupElement(identity(spec).permutations, step.scales)
+        for element in (step, inverse(spec, step)):  # to first order, either way
+            assert least <= total(act(spec, element, moved)) < least * (1 + 1e-4)

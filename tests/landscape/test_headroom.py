@@ -66,3 +66,8 @@ def test_the_error_of_guessing():
     assert guessing_error(torch.tensor([3, 3, 0, 1])) == 0.5
     assert guessing_error(torch.arange(10)) == 0.9
     assert guessing_error(torch.zeros(4, dtype=torch.int64)) == 0
+
+
+def test_guessing_at_positions_is_a_mean_over_those_that_count_then_over_samples():
+    targets = torch.tensor([[1, 1, 0], [0, -100, 1]])
+    assert guessing_error(targets) == pytest.approx((1 / 3 + 1 / 2) / 2)

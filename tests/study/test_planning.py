@@ -493,6 +493,21 @@ def test_seeds_are_checkpoints_by_name(home):
     )
 
 
+def test_a_folder_of_shards_is_a_checkpoint(home):
+    folder = home / "weights/mlp/b"
+    folder.mkdir()
+    (folder / "one.bin").write_text("")
+    index = folder / "model.index.json"
+    index.write_text('{"weight_map": {"weight": "one.bin"}}')
+    files = checkpoints.checkpoints_of(imports(4, "weights/{case}"), "mlp", "known")
+    assert files[1] == "weights/mlp/b/model.index.json"
+    assert files[2] == "weights/mlp/b.pt"
+    assert checkpoints.shards_of(files.values()) == ["weights/mlp/b/one.bin"]
+    (folder / "one.bin").unlink()
+    with pytest.raises(ConfigError, match="there is no file 'one.bin' beside it. Copy all shards"):
+        checkpoints.shards_of(files.values())
+
+
 def test_every_subfolder_of_a_folder_of_checkpoints_is_an_arm(home):
     for folder in ("mlp/swa", "mlp/adam", "mlp/.hidden", "lenet/swa", "lenet/muon"):
         (home / "weights" / folder).mkdir(parents=True)
@@ -550,7 +565,7 @@ def test_what_is_no_folder_of_checkpoints_is_left_to_the_schema(arms):
             4,
             "weights/{case}",
             r"seeds \[0, 1, 2, 3\] .*'weights/mlp' holds 3 files that end in .safetensors, .pt, "
-            ".pth",
+            ".pth, .bin, .ckpt, .npz",
         ),
         ([5], "weights/{case}", r"'weights/mlp' holds 3 files"),
         (

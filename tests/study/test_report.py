@@ -194,6 +194,11 @@ def test_the_error_that_a_first_stage_left_is_shown(study):
     assert not [row for row in rows if row["pretraining_status"]]
 
 
+def test_what_was_said_of_files_of_weights_is_shown(study):
+    sentence = "Weights from files. adversarial (3 networks): Removed &#39;module.&#39; from their"
+    assert study[0].count(sentence) == 2
+
+
 def test_alignments_are_summed_up():
     objectives = np.array([[2.0, 2.5], [4.0, 3.0], [np.nan, np.nan], [8.0, 8.0]])
     alignments = xr.Dataset(

@@ -234,6 +234,23 @@ FORESEEN = {
         "but the samples of case 't' are vectors. Choose 'none', give the case images, or leave it "
         "out (cases.t: null).",
     ),
+    "tokens that the data are not": (
+        "cases: {mlp: null, t: {data: {name: arrays, options: {path: a.npz}}, "
+        "network: {name: transformer, options: {tokens: 9}}}}",
+        "key 'cases.t.network.options.tokens' is 9, but the data of case 't' are no tokens. Say",
+    ),
+    "tokens that are zeroed": (
+        "cases: {mlp: null, t: {data: {name: arrays, options: {path: a.npz, tokens: true}}, "
+        "network: {name: transformer, options: {tokens: 9}}}}\n"
+        "arms: {adversarial: {pretraining_zeroed: 0.1}}",
+        "key 'arms.adversarial.pretraining_zeroed' is 0.1, but the inputs of case 't' are tokens",
+    ),
+    "tokens in a bias": (
+        "cases: {mlp: null, t: {data: {name: arrays, options: {path: a.npz, tokens: true}}, "
+        "network: {name: transformer, options: {tokens: 9}}}}\n"
+        "symmetry: {constant_inputs: absorb}",
+        "key 'symmetry.constant_inputs' is 'absorb', but the inputs of case 't' are tokens",
+    ),
     "a batch larger than the data": (
         "training: {batch_size: 1500}",
         "key 'training.batch_size' is 1500, but case 'mlp' has at most 1442 training samples",

@@ -135,6 +135,7 @@ use rule job_on_case as import_minima with:
         data="<results>/data/{case}.zarr.zip",
         symmetry="<results>/symmetry/{case}.as_trained.json",
         checkpoints=checkpoint_files,
+        shards=shard_files,
     output:
         minima="<results>/minima/{case}/{arm}{block}.zarr.zip",
         ledgers="<results>/ledgers/{case}/{arm}{block}.zarr.zip",
@@ -148,6 +149,7 @@ use rule job_on_case as import_minima with:
         **needs(minutes=20, gpu=0),
     params:
         **runs("import_minima"),
+        choice=lambda wildcards: config["arms"][wildcards.arm].get("choice"),
         precision=lambda wildcards: training_of(config, wildcards.case)["precision"],
         seeds=lambda wildcards: BLOCKS[wildcards.block],
 

@@ -10,6 +10,7 @@ CHECKPOINTS = {}
 try:  # here and not in an input function, whose error snakemake would overlook where an earlier store exists
     for case, arm in itertools.product(config["cases"], IMPORTED):
         CHECKPOINTS[case, arm] = checkpoints_of(config, case, arm)
+        shards_of(CHECKPOINTS[case, arm].values())
 except ConfigError as mistake:
     raise WorkflowError(str(mistake)) from None
 
@@ -23,3 +24,8 @@ def checkpoint_files(wildcards):
     """List the files of an imported arm's seeds: the user's own, which lie in no storage of results."""
     files = CHECKPOINTS[wildcards.case, wildcards.arm]
     return local([files[seed] for seed in BLOCKS[wildcards.block]])
+
+
+def shard_files(wildcards):
+    """List the shards that they consist of, where these are indices."""
+    return local(shards_of(checkpoint_files(wildcards)))

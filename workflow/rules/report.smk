@@ -30,6 +30,7 @@ use rule job as write_report with:
         chains=all_stores("chains"),
         paths=all_stores("paths"),
         curvature=all_stores("curvature"),
+        flatness=all_stores("flatness"),
         data=expand("<results>/data/{case}.zarr.zip", case=config["cases"]),
         choices=expand("<results>/depths/{case}.choice.json", case=cases_by(config, stop="common")),
         models=model_stores(*itertools.chain(*ASKED_MODELS.values())),

@@ -90,6 +90,39 @@ def matrix_force(spec: SymmetrySpec, problem: Problem, params: Parameters) -> Ma
     return sums.force()
 
 
+def no_matrix_force(spec: SymmetrySpec, params: Parameters) -> MatrixForce:
+    """Return covariances that are zero.
+
+    Parameters
+    ----------
+    spec : SymmetrySpec
+        The groups that move.
+    params : Parameters
+        One network.
+
+    Returns
+    -------
+    MatrixForce
+        Of the linear groups.
+
+    Examples
+    --------
+    >>> pair = UnitGroup("h", 1, (Leg("in", 0), Leg("out", 1, power=-1)), scale="linear")
+    >>> weights = {"in": torch.ones(1, 3), "out": torch.ones(2, 1)}
+    >>> [leg.shape for leg in no_matrix_force(SymmetrySpec((pair,)), weights).covariance["h"]]
+    [torch.Size([1, 1, 1]), torch.Size([1, 1, 1])]
+    """
+    covariance = {}
+    for group in charged_groups(spec, "linear").groups:
+        legs = []
+        by_entry = legs_by_entry(spec, group, params)
+        for leg, apart in zip(group.legs, by_entry, strict=True):
+            entries = take(params[leg.tensor], leg, group.size).shape[1] if apart else 1
+            legs.append(torch.zeros(entries, group.size, group.size, dtype=torch.float64))
+        covariance[group.name] = tuple(legs)
+    return MatrixForce(covariance)
+
+
 class MatrixSums:
     """Adds up what the units of linear groups differ from the mean by, block by block.
 

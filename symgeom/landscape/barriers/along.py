@@ -41,12 +41,15 @@ class Profile:
         predicted, or where only the loss was asked for.
     batch_norm : None or {"carried", "recompute"}
         Which statistics the batch norms of the networks used; None without batch norm.
+    task : str
+        What the outputs answer, and so what loss and error are: :attr:`Problem.task`.
     """
 
     t: Tensor
     loss: Tensor
     error: Tensor
     batch_norm: str | None
+    task: str
 
 
 @door
@@ -111,7 +114,7 @@ def profile(
         shared_error = _errors_by_shared_layer(problem, path, t, pairs)
         if shared_error is not None:
             no_loss = torch.full_like(shared_error, torch.nan)
-            return Profile(t, no_loss, shared_error, problem.batch_norm)
+            return Profile(t, no_loss, shared_error, problem.batch_norm, str(problem.task))
     networks_held = _networks_held(problem) if one_by_one else NETWORKS_HELD
     evaluated = []
     for times in t.split(max(1, networks_held // math.prod(pairs))):
@@ -121,7 +124,7 @@ def profile(
     loss, error = torch.cat(evaluated, dim=1).movedim(1, -1)
     if values == "error":
         loss = torch.full_like(loss, torch.nan)
-    return Profile(t, loss, error, problem.batch_norm)
+    return Profile(t, loss, error, problem.batch_norm, str(problem.task))
 
 
 def pairs_of(problem: Problem, path: Path) -> tuple[int, ...]:

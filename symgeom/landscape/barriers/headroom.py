@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from symgeom.landscape.barriers.height import rise
+from symgeom.landscape.problem.tasks.classes import IGNORED
 
 ROUNDING = 1e-9
 """A rise may fall short by this: errors are multiples of one over the number of samples."""
@@ -25,21 +26,27 @@ def guessing_error(targets: Tensor) -> float:
 
     Parameters
     ----------
-    targets : Tensor of int64, shape (sample,)
-        Classes.
+    targets : Tensor of int64, shape (sample,) or (sample, ...)
+        Classes, of samples or of their positions, where
+        :data:`~symgeom.landscape.problem.tasks.classes.IGNORED` does not count.
 
     Returns
     -------
     float
-        A fraction of the samples.
+        A fraction of the samples, or the mean over samples of that of their positions.
 
     Examples
     --------
     >>> guessing_error(torch.tensor([0, 1, 1, 2]))
     0.5
     """
-    most_common = targets.bincount().max()
-    return 1 - int(most_common) / len(targets)
+    if targets.ndim == 1:
+        most_common = targets.bincount().max()
+        return 1 - int(most_common) / len(targets)
+    counts = targets != IGNORED
+    most_common = targets[counts].bincount().argmax()
+    right = ((targets == most_common) & counts).flatten(1).sum(1)
+    return 1 - float((right / counts.flatten(1).sum(1)).mean())
 
 
 def relative_barrier(t: Tensor, error: Tensor, ceiling: float) -> Tensor:

@@ -167,7 +167,7 @@ def _merged(first: Profile, second: Profile) -> Profile:
 
     loss = merged(first.loss, second.loss)
     error = merged(first.error, second.error)
-    return Profile(t, loss, error, first.batch_norm)
+    return Profile(t, loss, error, first.batch_norm, first.task)
 
 
 def _points_to_add(profiled: Profile) -> Tensor:

@@ -57,7 +57,7 @@ class SharedLayer:
             or problem.inputs.device.type != "cpu"
         ):
             return None
-        borrower = Borrower(problem.module, problem.inputs.dtype)
+        borrower = Borrower(problem.module, problem.precision)
         layer = _layer_that_reads(borrower.module, problem.inputs[:1])
         if layer is None:
             return None

@@ -213,7 +213,7 @@ def _gradient_alone(problem: Problem, networks: Parameters) -> Gradient:
     network = {name: tensor[0] for name, tensor in networks.items()}
     if problem.batch_norm == "recompute":
         return lambda batches: _stacked(problem.gradient(network, index=batches[0]))
-    borrower = Borrower(problem.module, problem.inputs.dtype)  # torch.func takes a fifth longer
+    borrower = Borrower(problem.module, problem.precision)  # torch.func takes a fifth longer
     borrower.lend(network)
     weights = dict(borrower.module.named_parameters())
     leaves = {name: weights[name] for name in problem.trainable}

@@ -3,6 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.types import Parameters
-from symgeom.landscape.barriers import Profile, profile, refine
+from symgeom.landscape.barriers import profile, refine
 from symgeom.landscape.chain.plan import ChainPlan
 from symgeom.landscape.chain.record import Chains
 from symgeom.landscape.path import Path
@@ -135,7 +136,7 @@ def _evaluate(problem: Problem, path: Path, plan: ChainPlan) -> _Evaluation:
     times = []
     errors = []
     for index in range(len(coarse.error)):
-        curve = Profile(grid, coarse.loss[index], coarse.error[index], coarse.batch_norm)
+        curve = replace(coarse, t=grid, loss=coarse.loss[index], error=coarse.error[index])
         if plan.refinements:
             curve = refine(problem, path.pair(index), curve, refinements=plan.refinements)
         times.append(curve.t)

@@ -18,6 +18,7 @@ Martens, "New insights and perspectives on the natural gradient method" (1412.11
 Gauss-Newton matrix of the cross entropy is the Fisher matrix.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import torch
@@ -29,7 +30,7 @@ from symgeom.ground.types import Parameters, cast
 from symgeom.landscape.flatness.hessian import hessian_vector_product, trainable
 from symgeom.landscape.problem import Problem
 from symgeom.landscape.problem.losses import cross_entropy
-from symgeom.landscape.sample_gradients import blocks
+from symgeom.landscape.sample_gradients import Block, blocks
 
 ROWS = 2**13
 """Most samples with labels of one pass."""
@@ -69,25 +70,47 @@ def gauss_newton_diagonal(problem: Problem, params: Parameters) -> dict[str, Ten
     >>> gauss_newton_diagonal(problem, params)["weight"].flatten()  # x**2 * p * (1 - p)
     tensor([1.0000, 1.0000])
     """
+    samples = len(problem.targets)
+    diagonal: dict[str, Tensor] = {}
+    for block in blocks_of_all_labels(problem, params):
+        for name in block.parts:
+            square = block.total_square(name) / samples
+            if name in diagonal:
+                square = diagonal[name] + square
+            diagonal[name] = square
+    return diagonal
+
+
+def blocks_of_all_labels(problem: Problem, params: Parameters) -> Iterator[Block]:
+    """Yield the gradients of all samples with all labels, weighed as the network says.
+
+    Parameters
+    ----------
+    problem : Problem
+        The landscape.
+    params : Parameters
+        One network (not under ``vmap``).
+
+    Yields
+    ------
+    Block
+        The sum of their squares over the number of samples is the Gauss-Newton matrix.
+
+    Raises
+    ------
+    SymgeomError
+        If the loss is not the cross entropy of classes.
+    """
     if problem.sample_loss is not cross_entropy:
         raise SymgeomError(
             "Cannot sum the squares that make the Gauss-Newton matrix: this is known for the "
             "cross entropy of classes only, and the problem has another loss."
         )
     classes = problem.outputs(params).shape[-1]
-    samples = len(problem.targets)
     at_once = max(1, ROWS // classes)
-    diagonal: dict[str, Tensor] = {}
-    for index in torch.arange(samples).split(at_once):
+    for index in torch.arange(len(problem.targets)).split(at_once):
         part = problem.subset(index)
-        labelled = _with_all_labels(part, classes)
-        for block in blocks(labelled, params):
-            for name in block.parts:
-                square = block.total_square(name) / samples
-                if name in diagonal:
-                    square = diagonal[name] + square
-                diagonal[name] = square
-    return diagonal
+        yield from blocks(_with_all_labels(part, classes), params)
 
 
 def _with_all_labels(problem: Problem, classes: int) -> Problem:

@@ -33,7 +33,7 @@ from symgeom.ground.architecture import Architecture
 from symgeom.ground.checks import SymgeomError, check_index, check_range
 from symgeom.ground.doors import check_attributes, comes_from_outside, door, door_with
 from symgeom.ground.modules import call_module, copied, in_mode
-from symgeom.ground.types import Parameters
+from symgeom.ground.types import Parameters, parameters, precision
 from symgeom.ground.wrappers import unwrapped
 from symgeom.landscape.batchnorm import BatchMode, check_policy
 from symgeom.landscape.problem.fit import first_outputs
@@ -123,6 +123,19 @@ class Problem:
     def architecture(self) -> Architecture:
         """Names and shapes of the tensors that the network has."""
         return Architecture.of(self.module)
+
+    @property
+    def precision(self) -> torch.dtype:
+        """Return the precision of networks that are evaluated here.
+
+        Returns
+        -------
+        torch.dtype
+            That of the inputs; if these are whole numbers, that of the module.
+        """
+        if self.inputs.is_floating_point():
+            return self.inputs.dtype
+        return precision(parameters(self.module))
 
     @property
     def trainable(self) -> tuple[str, ...]:
@@ -420,6 +433,8 @@ class Problem:
         inputs = self.inputs.to(dtype) if self.inputs.is_floating_point() else self.inputs
         problem = copy.copy(self)
         vars(problem).update(inputs=inputs, targets=targets, training_inputs=training)
+        if problem.precision != dtype:  # whole numbers do not say it
+            vars(problem).update(module=copied(self.module).to(dtype))
         return problem
 
     @door

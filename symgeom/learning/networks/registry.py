@@ -21,6 +21,7 @@ NETWORKS: dict[str, str] = {
     "vgg16": "vgg",
     "resnet18": "resnet",
     "resnet20": "resnet",
+    "transformer": "transformer",
     "binary_mlp": "binary_mlp",
     "binary_lenet": "binary_lenet",
     "torchvision": "foreign",

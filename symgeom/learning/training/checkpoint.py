@@ -19,7 +19,8 @@ from pathlib import Path
 import torch
 
 from symgeom.ground.checks import SymgeomError
-from symgeom.ground.whole_files import remove_partials, whole
+from symgeom.ground.whole_files import remove_partials
+from symgeom.learning.saved import save_whole
 
 CANNOT_READ = (
     RuntimeError,
@@ -80,13 +81,7 @@ class Checkpoint:
             If it cannot be written: a full disk, no such place, no rights.
         """
         keyed = {"key": self._full_key(key), **content}
-        with whole(self.path) as partial, open(partial, "wb") as file:
-            try:
-                torch.save(keyed, file)
-            except RuntimeError as error:
-                # Behind a complaint of its own, torch hides why writing failed.
-                reason = error.__context__ or error
-                raise reason from None
+        save_whole(self.path, keyed)
 
     def read(self, key: str) -> tuple[dict[str, object] | None, str]:
         """Read a checkpoint.

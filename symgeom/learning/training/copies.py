@@ -53,7 +53,7 @@ class Copies:
         Copies
             Of every member.
         """
-        targets = problem.targets.repeat(pretraining.copies)
+        targets = torch.cat([problem.targets] * pretraining.copies)
         classes = int(targets.max()) + 1
         shape = (len(targets), *problem.inputs.shape[1:])
         device = problem.inputs.device

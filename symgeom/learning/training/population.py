@@ -55,7 +55,7 @@ def trains_together(problem: Problem, members: int, plan: Plan) -> bool:
     if plan.together != "auto":
         return plan.together == "batched"
     if problem.inputs.device.type == "cpu":
-        if members == 1 or problem.inputs.dtype != torch.float32:
+        if members == 1 or problem.precision != torch.float32:
             return False
         if not all(_is_dense(layer) for layer in problem.module.modules()):
             return False
@@ -106,7 +106,7 @@ class Population:
                 "whose layers draw random numbers (dropout): each would depend on the others. "
                 "Choose together='auto' or 'one'."
             )
-        if self.autocast is not None and self.problem.inputs.dtype == torch.float64:
+        if self.autocast is not None and self.problem.precision == torch.float64:
             raise SymgeomError(
                 f"Cannot train under autocast to {self.autocast} in double precision, which "
                 "autocast leaves alone: use problem.cast(torch.float32) and cast the weights too."

@@ -254,7 +254,7 @@ class Stage:
                 names=tuple(stacked.weights),
                 buffers=stacked.buffers,
                 inputs=self._inputs(index, stacked.members, generators),
-                targets=stacked.labels.gather(1, index),
+                targets=_labels_at(stacked.labels, index),
                 draws=self._draws(stacked, step),
             )
             self._step(stacked, gradient_at, learning_rate, step)
@@ -320,3 +320,11 @@ class Stage:
             learning_rate,
             stacked.members,
         )
+
+
+def _labels_at(labels: Tensor, index: Tensor) -> Tensor:
+    """Return the labels of each member's mini-batch, of samples or of their positions."""
+    if labels.ndim == 2:
+        return labels.gather(1, index)
+    members = zip(labels, index, strict=True)
+    return torch.stack([of_member[rows] for of_member, rows in members])

@@ -1,6 +1,7 @@
 """Claims about points of one orbit: where in the valley a function is flattest (N2).
 
-Each compares networks of one function that differ by the scales of their units, minimum by minimum.
+Each compares networks of one function that differ by the scales of their units, and by the matrices
+that may mix them (within heads of attention, between linear layers), minimum by minimum.
 The controls are as far from the minimum as the noise equilibrium: in a random direction
 (N2-random), and at the same scales on other units (N2-shuffled). A prototype had shown all of this
 on digits before the thresholds were fixed: a study of digits is no independent test.

@@ -7,6 +7,9 @@ unpickled.
 Numbers of 8 or 16 bits without sign (uint8, uint16) are levels: they are divided by the largest,
 255 or 65535. Floating point numbers are used as they are, and so are other whole numbers in
 vectors. Images of other whole numbers are refused, because nobody says which number is white.
+
+Tokens (``tokens=True``) are whole numbers that stand for something: letters, words. They stay whole
+numbers, for networks that look them up in a table.
 """
 
 import zipfile
@@ -21,17 +24,19 @@ from torch import Tensor
 from symgeom.ground.checks import SymgeomError, check_choice
 from symgeom.ground.randomness import stream
 from symgeom.ground.sealed import DAMAGES
+from symgeom.landscape.problem.tasks.classes import IGNORED
 from symgeom.store import read_arrays
 from symgeom.study.datasets.checking import check_flag
 from symgeom.study.datasets.choice import Choice
 from symgeom.study.datasets.data import Data
-from symgeom.study.datasets.splits import stratified_split
+from symgeom.study.datasets.splits import counted, stratified_split
 
 NAME = "arrays"
 
 SPLIT = ("train_inputs", "train_targets", "test_inputs", "test_targets")
 WHOLE = ("inputs", "targets")
 CHANNELS = ("first", "last", "none")
+LABELS = ("sample", "position")
 
 COLOURS = 4
 """Channels that a picture has at most: red, green, blue and transparency."""
@@ -48,6 +53,8 @@ def read(
     channels: str | None = None,
     test_fraction: float | None = None,
     fill_missing: bool = False,
+    tokens: bool = False,
+    labels: str = "sample",
 ) -> Data:
     """Read inputs and labels from one file.
 
@@ -67,21 +74,34 @@ def read(
     fill_missing : bool
         Whether chunks that a zarr array does not have are its fill value, which zarr does not
         write; refused by default, because they may be lost.
+    tokens : bool
+        Whether inputs are whole numbers from 0 on that stand for something.
+    labels : {"sample", "position"}
+        Whether a sample has one label, or one for each of its positions, of which those with label
+        -100 do not count.
 
     Returns
     -------
     Data
-        Inputs of float32 if a sample has two axes or more, else float64.
+        Inputs of int64 if they are tokens, of float32 if a sample has two axes or more, else of
+        float64.
 
     Raises
     ------
     SymgeomError
         If an array is not there or cannot be read, lengths do not fit, inputs are no numbers of a
-        clear scale, or labels are not whole numbers from 0 on.
+        clear scale, or no tokens, or labels are not whole numbers from 0 on.
     """
     check_flag(NAME, "fill_missing", fill_missing)
+    check_flag(NAME, "tokens", tokens)
+    check_choice(labels, LABELS, "labels")
     if channels is not None:
         check_choice(channels, CHANNELS, "channels")
+    if tokens and channels is not None:
+        raise SymgeomError(
+            f"Cannot take channels = '{channels}' of tokens: only images have channels. Leave one "
+            "of the two options out."
+        )
     called = _names({} if names is None else names)
     contents = _read_file(path, fill_missing)
     is_split = any(called[name] in contents for name in SPLIT)
@@ -96,10 +116,18 @@ def read(
             f"Cannot split '{path}': it has '{called['inputs']}' and no "
             f"'{called['train_inputs']}'. Give the option 'test_fraction'."
         )
-    tensors = _tensors(arrays, called, path, channels)
+    tensors = {}
+    for name, array in arrays.items():  # labels first, which are checked in no time
+        if name.endswith("targets"):
+            tensors[name] = _targets(array, called[name], path, labels)
+    for name, array in arrays.items():
+        if name.endswith("inputs") and tokens:
+            tensors[name] = _tokens(array, called[name], path)
+        elif name.endswith("inputs"):
+            tensors[name] = _inputs(array, called[name], path, channels)
     if test_fraction is not None:
         tensors = _split(tensors, test_fraction, path, choice)
-    divisor = _divisor(arrays, called, path)
+    divisor = 1 if tokens else _divisor(arrays, called, path)
     return _data(tensors, path, choice, divisor)
 
 
@@ -156,18 +184,17 @@ def _take(
     return arrays
 
 
-def _tensors(
-    arrays: Mapping[str, np.ndarray], called: Mapping[str, str], file: Path, channels: str | None
-) -> dict[str, Tensor]:
-    """Return arrays as tensors; labels first, which are checked in no time."""
-    tensors = {}
-    for name, array in arrays.items():
-        if name.endswith("targets"):
-            tensors[name] = _targets(array, called[name], file)
-    for name, array in arrays.items():
-        if name.endswith("inputs"):
-            tensors[name] = _inputs(array, called[name], file, channels)
-    return tensors
+def _tokens(array: np.ndarray, name: str, file: Path) -> Tensor:
+    """Return an array of tokens as a tensor of int64."""
+    whole = array.dtype.kind in "iu"
+    if array.ndim < 2 or not whole or not array.size or array.min() < 0:
+        least = f" and smallest value {array.min()}" if whole and array.size else ""
+        raise SymgeomError(
+            f"Cannot use the array '{name}' of '{file}' as tokens: it has shape {array.shape}, "
+            f"type {array.dtype}{least}. Give whole numbers from 0 on of shape (sample, position), "
+            "or leave the option 'tokens' out."
+        )
+    return torch.from_numpy(array.astype(np.int64))
 
 
 def _inputs(array: np.ndarray, name: str, file: Path, channels: str | None) -> Tensor:
@@ -234,17 +261,27 @@ def _types(divisors: Mapping[tuple[str, str], int]) -> str:
     return ", ".join(parts)
 
 
-def _targets(array: np.ndarray, name: str, file: Path) -> Tensor:
+def _targets(array: np.ndarray, name: str, file: Path, labels: str) -> Tensor:
     """Return an array of labels as a tensor of int64."""
     whole = array.dtype.kind in "iu"
-    if array.ndim != 1 or not whole or not len(array) or array.min() < 0:
-        least = f" and smallest value {array.min()}" if whole and array.size else ""
+    of_samples = labels == "sample"
+    usual = array.ndim == 1 if of_samples else array.ndim > 1
+    counts = array if of_samples or not whole else array[array != IGNORED]
+    if not usual or not whole or not counts.size or counts.min() < 0:
+        least = f" and smallest value {counts.min()}" if whole and counts.size else ""
         raise SymgeomError(
             f"Cannot use the array '{name}' of '{file}' as labels: it has shape {array.shape}, "
-            f"type {array.dtype}{least}. Give one whole number from 0 on per sample (astype(int), "
-            "and the largest place of a one-hot code)."
+            f"type {array.dtype}{least}. Give one whole number from 0 on per {labels} "
+            f"({_advice(of_samples)})."
         )
     return torch.from_numpy(array.astype(np.int64))
+
+
+def _advice(of_samples: bool) -> str:
+    """Say what to do about an array that is no labels."""
+    if of_samples:
+        return "astype(int), and the largest place of a one-hot code"
+    return f"{IGNORED} where a position does not count; or leave the option 'labels' out"
 
 
 def _split(
@@ -271,6 +308,12 @@ def _data(tensors: Mapping[str, Tensor], file: Path, choice: Choice, divisor: in
     _check_lengths(tensors, "test_", file)
     train_targets = tensors["train_targets"]
     test_targets = tensors["test_targets"]
+    if train_targets.shape[1:] != test_targets.shape[1:]:
+        raise SymgeomError(
+            f"Cannot use the labels of '{file}' together: those of a training sample have shape "
+            f"{tuple(train_targets.shape[1:])}, of a test sample {tuple(test_targets.shape[1:])}. "
+            "Give both the same."
+        )
     classes = _count_classes(torch.cat([train_targets, test_targets]), file)
     train, test = choice.indices(NAME, train_targets, test_targets, classes=classes)
     return Data(
@@ -296,8 +339,9 @@ def _check_lengths(tensors: Mapping[str, Tensor], part: str, file: Path) -> None
 
 def _count_classes(targets: Tensor, file: Path) -> int:
     """Return how many classes there are, or raise if one of them is never seen."""
-    classes = 1 + int(targets.max())
-    seen = len(targets.unique())
+    answers = counted(targets)
+    classes = 1 + int(answers.max())
+    seen = len(answers.unique())
     if classes < 2 or seen < classes:
         raise SymgeomError(
             f"Cannot use the labels of '{file}': of {classes} classes from 0 to {classes - 1}, "
@@ -307,7 +351,9 @@ def _count_classes(targets: Tensor, file: Path) -> int:
 
 
 def _scaled(inputs: Tensor, divisor: int) -> Tensor:
-    """Return images in float32 and vectors in float64; levels as numbers from 0 to 1."""
+    """Return images in float32, vectors in float64, levels from 0 to 1, tokens as they are."""
+    if inputs.dtype == torch.int64:
+        return inputs
     dtype = torch.float32 if inputs.ndim > 2 else torch.float64
     numbers = inputs.to(dtype)
     return numbers.div_(divisor) if divisor > 1 else numbers

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.study.datasets.data import Data
+from symgeom.study.datasets.splits import counted
 
 LISTED = 5
 """Classes that a message names at most."""
@@ -127,8 +128,8 @@ def check_classes(name: str, train: Tensor, test: Tensor, classes: int) -> None:
     ----------
     name : str
         The data set, for the message.
-    train, test : Tensor of int64, shape (sample,)
-        Classes, counted from 0.
+    train, test : Tensor of int64, shape (sample,) or (sample, ...)
+        Classes, counted from 0, of samples or of their positions.
     classes : int
         How many there are.
 
@@ -147,7 +148,7 @@ def check_classes(name: str, train: Tensor, test: Tensor, classes: int) -> None:
             "test samples: both need at least one. Give a test_fraction nearer to 1/2, or more "
             "samples."
         )
-    absent = (train.bincount(minlength=classes) == 0).nonzero().flatten().tolist()
+    absent = (counted(train).bincount(minlength=classes) == 0).nonzero().flatten().tolist()
     if absent:
         raise SymgeomError(
             f"Cannot use data set '{name}' of {classes} classes: none of its {len(train)} training "

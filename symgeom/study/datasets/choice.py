@@ -59,8 +59,8 @@ class Choice:
         ----------
         name : str
             The data set, which has random streams of its own.
-        train, test : Tensor of int64, shape (sample,)
-            Classes.
+        train, test : Tensor of int64, shape (sample,) or (sample, ...)
+            Classes, of samples or of their positions.
         classes : int
             How many there are.
 
@@ -106,7 +106,7 @@ class Choice:
         Raises
         ------
         SymgeomError
-            If values become infinite, or their squares are.
+            If values become infinite, or their squares are, or inputs are tokens.
 
         Examples
         --------
@@ -119,6 +119,11 @@ class Choice:
         if self.normalise == "none":
             channels = data.train_inputs.shape[1] if data.train_inputs.ndim > 2 else 1
             return replace(data, mean=(0.0,) * channels, deviation=(1.0,) * channels)
+        if not data.train_inputs.is_floating_point():
+            raise SymgeomError(
+                f"Cannot standardise data set '{data.name}': its inputs are tokens, whole numbers "
+                "that stand for something. Choose normalise = 'none'."
+            )
         mean, deviation = _moments(data.train_inputs)
         lowest, highest = _range(data.train_inputs)
         size = torch.maximum(lowest.abs(), highest.abs())

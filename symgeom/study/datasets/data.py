@@ -1,12 +1,14 @@
 """What a data set is: inputs and classes, split once, with a checksum.
 
-Images are float32 (there are many), everything else is float64.
+Images are float32 (there are many), tokens int64, everything else is float64.
 """
 
 import hashlib
 from dataclasses import dataclass
 
 from torch import Tensor
+
+from symgeom.study.datasets.splits import counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,8 +19,9 @@ class Data:
     ----------
     train_inputs, test_inputs : Tensor, shape (sample, ...)
         Images as (sample, channel, height, width).
-    train_targets, test_targets : Tensor of int64, shape (sample,)
-        Classes, counted from 0.
+    train_targets, test_targets : Tensor of int64, shape (sample,) or (sample, ...)
+        Classes, counted from 0, of samples or of their positions, where
+        :data:`~symgeom.landscape.problem.tasks.classes.IGNORED` does not count.
     classes : int
         How many there are.
     name : str
@@ -62,9 +65,9 @@ class Data:
 
     @property
     def class_counts(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Return the samples per class, of training and of testing."""
-        train = self.train_targets.bincount(minlength=self.classes)
-        test = self.test_targets.bincount(minlength=self.classes)
+        """Return the samples (or positions) per class, of training and of testing."""
+        train = counted(self.train_targets).bincount(minlength=self.classes)
+        test = counted(self.test_targets).bincount(minlength=self.classes)
         return tuple(train.tolist()), tuple(test.tolist())
 
     @property

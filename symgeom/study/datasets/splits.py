@@ -1,12 +1,36 @@
 """Split samples, or choose some of them, class by class.
 
-Every class keeps its share. What is drawn depends on the generator alone.
+Every class keeps its share. Samples with a class at each position are drawn without regard to
+classes. What is drawn depends on the generator alone.
 """
 
 import torch
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError
+from symgeom.landscape.problem.tasks.classes import IGNORED
+
+
+def counted(targets: Tensor) -> Tensor:
+    """Return the classes that count, of samples or of all of their positions.
+
+    Parameters
+    ----------
+    targets : Tensor of int64, shape (sample, ...)
+        Classes.
+
+    Returns
+    -------
+    Tensor of int64, shape (answer,)
+        In a row.
+
+    Examples
+    --------
+    >>> counted(torch.tensor([[0, 2], [1, IGNORED]]))
+    tensor([0, 2, 1])
+    """
+    answers = targets.flatten()
+    return answers[answers != IGNORED] if targets.ndim > 1 else answers
 
 
 def stratified_split(
@@ -16,8 +40,8 @@ def stratified_split(
 
     Parameters
     ----------
-    targets : Tensor of int64, shape (sample,)
-        Classes.
+    targets : Tensor of int64, shape (sample,) or (sample, ...)
+        Classes, of samples or of their positions.
     fraction : float
         Share of each class that goes to the second part, rounded to whole samples.
     generator : torch.Generator
@@ -60,8 +84,8 @@ def balanced_subset(targets: Tensor, count: int, *, generator: torch.Generator) 
 
     Parameters
     ----------
-    targets : Tensor of int64, shape (sample,)
-        Classes.
+    targets : Tensor of int64, shape (sample,) or (sample, ...)
+        Classes, of samples or of their positions.
     count : int
         How many samples.
     generator : torch.Generator
@@ -91,6 +115,11 @@ def balanced_subset(targets: Tensor, count: int, *, generator: torch.Generator) 
     subset = []
     for label, members in enumerate(classes):
         share = count // len(classes) + (label < count % len(classes))
+        if share > len(members) and targets.ndim > 1:
+            raise SymgeomError(
+                f"Cannot take a subset of {count} samples: there are {len(members)}. Ask for at "
+                "most as many."
+            )
         if share > len(members):
             most = len(classes) * min(map(len, classes))
             raise SymgeomError(
@@ -103,6 +132,9 @@ def balanced_subset(targets: Tensor, count: int, *, generator: torch.Generator) 
 
 def _shuffled_classes(targets: Tensor, generator: torch.Generator) -> list[Tensor]:
     """Return the indices of the samples of each class, in random order."""
+    # Samples with several classes are one class.
+    if targets.ndim > 1:
+        return [torch.randperm(len(targets), generator=generator)]
     classes = []
     for label in range(int(targets.max()) + 1):
         members = (targets == label).nonzero().flatten()

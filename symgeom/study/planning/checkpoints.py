@@ -4,12 +4,11 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
+from symgeom.ground.checks import SymgeomError
+from symgeom.learning.weights.files import SUFFIXES, all_files, file_of, is_weights
 from symgeom.study.planning.options import IMPORTED
 from symgeom.study.planning.sources import ConfigError
 from symgeom.study.planning.split import seeds_of
-
-WEIGHT_FILES = (".safetensors", ".pt", ".pth")
-"""How files of weights end."""
 
 
 def unfold_folders(config: Mapping) -> object:
@@ -47,7 +46,7 @@ def unfold_folders(config: Mapping) -> object:
 
 
 def checkpoints_of(config: Mapping, case: str, arm: str) -> dict[int, str]:
-    """Return the file of every seed of an imported arm.
+    """Return the file of every seed of an imported arm, or the index of its shards.
 
     Parameters
     ----------
@@ -59,7 +58,7 @@ def checkpoints_of(config: Mapping, case: str, arm: str) -> dict[int, str]:
     Returns
     -------
     dict of int to str
-        By seed; that of seed 0 is the first by name.
+        By seed; that of seed 0 is the first by name. A sub-folder with an index is one network.
 
     Raises
     ------
@@ -67,18 +66,45 @@ def checkpoints_of(config: Mapping, case: str, arm: str) -> dict[int, str]:
         If there are too few files.
     """
     folder = Path(config["arms"][arm]["path"].replace("{case}", case))
-    files = sorted(str(file) for file in folder.glob("*") if file.suffix in WEIGHT_FILES)
+    files = sorted(str(file) for file in folder.glob("*") if is_weights(file))
     seeds = seeds_of(config)
     if len(files) <= max(seeds):
         state = "does not exist"
         if folder.is_dir():
-            state = f"holds {len(files)} files that end in {', '.join(WEIGHT_FILES)}"
+            state = f"holds {len(files)} files that end in {', '.join(SUFFIXES)}"
         raise ConfigError(
             f"Arm '{arm}' of case '{case}' needs a file for each of the seeds {seeds} (seed 0 is "
             f"the first by name), but its folder '{folder}' {state}. Correct 'arms.{arm}.path' "
             f"(relative to '{Path.cwd()}'), or lower 'seeds'."
         )
-    return {seed: files[seed] for seed in seeds}
+    return {seed: str(file_of(Path(files[seed]))) for seed in seeds}
+
+
+def shards_of(files: Iterable[str]) -> list[str]:
+    """Return the shards that indices name among the files of weights.
+
+    Parameters
+    ----------
+    files : iterable of str
+        As :func:`checkpoints_of` returns them.
+
+    Returns
+    -------
+    list of str
+        None for a file that is whole.
+
+    Raises
+    ------
+    ConfigError
+        If an index cannot be read, or a shard is missing.
+    """
+    shards: list[str] = []
+    for file in files:
+        try:
+            shards.extend(map(str, all_files(Path(file))[1:]))
+        except SymgeomError as fault:
+            raise ConfigError(str(fault)) from None
+    return shards
 
 
 def _is_folder(recipe: object) -> bool:

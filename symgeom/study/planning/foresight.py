@@ -68,6 +68,7 @@ def contradictions(config: Mapping) -> Iterator[Fault]:
         _batches_larger_than_the_data,
         _numbers_larger_than_float32,
         _images_that_are_none,
+        _tokens_that_are_no_numbers,
         _losses_that_do_not_fall,
         _nobody_who_decides,
         _means_without_terms,
@@ -240,8 +241,44 @@ def _images_that_are_none(config: Mapping) -> Iterator[Fault]:
             yield ["arms", arm, "augmentation"], fault
 
 
+def _tokens_that_are_no_numbers(config: Mapping) -> Iterator[Fault]:
+    advice = "whole numbers that stand for something"
+    for case, parts in config["cases"].items():
+        tokens = _has_tokens(parts["data"])
+        of_network = parts["network"].get("options", {}).get("tokens", 0)
+        if of_network and not tokens and parts["data"]["name"] == "arrays":
+            fault = (
+                f"is {of_network}, but the data of case '{case}' are no tokens. Say tokens: true "
+                f"among the options of the data, if they are {advice}."
+            )
+            yield ["cases", case, "network", "options", "tokens"], fault
+        if not tokens:
+            continue
+        if config["symmetry"]["constant_inputs"] == "absorb":
+            fault = (
+                f"is 'absorb', but the inputs of case '{case}' are tokens, {advice}: none of them "
+                "can be moved into a bias. Choose 'keep'."
+            )
+            yield ["symmetry", "constant_inputs"], fault
+        for arm, recipe in config["arms"].items():
+            if recipe.get("pretraining_zeroed"):
+                fault = (
+                    f"is {recipe['pretraining_zeroed']}, but the inputs of case '{case}' are "
+                    f"tokens, {advice}: 0 is one of them. Give 0."
+                )
+                yield ["arms", arm, "pretraining_zeroed"], fault
+
+
+def _has_tokens(data: Mapping) -> bool:
+    """Return whether a data set is said to consist of tokens."""
+    tokens: bool = data.get("options", {}).get("tokens", False)
+    return tokens
+
+
 def _is_flat(data: Mapping) -> bool:
     """Return whether a data set is known to consist of vectors."""
+    if _has_tokens(data):
+        return True
     if data["name"] == "digits":
         return not data.get("options", {}).get("images", False)
     return data["name"] == "teacher"

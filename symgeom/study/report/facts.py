@@ -31,6 +31,7 @@ class Stores(TypedDict):
     chains: list[str]
     paths: list[str]
     curvature: list[str]
+    flatness: list[str]
     data: list[str]
     models: list[str]
     choices: list[str]
@@ -56,7 +57,9 @@ class Facts:
     diverged : dict of str to list of str
         The pairs between which a bend diverged.
     left_out : dict of str to list of str
-        Measures that this kind of network does not allow.
+        Measures that this kind of network, or of task, does not allow.
+    tasks : dict of str to str
+        What the outputs answer: "classes" or, of each position of a sample, "pixels" or "tokens".
     undefined : dict of str to list of str
         Pairs between which no geodesic is singled out.
     barriers : dict of str to tuple of (str, list of dict)
@@ -75,6 +78,7 @@ class Facts:
     alignments: dict[str, dict] = field(default_factory=dict)
     diverged: dict[str, list[str]] = field(default_factory=dict)
     left_out: dict[str, list[str]] = field(default_factory=dict)
+    tasks: dict[str, str] = field(default_factory=dict)
     undefined: dict[str, list[str]] = field(default_factory=dict)
     barriers: dict[str, tuple[str, list[dict]]] = field(default_factory=dict)
     ensembles: dict[str, list[dict]] = field(default_factory=dict)
@@ -113,6 +117,7 @@ def read_facts(folder: Path, stores: Stores, cases: Sequence[str], arms: Sequenc
         canonical = study[case]["canonical"].to_dataset()
         runs = minima_rows(minima, canonical, arms)
         facts.runs[case] = runs
+        facts.tasks[case] = minima.attrs.get("task", "classes")
         facts.arm_rows[case] = arm_rows(runs, arms)
         facts.alignments[case] = alignment_facts(matched[case]["alignments"].to_dataset())
         facts.diverged[case] = diverged_chains(study[case]["chains"].to_dataset())
@@ -122,7 +127,9 @@ def read_facts(folder: Path, stores: Stores, cases: Sequence[str], arms: Sequenc
     for file in stores["choices"]:
         choice = read_sealed_json(file)
         facts.choices[choice["case"]] = choice
-    _add_what_is_missing(facts, [*stores["paths"], *stores["curvature"]], cases)
+    _add_what_is_missing(
+        facts, [*stores["paths"], *stores["curvature"], *stores["flatness"]], cases
+    )
     return facts
 
 

@@ -40,7 +40,7 @@ def minima_rows(minima: xr.Dataset, canonical: xr.Dataset, arms: Sequence[str]) 
     minima : xr.Dataset
         With ``status``, ``usable``, ``epochs``, both budgets of gradients, and the errors and
         losses over (arm, seed); with ``pretraining_error`` and ``pretraining_status`` if an arm has
-        a first stage.
+        a first stage, and ``file_notes`` if one was imported.
     canonical : xr.Dataset
         With ``certificate`` over (arm, seed).
     arms : sequence of str
@@ -71,6 +71,7 @@ def minima_rows(minima: xr.Dataset, canonical: xr.Dataset, arms: Sequence[str]) 
             for name in MEASURES_OF_RUNS:
                 row[name] = float(run[name])
             row |= _first_stage(run)
+            row["file_notes"] = str(run["file_notes"].item()) if "file_notes" in run else ""
             rows.append(row)
     return rows
 

@@ -110,7 +110,12 @@ def measure(
                 table.put_profile(batch, layer, profile(problem, chains.path, table.t))
             table.put_judged(batch, chains)
             table.put_columns(batch, _columns(case, gauges.torus, chains))
-    return pairs_dataset(pairs, table.variables(), coordinates=table.coordinates(), attrs=options)
+    return pairs_dataset(
+        pairs,
+        table.variables(),
+        coordinates=table.coordinates(),
+        attrs={**options, "task": str(problems["train"].task)},
+    )
 
 
 class _Table:
@@ -172,7 +177,7 @@ def _train(
     """Train the chains between some pairs, from equidistant points of their first paths."""
     plan = ChainPlan(**{field: options[field] for field in PLAN})
     points = _first_points(case, torus, ends, options)
-    stacked = [cast(point, problem.inputs.dtype) for point in points]
+    stacked = [cast(point, problem.precision) for point in points]
     if case.binary:
         return optimise_binary_chain(problem, stacked, plan=plan, generators=generators)
     curve = CURVES[options["kind"]](stacked)

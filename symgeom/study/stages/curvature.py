@@ -41,5 +41,5 @@ def measure(case: Case, torus: Torus, minima: Minima, options: Mapping) -> xr.Da
         minima.seeds,
         measured.variables,
         coordinates=measured.coordinates,
-        attrs=as_attributes(options) | {"left_out": measured.left_out},
+        attrs=as_attributes(options) | {"left_out": measured.left_out, "task": measured.task},
     )

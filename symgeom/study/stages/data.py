@@ -41,7 +41,10 @@ def measure(recipe: Mapping, *, root: str) -> xr.Dataset:
         arrays[f"{split}_inputs"] = labelled(
             (sample, *features), inputs.numpy(), "1", f"{split} inputs"
         )
-        arrays[f"{split}_targets"] = labelled(sample, targets.numpy(), "1", f"{split} classes")
+        positions = [f"position{axis}" for axis in range(targets.ndim - 1)]
+        arrays[f"{split}_targets"] = labelled(
+            (sample, *positions), targets.numpy(), "1", f"{split} classes"
+        )
         arrays[f"{split}_class_count"] = labelled(
             "class", list(counts), "1", f"{split} samples of each class"
         )
@@ -81,6 +84,11 @@ def describe(data: xr.Dataset) -> str:
         f"{data.sizes['test_sample']} test samples of shape {shape}, {data.attrs['classes']} "
         "classes."
     ]
+    if data["train_inputs"].dtype.kind == "i":
+        largest = int(max(data["train_inputs"].max(), data["test_inputs"].max()))
+        sentences.append(f"Inputs are tokens, whole numbers from 0 to {largest}.")
+    if data["train_targets"].ndim > 1:
+        sentences.append("Every position of a sample has a class.")
     if data.attrs["divisor"] != 1:
         sentences.append(f"The numbers of the source are divided by {data.attrs['divisor']}.")
     if data.attrs["ignored_files"]:

@@ -30,7 +30,8 @@ def measure(case: Case, torus: Torus, minima: Minima, options: Mapping) -> xr.Da
     Returns
     -------
     xr.Dataset
-        Over arm and seed; NaN for networks that diverged.
+        Over arm and seed; NaN for networks that diverged. The attribute ``left_out`` lists the
+        measures that cannot be taken of these networks.
     """
     precision = options["precision"]
     measured = take_measures(FLATNESS, case, torus, minima, options, precision=precision)
@@ -45,6 +46,8 @@ def measure(case: Case, torus: Torus, minima: Minima, options: Mapping) -> xr.Da
         "noise": "flips" if case.binary else "multiplicative",
         "precision": precision,
         "samples": options["samples"],
+        "left_out": measured.left_out,
+        "task": measured.task,
     }
     return minima_dataset(
         minima.arms, minima.seeds, measured.variables, coordinates=coordinates, attrs=attrs

@@ -1,7 +1,7 @@
 """Take minima that were trained elsewhere into a study: check their files, and evaluate them."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -12,11 +12,18 @@ from symgeom.ground.checks import check_finite
 from symgeom.ground.types import cast, stack
 from symgeom.landscape.problem.evaluation import evaluate
 from symgeom.learning.training import Trained
-from symgeom.learning.weight_files import read_weights
+from symgeom.learning.weights.files import INDEX, all_files
+from symgeom.learning.weights.reading import read_checkpoint
 from symgeom.study.cases import Case
+from symgeom.study.labels import MINIMUM, labelled
 from symgeom.study.stages.ledgers import charges_alone, label_ledger
 from symgeom.study.stages.minima import label_minima, minima_of_arm
 from symgeom.symmetry.spec import SymmetrySpec
+
+NOTES = "what was unwrapped, renamed, cast and ignored when the file was read"
+
+BLOCK = 2**20
+"""Bytes that are read of a file at a time."""
 
 
 def measure(
@@ -24,8 +31,8 @@ def measure(
     spec: SymmetrySpec,
     *,
     arm: str,
-    seeds: Sequence[int],
-    files: Sequence[str],
+    files: Mapping[int, str],
+    choice: str | None,
     precision: str,
 ) -> tuple[xr.Dataset, xr.Dataset]:
     """Read the weights of an arm's seeds from files, and evaluate them.
@@ -38,10 +45,10 @@ def measure(
         The architecture as trained.
     arm : str
         Name of the arm.
-    seeds : sequence of int
-        Its seeds.
-    files : sequence of str
-        The file of every seed.
+    files : mapping of int to str
+        By seed, its file or the index of its shards.
+    choice : str, optional
+        Which of several networks in each file is meant.
     precision : str
         Of the weights: name of a floating point type of torch.
 
@@ -57,23 +64,43 @@ def measure(
     """
     dtype = getattr(torch, precision)
     networks = []
-    for file in files:
-        network = cast(read_weights(file, case.trained), dtype)
+    notes = []
+    for file in files.values():
+        read = read_checkpoint(file, case.trained, choice=choice)
+        network = cast(read.params, dtype)
         check_finite(network, f"'{file}' in {precision}")
         networks.append(network)
+        notes.append(" ".join(read.notes))
     measured = stack([case.prepared(network, precision) for network in networks])
     problems = case.problems(precision)
     losses, _ = evaluate(problems["train"], measured)
     imported = _untrained(stack(networks), losses)
     attrs = {
         "method": "checkpoints",
-        "files": [Path(file).name for file in files],
-        "checksums": [hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in files],
+        "task": str(problems["train"].task),
+        "files": [_name(Path(file)) for file in files.values()],
+        "checksums": [_checksum(Path(file)) for file in files.values()],
     }
     record = charges_alone(spec, imported.parameters)
-    ledgers = label_ledger(record, None, arm=arm, seeds=list(seeds), attrs=attrs)
+    ledgers = label_ledger(record, None, arm=arm, seeds=list(files), attrs=attrs)
     variables = label_minima(spec, imported, problems, measured=measured)
-    return minima_of_arm(arm, list(seeds), variables, attrs=attrs), ledgers
+    variables["file_notes"] = labelled(MINIMUM, [notes], "1", NOTES)
+    return minima_of_arm(arm, list(files), variables, attrs=attrs), ledgers
+
+
+def _name(file: Path) -> str:
+    """Return what a network is called by its file: shards by their folder."""
+    return file.parent.name if file.name.endswith(INDEX) else file.name
+
+
+def _checksum(file: Path) -> str:
+    """Return the sha256 of a file, or of an index and its shards in a row."""
+    digest = hashlib.sha256()
+    for part in all_files(file):
+        with part.open("rb") as content:
+            while block := content.read(BLOCK):
+                digest.update(block)
+    return digest.hexdigest()
 
 
 def _untrained(networks: dict[str, Tensor], losses: Tensor) -> Trained:

@@ -114,7 +114,7 @@ def _plane(
     trainable = [name for name, _ in problem.module.named_parameters()]
     torus = gauges.torus if project and not binary else None
     corners = gauges.corners(triple, latent=binary)
-    a, b, c = (cast(corner, problem.inputs.dtype) for corner in corners)
+    a, b, c = (cast(corner, problem.precision) for corner in corners)
     try:
         return Plane(a, b, c, tensors=trainable, torus=torus)
     except CollinearError:

@@ -66,8 +66,9 @@ def measure(
     -------
     xr.Dataset
         What :data:`SCORES` and :data:`OTHERS` name, over arm, seed and kind; NaN of what was not
-        asked for, where a network diverged, and of networks of signs, which have no symmetry. The
-        attribute ``left_out`` says which ensembles a network does not have, and why.
+        asked for, where a network diverged, of networks of signs, which have no symmetry, and where
+        samples have more than one class. The attribute ``left_out`` says which ensembles a network
+        does not have and what cannot be done with its data, and why.
     """
     kinds = (SINGLE, *options["kinds"])
     bench = Bench.of(case, options)
@@ -76,10 +77,12 @@ def measure(
     table = NamedArrays((1, len(seeds), len(kinds)))
     for name, dims in bench.dims.items():
         table.begin(name, tuple(len(bench.labels[dim]) for dim in dims))
+    measurable = not case.binary and bench.scored.task == "classes"
+    makers.left_out.extend(bench.left_out)
     measured_kinds = kinds if with_ensembles else (SINGLE,)
     with progress("measure ensembles", len(seeds) * len(measured_kinds)) as bar:
         for row, seed in enumerate(in_order):
-            if case.binary or (arm, seed) not in gauges.raw:
+            if not measurable or (arm, seed) not in gauges.raw:
                 continue
             subject = Subject(bench, gauges.raw[arm, seed], (case.name, arm, seed))
             for kind in measured_kinds:

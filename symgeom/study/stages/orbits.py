@@ -8,6 +8,12 @@ the noise equilibrium: "random" in a direction drawn at random among the logarit
 Everything is measured at the trained network and carried along the orbit, on which the Hessian
 keeps :math:`\theta_v \theta_w H_{vw}`. Traces are therefore exact, and an eigenvector at one point
 is a good start at the next.
+
+Where matrices mix units (queries with keys and values with outputs of attention, linear layers),
+they are moved along with the scales, and every point is measured anew. A matrix counts as the
+logarithm of its symmetric part :math:`(M^\top M)^{1/2}`: what remains is a rotation, which changes
+nothing that is measured. The control "random" draws such logarithms, "shuffled" exchanges their
+units.
 """
 
 from collections.abc import Mapping
@@ -19,6 +25,7 @@ import xarray as xr
 from torch import Tensor
 
 from symgeom.dynamics.fibre.points import POINTS as NAMED
+from symgeom.dynamics.fibre.points import element_with_matrices
 from symgeom.dynamics.noise import balance, gradient_variance, weight_factors
 from symgeom.dynamics.noise.factors import divided_sum
 from symgeom.ground.randomness import stream
@@ -31,6 +38,7 @@ from symgeom.study.cases import Case
 from symgeom.study.labels import MINIMUM, Labelled, as_attributes, labelled, minima_dataset, names
 from symgeom.study.named_arrays import NamedArrays
 from symgeom.study.progress import progress
+from symgeom.study.stages.symmetry import with_matrices
 from symgeom.study.stored_networks import Minima
 from symgeom.symmetry.bilinear import charged_groups
 from symgeom.symmetry.group import GroupElement, act, identity
@@ -74,13 +82,15 @@ def measure(case: Case, spec: SymmetrySpec, minima: Minima, options: Mapping) ->
     -------
     xr.Dataset
         What ``MEASURES`` names, over arm, seed and point; NaN where a network diverged. Nothing of
-        networks without positive scales, or with batch norms whose statistics are measured anew.
+        networks without positive scales and matrices, with batch norms whose statistics are
+        measured anew, or with several classes per sample.
         The attribute ``matrix`` says whether the trace is that of the Hessian.
     """
     problem = case.problems("float64", samples=options["samples"])["train"]
-    moved = charged_groups(spec.exact().trained(problem.trainable), "positive")
+    moved = charged_groups(with_matrices(case, spec).exact().trained(problem.trainable))
     table = NamedArrays(minima.shape)
     measurable = bool(moved.groups) and not case.binary and not problem.batch_norm
+    measurable = measurable and problem.task == "classes"
     matrix = "Hessian"
     if measurable:
         for name in MEASURES:
@@ -91,7 +101,7 @@ def measure(case: Case, spec: SymmetrySpec, minima: Minima, options: Mapping) ->
     with progress("move along orbits", len(keys)) as bar:
         for key in keys:
             params = case.prepared(minima.networks[key], "float64")
-            orbit = _Orbit(spec.exact(), moved, problem, params, (case.name, *key))
+            orbit = _Orbit(moved, problem, params, (case.name, *key))
             for name, row in orbit.measures(options["eigenvalue_tolerance"]).items():
                 table.put(name, minima.index(key), row)
             bar.update()
@@ -113,7 +123,6 @@ def measure(case: Case, spec: SymmetrySpec, minima: Minima, options: Mapping) ->
 class _Orbit:
     """A network, and the networks that differ from it by the scales of some groups."""
 
-    spec: SymmetrySpec
     moved: SymmetrySpec
     problem: Problem
     params: Parameters
@@ -121,55 +130,108 @@ class _Orbit:
 
     def measures(self, tolerance: float) -> dict[str, list[float]]:
         """Return what is measured at every point."""
-        variance = gradient_variance(self.problem, self.params)
-        curvature = gauss_newton_diagonal(self.problem, self.params)
-        weights = {name: self.params[name] for name in trainable(self.problem, self.params)}
-        squares = {name: tensor**2 for name, tensor in weights.items()}
-        elements = self.elements(variance, curvature, squares)
-        spectrum = _Spectrum(self.problem, self.params, self.words, tolerance)
+        mixed = bool(charged_groups(self.moved, "linear").groups)
+        measured = _Anew(self, tolerance) if mixed else _Carried(self, tolerance)
+        elements = self.elements(measured.named())
         outputs = self.problem.outputs(self.params)
         rows: dict[str, list[float]] = {name: [] for name in MEASURES}
         for point in POINTS:
             element = elements[point]
-            factors = weight_factors(self.moved, element, weights)
-            there = act(self.spec, element, self.params)
+            there = act(self.moved, element, self.params)
             logarithms = _logarithms(self.moved, element)
-            lengths = [float(there[name].square().sum()) for name in weights]
+            names_of_weights = trainable(self.problem, self.params)
+            lengths = [float(there[name].square().sum()) for name in names_of_weights]
             difference = self.problem.outputs(there) - outputs
             change = difference.abs().max() / outputs.abs().max()
-            rows["trace"].append(divided_sum(curvature, factors))
-            rows["eigenvalue"].append(spectrum.top(ravel(factors)))
-            rows["gradient_variance"].append(divided_sum(variance, factors))
+            for name, value in measured.at(element, there).items():
+                rows[name].append(value)
             rows["squared_length"].append(sum(lengths))
             rows["distance"].append(_length(logarithms))
             rows["change"].append(float(change))
         return rows
 
-    def elements(
-        self, variance: Parameters, curvature: Parameters, squares: Parameters
-    ) -> dict[str, GroupElement]:
+    def elements(self, named: Mapping[str, GroupElement]) -> dict[str, GroupElement]:
         """Return what leads to every point."""
-        noise = balance(self.moved, variance, {}).element
-        logarithms = _logarithms(self.moved, noise)
+        logarithms = _logarithms(self.moved, named["noise"])
         generator = stream("orbit", *self.words)
         random = {}
         shuffled = {}
         for name, values in logarithms.items():
             drawn = torch.randn(values.shape, generator=generator, dtype=torch.float64)
-            random[name] = drawn * (values != 0)
-            shuffled[name] = values[torch.randperm(len(values), generator=generator)]
+            order = torch.randperm(len(values), generator=generator)
+            if values.ndim == 1:
+                random[name] = drawn * (values != 0)
+                shuffled[name] = values[order]
+            else:
+                random[name] = (drawn + drawn.T) / 2
+                shuffled[name] = values[order][:, order]
         smallest = torch.finfo(torch.float64).tiny
         size = _length(logarithms) / max(_length(random), smallest)
         as_far = {name: size * values for name, values in random.items()}
-        balanced = balance(self.moved, {}, squares)
-        flattest = balance(self.moved, curvature, {})
         return {
             "trained": identity(self.moved),
-            "balanced": balanced.element,
-            "noise": noise,
-            "flattest": flattest.element,
+            **named,
             "random": _element(as_far),
             "shuffled": _element(shuffled),
+        }
+
+
+class _Carried:
+    """What was measured at a network, wherever the scales of its units lead."""
+
+    def __init__(self, orbit: _Orbit, tolerance: float) -> None:
+        problem = orbit.problem
+        params = orbit.params
+        self.moved = orbit.moved
+        self.variance = gradient_variance(problem, params)
+        self.curvature = gauss_newton_diagonal(problem, params)
+        self.weights = {name: params[name] for name in trainable(problem, params)}
+        self.spectrum = _Spectrum(problem, params, orbit.words, tolerance)
+
+    def named(self) -> dict[str, GroupElement]:
+        """Return what leads to the points that have a name."""
+        squares = {name: tensor**2 for name, tensor in self.weights.items()}
+        return {
+            "balanced": balance(self.moved, {}, squares).element,
+            "noise": balance(self.moved, self.variance, {}).element,
+            "flattest": balance(self.moved, self.curvature, {}).element,
+        }
+
+    def at(self, element: GroupElement, _: Parameters) -> dict[str, float]:
+        """Return what is measured where an element leads."""
+        factors = weight_factors(self.moved, element, self.weights)
+        return {
+            "trace": divided_sum(self.curvature, factors),
+            "eigenvalue": self.spectrum.top(ravel(factors)),
+            "gradient_variance": divided_sum(self.variance, factors),
+        }
+
+
+class _Anew:
+    """What is measured at every network anew, where matrices mix units."""
+
+    def __init__(self, orbit: _Orbit, tolerance: float) -> None:
+        self.orbit = orbit
+        self.tolerance = tolerance
+
+    def named(self) -> dict[str, GroupElement]:
+        """Return what leads to the points that have a name."""
+        orbit = self.orbit
+        elements = {}
+        for point in NAMED:
+            elements[point] = element_with_matrices(orbit.moved, orbit.problem, orbit.params, point)
+        return elements
+
+    def at(self, _: GroupElement, there: Parameters) -> dict[str, float]:
+        """Return what is measured at a network."""
+        problem = self.orbit.problem
+        spectrum = _Spectrum(problem, there, self.orbit.words, self.tolerance)
+        variance = gradient_variance(problem, there)
+        one = {name: torch.ones_like(there[name]) for name in variance}
+        return {
+            "trace": divided_sum(gauss_newton_diagonal(problem, there), one),
+            "eigenvalue": spectrum.top(ravel(one)),
+            "gradient_variance": divided_sum(variance, one),
         }
 
 
@@ -215,21 +277,29 @@ class _Spectrum:
 
 
 def _logarithms(spec: SymmetrySpec, element: GroupElement) -> dict[str, Tensor]:
-    """Return the logarithms of the scales of all groups."""
-    return {group.name: element.scales[group.name].log() for group in spec.groups}
+    """Return the logarithms of the scales of all groups, of matrices that of the symmetric part."""
+    logarithms = {}
+    for group in spec.groups:
+        scales = element.scales[group.name]
+        if group.scale == "positive":
+            logarithms[group.name] = scales.log()
+        else:
+            values, vectors = torch.linalg.eigh(scales.T @ scales)
+            logarithms[group.name] = (vectors * values.log() / 2) @ vectors.T
+    return logarithms
 
 
 def _length(logarithms: Mapping[str, Tensor]) -> float:
     """Return the length of the logarithms of the scales of all groups together."""
-    together = torch.cat(list(logarithms.values()))
+    together = torch.cat([values.flatten() for values in logarithms.values()])
     return float(torch.linalg.vector_norm(together))
 
 
 def _element(logarithms: Mapping[str, Tensor]) -> GroupElement:
-    """Return the element with such scales, whose units stay in their places."""
+    """Return the element with such scales and matrices, whose units stay in their places."""
     order = {}
     scales = {}
     for name, values in logarithms.items():
         order[name] = torch.arange(len(values))
-        scales[name] = values.exp()
+        scales[name] = values.exp() if values.ndim == 1 else torch.linalg.matrix_exp(values)
     return GroupElement(order, scales)

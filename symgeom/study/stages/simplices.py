@@ -101,7 +101,7 @@ def _errors(problems: Mapping[str, Problem], network: Parameters) -> list[float]
     """Return the error of a network on every split."""
     errors = []
     for problem in problems.values():
-        errors.append(float(problem.error(cast(network, problem.inputs.dtype))))
+        errors.append(float(problem.error(cast(network, problem.precision))))
     return errors
 
 

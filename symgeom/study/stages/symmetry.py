@@ -40,9 +40,34 @@ def measure(case: Case) -> tuple[SymmetrySpec, SymmetrySpec]:
     return _certified(case.measured, inputs), _certified(case.trained, inputs)
 
 
-def _certified(module: nn.Module, inputs: torch.Tensor) -> SymmetrySpec:
+def with_matrices(case: Case, spec: SymmetrySpec) -> SymmetrySpec:
+    """Return the symmetries of a network as measured, with the matrices within its heads.
+
+    Parameters
+    ----------
+    case : Case
+        The case.
+    spec : SymmetrySpec
+        Its symmetries with permutations of heads.
+
+    Returns
+    -------
+    SymmetrySpec
+        The same, if no units without a scale own several entries in a row, as heads do.
+    """
+    for group in spec.groups:
+        in_blocks = any(leg.block > 1 for leg in group.legs)
+        if group.permute and group.scale == "none" and in_blocks:
+            samples = case.problems("float64", samples=SAMPLES)["train"].inputs.cpu()
+            return _certified(case.measured, samples, within_heads=True)
+    return spec
+
+
+def _certified(
+    module: nn.Module, inputs: torch.Tensor, *, within_heads: bool = False
+) -> SymmetrySpec:
     module = in_mode(deepcopy(module).to("cpu", torch.float64), training=False)
-    spec = discover(module, inputs[:2])
+    spec = discover(module, inputs[:2], within_heads=within_heads)
     generator = stream("certificate", "architecture")
     proof = certify(spec, module, parameters(module), inputs=inputs, generator=generator)
     proof.require()

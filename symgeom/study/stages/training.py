@@ -118,6 +118,7 @@ def measure(case: Case, spec: SymmetrySpec, arm: Arm, *, checkpoint: Path, diges
         "batch_size": plan.batch_size,
         "together": int(trained.together),
         "device": str(problem.inputs.device),
+        "task": str(problem.task),
     }
     if arm.budget:
         trained = arm.budget.named(trained)

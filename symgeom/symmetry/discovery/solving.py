@@ -31,7 +31,8 @@ def solve_labels(network: Network) -> Labels:
             relations.append(statement)
         elif isinstance(statement, Pin):
             labels.cause = network.origins.get(statement, "")
-            labels.pin(axis.family for axis in statement.axes)
+            for axis in statement.axes:  # not together: each may have a reason of its own
+                labels.pin([axis.family])
     settled = False
     while not settled:
         before = labels.changes

@@ -140,6 +140,11 @@ def test_options_ask_for_measures():
     assert not plain_trace.MEASURE.asked(options | {"probes": 0})
 
 
+def test_margins_are_of_one_class_for_each_sample():
+    obstacle = canonical_margin.MEASURE.obstacle(binary=False, batch_norm=None, task="tokens")
+    assert obstacle == "a sample has more answers than one class"
+
+
 @pytest.mark.parametrize(
     ("measure", "binary", "batch_norm", "reason"),
     [

@@ -1,6 +1,7 @@
 """Minima that were trained elsewhere."""
 
 import hashlib
+import json
 
 import numpy as np
 import pytest
@@ -27,7 +28,12 @@ def files(tiny: TinyStudy, tmp_path_factory) -> list[str]:
 @pytest.fixture(scope="module")
 def imported(tiny: TinyStudy, files: list[str]):
     return imports.measure(
-        tiny.case, tiny.spec, arm="guest", seeds=SEEDS, files=files, precision="float64"
+        tiny.case,
+        tiny.spec,
+        arm="guest",
+        files=dict(zip(SEEDS, files, strict=True)),
+        choice=None,
+        precision="float64",
     )
 
 
@@ -77,8 +83,8 @@ def test_infinite_weights_are_no_minimum(tiny: TinyStudy, tmp_path):
         tiny.case,
         tiny.spec,
         arm="far",
-        seeds=[0],
-        files=[str(tmp_path / "far.pt")],
+        files={0: str(tmp_path / "far.pt")},
+        choice=None,
         precision="float64",
     )
     assert minima["status"].values.tolist() == [["diverged"]]
@@ -93,7 +99,7 @@ def test_weights_beyond_the_precision_are_named(tiny: TinyStudy, tmp_path):
     torch.save(network, path)
     with pytest.raises(SymgeomError, match=r"large.pt' in float32: tensor '4.weight' holds 3 val"):
         imports.measure(
-            tiny.case, tiny.spec, arm="guest", seeds=[0], files=[path], precision="float32"
+            tiny.case, tiny.spec, arm="guest", files={0: path}, choice=None, precision="float32"
         )
 
 
@@ -104,5 +110,46 @@ def test_a_file_that_does_not_fit_is_named(tiny: TinyStudy, tmp_path):
     torch.save(network, path)
     with pytest.raises(SymgeomError, match=r"broken\.pt.*4\.weight"):
         imports.measure(
-            tiny.case, tiny.spec, arm="guest", seeds=[0], files=[path], precision="float64"
+            tiny.case, tiny.spec, arm="guest", files={0: path}, choice=None, precision="float64"
         )
+
+
+def test_what_was_said_of_a_file_is_stored(tiny: TinyStudy, tmp_path):
+    network = dict(tiny.minima.networks["adam", 0])
+    other = {name: 2 * tensor for name, tensor in network.items()}
+    path = str(tmp_path / "a.pt")
+    torch.save({"model": network, "ema": other}, path)
+    options = {"arm": "guest", "files": {0: path}, "precision": "float64"}
+    with pytest.raises(SymgeomError, match=r"a.pt' are meant: .* 'model', 'ema'. Choose one"):
+        imports.measure(tiny.case, tiny.spec, choice=None, **options)
+    minima, _ = imports.measure(tiny.case, tiny.spec, choice="ema", **options)
+    assert minima["file_notes"].item() == "Read the weights under 'ema'. Ignored ['model']."
+    np.testing.assert_array_equal(minima["parameter.0.weight"].squeeze(), other["0.weight"])
+
+
+def test_a_folder_of_shards_is_one_network(tiny: TinyStudy, tmp_path):
+    network = dict(tiny.minima.networks["adam", 0])
+    contents = {"one.safetensors": {}, "two.safetensors": {}}
+    shards = {}
+    for name, tensor in network.items():
+        shards[name] = "one.safetensors" if name.startswith("0") else "two.safetensors"
+        contents[shards[name]][name] = tensor
+    folder = tmp_path / "net"
+    folder.mkdir()
+    for file, tensors in contents.items():
+        save_file(tensors, folder / file)
+    index = folder / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": shards}))
+    minima, _ = imports.measure(
+        tiny.case,
+        tiny.spec,
+        arm="guest",
+        files={0: str(index)},
+        choice=None,
+        precision="float64",
+    )
+    parts = [index, *(folder / file for file in contents)]
+    content = b"".join(part.read_bytes() for part in parts)
+    assert minima.attrs["files"] == ["net"]
+    assert minima.attrs["checksums"] == [hashlib.sha256(content).hexdigest()]
+    assert minima["file_notes"].item() == ""

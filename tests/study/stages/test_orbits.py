@@ -9,6 +9,7 @@ import xarray as xr
 from cases import mlp
 from tiny_study import TinyStudy, real_study
 from torch import nn
+from torch.autograd.functional import hessian
 from torch.func import jacrev
 
 from symgeom.dynamics.fibre import move_to_point
@@ -16,11 +17,19 @@ from symgeom.dynamics.fibre.points import POINTS as NAMED
 from symgeom.dynamics.noise import gradient_variance
 from symgeom.ground.types import cast, parameters, ravel, unravel
 from symgeom.landscape.problem import Problem
-from symgeom.study.stages import orbits
+from symgeom.study.cases import Case
+from symgeom.study.stages import data, orbits
 from symgeom.study.stored_networks import Minima
 from symgeom.symmetry.discovery import discover
 
 OPTIONS = {"samples": 40, "eigenvalue_tolerance": 1e-4}
+
+LEAST = (
+    ("squared_length", "balanced"),
+    ("gradient_variance", "noise"),
+    ("trace", "flattest"),
+)
+"""What is least at every point that has a name."""
 
 
 @pytest.fixture(scope="module")
@@ -82,11 +91,7 @@ def test_weights_of_no_layer_are_carried_in_their_place(tiny: TinyStudy):
 
 def test_every_named_point_has_the_least_of_its_sum(measured):
     found = measured.sel(arm=["sgd", "adam"])
-    for name, point in (
-        ("squared_length", "balanced"),
-        ("gradient_variance", "noise"),
-        ("trace", "flattest"),
-    ):
+    for name, point in LEAST:
         assert (found[name].argmin("point") == orbits.POINTS.index(point)).all()
     assert (found["change"] < 1e-13).all()
     assert (found["change"].sel(point="trained") == 0).all()
@@ -129,3 +134,33 @@ def test_a_unit_that_no_scale_balances_stays(tiny: TinyStudy):
     dataset = orbits.measure(tiny.case, tiny.spec, dead, OPTIONS)
     for array in dataset.data_vars.values():
         assert array.notnull().all()
+
+
+def test_matrices_within_heads_move_with_the_scales():
+    recipe = {"name": "digits", "options": {"subset": 40, "images": True}}
+    widths = {"width": 4, "depth": 1, "heads": 2, "hidden": 3, "patch": 4}
+    options = {"name": "transformer", "options": widths, "batch_norm": "fold", "device": "cpu"}
+    case = Case.build("heads", data.measure(recipe, root=""), options)
+    problem = case.problems("float64", samples=40)["train"]
+    spec = discover(case.measured, problem.inputs[:2].float())
+    start = case.start("sgd", 0)
+    dataset = orbits.measure(case, spec, Minima(["sgd"], [0], {("sgd", 0): start}), OPTIONS)
+    assert dataset.attrs["matrix"] == "Gauss-Newton matrix"
+    row = dataset.sel(arm="sgd", seed=0)
+    assert (row["change"] < 1e-12).all()
+    for name, point in LEAST:
+        assert row[name].argmin("point") == orbits.POINTS.index(point)
+    for control in orbits.CONTROLS:
+        distances = row["distance"].sel(point=[control, "noise"]).values
+        assert distances[0] == pytest.approx(distances[1])
+    params = cast(start, torch.float64)
+    matrices = discover(case.measured, problem.inputs[:2].float(), within_heads=True)
+    moved, _ = move_to_point(matrices, problem, params, "noise")
+    variance = gradient_variance(problem, moved).values()
+    total = float(sum(tensor.sum() for tensor in variance))
+    assert row["gradient_variance"].sel(point="noise").item() == pytest.approx(total, rel=1e-9)
+
+    # Not by jacrev: torch's second derivatives of layer norms are wrong under vmap.
+    matrix = hessian(lambda vector: problem.loss(unravel(vector, moved)), ravel(moved))
+    largest = torch.linalg.eigvalsh(matrix)[-1]
+    assert row["eigenvalue"].sel(point="noise").item() == pytest.approx(float(largest), rel=1e-6)

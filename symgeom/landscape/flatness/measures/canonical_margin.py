@@ -37,6 +37,7 @@ MEASURE = Measure(
         Array(SPECTRAL, "1", "the same over the product of the spectral norms of the layers", DIMS),
     ),
     compute=compute,
+    of_classes=True,
     real_weights=False,
     rows=(Row(NAME, "minus margin at 10 %", "margin", True, larger_is_flatter=True),),
 )

@@ -31,6 +31,7 @@ MEASURE = Measure(
     title="relative margins of each layer alone",
     arrays=(Array(NAME, "1", MEANING, ("layer", "quantile")),),
     compute=compute,
+    of_classes=True,
     options=(LAYERS,),
     asked_by=("layers",),
     panel=Panel(

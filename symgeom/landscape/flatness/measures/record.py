@@ -188,6 +188,8 @@ class Measure:
         Whether it needs a loss that can be differentiated twice.
     real_weights : bool
         Whether it needs weights that are more than signs.
+    of_classes : bool
+        Whether it needs one class for each sample.
     rows : tuple of Row
         Where the figure that compares measures shows it.
     panel : Panel or None
@@ -204,6 +206,7 @@ class Measure:
     noise: str = ""
     second_derivatives: bool = False
     real_weights: bool = True
+    of_classes: bool = False
     rows: tuple[Row, ...] = ()
     panel: Panel | None = None
 
@@ -225,7 +228,7 @@ class Measure:
             on.append(self.noise in options["noises"])
         return all(on)
 
-    def obstacle(self, *, binary: bool, batch_norm: str | None) -> str:
+    def obstacle(self, *, binary: bool, batch_norm: str | None, task: str = "classes") -> str:
         """Return why this measure cannot be taken of a network.
 
         Parameters
@@ -234,6 +237,8 @@ class Measure:
             Whether of the weights only the signs count.
         batch_norm : None or {"carried", "recompute"}
             Which statistics the batch norms use; None without batch norm.
+        task : str
+            What the outputs answer.
 
         Returns
         -------
@@ -244,6 +249,8 @@ class Measure:
             return "the weights are signs"
         if batch_norm and self.second_derivatives:
             return "a loss with statistics of batches cannot be differentiated twice"
+        if task != "classes" and self.of_classes:
+            return "a sample has more answers than one class"
         return ""
 
     def values(self, context: Context) -> Values:

@@ -64,7 +64,7 @@ class Section:
         return [measure for measure in self.measures if measure.asked(options)]
 
     def divided(
-        self, options: Mapping, *, binary: bool, batch_norm: str | None
+        self, options: Mapping, *, binary: bool, batch_norm: str | None, task: str
     ) -> tuple[list[Measure], list[Measure]]:
         """Divide what a configuration asks for into what can be taken of a network and what cannot.
 
@@ -76,6 +76,8 @@ class Section:
             Whether of the weights only the signs count.
         batch_norm : None or {"carried", "recompute"}
             Which statistics the batch norms use; None without batch norm.
+        task : str
+            What the outputs answer.
 
         Returns
         -------
@@ -87,7 +89,7 @@ class Section:
         taken = []
         left_out = []
         for measure in self.asked(options):
-            if measure.obstacle(binary=binary, batch_norm=batch_norm):
+            if measure.obstacle(binary=binary, batch_norm=batch_norm, task=task):
                 left_out.append(measure)
             else:
                 taken.append(measure)
