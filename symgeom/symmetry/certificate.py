@@ -31,12 +31,12 @@ from symgeom.ground.checks import SymgeomError, check_finite
 from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters, cast
 from symgeom.ground.wrappers import unwrapped
+from symgeom.symmetry.displacement import displace
 from symgeom.symmetry.evaluation import TOLERANCE, Evaluation, is_ordinary, precision_of_test
 from symgeom.symmetry.group import GroupElement, act, random_element, restricted
 from symgeom.symmetry.group.action import act_within
 from symgeom.symmetry.spec import SymmetrySpec, UnitGroup, check_spec
 from symgeom.symmetry.visibility import (
-    NEARBY,
     VISIBLE,
     largest_effect,
     redrawn,
@@ -44,7 +44,6 @@ from symgeom.symmetry.visibility import (
     roughness,
     rounding_amplified,
     shows_on_a_leg,
-    size_of,
     visible_changes,
 )
 
@@ -53,12 +52,6 @@ CANCELLED = 1e-2
 
 ROUGH = 30
 """A network whose outputs are a staircase may differ by so many of its steps."""
-
-PERIOD = 131071
-"""Fresh random numbers per displacement, laid over all tensors again and again.
-
-It is a prime, so that no shape keeps step with it.
-"""
 
 
 @dataclass(frozen=True)
@@ -193,7 +186,7 @@ def certify(
     before = test.call.first(point)
     for draw in range(draws):
         if draw == 1:
-            _displace(point, module, generator)
+            displace(point, module, generator)
             before = test.call.outputs(point)
         test.draw(point, before, generator)
     if test.passes:
@@ -388,29 +381,6 @@ class _Invisible:
 def _same_classes(before: list[Tensor], after: list[Tensor]) -> bool:
     pairs = zip(before, after, strict=True)
     return all(torch.equal(x.argmax(-1), y.argmax(-1)) for x, y in pairs)
-
-
-def _displace(point: dict[str, Tensor], module: nn.Module, generator: torch.Generator) -> None:
-    """Move a point by random noise, in place; positive buffers (variances) stay positive."""
-    buffers = {name for name, _ in module.named_buffers()}
-    pool = NEARBY * torch.randn(PERIOD, generator=generator, dtype=torch.float64)
-    starts = torch.randint(PERIOD, (len(point),), generator=generator).tolist()
-    for (name, tensor), start in zip(point.items(), starts, strict=True):
-        if tensor.is_floating_point():
-            noise = pool.roll(-start).to(tensor)
-            positive = name in buffers and bool((tensor > 0).all())
-            _add_noise(tensor.view(-1), noise, positive=positive)
-
-
-def _add_noise(flat: Tensor, noise: Tensor, *, positive: bool) -> None:
-    """Move the entries of a tensor by noise of their size, laid over them again and again."""
-    size = size_of(flat)
-    for piece in flat.split(PERIOD):
-        part = noise[: len(piece)]
-        if positive:
-            piece.mul_(part.exp())
-        else:
-            piece.add_(part, alpha=size)
 
 
 def _bisect(call: Evaluation, spec: SymmetrySpec, element: GroupElement, params: Parameters) -> str:

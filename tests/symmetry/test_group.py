@@ -19,6 +19,7 @@ from symgeom.symmetry.group import (
     random_element,
     restricted,
 )
+from symgeom.symmetry.group.action import act_within
 from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
 
 WIDTHS = (4, 5, 3, 2)
@@ -157,6 +158,21 @@ def test_the_action_is_that_of_its_legs_one_by_one_to_the_last_bit(case, seed):
             act_leg_by_leg(spec, given_element, params),
         )
         assert all(torch.equal(found[name], expected[name]) for name in params)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_pieces_and_used_memory_change_no_bit(case, monkeypatch):
+    """Large tensors are permuted piece by piece, and a network may take the memory of another."""
+    spec, params = CASES[case]()
+    monkeypatch.setattr("symgeom.symmetry.group.action.PIECE", 2)
+    before = {name: tensor.clone() for name, tensor in params.items()}
+    memory = {}
+    for element in elements(spec, 3, 3):
+        expected = act_leg_by_leg(spec, element, params)
+        moved = act_within(spec, element, params, memory)
+        assert all(torch.equal(moved[name], expected[name]) for name in params)
+        memory = {name: moved[name] for name in moved if moved[name] is not params[name]}
+    assert all(torch.equal(params[name], before[name]) for name in params)
 
 
 def test_gradients_pass_through_the_action():

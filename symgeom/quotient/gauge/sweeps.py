@@ -93,7 +93,7 @@ def _visit_diagonal(walk: Walk, group: UnitGroup) -> tuple[Walk, float]:
 
 def _check_fixed(walk: Walk, group: UnitGroup, zero: Sequence[int]) -> None:
     """Raise if the weights that fix a scale are zero for a unit that is not dropped."""
-    dropped = walk.dropped[group.name]
+    dropped = walk.dead[group.name] + walk.weak[group.name]
     open_units = [unit for unit in zero if unit not in dropped]
     if open_units:
         raise _not_fixed(group, walk.legs[group.name], f"units {open_units}")

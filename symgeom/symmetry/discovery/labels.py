@@ -73,6 +73,8 @@ class Labels:
 
     def _resolved(self, segment: Segment) -> list[Segment]:
         """Return what a product is, in terms of families that are bound to nothing."""
+        if all(family.bound is None for family in segment):
+            return [simplified(segment)]
         labels: list[Label] = []
         before: Segment = ()
         for family in segment:
