@@ -15,6 +15,11 @@ from .symmetry.spec import UnitGroup as UnitGroup
 from .symmetry.bilinear import pairing as pairing
 from .symmetry.certificate import Certificate as Certificate
 from .symmetry.certificate import certify as certify
+from .symmetry.completeness import Exchange as Exchange
+from .symmetry.completeness import MissingSymmetries as MissingSymmetries
+from .symmetry.completeness import SignFlip as SignFlip
+from .symmetry.completeness import Surplus as Surplus
+from .symmetry.completeness import missing_symmetries as missing_symmetries
 from .symmetry.discovery import discover as discover
 from .symmetry.group import GroupElement as GroupElement
 from .symmetry.group import act as act
@@ -38,6 +43,8 @@ from .quotient.gauge import Canonical as Canonical
 from .quotient.gauge import absorb_constant_inputs as absorb_constant_inputs
 from .quotient.gauge import canonicalise as canonicalise
 from .quotient.torus import Torus as Torus
+from .quotient.widening import Widened as Widened
+from .quotient.widening import widen as widen
 
 # landscape
 from .landscape.barriers import Profile as Profile
@@ -72,6 +79,9 @@ from .landscape.flatness.trace import HessianTrace as HessianTrace
 from .landscape.flatness.trace import hessian_trace as hessian_trace
 from .landscape.flatness.worst_case import Sharpness as Sharpness
 from .landscape.flatness.worst_case import sharpness as sharpness
+from .landscape.merging import Merged as Merged
+from .landscape.merging import merge as merge
+from .landscape.merging import repair_merged as repair_merged
 from .landscape.path import BezierPath as BezierPath
 from .landscape.path import GeodesicPath as GeodesicPath
 from .landscape.path import LinearPath as LinearPath

@@ -28,6 +28,7 @@ NORMED = (
 )
 MATERIAL = symgeom.EnsembleMaterial(TORUS, PROBLEM, [A], count=2)
 PREDICTIONS = symgeom.member_log_probabilities(PROBLEM, stack([A, B]))
+MERGED = symgeom.merge(SPEC, {"a": A, "b": B})
 T = torch.linspace(0, 1, 3, dtype=torch.float64)
 
 
@@ -229,8 +230,19 @@ CALLS = {
         noise="multiplicative",
     ),
     "mean_prediction": call(symgeom.mean_prediction, log_probabilities=PREDICTIONS),
+    "merge": call(
+        symgeom.merge,
+        spec=SPEC,
+        networks={"a": A, "b": B},
+        weights=[2.0, 1.0],
+        path="geodesic",
+        dead_units="error",
+    ),
     "member_log_probabilities": call(
         symgeom.member_log_probabilities, problem=PROBLEM, members=stack([A, B])
+    ),
+    "missing_symmetries": call(
+        symgeom.missing_symmetries, "generator", spec=SPEC, module=MODULE, params=A, inputs=INPUTS
     ),
     "move_on_fibre": call(
         symgeom.move_on_fibre,
@@ -332,6 +344,14 @@ CALLS = {
         t=0.5,
         inputs=INPUTS,
     ),
+    "repair_merged": call(
+        symgeom.repair_merged,
+        spec=SPEC,
+        module=MODULE,
+        merged=MERGED,
+        networks={"a": A, "b": B},
+        inputs=INPUTS,
+    ),
     "robust_error": call(
         symgeom.robust_error,
         "generator",
@@ -381,6 +401,15 @@ CALLS = {
     ),
     "unit_at_zero": call(symgeom.unit_at_zero, spec=SPEC, group="hidden1", unit=0),
     "walk_fibre": call(symgeom.walk_fibre, spec=EXACT, params=A, imbalances=[0.0, 0.5]),
+    "widen": call(
+        symgeom.widen,
+        spec=SPEC,
+        module=MODULE,
+        params=A,
+        wide_spec=SPEC,
+        wide_module=MODULE,
+        inputs=INPUTS,
+    ),
     "write_weights": call(
         lambda path, params, like, overwrite: [
             symgeom.write_weights(path, params, like, overwrite=overwrite)

@@ -45,6 +45,7 @@ def test_the_example_of_the_house_runs():
     inputs = names["example"]
     outputs = torch.func.functional_call(names["network"], names["balanced"], (inputs,))
     torch.testing.assert_close(outputs, names["network"](inputs))
+    assert names["widened"].idle == {"hidden1": tuple(range(100, 128))}
 
 
 def test_readme_is_one_screen_with_one_figure():

@@ -75,10 +75,20 @@ def gathered(
                 order, entries = permutations[group], torch.arange(tensor.shape[leg.axis])
                 moved = leg.start + (order[:, None] * leg.block + torch.arange(leg.block)).flatten()
                 entries[leg.start : leg.start + len(moved)] = moved
-                tensor = tensor.index_select(leg.axis, entries)
+                tensor = tensor.clone()
+                within = region(tensor, leg)
+                within.copy_(within.index_select(leg.axis, entries))
+    return tensor
+
+
+def region(tensor: Tensor, leg: Leg) -> Tensor:
+    """Return the part of a tensor that a leg is restricted to (a group of a convolution)."""
+    for axis, start, stop in leg.region:
+        tensor = tensor.narrow(axis, start, stop - start)
     return tensor
 
 
 def units(tensor: Tensor, leg: Leg, size: int) -> Tensor:
     """Return the entries of a tensor by unit."""
-    return tensor.movedim(leg.axis, 0)[leg.start : leg.start + size * leg.block].reshape(size, -1)
+    along = region(tensor, leg).movedim(leg.axis, 0)
+    return along[leg.start : leg.start + size * leg.block].reshape(size, -1)

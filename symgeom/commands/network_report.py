@@ -14,6 +14,7 @@ from symgeom.ground.modules import in_mode
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import parameters
 from symgeom.learning.networks.by_reference import network_of
+from symgeom.study.in_hand.drawn_inputs import example_inputs
 from symgeom.symmetry.certificate import Certificate, certify
 from symgeom.symmetry.discovery import discover
 from symgeom.symmetry.inspection import fixed_text, summary, table
@@ -27,7 +28,8 @@ def report(options: argparse.Namespace) -> None:
     network = deepcopy(network_of(module, name, dict(options.option), seed=options.seed))
     network = in_mode(network.double(), training=False)
     generator = stream("inspect", options.seed)
-    example = _example(options, generator)
+    shape = (options.batch, *options.input)
+    example = example_inputs(shape, options.tokens, generator=generator)
     began = perf_counter()
     spec = discover(network, example, strict=options.strict)
     discovered = perf_counter()
@@ -51,15 +53,6 @@ def report(options: argparse.Namespace) -> None:
     certificate.require()
     if options.figure:
         _draw(spec, network, example, name, options.figure)
-
-
-def _example(options: argparse.Namespace, generator: torch.Generator) -> Tensor:
-    """Draw a batch of inputs: normal numbers, or tokens."""
-    shape = (options.batch, *options.input)
-    numbers = torch.randn(shape, generator=generator, dtype=torch.float64)
-    if options.tokens:
-        return torch.randint(options.tokens, shape, generator=generator)
-    return numbers
 
 
 def _certified(

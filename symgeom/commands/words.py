@@ -28,6 +28,13 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def whole_number(text: str) -> int:
+    """Read a whole number, 0 or more."""
+    if not text.strip().isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, 0 or more")
+    return int(text)
+
+
 def shape(text: str) -> tuple[int, ...]:
     """Read sizes between commas."""
     try:
@@ -35,6 +42,16 @@ def shape(text: str) -> tuple[int, ...]:
     except argparse.ArgumentTypeError:
         raise argparse.ArgumentTypeError(
             f"{text!r} is not a shape: give positive whole numbers, such as 1,28,28"
+        ) from None
+
+
+def numbers(text: str) -> list[float]:
+    """Read numbers between commas."""
+    try:
+        return [float(word) for word in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a list of numbers, such as 2,1,1"
         ) from None
 
 

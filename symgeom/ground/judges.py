@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from types import NoneType, UnionType
-from typing import Literal, Union, get_args, get_origin
+from typing import Generic, Literal, Union, get_args, get_origin
 
 from symgeom.ground.on_demand import OnDemand
 
@@ -75,6 +75,8 @@ def judge_of(hint: object) -> Judge | None:
         return _judge_of_tuple(len(arguments))
     if isinstance(origin, type) and issubclass(origin, Iterable):
         return _judge_of_iterable(origin, arguments[0])
+    if isinstance(origin, type) and issubclass(origin, Generic):
+        return _judge_of_class(origin)
     if hint is Callable:
         return _judge_callable
     if not isinstance(hint, type) or hint is object or getattr(hint, "_is_protocol", False):

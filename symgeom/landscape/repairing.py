@@ -210,7 +210,7 @@ def repair(
     for end in ends:
         check_same_tensors(end, network, "an end")
     first, second = (unit_statistics(spec, module, network=end, inputs=inputs) for end in ends)
-    return _repaired(module, network, _between(first, second, t), inputs)
+    return repaired_to(module, network, _between(first, second, t), inputs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -260,7 +260,7 @@ class RepairedPath(Path):
 
     def _at(self, t: float) -> dict[str, Tensor]:
         wanted = _between(*self._ends, t)
-        return _repaired(self.module, self.path(t), wanted, self.inputs)
+        return repaired_to(self.module, self.path(t), wanted, self.inputs)
 
     @cached_property
     def _ends(self) -> tuple[dict[str, Statistics], dict[str, Statistics]]:
@@ -284,10 +284,44 @@ def _between(
     return between
 
 
-def _repaired(
+def repaired_to(
     module: nn.Module, network: Parameters, wanted: Mapping[str, Statistics], inputs: Tensor
 ) -> dict[str, Tensor]:
-    """Repair layer after layer in one pass: each layer's outputs go on as they will be."""
+    """Give the hidden units of a network some statistics.
+
+    Layer after layer, in one pass: each layer's outputs go on as they will be.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The network; evaluated in eval mode, not modified.
+    network : Parameters
+        What to repair; not modified.
+    wanted : mapping of str to Statistics
+        By layer; of every layer that :func:`hidden_layers` names.
+    inputs : Tensor, shape (sample, ...)
+        Training inputs.
+
+    Returns
+    -------
+    dict of str to Tensor
+        The repaired network.
+
+    Raises
+    ------
+    SymgeomError
+        If the weight of a layer is used twice.
+
+    Examples
+    --------
+    >>> from symgeom.ground.types import parameters
+    >>> module = nn.Sequential(nn.Linear(1, 1), nn.ReLU(), nn.Linear(1, 2))
+    >>> network = parameters(module) | {"0.weight": torch.ones(1, 1), "0.bias": torch.zeros(1)}
+    >>> wanted = {"0": Statistics(torch.tensor([1.0]), torch.tensor([2.0]))}
+    >>> repaired = repaired_to(module, network, wanted, torch.tensor([[-1.0], [1.0]]))
+    >>> repaired["0.weight"], repaired["0.bias"]
+    (tensor([[2.]]), tensor([1.]))
+    """
     repaired = dict(network)
     visited = set()
 

@@ -94,10 +94,30 @@ class Case:
             The case.
         """
         trained = build_network(data, options)
+        example = torch.from_numpy(data["train_inputs"].values[:2])
+        return cls.of(name, data, options, trained, example)
+
+    @classmethod
+    def of(
+        cls, name: str, data: xr.Dataset, options: Mapping, trained: nn.Module, example: Tensor
+    ) -> "Case":
+        """Make a case of a network that is built already.
+
+        Parameters
+        ----------
+        name, data, options, trained
+            As the attributes.
+        example : Tensor, shape (sample, ...)
+            Some inputs.
+
+        Returns
+        -------
+        Case
+            The case.
+        """
         folded = None
         if options["batch_norm"] == "fold" and batch_norms(trained):
-            example = _in_precision(data["train_inputs"].values[:2], torch.float32)
-            folded = fold_batchnorm(trained, example)
+            folded = fold_batchnorm(trained, _in_precision(example, torch.float32))
         measured = folded.module if folded else trained
         return cls(name, data, options, trained, measured, folded)
 
@@ -206,7 +226,7 @@ class Case:
         """Return the landscape on each split.
 
         The statistics of batch norms that are kept are measured anew for every network, on the
-        training samples of the problem.
+        training samples of the problem, unless the case says that networks carry theirs.
 
         Parameters
         ----------
@@ -230,13 +250,14 @@ class Case:
         targets_of = {}
         for split in SPLITS:
             inputs, targets = self._samples(split, samples)
-            inputs_of[split] = _in_precision(inputs, dtype)
+            inputs_of[split] = _in_precision(torch.from_numpy(inputs), dtype)
             targets_of[split] = targets
         policy = None
         training_inputs = None
         if batch_norms(module):
-            policy = "recompute"
-            training_inputs = inputs_of["train"]
+            carried = self.options["batch_norm"] == "carried"
+            policy = "carried" if carried else "recompute"
+            training_inputs = None if carried else inputs_of["train"]
         problems = {}
         for split in SPLITS:
             problem = Problem(
@@ -259,10 +280,9 @@ class Case:
         return inputs[rows.numpy()], targets[rows]
 
 
-def _in_precision(inputs: np.ndarray, dtype: torch.dtype) -> Tensor:
+def _in_precision(inputs: Tensor, dtype: torch.dtype) -> Tensor:
     """Return inputs in a precision; tokens, which are whole numbers, as they are."""
-    samples = torch.from_numpy(inputs)
-    return samples.to(dtype) if samples.is_floating_point() else samples
+    return inputs.to(dtype) if inputs.is_floating_point() else inputs
 
 
 def build_network(

@@ -60,7 +60,7 @@ class Evaluation:
         self.what = f"Cannot certify the network ({type(module).__name__})"
 
     def first(self, params: Parameters) -> list[Tensor]:
-        """Evaluate twice, and raise unless certificates can be read off the outputs.
+        """Evaluate, and raise unless certificates can be read off the outputs.
 
         Parameters
         ----------
@@ -75,11 +75,9 @@ class Evaluation:
         Raises
         ------
         SymgeomError
-            If no output is of real numbers, all are zero, or one is not finite, or the network is
-            random.
+            If no output is of real numbers, all are zero, or one is not finite.
         """
         first = self.outputs(params)
-        second = self.outputs(params)
         if not first:
             raise SymgeomError(
                 f"{self.what}: none of its outputs is of real numbers, so that no change could be "
@@ -90,12 +88,29 @@ class Evaluation:
                 f"{self.what}: its outputs are all zero, or not finite, so that no change could be "
                 "seen. Give weights and inputs that lead to ordinary outputs."
             )
-        if not all(map(torch.equal, first, second)):
+        return first
+
+    def check_repeats(self, params: Parameters, before: list[Tensor]) -> None:
+        """Raise if a network is random, which explains outputs that differ.
+
+        Parameters
+        ----------
+        params : Parameters
+            One network.
+        before : list of Tensor
+            Its outputs.
+
+        Raises
+        ------
+        SymgeomError
+            If its outputs are others now.
+        """
+        again = self.outputs(params)
+        if not all(map(_same, before, again)):
             raise SymgeomError(
                 f"{self.what}: two evaluations on one input in eval mode differ. Turn off what is "
                 "random (a dropout that ignores eval mode, a sampled layer)."
             )
-        return first
 
     def outputs(self, params: Parameters) -> list[Tensor]:
         """Return the floating-point outputs of the network with some weights.
@@ -198,6 +213,11 @@ def _in_precision(inputs: Inputs, precision: torch.dtype) -> NetworkCall:
 def _light_copy(module: nn.Module) -> nn.Module:
     """Copy modes and buffers, and share parameters, which every evaluation replaces."""
     return copied(module, module.parameters())
+
+
+def _same(before: Tensor, again: Tensor) -> bool:
+    """Return whether outputs are equal; what is no number is equal to itself."""
+    return torch.equal(before.nan_to_num(), again.nan_to_num())
 
 
 def _floating(tensors: Iterable[Tensor]) -> list[Tensor]:

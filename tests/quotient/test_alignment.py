@@ -2,6 +2,7 @@
 said."""
 
 import itertools
+from dataclasses import replace
 from importlib import import_module
 
 import pytest
@@ -23,6 +24,7 @@ from symgeom.quotient.alignment import (
     unit_activations,
 )
 from symgeom.quotient.alignment.ascent import ascend, kick, match_known_first
+from symgeom.quotient.alignment.crews import crews_of
 from symgeom.quotient.alignment.moves import move_of
 from symgeom.quotient.alignment.neighbours import Neighbour
 from symgeom.quotient.alignment.plan import make_plan
@@ -69,6 +71,31 @@ class Stream(nn.Module):
         return self.head(x)
 
 
+class Grouped(nn.Module):
+    """A stream with two blocks whose middle convolution has four groups."""
+
+    def __init__(self, width=7, hidden=12, groups=4):
+        super().__init__()
+        self.stem = nn.Conv2d(3, width, 3)
+        self.head = nn.Linear(width, 3)
+        self.blocks = nn.ModuleList()
+        for _ in range(2):
+            block = nn.Sequential(
+                nn.Conv2d(width, hidden, 1),
+                nn.ReLU(),
+                nn.Conv2d(hidden, hidden, 3, padding=1, groups=groups),
+                nn.ReLU(),
+                nn.Conv2d(hidden, width, 1),
+            )
+            self.blocks.append(block)
+
+    def forward(self, x):
+        x = torch.relu(self.stem(x))
+        for block in self.blocks:
+            x = torch.relu(x + block(x))
+        return self.head(x.mean((2, 3)))
+
+
 NETWORKS = {
     "mlp": (lambda: mlp(6, 12, 10, 4), (6,)),
     "mlp of tanh": (lambda: mlp(6, 12, 10, 4, activation=nn.Tanh), (6,)),
@@ -80,6 +107,7 @@ NETWORKS = {
     "residual stream": (Stream, (5,)),
     "resnet": (lambda: cifar_resnet(2, 1), (3, 8, 8)),
     "resnet with projections": (lambda: cifar_resnet(3, 1, projection=True), (3, 8, 8)),
+    "grouped": (Grouped, (3, 8, 8)),
 }
 
 
@@ -299,7 +327,8 @@ def test_the_objective_is_that_of_the_moved_network_and_no_single_group_can_rais
 
 
 @pytest.mark.parametrize(
-    "name", ["mlp", "lenet", "vgg", "residual stream", "resnet", "resnet with projections"]
+    "name",
+    ["mlp", "lenet", "vgg", "residual stream", "resnet", "resnet with projections", "grouped"],
 )
 @pytest.mark.parametrize("seed", range(3))
 def test_from_two_starts_the_objective_is_never_below_plain_weight_matching(name, seed):
@@ -438,6 +467,45 @@ def test_twin_units_are_reported():
     )
     assert found.ties["hidden1"] == (1, 4)
     assert align(spec, network(4, 6, 3), network(4, 6, 3, seed=1)).ties["hidden1"] == ()
+
+
+@pytest.mark.parametrize("activation", [nn.ReLU, nn.Tanh])
+@pytest.mark.parametrize("seed", range(3))
+def test_scores_that_are_not_kept_are_those_that_are(activation, seed, monkeypatch):
+    """Wide layers (scores of more entries than weights), with signs and with twin units."""
+    widths = (3, 30, 40, 3)
+    spec = discover(mlp(*widths, activation=activation), torch.zeros(2, 3).double()).exact()
+    first, second = (network(*widths, seed=2 * seed + end) for end in range(2))
+    for params in (first, second):
+        for name, axis in (("2.weight", 0), ("2.bias", 0), ("4.weight", 1)):
+            params[name].select(axis, 4).copy_(params[name].select(axis, 1))
+    kept = align(spec, first, second, starts=3, generator=stream("kept", seed))
+    monkeypatch.setattr("symgeom.quotient.alignment.search.LARGE", 0)
+    found = align(spec, first, second, starts=3, generator=stream("kept", seed))
+    assert found.objectives == pytest.approx(kept.objectives, rel=1e-12)
+    assert found.visits == kept.visits
+    assert found.ties == kept.ties
+    assert found.ties["hidden2"]
+    before, after = (act(spec, result.element, second) for result in (kept, found))
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_groups_of_a_convolution_are_matched_together():
+    """Each group is a family of its own; those of one convolution lie side by side."""
+    plan = make_plan(case("grouped")[0])
+    crews = crews_of(plan)
+    assert sorted(len(crew) for crew in crews) == [1, 4, 4, 4, 4]
+    assert list(itertools.chain.from_iterable(crews)) == list(plan)
+    for crew in crews:
+        tensors = {frozenset(strand.leg.tensor for strand in plan[name].strands) for name in crew}
+        assert len(tensors) == 1
+
+
+def test_families_that_act_on_each_other_are_matched_one_by_one():
+    legs = Leg("w", 0), Leg("w", 1, power=-1)
+    moved = tuple(replace(leg, start=3) for leg in legs)
+    first, second = UnitGroup("hidden1", 3, legs), UnitGroup("hidden2", 3, moved)
+    assert crews_of(make_plan(SymmetrySpec((first, second)))) == [("hidden1",), ("hidden2",)]
 
 
 def test_all_pairs_in_one_call_are_the_single_calls():

@@ -223,6 +223,24 @@ def test_random_points_sit_at_right_angles_on_average():
     assert abs(float(angles.std()) * 7 - 1) < 0.15
 
 
+def test_random_points_have_the_idle_units_of_the_network_that_they_stand_for():
+    """In its place a control has as few units to be matched; other points stay what they were."""
+    like = point(0)
+    drawn = TORUS.random_point(like, generator=stream("idle"))
+    for name, axis in (("0.weight", 0), ("0.bias", 0), ("2.weight", 1)):
+        like[name] = like[name].clone()
+        like[name].select(axis, 2).zero_()
+    control = TORUS.random_point(like, generator=stream("idle"))
+    others = torch.arange(like["0.bias"].numel()) != 2
+    assert not control["0.weight"][2].any()
+    assert not control["0.bias"][2].any()
+    assert not control["2.weight"][:, 2].any()
+    assert torch.equal(control["0.weight"][others], drawn["0.weight"][others])
+    read = torch.cat([drawn["2.weight"][:, others], drawn["2.bias"].unsqueeze(1)], 1)
+    expected = read[:, :-1] / read.norm(dim=1, keepdim=True)
+    torch.testing.assert_close(control["2.weight"][:, others], expected, rtol=1e-12, atol=0)
+
+
 def test_unknown_kind_and_other_architecture_are_refused():
     with pytest.raises(SymgeomError, match="Unknown kind of distance 'euclidean'"):
         TORUS.distance(point(0), point(1), kind="euclidean")

@@ -383,6 +383,15 @@ def test_a_spec_says_what_is_fixed_and_why():
     assert SymmetrySpec.from_json(spec.to_json()).fixed == spec.fixed
 
 
+def test_a_weight_that_is_never_read_is_said_to_be():
+    network = Block(lambda self, x: self.a(x), a=nn.Linear(3, 2), spare=nn.Linear(3, 1))
+    reason = "no use: no output depends on it"
+    fixed = discover(network, vectors().float()).fixed
+    assert [axis for axis in fixed if axis.reason == reason] == [
+        FixedAxis("spare.weight", 1, reason)
+    ]
+
+
 def test_every_axis_of_an_output_is_fixed_for_its_own_reason():
     class Pooled(nn.Module):
         """The steps of a sequence, and a head that reads the first."""

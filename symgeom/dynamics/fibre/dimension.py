@@ -14,8 +14,6 @@ References
 Zhao et al. (2210.17216), section 3, on the dimension of the minimum; the count by rank is ours.
 """
 
-from itertools import product
-
 import torch
 from torch import Tensor
 
@@ -23,7 +21,8 @@ from symgeom.ground.checks import check_finite
 from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters, cast, ravel
 from symgeom.symmetry.bilinear import charged_groups
-from symgeom.symmetry.spec import SymmetrySpec, UnitGroup, check_spec, put, take
+from symgeom.symmetry.generators import orbit_directions
+from symgeom.symmetry.spec import SymmetrySpec, check_spec
 
 TOLERANCE = 1e-10
 """Singular values below this share of the largest are rounding."""
@@ -70,37 +69,8 @@ def orbit_dimension(spec: SymmetrySpec, params: Parameters) -> int:
     theta = cast(moving, torch.float64)
     directions: list[Tensor] = []
     for group in charged.groups:
-        directions += _directions(group, theta)
+        directions += map(ravel, orbit_directions(group, theta))
     if not directions:
         return 0
     values = torch.linalg.svdvals(torch.stack(directions))
     return int((values > TOLERANCE * values[0]).sum())
-
-
-def _directions(group: UnitGroup, theta: dict[str, Tensor]) -> list[Tensor]:
-    """Return the directions in which the generators of a group move the network."""
-    units = range(group.size)
-    if group.scale == "linear":
-        entries = list(product(units, units))
-    else:
-        entries = [(unit, unit) for unit in units]
-    return [ravel(_derivative(group, theta, row, column)) for row, column in entries]
-
-
-def _derivative(
-    group: UnitGroup, theta: dict[str, Tensor], row: int, column: int
-) -> dict[str, Tensor]:
-    """Return how the network moves along the matrix M that has one entry."""
-    direction = {name: torch.zeros_like(tensor) for name, tensor in theta.items()}
-    for leg in group.legs:
-        tensor = theta[leg.tensor]
-        rows = take(tensor, leg, group.size)
-        moved = torch.zeros_like(rows)
-        # Incoming rows move along M theta, outgoing ones along minus its transpose.
-        if leg.power > 0:
-            moved[row] = leg.power * rows[column]
-        else:
-            moved[column] = leg.power * rows[row]
-        step = put(torch.zeros_like(tensor), leg, moved)
-        direction[leg.tensor] = direction[leg.tensor] + step
-    return direction

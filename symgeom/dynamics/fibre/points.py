@@ -25,7 +25,7 @@ References
 Ziyin et al. (2402.07193) for the noise equilibrium; that it is next to the flattest point is ours.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 
 import torch
@@ -102,19 +102,55 @@ def move_to_point(
     check_finite(params, "the network to move")
     exact = problem.cast(torch.float64)
     theta = cast(params, torch.float64)
+    if point == "balanced":
+        return move_to_shortest(spec, params, problem.trainable)
     moved = spec.exact().trained(problem.trainable)
     if charged_groups(moved, "linear").groups:
         element = element_with_matrices(charged_groups(moved), exact, theta, point)
-        return act(moved, element, params), element
-    falling: Parameters = {}
-    growing: Parameters = {}
-    if point == "balanced":
-        growing = {name: theta[name] ** 2 for name in problem.trainable}
     elif point == "noise":
-        falling = gradient_variance(exact, theta)
+        element = balance(moved, gradient_variance(exact, theta), {}).element
     else:
-        falling = gauss_newton_diagonal(exact, theta)
-    element = balance(moved, falling, growing).element
+        element = balance(moved, gauss_newton_diagonal(exact, theta), {}).element
+    return act(moved, element, params), element
+
+
+def move_to_shortest(
+    spec: SymmetrySpec, params: Parameters, trainable: Collection[str]
+) -> tuple[dict[str, Tensor], GroupElement]:
+    """Move a network to the point "balanced" of its orbit, which needs no data.
+
+    Parameters
+    ----------
+    spec : SymmetrySpec
+        As in :func:`move_to_point`.
+    params : Parameters
+        One network; not modified.
+    trainable : collection of str
+        The names of the weights that are not frozen.
+
+    Returns
+    -------
+    params : dict of str to Tensor
+        The moved network, in the precision of ``params``.
+    element : GroupElement
+        What moved it, in float64.
+
+    Examples
+    --------
+    >>> from symgeom.symmetry.spec import Leg, UnitGroup
+    >>> spec = SymmetrySpec((UnitGroup("hidden1", 1, (Leg("in", 0), Leg("out", 1, power=-1))),))
+    >>> params = {"in": torch.tensor([[4.0]]), "out": torch.tensor([[1.0]])}
+    >>> balanced, _ = move_to_shortest(spec, params, ["in", "out"])
+    >>> balanced["in"], balanced["out"]
+    (tensor([[2.]]), tensor([[2.]]))
+    """
+    moved = spec.exact().trained(trainable)
+    theta = cast(params, torch.float64)
+    if charged_groups(moved, "linear").groups:
+        element = _shortest_with_matrices(charged_groups(moved), theta)
+    else:
+        squares = {name: theta[name] ** 2 for name in trainable}
+        element = balance(moved, {}, squares).element
     return act(moved, element, params), element
 
 
@@ -152,19 +188,20 @@ def element_with_matrices(
     >>> element_with_matrices(spec, problem, theta, "balanced").scales["hidden1"]
     tensor([[0.3536]], dtype=torch.float64)
     """
+    if point == "balanced":
+        return _shortest_with_matrices(moved, params)
     measure = partial(FORCES[point], moved, problem)
-    decay = 1.0 if point == "balanced" else 0.0
-    force = measure(params)
-    return balance_together(moved, params, force, decay=decay, measure=measure).element
+    return balance_together(moved, params, measure(params), decay=0.0, measure=measure).element
 
 
-def _no_force(spec: SymmetrySpec, _: Problem, params: Parameters) -> NoiseForce:
-    return no_force(spec, params)
+def _shortest_with_matrices(moved: SymmetrySpec, params: Parameters) -> GroupElement:
+    """Return what leads to the shortest network, which needs no data."""
+    measure = partial(no_force, moved)
+    return balance_together(moved, params, measure(params), decay=1.0, measure=measure).element
 
 
 FORCES: Mapping[str, Callable[[SymmetrySpec, Problem, Parameters], NoiseForce]] = {
-    "balanced": _no_force,
     "noise": noise_force,
     "flattest": curvature_force,
 }
-"""What leads to every point."""
+"""What leads to the points that need data."""

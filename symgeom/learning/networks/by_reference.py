@@ -44,7 +44,7 @@ def network_of(module: str, name: str, options: Mapping[str, object], *, seed: i
     >>> network_of("torch.nn", "Linear", {"in_features": 2, "out_features": 3}, seed=0)
     Linear(in_features=2, out_features=3, bias=True)
     """
-    failure = f"Cannot inspect '{module}:{name}'"
+    failure = f"Cannot use network '{module}:{name}'"
     try:
         imported = getattr(_import(module), name)
     except Exception as error:  # the user's own code runs here

@@ -155,12 +155,12 @@ def _check_shard(index: Path, shard: str) -> None:
     """Raise unless a shard is a file beside its index."""
     if Path(shard).name != shard or "\\" in shard or "\0" in shard:
         raise SymgeomError(
-            f"Cannot read the shards of '{index}': '{shard}' is no file beside it, and shards are "
+            f"Cannot read the shards of '{index}': {shard!r} is no file beside it, and shards are "
             "read from nowhere else. Correct the index."
         )
     if not index.with_name(shard).is_file():
         raise SymgeomError(
-            f"Cannot read the shards of '{index}': there is no file '{shard}' beside it. Copy all "
+            f"Cannot read the shards of '{index}': there is no file {shard!r} beside it. Copy all "
             "shards."
         )
 

@@ -102,7 +102,7 @@ def _taken(holds: object, names: list[str], shard: Path) -> dict[str, object]:
     for name in names:
         if not isinstance(holds, Mapping) or name not in holds:
             raise SymgeomError(
-                f"Cannot read the shards: the index looks for tensor '{name}' in '{shard}', which "
+                f"Cannot read the shards: the index looks for tensor {name!r} in '{shard}', which "
                 "does not hold it. Copy index and shards again, from one place."
             )
         tensors[name] = holds[name]

@@ -48,14 +48,14 @@ def notes_of_part(holds: object, part: Part) -> Iterator[str]:
     """
     naming = part.naming
     if part.keys:
-        yield f"Read the weights under '{'.'.join(part.keys)}'."
+        yield f"Read the weights under {'.'.join(part.keys)!r}."
     if naming.stem:
-        yield f"Removed '{naming.stem}' from their names."
+        yield f"Removed {naming.stem!r} from their names."
     if naming.added:
         yield f"Put '{naming.added}' before their names."
     if naming.within:
         yield f"Removed {list(naming.within)} within their names."
-    ignored = [*_beside(holds, part.keys), *part.beside()]
+    ignored = [*_beside(holds, part), *part.beside()]
     if ignored:
         yield f"Ignored {names_shown(ignored)}."
 
@@ -100,13 +100,15 @@ def note_of_counters(expected: Mapping[str, Tensor], held: Collection[str]) -> I
         yield f"Took {names_shown(lacking)} from the network, because the file has none."
 
 
-def _beside(holds: object, keys: tuple[str, ...]) -> Iterator[str]:
-    """Yield what lies beside a part in the mappings around it."""
+def _beside(holds: object, part: Part) -> Iterator[str]:
+    """Yield what lies beside a part in the mappings around it, and beside its tensors."""
     around = holds
-    for key in keys:
+    for key in part.keys:
         if not isinstance(around, Mapping):
             return
         for name in around:
             if name != key:
                 yield str(name)
         around = around[key]
+    if isinstance(around, Mapping):
+        yield from (str(name) for name in around if name not in part.state)

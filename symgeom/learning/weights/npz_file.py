@@ -47,7 +47,7 @@ def read_npz(path: Path) -> Content:
                 array = arrays[name]
             except ValueError as error:
                 raise SymgeomError(
-                    f"Cannot read the weights in '{path}': its array '{name}' cannot be read "
+                    f"Cannot read the weights in '{path}': its array {name!r} cannot be read "
                     f"({error}); nothing in it is executed. Save arrays of numbers with np.savez."
                 ) from error
             holds[name] = _as_tensor(array)

@@ -6,11 +6,14 @@ import torch
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError
-from symgeom.learning.weights.parts import ADVICE
 
 REAL = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 WHOLE = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool)
 COMPLEX = (torch.complex128, torch.complex64)
+ADVICE = (
+    "Give a file of this network: its tensors and their shapes must be those of "
+    "network.state_dict()."
+)
 
 
 def check_tensor(path: object, name: str, tensor: Tensor, expected: Tensor) -> None:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError, names_shown
 from symgeom.learning.weights.names import Naming, Ties, namings, nearest
+from symgeom.learning.weights.numbers import ADVICE, is_array
 
 DEPTH = 3
 """Under how many keys a state dict may lie."""
@@ -27,11 +28,6 @@ GROUPS = "param_groups"
 
 EXTRA = "_extra_state"
 """How the name of what a layer keeps beside its tensors ends."""
-
-ADVICE = (
-    "Give a file of this network: its tensors and their shapes must be those of "
-    "network.state_dict()."
-)
 
 State = Mapping[str, Tensor]
 
@@ -48,11 +44,14 @@ class Part:
         All its tensors.
     naming : Naming
         What the tensors of the network are called.
+    others : frozenset of str
+        What the same state dict holds of other networks of these names.
     """
 
     keys: tuple[str, ...]
     state: State
     naming: Naming
+    others: frozenset[str] = frozenset()
 
     @property
     def label(self) -> str:
@@ -89,6 +88,20 @@ class Part:
         used = set(self.naming.names.values())
         return [name for name in self.state if name not in used]
 
+    def carried(self) -> dict[str, Tensor]:
+        """Return what else the state dict holds that belongs to no other network.
+
+        Returns
+        -------
+        dict of str to Tensor
+            Arrays by their names in the file.
+        """
+        carried = {}
+        for name in self.beside():
+            if name not in self.others and is_array(self.state[name]):
+                carried[name] = self.state[name]
+        return carried
+
 
 def parts_of(holds: object, ties: Ties, ignored: Sequence[str]) -> list[Part]:
     """Return the parts of a checkpoint that are the network by their names.
@@ -110,10 +123,9 @@ def parts_of(holds: object, ties: Ties, ignored: Sequence[str]) -> list[Part]:
     parts = []
     for keys, state in states_in(holds):
         complete = namings(list(state), ties)
-        stems = [naming.stem for naming in complete]
         for naming in complete:
-            part = Part(keys, state, naming)
-            if not _unexpected(part, stems, ignored):
+            part = Part(keys, state, naming, _of_others(state, naming, complete))
+            if not _unexpected(part, ignored):
                 parts.append(part)
     return parts
 
@@ -228,20 +240,30 @@ def unfit(path: object, holds: object, ties: Ties) -> SymgeomError:
         )
     part = max(parts, key=lambda part: len(part.naming.names))
     missing = part.naming.lacking(ties)
-    extra = _unexpected(part, [part.naming.stem], [])
+    extra = _unexpected(part, [])
     return SymgeomError(
         f"Cannot use '{path}': tensors missing {names_shown(missing)}, tensors not expected "
         f"{names_shown(extra)}. {ADVICE}"
     )
 
 
-def _unexpected(part: Part, stems: Sequence[str], ignored: Sequence[str]) -> list[str]:
-    """Return what lies under the stem of a part and is neither the network's nor another part's."""
-    stem = part.naming.stem
-    others = tuple(other for other in stems if other.startswith(stem) and other != stem)
+def _of_others(state: State, naming: Naming, complete: Sequence[Naming]) -> frozenset[str]:
+    """Return the names that belong to other networks of a state dict, counters beside included."""
+    stem = naming.stem
+    others: set[str] = set()
+    for other in complete:
+        others.update(other.names.values())
+        if other.stem != stem and other.stem.startswith(stem):
+            head, _, _ = other.stem.removeprefix(stem).partition(".")
+            others.update(name for name in state if name.startswith(f"{stem}{head}."))
+    return frozenset(others.difference(naming.names.values()))
+
+
+def _unexpected(part: Part, ignored: Sequence[str]) -> list[str]:
+    """Return what lies under the stem of a part and is neither the network's nor another one's."""
     unexpected = []
     for name in part.beside():
-        inside = name.startswith(stem) and not name.startswith(others)
+        inside = name.startswith(part.naming.stem) and name not in part.others
         if inside and not _is_ignored(name, ignored):
             unexpected.append(name)
     return unexpected

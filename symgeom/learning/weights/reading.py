@@ -31,12 +31,12 @@ from symgeom.learning.weights.notes import (
     notes_of_part,
 )
 from symgeom.learning.weights.numbers import (
+    ADVICE,
     as_in_network,
     check_tensor,
-    is_array,
     working_precision,
 )
-from symgeom.learning.weights.parts import ADVICE, Part, chosen_part, parts_of, unfit
+from symgeom.learning.weights.parts import Part, chosen_part, parts_of, unfit
 from symgeom.learning.weights.record import ReadWeights
 
 
@@ -147,7 +147,7 @@ def read_checkpoint(
         form=content.form,
         tied=tied,
         part=part.keys,
-        beside={name: part.state[name] for name in part.beside() if is_array(part.state[name])},
+        beside=part.carried(),
     )
 
 
@@ -166,7 +166,9 @@ def _part(path: object, content: Content, network: nn.Module, choice: str | None
     if not parts:
         raise unfit(path, content.holds, ties)
     fitting = [part for part in parts if part.fits(expected)]
-    return chosen_part(path, fitting or parts, choice)
+    if not fitting:
+        return parts[0]  # of which it is said which tensor does not fit
+    return chosen_part(path, fitting, choice)
 
 
 def _tied(path: object, part: Part, expected: Mapping[str, Tensor]) -> dict[str, str]:

@@ -32,7 +32,8 @@ class ReadWeights:
     part : tuple of str
         The keys under which the state dict lies in a larger checkpoint.
     beside : mapping of str to Tensor
-        What the same state dict holds that is not the network's.
+        What the same state dict holds that belongs neither to the network nor to another one of
+        the same names (a running average).
     """
 
     params: dict[str, Tensor]

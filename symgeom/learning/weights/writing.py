@@ -2,7 +2,8 @@
 
 Names, precisions and metadata are those of that file, and what lay beside the weights in their
 state dict stays: what fitted the network before still does, because it computes the same function.
-What lay beside the state dict (epochs, the state of an optimizer) is left out: it would not fit.
+What lay beside the state dict (epochs, the state of an optimizer) is left out, because it would not
+fit, and so are other networks of the same names.
 """
 
 from collections.abc import Mapping

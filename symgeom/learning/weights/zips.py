@@ -75,7 +75,7 @@ def check_sums(path: Path) -> None:
         raise SymgeomError(_about_damage(path, error)) from error
     if damaged:
         raise SymgeomError(
-            f"Cannot read the weights in '{path}': its entry '{damaged}' is damaged, because its "
+            f"Cannot read the weights in '{path}': its entry {damaged!r} is damaged, because its "
             "checksum does not fit. Copy the file again; if it was saved without checksums "
             "(torch.serialization.set_crc32_options), save it with them."
         )
@@ -97,7 +97,7 @@ def check_unpacked(path: Path) -> None:
     for entry in entries(path):
         if entry.file_size > entry.compress_size:
             raise SymgeomError(
-                f"Cannot read the weights in '{path}': its entry '{entry.filename}' is packed "
+                f"Cannot read the weights in '{path}': its entry {entry.filename!r} is packed "
                 f"({entry.compress_size} bytes for {entry.file_size}), which torch.save never "
                 f"does. {ADVICE}"
             )

@@ -1,6 +1,6 @@
 r"""Coordinate ascent over families: one assignment at a time, on scores that are kept up to date.
 
-Three things decide how good a maximum is found, and how soon:
+Four things decide how good a maximum is found, and how soon:
 
 * **Known strands first.** At the start nothing is matched, and a strand whose neighbours are not
   yet matched is noise. The first pass takes the families in the order of the share of their strands
@@ -8,6 +8,9 @@ Three things decide how good a maximum is found, and how soon:
   before), and matches each on its known strands alone.
 * **The stalest family next.** Afterwards the family whose scores have changed most since it was
   matched is matched again, until no scores are stale.
+* **Crews together.** Families that lie side by side (:mod:`symgeom.quotient.alignment.crews`) do
+  not act on each other, so that matching all of them is one step; what reads them is matched again
+  after all have moved, and not after each.
 * **Kicks.** A maximum is left by scrambling a share of the units of every family, and kept if the
   ascent from there does not lead higher (iterated local search): on trained networks this finds
   higher maxima than as many starts from the identity.
@@ -20,6 +23,7 @@ sweeps of random order.
 
 import torch
 
+from symgeom.quotient.alignment.crews import Crew
 from symgeom.quotient.alignment.plan import Family
 from symgeom.quotient.alignment.search import Search
 
@@ -55,22 +59,27 @@ def match_known_first(search: Search) -> None:
         Where to start; it is moved.
     """
     matched: set[str] = set()
-    while len(matched) < len(search.plan):
-        name = _best_known(search, matched)
-        search.visit(name, _known_strands(search.plan[name], matched))
-        matched.add(name)
+    waiting = list(search.crews)
+    while waiting:
+        crew = _best_known(search, waiting, matched)
+        for name in crew:
+            search.visit(name, _known_strands(search.plan[name], matched))
+        matched |= set(crew)
+        waiting.remove(crew)
 
 
-def _best_known(search: Search, matched: set[str]) -> str:
-    """Return the family of which the largest share is known, among those that are not matched."""
+def _best_known(search: Search, waiting: list[Crew], matched: set[str]) -> Crew:
+    """Return the crew of which the largest share is known, among those that wait."""
     shares = {}
-    for name, family in search.plan.items():
-        if name in matched:
-            continue
-        weights = search.weights[name]
-        total = sum(weights)
-        known_total = sum(weights[number] for number in _known_strands(family, matched))
-        shares[name] = known_total / total if total else 0.0
+    for crew in waiting:
+        total = 0.0
+        known_total = 0.0
+        for name in crew:
+            weights = search.weights[name]
+            known_strands = _known_strands(search.plan[name], matched)
+            total += sum(weights)
+            known_total += sum(weights[number] for number in known_strands)
+        shares[crew] = known_total / total if total else 0.0
     return max(shares, key=shares.__getitem__)
 
 
@@ -84,7 +93,7 @@ def _known_strands(family: Family, matched: set[str]) -> set[int]:
 
 
 def ascend(search: Search) -> bool:
-    """Match the stalest family until none is stale.
+    """Match the stalest crew until none is stale.
 
     Parameters
     ----------
@@ -97,17 +106,28 @@ def ascend(search: Search) -> bool:
         Whether that point was reached.
     """
     limit = search.visits + SWEEPS * len(search.plan)
-    stale = {name: search.staleness(name) for name in search.plan}
+    crew_of: dict[str, Crew] = {}
+    for crew in search.crews:
+        crew_of |= dict.fromkeys(crew, crew)
+    stale = {crew: _staleness(search, crew) for crew in search.crews}
     while search.visits < limit:
-        name = max(stale, key=stale.__getitem__)
-        if stale[name] == 0:
+        crew = max(stale, key=stale.__getitem__)
+        if stale[crew] == 0:
             return True
-        has_moved = search.visit(name)
-        stale[name] = 0.0
-        if has_moved:
-            for reader in search.readers[name]:
-                stale[reader] = search.staleness(reader)
+        readers: set[Crew] = set()
+        for name in crew:
+            has_moved = search.visit(name)
+            if has_moved:
+                readers |= {crew_of[reader] for reader in search.readers[name]}
+        stale[crew] = 0.0
+        for reader in readers:
+            stale[reader] = _staleness(search, reader)
     return False
+
+
+def _staleness(search: Search, crew: Crew) -> float:
+    """Return how much of what the strands of a crew say has changed since its last match."""
+    return sum(search.staleness(name) for name in crew)
 
 
 def sweep_at_random(search: Search, generator: torch.Generator) -> bool:

@@ -39,7 +39,10 @@ def best_permutation(worth: Tensor) -> Tensor:
     """
     centred = worth - worth.mean(1, keepdim=True)
     centred -= centred.mean(0)
-    _, units = linear_sum_assignment(centred.numpy(), maximize=True)
+    # What scipy would do itself, in two copies more: it minimises in float64.
+    costs = centred.neg_().double()
+    del centred
+    _, units = linear_sum_assignment(costs.numpy())
     return torch.from_numpy(units)
 
 

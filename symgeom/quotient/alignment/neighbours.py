@@ -62,7 +62,7 @@ def neighbours_of(
     occupant : Occupant
         The leg.
     occupants : list of Occupant
-        All legs of all families.
+        All legs of all families, or all of them on that tensor.
 
     Returns
     -------

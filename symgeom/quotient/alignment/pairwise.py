@@ -19,7 +19,7 @@ from symgeom.quotient.alignment.ascent import (
     match_known_first,
     sweep_at_random,
 )
-from symgeom.quotient.alignment.plan import Plan, make_plan, trainable_tensors, without_scales
+from symgeom.quotient.alignment.plan import Plan, make_plan, tensor_by_tensor
 from symgeom.quotient.alignment.prepared import Prepared, prepare
 from symgeom.quotient.alignment.records import Alignment, Matching, Name
 from symgeom.quotient.alignment.search import Search
@@ -151,7 +151,7 @@ def align_pairs(
                 "of their randomness."
             )
     plan = make_plan(spec)
-    discrete = without_scales(spec)
+    discrete = tensor_by_tensor(spec)
 
     def prepare_network(name: Name) -> Prepared:
         return prepare(plan, detached(networks[name]))
@@ -195,7 +195,7 @@ class _Task:
     """Two networks that are to be aligned."""
 
     spec: SymmetrySpec
-    discrete: SymmetrySpec
+    discrete: dict[str, SymmetrySpec]
     plan: Plan
     reference: _Member
     moving: _Member
@@ -211,13 +211,13 @@ class _Task:
         return _Maximum(search, element, self._objective(element), converged)
 
     def _objective(self, element: GroupElement) -> float:
-        """Return the inner product of the reference with the moved network."""
-        moved = act(self.discrete, restricted(self.discrete, element), self.moving.params)
+        """Return the inner product of the reference with the moved network, tensor by tensor."""
         products = []
-        for name in trainable_tensors(self.spec):
+        for name, spec in self.discrete.items():
+            theirs = {name: self.moving.params[name]}
+            moved = act(spec, restricted(spec, element), theirs)
             ours = self.reference.params[name].flatten()
-            theirs = moved[name].flatten()
-            products.append(float(torch.dot(ours, theirs)))
+            products.append(float(torch.dot(ours, moved[name].flatten())))
         return sum(products)
 
 

@@ -109,12 +109,14 @@ def make_plan(spec: SymmetrySpec) -> Plan:
     sign_groups = _sign_groups(spec)
     hosts = [group for group in spec.groups if group.name in sign_groups]
     occupants = {host.name: _occupants(host, sign_groups[host.name]) for host in hosts}
-    everywhere = list(chain.from_iterable(occupants.values()))
+    on_tensors: dict[str, list[Occupant]] = {}
+    for occupant in chain.from_iterable(occupants.values()):
+        on_tensors.setdefault(occupant.leg.tensor, []).append(occupant)
     plan = {}
     for host in hosts:
         strands = []
         for occupant in occupants[host.name]:
-            neighbours = neighbours_of(occupant, everywhere)
+            neighbours = neighbours_of(occupant, on_tensors[occupant.leg.tensor])
             strands.append(Strand(occupant.leg, occupant.sign, neighbours))
         signs = tuple(group.name for group in sign_groups[host.name])
         plan[host.name] = Family(host, signs, tuple(strands))
@@ -175,6 +177,36 @@ def trainable_tensors(spec: SymmetrySpec) -> list[str]:
     for group in spec.groups:
         names |= {leg.tensor for leg in group.legs if not leg.buffer}
     return sorted(names)
+
+
+def tensor_by_tensor(spec: SymmetrySpec) -> dict[str, SymmetrySpec]:
+    """Return what alignment may do to each trainable tensor, so that one after another is moved.
+
+    Parameters
+    ----------
+    spec : SymmetrySpec
+        The architecture.
+
+    Returns
+    -------
+    dict of str to SymmetrySpec
+        By tensor, in alphabetical order: the groups of :func:`without_scales` with legs on it.
+
+    Examples
+    --------
+    >>> legs = Leg("b", 0), Leg("a", 0), Leg("a", 1, power=-1)
+    >>> parts = tensor_by_tensor(SymmetrySpec((UnitGroup("hidden1", 4, legs),)))
+    >>> {name: len(part["hidden1"].legs) for name, part in parts.items()}
+    {'a': 2, 'b': 1}
+    """
+    groups: dict[str, list[UnitGroup]] = {name: [] for name in trainable_tensors(spec)}
+    for group in without_scales(spec).groups:
+        legs: dict[str, list[Leg]] = {}
+        for leg in group.legs:
+            legs.setdefault(leg.tensor, []).append(leg)
+        for name in legs.keys() & groups.keys():
+            groups[name].append(replace(group, legs=tuple(legs[name])))
+    return {name: SymmetrySpec(tuple(on_tensor)) for name, on_tensor in groups.items()}
 
 
 def _sign_groups(spec: SymmetrySpec) -> dict[str, list[UnitGroup]]:

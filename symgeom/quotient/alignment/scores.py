@@ -52,8 +52,11 @@ def worth(scores: Scores) -> Tensor:
     >>> worth({None: torch.ones(1, 1), "hidden1": torch.tensor([[-2.0]])})
     tensor([[3.]])
     """
-    odd = [part.abs() for sign, part in scores.items() if sign is not None]
-    return scores[None] + sum(odd)
+    total = scores[None]
+    for sign, part in scores.items():
+        if sign is not None:
+            total = total + part.abs()
+    return total
 
 
 def rounding(scores: Scores) -> float:
@@ -75,7 +78,10 @@ def rounding(scores: Scores) -> float:
     True
     """
     even = scores[None]
-    largest = max(float(part.abs().max()) for part in scores.values())
+    largest = 0.0
+    for part in scores.values():
+        lowest, highest = torch.aminmax(part)
+        largest = max(largest, float(highest), -float(lowest))
     return torch.finfo(even.dtype).eps * len(even) * largest
 
 

@@ -5,6 +5,9 @@ scores :math:`S_f = \sum_\text{strands} A\,(T B)^\top`: ``A`` and ``B`` are the 
 networks, ``T`` what the neighbours do to the places. When a neighbour moves a few units, only their
 places change, and :math:`S_f` is corrected by a product as thin as they are few.
 
+Scores that take more memory than the weights that they are of (wide layers of a transformer) are
+not kept: they are added up anew at every visit.
+
 A family on both axes of one tensor (``x + Wx``) makes the objective quadratic; its step is taken
 only if the objective grows.
 """
@@ -16,6 +19,7 @@ import torch
 from torch import Tensor
 
 from symgeom.quotient.alignment.assignment import ties
+from symgeom.quotient.alignment.crews import crews_of
 from symgeom.quotient.alignment.moves import Move, move_of, moved, share_changed
 from symgeom.quotient.alignment.plan import Family, Plan, Strand
 from symgeom.quotient.alignment.prepared import Prepared
@@ -32,6 +36,9 @@ from symgeom.symmetry.spec import SymmetrySpec
 
 FULL = 0.75
 """Share of changed places above which a product over all places is cheaper than over those."""
+
+LARGE = 2**20
+"""Entries of scores below which they are kept in any case."""
 
 
 class Search:
@@ -51,11 +58,16 @@ class Search:
     flips : dict of str to Tensor
         For each sign group, the sign at every place.
     scores : dict of (str, str or None) to Tensor
-        By family and sign group; strands with the family on two axes are left out.
+        By family and sign group, where they are kept; strands with the family on two axes are left
+        out.
+    tied : dict of str to tuple of int
+        The ties of the families whose scores are not kept, as of their last visit.
     used : dict of (str, int) to list of Move
         By family and number of a strand, the moves with which it entered the scores.
     weights : dict of str to list of float
         For each family, how much its strands can say about this pair.
+    crews : list of tuple of str
+        The families that are matched together.
     readers : dict of str to list of str
         For each family, those whose strands it acts on.
     visits : int
@@ -70,8 +82,10 @@ class Search:
         self.places: dict[str, Tensor] = {}
         self.flips: dict[str, Tensor] = {}
         self.scores: dict[tuple[str, str | None], Tensor] = {}
+        self.tied: dict[str, tuple[int, ...]] = {}
         self.used: dict[tuple[str, int], list[Move]] = {}
         self.weights: dict[str, list[float]] = {}
+        self.crews = crews_of(plan)
         self.readers: dict[str, list[str]] = {name: [] for name in plan}
         for name, family in plan.items():
             self._start(name, family)
@@ -84,16 +98,37 @@ class Search:
         size = family.group.size
         dtype = self.params[name][0].dtype
         self.places[name] = torch.eye(size, dtype=dtype) if family.linear else torch.arange(size)
-        self.scores[name, None] = torch.zeros(size, size, dtype=dtype)
         for sign in family.signs:
             self.flips[sign] = torch.ones(size, dtype=dtype)
+        if self._keeps_scores(family):
+            self._clear_scores(family)
+
+    def _keeps_scores(self, family: Family) -> bool:
+        """Return whether the scores of a family take no more memory than its weights."""
+        entries = family.group.size**2 * (1 + len(family.signs))
+        weights = sum(rows.numel() for rows in self.params[family.group.name])
+        return entries <= max(LARGE, weights)
+
+    def _clear_scores(self, family: Family) -> None:
+        """Set the scores of a family to zero."""
+        name = family.group.name
+        size = family.group.size
+        dtype = self.params[name][0].dtype
+        for sign in (None, *family.signs):
             self.scores[name, sign] = torch.zeros(size, size, dtype=dtype)
+
+    def _drop_scores(self, family: Family) -> None:
+        """Give up the scores of a family, and keep what they say of ties."""
+        self.tied |= self._ties_of(family)
+        for sign in (None, *family.signs):
+            del self.scores[family.group.name, sign]
 
     def copy(self) -> "Search":
         """Return a search that goes on from here by itself."""
         twin = copy(self)
         twin.places = dict(self.places)
         twin.flips = dict(self.flips)
+        twin.tied = dict(self.tied)
         twin.used = dict(self.used)
         twin.scores = {key: scores.clone() for key, scores in self.scores.items()}
         twin.visits = 0
@@ -117,6 +152,18 @@ class Search:
         """Match a family on its strands, all or those of some numbers; return whether it moved."""
         family = self.plan[name]
         self.visits += 1
+        if self._keeps_scores(family):
+            return self._match(family, strands)
+        self._clear_scores(family)
+        for number in range(len(family.strands)):
+            self.used.pop((name, number), None)
+        has_moved = self._match(family, strands)
+        self._drop_scores(family)
+        return has_moved
+
+    def _match(self, family: Family, strands: Collection[int] | None) -> bool:
+        """Match a family on scores that are brought up to date; return whether it moved."""
+        name = family.group.name
         for number, strand in enumerate(family.strands):
             if strands is None or number in strands:
                 self._refresh(name, number, strand)
@@ -149,10 +196,19 @@ class Search:
         """Return, by family, the places whose unit could be exchanged with another at no loss."""
         ties_by_family = {}
         for name, family in self.plan.items():
-            if family.group.permute and not family.linear:
-                scores = self._full_scores(family)
-                ties_by_family[name] = ties(worth(scores), self.places[name], rounding(scores))
+            if name in self.tied:
+                ties_by_family[name] = self.tied[name]
+            else:
+                ties_by_family |= self._ties_of(family)
         return ties_by_family
+
+    def _ties_of(self, family: Family) -> dict[str, tuple[int, ...]]:
+        """Return the ties of a family by its name; none if matrices mix its units."""
+        if family.linear or not family.group.permute:
+            return {}
+        name = family.group.name
+        scores = self._full_scores(family)
+        return {name: ties(worth(scores), self.places[name], rounding(scores))}
 
     def _position(self, family: Family) -> Position:
         flips = {sign: self.flips[sign] for sign in family.signs}

@@ -34,6 +34,7 @@ from symgeom.quotient.torus.coordinates import (
 )
 from symgeom.quotient.torus.distances import Torus, distance_of_angles
 from symgeom.quotient.torus.fixing import fixing_legs
+from symgeom.quotient.torus.frechet import frechet_mean, frechet_point
 from symgeom.quotient.torus.membership import check_on_torus
 from symgeom.quotient.torus.simplex import simplex_point
 
@@ -42,6 +43,8 @@ __all__ = [
     "check_on_torus",
     "distance_of_angles",
     "fixing_legs",
+    "frechet_mean",
+    "frechet_point",
     "is_bias",
     "rows",
     "shared_entries",

@@ -12,8 +12,8 @@ from symgeom.ground.doors import check_attributes, door
 from symgeom.ground.types import Parameters, cast
 from symgeom.quotient.torus.coordinates import sphere_coordinates, with_sphere_coordinates
 from symgeom.quotient.torus.membership import check_on_torus
-from symgeom.symmetry.spec import SymmetrySpec, check_spec
-from symgeom.symmetry.sphere import angle, random_direction, slerp
+from symgeom.symmetry.spec import SymmetrySpec, check_spec, put, take
+from symgeom.symmetry.sphere import angle, normalise, random_direction, slerp
 
 
 def distance_of_angles(angles: Mapping[str, Tensor], *, kind: str = "rms") -> Tensor:
@@ -250,7 +250,9 @@ class Torus:
         Parameters
         ----------
         like : Parameters
-            A network of the architecture, which supplies the tensors that lie on no sphere.
+            A network of the architecture, which supplies the tensors that lie on no sphere. A unit
+            that is zero there (dropped or idle) is zero in the control, too, as is what reads it:
+            where fewer units are to be matched, the control has as many.
         generator : torch.Generator
             The source of randomness.
 
@@ -271,10 +273,28 @@ class Torus:
         """
         check_spec(self.spec, like)
         points = {}
+        idle = {}
         for name, coordinates in self._coordinates(like).items():
             shape = tuple(coordinates.shape)
             points[name] = random_direction(shape, generator=generator)
-        return self._network(cast(like, torch.float64), points)
+            idle[name] = (coordinates == 0).all(-1)
+        double = cast(like, torch.float64)
+        if any(bool(units.any()) for units in idle.values()):
+            present = self._coordinates(self._without(double, idle))
+            for name, share in present.items():
+                points[name] = normalise(points[name] * share)
+        return self._network(double, points)
+
+    def _without(self, like: Parameters, idle: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return a network of ones, but for the incoming and outgoing weights of idle units."""
+        ones = {name: torch.ones_like(tensor) for name, tensor in like.items()}
+        for name, units in idle.items():
+            group = self.spec[name]
+            for leg in (*group.incoming(), *group.outgoing()):
+                slices = take(ones[leg.tensor], leg, group.size).clone()
+                slices[units] = 0
+                ones[leg.tensor] = put(ones[leg.tensor], leg, slices)
+        return ones
 
     def _check_on_torus(self, first: Parameters, second: Parameters) -> None:
         """Raise unless both networks are canonical, and of one architecture."""

@@ -141,19 +141,36 @@ def _fill(measure: Row) -> str:
 
 def _column(results: Results, measure: Row) -> xr.DataArray | None:
     """Return one number per minimum, larger where it is sharper, if the study measured it."""
-    from symgeom.study.claims.flatness import mean_local_energy
-    from symgeom.study.claims.margin import QUANTILE
-
     values = _measured(results, measure.array)
     if values is None:
         return None
+    single = single_numbers(values)
+    return -single if measure.larger_is_flatter else single
+
+
+def single_numbers(values: xr.DataArray) -> xr.DataArray:
+    """Return the number of every minimum that stands for a measure.
+
+    Parameters
+    ----------
+    values : xr.DataArray
+        Over arm, seed, and an amplitude, a quantile or a rank, if the measure has one.
+
+    Returns
+    -------
+    xr.DataArray, dims (arm, seed)
+        Of curves the mean, of quantiles the one that claims compare, of ranked values the first.
+    """
+    from symgeom.study.claims.flatness import mean_local_energy
+    from symgeom.study.claims.margin import QUANTILE
+
     if "amplitude" in values.dims:
-        values = mean_local_energy(values.to_dataset(name="local_energy"))
-    elif "quantile" in values.dims:
-        values = values.sel(quantile=QUANTILE, method="nearest", drop=True)
-    elif "rank" in values.dims:
-        values = values.isel(rank=0, drop=True)
-    return -values if measure.larger_is_flatter else values
+        return mean_local_energy(values.to_dataset(name="local_energy"))
+    if "quantile" in values.dims:
+        return values.sel(quantile=QUANTILE, method="nearest", drop=True)
+    if "rank" in values.dims:
+        return values.isel(rank=0, drop=True)
+    return values
 
 
 def _measured(results: Results, name: str) -> xr.DataArray | None:

@@ -79,9 +79,9 @@ def embed(path: str | Path, words: Mapping[str, Words]) -> Shown:
         "case": case,
         "name": path.stem,
         "path": path.as_posix(),
-        "source": _address("svg+xml", content),
-        "thumbnail": _address("webp", thumbnail),
-        "inches": _width(content),
+        "source": picture_address("svg+xml", content),
+        "thumbnail": picture_address("webp", thumbnail),
+        "inches": printed_width(content),
         "stores": stores_of(study, case, said["stages"]),
     }
 
@@ -155,8 +155,24 @@ def stores_of(study: Path, case: str, stages: Sequence[str]) -> list[str]:
     return names
 
 
-def _width(svg: bytes) -> float:
-    """Return the printed width of a picture, in inches."""
+def printed_width(svg: bytes) -> float:
+    """Return the printed width of a picture.
+
+    Parameters
+    ----------
+    svg : bytes
+        The picture.
+
+    Returns
+    -------
+    float
+        In inches.
+
+    Examples
+    --------
+    >>> printed_width(b'<svg width="252pt">')
+    3.5
+    """
     points = re.search(rb'<svg[^>]*\swidth="([0-9.]+)pt"', svg)
     return float(points[1]) / POINTS if points else PAGE
 
@@ -171,6 +187,24 @@ def _thumbnail(path: Path) -> bytes:
     return written.getvalue()
 
 
-def _address(kind: str, content: bytes) -> str:
-    """Return an address that holds a picture itself."""
+def picture_address(kind: str, content: bytes) -> str:
+    """Return an address that holds a picture itself.
+
+    Parameters
+    ----------
+    kind : str
+        Of the picture, "svg+xml" for instance.
+    content : bytes
+        The picture.
+
+    Returns
+    -------
+    str
+        The address.
+
+    Examples
+    --------
+    >>> picture_address("svg+xml", b"<svg/>")
+    'data:image/svg+xml;base64,PHN2Zy8+'
+    """
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"

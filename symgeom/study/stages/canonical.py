@@ -15,6 +15,7 @@ from symgeom.landscape.problem import Problem
 from symgeom.quotient.gauge import Canonical, absorb_constant_inputs, canonicalise
 from symgeom.store import parameters_to_variables
 from symgeom.study.cases import Case
+from symgeom.study.gauges import removed
 from symgeom.study.labels import (
     MINIMUM,
     Labelled,
@@ -106,16 +107,14 @@ class _Table:
         self, index: tuple[int, int], canonical: Canonical, *, certificate: float, absorbed: int
     ) -> None:
         """Put a canonical network, and what was removed from it, where it belongs."""
+        records = removed(self.spec, canonical.element)
         self.certificate[index] = certificate
-        self.head_length[index] = 1.0
-        for head in self.spec.groups:
-            if head.exact_for == "error":
-                self.head_length[index] = 1 / float(canonical.element.scales[head.name][0])
+        self.head_length[index] = records["head_length"]
         self.absorbed[index] = absorbed
         self.dead[index] = [len(canonical.dead.get(name, ())) for name in self.groups]
         self.weak[index] = [len(canonical.weak.get(name, ())) for name in self.groups]
         for name, values in self.signs.items():
-            values[index] = canonical.element.scales[name].sign()
+            values[index] = records[f"sign_{name}"]
         for name, tensor in canonical.parameters.items():
             self.tensors[name][index] = tensor
 

@@ -9,7 +9,7 @@ between the ends where the error does not rise so far in between, a lower bound;
 stored, too.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -125,6 +125,7 @@ def measure(
     pairs: Sequence[Pair],
     options: Mapping,
     grid: Grid,
+    only: Collection[str] | None = None,
 ) -> xr.Dataset:
     """Measure loss and error along the paths between some pairs of minima.
 
@@ -140,6 +141,8 @@ def measure(
         The section ``paths`` of the configuration.
     grid : Grid
         Which points are measured.
+    only : collection of str, optional
+        The names of variants that are wanted; all that the options ask for by default.
 
     Returns
     -------
@@ -150,7 +153,7 @@ def measure(
         not exist.
     """
     problems = case.problems(options["precision"], samples=options["samples"])
-    variants, left_out = _variants(case, problems["train"], options)
+    variants, left_out = _variants(case, problems["train"], options, only)
     table = _Table(pairs, variants, problems, grid)
     greedy = _greedy_elements(case, gauges, pairs, variants)
     undefined = []
@@ -295,12 +298,14 @@ def _equidistant(count: int) -> Tensor:
 
 
 def _variants(
-    case: Case, problem: Problem, options: Mapping
+    case: Case, problem: Problem, options: Mapping, only: Collection[str] | None
 ) -> tuple[list[tuple[Variant, PathKind]], list[str]]:
     """Return the variants that are measured, and the names of those that are asked for in vain."""
     variants = []
     left_out = []
     for variant, kind in asked_variants(options):
+        if only is not None and variant.name not in only:
+            continue
         if not kind.possible(case, problem):
             left_out.append(variant.name)
         elif kind.binary == bool(case.binary):

@@ -16,11 +16,29 @@ Heads of attention may be permuted, and an invertible matrix may act within each
 keys, another on its values and what reads them. Permutations move what the matrices act on, so that
 a spec holds one or the other (``within_heads``).
 
-Not reported, though they are symmetries: matrices within heads whose queries, keys and values are
-cut from one tensor by an axis of their own (``reshape(..., 3, heads, width)``) or rotated by
-position, rotations of a residual stream without normalisation of single coordinates, signs of a
-batch norm's weight (its input and weight flipped together), exchanges of whole groups of a grouped
-convolution, and the redundancies of the data or of particular weights (dead units, twin units).
+Not reported, though they are symmetries
+(:func:`~symgeom.symmetry.completeness.missing_symmetries` finds all of these at small widths):
+
+- exchanges of whole blocks: experts, branches that are added or concatenated, layers at the same
+  place of a stack, groups of a group norm or of a grouped convolution; and of single units of
+  branches;
+- exchanges and scales of filters that read one channel of a depthwise convolution, and of units
+  that are read in another order than they are made (channel shuffles);
+- exchanges and scales of units that are repeated, padded, or flattened beside units of another
+  layer;
+- mirror images, and other exchanges of the entries of kernels;
+- scales of parts that share one number: a scalar gain, a weight that is used twice;
+- matrices within heads whose queries, keys and values are cut from one tensor by an axis of their
+  own (``reshape(..., 3, heads, width)``) or rotated by position;
+- rotations of a residual stream without normalisation of single coordinates, and whatever a last
+  layer with fewer outputs does not see of a stream;
+- matrices that mix the factors of a product or a quotient;
+- shifts of a bias that a later bias takes back: of linear units, of layers that are added, of
+  recurrent layers with two biases; and of the groups of a group norm;
+- signs of the weight of a norm (its input and weight flipped together), of a factor of a product or
+  a gate, and of what an even function reads.
+
+What only particular data or weights allow (dead units, twin units) is no symmetry of a network.
 
 References
 ----------
@@ -37,7 +55,7 @@ from symgeom.ground.doors import door
 from symgeom.ground.wrappers import unwrapped
 from symgeom.symmetry.discovery.calls import tensor_names
 from symgeom.symmetry.discovery.capture import export
-from symgeom.symmetry.discovery.giving_up import fixed_axes
+from symgeom.symmetry.discovery.giving_up import fixed_axes, unused_axes
 from symgeom.symmetry.discovery.graph import walk
 from symgeom.symmetry.discovery.groups import unit_groups
 from symgeom.symmetry.discovery.head import head_group
@@ -99,5 +117,7 @@ def discover(
     head = head_group(program, network, tensor_names(program, module))
     if head is not None:
         groups.append(head)
-    tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    weights = dict(module.named_parameters())
+    fixed += unused_axes(weights, network)
+    tensors = {**weights, **dict(module.named_buffers())}
     return SymmetrySpec(tuple(groups), tuple(shapes_of(tensors).items()), fixed)

@@ -1,6 +1,8 @@
 """What discovery gives up: the axes of weights that are in no permuting group, and why."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+
+from torch import Tensor
 
 from symgeom.symmetry.discovery.families import Axis, first_reason, joined
 from symgeom.symmetry.discovery.labels import Labels
@@ -9,6 +11,9 @@ from symgeom.symmetry.spec import FixedAxis, UnitGroup
 
 PARTS = "its entries are parts of larger units, and could move in all of them at once only"
 """The reason of coordinates within heads."""
+
+UNUSED = "no use: no output depends on it"
+"""The reason of weights that the network never reads."""
 
 
 def fixed_axes(
@@ -41,6 +46,30 @@ def fixed_axes(
         for index, axis in enumerate(axes):
             if axis.size > 1 and (tensor, index) not in permuted:
                 fixed.append(FixedAxis(tensor, index, _reason(labels, network, axis)))
+    return tuple(fixed)
+
+
+def unused_axes(params: Mapping[str, Tensor], network: Network) -> tuple[FixedAxis, ...]:
+    """Return the axes of weights that the network never reads.
+
+    Parameters
+    ----------
+    params : mapping of str to Tensor
+        All weights of the module.
+    network : Network
+        Statements and parameters.
+
+    Returns
+    -------
+    tuple of FixedAxis
+        Tensor by tensor; axes of one entry are left out.
+    """
+    fixed: list[FixedAxis] = []
+    for tensor, weight in params.items():
+        if tensor not in network.tensors:
+            for index, size in enumerate(weight.shape):
+                if size > 1:
+                    fixed.append(FixedAxis(tensor, index, UNUSED))
     return tuple(fixed)
 
 

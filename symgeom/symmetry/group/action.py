@@ -1,7 +1,10 @@
 """The action of group elements on networks.
 
-Every tensor is copied once, then permuted and scaled in place.
+Every tensor is copied once, then permuted and scaled in place, a large one piece by piece: new
+memory costs more than what is done in it.
 """
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -21,6 +24,9 @@ from symgeom.symmetry.spec import (
     take,
     view,
 )
+
+PIECE = 2**17
+"""Entries of a tensor that are permuted at once, within the cache."""
 
 
 @door_with(check_groups)
@@ -62,46 +68,96 @@ def act(spec: SymmetrySpec, element: GroupElement, params: Parameters) -> dict[s
     {'in': tensor([[6.],
             [1.]]), 'out': tensor([[1.5000, 1.0000]])}
     """
+    return act_within(spec, element, params, {})
+
+
+def act_within(
+    spec: SymmetrySpec, element: GroupElement, params: Parameters, memory: Parameters
+) -> dict[str, Tensor]:
+    """Apply a group element to a network, in the memory of another one.
+
+    New memory costs several times what moving a network costs.
+
+    Parameters
+    ----------
+    spec : SymmetrySpec
+        The architecture.
+    element : GroupElement
+        What to apply.
+    params : Parameters
+        One network; not modified.
+    memory : Parameters
+        What this function returned for a network of the same shapes, and is no longer needed;
+        empty for new memory.
+
+    Returns
+    -------
+    dict of str to Tensor
+        As :func:`act`.
+
+    Examples
+    --------
+    >>> from symgeom.symmetry.group.element import identity
+    >>> spec = SymmetrySpec((UnitGroup("hidden1", 2, (Leg("w", 0),)),))
+    >>> moved = act_within(spec, identity(spec), {"w": torch.ones(2)}, {})
+    >>> again = act_within(spec, identity(spec), {"w": torch.zeros(2)}, moved)
+    >>> moved["w"] is again["w"]
+    True
+    """
     check_spec(spec, params)
-    network = _Copy(params)
+    moves: dict[str, list[_Move]] = {}
     for group in sorted(spec.groups, key=lambda group: not group.permute):
         if group.name in element.permutations or group.name in element.scales:
             permutation, scale = part_of(group, element)
             _check_element(group, permutation, scale)
-            network.move(group, permutation, scale)
-    return network.tensors
+            in_order = torch.arange(group.size, device=permutation.device)
+            permutes = not torch.equal(permutation, in_order)
+            for leg in group.legs:
+                move = _Move(group.scale, leg, permutation if permutes else None, scale)
+                moves.setdefault(leg.tensor, []).append(move)
+    network = dict(params)
+    for name, on_tensor in moves.items():
+        _check_tensor(name, params[name])
+        network[name] = _moved(params[name], on_tensor, memory.get(name))
+    return network
 
 
-class _Copy:
-    """A network whose tensors are copied when they are first moved."""
+@dataclass(frozen=True, eq=False)
+class _Move:
+    """What a group does to one of its legs; without a permutation its units stay in order."""
 
-    def __init__(self, params: Parameters) -> None:
-        self.tensors = dict(params)
-        self.copied: set[str] = set()
-
-    def move(self, group: UnitGroup, permutation: Tensor, scale: Tensor) -> None:
-        """Permute and scale the units of one group."""
-        in_order = torch.arange(group.size, device=permutation.device)
-        permutes = not torch.equal(permutation, in_order)
-        for leg in group.legs:
-            tensor = self.tensors[leg.tensor]
-            copy = leg.tensor not in self.copied
-            if copy:
-                _check_tensor(leg.tensor, tensor)
-                self.copied.add(leg.tensor)
-            if permutes:
-                tensor = _permuted(tensor, leg, permutation, copy=copy)
-            elif copy:
-                tensor = tensor.clone()
-            if group.scale == "linear":
-                tensor = _mixed(tensor, leg, scale.to(tensor.device, tensor.dtype))
-            elif leg.power and group.scale != "none":
-                _scale(tensor, leg, scale.to(tensor.device, tensor.dtype))
-            self.tensors[leg.tensor] = tensor
+    kind: Scale
+    leg: Leg
+    permutation: Tensor | None
+    scale: Tensor
 
 
-def _permuted(tensor: Tensor, leg: Leg, permutation: Tensor, *, copy: bool) -> Tensor:
-    """Return the tensor with permuted units: a new one, or itself, written on.
+def _moved(tensor: Tensor, moves: list[_Move], memory: Tensor | None) -> Tensor:
+    """Return a tensor permuted, then scaled: along different axes the order does not matter."""
+    permuting = [move for move in moves if move.permutation is not None]
+    permuting.sort(key=lambda move: move.leg.axis)  # whole rows are copied fastest
+    copied = False
+    for move in permuting:
+        assert move.permutation is not None
+        order = move.permutation.to(tensor.device)
+        if copied:
+            tensor = _permuted_again(tensor, move.leg, order)
+        else:
+            tensor = _permuted(tensor, move.leg, order, memory)
+            copied = True
+    if not copied:
+        tensor = tensor.clone() if memory is None else memory.copy_(tensor)
+    for move in moves:
+        scale = move.scale.to(tensor.device, tensor.dtype)
+        if move.kind == "linear":
+            tensor = _mixed(tensor, move.leg, scale)
+        elif move.leg.power and move.kind != "none":
+            _scale(tensor, move.leg, scale)
+    return tensor
+
+
+def _permuted(tensor: Tensor, leg: Leg, order: Tensor, memory: Tensor | None) -> Tensor:
+    """Return a new tensor with permuted units.
 
     The units are read as (before, size, after), because axes of length one make index_select five
     times slower. Along the last axis gather is faster, but its gradient keeps what it reads, so
@@ -112,21 +168,52 @@ def _permuted(tensor: Tensor, leg: Leg, permutation: Tensor, *, copy: bool) -> T
     Tensor
         Of the same shape.
     """
-    size = len(permutation)
+    size = len(order)
     units = view(tensor, leg, size)
-    order = permutation.to(tensor.device)
-    before = units.shape[: leg.axis + 1].numel()
-    after = units.shape[leg.axis + 2 :].numel()
+    before, after = _around(units, leg)
     if units.numel() != tensor.numel():
-        result = tensor.clone() if copy else tensor
+        result = tensor.clone() if memory is None else memory.copy_(tensor)
         moved = _select(units, before, after, order)
         view(result, leg, size).copy_(moved.reshape(units.shape))
         return result
+    if memory is not None:
+        rows = memory.view(before, size, after)
+        torch.index_select(units.reshape(before, size, after), 1, order, out=rows)
+        return memory
     if after == 1:
         moved = units.reshape(before, size).gather(1, order.expand(before, -1))
     else:
         moved = _select(units, before, after, order)
     return moved.reshape(tensor.shape)
+
+
+def _permuted_again(tensor: Tensor, leg: Leg, order: Tensor) -> Tensor:
+    """Return a tensor that nobody else has with permuted units: itself if it is large."""
+    size = len(order)
+    units = view(tensor, leg, size)
+    before, after = _around(units, leg)
+    whole = units.numel() == tensor.numel()
+    if not whole:
+        moved = _select(units, before, after, order)
+        units.copy_(moved.reshape(units.shape))
+        return tensor
+    pieces = tensor.numel() // PIECE
+    if pieces < 2 or before < 2 or tensor.requires_grad or not tensor.is_contiguous():
+        return _permuted(tensor, leg, order, None)
+    for piece in tensor.view(before, size, after).chunk(pieces):
+        if after == 1:
+            moved = piece.gather(1, order[:, None].expand(piece.shape))
+        else:
+            moved = piece.index_select(1, order)
+        piece.copy_(moved)
+    return tensor
+
+
+def _around(units: Tensor, leg: Leg) -> tuple[int, int]:
+    """Return how many entries lie before and after the units of a leg."""
+    before = units.shape[: leg.axis + 1].numel()
+    after = units.shape[leg.axis + 2 :].numel()
+    return before, after
 
 
 def _select(units: Tensor, before: int, after: int, order: Tensor) -> Tensor:

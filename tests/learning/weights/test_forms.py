@@ -155,6 +155,7 @@ def test_checkpoints_are_unwrapped_and_what_is_ignored_is_said(tmp_path: Path):
             "model": STATE,
             "optimizer": {"exp_avg": dict(STATE)},
         },
+        "Ignored ['epoch', 'ema'].": {**STATE, "epoch": 3, "ema": None},
         "Read the weights under 'state.net'. Removed 'backbone.' from their names. "
         "Ignored ['head.weight'].": {
             "state": {"net": {**beginning("backbone."), "head.weight": torch.ones(1)}}
@@ -306,7 +307,9 @@ def test_copies_under_stems_of_one_state_dict_are_chosen_by_their_stems(tmp_path
         read_weights(path, network())
     check_read(path, EMA, choice="ema")
     check_read(path, STATE, choice="net")
-    path = saved(tmp_path / "a.pt", STATE | beginning("ema.", EMA))
+    path = saved(
+        tmp_path / "a.pt", STATE | beginning("ema.module.", EMA) | {"ema.n": torch.ones(1)}
+    )
     check_read(path, EMA, choice="ema")
     check_read(path, STATE, choice="")
 
@@ -327,8 +330,12 @@ def test_a_network_without_tensors_has_no_file(tmp_path: Path):
 
 def test_a_teacher_of_another_width_is_not_meant(tmp_path: Path):
     teacher = nn.Sequential(nn.Linear(3, 9), nn.BatchNorm1d(9), nn.ReLU(), nn.Linear(9, 2))
-    content = beginning("teacher.", teacher.state_dict()) | beginning("student.")
-    assert "Removed 'student.'" in check_read(saved(tmp_path / "a.pt", content))
+    wider = beginning("teacher.", teacher.state_dict())
+    path = saved(tmp_path / "a.pt", wider | beginning("student."))
+    assert "Removed 'student.'" in check_read(path)
+    saved(path, wider | beginning("ema.", teacher.state_dict()))
+    with pytest.raises(SymgeomError, match=r"'teacher.0.weight' has shape \(9, 3\), expected"):
+        read_weights(path, network())
 
 
 def test_a_network_within_a_larger_one_of_the_same_names_is_not_meant(tmp_path: Path):

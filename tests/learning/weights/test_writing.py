@@ -59,6 +59,19 @@ def test_an_aligned_checkpoint_loads_where_the_first_did(tmp_path: Path):
     assert same(parameters(averaged), moved)
 
 
+def test_another_network_is_not_written(tmp_path: Path):
+    """It would be one of two in the new file, and of another training."""
+    state = {}
+    for name, tensor in network().state_dict().items():
+        state |= {f"net.{name}": tensor, f"ema.net.{name}": 2 * tensor}
+    torch.save({"state_dict": {**state, "total": torch.ones(1)}}, tmp_path / "a.pt")
+    read = read_checkpoint(tmp_path / "a.pt", network(), choice="ema.net")
+    write_weights(tmp_path / "b.pt", read.params, read)
+    assert same(read_weights(tmp_path / "b.pt", network()), read.params)
+    names = torch.load(tmp_path / "b.pt")["state_dict"]
+    assert set(names) == {name for name in state if name.startswith("ema")} | {"total"}
+
+
 class Tied(nn.Module):
     """Two names of one tensor, and a buffer that no state dict keeps."""
 

@@ -1,0 +1,74 @@
+"""``symgeom align``: match the units of one network to those of another, and write it back."""
+
+import argparse
+from pathlib import Path
+
+from symgeom.commands.files_in_hand import (
+    add_files,
+    add_force,
+    add_narrower,
+    add_network,
+    check_outputs,
+    opened,
+)
+from symgeom.commands.words import Commands
+from symgeom.ground.checks import SymgeomError
+
+DESCRIPTION = """\
+Match the units of a second network to those of a first one, and write the second with its units in
+that order: the same names, precision and metadata, the same outputs. Only permutations and signs
+are applied, so that every number stays what it was; `--scales reference` also rescales and mixes
+its units to where those of the first are."""
+
+
+def add(commands: Commands) -> None:
+    """Add the command that aligns a network."""
+    command = commands.add_parser(
+        "align",
+        help="match the units of a network to those of another one, and write it back",
+        description=DESCRIPTION,
+        allow_abbrev=False,
+    )
+    command.set_defaults(run=run)
+    add_files(command, what="weights of two networks, the reference and the one to align")
+    add_network(command)
+    add_narrower(command)
+    command.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="OUT",
+        help="the file to write (by default SECOND.aligned.safetensors)",
+    )
+    command.add_argument(
+        "--scales",
+        choices=("own", "reference"),
+        default="own",
+        help="whether units keep their scales (the default), or get those of the reference",
+    )
+    add_force(command)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Align, write and print; only this loads torch."""
+    from symgeom.commands.aligning import align_text, align_weights
+    from symgeom.commands.saying import remark, say
+
+    output = options.output or options.files[-1].with_suffix(".aligned.safetensors")
+    check_outputs([output], force=options.force)
+    hand = opened(options, least=2, batch_norm="carried")
+    if len(hand.files) > 2:
+        raise SymgeomError(
+            f"Cannot align {len(hand.files)} files at once: name two, the reference and the one to "
+            "align; or merge them."
+        )
+    remark(hand.sentences)
+    facts = align_weights(
+        hand,
+        output,
+        scales=options.scales,
+        seed=options.seed,
+        overwrite=options.force,
+    )
+    say(align_text(facts), facts, as_json=options.json)
+    return 0

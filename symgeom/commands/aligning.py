@@ -1,0 +1,241 @@
+"""Align one network in hand to another, write it, and prove that its function stayed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from symgeom.commands.comparison_text import heading
+from symgeom.commands.saying import radians, text_table
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import cast
+from symgeom.learning.weights.reading import read_checkpoint
+from symgeom.learning.weights.writing import write_weights
+from symgeom.quotient.alignment import Alignment, align
+from symgeom.quotient.torus import Torus
+from symgeom.study.in_hand.comparison import canonical_form
+from symgeom.study.in_hand.facts import facts_of_hand
+from symgeom.study.in_hand.opening import InHand
+from symgeom.study.in_hand.settings import ALIGNMENT, BIAS_IN_NORM
+from symgeom.study.progress import progress
+from symgeom.symmetry.group import GroupElement, act, compose, identity, inverse, restricted
+from symgeom.symmetry.spec import SymmetrySpec
+
+
+@dataclass(frozen=True, eq=False)
+class Aligned:
+    """Two networks on the torus, and what brings the second to the first.
+
+    Attributes
+    ----------
+    torus : Torus
+        The torus.
+    reference, moving : dict of str to Tensor
+        The canonical networks.
+    alignment : Alignment
+        What aligns the canonical second one.
+    element : GroupElement
+        What brings the second network itself to where the first is, scales and matrices included;
+        the head is left as it is.
+    """
+
+    torus: Torus
+    reference: dict[str, Tensor]
+    moving: dict[str, Tensor]
+    alignment: Alignment
+    element: GroupElement
+
+
+def align_weights(hand: InHand, output: Path, *, scales: str, seed: int, overwrite: bool) -> dict:
+    """Align the second network in hand to the first, and write it.
+
+    Parameters
+    ----------
+    hand : InHand
+        Two files.
+    output : Path
+        The file to write.
+    scales : {"own", "reference"}
+        Whether units keep their scales or get those of the reference.
+    seed : int
+        Of the second start of the search.
+    overwrite : bool
+        Whether an existing file is replaced.
+
+    Returns
+    -------
+    dict of str to object
+        Beside what is known of the files: distances before and after, how many units moved, which
+        were left over, and the certificate: by how much outputs changed, exactly and as written.
+
+    Raises
+    ------
+    SymgeomError
+        If nothing can be aligned, or outputs change.
+    """
+    first, second = hand.files
+    aligned = _aligned(hand, seed)
+    exact = hand.spec.exact()
+    element = aligned.element if scales == "reference" else in_place(exact, aligned.element)
+    weights = hand.files[second]
+    before = cast(hand.params(second), torch.float64)
+    moved = act(exact, element, before)
+    change = hand.output_change(before, moved)
+    if not change <= hand.certificate.tolerance:
+        raise SymgeomError(
+            f"Cannot align '{hand.paths[second]}': the outputs of the aligned network differ by "
+            f"{change:.2g} of their size, and rounding explains {hand.certificate.tolerance:.2g}. "
+            "Nothing is written."
+        )
+    write_weights(output, moved, weights, overwrite=overwrite)
+    written = read_checkpoint(output, hand.case.trained).params
+    return {
+        **facts_of_hand(hand),
+        "reference": first,
+        "aligned": second,
+        "output": str(output),
+        "scales": scales,
+        "moved_units": _moved_units(exact, element),
+        "distance": _distances(aligned),
+        "left_over": _left_over(hand, aligned.alignment.element),
+        "objective": aligned.alignment.objective,
+        "converged": aligned.alignment.converged,
+        "output_change": {
+            "exact": change,
+            "written": hand.output_change(before, cast(written, torch.float64)),
+        },
+    }
+
+
+def _aligned(hand: InHand, seed: int) -> Aligned:
+    """Find what aligns the second network in hand to the first."""
+    first, second = hand.files
+    with progress("align", 3) as bar:
+        reference = canonical_form(hand, first)
+        bar.update()
+        moving = canonical_form(hand, second)
+        bar.update()
+        alignment = align(
+            hand.spec,
+            reference.parameters,
+            moving.parameters,
+            starts=ALIGNMENT["starts"],
+            generator=stream("align", "files", seed),
+        )
+        bar.update()
+    to_frame = compose(hand.spec, alignment.element, moving.element)
+    back = inverse(hand.spec, reference.element)
+    element = restricted(hand.spec.exact(), compose(hand.spec, back, to_frame))
+    torus = Torus(hand.spec, bias_in_norm=BIAS_IN_NORM)
+    return Aligned(torus, reference.parameters, moving.parameters, alignment, element)
+
+
+def in_place(spec: SymmetrySpec, element: GroupElement) -> GroupElement:
+    """Return the permutations and signs of an element, which change no number but its sign.
+
+    Parameters
+    ----------
+    spec : SymmetrySpec
+        The architecture.
+    element : GroupElement
+        An element that names all of its groups.
+
+    Returns
+    -------
+    GroupElement
+        Without positive scales and matrices.
+
+    Examples
+    --------
+    >>> from symgeom.symmetry.spec import Leg, UnitGroup
+    >>> spec = SymmetrySpec((UnitGroup("hidden1", 2, (Leg("w", 0),)),))
+    >>> scaling = GroupElement({"hidden1": torch.tensor([1, 0])}, {"hidden1": 3 * torch.ones(2)})
+    >>> in_place(spec, scaling).scales["hidden1"]
+    tensor([1., 1.], dtype=torch.float64)
+    """
+    scales = dict(identity(spec).scales)
+    for group in spec.groups:
+        if group.scale == "sign":
+            scales[group.name] = element.scales[group.name]
+    return GroupElement(element.permutations, scales)
+
+
+def _moved_units(spec: SymmetrySpec, element: GroupElement) -> dict[str, int]:
+    """Return, by group, how many units have a new place."""
+    counts = {}
+    for group in spec.groups:
+        if group.permute:
+            places = element.permutations[group.name]
+            counts[group.name] = int((places != torch.arange(group.size)).sum())
+    return counts
+
+
+def _distances(aligned: Aligned) -> dict[str, dict]:
+    """Return the distance of the networks before and after, in all and by group."""
+    after = act(aligned.torus.spec, aligned.alignment.element, aligned.moving)
+    distances = {}
+    for stage, second in (("before", aligned.moving), ("aligned", after)):
+        by_group = aligned.torus.group_distances(aligned.reference, second)
+        distances[stage] = {
+            "all": float(aligned.torus.distance(aligned.reference, second)),
+            "groups": {name: float(distance) for name, distance in by_group.items()},
+        }
+    return distances
+
+
+def _left_over(hand: InHand, element: GroupElement) -> dict[str, dict[str, list[int]]]:
+    """Return, of the wider network, the units that have no partner in the narrower one."""
+    first, second = hand.files
+    left_over = {}
+    for narrow, other in ((first, second), (second, first)):
+        if narrow in hand.widened and other not in hand.widened:
+            to_other = element if narrow == second else inverse(hand.spec, element)
+            units = hand.widened[narrow].left_over(to_other)
+            left_over[other] = {name: list(numbers) for name, numbers in units.items()}
+    return left_over
+
+
+def align_text(facts: Mapping) -> str:
+    """Say what has been done.
+
+    Parameters
+    ----------
+    facts : mapping
+        As from :func:`align_weights`.
+
+    Returns
+    -------
+    str
+        A table of distances, and a few lines.
+    """
+    before = facts["distance"]["before"]
+    after = facts["distance"]["aligned"]
+    rows = [["all", "", "", radians(before["all"]), radians(after["all"])]]
+    for group in facts["groups"]:
+        name = group["name"]
+        moved = facts["moved_units"].get(name, "")
+        angles = [radians(before["groups"][name]), radians(after["groups"][name])]
+        rows.append([name, str(group["units"]), str(moved), *angles])
+    headings = ["angle (rad)", "units", "moved", "before", "aligned"]
+    change = facts["output_change"]
+    lines = [
+        heading(facts),
+        "",
+        f"Distance of {facts['aligned']} from {facts['reference']}, before and after alignment",
+        text_table(headings, rows),
+        "",
+    ]
+    for label, groups in facts["left_over"].items():
+        counts = ", ".join(f"{len(units)} of {name}" for name, units in groups.items())
+        lines.append(f"Units of {label} without a partner in the narrower network: {counts}.")
+    if not facts["converged"]:
+        lines.append("The search was stopped before it converged.")
+    lines.append(
+        f"Certificate: outputs change by {change['exact']:.1g} of their size, and by "
+        f"{change['written']:.1g} in the precision of the file."
+    )
+    lines.append(f"Written: {facts['output']}")
+    return "\n".join(lines)

@@ -1,0 +1,406 @@
+"""Open what somebody has: a network, its symmetries, files of its weights, and data.
+
+Everything is read and checked before anything is computed: a file that does not fit, or data of
+other classes, end the command at once. A command is a small study in memory: the network and its
+data are a :class:`~symgeom.study.cases.Case`, so that the stages of studies measure them.
+"""
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+import xarray as xr
+from torch import Tensor, nn
+
+from symgeom.ground.checks import SymgeomError
+from symgeom.ground.modules import copied, in_mode
+from symgeom.ground.on_demand import OnDemand
+from symgeom.ground.randomness import stream
+from symgeom.ground.types import Parameters, precision, size
+from symgeom.landscape.problem.fit import first_outputs
+from symgeom.learning import networks
+from symgeom.learning.networks.by_reference import network_of
+from symgeom.learning.weights.record import ReadWeights
+from symgeom.quotient.widening import Widened
+from symgeom.study.cases import Case
+from symgeom.study.datasets import DATASETS
+from symgeom.study.in_hand.drawn_inputs import example_inputs
+from symgeom.study.in_hand.hugging_face import Described, described_beside
+from symgeom.study.in_hand.labels import labelled_paths
+from symgeom.study.in_hand.narrower import Reader
+from symgeom.study.in_hand.settings import DATA_ROOT
+from symgeom.study.progress import progress
+from symgeom.study.stages import data as data_stage
+from symgeom.symmetry.certificate import Certificate, certify
+from symgeom.symmetry.discovery import discover
+from symgeom.symmetry.evaluation import Evaluation
+from symgeom.symmetry.spec import SymmetrySpec
+from symgeom.symmetry.visibility import relative_change
+
+COMPARED = 64
+"""Samples on which outputs are compared, where there are data."""
+
+DRAWN = 8
+"""Inputs that are drawn to compare outputs on, where there are no data."""
+
+ARRAYS = (".npz", ".zarr", ".zarr.zip")
+"""How data sets of arrays end."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be opened.
+
+    Attributes
+    ----------
+    files : sequence of Path
+        Files of weights; a folder stands for all files of weights in it.
+    network : str, optional
+        The network that they are weights of: ``module:name``, or a network that studies know; by
+        default the one of Hugging Face whose ``config.json`` lies beside the first file.
+    options : mapping of str to object
+        What its maker is called with.
+    input_shape : tuple of int, optional
+        Of one input; by default that of the data.
+    tokens : int, optional
+        If it is given, inputs are whole numbers below it.
+    classes : int, optional
+        Outputs of a network that studies know; by default the classes of the data.
+    data : str, optional
+        A data set that studies know, or the path of pictures or arrays.
+    data_options : mapping of str to object
+        Options of the data set.
+    data_root : Path
+        Where data sets lie or are downloaded to.
+    batch_norm : {"fold", "recompute", "carried"}
+        As in studies: batch norms are folded into the weights before anything is looked at, or
+        their statistics are measured anew for every network; or they stay as the files have them.
+    seed : int
+        Of whatever is drawn.
+    precision : str, optional
+        Of everything; by default geometry is in float64, and what is evaluated on data in float32.
+    device : {"auto", "cpu", "cuda"}
+        Where networks are evaluated.
+    choice : str, optional
+        Which weights of a file that holds several.
+    narrow : str, optional
+        The narrower network of files that do not fit the network; by default the same one, with
+        other options.
+    narrow_options : mapping of str to object
+        What makes the narrower one; without it and a name there is none.
+    """
+
+    files: Sequence[Path]
+    network: str | None
+    options: Mapping[str, object] = field(default_factory=dict)
+    input_shape: tuple[int, ...] | None = None
+    tokens: int | None = None
+    classes: int | None = None
+    data: str | None = None
+    data_options: Mapping[str, object] = field(default_factory=dict)
+    data_root: Path = DATA_ROOT
+    batch_norm: str = "fold"
+    seed: int = 0
+    precision: str | None = None
+    device: str = "auto"
+    choice: str | None = None
+    narrow: str | None = None
+    narrow_options: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class InHand:
+    """A network with files of its weights.
+
+    Attributes
+    ----------
+    name : str
+        What the network was called.
+    case : Case
+        Network and data; the data are empty if none were named.
+    spec : SymmetrySpec
+        The symmetries of the network as it is measured (``case.measured``).
+    certificate : Certificate
+        Their proof, at the weights of the first file.
+    example : Tensor
+        Inputs on which outputs can be compared, in float64 (tokens: int64): some of the data, or
+        random ones.
+    files : mapping of str to ReadWeights
+        What the files hold, by their labels; large ones are read when they are asked for.
+    paths : mapping of str to Path
+        The files.
+    notes : mapping of str to tuple of str
+        What was done to read each file, in sentences.
+    precision : str or None
+        What the command was told.
+    widened : mapping of str to Widened
+        The networks of those files that are of a narrower one.
+    """
+
+    name: str
+    case: Case
+    spec: SymmetrySpec
+    certificate: Certificate
+    example: Tensor
+    files: Mapping[str, ReadWeights]
+    paths: Mapping[str, Path]
+    notes: Mapping[str, tuple[str, ...]]
+    precision: str | None
+    widened: Mapping[str, Widened]
+
+    @property
+    def network(self) -> nn.Module:
+        """The network as it is measured."""
+        return self.case.measured
+
+    @property
+    def has_data(self) -> bool:
+        """Whether the command was given data."""
+        return bool(self.case.data)
+
+    @property
+    def sentences(self) -> list[str]:
+        """What was done to read the files."""
+        sentences: list[str] = []
+        for label, notes in self.notes.items():
+            sentences.extend(f"{label}: {note}" for note in notes)
+        return sentences
+
+    def output_change(self, before: Parameters, after: Parameters) -> float:
+        """Compare the outputs of the network with two sets of weights.
+
+        Parameters
+        ----------
+        before, after : Parameters
+            Weights of the network as it is measured, of one precision.
+
+        Returns
+        -------
+        float
+            The largest change of an output on the example inputs, relative to its size.
+        """
+        device = next(iter(before.values())).device
+        evaluation = Evaluation(self.network, before, self.example.to(device))
+        outputs = evaluation.outputs(before)
+        return relative_change(outputs, evaluation.outputs(after))
+
+    def params(self, label: str) -> dict[str, Tensor]:
+        """Return the weights of a file as they are measured.
+
+        Parameters
+        ----------
+        label : str
+            Which file.
+
+        Returns
+        -------
+        dict of str to Tensor
+            Folded where batch norms are, in the precision of geometry, on the device.
+        """
+        return self.case.prepared(self.files[label].params, self.precision or "float64")
+
+
+def open_files(request: Request, *, least: int = 1) -> InHand:
+    """Open network, data and files, once it is known that they belong together.
+
+    Parameters
+    ----------
+    request : Request
+        What is to be opened.
+    least : int
+        How many files are needed.
+
+    Returns
+    -------
+    InHand
+        All that a command needs.
+    """
+    paths = labelled_paths(request.files, least=least)
+    data = _data(request)
+    described = None
+    if request.network is None:
+        described = described_beside(next(iter(paths.values())))
+        request = _as_described(request, described)
+    example = _example(request, data)
+    trained = described.network if described else _network(request, data, example)
+    reader = Reader(trained, _narrower(request, data, example), example, request.choice)
+    if data:
+        _check_classes(trained, data)
+    settings = {"batch_norm": request.batch_norm, "device": request.device}
+    case = Case.of("files", data, settings, trained, example[:2])
+    widened = {}
+
+    def read(label: str) -> ReadWeights:
+        weights, as_wide = reader.read(paths[label])
+        if as_wide is not None:
+            widened[label] = as_wide
+        return weights
+
+    files = OnDemand(paths, read, size=_size)
+    notes = {}
+    with progress("read files", len(paths)) as bar:
+        for label in paths:
+            notes[label] = files[label].notes
+            bar.update()
+    first = case.prepared(files[next(iter(paths))].params, request.precision or "float64")
+    spec, certificate = _certified(case, first, example, request.seed)
+    return InHand(
+        name=str(request.network),
+        case=case,
+        spec=spec,
+        certificate=certificate,
+        example=example,
+        files=files,
+        paths=paths,
+        notes=notes,
+        precision=request.precision,
+        widened=widened,
+    )
+
+
+def _as_described(request: Request, described: Described) -> Request:
+    """Return what is to be opened, with what a configuration says of its network."""
+    shape = request.input_shape
+    if shape is None and request.data is None:
+        shape = described.input_shape
+    return replace(
+        request,
+        network=described.name,
+        input_shape=shape,
+        tokens=request.tokens or described.tokens,
+    )
+
+
+def _size(weights: ReadWeights) -> int:
+    """Return the memory that a file takes."""
+    return size(weights.params)
+
+
+def _data(request: Request) -> xr.Dataset:
+    """Return the data, labelled as in a study; an empty data set if none were named."""
+    if request.data is None:
+        return xr.Dataset()
+    recipe = data_recipe(request.data, request.data_options)
+    return data_stage.measure(recipe, root=str(request.data_root))
+
+
+def data_recipe(name: str, options: Mapping[str, object]) -> dict[str, object]:
+    """Return what a study would say of data: the name of a data set, and its options.
+
+    Parameters
+    ----------
+    name : str
+        A data set that studies know; or the path of pictures or arrays.
+    options : mapping of str to object
+        Its further options.
+
+    Returns
+    -------
+    dict of str to object
+        ``name`` and ``options``.
+
+    Raises
+    ------
+    SymgeomError
+        If there is no such data set, and no such file or folder.
+
+    Examples
+    --------
+    >>> data_recipe("digits", {"subset": 100})
+    {'name': 'digits', 'options': {'subset': 100}}
+    """
+    if name in DATASETS:
+        return {"name": name, "options": dict(options)}
+    path = Path(name)
+    if not path.exists():
+        raise SymgeomError(
+            f"Cannot read data from '{name}': it is no file, no folder, and none of the data sets "
+            f"that studies know ({', '.join(DATASETS)}). Correct --data."
+        )
+    kind = "arrays" if name.rstrip("/").endswith(ARRAYS) else "image_folder"
+    return {"name": kind, "options": {**options, "path": str(path.absolute())}}
+
+
+def _example(request: Request, data: xr.Dataset) -> Tensor:
+    """Return inputs on which outputs are compared."""
+    if data:
+        shape = data["train_inputs"].shape[1:]
+        if request.input_shape not in (None, shape):
+            raise SymgeomError(
+                f"Cannot use inputs of shape {request.input_shape}: a sample of the data has shape "
+                f"{shape}. Leave out --input, or give other data (--data-option)."
+            )
+        samples = torch.from_numpy(data["train_inputs"][:COMPARED].values)
+        return samples.double() if samples.is_floating_point() else samples
+    if request.input_shape is None:
+        raise SymgeomError(
+            "Cannot look at a network without knowing its inputs: give the shape of one "
+            "(--input 3,32,32), or data (--data)."
+        )
+    shape = (DRAWN, *request.input_shape)
+    return example_inputs(shape, request.tokens, generator=stream("inputs", request.seed))
+
+
+def _network(request: Request, data: xr.Dataset, example: Tensor) -> nn.Module:
+    """Return the architecture."""
+    called = str(request.network)
+    if ":" in called:
+        module, _, name = called.partition(":")
+        network = network_of(module, name, request.options, seed=request.seed)
+        return in_mode(copied(network), training=False)
+    classes = request.classes or data.attrs.get("classes")
+    if classes is None:
+        raise SymgeomError(
+            f"Cannot build network '{called}' without knowing how many outputs it has: "
+            "give --classes, or data (--data)."
+        )
+    return networks.build(
+        called,
+        input_shape=tuple(example.shape[1:]),
+        classes=classes,
+        options=request.options,
+        generator=stream("architecture", request.seed),
+    )
+
+
+def _narrower(request: Request, data: xr.Dataset, example: Tensor) -> nn.Module | None:
+    """Return the narrower architecture, if there is one."""
+    is_named = request.narrow is not None or bool(request.narrow_options)
+    network = request.narrow or request.network
+    if network is None or not is_named:
+        return None
+    narrower = replace(request, network=network, options=request.narrow_options)
+    return _network(narrower, data, example)
+
+
+def _check_classes(network: nn.Module, data: xr.Dataset) -> None:
+    """Raise unless a network has one output for each class of its data."""
+    inputs = torch.from_numpy(data["train_inputs"][:1].values)
+    targets = torch.from_numpy(data["train_targets"][:1].values)
+    outputs = first_outputs(in_mode(copied(network), training=False), inputs, targets)
+    classes = data.attrs["classes"]
+    if outputs.ndim == 2 and outputs.shape[1] != classes:
+        raise SymgeomError(
+            f"Cannot evaluate the network on data set '{data.attrs['data_set']}' of {classes} "
+            f"classes: it has {outputs.shape[1]} outputs. Give the data that it was trained for, "
+            "or the options of the network (--option) that say how many classes it knows."
+        )
+
+
+def _certified(
+    case: Case, params: Parameters, example: Tensor, seed: int
+) -> tuple[SymmetrySpec, Certificate]:
+    """Discover the symmetries of the network as measured, and prove them at some weights."""
+    on_cpu = {name: tensor.cpu() for name, tensor in params.items()}
+    dtype = precision(on_cpu)
+    module = in_mode(deepcopy(case.measured).to("cpu", dtype), training=False)
+    inputs = example.to(dtype) if example.is_floating_point() else example
+    with progress("find symmetries", 2) as bar:
+        spec = discover(module, inputs[:2])
+        bar.update()
+        generator = stream("certificate", "files", seed)
+        certificate = certify(spec, module, on_cpu, inputs=inputs, generator=generator)
+        bar.update()
+    return spec, certificate.require()
