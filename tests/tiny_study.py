@@ -199,13 +199,8 @@ def token_study(folder: Path, labels: str) -> TinyStudy:
     targets = classes if labels == "position" else classes[:, 0]
     np.savez(folder / "tokens.npz", inputs=tokens, targets=targets)
     recipe = {
-        "name": "arrays",
-        "options": {
-            "path": "tokens.npz",
-            "test_fraction": 0.25,
-            "tokens": True,
-            "labels": labels,
-        },
+        "name": "tokens",
+        "options": {"path": "tokens.npz", "test_fraction": 0.25, "labels": labels},
     }
     options = REAL | {"training": to_a_rule(REAL["training"]) | {"epochs": 6, "batch_size": 15}}
     widths = {"width": 4, "depth": 1, "heads": 2, "hidden": 3}

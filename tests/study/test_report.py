@@ -242,7 +242,7 @@ def test_alignments_stand_below_the_minima_and_those_that_did_not_converge_are_n
         in text
     )
     assert f"are in no figure and no claim, between {names[1]}." in text
-    assert text.count("this kind of network does not allow it: torus trace.</p>") == 2
+    assert text.count("this kind of network or of data does not allow it: torus trace.</p>") == 2
 
 
 def test_data_are_described_without_reading_images(study, tmp_path):

@@ -237,16 +237,16 @@ FORESEEN = {
     "tokens that the data are not": (
         "cases: {mlp: null, t: {data: {name: arrays, options: {path: a.npz}}, "
         "network: {name: transformer, options: {tokens: 9}}}}",
-        "key 'cases.t.network.options.tokens' is 9, but the data of case 't' are no tokens. Say",
+        "key 'cases.t.network.options.tokens' is 9, but the data of case 't' are no tokens. Choose",
     ),
     "tokens that are zeroed": (
-        "cases: {mlp: null, t: {data: {name: arrays, options: {path: a.npz, tokens: true}}, "
+        "cases: {mlp: null, t: {data: {name: tokens, options: {path: a.npz}}, "
         "network: {name: transformer, options: {tokens: 9}}}}\n"
         "arms: {adversarial: {pretraining_zeroed: 0.1}}",
         "key 'arms.adversarial.pretraining_zeroed' is 0.1, but the inputs of case 't' are tokens",
     ),
     "tokens in a bias": (
-        "cases: {mlp: null, t: {data: {name: arrays, options: {path: a.npz, tokens: true}}, "
+        "cases: {mlp: null, t: {data: {name: tokens, options: {path: a.npz}}, "
         "network: {name: transformer, options: {tokens: 9}}}}\n"
         "symmetry: {constant_inputs: absorb}",
         "key 'symmetry.constant_inputs' is 'absorb', but the inputs of case 't' are tokens",

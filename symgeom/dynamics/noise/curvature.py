@@ -44,11 +44,12 @@ def curvature_force(spec: SymmetrySpec, problem: Problem, params: Parameters) ->
     Examples
     --------
     >>> from torch import nn
-    >>> problem = Problem(nn.Linear(1, 2), torch.tensor([[2.0]]), torch.tensor([0]))
+    >>> inputs = torch.tensor([[2.0]]).double()
+    >>> problem = Problem(nn.Linear(1, 2).double(), inputs, torch.tensor([0]))
     >>> params = {"weight": torch.zeros(2, 1).double(), "bias": torch.zeros(2).double()}
     >>> force = curvature_force(SymmetrySpec(()), problem, params)
     >>> force.entries["weight"].flatten()  # x**2 * p * (1 - p)
-    tensor([1., 1.], dtype=torch.float64)
+    tensor([1.0000, 1.0000], dtype=torch.float64)
     """
     samples = len(problem.targets)
     nothing = {name: torch.zeros_like(tensor) for name, tensor in params.items()}

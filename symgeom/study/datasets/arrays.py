@@ -6,14 +6,13 @@ unpickled.
 
 Numbers of 8 or 16 bits without sign (uint8, uint16) are levels: they are divided by the largest,
 255 or 65535. Floating point numbers are used as they are, and so are other whole numbers in
-vectors. Images of other whole numbers are refused, because nobody says which number is white.
-
-Tokens (``tokens=True``) are whole numbers that stand for something: letters, words. They stay whole
-numbers, for networks that look them up in a table.
+vectors. Images of other whole numbers are refused, because nobody says which number is white. Whole
+numbers that stand for something are another data set (:mod:`~symgeom.study.datasets.tokens`).
 """
 
 import zipfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -24,7 +23,6 @@ from torch import Tensor
 from symgeom.ground.checks import SymgeomError, check_choice
 from symgeom.ground.randomness import stream
 from symgeom.ground.sealed import DAMAGES
-from symgeom.landscape.problem.tasks.classes import IGNORED
 from symgeom.store import read_arrays
 from symgeom.study.datasets.checking import check_flag
 from symgeom.study.datasets.choice import Choice
@@ -36,7 +34,6 @@ NAME = "arrays"
 SPLIT = ("train_inputs", "train_targets", "test_inputs", "test_targets")
 WHOLE = ("inputs", "targets")
 CHANNELS = ("first", "last", "none")
-LABELS = ("sample", "position")
 
 COLOURS = 4
 """Channels that a picture has at most: red, green, blue and transparency."""
@@ -53,8 +50,6 @@ def read(
     channels: str | None = None,
     test_fraction: float | None = None,
     fill_missing: bool = False,
-    tokens: bool = False,
-    labels: str = "sample",
 ) -> Data:
     """Read inputs and labels from one file.
 
@@ -74,61 +69,149 @@ def read(
     fill_missing : bool
         Whether chunks that a zarr array does not have are its fill value, which zarr does not
         write; refused by default, because they may be lost.
-    tokens : bool
-        Whether inputs are whole numbers from 0 on that stand for something.
-    labels : {"sample", "position"}
-        Whether a sample has one label, or one for each of its positions, of which those with label
-        -100 do not count.
 
     Returns
     -------
     Data
-        Inputs of int64 if they are tokens, of float32 if a sample has two axes or more, else of
-        float64.
+        Inputs of float32 if a sample has two axes or more, else float64.
 
     Raises
     ------
     SymgeomError
         If an array is not there or cannot be read, lengths do not fit, inputs are no numbers of a
-        clear scale, or no tokens, or labels are not whole numbers from 0 on.
+        clear scale, or labels are not whole numbers from 0 on.
     """
-    check_flag(NAME, "fill_missing", fill_missing)
-    check_flag(NAME, "tokens", tokens)
-    check_choice(labels, LABELS, "labels")
     if channels is not None:
         check_choice(channels, CHANNELS, "channels")
-    if tokens and channels is not None:
-        raise SymgeomError(
-            f"Cannot take channels = '{channels}' of tokens: only images have channels. Leave one "
-            "of the two options out."
-        )
-    called = _names({} if names is None else names)
-    contents = _read_file(path, fill_missing)
-    is_split = any(called[name] in contents for name in SPLIT)
-    arrays = _take(SPLIT if is_split else WHOLE, contents, called, path)
-    if is_split and test_fraction is not None:
-        raise SymgeomError(
-            f"Cannot split '{path}' with test_fraction = {test_fraction}: it is split already. "
-            "Leave the option out."
-        )
-    if not is_split and test_fraction is None:
-        raise SymgeomError(
-            f"Cannot split '{path}': it has '{called['inputs']}' and no "
-            f"'{called['train_inputs']}'. Give the option 'test_fraction'."
-        )
+    source = Source(NAME, path, names, test_fraction, fill_missing)
+    arrays, called = source.arrays()
     tensors = {}
     for name, array in arrays.items():  # labels first, which are checked in no time
         if name.endswith("targets"):
-            tensors[name] = _targets(array, called[name], path, labels)
+            tensors[name] = labels_of(array, called[name], path)
     for name, array in arrays.items():
-        if name.endswith("inputs") and tokens:
-            tensors[name] = _tokens(array, called[name], path)
-        elif name.endswith("inputs"):
+        if name.endswith("inputs"):
             tensors[name] = _inputs(array, called[name], path, channels)
-    if test_fraction is not None:
-        tensors = _split(tensors, test_fraction, path, choice)
-    divisor = 1 if tokens else _divisor(arrays, called, path)
-    return _data(tensors, path, choice, divisor)
+    return source.data(tensors, choice, _divisor(arrays, called, path))
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A file of arrays.
+
+    Attributes
+    ----------
+    name : str
+        What the config calls the data set.
+    path : Path
+        The file.
+    names : mapping of str to str or None
+        What the file calls the arrays.
+    test_fraction : float or None
+        Share of each class that is kept for testing.
+    fill_missing : bool
+        Whether chunks that a zarr array does not have are its fill value.
+    """
+
+    name: str
+    path: Path
+    names: Mapping[str, str] | None
+    test_fraction: float | None
+    fill_missing: bool
+
+    def arrays(self) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+        """Read the arrays.
+
+        Returns
+        -------
+        arrays : dict of str to np.ndarray
+            By our names.
+        called : dict of str to str
+            What the file calls each.
+
+        Raises
+        ------
+        SymgeomError
+            If one is not there or cannot be read, or the file is split and is to be split.
+        """
+        check_flag(self.name, "fill_missing", self.fill_missing)
+        called = _names({} if self.names is None else self.names)
+        contents = _read_file(self.path, self.fill_missing)
+        is_split = any(called[name] in contents for name in SPLIT)
+        arrays = _take(SPLIT if is_split else WHOLE, contents, called, self.path)
+        if is_split and self.test_fraction is not None:
+            raise SymgeomError(
+                f"Cannot split '{self.path}' with test_fraction = {self.test_fraction}: it is "
+                "split already. Leave the option out."
+            )
+        if not is_split and self.test_fraction is None:
+            raise SymgeomError(
+                f"Cannot split '{self.path}': it has '{called['inputs']}' and no "
+                f"'{called['train_inputs']}'. Give the option 'test_fraction'."
+            )
+        return arrays, called
+
+    def data(self, tensors: Mapping[str, Tensor], choice: Choice, divisor: int) -> Data:
+        """Split samples, and return those that are used.
+
+        Parameters
+        ----------
+        tensors : mapping of str to Tensor
+            Inputs and targets, by our names.
+        choice : Choice
+            Which samples, and their scale.
+        divisor : int
+            What inputs are divided by.
+
+        Returns
+        -------
+        Data
+            The samples.
+        """
+        if self.test_fraction is not None:
+            tensors = self._split(tensors, self.test_fraction, choice)
+        return self._used(tensors, choice, divisor)
+
+    def _split(
+        self, tensors: Mapping[str, Tensor], test_fraction: float, choice: Choice
+    ) -> dict[str, Tensor]:
+        """Split inputs and targets in those of training and those of testing."""
+        _check_lengths(tensors, "", self.path)
+        inputs = tensors["inputs"]
+        targets = tensors["targets"]
+        _count_classes(targets, self.path)
+        generator = stream("split", self.name, choice.split)
+        train, test = stratified_split(targets, test_fraction, generator=generator)
+        return {
+            "train_inputs": inputs[train],
+            "train_targets": targets[train],
+            "test_inputs": inputs[test],
+            "test_targets": targets[test],
+        }
+
+    def _used(self, tensors: Mapping[str, Tensor], choice: Choice, divisor: int) -> Data:
+        """Return the samples that are used, or raise if the arrays do not belong together."""
+        _check_lengths(tensors, "train_", self.path)
+        _check_lengths(tensors, "test_", self.path)
+        train_targets = tensors["train_targets"]
+        test_targets = tensors["test_targets"]
+        if train_targets.shape[1:] != test_targets.shape[1:]:
+            raise SymgeomError(
+                f"Cannot use the labels of '{self.path}' together: those of a training sample "
+                f"have shape {tuple(train_targets.shape[1:])}, of a test sample "
+                f"{tuple(test_targets.shape[1:])}. Give both the same."
+            )
+        classes = _count_classes(torch.cat([train_targets, test_targets]), self.path)
+        train, test = choice.indices(self.name, train_targets, test_targets, classes=classes)
+        return Data(
+            _scaled(tensors["train_inputs"][train], divisor),
+            train_targets[train],
+            _scaled(tensors["test_inputs"][test], divisor),
+            test_targets[test],
+            classes,
+            self.name,
+            divisor=divisor,
+        )
 
 
 def _names(names: Mapping[str, str]) -> dict[str, str]:
@@ -182,19 +265,6 @@ def _take(
             )
         arrays[name] = contents[called[name]]
     return arrays
-
-
-def _tokens(array: np.ndarray, name: str, file: Path) -> Tensor:
-    """Return an array of tokens as a tensor of int64."""
-    whole = array.dtype.kind in "iu"
-    if array.ndim < 2 or not whole or not array.size or array.min() < 0:
-        least = f" and smallest value {array.min()}" if whole and array.size else ""
-        raise SymgeomError(
-            f"Cannot use the array '{name}' of '{file}' as tokens: it has shape {array.shape}, "
-            f"type {array.dtype}{least}. Give whole numbers from 0 on of shape (sample, position), "
-            "or leave the option 'tokens' out."
-        )
-    return torch.from_numpy(array.astype(np.int64))
 
 
 def _inputs(array: np.ndarray, name: str, file: Path, channels: str | None) -> Tensor:
@@ -261,70 +331,37 @@ def _types(divisors: Mapping[tuple[str, str], int]) -> str:
     return ", ".join(parts)
 
 
-def _targets(array: np.ndarray, name: str, file: Path, labels: str) -> Tensor:
-    """Return an array of labels as a tensor of int64."""
+def labels_of(array: np.ndarray, name: str, file: Path) -> Tensor:
+    """Return an array of labels as a tensor.
+
+    Parameters
+    ----------
+    array : np.ndarray, shape (sample,)
+        The array.
+    name : str
+        What the file calls it, for the message.
+    file : Path
+        The file.
+
+    Returns
+    -------
+    Tensor of int64, shape (sample,)
+        Classes.
+
+    Raises
+    ------
+    SymgeomError
+        If it is not one whole number from 0 on per sample.
+    """
     whole = array.dtype.kind in "iu"
-    of_samples = labels == "sample"
-    usual = array.ndim == 1 if of_samples else array.ndim > 1
-    counts = array if of_samples or not whole else array[array != IGNORED]
-    if not usual or not whole or not counts.size or counts.min() < 0:
-        least = f" and smallest value {counts.min()}" if whole and counts.size else ""
+    if array.ndim != 1 or not whole or not len(array) or array.min() < 0:
+        least = f" and smallest value {array.min()}" if whole and array.size else ""
         raise SymgeomError(
             f"Cannot use the array '{name}' of '{file}' as labels: it has shape {array.shape}, "
-            f"type {array.dtype}{least}. Give one whole number from 0 on per {labels} "
-            f"({_advice(of_samples)})."
+            f"type {array.dtype}{least}. Give one whole number from 0 on per sample (astype(int), "
+            "and the largest place of a one-hot code)."
         )
     return torch.from_numpy(array.astype(np.int64))
-
-
-def _advice(of_samples: bool) -> str:
-    """Say what to do about an array that is no labels."""
-    if of_samples:
-        return "astype(int), and the largest place of a one-hot code"
-    return f"{IGNORED} where a position does not count; or leave the option 'labels' out"
-
-
-def _split(
-    tensors: Mapping[str, Tensor], test_fraction: float, file: Path, choice: Choice
-) -> dict[str, Tensor]:
-    """Split inputs and targets in those of training and those of testing."""
-    _check_lengths(tensors, "", file)
-    inputs = tensors["inputs"]
-    targets = tensors["targets"]
-    _count_classes(targets, file)
-    generator = stream("split", NAME, choice.split)
-    train, test = stratified_split(targets, test_fraction, generator=generator)
-    return {
-        "train_inputs": inputs[train],
-        "train_targets": targets[train],
-        "test_inputs": inputs[test],
-        "test_targets": targets[test],
-    }
-
-
-def _data(tensors: Mapping[str, Tensor], file: Path, choice: Choice, divisor: int) -> Data:
-    """Return the samples that are used, or raise if the arrays do not belong together."""
-    _check_lengths(tensors, "train_", file)
-    _check_lengths(tensors, "test_", file)
-    train_targets = tensors["train_targets"]
-    test_targets = tensors["test_targets"]
-    if train_targets.shape[1:] != test_targets.shape[1:]:
-        raise SymgeomError(
-            f"Cannot use the labels of '{file}' together: those of a training sample have shape "
-            f"{tuple(train_targets.shape[1:])}, of a test sample {tuple(test_targets.shape[1:])}. "
-            "Give both the same."
-        )
-    classes = _count_classes(torch.cat([train_targets, test_targets]), file)
-    train, test = choice.indices(NAME, train_targets, test_targets, classes=classes)
-    return Data(
-        _scaled(tensors["train_inputs"][train], divisor),
-        train_targets[train],
-        _scaled(tensors["test_inputs"][test], divisor),
-        test_targets[test],
-        classes,
-        NAME,
-        divisor=divisor,
-    )
 
 
 def _check_lengths(tensors: Mapping[str, Tensor], part: str, file: Path) -> None:

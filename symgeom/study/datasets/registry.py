@@ -27,6 +27,7 @@ DATASETS = (
     "cifar100",
     "image_folder",
     "arrays",
+    "tokens",
     "teacher",
 )
 """The names of the data sets, each of which is a module that is imported when it is asked for."""

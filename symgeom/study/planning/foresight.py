@@ -246,10 +246,10 @@ def _tokens_that_are_no_numbers(config: Mapping) -> Iterator[Fault]:
     for case, parts in config["cases"].items():
         tokens = _has_tokens(parts["data"])
         of_network = parts["network"].get("options", {}).get("tokens", 0)
-        if of_network and not tokens and parts["data"]["name"] == "arrays":
+        if of_network and not tokens:
             fault = (
-                f"is {of_network}, but the data of case '{case}' are no tokens. Say tokens: true "
-                f"among the options of the data, if they are {advice}."
+                f"is {of_network}, but the data of case '{case}' are no tokens. Choose the data "
+                f"set 'tokens', if they are {advice}."
             )
             yield ["cases", case, "network", "options", "tokens"], fault
         if not tokens:
@@ -270,9 +270,8 @@ def _tokens_that_are_no_numbers(config: Mapping) -> Iterator[Fault]:
 
 
 def _has_tokens(data: Mapping) -> bool:
-    """Return whether a data set is said to consist of tokens."""
-    tokens: bool = data.get("options", {}).get("tokens", False)
-    return tokens
+    """Return whether a data set consists of tokens."""
+    return bool(data["name"] == "tokens")
 
 
 def _is_flat(data: Mapping) -> bool:

@@ -78,7 +78,6 @@ def measure(
     for name, dims in bench.dims.items():
         table.begin(name, tuple(len(bench.labels[dim]) for dim in dims))
     measurable = not case.binary and bench.scored.task == "classes"
-    makers.left_out.extend(bench.left_out)
     measured_kinds = kinds if with_ensembles else (SINGLE,)
     with progress("measure ensembles", len(seeds) * len(measured_kinds)) as bar:
         for row, seed in enumerate(in_order):
@@ -105,7 +104,9 @@ def measure(
         in_order,
         variables,
         coordinates=bench.coordinates(kinds),
-        attrs=as_attributes(options) | claimed(options) | {"left_out": makers.left_out},
+        attrs=as_attributes(options)
+        | claimed(options)
+        | {"left_out": [*bench.left_out, *makers.left_out]},
     )
 
 
