@@ -21,6 +21,7 @@ from symgeom.landscape.flatness.diagonal import gauss_newton_diagonal, is_linear
 from symgeom.landscape.flatness.hessian import hessian_eigenvalues
 from symgeom.landscape.problem import Problem
 from symgeom.learning.networks import build
+from symgeom.symmetry.bilinear import charged_groups
 from symgeom.symmetry.discovery import discover
 from symgeom.symmetry.group import GroupElement, act, compose, identity, inverse, random_element
 
@@ -147,17 +148,18 @@ def test_the_flattest_point_is_that_of_the_whole_hessian():
 
 
 def test_noise_and_curvature_are_carried_along_the_orbit(case):
-    spec, problem, params = case
+    whole, problem, params = case
+    spec = charged_groups(whole.exact(), "positive")  # matrices mix what is carried
     element = move_to_point(spec, problem, params, "noise")[1]
     moved = act(spec, element, params)
     for measured in (gradient_variance, gauss_newton_diagonal):
         here = measured(problem, params)
-        factors = weight_factors(spec.exact(), element, here)
+        factors = weight_factors(spec, element, here)
         carried = {name: tensor / factors[name] ** 2 for name, tensor in here.items()}
         torch.testing.assert_close(carried, measured(problem, moved), rtol=1e-9, atol=1e-14)
     ones = {name: torch.ones_like(tensor) for name, tensor in params.items()}
     assert_equal = torch.testing.assert_close
-    assert_equal(act(spec, element, ones), weight_factors(spec.exact(), element, ones))
+    assert_equal(act(spec, element, ones), weight_factors(spec, element, ones))
 
 
 def test_attention_alone_is_not_linear_in_its_weights(case):
