@@ -146,6 +146,19 @@ def test_joined_channels_within_pixels_have_a_leg_for_every_pixel():
     assert [leg.start for leg in second.legs if leg.tensor == "c.weight"] == [3, 8, 13]
 
 
+def test_joined_channels_within_pixels_with_a_margin():
+    network = Block(
+        lambda self, x: self.c(
+            F.pad(torch.cat([self.a(x), self.b(x)], 1), (1, 0, 0, 1)).movedim(1, 3).flatten(1)
+        ),
+        a=nn.Conv2d(1, 3, 2),
+        b=nn.Conv2d(1, 2, 2),
+        c=nn.Linear(45, 2),
+    )
+    groups = proved(network, 1, 3, 3).groups
+    assert [(group.size, group.scale) for group in groups] == [(3, "linear"), (2, "linear")]
+
+
 def test_joined_channels_that_are_flattened_and_unflattened_again():
     network = Block(
         lambda self, x: self.c(

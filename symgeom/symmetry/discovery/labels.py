@@ -88,9 +88,14 @@ class Labels:
     def _within(self, outer: Segment, label: Label) -> Label:
         """Return a sum within a product as one that can be written out, or pin the sum."""
         copies = entries(outer)
-        if copies == 1 or (all_pinned(outer) and copies * len(label) <= LONGEST):
+        is_short = copies * len(label) <= LONGEST
+        if copies == 1 or (is_short and all_pinned(outer)):
             return label
         self._decide()
+        free = [family for family in outer if not family.pinned]
+        if is_short and all(family.size == 1 for family in free):  # a margin of zeros
+            self.pin(free)
+            return label
         families = joined(label)
         self.pin(families)
         return ((pinned_family(entries_of_label(label), families),),)
