@@ -28,6 +28,7 @@ Not reported, though they are symmetries
   that are read in another order than they are made (channel shuffles);
 - exchanges and scales of units that are repeated, padded, or flattened beside units of another
   layer;
+- every other unit of a layer (``[::2]``), and what is cut from units with a stride;
 - mirror images, and other exchanges of the entries of kernels;
 - scales of parts that share one number: a scalar gain, a weight that is used twice;
 - matrices within heads whose queries, keys and values are cut from one tensor by an axis of their
