@@ -9,8 +9,6 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 CORES ?= all
-# One more than there are cores: tests of the workflow often wait.
-WORKERS ?= $(shell $(PYTHON) -c "import os; print((os.cpu_count() or 1) + 1)")
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser)
 export OMP_NUM_THREADS := 1
 
@@ -30,7 +28,7 @@ study: env
 	@PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores $(CORES)
 
 test: env
-	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(if $(CHROMIUM),,-m "not slurm and not browser")
+	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(if $(CHROMIUM),,-m "not slurm and not browser")
 	@$(if $(CHROMIUM),,echo "Not run: the tests of the report in a browser, because no Chromium was found (apt-get install chromium).")
 
 test-quick: env

@@ -51,10 +51,12 @@ Each of its jobs is an interpreter of its own there. Elsewhere they may be forks
 
 
 def copy_repository(folder: Path, *, config: str = "config/config.yaml") -> Path:
-    """Copy the repository's files, without results, with another study as the default one."""
+    """Copy the repository's files, without any results, with another study as the default one."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for name in listed.splitlines():
+        if name.startswith("results/reference/"):
+            continue
         copy_file(name, folder)
         if name.startswith("symgeom/") and name.endswith(".py"):
             copy_file(cache_from_source(name), folder)  # spares every copy the compilation

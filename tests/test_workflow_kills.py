@@ -47,7 +47,7 @@ valleys: null
 neighbours: null
 """
 FIGURES = ("training", "barriers", "claims")
-KILLS = {"worker": 4, "writer": 4, "snakemake": 3, "group": 3, "beginning": 2}
+KILLS = {"worker": 3, "writer": 3, "snakemake": 2, "group": 2, "beginning": 1}
 """How often what is killed: any job; one in the middle of a store; snakemake, whose jobs live on;
 all of it; snakemake as it begins."""
 

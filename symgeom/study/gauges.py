@@ -11,7 +11,6 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
-import torch
 from torch import Tensor
 
 from symgeom.ground.on_demand import OnDemand
@@ -211,31 +210,6 @@ def scaled(
         if scale is not None:
             factors[group.name] = factors[group.name] * scale
     return act(spec, GroupElement(neutral.permutations, factors), network)
-
-
-def removed(spec: SymmetrySpec, element: GroupElement) -> dict[str, Tensor]:
-    """Return what the canonical form has removed from a network, beside scales of its units.
-
-    Parameters
-    ----------
-    spec : SymmetrySpec
-        The architecture.
-    element : GroupElement
-        What made the network canonical.
-
-    Returns
-    -------
-    dict of str to Tensor
-        As the attribute ``records`` of :class:`Gauges`: ``head_length`` (1 without a head), and
-        ``sign_<group>`` of groups with signs.
-    """
-    records = {"head_length": torch.ones((), dtype=torch.float64)}
-    for group in spec.groups:
-        if group.exact_for == "error":
-            records["head_length"] = 1 / element.scales[group.name].flatten()[0]
-        if group.scale == "sign":
-            records[f"sign_{group.name}"] = element.scales[group.name].sign()
-    return records
 
 
 def geodesic_between(torus: Torus, ends: Ends) -> GeodesicPath | None:

@@ -85,7 +85,9 @@ def test_patches_are_those_of_unfold():
     assert torch.equal(Patches(2)(images), expected)
 
 
-@pytest.mark.parametrize(("case", "norm"), zip(SHAPES, [True, False, True, False], strict=True))
+@pytest.mark.parametrize(
+    ("case", "norm"), list(zip(SHAPES, [True, False, True, False], strict=True))
+)
 def test_symmetries_are_discovered_and_certified(case: str, norm: bool):
     shape, options = SHAPES[case]
     network = randomised(built(shape, norm=norm, **options))

@@ -17,13 +17,14 @@ from symgeom.ground.types import Parameters, size
 from symgeom.quotient.alignment import Alignment
 from symgeom.quotient.gauge import Canonical, canonicalise
 from symgeom.quotient.torus import Torus
-from symgeom.study.gauges import Gauges, removed
+from symgeom.study.gauges import Gauges
 from symgeom.study.in_hand.opening import InHand
 from symgeom.study.in_hand.settings import ALIGNMENT, BIAS_IN_NORM, CURVATURE, FLATNESS, PATHS
 from symgeom.study.matching import match
 from symgeom.study.pairs import Key, Pair
 from symgeom.study.progress import progress
 from symgeom.study.stages import curvature, distances, flatness, paths
+from symgeom.study.stages.canonical import removed
 from symgeom.study.stored_networks import Minima
 
 ARM = "files"

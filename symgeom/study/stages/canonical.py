@@ -15,7 +15,6 @@ from symgeom.landscape.problem import Problem
 from symgeom.quotient.gauge import Canonical, absorb_constant_inputs, canonicalise
 from symgeom.store import parameters_to_variables
 from symgeom.study.cases import Case
-from symgeom.study.gauges import removed
 from symgeom.study.labels import (
     MINIMUM,
     Labelled,
@@ -26,6 +25,7 @@ from symgeom.study.labels import (
 )
 from symgeom.study.stored_networks import Minima
 from symgeom.symmetry.certificate import certify
+from symgeom.symmetry.group import GroupElement
 from symgeom.symmetry.spec import SymmetrySpec
 
 CERTIFIED = 256
@@ -84,6 +84,31 @@ def measure(case: Case, spec: SymmetrySpec, minima: Minima, *, options: Mapping)
         coordinates=names("group", table.groups, "unit group"),
         attrs=as_attributes(options),
     )
+
+
+def removed(spec: SymmetrySpec, element: GroupElement) -> dict[str, Tensor]:
+    """Return what the canonical form has removed from a network, beside scales of its units.
+
+    Parameters
+    ----------
+    spec : SymmetrySpec
+        The architecture.
+    element : GroupElement
+        What made the network canonical.
+
+    Returns
+    -------
+    dict of str to Tensor
+        As the attribute ``records`` of :class:`~symgeom.study.gauges.Gauges`: ``head_length`` (1 without a head), and
+        ``sign_<group>`` of groups with signs.
+    """
+    records = {"head_length": torch.ones((), dtype=torch.float64)}
+    for group in spec.groups:
+        if group.exact_for == "error":
+            records["head_length"] = 1 / element.scales[group.name].flatten()[0]
+        if group.scale == "sign":
+            records[f"sign_{group.name}"] = element.scales[group.name].sign()
+    return records
 
 
 class _Table:

@@ -38,8 +38,8 @@ from symgeom.study.cases import Case
 from symgeom.study.labels import MINIMUM, Labelled, as_attributes, labelled, minima_dataset, names
 from symgeom.study.named_arrays import NamedArrays
 from symgeom.study.progress import progress
-from symgeom.study.stages.symmetry import with_matrices
 from symgeom.study.stored_networks import Minima
+from symgeom.study.symmetries import with_matrices
 from symgeom.symmetry.bilinear import charged_groups
 from symgeom.symmetry.group import GroupElement, act, identity
 from symgeom.symmetry.spec import SymmetrySpec

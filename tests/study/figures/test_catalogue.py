@@ -28,6 +28,7 @@ HELPERS = {
     "__init__",
     "axes",
     "catalogue",
+    "comparison_drawing",
     "drawing",
     "keys",
     "layers_of_descents",
@@ -41,7 +42,7 @@ HELPERS = {
     "wiring_paper",
     "wiring_spans",
 }
-"""Modules that are no figure of a study; the symmetry graph is drawn by the command line."""
+"""Modules that are no figure of a study; commands draw graphs of symmetries, and comparisons."""
 
 
 def configuration(*files: str, **changes: object) -> dict:

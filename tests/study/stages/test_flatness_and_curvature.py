@@ -202,11 +202,13 @@ def test_how_it_was_measured_is_stored(flat, curved):
         "noise": "multiplicative",
         "precision": "float64",
         "samples": None,
+        "left_out": [],
+        "task": "classes",
     }
     assert flat["amplitude"].values.tolist() == FLATNESS_OPTIONS["amplitudes"]
     assert flat["quantile"].values.tolist() == [0.0, 0.01, 0.1, 0.5]
     options = {name: str(value) for name, value in CURVATURE_OPTIONS.items()}
-    assert curved.attrs == options | {"left_out": []}
+    assert curved.attrs == options | {"left_out": [], "task": "classes"}
 
 
 def test_what_is_not_asked_for_is_neither_measured_nor_missed(mlp):
