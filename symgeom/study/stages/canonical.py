@@ -99,8 +99,8 @@ def removed(spec: SymmetrySpec, element: GroupElement) -> dict[str, Tensor]:
     Returns
     -------
     dict of str to Tensor
-        As the attribute ``records`` of :class:`~symgeom.study.gauges.Gauges`: ``head_length`` (1 without a head), and
-        ``sign_<group>`` of groups with signs.
+        As the attribute ``records`` of :class:`~symgeom.study.gauges.Gauges`: ``head_length`` (1
+        without a head), and ``sign_<group>`` of groups with signs.
     """
     records = {"head_length": torch.ones((), dtype=torch.float64)}
     for group in spec.groups:
