@@ -121,7 +121,7 @@ def test_what_binary_networks_do_not_have_is_empty_and_said(binary):
     assert tree["curvature"].attrs["left_out"] == ["sharpness", "adaptive_sharpness", *SECOND_ORDER]
     assert tree["paths"].attrs["left_out"] == ["repaired both"]
     assert (
-        "data does not allow it: adaptive sharpness, eigenvalue, layer trace"
+        "data does not allow it: adaptive sharpness, additive energy, eigenvalue, escape angle"
         in (binary / "results/binary/report.html").read_text()
     )
     assert np.isnan(tree["equilibria"]["displacement"]).all()
