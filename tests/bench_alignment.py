@@ -250,10 +250,8 @@ def uncopied(factory: Callable[[], nn.Module], seed: int) -> dict[str, Tensor]:
 def measure_large(name: str) -> dict[str, float]:
     """Align two fresh networks in float32, and certify the spec."""
     factory = GPT2 if name == "GPT-2" else getattr(torchvision_models(), name)
-    with torch.device("meta"):
-        module = factory()
     inputs = example(name)
-    spec = discover(module, inputs)
+    spec = discover(factory().to("meta"), inputs)
     first, second = (uncopied(factory, seed) for seed in range(2))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     busy = time.process_time()
