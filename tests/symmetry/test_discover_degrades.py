@@ -560,6 +560,48 @@ def test_a_weight_that_is_never_read_is_said_to_be():
     ]
 
 
+def test_a_buffer_that_a_forward_pass_replaces_is_a_constant():
+    class Placed(nn.Module):
+        """Adds a layer of places, which are computed when the number of samples is known."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.read = nn.Linear(3, 5)
+            self.place = nn.Linear(2, 5)
+            self.head = nn.Linear(5, 2)
+            self.register_buffer("places", torch.zeros(1, 2), persistent=False)
+
+        def forward(self, inputs: Tensor) -> Tensor:
+            if self.places.shape[0] != inputs.shape[1]:
+                steps = torch.arange(2 * inputs.shape[1], dtype=inputs.dtype)
+                self.places = steps.reshape(-1, 2)
+            return self.head(torch.relu(self.read(inputs) + self.place(self.places)))
+
+    spec = discover(Placed(), torch.randn(2, 4, 3))
+    assert [group.size for group in spec.groups if group.permute] == [5]
+
+
+def test_a_part_in_an_autocast_region_of_its_own_fixes_what_it_touches():
+    class Guarded(nn.Module):
+        """Computes a part where autocast is switched off."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.first = nn.Linear(3, 5)
+            self.inner = nn.Linear(5, 5)
+            self.last = nn.Linear(5, 6)
+            self.head = nn.Linear(6, 2)
+
+        def forward(self, inputs: Tensor) -> Tensor:
+            hidden = torch.relu(self.first(inputs))
+            with torch.autocast(inputs.device.type, enabled=False):
+                inner = self.inner(hidden)
+            return self.head(torch.relu(self.last(inner)))
+
+    spec = proved(randomised(Guarded()), vectors())
+    assert 6 in [group.size for group in spec.groups if group.permute]
+
+
 def test_every_axis_of_an_output_is_fixed_for_its_own_reason():
     class Pooled(nn.Module):
         """The steps of a sequence, and a head that reads the first."""

@@ -97,7 +97,7 @@ def tensor_names(program: ExportedProgram, module: nn.Module) -> dict[Node, str]
     Returns
     -------
     dict of Node to str
-        Inputs and constants are left out.
+        Inputs and constants are left out, and so are buffers that a forward pass replaces.
     """
     tensors = [
         *module.named_parameters(remove_duplicate=False),
@@ -105,13 +105,16 @@ def tensor_names(program: ExportedProgram, module: nn.Module) -> dict[Node, str]
     ]
     first_names = {id(tensor): name for name, tensor in reversed(tensors)}
     names = {name: first_names[id(tensor)] for name, tensor in tensors}
+    shapes = {name: tensor.shape for name, tensor in tensors}
     inputs = {spec.arg.name: spec for spec in program.graph_signature.input_specs}
     placeholders: dict[Node, str] = {}
     for node in program.graph_module.graph.nodes:
         if node.op != "placeholder":
             continue
         spec = inputs[node.name]
-        if spec.kind in (InputKind.PARAMETER, InputKind.BUFFER) and spec.target is not None:
+        if spec.kind not in (InputKind.PARAMETER, InputKind.BUFFER) or spec.target is None:
+            continue
+        if node.meta["val"].shape == shapes[spec.target]:  # else the forward pass makes it anew
             placeholders[node] = names[spec.target]
     return placeholders
 

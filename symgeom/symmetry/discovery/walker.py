@@ -102,7 +102,7 @@ class Walker:
         """Pin all axes of some tensors."""
         axes: list[Axis] = []
         for node in nodes:
-            axes += self.axes[node]
+            axes += self.axes.get(node, ())  # the graph of a part of the network has none
             for part in self.parts.get(node, ()):
                 axes += part
         return Pin(tuple(axes))
