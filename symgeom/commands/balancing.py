@@ -54,7 +54,8 @@ def balance_weights(
     weights = hand.files[label]
     before = cast(hand.params(label), torch.float64)
     moved, scales = _moved(hand, before, point, samples)
-    change = hand.output_change(before, moved)
+    outputs = hand.outputs(before)
+    change = hand.output_change(outputs, moved)
     if not change <= hand.certificate.tolerance:
         raise SymgeomError(
             f"Cannot balance '{hand.paths[label]}': the outputs of the rescaled network differ by "
@@ -76,7 +77,7 @@ def balance_weights(
         },
         "output_change": {
             "exact": change,
-            "written": hand.output_change(before, cast(written, torch.float64)),
+            "written": hand.output_change(outputs, cast(written, torch.float64)),
         },
     }
 

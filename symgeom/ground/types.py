@@ -114,6 +114,28 @@ def precision(params: Parameters) -> torch.dtype:
     return next(real)
 
 
+def outline(params: Parameters) -> dict[str, Tensor]:
+    """Return the shapes and types of a network, as tensors without entries.
+
+    Parameters
+    ----------
+    params : Parameters
+        One network.
+
+    Returns
+    -------
+    dict of str to Tensor
+        On the device "meta".
+
+    Examples
+    --------
+    >>> import torch
+    >>> outline({"w": torch.ones(3)})
+    {'w': tensor(..., device='meta', size=(3,))}
+    """
+    return {name: tensor.detach().to("meta") for name, tensor in params.items()}
+
+
 def size(params: Parameters) -> int:
     """Return how much memory a network takes.
 

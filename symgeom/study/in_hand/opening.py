@@ -5,8 +5,7 @@ other classes, end the command at once. A command is a small study in memory: th
 data are a :class:`~symgeom.study.cases.Case`, so that the stages of studies measure them.
 """
 
-from collections.abc import Mapping, Sequence
-from copy import deepcopy
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,10 +14,10 @@ import xarray as xr
 from torch import Tensor, nn
 
 from symgeom.ground.checks import SymgeomError
-from symgeom.ground.modules import copied, in_mode
-from symgeom.ground.on_demand import OnDemand
+from symgeom.ground.modules import copied, empty, in_mode
+from symgeom.ground.on_demand import SMALL, OnDemand
 from symgeom.ground.randomness import stream
-from symgeom.ground.types import Parameters, precision, size
+from symgeom.ground.types import Parameters, detached, precision, size
 from symgeom.landscape.problem.fit import first_outputs
 from symgeom.learning import networks
 from symgeom.learning.networks.by_reference import network_of
@@ -33,7 +32,7 @@ from symgeom.study.in_hand.narrower import Reader
 from symgeom.study.in_hand.settings import DATA_ROOT
 from symgeom.study.progress import progress
 from symgeom.study.stages import data as data_stage
-from symgeom.symmetry.certificate import Certificate, certify
+from symgeom.symmetry.certificate import Certificate, certify_in_place
 from symgeom.symmetry.discovery import discover
 from symgeom.symmetry.evaluation import Evaluation
 from symgeom.symmetry.spec import SymmetrySpec
@@ -137,6 +136,8 @@ class InHand:
         What the command was told.
     widened : mapping of str to Widened
         The networks of those files that are of a narrower one.
+    read : callable
+        What reads the file of a label anew.
     """
 
     name: str
@@ -149,6 +150,7 @@ class InHand:
     notes: Mapping[str, tuple[str, ...]]
     precision: str | None
     widened: Mapping[str, Widened]
+    read: Callable[[str], ReadWeights]
 
     @property
     def network(self) -> nn.Module:
@@ -168,23 +170,38 @@ class InHand:
             sentences.extend(f"{label}: {note}" for note in notes)
         return sentences
 
-    def output_change(self, before: Parameters, after: Parameters) -> float:
+    def outputs(self, params: Parameters) -> list[Tensor]:
+        """Return the outputs of the network with some weights.
+
+        Parameters
+        ----------
+        params : Parameters
+            Weights of the network as it is measured, of one precision.
+
+        Returns
+        -------
+        list of Tensor
+            Its outputs on the example inputs.
+        """
+        device = next(iter(params.values())).device
+        return Evaluation(self.network, params, self.example.to(device)).outputs(params)
+
+    def output_change(self, before: list[Tensor], after: Parameters) -> float:
         """Compare the outputs of the network with two sets of weights.
 
         Parameters
         ----------
-        before, after : Parameters
-            Weights of the network as it is measured, of one precision.
+        before : list of Tensor
+            From :meth:`outputs`.
+        after : Parameters
+            Other weights.
 
         Returns
         -------
         float
             The largest change of an output on the example inputs, relative to its size.
         """
-        device = next(iter(before.values())).device
-        evaluation = Evaluation(self.network, before, self.example.to(device))
-        outputs = evaluation.outputs(before)
-        return relative_change(outputs, evaluation.outputs(after))
+        return relative_change(before, self.outputs(after))
 
     def params(self, label: str) -> dict[str, Tensor]:
         """Return the weights of a file as they are measured.
@@ -200,6 +217,23 @@ class InHand:
             Folded where batch norms are, in the precision of geometry, on the device.
         """
         return self.case.prepared(self.files[label].params, self.precision or "float64")
+
+    def fresh_params(self, label: str, precision: str) -> dict[str, Tensor]:
+        """Return the weights of a file as they are measured, in memory that nobody else has.
+
+        Parameters
+        ----------
+        label : str
+            Which file; it is read anew.
+        precision : str
+            Name of a floating point type of torch.
+
+        Returns
+        -------
+        dict of str to Tensor
+            As :meth:`params`; they may be moved.
+        """
+        return self.case.prepared(self.read(label).params, precision)
 
 
 def open_files(request: Request, *, least: int = 1) -> InHand:
@@ -238,14 +272,14 @@ def open_files(request: Request, *, least: int = 1) -> InHand:
             widened[label] = as_wide
         return weights
 
-    files = OnDemand(paths, read, size=_size)
+    files = OnDemand(paths, read, size=_size, limit=SMALL)
     notes = {}
     with progress("read files", len(paths)) as bar:
         for label in paths:
             notes[label] = files[label].notes
             bar.update()
-    first = case.prepared(files[next(iter(paths))].params, request.precision or "float64")
-    spec, certificate = _certified(case, first, example, request.seed)
+    first = next(iter(paths))
+    spec, certificate = _symmetries(case, lambda: read(first), example, request)
     return InHand(
         name=str(request.network),
         case=case,
@@ -257,6 +291,7 @@ def open_files(request: Request, *, least: int = 1) -> InHand:
         notes=notes,
         precision=request.precision,
         widened=widened,
+        read=read,
     )
 
 
@@ -389,18 +424,38 @@ def _check_classes(network: nn.Module, data: xr.Dataset) -> None:
         )
 
 
-def _certified(
-    case: Case, params: Parameters, example: Tensor, seed: int
+def _symmetries(
+    case: Case, read: Callable[[], ReadWeights], example: Tensor, request: Request
 ) -> tuple[SymmetrySpec, Certificate]:
-    """Discover the symmetries of the network as measured, and prove them at some weights."""
-    on_cpu = {name: tensor.cpu() for name, tensor in params.items()}
-    dtype = precision(on_cpu)
-    module = in_mode(deepcopy(case.measured).to("cpu", dtype), training=False)
-    inputs = example.to(dtype) if example.is_floating_point() else example
+    """Discover the symmetries of the network as measured, and prove them at the first file."""
     with progress("find symmetries", 2) as bar:
-        spec = discover(module, inputs[:2])
+        spec = _discovered(case.measured, example)
+        empty(case.trained)
+        empty(case.measured)
         bar.update()
-        generator = stream("certificate", "files", seed)
-        certificate = certify(spec, module, on_cpu, inputs=inputs, generator=generator)
+        point = case.prepared(read().params, request.precision or "float64")
+        certificate = _certified(case, spec, point, example, request.seed)
         bar.update()
-    return spec, certificate.require()
+    return spec, certificate
+
+
+def _discovered(network: nn.Module, example: Tensor) -> SymmetrySpec:
+    """Discover the symmetries of the network as measured, in the precision in which it is built."""
+    dtype = precision(detached(dict(network.named_parameters())))
+    inputs = example.to(dtype) if example.is_floating_point() else example
+    return discover(network, inputs[:2])
+
+
+def _certified(
+    case: Case, spec: SymmetrySpec, point: dict[str, Tensor], example: Tensor, seed: int
+) -> Certificate:
+    """Prove the symmetries of the network as measured at weights that are given up."""
+    on_cpu = {name: point.pop(name).cpu() for name in list(point)}
+    certificate = certify_in_place(
+        spec,
+        case.measured,
+        on_cpu,
+        inputs=example,
+        generator=stream("certificate", "files", seed),
+    )
+    return certificate.require()
