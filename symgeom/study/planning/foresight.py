@@ -24,6 +24,7 @@ from symgeom.study.planning.options import (
 from symgeom.study.planning.references import faults_of_references
 from symgeom.study.planning.sources import Fault
 from symgeom.study.planning.split import number_of_seeds
+from symgeom.study.signs import is_of_signs
 
 PAIRS = 3_000_000
 """How many pairs of networks a case may have: their plan takes minutes and 4 GB."""
@@ -33,9 +34,6 @@ JOBS = 100_000
 
 ENTRIES = 200_000_000
 """How many numbers a matrix may hold, of which training and measures keep ten: 1.6 GB each."""
-
-BINARY = ("binary_mlp", "binary_lenet")
-"""The networks whose weights are signs."""
 
 LARGEST_FLOAT32 = 3.4e38
 """The largest number in single precision."""
@@ -353,7 +351,7 @@ def _perceptrons_without_solutions(config: Mapping) -> Iterator[Fault]:
 def _probabilities_that_are_none(config: Mapping) -> Iterator[Fault]:
     largest = max(config["flatness"]["amplitudes"])
     for case, options in config["cases"].items():
-        if options["network"]["name"] in BINARY and largest > 1:
+        if is_of_signs(options["network"]) and largest > 1:
             fault = (
                 f"reaches {largest}, but in case '{case}' the weights are signs, and an amplitude "
                 "is the probability of a flip. Give numbers up to 1."
