@@ -233,12 +233,19 @@ def _numbers_larger_than_float32(config: Mapping) -> Iterator[Fault]:
 def _images_that_are_none(config: Mapping) -> Iterator[Fault]:
     for case, arm in product(config["cases"], config["arms"]):
         change = training_of(config, case, arm).get("augmentation", "none")
-        if change != "none" and _is_flat(config["cases"][case]["data"]):
-            fault = (
-                f"is '{change}', but the samples of case '{case}' are vectors. Choose 'none', give "
-                f"the case images, or leave it out (cases.{case}: null)."
-            )
+        obstacle = _obstacle_to_augmentation(case, config["cases"][case]["data"])
+        if change != "none" and obstacle:
+            fault = f"is '{change}', but {obstacle}, or leave it out (cases.{case}: null)."
             yield ["arms", arm, "augmentation"], fault
+
+
+def _obstacle_to_augmentation(case: str, data: Mapping) -> str:
+    """Say why the samples of a case cannot be moved and reflected, and what to do."""
+    if _is_flat(data):
+        return f"the samples of case '{case}' are vectors. Choose 'none', give the case images"
+    if data.get("options", {}).get("labels") == "position":
+        return f"in case '{case}' pixels have labels, which would not move along. Choose 'none'"
+    return ""
 
 
 def _tokens_that_are_no_numbers(config: Mapping) -> Iterator[Fault]:
