@@ -9,12 +9,11 @@ by itself and is left out.
 import ast
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from symgeom.study.planning.modules import Imports, imports_of, without_docstring
 from symgeom.study.planning.options import ROOT
 
 DOOR = ROOT / "symgeom/__init__.py"
@@ -122,15 +121,43 @@ class _Source:
 def _source(file: Path) -> _Source:
     """Read a file of code."""
     content = file.read_bytes()
+    try:
+        tree = ast.parse(content)
+    except (SyntaxError, ValueError):  # of a user's file: planning says so
+        return _Source([], hashlib.sha256(content).hexdigest())
     imports: list[Path] = []
     folders = _folders()
-    for statement in imports_of(content):
+    for statement in _imports(tree):
         imports += _imported(statement, file, folders)
-    code = without_docstring(content)
+    code = _without_docstring(content, tree)
     return _Source(imports, hashlib.sha256(code).hexdigest())
 
 
-def _imported(statement: Imports, file: Path, folders: tuple[Path, ...]) -> list[Path]:
+def _without_docstring(content: bytes, tree: ast.Module) -> bytes:
+    """Return a module without the lines of the docstring at its beginning."""
+    if ast.get_docstring(tree) is None:
+        return content
+    docstring, *statements = tree.body
+    end = docstring.end_lineno or docstring.lineno
+    if statements and statements[0].lineno == end:
+        return content
+    lines = content.splitlines(keepends=True)
+    return b"".join(lines[: docstring.lineno - 1] + lines[end:])
+
+
+def _imports(block: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
+    """Yield the statements that import, at all depths; expressions are not looked into."""
+    for field in ("body", "orelse", "handlers", "finalbody", "cases"):
+        for statement in getattr(block, field, ()):
+            if isinstance(statement, ast.Import | ast.ImportFrom):
+                yield statement
+            else:
+                yield from _imports(statement)
+
+
+def _imported(
+    statement: ast.Import | ast.ImportFrom, file: Path, folders: tuple[Path, ...]
+) -> list[Path]:
     """Return the files of the modules that a statement of a file imports."""
     names = [alias.name for alias in statement.names]
     if isinstance(statement, ast.ImportFrom):
@@ -157,10 +184,9 @@ def _files_of(name: str, folders: tuple[Path, ...]) -> list[Path]:
     files: list[Path] = []
     for folder in _folders_with(words[0], folders):
         path = os.path.join(folder, *words)
-        for name in (f"{path}.py", os.path.join(path, "__init__.py")):
-            if os.path.isfile(name):
-                files.append(Path(name))
-    return [file for file in files if file != DOOR]
+        candidates = [Path(f"{path}.py"), Path(path, "__init__.py")]
+        files += [file for file in candidates if file.is_file() and file != DOOR]
+    return files
 
 
 @cache
