@@ -55,13 +55,7 @@ def balance_weights(
     before = cast(hand.params(label), torch.float64)
     moved, scales = _moved(hand, before, point, samples)
     outputs = hand.outputs(before)
-    change = hand.output_change(outputs, moved)
-    if not change <= hand.certificate.tolerance:
-        raise SymgeomError(
-            f"Cannot balance '{hand.paths[label]}': the outputs of the rescaled network differ by "
-            f"{change:.2g} of their size, and rounding explains {hand.certificate.tolerance:.2g}. "
-            "Nothing is written."
-        )
+    change = hand.proved_change(label, outputs, moved, command="balance")
     write_weights(output, moved, weights, overwrite=overwrite)
     written = read_checkpoint(output, hand.case.trained).params
     logarithms = torch.cat([scale.log() for scale in scales.values()])
