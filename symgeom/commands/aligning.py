@@ -1,5 +1,6 @@
 """Align one network in hand to another, write it, and prove that its function stayed."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,6 @@ from torch import Tensor
 
 from symgeom.commands.comparison_text import heading
 from symgeom.commands.saying import radians, text_table
-from symgeom.ground.checks import SymgeomError
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import cast
 from symgeom.learning.weights.reading import read_checkpoint
@@ -83,13 +83,7 @@ def align_weights(hand: InHand, output: Path, *, scales: str, seed: int, overwri
     weights = hand.files[second]
     before = cast(hand.params(second), torch.float64)
     moved = act(exact, element, before)
-    change = hand.output_change(before, moved)
-    if not change <= hand.certificate.tolerance:
-        raise SymgeomError(
-            f"Cannot align '{hand.paths[second]}': the outputs of the aligned network differ by "
-            f"{change:.2g} of their size, and rounding explains {hand.certificate.tolerance:.2g}. "
-            "Nothing is written."
-        )
+    change = hand.proved_change(second, before, moved, command="align")
     write_weights(output, moved, weights, overwrite=overwrite)
     written = read_checkpoint(output, hand.case.trained).params
     return {
@@ -217,8 +211,8 @@ def align_text(facts: Mapping) -> str:
     for group in facts["groups"]:
         name = group["name"]
         moved = facts["moved_units"].get(name, "")
-        angles = [radians(before["groups"][name]), radians(after["groups"][name])]
-        rows.append([name, str(group["units"]), str(moved), *angles])
+        angles = [stage["groups"].get(name, math.nan) for stage in (before, after)]
+        rows.append([name, str(group["units"]), str(moved), *map(radians, angles)])
     headings = ["angle (rad)", "units", "moved", "before", "aligned"]
     change = facts["output_change"]
     lines = [

@@ -54,13 +54,7 @@ def balance_weights(
     weights = hand.files[label]
     before = cast(hand.params(label), torch.float64)
     moved, scales = _moved(hand, before, point, samples)
-    change = hand.output_change(before, moved)
-    if not change <= hand.certificate.tolerance:
-        raise SymgeomError(
-            f"Cannot balance '{hand.paths[label]}': the outputs of the rescaled network differ by "
-            f"{change:.2g} of their size, and rounding explains {hand.certificate.tolerance:.2g}. "
-            "Nothing is written."
-        )
+    change = hand.proved_change(label, before, moved, command="balance")
     write_weights(output, moved, weights, overwrite=overwrite)
     written = read_checkpoint(output, hand.case.trained).params
     logarithms = torch.cat([scale.log() for scale in scales.values()])

@@ -63,9 +63,9 @@ def add_network(command: argparse.ArgumentParser) -> None:
     network.add_argument(
         "--network",
         metavar="module:name",
-        help="what makes the network, or the network itself (timm.models:resnet18); or one that "
-        "studies know (mlp, lenet, vgg16, resnet18, ...); by default that of Hugging Face whose "
-        "config.json lies beside the first file",
+        help="what makes the network, or the network itself (mine:network); one of timm "
+        "(timm:resnet18); or one that studies know (mlp, lenet, vgg16, resnet18, ...); by default "
+        "that of Hugging Face or timm whose config.json lies beside the first file",
     )
     network.add_argument(
         "--option",
@@ -79,7 +79,8 @@ def add_network(command: argparse.ArgumentParser) -> None:
         "--input",
         type=shape,
         metavar="3,32,32",
-        help="shape of one input, without the batch; by default that of the data",
+        help="shape of one input, without the batch; by default that of the data, or what the "
+        "network of Hugging Face or timm takes",
     )
     network.add_argument(
         "--tokens",

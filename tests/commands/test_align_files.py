@@ -1,5 +1,6 @@
 """``symgeom align``: what is written is the second file with its units in another order."""
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -154,3 +155,38 @@ def test_what_cannot_be_aligned_is_refused_and_nothing_is_written(folder, capsys
     words[-1] = folder / "never.npz"
     assert "Cannot write" in refusal(capsys, "align", first, folder / "copy.pt", *words)
     assert set(folder.iterdir()) == before
+
+
+ROUNDED = """
+import torch
+from torch import nn
+
+
+class Words(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.table = nn.Embedding(7, 4)
+        self.gain = nn.Parameter(torch.ones(4))
+        self.head = nn.Linear(4, 3)
+
+    def forward(self, words):
+        vectors = self.table(words)
+        length = vectors.float().square().mean(-1, keepdim=True).sqrt()
+        return self.head(self.gain * (vectors.float() / length).to(vectors)).mean(1)
+"""
+
+
+def test_a_network_that_rounds_inside_is_judged_by_its_steps(tmp_path, capsys, monkeypatch):
+    """Units of a table whose words have an identity have no sphere: a dash stands there."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    Path("rounded.py").write_text(ROUNDED)
+    for seed, name in enumerate(("a.pt", "b.pt")):
+        torch.manual_seed(seed)
+        torch.save(import_module("rounded").Words().state_dict(), name)
+    words = ["--network", "rounded:Words", "--input", "5", "--tokens", "7"]
+    assert main(["align", "a.pt", "b.pt", *words]) == 0
+    first, *_ = [line for line in capsys.readouterr().out.splitlines() if "hidden1 " in line]
+    assert first.split()[-2:] == ["-", "-"]
+    facts = answer(capsys, "align", "a.pt", "b.pt", *words, "--force")
+    assert 1e-10 < facts["output_change"]["exact"] < 1e-6

@@ -142,6 +142,8 @@ def test_a_command_that_makes_no_sense(capsys):
 class Pictures(nn.Module):
     """A classifier as Hugging Face has them: made of a configuration."""
 
+    main_input_name = "pixel_values"
+
     def __init__(self, config: SimpleNamespace) -> None:
         super().__init__()
         side = config.image_size
@@ -156,6 +158,8 @@ class Pictures(nn.Module):
 class Words(nn.Module):
     """The same for words."""
 
+    main_input_name = "input_ids"
+
     def __init__(self, config: SimpleNamespace) -> None:
         super().__init__()
         self.table = nn.Embedding(config.vocab_size, 3)
@@ -164,6 +168,15 @@ class Words(nn.Module):
     def forward(self, input_ids: torch.Tensor) -> dict[str, torch.Tensor]:
         """Return the logits under their name."""
         return {"logits": self.body(self.table(input_ids)).mean(1)}
+
+
+class Sounds(Words):
+    """The same for what has no usual length."""
+
+    main_input_name = "input_values"
+
+    def __init__(self, config: SimpleNamespace) -> None:
+        super().__init__(SimpleNamespace(vocab_size=2))
 
 
 CONFIGURATIONS: dict[str, dict[str, int]] = {
@@ -178,15 +191,16 @@ CONFIGURATIONS: dict[str, dict[str, int]] = {
 def transformers(monkeypatch) -> None:
     """Stand in for the library, which these tests do not need."""
 
-    def read(folder: Path, **_: object) -> SimpleNamespace:
+    def read(folder: Path, **given: object) -> tuple[SimpleNamespace, dict[str, object]]:
         content = json.loads((folder / "config.json").read_text())
-        return SimpleNamespace(**content)
+        unknown = {name: value for name, value in given.items() if name == "wide"}
+        return SimpleNamespace(**content), unknown
 
     library = SimpleNamespace(
         AutoConfig=SimpleNamespace(from_pretrained=read),
         Pictures=Pictures,
         Words=Words,
-        Sounds=lambda config: nn.Linear(2, 2),
+        Sounds=Sounds,
     )
     monkeypatch.setitem(sys.modules, "transformers", library)
 
@@ -214,13 +228,69 @@ def test_the_network_that_a_configuration_describes(here, capsys, kind):
 @pytest.mark.usefixtures("transformers")
 def test_configurations_that_describe_nothing(here, capsys, monkeypatch):
     words = ("folder/a.pt", "b.pt")
-    assert "no 'config.json' of Hugging Face lies beside it" in refusal(capsys, "compare", *words)
+    assert "no 'config.json' of Hugging Face or timm lies beside it" in (
+        refusal(capsys, "compare", *words)
+    )
     describe("folder", "Smells")
     Path("a.pt").rename("folder/a.pt")
     assert "Cannot build 'Smells' of 'folder/config.json'" in refusal(capsys, "compare", *words)
     describe("folder", "Sounds")
-    assert "Cannot tell what inputs 'Sounds'" in refusal(capsys, "compare", *words)
+    assert "without knowing its inputs" in refusal(capsys, "compare", *words)
+    unknown = ["--option", "wide=3"]
+    assert "Cannot build 'Sounds' of 'folder/config.json' with wide" in (
+        refusal(capsys, "compare", *words, *unknown)
+    )
     monkeypatch.setitem(sys.modules, "transformers", None)
     assert "transformers is not installed" in refusal(capsys, "compare", *words)
     Path("folder/config.json").write_text("{}")
     assert "Cannot read the architecture in" in refusal(capsys, "compare", *words)
+
+
+def timm_network(name: str, *, pretrained: bool, width: int = 4, **options: int) -> nn.Module:
+    """Return a network with what those of timm say of themselves."""
+    assert (name, pretrained) == ("tiny_net", False)
+    made = nn.Sequential(nn.Flatten(), nn.Linear(12, width), nn.ReLU(), nn.Linear(width, 2))
+    made.pretrained_cfg = {"input_size": (3, 8, 8)}
+    return made
+
+
+@pytest.fixture
+def timm(here, monkeypatch) -> list[str]:
+    """Stand in for the library, beside two files of its network."""
+    library = SimpleNamespace(
+        create_model=timm_network,
+        is_model=["tiny_net"].__contains__,
+        list_models=lambda: ["tiny_net", "other"],
+    )
+    monkeypatch.setitem(sys.modules, "timm", library)
+    for seed, name in enumerate(("a", "b")):
+        torch.manual_seed(seed)
+        made = timm_network("tiny_net", pretrained=False, width=3)
+        torch.save(made.state_dict(), f"{name}.pt")
+    return ["a.pt", "b.pt"]
+
+
+def test_a_network_of_timm_by_its_name(timm, capsys, monkeypatch):
+    words = [*timm, "--network", "timm:tiny_net", "--option", "width=3", "--option", "img_size=2"]
+    facts = answer(capsys, "compare", *words)
+    assert facts["network"] == "timm:tiny_net"
+    assert facts["groups"][0]["units"] == 3
+    assert facts["pairs"][0]["distance"]["before"] > 0
+    assert "--option" in refusal(capsys, "compare", *words, "--option", "width=-1")
+    words[3] = "timm:tiny_nte"
+    said = refusal(capsys, "compare", *words)
+    assert "Cannot build network 'timm:tiny_nte': timm has none. Did you mean tiny_net?" in said
+    monkeypatch.setitem(sys.modules, "timm", None)
+    assert "timm is not installed" in refusal(capsys, "compare", *words)
+
+
+@pytest.mark.usefixtures("timm")
+def test_a_configuration_of_timm_beside_weights(capsys):
+    content = {"architecture": "tiny_net", "num_classes": 2, "model_args": {"width": 3}}
+    for name in ("a", "b"):
+        Path(name).mkdir()
+        Path(f"{name}.pt").rename(f"{name}/model.pt")
+        Path(name, "config.json").write_text(json.dumps(content))
+    facts = answer(capsys, "compare", "a", "b", "--input", "3,2,2")
+    assert facts["network"] == "timm:tiny_net"
+    assert facts["groups"][0]["units"] == 3

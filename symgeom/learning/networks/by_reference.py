@@ -13,6 +13,7 @@ from torch import nn
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.randomness import stream
 from symgeom.ground.torchvision_door import OPERATORS_MISSING, import_torchvision
+from symgeom.learning.networks.timm_door import TIMM, timm_factory
 
 
 def network_of(module: str, name: str, options: Mapping[str, object], *, seed: int) -> nn.Module:
@@ -21,9 +22,9 @@ def network_of(module: str, name: str, options: Mapping[str, object], *, seed: i
     Parameters
     ----------
     module : str
-        The path of a Python module, also one in the current folder.
+        The path of a Python module, also one in the current folder; or ``timm``.
     name : str
-        What of it: a network, or a function or class that makes one.
+        What of it: a network, or a function or class that makes one; of timm, the name of one.
     options : mapping of str to object
         Arguments of the function.
     seed : int
@@ -46,7 +47,9 @@ def network_of(module: str, name: str, options: Mapping[str, object], *, seed: i
     """
     failure = f"Cannot use network '{module}:{name}'"
     try:
-        imported = getattr(_import(module), name)
+        imported = timm_factory(name) if module == TIMM else getattr(_import(module), name)
+    except SymgeomError:
+        raise
     except Exception as error:  # the user's own code runs here
         raise SymgeomError(
             f"{failure}: {_cause(error)}. Give a module that can be imported from here, and a name "

@@ -37,12 +37,15 @@ class Naming:
         What the names of the network begin with and those in the file do not.
     within : tuple of str
         Pieces that were left out within the names.
+    by_library : bool
+        Whether the names in the file are those that the library of the network writes.
     """
 
     names: Mapping[str, str]
     stem: str = ""
     added: str = ""
     within: tuple[str, ...] = ()
+    by_library: bool = False
 
     def lacking(self, ties: Ties) -> list[str]:
         """Return the tensors that the file does not hold.

@@ -55,6 +55,8 @@ def notes_of_part(holds: object, part: Part) -> Iterator[str]:
         yield f"Put '{naming.added}' before their names."
     if naming.within:
         yield f"Removed {list(naming.within)} within their names."
+    if naming.by_library:
+        yield "Read their names as the library of the network writes them."
     ignored = [*_beside(holds, part), *part.beside()]
     if ignored:
         yield f"Ignored {names_shown(ignored)}."

@@ -11,6 +11,7 @@ wrote before version 1.6, have none: there a changed number is noticed where it 
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -23,7 +24,8 @@ from symgeom.ground.wrappers import unwrapped
 from symgeom.learning.weights.content import Content
 from symgeom.learning.weights.files import file_of
 from symgeom.learning.weights.forms import read_content
-from symgeom.learning.weights.names import ties_of
+from symgeom.learning.weights.library_names import library_names
+from symgeom.learning.weights.names import Ties, ties_of
 from symgeom.learning.weights.notes import (
     note_of_cast,
     note_of_counters,
@@ -164,11 +166,29 @@ def _part(path: object, content: Content, network: nn.Module, choice: str | None
     ignored = getattr(network, "_keys_to_ignore_on_load_unexpected", None) or ()
     parts = parts_of(content.holds, ties, tuple(ignored))
     if not parts:
+        parts = _parts_by_library(content.holds, ties, network)
+    if not parts:
         raise unfit(path, content.holds, ties)
     fitting = [part for part in parts if part.fits(expected)]
     if not fitting:
         return parts[0]  # of which it is said which tensor does not fit
     return chosen_part(path, fitting, choice)
+
+
+def _parts_by_library(holds: object, ties: Ties, network: nn.Module) -> list[Part]:
+    """Return the parts of a file that name tensors as the library of the network does."""
+    saved = library_names(network)
+    if not saved:
+        return []
+    saved_ties = []
+    for names in ties:
+        saved_ties.append([saved[name] for name in names])
+    parts = []
+    for part in parts_of(holds, saved_ties, ()):
+        held = part.naming.names
+        names = {name: held[old] for name, old in saved.items() if old in held}
+        parts.append(replace(part, naming=replace(part.naming, names=names, by_library=True)))
+    return parts
 
 
 def _tied(path: object, part: Part, expected: Mapping[str, Tensor]) -> dict[str, str]:

@@ -26,18 +26,18 @@ from symgeom.learning.weights.record import ReadWeights
 from symgeom.quotient.widening import Widened
 from symgeom.study.cases import Case
 from symgeom.study.datasets import DATASETS
+from symgeom.study.in_hand.described import Described, described_by
 from symgeom.study.in_hand.drawn_inputs import example_inputs
-from symgeom.study.in_hand.hugging_face import Described, described_beside
 from symgeom.study.in_hand.labels import labelled_paths
 from symgeom.study.in_hand.narrower import Reader
 from symgeom.study.in_hand.settings import DATA_ROOT
 from symgeom.study.progress import progress
 from symgeom.study.stages import data as data_stage
-from symgeom.symmetry.certificate import Certificate, certify
+from symgeom.symmetry.certificate import ROUGH, Certificate, certify
 from symgeom.symmetry.discovery import discover
 from symgeom.symmetry.evaluation import Evaluation
 from symgeom.symmetry.spec import SymmetrySpec
-from symgeom.symmetry.visibility import relative_change
+from symgeom.symmetry.visibility import relative_change, roughness, rounding_amplified
 
 COMPARED = 64
 """Samples on which outputs are compared, where there are data."""
@@ -58,12 +58,13 @@ class Request:
     files : sequence of Path
         Files of weights; a folder stands for all files of weights in it.
     network : str, optional
-        The network that they are weights of: ``module:name``, or a network that studies know; by
-        default the one of Hugging Face whose ``config.json`` lies beside the first file.
+        The network that they are weights of: ``module:name``, ``timm:name``, or a network that
+        studies know; by default the one of Hugging Face or timm whose ``config.json`` lies beside
+        the first file.
     options : mapping of str to object
         What its maker is called with.
     input_shape : tuple of int, optional
-        Of one input; by default that of the data.
+        Of one input; by default that of the data, or what the network is described with.
     tokens : int, optional
         If it is given, inputs are whole numbers below it.
     classes : int, optional
@@ -181,10 +182,54 @@ class InHand:
         float
             The largest change of an output on the example inputs, relative to its size.
         """
-        device = next(iter(before.values())).device
-        evaluation = Evaluation(self.network, before, self.example.to(device))
+        outputs = self._evaluation(before).outputs
+        return relative_change(outputs(before), outputs(after))
+
+    def proved_change(
+        self, label: str, before: Parameters, after: Parameters, *, command: str
+    ) -> float:
+        """Compare the outputs of a network before and after it was moved along its orbit.
+
+        Parameters
+        ----------
+        label : str
+            The file.
+        before, after : Parameters
+            As for :meth:`output_change`.
+        command : str
+            What was to be done, for the message.
+
+        Returns
+        -------
+        float
+            As from :meth:`output_change`.
+
+        Raises
+        ------
+        SymgeomError
+            If rounding does not explain the change.
+        """
+        evaluation = self._evaluation(before)
         outputs = evaluation.outputs(before)
-        return relative_change(outputs, evaluation.outputs(after))
+        change = relative_change(outputs, evaluation.outputs(after))
+        explained = evaluation.tolerance
+        if not change <= explained:
+            explained *= rounding_amplified(evaluation.outputs, before, outputs)
+        if not change <= explained:
+            near = _off_the_grid(before)
+            steps = roughness(evaluation.outputs, near, evaluation.outputs(near))
+            explained = max(explained, ROUGH * steps)
+        if not change <= explained:
+            raise SymgeomError(
+                f"Cannot {command} '{self.paths[label]}': its outputs would change by {change:.2g} "
+                f"of their size, and rounding explains {explained:.2g}. Nothing is written."
+            )
+        return change
+
+    def _evaluation(self, params: Parameters) -> Evaluation:
+        """Return what evaluates the network as it is measured on the example inputs."""
+        device = next(iter(params.values())).device
+        return Evaluation(self.network, params, self.example.to(device))
 
     def params(self, label: str) -> dict[str, Tensor]:
         """Return the weights of a file as they are measured.
@@ -219,9 +264,9 @@ def open_files(request: Request, *, least: int = 1) -> InHand:
     """
     paths = labelled_paths(request.files, least=least)
     data = _data(request)
-    described = None
-    if request.network is None:
-        described = described_beside(next(iter(paths.values())))
+    first_path = next(iter(paths.values()))
+    described = described_by(request.network, first_path, request.options, seed=request.seed)
+    if described:
         request = _as_described(request, described)
     example = _example(request, data)
     trained = described.network if described else _network(request, data, example)
@@ -258,6 +303,15 @@ def open_files(request: Request, *, least: int = 1) -> InHand:
         precision=request.precision,
         widened=widened,
     )
+
+
+def _off_the_grid(params: Parameters) -> dict[str, Tensor]:
+    """Return weights nearby that are no numbers of single precision, which round to themselves."""
+    near = dict(params)
+    for name, tensor in params.items():
+        if tensor.is_floating_point():
+            near[name] = tensor * (1 + torch.finfo(torch.float32).eps / 3)
+    return near
 
 
 def _as_described(request: Request, described: Described) -> Request:
