@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from symgeom.commands.comparison_text import heading
+from symgeom.commands.comparison_text import counted, heading
 from symgeom.commands.saying import radians, text_table
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import Parameters
@@ -220,7 +220,7 @@ def align_text(facts: Mapping) -> str:
         "",
     ]
     for label, groups in facts["left_over"].items():
-        counts = ", ".join(f"{len(units)} of {name}" for name, units in groups.items())
+        counts = counted(groups)
         lines.append(f"Units of {label} without a partner in the narrower network: {counts}.")
     if not facts["converged"]:
         lines.append("The search was stopped before it converged.")

@@ -53,8 +53,8 @@ def balance_weights(
     label = next(iter(hand.files))
     weights = hand.files[label]
     before = cast(hand.params(label), torch.float64)
-    moved, scales = _moved(hand, before, point, samples)
     outputs = hand.outputs(before)
+    moved, scales = _moved(hand, before, point, samples)
     change = hand.proved_change(label, outputs, moved, command="balance")
     write_weights(output, moved, weights, overwrite=overwrite)
     written = read_checkpoint(output, hand.case.trained).params

@@ -127,7 +127,7 @@ def merge(
     check_choice(precision, PRECISIONS, "precision to merge in")
     _check_networks(networks)
     check_choice(dead_units, ("error", "drop"), "treatment of dead units")
-    shares = _shares(list(networks), weights)
+    shares = shares_of(list(networks), weights)
     dtype = getattr(torch, precision)
 
     def canonical(name: Name) -> Canonical:
@@ -254,8 +254,31 @@ def _check_networks(networks: Mapping[Name, Parameters]) -> None:
         del params  # before the next one is read
 
 
-def _shares(names: list[Name], weights: Sequence[float] | None) -> dict[Name, float]:
-    """Return how much of each network there is, in sum 1."""
+def shares_of(names: list[Name], weights: Sequence[float] | None) -> dict[Name, float]:
+    """Return how much of each network there is, in sum 1.
+
+    Parameters
+    ----------
+    names : list
+        Of the networks.
+    weights : sequence of float or None
+        One number for each; None for equally much.
+
+    Returns
+    -------
+    dict of name to float
+        The weights over their sum.
+
+    Raises
+    ------
+    SymgeomError
+        If they are negative, all zero, or not one for each network.
+
+    Examples
+    --------
+    >>> shares_of(["a", "b"], [3, 1])
+    {'a': 0.75, 'b': 0.25}
+    """
     if weights is None:
         weights = [1.0] * len(names)
     total = sum(weights)
@@ -336,7 +359,7 @@ def _common_heads(
     for group in spec.groups:
         if group.exact_for == "loss":
             continue
-        logarithm = torch.zeros(group.size, dtype=torch.float64)
+        logarithm = torch.zeros(group.size, dtype=torch.float64, device="cpu")
         for name, gauge in gauges.items():
             logarithm -= shares[name] * gauge.scales[group.name].log()
         scales[group.name] = logarithm.exp()

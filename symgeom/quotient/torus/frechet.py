@@ -134,7 +134,7 @@ def _with_lengths(between: dict[str, Tensor], spheres: Iterable["_Sphere"]) -> d
     for sphere in spheres:
         vectors = rows(between, sphere.legs, sphere.size)
         lengths = torch.linalg.vector_norm(vectors, dim=1, dtype=torch.float64)
-        factors = torch.where(lengths > 0, sphere.length / lengths, 0.0)
+        factors = torch.where(lengths > 0, sphere.length.to(lengths) / lengths, 0.0)
         for leg in sphere.legs:
             tensor = between[leg.tensor]
             multiply(tensor, leg, factors.to(tensor))
@@ -149,7 +149,7 @@ class _Sphere:
         self.name = name
         self.legs = legs
         self.size = size
-        self.shares = shares
+        self.shares = shares.cpu()
         self.lengths = torch.zeros(count, size, dtype=torch.float64)
         self.products = torch.zeros(size, count, count, dtype=torch.float64)
 
@@ -231,8 +231,9 @@ def _coefficients(products: Tensor, shares: Tensor) -> Tensor:
 
 def _check_directions(products: Tensor, shares: Tensor) -> None:
     """Raise unless the mean of the vectors of every unit has a direction."""
-    lost = _length(shares, products).squeeze(-1) < NO_DIRECTION
-    lost = lost & (shares > 0).any(-1)
+    length = _length(shares, products).squeeze(-1)
+    has_shares = (shares > 0).any(-1)
+    lost = has_shares & (length < NO_DIRECTION)
     if lost.any():
         units = lost.nonzero().flatten().tolist()
         raise AntipodalError(

@@ -14,10 +14,10 @@ import xarray as xr
 from torch import Tensor, nn
 
 from symgeom.ground.checks import SymgeomError
-from symgeom.ground.modules import copied, empty, in_mode
+from symgeom.ground.modules import copied, in_mode
 from symgeom.ground.on_demand import SMALL, OnDemand
 from symgeom.ground.randomness import stream
-from symgeom.ground.types import Parameters, detached, precision, size
+from symgeom.ground.types import Parameters, cast, precision, size
 from symgeom.landscape.problem.fit import first_outputs
 from symgeom.learning import networks
 from symgeom.learning.networks.by_reference import network_of
@@ -29,12 +29,12 @@ from symgeom.study.in_hand.described import Described, described_by
 from symgeom.study.in_hand.drawn_inputs import example_inputs
 from symgeom.study.in_hand.labels import labelled_paths
 from symgeom.study.in_hand.narrower import Reader
+from symgeom.study.in_hand.proving import proved_symmetries
 from symgeom.study.in_hand.settings import DATA_ROOT
 from symgeom.study.progress import progress
 from symgeom.study.stages import data as data_stage
-from symgeom.symmetry.certificate import Certificate, certify_in_place
-from symgeom.symmetry.discovery import discover
-from symgeom.symmetry.evaluation import Evaluation
+from symgeom.symmetry.certificate import Certificate
+from symgeom.symmetry.evaluation import TOLERANCE, Evaluation
 from symgeom.symmetry.spec import SymmetrySpec
 from symgeom.symmetry.trials import ROUGH
 from symgeom.symmetry.visibility import relative_change, roughness, rounding_amplified
@@ -185,7 +185,8 @@ class InHand:
         list of Tensor
             Its outputs on the example inputs.
         """
-        return self._evaluation(params).outputs(params)
+        device = next(iter(params.values())).device
+        return Evaluation(self.network, params, self.example.to(device)).outputs(params)
 
     def output_change(self, before: list[Tensor], after: Parameters) -> float:
         """Compare the outputs of the network with two sets of weights.
@@ -228,16 +229,10 @@ class InHand:
         SymgeomError
             If rounding does not explain the change.
         """
-        evaluation = self._evaluation(after)
-        change = relative_change(before, evaluation.outputs(after))
-        explained = evaluation.tolerance
+        change = self.output_change(before, after)
+        explained = TOLERANCE[precision(after)]
         if not change <= explained:
-            params = self.fresh_params(label, str(precision(after)).removeprefix("torch."))
-            explained *= rounding_amplified(evaluation.outputs, params, before)
-        if not change <= explained:
-            near = _off_the_grid(params)
-            steps = roughness(evaluation.outputs, near, evaluation.outputs(near))
-            explained = max(explained, ROUGH * steps)
+            explained = self._explained(cast(self.params(label), precision(after)))
         if not change <= explained:
             raise SymgeomError(
                 f"Cannot {command} '{self.paths[label]}': its outputs would change by {change:.2g} "
@@ -245,10 +240,13 @@ class InHand:
             )
         return change
 
-    def _evaluation(self, params: Parameters) -> Evaluation:
-        """Return what evaluates the network as it is measured on the example inputs."""
-        device = next(iter(params.values())).device
-        return Evaluation(self.network, params, self.example.to(device))
+    def _explained(self, params: Parameters) -> float:
+        """Return which change rounding explains in a network that amplifies it or rounds inside."""
+        before = self.outputs(params)
+        usual = TOLERANCE[precision(params)]
+        near = _off_the_grid(params)
+        steps = ROUGH * roughness(self.outputs, near, self.outputs(near))
+        return max(usual * rounding_amplified(self.outputs, params, before), steps)
 
     def params(self, label: str) -> dict[str, Tensor]:
         """Return the weights of a file as they are measured.
@@ -326,7 +324,13 @@ def open_files(request: Request, *, least: int = 1) -> InHand:
             notes[label] = files[label].notes
             bar.update()
     first = next(iter(paths))
-    spec, certificate = _symmetries(case, lambda: read(first), example, request)
+    spec, certificate = proved_symmetries(
+        case,
+        lambda: read(first),
+        example,
+        precision=request.precision or "float64",
+        seed=request.seed,
+    )
     return InHand(
         name=str(request.network),
         case=case,
@@ -478,40 +482,3 @@ def _check_classes(network: nn.Module, data: xr.Dataset) -> None:
             f"classes: it has {outputs.shape[1]} outputs. Give the data that it was trained for, "
             "or the options of the network (--option) that say how many classes it knows."
         )
-
-
-def _symmetries(
-    case: Case, read: Callable[[], ReadWeights], example: Tensor, request: Request
-) -> tuple[SymmetrySpec, Certificate]:
-    """Discover the symmetries of the network as measured, and prove them at the first file."""
-    with progress("find symmetries", 2) as bar:
-        spec = _discovered(case.measured, example)
-        empty(case.trained)
-        empty(case.measured)
-        bar.update()
-        point = case.prepared(read().params, request.precision or "float64")
-        certificate = _certified(case, spec, point, example, request.seed)
-        bar.update()
-    return spec, certificate
-
-
-def _discovered(network: nn.Module, example: Tensor) -> SymmetrySpec:
-    """Discover the symmetries of the network as measured, in the precision in which it is built."""
-    dtype = precision(detached(dict(network.named_parameters())))
-    inputs = example.to(dtype) if example.is_floating_point() else example
-    return discover(network, inputs[:2])
-
-
-def _certified(
-    case: Case, spec: SymmetrySpec, point: dict[str, Tensor], example: Tensor, seed: int
-) -> Certificate:
-    """Prove the symmetries of the network as measured at weights that are given up."""
-    on_cpu = {name: point.pop(name).cpu() for name in list(point)}
-    certificate = certify_in_place(
-        spec,
-        case.measured,
-        on_cpu,
-        inputs=example,
-        generator=stream("certificate", "files", seed),
-    )
-    return certificate.require()
