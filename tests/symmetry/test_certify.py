@@ -444,8 +444,13 @@ def test_what_a_module_raises_is_said(error):
 @pytest.mark.parametrize(("size", "looks"), [(1.0, ["float32"]), (1e-7, ["float32", "float64"])])
 def test_what_float32_shows_is_not_asked_again(monkeypatch, size, looks):
     """A branch that adds little is lost in the rounding of float32, and seen in float64."""
-    torch.manual_seed(0)
-    network = Two(summed=True, change=lambda n: n.other.weight.mul_(size))
+
+    def alive(two):
+        two.other.weight.mul_(size)
+        two.other.bias.fill_(3 * size)
+
+    torch.manual_seed(1)
+    network = Two(summed=True, change=alive)
     seen = []
 
     def hidden_parts(spec, call, point, least, generator):
