@@ -24,12 +24,11 @@ from torch import Tensor
 from symgeom.ground.checks import SymgeomError, check_choice
 from symgeom.ground.randomness import stream
 from symgeom.ground.sealed import DAMAGES
-from symgeom.landscape.problem.tasks.classes import IGNORED
 from symgeom.store import read_arrays
 from symgeom.study.datasets.checking import check_flag
 from symgeom.study.datasets.choice import Choice
 from symgeom.study.datasets.data import Data
-from symgeom.study.datasets.labels import Labels
+from symgeom.study.datasets.labels import Labels, Reading
 from symgeom.study.datasets.splits import counted, stratified_split
 
 NAME = "arrays"
@@ -49,12 +48,9 @@ def read(
     choice: Choice,
     *,
     path: Path,
-    names: Mapping[str, str] | None = None,
+    reading: Reading,
     channels: str | None = None,
     test_fraction: float | None = None,
-    fill_missing: bool = False,
-    labels: str = "sample",
-    ignored_label: int = IGNORED,
 ) -> Data:
     """Read inputs and labels from one file.
 
@@ -64,20 +60,13 @@ def read(
         Which samples, and their scale.
     path : Path
         The file.
-    names : mapping of str to str, optional
-        What the file calls the arrays: ``{"train_inputs": "x_train"}``; the names above by default.
+    reading : Reading
+        How the file is read.
     channels : {"first", "last", "none"}, optional
         Where a sample has its channels: ``"last"`` is moved to the front, ``"none"`` puts one
         there; first by default, which must be said where they seem to be last.
     test_fraction : float, optional
         Share of each class that is kept for testing; needed where the file has no split.
-    fill_missing : bool
-        Whether chunks that a zarr array does not have are its fill value, which zarr does not
-        write; refused by default, because they may be lost.
-    labels : {"sample", "position"}
-        What has a label.
-    ignored_label : int
-        The label of positions that do not count.
 
     Returns
     -------
@@ -92,8 +81,8 @@ def read(
     """
     if channels is not None:
         check_choice(channels, CHANNELS, "channels")
-    answers = Labels(labels, ignored_label)
-    source = Source(NAME, path, names, test_fraction, fill_missing)
+    answers = Labels(reading.labels, reading.ignored_label)
+    source = Source(NAME, path, reading.names, test_fraction, reading.fill_missing)
     arrays, called = source.arrays()
     tensors = {}
     for name, array in arrays.items():  # labels first, which are checked in no time

@@ -9,15 +9,16 @@ and so are the checks (:mod:`~symgeom.study.datasets.checking`) and the scaling.
 """
 
 import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import fields
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
 
 from symgeom.ground.checks import SymgeomError, check_choice
 from symgeom.study.datasets.checking import check_data, existing
 from symgeom.study.datasets.choice import Choice
 from symgeom.study.datasets.data import Data
+from symgeom.study.datasets.labels import Reading
 
 DATASETS = (
     "digits",
@@ -69,8 +70,14 @@ def load(name: str, *, root: str | Path, options: Mapping[str, object]) -> Data:
     if "root" in parameters:
         arguments["root"] = Path(root)
         parameters.pop("root")
-    parameters.pop("choice")
-    _check_options(name, parameters, options)
+    records: dict[str, Callable[..., object]] = {"choice": Choice}
+    if "reading" in parameters:
+        records["reading"] = Reading
+    shared = {}
+    for record, kind in records.items():
+        parameters.pop(record)
+        shared[record] = list(inspect.signature(kind).parameters)
+    _check_options(name, parameters, options, list(chain.from_iterable(shared.values())))
     for option in parameters:
         if option in options:
             arguments[option] = options[option]
@@ -79,17 +86,23 @@ def load(name: str, *, root: str | Path, options: Mapping[str, object]) -> Data:
         file = existing(Path(root), arguments["path"])
         arguments["path"] = file
         what = f"{what} of '{file}'"
-    choice = _choice(options)
-    data = read(choice=choice, **arguments)
+    for record, kind in records.items():
+        told = {option: options[option] for option in shared[record] if option in options}
+        arguments[record] = kind(**told)
+    data = read(**arguments)
     check_data(data, what)
+    choice = arguments["choice"]
+    assert isinstance(choice, Choice)
     return choice.normalised(data)
 
 
 def _check_options(
-    name: str, parameters: Mapping[str, inspect.Parameter], options: Mapping[str, object]
+    name: str,
+    parameters: Mapping[str, inspect.Parameter],
+    options: Mapping[str, object],
+    shared: Iterable[str],
 ) -> None:
     """Raise if the data set has no such options, or if one that it needs is missing."""
-    shared = [field.name for field in fields(Choice)]
     for option in options:
         check_choice(option, [*parameters, *shared], f"option of data set '{name}'")
     missing = []
@@ -100,10 +113,3 @@ def _check_options(
         raise SymgeomError(
             f"Cannot load data set '{name}' without the options {missing}: give them."
         )
-
-
-def _choice(options: Mapping[str, object]) -> Choice:
-    """Return what the options say of the samples and their scale."""
-    make: Callable[..., Choice] = Choice
-    shared = [field.name for field in fields(Choice)]
-    return make(**{option: options[option] for option in shared if option in options})

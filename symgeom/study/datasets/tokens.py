@@ -4,7 +4,6 @@ They lie in a file as other arrays do (:mod:`symgeom.study.datasets.arrays`), wi
 or of positions, and stay whole numbers, for networks that look them up in a table.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +11,10 @@ import torch
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError
-from symgeom.landscape.problem.tasks.classes import IGNORED
 from symgeom.study.datasets.arrays import Source
 from symgeom.study.datasets.choice import Choice
 from symgeom.study.datasets.data import Data
-from symgeom.study.datasets.labels import Labels
+from symgeom.study.datasets.labels import Labels, Reading
 
 NAME = "tokens"
 
@@ -25,11 +23,8 @@ def read(
     choice: Choice,
     *,
     path: Path,
-    names: Mapping[str, str] | None = None,
+    reading: Reading,
     test_fraction: float | None = None,
-    fill_missing: bool = False,
-    labels: str = "sample",
-    ignored_label: int = IGNORED,
 ) -> Data:
     """Read tokens and labels from one file.
 
@@ -39,7 +34,7 @@ def read(
         Which samples.
     path : Path
         The file.
-    names, test_fraction, fill_missing, labels, ignored_label
+    reading, test_fraction
         As in :func:`symgeom.study.datasets.arrays.read`.
 
     Returns
@@ -53,8 +48,8 @@ def read(
         If an array is not there or cannot be read, lengths do not fit, inputs are no tokens, or
         labels are not whole numbers from 0 on.
     """
-    answers = Labels(labels, ignored_label)
-    source = Source(NAME, path, names, test_fraction, fill_missing)
+    answers = Labels(reading.labels, reading.ignored_label)
+    source = Source(NAME, path, reading.names, test_fraction, reading.fill_missing)
     arrays, called = source.arrays()
     tensors = {}
     for name, array in arrays.items():
