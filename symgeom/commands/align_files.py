@@ -13,6 +13,7 @@ from symgeom.commands.files_in_hand import (
 )
 from symgeom.commands.words import Commands
 from symgeom.ground.checks import SymgeomError
+from symgeom.study.in_hand.labels import labelled_paths
 
 DESCRIPTION = """\
 Match the units of a second network to those of a first one, and write the second with its units in
@@ -54,14 +55,17 @@ def run(options: argparse.Namespace) -> int:
     from symgeom.commands.aligning import align_text, align_weights
     from symgeom.commands.saying import remark, say
 
-    output = options.output or options.files[-1].with_suffix(".aligned.safetensors")
-    check_outputs([output], force=options.force)
-    hand = opened(options, least=2, batch_norm="carried")
-    if len(hand.files) > 2:
+    paths = labelled_paths(options.files, least=2)
+    if len(paths) > 2:
         raise SymgeomError(
-            f"Cannot align {len(hand.files)} files at once: name two, the reference and the one to "
+            f"Cannot align {len(paths)} files at once: name two, the reference and the one to "
             "align; or merge them."
         )
+    _, second = paths.values()
+    name = second.name if second.is_dir() else second.stem
+    output = options.output or second.with_name(f"{name}.aligned.safetensors")
+    check_outputs(weights=output, force=options.force)
+    hand = opened(options, least=2, batch_norm="carried")
     remark(hand.sentences)
     facts = align_weights(
         hand,

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from symgeom.commands.comparison_text import heading
+from symgeom.commands.comparison_text import counted, heading
 from symgeom.commands.saying import radians, text_table
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import cast
@@ -82,8 +82,9 @@ def align_weights(hand: InHand, output: Path, *, scales: str, seed: int, overwri
     element = aligned.element if scales == "reference" else in_place(exact, aligned.element)
     weights = hand.files[second]
     before = cast(hand.params(second), torch.float64)
+    outputs = hand.outputs(before)
     moved = act(exact, element, before)
-    change = hand.proved_change(second, before, moved, command="align")
+    change = hand.proved_change(second, outputs, moved, command="align")
     write_weights(output, moved, weights, overwrite=overwrite)
     written = read_checkpoint(output, hand.case.trained).params
     return {
@@ -99,7 +100,7 @@ def align_weights(hand: InHand, output: Path, *, scales: str, seed: int, overwri
         "converged": aligned.alignment.converged,
         "output_change": {
             "exact": change,
-            "written": hand.output_change(before, cast(written, torch.float64)),
+            "written": hand.output_change(outputs, cast(written, torch.float64)),
         },
     }
 
@@ -223,7 +224,7 @@ def align_text(facts: Mapping) -> str:
         "",
     ]
     for label, groups in facts["left_over"].items():
-        counts = ", ".join(f"{len(units)} of {name}" for name, units in groups.items())
+        counts = counted(groups)
         lines.append(f"Units of {label} without a partner in the narrower network: {counts}.")
     if not facts["converged"]:
         lines.append("The search was stopped before it converged.")

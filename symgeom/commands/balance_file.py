@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     from symgeom.commands.balancing import balance_text, balance_weights
     from symgeom.commands.saying import remark, say
 
-    check_outputs([options.output], force=options.force)
+    check_outputs(weights=options.output, force=options.force)
     hand = opened(options, batch_norm="carried")
     remark(hand.sentences)
     facts = balance_weights(

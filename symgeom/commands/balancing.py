@@ -53,8 +53,9 @@ def balance_weights(
     label = next(iter(hand.files))
     weights = hand.files[label]
     before = cast(hand.params(label), torch.float64)
+    outputs = hand.outputs(before)
     moved, scales = _moved(hand, before, point, samples)
-    change = hand.proved_change(label, before, moved, command="balance")
+    change = hand.proved_change(label, outputs, moved, command="balance")
     write_weights(output, moved, weights, overwrite=overwrite)
     written = read_checkpoint(output, hand.case.trained).params
     logarithms = torch.cat([scale.log() for scale in scales.values()])
@@ -70,7 +71,7 @@ def balance_weights(
         },
         "output_change": {
             "exact": change,
-            "written": hand.output_change(before, cast(written, torch.float64)),
+            "written": hand.output_change(outputs, cast(written, torch.float64)),
         },
     }
 

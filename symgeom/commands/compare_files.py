@@ -69,6 +69,10 @@ def run(options: argparse.Namespace) -> int:
     from symgeom.study.in_hand.facts import facts_of
 
     check_outputs([options.figure, options.page], force=options.force)
+    if options.page:
+        from symgeom.commands.comparison_page import check_template, write_page
+
+        check_template()
     hand = opened(options, least=2)
     remark(hand.sentences)
     comparison = compare(
@@ -82,8 +86,6 @@ def run(options: argparse.Namespace) -> int:
         save(draw(facts), options.figure)
         remark([f"Drawn: {options.figure}"])
     if options.page:
-        from symgeom.commands.comparison_page import write_page
-
         write_page(facts, options.page)
         remark([f"Written: {options.page}"])
     say(text_of(facts), facts, as_json=options.json)

@@ -31,7 +31,6 @@ def write_page(facts: Mapping, path: Path) -> None:
     path : Path
         Where to.
     """
-    check_template()
     pairs = facts["pairs"]
     page = render(
         TEMPLATE,

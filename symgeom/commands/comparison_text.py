@@ -62,6 +62,27 @@ def heading(facts: Mapping) -> str:
     return "\n".join(lines)
 
 
+def counted(units: Mapping[str, Sequence[int]]) -> str:
+    """Say how many units of some groups there are.
+
+    Parameters
+    ----------
+    units : mapping of str to sequence of int
+        Units by group.
+
+    Returns
+    -------
+    str
+        Numbers between commas.
+
+    Examples
+    --------
+    >>> counted({"hidden1": [0, 3], "hidden2": [1]})
+    '2 of hidden1, 1 of hidden2'
+    """
+    return ", ".join(f"{len(numbers)} of {name}" for name, numbers in units.items())
+
+
 def gained(pairs: Sequence[Mapping]) -> str:
     """Say in a sentence what alignment has gained, beside a random network.
 

@@ -8,13 +8,14 @@ network with certified symmetries, and only that loads torch.
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Iterable
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 from symgeom.commands.words import option, positive, shape, whole_number
 from symgeom.ground.checks import SymgeomError
+from symgeom.learning.weights.files import check_ending
 from symgeom.study.in_hand.settings import DATA_ROOT
 
 if TYPE_CHECKING:
@@ -249,26 +250,33 @@ def opened(options: argparse.Namespace, *, least: int = 1, batch_norm: str = "fo
     return open_files(request, least=least)
 
 
-def check_outputs(paths: Iterable[Path | None], *, force: bool) -> None:
+def check_outputs(
+    paths: Iterable[Path | None] = (), *, weights: Path | None = None, force: bool
+) -> None:
     """Raise before anything is computed if a file could not be written at the end.
 
     Parameters
     ----------
     paths : iterable of Path or None
         The files that are to be written; None counts as nothing.
+    weights : Path, optional
+        One more, of weights, whose name says its form.
     force : bool
         Whether what exists is written over.
 
     Raises
     ------
     SymgeomError
-        If a file exists, is a folder, or lies where nothing can be written.
+        If a file exists, is a folder, has no name for weights, or lies where nothing can be
+        written.
 
     Examples
     --------
     >>> check_outputs([None, Path("no such file.svg")], force=False)
     """
-    for path in paths:
+    if weights is not None:
+        check_ending(weights)
+    for path in (*paths, weights):
         if path is None:
             continue
         if path.is_dir():
@@ -278,8 +286,17 @@ def check_outputs(paths: Iterable[Path | None], *, force: bool) -> None:
                 f"Cannot write '{path}': it exists. Give another name, or --force to write over it."
             )
         folder = next(parent for parent in path.absolute().parents if parent.exists())
-        if not folder.is_dir() or not os.access(folder, os.W_OK):
+        if not _can_write_in(folder):
             raise SymgeomError(
                 f"Cannot write '{path}': '{folder}' is no folder in which you may write. Give "
                 "another place."
             )
+
+
+def _can_write_in(folder: Path) -> bool:
+    """Return whether a file can be made in a folder, whatever its permissions say."""
+    try:
+        with TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False

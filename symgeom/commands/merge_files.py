@@ -14,6 +14,7 @@ from symgeom.commands.files_in_hand import (
 )
 from symgeom.commands.words import Commands, numbers
 from symgeom.ground.checks import SymgeomError
+from symgeom.study.in_hand.labels import labelled_paths
 
 DESCRIPTION = """\
 Merge networks of one architecture into one: they are aligned to one frame and averaged, on every
@@ -63,13 +64,15 @@ def run(options: argparse.Namespace) -> int:
     """Merge, write and print; only this loads torch."""
     from symgeom.commands.merging import merge_text, merge_weights
     from symgeom.commands.saying import remark, say
+    from symgeom.landscape.merging import shares_of
 
     if options.repair and options.data is None:
         raise SymgeomError(
             "Cannot repair the merged network without data, on which its units are watched: give "
             "--data, or leave out --repair."
         )
-    check_outputs([options.output], force=options.force)
+    check_outputs(weights=options.output, force=options.force)
+    shares_of(list(labelled_paths(options.files, least=2)), options.weights)
     hand = opened(options, least=2, batch_norm="carried")
     remark(hand.sentences)
     facts = merge_weights(hand, options)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from symgeom.commands.comparison_text import ends_text, heading
+from symgeom.commands.comparison_text import counted, ends_text, heading
 from symgeom.ground.on_demand import OnDemand
 from symgeom.ground.types import Parameters, cast, size
 from symgeom.landscape.batchnorm import batch_norms, recompute_statistics
@@ -35,8 +35,9 @@ def merge_weights(hand: InHand, options: argparse.Namespace) -> dict:
     Returns
     -------
     dict of str to object
-        Beside what is known of the files: how much of each there is, by how much alignment changed
-        outputs, and with data error and loss of every network and of the merged one.
+        Beside what is known of the files: how much of each there is, which units have no partner
+        in a narrower one, by how much alignment changed outputs, and with data error and loss of
+        every network and of the merged one.
 
     Raises
     ------
@@ -61,6 +62,7 @@ def merge_weights(hand: InHand, options: argparse.Namespace) -> dict:
         "shares": merged.weights,
         "path": options.path,
         "converged": merged.converged,
+        "left_over": _left_over(hand, merged),
         "output_change": change,
         "repaired": options.repair,
         "output": str(options.output),
@@ -83,10 +85,20 @@ def _largest_change(hand: InHand, networks: Mapping[str, Parameters], merged: Me
     largest = 0.0
     for label, network in networks.items():
         before = cast(network, torch.float64)
+        outputs = hand.outputs(before)
         moved = act(hand.spec.exact(), merged.elements[label], before)
-        change = hand.proved_change(label, before, moved, command="merge")
+        change = hand.proved_change(label, outputs, moved, command="merge")
         largest = max(largest, change)
     return largest
+
+
+def _left_over(hand: InHand, merged: Merged[str]) -> dict[str, dict[str, list[int]]]:
+    """Return, by narrower network, the units of the merged one that have no partner there."""
+    left_over = {}
+    for narrow, widened in hand.widened.items():
+        units = widened.left_over(merged.elements[narrow])
+        left_over[narrow] = {name: list(numbers) for name, numbers in units.items()}
+    return left_over
 
 
 def _values(problems: Mapping[str, Problem], network: Parameters) -> dict[str, dict[str, float]]:
@@ -129,6 +141,10 @@ def merge_text(facts: Mapping) -> str:
     if "ends" in facts:
         lines += [ends_text(facts["ends"]), ""]
     lines.append(f"Averaged {means[facts['path']]}: {shares}.")
+    for label, groups in facts["left_over"].items():
+        lines.append(
+            f"Units of the merged network without a partner in {label}: {counted(groups)}."
+        )
     if not facts["converged"]:
         lines.append("The search for a common frame was stopped before it converged.")
     lines.append(

@@ -6,10 +6,11 @@ that streams are independent and the same on every machine.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
+from torch import Tensor
 
 
 def stream(*words: str | int) -> torch.Generator:
@@ -71,3 +72,27 @@ def global_seed(seed: int, device: torch.device | None = None) -> Iterator[None]
             with torch.cuda.device(gpu):
                 torch.cuda.manual_seed(seed)
         yield
+
+
+def normal_numbers(shape: Sequence[int], *, generator: torch.Generator) -> Tensor:
+    """Return normal numbers in float64, where the generator is.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Of the tensor.
+    generator : torch.Generator
+        The source of randomness.
+
+    Returns
+    -------
+    Tensor
+        To be moved to where the weights are.
+
+    Examples
+    --------
+    >>> normal_numbers((2, 3), generator=torch.Generator().manual_seed(0)).shape
+    torch.Size([2, 3])
+    """
+    where = generator.device
+    return torch.randn(tuple(shape), generator=generator, dtype=torch.float64, device=where)

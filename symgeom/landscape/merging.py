@@ -118,7 +118,7 @@ def merge(
     """
     check_choice(path, PATHS, "path to merge along")
     _check_networks(networks)
-    shares = _shares(list(networks), weights)
+    shares = shares_of(list(networks), weights)
     gauges = {}
     on_torus = {}
     for name, params in networks.items():
@@ -135,7 +135,9 @@ def merge(
         if shares[name] > 0:
             aligned.append(act(spec, joint.elements[name], params))
     of_aligned = [shares[name] for name in order if shares[name] > 0]
-    middle = _middle(spec, aligned, torch.tensor(of_aligned, dtype=torch.float64), path)
+    where = next(iter(aligned[0].values())).device
+    of_each = torch.tensor(of_aligned, dtype=torch.float64, device=where)
+    middle = _middle(spec, aligned, of_each, path)
 
     first = next(iter(networks))
     back = inverse(spec, to_frame[first])
@@ -247,8 +249,31 @@ def _check_networks(networks: Mapping[Name, Parameters]) -> None:
         check_finite(params, what)
 
 
-def _shares(names: list[Name], weights: Sequence[float] | None) -> dict[Name, float]:
-    """Return how much of each network there is, in sum 1."""
+def shares_of(names: list[Name], weights: Sequence[float] | None) -> dict[Name, float]:
+    """Return how much of each network there is, in sum 1.
+
+    Parameters
+    ----------
+    names : list
+        Of the networks.
+    weights : sequence of float or None
+        One number for each; None for equally much.
+
+    Returns
+    -------
+    dict of name to float
+        The weights over their sum.
+
+    Raises
+    ------
+    SymgeomError
+        If they are negative, all zero, or not one for each network.
+
+    Examples
+    --------
+    >>> shares_of(["a", "b"], [3, 1])
+    {'a': 0.75, 'b': 0.25}
+    """
     if weights is None:
         weights = [1.0] * len(names)
     total = sum(weights)
@@ -293,7 +318,7 @@ def _common_heads(
     for group in spec.groups:
         if group.exact_for == "loss":
             continue
-        logarithm = torch.zeros(group.size, dtype=torch.float64)
+        logarithm = torch.zeros(group.size, dtype=torch.float64, device="cpu")
         for name, gauge in gauges.items():
             logarithm -= shares[name] * gauge.scales[group.name].log()
         scales[group.name] = logarithm.exp()

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from symgeom.ground.randomness import normal_numbers
 from symgeom.symmetry.visibility import NEARBY, size_of
 
 PERIOD = 131071
@@ -32,8 +33,9 @@ def displace(point: dict[str, Tensor], module: nn.Module, generator: torch.Gener
     False
     """
     buffers = {name for name, _ in module.named_buffers()}
-    pool = NEARBY * torch.randn(PERIOD, generator=generator, dtype=torch.float64)
-    starts = torch.randint(PERIOD, (len(point),), generator=generator).tolist()
+    where = generator.device
+    pool = NEARBY * normal_numbers((PERIOD,), generator=generator)
+    starts = torch.randint(PERIOD, (len(point),), generator=generator, device=where).tolist()
     for (name, tensor), start in zip(point.items(), starts, strict=True):
         if tensor.is_floating_point():
             noise = pool.roll(-start).to(tensor)

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError
+from symgeom.ground.randomness import normal_numbers
 from symgeom.ground.types import Parameters
 from symgeom.symmetry.spec import UnitGroup, put, take
 
@@ -115,7 +116,7 @@ def rounding_amplified(outputs: Outputs, point: Parameters, before: Sequence[Ten
     for name, tensor in point.items():
         if tensor.is_floating_point():
             unit = torch.finfo(tensor.dtype).eps
-            noise = torch.randn(tensor.shape, generator=generator, dtype=torch.float64)
+            noise = normal_numbers(tensor.shape, generator=generator)
             moved[name] = tensor + unit * tensor * noise.to(tensor)
     amplified = relative_change(before, outputs(moved)) / (USUAL * unit)
     return amplified if 1 < amplified < math.inf else 1.0
@@ -158,7 +159,7 @@ def roughness(outputs: Outputs, point: Parameters, before: Sequence[Tensor]) -> 
     for name, tensor in point.items():
         if tensor.is_floating_point():
             step = torch.finfo(tensor.dtype).eps ** 0.5 * tensor
-            noise = torch.randn(tensor.shape, generator=generator, dtype=torch.float64)
+            noise = normal_numbers(tensor.shape, generator=generator)
             displacement = step * noise.to(tensor)
             above[name] = tensor + displacement
             below[name] = tensor - displacement
@@ -280,7 +281,7 @@ def largest_effect(
     for leg in group.legs:
         tensor = point[leg.tensor]
         rows = take(tensor, leg, group.size)
-        noise = torch.randn(rows.shape, generator=generator, dtype=torch.float64)
+        noise = normal_numbers(rows.shape, generator=generator)
         moved = rows + noise.to(rows) * (NEARBY * size_of(tensor))
         effect = relative_change(before, outputs({**point, leg.tensor: put(tensor, leg, moved)}))
         largest = max(largest, effect)
@@ -315,7 +316,7 @@ def redrawn(
     network = dict(point)
     for name in names:
         tensor = point[name]
-        noise = torch.randn(tensor.shape, generator=generator, dtype=torch.float64)
+        noise = normal_numbers(tensor.shape, generator=generator)
         network[name] = _ordinary(name, noise).to(tensor)
     return network
 
@@ -349,7 +350,8 @@ def _signed_sum(outputs: Sequence[Tensor], generator: torch.Generator) -> Tensor
     """Return the sum of all outputs with random signs, in units of their sizes."""
     terms = []
     for output in outputs:
-        signs = torch.randint(2, output.shape, generator=generator).to(output) * 2 - 1
+        coins = torch.randint(2, output.shape, generator=generator, device=generator.device)
+        signs = coins.to(output) * 2 - 1
         sizes = _sizes(output.detach())
         terms.append((signs * output / sizes).sum() / output.numel() ** 0.5)
     return sum(terms[1:], start=terms[0])

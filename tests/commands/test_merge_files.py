@@ -118,3 +118,19 @@ def test_what_cannot_be_merged_is_refused_and_nothing_is_written(folder, capsys)
         main([*map(str, ("merge", *files, *words, "--weights", "half"))])
     assert "'half' is not a list of numbers" in capsys.readouterr().err
     assert set(folder.iterdir()) == before
+
+
+def test_units_that_a_narrower_network_has_no_partner_for_are_said(folder, capsys, tmp_path):
+    layers = nn.Linear(64, 4), nn.ReLU(), nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 10)
+    torch.save(nn.Sequential(*layers).state_dict(), tmp_path / "narrow.pt")
+    output = tmp_path / "merged.pt"
+    files = (folder / "first.pt", tmp_path / "narrow.pt")
+    words = ["--narrow-option", "widths=[4,5]", "--weights", "1,3", "-o", output]
+    assert main(["merge", *map(str, (*files, *NETWORK, *words))]) == 0
+    assert "without a partner in narrow: 2 of hidden1." in capsys.readouterr().out
+    facts = answer(capsys, "merge", *files, *NETWORK, *words, "--force")
+    alone = facts["left_over"]["narrow"]["hidden1"]
+    first = torch.load(files[0])["0.weight"]
+    merged = torch.load(output)["0.weight"]
+    alike = torch.nn.functional.cosine_similarity(first, merged, dim=1)
+    assert (alike > 1 - 1e-6).nonzero().flatten().tolist() == alone

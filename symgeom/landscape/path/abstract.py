@@ -175,7 +175,8 @@ def check_times(t: float | Tensor) -> Tensor:
     >>> check_times(0.5)
     tensor(0.5000, dtype=torch.float64)
     """
-    times = torch.as_tensor(t, dtype=torch.float64)
+    where = t.device if isinstance(t, Tensor) else "cpu"
+    times = torch.as_tensor(t, dtype=torch.float64, device=where)
     if times.ndim > 1:
         raise SymgeomError(
             f"Cannot evaluate a path at t of shape {tuple(times.shape)}: "

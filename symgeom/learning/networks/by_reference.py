@@ -46,19 +46,10 @@ def network_of(module: str, name: str, options: Mapping[str, object], *, seed: i
     Linear(in_features=2, out_features=3, bias=True)
     """
     failure = f"Cannot use network '{module}:{name}'"
-    try:
-        imported = timm_factory(name) if module == TIMM else getattr(_import(module), name)
-    except SymgeomError:
-        raise
-    except Exception as error:  # the user's own code runs here
-        raise SymgeomError(
-            f"{failure}: {_cause(error)}. Give a module that can be imported from here, and a name "
-            "in it."
-        ) from error
-    is_network = isinstance(imported, nn.Module)
-    if is_network and not options:
+    imported = timm_factory(name) if module == TIMM else _imported(module, name, failure)
+    if isinstance(imported, nn.Module) and not options:
         return imported
-    if is_network or not callable(imported):
+    if isinstance(imported, nn.Module) or not callable(imported):
         unused = " and takes no options" if options else ""
         raise SymgeomError(
             f"{failure}: it is an object of type {type(imported).__name__}{unused}. Give a "
@@ -79,6 +70,17 @@ def network_of(module: str, name: str, options: Mapping[str, object], *, seed: i
             "a torch.nn.Module."
         )
     return network
+
+
+def _imported(module: str, name: str, failure: str) -> object:
+    """Import what a name of a module stands for."""
+    try:
+        return getattr(_import(module), name)
+    except Exception as error:  # the user's own code runs here
+        raise SymgeomError(
+            f"{failure}: {_cause(error)}. Give a module that can be imported from here, and a name "
+            "in it."
+        ) from error
 
 
 def _randomness(factory: Callable, seed: int) -> dict[str, object]:

@@ -76,7 +76,11 @@ def input_shape_of(network: nn.Module, options: Mapping[str, object]) -> tuple[i
     if "input_size" not in configuration:
         return None
     channels, *pixels = configuration["input_size"]
-    channels = options.get("in_chans", channels)
-    side = options.get("img_size", pixels)
-    pixels = [side, side] if isinstance(side, int) else list(side)
+    if "in_chans" in options:
+        channels = options["in_chans"]
+    side = options.get("img_size")
+    if isinstance(side, int):
+        pixels = [side, side]
+    elif isinstance(side, list):
+        pixels = side
     return (channels, *pixels)

@@ -12,6 +12,9 @@ from symgeom.ground.checks import SymgeomError, names_shown
 SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".npz")
 """How files of weights end."""
 
+WRITTEN = tuple(suffix for suffix in SUFFIXES if suffix != ".npz")
+"""How files end in which weights are written."""
+
 INDEX = ".index.json"
 """How the index of shards ends."""
 
@@ -45,6 +48,31 @@ def is_weights(path: Path) -> bool:
     if path.is_dir():
         return any(path.glob(f"*{INDEX}"))
     return path.suffix in SUFFIXES
+
+
+def check_ending(path: Path) -> None:
+    """Raise unless the name of a file says a form in which weights are written.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Raises
+    ------
+    SymgeomError
+        If its name ends otherwise.
+
+    Examples
+    --------
+    >>> check_ending(Path("merged.safetensors"))
+    """
+    if path.suffix not in WRITTEN:
+        first, *others = WRITTEN
+        raise SymgeomError(
+            f"Cannot write weights to '{path}': its name ends in '{path.suffix}'. Give one that "
+            f"ends in {first}, or in {', '.join(others)} for torch."
+        )
 
 
 def file_of(path: Path) -> Path:

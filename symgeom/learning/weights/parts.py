@@ -190,7 +190,8 @@ def chosen_part(path: object, parts: Sequence[Part], choice: str | None) -> Part
     if choice is None:
         raise SymgeomError(
             f"Cannot tell which weights of '{path}' are meant: it holds several networks of this "
-            f"architecture, {labels}. Choose one: choice={parts[0].label!r}."
+            f"architecture, {labels}. Choose one: "
+            f"choice={parts[0].label!r} (in a terminal --choice {parts[0].label})."
         )
     matching = _matching(parts, choice)
     if len(matching) != 1:

@@ -181,8 +181,8 @@ def _parts_by_library(holds: object, ties: Ties, network: nn.Module) -> list[Par
     if not saved:
         return []
     saved_ties = []
-    for names in ties:
-        saved_ties.append([saved[name] for name in names])
+    for tied in ties:
+        saved_ties.append([saved[name] for name in tied])
     parts = []
     for part in parts_of(holds, saved_ties, ()):
         held = part.naming.names

@@ -19,9 +19,9 @@ from symgeom.ground.doors import door
 from symgeom.ground.types import Parameters
 from symgeom.ground.whole_files import whole
 from symgeom.learning.saved import save_whole
+from symgeom.learning.weights.files import check_ending
 from symgeom.learning.weights.record import ReadWeights
 
-TORCH = (".pt", ".pth", ".bin", ".ckpt")
 SAFETENSORS = ".safetensors"
 BY_TORCH = {"format": "pt"}
 """What libraries look for in the metadata of safetensors."""
@@ -89,11 +89,7 @@ def write_weights(
 
 def _check_place(path: Path, *, overwrite: bool) -> None:
     """Raise unless a file can be written in a form that is known."""
-    if path.suffix not in (SAFETENSORS, *TORCH):
-        raise SymgeomError(
-            f"Cannot write weights to '{path}': its name ends in '{path.suffix}'. Give one that "
-            f"ends in {SAFETENSORS}, or in {', '.join(TORCH)} for torch."
-        )
+    check_ending(path)
     if path.exists() and not overwrite:
         raise SymgeomError(
             f"Cannot write weights to '{path}': it exists. Give another name, or replace it "

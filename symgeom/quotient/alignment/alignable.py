@@ -42,11 +42,21 @@ def check_alignable(spec: SymmetrySpec, networks: Iterable[tuple[Hashable, Param
         first = params if first is None else first
         what = ROLES.get(name, f"network {name!r}")
         check_same_tensors(params, first, what)
+        _check_same_device(params, first, what)
         check_finite(params, what)
         _check_same_precision(params, first, what)
     if first is not None:
         check_spec(spec, first)
         _check_matchable(spec, first)
+
+
+def _check_same_device(params: Parameters, first: Parameters, what: str) -> None:
+    for name, tensor in params.items():
+        if tensor.device != first[name].device:
+            raise SymgeomError(
+                f"Cannot align {what}: its tensor '{name}' is on device '{tensor.device}', that of "
+                f"the first network on '{first[name].device}'. Move both to one device."
+            )
 
 
 def _check_same_precision(params: Parameters, first: Parameters, what: str) -> None:
@@ -62,9 +72,8 @@ def _check_same_precision(params: Parameters, first: Parameters, what: str) -> N
 def _check_matchable(spec: SymmetrySpec, params: Parameters) -> None:
     for name in trainable_tensors(spec):
         dtype = params[name].dtype
-        device = params[name].device
-        if dtype not in PRECISIONS or device.type != "cpu":
+        if dtype not in PRECISIONS:
             raise SymgeomError(
-                f"Cannot align networks of type {dtype} on device '{device}': they are matched on "
-                "the CPU in float32 or float64. Move and cast both networks first."
+                f"Cannot align networks of type {dtype}: they are matched in float32 or float64. "
+                "Cast both networks first."
             )

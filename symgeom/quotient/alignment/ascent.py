@@ -22,6 +22,7 @@ sweeps of random order.
 """
 
 import torch
+from torch import Tensor
 
 from symgeom.quotient.alignment.crews import Crew
 from symgeom.quotient.alignment.plan import Family
@@ -147,7 +148,7 @@ def sweep_at_random(search: Search, generator: torch.Generator) -> bool:
     """
     names = list(search.plan)
     for _ in range(SWEEPS):
-        order = torch.randperm(len(names), generator=generator).tolist()
+        order = _random_order(len(names), generator).tolist()
         progress = [search.visit(names[index]) for index in order]
         if not any(progress):
             return True
@@ -168,14 +169,20 @@ def kick(search: Search, generator: torch.Generator) -> None:
         if family.linear:
             continue
         size = family.group.size
-        kicked = torch.randperm(size, generator=generator)[: round(KICKED * size)]
+        places = search.places[name]
+        kicked = _random_order(size, generator).to(places.device)[: round(KICKED * size)]
         sources = kicked
         if family.group.permute:
-            sources = kicked[torch.randperm(len(kicked), generator=generator)]
-        places = search.places[name]
+            sources = kicked[_random_order(len(kicked), generator).to(places.device)]
         search.places[name] = places.index_copy(0, kicked, places[sources])
         for sign in family.signs:
-            coins = 2 * torch.randint(2, (len(kicked),), generator=generator) - 1
             flips = search.flips[sign]
+            where = generator.device
+            coins = 2 * torch.randint(2, flips[kicked].shape, generator=generator, device=where) - 1
             scrambled = flips[sources] * coins.to(flips)
             search.flips[sign] = flips.index_copy(0, kicked, scrambled)
+
+
+def _random_order(size: int, generator: torch.Generator) -> Tensor:
+    """Return a random permutation, where the generator is."""
+    return torch.randperm(size, generator=generator, device=generator.device)

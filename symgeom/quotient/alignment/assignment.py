@@ -22,6 +22,9 @@ from torch import Tensor
 def best_permutation(worth: Tensor) -> Tensor:
     """Return the permutation with the largest sum.
 
+    The solver works on the CPU: of networks on another device the matrix goes there, and the
+    permutation comes back.
+
     Parameters
     ----------
     worth : Tensor, shape (size, size)
@@ -40,10 +43,10 @@ def best_permutation(worth: Tensor) -> Tensor:
     centred = worth - worth.mean(1, keepdim=True)
     centred -= centred.mean(0)
     # What scipy would do itself, in two copies more: it minimises in float64.
-    costs = centred.neg_().double()
+    costs = centred.neg_().to("cpu", torch.float64)
     del centred
     _, units = linear_sum_assignment(costs.numpy())
-    return torch.from_numpy(units)
+    return torch.from_numpy(units).to(worth.device)
 
 
 def best_rotation(scores: Tensor) -> Tensor:

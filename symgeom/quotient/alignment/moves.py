@@ -85,33 +85,34 @@ def move_of(
     >>> move_of([neighbour], 3, {"hidden1": torch.tensor([1, 0])}, {}).index
     tensor([0, 2, 1])
     """
-    index = torch.arange(size)
+    device = next(iter(places.values())).device
+    index = torch.arange(size, device=device)
     sign: Tensor | None = None
     matrix: Tensor | None = None
     for neighbour in neighbours:
         units = places[neighbour.family]
-        entries = _entries(neighbour, len(units))
+        entries = _entries(neighbour, units)
         if units.ndim == 2:
             if matrix is None:
-                matrix = torch.eye(size, dtype=units.dtype)
+                matrix = torch.eye(size, dtype=units.dtype, device=device)
             matrix[entries.unsqueeze(2), entries.unsqueeze(1)] = units[:, :, None]
             continue
         index[entries] = entries[:, units]
         if neighbour.sign is not None:
             flip = flips[neighbour.sign]
             if sign is None:
-                sign = torch.ones(size, dtype=flip.dtype)
+                sign = flip.new_ones(size)
             sign[entries] = flip[:, None].expand(neighbour.outer, -1, neighbour.block)
     if matrix is not None:
         matrix = matrix[index] if sign is None else sign[:, None] * matrix[index]
     return Move(index, sign, matrix)
 
 
-def _entries(neighbour: Neighbour, units: int) -> Tensor:
+def _entries(neighbour: Neighbour, units: Tensor) -> Tensor:
     """Return the places of each unit of a neighbour, shape (outer, unit, block)."""
-    shape = (neighbour.outer, units, neighbour.block)
-    count = neighbour.outer * units * neighbour.block
-    return torch.arange(count).reshape(shape) + neighbour.start
+    shape = torch.Size((neighbour.outer, len(units), neighbour.block))
+    entries = torch.arange(shape.numel(), device=units.device)
+    return entries.reshape(shape) + neighbour.start
 
 
 def moved(rows: Tensor, moves: Sequence[Move]) -> Tensor:

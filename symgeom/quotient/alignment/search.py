@@ -96,10 +96,13 @@ class Search:
     def _start(self, name: str, family: Family) -> None:
         """Put the units of a family where they are in the network, with scores of zero."""
         size = family.group.size
-        dtype = self.params[name][0].dtype
-        self.places[name] = torch.eye(size, dtype=dtype) if family.linear else torch.arange(size)
+        rows = self.params[name][0]
+        if family.linear:
+            self.places[name] = torch.eye(size, dtype=rows.dtype, device=rows.device)
+        else:
+            self.places[name] = torch.arange(size, device=rows.device)
         for sign in family.signs:
-            self.flips[sign] = torch.ones(size, dtype=dtype)
+            self.flips[sign] = rows.new_ones(size)
         if self._keeps_scores(family):
             self._clear_scores(family)
 
@@ -113,9 +116,8 @@ class Search:
         """Set the scores of a family to zero."""
         name = family.group.name
         size = family.group.size
-        dtype = self.params[name][0].dtype
         for sign in (None, *family.signs):
-            self.scores[name, sign] = torch.zeros(size, size, dtype=dtype)
+            self.scores[name, sign] = self.params[name][0].new_zeros(size, size)
 
     def _drop_scores(self, family: Family) -> None:
         """Give up the scores of a family, and keep what they say of ties."""
@@ -135,17 +137,17 @@ class Search:
         return twin
 
     def element(self, spec: SymmetrySpec) -> GroupElement:
-        """Return where the units are as a group element."""
+        """Return where the units are as a group element, on the CPU as all elements are."""
         start = identity(spec)
         permutations = dict(start.permutations)
         scales = dict(start.scales)
         for name, family in self.plan.items():
             if family.linear:
-                scales[name] = self.places[name].to(torch.float64)
+                scales[name] = self.places[name].to("cpu", torch.float64)
             else:
-                permutations[name] = self.places[name].to(torch.int64)
+                permutations[name] = self.places[name].to("cpu", torch.int64)
         for name, sign in self.flips.items():
-            scales[name] = sign.double()
+            scales[name] = sign.to("cpu", torch.float64)
         return GroupElement(permutations, scales)
 
     def visit(self, name: str, strands: Collection[int] | None = None) -> bool:

@@ -122,7 +122,7 @@ def _pivoted_rotation(basis: Tensor) -> Tensor:
     """Return the rotation that brings an orthonormal basis (rank, d) to the one of its pivots."""
     rank = len(basis)
     remaining = basis.clone()
-    rotation = torch.zeros(rank, rank, dtype=basis.dtype)
+    rotation = basis.new_zeros(rank, rank)
     for index in range(rank):
         pivot = int(first_largest(remaining.square().sum(0)))
         direction = remaining[:, pivot]

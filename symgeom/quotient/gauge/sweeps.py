@@ -109,7 +109,7 @@ def _visit_linear(walk: Walk, group: UnitGroup) -> tuple[Walk, float]:
     matrix, rank = orthonormal_rows(vectors)
     step = 0.0
     if rank:
-        deviation = matrix - torch.eye(group.size).to(matrix)
+        deviation = matrix - torch.eye(group.size, dtype=matrix.dtype, device=matrix.device)
         step = float(deviation[:rank].abs().max())
     null = list(range(rank, group.size))
     if not null:

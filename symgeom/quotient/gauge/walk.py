@@ -47,10 +47,11 @@ class Walk:
 
     def scaled(self, group: UnitGroup, scale: Tensor) -> "Walk":
         """Scale the units of one group."""
-        stay = torch.arange(group.size)
+        stay = torch.arange(group.size, device=scale.device)
         step = GroupElement({group.name: stay}, {group.name: scale})
         before = self.scales[group.name]
-        total = scale @ before if group.scale == "linear" else scale * before
+        factor = scale.to(before)
+        total = factor @ before if group.scale == "linear" else factor * before
         parameters = act(SymmetrySpec((group,)), step, self.parameters)
         scales = self.scales | {group.name: total}
         return replace(self, parameters=parameters, scales=scales)

@@ -38,7 +38,8 @@ def distance_of_angles(angles: Mapping[str, Tensor], *, kind: str = "rms") -> Te
     tensor(5., dtype=torch.float64)
     """
     check_choice(kind, ("rms", "riemannian"), "kind of distance")
-    none = torch.zeros(0, dtype=torch.float64)
+    device = next((tensor.device for tensor in angles.values()), "cpu")
+    none = torch.zeros(0, dtype=torch.float64, device=device)
     squares = torch.cat([*angles.values(), none]) ** 2
     if kind == "rms":
         return squares.nanmean().sqrt()

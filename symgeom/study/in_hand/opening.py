@@ -18,7 +18,7 @@ from symgeom.ground.checks import SymgeomError
 from symgeom.ground.modules import copied, in_mode
 from symgeom.ground.on_demand import OnDemand
 from symgeom.ground.randomness import stream
-from symgeom.ground.types import Parameters, precision, size
+from symgeom.ground.types import Parameters, cast, precision, size
 from symgeom.landscape.problem.fit import first_outputs
 from symgeom.learning import networks
 from symgeom.learning.networks.by_reference import network_of
@@ -35,7 +35,7 @@ from symgeom.study.progress import progress
 from symgeom.study.stages import data as data_stage
 from symgeom.symmetry.certificate import ROUGH, Certificate, certify
 from symgeom.symmetry.discovery import discover
-from symgeom.symmetry.evaluation import Evaluation
+from symgeom.symmetry.evaluation import TOLERANCE, Evaluation
 from symgeom.symmetry.spec import SymmetrySpec
 from symgeom.symmetry.visibility import relative_change, roughness, rounding_amplified
 
@@ -169,24 +169,41 @@ class InHand:
             sentences.extend(f"{label}: {note}" for note in notes)
         return sentences
 
-    def output_change(self, before: Parameters, after: Parameters) -> float:
+    def outputs(self, params: Parameters) -> list[Tensor]:
+        """Return the outputs of the network with some weights.
+
+        Parameters
+        ----------
+        params : Parameters
+            Weights of the network as it is measured, of one precision.
+
+        Returns
+        -------
+        list of Tensor
+            Its outputs on the example inputs.
+        """
+        device = next(iter(params.values())).device
+        return Evaluation(self.network, params, self.example.to(device)).outputs(params)
+
+    def output_change(self, before: list[Tensor], after: Parameters) -> float:
         """Compare the outputs of the network with two sets of weights.
 
         Parameters
         ----------
-        before, after : Parameters
-            Weights of the network as it is measured, of one precision.
+        before : list of Tensor
+            From :meth:`outputs`.
+        after : Parameters
+            Other weights.
 
         Returns
         -------
         float
             The largest change of an output on the example inputs, relative to its size.
         """
-        outputs = self._evaluation(before).outputs
-        return relative_change(outputs(before), outputs(after))
+        return relative_change(before, self.outputs(after))
 
     def proved_change(
-        self, label: str, before: Parameters, after: Parameters, *, command: str
+        self, label: str, before: list[Tensor], after: Parameters, *, command: str
     ) -> float:
         """Compare the outputs of a network before and after it was moved along its orbit.
 
@@ -194,7 +211,7 @@ class InHand:
         ----------
         label : str
             The file.
-        before, after : Parameters
+        before, after : list of Tensor, Parameters
             As for :meth:`output_change`.
         command : str
             What was to be done, for the message.
@@ -209,16 +226,10 @@ class InHand:
         SymgeomError
             If rounding does not explain the change.
         """
-        evaluation = self._evaluation(before)
-        outputs = evaluation.outputs(before)
-        change = relative_change(outputs, evaluation.outputs(after))
-        explained = evaluation.tolerance
+        change = self.output_change(before, after)
+        explained = TOLERANCE[precision(after)]
         if not change <= explained:
-            explained *= rounding_amplified(evaluation.outputs, before, outputs)
-        if not change <= explained:
-            near = _off_the_grid(before)
-            steps = roughness(evaluation.outputs, near, evaluation.outputs(near))
-            explained = max(explained, ROUGH * steps)
+            explained = self._explained(cast(self.params(label), precision(after)))
         if not change <= explained:
             raise SymgeomError(
                 f"Cannot {command} '{self.paths[label]}': its outputs would change by {change:.2g} "
@@ -226,10 +237,13 @@ class InHand:
             )
         return change
 
-    def _evaluation(self, params: Parameters) -> Evaluation:
-        """Return what evaluates the network as it is measured on the example inputs."""
-        device = next(iter(params.values())).device
-        return Evaluation(self.network, params, self.example.to(device))
+    def _explained(self, params: Parameters) -> float:
+        """Return which change rounding explains in a network that amplifies it or rounds inside."""
+        before = self.outputs(params)
+        usual = TOLERANCE[precision(params)]
+        near = _off_the_grid(params)
+        steps = ROUGH * roughness(self.outputs, near, self.outputs(near))
+        return max(usual * rounding_amplified(self.outputs, params, before), steps)
 
     def params(self, label: str) -> dict[str, Tensor]:
         """Return the weights of a file as they are measured.

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError, check_range
 from symgeom.ground.doors import check_attributes, door, door_with
+from symgeom.ground.randomness import normal_numbers
 from symgeom.symmetry.spec import SymmetrySpec, UnitGroup
 
 
@@ -54,11 +55,11 @@ def identity(spec: SymmetrySpec) -> GroupElement:
     permutations: dict[str, Tensor] = {}
     scales: dict[str, Tensor] = {}
     for group in spec.groups:
-        permutations[group.name] = torch.arange(group.size)
+        permutations[group.name] = torch.arange(group.size, device="cpu")
         if group.scale == "linear":
-            scales[group.name] = torch.eye(group.size, dtype=torch.float64)
+            scales[group.name] = torch.eye(group.size, dtype=torch.float64, device="cpu")
         else:
-            scales[group.name] = torch.ones(group.size, dtype=torch.float64)
+            scales[group.name] = torch.ones(group.size, dtype=torch.float64, device="cpu")
     return GroupElement(permutations, scales)
 
 
@@ -100,9 +101,11 @@ def random_element(
     permutations: dict[str, Tensor] = {}
     for group in spec.groups:
         if group.permute:
-            permutations[group.name] = torch.randperm(group.size, generator=generator)
+            permutations[group.name] = torch.randperm(
+                group.size, generator=generator, device=generator.device
+            )
         else:
-            permutations[group.name] = torch.arange(group.size)
+            permutations[group.name] = torch.arange(group.size, device=generator.device)
     scales = {group.name: _random_scale(group, generator, spread) for group in spec.groups}
     return GroupElement(permutations, scales)
 
@@ -110,10 +113,10 @@ def random_element(
 def _random_scale(group: UnitGroup, generator: torch.Generator, spread: float) -> Tensor:
     size = group.size
     if group.scale == "linear":
-        noise = torch.randn(size, size, generator=generator, dtype=torch.float64)
+        noise = normal_numbers((size, size), generator=generator)
         return torch.linalg.matrix_exp(spread * noise / size**0.5)
     # Drawn for groups without scales too, so that what follows does not depend on their number.
-    noise = torch.randn(size, generator=generator, dtype=torch.float64)
+    noise = normal_numbers((size,), generator=generator)
     if group.scale == "positive":
         return (spread * noise).exp()
     if group.scale == "sign":
