@@ -23,7 +23,16 @@ from symgeom.study.report import writing
 
 TABLES = ("claims", "barriers", "ensembles")
 ROOT = Path(__file__).parents[1]
-STAGES = ("minima", "canonical", "alignments", "chains", "paths", "curvature", "flatness")
+STAGES = (
+    "minima",
+    "canonical",
+    "alignments",
+    "chains",
+    "paths",
+    "curvature",
+    "flatness",
+    "orbits",
+)
 PICTURE = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="252pt" height="72pt">'
     '<rect width="9" height="9"/></svg>'

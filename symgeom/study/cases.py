@@ -41,7 +41,7 @@ class Case:
     data : xr.Dataset
         Inputs and targets of both splits.
     options : mapping
-        The network's name and options, its policy for batch norm, and the device.
+        The network's name and options, its policy for batch norm, the device, and perhaps the task.
     trained : nn.Module
         The network as it is trained.
     measured : nn.Module
@@ -266,6 +266,7 @@ class Case:
                 targets_of[split],
                 batch_norm=policy,
                 training_inputs=training_inputs,
+                task=self.options.get("task"),
             )
             problems[split] = problem.to(device)
         return problems

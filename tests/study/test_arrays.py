@@ -297,6 +297,40 @@ def test_what_is_no_data_set_is_named(tmp_path: Path, arrays: dict, options: dic
         read(tmp_path, write_npz(tmp_path, arrays), **options)
 
 
+IMAGES = NUMBERS.normal(size=(30, 2, 3, 4))
+MASKS = NUMBERS.integers(3, size=(30, 3, 4)).astype("uint8")
+MASKS[:, 0, 0] = 255
+SEGMENTED = {"inputs": IMAGES, "targets": MASKS}
+
+
+def test_pixels_have_labels_of_which_some_do_not_count(tmp_path: Path):
+    options = {"labels": "position", "ignored_label": 255, "test_fraction": 0.2}
+    data = read(tmp_path, write_npz(tmp_path, SEGMENTED), **options)
+    assert (len(data.train_targets), len(data.test_targets), data.classes) == (24, 6, 3)
+    assert data.test_targets.dtype == torch.int64
+    first = IMAGES[:, 0, 0, 0].astype("float32").tolist()
+    rows = [first.index(value) for value in data.test_inputs[:, 0, 0, 0].tolist()]
+    expected = MASKS[rows].astype(int)
+    expected[:, 0, 0] = -100
+    assert data.test_targets.tolist() == expected.tolist()
+    assert sum(data.class_counts[1]) == 6 * 11
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, r"shape \(30, 3, 4\), .* per sample .* or choose labels = 'position'"),
+        ({"labels": "pixel"}, "Unknown labels 'pixel'"),
+        ({"ignored_label": 255}, "Cannot leave out samples of label 255: only positions"),
+        ({"labels": "position", "ignored_label": 2.5}, "of label 2.5: give .* as a whole number"),
+        ({"labels": "position"}, "of 256 classes from 0 to 255, 4 have samples"),
+    ],
+)
+def test_what_are_no_labels_of_pixels_is_named(tmp_path: Path, options: dict, message: str):
+    with pytest.raises(SymgeomError, match=message):
+        read(tmp_path, write_npz(tmp_path, SEGMENTED), test_fraction=0.2, **options)
+
+
 def test_python_objects_are_not_unpickled(tmp_path: Path):
     path = write_npz(
         tmp_path, {"inputs": np.array([{"a": 1}], dtype=object), "targets": TARGETS[:1]}

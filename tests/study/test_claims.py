@@ -805,6 +805,7 @@ def test_binary_networks_have_their_own_variant_with_all_symmetries_removed():
     claims = judged(study)
     assert claims["H3a"].estimate == pytest.approx(-0.3)
     assert claims["H3b"].estimate == pytest.approx(-0.3)
+    assert claims["H3a"].statement.startswith("Along paths that flip signs in random order, with")
     assert not {"H3b-permutation", "H3b-scale", "H3b-geodesic"} & claims.keys()
     assert "'hamming raw'" in claims["H3b"].statistic
     study["flatness"].attrs["noise"] = "flips"

@@ -234,6 +234,12 @@ FORESEEN = {
         "but the samples of case 't' are vectors. Choose 'none', give the case images, or leave it "
         "out (cases.t: null).",
     ),
+    "images that move away from the labels of their pixels": (
+        "cases: {mlp: null, t: {data: {name: arrays, options: {path: a.npz, labels: position}}, "
+        "network: {name: 'mine:net'}}}\narms: {sgd: {augmentation: flip}}",
+        "key 'arms.sgd.augmentation' is 'flip', but in case 't' pixels have labels, which would "
+        "not move along. Choose 'none', or leave it out (cases.t: null).",
+    ),
     "tokens that the data are not": (
         "cases: {mlp: null, t: {data: {name: arrays, options: {path: a.npz}}, "
         "network: {name: transformer, options: {tokens: 9}}}}",

@@ -31,6 +31,7 @@ use rule job as write_report with:
         paths=all_stores("paths"),
         curvature=all_stores("curvature"),
         flatness=all_stores("flatness"),
+        orbits=all_stores("orbits"),
         data=expand("<results>/data/{case}.zarr.zip", case=config["cases"]),
         choices=expand("<results>/depths/{case}.choice.json", case=cases_by(config, stop="common")),
         models=model_stores(*itertools.chain(*ASKED_MODELS.values())),

@@ -31,6 +31,12 @@ PARTIAL = {
 }
 """Variants of a path that leave a symmetry in."""
 
+WAYS = {
+    "geodesic both": "geodesics",
+    "hamming aligned": "paths that flip signs in random order",
+}
+"""What the paths with all symmetries removed are, in a sentence."""
+
 
 def full_variant(paths: xr.Dataset) -> str:
     """Return the name of the variant with all symmetries removed.
@@ -58,7 +64,7 @@ def full_variant(paths: xr.Dataset) -> str:
 
 
 def variant_words(measured: Measured) -> Mapping[str, object]:
-    """Name the variant with all symmetries removed, those that leave one in, and the grid.
+    """Name the variant with all symmetries removed, its paths, other variants, and the grid.
 
     Parameters
     ----------
@@ -68,11 +74,12 @@ def variant_words(measured: Measured) -> Mapping[str, object]:
     Returns
     -------
     mapping of str to object
-        ``variant``, ``others``, ``grid`` and ``samples``.
+        ``variant``, ``ways``, ``others``, ``grid`` and ``samples``.
     """
     variant = full_variant(measured.stages["paths"])
     others = ", ".join(repr(name) for name in PARTIAL[variant])
-    return {"variant": variant, "others": others, **path_words(measured)}
+    named = {"variant": variant, "ways": WAYS[variant], "others": others}
+    return named | dict(path_words(measured))
 
 
 def difference_of_barriers(
@@ -198,7 +205,7 @@ def lower_barriers(identifier: str, first: str, second: str) -> Claim:
     return Claim(
         identifier=identifier,
         statement=(
-            f"Along geodesics, with all symmetries removed, barriers between minima of {{{first}}} "
+            f"Along {{ways}}, with all symmetries removed, barriers between minima of {{{first}}} "
             f"are lower than between those of {{{second}}}."
         ),
         source=SOURCE,
@@ -234,7 +241,7 @@ def lower_relative_barriers(identifier: str, first: str, second: str) -> Claim:
     return replace(
         lower_barriers(identifier, first, second),
         statement=(
-            f"Along geodesics, with all symmetries removed, barriers between minima of {{{first}}} "
+            f"Along {{ways}}, with all symmetries removed, barriers between minima of {{{first}}} "
             f"take less of the headroom than those of {{{second}}}."
         ),
         statistic=(

@@ -2,7 +2,8 @@
 
 Names are ``train_inputs``, ``train_targets``, ``test_inputs`` and ``test_targets``, or ``inputs``
 and ``targets`` to be split here; the option ``names`` says what the file calls them. Nothing is
-unpickled.
+unpickled. A sample has one label, or one for each of its positions, a pixel for instance
+(:mod:`~symgeom.study.datasets.labels`).
 
 Numbers of 8 or 16 bits without sign (uint8, uint16) are levels: they are divided by the largest,
 255 or 65535. Floating point numbers are used as they are, and so are other whole numbers in
@@ -23,10 +24,12 @@ from torch import Tensor
 from symgeom.ground.checks import SymgeomError, check_choice
 from symgeom.ground.randomness import stream
 from symgeom.ground.sealed import DAMAGES
+from symgeom.landscape.problem.tasks.classes import IGNORED
 from symgeom.store import read_arrays
 from symgeom.study.datasets.checking import check_flag
 from symgeom.study.datasets.choice import Choice
 from symgeom.study.datasets.data import Data
+from symgeom.study.datasets.labels import Labels
 from symgeom.study.datasets.splits import counted, stratified_split
 
 NAME = "arrays"
@@ -50,6 +53,8 @@ def read(
     channels: str | None = None,
     test_fraction: float | None = None,
     fill_missing: bool = False,
+    labels: str = "sample",
+    ignored_label: int = IGNORED,
 ) -> Data:
     """Read inputs and labels from one file.
 
@@ -69,6 +74,10 @@ def read(
     fill_missing : bool
         Whether chunks that a zarr array does not have are its fill value, which zarr does not
         write; refused by default, because they may be lost.
+    labels : {"sample", "position"}
+        What has a label.
+    ignored_label : int
+        The label of positions that do not count.
 
     Returns
     -------
@@ -83,12 +92,13 @@ def read(
     """
     if channels is not None:
         check_choice(channels, CHANNELS, "channels")
+    answers = Labels(labels, ignored_label)
     source = Source(NAME, path, names, test_fraction, fill_missing)
     arrays, called = source.arrays()
     tensors = {}
     for name, array in arrays.items():  # labels first, which are checked in no time
         if name.endswith("targets"):
-            tensors[name] = labels_of(array, called[name], path)
+            tensors[name] = answers.of(array, called[name], path)
     for name, array in arrays.items():
         if name.endswith("inputs"):
             tensors[name] = _inputs(array, called[name], path, channels)
@@ -329,39 +339,6 @@ def _types(divisors: Mapping[tuple[str, str], int]) -> str:
     for (name, kind), divisor in divisors.items():
         parts.append(f"'{name}' is {kind} (divided by {divisor})")
     return ", ".join(parts)
-
-
-def labels_of(array: np.ndarray, name: str, file: Path) -> Tensor:
-    """Return an array of labels as a tensor.
-
-    Parameters
-    ----------
-    array : np.ndarray, shape (sample,)
-        The array.
-    name : str
-        What the file calls it, for the message.
-    file : Path
-        The file.
-
-    Returns
-    -------
-    Tensor of int64, shape (sample,)
-        Classes.
-
-    Raises
-    ------
-    SymgeomError
-        If it is not one whole number from 0 on per sample.
-    """
-    whole = array.dtype.kind in "iu"
-    if array.ndim != 1 or not whole or not len(array) or array.min() < 0:
-        least = f" and smallest value {array.min()}" if whole and array.size else ""
-        raise SymgeomError(
-            f"Cannot use the array '{name}' of '{file}' as labels: it has shape {array.shape}, "
-            f"type {array.dtype}{least}. Give one whole number from 0 on per sample (astype(int), "
-            "and the largest place of a one-hot code)."
-        )
-    return torch.from_numpy(array.astype(np.int64))
 
 
 def _check_lengths(tensors: Mapping[str, Tensor], part: str, file: Path) -> None:

@@ -1,8 +1,7 @@
 """Tokens: whole numbers from 0 on that stand for something, letters or words for instance.
 
-They lie in a file as other arrays do (:mod:`symgeom.study.datasets.arrays`), and stay whole
-numbers, for networks that look them up in a table. A sample has one label, or one for each of its
-positions, of which those with label -100 do not count.
+They lie in a file as other arrays do (:mod:`symgeom.study.datasets.arrays`), with labels of samples
+or of positions, and stay whole numbers, for networks that look them up in a table.
 """
 
 from collections.abc import Mapping
@@ -12,15 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from symgeom.ground.checks import SymgeomError, check_choice
+from symgeom.ground.checks import SymgeomError
 from symgeom.landscape.problem.tasks.classes import IGNORED
-from symgeom.study.datasets.arrays import Source, labels_of
+from symgeom.study.datasets.arrays import Source
 from symgeom.study.datasets.choice import Choice
 from symgeom.study.datasets.data import Data
+from symgeom.study.datasets.labels import Labels
 
 NAME = "tokens"
-
-LABELS = ("sample", "position")
 
 
 def read(
@@ -31,6 +29,7 @@ def read(
     test_fraction: float | None = None,
     fill_missing: bool = False,
     labels: str = "sample",
+    ignored_label: int = IGNORED,
 ) -> Data:
     """Read tokens and labels from one file.
 
@@ -40,10 +39,8 @@ def read(
         Which samples.
     path : Path
         The file.
-    names, test_fraction, fill_missing
+    names, test_fraction, fill_missing, labels, ignored_label
         As in :func:`symgeom.study.datasets.arrays.read`.
-    labels : {"sample", "position"}
-        What has a label.
 
     Returns
     -------
@@ -56,17 +53,15 @@ def read(
         If an array is not there or cannot be read, lengths do not fit, inputs are no tokens, or
         labels are not whole numbers from 0 on.
     """
-    check_choice(labels, LABELS, "labels")
+    answers = Labels(labels, ignored_label)
     source = Source(NAME, path, names, test_fraction, fill_missing)
     arrays, called = source.arrays()
     tensors = {}
     for name, array in arrays.items():
         if name.endswith("inputs"):
             tensors[name] = _tokens(array, called[name], path)
-        elif labels == "sample":
-            tensors[name] = labels_of(array, called[name], path)
         else:
-            tensors[name] = _labels_of_positions(array, called[name], path)
+            tensors[name] = answers.of(array, called[name], path)
     return source.data(tensors, choice, divisor=1)
 
 
@@ -79,19 +74,5 @@ def _tokens(array: np.ndarray, name: str, file: Path) -> Tensor:
             f"Cannot use the array '{name}' of '{file}' as tokens: it has shape {array.shape}, "
             f"type {array.dtype}{least}. Give whole numbers from 0 on of shape (sample, position), "
             "or choose the data set 'arrays'."
-        )
-    return torch.from_numpy(array.astype(np.int64))
-
-
-def _labels_of_positions(array: np.ndarray, name: str, file: Path) -> Tensor:
-    """Return an array of labels as a tensor of int64."""
-    whole = array.dtype.kind in "iu"
-    counted = array[array != IGNORED] if whole else array
-    if array.ndim < 2 or not whole or not counted.size or counted.min() < 0:
-        least = f" and smallest value {counted.min()}" if whole and counted.size else ""
-        raise SymgeomError(
-            f"Cannot use the array '{name}' of '{file}' as labels: it has shape {array.shape}, "
-            f"type {array.dtype}{least}. Give one whole number from 0 on per position ({IGNORED} "
-            "where it does not count), or labels = 'sample'."
         )
     return torch.from_numpy(array.astype(np.int64))

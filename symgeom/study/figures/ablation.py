@@ -18,7 +18,7 @@ import numpy as np
 
 from symgeom.study.figures.axes import compartments, percent
 from symgeom.study.figures.keys import key, letter, note
-from symgeom.study.figures.record import CONNECTION, Figure
+from symgeom.study.figures.record import CONNECTION, Figure, has_scales
 from symgeom.study.figures.selection import counts, pairs_inside
 from symgeom.study.figures.series import dots, spread
 from symgeom.study.figures.style import FAINT, PAGE, looks, sheet, words
@@ -154,4 +154,5 @@ FIGURE = Figure(
     stages=("minima", "paths"),
     drawing=draw,
     settings=("claims.level",),
+    asked=has_scales,
 )

@@ -128,7 +128,7 @@ def configuration_of_case(configuration: Configuration, case: str) -> Configurat
     Returns
     -------
     mapping
-        The same sections, with the options that the case changes.
+        The same sections, with the options that the case changes, and those of the case alone.
 
     Examples
     --------
@@ -140,7 +140,7 @@ def configuration_of_case(configuration: Configuration, case: str) -> Configurat
     merged = dict(configuration)
     if isinstance(changes, Mapping):
         for section, options in changes.items():
-            general = configuration.get(section)
+            general = configuration.get(section, {})
             if isinstance(general, Mapping) and isinstance(options, Mapping):
                 merged[section] = {**general, **options}
     return merged

@@ -22,7 +22,14 @@ import numpy as np
 
 from symgeom.study.figures.axes import columns, logarithmic
 from symgeom.study.figures.keys import key, letter, mark, note, sentences
-from symgeom.study.figures.record import DYNAMICS, Configuration, Figure, asks_for, trains_networks
+from symgeom.study.figures.record import (
+    DYNAMICS,
+    Figure,
+    all_of,
+    asks_for,
+    has_scales,
+    trains_networks,
+)
 from symgeom.study.figures.selection import counts, grouped, mean_interval, trained_seeds
 from symgeom.study.figures.series import dots, spread
 from symgeom.study.figures.style import BROKEN, FAINT, INK, MUTED, PAGE, looks, sheet, words
@@ -248,12 +255,6 @@ def _closed(closure: xr.DataArray, trained: Mapping[str, Sequence[int]]) -> str:
     return f"{closed.sum()} of {closed.size} closed\n(below 10⁻¹⁰)"
 
 
-def _asked(configuration: Configuration) -> bool:
-    """Tell whether a study keeps ledgers of networks that it trains."""
-    keeps_ledgers = asks_for("training.ledger_snapshots")
-    return keeps_ledgers(configuration) and trains_networks(configuration)
-
-
 FIGURE = Figure(
     name="charges",
     text=__doc__,
@@ -261,6 +262,6 @@ FIGURE = Figure(
     stages=("minima", "ledgers"),
     drawing=draw,
     settings=("claims.level",),
-    asked=_asked,
+    asked=all_of(asks_for("training.ledger_snapshots"), trains_networks, has_scales),
     in_reference=asks_for("valleys"),
 )

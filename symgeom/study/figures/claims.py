@@ -123,7 +123,7 @@ def _heads(panel: Axes, level: float) -> None:
 
 
 def _head(panel: Axes, x: float, align: str, text: str) -> None:
-    panel.annotate(text, (x, 0.24), ha=align, va="center", fontsize=7, color=MUTED)
+    panel.text(x, 0.24, text, ha=align, va="center", fontsize=7, color=MUTED)
 
 
 def _is_check(claim: Judgement) -> bool:
@@ -154,9 +154,9 @@ def _words(panel: Axes, middle: float, claim: Judgement) -> None:
     for number_of_line, line in enumerate(lines):
         height = middle + LINE * (number_of_line - (len(lines) - 1) / 2)
         if number_of_line < len(sentence):
-            panel.annotate(line, (0, height), va="center", fontsize=7)
+            panel.text(0, height, line, va="center", fontsize=7)
         else:
-            panel.annotate(line, (0, height), va="center", fontsize=6, color=MUTED)
+            panel.text(0, height, line, va="center", fontsize=6, color=MUTED)
 
 
 def _numbers(panel: Axes, height: float, claim: Judgement) -> None:
@@ -173,13 +173,11 @@ def _numbers(panel: Axes, height: float, claim: Judgement) -> None:
         verdict = f"{verdict} (not asked)"
     elif claim.family_verdict not in ("", verdict):
         verdict = f"{verdict} ({claim.family_verdict})"
-    panel.annotate(
-        verdict, (NUMBERS, above), va="center", fontsize=7.5, color=colour, weight="bold"
-    )
+    panel.text(NUMBERS, above, verdict, va="center", fontsize=7.5, color=colour, weight="bold")
     size = f"n = {claim.n} {claim.unit_of_n}"
-    panel.annotate(size, (1, above), ha="right", va="center", fontsize=6.5)
+    panel.text(1, above, size, ha="right", va="center", fontsize=6.5)
     threshold = f"{sign} {number(claim.threshold)}"
-    panel.annotate(f"{measured}; {threshold}", (NUMBERS, below), va="center", fontsize=6.5)
+    panel.text(NUMBERS, below, f"{measured}; {threshold}", va="center", fontsize=6.5)
 
 
 def _interval(panel: Axes, height: float, claim: Judgement) -> None:
@@ -215,9 +213,10 @@ def _interval(panel: Axes, height: float, claim: Judgement) -> None:
 def _no_interval(panel: Axes, height: float) -> None:
     """Say that there is no interval, over the line of the threshold."""
     box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
-    panel.annotate(
+    panel.text(
+        MIDDLE,
+        height,
         "no interval",
-        (MIDDLE, height),
         ha="center",
         va="center",
         fontsize=7,

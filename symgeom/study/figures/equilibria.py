@@ -15,7 +15,14 @@ import numpy as np
 
 from symgeom.study.figures.axes import columns, logarithmic
 from symgeom.study.figures.keys import key, letter, mark, note, sentences
-from symgeom.study.figures.record import DYNAMICS, Figure, asks_for, trains_networks
+from symgeom.study.figures.record import (
+    DYNAMICS,
+    Figure,
+    all_of,
+    asks_for,
+    has_scales,
+    trains_networks,
+)
 from symgeom.study.figures.selection import counts, grouped, trained_seeds
 from symgeom.study.figures.style import INK, PAGE, looks, sheet, words
 
@@ -133,6 +140,6 @@ FIGURE = Figure(
     question=DYNAMICS,
     stages=("minima", "equilibria"),
     drawing=draw,
-    asked=trains_networks,
+    asked=all_of(trains_networks, has_scales),
     in_reference=asks_for("valleys"),
 )

@@ -20,7 +20,7 @@ import numpy as np
 
 from symgeom.study.figures.axes import columns, percent
 from symgeom.study.figures.keys import key, letter, mark, note
-from symgeom.study.figures.record import FLATNESS, Figure, asks_for
+from symgeom.study.figures.record import FLATNESS, Figure, all_of, asks_for, has_scales
 from symgeom.study.figures.selection import counts, pairs_inside
 from symgeom.study.figures.series import RESOLVED, dots, spread
 from symgeom.study.figures.style import COLUMN, PAGE, looks, sheet, words
@@ -145,5 +145,5 @@ FIGURE = Figure(
     question=FLATNESS,
     stages=("minima", "flatness", "paths"),
     drawing=draw,
-    asked=asks_for("flatness.escape_rise"),
+    asked=all_of(asks_for("flatness.escape_rise"), has_scales),
 )

@@ -21,7 +21,7 @@ import numpy as np
 
 from symgeom.study.figures.axes import logarithmic, logarithmic_below, minus, percent, power
 from symgeom.study.figures.keys import key, letter, note, sentences
-from symgeom.study.figures.record import DYNAMICS, Figure, trains_networks
+from symgeom.study.figures.record import DYNAMICS, Figure, all_of, has_scales, trains_networks
 from symgeom.study.figures.selection import counts, representative, trained_seeds
 from symgeom.study.figures.series import dots
 from symgeom.study.figures.style import PAGE, looks, sheet, words
@@ -217,5 +217,5 @@ FIGURE = Figure(
     stages=("minima", "equilibria", "orbits", "flatness", "distances"),
     drawing=draw,
     settings=("claims.level",),
-    asked=trains_networks,
+    asked=all_of(trains_networks, has_scales),
 )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from symgeom.study.figures.axes import columns, compartments, logarithmic
 from symgeom.study.figures.keys import key, letter, note
-from symgeom.study.figures.record import DYNAMICS, Figure
+from symgeom.study.figures.record import DYNAMICS, Figure, has_scales
 from symgeom.study.figures.selection import counts
 from symgeom.study.figures.series import dots, spread
 from symgeom.study.figures.style import MUTED, PAGE, looks, sheet, words
@@ -99,4 +99,5 @@ FIGURE = Figure(
     question=DYNAMICS,
     stages=("minima", "orbits"),
     drawing=draw,
+    asked=has_scales,
 )

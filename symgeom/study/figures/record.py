@@ -4,8 +4,9 @@ Every figure is one module of this package that ends in such a record. The modul
 what a reader is told: its first line is the figure's title, the rest is its caption, in a small
 part of reStructuredText.
 
-A study asks for a figure by its configuration. What a study asks for and a network does not allow
-is drawn as a sentence that says so; what a study does not ask for is not drawn.
+A study asks for a figure by its configuration. What a study does not ask for is not drawn, and
+neither is what a network of signs is known not to have. What another network turns out not to allow
+is drawn as a sentence that says so.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.study.figures.style import paper
+from symgeom.study.signs import is_of_signs
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Picture
@@ -149,9 +151,28 @@ def asks_within(section: str, option: str) -> Callable[[Configuration], bool]:
     >>> asks_within("neighbours", "attacks")({"neighbours": None})
     False
     """
-    of_section = asks_for(section)
-    of_option = asks_for(f"{section}.{option}")
-    return lambda configuration: of_section(configuration) and of_option(configuration)
+    return all_of(asks_for(section), asks_for(f"{section}.{option}"))
+
+
+def all_of(*conditions: Callable[[Configuration], bool]) -> Callable[[Configuration], bool]:
+    """Make the condition that others hold.
+
+    Parameters
+    ----------
+    *conditions : callable
+        From a configuration to whether they hold; each is asked where those before it hold.
+
+    Returns
+    -------
+    callable
+        From a configuration to whether all hold.
+
+    Examples
+    --------
+    >>> all_of(always, never)({})
+    False
+    """
+    return lambda configuration: all(condition(configuration) for condition in conditions)
 
 
 def does_experiment(*names: str) -> Callable[[Configuration], bool]:
@@ -199,6 +220,23 @@ def trains_networks(configuration: Configuration) -> bool:
     if not isinstance(arms, Mapping):
         return False
     return any(setting(recipe, "method") != "checkpoints" for recipe in arms.values())
+
+
+def has_scales(configuration: Configuration) -> bool:
+    """Tell whether the units of a case may have scales: those of networks of signs have none.
+
+    Parameters
+    ----------
+    configuration : mapping
+        The one that holds for a case.
+
+    Returns
+    -------
+    bool
+        Whether they may.
+    """
+    network = setting(configuration, "network")
+    return not (isinstance(network, Mapping) and is_of_signs(network))
 
 
 @dataclass(frozen=True)

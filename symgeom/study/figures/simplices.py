@@ -16,7 +16,7 @@ import numpy as np
 
 from symgeom.study.figures.axes import limits, percent, ticks
 from symgeom.study.figures.keys import key, letter, note
-from symgeom.study.figures.record import CONNECTION, Figure
+from symgeom.study.figures.record import CONNECTION, Figure, has_scales
 from symgeom.study.figures.selection import MIDDLE
 from symgeom.study.figures.series import RESOLVED, spread
 from symgeom.study.figures.style import PAGE, looks, sheet, words
@@ -115,4 +115,5 @@ FIGURE = Figure(
     question=CONNECTION,
     stages=("minima", "simplices"),
     drawing=draw,
+    asked=has_scales,
 )

@@ -19,6 +19,7 @@ they read badly on white).
 from __future__ import annotations
 
 import io
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -27,10 +28,12 @@ from zlib import crc32
 from symgeom.ground.whole_files import whole
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
+    from fontTools.ttLib import TTFont
     from matplotlib.axes import Axes
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.typing import HashableList, RcKeyType
 
@@ -81,6 +84,12 @@ SOLID: Literal["-"] = "-"
 BROKEN: Dashes = (0, (4, 2))
 """Dashes of thresholds and other lines of reference."""
 
+DOTS = 200
+"""Dots per inch of pictures that are made of dots."""
+
+SETTING = ("GDEF", "GPOS", "GSUB", "kern")
+"""Tables of a font that say how letters are set side by side."""
+
 INK = "#222222"
 MUTED = "#666666"
 FAINT = "#d9d9d9"
@@ -122,6 +131,9 @@ _SETTINGS: Mapping[RcKeyType, object] = {
     "svg.hashsalt": "symgeom",
     "pdf.fonttype": 42,
 }
+
+_COMPRESSION = {"compress_level": 3}
+"""Of PNG: the usual level takes twice as long, and lines and letters come out no smaller."""
 
 _METADATA: dict[str, dict[str, str | None]] = {
     ".svg": {"Date": None},
@@ -396,35 +408,60 @@ def save(figure: Figure, *paths: str | Path) -> dict[str, bytes]:
     dict of str to bytes
         What the files hold, by their names.
     """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     contents: dict[str, bytes] = {}
     with paper():
+        dots = figure.get_dpi()
+        figure.set_dpi(DOTS)
+        screen = FigureCanvasAgg(figure)  # measures words once, for the layout and for the PNG
         engine = figure.get_layout_engine()
         if engine is not None:
             engine.execute(figure)
             figure.set_layout_engine("none")
             _round_positions(figure)
         for path in map(Path, paths):
-            contents[path.name] = _printed(figure, path.suffix)
+            contents[path.name] = _printed(screen, path.suffix)
             with whole(path) as partial:
                 partial.write_bytes(contents[path.name])
+        figure.set_dpi(dots)
     return contents
 
 
-def _printed(figure: Figure, ending: str) -> bytes:
+def _printed(screen: FigureCanvasAgg, ending: str) -> bytes:
     """Draw a figure in a format, once: ``savefig`` draws twice where there was a layout."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.backends.backend_pdf import FigureCanvasPdf
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     drawn = io.BytesIO()  # a full disk confuses what writes PDF
     metadata = _METADATA[ending]
-    dots = figure.get_dpi()
-    figure.set_dpi(200)
     if ending == ".svg":
-        FigureCanvasSVG(figure).print_svg(drawn, metadata=metadata)
+        FigureCanvasSVG(screen.figure).print_svg(drawn, metadata=metadata)
     elif ending == ".pdf":
-        FigureCanvasPdf(figure).print_pdf(drawn, metadata=metadata)
+        with _letters_alone():
+            FigureCanvasPdf(screen.figure).print_pdf(drawn, metadata=metadata)
     else:
-        FigureCanvasAgg(figure).print_png(drawn, metadata=metadata)
-    figure.set_dpi(dots)
+        screen.print_png(drawn, metadata=metadata, pil_kwargs=_COMPRESSION)
+    screen.figure.set_dpi(DOTS)
     return drawn.getvalue()
+
+
+@contextmanager
+def _letters_alone() -> Iterator[None]:
+    """Embed letters without the tables by which a font sets them side by side.
+
+    A PDF says where each letter stands; to read these tables took longer than all that is drawn.
+    """
+    from fontTools import subset
+
+    load = subset.load_font
+
+    def load_shapes(file: str, options: subset.Options, **others: object) -> TTFont:
+        options.drop_tables += SETTING
+        return load(file, options, **others)
+
+    subset.load_font = load_shapes
+    try:
+        yield
+    finally:
+        subset.load_font = load

@@ -10,20 +10,20 @@ from dataclasses import fields
 from itertools import chain, pairwise, product
 
 from symgeom.ground.schedule import Averaging
+from symgeom.study.planning.data_sets import faults_of_data
 from symgeom.study.planning.ensembles import faults_of_ensembles
 from symgeom.study.planning.lenders import faults_of_budgets, faults_of_equal_budgets
 from symgeom.study.planning.merging import without_null
 from symgeom.study.planning.options import (
     BUDGET,
-    arms_by,
     cases_by,
     exempt_of,
-    key_of_training,
     training_of,
 )
 from symgeom.study.planning.references import faults_of_references
 from symgeom.study.planning.sources import Fault
 from symgeom.study.planning.split import number_of_seeds
+from symgeom.study.signs import is_of_signs
 
 PAIRS = 3_000_000
 """How many pairs of networks a case may have: their plan takes minutes and 4 GB."""
@@ -34,16 +34,8 @@ JOBS = 100_000
 ENTRIES = 200_000_000
 """How many numbers a matrix may hold, of which training and measures keep ten: 1.6 GB each."""
 
-BINARY = ("binary_mlp", "binary_lenet")
-"""The networks whose weights are signs."""
-
 LARGEST_FLOAT32 = 3.4e38
 """The largest number in single precision."""
-
-DIGITS = 1797
-"""How many samples scikit-learn's digits are."""
-
-CLASSES_OF_DIGITS = 10
 
 
 def contradictions(config: Mapping) -> Iterator[Fault]:
@@ -61,14 +53,12 @@ def contradictions(config: Mapping) -> Iterator[Fault]:
     """
     checks = (
         _unknown_arms,
+        faults_of_data,
         faults_of_budgets,
         _seeds_that_depend_on_their_company,
         _too_many_networks,
         _matrices_too_large_for_memory,
-        _batches_larger_than_the_data,
         _numbers_larger_than_float32,
-        _images_that_are_none,
-        _tokens_that_are_no_numbers,
         _losses_that_do_not_fall,
         _nobody_who_decides,
         _means_without_terms,
@@ -190,31 +180,6 @@ def _matrices_too_large_for_memory(config: Mapping) -> Iterator[Fault]:
             yield ["perceptron", "dimension"], fault
 
 
-def _batches_larger_than_the_data(config: Mapping) -> Iterator[Fault]:
-    for case, arm in product(config["cases"], arms_by(config, imported=False)):
-        samples = _training_samples(config["cases"][case]["data"])
-        size = training_of(config, case, arm)["batch_size"]
-        if size > samples:
-            fault = (
-                f"is {size}, but case '{case}' has at most {samples} training samples. Lower it, "
-                "or take more samples."
-            )
-            yield key_of_training(config, case, arm, "batch_size"), fault
-
-
-def _training_samples(data: Mapping) -> float:
-    """Return how many training samples a data set has at most, infinity if it is not known."""
-    options = data.get("options", {})
-    samples = options.get("subset", math.inf)
-    if data["name"] == "teacher":
-        return min(samples, options.get("samples", math.inf))
-    if data["name"] == "digits":
-        # Each class is rounded.
-        share = 1 - options.get("test_fraction", 0)
-        return min(samples, math.floor(DIGITS * share + CLASSES_OF_DIGITS / 2))
-    return samples
-
-
 def _numbers_larger_than_float32(config: Mapping) -> Iterator[Fault]:
     advice = "Give less, or choose 'float64' there."
     for case, arm in product(config["cases"], config["arms"]):
@@ -228,59 +193,6 @@ def _numbers_larger_than_float32(config: Mapping) -> Iterator[Fault]:
     if config["chains"]["precision"] == "float32" and rate > LARGEST_FLOAT32:
         fault = f"is {rate}, which float32 cannot hold: 'chains.precision' is that. {advice}"
         yield ["chains", "learning_rate"], fault
-
-
-def _images_that_are_none(config: Mapping) -> Iterator[Fault]:
-    for case, arm in product(config["cases"], config["arms"]):
-        change = training_of(config, case, arm).get("augmentation", "none")
-        if change != "none" and _is_flat(config["cases"][case]["data"]):
-            fault = (
-                f"is '{change}', but the samples of case '{case}' are vectors. Choose 'none', give "
-                f"the case images, or leave it out (cases.{case}: null)."
-            )
-            yield ["arms", arm, "augmentation"], fault
-
-
-def _tokens_that_are_no_numbers(config: Mapping) -> Iterator[Fault]:
-    advice = "whole numbers that stand for something"
-    for case, parts in config["cases"].items():
-        tokens = _has_tokens(parts["data"])
-        of_network = parts["network"].get("options", {}).get("tokens", 0)
-        if of_network and not tokens:
-            fault = (
-                f"is {of_network}, but the data of case '{case}' are no tokens. Choose the data "
-                f"set 'tokens', if they are {advice}."
-            )
-            yield ["cases", case, "network", "options", "tokens"], fault
-        if not tokens:
-            continue
-        if config["symmetry"]["constant_inputs"] == "absorb":
-            fault = (
-                f"is 'absorb', but the inputs of case '{case}' are tokens, {advice}: none of them "
-                "can be moved into a bias. Choose 'keep'."
-            )
-            yield ["symmetry", "constant_inputs"], fault
-        for arm, recipe in config["arms"].items():
-            if recipe.get("pretraining_zeroed"):
-                fault = (
-                    f"is {recipe['pretraining_zeroed']}, but the inputs of case '{case}' are "
-                    f"tokens, {advice}: 0 is one of them. Give 0."
-                )
-                yield ["arms", arm, "pretraining_zeroed"], fault
-
-
-def _has_tokens(data: Mapping) -> bool:
-    """Return whether a data set consists of tokens."""
-    return bool(data["name"] == "tokens")
-
-
-def _is_flat(data: Mapping) -> bool:
-    """Return whether a data set is known to consist of vectors."""
-    if _has_tokens(data):
-        return True
-    if data["name"] == "digits":
-        return not data.get("options", {}).get("images", False)
-    return data["name"] == "teacher"
 
 
 def _means_without_terms(config: Mapping) -> Iterator[Fault]:
@@ -353,7 +265,7 @@ def _perceptrons_without_solutions(config: Mapping) -> Iterator[Fault]:
 def _probabilities_that_are_none(config: Mapping) -> Iterator[Fault]:
     largest = max(config["flatness"]["amplitudes"])
     for case, options in config["cases"].items():
-        if options["network"]["name"] in BINARY and largest > 1:
+        if is_of_signs(options["network"]) and largest > 1:
             fault = (
                 f"reaches {largest}, but in case '{case}' the weights are signs, and an amplitude "
                 "is the probability of a flip. Give numbers up to 1."

@@ -32,6 +32,7 @@ class Stores(TypedDict):
     paths: list[str]
     curvature: list[str]
     flatness: list[str]
+    orbits: list[str]
     data: list[str]
     models: list[str]
     choices: list[str]
@@ -127,14 +128,13 @@ def read_facts(folder: Path, stores: Stores, cases: Sequence[str], arms: Sequenc
     for file in stores["choices"]:
         choice = read_sealed_json(file)
         facts.choices[choice["case"]] = choice
-    _add_what_is_missing(
-        facts, [*stores["paths"], *stores["curvature"], *stores["flatness"]], cases
-    )
+    _add_what_is_missing(facts, stores, cases)
     return facts
 
 
-def _add_what_is_missing(facts: Facts, files: Sequence[str], cases: Sequence[str]) -> None:
+def _add_what_is_missing(facts: Facts, stores: Stores, cases: Sequence[str]) -> None:
     """Add what the stores say that could not be measured or is not defined."""
+    files = [*stores["paths"], *stores["curvature"], *stores["flatness"], *stores["orbits"]]
     left_out: dict[str, set[str]] = {case: set() for case in cases}
     facts.undefined = {case: [] for case in cases}
     for file in files:

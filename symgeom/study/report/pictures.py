@@ -183,7 +183,7 @@ def _thumbnail(path: Path) -> bytes:
     picture = picture.crop(ImageChops.invert(picture).getbbox())
     picture.thumbnail(THUMBNAIL, Image.Resampling.LANCZOS)
     written = io.BytesIO()
-    picture.save(written, "webp", quality=80, method=6)
+    picture.save(written, "webp", quality=80)
     return written.getvalue()
 
 

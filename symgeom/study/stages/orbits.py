@@ -83,21 +83,20 @@ def measure(case: Case, spec: SymmetrySpec, minima: Minima, options: Mapping) ->
     xr.Dataset
         What ``MEASURES`` names, over arm, seed and point; NaN where a network diverged. Nothing of
         networks without positive scales and matrices, with batch norms whose statistics are
-        measured anew, or with several classes per sample.
-        The attribute ``matrix`` says whether the trace is that of the Hessian.
+        measured anew, or with several classes per sample: the attribute ``left_out`` says so. The
+        attribute ``matrix`` says whether the trace is that of the Hessian.
     """
     problem = case.problems("float64", samples=options["samples"])["train"]
     moved = charged_groups(with_matrices(case, spec).exact().trained(problem.trainable))
     table = NamedArrays(minima.shape)
-    measurable = bool(moved.groups) and not case.binary and not problem.batch_norm
-    measurable = measurable and problem.task == "classes"
+    obstacle = _obstacle(case, problem, moved)
     matrix = "Hessian"
-    if measurable:
+    if not obstacle:
         for name in MEASURES:
             table.begin(name, (len(POINTS),))
         if not is_linear_by_layer(problem, case.any_network()):
             matrix = "Gauss-Newton matrix"
-    keys = list(minima.networks) if measurable else []
+    keys = [] if obstacle else list(minima.networks)
     with progress("move along orbits", len(keys)) as bar:
         for key in keys:
             params = case.prepared(minima.networks[key], "float64")
@@ -105,6 +104,7 @@ def measure(case: Case, spec: SymmetrySpec, minima: Minima, options: Mapping) ->
             for name, row in orbit.measures(options["eigenvalue_tolerance"]).items():
                 table.put(name, minima.index(key), row)
             bar.update()
+    left_out = [f"points of orbits ({obstacle})"] if obstacle else []
     variables: Labelled = {}
     for name, values in table.items():
         units, meaning = MEASURES[name]
@@ -115,8 +115,21 @@ def measure(case: Case, spec: SymmetrySpec, minima: Minima, options: Mapping) ->
         minima.seeds,
         variables,
         coordinates=names("point", POINTS, "which network of the orbit"),
-        attrs=as_attributes(options) | {"matrix": matrix},
+        attrs=as_attributes(options) | {"matrix": matrix, "left_out": left_out},
     )
+
+
+def _obstacle(case: Case, problem: Problem, moved: SymmetrySpec) -> str:
+    """Say why the points of the orbits of a case cannot be found; empty if they can."""
+    if case.binary:
+        return "weights are signs, which no scale moves"
+    if not moved.groups:
+        return "no unit has a scale or a matrix that trains"
+    if problem.batch_norm:
+        return "the gradient of a sample depends on the others, as statistics are measured anew"
+    if problem.task != "classes":
+        return "samples have more answers than one class"
+    return ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,7 @@ from snakemake.utils import update_config
 
 import symgeom
 from symgeom.ground.checks import SymgeomError
+from symgeom.learning.networks.registry import NETWORKS
 from symgeom.study.figures.catalogue import (
     NAMES,
     all_figures,
@@ -22,6 +23,7 @@ from symgeom.study.figures.catalogue import (
 from symgeom.study.figures.record import figure_named, setting, trains_networks
 from symgeom.study.figures.results import Results
 from symgeom.study.report.captions import write_captions
+from symgeom.study.signs import NAMES as NAMES_OF_SIGNS
 
 ROOT = Path(symgeom.__file__).parents[1]
 HELPERS = {
@@ -140,7 +142,8 @@ def test_of_networks_that_were_trained_elsewhere_no_training_is_drawn():
 
 def test_a_case_may_ask_for_figures_of_its_own():
     config = configuration()
-    config["cases"]["other"] = {"curvature": {"density_steps": 9}, "training": {"stop_loss": 0.5}}
+    changes = {"curvature": {"density_steps": 9}, "training": {"stop_loss": 0.5}}
+    config["cases"]["other"] = config["cases"]["mlp"] | changes
     first, other = ({*figures_of_case(config, case)} for case in config["cases"])
     assert {figure.name for figure in other - first} == {"spectra"}
     settings = settings_of([figure_named("training")], configuration_of_case(config, "other"))
@@ -150,6 +153,19 @@ def test_a_case_may_ask_for_figures_of_its_own():
 def test_the_binary_study_asks_for_no_ledgers_and_no_layers():
     names = asked(configuration("config/binary.yaml"))
     assert not {"charges", "escapes", "layers", "noises", "spectra"} & names
+
+
+@pytest.mark.parametrize("name", NAMES_OF_SIGNS)
+def test_what_networks_of_signs_cannot_have_is_not_drawn(name):
+    config = configuration()
+    case = next(iter(config["cases"]))
+    config["cases"][case]["network"] = {"name": name}
+    without = {"charges", "escapes", "ablation", "simplices", "equilibria", "orbits", "joined"}
+    assert asked(configuration()) - asked(config) == without
+
+
+def test_every_binary_network_is_one_of_signs():
+    assert {name for name in NETWORKS if "binary" in name} == {*NAMES_OF_SIGNS}
 
 
 def test_layers_and_spectra_are_not_among_what_is_kept():

@@ -115,15 +115,21 @@ def test_orbits_say_what_they_are(measured):
         "samples": "40",
         "eigenvalue_tolerance": "0.0001",
         "matrix": "Hessian",
+        "left_out": [],
     }
     assert measured["trace"].sel(arm="wild").isnull().all()
 
 
 def test_networks_without_positive_scales_have_no_points(signs: TinyStudy, tmp_path):
     tanh = real_study(tmp_path, "tanh")
-    for study in (signs, tanh):
+    obstacles = {
+        "weights are signs, which no scale moves": signs,
+        "no unit has a scale or a matrix that trains": tanh,
+    }
+    for obstacle, study in obstacles.items():
         dataset = orbits.measure(study.case, study.spec, study.minima, OPTIONS)
         assert list(dataset) == []
+        assert dataset.attrs["left_out"] == [f"points of orbits ({obstacle})"]
         assert dataset["point"].values.tolist() == list(orbits.POINTS)
 
 
