@@ -1,14 +1,16 @@
-"""The workflow on convolutions with batch norm, under both policies, and on binary weights."""
+"""The workflow on convolutions with batch norm, on binary weights, and on pixels with labels."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from clones import ROOT, copy_repository, draw_only, override, planned, snakemake
 from snakemake.utils import update_config
 
-from symgeom.store import open_study
+from symgeom.store import dataset_to_parameters, open_study, read_store
 from symgeom.study.claims.record import read_claims
 
 CONVOLUTIONS, BINARY = "tests/small_convolutions.yaml", "tests/small_binary.yaml"
@@ -33,10 +35,39 @@ def convolutions(tmp_path_factory):
     return clone
 
 
+OF_PIXELS = """from torch import nn
+
+
+def network():
+    table = nn.Embedding(6, 3)
+    layers = nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 2, 1)
+    return nn.Sequential(table, Channels(), *layers)
+
+
+class Channels(nn.Module):
+    def forward(self, vectors):
+        return vectors.movedim(-1, 1)
+"""
+
+
+def write_pixels(clone: Path) -> None:
+    """Write planes of tokens with a label for each, and a network that answers for each.
+
+    A token is of the class of its remainder, but for the first of a plane, which does not count.
+    """
+    tokens = np.random.default_rng(0).integers(6, size=(80, 3, 2))
+    labels = (tokens % 2).astype("uint8")
+    labels[:, 0, 0] = 9
+    (clone / "data").mkdir()
+    np.savez(clone / "data/pixels.npz", inputs=tokens, targets=labels)
+    (clone / "of_pixels.py").write_text(OF_PIXELS)
+
+
 @pytest.fixture(scope="module")
 def binary(tmp_path_factory):
-    """A finished study of binary networks."""
+    """A finished study of binary networks, beside networks that answer for every pixel."""
     clone = copy_repository(tmp_path_factory.mktemp("binary") / "clone", config=BINARY)
+    write_pixels(clone)
     # Of what binary networks lack or have alone.
     draw_only(clone, "flatness", "measures", "layers", "spectra", "barriers", "chains")
     run = snakemake(clone, "--cores", "2")
@@ -133,11 +164,41 @@ def test_a_minimum_that_missed_the_stop_rule_is_kept_named_and_in_no_claim(binar
     assert minima["status"].values.tolist() == ["epoch limit", "epoch limit"]
     assert not minima["usable"].any()
     assert (
-        "hasty seed 0 (epoch limit), hasty seed 1 (epoch limit)"
+        "signs hasty seed 0 (epoch limit), signs hasty seed 1 (epoch limit)"
         in (folder / "report.html").read_text()
     )
     noted = [claim.note for claim in read_claims(folder / "claims.csv") if "hasty" in claim.note]
     assert noted
+
+
+def test_pixels_have_labels_from_the_files_to_the_report(binary):
+    folder = binary / "results/binary"
+    case = open_study(folder)["pixels"]
+    stored = read_store(folder / "data/pixels.zarr.zip")
+    targets = torch.from_numpy(stored["train_targets"].values)
+    assert targets.shape == (60, 3, 2)
+    assert (targets[:, 0, 0] == -100).all()
+    minima = case["minima"].to_dataset()
+    minimum = minima.sel(arm="adam", seed=0)
+    network = dataset_to_parameters(minimum)
+    layers = {name: torch.from_numpy(weights).double() for name, weights in network.items()}
+    tokens = torch.from_numpy(stored["train_inputs"].values)
+    assert tokens.dtype == torch.int64
+    planes = layers["0.weight"][tokens].movedim(-1, 1)
+    hidden = torch.conv2d(planes, layers["2.weight"], layers["2.bias"], padding=1).relu()
+    outputs = torch.conv2d(hidden, layers["4.weight"], layers["4.bias"])
+    wrong = (outputs.argmax(1) != targets).flatten(1)[:, 1:]  # the first does not count
+    error = float(wrong.double().mean())
+    assert error < 0.3
+    np.testing.assert_allclose(minimum["train_error"], error, atol=1e-6)
+    ends_are_minima(minima, case["paths"].to_dataset(), 1e-6)
+    for stage in ("minima", "flatness", "curvature", "paths", "chains"):
+        assert case[stage].attrs["task"] == "pixels", stage
+    left_out = "points of orbits (samples have more answers than one class)"
+    assert case["orbits"].attrs["left_out"] == [left_out]
+    report = (folder / "report.html").read_text()
+    assert "Every position of a sample has a class (task pixels)" in report
+    assert left_out in report
 
 
 STUDIES = sorted({path.name for path in (ROOT / "config").glob("*.yaml")} - {"config.yaml"})

@@ -200,11 +200,14 @@ def refuse(module: nn.Module, inputs: Inputs, error: Exception) -> NoReturn:
     SymgeomError
         Always; the error is its cause.
     """
+    call = NetworkCall.of(inputs)
+    ways = "several of them in a tuple, or by keyword in a mapping"
+    if call.keywords:
+        ways += " (a mapping that is one argument: in a tuple)"
     raise SymgeomError(
-        f"Cannot run the network ({type(module).__name__}) on "
-        f"{NetworkCall.of(inputs).described()}: {fault(module, error)}. "
-        "Give a batch of inputs (sample, ...) as it takes them, several of them in a tuple, or by "
-        "keyword in a mapping; or correct the module."
+        f"Cannot run the network ({type(module).__name__}) on {call.described()}: "
+        f"{fault(module, error)}. Give a batch of inputs (sample, ...) as it takes them, {ways}; "
+        "or correct the module."
     ) from error
 
 

@@ -370,13 +370,76 @@ class Mean(nn.Module):
 @pytest.mark.parametrize(
     ("module", "message"),
     [
-        (TwoOutputs(), r"network \(TwoOutputs\) that returns tuple .* wrap it"),
+        (TwoOutputs(), r"network \(TwoOutputs\) that returns tuple .* by name or index"),
         (Mean(), r"network \(Mean\) that returns outputs of shape \(\) for one sample"),
     ],
 )
 def test_a_network_returns_one_row_of_outputs_per_sample(module: nn.Module, message: str):
     with pytest.raises(SymgeomError, match=message):
         Problem(module, drawn(6, 3), numbers(3, 6))
+
+
+@dataclass
+class Answer:
+    """What a network of several outputs returns."""
+
+    hidden: Tensor
+    logits: Tensor
+
+
+class Several(nn.Module):
+    """A network that returns its hidden layer, too, in one form or another."""
+
+    def __init__(self, form: Callable[[Tensor, Tensor], object]) -> None:
+        super().__init__()
+        self.form = form
+        self.first = nn.Linear(3, 4)
+        self.last = nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> object:
+        hidden = self.first(x).tanh()
+        return self.form(hidden, self.last(hidden))
+
+
+FORMS: dict[str, tuple[Callable[[Tensor, Tensor], object], str | int]] = {
+    "a mapping": (lambda hidden, logits: {"hidden": hidden, "logits": logits}, "logits"),
+    "a tuple": (lambda hidden, logits: (logits, (hidden,)), 0),
+    "a dataclass": (Answer, "logits"),
+    "a dataclass, by index": (Answer, -1),
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_one_output_of_several_is_looked_at(name: str):
+    form, output = FORMS[name]
+    network = Several(form).double().train()
+    plain = nn.Sequential(network.first, nn.Tanh(), network.last)
+    inputs = drawn(6, 3)
+    targets = numbers(3, 6)
+    problem = Problem(network, inputs, targets, output=output)
+    expected = Problem(plain, inputs, targets)
+    params = parameters(network)
+    same = parameters(plain)
+    assert torch.equal(problem.outputs(params), expected.outputs(same))
+    assert problem.task == "classes"
+    part = problem.subset(torch.arange(3)).cast(torch.float64)
+    assert part.loss(params) == expected.subset(torch.arange(3)).loss(same)
+    curvature = []
+    for landscape, weights in ((problem, params), (expected, same)):
+        top = symgeom.hessian_eigenvalues(landscape, weights, count=1, generator=stream("top"))
+        curvature.append(top.values)
+    torch.testing.assert_close(*curvature)
+    assert not network._forward_hooks
+    assert isinstance(network(inputs), type(form(inputs, inputs)))
+
+
+def test_an_output_or_an_input_that_a_problem_cannot_have_is_said():
+    network = Several(Answer).double()
+    with pytest.raises(SymgeomError, match=r"output 'scores' .* are \['hidden', 'logits'\]"):
+        Problem(network, drawn(6, 3), numbers(3, 6), output="scores")
+    inputs = {"x": drawn(6, 3), "mask": drawn(6, 3)}
+    with pytest.raises(SymgeomError, match="a Problem of 2 inputs: .* takes one tensor and cuts"):
+        Problem(network, inputs, numbers(3, 6))
 
 
 def test_margins_are_of_classes():

@@ -161,6 +161,8 @@ def test_inputs_that_do_not_fit_are_described():
         r"torch.float64, 'mask' \(None\): .*missing.*'right'.* Give a batch",
     ):
         discover(network, {"left": vectors(), "mask": None})
+    with pytest.raises(SymgeomError, match=r"or by keyword in a mapping \(a mapping that is one"):
+        discover(OfOne().double(), pair_of())
     with pytest.raises(
         SymgeomError, match=r"on inputs 0 of shape \(5, 3\) .*, 1 of shape \(5, 3\)"
     ):

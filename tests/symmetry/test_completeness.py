@@ -274,31 +274,34 @@ def heads_of_one_axis() -> nn.Module:
 
 
 def heads_rotated_by_position() -> nn.Module:
-    """Attention with a rotary embedding: positions turn queries and keys."""
-    angles = torch.arange(3.0)
-    turns = torch.stack([angles.cos(), -angles.sin(), angles.sin(), angles.cos()], 1)
+    """Attention of two heads with a rotary embedding, which turns two pairs of coordinates each."""
+    angles = torch.outer(torch.arange(3.0), torch.tensor([1.0, 0.1]))
+
+    def turned(heads: Tensor) -> Tensor:
+        cosines = angles.cos().to(heads)
+        sines = angles.sin().to(heads)
+        first, second = heads.chunk(2, -1)
+        pairs = (first * cosines - second * sines, second * cosines + first * sines)
+        return torch.cat(pairs, -1)
 
     def forward(self: Block, x: Tensor) -> Tensor:
-        queries = self.query(x).unflatten(2, (2, 2)).transpose(1, 2)
-        keys = self.key(x).unflatten(2, (2, 2)).transpose(1, 2)
-        rotations = turns.to(x).unflatten(1, (2, 2))
-        queries = (rotations @ queries[..., None])[..., 0]
-        keys = (rotations @ keys[..., None])[..., 0]
+        queries = turned(self.query(x).unflatten(2, (2, 4)).transpose(1, 2))
+        keys = turned(self.key(x).unflatten(2, (2, 4)).transpose(1, 2))
         return torch.softmax(queries @ keys.mT, -1).flatten(1)
 
-    layers = {name: nn.Linear(4, 4, bias=False) for name in ("query", "key")}
+    layers = {name: nn.Linear(4, 8, bias=False) for name in ("query", "key")}
     return Block(forward, **layers)
 
 
 HEADS = {
     "cut by an axis of their own": (heads_of_one_axis, 16),
-    "rotated by position": (heads_rotated_by_position, 4),
+    "rotated by position": (heads_rotated_by_position, 8),
 }
 
 
 @pytest.mark.parametrize("name", HEADS)
 def test_missed_matrices_within_heads(name: str):
-    """All matrices within two heads, and the two directions of each that commute with rotations."""
+    """All matrices within two heads; an angle and a scale for each pair that turns together."""
     build, dimension = HEADS[name]
     result = missing(build(), normal(4, 3, 4), within_heads=True)
     assert result.dimension == dimension

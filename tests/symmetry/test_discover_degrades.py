@@ -136,6 +136,9 @@ class Frozen(nn.Module):
         return inputs * factor[:, None, None] + term[:, None, None]
 
 
+STARTS = torch.tensor([0, 1, 2, 3, 0])
+ENDS = torch.tensor([1, 2, 3, 0, 2])
+
 NETWORKS: dict[str, tuple[nn.Module, Tensor, Kinds]] = {
     "clamp at zero": (between(lambda _, h: h.clamp(min=0)), vectors(), UNITS),
     "clip from above": (between(lambda _, h: h.clip(max=0)), vectors(), UNITS),
@@ -341,6 +344,89 @@ NETWORKS: dict[str, tuple[nn.Module, Tensor, Kinds]] = {
         between(lambda _, h: h.relu().gather(0, torch.tensor([[0], [1]]).expand(2, 6))),
         vectors(),
         UNITS,
+    ),
+    "entries that a mask of two axes takes": (
+        Block(
+            lambda s, x: s.last(s.first(x)[x[..., 0] > 0].relu()),
+            first=nn.Linear(3, 6),
+            last=nn.Linear(6, 2),
+        ),
+        sequences(),
+        UNITS,
+    ),
+    "entries that a mask takes in a row": (
+        Block(
+            lambda s, x: s.last(s.first(x)[x[..., 0] > 0].relu().flatten()[:12].view(2, 6)),
+            first=nn.Linear(3, 6),
+            last=nn.Linear(6, 2),
+        ),
+        sequences(),
+        [],
+    ),
+    "units that a mask takes": (
+        Block(
+            lambda s, x: s.last(s.first(x.mT)[x.new_ones(4, 6) > 0]),
+            first=nn.Conv1d(3, 6, 3),
+            last=nn.Linear(3, 2),
+        ),
+        sequences(),
+        [],
+    ),
+    "messages along edges": (
+        Block(
+            lambda s, x: s.last(
+                x.new_zeros(4, 5).index_add(0, ENDS, s.edge(s.first(x)[STARTS]).relu())
+            ),
+            first=nn.Linear(3, 6),
+            edge=nn.Linear(6, 5),
+            last=nn.Linear(5, 2),
+        ),
+        vectors(),
+        [(6, "linear", True), (5, "positive", True)],
+    ),
+    "largest of each place": (
+        between(
+            lambda _, h: h.new_zeros(3, 6).scatter_reduce(
+                0, torch.tensor([[0], [0], [1], [1]]).expand(4, 6), h, "amax"
+            )
+        ),
+        vectors(),
+        UNITS,
+    ),
+    "products of each place": (
+        between(
+            lambda _, h: h.new_ones(3, 6).scatter_reduce(
+                0, torch.tensor([[0], [0], [1], [1]]).expand(4, 6), h, "prod"
+            )
+        ),
+        vectors(),
+        [(6, "none", True)],
+    ),
+    "copied": (between(lambda _, h: torch.empty_like(h).copy_(h).relu()), vectors(), UNITS),
+    "larger than zeros": (
+        between(lambda _, h: torch.maximum(h, torch.zeros_like(h))),
+        vectors(),
+        UNITS,
+    ),
+    "in the middle": (between(lambda _, h: h.relu().median(0, True).values), vectors(), UNITS),
+    "second of all": (between(lambda _, h: h.relu().kthvalue(2, 0, True).values), vectors(), UNITS),
+    "angles to prototypes": (
+        Block(
+            lambda s, x: F.cosine_similarity(s.first(x)[:, None], s.prototypes.weight, dim=-1),
+            first=nn.Linear(3, 6),
+            prototypes=nn.Embedding(4, 6),
+        ),
+        vectors(),
+        [(6, "sign", True)],
+    ),
+    "weight norm of a whole weight": (
+        nn.Sequential(
+            nn.utils.parametrizations.weight_norm(nn.Linear(3, 6), dim=None),
+            nn.ReLU(),
+            nn.Linear(6, 2),
+        ),
+        vectors(),
+        [(6, "none", True)],
     ),
     "bags of words": (
         nn.Sequential(nn.EmbeddingBag(9, 6), nn.ReLU(), nn.Linear(6, 2)),

@@ -47,8 +47,8 @@ def first_outputs(module: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
     if not isinstance(outputs, Tensor):
         raise SymgeomError(
             f"Cannot use a network ({type(module).__name__}) that returns {type(outputs).__name__} "
-            "for a landscape: wrap it in a module whose forward returns the tensor of outputs "
-            "alone, logits for instance."
+            "for a landscape: say which of its outputs is looked at, by name or index "
+            "(output='logits', for instance)."
         )
     if outputs.ndim == 0 or len(outputs) != 1:
         raise SymgeomError(
@@ -66,6 +66,8 @@ def _outputs(module: nn.Module, inputs: Tensor) -> object:
     try:
         with torch.no_grad():
             return run(module, weights, inputs)
+    except SymgeomError:
+        raise
     except Exception as error:  # the user's own code runs here
         raise SymgeomError(
             f"Cannot feed samples of shape {tuple(inputs.shape[1:])} to the network "

@@ -43,6 +43,7 @@ from symgeom.landscape.problem.losses import (
     cross_entropy,
     losses_of_samples,
 )
+from symgeom.landscape.problem.one_output import check_one_input, with_one_output
 from symgeom.landscape.problem.tasks import LOSSES, TASKS, choose_task, wrong_answers
 
 GRADIENT_BYTES = 2**26
@@ -87,6 +88,9 @@ class Problem:
         or what only the loss knows. Loss and error are means over the answers of a sample, and then
         over samples; real numbers and other tasks have no error. By default the one of the first
         three that outputs and targets fit, or other, if there is a ``sample_loss`` and none fits.
+    output : str or int, optional
+        The name or the index of the output that is looked at, of a network that returns several (a
+        mapping, a tuple, a dataclass). ``module`` is then a copy that returns it alone.
 
     Examples
     --------
@@ -103,11 +107,14 @@ class Problem:
     batch_norm: str | None = None
     training_inputs: Tensor | None = None
     task: str | None = None
+    output: str | int | None = None
     _batch_mode: BatchMode | None = field(init=False, default=None, repr=False)
 
     def __post_init__(self) -> None:
+        check_one_input(self.inputs)
         check_attributes(self)
-        object.__setattr__(self, "module", unwrapped(self.module))
+        module = with_one_output(unwrapped(self.module), self.output)
+        object.__setattr__(self, "module", module)
         policy = check_policy(self.module, self.batch_norm, self.training_inputs)
         object.__setattr__(self, "batch_norm", policy)
         if policy == "recompute":

@@ -51,7 +51,8 @@ def settle(walk: Walk, *, until_converged: bool) -> Walk:
         if not until_converged or largest <= ROUNDING:
             return walk
         if sweep % WINDOW == 0:
-            if not largest < earlier / 2:
+            has_halved = largest < earlier / 2
+            if not has_halved:
                 name = max(steps, key=steps.__getitem__)
                 raise SymgeomError(
                     "Cannot give all writers of the residual streams joint length 1: after "
@@ -81,7 +82,9 @@ def _visit_diagonal(walk: Walk, group: UnitGroup) -> tuple[Walk, float]:
     """Fix positive scales or signs."""
     legs = walk.legs[group.name]
     vectors = rows(walk.parameters, legs, group.size)
-    _check_fixed(walk, group, (vectors == 0).all(1).nonzero().flatten().tolist())
+    is_zero = (vectors == 0).all(1)
+    zero = is_zero.nonzero().flatten()
+    _check_fixed(walk, group, zero.tolist())
     if group.scale == "sign":
         signs = positive_signs(vectors)
         step = float((signs < 0).any())
@@ -124,7 +127,8 @@ def _visit_linear(walk: Walk, group: UnitGroup) -> tuple[Walk, float]:
 
 def _not_fixed(group: UnitGroup, legs: tuple[Leg, ...], what: str) -> SymgeomError:
     fixing = sorted({leg.tensor for leg in legs})
-    others = sorted({leg.tensor for leg in group.incoming()} - set(fixing))
+    incoming = {leg.tensor for leg in group.incoming()}
+    others = sorted(incoming.difference(fixing))
     return SymgeomError(
         f"Cannot fix the scale of group '{group.name}': the tensors that fix it, {fixing}, are "
         f"zero for {what}, though of its other incoming tensors {others} some are not. Use "

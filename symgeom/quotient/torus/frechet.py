@@ -90,11 +90,13 @@ def frechet_point(
 def _middle(name: str, vectors: Tensor, shares: Tensor) -> Tensor:
     """Return the middle of the units of a group; a complaint names it."""
     lengths = torch.linalg.vector_norm(vectors, dim=-1)  # (network, unit)
-    weights = torch.where(lengths > 0, shares.unsqueeze(1), 0.0)
-    present = weights.sum(0)
-    weights = torch.where(present > 0, weights / present, 0.0)
-    logarithms = torch.where(lengths > 0, lengths, 1.0).log()
-    length = present * (weights * logarithms).sum(0).exp()
+    has_length = lengths > 0
+    shares_there = torch.where(has_length, shares.unsqueeze(1), 0.0)
+    present = shares_there.sum(0)
+    weights = torch.where(present > 0, shares_there / present, 0.0)
+    logarithms = torch.where(has_length, lengths, 1.0).log()
+    mean_logarithm = (weights * logarithms).sum(0)
+    length = present * mean_logarithm.exp()
     try:
         direction = frechet_mean(normalise(vectors), weights)
     except AntipodalError as mistake:
@@ -146,8 +148,9 @@ def frechet_mean(points: Tensor, weights: Tensor) -> Tensor:
 
 def _check_directions(products: Tensor, shares: Tensor) -> None:
     """Raise unless the mean of the vectors of every unit has a direction."""
-    lost = _length(shares, products).squeeze(-1) < NO_DIRECTION
-    lost = lost & (shares > 0).any(-1)
+    length = _length(shares, products).squeeze(-1)
+    has_shares = (shares > 0).any(-1)
+    lost = has_shares & (length < NO_DIRECTION)
     if lost.any():
         units = lost.nonzero().flatten().tolist()
         raise AntipodalError(

@@ -38,8 +38,10 @@ def _octaves(
 ) -> Selection:
     """Return how far a measure at one point of the orbit is above that at another, in octaves."""
     values = measured.stages["orbits"][variable]
-    above = values.sel(point=point, drop=True) / values.sel(point=other, drop=True)
-    return select_minima(cast(xr.DataArray, np.log2(above)), measured.minima, arms)
+    here = values.sel(point=point, drop=True)
+    there = values.sel(point=other, drop=True)
+    octaves = cast(xr.DataArray, np.log2(here / there))
+    return select_minima(octaves, measured.minima, arms)
 
 
 def ratio_of_points(measured: Measured, *, variable: str, point: str, other: str) -> Question:

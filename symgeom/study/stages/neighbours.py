@@ -93,16 +93,10 @@ def measure(
                 measures = subject.measures(kind, ensembles, of_one=of_one)
                 for name, values in measures.items():
                     table.put(name, (0, row, kinds.index(kind)), values)
-    variables: Labelled = {}
-    for name, array in table.items():
-        dims = (*MINIMUM, "kind", *bench.dims[name])
-        variables[name] = labelled(dims, array, *MEANINGS[name])
-    counts = [makers.minima(kind) for kind in kinds]
-    variables["minima"] = labelled("kind", counts, "1", "minima that an ensemble is made of")
     return minima_dataset(
         [arm],
         in_order,
-        variables,
+        _variables(table, bench, makers, kinds),
         coordinates=bench.coordinates(kinds),
         attrs=as_attributes(options)
         | claimed(options)
@@ -221,3 +215,14 @@ class Makers:
         vertices = tuple(sorted(run, key=self.seeds.index))
         pairs = pairs_of_simplex((self.arm, vertices))
         return self.gauges.corners(pairs, latent=False)
+
+
+def _variables(table: NamedArrays, bench: Bench, makers: Makers, kinds: Sequence[str]) -> Labelled:
+    """Label what was measured, and of how many minima each kind of ensemble is made."""
+    variables: Labelled = {}
+    for name, array in table.items():
+        dims = (*MINIMUM, "kind", *bench.dims[name])
+        variables[name] = labelled(dims, array, *MEANINGS[name])
+    counts = [makers.minima(kind) for kind in kinds]
+    variables["minima"] = labelled("kind", counts, "1", "minima that an ensemble is made of")
+    return variables

@@ -31,6 +31,7 @@ from torch import Tensor
 
 from symgeom.ground.calling import NetworkCall
 from symgeom.ground.types import Parameters, unravel
+from symgeom.symmetry.completeness.colours import ROUNDING, balanced, rest_fixed, split
 from symgeom.symmetry.completeness.network import SmallNetwork, entries_of
 from symgeom.symmetry.completeness.record import Exchange
 from symgeom.symmetry.completeness.units import Units, joined
@@ -40,12 +41,6 @@ from symgeom.symmetry.visibility import relative_change
 
 PROBES = 3
 """Weights of each colour, with inputs and sums of outputs, at which gradients are compared."""
-
-ALIKE = 1e-9
-"""Gradients that differ by less, relative to themselves, are alike."""
-
-ROUNDING = 1e-12
-"""Or relative to the largest gradient."""
 
 VIEWS = 5
 """Networks per probe at which an entry may show."""
@@ -170,9 +165,9 @@ class _Search:
         pair[0, first] = fresh
         pair[1, second] = fresh
         pair = self._refined(pair)
-        if not _balanced(pair):
+        if not balanced(pair):
             return None
-        permutation = self._completed(_rest_fixed(pair))
+        permutation = self._completed(rest_fixed(pair))
         if permutation is None:
             permutation = self._completed(pair)
         return permutation
@@ -181,7 +176,7 @@ class _Search:
         """Give partners to all entries, one after another."""
         while True:
             pair = self._refined(pair)
-            if not _balanced(pair):
+            if not balanced(pair):
                 return None
             colours, counts = pair[0].unique(return_counts=True)
             ambiguous = colours[counts > 1]
@@ -203,8 +198,8 @@ class _Search:
             before = len(colours.unique())
             for probe in self.probes:
                 rows = [self._slopes(probe, row) for row in colours]
-                colours = _split(colours, torch.stack(rows))
-            if len(colours.unique()) == before or not _balanced(colours):
+                colours = split(colours, torch.stack(rows))
+            if len(colours.unique()) == before or not balanced(colours):
                 return colours
 
     def _slopes(self, probe: _Probe, colours: Tensor) -> Tensor:
@@ -250,38 +245,6 @@ def _usual_size(tensors: Collection[Tensor]) -> float:
     """Return a size of all entries at which signals neither die nor grow in the middling layer."""
     fans = [tensor[0].numel() for tensor in tensors if tensor.ndim > 1 and tensor.numel()]
     return (sum(fans) / len(fans)) ** -0.5 if fans else 1.0
-
-
-def _split(colours: Tensor, slopes: Tensor) -> Tensor:
-    """Give entries of one colour different ones if their gradients differ."""
-    values = slopes.reshape(-1)
-    old = colours.reshape(-1)
-    order = values.argsort(stable=True)
-    order = order[old[order].argsort(stable=True)]
-    ladder = values[order]
-    steps = ladder.diff()
-    larger = torch.maximum(ladder[1:].abs(), ladder[:-1].abs())
-    differ = steps > ALIKE * larger + ROUNDING * values.abs().max()
-    differ |= old[order].diff() != 0
-    fresh = torch.zeros_like(old)
-    fresh[order[1:]] = differ.cumsum(0)
-    return fresh.reshape(colours.shape)
-
-
-def _balanced(pair: Tensor) -> bool:
-    """Whether all copies have equally many entries of every colour."""
-    first, *others = pair.sort(1).values
-    return all(torch.equal(first, other) for other in others)
-
-
-def _rest_fixed(pair: Tensor) -> Tensor:
-    """Let every entry whose colour is in the same places of both copies be its own partner."""
-    wandering = pair[0][pair[0] != pair[1]]
-    wandering = torch.cat([wandering, pair[1][pair[0] != pair[1]]])
-    still = ~torch.isin(pair[0], wandering)
-    fixed = pair.clone()
-    fixed[:, still] = int(pair.max()) + 1 + torch.arange(int(still.sum()))
-    return fixed
 
 
 def _moved_axes(images: Tensor) -> list[int]:

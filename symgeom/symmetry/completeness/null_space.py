@@ -37,10 +37,12 @@ def null_space(matrix: Tensor) -> tuple[Tensor, float]:
     triangle = torch.linalg.qr(matrix, mode="r").R
     _, values, directions = torch.linalg.svd(triangle, full_matrices=True)
     rounding = torch.finfo(values.dtype).eps * float(values[0])
-    rank = int((values > ZERO * values[0]).sum())
-    last = float(values[rank - 1]) if rank else 0.0
-    largest = float(values[rank:].max()) if rank < len(values) else 0.0
-    return directions[rank:], last / max(largest, rounding, 1e-300)
+    is_seen = values > ZERO * values[0]
+    rank = int(is_seen.sum())
+    smallest_seen = float(values[rank - 1]) if rank else 0.0
+    largest_unseen = float(values[rank]) if rank < len(values) else 0.0
+    margin = smallest_seen / max(largest_unseen, rounding, 1e-300)
+    return directions[rank:], margin
 
 
 def row_space(rows: Tensor) -> Tensor:
@@ -62,11 +64,13 @@ def row_space(rows: Tensor) -> Tensor:
     tensor([[1., 0.]], dtype=torch.float64)
     """
     lengths = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
-    units = rows[lengths[:, 0] > 0] / lengths[lengths[:, 0] > 0]
+    has_length = lengths[:, 0] > 0
+    units = rows[has_length] / lengths[has_length]
     if not units.numel():
         return units[:0]
     _, values, directions = torch.linalg.svd(units, full_matrices=False)
-    return directions[: int((values > SMALL).sum())]
+    rank = int((values > SMALL).sum())
+    return directions[:rank]
 
 
 def vanishing_outside(directions: Tensor, inside: Tensor) -> Tensor:
@@ -93,6 +97,7 @@ def vanishing_outside(directions: Tensor, inside: Tensor) -> Tensor:
     """
     outside = directions[:, ~inside]
     values, combinations = torch.linalg.eigh(outside @ outside.mT)
-    result = combinations[:, values < SMALL**2].mT @ directions
+    vanish = combinations[:, values < SMALL**2]
+    result = vanish.mT @ directions
     result[:, ~inside] = 0.0
     return result

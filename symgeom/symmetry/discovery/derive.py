@@ -32,7 +32,9 @@ Not reported, though they are symmetries
 - mirror images, and other exchanges of the entries of kernels;
 - scales of parts that share one number: a scalar gain, a weight that is used twice;
 - matrices within heads whose queries, keys and values are cut from one tensor by an axis of their
-  own (``reshape(..., 3, heads, width)``), cut from each head, or rotated by position;
+  own (``reshape(..., 3, heads, width)``), or cut from each head;
+- scaled rotations within heads that a rotary embedding turns: for each pair of coordinates that
+  turn together an angle, and a scale of the queries that the keys take back;
 - rotations of a residual stream without normalisation of single coordinates, and whatever a last
   layer with fewer outputs does not see of a stream;
 - matrices that mix the factors of a product or a quotient;

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from torch import Tensor
+from torch import SymInt, Tensor
 from torch.fx import Node
 
 from symgeom.ground.checks import SymgeomError
@@ -21,6 +21,9 @@ from symgeom.symmetry.discovery.relations import (
     Zeros,
     equal,
 )
+
+LENGTH_BY_DATA = 8191
+"""What stands for a length that the data decide; a prime, so that nothing else has it."""
 
 
 class Walker:
@@ -130,7 +133,10 @@ class Walker:
         out: Axes | list[Axes] = self.axes[node]
         if node in self.parts:
             out = self.parts[node]
-        said = list(operation.rule(out, **values))
+        try:
+            said = list(operation.rule(out, **values))
+        except (ValueError, IndexError):  # axes that the rule expects are not there
+            raise UnsupportedError(f"operation '{node.target}'") from None
         statements: list[Statement] = []
         for statement in said:
             if isinstance(statement, Regions):
@@ -171,7 +177,15 @@ def _new_axes(value: object) -> Axes:
     """Return new axes for a tensor; what is no tensor has none."""
     if not isinstance(value, Tensor):
         return ()
-    return tuple(Axis(size) for size in value.shape)
+    return tuple(Axis(_length(size)) for size in value.shape)
+
+
+def _length(size: int | SymInt) -> int:
+    """Return the length of an axis, or what stands for it where only the data decide it."""
+    if isinstance(size, int):
+        return size
+    expression = size.node.expr
+    return int(expression.subs(dict.fromkeys(expression.free_symbols, LENGTH_BY_DATA)))
 
 
 def _axes_of_parts(node: Node, parts: Sequence[object]) -> list[Axes]:

@@ -10,6 +10,7 @@ from symgeom.symmetry.discovery.relations import (
     Pin,
     Separate,
     Statement,
+    Zeros,
     equal,
     fixed,
     label,
@@ -69,8 +70,15 @@ def extremum(out: Axes, *, source: Axes, other: Axes, **_: object) -> Iterator[S
     yield Separate(out)
 
 
+def replace_all(out: Axes, *, src: Axes, **_: object) -> Iterator[Statement]:
+    """Write the entries of another tensor, perhaps broadcast, in the place of all."""
+    yield from _chosen_from(out, src)
+
+
 def _chosen_from(out: Axes, operand: Axes | float) -> Iterator[Statement]:
     """State that entries of a result are those of an operand, perhaps broadcast."""
+    if isinstance(operand, Zeros):
+        return
     if not isinstance(operand, tuple):
         if operand:
             yield from (fixed(axis) for axis in out)
@@ -134,5 +142,11 @@ OPERATIONS = (
         names=("maximum", "minimum"),
         rule=extremum,
         head=Head.HIDDEN,
+    ),
+    Operation(
+        names=("copy",),
+        rule=replace_all,
+        head=Head.HIDDEN,
+        shapes_only=("source",),
     ),
 )

@@ -1,4 +1,4 @@
-"""Tensors of one number: all entries are alike, so that their axes may have any label."""
+"""Tensors of one number, whose axes may have any label, and lengths, which no symmetry changes."""
 
 from collections.abc import Iterator
 
@@ -8,6 +8,11 @@ from symgeom.symmetry.discovery.relations import Axes, Statement, fixed
 
 def fill_with_zero(_: Axes, **__: object) -> Iterator[Statement]:
     """Say nothing: zeros may be permuted and scaled."""
+    yield from ()
+
+
+def tell_length(_: Axes, **__: object) -> Iterator[Statement]:
+    """Say nothing: the entries of the tensor do not matter."""
     yield from ()
 
 
@@ -40,6 +45,12 @@ OPERATIONS = (
     Operation(
         names=("full", "full_like", "new_full"),
         rule=fill,
+        head=Head.HIDDEN,
+        shapes_only=("source",),
+    ),
+    Operation(
+        names=("sym_size",),
+        rule=tell_length,
         head=Head.HIDDEN,
         shapes_only=("source",),
     ),

@@ -165,6 +165,10 @@ def normalise_weight(
     out: Axes, *, v: Axes, g: Axes, dim: int = 0, **_: object
 ) -> Iterator[Statement]:
     """Give the slices of a weight the lengths ``g`` and the directions of ``v``."""
+    if not g:  # the length of the whole weight
+        for before, after in zip(v, out, strict=True):
+            yield from _directed(before, after)
+        return
     along = dim % len(v)
     for number, (before, length, after) in enumerate(zip(v, g, out, strict=True)):
         if number == along:
@@ -172,10 +176,15 @@ def normalise_weight(
             yield from _multiplied(before, length, after)
             yield Separate((before,))
         else:
-            yield fixed(before, "p")
-            yield fixed(after, "p")
-            yield equal(before, after, "s")
+            yield from _directed(before, after)
             yield Pin((length,) if length.size == 1 else (length, before))
+
+
+def _directed(before: Axis, after: Axis) -> Iterator[Statement]:
+    """State that of vectors along an axis only the direction counts."""
+    yield fixed(before, "p")
+    yield fixed(after, "p")
+    yield equal(before, after, "s")
 
 
 _AFFINE = (Carrier("weight", 0), Carrier("bias", 0))

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from functools import partial
 
+from symgeom.symmetry.discovery.families import Axis
 from symgeom.symmetry.discovery.operations.activation import (
     absolute,
     homogeneous,
@@ -152,14 +153,28 @@ def compare_directions(
     out: Axes, *, x1: Axes, x2: Axes, dim: int = 1, **_: object
 ) -> Iterator[Statement]:
     """Take the cosine of the angle between vectors along an axis: only signs cancel."""
-    if [axis.size for axis in x1] != [axis.size for axis in x2]:
-        raise UnsupportedError("angles between tensors of different shapes")
-    index = dim % len(x1)
+    from_end = len(out) + 1 - dim % (len(out) + 1)
+    entries: list[Axis] = []
     for vectors in (x1, x2):
-        yield Mixed((vectors[index],), vectors)
-        yield fixed(vectors[index], "p")
-        yield from unscaled(vectors[:index] + vectors[index + 1 :], out)
-    yield equal(x1[index], x2[index], "s")
+        along = vectors[-from_end]
+        entries.append(along)
+        yield Mixed((along,), vectors)
+        yield fixed(along, "p")
+        others = vectors[: len(vectors) - from_end] + vectors[len(vectors) - from_end + 1 :]
+        yield from _broadcast(others, out)
+    first, second = entries
+    if first.size != second.size:
+        raise UnsupportedError("angles between vectors of different lengths")
+    yield equal(first, second, "s")
+
+
+def _broadcast(source: Axes, out: Axes) -> Iterator[Statement]:
+    """State that units, perhaps broadcast, may be permuted and not scaled."""
+    for before, after in zip(source[::-1], out[::-1], strict=False):
+        if before.size == after.size:
+            yield from unscaled((before,), (after,))
+        else:
+            yield Pin((before,))
 
 
 def _reduced(dim: int | Sequence[int] | None, axes: int) -> set[int]:
@@ -183,8 +198,13 @@ OPERATIONS = (
         head=Head.SCALED,
     ),
     Operation(
-        names=("max", "min"),
+        names=("max", "min", "median"),
         rule=largest,
+        head=Head.HIDDEN,
+    ),
+    Operation(
+        names=("kthvalue",),
+        rule=reduce_located,
         head=Head.HIDDEN,
     ),
     Operation(
