@@ -135,9 +135,7 @@ def merge(
         if shares[name] > 0:
             aligned.append(act(spec, joint.elements[name], params))
     of_aligned = [shares[name] for name in order if shares[name] > 0]
-    where = next(iter(aligned[0].values())).device
-    of_each = torch.tensor(of_aligned, dtype=torch.float64, device=where)
-    middle = _middle(spec, aligned, of_each, path)
+    middle = _middle(spec, aligned, of_aligned, path)
 
     first = next(iter(networks))
     back = inverse(spec, to_frame[first])
@@ -302,9 +300,11 @@ def _invariant(params: Parameters) -> float:
 
 
 def _middle(
-    spec: SymmetrySpec, networks: Sequence[Parameters], weights: Tensor, path: str
+    spec: SymmetrySpec, networks: Sequence[Parameters], shares: Sequence[float], path: str
 ) -> dict[str, Tensor]:
     """Return the middle of aligned canonical networks."""
+    where = next(iter(networks[0].values())).device
+    weights = torch.tensor(shares, dtype=torch.float64, device=where)
     if path == "linear":
         return combine(weights, networks)
     return frechet_point(Torus(spec), networks, weights)
