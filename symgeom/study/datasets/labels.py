@@ -5,7 +5,6 @@ a label of their own, in a file whatever the option ``ignored_label`` says, and 
 :data:`~symgeom.landscape.problem.tasks.classes.IGNORED`.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,29 +17,6 @@ from symgeom.landscape.problem.tasks.classes import IGNORED
 
 SUBJECTS = ("sample", "position")
 """What may have a label."""
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How a file of arrays is read: the options of all data sets that are such a file.
-
-    Attributes
-    ----------
-    names : mapping of str to str or None
-        What the file calls the arrays: ``{"train_inputs": "x_train"}``; our names by default.
-    fill_missing : bool
-        Whether chunks that a zarr array does not have are its fill value, which zarr does not
-        write; refused by default, because they may be lost.
-    labels : {"sample", "position"}
-        What has a label.
-    ignored_label : int
-        The label of positions that do not count.
-    """
-
-    names: Mapping[str, str] | None = None
-    fill_missing: bool = False
-    labels: str = "sample"
-    ignored_label: int = IGNORED
 
 
 @dataclass(frozen=True)

@@ -14,28 +14,19 @@ from symgeom.ground.checks import SymgeomError
 from symgeom.study.datasets.arrays import Source
 from symgeom.study.datasets.choice import Choice
 from symgeom.study.datasets.data import Data
-from symgeom.study.datasets.labels import Labels, Reading
 
 NAME = "tokens"
 
 
-def read(
-    choice: Choice,
-    *,
-    path: Path,
-    reading: Reading,
-    test_fraction: float | None = None,
-) -> Data:
+def read(choice: Choice, file: Source) -> Data:
     """Read tokens and labels from one file.
 
     Parameters
     ----------
     choice : Choice
         Which samples.
-    path : Path
+    file : Source
         The file.
-    reading, test_fraction
-        As in :func:`symgeom.study.datasets.arrays.read`.
 
     Returns
     -------
@@ -48,16 +39,12 @@ def read(
         If an array is not there or cannot be read, lengths do not fit, inputs are no tokens, or
         labels are not whole numbers from 0 on.
     """
-    answers = Labels(reading.labels, reading.ignored_label)
-    source = Source(NAME, path, reading.names, test_fraction, reading.fill_missing)
-    arrays, called = source.arrays()
-    tensors = {}
+    arrays, called = file.arrays(NAME)
+    tensors = file.targets(arrays, called)
     for name, array in arrays.items():
         if name.endswith("inputs"):
-            tensors[name] = _tokens(array, called[name], path)
-        else:
-            tensors[name] = answers.of(array, called[name], path)
-    return source.data(tensors, choice, divisor=1)
+            tensors[name] = _tokens(array, called[name], file.path)
+    return file.data(NAME, tensors, choice, divisor=1)
 
 
 def _tokens(array: np.ndarray, name: str, file: Path) -> Tensor:
