@@ -10,15 +10,19 @@ and so are the checks (:mod:`~symgeom.study.datasets.checking`) and the scaling.
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
 from importlib import import_module
-from itertools import chain
 from pathlib import Path
+from typing import TypeVar
 
 from symgeom.ground.checks import SymgeomError, check_choice
 from symgeom.study.datasets.checking import check_data, existing
 from symgeom.study.datasets.choice import Choice
 from symgeom.study.datasets.data import Data
 from symgeom.study.datasets.labels import Reading
+
+Record = TypeVar("Record", Choice, Reading)
+"""What holds options that several data sets have."""
 
 DATASETS = (
     "digits",
@@ -70,14 +74,12 @@ def load(name: str, *, root: str | Path, options: Mapping[str, object]) -> Data:
     if "root" in parameters:
         arguments["root"] = Path(root)
         parameters.pop("root")
-    records: dict[str, Callable[..., object]] = {"choice": Choice}
-    if "reading" in parameters:
-        records["reading"] = Reading
-    shared = {}
-    for record, kind in records.items():
-        parameters.pop(record)
-        shared[record] = list(inspect.signature(kind).parameters)
-    _check_options(name, parameters, options, list(chain.from_iterable(shared.values())))
+    parameters.pop("choice")
+    takes_reading = parameters.pop("reading", None) is not None
+    shared = _fields(Choice)
+    if takes_reading:
+        shared += _fields(Reading)
+    _check_options(name, parameters, options, shared)
     for option in parameters:
         if option in options:
             arguments[option] = options[option]
@@ -86,13 +88,11 @@ def load(name: str, *, root: str | Path, options: Mapping[str, object]) -> Data:
         file = existing(Path(root), arguments["path"])
         arguments["path"] = file
         what = f"{what} of '{file}'"
-    for record, kind in records.items():
-        told = {option: options[option] for option in shared[record] if option in options}
-        arguments[record] = kind(**told)
-    data = read(**arguments)
+    choice = _made(Choice, options)
+    if takes_reading:
+        arguments["reading"] = _made(Reading, options)
+    data = read(choice=choice, **arguments)
     check_data(data, what)
-    choice = arguments["choice"]
-    assert isinstance(choice, Choice)
     return choice.normalised(data)
 
 
@@ -113,3 +113,14 @@ def _check_options(
         raise SymgeomError(
             f"Cannot load data set '{name}' without the options {missing}: give them."
         )
+
+
+def _fields(record: type[Choice | Reading]) -> list[str]:
+    """Return the options that a record holds."""
+    return [field.name for field in fields(record)]
+
+
+def _made(record: Callable[..., Record], options: Mapping[str, object]) -> Record:
+    """Return what the options say that a record holds."""
+    names = inspect.signature(record).parameters
+    return record(**{option: options[option] for option in names if option in options})
