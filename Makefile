@@ -60,6 +60,7 @@ keys: env
 
 bench: env
 	$(BIN)/python tests/bench_alignment.py
+	$(BIN)/python tests/bench_files.py
 	$(BIN)/python tests/bench_symmetry.py
 	$(BIN)/python tests/bench_training.py
 	$(BIN)/python tests/bench_paths.py

@@ -6,47 +6,43 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from symgeom.commands.comparison_text import counted, heading
 from symgeom.commands.saying import radians, text_table
 from symgeom.ground.randomness import stream
-from symgeom.ground.types import cast
+from symgeom.ground.types import Parameters
 from symgeom.learning.weights.reading import read_checkpoint
-from symgeom.learning.weights.writing import write_weights
 from symgeom.quotient.alignment import Alignment, align
-from symgeom.quotient.torus import Torus
+from symgeom.quotient.torus import Torus, distance_of_angles
 from symgeom.study.in_hand.comparison import canonical_form
 from symgeom.study.in_hand.facts import facts_of_hand
 from symgeom.study.in_hand.opening import InHand
 from symgeom.study.in_hand.settings import ALIGNMENT, BIAS_IN_NORM
+from symgeom.study.in_hand.writing import write_like
 from symgeom.study.progress import progress
-from symgeom.symmetry.group import GroupElement, act, compose, identity, inverse, restricted
+from symgeom.symmetry.group import GroupElement, compose, identity, inverse, restricted
+from symgeom.symmetry.group.action import act_away
 from symgeom.symmetry.spec import SymmetrySpec
 
 
 @dataclass(frozen=True, eq=False)
 class Aligned:
-    """Two networks on the torus, and what brings the second to the first.
+    """What brings the second network to the first; neither is in memory any more.
 
     Attributes
     ----------
-    torus : Torus
-        The torus.
-    reference, moving : dict of str to Tensor
-        The canonical networks.
     alignment : Alignment
         What aligns the canonical second one.
     element : GroupElement
         What brings the second network itself to where the first is, scales and matrices included;
         the head is left as it is.
+    distances : dict of str to dict
+        Of the canonical networks ``before`` and ``aligned``: of ``all`` units, and of ``groups``.
     """
 
-    torus: Torus
-    reference: dict[str, Tensor]
-    moving: dict[str, Tensor]
     alignment: Alignment
     element: GroupElement
+    distances: dict[str, dict]
 
 
 def align_weights(hand: InHand, output: Path, *, scales: str, seed: int, overwrite: bool) -> dict:
@@ -80,12 +76,12 @@ def align_weights(hand: InHand, output: Path, *, scales: str, seed: int, overwri
     aligned = _aligned(hand, seed)
     exact = hand.spec.exact()
     element = aligned.element if scales == "reference" else in_place(exact, aligned.element)
-    weights = hand.files[second]
-    before = cast(hand.params(second), torch.float64)
-    outputs = hand.outputs(before)
-    moved = act(exact, element, before)
+    precision = hand.precision or "float64"
+    moving = hand.fresh_params(second, precision)
+    outputs = hand.outputs(moving)
+    moved = act_away(exact, element, moving)
     change = hand.proved_change(second, outputs, moved, command="align")
-    write_weights(output, moved, weights, overwrite=overwrite)
+    write_like(hand, second, moved, output, overwrite=overwrite)
     written = read_checkpoint(output, hand.case.trained).params
     return {
         **facts_of_hand(hand),
@@ -94,13 +90,13 @@ def align_weights(hand: InHand, output: Path, *, scales: str, seed: int, overwri
         "output": str(output),
         "scales": scales,
         "moved_units": _moved_units(exact, element),
-        "distance": _distances(aligned),
+        "distance": aligned.distances,
         "left_over": _left_over(hand, aligned.alignment.element),
         "objective": aligned.alignment.objective,
         "converged": aligned.alignment.converged,
         "output_change": {
             "exact": change,
-            "written": hand.output_change(outputs, cast(written, torch.float64)),
+            "written": hand.output_change(outputs, hand.case.prepared(written, precision)),
         },
     }
 
@@ -108,10 +104,11 @@ def align_weights(hand: InHand, output: Path, *, scales: str, seed: int, overwri
 def _aligned(hand: InHand, seed: int) -> Aligned:
     """Find what aligns the second network in hand to the first."""
     first, second = hand.files
+    precision = hand.precision or "float64"
     with progress("align", 3) as bar:
-        reference = canonical_form(hand, first)
+        reference = canonical_form(hand, first, precision)
         bar.update()
-        moving = canonical_form(hand, second)
+        moving = canonical_form(hand, second, precision)
         bar.update()
         alignment = align(
             hand.spec,
@@ -125,7 +122,10 @@ def _aligned(hand: InHand, seed: int) -> Aligned:
     back = inverse(hand.spec, reference.element)
     element = restricted(hand.spec.exact(), compose(hand.spec, back, to_frame))
     torus = Torus(hand.spec, bias_in_norm=BIAS_IN_NORM)
-    return Aligned(torus, reference.parameters, moving.parameters, alignment, element)
+    before = _distances(torus, reference.parameters, moving.parameters)
+    after = act_away(hand.spec, alignment.element, moving.parameters)
+    aligned = _distances(torus, reference.parameters, after)
+    return Aligned(alignment, element, {"before": before, "aligned": aligned})
 
 
 def in_place(spec: SymmetrySpec, element: GroupElement) -> GroupElement:
@@ -168,17 +168,13 @@ def _moved_units(spec: SymmetrySpec, element: GroupElement) -> dict[str, int]:
     return counts
 
 
-def _distances(aligned: Aligned) -> dict[str, dict]:
-    """Return the distance of the networks before and after, in all and by group."""
-    after = act(aligned.torus.spec, aligned.alignment.element, aligned.moving)
-    distances = {}
-    for stage, second in (("before", aligned.moving), ("aligned", after)):
-        by_group = aligned.torus.group_distances(aligned.reference, second)
-        distances[stage] = {
-            "all": float(aligned.torus.distance(aligned.reference, second)),
-            "groups": {name: float(distance) for name, distance in by_group.items()},
-        }
-    return distances
+def _distances(torus: Torus, first: Parameters, second: Parameters) -> dict:
+    """Return the distance of two canonical networks, in all and by group."""
+    angles = torus.angles(first, second)
+    groups = {}
+    for name, of_group in angles.items():
+        groups[name] = float(distance_of_angles({name: of_group}))
+    return {"all": float(distance_of_angles(angles)), "groups": groups}
 
 
 def _left_over(hand: InHand, element: GroupElement) -> dict[str, dict[str, list[int]]]:

@@ -3,20 +3,19 @@
 import argparse
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor
 
 from symgeom.commands.comparison_text import counted, ends_text, heading
-from symgeom.ground.on_demand import OnDemand
+from symgeom.ground.on_demand import SMALL, OnDemand
 from symgeom.ground.types import Parameters, cast, size
 from symgeom.landscape.batchnorm import batch_norms, recompute_statistics
 from symgeom.landscape.merging import Merged, merge, repair_merged
 from symgeom.landscape.problem import Problem
-from symgeom.learning.weights.writing import write_weights
 from symgeom.study.in_hand.facts import facts_of_hand
 from symgeom.study.in_hand.opening import InHand
+from symgeom.study.in_hand.writing import write_like
 from symgeom.study.progress import progress
-from symgeom.symmetry.group import act
+from symgeom.symmetry.group.action import act_away
 
 MERGED = "merged"
 REPAIRED = "merged, repaired"
@@ -45,7 +44,8 @@ def merge_weights(hand: InHand, options: argparse.Namespace) -> dict:
         If the networks cannot be merged or repaired, or outputs change where they must not.
     """
     labels = list(hand.files)
-    networks = OnDemand(labels, hand.params, size=size)
+    precision = hand.precision or "float64"
+    networks = OnDemand(labels, hand.params, size=size, limit=SMALL)
     with progress("merge", 1) as bar:
         merged = merge(
             hand.spec,
@@ -53,9 +53,10 @@ def merge_weights(hand: InHand, options: argparse.Namespace) -> dict:
             weights=options.weights,
             path=options.path,
             dead_units="drop",
+            precision=precision,
         )
         bar.update()
-    change = _largest_change(hand, networks, merged)
+    change = _largest_change(hand, merged, precision)
     result = merged.parameters
     facts = {
         **facts_of_hand(hand),
@@ -76,18 +77,18 @@ def merge_weights(hand: InHand, options: argparse.Namespace) -> dict:
             result = _repaired(hand, networks, merged, inputs)
             ends[REPAIRED] = _values(problems, result)
         facts["ends"] = ends
-    write_weights(options.output, result, hand.files[labels[0]], overwrite=options.force)
+    write_like(hand, labels[0], dict(result), options.output, overwrite=options.force)
     return facts
 
 
-def _largest_change(hand: InHand, networks: Mapping[str, Parameters], merged: Merged[str]) -> float:
+def _largest_change(hand: InHand, merged: Merged[str], precision: str) -> float:
     """Return by how much alignment changes outputs at most, or raise if it is not rounding."""
     largest = 0.0
-    for label, network in networks.items():
-        before = cast(network, torch.float64)
-        outputs = hand.outputs(before)
-        moved = act(hand.spec.exact(), merged.elements[label], before)
-        change = hand.proved_change(label, outputs, moved, command="merge")
+    for label, element in merged.elements.items():
+        network = hand.fresh_params(label, precision)
+        before = hand.outputs(network)
+        moved = act_away(hand.spec.exact(), element, network)
+        change = hand.proved_change(label, before, moved, command="merge")
         largest = max(largest, change)
     return largest
 

@@ -183,6 +183,26 @@ def in_mode(module: nn.Module, *, training: bool) -> nn.Module:
     return module
 
 
+def empty(module: nn.Module) -> None:
+    """Let go of the weights of a module that is always lent others; shapes stay, buffers too.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The network; its weights are zero afterwards, and take no memory.
+
+    Examples
+    --------
+    >>> layer = nn.Linear(3, 2)
+    >>> empty(layer)
+    >>> layer.weight.shape, layer.weight.untyped_storage().nbytes()
+    (torch.Size([2, 3]), 4)
+    """
+    for weight in module.parameters():
+        nothing = weight.new_zeros(())
+        weight.data = nothing.expand(weight.shape)
+
+
 def refuse(module: nn.Module, inputs: Inputs, error: Exception) -> NoReturn:
     """Say that a network has failed.
 

@@ -17,6 +17,9 @@ LIMIT = 2**27
 Freed and used memory interleave, so that the process may take a few times as much.
 """
 
+SMALL = 2**25
+"""Bytes that a mapping of networks keeps where only one or two of them shall be in memory."""
+
 
 class OnDemand(Mapping[Key, Value], Generic[Key, Value]):
     """Values by key, computed when they are asked for; the latest stay while they fit into a limit.

@@ -114,6 +114,33 @@ def precision(params: Parameters) -> torch.dtype:
     return next(real)
 
 
+def outline(params: Parameters) -> dict[str, Tensor]:
+    """Return the shapes, types and devices of a network, as tensors that take no memory.
+
+    Parameters
+    ----------
+    params : Parameters
+        One network.
+
+    Returns
+    -------
+    dict of str to Tensor
+        One zero each, seen again and again.
+
+    Examples
+    --------
+    >>> import torch
+    >>> shape = outline({"w": torch.ones(3)})["w"]
+    >>> shape, shape.untyped_storage().nbytes()
+    (tensor([0., 0., 0.]), 4)
+    """
+    outlines = {}
+    for name, tensor in params.items():
+        nothing = tensor.detach().new_zeros(())
+        outlines[name] = nothing.expand(tensor.shape)
+    return outlines
+
+
 def size(params: Parameters) -> int:
     """Return how much memory a network takes.
 

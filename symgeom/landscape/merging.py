@@ -20,7 +20,7 @@ Ainsworth et al., "Git Re-Basin" (2209.04836), appendix A.10 (MergeMany); Crisos
 for what merging does to the statistics of units.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic
 
@@ -30,17 +30,20 @@ from torch import Tensor, nn
 from symgeom.ground.architecture import Architecture, check_same_tensors
 from symgeom.ground.checks import SymgeomError, check_choice, check_finite, check_samples
 from symgeom.ground.doors import door
-from symgeom.ground.types import Parameters
-from symgeom.landscape.path.weights import combine
+from symgeom.ground.on_demand import SMALL, OnDemand
+from symgeom.ground.types import Parameters, outline, size
 from symgeom.landscape.repairing import Statistics, repaired_to, unit_statistics
 from symgeom.quotient.alignment import align_jointly
 from symgeom.quotient.alignment.records import Name
-from symgeom.quotient.gauge import Canonical, canonicalise
+from symgeom.quotient.gauge import Canonical
+from symgeom.quotient.gauge.canonical import Gauge, own_copy, settled
 from symgeom.quotient.torus import Torus, frechet_point
 from symgeom.symmetry.group import GroupElement, act, compose, inverse, restricted
-from symgeom.symmetry.spec import SymmetrySpec
+from symgeom.symmetry.group.action import act_away
+from symgeom.symmetry.spec import SymmetrySpec, check_spec
 
 PATHS = ("geodesic", "linear")
+PRECISIONS = ("float64", "float32")
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +80,7 @@ def merge(
     weights: Sequence[float] | None = None,
     path: str = "geodesic",
     dead_units: str = "error",
+    precision: str = "float64",
 ) -> Merged[Name]:
     """Merge networks of one architecture into one.
 
@@ -85,7 +89,8 @@ def merge(
     spec : SymmetrySpec
         The architecture.
     networks : mapping of name to Parameters
-        At least two networks; not modified.
+        At least two networks; not modified. They need not fit into memory if the mapping reads
+        them when asked for: large ones are made canonical anew whenever they are looked at.
     weights : sequence of float, optional
         How much of each network, in their order; they are divided by their sum. Equal unless given.
     path : {"geodesic", "linear"}
@@ -94,6 +99,8 @@ def merge(
     dead_units : {"error", "drop"}
         What to do with a unit whose incoming weights are all zero: stop, or set its outgoing
         weights to zero as well.
+    precision : {"float64", "float32"}
+        In which networks are matched and averaged.
 
     Returns
     -------
@@ -117,34 +124,31 @@ def merge(
     tensor([[1.0000, 2.5000]])
     """
     check_choice(path, PATHS, "path to merge along")
+    check_choice(precision, PRECISIONS, "precision to merge in")
     _check_networks(networks)
+    check_choice(dead_units, ("error", "drop"), "treatment of dead units")
     shares = shares_of(list(networks), weights)
-    gauges = {}
-    on_torus = {}
-    for name, params in networks.items():
-        canonical = _canonical(spec, name, params, dead_units)
-        gauges[name] = canonical.element
-        on_torus[name] = canonical.parameters
-    order = sorted(on_torus, key=lambda name: _invariant(on_torus[name]))
-    joint = align_jointly(spec, {name: on_torus[name] for name in order})
-    to_frame = {}
-    aligned = []
-    for name in order:
-        to_frame[name] = compose(spec, joint.elements[name], gauges[name])
-        params = on_torus.pop(name)
-        if shares[name] > 0:
-            aligned.append(act(spec, joint.elements[name], params))
-    of_aligned = [shares[name] for name in order if shares[name] > 0]
-    middle = _middle(spec, aligned, of_aligned, path)
+    dtype = getattr(torch, precision)
 
+    def canonical(name: Name) -> Canonical:
+        return _canonical(spec, name, networks[name], dtype, drop=dead_units == "drop")
+
+    gauges, order = _looked_at(networks, canonical)
+    on_torus = OnDemand(order, lambda name: canonical(name).parameters, size=size, limit=SMALL)
+    joint = align_jointly(spec, on_torus)
+    to_frame = {name: compose(spec, joint.elements[name], gauges[name]) for name in order}
+
+    def aligned(name: Name) -> dict[str, Tensor]:
+        return act_away(spec, joint.elements[name], dict(on_torus[name]))
+
+    middle = _middle(spec, aligned, {name: shares[name] for name in order}, path, dtype)
     first = next(iter(networks))
     back = inverse(spec, to_frame[first])
     length = _common_heads(spec, gauges, shares)
-    merged = act(spec, _with_scales(back, length), middle)
-    exact = spec.exact()
+    merged = act_away(spec, _with_scales(back, length), middle)
     elements = {}
     for name in networks:
-        elements[name] = restricted(exact, compose(spec, back, to_frame[name]))
+        elements[name] = restricted(spec.exact(), compose(spec, back, to_frame[name]))
     return Merged(
         parameters=_like(merged, networks[first]),
         weights=shares,
@@ -240,11 +244,14 @@ def _check_networks(networks: Mapping[Name, Parameters]) -> None:
     """Raise unless networks have the same tensors, all finite; the message names the network."""
     if len(networks) < 2:
         raise SymgeomError(f"Cannot merge {len(networks)} networks: give at least two.")
-    first = next(iter(networks.values()))
-    for name, params in networks.items():
+    first: Parameters | None = None
+    for name in networks:
+        params = networks[name]
+        first = outline(params) if first is None else first
         what = f"network {name!r}"
         check_same_tensors(params, first, what)
         check_finite(params, what)
+        del params  # before the next one is read
 
 
 def shares_of(names: list[Name], weights: Sequence[float] | None) -> dict[Name, float]:
@@ -284,12 +291,29 @@ def shares_of(names: list[Name], weights: Sequence[float] | None) -> dict[Name, 
     return {name: weight / total for name, weight in zip(names, weights, strict=True)}
 
 
-def _canonical(spec: SymmetrySpec, name: object, params: Parameters, dead_units: str) -> Canonical:
-    """Return a network on the torus; a complaint names it."""
+def _canonical(
+    spec: SymmetrySpec, name: object, params: Parameters, dtype: torch.dtype, *, drop: bool
+) -> Canonical:
+    """Return a copy of a network on the torus; a complaint names it."""
+    check_spec(spec, params)
     try:
-        return canonicalise(spec, params, dead_units=dead_units)
+        return settled(spec, own_copy(params, dtype), Gauge(drop=drop))
     except SymgeomError as mistake:
         raise SymgeomError(f"Network {name!r}: {mistake}") from None
+
+
+def _looked_at(
+    names: Iterable[Name], canonical: Callable[[Name], Canonical]
+) -> tuple[dict[Name, GroupElement], list[Name]]:
+    """Return the gauges of networks, and their names by a number that no symmetry changes."""
+    gauges = {}
+    numbers = {}
+    for name in names:
+        form = canonical(name)
+        gauges[name] = form.element
+        numbers[name] = _invariant(form.parameters)
+        del form
+    return gauges, sorted(numbers, key=numbers.__getitem__)
 
 
 def _invariant(params: Parameters) -> float:
@@ -300,14 +324,32 @@ def _invariant(params: Parameters) -> float:
 
 
 def _middle(
-    spec: SymmetrySpec, networks: Sequence[Parameters], shares: Sequence[float], path: str
+    spec: SymmetrySpec,
+    aligned: Callable[[Name], dict[str, Tensor]],
+    shares: Mapping[Name, float],
+    path: str,
+    dtype: torch.dtype,
 ) -> dict[str, Tensor]:
     """Return the middle of aligned canonical networks."""
-    where = next(iter(networks[0].values())).device
-    weights = torch.tensor(shares, dtype=torch.float64, device=where)
-    if path == "linear":
-        return combine(weights, networks)
-    return frechet_point(Torus(spec), networks, weights)
+    names = [name for name, share in shares.items() if share > 0]
+    networks = OnDemand(
+        range(len(names)),
+        lambda number: aligned(names[number]),
+        size=size,
+        limit=SMALL,
+    )
+    if path == "geodesic":
+        listed = [shares[name] for name in names]
+        weights = torch.tensor(listed, dtype=torch.float64, device="cpu")
+        return frechet_point(Torus(spec), networks, weights, dtype)
+    total: dict[str, Tensor] = {}
+    for number, name in enumerate(names):
+        for key, tensor in networks[number].items():
+            if key not in total:
+                total[key] = shares[name] * tensor if tensor.is_floating_point() else tensor
+            elif tensor.is_floating_point():
+                total[key].add_(tensor, alpha=shares[name])
+    return total
 
 
 def _common_heads(

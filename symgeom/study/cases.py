@@ -163,11 +163,10 @@ class Case:
         dict of str to Tensor
             Folded where the configuration says so, in that precision, on the case's device.
         """
-        exact = cast(params, torch.float64)
         if self.folded:
-            exact = self.folded.parameters(exact)
+            params = self.folded.parameters(cast(params, torch.float64))
         device = choose_device(self.options["device"])
-        rounded = cast(exact, getattr(torch, precision))
+        rounded = cast(params, getattr(torch, precision))
         return {name: tensor.to(device) for name, tensor in rounded.items()}
 
     def without_ties(self, inputs: Tensor) -> Tensor:

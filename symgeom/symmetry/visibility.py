@@ -170,10 +170,22 @@ def roughness(outputs: Outputs, point: Parameters, before: Sequence[Tensor]) -> 
     return jump if math.isfinite(jump) else 0.0
 
 
-def visible_changes(
-    outputs: Outputs, point: Parameters, names: Sequence[str], generator: torch.Generator
-) -> dict[str, Tensor]:
-    """Return how much a displacement of each weight changes the outputs, to first order.
+Visit = Callable[[str, Tensor], None]
+"""What is done with the name of a tensor and what its displacement does, entry by entry."""
+
+
+def visit_changes(
+    outputs: Outputs,
+    point: Parameters,
+    names: Sequence[str],
+    generator: torch.Generator,
+    visit: Visit,
+) -> None:
+    """Show how much a displacement of each weight changes the outputs, to first order.
+
+    One tensor after another is shown and forgotten, so that they never are in memory together.
+    Those that no output depends on are not shown, and none where the outputs cannot be
+    differentiated.
 
     Parameters
     ----------
@@ -185,66 +197,42 @@ def visible_changes(
         The tensors to displace.
     generator : torch.Generator
         The source of the signs.
-
-    Returns
-    -------
-    dict of str to Tensor
-        Entry by entry; zero where the outputs cannot be differentiated.
+    visit : callable
+        It is called with every tensor's name and its changes.
 
     Examples
     --------
     >>> outputs = lambda point: [3 * point["a"] + 0 * point["b"]]
     >>> point = {"a": torch.ones(1), "b": torch.ones(1)}
+    >>> changes = {}
     >>> generator = torch.Generator().manual_seed(0)
-    >>> changes = visible_changes(outputs, point, ["a", "b"], generator)
+    >>> visit_changes(outputs, point, ["a", "b"], generator, changes.__setitem__)
     >>> changes["a"].abs(), changes["b"].abs()
     (tensor([0.1000]), tensor([0.]))
     """
-    leaves = {name: point[name].detach().requires_grad_() for name in names}
+    leaves = {}
+    for name in names:
+        leaf = point[name].detach().requires_grad_()
+        leaf.register_post_accumulate_grad_hook(_hook(name, visit))
+        leaves[name] = leaf
     try:
         with torch.enable_grad():
             total = _signed_sum(outputs({**point, **leaves}), generator)
-            gradients = torch.autograd.grad(
-                total, list(leaves.values()), allow_unused=True, materialize_grads=True
-            )
+            torch.autograd.backward(total, inputs=list(leaves.values()))
     except (RuntimeError, SymgeomError):  # what cannot be differentiated is tried out
-        return {name: torch.zeros_like(point[name]) for name in names}
-    changes = {}
-    for name, gradient in zip(names, gradients, strict=True):
-        changes[name] = gradient.mul_(NEARBY * size_of(point[name]))
-    return changes
+        return
 
 
-def shows_on_a_leg(group: UnitGroup, changes: Parameters, least: float) -> bool:
-    """Return whether a displacement of one leg of a group changes the outputs visibly.
+def _hook(name: str, visit: Visit) -> Callable[[Tensor], None]:
+    """Return what shows the gradient of a tensor, in units of a displacement, and forgets it."""
 
-    Parameters
-    ----------
-    group : UnitGroup
-        The group.
-    changes : Parameters
-        From :func:`visible_changes`; tensors that are missing count as invisible.
-    least : float
-        The smallest visible change.
+    def hook(leaf: Tensor) -> None:
+        gradient = leaf.grad
+        leaf.grad = None
+        if gradient is not None:
+            visit(name, gradient.mul_(NEARBY * size_of(leaf.detach())))
 
-    Returns
-    -------
-    bool
-        Small tensors are looked at first, and one leg that shows is enough.
-
-    Examples
-    --------
-    >>> from symgeom.symmetry.spec import Leg
-    >>> group = UnitGroup("hidden1", 2, (Leg("a", 0),))
-    >>> shows_on_a_leg(group, {"a": torch.tensor([3.0, 4.0])}, 4.5)
-    True
-    """
-    legs = [leg for leg in group.legs if leg.tensor in changes]
-    for leg in sorted(legs, key=lambda leg: changes[leg.tensor].numel()):
-        entries = take(changes[leg.tensor], leg, group.size)
-        if float(torch.linalg.vector_norm(entries)) > least:
-            return True
-    return False
+    return hook
 
 
 def largest_effect(

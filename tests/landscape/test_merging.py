@@ -1,6 +1,7 @@
 """Merging: copies of one network come back, and two networks give the points of their paths."""
 
 import itertools
+import weakref
 from functools import cache
 
 import pytest
@@ -10,6 +11,7 @@ from torch import nn
 from torch.func import functional_call
 
 from symgeom.ground.checks import SymgeomError
+from symgeom.ground.on_demand import OnDemand
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import cast, parameters
 from symgeom.landscape.merging import merge, repair_merged
@@ -196,3 +198,35 @@ def test_what_cannot_be_merged_is_refused():
     merged = merge(SPEC, networks)
     with pytest.raises(SymgeomError, match="Cannot repair what was merged of"):
         repair_merged(SPEC, MODULE, merged=merged, networks={"a": first}, inputs=INPUTS)
+
+
+@pytest.mark.parametrize("path", ["geodesic", "linear"])
+def test_of_many_networks_one_is_read_at_a_time(monkeypatch, path):
+    """Networks are read when they are asked for, and let go before others are."""
+    expected = merge(SPEC, others(5), path=path).parameters
+    monkeypatch.setattr("symgeom.landscape.merging.SMALL", 0)
+    alive = weakref.WeakValueDictionary()
+    counts = []
+
+    def read(name):
+        params = others(5)[name]
+        alive[len(counts)] = params["0.weight"]
+        counts.append(len(alive))
+        return params
+
+    networks = OnDemand(others(5), read, size=len, limit=0)
+    merged = merge(SPEC, networks, path=path).parameters
+    assert len(counts) > 20
+    assert max(counts) == 1
+    for name, tensor in merged.items():
+        assert torch.equal(tensor, expected[name])
+
+
+@pytest.mark.parametrize("path", ["geodesic", "linear"])
+def test_networks_merge_in_single_precision(path):
+    single = {name: cast(params, torch.float32) for name, params in others().items()}
+    merged = merge(SPEC, single, path=path, precision="float32").parameters
+    for name, tensor in merge(SPEC, single, path=path).parameters.items():
+        torch.testing.assert_close(merged[name], tensor, rtol=1e-5, atol=1e-6)
+    with pytest.raises(SymgeomError, match="precision to merge in"):
+        merge(SPEC, single, precision="float16")

@@ -11,7 +11,8 @@ from torch import nn
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import cast, parameters
-from symgeom.symmetry.certificate import Certificate, certify
+from symgeom.symmetry import trials
+from symgeom.symmetry.certificate import Certificate, certify, certify_in_place
 from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
 
 WIDTHS = (5, 6, 4, 7, 3)
@@ -438,3 +439,42 @@ def test_what_a_module_raises_is_said(error):
     ) as refusal:
         certificate(SymmetrySpec(()), network)
     assert refusal.value.__cause__ is error
+
+
+@pytest.mark.parametrize(("size", "looks"), [(1.0, ["float32"]), (1e-7, ["float32", "float64"])])
+def test_what_float32_shows_is_not_asked_again(monkeypatch, size, looks):
+    """A branch that adds little is lost in the rounding of float32, and seen in float64."""
+    network = Two(summed=True, change=lambda n: n.other.weight.mul_(size))
+    seen = []
+
+    def hidden_parts(spec, call, point, least, generator):
+        seen.append(str(point["0.weight"].dtype).removeprefix("torch."))
+        return looked_at(spec, call, point, least, generator)
+
+    looked_at = trials.hidden_parts
+    monkeypatch.setattr(trials, "hidden_parts", hidden_parts)
+    inputs, _ = batch(20, 6, 3)
+    proof = certify(
+        spec_of(network),
+        network,
+        parameters(network),
+        inputs=inputs,
+        generator=stream("certify"),
+    )
+    assert proof.passed
+    assert seen == looks
+
+
+def test_a_certificate_in_place_is_the_same_and_moves_the_weights():
+    network = mlp(*WIDTHS)
+    inputs, _ = batch(20, 5, 3)
+    point = parameters(network)
+    proof = certify_in_place(
+        mlp_spec(*WIDTHS),
+        network,
+        point,
+        inputs=inputs,
+        generator=stream("certify"),
+    )
+    assert proof == certificate(mlp_spec(*WIDTHS), network)
+    assert not torch.equal(point["0.weight"], network[0].weight)

@@ -6,7 +6,7 @@ import torch
 
 from symgeom.ground.architecture import check_same_tensors
 from symgeom.ground.checks import SymgeomError, check_finite
-from symgeom.ground.types import Parameters
+from symgeom.ground.types import Parameters, outline
 from symgeom.quotient.alignment.plan import trainable_tensors
 from symgeom.symmetry.spec import SymmetrySpec, check_spec
 
@@ -39,15 +39,17 @@ def check_alignable(spec: SymmetrySpec, networks: Iterable[tuple[Hashable, Param
     """
     first: Parameters | None = None
     for name, params in networks:
-        first = params if first is None else first
+        is_first = first is None
+        first = outline(params) if first is None else first
         what = ROLES.get(name, f"network {name!r}")
         check_same_tensors(params, first, what)
         _check_same_device(params, first, what)
         check_finite(params, what)
         _check_same_precision(params, first, what)
-    if first is not None:
-        check_spec(spec, first)
-        _check_matchable(spec, first)
+        if is_first:
+            check_spec(spec, params)
+            _check_matchable(spec, params)
+        del params  # before the next one is read
 
 
 def _check_same_device(params: Parameters, first: Parameters, what: str) -> None:

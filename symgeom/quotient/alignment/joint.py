@@ -6,8 +6,9 @@ per network instead,
 .. math:: \max_{g_1 \dots g_K} \sum_{i<j} \langle g_i\theta_i, g_j\theta_j\rangle ,
 
 is found by coordinate ascent: each network in turn is matched to the sum of all others where they
-are. No step lowers the objective. The frame is that of the first network, whose element is the
-identity.
+are. No step lowers the objective. The sum is kept, and networks come and go, so that one network
+and the sum are in memory, however many there are. The frame is that of the first network, whose
+element is the identity.
 
 References
 ----------
@@ -25,14 +26,15 @@ from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.doors import door
-from symgeom.ground.types import Parameters
+from symgeom.ground.types import Parameters, precision
 from symgeom.quotient.alignment.alignable import check_alignable
 from symgeom.quotient.alignment.ascent import ascend, match_known_first
 from symgeom.quotient.alignment.plan import make_plan, without_scales
 from symgeom.quotient.alignment.prepared import prepare
 from symgeom.quotient.alignment.records import Name
 from symgeom.quotient.alignment.search import Search
-from symgeom.symmetry.group import GroupElement, act, compose, identity, inverse
+from symgeom.symmetry.group import GroupElement, compose, identity, inverse
+from symgeom.symmetry.group.action import moved_tensors
 from symgeom.symmetry.spec import SymmetrySpec
 
 ROUNDS = 50
@@ -79,7 +81,7 @@ def align_jointly(spec: SymmetrySpec, networks: Mapping[Name, Parameters]) -> Jo
         The architecture.
     networks : mapping of name to Parameters
         At least two networks of one precision, canonical if scales shall not distort the match; not
-        modified.
+        modified. They need not fit into memory if the mapping reads them when asked for.
 
     Returns
     -------
@@ -106,70 +108,100 @@ def align_jointly(spec: SymmetrySpec, networks: Mapping[Name, Parameters]) -> Jo
             f"Cannot align {len(networks)} networks to each other: give at least two."
         )
     check_alignable(spec, networks.items())
-    first = next(iter(networks))
-    plan = make_plan(spec)
-    discrete = without_scales(spec)
-    prepared = {name: prepare(plan, params) for name, params in networks.items()}
-    searches = {name: Search(plan, prepared[first], prepared[name]) for name in networks}
-    for name in networks:
-        if name != first:
-            match_known_first(searches[name])
-            ascend(searches[name])
-    moved = {}
-    for name, params in networks.items():
-        moved[name] = act(discrete, searches[name].element(spec), params)
-    objectives = [_mean_product(moved)]
+    group = _Joint(spec, networks)
+    total = group.total()
+    objectives = [group.mean_product(total)]
     converged = False
     while not converged and len(objectives) <= ROUNDS:
-        for name, params in networks.items():
-            others = [moved[other] for other in networks if other != name]
-            total = prepare(plan, _sum(others))
-            searches[name] = _continued(Search(plan, total, prepared[name]), searches[name])
-            moved[name] = act(discrete, searches[name].element(spec), params)
-        objectives.append(_mean_product(moved))
+        for name in networks:
+            group.rematch(name, total)
+        objectives.append(group.mean_product(total))
         gain = objectives[-1] - objectives[-2]
-        converged = gain <= GAIN * abs(objectives[-1])
-    elements = _relative(spec, searches, first)
+        rounding = max(GAIN, torch.finfo(precision(total)).eps)
+        converged = gain <= rounding * abs(objectives[-1])
+    elements = _relative(spec, group.elements)
     return JointAlignment(spec, elements, tuple(objectives), converged)
 
 
-def _sum(networks: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Return the sum of networks, tensor by tensor."""
-    total = {name: 0 + tensor for name, tensor in networks[0].items()}
-    for network in networks[1:]:
-        for name, tensor in network.items():
-            total[name] = total[name] + tensor
+class _Joint(Generic[Name]):
+    """Networks on their way to a common frame: where their units are, and not their weights."""
+
+    def __init__(self, spec: SymmetrySpec, networks: Mapping[Name, Parameters]) -> None:
+        """Match every network to the first."""
+        self.spec = spec
+        self.discrete = without_scales(spec)
+        self.plan = make_plan(spec)
+        self.networks = networks
+        self.positions: dict[Name, tuple[dict[str, Tensor], dict[str, Tensor]]] = {}
+        self.elements: dict[Name, GroupElement] = {}
+        self.squares = 0.0
+        first = next(iter(networks))
+        reference = prepare(self.plan, networks[first])
+        for name in networks:
+            params = networks[name]
+            self.squares += _squared_length(params)
+            search = Search(self.plan, reference, prepare(self.plan, params))
+            if name != first:
+                match_known_first(search)
+                ascend(search)
+            self._keep(name, search)
+            del params, search  # before the next one is read
+
+    def _keep(self, name: Name, search: Search) -> None:
+        """Keep where a search ended."""
+        self.positions[name] = (search.places, search.flips)
+        self.elements[name] = search.element(self.spec)
+
+    def total(self) -> dict[str, Tensor]:
+        """Return the sum of all networks where they are."""
+        total: dict[str, Tensor] = {}
+        for name in self.networks:
+            self._add(total, name, 1)
+        return total
+
+    def _add(self, total: dict[str, Tensor], name: Name, sign: int) -> None:
+        """Add a network where it is to a sum, tensor by tensor."""
+        for key, tensor in moved_tensors(self.discrete, self.elements[name], self.networks[name]):
+            if not tensor.is_floating_point():
+                continue
+            if key in total:
+                total[key].add_(tensor, alpha=sign)
+            else:
+                total[key] = sign * tensor
+
+    def rematch(self, name: Name, total: dict[str, Tensor]) -> None:
+        """Match a network to all others, from where it is."""
+        self._add(total, name, -1)
+        others = prepare(self.plan, total)
+        search = Search(self.plan, others, prepare(self.plan, self.networks[name]))
+        places, flips = self.positions[name]
+        search.places = dict(places)
+        search.flips = dict(flips)
+        ascend(search)
+        self._keep(name, search)
+        self._add(total, name, 1)
+
+    def mean_product(self, total: Parameters) -> float:
+        """Return the mean inner product over pairs, from the norm of the sum."""
+        count = len(self.networks)
+        return (_squared_length(total) - self.squares) / (count * (count - 1))
+
+
+def _squared_length(params: Parameters) -> float:
+    """Return the squared length of a network, summed in float64."""
+    total = 0.0
+    for tensor in params.values():
+        if tensor.is_floating_point():
+            total += float(torch.linalg.vector_norm(tensor, dtype=torch.float64)) ** 2
     return total
 
 
-def _continued(search: Search, before: Search) -> Search:
-    """Return where the ascent leads from the position of an earlier search."""
-    search.places = dict(before.places)
-    search.flips = dict(before.flips)
-    ascend(search)
-    return search
-
-
 def _relative(
-    spec: SymmetrySpec, searches: Mapping[Name, Search], first: Name
+    spec: SymmetrySpec, elements: Mapping[Name, GroupElement]
 ) -> dict[Name, GroupElement]:
-    """Return the elements of all searches, so that the one of the first network is the identity."""
-    back = inverse(spec, searches[first].element(spec))
-    elements = {}
-    for name, search in searches.items():
-        elements[name] = compose(spec, back, search.element(spec))
-    elements[first] = identity(spec)
-    return elements
-
-
-def _mean_product(networks: Mapping[Name, dict[str, Tensor]]) -> float:
-    """Return the mean inner product over pairs, from the norm of the sum."""
-    members = list(networks.values())
-    count = len(members)
-    products = 0.0
-    for name, tensor in members[0].items():
-        if tensor.is_floating_point():
-            stacked = torch.stack([member[name] for member in members]).double()
-            of_sum = stacked.sum(0).square().sum()
-            products += float(of_sum - stacked.square().sum())
-    return products / (count * (count - 1))
+    """Return elements to the frame of the first network, whose own is the identity."""
+    first = next(iter(elements))
+    back = inverse(spec, elements[first])
+    relative = {name: compose(spec, back, element) for name, element in elements.items()}
+    relative[first] = identity(spec)
+    return relative

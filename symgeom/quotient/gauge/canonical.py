@@ -7,7 +7,7 @@ from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError, check_choice, check_finite
 from symgeom.ground.doors import door
-from symgeom.ground.types import Parameters, cast
+from symgeom.ground.types import Parameters
 from symgeom.quotient.gauge.idle_units import Units, find_weak
 from symgeom.quotient.gauge.sweeps import settle
 from symgeom.quotient.gauge.walk import Walk
@@ -108,23 +108,83 @@ def canonicalise(
         )
     check_spec(spec, params)
     check_finite(params, "the network")
-    legs = fixing_legs(spec, params, bias_in_norm=bias_in_norm, stream=stream)
+    gauge = Gauge(bias_in_norm, dead_units == "drop", importance_threshold, stream)
+    return settled(spec, own_copy(params, torch.float64), gauge)
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """Which representative of an orbit is meant: the options of :func:`canonicalise`."""
+
+    bias_in_norm: bool = True
+    drop: bool = False
+    importance_threshold: float = 0.0
+    stream: str = "first"
+
+
+def settled(spec: SymmetrySpec, params: dict[str, Tensor], gauge: Gauge) -> Canonical:
+    """Move a network that is given up along its orbit onto the torus, in its precision.
+
+    Parameters
+    ----------
+    spec : SymmetrySpec
+        The architecture.
+    params : dict of str to Tensor
+        One network in memory of its own; it is moved.
+    gauge : Gauge
+        Which representative is meant.
+
+    Returns
+    -------
+    Canonical
+        As of :func:`canonicalise`.
+    """
+    legs = fixing_legs(spec, params, bias_in_norm=gauge.bias_in_norm, stream=gauge.stream)
     nothing = identity(spec)
     start = Walk(
         spec=spec,
         legs=legs,
-        drop=dead_units == "drop",
-        parameters=cast(params, torch.float64),
+        drop=gauge.drop,
+        parameters=params,
         scales=dict(nothing.scales),
         dead={name: [] for name in legs},
         weak={name: [] for name in legs},
     )
-    until_converged = stream == "all"
+    until_converged = gauge.stream == "all"
     walk = settle(start, until_converged=until_converged)
-    if importance_threshold:
-        walk = _without_weak(walk, importance_threshold, until_converged=until_converged)
+    if gauge.importance_threshold:
+        threshold = gauge.importance_threshold
+        walk = _without_weak(walk, threshold, until_converged=until_converged)
     element = GroupElement(nothing.permutations, walk.scales)
     return Canonical(walk.parameters, element, walk.dead, walk.weak)
+
+
+def own_copy(params: Parameters, dtype: torch.dtype) -> dict[str, Tensor]:
+    """Return a copy of a network in a precision; whole numbers stay as they are.
+
+    Parameters
+    ----------
+    params : Parameters
+        One network; not modified.
+    dtype : torch.dtype
+        Of real numbers.
+
+    Returns
+    -------
+    dict of str to Tensor
+        In memory that nobody else has.
+
+    Examples
+    --------
+    >>> own_copy({"w": torch.ones(1)}, torch.float64)
+    {'w': tensor([1.], dtype=torch.float64)}
+    """
+    copies = {}
+    for name, tensor in params.items():
+        number = dtype if tensor.is_floating_point() else tensor.dtype
+        layout = torch.contiguous_format
+        copies[name] = tensor.detach().to(number, copy=True, memory_format=layout)
+    return copies
 
 
 def _without_weak(walk: Walk, threshold: float, *, until_converged: bool) -> Walk:

@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass, replace
 
-import torch
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.types import Parameters
 from symgeom.quotient.gauge.idle_units import Units, find_dead, without
-from symgeom.symmetry.group import GroupElement, act
+from symgeom.symmetry.group.action import mix_units, scale_units
 from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
 
 
@@ -25,7 +24,7 @@ class Walk:
     drop : bool
         Whether dead units are dropped; if not, they are an error.
     parameters : dict of str to Tensor
-        The network at this point, in float64.
+        The network at this point, in memory of its own: it is scaled in place.
     scales : dict of str to Tensor
         For each group, the scale (or matrix) that was applied so far.
     dead, weak : dict of str to list of int
@@ -47,12 +46,16 @@ class Walk:
 
     def scaled(self, group: UnitGroup, scale: Tensor) -> "Walk":
         """Scale the units of one group."""
-        stay = torch.arange(group.size, device=scale.device)
-        step = GroupElement({group.name: stay}, {group.name: scale})
         before = self.scales[group.name]
         factor = scale.to(before)
         total = factor @ before if group.scale == "linear" else factor * before
-        parameters = act(SymmetrySpec((group,)), step, self.parameters)
+        parameters = dict(self.parameters)
+        for leg in group.legs:
+            tensor = parameters[leg.tensor]
+            if group.scale == "linear":
+                parameters[leg.tensor] = mix_units(tensor, leg, scale)
+            elif leg.power:
+                scale_units(tensor, leg, scale)
         scales = self.scales | {group.name: total}
         return replace(self, parameters=parameters, scales=scales)
 

@@ -10,10 +10,18 @@ from symgeom.ground.architecture import check_same_tensors
 from symgeom.ground.checks import SymgeomError, check_choice, check_range
 from symgeom.ground.doors import check_attributes, door
 from symgeom.ground.types import Parameters, cast
-from symgeom.quotient.torus.coordinates import sphere_coordinates, with_sphere_coordinates
+from symgeom.quotient.torus.coordinates import (
+    rows,
+    sphere_coordinates,
+    sphere_legs,
+    with_sphere_coordinates,
+)
 from symgeom.quotient.torus.membership import check_on_torus
 from symgeom.symmetry.spec import SymmetrySpec, check_spec, put, take
 from symgeom.symmetry.sphere import angle, normalise, random_direction, slerp
+
+PIECE = 2**20
+"""Entries of which angles are computed at once."""
 
 
 def distance_of_angles(angles: Mapping[str, Tensor], *, kind: str = "rms") -> Tensor:
@@ -93,12 +101,11 @@ class Torus:
         """
         check_spec(self.spec, first)
         check_same_tensors(second, first, "the second network")
-        first_points = self._coordinates(first)
-        second_points = self._coordinates(second)
+        legs_by_group = sphere_legs(self.spec, first, bias_in_norm=self.bias_in_norm)
         angles = {}
-        for name, u in first_points.items():
-            v = second_points[name]
-            angles[name] = torch.where(_have_directions(u, v), angle(u, v), torch.nan)
+        for name, legs in legs_by_group.items():
+            size = self.spec[name].size
+            angles[name] = _angles(rows(first, legs, size), rows(second, legs, size))
         return angles
 
     @door
@@ -312,6 +319,16 @@ class Torus:
     def _network(self, like: Parameters, points: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return the network at points of the spheres, with all other tensors of another one."""
         return with_sphere_coordinates(self.spec, like, points, bias_in_norm=self.bias_in_norm)
+
+
+def _angles(first: Tensor, second: Tensor) -> Tensor:
+    """Return the angles between the units of a group, in float64, some units after others."""
+    units = max(1, PIECE // first.shape[1])
+    angles = []
+    for u, v in zip(first.split(units), second.split(units), strict=True):
+        of_units = angle(u.double(), v.double())
+        angles.append(torch.where(_have_directions(u, v), of_units, torch.nan))
+    return torch.cat(angles)
 
 
 def _have_directions(u: Tensor, v: Tensor) -> Tensor:

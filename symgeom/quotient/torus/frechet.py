@@ -17,14 +17,15 @@ which the mean of the logarithms vanishes. It is unique where all vectors lie in
 pi/2 around it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-from symgeom.ground.types import Parameters, cast
-from symgeom.quotient.torus.coordinates import rows, sphere_legs, with_sphere_coordinates
-from symgeom.quotient.torus.distances import Torus
+from symgeom.ground.types import Parameters
+from symgeom.quotient.torus.coordinates import rows, sphere_legs
+from symgeom.quotient.torus.distances import PIECE, Torus
+from symgeom.symmetry.spec import Leg, multiply
 from symgeom.symmetry.sphere import AntipodalError, normalise
 
 ROUNDS = 1000
@@ -37,8 +38,15 @@ NO_DIRECTION = 1e-6
 """Length of the mean of directions below which rounding decides where it points."""
 
 
+Networks = Sequence[Parameters] | Mapping[int, Parameters]
+"""Networks by their numbers."""
+
+
 def frechet_point(
-    torus: Torus, networks: Sequence[Parameters], weights: Tensor
+    torus: Torus,
+    networks: Networks,
+    weights: Tensor,
+    dtype: torch.dtype = torch.float64,
 ) -> dict[str, Tensor]:
     """Return the weighted middle of some networks on the torus.
 
@@ -46,17 +54,20 @@ def frechet_point(
     ----------
     torus : Torus
         The torus.
-    networks : sequence of Parameters
-        Canonical networks, aligned to each other.
+    networks : sequence of Parameters, or mapping of int to Parameters
+        Canonical networks, aligned to each other. Two at once are looked at, so that they need not
+        fit into memory if a mapping reads them when asked for.
     weights : Tensor, shape (network,)
         How much of each: positive, and in sum 1.
+    dtype : torch.dtype
+        Of the middle.
 
     Returns
     -------
     dict of str to Tensor
         Lengths that are not 1 are combined geometrically. A unit that is zero in some networks is
         the middle of the others, shortened by the weights of those. Tensors on no sphere are means,
-        integer buffers those of the first. In float64.
+        integer buffers those of the first.
 
     Raises
     ------
@@ -71,37 +82,108 @@ def frechet_point(
     >>> frechet_point(torus, corners, torch.tensor([2 / 3, 1 / 3]))["weight"]
     tensor([[0.8660, 0.5000]], dtype=torch.float64)
     """
-    shares = weights.double()
-    double = [cast(network, torch.float64) for network in networks]
-    between = dict(double[0])
-    for name in double[0]:
-        if double[0][name].is_floating_point():
-            tensors = torch.stack([network[name] for network in double])
-            between[name] = torch.tensordot(shares, tensors, dims=1)
-    points = {}
-    legs_by_group = sphere_legs(torus.spec, double[0], bias_in_norm=torus.bias_in_norm)
+    legs_by_group = sphere_legs(torus.spec, networks[0], bias_in_norm=torus.bias_in_norm)
+    spheres = {}
     for name, legs in legs_by_group.items():
-        size = torus.spec[name].size
-        vectors = torch.stack([rows(network, legs, size) for network in double])
-        points[name] = _middle(name, vectors, shares)
-    return with_sphere_coordinates(torus.spec, between, points, bias_in_norm=torus.bias_in_norm)
+        spheres[name] = _Sphere(name, legs, torus.spec[name].size, weights.double())
+    for first in range(len(networks)):
+        ours = networks[first]
+        for second in range(first, len(networks)):
+            theirs = ours if second == first else networks[second]
+            for sphere in spheres.values():
+                sphere.compare(first, second, ours, theirs)
+            del theirs  # before the next one is read
+        del ours
+    for sphere in spheres.values():
+        sphere.find_middle()
+    between = _combined(networks, weights.tolist(), list(spheres.values()), dtype)
+    return _with_lengths(between, spheres.values())
 
 
-def _middle(name: str, vectors: Tensor, shares: Tensor) -> Tensor:
-    """Return the middle of the units of a group; a complaint names it."""
-    lengths = torch.linalg.vector_norm(vectors, dim=-1)  # (network, unit)
-    has_length = lengths > 0
-    shares_there = torch.where(has_length, shares.unsqueeze(1), 0.0)
-    present = shares_there.sum(0)
-    weights = torch.where(present > 0, shares_there / present, 0.0)
-    logarithms = torch.where(has_length, lengths, 1.0).log()
-    mean_logarithm = (weights * logarithms).sum(0)
-    length = present * mean_logarithm.exp()
-    try:
-        direction = frechet_mean(normalise(vectors), weights)
-    except AntipodalError as mistake:
-        raise AntipodalError(f"Group '{name}': {mistake}") from None
-    return length.unsqueeze(-1) * direction
+def _combined(
+    networks: Networks, shares: Sequence[float], spheres: Sequence["_Sphere"], dtype: torch.dtype
+) -> dict[str, Tensor]:
+    """Return the sum of vectors times their coefficients, and the means of other tensors."""
+    places: dict[str, list[tuple[_Sphere, Leg]]] = {}
+    for sphere in spheres:
+        for leg in sphere.legs:
+            places.setdefault(leg.tensor, []).append((sphere, leg))
+    total: dict[str, Tensor] = {}
+    for index, share in enumerate(shares):
+        for name, tensor in networks[index].items():
+            if not tensor.is_floating_point():
+                total.setdefault(name, tensor)
+                continue
+            part = share * tensor.to(dtype)
+            for sphere, leg in places.get(name, ()):
+                multiply(part, leg, (sphere.coefficients[index] / share).to(part))
+            _add(total, name, part)
+    return total
+
+
+def _add(total: dict[str, Tensor], name: str, tensor: Tensor) -> None:
+    """Add a tensor of a network to a sum."""
+    if name in total:
+        total[name].add_(tensor)
+    else:
+        total[name] = tensor
+
+
+def _with_lengths(between: dict[str, Tensor], spheres: Iterable["_Sphere"]) -> dict[str, Tensor]:
+    """Return a sum of vectors of which each has got its length, in place."""
+    for sphere in spheres:
+        vectors = rows(between, sphere.legs, sphere.size)
+        lengths = torch.linalg.vector_norm(vectors, dim=1, dtype=torch.float64)
+        factors = torch.where(lengths > 0, sphere.length.to(lengths) / lengths, 0.0)
+        for leg in sphere.legs:
+            tensor = between[leg.tensor]
+            multiply(tensor, leg, factors.to(tensor))
+    return between
+
+
+class _Sphere:
+    """The units of a group in some networks: what they have in common, not the vectors.
+
+    These small tensors lie on the CPU.
+    """
+
+    def __init__(self, name: str, legs: tuple[Leg, ...], size: int, shares: Tensor) -> None:
+        count = len(shares)
+        self.name = name
+        self.legs = legs
+        self.size = size
+        self.shares = shares.cpu()
+        lengths = torch.zeros(count, size, dtype=torch.float64, device="cpu")
+        self.lengths = lengths
+        self.products = lengths.new_zeros(size, count, count)
+
+    def compare(self, first: int, second: int, ours: Parameters, theirs: Parameters) -> None:
+        """Take the products of the directions of the units in two networks, piece by piece."""
+        our_rows = rows(ours, self.legs, self.size)
+        their_rows = rows(theirs, self.legs, self.size)
+        units = max(1, PIECE // our_rows.shape[1])
+        products = []
+        lengths = []
+        for u, v in zip(our_rows.split(units), their_rows.split(units), strict=True):
+            products.append((normalise(u.double()) * normalise(v.double())).sum(-1))
+            lengths.append(torch.linalg.vector_norm(u.double(), dim=-1))
+        self.products[:, first, second] = torch.cat(products)
+        self.products[:, second, first] = torch.cat(products)
+        self.lengths[first] = torch.cat(lengths)
+
+    def find_middle(self) -> None:
+        """Find the length of the middle, and how much of every vector its direction has."""
+        lengths = self.lengths
+        weights = torch.where(lengths > 0, self.shares.unsqueeze(1), 0.0)
+        present = weights.sum(0)
+        weights = torch.where(present > 0, weights / present, 0.0)
+        logarithms = torch.where(lengths > 0, lengths, 1.0).log()
+        self.length = present * (weights * logarithms).sum(0).exp()
+        try:
+            coefficients = _coefficients(self.products, weights.T).T
+        except AntipodalError as mistake:
+            raise AntipodalError(f"Group '{self.name}': {mistake}") from None
+        self.coefficients = torch.where(lengths > 0, coefficients / lengths, 0.0)
 
 
 def frechet_mean(points: Tensor, weights: Tensor) -> Tensor:
@@ -132,7 +214,12 @@ def frechet_mean(points: Tensor, weights: Tensor) -> Tensor:
     """
     by_unit = points.transpose(0, 1)
     products = by_unit @ by_unit.transpose(1, 2)  # (unit, point, point)
-    shares = weights.T
+    coefficients = _coefficients(products, weights.T)
+    return normalise((coefficients.unsqueeze(1) @ by_unit).squeeze(1))
+
+
+def _coefficients(products: Tensor, shares: Tensor) -> Tensor:
+    """Return how much of every vector the middle of the units has, shape (unit, point)."""
     _check_directions(products, shares)
     coefficients = _unit_combination(shares, products)
     for _ in range(ROUNDS):
@@ -143,7 +230,7 @@ def frechet_mean(points: Tensor, weights: Tensor) -> Tensor:
         coefficients = _unit_combination(coefficients + step, products)
         if float(step.abs().amax()) < STEP:
             break
-    return normalise((coefficients.unsqueeze(1) @ by_unit).squeeze(1))
+    return coefficients
 
 
 def _check_directions(products: Tensor, shares: Tensor) -> None:

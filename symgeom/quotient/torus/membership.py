@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from symgeom.ground.checks import SHOWN, SymgeomError
-from symgeom.ground.types import Parameters, cast, unstack
+from symgeom.ground.types import Parameters, unstack
 from symgeom.quotient.torus.coordinates import rows, sphere_legs
 from symgeom.quotient.torus.fixing import fixing_legs
 from symgeom.symmetry.spec import Leg, SymmetrySpec
@@ -109,9 +109,8 @@ def _lengths(
     def lengths(network: Parameters) -> dict[str, Tensor]:
         lengths_by_group = {}
         for name, legs_of_group in legs.items():
-            vectors = rows(network, legs_of_group, spec[name].size)
+            vectors = rows(network, legs_of_group, spec[name].size).double()
             lengths_by_group[name] = torch.linalg.vector_norm(vectors, dim=1)
         return lengths_by_group
 
-    double = cast(params, torch.float64)
-    return torch.vmap(lengths)(double) if stacked else lengths(double)
+    return torch.vmap(lengths)(dict(params)) if stacked else lengths(params)

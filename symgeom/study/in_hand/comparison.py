@@ -15,7 +15,8 @@ from symgeom.ground.checks import SymgeomError
 from symgeom.ground.on_demand import OnDemand
 from symgeom.ground.types import Parameters, size
 from symgeom.quotient.alignment import Alignment
-from symgeom.quotient.gauge import Canonical, canonicalise
+from symgeom.quotient.gauge import Canonical
+from symgeom.quotient.gauge.canonical import Gauge, settled
 from symgeom.quotient.torus import Torus
 from symgeom.study.gauges import Gauges
 from symgeom.study.in_hand.opening import InHand
@@ -203,7 +204,7 @@ def _keys(hand: InHand) -> dict[Key, str]:
     return {(ARM, seed): label for seed, label in enumerate(hand.files)}
 
 
-def canonical_form(hand: InHand, label: str) -> Canonical:
+def canonical_form(hand: InHand, label: str, precision: str = "float64") -> Canonical:
     """Return a network in hand on the torus.
 
     Parameters
@@ -212,20 +213,22 @@ def canonical_form(hand: InHand, label: str) -> Canonical:
         The networks.
     label : str
         Which one.
+    precision : str
+        Name of a floating point type of torch.
 
     Returns
     -------
     Canonical
-        Units without incoming weights are dropped.
+        In that precision; units without incoming weights are dropped.
 
     Raises
     ------
     SymgeomError
         If it has no canonical form; the message names the file.
     """
-    params = hand.case.signed(hand.params(label))
-    try:
-        return canonicalise(hand.spec, params, bias_in_norm=BIAS_IN_NORM, dead_units="drop")
+    gauge = Gauge(BIAS_IN_NORM, drop=True)
+    try:  # nobody else has these weights, of binary networks their signs
+        return settled(hand.spec, hand.case.signed(hand.fresh_params(label, precision)), gauge)
     except SymgeomError as mistake:
         raise SymgeomError(f"'{hand.paths[label]}': {mistake}") from mistake
 

@@ -5,8 +5,7 @@ other classes, end the command at once. A command is a small study in memory: th
 data are a :class:`~symgeom.study.cases.Case`, so that the stages of studies measure them.
 """
 
-from collections.abc import Mapping, Sequence
-from copy import deepcopy
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from torch import Tensor, nn
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.modules import copied, in_mode
-from symgeom.ground.on_demand import OnDemand
+from symgeom.ground.on_demand import SMALL, OnDemand
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import Parameters, cast, precision, size
 from symgeom.landscape.problem.fit import first_outputs
@@ -30,13 +29,14 @@ from symgeom.study.in_hand.described import Described, described_by
 from symgeom.study.in_hand.drawn_inputs import example_inputs
 from symgeom.study.in_hand.labels import labelled_paths
 from symgeom.study.in_hand.narrower import Reader
+from symgeom.study.in_hand.proving import proved_symmetries
 from symgeom.study.in_hand.settings import DATA_ROOT
 from symgeom.study.progress import progress
 from symgeom.study.stages import data as data_stage
-from symgeom.symmetry.certificate import ROUGH, Certificate, certify
-from symgeom.symmetry.discovery import discover
+from symgeom.symmetry.certificate import Certificate
 from symgeom.symmetry.evaluation import TOLERANCE, Evaluation
 from symgeom.symmetry.spec import SymmetrySpec
+from symgeom.symmetry.trials import ROUGH
 from symgeom.symmetry.visibility import relative_change, roughness, rounding_amplified
 
 COMPARED = 64
@@ -138,6 +138,8 @@ class InHand:
         What the command was told.
     widened : mapping of str to Widened
         The networks of those files that are of a narrower one.
+    read : callable
+        What reads the file of a label anew.
     """
 
     name: str
@@ -150,6 +152,7 @@ class InHand:
     notes: Mapping[str, tuple[str, ...]]
     precision: str | None
     widened: Mapping[str, Widened]
+    read: Callable[[str], ReadWeights]
 
     @property
     def network(self) -> nn.Module:
@@ -260,6 +263,23 @@ class InHand:
         """
         return self.case.prepared(self.files[label].params, self.precision or "float64")
 
+    def fresh_params(self, label: str, precision: str) -> dict[str, Tensor]:
+        """Return the weights of a file as they are measured, in memory that nobody else has.
+
+        Parameters
+        ----------
+        label : str
+            Which file; it is read anew.
+        precision : str
+            Name of a floating point type of torch.
+
+        Returns
+        -------
+        dict of str to Tensor
+            As :meth:`params`; they may be moved.
+        """
+        return self.case.prepared(self.read(label).params, precision)
+
 
 def open_files(request: Request, *, least: int = 1) -> InHand:
     """Open network, data and files, once it is known that they belong together.
@@ -297,14 +317,20 @@ def open_files(request: Request, *, least: int = 1) -> InHand:
             widened[label] = as_wide
         return weights
 
-    files = OnDemand(paths, read, size=_size)
+    files = OnDemand(paths, read, size=_size, limit=SMALL)
     notes = {}
     with progress("read files", len(paths)) as bar:
         for label in paths:
             notes[label] = files[label].notes
             bar.update()
-    first = case.prepared(files[next(iter(paths))].params, request.precision or "float64")
-    spec, certificate = _certified(case, first, example, request.seed)
+    first = next(iter(paths))
+    spec, certificate = proved_symmetries(
+        case,
+        lambda: read(first),
+        example,
+        precision=request.precision or "float64",
+        seed=request.seed,
+    )
     return InHand(
         name=str(request.network),
         case=case,
@@ -316,6 +342,7 @@ def open_files(request: Request, *, least: int = 1) -> InHand:
         notes=notes,
         precision=request.precision,
         widened=widened,
+        read=read,
     )
 
 
@@ -455,20 +482,3 @@ def _check_classes(network: nn.Module, data: xr.Dataset) -> None:
             f"classes: it has {outputs.shape[1]} outputs. Give the data that it was trained for, "
             "or the options of the network (--option) that say how many classes it knows."
         )
-
-
-def _certified(
-    case: Case, params: Parameters, example: Tensor, seed: int
-) -> tuple[SymmetrySpec, Certificate]:
-    """Discover the symmetries of the network as measured, and prove them at some weights."""
-    on_cpu = {name: tensor.cpu() for name, tensor in params.items()}
-    dtype = precision(on_cpu)
-    module = in_mode(deepcopy(case.measured).to("cpu", dtype), training=False)
-    inputs = example.to(dtype) if example.is_floating_point() else example
-    with progress("find symmetries", 2) as bar:
-        spec = discover(module, inputs[:2])
-        bar.update()
-        generator = stream("certificate", "files", seed)
-        certificate = certify(spec, module, on_cpu, inputs=inputs, generator=generator)
-        bar.update()
-    return spec, certificate.require()

@@ -4,6 +4,7 @@ Every tensor is copied once, then permuted and scaled in place, a large one piec
 memory costs more than what is done in it.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -105,21 +106,83 @@ def act_within(
     True
     """
     check_spec(spec, params)
-    moves: dict[str, list[_Move]] = {}
-    for group in sorted(spec.groups, key=lambda group: not group.permute):
-        if group.name in element.permutations or group.name in element.scales:
-            permutation, scale = part_of(group, element)
-            _check_element(group, permutation, scale)
-            in_order = torch.arange(group.size, device=permutation.device)
-            permutes = not torch.equal(permutation, in_order)
-            for leg in group.legs:
-                move = _Move(group.scale, leg, permutation if permutes else None, scale)
-                moves.setdefault(leg.tensor, []).append(move)
     network = dict(params)
-    for name, on_tensor in moves.items():
+    for name, on_tensor in _moves_of(spec, element).items():
         _check_tensor(name, params[name])
         network[name] = _moved(params[name], on_tensor, memory.get(name))
     return network
+
+
+def act_away(
+    spec: SymmetrySpec, element: GroupElement, params: dict[str, Tensor]
+) -> dict[str, Tensor]:
+    """Apply a group element to a network that is given up: both never are in memory as a whole.
+
+    Parameters
+    ----------
+    spec : SymmetrySpec
+        The architecture.
+    element : GroupElement
+        What to apply.
+    params : dict of str to Tensor
+        One network; it is empty afterwards.
+
+    Returns
+    -------
+    dict of str to Tensor
+        As :func:`act`.
+
+    Examples
+    --------
+    >>> from symgeom.symmetry.group.element import identity
+    >>> spec = SymmetrySpec((UnitGroup("hidden1", 2, (Leg("w", 0),)),))
+    >>> params = {"w": torch.ones(2)}
+    >>> act_away(spec, identity(spec), params), params
+    ({'w': tensor([1., 1.])}, {})
+    """
+    network = {}
+    for name, tensor in moved_tensors(spec, element, params):
+        params.pop(name)
+        network[name] = tensor
+    return network
+
+
+def moved_tensors(
+    spec: SymmetrySpec, element: GroupElement, params: Parameters
+) -> Iterator[tuple[str, Tensor]]:
+    """Apply a group element to one tensor of a network after another.
+
+    Parameters
+    ----------
+    spec : SymmetrySpec
+        The architecture.
+    element : GroupElement
+        What to apply.
+    params : Parameters
+        One network; not modified.
+
+    Yields
+    ------
+    name : str
+        Of a tensor.
+    tensor : Tensor
+        The moved one, or itself if nothing moves it.
+
+    Examples
+    --------
+    >>> from symgeom.symmetry.group.element import identity
+    >>> spec = SymmetrySpec((UnitGroup("hidden1", 2, (Leg("w", 0),)),))
+    >>> list(moved_tensors(spec, identity(spec), {"w": torch.ones(2)}))
+    [('w', tensor([1., 1.]))]
+    """
+    check_spec(spec, params)
+    moves = _moves_of(spec, element)
+    for name in list(params):
+        if name in moves:
+            _check_tensor(name, params[name])
+            yield name, _moved(params[name], moves[name], None)
+        else:
+            yield name, params[name]
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,6 +193,21 @@ class _Move:
     leg: Leg
     permutation: Tensor | None
     scale: Tensor
+
+
+def _moves_of(spec: SymmetrySpec, element: GroupElement) -> dict[str, list[_Move]]:
+    """Return, by tensor, what the groups of an element do to it: those that permute first."""
+    moves: dict[str, list[_Move]] = {}
+    for group in sorted(spec.groups, key=lambda group: not group.permute):
+        if group.name in element.permutations or group.name in element.scales:
+            permutation, scale = part_of(group, element)
+            _check_element(group, permutation, scale)
+            in_order = torch.arange(group.size, device=permutation.device)
+            permutes = not torch.equal(permutation, in_order)
+            for leg in group.legs:
+                move = _Move(group.scale, leg, permutation if permutes else None, scale)
+                moves.setdefault(leg.tensor, []).append(move)
+    return moves
 
 
 def _moved(tensor: Tensor, moves: list[_Move], memory: Tensor | None) -> Tensor:
@@ -150,9 +228,9 @@ def _moved(tensor: Tensor, moves: list[_Move], memory: Tensor | None) -> Tensor:
     for move in moves:
         scale = move.scale.to(tensor.device, tensor.dtype)
         if move.kind == "linear":
-            tensor = _mixed(tensor, move.leg, scale)
+            tensor = mix_units(tensor, move.leg, scale)
         elif move.leg.power and move.kind != "none":
-            _scale(tensor, move.leg, scale)
+            scale_units(tensor, move.leg, scale)
     return tensor
 
 
@@ -222,16 +300,53 @@ def _select(units: Tensor, before: int, after: int, order: Tensor) -> Tensor:
     return units.reshape(before, len(order), after).index_select(1, order)
 
 
-def _mixed(tensor: Tensor, leg: Leg, matrix: Tensor) -> Tensor:
-    """Return the tensor with a matrix applied across the units of a leg."""
+def mix_units(tensor: Tensor, leg: Leg, matrix: Tensor) -> Tensor:
+    """Apply a matrix across the units of a leg.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        The leg's tensor, of one network; not modified.
+    leg : Leg
+        Where the units lie.
+    matrix : Tensor, shape (size, size)
+        Invertible.
+
+    Returns
+    -------
+    Tensor
+        The moved one.
+
+    Examples
+    --------
+    >>> mix_units(torch.ones(2), Leg("w", 0, power=-1), 2 * torch.eye(2))
+    tensor([0.5000, 0.5000])
+    """
     rows = take(tensor, leg, len(matrix)).contiguous()
     if leg.power < 0:
         matrix = torch.linalg.inv(matrix).T
     return put(tensor, leg, matrix @ rows)
 
 
-def _scale(tensor: Tensor, leg: Leg, scale: Tensor) -> None:
-    """Scale the units of a leg, in place."""
+def scale_units(tensor: Tensor, leg: Leg, scale: Tensor) -> None:
+    """Scale the units of a leg, in place.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        The leg's tensor, of one network; it is modified.
+    leg : Leg
+        Where the units lie.
+    scale : Tensor, shape (size,)
+        Their scales.
+
+    Examples
+    --------
+    >>> weights = torch.ones(2)
+    >>> scale_units(weights, Leg("w", 0, power=-1), torch.tensor([2.0, 4.0]))
+    >>> weights
+    tensor([0.5000, 0.2500])
+    """
     if leg.shift:
         units = view(tensor, leg, len(scale))
         units.add_(leg.shift)

@@ -183,11 +183,16 @@ class SymmetrySpec:
                 hosts[group.name] = others[0]
         return hosts
 
+    @cached_property
+    def _groups_by_name(self) -> dict[str, UnitGroup]:
+        return {group.name: group for group in reversed(self.groups)}
+
     @door
     def __getitem__(self, name: str) -> UnitGroup:
         """Return the group of that name."""
-        check_choice(name, [group.name for group in self.groups], "unit group")
-        return next(group for group in self.groups if group.name == name)
+        if name not in self._groups_by_name:
+            check_choice(name, list(self._groups_by_name), "unit group")
+        return self._groups_by_name[name]
 
     def exact(self) -> "SymmetrySpec":
         """Return the spec without the groups that only preserve the error (the head)."""
