@@ -339,7 +339,8 @@ def _middle(
         limit=SMALL,
     )
     if path == "geodesic":
-        weights = torch.tensor([shares[name] for name in names], dtype=torch.float64)
+        listed = [shares[name] for name in names]
+        weights = torch.tensor(listed, dtype=torch.float64, device="cpu")
         return frechet_point(Torus(spec), networks, weights, dtype)
     total: dict[str, Tensor] = {}
     for number, name in enumerate(names):

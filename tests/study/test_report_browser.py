@@ -8,13 +8,16 @@ where it can.
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from drawn import draw
+from hands import DIGITS, NETWORK, save_fresh
 from made_up_report import ROOT, write_report
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
+from symgeom.__main__ import main
 from symgeom.study.figures.style import save
 
 pytestmark = pytest.mark.browser
@@ -35,7 +38,8 @@ COLOURS = """words => words.map(word => {
 })"""
 """The colours of texts of some classes."""
 
-DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+DESKTOP: ViewportSize = {"width": 1440, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 
 
 def draw_figure(svg: Path) -> None:
@@ -73,8 +77,27 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
 def page(request, report: Path, browser: Browser) -> Iterator[Page]:
-    """The report, opened; whatever it complains of or asks for is an error."""
-    tab = browser.new_page(viewport=request.param)
+    """The report, opened."""
+    with opened(browser, report, request.param) as tab:
+        yield tab
+
+
+@pytest.fixture(scope="module")
+def comparison(tmp_path_factory) -> Path:
+    """The page of two networks that a command has compared."""
+    folder = tmp_path_factory.mktemp("comparison")
+    for seed, name in enumerate(("first", "second")):
+        save_fresh(folder / f"{name}.pt", seed)
+    path = folder / "compare.html"
+    words = [*NETWORK, *DIGITS, "--page", path, "--no-flatness"]
+    assert main(["compare", *map(str, (folder, *words))]) == 0
+    return path
+
+
+@contextmanager
+def opened(browser: Browser, file: Path, window: ViewportSize) -> Iterator[Page]:
+    """Open a file; whatever it complains of or asks for is an error."""
+    tab = browser.new_page(viewport=window)
     tab.set_default_timeout(5000)
     troubles, asked = [], []
     tab.on(
@@ -85,11 +108,11 @@ def page(request, report: Path, browser: Browser) -> Iterator[Page]:
     )
     tab.on("pageerror", lambda error: troubles.append(str(error)))
     tab.on("request", lambda sent: asked.append(sent.url))
-    tab.goto(report.as_uri())
+    tab.goto(file.as_uri())
     yield tab
     tab.close()
     assert troubles == []
-    assert {address for address in asked if not address.startswith("data:")} == {report.as_uri()}
+    assert {address for address in asked if not address.startswith("data:")} == {file.as_uri()}
 
 
 def column(page: Page, place: int) -> list[str]:
@@ -114,6 +137,22 @@ def test_every_figure_is_seen(page):
 
 def test_nothing_is_wider_than_the_window(page):
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("window", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_a_comparison_is_seen_as_a_whole(browser, comparison, window):
+    """What is wider than a phone scrolls by itself; sections lead to what they name."""
+    with opened(browser, comparison, window) as tab:
+        assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        (picture,) = tab.locator("figure img").all()
+        assert picture.get_attribute("alt")
+        assert picture.evaluate("image => image.naturalWidth") > 0
+        assert tab.locator("table").count() == 3
+        for table in tab.locator("table").all():
+            scrolls = "table => getComputedStyle(table.parentElement).overflowX"
+            assert table.evaluate(scrolls) == "auto"
+        for link in tab.get_by_role("navigation").get_by_role("link").all():
+            assert tab.locator(link.get_attribute("href")).is_visible()
 
 
 def test_every_verdict_has_its_colour(page):

@@ -578,7 +578,7 @@ UNKNOWN = {
     "a clamp at tensors": lambda x: x.clamp(min=torch.zeros(4).to(x)),
     "entries that are not all repeated as often": lambda x: x.repeat_interleave(2),
     "a shift of the flattened tensor": lambda x: x.roll(1),
-    "angles between tensors of different shapes": lambda x: F.cosine_similarity(x, x[:1]),
+    "angles between vectors of different lengths": lambda x: F.cosine_similarity(x, x[:, :1]),
     "a sum of products along a diagonal": lambda x: torch.einsum("ii->i", x[:, :2]),
     "a sum of products whose result is not written out": lambda x: torch.einsum("ii", x[:, :2]),
     "a sum of products with an axis that is stretched": lambda x: torch.einsum(

@@ -142,7 +142,10 @@ def _with_lengths(between: dict[str, Tensor], spheres: Iterable["_Sphere"]) -> d
 
 
 class _Sphere:
-    """The units of a group in some networks: what they have in common, not the vectors."""
+    """The units of a group in some networks: what they have in common, not the vectors.
+
+    These small tensors lie on the CPU.
+    """
 
     def __init__(self, name: str, legs: tuple[Leg, ...], size: int, shares: Tensor) -> None:
         count = len(shares)
@@ -150,8 +153,9 @@ class _Sphere:
         self.legs = legs
         self.size = size
         self.shares = shares.cpu()
-        self.lengths = torch.zeros(count, size, dtype=torch.float64)
-        self.products = torch.zeros(size, count, count, dtype=torch.float64)
+        lengths = torch.zeros(count, size, dtype=torch.float64, device="cpu")
+        self.lengths = lengths
+        self.products = lengths.new_zeros(size, count, count)
 
     def compare(self, first: int, second: int, ours: Parameters, theirs: Parameters) -> None:
         """Take the products of the directions of the units in two networks, piece by piece."""

@@ -45,30 +45,16 @@ LEVELS = {"uint8": 255, "uint16": 65535}
 """By type: the level of the brightest pixel."""
 
 
-def read(
-    choice: Choice,
-    *,
-    path: Path,
-    names: Mapping[str, str] | None = None,
-    channels: str | None = None,
-    test_fraction: float | None = None,
-    fill_missing: bool = False,
-    labels: str = "sample",
-    ignored_label: int = IGNORED,
-) -> Data:
-    """Read inputs and labels from one file.
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A file of arrays.
 
-    Parameters
+    Attributes
     ----------
-    choice : Choice
-        Which samples, and their scale.
     path : Path
-        The file.
+        Where it lies.
     names : mapping of str to str, optional
         What the file calls the arrays: ``{"train_inputs": "x_train"}``; the names above by default.
-    channels : {"first", "last", "none"}, optional
-        Where a sample has its channels: ``"last"`` is moved to the front, ``"none"`` puts one
-        there; first by default, which must be said where they seem to be last.
     test_fraction : float, optional
         Share of each class that is kept for testing; needed where the file has no split.
     fill_missing : bool
@@ -78,6 +64,161 @@ def read(
         What has a label.
     ignored_label : int
         The label of positions that do not count.
+    """
+
+    path: Path
+    names: Mapping[str, str] | None = None
+    test_fraction: float | None = None
+    fill_missing: bool = False
+    labels: str = "sample"
+    ignored_label: int = IGNORED
+
+    def __post_init__(self) -> None:
+        Labels(self.labels, self.ignored_label)
+
+    def arrays(self, name: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+        """Read the arrays.
+
+        Parameters
+        ----------
+        name : str
+            What the config calls the data set.
+
+        Returns
+        -------
+        arrays : dict of str to np.ndarray
+            By our names.
+        called : dict of str to str
+            What the file calls each.
+
+        Raises
+        ------
+        SymgeomError
+            If one is not there or cannot be read, or the file is split and is to be split.
+        """
+        check_flag(name, "fill_missing", self.fill_missing)
+        called = _names({} if self.names is None else self.names)
+        contents = _read_file(self.path, self.fill_missing)
+        is_split = any(called[ours] in contents for ours in SPLIT)
+        arrays = _take(SPLIT if is_split else WHOLE, contents, called, self.path)
+        if is_split and self.test_fraction is not None:
+            raise SymgeomError(
+                f"Cannot split '{self.path}' with test_fraction = {self.test_fraction}: it is "
+                "split already. Leave the option out."
+            )
+        if not is_split and self.test_fraction is None:
+            raise SymgeomError(
+                f"Cannot split '{self.path}': it has '{called['inputs']}' and no "
+                f"'{called['train_inputs']}'. Give the option 'test_fraction'."
+            )
+        return arrays, called
+
+    def targets(
+        self, arrays: Mapping[str, np.ndarray], called: Mapping[str, str]
+    ) -> dict[str, Tensor]:
+        """Return the labels among the arrays.
+
+        Parameters
+        ----------
+        arrays : mapping of str to np.ndarray
+            By our names.
+        called : mapping of str to str
+            What the file calls each.
+
+        Returns
+        -------
+        dict of str to Tensor
+            By our names.
+
+        Raises
+        ------
+        SymgeomError
+            If they are no labels.
+        """
+        labels = Labels(self.labels, self.ignored_label)
+        targets = {}
+        for name, array in arrays.items():
+            if name.endswith("targets"):
+                targets[name] = labels.of(array, called[name], self.path)
+        return targets
+
+    def data(self, name: str, tensors: Mapping[str, Tensor], choice: Choice, divisor: int) -> Data:
+        """Split samples, and return those that are used.
+
+        Parameters
+        ----------
+        name : str
+            What the config calls the data set.
+        tensors : mapping of str to Tensor
+            Inputs and targets, by our names.
+        choice : Choice
+            Which samples, and their scale.
+        divisor : int
+            What inputs are divided by.
+
+        Returns
+        -------
+        Data
+            The samples.
+        """
+        if self.test_fraction is not None:
+            tensors = self._split(name, tensors, self.test_fraction, choice)
+        return self._used(name, tensors, choice, divisor)
+
+    def _split(
+        self, name: str, tensors: Mapping[str, Tensor], test_fraction: float, choice: Choice
+    ) -> dict[str, Tensor]:
+        """Split inputs and targets in those of training and those of testing."""
+        _check_lengths(tensors, "", self.path)
+        inputs = tensors["inputs"]
+        targets = tensors["targets"]
+        _count_classes(targets, self.path)
+        generator = stream("split", name, choice.split)
+        train, test = stratified_split(targets, test_fraction, generator=generator)
+        return {
+            "train_inputs": inputs[train],
+            "train_targets": targets[train],
+            "test_inputs": inputs[test],
+            "test_targets": targets[test],
+        }
+
+    def _used(self, name: str, tensors: Mapping[str, Tensor], choice: Choice, divisor: int) -> Data:
+        """Return the samples that are used, or raise if the arrays do not belong together."""
+        _check_lengths(tensors, "train_", self.path)
+        _check_lengths(tensors, "test_", self.path)
+        train_targets = tensors["train_targets"]
+        test_targets = tensors["test_targets"]
+        if train_targets.shape[1:] != test_targets.shape[1:]:
+            raise SymgeomError(
+                f"Cannot use the labels of '{self.path}' together: those of a training sample "
+                f"have shape {tuple(train_targets.shape[1:])}, of a test sample "
+                f"{tuple(test_targets.shape[1:])}. Give both the same."
+            )
+        classes = _count_classes(torch.cat([train_targets, test_targets]), self.path)
+        train, test = choice.indices(name, train_targets, test_targets, classes=classes)
+        return Data(
+            _scaled(tensors["train_inputs"][train], divisor),
+            train_targets[train],
+            _scaled(tensors["test_inputs"][test], divisor),
+            test_targets[test],
+            classes,
+            name,
+            divisor=divisor,
+        )
+
+
+def read(choice: Choice, file: Source, *, channels: str | None = None) -> Data:
+    """Read inputs and labels from one file.
+
+    Parameters
+    ----------
+    choice : Choice
+        Which samples, and their scale.
+    file : Source
+        The file.
+    channels : {"first", "last", "none"}, optional
+        Where a sample has its channels: ``"last"`` is moved to the front, ``"none"`` puts one
+        there; first by default, which must be said where they seem to be last.
 
     Returns
     -------
@@ -92,136 +233,12 @@ def read(
     """
     if channels is not None:
         check_choice(channels, CHANNELS, "channels")
-    answers = Labels(labels, ignored_label)
-    source = Source(NAME, path, names, test_fraction, fill_missing)
-    arrays, called = source.arrays()
-    tensors = {}
-    for name, array in arrays.items():  # labels first, which are checked in no time
-        if name.endswith("targets"):
-            tensors[name] = answers.of(array, called[name], path)
+    arrays, called = file.arrays(NAME)
+    tensors = file.targets(arrays, called)  # first, because they are checked in no time
     for name, array in arrays.items():
         if name.endswith("inputs"):
-            tensors[name] = _inputs(array, called[name], path, channels)
-    return source.data(tensors, choice, _divisor(arrays, called, path))
-
-
-@dataclass(frozen=True, eq=False)
-class Source:
-    """A file of arrays.
-
-    Attributes
-    ----------
-    name : str
-        What the config calls the data set.
-    path : Path
-        The file.
-    names : mapping of str to str or None
-        What the file calls the arrays.
-    test_fraction : float or None
-        Share of each class that is kept for testing.
-    fill_missing : bool
-        Whether chunks that a zarr array does not have are its fill value.
-    """
-
-    name: str
-    path: Path
-    names: Mapping[str, str] | None
-    test_fraction: float | None
-    fill_missing: bool
-
-    def arrays(self) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-        """Read the arrays.
-
-        Returns
-        -------
-        arrays : dict of str to np.ndarray
-            By our names.
-        called : dict of str to str
-            What the file calls each.
-
-        Raises
-        ------
-        SymgeomError
-            If one is not there or cannot be read, or the file is split and is to be split.
-        """
-        check_flag(self.name, "fill_missing", self.fill_missing)
-        called = _names({} if self.names is None else self.names)
-        contents = _read_file(self.path, self.fill_missing)
-        is_split = any(called[name] in contents for name in SPLIT)
-        arrays = _take(SPLIT if is_split else WHOLE, contents, called, self.path)
-        if is_split and self.test_fraction is not None:
-            raise SymgeomError(
-                f"Cannot split '{self.path}' with test_fraction = {self.test_fraction}: it is "
-                "split already. Leave the option out."
-            )
-        if not is_split and self.test_fraction is None:
-            raise SymgeomError(
-                f"Cannot split '{self.path}': it has '{called['inputs']}' and no "
-                f"'{called['train_inputs']}'. Give the option 'test_fraction'."
-            )
-        return arrays, called
-
-    def data(self, tensors: Mapping[str, Tensor], choice: Choice, divisor: int) -> Data:
-        """Split samples, and return those that are used.
-
-        Parameters
-        ----------
-        tensors : mapping of str to Tensor
-            Inputs and targets, by our names.
-        choice : Choice
-            Which samples, and their scale.
-        divisor : int
-            What inputs are divided by.
-
-        Returns
-        -------
-        Data
-            The samples.
-        """
-        if self.test_fraction is not None:
-            tensors = self._split(tensors, self.test_fraction, choice)
-        return self._used(tensors, choice, divisor)
-
-    def _split(
-        self, tensors: Mapping[str, Tensor], test_fraction: float, choice: Choice
-    ) -> dict[str, Tensor]:
-        """Split inputs and targets in those of training and those of testing."""
-        _check_lengths(tensors, "", self.path)
-        inputs = tensors["inputs"]
-        targets = tensors["targets"]
-        _count_classes(targets, self.path)
-        generator = stream("split", self.name, choice.split)
-        train, test = stratified_split(targets, test_fraction, generator=generator)
-        return {
-            "train_inputs": inputs[train],
-            "train_targets": targets[train],
-            "test_inputs": inputs[test],
-            "test_targets": targets[test],
-        }
-
-    def _used(self, tensors: Mapping[str, Tensor], choice: Choice, divisor: int) -> Data:
-        """Return the samples that are used, or raise if the arrays do not belong together."""
-        _check_lengths(tensors, "train_", self.path)
-        _check_lengths(tensors, "test_", self.path)
-        train_targets = tensors["train_targets"]
-        test_targets = tensors["test_targets"]
-        if train_targets.shape[1:] != test_targets.shape[1:]:
-            raise SymgeomError(
-                f"Cannot use the labels of '{self.path}' together: those of a training sample "
-                f"have shape {tuple(train_targets.shape[1:])}, of a test sample "
-                f"{tuple(test_targets.shape[1:])}. Give both the same."
-            )
-        classes = _count_classes(torch.cat([train_targets, test_targets]), self.path)
-        train, test = choice.indices(self.name, train_targets, test_targets, classes=classes)
-        return Data(
-            _scaled(tensors["train_inputs"][train], divisor),
-            train_targets[train],
-            _scaled(tensors["test_inputs"][test], divisor),
-            test_targets[test],
-            classes,
-            self.name,
-            divisor=divisor,
-        )
+            tensors[name] = _inputs(array, called[name], file.path, channels)
+    return file.data(NAME, tensors, choice, _divisor(arrays, called, file.path))
 
 
 def _names(names: Mapping[str, str]) -> dict[str, str]:

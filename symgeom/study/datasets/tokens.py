@@ -4,7 +4,6 @@ They lie in a file as other arrays do (:mod:`symgeom.study.datasets.arrays`), wi
 or of positions, and stay whole numbers, for networks that look them up in a table.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,35 +11,22 @@ import torch
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError
-from symgeom.landscape.problem.tasks.classes import IGNORED
 from symgeom.study.datasets.arrays import Source
 from symgeom.study.datasets.choice import Choice
 from symgeom.study.datasets.data import Data
-from symgeom.study.datasets.labels import Labels
 
 NAME = "tokens"
 
 
-def read(
-    choice: Choice,
-    *,
-    path: Path,
-    names: Mapping[str, str] | None = None,
-    test_fraction: float | None = None,
-    fill_missing: bool = False,
-    labels: str = "sample",
-    ignored_label: int = IGNORED,
-) -> Data:
+def read(choice: Choice, file: Source) -> Data:
     """Read tokens and labels from one file.
 
     Parameters
     ----------
     choice : Choice
         Which samples.
-    path : Path
+    file : Source
         The file.
-    names, test_fraction, fill_missing, labels, ignored_label
-        As in :func:`symgeom.study.datasets.arrays.read`.
 
     Returns
     -------
@@ -53,16 +39,12 @@ def read(
         If an array is not there or cannot be read, lengths do not fit, inputs are no tokens, or
         labels are not whole numbers from 0 on.
     """
-    answers = Labels(labels, ignored_label)
-    source = Source(NAME, path, names, test_fraction, fill_missing)
-    arrays, called = source.arrays()
-    tensors = {}
+    arrays, called = file.arrays(NAME)
+    tensors = file.targets(arrays, called)
     for name, array in arrays.items():
         if name.endswith("inputs"):
-            tensors[name] = _tokens(array, called[name], path)
-        else:
-            tensors[name] = answers.of(array, called[name], path)
-    return source.data(tensors, choice, divisor=1)
+            tensors[name] = _tokens(array, called[name], file.path)
+    return file.data(NAME, tensors, choice, divisor=1)
 
 
 def _tokens(array: np.ndarray, name: str, file: Path) -> Tensor:

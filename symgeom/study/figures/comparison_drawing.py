@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from symgeom.study.figures.axes import along_path, percent
-from symgeom.study.figures.keys import letter, mark, note, splits
+from symgeom.study.figures.keys import letter, mark, splits
 from symgeom.study.figures.series import profile
 from symgeom.study.figures.style import (
     COLOURS,
@@ -71,9 +71,11 @@ def draw(facts: Mapping) -> Picture:
     names = ["all", *(group["name"] for group in facts["groups"])]
     with paper():
         if "paths" not in pairs[0]:
-            figure, panels = sheet("c", width=PAGE / 2, height=2.6)
+            columns = 2
+            figure, panels = sheet("c", width=PAGE / 2, height=2.9)
         else:
-            figure, panels = sheet("abc", width=PAGE, height=2.7, width_ratios=[1, 1, 1.15])
+            columns = 5
+            figure, panels = sheet("abc", width=PAGE, height=2.9, width_ratios=[1, 1, 1.15])
             _draw_paths(panels["a"], pairs, "error")
             percent(panels["a"])
             panels["a"].set(title="error along the path", ylabel="error (%)")
@@ -84,8 +86,18 @@ def draw(facts: Mapping) -> Picture:
                 handles=handles, loc="outside upper left", ncols=len(handles), borderpad=0.1
             )
         _draw_angles(panels["c"], pairs, names)
+        meanings = _meanings(pairs[0]["controls"])
+        figure.legend(
+            handles=meanings,
+            loc="outside lower right",
+            ncols=columns,
+            borderpad=0.1,
+            handletextpad=0.2,
+            columnspacing=1.2,
+            title=_remark(pairs),
+            alignment="right",
+        )
         letter(panels)
-        note(figure, _remark(pairs))
     return figure
 
 
@@ -99,10 +111,10 @@ def _paths_in_words(pairs: Sequence[Mapping]) -> list[Artist]:
     return [*handles, *splits()]
 
 
-def _remark(pairs: Sequence[Mapping]) -> str:
-    """Say over how many pairs means are taken, and which paths are not defined."""
+def _remark(pairs: Sequence[Mapping]) -> str | None:
+    """Say over how many pairs means are taken."""
     if len(pairs) == 1:
-        return ""
+        return None
     return f"Means over {len(pairs)} pairs of networks."
 
 
@@ -122,7 +134,7 @@ def _draw_paths(panel: Axes, pairs: Sequence[Mapping], what: str) -> None:
         profile(panel, t, train, test, look)
     along_path(panel)
     panel.set_xlabel("position along the path, t")
-    panel.set_ylim(bottom=0)
+    panel.set_ylim(0, 1.08 * panel.dataLim.y1 or 1)
 
 
 def _profiles(pairs: Sequence[Mapping], name: str, split: str, what: str) -> NDArray:
@@ -152,16 +164,6 @@ def _draw_angles(panel: Axes, pairs: Sequence[Mapping], names: Sequence[str]) ->
     panel.set(title="angle between units", ylabel="rms angle (rad)")
     panel.set_ylim(0, 1.08 * max(math.pi / 2, panel.dataLim.y1))
     panel.set_yticks([0, 0.5, 1, 1.5], ["0", "0.5", "1", "1.5"])
-    panel.legend(
-        handles=_meanings(pairs[0]["controls"]),
-        loc="best",
-        handletextpad=0.2,
-        labelspacing=0.3,
-        frameon=True,
-        framealpha=1,
-        facecolor="white",
-        edgecolor="none",
-    )
 
 
 def _draw_controls(panel: Axes, column: int, measured: Sequence[Mapping]) -> None:
