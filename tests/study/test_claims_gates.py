@@ -154,14 +154,17 @@ def test_an_arm_of_equal_compute_is_compared_at_any_depth():
     assert judge(at_equal_compute, measured).verdict == "supported"
 
 
-def test_committed_residual_networks_were_not_at_equal_depth():
-    """Their barriers were all at the ceiling, and the ends of the sharp ones at other errors."""
-    measured = committed.measured("cifar10", "resnet20")
-    claims = {claim.identifier: claim for claim in evaluate(measured)}
-    assert claims["H3a"].estimate == pytest.approx(0.1126, abs=1e-4)
-    assert claims["H3a"].gated.startswith(
-        "minima of flat (rsgd) and sharp (adversarial) end at training errors of 0.099 and 0.212"
+def test_committed_networks_are_gated_where_ends_or_barriers_leave_no_room():
+    """Sharp LeNets end at another error, and most barriers of residual networks at the ceiling."""
+    lenet = judged_of("cifar10", "lenet")
+    assert lenet["H3a"].estimate == pytest.approx(-0.2338, abs=1e-4)
+    assert lenet["H3a"].gated.startswith(
+        "minima of flat (rsgd) and sharp (adversarial) end at training errors of 0.00558 and 0.0189"
     )
+    assert lenet["H3a-reference"].gated == ""
+    residual = judged_of("cifar10", "resnet8")
+    assert residual["H3b-scale"].gated.startswith("with every kind of path that is compared")
+    assert residual["H3a"].gated == ""
     assert gated(judged_of("digits", "mlp")) == set()
     assert gated(judged_of("mnist", "mlp_biased")) == set()
 
