@@ -1,6 +1,7 @@
 """The workflow on convolutions with batch norm, on binary weights, and on pixels with labels."""
 
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -35,21 +36,6 @@ def convolutions(tmp_path_factory):
     return clone
 
 
-OF_PIXELS = """from torch import nn
-
-
-def network():
-    table = nn.Embedding(6, 3)
-    layers = nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 2, 1)
-    return nn.Sequential(table, Channels(), *layers)
-
-
-class Channels(nn.Module):
-    def forward(self, vectors):
-        return vectors.movedim(-1, 1)
-"""
-
-
 def write_pixels(clone: Path) -> None:
     """Write planes of tokens with a label for each, and a network that answers for each.
 
@@ -60,7 +46,7 @@ def write_pixels(clone: Path) -> None:
     labels[:, 0, 0] = 9
     (clone / "data").mkdir()
     np.savez(clone / "data/pixels.npz", inputs=tokens, targets=labels)
-    (clone / "of_pixels.py").write_text(OF_PIXELS)
+    shutil.copy(ROOT / "tests/of_pixels.py", clone)
 
 
 @pytest.fixture(scope="module")

@@ -103,13 +103,14 @@ def _check_options(
 def _needed(parameters: Mapping[str, inspect.Parameter]) -> dict[str, bool]:
     """Return whether a data set needs the options that it takes: fields of records are options."""
     needed: dict[str, bool] = {}
+    of_records: dict[str, bool] = {}
     for name, parameter in parameters.items():
         if _is_record(parameter.annotation):
             for field in fields(parameter.annotation):
-                needed[field.name] = field.default is MISSING
+                of_records[field.name] = field.default is MISSING
         elif name != ROOT:
             needed[name] = parameter.default is parameter.empty
-    return needed
+    return needed | of_records
 
 
 def _arguments(

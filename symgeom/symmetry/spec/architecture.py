@@ -191,7 +191,7 @@ class SymmetrySpec:
     def __getitem__(self, name: str) -> UnitGroup:
         """Return the group of that name."""
         if name not in self._groups_by_name:
-            check_choice(name, list(self._groups_by_name), "unit group")
+            check_choice(name, [group.name for group in self.groups], "unit group")
         return self._groups_by_name[name]
 
     def exact(self) -> "SymmetrySpec":
