@@ -16,7 +16,7 @@ from symgeom.quotient.alignment import Alignment, align
 from symgeom.quotient.torus import Torus, distance_of_angles
 from symgeom.study.in_hand.comparison import canonical_form
 from symgeom.study.in_hand.facts import facts_of_hand
-from symgeom.study.in_hand.opening import InHand
+from symgeom.study.in_hand.record import InHand
 from symgeom.study.in_hand.settings import ALIGNMENT, BIAS_IN_NORM
 from symgeom.study.in_hand.writing import write_like
 from symgeom.study.progress import progress

@@ -14,7 +14,7 @@ from symgeom.ground.types import Parameters, cast
 from symgeom.learning.weights.reading import read_checkpoint
 from symgeom.learning.weights.writing import write_weights
 from symgeom.study.in_hand.facts import facts_of_hand
-from symgeom.study.in_hand.opening import InHand
+from symgeom.study.in_hand.record import InHand
 from symgeom.symmetry.bilinear import charged_groups
 
 STILL = 1e-9

@@ -9,7 +9,7 @@ from symgeom.commands.comparison_text import heading
 from symgeom.commands.saying import number, text_table
 from symgeom.dynamics.charge import charges
 from symgeom.study.in_hand.facts import facts_of_hand
-from symgeom.study.in_hand.opening import InHand
+from symgeom.study.in_hand.record import InHand
 from symgeom.symmetry.bilinear import pairing_bound
 
 

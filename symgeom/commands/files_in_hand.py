@@ -19,7 +19,7 @@ from symgeom.learning.weights.files import check_ending
 from symgeom.study.in_hand.settings import DATA_ROOT
 
 if TYPE_CHECKING:
-    from symgeom.study.in_hand.opening import InHand
+    from symgeom.study.in_hand.record import InHand
 
 SAMPLES = 2000
 """Samples of each split on which a command evaluates networks, unless it is told otherwise."""

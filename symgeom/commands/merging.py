@@ -12,7 +12,7 @@ from symgeom.landscape.batchnorm import batch_norms, recompute_statistics
 from symgeom.landscape.merging import Merged, merge, repair_merged
 from symgeom.landscape.problem import Problem
 from symgeom.study.in_hand.facts import facts_of_hand
-from symgeom.study.in_hand.opening import InHand
+from symgeom.study.in_hand.record import InHand
 from symgeom.study.in_hand.writing import write_like
 from symgeom.study.progress import progress
 from symgeom.symmetry.group.action import act_away

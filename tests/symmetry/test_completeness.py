@@ -93,6 +93,19 @@ class Gain(nn.Module):
         return self.gain * x
 
 
+class Matrix(nn.Module):
+    """A matrix that is used as it is."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.entries = nn.Parameter(torch.ones(size, size))
+
+
+def read_twice(self: Block, x: Tensor) -> Tensor:
+    units = torch.relu(self.into(x))
+    return self.out(torch.einsum("bi,ij,bj->bi", units, self.weight.entries, units))
+
+
 def expert(size: int = 3) -> nn.Module:
     return nn.Sequential(nn.Linear(3, size), nn.Tanh(), nn.Linear(size, 2))
 
@@ -142,6 +155,11 @@ EXCHANGED = {
         ARCHITECTURES["grouped"][0],
         (1, 6, 6),
         {"0.weight[0]", "0.bias[0]", "2.weight[0]", "2.bias[0]", "5.weight[1]"},
+    ),
+    "units that a sum of products reads twice": (
+        lambda: Block(read_twice, into=nn.Linear(3, 4), weight=Matrix(4), out=nn.Linear(4, 2)),
+        (3,),
+        (Surplus(("into.weight", "into.bias", "weight.entries", "out.weight"), 4),),
     ),
     "filters that read one channel": (
         ARCHITECTURES["depthwise with a multiplier"][0],

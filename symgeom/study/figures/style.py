@@ -19,7 +19,6 @@ they read badly on white).
 from __future__ import annotations
 
 import io
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -28,10 +27,9 @@ from zlib import crc32
 from symgeom.ground.whole_files import whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from fontTools.ttLib import TTFont
     from matplotlib.axes import Axes
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -86,9 +84,6 @@ BROKEN: Dashes = (0, (4, 2))
 
 DOTS = 200
 """Dots per inch of pictures that are made of dots."""
-
-SETTING = ("GDEF", "GPOS", "GSUB", "kern")
-"""Tables of a font that say how letters are set side by side."""
 
 INK = "#222222"
 MUTED = "#666666"
@@ -438,30 +433,8 @@ def _printed(screen: FigureCanvasAgg, ending: str) -> bytes:
     if ending == ".svg":
         FigureCanvasSVG(screen.figure).print_svg(drawn, metadata=metadata)
     elif ending == ".pdf":
-        with _letters_alone():
-            FigureCanvasPdf(screen.figure).print_pdf(drawn, metadata=metadata)
+        FigureCanvasPdf(screen.figure).print_pdf(drawn, metadata=metadata)
     else:
         screen.print_png(drawn, metadata=metadata, pil_kwargs=_COMPRESSION)
     screen.figure.set_dpi(DOTS)
     return drawn.getvalue()
-
-
-@contextmanager
-def _letters_alone() -> Iterator[None]:
-    """Embed letters without the tables by which a font sets them side by side.
-
-    A PDF says where each letter stands; to read these tables took longer than all that is drawn.
-    """
-    from fontTools import subset
-
-    load = subset.load_font
-
-    def load_shapes(file: str, options: subset.Options, **others: object) -> TTFont:
-        options.drop_tables += SETTING
-        return load(file, options, **others)
-
-    subset.load_font = load_shapes
-    try:
-        yield
-    finally:
-        subset.load_font = load

@@ -19,7 +19,7 @@ from symgeom.quotient.gauge import Canonical
 from symgeom.quotient.gauge.canonical import Gauge, settled
 from symgeom.quotient.torus import Torus
 from symgeom.study.gauges import Gauges
-from symgeom.study.in_hand.opening import InHand
+from symgeom.study.in_hand.record import InHand
 from symgeom.study.in_hand.settings import ALIGNMENT, BIAS_IN_NORM, CURVATURE, FLATNESS, PATHS
 from symgeom.study.matching import match
 from symgeom.study.pairs import Key, Pair

@@ -9,7 +9,7 @@ from symgeom.landscape.flatness.measures.catalogue import all_measures, rows
 from symgeom.quotient.alignment import Alignment
 from symgeom.study.figures.measures import single_numbers
 from symgeom.study.in_hand.comparison import Comparison, Flat
-from symgeom.study.in_hand.opening import InHand
+from symgeom.study.in_hand.record import InHand
 from symgeom.study.pairs import Pair
 
 DISTANCE_STAGES = {"normalised": "before", "aligned": "aligned"}

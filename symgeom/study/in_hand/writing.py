@@ -6,7 +6,7 @@ from pathlib import Path
 from torch import Tensor
 
 from symgeom.learning.weights.writing import write_weights
-from symgeom.study.in_hand.opening import InHand
+from symgeom.study.in_hand.record import InHand
 
 
 def write_like(

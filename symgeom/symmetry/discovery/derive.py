@@ -31,6 +31,7 @@ Not reported, though they are symmetries
 - every other unit of a layer (``[::2]``), and what is cut from units with a stride;
 - mirror images, and other exchanges of the entries of kernels;
 - scales of parts that share one number: a scalar gain, a weight that is used twice;
+- scales of units that a sum of products reads twice (``einsum("bi,ij,bj->bi", h, weight, h)``);
 - matrices within heads whose queries, keys and values are cut from one tensor by an axis of their
   own (``reshape(..., 3, heads, width)``), or cut from each head;
 - scaled rotations within heads that a rotary embedding turns: for each pair of coordinates that

@@ -1,18 +1,13 @@
 """Figures of studies on disk: all of a case at once, or one by name."""
 
 import errno
-import io
 import os
-import re
 import shutil
-import zlib
 from pathlib import Path
 
 import pytest
 import synthetic_study
 from drawn import perceptron, texts
-from fontTools import subset
-from fontTools.ttLib import TTFont
 from listed import list_checksums
 from made_up_report import claims
 from synthetic_study import ARMS, SETTINGS
@@ -25,7 +20,7 @@ from symgeom.store import write_store
 from symgeom.study.claims.record import write_claims
 from symgeom.study.claims.tables import write_tables
 from symgeom.study.figures.drawing import draw_figures, read_results
-from symgeom.study.figures.style import save, words
+from symgeom.study.figures.style import save
 from symgeom.study.provenance import write_provenance
 
 CONFIGURATION = {
@@ -155,15 +150,3 @@ def test_the_command_line_draws_a_figure(study, tmp_path, monkeypatch, capsys):
     assert {path.name for path in tmp_path.iterdir()} == {"new.png", "claims.svg"}
     assert main(["draw", str(study), "mlp", "flat"]) == 1
     assert "Error: Unknown figure 'flat'" in capsys.readouterr().err
-
-
-def test_letters_of_a_pdf_are_a_font_without_the_tables_that_set_them_side_by_side(tmp_path):
-    load = subset.load_font
-    save(words("Road: AVATAR"), tmp_path / "words.pdf")
-    assert subset.load_font is load
-    content = (tmp_path / "words.pdf").read_bytes()
-    file = re.search(rb"/Length1 \d+.*?stream\r?\n(.*?)\r?\nendstream", content, re.DOTALL)
-    font = TTFont(io.BytesIO(zlib.decompress(file[1])))
-    assert {"GDEF", "GPOS", "GSUB", "kern"}.isdisjoint(font.keys())
-    shapes = {name for name in font.getGlyphOrder() if font["glyf"][name].numberOfContours}
-    assert shapes - {".notdef"} == {*"RoadAVT", "colon"}
