@@ -24,6 +24,8 @@ from symgeom.study.figures.series import dots, table
 from symgeom.study.figures.style import PAGE, looks, sheet, words
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import xarray as xr
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Picture
@@ -38,6 +40,12 @@ TITLES = {
     "test": "mean barrier of the test error (%)",
 }
 """Titles of the panels, by split."""
+
+BESIDE = 6
+"""Kinds of pairs whose numbers have room where two panels stand side by side."""
+
+HIGH = 0.75
+"""Share of a panel above which marks leave no room for numbers at its top."""
 
 
 def draw(results: Results) -> Picture:
@@ -95,7 +103,10 @@ def _sparse(matrix: Matrix) -> bool:
 def _strips(results: Results, barriers: xr.DataArray) -> Picture:
     """Draw a column for each kind of pairs that were joined."""
     kinds = pair_kinds(results.stage("paths"), results.usable())
-    figure, panels = sheet([list(TITLES)], width=PAGE, height=3.0, sharey=True)
+    crowded = len(kinds) > BESIDE
+    layout = [[split] for split in TITLES] if crowded else [list(TITLES)]
+    height = 6.0 if crowded else 3.0
+    figure, panels = sheet(layout, width=PAGE, height=height, sharey=True)
     look_of = looks(results.arms)
     names = []
     for kind in kinds:
@@ -110,26 +121,39 @@ def _strips(results: Results, barriers: xr.DataArray) -> Picture:
         percent(panel, least=1e-3)
         panel.set_ylim(bottom=0)
         columns(panel, names)
-    panels["train"].set_ylabel("barrier (%)")
+        _write_numbers(panel, values, kinds)
+    for name, panel in panels.items():
+        if crowded or name == "train":
+            panel.set_ylabel("barrier (%)")
     letter(panels)
     note(figure, results.left_out())
     return figure
 
 
 def _strip(panel: Axes, column: int, barrier: NDArray, look: Look, kind: PairKind) -> None:
-    """Draw the mean and the middle 80 % of the pairs of a kind, and write the mean and n."""
+    """Draw the mean and the middle 80 % of the pairs of a kind."""
     low, high = np.percentile(barrier, MIDDLE)
     mean = barrier.mean()
     panel.plot([column, column], [low, high], color=look.colour, linewidth=1.4)
     dots(panel, column, mean, look, fill=None if kind.first == kind.second else "white", size=5)
-    panel.annotate(
-        f"{100 * mean:.2f}\nn = {len(barrier)}",
-        (column, 0.99),
-        xycoords=("data", "axes fraction"),
-        ha="center",
-        va="top",
-        fontsize=6.5,
-    )
+
+
+def _write_numbers(panel: Axes, barriers: NDArray, kinds: Sequence[PairKind]) -> None:
+    """Write the mean of every kind and n, above the marks, or below where marks are high."""
+    highest = max(np.percentile(barriers[kind.members], MIDDLE[1]) for kind in kinds)
+    _, on_screen = panel.transData.transform((0, highest))
+    _, share = panel.transAxes.inverted().transform((0, on_screen))
+    height, align = (0.03, "bottom") if share > HIGH else (0.99, "top")
+    for column, kind in enumerate(kinds):
+        barrier = barriers[kind.members]
+        panel.annotate(
+            f"{100 * barrier.mean():.2f}\nn = {len(barrier)}",
+            (column, height),
+            xycoords=("data", "axes fraction"),
+            ha="center",
+            va=align,
+            fontsize=6.5,
+        )
 
 
 FIGURE = Figure(

@@ -173,7 +173,8 @@ def _numbers(panel: Axes, height: float, claim: Judgement) -> None:
         verdict = f"{verdict} (not asked)"
     elif claim.family_verdict not in ("", verdict):
         verdict = f"{verdict} ({claim.family_verdict})"
-    panel.text(NUMBERS, above, verdict, va="center", fontsize=7.5, color=colour, weight="bold")
+    fontsize = 7.5 if verdict == claim.verdict else 6.5
+    panel.text(NUMBERS, above, verdict, va="center", fontsize=fontsize, color=colour, weight="bold")
     size = f"n = {claim.n} {claim.unit_of_n}"
     panel.text(1, above, size, ha="right", va="center", fontsize=6.5)
     threshold = f"{sign} {number(claim.threshold)}"

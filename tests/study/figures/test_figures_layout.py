@@ -145,6 +145,21 @@ def test_matrices_that_would_be_dashes_are_columns():
     assert all(axes.images for axes in draw("barrier_matrices").axes)
 
 
+def test_numbers_of_many_columns_stand_apart_and_below_marks_at_the_ceiling(monkeypatch):
+    arms = [arm for arm in FAMILIAR if arm not in ("equal_budget", "same_order")][:9]
+    of_arms(monkeypatch, arms)
+    study = only_within(case(FIGURES["barrier_matrices"]))
+    study = replaced(study, "paths", barrier=0 * study["paths"]["barrier"] + 0.8)
+    figure = draw("barrier_matrices", study, arms)
+    assert faults(figure) == []
+    for axes in figure.axes:
+        marks = [line for line in axes.lines if len(line.get_xdata()) == 1]
+        lowest = min(axes.transData.transform(line.get_xydata())[0, 1] for line in marks)
+        numbers = [text for text in axes.texts if "n = " in text.get_text()]
+        assert len(numbers) == len(marks) == len(arms)
+        assert max(text.get_window_extent().y1 for text in numbers) < lowest - 5
+
+
 def test_maps_without_a_basin_say_so_and_are_not_all_dark():
     study = case(FIGURES["maps"])
     high = 0.6 + study["maps"]["error"] / 3
