@@ -156,11 +156,6 @@ EXCHANGED = {
         (1, 6, 6),
         {"0.weight[0]", "0.bias[0]", "2.weight[0]", "2.bias[0]", "5.weight[1]"},
     ),
-    "units that a sum of products reads twice": (
-        lambda: Block(read_twice, into=nn.Linear(3, 4), weight=Matrix(4), out=nn.Linear(4, 2)),
-        (3,),
-        (Surplus(("into.weight", "into.bias", "weight.entries", "out.weight"), 4),),
-    ),
     "filters that read one channel": (
         ARCHITECTURES["depthwise with a multiplier"][0],
         (1, 6, 6),
@@ -216,6 +211,14 @@ MOVED = {
         ARCHITECTURES["channel shuffle"][0],
         (3,),
         (Surplus(("a.weight", "a.bias", "out.weight"), 4),),
+    ),
+    "units that a sum of products reads twice": (
+        lambda: Block(read_twice, into=nn.Linear(3, 4), weight=Matrix(4), out=nn.Linear(4, 2)),
+        (3,),
+        (
+            Surplus(("weight.entries", "out.weight"), 4),
+            Surplus(("into.weight", "into.bias", "weight.entries"), 4),
+        ),
     ),
     "a bias that a later bias takes back": (
         lambda: mlp(5, 3, 4, activation=nn.Identity),
