@@ -92,6 +92,36 @@ def cast(params: Parameters, dtype: torch.dtype) -> dict[str, Tensor]:
     return result
 
 
+def cast_away(params: dict[str, Tensor], dtype: torch.dtype) -> dict[str, Tensor]:
+    """Return parameters in another precision, and give up those that were.
+
+    Both never are in memory as a whole.
+
+    Parameters
+    ----------
+    params : dict of str to Tensor
+        One network; it is empty afterwards.
+    dtype : torch.dtype
+        As for :func:`cast`.
+
+    Returns
+    -------
+    dict of str to Tensor
+        As of :func:`cast`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> params = {"w": torch.ones(1)}
+    >>> cast_away(params, torch.float64), params
+    ({'w': tensor([1.], dtype=torch.float64)}, {})
+    """
+    result: dict[str, Tensor] = {}
+    for name in list(params):
+        result |= cast({name: params.pop(name)}, dtype)
+    return result
+
+
 def precision(params: Parameters) -> torch.dtype:
     """Return the floating-point type of a network.
 

@@ -22,13 +22,13 @@ output the largest. A failing group is found by bisection.
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from symgeom.ground.architecture import Architecture
 from symgeom.ground.calling import Inputs
 from symgeom.ground.checks import SymgeomError, check_finite
 from symgeom.ground.doors import door
-from symgeom.ground.types import Parameters, cast
+from symgeom.ground.types import Parameters, cast, cast_away
 from symgeom.ground.wrappers import unwrapped
 from symgeom.symmetry.displacement import displace
 from symgeom.symmetry.evaluation import Evaluation, precision_of_test
@@ -162,28 +162,28 @@ def certify(
 def certify_in_place(
     spec: SymmetrySpec,
     module: nn.Module,
-    point: Parameters,
+    params: dict[str, Tensor],
     *,
     inputs: Inputs,
     generator: torch.Generator,
     draws: int = 3,
 ) -> Certificate:
-    """Test a spec with random group elements, at weights that nobody needs any more.
+    """Test a spec with random group elements, at weights that are given up.
 
     Parameters
     ----------
     spec, module, inputs, generator, draws
         As for :func:`certify`.
-    point : Parameters
-        Weights and buffers in memory of their own; they are displaced.
+    params : dict of str to Tensor
+        Weights and buffers in memory of their own; they are moved, and it is empty afterwards.
 
     Returns
     -------
     Certificate
         As of :func:`certify`.
     """
-    _check(spec, module, point, draws)
-    point = cast(point, precision_of_test(point))
+    _check(spec, module, params, draws)
+    point = cast_away(params, precision_of_test(params))
     test = Trial(spec, Evaluation(unwrapped(module), point, inputs))
     before = test.call.first(point)
     for draw in range(draws):

@@ -54,7 +54,7 @@ def normalise(u: Tensor) -> Tensor:
             [0.0000, 0.0000]])
     """
     norm = torch.linalg.vector_norm(u, dim=-1, keepdim=True)
-    return torch.where(norm > 0, u / norm, torch.zeros_like(u))
+    return u / torch.where(norm > 0, norm, 1)
 
 
 def angle(u: Tensor, v: Tensor) -> Tensor:

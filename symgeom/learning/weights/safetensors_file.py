@@ -7,11 +7,15 @@ file exactly is refused.
 from pathlib import Path
 
 from safetensors import safe_open
+from torch import Tensor
 
 from symgeom.learning.weights.content import Content
 
 LONGEST_HEADER = 100_000_000
 """Bytes that a header has at most."""
+
+AT_ONCE = 2**25
+"""Bytes for which a file is opened: what has been read of an open file stays in memory."""
 
 
 def is_safetensors(path: Path) -> bool:
@@ -47,9 +51,23 @@ def read_safetensors(path: Path) -> Content:
     Content
         Tensors by name.
     """
-    tensors = {}
     with safe_open(path, framework="pt") as file:
         metadata = file.metadata() or {}
-        for name in file.keys():  # noqa: SIM118 -- it is no mapping
-            tensors[name] = file.get_tensor(name).clone()  # another program may change the file
+        names = list(file.keys())
+    tensors: dict[str, Tensor] = {}
+    while len(tensors) < len(names):
+        tensors |= _read_some(path, names[len(tensors) :])
     return Content(tensors, "safetensors", metadata)
+
+
+def _read_some(path: Path, names: list[str]) -> dict[str, Tensor]:
+    """Return the first of some tensors of a file, at least one."""
+    tensors = {}
+    bytes_read = 0
+    with safe_open(path, framework="pt") as file:
+        for name in names:
+            tensors[name] = file.get_tensor(name).clone()  # another program may change the file
+            bytes_read += tensors[name].nbytes
+            if bytes_read > AT_ONCE:
+                break
+    return tensors

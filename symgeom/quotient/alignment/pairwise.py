@@ -232,6 +232,8 @@ def _best_alignment(
     if generator is not None:
         for start in range(1, matching.starts):
             if start == 1:
+                if matching.starts == 2:
+                    best.search.rest()  # no kick goes on from there
                 search = task.start()
                 maximum = task.maximum(search, partial(sweep_at_random, generator=generator))
             else:

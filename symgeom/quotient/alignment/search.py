@@ -125,8 +125,13 @@ class Search:
         for sign in (None, *family.signs):
             del self.scores[family.group.name, sign]
 
+    def rest(self) -> None:
+        """Give up all scores of a search that does not go on, and keep what they say of ties."""
+        self.tied = self.ties()
+        self.scores = {}
+
     def copy(self) -> "Search":
-        """Return a search that goes on from here by itself."""
+        """Return a search that goes on from here by itself; it must not rest."""
         twin = copy(self)
         twin.places = dict(self.places)
         twin.flips = dict(self.flips)

@@ -1,6 +1,6 @@
 """Angles, distances, geodesics and random points on the product of spheres of one architecture."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,7 +11,6 @@ from symgeom.ground.checks import SymgeomError, check_choice, check_range
 from symgeom.ground.doors import check_attributes, door
 from symgeom.ground.types import Parameters, cast
 from symgeom.quotient.torus.coordinates import (
-    rows,
     sphere_coordinates,
     sphere_legs,
     with_sphere_coordinates,
@@ -20,7 +19,7 @@ from symgeom.quotient.torus.membership import check_on_torus
 from symgeom.symmetry.spec import SymmetrySpec, check_spec, put, take
 from symgeom.symmetry.sphere import angle, normalise, random_direction, slerp
 
-PIECE = 2**20
+PIECE = 2**18
 """Entries of which angles are computed at once."""
 
 
@@ -105,7 +104,9 @@ class Torus:
         angles = {}
         for name, legs in legs_by_group.items():
             size = self.spec[name].size
-            angles[name] = _angles(rows(first, legs, size), rows(second, legs, size))
+            of_first = [take(first[leg.tensor], leg, size) for leg in legs]
+            of_second = [take(second[leg.tensor], leg, size) for leg in legs]
+            angles[name] = _angles(of_first, of_second)
         return angles
 
     @door
@@ -321,11 +322,27 @@ class Torus:
         return with_sphere_coordinates(self.spec, like, points, bias_in_norm=self.bias_in_norm)
 
 
-def _angles(first: Tensor, second: Tensor) -> Tensor:
-    """Return the angles between the units of a group, in float64, some units after others."""
-    units = max(1, PIECE // first.shape[1])
+def _angles(first: Sequence[Tensor], second: Sequence[Tensor]) -> Tensor:
+    """Return the angles between the units of a group, in float64, some units after others.
+
+    Parameters
+    ----------
+    first, second : sequence of Tensor, shape (size, d)
+        Of two networks, the entries of each leg of the group; they are put side by side for a few
+        units at a time.
+
+    Returns
+    -------
+    Tensor, shape (size,)
+        NaN for units that are zero in either network.
+    """
+    size = len(first[0])
+    length = sum(part.shape[1] for part in first)
+    units = max(1, PIECE // length)
     angles = []
-    for u, v in zip(first.split(units), second.split(units), strict=True):
+    for start in range(0, size, units):
+        u = torch.cat([part[start : start + units] for part in first], dim=1)
+        v = torch.cat([part[start : start + units] for part in second], dim=1)
         of_units = angle(u.double(), v.double())
         angles.append(torch.where(_have_directions(u, v), of_units, torch.nan))
     return torch.cat(angles)

@@ -14,6 +14,7 @@ import xarray as xr
 from torch import Tensor, nn
 
 from symgeom.ground.checks import SymgeomError
+from symgeom.ground.freed_memory import return_freed_memory
 from symgeom.ground.modules import copied, in_mode
 from symgeom.ground.on_demand import SMALL, OnDemand
 from symgeom.ground.randomness import stream
@@ -137,6 +138,7 @@ def open_files(request: Request, *, least: int = 1) -> InHand:
     widened = {}
 
     def read(label: str) -> ReadWeights:
+        return_freed_memory()  # between two files much was computed and forgotten
         weights, as_wide = reader.read(paths[label])
         if as_wide is not None:
             widened[label] = as_wide

@@ -1,5 +1,6 @@
 """Find the symmetries of a network in hand, and prove them at the weights of a file."""
 
+import gc
 from collections.abc import Callable
 
 from torch import Tensor, nn
@@ -50,6 +51,7 @@ def proved_symmetries(
         spec = _discovered(case.measured, example)
         empty(case.trained)
         empty(case.measured)
+        gc.collect()  # what traced the network keeps a copy of it, in cycles
         bar.update()
         point = case.prepared(read().params, precision)
         certificate = _certified(case, spec, point, example, seed)

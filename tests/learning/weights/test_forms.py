@@ -14,6 +14,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from symgeom import SymgeomError, parameters, read_checkpoint, read_weights
 from symgeom.learning.weights.files import all_files, is_weights
+from symgeom.learning.weights.safetensors_file import read_safetensors
 
 
 def network() -> nn.Sequential:
@@ -75,6 +76,14 @@ def saved(path: Path, content: object) -> Path:
     else:
         torch.save(content, path)
     return path
+
+
+def test_a_file_that_is_opened_again_and_again_is_read_whole(tmp_path: Path):
+    """What was read of an open file stays in memory, so that large files are read in parts."""
+    state = {str(number): torch.full((5, 2**20), float(number)) for number in range(4)}
+    content = read_safetensors(saved(tmp_path / "a.safetensors", state))
+    assert content.holds.keys() == state.keys()
+    assert all(torch.equal(content.holds[name], state[name]) for name in state)
 
 
 @pytest.mark.parametrize("suffix", [".pt", ".pth", ".bin", ".ckpt", ".tar", ".safetensors", ".npz"])
