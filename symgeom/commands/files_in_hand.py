@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
-from symgeom.commands.words import option, positive, shape, whole_number
+from symgeom.commands.words import add_inputs, option, positive, whole_number
 from symgeom.ground.checks import SymgeomError
 from symgeom.learning.weights.files import check_ending
 from symgeom.study.in_hand.settings import DATA_ROOT
@@ -76,18 +76,9 @@ def add_network(command: argparse.ArgumentParser) -> None:
         metavar="key=value",
         help="an argument of what makes it, such as widths=[64,64]; may be given several times",
     )
-    network.add_argument(
-        "--input",
-        type=shape,
-        metavar="3,32,32",
-        help="shape of one input, without the batch; by default that of the data, or what the "
-        "network of Hugging Face or timm takes",
-    )
-    network.add_argument(
-        "--tokens",
-        type=positive,
-        metavar="N",
-        help="inputs are whole numbers below N (for embeddings)",
+    add_inputs(
+        network,
+        shapes="; by default that of the data, or what the network of Hugging Face or timm takes",
     )
     network.add_argument(
         "--classes",
@@ -236,7 +227,7 @@ def opened(options: argparse.Namespace, *, least: int = 1, batch_norm: str = "fo
         files=options.files,
         network=options.network,
         options=dict(options.option),
-        input_shape=options.input,
+        inputs=options.input,
         tokens=options.tokens,
         classes=options.classes,
         batch_norm=batch_norm,

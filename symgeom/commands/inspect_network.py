@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from symgeom.commands.words import Commands, option, picture, positive, reference, shape
+from symgeom.commands.words import Commands, add_inputs, option, picture, positive, reference
 
 
 def add(commands: Commands) -> None:
@@ -18,13 +18,7 @@ def add(commands: Commands) -> None:
         type=reference,
         help="a network, or a function or class that makes one",
     )
-    command.add_argument(
-        "--input",
-        required=True,
-        type=shape,
-        metavar="1,28,28",
-        help="shape of one input, without the batch",
-    )
+    add_inputs(command, shapes="", required=True)
     command.add_argument(
         "--option",
         action="append",
@@ -32,12 +26,6 @@ def add(commands: Commands) -> None:
         type=option,
         metavar="key=value",
         help="an argument of the function; may be given several times",
-    )
-    command.add_argument(
-        "--tokens",
-        type=positive,
-        metavar="N",
-        help="draw whole numbers below N as inputs (for embeddings)",
     )
     command.add_argument("--batch", type=positive, default=2, help="number of inputs")
     command.add_argument(
