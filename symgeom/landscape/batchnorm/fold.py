@@ -26,7 +26,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from symgeom.ground.architecture import check_same_tensors
+from symgeom.ground.architecture import Architecture, check_same_tensors
 from symgeom.ground.calling import Inputs, NetworkCall, tensors_of
 from symgeom.ground.checks import SymgeomError, check_finite
 from symgeom.ground.doors import door
@@ -161,7 +161,7 @@ def fold_batchnorm(module: nn.Module, example: Inputs) -> Folded:
     """
     module = unwrapped(module)
     tensors = _tensors(module)
-    check_finite(tensors, "the network to fold")
+    check_finite(tensors, "the network to fold", masks=Architecture.of(module).masks)
     folds = find_folds(module, example)
     twin = _without_norms(sharing_copy(module), folds)
     original = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors.items()}
