@@ -84,8 +84,8 @@ def _moved(
     groups = charged_groups(hand.spec.exact().trained(trainable), "positive").groups
     if not groups:
         raise SymgeomError(
-            f"Cannot balance network '{hand.name}': none of its {len(hand.spec.groups)} groups of "
-            "units can be rescaled. Give one that has such units (between two layers with ReLU)."
+            f"Cannot balance network '{hand.name}': no group of its units can be rescaled. "
+            "Give one that has such units (between two layers with ReLU)."
         )
     if point == "balanced":
         moved, element = move_to_shortest(hand.spec, params, trainable)
