@@ -79,6 +79,7 @@ bench: env
 
 models: env .venv/models
 	PYTHONPATH=$(CURDIR)/.venv/models HF_HUB_OFFLINE=1 $(BIN)/python tests/bench_models.py
+	PYTHONPATH=$(CURDIR)/.venv/models HF_HUB_OFFLINE=1 $(BIN)/python tests/bench_model_files.py
 
 clean:
 	rm -rf .venv docs .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache *.egg-info

@@ -84,9 +84,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="symgeom",
-        description="Networks modulo the symmetries of their parameters: look at one, compare, "
-        "measure and balance files of weights; draw a figure of a study, check it, or list all "
-        "keys.",
+        description="Networks modulo the symmetries of their parameters: look at one; compare, "
+        "align, merge, measure and balance files of weights; draw a figure of a study, check it, "
+        "or list what its configuration may hold.",
     )
     commands = parser.add_subparsers(required=True, metavar="command")
     for command in COMMANDS:

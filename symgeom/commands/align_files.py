@@ -3,14 +3,7 @@
 import argparse
 from pathlib import Path
 
-from symgeom.commands.files_in_hand import (
-    add_files,
-    add_force,
-    add_narrower,
-    add_network,
-    check_outputs,
-    opened,
-)
+from symgeom.commands.files_in_hand import add_words, add_written, check_outputs, opened
 from symgeom.commands.words import Commands
 from symgeom.ground.checks import SymgeomError
 from symgeom.study.in_hand.labels import labelled_paths
@@ -21,6 +14,8 @@ that order: the same names, precision and metadata, the same outputs. Only permu
 are applied, so that every number stays what it was; `--scales reference` also rescales and mixes
 its units to where those of the first are."""
 
+EXAMPLE = "Example: symgeom align a.pt b.pt -o aligned.pt --network mine:network --input 3,32,32"
+
 
 def add(commands: Commands) -> None:
     """Add the command that aligns a network."""
@@ -28,13 +23,13 @@ def add(commands: Commands) -> None:
         "align",
         help="match the units of a network to those of another one, and write it back",
         description=DESCRIPTION,
+        epilog=EXAMPLE,
         allow_abbrev=False,
     )
     command.set_defaults(run=run)
-    add_files(command, what="weights of two networks, the reference and the one to align")
-    add_network(command)
-    add_narrower(command)
-    command.add_argument(
+    files = "weights of two networks, the reference and the one to align"
+    add_words(command, files=files, narrower=True)
+    add_written(command).add_argument(
         "-o",
         "--output",
         type=Path,
@@ -47,7 +42,6 @@ def add(commands: Commands) -> None:
         default="own",
         help="whether units keep their scales (the default), or get those of the reference",
     )
-    add_force(command)
 
 
 def run(options: argparse.Namespace) -> int:

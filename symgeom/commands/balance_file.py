@@ -3,14 +3,7 @@
 import argparse
 from pathlib import Path
 
-from symgeom.commands.files_in_hand import (
-    add_data,
-    add_files,
-    add_force,
-    add_network,
-    check_outputs,
-    opened,
-)
+from symgeom.commands.files_in_hand import add_words, add_written, check_outputs, opened
 from symgeom.commands.words import Commands
 
 DESCRIPTION = """\
@@ -32,10 +25,8 @@ def add(commands: Commands) -> None:
         allow_abbrev=False,
     )
     command.set_defaults(run=run)
-    add_files(command, what="weights of the network", single=True)
-    add_network(command)
-    add_data(command)
-    command.add_argument(
+    add_words(command, files="weights of the network", single=True, data="optional")
+    add_written(command).add_argument(
         "-o",
         "--output",
         type=Path,
@@ -49,7 +40,6 @@ def add(commands: Commands) -> None:
         default="balanced",
         help="the point of the orbit (default balanced)",
     )
-    add_force(command)
 
 
 def run(options: argparse.Namespace) -> int:

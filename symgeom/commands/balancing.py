@@ -85,7 +85,7 @@ def _moved(
     if not groups:
         raise SymgeomError(
             f"Cannot balance network '{hand.name}': no group of its units can be rescaled. "
-            f"`symgeom inspect {hand.name}` shows its symmetries."
+            "Give one that has such units (between two layers with ReLU)."
         )
     if point == "balanced":
         moved, element = move_to_shortest(hand.spec, params, trainable)

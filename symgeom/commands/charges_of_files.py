@@ -2,7 +2,7 @@
 
 import argparse
 
-from symgeom.commands.files_in_hand import add_files, add_network, opened
+from symgeom.commands.files_in_hand import add_words, opened
 from symgeom.commands.words import Commands
 
 DESCRIPTION = """\
@@ -23,8 +23,7 @@ def add(commands: Commands) -> None:
         allow_abbrev=False,
     )
     command.set_defaults(run=run)
-    add_files(command, what="weights of the networks")
-    add_network(command)
+    add_words(command, files="weights of the networks")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -3,15 +3,7 @@
 import argparse
 from pathlib import Path
 
-from symgeom.commands.files_in_hand import (
-    add_data,
-    add_files,
-    add_force,
-    add_narrower,
-    add_network,
-    check_outputs,
-    opened,
-)
+from symgeom.commands.files_in_hand import add_words, add_written, check_outputs, opened
 from symgeom.commands.words import Commands, picture
 
 DESCRIPTION = """\
@@ -36,29 +28,26 @@ def add(commands: Commands) -> None:
         allow_abbrev=False,
     )
     command.set_defaults(run=run)
-    add_files(command, what="weights of the networks, two or more")
-    add_network(command)
-    add_narrower(command)
-    add_data(command)
-    output = command.add_argument_group("what is written")
-    output.add_argument(
+    files = "weights of the networks, two or more"
+    add_words(command, files=files, narrower=True, data="optional")
+    command.add_argument(
+        "--no-flatness",
+        action="store_true",
+        help="do not measure flatness, which takes most of the time of large networks",
+    )
+    written = add_written(command)
+    written.add_argument(
         "--figure",
         type=picture,
         metavar="FILE",
         help="draw distances and paths: .png, .pdf or .svg",
     )
-    output.add_argument(
+    written.add_argument(
         "--page",
         type=Path,
         metavar="FILE.html",
         help="write all of it as a page, one file that needs nothing beside it",
     )
-    output.add_argument(
-        "--no-flatness",
-        action="store_true",
-        help="do not measure flatness, which takes most of the time of large networks",
-    )
-    add_force(command)
 
 
 def run(options: argparse.Namespace) -> int:

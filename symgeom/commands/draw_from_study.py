@@ -6,11 +6,21 @@ from pathlib import Path
 
 from symgeom.commands.words import Commands, picture
 
+DESCRIPTION = """\
+Draw one figure of a finished study again, from its stores: in another format, or after the code of
+the figure was changed."""
+
+EXAMPLE = "Example: symgeom draw results/digits mlp barriers --to barriers.pdf"
+
 
 def add(commands: Commands) -> None:
     """Add the command that draws a figure of a study."""
     command = commands.add_parser(
-        "draw", help="draw one figure of a finished study", allow_abbrev=False
+        "draw",
+        help="draw one figure of a finished study",
+        description=DESCRIPTION,
+        epilog=EXAMPLE,
+        allow_abbrev=False,
     )
     command.set_defaults(run=run)
     command.add_argument(

@@ -1,8 +1,8 @@
 """Files in hand: the words that all commands on files of weights share, and how they are opened.
 
-A command names the files, the network that they are weights of, and perhaps data. ``add_files``,
-``add_network``, ``add_data`` and ``add_output`` say these words; :func:`opened` makes of them a
-network with certified symmetries, and only that loads torch.
+A command names the files, the network that they are weights of, and perhaps data.
+:func:`add_words` adds these words; :func:`opened` makes of them a network with certified
+symmetries, and only that loads torch.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import argparse
 from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from symgeom.commands.words import option, positive, shape, whole_number
+from symgeom.commands.words import add_inputs, option, positive, whole_number
 from symgeom.ground.checks import SymgeomError
 from symgeom.learning.weights.files import check_ending
 from symgeom.study.in_hand.settings import DATA_ROOT
@@ -25,18 +25,61 @@ SAMPLES = 2000
 """Samples of each split on which a command evaluates networks, unless it is told otherwise."""
 
 
-def add_files(command: argparse.ArgumentParser, *, what: str, single: bool = False) -> None:
-    """Add the files of weights.
+def add_words(
+    command: argparse.ArgumentParser,
+    *,
+    files: str,
+    single: bool = False,
+    narrower: bool = False,
+    data: Literal["none", "optional", "required"] = "none",
+) -> None:
+    """Add the words for files of weights, and for what they are weights of.
 
     Parameters
     ----------
     command : argparse.ArgumentParser
         The command.
-    what : str
-        What they are for, in the help.
+    files : str
+        What the files are for, in the help.
     single : bool
         Whether the command takes one file, and no more.
+    narrower : bool
+        Whether some of the files may be of a narrower network.
+    data : {"none", "optional", "required"}
+        Whether networks are evaluated on data.
     """
+    _add_files(command, files, single=single)
+    _add_network(command.add_argument_group("the network"))
+    _add_way(command.add_argument_group("how it is done"))
+    if narrower:
+        title = "files of a narrower network, written as wider ones"
+        _add_narrower(command.add_argument_group(title))
+    if data != "none":
+        _add_data(command.add_argument_group("the data"), required=data == "required")
+
+
+def add_written(command: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Add the group of words for what is written, and the leave to write over what exists.
+
+    Parameters
+    ----------
+    command : argparse.ArgumentParser
+        The command.
+
+    Returns
+    -------
+    argparse group
+        To which the command adds its files.
+    """
+    written = command.add_argument_group("what is written")
+    written.add_argument(
+        "--force", action="store_true", help="write over what exists; by default it is refused"
+    )
+    return written
+
+
+def _add_files(command: argparse.ArgumentParser, what: str, *, single: bool) -> None:
+    """Add the files of weights."""
     help_on_folders = "" if single else "; a folder stands for all files of weights in it"
     command.add_argument(
         "files",
@@ -52,15 +95,8 @@ def add_files(command: argparse.ArgumentParser, *, what: str, single: bool = Fal
     )
 
 
-def add_network(command: argparse.ArgumentParser) -> None:
-    """Add what says which network the files are of, and how it is looked at.
-
-    Parameters
-    ----------
-    command : argparse.ArgumentParser
-        The command.
-    """
-    network = command.add_argument_group("the network")
+def _add_network(network: argparse._ArgumentGroup) -> None:
+    """Add what says which network the files are of, and what its inputs look like."""
     network.add_argument(
         "--network",
         metavar="module:name",
@@ -76,18 +112,9 @@ def add_network(command: argparse.ArgumentParser) -> None:
         metavar="key=value",
         help="an argument of what makes it, such as widths=[64,64]; may be given several times",
     )
-    network.add_argument(
-        "--input",
-        type=shape,
-        metavar="3,32,32",
-        help="shape of one input, without the batch; by default that of the data, or what the "
-        "network of Hugging Face or timm takes",
-    )
-    network.add_argument(
-        "--tokens",
-        type=positive,
-        metavar="N",
-        help="inputs are whole numbers below N (for embeddings)",
+    add_inputs(
+        network,
+        shapes="; by default that of the data, or what the network of Hugging Face or timm takes",
     )
     network.add_argument(
         "--classes",
@@ -95,7 +122,10 @@ def add_network(command: argparse.ArgumentParser) -> None:
         metavar="N",
         help="outputs of a network that studies know; by default the classes of the data",
     )
-    work = command.add_argument_group("how it is done")
+
+
+def _add_way(work: argparse._ArgumentGroup) -> None:
+    """Add where and how precisely it is computed, and how it is said."""
     work.add_argument(
         "--seed",
         type=whole_number,
@@ -122,15 +152,8 @@ def add_network(command: argparse.ArgumentParser) -> None:
     )
 
 
-def add_narrower(command: argparse.ArgumentParser) -> None:
-    """Add what says of which narrower network some of the files are.
-
-    Parameters
-    ----------
-    command : argparse.ArgumentParser
-        The command.
-    """
-    narrower = command.add_argument_group("files of a narrower network, written as wider ones")
+def _add_narrower(narrower: argparse._ArgumentGroup) -> None:
+    """Add what says of which narrower network some of the files are."""
     narrower.add_argument(
         "--narrow",
         metavar="module:name",
@@ -147,23 +170,14 @@ def add_narrower(command: argparse.ArgumentParser) -> None:
     )
 
 
-def add_data(command: argparse.ArgumentParser, *, required: bool = False) -> None:
-    """Add what says on which data networks are evaluated.
-
-    Parameters
-    ----------
-    command : argparse.ArgumentParser
-        The command.
-    required : bool
-        Whether there is nothing to do without data.
-    """
-    data = command.add_argument_group("the data")
+def _add_data(data: argparse._ArgumentGroup, *, required: bool) -> None:
+    """Add what says on which data networks are evaluated."""
     data.add_argument(
         "--data",
         required=required,
         metavar="NAME_OR_PATH",
         help="a data set that studies know (digits, mnist, cifar10, ...), a folder or zip of "
-        "pictures, a .npz or .zarr of arrays",
+        "pictures, a .npz or .zarr of arrays; for networks of one input",
     )
     data.add_argument(
         "--data-option",
@@ -189,26 +203,13 @@ def add_data(command: argparse.ArgumentParser, *, required: bool = False) -> Non
     )
 
 
-def add_force(command: argparse.ArgumentParser) -> None:
-    """Add the leave to write over files that exist.
-
-    Parameters
-    ----------
-    command : argparse.ArgumentParser
-        The command.
-    """
-    command.add_argument(
-        "--force", action="store_true", help="write over what exists; by default it is refused"
-    )
-
-
 def opened(options: argparse.Namespace, *, least: int = 1, batch_norm: str = "fold") -> InHand:
     """Open network, data and files, once it is known that they belong together.
 
     Parameters
     ----------
     options : argparse.Namespace
-        What ``add_files``, ``add_network`` and ``add_data`` have read.
+        What the words of :func:`add_words` have become.
     least : int
         How many files are needed.
     batch_norm : {"fold", "recompute", "carried"}
@@ -236,7 +237,7 @@ def opened(options: argparse.Namespace, *, least: int = 1, batch_norm: str = "fo
         files=options.files,
         network=options.network,
         options=dict(options.option),
-        input_shape=options.input,
+        inputs=options.input,
         tokens=options.tokens,
         classes=options.classes,
         batch_norm=batch_norm,

@@ -3,15 +3,7 @@
 import argparse
 from pathlib import Path
 
-from symgeom.commands.files_in_hand import (
-    add_data,
-    add_files,
-    add_force,
-    add_narrower,
-    add_network,
-    check_outputs,
-    opened,
-)
+from symgeom.commands.files_in_hand import add_words, add_written, check_outputs, opened
 from symgeom.commands.words import Commands, numbers
 from symgeom.ground.checks import SymgeomError
 from symgeom.study.in_hand.labels import labelled_paths
@@ -23,6 +15,8 @@ of the first. With data, error and loss of all networks are measured, and --repa
 one the statistics that averaging loses: those of its batch norms are measured anew, or its units
 get the means and deviations between those of the networks."""
 
+EXAMPLE = "Example: symgeom merge a.pt b.pt c.pt -o merged.pt --network mine:network --data cifar10"
+
 
 def add(commands: Commands) -> None:
     """Add the command that merges networks."""
@@ -30,14 +24,13 @@ def add(commands: Commands) -> None:
         "merge",
         help="align networks to one frame, average them, and write the merged one",
         description=DESCRIPTION,
+        epilog=EXAMPLE,
         allow_abbrev=False,
     )
     command.set_defaults(run=run)
-    add_files(command, what="weights of the networks, two or more")
-    add_network(command)
-    add_narrower(command)
-    add_data(command)
-    command.add_argument(
+    files = "weights of the networks, two or more"
+    add_words(command, files=files, narrower=True, data="optional")
+    add_written(command).add_argument(
         "-o", "--output", type=Path, required=True, metavar="OUT", help="the file to write"
     )
     command.add_argument(
@@ -57,7 +50,6 @@ def add(commands: Commands) -> None:
         action="store_true",
         help="measure statistics of batch norms anew, or repair variances (this needs data)",
     )
-    add_force(command)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -10,11 +10,12 @@ from time import perf_counter
 import torch
 from torch import Tensor, nn
 
+from symgeom.ground.calling import Inputs, NetworkCall
 from symgeom.ground.modules import in_mode
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import parameters
 from symgeom.learning.networks.by_reference import network_of
-from symgeom.study.in_hand.drawn_inputs import example_inputs
+from symgeom.study.in_hand.drawn_inputs import example_inputs, input_forms
 from symgeom.symmetry.certificate import Certificate, certify
 from symgeom.symmetry.discovery import discover
 from symgeom.symmetry.inspection import fixed_text, summary, table
@@ -28,8 +29,8 @@ def report(options: argparse.Namespace) -> None:
     network = deepcopy(network_of(module, name, dict(options.option), seed=options.seed))
     network = in_mode(network.double(), training=False)
     generator = stream("inspect", options.seed)
-    shape = (options.batch, *options.input)
-    example = example_inputs(shape, options.tokens, generator=generator)
+    forms = input_forms(options.input, options.tokens, {})
+    example = example_inputs(forms, options.batch, generator=generator)
     began = perf_counter()
     spec = discover(network, example, strict=options.strict)
     discovered = perf_counter()
@@ -42,7 +43,7 @@ def report(options: argparse.Namespace) -> None:
         fixed += "\n\n"
     sys.stdout.write(
         f"{name} ({type(network).__name__}): {weights:,} parameters, "
-        f"inputs of shape {tuple(example.shape)}; "
+        f"{NetworkCall.of(example).described()}; "
         f"{len(spec.groups)} groups found in {discovered - began:.1f} s, "
         f"certified in {certified - discovered:.1f} s\n\n"
         f"{table(spec, width=width, all_legs=options.all_legs)}\n\n"
@@ -56,7 +57,7 @@ def report(options: argparse.Namespace) -> None:
 
 
 def _certified(
-    spec: SymmetrySpec, network: nn.Module, example: Tensor, generator: torch.Generator
+    spec: SymmetrySpec, network: nn.Module, example: Inputs, generator: torch.Generator
 ) -> Certificate:
     """Certify with random values in tensors that are all zero, as fresh biases and heads are."""
     trained = {name for name, _ in network.named_parameters()}
@@ -71,7 +72,7 @@ def _certified(
     return certify(spec, network, weights, inputs=example, generator=generator)
 
 
-def _draw(spec: SymmetrySpec, network: nn.Module, example: Tensor, name: str, path: Path) -> None:
+def _draw(spec: SymmetrySpec, network: nn.Module, example: Inputs, name: str, path: Path) -> None:
     """Draw the graph; only this loads matplotlib."""
     from symgeom.study.figures.style import save
     from symgeom.study.figures.wiring_drawing import caption_of, draw_graph

@@ -6,11 +6,18 @@ from pathlib import Path
 
 from symgeom.commands.words import Commands
 
+DESCRIPTION = """\
+Print all keys that the configuration of a study may hold, with their types, defaults and meaning,
+as the schema has them that every configuration is checked against."""
+
 
 def add(commands: Commands) -> None:
     """Add the command that looks up what a configuration may hold."""
     command = commands.add_parser(
-        "keys", help="print what the configuration of a study may hold", allow_abbrev=False
+        "keys",
+        help="print what the configuration of a study may hold",
+        description=DESCRIPTION,
+        allow_abbrev=False,
     )
     command.set_defaults(run=run)
     command.add_argument(

@@ -6,11 +6,22 @@ from pathlib import Path
 
 from symgeom.commands.words import Commands
 
+DESCRIPTION = """\
+Check every store, table, figure and JSON file of a study against its checksum. A table says which
+are whole, which are not and why, and which stores the configuration no longer names. The exit
+status is 1 if a file is not whole."""
+
+EXAMPLE = "Example: symgeom verify results/digits"
+
 
 def add(commands: Commands) -> None:
     """Add the command that checks a study."""
     command = commands.add_parser(
-        "verify", help="check that every file of a study is whole", allow_abbrev=False
+        "verify",
+        help="check that every file of a study is whole",
+        description=DESCRIPTION,
+        epilog=EXAMPLE,
+        allow_abbrev=False,
     )
     command.set_defaults(run=run)
     command.add_argument(

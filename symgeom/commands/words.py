@@ -4,7 +4,7 @@ import argparse
 import ast
 import json
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -43,6 +43,77 @@ def shape(text: str) -> tuple[int, ...]:
         raise argparse.ArgumentTypeError(
             f"{text!r} is not a shape: give positive whole numbers, such as 1,28,28"
         ) from None
+
+
+def add_inputs(command: argparse._ActionsContainer, *, shapes: str, required: bool = False) -> None:
+    """Add what says what the inputs of a network look like.
+
+    Parameters
+    ----------
+    command : argparse.ArgumentParser or group of its arguments
+        What they are added to.
+    shapes : str
+        What is added to the help on their shapes.
+    required : bool
+        Whether shapes must be given.
+    """
+    command.add_argument(
+        "--input",
+        required=required,
+        action=ByName,
+        type=named_shape,
+        default={},
+        metavar="[name=]3,32,32",
+        help="shape of one input, without the batch; of several inputs each by its name, such as "
+        f"--input input_ids=16 --input pixel_values=3,32,32{shapes}",
+    )
+    command.add_argument(
+        "--tokens",
+        action=ByName,
+        type=named_count,
+        default={},
+        metavar="[name=]N",
+        help="inputs are whole numbers below N (for embeddings): all of them, or that of a name",
+    )
+
+
+class ByName(argparse.Action):
+    """Collect what is given several times under different names."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Add a name and its value to those that were given before."""
+        name, value = values
+        before = getattr(namespace, self.dest)
+        if name in before:
+            what = f"input {name!r}" if name else "the input without a name"
+            parser.error(f"argument {option_string}: {what} is given twice")
+        setattr(namespace, self.dest, {**before, name: value})
+
+
+def named_shape(text: str) -> tuple[str, tuple[int, ...]]:
+    """Read the shape of an input, perhaps behind its name."""
+    name, sizes = _named(text)
+    return name, shape(sizes)
+
+
+def named_count(text: str) -> tuple[str, int]:
+    """Read how many tokens an input is made of, perhaps behind its name."""
+    name, count = _named(text)
+    return name, positive(count)
+
+
+def _named(text: str) -> tuple[str, str]:
+    """Split a text at its equals sign, if it has one."""
+    name, equals, value = text.rpartition("=")
+    if equals and not name.isidentifier():
+        raise argparse.ArgumentTypeError(f"{name!r} in {text!r} is not the name of an input")
+    return name, value
 
 
 def numbers(text: str) -> list[float]:

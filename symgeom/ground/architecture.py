@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
 
 from symgeom.ground.checks import SHOWN, SymgeomError, names_shown
 from symgeom.ground.wrappers import unwrapped
@@ -138,12 +139,16 @@ class Architecture:
         that the module does not save.
     weights : frozenset of str
         Names of the parameters, which are real numbers.
+    masks : frozenset of str
+        Names of the buffers that may hold minus infinity, as masks do: all but the statistics of
+        norms.
     """
 
     module: str
     shapes: Mapping[str, tuple[int, ...]]
     optional: frozenset[str]
     weights: frozenset[str] = frozenset()
+    masks: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, module: nn.Module) -> Architecture:
@@ -175,7 +180,13 @@ class Architecture:
             if name not in saved or not buffer.is_floating_point():
                 optional.add(name)
         shapes = shapes_of({**parameters, **buffers})
-        return cls(type(module).__name__, shapes, frozenset(optional), frozenset(parameters))
+        return cls(
+            module=type(module).__name__,
+            shapes=shapes,
+            optional=frozenset(optional),
+            weights=frozenset(parameters),
+            masks=frozenset(buffers) - _statistics(module),
+        )
 
     def check(self, tensors: Mapping[str, Tensor]) -> None:
         """Raise unless tensors are a network of this architecture.
@@ -215,6 +226,15 @@ tensors missing ['weight']. Give the weights of this architecture, as parameters
             if name in self.weights and not tensor.is_floating_point():
                 return f"tensor '{name}' is of {tensor.dtype}, and weights are real numbers"
         return ""
+
+
+def _statistics(module: nn.Module) -> set[str]:
+    """Return the names of the statistics of norms."""
+    names: set[str] = set()
+    for path, layer in module.named_modules(remove_duplicate=False):
+        if isinstance(layer, _NormBase):
+            names.update(name for name, _ in layer.named_buffers(prefix=path))
+    return names
 
 
 def _agree(tensors: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]]) -> bool:

@@ -8,6 +8,7 @@ if need be; what lies in other objects (a cache) is no output.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 
+import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map_only
 
@@ -71,6 +72,12 @@ class NetworkCall:
             return replace(self, inputs=change(self.inputs))
         arguments = self.keywords or self.positional
         return replace(self, inputs=tree_map_only(Tensor, change, arguments))
+
+    def in_precision(self, dtype: torch.dtype) -> "NetworkCall":
+        """Return the call with its real numbers in a precision; tokens stay as they are."""
+        return self.mapped(
+            lambda tensor: tensor.to(dtype) if tensor.is_floating_point() else tensor
+        )
 
     def few(self, count: int) -> "NetworkCall":
         """Return the call with the first samples alone; with all, if it has several arguments."""

@@ -10,7 +10,7 @@ Torch is imported for annotations only, so that reading a store does not load it
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def names_shown(names: Sequence[str]) -> str:
     return f"{first} and {more} more" if more > 0 else f"{first}"
 
 
-def check_finite(tensors: Mapping[str, Tensor], what: str) -> None:
+def check_finite(tensors: Mapping[str, Tensor], what: str, *, masks: Collection[str] = ()) -> None:
     """Raise if any tensor holds NaN or infinity.
 
     Parameters
@@ -56,11 +56,14 @@ def check_finite(tensors: Mapping[str, Tensor], what: str) -> None:
         The tensors to look at; integer tensors are always finite.
     what : str
         What the tensors are, for the message ("the weights of minimum 3").
+    masks : collection of str
+        Names of tensors that may hold minus infinity: constants that hide from attention what lies
+        ahead.
 
     Raises
     ------
     SymgeomError
-        If a tensor holds a value that is not finite.
+        If a tensor holds another value that is not finite.
 
     Examples
     --------
@@ -68,9 +71,12 @@ def check_finite(tensors: Mapping[str, Tensor], what: str) -> None:
     >>> check_finite({"0.weight": torch.ones(2, 2)}, "the weights")
     """
     for name, tensor in tensors.items():
-        if _has_finite_entries(tensor):
+        if has_finite_entries(tensor):
             continue
-        bad = (~tensor.isfinite()).sum().item()
+        odd = ~tensor.isfinite()
+        if name in masks:
+            odd &= ~tensor.isneginf()
+        bad = odd.sum().item()
         if bad:
             raise SymgeomError(
                 f"Cannot use {what}: tensor '{name}' holds {bad} values that are NaN or infinite "
@@ -79,8 +85,25 @@ def check_finite(tensors: Mapping[str, Tensor], what: str) -> None:
             )
 
 
-def _has_finite_entries(tensor: Tensor) -> bool:
-    """Return whether the sum of the entries is finite, so that its terms are, too."""
+def has_finite_entries(tensor: Tensor) -> bool:
+    """Return whether the sum of the entries is finite, so that its terms are, too.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        Any; what is no floating point number is finite.
+
+    Returns
+    -------
+    bool
+        True also under ``torch.vmap``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> has_finite_entries(torch.tensor([0.0, -torch.inf]))
+    False
+    """
     if not tensor.is_floating_point():
         return True
     try:

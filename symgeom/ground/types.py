@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from symgeom.ground.checks import has_finite_entries
 from symgeom.ground.doors import door
 from symgeom.ground.wrappers import unwrapped
 
@@ -120,6 +121,27 @@ def cast_away(params: dict[str, Tensor], dtype: torch.dtype) -> dict[str, Tensor
     for name in list(params):
         result |= cast({name: params.pop(name)}, dtype)
     return result
+
+
+def is_movable(tensor: Tensor) -> bool:
+    """Return whether there are numbers between those of a tensor and of another one.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        Of a network.
+
+    Returns
+    -------
+    bool
+        False for whole numbers, and for masks, which hold minus infinity.
+
+    Examples
+    --------
+    >>> is_movable(torch.tensor([0.0, 1.0])), is_movable(torch.tensor([0.0, -torch.inf]))
+    (True, False)
+    """
+    return tensor.is_floating_point() and has_finite_entries(tensor)
 
 
 def precision(params: Parameters) -> torch.dtype:

@@ -125,7 +125,7 @@ def merge(
     """
     check_choice(path, PATHS, "path to merge along")
     check_choice(precision, PRECISIONS, "precision to merge in")
-    _check_networks(networks)
+    _check_networks(spec, networks)
     check_choice(dead_units, ("error", "drop"), "treatment of dead units")
     shares = shares_of(list(networks), weights)
     dtype = getattr(torch, precision)
@@ -133,7 +133,7 @@ def merge(
     def canonical(name: Name) -> Canonical:
         return _canonical(spec, name, networks[name], dtype, drop=dead_units == "drop")
 
-    gauges, order = _looked_at(networks, canonical)
+    gauges, order = _looked_at(spec, networks, canonical)
     on_torus = OnDemand(order, lambda name: canonical(name).parameters, size=size, limit=SMALL)
     joint = align_jointly(spec, on_torus)
     to_frame = {name: compose(spec, joint.elements[name], gauges[name]) for name in order}
@@ -240,7 +240,7 @@ def _with_share(
     return sums
 
 
-def _check_networks(networks: Mapping[Name, Parameters]) -> None:
+def _check_networks(spec: SymmetrySpec, networks: Mapping[Name, Parameters]) -> None:
     """Raise unless networks have the same tensors, all finite; the message names the network."""
     if len(networks) < 2:
         raise SymgeomError(f"Cannot merge {len(networks)} networks: give at least two.")
@@ -250,7 +250,7 @@ def _check_networks(networks: Mapping[Name, Parameters]) -> None:
         first = outline(params) if first is None else first
         what = f"network {name!r}"
         check_same_tensors(params, first, what)
-        check_finite(params, what)
+        check_finite(params, what, masks=spec.constants)
         del params  # before the next one is read
 
 
@@ -303,7 +303,7 @@ def _canonical(
 
 
 def _looked_at(
-    names: Iterable[Name], canonical: Callable[[Name], Canonical]
+    spec: SymmetrySpec, names: Iterable[Name], canonical: Callable[[Name], Canonical]
 ) -> tuple[dict[Name, GroupElement], list[Name]]:
     """Return the gauges of networks, and their names by a number that no symmetry changes."""
     gauges = {}
@@ -311,16 +311,19 @@ def _looked_at(
     for name in names:
         form = canonical(name)
         gauges[name] = form.element
-        numbers[name] = _invariant(form.parameters)
+        numbers[name] = _invariant(spec, form.parameters)
         del form
     return gauges, sorted(numbers, key=numbers.__getitem__)
 
 
-def _invariant(params: Parameters) -> float:
+def _invariant(spec: SymmetrySpec, params: Parameters) -> float:
     """Return a number that canonical networks share with their copies alone."""
     # The squares of every sphere add up to 1, so that fourth powers are added up.
-    real = [tensor for tensor in params.values() if tensor.is_floating_point()]
-    return sum(float((tensor**4).sum()) for tensor in real)
+    total = 0.0
+    for name, tensor in params.items():
+        if tensor.is_floating_point() and name not in spec.constants:
+            total += float((tensor**4).sum())
+    return total
 
 
 def _middle(

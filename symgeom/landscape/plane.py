@@ -32,7 +32,7 @@ from torch import Tensor
 from symgeom.ground.architecture import check_same_tensors
 from symgeom.ground.checks import SymgeomError, check_finite
 from symgeom.ground.doors import check_attributes
-from symgeom.ground.types import Parameters, cast, ravel, stack
+from symgeom.ground.types import Parameters, cast, is_movable, ravel, stack
 from symgeom.landscape.barriers import evaluate
 from symgeom.landscape.path import combine
 from symgeom.landscape.problem import Problem
@@ -110,7 +110,7 @@ class Plane:
         """Coordinates of the three networks, shape ``(3, 2)``, in float64."""
         names = self.tensors
         if not names:
-            names = [name for name, tensor in self.a.items() if tensor.is_floating_point()]
+            names = [name for name, tensor in self.a.items() if is_movable(tensor)]
         vectors = []
         for network in self.networks:
             vectors.append(ravel({name: network[name].double() for name in names}))

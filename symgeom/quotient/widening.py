@@ -135,7 +135,7 @@ def widen(
     """
     Architecture.of(module).check(params)
     check_spec(spec, params)
-    check_finite(params, "the network to widen")
+    check_finite(params, "the network to widen", masks=spec.constants)
     shapes = Architecture.of(wide_module).shapes
     _check_same_tensors(params, shapes)
     pairs = _pairs(spec, wide_spec)

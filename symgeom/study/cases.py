@@ -12,6 +12,7 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
+from symgeom.ground.calling import Inputs, NetworkCall
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import Parameters, cast, parameters
 from symgeom.landscape.batchnorm import Folded, batch_norms, fold_batchnorm
@@ -99,7 +100,7 @@ class Case:
 
     @classmethod
     def of(
-        cls, name: str, data: xr.Dataset, options: Mapping, trained: nn.Module, example: Tensor
+        cls, name: str, data: xr.Dataset, options: Mapping, trained: nn.Module, example: Inputs
     ) -> "Case":
         """Make a case of a network that is built already.
 
@@ -107,7 +108,7 @@ class Case:
         ----------
         name, data, options, trained
             As the attributes.
-        example : Tensor, shape (sample, ...)
+        example : Tensor, tuple, mapping or NetworkCall
             Some inputs.
 
         Returns
@@ -117,7 +118,7 @@ class Case:
         """
         folded = None
         if options["batch_norm"] == "fold" and batch_norms(trained):
-            folded = fold_batchnorm(trained, _in_precision(example, torch.float32))
+            folded = fold_batchnorm(trained, NetworkCall.of(example).in_precision(torch.float32))
         measured = folded.module if folded else trained
         return cls(name, data, options, trained, measured, folded)
 
@@ -249,7 +250,8 @@ class Case:
         targets_of = {}
         for split in SPLITS:
             inputs, targets = self._samples(split, samples)
-            inputs_of[split] = _in_precision(torch.from_numpy(inputs), dtype)
+            tensor = torch.from_numpy(inputs)
+            inputs_of[split] = tensor.to(dtype) if tensor.is_floating_point() else tensor
             targets_of[split] = targets
         policy = None
         training_inputs = None
@@ -278,11 +280,6 @@ class Case:
         generator = stream("samples", split)
         _, rows = stratified_split(targets, count / len(targets), generator=generator)
         return inputs[rows.numpy()], targets[rows]
-
-
-def _in_precision(inputs: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return inputs in a precision; tokens, which are whole numbers, as they are."""
-    return inputs.to(dtype) if inputs.is_floating_point() else inputs
 
 
 def build_network(

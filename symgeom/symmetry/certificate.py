@@ -209,6 +209,8 @@ def _check(spec: SymmetrySpec, module: nn.Module, params: Parameters, draws: int
             f"Cannot certify with {draws} random elements: nothing would be proved. "
             "Give at least one draw."
         )
-    Architecture.of(unwrapped(module)).check(params)
+    architecture = Architecture.of(module)
+    architecture.check(params)
     check_spec(spec, params)
-    check_finite(params, "the network to certify")
+    masks = spec.constants & architecture.masks
+    check_finite(params, "the network to certify", masks=masks)

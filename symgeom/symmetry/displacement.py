@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from symgeom.ground.randomness import normal_numbers
+from symgeom.ground.types import is_movable
 from symgeom.symmetry.visibility import NEARBY, size_of
 
 PERIOD = 131071
@@ -37,7 +38,7 @@ def displace(point: dict[str, Tensor], module: nn.Module, generator: torch.Gener
     pool = NEARBY * normal_numbers((PERIOD,), generator=generator)
     starts = torch.randint(PERIOD, (len(point),), generator=generator, device=where).tolist()
     for (name, tensor), start in zip(point.items(), starts, strict=True):
-        if tensor.is_floating_point():
+        if is_movable(tensor):
             noise = pool.roll(-start).to(tensor)
             positive = name in buffers and bool((tensor > 0).all())
             _add_noise(tensor.view(-1), noise, positive=positive)

@@ -56,7 +56,7 @@ class Evaluation:
         self.tolerance = TOLERANCE[precision]
         self.least_effect = 1000 * USUAL * torch.finfo(precision).eps
         self.module = in_mode(_light_copy(module), training=False)
-        self.inputs = _in_precision(inputs, precision)
+        self.inputs = NetworkCall.of(inputs).in_precision(precision)
         self.what = f"Cannot certify the network ({type(module).__name__})"
 
     def first(self, params: Parameters) -> list[Tensor]:
@@ -199,15 +199,6 @@ def precision_of_test(params: Parameters) -> torch.dtype:
             "moved. Give one that has weights."
         )
     return torch.float32 if dtypes == {torch.float32} else torch.float64
-
-
-def _in_precision(inputs: Inputs, precision: torch.dtype) -> NetworkCall:
-    """Cast the inputs that are real numbers."""
-
-    def cast_if_real(tensor: Tensor) -> Tensor:
-        return tensor.to(precision) if tensor.is_floating_point() else tensor
-
-    return NetworkCall.of(inputs).mapped(cast_if_real)
 
 
 def _light_copy(module: nn.Module) -> nn.Module:

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.randomness import normal_numbers
-from symgeom.ground.types import Parameters
+from symgeom.ground.types import Parameters, is_movable
 from symgeom.symmetry.spec import UnitGroup, put, take
 
 NEARBY = 0.1
@@ -114,7 +114,7 @@ def rounding_amplified(outputs: Outputs, point: Parameters, before: Sequence[Ten
     moved = dict(point)
     unit = 0.0
     for name, tensor in point.items():
-        if tensor.is_floating_point():
+        if is_movable(tensor):
             unit = torch.finfo(tensor.dtype).eps
             noise = normal_numbers(tensor.shape, generator=generator)
             moved[name] = tensor + unit * tensor * noise.to(tensor)
@@ -157,7 +157,7 @@ def roughness(outputs: Outputs, point: Parameters, before: Sequence[Tensor]) -> 
     above = dict(point)
     below = dict(point)
     for name, tensor in point.items():
-        if tensor.is_floating_point():
+        if is_movable(tensor):
             step = torch.finfo(tensor.dtype).eps ** 0.5 * tensor
             noise = normal_numbers(tensor.shape, generator=generator)
             displacement = step * noise.to(tensor)

@@ -193,3 +193,4 @@ def test_a_network_without_symmetries_cannot_be_compared(tmp_path, capsys, monke
         torch.save({"weight": torch.full((3, 3), 1.0 + seed)}, f"{seed}.pt")
     said = refusal(capsys, "compare", "0.pt", "1.pt", "--network", "fixed:Fixed", "--input", "3")
     assert "Cannot compare networks modulo symmetries: 'fixed:Fixed' has none" in said
+    assert "cumsum" in said

@@ -26,6 +26,17 @@ def test_finite_and_integer_tensors_pass():
     )
 
 
+def test_a_mask_may_hold_minus_infinity_and_nothing_else():
+    tensors = {"mask": torch.tensor([0.0, -math.inf]), "w": torch.ones(1)}
+    check_finite(tensors, "the network", masks={"mask"})
+    with pytest.raises(SymgeomError, match="'mask' holds 1 values"):
+        check_finite(tensors, "the network", masks={"w"})
+    for value in (math.nan, math.inf):
+        tensors["mask"][0] = value
+        with pytest.raises(SymgeomError, match="'mask' holds 1 values"):
+            check_finite(tensors, "the network", masks={"mask"})
+
+
 def test_networks_of_one_architecture_may_differ_in_values_and_order():
     check_same_tensors(
         {"b": torch.ones(3), "a": torch.ones(2)},

@@ -21,7 +21,7 @@ from symgeom.landscape.path import (
     polygon_length,
 )
 from symgeom.quotient.gauge import canonicalise
-from symgeom.quotient.torus import Torus, sphere_coordinates
+from symgeom.quotient.torus import Torus, simplex_point, sphere_coordinates
 from symgeom.study.gauges import geodesic_between
 from symgeom.symmetry.group import act, random_element
 from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
@@ -236,6 +236,21 @@ def test_integer_buffers_without_axes_are_the_first_points():
         for seed, name in enumerate(("start", "end"))
     }
     assert GeodesicPath(SPEC, **counted)(0.5)["count"] == 0
+
+
+def test_masks_are_the_first_points():
+    """Minus infinity times nothing is no number, and the ends of a path have no share of one."""
+    mask = torch.tensor([0.0, -torch.inf], dtype=torch.float64)
+    start, end = (point(seed) | {"mask": mask} for seed in (0, 1))
+    torus = Torus(SPEC)
+    for t in (0.0, 0.5, 1.0):
+        for path in (LinearPath(start, end), GeodesicPath(SPEC, start, end)):
+            assert torch.equal(path(t)["mask"], mask)
+        assert torch.equal(torus.geodesic(start, end, t)["mask"], mask)
+        shares = torch.tensor([1 - t, t])
+        assert torch.equal(simplex_point(torus, [start, end], shares)["mask"], mask)
+    assert torch.equal(LinearPath(start, end)(GRID)["mask"], mask.expand(len(GRID), 2))
+    assert polygon_length([start, end]) == polygon_length([point(0), point(1)])
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -62,7 +62,7 @@ def orbit_dimension(spec: SymmetrySpec, params: Parameters) -> int:
     """
     charged = charged_groups(spec.exact())
     check_spec(charged, params)
-    check_finite(params, "the network whose orbit is measured")
+    check_finite(params, "the network whose orbit is measured", masks=spec.constants)
     moving: dict[str, Tensor] = {}
     for group in charged.groups:
         moving.update((leg.tensor, params[leg.tensor]) for leg in group.legs)

@@ -87,7 +87,7 @@ def move_on_fibre(
     """
     exact = spec.exact()
     check_spec(exact, params)
-    check_finite(params, "the network to move")
+    check_finite(params, "the network to move", masks=spec.constants)
     goals = _checked(exact, params, target)
     element = _element_to(exact, cast(params, torch.float64), goals)
     return act(exact, element, params), element

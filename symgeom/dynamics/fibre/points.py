@@ -99,7 +99,7 @@ def move_to_point(
     """
     check_choice(point, POINTS, "point of an orbit")
     check_spec(spec, params)
-    check_finite(params, "the network to move")
+    check_finite(params, "the network to move", masks=spec.constants)
     exact = problem.cast(torch.float64)
     theta = cast(params, torch.float64)
     if point == "balanced":

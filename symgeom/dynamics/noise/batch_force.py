@@ -101,7 +101,7 @@ def noise_force_of_batches(
     tensor([0.6700, 0.6700], dtype=torch.float64)
     """
     check_spec(spec, params)
-    check_finite(params, "the network")
+    check_finite(params, "the network", masks=spec.constants)
     samples = len(problem.targets)
     check_several(samples)
     check_range(batch_size, "the number of samples in a mini-batch", least=1, most=samples - 1)

@@ -156,7 +156,7 @@ def noise_force(spec: SymmetrySpec, problem: Problem, params: Parameters) -> Noi
             [ 4.]], dtype=torch.float64)}
     """
     check_spec(spec, params)
-    check_finite(params, "the network")
+    check_finite(params, "the network", masks=spec.constants)
     count = len(problem.targets)
     check_several(count)
     theta = cast(params, torch.float64)

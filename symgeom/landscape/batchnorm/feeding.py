@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.fx import Node
 
+from symgeom.ground.calling import Inputs
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.types import Parameters
 from symgeom.landscape.batchnorm.statistics import batch_norms
@@ -53,15 +54,15 @@ class Fold:
         return factor, term
 
 
-def find_folds(module: nn.Module, example: Tensor) -> list[Fold]:
+def find_folds(module: nn.Module, example: Inputs) -> list[Fold]:
     """Read from the graph of a network which layers feed its batch norms.
 
     Parameters
     ----------
     module : nn.Module
         The network; not modified.
-    example : Tensor, shape (sample, ...)
-        A batch of inputs.
+    example : Tensor, tuple, mapping or NetworkCall
+        A batch of inputs, or several arguments.
 
     Returns
     -------

@@ -26,8 +26,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from symgeom.ground.architecture import check_same_tensors
-from symgeom.ground.calling import tensors_of
+from symgeom.ground.architecture import Architecture, check_same_tensors
+from symgeom.ground.calling import Inputs, NetworkCall, tensors_of
 from symgeom.ground.checks import SymgeomError, check_finite
 from symgeom.ground.doors import door
 from symgeom.ground.modules import call_module, copied, run
@@ -126,15 +126,15 @@ class Folded:
 
 
 @door
-def fold_batchnorm(module: nn.Module, example: Tensor) -> Folded:
+def fold_batchnorm(module: nn.Module, example: Inputs) -> Folded:
     """Return an architecture without batch norm, and the map that takes networks to it.
 
     Parameters
     ----------
     module : nn.Module
         Any network whose batch norms are ``nn.BatchNorm1d``, ``2d`` or ``3d``; not modified.
-    example : Tensor, shape (sample, ...)
-        A batch of inputs as the network takes them.
+    example : Tensor, tuple, mapping or NetworkCall
+        A batch of inputs as the network takes them, or several arguments.
 
     Returns
     -------
@@ -161,7 +161,7 @@ def fold_batchnorm(module: nn.Module, example: Tensor) -> Folded:
     """
     module = unwrapped(module)
     tensors = _tensors(module)
-    check_finite(tensors, "the network to fold")
+    check_finite(tensors, "the network to fold", masks=Architecture.of(module).masks)
     folds = find_folds(module, example)
     twin = _without_norms(sharing_copy(module), folds)
     original = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors.items()}
@@ -240,10 +240,10 @@ def _unchanged_tensors(tensors: Parameters, twin: nn.Module, folds: list[Fold]) 
 
 
 @torch.no_grad()
-def _compare(module: nn.Module, folded: Folded, example: Tensor) -> None:
+def _compare(module: nn.Module, folded: Folded, example: Inputs) -> None:
     """Raise unless both networks compute the same, with statistics that no new network has."""
     params = _with_waves(cast(parameters(module), torch.float64), folded.folds)
-    inputs = example.double() if example.is_floating_point() else example
+    inputs = NetworkCall.of(example).in_precision(torch.float64)
     try:
         after = tensors_of(run(folded.module, folded.parameters(params), inputs))
     except AttributeError as error:

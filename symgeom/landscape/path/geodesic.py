@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from symgeom.ground.doors import check_attributes
-from symgeom.ground.types import Parameters, cast, unstack
+from symgeom.ground.types import Parameters, cast, is_movable, unstack
 from symgeom.landscape.path.abstract import Path, check_times
 from symgeom.landscape.path.points import check_points, one_pair
 from symgeom.quotient.torus import check_on_torus, sphere_coordinates, with_sphere_coordinates
@@ -119,7 +119,7 @@ class GeodesicPath(Path):
     def _tensor(self, name: str, times: Tensor, weights: Tensor) -> Tensor:
         """Return one tensor at ``times``; weights have shape ``(2, t, pair, sphere)``."""
         start = self.start[name]
-        if not start.is_floating_point():
+        if not is_movable(start):
             return start.expand((*times.shape, *start.shape))
         spheres = self._spheres[name]
         leading = weights.shape[:-1]

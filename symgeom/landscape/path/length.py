@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError
-from symgeom.ground.types import Parameters, ravel, unstack
+from symgeom.ground.types import Parameters, is_movable, ravel, unstack
 from symgeom.landscape.path.abstract import PathFunction
 from symgeom.quotient.torus import Torus
 from symgeom.symmetry.sphere import angle
@@ -141,6 +141,6 @@ def _steps(points: Sequence[Parameters]) -> list[Tensor]:
     """Return the differences of neighbours, each as one vector in float64."""
     vectors = []
     for point in points:
-        numbers = {name: x.double() for name, x in point.items() if x.is_floating_point()}
+        numbers = {name: x.double() for name, x in point.items() if is_movable(x)}
         vectors.append(ravel(numbers))
     return [there - here for here, there in pairwise(vectors)]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from symgeom.ground.types import Parameters
+from symgeom.ground.types import Parameters, is_movable
 
 
 def polygonal_weights(t: Tensor, points: int) -> Tensor:
@@ -81,7 +81,7 @@ def combine(weights: Tensor, points: Sequence[Parameters]) -> dict[str, Tensor]:
     -------
     dict of str to Tensor
         In the precision of the points, with the leading axis ``t`` where the weights have it;
-        integers are the first point's.
+        integers, and constants that hold minus infinity (masks), are the first point's.
 
     Examples
     --------
@@ -98,7 +98,7 @@ def combine(weights: Tensor, points: Sequence[Parameters]) -> dict[str, Tensor]:
 def _weighted_sum(weights: Tensor, tensors: Sequence[Tensor]) -> Tensor:
     """Return the weighted sum of one tensor of several networks."""
     first = tensors[0]
-    if not first.is_floating_point():
+    if not is_movable(first):
         return first.expand((*weights.shape[1:], *first.shape))
     factors = weights.to(first).reshape(*weights.shape, *[1] * first.ndim)
     total = factors[0] * first

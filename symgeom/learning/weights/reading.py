@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from symgeom.ground.architecture import Architecture
 from symgeom.ground.checks import SymgeomError, check_finite
 from symgeom.ground.doors import door
 from symgeom.ground.types import cast
@@ -131,7 +132,8 @@ def read_checkpoint(
         check_tensor(path, held, part.state[held], expected[name])
         dtypes[name] = part.state[held].dtype
     used = {held: part.state[held] for held in part.naming.names.values()}
-    check_finite(used, f"'{path}'")
+    masks = Architecture.of(inner).masks & part.naming.names.keys()
+    check_finite(used, f"'{path}'", masks={part.naming.names[name] for name in masks})
     tied = _tied(path, part, expected)
     precision = working_precision(used.values())
     notes = (
@@ -150,6 +152,7 @@ def read_checkpoint(
         tied=tied,
         part=part.keys,
         beside=part.carried(),
+        masks=frozenset(masks),
     )
 
 

@@ -34,6 +34,8 @@ class ReadWeights:
     beside : mapping of str to Tensor
         What the same state dict holds that belongs neither to the network nor to another one of
         the same names (a running average).
+    masks : frozenset of str
+        Names, in the network, of buffers that may hold minus infinity.
     """
 
     params: dict[str, Tensor]
@@ -45,3 +47,4 @@ class ReadWeights:
     tied: Mapping[str, str]
     part: tuple[str, ...]
     beside: Mapping[str, Tensor]
+    masks: frozenset[str] = frozenset()

@@ -71,11 +71,13 @@ def write_weights(
     state = dict(params)
     keys: tuple[str, ...] = ()
     metadata: Mapping[str, str] = {}
+    masks: set[str] = set()
     if like is not None:
         state = _as_before(params, like)
         keys = like.part
         metadata = like.metadata
-    check_finite(state, "these weights in the precision of the file")
+        masks = {like.names[name] for name in like.masks}
+    check_finite(state, "these weights in the precision of the file", masks=masks)
     if like is not None:
         state = {**like.beside, **state}
     if path.suffix == SAFETENSORS:

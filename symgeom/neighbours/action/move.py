@@ -216,7 +216,7 @@ def data_dependent_action(
     """
     check_spec(spec, params)
     problem.architecture.check(params)
-    check_finite(params, "the network to move")
+    check_finite(params, "the network to move", masks=spec.constants)
     _check_statistics(problem)
     numbers = _numbers(index, len(problem.targets))
     moved = [surroundings(spec, problem.module, name) for name in elements]

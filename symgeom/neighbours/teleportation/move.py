@@ -153,7 +153,7 @@ def teleport(
     check_choice(objective, OBJECTIVES, "objective of teleportation")
     check_range(bound, "the bound of teleportation", least=0, most=LARGEST)
     check_spec(spec, params)
-    check_finite(params, "the network to teleport")
+    check_finite(params, "the network to teleport", masks=spec.constants)
     exact = problem.cast(torch.float64)
     theta = cast(detached(params), torch.float64)
     orbit = _orbit(spec, exact, theta, index)

@@ -44,7 +44,7 @@ def check_alignable(spec: SymmetrySpec, networks: Iterable[tuple[Hashable, Param
         what = ROLES.get(name, f"network {name!r}")
         check_same_tensors(params, first, what)
         _check_same_device(params, first, what)
-        check_finite(params, what)
+        check_finite(params, what, masks=spec.constants)
         _check_same_precision(params, first, what)
         if is_first:
             check_spec(spec, params)

@@ -107,7 +107,7 @@ def canonicalise(
             "below 1."
         )
     check_spec(spec, params)
-    check_finite(params, "the network")
+    check_finite(params, "the network", masks=spec.constants)
     gauge = Gauge(bias_in_norm, dead_units == "drop", importance_threshold, stream)
     return settled(spec, own_copy(params, torch.float64), gauge)
 

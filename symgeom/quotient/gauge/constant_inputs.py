@@ -76,7 +76,7 @@ def absorb_constant_inputs(
     [0]
     """
     check_spec(spec, params)
-    check_finite(params, "the network")
+    check_finite(params, "the network", masks=spec.constants)
     check_samples(inputs, axes=2)
     if module is not None:
         Architecture.of(module).check(params)

@@ -9,7 +9,7 @@ from torch import Tensor
 from symgeom.ground.architecture import check_same_tensors
 from symgeom.ground.checks import SymgeomError, check_choice, check_range
 from symgeom.ground.doors import check_attributes, door
-from symgeom.ground.types import Parameters, cast
+from symgeom.ground.types import Parameters, cast, is_movable
 from symgeom.quotient.torus.coordinates import (
     sphere_coordinates,
     sphere_legs,
@@ -354,10 +354,10 @@ def _have_directions(u: Tensor, v: Tensor) -> Tensor:
 
 
 def _interpolated(first: Parameters, second: Parameters, t: float) -> dict[str, Tensor]:
-    """Interpolate all weights linearly, in float64; integer buffers are those of the first."""
+    """Interpolate all weights linearly, in float64; constants are those of the first."""
     result = dict(first)
     for name, tensor in first.items():
-        if tensor.is_floating_point():
+        if is_movable(tensor):
             result[name] = torch.lerp(tensor.double(), second[name].double(), t)
     return result
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from symgeom.ground.types import Parameters, cast, stack
+from symgeom.ground.types import Parameters, cast, is_movable, stack
 from symgeom.quotient.torus.coordinates import sphere_coordinates, with_sphere_coordinates
 from symgeom.quotient.torus.distances import Torus
 from symgeom.symmetry.sphere import normalise
@@ -62,7 +62,7 @@ def simplex_point(
         points[name] = _mean(lengths, shares) * direction
     between = dict(double[0])
     for name, tensors in stack(double).items():
-        if tensors.is_floating_point():
+        if is_movable(tensors):
             between[name] = _mean(tensors, shares)
     return with_sphere_coordinates(torus.spec, between, points, bias_in_norm=torus.bias_in_norm)
 

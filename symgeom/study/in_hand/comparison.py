@@ -11,7 +11,7 @@ from itertools import combinations
 
 import xarray as xr
 
-from symgeom.ground.checks import SymgeomError
+from symgeom.ground.checks import SymgeomError, names_shown
 from symgeom.ground.on_demand import OnDemand
 from symgeom.ground.types import Parameters, size
 from symgeom.quotient.alignment import Alignment
@@ -116,9 +116,10 @@ def compare(hand: InHand, *, samples: int | None, with_flatness: bool) -> Compar
         If the network has no symmetries, so that nothing can be removed.
     """
     if not hand.spec.groups:
+        reasons = names_shown(list(dict.fromkeys(axis.reason for axis in hand.spec.fixed)))
         raise SymgeomError(
-            f"Cannot compare networks modulo symmetries: '{hand.name}' has none. "
-            f"`symgeom inspect {hand.name}` says what fixes its axes."
+            f"Cannot compare networks modulo symmetries: '{hand.name}' has none, because the axes "
+            f"of its weights are fixed by {reasons}. Give networks with hidden units."
         )
     keys = _keys(hand)
     pairs = [(*first, *second) for first, second in combinations(keys, 2)]

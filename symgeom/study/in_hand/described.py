@@ -18,11 +18,10 @@ from symgeom.ground.own_code import first_line
 from symgeom.ground.torchvision_door import import_torchvision
 from symgeom.learning.networks.by_reference import network_of
 from symgeom.learning.networks.timm_door import TIMM, input_shape_of
+from symgeom.study.in_hand.described_inputs import described_inputs
+from symgeom.study.in_hand.drawn_inputs import UNNAMED, InputForm
 
 CONFIG = "config.json"
-LENGTH = 16
-"""Tokens of an input, unless it is said otherwise."""
-
 NAME_IT = "Name the network (--network module:name)."
 
 
@@ -36,16 +35,13 @@ class Described:
         What it is called.
     network : nn.Module
         With fresh weights.
-    input_shape : tuple of int or None
-        Of one input, if that is known.
-    tokens : int or None
-        How many tokens there are, if inputs are such.
+    inputs : mapping of str to InputForm
+        What its inputs look like, by name; empty if that is not known.
     """
 
     name: str
     network: nn.Module
-    input_shape: tuple[int, ...] | None
-    tokens: int | None = None
+    inputs: Mapping[str, InputForm]
 
 
 def described_by(
@@ -110,7 +106,8 @@ def _of_timm(name: str, options: Mapping[str, object], seed: int) -> Described:
     """Build a network of timm."""
     network = network_of(TIMM, name, options, seed=seed)
     shape = input_shape_of(network, options)
-    return Described(f"{TIMM}:{name}", in_mode(network, training=False), shape)
+    inputs = {UNNAMED: InputForm(shape)} if shape else {}
+    return Described(f"{TIMM}:{name}", in_mode(network, training=False), inputs)
 
 
 def _of_transformers(name: str, file: Path, options: Mapping[str, object]) -> Described:
@@ -145,18 +142,4 @@ def _of_transformers(name: str, file: Path, options: Mapping[str, object]) -> De
             "nothing of this name. Correct --option."
         )
     network = in_mode(network, training=False)
-    if network.main_input_name == "pixel_values":
-        return Described(name, network, _shape_of_picture(config))
-    vocabulary = getattr(config, "vocab_size", None)
-    if network.main_input_name == "input_ids" and vocabulary:
-        return Described(name, network, (LENGTH,), vocabulary)
-    return Described(name, network, None)
-
-
-def _shape_of_picture(config: object) -> tuple[int, ...] | None:
-    """Return the shape of a picture, if its size is said."""
-    size = getattr(config, "image_size", None)
-    if size is None:
-        return None
-    height, width = [size, size] if isinstance(size, int) else size
-    return (getattr(config, "num_channels", 3), height, width)
+    return Described(name, network, described_inputs(network, config))

@@ -4,12 +4,15 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from torch import Tensor, nn
+import torch
+from torch import nn
 
+from symgeom.ground.calling import Inputs, NetworkCall
 from symgeom.ground.checks import SymgeomError
 from symgeom.learning.weights.reading import read_checkpoint
 from symgeom.learning.weights.record import ReadWeights
 from symgeom.quotient.widening import Widened, widen
+from symgeom.study.in_hand.drawn_inputs import few_inputs
 from symgeom.symmetry.discovery import discover
 from symgeom.symmetry.spec import SymmetrySpec
 
@@ -24,7 +27,7 @@ class Reader:
         The network that the command was given.
     narrow : nn.Module or None
         A narrower one, of which files may be that do not fit the first.
-    example : Tensor
+    example : Tensor or mapping of str to Tensor
         Inputs on which both are compared.
     choice : str or None
         Which weights of a file that holds several.
@@ -32,7 +35,7 @@ class Reader:
 
     network: nn.Module
     narrow: nn.Module | None
-    example: Tensor
+    example: Inputs
     choice: str | None
 
     def read(self, path: Path) -> tuple[ReadWeights, Widened | None]:
@@ -89,7 +92,6 @@ class Reader:
         return discover(self.narrow, self._few)
 
     @property
-    def _few(self) -> Tensor:
-        """Two inputs, in the precision of fresh networks."""
-        few = self.example[:2]
-        return few.float() if few.is_floating_point() else few
+    def _few(self) -> NetworkCall:
+        """A few inputs, in the precision of fresh networks."""
+        return few_inputs(self.example).in_precision(torch.float32)

@@ -13,6 +13,7 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
+from symgeom.ground.calling import Inputs
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.freed_memory import return_freed_memory
 from symgeom.ground.modules import copied, in_mode
@@ -26,7 +27,12 @@ from symgeom.learning.weights.record import ReadWeights
 from symgeom.study.cases import Case
 from symgeom.study.datasets import DATASETS
 from symgeom.study.in_hand.described import Described, described_by
-from symgeom.study.in_hand.drawn_inputs import example_inputs
+from symgeom.study.in_hand.drawn_inputs import (
+    InputForm,
+    example_inputs,
+    few_inputs,
+    input_forms,
+)
 from symgeom.study.in_hand.labels import labelled_paths
 from symgeom.study.in_hand.narrower import Reader
 from symgeom.study.in_hand.proving import proved_symmetries
@@ -59,10 +65,11 @@ class Request:
         the first file.
     options : mapping of str to object
         What its maker is called with.
-    input_shape : tuple of int, optional
-        Of one input; by default that of the data, or what the network is described with.
-    tokens : int, optional
-        If it is given, inputs are whole numbers below it.
+    inputs : mapping of str to tuple of int
+        Shapes of single inputs by name (of the only one also without a name); by default that of
+        the data, or what the network is described with.
+    tokens : mapping of str to int
+        Inputs, by name, that are whole numbers below these; without a name, all of them.
     classes : int, optional
         Outputs of a network that studies know; by default the classes of the data.
     data : str, optional
@@ -92,8 +99,8 @@ class Request:
     files: Sequence[Path]
     network: str | None
     options: Mapping[str, object] = field(default_factory=dict)
-    input_shape: tuple[int, ...] | None = None
-    tokens: int | None = None
+    inputs: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    tokens: Mapping[str, int] = field(default_factory=dict)
     classes: int | None = None
     data: str | None = None
     data_options: Mapping[str, object] = field(default_factory=dict)
@@ -127,14 +134,14 @@ def open_files(request: Request, *, least: int = 1) -> InHand:
     first_path = next(iter(paths.values()))
     described = described_by(request.network, first_path, request.options, seed=request.seed)
     if described:
-        request = _as_described(request, described)
-    example = _example(request, data)
+        request = replace(request, network=described.name)
+    example = _example(request, described, data)
     trained = described.network if described else _network(request, data, example)
     reader = Reader(trained, _narrower(request, data, example), example, request.choice)
     if data:
         _check_classes(trained, data)
     settings = {"batch_norm": request.batch_norm, "device": request.device}
-    case = Case.of("files", data, settings, trained, example[:2])
+    case = Case.of("files", data, settings, trained, few_inputs(example))
     widened = {}
 
     def read(label: str) -> ReadWeights:
@@ -170,19 +177,6 @@ def open_files(request: Request, *, least: int = 1) -> InHand:
         precision=request.precision,
         widened=widened,
         read=read,
-    )
-
-
-def _as_described(request: Request, described: Described) -> Request:
-    """Return what is to be opened, with what a configuration says of its network."""
-    shape = request.input_shape
-    if shape is None and request.data is None:
-        shape = described.input_shape
-    return replace(
-        request,
-        network=described.name,
-        input_shape=shape,
-        tokens=request.tokens or described.tokens,
     )
 
 
@@ -236,33 +230,51 @@ def data_recipe(name: str, options: Mapping[str, object]) -> dict[str, object]:
     return {"name": kind, "options": {**options, "path": str(path.absolute())}}
 
 
-def _example(request: Request, data: xr.Dataset) -> Tensor:
+def _example(request: Request, described: Described | None, data: xr.Dataset) -> Inputs:
     """Return inputs on which outputs are compared."""
+    known = described.inputs if described else {}
+    forms = input_forms(request.inputs, request.tokens, known)
     if data:
-        shape = data["train_inputs"].shape[1:]
-        if request.input_shape not in (None, shape):
-            raise SymgeomError(
-                f"Cannot use inputs of shape {request.input_shape}: a sample of the data has shape "
-                f"{shape}. Leave out --input, or give other data (--data-option)."
-            )
-        samples = torch.from_numpy(data["train_inputs"][:COMPARED].values)
-        return samples.double() if samples.is_floating_point() else samples
-    if request.input_shape is None:
+        return _samples(data, request, forms)
+    if not forms:
         raise SymgeomError(
             "Cannot look at a network without knowing its inputs: give the shape of one "
-            "(--input 3,32,32), or data (--data)."
+            "(--input 3,32,32), of several by name (--input input_ids=16), or data (--data)."
         )
-    shape = (DRAWN, *request.input_shape)
-    return example_inputs(shape, request.tokens, generator=stream("inputs", request.seed))
+    return example_inputs(forms, DRAWN, generator=stream("inputs", request.seed))
 
 
-def _network(request: Request, data: xr.Dataset, example: Tensor) -> nn.Module:
+def _samples(data: xr.Dataset, request: Request, forms: Mapping[str, InputForm]) -> Tensor:
+    """Return some of the data, whose samples are inputs of the network."""
+    if len(forms) > 1:
+        raise SymgeomError(
+            f"Cannot evaluate a network of several inputs ({', '.join(forms)}) on data, whose "
+            "samples are one input: errors, losses, paths, flatness and noise are measured for "
+            "networks of one input. Leave out --data, or give a network that takes one (--network)."
+        )
+    shape = data["train_inputs"].shape[1:]
+    for said in request.inputs.values():
+        if said != shape:
+            raise SymgeomError(
+                f"Cannot use inputs of shape {said}: a sample of the data has shape {shape}. Leave "
+                "out --input, or give other data (--data-option)."
+            )
+    samples = torch.from_numpy(data["train_inputs"][:COMPARED].values)
+    return samples.double() if samples.is_floating_point() else samples
+
+
+def _network(request: Request, data: xr.Dataset, example: Inputs) -> nn.Module:
     """Return the architecture."""
     called = str(request.network)
     if ":" in called:
         module, _, name = called.partition(":")
         network = network_of(module, name, request.options, seed=request.seed)
         return in_mode(copied(network), training=False)
+    if not isinstance(example, Tensor):
+        raise SymgeomError(
+            f"Cannot build network '{called}' for inputs with names: it takes one. Give its shape "
+            "(--input 3,32,32)."
+        )
     classes = request.classes or data.attrs.get("classes")
     if classes is None:
         raise SymgeomError(
@@ -278,7 +290,7 @@ def _network(request: Request, data: xr.Dataset, example: Tensor) -> nn.Module:
     )
 
 
-def _narrower(request: Request, data: xr.Dataset, example: Tensor) -> nn.Module | None:
+def _narrower(request: Request, data: xr.Dataset, example: Inputs) -> nn.Module | None:
     """Return the narrower architecture, if there is one."""
     is_named = request.narrow is not None or bool(request.narrow_options)
     network = request.narrow or request.network

@@ -5,12 +5,14 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
+from symgeom.ground.calling import Inputs
 from symgeom.ground.modules import empty
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import detached
 from symgeom.ground.types import precision as precision_of
 from symgeom.learning.weights.record import ReadWeights
 from symgeom.study.cases import Case
+from symgeom.study.in_hand.drawn_inputs import few_inputs
 from symgeom.study.progress import progress
 from symgeom.symmetry.certificate import Certificate, certify_in_place
 from symgeom.symmetry.discovery import discover
@@ -20,7 +22,7 @@ from symgeom.symmetry.spec import SymmetrySpec
 def proved_symmetries(
     case: Case,
     read: Callable[[], ReadWeights],
-    example: Tensor,
+    example: Inputs,
     *,
     precision: str,
     seed: int,
@@ -33,7 +35,7 @@ def proved_symmetries(
         The network; it is given up but for its shapes, because files lend it their weights.
     read : callable
         What reads the file: nobody else has its weights, which are moved.
-    example : Tensor
+    example : Tensor or mapping of str to Tensor
         Inputs.
     precision : str
         Name of a floating point type of torch.
@@ -59,15 +61,14 @@ def proved_symmetries(
     return spec, certificate
 
 
-def _discovered(network: nn.Module, example: Tensor) -> SymmetrySpec:
+def _discovered(network: nn.Module, example: Inputs) -> SymmetrySpec:
     """Discover the symmetries of the network as measured, in the precision in which it is built."""
     dtype = precision_of(detached(dict(network.named_parameters())))
-    inputs = example.to(dtype) if example.is_floating_point() else example
-    return discover(network, inputs[:2])
+    return discover(network, few_inputs(example).in_precision(dtype))
 
 
 def _certified(
-    case: Case, spec: SymmetrySpec, point: dict[str, Tensor], example: Tensor, seed: int
+    case: Case, spec: SymmetrySpec, point: dict[str, Tensor], example: Inputs, seed: int
 ) -> Certificate:
     """Prove the symmetries of the network as measured at weights that are given up."""
     on_cpu = {name: point.pop(name).cpu() for name in list(point)}

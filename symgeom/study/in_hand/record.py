@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from symgeom.ground.calling import Inputs, NetworkCall
 from symgeom.ground.checks import SymgeomError
 from symgeom.ground.types import Parameters, cast, precision
 from symgeom.learning.weights.record import ReadWeights
@@ -36,9 +37,9 @@ class InHand:
         The symmetries of the network as it is measured (``case.measured``).
     certificate : Certificate
         Their proof, at the weights of the first file.
-    example : Tensor
+    example : Tensor or mapping of str to Tensor
         Inputs on which outputs can be compared, in float64 (tokens: int64): some of the data, or
-        random ones.
+        random ones; several by their names.
     files : mapping of str to ReadWeights
         What the files hold, by their labels; large ones are read when they are asked for.
     paths : mapping of str to Path
@@ -57,7 +58,7 @@ class InHand:
     case: Case
     spec: SymmetrySpec
     certificate: Certificate
-    example: Tensor
+    example: Inputs
     files: Mapping[str, ReadWeights]
     paths: Mapping[str, Path]
     notes: Mapping[str, tuple[str, ...]]
@@ -97,7 +98,8 @@ class InHand:
             Its outputs on the example inputs.
         """
         device = next(iter(params.values())).device
-        return Evaluation(self.network, params, self.example.to(device)).outputs(params)
+        inputs = NetworkCall.of(self.example).mapped(lambda tensor: tensor.to(device))
+        return Evaluation(self.network, params, inputs).outputs(params)
 
     def output_change(self, before: list[Tensor], after: Parameters) -> float:
         """Compare the outputs of the network with two sets of weights.

@@ -184,6 +184,20 @@ class SymmetrySpec:
         return hosts
 
     @cached_property
+    def constants(self) -> frozenset[str]:
+        """The tensors that no group moves and that are no weights: buffers, such as masks.
+
+        Discovery names the axes of all other weights; of a spec written by hand none are known.
+        """
+        known = {leg.tensor for group in self.groups for leg in group.legs}
+        known |= {axis.tensor for axis in self.fixed}
+        constants = set()
+        for name, shape in self.shapes:
+            if name not in known and max(shape, default=1) > 1:
+                constants.add(name)
+        return frozenset(constants)
+
+    @cached_property
     def _groups_by_name(self) -> dict[str, UnitGroup]:
         return {group.name: group for group in reversed(self.groups)}
 
