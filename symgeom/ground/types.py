@@ -124,7 +124,7 @@ def cast_away(params: dict[str, Tensor], dtype: torch.dtype) -> dict[str, Tensor
 
 
 def is_movable(tensor: Tensor) -> bool:
-    """Return whether there are numbers between those of a tensor and of another one.
+    """Return whether a path leads from the numbers of a tensor to those of another one.
 
     Parameters
     ----------
@@ -141,7 +141,9 @@ def is_movable(tensor: Tensor) -> bool:
     >>> is_movable(torch.tensor([0.0, 1.0])), is_movable(torch.tensor([0.0, -torch.inf]))
     (True, False)
     """
-    return tensor.is_floating_point() and has_finite_entries(tensor)
+    if not tensor.is_floating_point():
+        return False
+    return has_finite_entries(tensor) or not bool(tensor.isneginf().any())
 
 
 def precision(params: Parameters) -> torch.dtype:
