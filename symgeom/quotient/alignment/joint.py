@@ -112,9 +112,13 @@ def align_jointly(spec: SymmetrySpec, networks: Mapping[Name, Parameters]) -> Jo
     total = group.total()
     objectives = [group.mean_product(total)]
     converged = False
+    stale = set(networks)
     while not converged and len(objectives) <= ROUNDS:
         for name in networks:
-            group.rematch(name, total)
+            if name in stale:
+                stale.remove(name)
+                if group.rematch(name, total):
+                    stale |= networks.keys() - {name}
         objectives.append(group.mean_product(total))
         gain = objectives[-1] - objectives[-2]
         rounding = max(GAIN, torch.finfo(precision(total)).eps)
@@ -156,12 +160,12 @@ class _Joint(Generic[Name]):
         """Return the sum of all networks where they are."""
         total: dict[str, Tensor] = {}
         for name in self.networks:
-            self._add(total, name, 1)
+            self._add(total, name, self.networks[name], 1)
         return total
 
-    def _add(self, total: dict[str, Tensor], name: Name, sign: int) -> None:
+    def _add(self, total: dict[str, Tensor], name: Name, params: Parameters, sign: int) -> None:
         """Add a network where it is to a sum, tensor by tensor."""
-        for key, tensor in moved_tensors(self.discrete, self.elements[name], self.networks[name]):
+        for key, tensor in moved_tensors(self.discrete, self.elements[name], params):
             if not tensor.is_floating_point():
                 continue
             if key in total:
@@ -169,22 +173,29 @@ class _Joint(Generic[Name]):
             else:
                 total[key] = sign * tensor
 
-    def rematch(self, name: Name, total: dict[str, Tensor]) -> None:
-        """Match a network to all others, from where it is."""
-        self._add(total, name, -1)
+    def rematch(self, name: Name, total: dict[str, Tensor]) -> bool:
+        """Match a network to all others, from where it is; return whether it moved."""
+        params = self.networks[name]  # asked for once: it may be read from a file
+        self._add(total, name, params, -1)
         others = prepare(self.plan, total)
-        search = Search(self.plan, others, prepare(self.plan, self.networks[name]))
+        search = Search(self.plan, others, prepare(self.plan, params))
         places, flips = self.positions[name]
         search.places = dict(places)
         search.flips = dict(flips)
         ascend(search)
         self._keep(name, search)
-        self._add(total, name, 1)
+        self._add(total, name, params, 1)
+        return not (_are_equal(search.places, places) and _are_equal(search.flips, flips))
 
     def mean_product(self, total: Parameters) -> float:
         """Return the mean inner product over pairs, from the norm of the sum."""
         count = len(self.networks)
         return (_squared_length(total) - self.squares) / (count * (count - 1))
+
+
+def _are_equal(tensors: Parameters, others: Parameters) -> bool:
+    """Return whether tensors of the same names are equal."""
+    return all(torch.equal(tensor, others[name]) for name, tensor in tensors.items())
 
 
 def _squared_length(params: Parameters) -> float:
