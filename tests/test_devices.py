@@ -8,6 +8,9 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from hands import NETWORK as FILES_ARE_OF
+from hands import answer, save_fresh
+from safetensors.torch import load_file
 from torch import nn
 
 from symgeom.ground.checks import SymgeomError
@@ -123,6 +126,24 @@ def test_a_gpu_computes_what_the_cpu_computes(kind: str):
         on_gpu.append({name: tensor.cuda() for name, tensor in point(seed).items()})
     result = KINDS[kind](SPEC, *on_gpu)
     torch.testing.assert_close(result, expected, rtol=ROUNDING, atol=ROUNDING, check_device=False)
+
+
+def test_a_command_computes_on_a_gpu_what_it_computes_on_the_cpu(tmp_path, capsys):
+    if not torch.cuda.is_available():
+        pytest.skip("No GPU is here, so that nothing was run on one.")
+    files = [tmp_path / "a.pt", tmp_path / "b.pt"]
+    for seed, path in enumerate(files):
+        save_fresh(path, seed)
+    answers = []
+    written = []
+    for device in ("cpu", "cuda"):
+        output = tmp_path / f"{device}.safetensors"
+        place = ["-o", output, "--device", device]
+        answers.append(answer(capsys, "align", *files, *place, *FILES_ARE_OF))
+        written.append(load_file(output))
+    distances = [said["distance"]["aligned"]["all"] for said in answers]
+    assert distances[0] == pytest.approx(distances[1], rel=ROUNDING)
+    torch.testing.assert_close(*written)
 
 
 def test_networks_on_two_devices_are_refused():

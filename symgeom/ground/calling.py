@@ -79,6 +79,10 @@ class NetworkCall:
             lambda tensor: tensor.to(dtype) if tensor.is_floating_point() else tensor
         )
 
+    def on_device(self, device: torch.device) -> "NetworkCall":
+        """Return the call with its tensors on a device."""
+        return self.mapped(lambda tensor: tensor.to(device))
+
     def few(self, count: int) -> "NetworkCall":
         """Return the call with the first samples alone; with all, if it has several arguments."""
         # Not every argument has an axis of samples.

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from symgeom.ground.calling import Inputs
+from symgeom.ground.calling import Inputs, NetworkCall
 from symgeom.ground.modules import empty
 from symgeom.ground.randomness import stream
 from symgeom.ground.types import detached
@@ -71,12 +71,12 @@ def _certified(
     case: Case, spec: SymmetrySpec, point: dict[str, Tensor], example: Inputs, seed: int
 ) -> Certificate:
     """Prove the symmetries of the network as measured at weights that are given up."""
-    on_cpu = {name: point.pop(name).cpu() for name in list(point)}
+    device = next(iter(point.values())).device
     certificate = certify_in_place(
         spec,
         case.measured,
-        on_cpu,
-        inputs=example,
+        point,
+        inputs=NetworkCall.of(example).on_device(device),
         generator=stream("certificate", "files", seed),
     )
     return certificate.require()

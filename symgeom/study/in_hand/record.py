@@ -98,7 +98,7 @@ class InHand:
             Its outputs on the example inputs.
         """
         device = next(iter(params.values())).device
-        inputs = NetworkCall.of(self.example).mapped(lambda tensor: tensor.to(device))
+        inputs = NetworkCall.of(self.example).on_device(device)
         return Evaluation(self.network, params, inputs).outputs(params)
 
     def output_change(self, before: list[Tensor], after: Parameters) -> float:
