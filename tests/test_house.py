@@ -1,6 +1,7 @@
 """The house rules that a machine can check: floors, doors, budgets, style, nothing left behind."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -266,6 +267,17 @@ def test_text_is_utf_8_whatever_the_locale_says():
             is_text = called in ("read_text", "write_text") and isinstance(node.func, ast.Attribute)
             is_text |= called == "open" and bool("newline" in words or {"a+", "r", "w"} & {*modes})
             assert not is_text or "encoding" in words, f"{name(path)}: {ast.unparse(node)}"
+
+
+def test_make_lets_python_keep_what_it_compiles():
+    """Also where an image forbids it: each interpreter would compile torch anew."""
+    command = ["make", "--silent", "--eval", "said: ; @env", "said"]
+    around = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "KEPT": "1"}
+    said = subprocess.run(
+        command, cwd=ROOT, env=around, check=True, capture_output=True, text=True
+    ).stdout.splitlines()
+    assert "KEPT=1" in said
+    assert [line for line in said if line.startswith("PYTHONDONTWRITEBYTECODE")] == []
 
 
 def test_nothing_is_left_behind():
