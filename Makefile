@@ -11,6 +11,7 @@ BIN := .venv/bin
 CORES ?= all
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser)
 export OMP_NUM_THREADS := 1
+unexport PYTHONDONTWRITEBYTECODE  # images set it, and each start of a Python with torch would compile for 3 s
 
 .PHONY: env study test test-quick test-slurm lint docs keys bench models clean
 

@@ -21,6 +21,7 @@ import psutil
 import warm_python
 
 from symgeom.ground.sealed import write_sealed
+from symgeom.study.planning.code import MEMORY
 
 ROOT = Path(__file__).parents[1]
 SNAKEMAKE = Path(sys.executable).with_name("snakemake")
@@ -196,9 +197,12 @@ def first_jobs(clone: Path, *words: str) -> dict[str, Job]:
 
 
 def alone(clone: Path, folder: Path, job: Job) -> Path:
-    """Copy a finished study without any result but the files that a job says it reads."""
+    """Copy a finished study without any result but the files that a job says it reads.
+
+    What snakemake parsed of the code is not parsed again.
+    """
     shutil.copytree(clone, folder, ignore=shutil.ignore_patterns("results", ".snakemake"))
-    for name in job.inputs:
+    for name in (*job.inputs, MEMORY):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(clone / name, folder / name)
     return folder

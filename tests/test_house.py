@@ -1,6 +1,7 @@
 """The house rules that a machine can check: floors, doors, budgets, style, nothing left behind."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -90,6 +91,7 @@ def arguments(function: ast.FunctionDef) -> int:
     return len([argument for argument in listed if argument.arg not in ("self", "cls")])
 
 
+@cache
 def imported(path: Path) -> set[str]:
     """Return the top packages that a file imports anywhere, and the names that it takes."""
     names: set[str] = set()
@@ -267,6 +269,17 @@ def test_text_is_utf_8_whatever_the_locale_says():
             assert not is_text or "encoding" in words, f"{name(path)}: {ast.unparse(node)}"
 
 
+def test_make_lets_python_keep_what_it_compiles():
+    """Also where an image forbids it: each interpreter would compile torch anew."""
+    command = ["make", "--silent", "--eval", "said: ; @env", "said"]
+    around = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "KEPT": "1"}
+    said = subprocess.run(
+        command, cwd=ROOT, env=around, check=True, capture_output=True, text=True
+    ).stdout.splitlines()
+    assert "KEPT=1" in said
+    assert [line for line in said if line.startswith("PYTHONDONTWRITEBYTECODE")] == []
+
+
 def test_nothing_is_left_behind():
     """No reminders, and no path of a developer's machine."""
     words = ["TO" + "DO", "FIX" + "ME", "/wo" + "rk/", "/tmp/" + "build", "/home/" + r"\w"]
@@ -298,6 +311,7 @@ def test_every_script_has_its_rule():
 def test_no_test_looks_into_the_scripts_or_the_workflow():
     """What they hold is tested through the library, or through snakemake."""
     for path in sorted((ROOT / "tests").rglob("*.py")):
-        calls = [ast.unparse(node) for node in ast.walk(parsed(path)) if isinstance(node, ast.Call)]
-        extended = [call for call in calls if call.startswith("sys.path")]
+        calls = [node for node in ast.walk(parsed(path)) if isinstance(node, ast.Call)]
+        called = [ast.unparse(call.func) for call in calls]
+        extended = [function for function in called if function.startswith("sys.path")]
         assert extended == [], name(path)

@@ -20,6 +20,7 @@ SOCKET = "SYMGEOM_TESTS_SOCKET"
 
 LIBRARIES = (
     "fsspec.implementations.local",
+    "jinja2",
     "matplotlib.backends.backend_agg",
     "matplotlib.backends.backend_pdf",
     "matplotlib.backends.backend_svg",
@@ -27,8 +28,10 @@ LIBRARIES = (
     "scipy.optimize",
     "sklearn.datasets",
     "nbformat",
+    "smart_open",
     "snakemake.cli",
-    "snakemake.report",
+    "snakemake.profiles",
+    "snakemake.report.html_reporter",
     "snakemake.script",
     "torch._dynamo",
     "xarray",

@@ -21,7 +21,7 @@ from symgeom.ground.memory import after_a_kill
 from symgeom.models.noise.experiments.catalogue import EXPERIMENTS
 from symgeom.study.planning import split
 from symgeom.study.planning.checkpoints import checkpoints_of, shards_of
-from symgeom.study.planning.code import code_digest
+from symgeom.study.planning.code import code_digest, keep_memory
 from symgeom.study.planning.configuration import complete
 from symgeom.study.planning.ensembles import (
     arms_of_neighbours,

@@ -32,6 +32,11 @@ def named_stores():
     )
 
 
+# Rules have asked for the digests of their code: the next plan parses none of it again.
+if workflow.is_main_process:
+    keep_memory()
+
+
 # In a default storage there is no folder to write to.
 onstart:
     if workflow.storage_settings.default_storage_provider is None:

@@ -134,12 +134,8 @@ def select_minima(
         One unit per usable minimum with finite values.
     """
     networks, left_out = usable_networks(minima, arms)
-    reindexed = array.reindex(arm=minima["arm"], seed=minima["seed"])
-    measured = reindexed.transpose("arm", "seed", ...)
-    columns = math.prod(measured.shape[2:])
-    values = [measured.sel(arm=arm, seed=seed).values for arm, seed in networks]
-    rows = np.array(values, dtype=float).reshape(len(networks), columns)
-    finite = np.isfinite(rows).all(axis=1)
+    rows = _rows_of(array, networks)
+    finite = np.asarray(np.isfinite(rows).all(axis=1))
     finite_arms = []
     for (arm, seed), is_finite in zip(networks, finite, strict=True):
         if is_finite:
@@ -149,6 +145,19 @@ def select_minima(
     strata = np.array(finite_arms, dtype=str)
     members = np.arange(len(strata))[:, None]
     return Selection(strata, members, rows[finite], tuple(left_out))
+
+
+def _rows_of(array: xr.DataArray, networks: Sequence[Network]) -> NDArray[np.float64]:
+    """Return a row for each network, of NaN where it was not measured."""
+    measured = array.transpose("arm", "seed", ...)
+    columns = math.prod(measured.shape[2:])
+    values = measured.values.reshape(*measured.shape[:2], columns)
+    arms = measured.indexes["arm"].get_indexer([arm for arm, _ in networks])
+    seeds = measured.indexes["seed"].get_indexer([seed for _, seed in networks])
+    is_measured = (arms >= 0) & (seeds >= 0)
+    rows = np.full((len(networks), columns), np.nan)
+    rows[is_measured] = values[arms[is_measured], seeds[is_measured]]
+    return rows
 
 
 def select_pairs(
@@ -258,4 +267,4 @@ def _states(minima: xr.Dataset) -> list[list[str]]:
     if "status" not in minima:
         return [["not usable"] * minima.sizes["seed"]] * minima.sizes["arm"]
     status = minima["status"].transpose("arm", "seed")
-    return status.where(status != "", "not trained").values.tolist()
+    return np.where(status.values == "", "not trained", status.values).tolist()

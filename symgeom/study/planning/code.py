@@ -6,17 +6,18 @@ not drawn again when its caption changes. The package's door (``symgeom/__init__
 by itself and is left out.
 """
 
-import ast
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
+from symgeom.study.planning.imports import Code, Memory
 from symgeom.study.planning.options import ROOT
 
 DOOR = ROOT / "symgeom/__init__.py"
+MEMORY = ".snakemake/code.json"
+"""The file, in the folder of a study, that remembers what the text of code imports."""
 
 
 def code_of(script: str, *modules: str, own_code: Sequence[str] = ()) -> list[str]:
@@ -74,6 +75,11 @@ def file_of(module: str) -> Path | None:
     return files[-1] if files else None
 
 
+def keep_memory() -> None:
+    """Let the next plan of the study in the current folder not parse what this one parsed."""
+    _memory(Path.cwd()).keep()
+
+
 @cache
 def _digest(script: str, modules: tuple[str, ...], own_code: tuple[str, ...], folder: Path) -> str:
     total = hashlib.sha256()
@@ -96,7 +102,7 @@ def _reached(
         file = waiting.pop()
         if file not in reached:
             reached.add(file)
-            waiting += _source(file).imports
+            waiting += _imported(file)
     return tuple(sorted(reached))
 
 
@@ -109,66 +115,27 @@ def _with_packages(module: str) -> list[Path]:
     return files
 
 
-@dataclass(frozen=True)
-class _Source:
-    """A file of code: what it imports from the project or the current folder, and its digest."""
-
-    imports: list[Path]
-    digest: str
+@cache
+def _source(file: Path) -> Code:
+    """Read a file of code."""
+    return _memory(Path.cwd()).read(file.read_bytes())
 
 
 @cache
-def _source(file: Path) -> _Source:
-    """Read a file of code."""
-    content = file.read_bytes()
-    try:
-        tree = ast.parse(content)
-    except (SyntaxError, ValueError):  # of a user's file: planning says so
-        return _Source([], hashlib.sha256(content).hexdigest())
-    imports: list[Path] = []
-    folders = _folders()
-    for statement in _imports(tree):
-        imports += _imported(statement, file, folders)
-    code = _without_docstring(content, tree)
-    return _Source(imports, hashlib.sha256(code).hexdigest())
+def _memory(folder: Path) -> Memory:
+    """Return what was read for the study in a folder."""
+    return Memory(folder / MEMORY)
 
 
-def _without_docstring(content: bytes, tree: ast.Module) -> bytes:
-    """Return a module without the lines of the docstring at its beginning."""
-    if ast.get_docstring(tree) is None:
-        return content
-    docstring, *statements = tree.body
-    end = docstring.end_lineno or docstring.lineno
-    if statements and statements[0].lineno == end:
-        return content
-    lines = content.splitlines(keepends=True)
-    return b"".join(lines[: docstring.lineno - 1] + lines[end:])
-
-
-def _imports(block: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
-    """Yield the statements that import, at all depths; expressions are not looked into."""
-    for field in ("body", "orelse", "handlers", "finalbody", "cases"):
-        for statement in getattr(block, field, ()):
-            if isinstance(statement, ast.Import | ast.ImportFrom):
-                yield statement
-            else:
-                yield from _imports(statement)
-
-
-def _imported(
-    statement: ast.Import | ast.ImportFrom, file: Path, folders: tuple[Path, ...]
-) -> list[Path]:
-    """Return the files of the modules that a statement of a file imports."""
-    names = [alias.name for alias in statement.names]
-    if isinstance(statement, ast.ImportFrom):
-        package = [statement.module] if statement.module else []
-        names = [".".join([*package, name]) for name in names]
-        names += package
-        if statement.level:
-            folders = (file.parents[statement.level - 1],)
+@cache
+def _imported(file: Path) -> list[Path]:
+    """Return the files of the modules that a file imports."""
     files: list[Path] = []
-    for name in names:
-        files += _files_of(name, folders)
+    known = _folders()
+    for level, names in _source(file).imports:
+        folders = (file.parents[level - 1],) if level else known
+        for name in names:
+            files += _files_of(name, folders)
     return files
 
 
@@ -184,8 +151,9 @@ def _files_of(name: str, folders: tuple[Path, ...]) -> list[Path]:
     files: list[Path] = []
     for folder in _folders_with(words[0], folders):
         path = os.path.join(folder, *words)
-        candidates = [Path(f"{path}.py"), Path(path, "__init__.py")]
-        files += [file for file in candidates if file.is_file() and file != DOOR]
+        candidates = (f"{path}.py", os.path.join(path, "__init__.py"))
+        found = [Path(name) for name in candidates if os.path.isfile(name)]
+        files += [file for file in found if file != DOOR]
     return files
 
 
