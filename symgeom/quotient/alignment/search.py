@@ -18,6 +18,7 @@ from copy import copy
 import torch
 from torch import Tensor
 
+from symgeom.ground.freed_memory import return_freed_memory
 from symgeom.quotient.alignment.assignment import ties
 from symgeom.quotient.alignment.crews import crews_of
 from symgeom.quotient.alignment.moves import Move, move_of, moved, share_changed
@@ -124,11 +125,13 @@ class Search:
         self.tied |= self._ties_of(family)
         for sign in (None, *family.signs):
             del self.scores[family.group.name, sign]
+        return_freed_memory()
 
     def rest(self) -> None:
         """Give up all scores of a search that does not go on, and keep what they say of ties."""
         self.tied = self.ties()
         self.scores = {}
+        return_freed_memory()
 
     def copy(self) -> "Search":
         """Return a search that goes on from here by itself; it must not rest."""
