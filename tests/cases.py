@@ -560,7 +560,7 @@ ARCHITECTURES = {
             b=nn.Linear(12, 2),
         ),
         (3,),
-        1,
+        2,
         0,
     ),
     # Units before, in and after the range are three families; those outside are read by nothing.
@@ -696,7 +696,7 @@ ARCHITECTURES = {
             c=nn.Linear(8, 2),
         ),
         (3, 5),
-        1,
+        2,
         0,
     ),
     "mixing without bias": (
@@ -709,7 +709,7 @@ ARCHITECTURES = {
             c=nn.Linear(8, 2),
         ),
         (3, 5),
-        1,
+        2,
         0,
     ),
     "padding with ones": (

@@ -679,7 +679,7 @@ class Maker:
             return None
         heads = self.dice.choice([2, 3])
         attend = self.dice.choice(list(HEADS))
-        turn = self.dice.choice(list(TURNS))
+        turn = self.dice.choice([*TURNS, "behind one norm", "behind one norm"])
         layer = nn.Linear(signal.channels, 3 * heads * 4, bias=self.dice.random() < 0.5)
         value = self.network.layer(layer, signal.value)
         start, block = 0, 4
@@ -689,9 +689,21 @@ class Maker:
         run = Run(heads, units, units.new_scale(), block=4)
         units.law(s0=1)
         self.network.units.append(units)
-        function = partial(HEADS[attend], heads=heads, turn=TURNS[turn])
+        turned = TURNS[turn] if turn in TURNS else self.norm(attend)
+        function = partial(HEADS[attend], heads=heads, turn=turned)
         value = self.network.add(f"attention, {heads} heads, {attend}, {turn}", function, value)
         return Signal(value, "sequence", (run,), signal.extent)
+
+    def norm(self, attend: str) -> nn.Module:
+        """A norm that queries and keys of all heads share: their coordinates are units."""
+        norm = nn.LayerNorm(4)
+        self.network.layers.append(norm)
+        if attend in ("three apart", "fused"):  # else values or pinned entries share them, too
+            coordinates = Units(4, norm.weight, together=False, odd=False)
+            coordinates.new_scale()
+            coordinates.law(s0=2)
+            self.network.units.append(coordinates)
+        return norm
 
     # -- the whole ---------------------------------------------------------------------------------
 

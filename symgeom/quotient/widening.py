@@ -195,7 +195,7 @@ def _pairs(spec: SymmetrySpec, wide_spec: SymmetrySpec) -> Pairs:
 
 def _kind(leg: Leg) -> tuple[object, ...]:
     """Return what a leg has in common with the same one of a wider network."""
-    return leg.tensor, leg.axis, leg.power, leg.outer, leg.buffer
+    return leg.tensor, leg.axis, leg.power, leg.buffer
 
 
 def _widened(
@@ -227,7 +227,8 @@ def _targets(name: str, axis: int, lengths: tuple[int, int], pairs: Pairs) -> Te
     is_free = torch.ones(wide_length, dtype=torch.bool)
     for group, wide_group in pairs:
         for leg, wide_leg in zip(group.legs, wide_group.legs, strict=True):
-            if (leg.tensor, leg.axis) != (name, axis) or leg.block != wide_leg.block:
+            here = (leg.tensor, leg.axis) == (name, axis)
+            if not here or (leg.outer, leg.block) != (wide_leg.outer, wide_leg.block):
                 continue
             wide_entries = _entries(wide_leg, wide_group.size)
             targets[_entries(leg, group.size)] = wide_entries[:, : group.size]

@@ -96,6 +96,37 @@ class Grouped(nn.Module):
         return self.head(x.mean((2, 3)))
 
 
+class Heads(nn.Module):
+    """A stream with attention of three heads, behind one norm of queries and one of keys."""
+
+    def __init__(self, width=7, heads=3, size=5):
+        super().__init__()
+        self.shape = (3, heads, size)
+        self.stem, self.last = nn.Linear(5, width), nn.Linear(width, 3)
+        self.packed = nn.Linear(width, 3 * heads * size)
+        self.queries, self.keys = nn.LayerNorm(size), nn.LayerNorm(size)
+        self.out = nn.Linear(heads * size, width)
+
+    def forward(self, x):
+        x = torch.relu(self.stem(x))
+        queries, keys, values = self.packed(x).unflatten(-1, self.shape).transpose(1, 3).unbind(2)
+        scores = torch.softmax(self.queries(queries) @ self.keys(keys).mT, -1)
+        return self.last(torch.relu(x + self.out((scores @ values).transpose(1, 2).flatten(2))))
+
+
+class Runs(nn.Module):
+    """Three runs of four odd units, each read by the same layer of five odd units."""
+
+    def __init__(self, activation=torch.tanh, runs=3):
+        super().__init__()
+        self.runs, self.activation = runs, activation
+        self.a, self.b, self.c = nn.Linear(6, 4 * runs), nn.Linear(4, 5), nn.Linear(5 * runs, 3)
+
+    def forward(self, x):
+        runs = self.activation(self.a(x)).unflatten(-1, (self.runs, 4))
+        return self.c(self.activation(self.b(runs)).flatten(-2))
+
+
 NETWORKS = {
     "mlp": (lambda: mlp(6, 12, 10, 4), (6,)),
     "mlp of tanh": (lambda: mlp(6, 12, 10, 4, activation=nn.Tanh), (6,)),
@@ -108,6 +139,9 @@ NETWORKS = {
     "resnet": (lambda: cifar_resnet(2, 1), (3, 8, 8)),
     "resnet with projections": (lambda: cifar_resnet(3, 1, projection=True), (3, 8, 8)),
     "grouped": (Grouped, (3, 8, 8)),
+    "heads behind one norm": (Heads, (4, 5)),
+    "runs": (lambda: Runs(torch.relu), (6,)),
+    "runs of odd units": (Runs, (6,)),
 }
 
 
@@ -458,6 +492,50 @@ def test_a_linear_and_a_permuted_group_may_share_an_axis():
     torch.testing.assert_close(found, act(spec, element, {"w": rows})["w"], rtol=1e-13, atol=1e-13)
 
 
+@pytest.mark.parametrize("mixed", ["units", "parts", "neither"])
+def test_units_and_their_parts_may_share_an_axis(mixed):
+    """Places are moved by both, in either order: two units of three parts."""
+    legs = {"units": Leg("w", 1, block=3), "parts": Leg("w", 1, outer=2)}
+    neighbours, groups, places, flips = [], [], {}, {}
+    element = {}, {}
+    for name, size in (("units", 2), ("parts", 3)):
+        leg, sign = legs[name], None if name == mixed else name
+        neighbours.append(Neighbour(name, 0, leg.outer, leg.block, sign))
+        noise = torch.randn(size, size, generator=stream(name), dtype=torch.float64)
+        element[0][name] = torch.arange(size).roll(1)
+        element[1][name] = flips[name] = noise[0].sign()
+        places[name] = element[0][name]
+        if name == mixed:
+            element[0][name] = torch.arange(size)
+            element[1][name] = places[name] = torch.linalg.qr(noise)[0]
+        kind = "linear" if name == mixed else "sign"
+        groups.append(UnitGroup(name, size, (leg,), kind, permute=name != mixed))
+    rows = torch.randn(4, 6, 3, generator=stream("rows"), dtype=torch.float64)
+    expected = act(SymmetrySpec(tuple(groups)), GroupElement(*element), {"w": rows})["w"]
+    for order in (neighbours, neighbours[::-1]):
+        found = move_of(order, 6, places, flips).apply(rows, 1)
+        torch.testing.assert_close(found, expected, rtol=1e-13, atol=1e-13)
+
+
+def test_runs_that_are_permuted_while_their_units_are_mixed():
+    """Without an activation a matrix acts within all three runs at once."""
+    module = randomised(Runs(lambda x: x))
+    spec, params = discover(module, torch.zeros(1, 6).double()).exact(), parameters(module)
+    assert [group.scale for group in spec.groups] == ["none", "linear", "linear"]
+    order = torch.tensor([2, 0, 1])
+    rotations = {}
+    for group in spec.groups[1:]:
+        noise = torch.randn(group.size, group.size, generator=stream(group.name)).double()
+        rotations[group.name] = torch.linalg.qr(noise)[0]
+    planted = GroupElement(
+        identity(spec).permutations | {"hidden1": order}, identity(spec).scales | rotations
+    )
+    moved = act(spec, planted, params)
+    aligned = act(spec, align(spec, params, moved).element, moved)
+    for tensor in params:  # rotations that depend on each other are approached step by step
+        torch.testing.assert_close(aligned[tensor], params[tensor], rtol=1e-5, atol=1e-6)
+
+
 def test_twin_units_are_reported():
     spec, params = mlp_spec(4, 6, 3), network(4, 6, 3)
     for name, axis in (("0.weight", 0), ("0.bias", 0), ("2.weight", 1)):
@@ -530,7 +608,7 @@ def test_all_pairs_in_one_call_are_the_single_calls():
         )
 
 
-@pytest.mark.parametrize("name", ["mlp", "lenet of tanh", "resnet"])
+@pytest.mark.parametrize("name", ["mlp", "lenet of tanh", "resnet", "heads behind one norm"])
 def test_joint_alignment_is_cycle_consistent_and_finds_planted_copies(name):
     spec, _, params, _ = case(name)
     planted = {
@@ -574,7 +652,17 @@ def test_joint_alignment_climbs_and_beats_aligning_all_to_the_first():
 
 
 @pytest.mark.parametrize(
-    "name", ["mlp", "mlp of tanh", "lenet", "vgg with batch norm", "residual stream", "resnet"]
+    "name",
+    [
+        "mlp",
+        "mlp of tanh",
+        "lenet",
+        "vgg with batch norm",
+        "residual stream",
+        "resnet",
+        "heads behind one norm",
+        "runs",
+    ],
 )
 def test_activations_find_a_planted_scramble(name):
     """Scales do not matter: correlations do not see them."""

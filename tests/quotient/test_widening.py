@@ -62,6 +62,21 @@ def recurrent(size):
     return Block(lambda self, x: self.out(self.lstm(x)[0][:, -1]), **layers)
 
 
+def runs(count, size):
+    """Runs of units, each read by the same layer."""
+
+    def forward(self, x):
+        hidden = torch.relu(self.a(x)).unflatten(1, (count, size))
+        return self.c(torch.relu(self.b(hidden)).flatten(1))
+
+    layers = {
+        "a": nn.Linear(4, count * size),
+        "b": nn.Linear(size, 3),
+        "c": nn.Linear(count * 3, 2),
+    }
+    return Block(forward, **layers)
+
+
 def normed(size):
     return nn.Sequential(nn.Linear(4, size), nn.LayerNorm(size), nn.ReLU(), nn.Linear(size, 2))
 
@@ -73,6 +88,8 @@ ARCHITECTURES = {
     "residual": (lambda: cifar_resnet(2, 1), lambda: cifar_resnet(3, 1), (3, 8, 8)),
     "joined": (lambda: joined(3, 4), lambda: joined(5, 6), (4,)),
     "recurrent": (lambda: recurrent(3), lambda: recurrent(4), (5, 4)),
+    "more runs": (lambda: runs(2, 3), lambda: runs(4, 3), (4,)),
+    "wider runs": (lambda: runs(2, 3), lambda: runs(2, 5), (4,)),
 }
 
 

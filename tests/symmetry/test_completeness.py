@@ -73,8 +73,10 @@ def test_nothing_is_missing_of_a_complete_spec(name: str):
     assert "Complete" in result.verdict
 
 
-@pytest.mark.parametrize("name", ["strided, dilated", "depthwise", "squeeze and excitation"])
-def test_nothing_is_missing_of_a_convolutional_network(name: str):
+@pytest.mark.parametrize(
+    "name", ["strided, dilated", "depthwise", "squeeze and excitation", "mixing without bias"]
+)
+def test_nothing_is_missing_of_an_architecture(name: str):
     result = of_architecture(name)
     assert result.complete, result.verdict
 
@@ -104,6 +106,11 @@ class Matrix(nn.Module):
 def read_twice(self: Block, x: Tensor) -> Tensor:
     units = torch.relu(self.into(x))
     return self.out(torch.einsum("bi,ij,bj->bi", units, self.weight.entries, units))
+
+
+def read_in_runs(self: Block, x: Tensor) -> Tensor:
+    runs = torch.relu(self.into(x)).unflatten(1, (2, 3))
+    return self.out(torch.relu(self.shared(runs)).flatten(1))
 
 
 def expert(size: int = 3) -> nn.Module:
@@ -166,15 +173,10 @@ EXCHANGED = {
         (3,),
         {"a.weight[0]", "a.bias[0]", "out.weight[1]"},
     ),
-    "units that are flattened beside others": (
-        ARCHITECTURES["mixing without bias"][0],
-        (3, 5),
-        {"b.weight[0]", "c.weight[1]"},
-    ),
-    "units that are repeated": (
+    "copies of one unit that is repeated": (
         ARCHITECTURES["repetition"][0],
         (3,),
-        {"a.weight[0]", "a.bias[0]", "b.weight[1]"},
+        {"b.weight[1]"},
     ),
     "mirror images": (
         ARCHITECTURES["one channel"][0],
@@ -219,6 +221,16 @@ MOVED = {
             Surplus(("weight.entries", "out.weight"), 4),
             Surplus(("into.weight", "into.bias", "weight.entries"), 4),
         ),
+    ),
+    "parts of units that have scales themselves": (
+        lambda: Block(
+            read_in_runs,
+            into=nn.Linear(3, 6),
+            shared=nn.Linear(3, 2, bias=False),
+            out=nn.Linear(4, 2),
+        ),
+        (3,),
+        (Surplus(("into.weight", "into.bias", "shared.weight"), 2),),
     ),
     "a bias that a later bias takes back": (
         lambda: mlp(5, 3, 4, activation=nn.Identity),

@@ -3,6 +3,8 @@
 The same network is written in several ways: none of them may lose units.
 """
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from cases import Block, randomised
@@ -19,10 +21,10 @@ Groups = list[tuple[int, str, list[tuple[str, int, int, int]]]]
 """Size and scale of a group, with tensor, start, block and repetitions of its legs."""
 
 
-def proved(network: nn.Module, *shape: int) -> SymmetrySpec:
+def proved(network: nn.Module, *shape: int, **options: bool) -> SymmetrySpec:
     network = randomised(network)
     inputs = torch.randn(2, *shape, generator=stream("packing"), dtype=torch.float64)
-    spec = discover(network, inputs, strict=True)
+    spec = discover(network, inputs, strict=True, **options)
     params = parameters(network)
     generator = stream("certificate")
     certify(spec, network, params, inputs=inputs, generator=generator, draws=2).require()
@@ -90,6 +92,69 @@ def test_heads_are_found_however_they_are_packed_and_turned(packed, turn):
     assert (heads.size, heads.scale) == (2, "none")
     starts = [leg.start for leg in heads.legs if leg.tensor == "packed.weight"]
     assert starts == ([0, 8, 16] if packed is apart else [0])
+
+
+# -- coordinates that all heads share --------------------------------------------------------------
+
+
+def axis_of_three(x: Tensor) -> tuple[Tensor, ...]:
+    return x.unflatten(-1, (3, 2, 4)).permute(2, 0, 3, 1, 4).unbind()
+
+
+def behind_one_norm(packed: Callable) -> Block:
+    """Attention of two heads, whose queries go through one norm and whose keys through another."""
+
+    def forward(self: Block, x: Tensor) -> Tensor:
+        queries, keys, values = packed(self.packed(x))
+        weights = torch.softmax(self.query_norm(queries) @ self.key_norm(keys).mT, -1)
+        return self.last((weights @ values).transpose(1, 2).flatten(2))
+
+    norms = {name: nn.LayerNorm(4) for name in ("query_norm", "key_norm")}
+    return Block(forward, packed=nn.Linear(3, 24), **norms, last=nn.Linear(8, 2))
+
+
+NORMS = [
+    ("query_norm.weight", 0, 1, 1),
+    ("query_norm.bias", 0, 1, 1),
+    ("key_norm.weight", 0, 1, 1),
+    ("key_norm.bias", 0, 1, 1),
+]
+
+
+def test_heads_and_the_coordinates_that_they_share_are_both_found():
+    """Queries and keys of all heads are turned together, values of each head by themselves."""
+    heads, coordinates, scales = legs(proved(behind_one_norm(apart), 5, 3))
+    assert heads[:2] == (2, "none")
+    packed = [(name, start, 1, 2) for name in ("packed.weight", "packed.bias") for start in (0, 8)]
+    assert coordinates == (4, "none", packed + NORMS)
+    assert scales == (4, "positive", NORMS)
+    within = proved(behind_one_norm(apart), 5, 3, within_heads=True)
+    assert [group.scale for group in within.groups] == ["linear", "linear", "none", "positive"]
+    assert legs(within)[2:] == [coordinates, scales]
+
+
+def test_coordinates_are_shared_by_queries_keys_and_values_of_one_axis():
+    heads, coordinates, scales = legs(proved(behind_one_norm(axis_of_three), 5, 3))
+    assert heads[:2] == (2, "none")
+    packed = [("packed.weight", 0, 1, 6), ("packed.bias", 0, 1, 6)]
+    assert coordinates == (4, "none", [*packed, *NORMS, ("last.weight", 0, 1, 2)])
+    assert scales == (4, "positive", NORMS)
+
+
+def test_units_of_a_layer_that_reads_runs_of_units():
+    """Three runs of four units, each read by the same layer; no scale is reported twice."""
+
+    def forward(self: Block, x: Tensor) -> Tensor:
+        runs = torch.relu(self.a(x)).unflatten(-1, (3, 4))
+        return self.c(torch.relu(self.b(runs)).flatten(-2))
+
+    network = Block(forward, a=nn.Linear(3, 12), b=nn.Linear(4, 5, bias=False), c=nn.Linear(15, 2))
+    runs, read, written = legs(proved(network, 3))
+    into = ("a.weight", 0, 4, 1), ("a.bias", 0, 4, 1)
+    assert runs == (3, "positive", [*into, ("c.weight", 0, 5, 1)])
+    into = ("a.weight", 0, 1, 3), ("a.bias", 0, 1, 3)
+    assert read == (4, "none", [*into, ("b.weight", 0, 1, 1)])
+    assert written == (5, "positive", [("b.weight", 0, 1, 1), ("c.weight", 0, 1, 3)])
 
 
 # -- pixels ----------------------------------------------------------------------------------------

@@ -181,6 +181,27 @@ def test_a_slice_that_two_groups_permute_is_refused(fault):
     check_spec(SymmetrySpec((one, *still)), {"w": torch.ones(4, 6)})
 
 
+PARTS = {
+    "heads and coordinates": ((2, Leg("w", 1, block=3)), (3, Leg("w", 1, outer=2))),
+    "with an axis between": ((2, Leg("w", 1, block=6)), (3, Leg("w", 1, outer=4))),
+    "three times": ((2, Leg("w", 1, block=3, outer=2)), (3, Leg("w", 1, outer=4))),
+}
+
+
+@pytest.mark.parametrize("case", PARTS)
+def test_units_and_parts_that_all_of_them_share_may_both_be_permuted(case):
+    params = {"w": torch.arange(24.0).reshape(2, 12)}
+    (units, leg), (parts, part_leg) = PARTS[case]
+    groups = [UnitGroup("units", units, (leg,)), UnitGroup("parts", parts, (part_leg,))]
+    for spec in (SymmetrySpec(tuple(groups)), SymmetrySpec(tuple(groups[::-1]))):
+        check_spec(spec, params)
+    # Parts that straddle two units, and units that are read in blocks of another width.
+    for crossed in (Leg("w", 1, block=2), Leg("w", 1, start=1, outer=2)):
+        other = UnitGroup("other", 3, (crossed,))
+        with pytest.raises(SymgeomError, match="also permuted by group"):
+            check_spec(SymmetrySpec((groups[0], other)), params)
+
+
 APART = {
     "ranges that touch": (Leg("w", 1, block=2), Leg("w", 1, start=4)),
     "regions that touch": (Leg("w", 1, region=((0, 0, 2),)), Leg("w", 1, region=((0, 2, 4),))),

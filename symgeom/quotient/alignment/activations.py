@@ -7,7 +7,9 @@ to length 1 layer by layer. With :math:`C` the correlations between the units of
 .. math:: \max_\pi \sum_k C_{k\,\pi(k)} ,
 
 group by group: no group's match depends on another's. Correlations do not see scales or the shift
-of a bias; for odd activations the assignment is made on their magnitudes.
+of a bias; for odd activations the assignment is made on their magnitudes. Where units have parts
+that all of them share (heads and their coordinates), the features of either are means over the
+other, which do not depend on its order.
 
 References
 ----------
@@ -32,7 +34,15 @@ from symgeom.ground.types import Parameters
 from symgeom.quotient.alignment.assignment import best_permutation, ties
 from symgeom.quotient.alignment.records import Alignment
 from symgeom.symmetry.group import GroupElement, identity
-from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup, check_spec, take
+from symgeom.symmetry.spec import (
+    Leg,
+    SymmetrySpec,
+    UnitGroup,
+    are_nested,
+    check_spec,
+    put,
+    take,
+)
 
 UNIT_AXIS: dict[type[nn.Module], int] = {
     nn.Linear: -1,
@@ -44,6 +54,9 @@ UNIT_AXIS: dict[type[nn.Module], int] = {
     nn.GroupNorm: 1,
 }
 """Layers whose output is indexed by the units of their weight's first axis, and on which axis."""
+
+Place = tuple[UnitGroup, Leg]
+"""Units, and where they lie."""
 
 
 @door
@@ -73,7 +86,7 @@ def unit_activations(
     ------
     SymgeomError
         If spec, network and weights do not belong together, the network cannot take the inputs, or
-        a permuting group has no such layer.
+        a permuting group has no such layer, or one in which other units take the place of samples.
 
     Examples
     --------
@@ -95,12 +108,18 @@ def unit_activations(
     wanted = set().union(*legs_by_group.values())
     recorded = {name: layers[name] for name in wanted}
     outputs = _outputs(network, recorded, params, inputs)
+    samples = len(NetworkCall.of(inputs).tensors[0])
     activations = {}
     for group in groups:
+        is_part = _is_part(group, groups)
         parts = []
         for name, leg in legs_by_group[group.name].items():
             axis = UNIT_AXIS[type(layers[name])]
-            features = _features(outputs[name], axis, leg, group.size)
+            others = _nested(group, leg, groups)
+            output = _averaged(outputs[name], axis, others)
+            if is_part and not others:
+                output = _averaged_over_positions(output, axis, group, samples)
+            features = _features(output, axis, leg, group.size)
             parts.append(_standardised(features))
         activations[group.name] = torch.cat(parts, 1)
     return activations
@@ -239,6 +258,50 @@ def _recorder(outputs: dict[str, Tensor], name: str) -> Callable[..., None]:
         outputs[name] = output.detach()
 
     return record
+
+
+def _nested(group: UnitGroup, leg: Leg, groups: list[UnitGroup]) -> list[Place]:
+    """Return the units that number the entries of a leg together with its own."""
+    nested: list[Place] = []
+    for other in groups:
+        for other_leg in other.legs:
+            sizes = (group.size, other.size)
+            if other is not group and are_nested((leg, other_leg), sizes):
+                nested.append((other, other_leg))
+    return nested
+
+
+def _is_part(group: UnitGroup, groups: list[UnitGroup]) -> bool:
+    """Whether units are the same parts of all units of another group."""
+    for leg in group.legs:
+        if any(other.block > leg.block for _, other in _nested(group, leg, groups)):
+            return True
+    return False
+
+
+def _averaged(output: Tensor, axis: int, others: list[Place]) -> Tensor:
+    """Return the output of a layer in which some units are all alike: the mean of them."""
+    for other, leg in others:
+        place = replace(leg, axis=axis % output.ndim, region=())
+        rows = take(output, place, other.size)
+        if other.scale == "positive":
+            rows = _standardised(rows)
+        elif other.scale == "sign":
+            rows = rows.abs()
+        output = put(output, place, rows.mean(0).expand_as(rows))
+    return output
+
+
+def _averaged_over_positions(output: Tensor, axis: int, group: UnitGroup, samples: int) -> Tensor:
+    """Return the mean output for every sample: other units may lie along any other axis."""
+    if len(output) != samples:
+        raise SymgeomError(
+            f"Cannot match group '{group.name}' by activations: of {samples} samples a layer of "
+            f"it makes {len(output)} outputs, one for each unit of another group that shares it. "
+            "Match it by weights (align)."
+        )
+    others = set(range(1, output.ndim)) - {axis % output.ndim}
+    return output.mean(sorted(others), keepdim=True) if others else output
 
 
 def _features(output: Tensor, axis: int, leg: Leg, size: int) -> Tensor:

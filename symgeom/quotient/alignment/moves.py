@@ -77,7 +77,8 @@ def move_of(
     Returns
     -------
     Move
-        Places that no neighbour moves stay.
+        Places that no neighbour moves stay. Neighbours that move the same places move different
+        digits of their numbers, so that their order does not matter.
 
     Examples
     --------
@@ -95,14 +96,14 @@ def move_of(
         if units.ndim == 2:
             if matrix is None:
                 matrix = torch.eye(size, dtype=units.dtype, device=device)
-            matrix[entries.unsqueeze(2), entries.unsqueeze(1)] = units[:, :, None]
+            matrix[entries] = torch.einsum("ij,ojbp->oibp", units, matrix[entries])
             continue
-        index[entries] = entries[:, units]
+        index[entries] = index[entries[:, units]]
         if neighbour.sign is not None:
             flip = flips[neighbour.sign]
             if sign is None:
                 sign = flip.new_ones(size)
-            sign[entries] = flip[:, None].expand(neighbour.outer, -1, neighbour.block)
+            sign[entries] = sign[entries] * flip[:, None]
     if matrix is not None:
         matrix = matrix[index] if sign is None else sign[:, None] * matrix[index]
     return Move(index, sign, matrix)

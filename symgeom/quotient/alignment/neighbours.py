@@ -1,10 +1,14 @@
-"""What acts on the other axes of a leg's tensor: its neighbours."""
+"""What acts on the entries of a leg beside its units: its neighbours.
+
+Most lie on the other axes of its tensor. Where units have parts that all of them share (heads and
+their coordinates), units and parts are neighbours on one axis.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from symgeom.ground.checks import SymgeomError
-from symgeom.symmetry.spec import Leg, UnitGroup
+from symgeom.symmetry.spec import Leg, UnitGroup, are_nested
 
 Range = tuple[int, int]
 """First entry and end on one axis."""
@@ -55,7 +59,7 @@ class Occupant:
 def neighbours_of(
     occupant: Occupant, occupants: list[Occupant]
 ) -> Mapping[int, tuple[Neighbour, ...]]:
-    """Return what acts on the other axes of a leg's tensor, within the leg's region.
+    """Return what acts on the entries of a leg beside its units, within the leg's region.
 
     Parameters
     ----------
@@ -87,7 +91,12 @@ def neighbours_of(
     windows = _region(leg)
     neighbours: dict[int, list[Neighbour]] = {}
     for other in occupants:
-        if other.leg.tensor != leg.tensor or other.leg.axis == leg.axis:
+        if other.leg.tensor != leg.tensor:
+            continue
+        if other.leg.axis == leg.axis:
+            sizes = (occupant.group.size, other.group.size)
+            if other.group is not occupant.group and are_nested((leg, other.leg), sizes):
+                neighbours.setdefault(leg.axis, []).append(_on_same_axis(occupant, other))
             continue
         other_segment = _segment(other)
         window = windows.get(other.leg.axis, other_segment)
@@ -110,6 +119,18 @@ def neighbours_of(
         )
         neighbours.setdefault(other.leg.axis, []).append(neighbour)
     return {axis: tuple(along) for axis, along in neighbours.items()}
+
+
+def _on_same_axis(occupant: Occupant, other: Occupant) -> Neighbour:
+    """Return where other units lie on the axis of a leg, of whose units one place is left each."""
+    leg = occupant.leg
+    outer = other.leg.outer
+    block = other.leg.block
+    if leg.block < block:
+        block //= occupant.group.size
+    else:
+        outer //= occupant.group.size
+    return Neighbour(other.group.name, start=0, outer=outer, block=block, sign=other.sign)
 
 
 def _segment(occupant: Occupant) -> Range:

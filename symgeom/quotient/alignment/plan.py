@@ -1,8 +1,8 @@
 """What a search for permutations needs to know of an architecture: families of units and strands.
 
 A *family* is a set of units that one permutation moves: a permuting group of the spec, with the
-sign groups of the same units. A *strand* is one trainable leg of a family together with what acts
-on the other axes of its tensor, its *neighbours*. The rows of a strand have the shape ``(unit,
+sign groups of the same units. A *strand* is one trainable leg of a family together with what else
+acts on its entries, its *neighbours*. The rows of a strand have the shape ``(unit,
 place, ..., d)``: one axis of places for every axis that neighbours move, the rest flattened, so
 that a neighbour's permutation is a selection along an axis and nothing is ever transposed again.
 Plans depend on shapes only, rows on one network: both are shared by all pairs and all starts.
@@ -19,7 +19,7 @@ from symgeom.symmetry.spec import Leg, SymmetrySpec, UnitGroup
 
 @dataclass(frozen=True)
 class Strand:
-    """One trainable leg of a family, with the neighbours on the other axes of its tensor.
+    """One trainable leg of a family, with its neighbours.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class Strand:
 
     @cached_property
     def families(self) -> set[str]:
-        """The names of the families that act on its other axes."""
+        """The names of the families that act on its entries, too."""
         names: set[str] = set()
         for along in self.neighbours.values():
             names |= {neighbour.family for neighbour in along}
@@ -74,7 +74,7 @@ class Family:
 
     @cached_property
     def read(self) -> set[str]:
-        """The names of the families that act on the other axes of its strands."""
+        """The names of the families that act on the entries of its strands, too."""
         names: set[str] = set()
         for strand in self.strands:
             names |= strand.families

@@ -1,6 +1,7 @@
 """The rows of the strands of one network, and how much each strand can say."""
 
 from dataclasses import dataclass
+from math import prod
 
 import torch
 from torch import Tensor
@@ -79,15 +80,16 @@ def strand_rows(strand: Strand, size: int, params: Parameters) -> Tensor:
     """
     axis = strand.leg.axis
     rows = view(params[strand.leg.tensor], strand.leg, size)  # (..., outer, size, block, ...)
-    unit_axis = axis + 1
-    place_axes = []
+    leading = [axis + 1]
+    shape = [size]
     for other in sorted(strand.neighbours):
-        place_axes.append(other if other < axis else other + 2)
-    leading = (unit_axis, *place_axes)
+        along = [other if other < axis else other + 2]
+        if other == axis:  # what surrounds the units on their own axis
+            along = [axis, axis + 2]
+        leading += along
+        shape.append(prod(rows.shape[index] for index in along))
     rest = [index for index in range(rows.ndim) if index not in leading]
-    rows = rows.permute(*leading, *rest)
-    shape = rows.shape[: len(leading)]
-    return rows.reshape(*shape, -1)
+    return rows.permute(*leading, *rest).reshape(*shape, -1)
 
 
 def information(rows: Tensor) -> float:

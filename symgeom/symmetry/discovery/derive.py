@@ -16,7 +16,8 @@ touches, unless no parameter reaches it (masks, positions), and the spec says so
 
 Heads of attention may be permuted, and an invertible matrix may act within each on its queries and
 keys, another on its values and what reads them. Permutations move what the matrices act on, so that
-a spec holds one or the other (``within_heads``).
+a spec holds one or the other (``within_heads``). Coordinates that all heads share, because one norm
+or convolution treats every head alike, are units beside the heads: they move in all heads at once.
 
 Not reported, though they are symmetries
 (:func:`~symgeom.symmetry.completeness.missing_symmetries` finds all of these at small widths):
@@ -26,8 +27,8 @@ Not reported, though they are symmetries
   branches;
 - exchanges and scales of filters that read one channel of a depthwise convolution, and of units
   that are read in another order than they are made (channel shuffles);
-- exchanges and scales of units that are repeated, padded, or flattened beside units of another
-  layer;
+- exchanges of the copies of one unit that is repeated, and scales of units that are padded;
+- scales of parts that all units share, of slices that the units scale themselves;
 - every other unit of a layer (``[::2]``), and what is cut from units with a stride;
 - mirror images, and other exchanges of the entries of kernels;
 - scales of parts that share one number: a scalar gain, a weight that is used twice;

@@ -5,14 +5,17 @@ from dataclasses import replace
 from symgeom.symmetry.discovery.families import Family, Key
 from symgeom.symmetry.discovery.labels import Labels
 from symgeom.symmetry.discovery.network import Network
-from symgeom.symmetry.discovery.scalings import Powers, Scales, Scaling
+from symgeom.symmetry.discovery.scalings import Powers, Scales, Scaling, Slice
 from symgeom.symmetry.discovery.sites import (
     Heads,
+    Inner,
+    Segment,
     Site,
     Sites,
     find_heads,
     find_sites,
     inner_families,
+    shared_families,
 )
 from symgeom.symmetry.spec import Leg, UnitGroup
 
@@ -35,7 +38,8 @@ def unit_groups(labels: Labels, network: Network, *, within_heads: bool = False)
     list of UnitGroup
         One group per family of units, with its permutations and one scaling; further scalings of
         the same units (the two sides of a batch norm) follow as groups of their own, without
-        permutations.
+        permutations. Parts that all units share (coordinates of heads behind one norm) have a
+        group as well; where both could scale the same slices, only the units do.
     """
     sites = find_sites(labels, network)
     inner = inner_families(sites)
@@ -44,8 +48,13 @@ def unit_groups(labels: Labels, network: Network, *, within_heads: bool = False)
         heads = find_heads(labels, network, sites, inner)
     scales = Scales(labels, network)
     families: list[list[UnitGroup]] = []
-    for family, family_sites in _reported(sites, set(inner), heads).items():
-        groups = _family_groups(network, family, family_sites, scales)
+    taken: set[Slice] = set()
+    for family, family_sites in _reported(sites, inner, heads).items():
+        scalings = _apart_from(taken, scales.of(family, family_sites))
+        for scaling in scalings:
+            taken |= scaling.slices()
+        roles = scales.roles(family_sites)
+        groups = _family_groups(network, family, family_sites, roles, scalings)
         if family in heads:
             host, _ = heads[family]
             groups = _one_per_head(groups, host.size)
@@ -54,8 +63,8 @@ def unit_groups(labels: Labels, network: Network, *, within_heads: bool = False)
     return _named(families, _Order(network))
 
 
-def _reported(sites: Sites, inner: set[Family], heads: Heads) -> Sites:
-    """Return the families that get groups: not the parts of units, unless they replace these."""
+def _reported(sites: Sites, inner: Inner, heads: Heads) -> Sites:
+    """Return the families that get groups: parts of units only for these, or if all share them."""
     hosts = {host for host, _ in heads.values()}
     reported: Sites = {}
     for family, family_sites in sites.items():
@@ -63,6 +72,13 @@ def _reported(sites: Sites, inner: set[Family], heads: Heads) -> Sites:
             reported[family] = family_sites
     for family, (_, first_sites) in heads.items():
         reported[family] = first_sites
+    replaced: set[Segment] = set()
+    for _, first_sites in heads.values():
+        replaced |= {site.segment for site in first_sites}
+    shared = shared_families(sites, inner)
+    for family, family_sites in sites.items():
+        if family in shared and replaced.isdisjoint(site.segment for site in family_sites):
+            reported[family] = family_sites
     return reported
 
 
@@ -113,8 +129,13 @@ def _moved(leg: Leg, units: int) -> Leg:
     return replace(leg, start=leg.start + units * leg.block)
 
 
+def _apart_from(taken: set[Slice], scalings: list[Scaling]) -> list[Scaling]:
+    """Return the scalings of slices that the units around do not scale themselves."""
+    return [scaling for scaling in scalings if taken.isdisjoint(scaling.slices())]
+
+
 def _family_groups(
-    network: Network, family: Family, sites: list[Site], scales: Scales
+    network: Network, family: Family, sites: list[Site], roles: Powers, scalings: list[Scaling]
 ) -> list[UnitGroup]:
     """Return the group of a family's permutations, then its further scalings.
 
@@ -126,7 +147,9 @@ def _family_groups(
         The units.
     sites : list of Site
         Where they index parameters.
-    scales : Scales
+    roles : dict
+        For each site, whether it produces or reads the units.
+    scalings : list of Scaling
         How they may be scaled.
 
     Returns
@@ -134,9 +157,8 @@ def _family_groups(
     list of UnitGroup
         Their names are only the endings that follow the name of the family.
     """
-    scalings = scales.of(family, sites)
     trained = [site.occurrence.key for site in sites if site.tensor not in network.buffers]
-    main = _main_scaling(scalings, scales.roles(sites), trained)
+    main = _main_scaling(scalings, roles, trained)
     further = [scaling for scaling in scalings if scaling is not main]
     legs = _legs(network, sites, main.powers)
     groups = [UnitGroup("", family.size, legs, main.kind)]

@@ -16,6 +16,7 @@ from symgeom.symmetry.spec import Scale
 Equation = dict[Key, Fraction | int]
 Equations = dict[Family, list[Equation]]
 Powers = dict[Key, int]
+Slice = tuple[Axis, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +25,10 @@ class Scaling:
 
     powers: Powers
     kind: Scale
+
+    def slices(self) -> set[Slice]:
+        """Return the slices that it multiplies, whichever factor of their label it scales."""
+        return {(axis, segment) for axis, segment, _ in _multiplied(self.powers)}
 
 
 class Scales:

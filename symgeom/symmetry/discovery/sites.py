@@ -21,6 +21,11 @@ class Site:
     region: Region
     occurrence: Occurrence
 
+    @property
+    def segment(self) -> "Segment":
+        """The entries that a product of families labels, of which this one is a factor."""
+        return self.tensor, self.axis, self.region, self.occurrence.start
+
     def leg(self, network: Network, power: int) -> Leg:
         """Return the leg with its power."""
         return Leg(
@@ -35,6 +40,9 @@ class Site:
             shift=network.shifts.get(self.tensor, 0.0),
         )
 
+
+Segment = tuple[str, int, Region, int]
+"""Entries of a tensor: the axis, a restriction of others, and the first entry."""
 
 Sites = dict[Family, list[Site]]
 """Where each family indexes parameters, in the order of use."""
@@ -74,8 +82,8 @@ def _pieces(axis: Axis, axes: Axes, network: Network) -> list[tuple[Axis, Region
 def inner_families(sites: Sites) -> Inner:
     """Return the families that only number the parts of other units (coordinates within a head).
 
-    They could be permuted only in all units at once, which is a small part of what is true: each
-    unit has its own such group.
+    They could be permuted only in all units at once. Where they are the parts of units and nothing
+    else, that is a small part of what is true: each unit has its own such group.
 
     Parameters
     ----------
@@ -85,20 +93,51 @@ def inner_families(sites: Sites) -> Inner:
     Returns
     -------
     dict of Family to set of Family
-        What is not to be reported by itself, and the units that it is a part of.
+        The parts, and the units that they are parts of.
     """
-    segments: dict[tuple[str, int, Region, int], list[Occurrence]] = {}
-    for family_sites in sites.values():
-        for site in family_sites:
-            segment = (site.tensor, site.axis, site.region, site.occurrence.start)
-            segments.setdefault(segment, []).append(site.occurrence)
     inner: Inner = {}
-    for occurrences in segments.values():
+    for occurrences in _by_segment(sites):
         outermost = _outermost(occurrences, inner)
         for occurrence in occurrences:
             if occurrence is not outermost:
                 inner.setdefault(occurrence.family, set()).add(outermost.family)
     return inner
+
+
+def shared_families(sites: Sites, inner: Inner) -> set[Family]:
+    """Return the families of parts that all units share.
+
+    A weight (or a buffer) that is not theirs numbers them alone: a norm or a convolution that is
+    the same for all heads, a layer that reads the mean over heads. No unit has such a group of its
+    own, so that permuting the parts in all units at once is all there is.
+
+    Parameters
+    ----------
+    sites : dict of Family to list of Site
+        Where all families index parameters.
+    inner : dict of Family to set of Family
+        The families that are parts of other units.
+
+    Returns
+    -------
+    set of Family
+        Some of the parts.
+    """
+    shared: set[Family] = set()
+    for occurrences in _by_segment(sites):
+        outermost = _outermost(occurrences, inner)
+        if outermost.family in inner:
+            shared.add(outermost.family)
+    return shared
+
+
+def _by_segment(sites: Sites) -> list[list[Occurrence]]:
+    """Return the families of each product that labels entries of a tensor."""
+    segments: dict[Segment, list[Occurrence]] = {}
+    for family_sites in sites.values():
+        for site in family_sites:
+            segments.setdefault(site.segment, []).append(site.occurrence)
+    return list(segments.values())
 
 
 def _outermost(occurrences: list[Occurrence], inner: Inner) -> Occurrence:

@@ -21,7 +21,7 @@ from symgeom.symmetry.spec.architecture import (
     UnitGroup,
 )
 from symgeom.symmetry.spec.check import check_spec
-from symgeom.symmetry.spec.slices import multiply, put, take, view
+from symgeom.symmetry.spec.slices import are_nested, multiply, put, take, view
 
 __all__ = [
     "SCALES",
@@ -30,6 +30,7 @@ __all__ = [
     "Scale",
     "SymmetrySpec",
     "UnitGroup",
+    "are_nested",
     "check_spec",
     "multiply",
     "put",

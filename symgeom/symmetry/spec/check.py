@@ -10,6 +10,7 @@ from torch import Tensor
 from symgeom.ground.architecture import difference_of
 from symgeom.ground.checks import SymgeomError
 from symgeom.symmetry.spec.architecture import Leg, SymmetrySpec, UnitGroup
+from symgeom.symmetry.spec.slices import are_nested
 
 Region = tuple[tuple[int, int, int], ...]
 
@@ -40,8 +41,9 @@ def check_spec(spec: SymmetrySpec, params: Mapping[str, Tensor]) -> None:
         If the spec is of an architecture with other tensors; if a leg names a tensor, an axis or a
         range that is not there; if a group has no units, no
         legs or powers that its scale does not allow; if two groups have one name; if one slice is
-        claimed by two legs of a group, or by two groups that are permuted (further scalings of the
-        same units are groups with ``permute=False``).
+        claimed by two legs of a group, or by two groups that are permuted, unless one numbers the
+        parts of the units of the other (further scalings of the same units are groups with
+        ``permute=False``).
 
     Examples
     --------
@@ -179,6 +181,9 @@ def _check_rivals(claim: Claim, rival: Claim) -> None:
     if not same_group and not both_permute:
         return
     if _apart(claim.leg.region, rival.leg.region):
+        return
+    sizes = (claim.group.size, rival.group.size)
+    if not same_group and are_nested((claim.leg, rival.leg), sizes):
         return
     what = f"also permuted by group '{rival.group.name}'"
     if same_group:

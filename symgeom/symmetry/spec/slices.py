@@ -36,6 +36,41 @@ def view(tensor: Tensor, leg: Leg, size: int) -> Tensor:
     return run.unflatten(leg.axis, (leg.outer, size, leg.block))
 
 
+def are_nested(legs: tuple[Leg, Leg], sizes: tuple[int, int]) -> bool:
+    """Return whether the units of one leg are the same parts of every unit of another.
+
+    They are two digits of the numbers of the same entries, so that what permutes or scales one
+    leaves the other as it is: heads, and the coordinates that all heads share.
+
+    Parameters
+    ----------
+    legs : tuple of Leg
+        Two legs.
+    sizes : tuple of int
+        How many units each has.
+
+    Returns
+    -------
+    bool
+        Whether they lie so, in the same entries of the same axis.
+
+    Examples
+    --------
+    >>> from symgeom.symmetry.spec import Leg
+    >>> heads, coordinates = Leg("query", 0, block=3), Leg("query", 0, outer=2)
+    >>> are_nested((heads, coordinates), (2, 3)), are_nested((heads, heads), (2, 2))
+    (True, False)
+    """
+    places = set()
+    for leg, size in zip(legs, sizes, strict=True):
+        length = leg.outer * size * leg.block
+        places.add((leg.tensor, leg.axis, leg.region, leg.start, length))
+    runs = [leg.block * size for leg, size in zip(legs, sizes, strict=True)]
+    first, second = legs
+    lies_within = first.block % runs[1] == 0 or second.block % runs[0] == 0
+    return len(places) == 1 and lies_within
+
+
 def _segment(tensor: Tensor, leg: Leg, size: int) -> Tensor:
     """View the leg as ``(outer, size, block, rest...)``."""
     units = leg.axis + 1
