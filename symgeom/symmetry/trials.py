@@ -242,7 +242,7 @@ class Trial:
             self._note(change, call)
             return point
         point = act_away(self.exact, inverse(self.exact, element), point)
-        self._compare(call, element, point, before)
+        self._compare(call, element, point, call.outputs(point))
         return point
 
     def _alone(
