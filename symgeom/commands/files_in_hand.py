@@ -143,7 +143,7 @@ def _add_way(work: argparse._ArgumentGroup) -> None:
         "--device",
         choices=("auto", "cpu", "cuda"),
         default="auto",
-        help="where networks are evaluated (default auto: on a GPU if there is one)",
+        help="where networks are computed (default auto: on a GPU if there is one)",
     )
     work.add_argument(
         "--json",

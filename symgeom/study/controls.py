@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from symgeom.ground.types import Parameters, cast
+from symgeom.ground.types import Parameters
 from symgeom.quotient.torus import Torus, sphere_coordinates, with_sphere_coordinates
 
 Shuffle = Callable[[Tensor, torch.Generator], Tensor]
@@ -101,13 +101,12 @@ def shuffled(shuffle: Shuffle) -> Callable[[Torus, Parameters, torch.Generator],
     """
 
     def network(torus: Torus, params: Parameters, generator: torch.Generator) -> dict[str, Tensor]:
-        double = cast(params, torch.float64)
         bias_in_norm = torus.bias_in_norm
         points = {}
-        coordinates = sphere_coordinates(torus.spec, double, bias_in_norm=bias_in_norm)
-        for name, weights in coordinates.items():
-            points[name] = shuffle(weights, generator)
-        return with_sphere_coordinates(torus.spec, double, points, bias_in_norm=bias_in_norm)
+        coordinates = sphere_coordinates(torus.spec, params, bias_in_norm=bias_in_norm)
+        for name in list(coordinates):
+            points[name] = shuffle(coordinates.pop(name), generator)
+        return with_sphere_coordinates(torus.spec, params, points, bias_in_norm=bias_in_norm)
 
     return network
 

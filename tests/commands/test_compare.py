@@ -45,6 +45,17 @@ def with_a_dead_unit() -> nn.Sequential:
     return made
 
 
+def test_geometry_is_computed_in_the_precision_that_is_asked_for(folder, capsys):
+    files = (folder / "first.pt", folder / "second.pt")
+    distances = {}
+    for precision in ("float32", "float64"):
+        facts = answer(capsys, "compare", *files, *NETWORK, "--precision", precision)
+        (pair,) = facts["pairs"]
+        distances[precision] = pair["distance"]["before"]
+    assert distances["float32"] != distances["float64"]
+    assert distances["float32"] == pytest.approx(distances["float64"], rel=ROUNDING)
+
+
 def test_a_copy_under_a_random_symmetry_is_the_same_network(folder, capsys):
     files = (folder / "first.pt", folder / "copy.pt")
     facts = answer(capsys, "compare", *files, *NETWORK, *DIGITS, "--no-flatness")

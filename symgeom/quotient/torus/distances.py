@@ -283,10 +283,11 @@ class Torus:
         check_spec(self.spec, like)
         points = {}
         idle = {}
-        for name, coordinates in self._coordinates(like).items():
-            shape = tuple(coordinates.shape)
-            points[name] = random_direction(shape, generator=generator)
-            idle[name] = (coordinates == 0).all(-1)
+        coordinates = self._coordinates(like)
+        for name in list(coordinates):
+            of_group = coordinates.pop(name)
+            points[name] = random_direction(tuple(of_group.shape), generator=generator)
+            idle[name] = (of_group == 0).all(-1)
         double = cast(like, torch.float64)
         if any(bool(units.any()) for units in idle.values()):
             present = self._coordinates(self._without(double, idle))

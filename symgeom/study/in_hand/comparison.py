@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import xarray as xr
+from torch import Tensor
 
 from symgeom.ground.checks import SymgeomError, names_shown
 from symgeom.ground.on_demand import OnDemand
@@ -124,14 +125,20 @@ def compare(hand: InHand, *, samples: int | None, with_flatness: bool) -> Compar
     keys = _keys(hand)
     pairs = [(*first, *second) for first, second in combinations(keys, 2)]
     torus = Torus(hand.spec, bias_in_norm=BIAS_IN_NORM)
-    canonical = OnDemand(keys, lambda key: canonical_form(hand, keys[key]).parameters, size=size)
+    precision = hand.precision or "float64"
+
+    def canonical_network(key: Key) -> dict[str, Tensor]:
+        return canonical_form(hand, keys[key], precision).parameters
+
+    canonical = OnDemand(keys, canonical_network, size=size)
     removals = {}
     dropped = {}
     with progress("remove scales", len(keys)) as bar:
         for key, label in keys.items():
-            form = canonical_form(hand, label)
+            form = canonical_form(hand, label, precision)
             removals[key] = removed(hand.spec, form.element)
             dropped[label] = {name: units for name, units in form.dead.items() if units}
+            del form  # before the next one is read
             bar.update()
     alignments = _aligned(hand, canonical, pairs)
     elements = {pair: alignment.element for pair, alignment in alignments.items()}
@@ -205,7 +212,7 @@ def _keys(hand: InHand) -> dict[Key, str]:
     return {(ARM, seed): label for seed, label in enumerate(hand.files)}
 
 
-def canonical_form(hand: InHand, label: str, precision: str = "float64") -> Canonical:
+def canonical_form(hand: InHand, label: str, precision: str) -> Canonical:
     """Return a network in hand on the torus.
 
     Parameters

@@ -86,7 +86,7 @@ class Request:
     precision : str, optional
         Of everything; by default geometry is in float64, and what is evaluated on data in float32.
     device : {"auto", "cpu", "cuda"}
-        Where networks are evaluated.
+        Where networks are computed.
     choice : str, optional
         Which weights of a file that holds several.
     narrow : str, optional
