@@ -76,13 +76,13 @@ def align_weights(hand: InHand, output: Path, *, scales: str, seed: int, overwri
     aligned = _aligned(hand, seed)
     exact = hand.spec.exact()
     element = aligned.element if scales == "reference" else in_place(exact, aligned.element)
-    precision = hand.precision or "float64"
-    moving = hand.fresh_params(second, precision)
+    moving = hand.fresh_params(second)
     outputs = hand.outputs(moving)
     moved = act_away(exact, element, moving)
     change = hand.proved_change(second, outputs, moved, command="align")
     write_like(hand, second, moved, output, overwrite=overwrite)
     written = read_checkpoint(output, hand.case.trained).params
+    as_written = hand.case.prepared(written, hand.precision_of_geometry)
     return {
         **facts_of_hand(hand),
         "reference": first,
@@ -96,7 +96,7 @@ def align_weights(hand: InHand, output: Path, *, scales: str, seed: int, overwri
         "converged": aligned.alignment.converged,
         "output_change": {
             "exact": change,
-            "written": hand.output_change(outputs, hand.case.prepared(written, precision)),
+            "written": hand.output_change(outputs, as_written),
         },
     }
 
@@ -104,11 +104,10 @@ def align_weights(hand: InHand, output: Path, *, scales: str, seed: int, overwri
 def _aligned(hand: InHand, seed: int) -> Aligned:
     """Find what aligns the second network in hand to the first."""
     first, second = hand.files
-    precision = hand.precision or "float64"
     with progress("align", 3) as bar:
-        reference = canonical_form(hand, first, precision)
+        reference = canonical_form(hand, first)
         bar.update()
-        moving = canonical_form(hand, second, precision)
+        moving = canonical_form(hand, second)
         bar.update()
         alignment = align(
             hand.spec,

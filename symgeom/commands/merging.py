@@ -44,7 +44,6 @@ def merge_weights(hand: InHand, options: argparse.Namespace) -> dict:
         If the networks cannot be merged or repaired, or outputs change where they must not.
     """
     labels = list(hand.files)
-    precision = hand.precision or "float64"
     networks = OnDemand(labels, hand.params, size=size, limit=SMALL)
     with progress("merge", 1) as bar:
         merged = merge(
@@ -53,10 +52,10 @@ def merge_weights(hand: InHand, options: argparse.Namespace) -> dict:
             weights=options.weights,
             path=options.path,
             dead_units="drop",
-            precision=precision,
+            precision=hand.precision_of_geometry,
         )
         bar.update()
-    change = _largest_change(hand, merged, precision)
+    change = _largest_change(hand, merged)
     result = merged.parameters
     facts = {
         **facts_of_hand(hand),
@@ -81,11 +80,11 @@ def merge_weights(hand: InHand, options: argparse.Namespace) -> dict:
     return facts
 
 
-def _largest_change(hand: InHand, merged: Merged[str], precision: str) -> float:
+def _largest_change(hand: InHand, merged: Merged[str]) -> float:
     """Return by how much alignment changes outputs at most, or raise if it is not rounding."""
     largest = 0.0
     for label, element in merged.elements.items():
-        network = hand.fresh_params(label, precision)
+        network = hand.fresh_params(label)
         before = hand.outputs(network)
         moved = act_away(hand.spec.exact(), element, network)
         change = hand.proved_change(label, before, moved, command="merge")

@@ -125,21 +125,8 @@ def compare(hand: InHand, *, samples: int | None, with_flatness: bool) -> Compar
     keys = _keys(hand)
     pairs = [(*first, *second) for first, second in combinations(keys, 2)]
     torus = Torus(hand.spec, bias_in_norm=BIAS_IN_NORM)
-    precision = hand.precision or "float64"
-
-    def canonical_network(key: Key) -> dict[str, Tensor]:
-        return canonical_form(hand, keys[key], precision).parameters
-
-    canonical = OnDemand(keys, canonical_network, size=size)
-    removals = {}
-    dropped = {}
-    with progress("remove scales", len(keys)) as bar:
-        for key, label in keys.items():
-            form = canonical_form(hand, label, precision)
-            removals[key] = removed(hand.spec, form.element)
-            dropped[label] = {name: units for name, units in form.dead.items() if units}
-            del form  # before the next one is read
-            bar.update()
+    canonical = OnDemand(keys, lambda key: canonical_form(hand, keys[key]).parameters, size=size)
+    removals, dropped = _removed(hand, keys)
     alignments = _aligned(hand, canonical, pairs)
     elements = {pair: alignment.element for pair, alignment in alignments.items()}
     measured_distances = distances.measure(
@@ -212,7 +199,7 @@ def _keys(hand: InHand) -> dict[Key, str]:
     return {(ARM, seed): label for seed, label in enumerate(hand.files)}
 
 
-def canonical_form(hand: InHand, label: str, precision: str) -> Canonical:
+def canonical_form(hand: InHand, label: str) -> Canonical:
     """Return a network in hand on the torus.
 
     Parameters
@@ -221,13 +208,11 @@ def canonical_form(hand: InHand, label: str, precision: str) -> Canonical:
         The networks.
     label : str
         Which one.
-    precision : str
-        Name of a floating point type of torch.
 
     Returns
     -------
     Canonical
-        In that precision; units without incoming weights are dropped.
+        In the precision of the command; units without incoming weights are dropped.
 
     Raises
     ------
@@ -236,9 +221,25 @@ def canonical_form(hand: InHand, label: str, precision: str) -> Canonical:
     """
     gauge = Gauge(BIAS_IN_NORM, drop=True)
     try:  # nobody else has these weights, of binary networks their signs
-        return settled(hand.spec, hand.case.signed(hand.fresh_params(label, precision)), gauge)
+        return settled(hand.spec, hand.case.signed(hand.fresh_params(label)), gauge)
     except SymgeomError as mistake:
         raise SymgeomError(f"'{hand.paths[label]}': {mistake}") from mistake
+
+
+def _removed(
+    hand: InHand, keys: Mapping[Key, str]
+) -> tuple[dict[Key, dict[str, Tensor]], dict[str, dict[str, list[int]]]]:
+    """Return what removes the scales of every network, and which units were dropped."""
+    removals = {}
+    dropped = {}
+    with progress("remove scales", len(keys)) as bar:
+        for key, label in keys.items():
+            form = canonical_form(hand, label)
+            removals[key] = removed(hand.spec, form.element)
+            dropped[label] = {name: units for name, units in form.dead.items() if units}
+            del form  # before the next one is read
+            bar.update()
+    return removals, dropped
 
 
 def _aligned(

@@ -77,6 +77,11 @@ class InHand:
         return bool(self.case.data)
 
     @property
+    def precision_of_geometry(self) -> str:
+        """In which precision networks are moved, aligned and compared."""
+        return self.precision or "float64"
+
+    @property
     def sentences(self) -> list[str]:
         """What was done to read the files."""
         sentences: list[str] = []
@@ -174,24 +179,22 @@ class InHand:
         dict of str to Tensor
             Folded where batch norms are, in the precision of geometry, on the device.
         """
-        return self.case.prepared(self.files[label].params, self.precision or "float64")
+        return self.case.prepared(self.files[label].params, self.precision_of_geometry)
 
-    def fresh_params(self, label: str, precision: str) -> dict[str, Tensor]:
+    def fresh_params(self, label: str) -> dict[str, Tensor]:
         """Return the weights of a file as they are measured, in memory that nobody else has.
 
         Parameters
         ----------
         label : str
             Which file; it is read anew.
-        precision : str
-            Name of a floating point type of torch.
 
         Returns
         -------
         dict of str to Tensor
             As :meth:`params`; they may be moved.
         """
-        return self.case.prepared(self.read(label).params, precision)
+        return self.case.prepared(self.read(label).params, self.precision_of_geometry)
 
 
 def _off_the_grid(params: Parameters) -> dict[str, Tensor]:
