@@ -268,7 +268,7 @@ class Torus:
         Returns
         -------
         dict of str to Tensor
-            A canonical network, in float64.
+            A canonical network, in the precision of ``like``.
 
         Examples
         --------
@@ -276,7 +276,8 @@ class Torus:
         >>> from symgeom.symmetry.spec import Leg, UnitGroup
         >>> torus = Torus(SymmetrySpec((UnitGroup("hidden1", 1, (Leg("weight", 0),)),)))
         >>> generator = torch.Generator().manual_seed(0)
-        >>> point = torus.random_point({"weight": torch.ones(1, 9)}, generator=generator)
+        >>> like = {"weight": torch.ones(1, 9).double()}
+        >>> point = torus.random_point(like, generator=generator)
         >>> round(float(point["weight"].norm()), 12)
         1.0
         """
@@ -288,12 +289,11 @@ class Torus:
             of_group = coordinates.pop(name)
             points[name] = random_direction(tuple(of_group.shape), generator=generator)
             idle[name] = (of_group == 0).all(-1)
-        double = cast(like, torch.float64)
         if any(bool(units.any()) for units in idle.values()):
-            present = self._coordinates(self._without(double, idle))
+            present = self._coordinates(self._without(cast(like, torch.float64), idle))
             for name, share in present.items():
                 points[name] = normalise(points[name] * share)
-        return self._network(double, points)
+        return self._network(like, points)
 
     def _without(self, like: Parameters, idle: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return a network of ones, but for the incoming and outgoing weights of idle units."""

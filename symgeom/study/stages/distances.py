@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from symgeom.ground.randomness import stream
-from symgeom.ground.types import Parameters, cast, precision
+from symgeom.ground.types import Parameters
 from symgeom.quotient.torus import Torus, distance_of_angles
 from symgeom.study.cases import Case
 from symgeom.study.controls import CONTROLS
@@ -128,9 +128,7 @@ def _from_control(
     first, second = ends
     first_arm, first_seed, second_arm, second_seed = pair
     generator = stream("control", kind, *pair)
-    drawn = CONTROLS[kind].network(torus, second, generator)
-    control = cast(drawn, precision(second))
-    del drawn
+    control = CONTROLS[kind].network(torus, second, generator)
     controlled = (first_arm, first_seed, f"{second_arm} {kind}", second_seed)
     networks = {controlled[:2]: first, controlled[2:]: control}
     matches = match(torus.spec, networks, [controlled], options=options, case=case)
